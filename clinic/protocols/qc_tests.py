@@ -1,0 +1,134 @@
+"""What is measured on a product, and what a donor is tested for.
+
+Limits belong to the protocol version; here stand a test's unit, what can be written down at all, and its bar.
+LOINC codes are given only where the code's own page was read; elsewhere "".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from clinic.protocols.entries import Entry, Number, at_least, between, catalogue
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clinic.fields import Range
+
+
+@dataclass(frozen=True, kw_only=True)
+class QCTest(Entry):
+    """One test. Measured (``unit``, ``possible``) or with an outcome (``outcomes``: key → words), never both.
+
+    ``final_after_days``: until then no result is final (rule 44). ``scale``: the ends of the bar on a page, in the
+    unit. ``expected``: outside it asks once whether it is right (rule 39).
+    """
+
+    unit: str = ""
+    possible: Range | None = None
+    expected: Range | None = None
+    outcomes: Mapping[str, str] | None = None
+    final_after_days: int = 0
+    loinc: str = ""
+    decimals: int = 1
+    scale: tuple[Number, Number] = (0, 100)
+
+
+PERCENT = between(0, 100)
+NOT_NEGATIVE = at_least(0)
+GROWTH = MappingProxyType({"no_growth": "No growth", "growth": "Growth"})
+ORGANISMS = MappingProxyType({"no_organisms": "No organisms seen", "organisms": "Organisms seen"})
+DETECTED = MappingProxyType({"negative": "Negative", "positive": "Positive"})
+KARYOTYPES = MappingProxyType({"normal": "Normal", "abnormal": "Abnormal"})
+PASSED = MappingProxyType({"pass": "Pass", "fail": "Fail"})
+BLOOD_GROUPS = MappingProxyType({
+    "O-": "O RhD negative", "O+": "O RhD positive", "A-": "A RhD negative", "A+": "A RhD positive",
+    "B-": "B RhD negative", "B+": "B RhD positive", "AB-": "AB RhD negative", "AB+": "AB RhD positive",
+})  # fmt: skip
+
+QC_TESTS = catalogue(
+    QCTest(key="viability", label="Viability", unit="%", possible=PERCENT),
+    QCTest(key="cd73", label="CD73", unit="%", possible=PERCENT, decimals=2),
+    QCTest(key="cd90", label="CD90", unit="%", possible=PERCENT, decimals=2),
+    QCTest(key="cd105", label="CD105", unit="%", possible=PERCENT, decimals=2),
+    QCTest(key="negative_markers", label="Negative markers (CD11b, CD19, CD34, CD45, HLA-DR)", unit="%",
+        possible=PERCENT, scale=(0, 10)),
+    QCTest(key="cd45", label="CD45", unit="%", possible=PERCENT, scale=(0, 10)),
+    QCTest(key="cd34_negative", label="CD34 (as negative marker)", unit="%", possible=PERCENT, scale=(0, 10)),
+    QCTest(key="cd14", label="CD14", unit="%", possible=PERCENT, scale=(0, 10)),
+    QCTest(key="cd45_cd31", label="CD45 and CD31", unit="%", possible=PERCENT, scale=(0, 20)),
+    QCTest(key="hla_dr", label="HLA-DR", unit="%", possible=PERCENT, scale=(0, 30)),
+    QCTest(key="endotoxin", label="Endotoxin", unit="EU/mL", possible=NOT_NEGATIVE, decimals=3, scale=(0, 5)),
+    QCTest(key="gram_stain", label="Gram stain", outcomes=ORGANISMS),
+    QCTest(key="sterility", label="Sterility (aerobic, anaerobic, fungal)", outcomes=GROWTH, final_after_days=14),
+    QCTest(key="mycoplasma", label="Mycoplasma", outcomes=DETECTED),
+    QCTest(key="karyotype", label="Karyotype", outcomes=KARYOTYPES),
+    QCTest(key="differentiation", label="Differentiation (adipo-, chondro-, osteogenic)", outcomes=PASSED),
+    QCTest(key="cfu_f", label="CFU-F", unit="per 1000 cells", possible=between(0, 1000), scale=(0, 1000)),
+    QCTest(key="potency", label="Potency (inhibition of PBMC proliferation)", unit="%", possible=between(-100, 100)),
+    QCTest(key="potency_assay", label="Potency assay of the protocol", outcomes=PASSED),
+    QCTest(key="tnc", label="Total nucleated cells", unit="×10⁸", possible=NOT_NEGATIVE, decimals=2, scale=(0, 50)),
+    QCTest(key="tnc_dose_8", label="Nucleated cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE, decimals=2,
+        loinc="78003-1", scale=(0, 10)),
+    QCTest(key="tnc_dose_7", label="Nucleated cells per kg (cord blood)", unit="×10⁷/kg", possible=NOT_NEGATIVE,
+        decimals=2, loinc="78003-1", scale=(0, 20)),
+    QCTest(key="cd34_concentration", label="CD34+ concentration", unit="×10⁶/mL", possible=NOT_NEGATIVE, decimals=3,
+        loinc="74838-4", scale=(0, 10)),
+    QCTest(key="cd34_count", label="CD34+ cells in the product", unit="×10⁶", possible=NOT_NEGATIVE, scale=(0, 1000)),
+    QCTest(key="cd34_dose", label="CD34+ cells per kg", unit="×10⁶/kg", possible=NOT_NEGATIVE,
+        expected=between("0.1", 100), decimals=2, loinc="78002-3", scale=(0, 20)),
+    QCTest(key="cd34_viability", label="Viability of CD34+ cells", unit="%", possible=PERCENT),
+    QCTest(key="cd34_purity", label="CD34+ purity", unit="%", possible=PERCENT),
+    QCTest(key="cd3_dose", label="CD3+ cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE, decimals=2, scale=(0, 20)),
+    QCTest(key="cfu_gm", label="CFU-GM per kg", unit="×10⁵/kg", possible=NOT_NEGATIVE, scale=(0, 20)),
+    QCTest(key="hematocrit", label="Hematocrit", unit="%", possible=PERCENT),
+    QCTest(key="abo_rh", label="ABO and RhD", outcomes=BLOOD_GROUPS),
+    QCTest(key="pluripotent_cells", label="Residual pluripotent cells", unit="%", possible=PERCENT, decimals=4,
+        scale=(0, 1)),
+    QCTest(key="cell_purity", label="Cells of the intended type", unit="%", possible=PERCENT),
+    QCTest(key="vector_copies", label="Vector copy number", unit="copies/cell", possible=NOT_NEGATIVE, decimals=2,
+        scale=(0, 10)),
+    QCTest(key="transduced_cells", label="Transduced cells", unit="%", possible=PERCENT),
+    QCTest(key="replicating_virus", label="Replication-competent virus", outcomes=DETECTED),
+    QCTest(key="particle_concentration", label="Particle concentration", unit="×10⁹/mL", possible=NOT_NEGATIVE,
+        scale=(0, 500)),
+    QCTest(key="particle_size", label="Particle size (mode)", unit="nm", possible=between(1, 10000), decimals=0,
+        scale=(0, 300)),
+    QCTest(key="vesicle_markers", label="Vesicle markers CD9, CD63, CD81", outcomes=PASSED),
+    QCTest(key="vesicle_protein", label="Protein", unit="µg/mL", possible=NOT_NEGATIVE, scale=(0, 1000)),
+    QCTest(key="construct_thickness", label="Construct thickness", unit="mm", possible=between(0, 100), decimals=2,
+        scale=(0, 10)),
+    QCTest(key="construct_diameter", label="Construct diameter", unit="mm", possible=between(0, 500), scale=(0, 50)),
+    QCTest(key="construct_handling", label="Construct holds when handled", outcomes=PASSED),
+    QCTest(key="appearance", label="Appearance and container integrity", outcomes=PASSED),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Marker(Entry):
+    """An infectious disease marker. ``excludes``: reactive makes the donor ineligible (21 CFR 1271.75, .80)."""
+
+    agent: str
+    excludes: bool = True
+
+
+REACTIVE = MappingProxyType(
+    {"negative": "Negative / non-reactive", "reactive": "Reactive", "indeterminate": "Indeterminate"}
+)
+
+MARKERS = catalogue(
+    Marker(key="hiv_ab", label="HIV-1/2 antibody", agent="HIV"),
+    Marker(key="hiv_nat", label="HIV NAT", agent="HIV"),
+    Marker(key="hbsag", label="HBsAg", agent="Hepatitis B virus"),
+    Marker(key="anti_hbc", label="Anti-HBc", agent="Hepatitis B virus"),
+    Marker(key="hbv_nat", label="HBV NAT", agent="Hepatitis B virus"),
+    Marker(key="hcv_ab", label="HCV antibody", agent="Hepatitis C virus"),
+    Marker(key="hcv_nat", label="HCV NAT", agent="Hepatitis C virus"),
+    Marker(key="syphilis", label="Syphilis", agent="Treponema pallidum"),
+    Marker(key="htlv", label="HTLV-I/II antibody", agent="HTLV"),
+    Marker(key="cmv", label="CMV antibody", agent="Cytomegalovirus", excludes=False),
+    Marker(key="wnv_nat", label="West Nile virus NAT", agent="West Nile virus"),
+    Marker(key="chagas", label="Trypanosoma cruzi antibody", agent="Trypanosoma cruzi"),
+)
