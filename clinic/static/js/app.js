@@ -1,0 +1,109 @@
+// The few lines the pages cannot do without script. Without them every page still works; clocks then show the time of the page.
+(function () {
+  "use strict";
+  var root = document.documentElement;
+  function all(what, inside) { return Array.from((inside || document).querySelectorAll(what)); }
+
+  // Clocks run from the server's time, so a tablet with a wrong clock still counts right.
+  var now0 = Date.parse(root.dataset.now), t0 = performance.now();
+  function tick() {
+    all("[data-due]").forEach(function (el) {
+      var m = Math.floor((Date.parse(el.dataset.due) - now0 - (performance.now() - t0)) / 60000 + 0.999);
+      // Past its end the server says what that means; but never under a form being filled in.
+      if (m < 0 && !document.querySelector(".c-save, .c-form")) { location.reload(); return; }
+      m = Math.max(m, 0);
+      var parts = m >= 1440 ? [[Math.floor(m / 1440), m < 2880 ? "day" : "days"], [Math.floor(m % 1440 / 60), "h"]]
+        : m >= 60 ? [[Math.floor(m / 60), "h"], [m % 60, "min"]] : [[m, "min"]];
+      el.textContent = "";
+      parts.forEach(function (p, n) {
+        var unit = document.createElement("small");
+        unit.textContent = "\u00a0" + p[1] + (n + 1 < parts.length ? " " : "");
+        el.append(String(p[0]), unit);
+      });
+    });
+  }
+  if (now0 && document.querySelector("[data-due]")) { setInterval(tick, 15000); }
+
+  // What went wrong takes the focus, so that it is read first.
+  var first = document.querySelector("[data-focus]");
+  if (first) { first.focus(); }
+
+  // A wide drawing opens where today is.
+  all("[data-at]").forEach(function (el) { el.scrollLeft = el.scrollWidth * el.dataset.at - el.clientWidth / 2; });
+
+  // In a long form a scanner's Enter goes to the next box; it never sends a half-filled form.
+  all("form[data-long]").forEach(function (form) {
+    form.addEventListener("keydown", function (e) {
+      if (e.key !== "Enter" || !e.target.matches("input, select")) { return; }
+      e.preventDefault();
+      var boxes = Array.from(form.elements).filter(function (x) { return x.matches("input:not([type=hidden]), select, textarea") && x.offsetParent; });
+      var next = boxes[boxes.indexOf(e.target) + 1];
+      if (next) { next.focus(); }
+    });
+  });
+
+  // A form is sent once. (The server knows a second sending by its key; this only spares the wait.)
+  document.addEventListener("submit", function (e) {
+    if (e.target.dataset.sent) { e.preventDefault(); return; }
+    if (e.target.method === "post") { e.target.dataset.sent = "1"; }
+  });
+  window.addEventListener("pageshow", function () { all("form[data-sent]").forEach(function (f) { delete f.dataset.sent; }); });
+
+  // "1042" is a time of day.
+  all("[data-time]").forEach(function (el) {
+    el.addEventListener("change", function () {
+      var m = /^(\d{1,2})[.: ]?(\d{2})$/.exec(el.value.trim());
+      if (m && m[1] < 24 && m[2] < 60) { el.value = m[1].padStart(2, "0") + ":" + m[2]; }
+    });
+  });
+
+  // Light, dark, or as the device says: kept on this device, for the next pages too.
+  all("[data-themes]").forEach(function (group) {
+    function show() { all("button", group).forEach(function (b) { b.setAttribute("aria-pressed", String(b.dataset.theme === (root.dataset.bsTheme || ""))); }); }
+    group.hidden = false;
+    show();
+    group.addEventListener("click", function (e) {
+      var b = e.target.closest("button");
+      if (!b) { return; }
+      if (b.dataset.theme) { root.dataset.bsTheme = b.dataset.theme; } else { delete root.dataset.bsTheme; }
+      document.cookie = "theme=" + b.dataset.theme + ";path=/;samesite=lax;max-age=" + (b.dataset.theme ? 31536000 : 0);
+      show();
+    });
+  });
+
+  // A menu closes on Escape, and when one goes elsewhere.
+  all("details[data-menu]").forEach(function (menu) {
+    document.addEventListener("keydown", function (e) {
+      if (e.key === "Escape" && menu.open) { menu.open = false; menu.querySelector("summary").focus(); }
+    });
+    ["click", "focusin"].forEach(function (kind) {
+      document.addEventListener(kind, function (e) { if (!menu.contains(e.target)) { menu.open = false; } });
+    });
+  });
+
+  all("[data-print]").forEach(function (b) { b.addEventListener("click", function () { window.print(); }); });
+
+  // Demonstration: an account from the list goes into the boxes.
+  all("[data-fill]").forEach(function (b) {
+    b.addEventListener("click", function () {
+      document.getElementById("email").value = b.dataset.fill;
+      var p = document.getElementById("password");
+      p.value = "cellcourse-demo-1";
+      p.form.querySelector("button").focus();
+    });
+  });
+
+  // Map of a box: one tab stop, arrow keys within.
+  all("[data-map]").forEach(function (map) {
+    var rows = Array.from(map.tBodies[0].rows, function (r) { return all("a", r); });
+    var here = map.querySelector("a[aria-current]") || rows.flat()[0];
+    rows.flat().forEach(function (a) { a.tabIndex = a === here ? 0 : -1; });
+    map.addEventListener("keydown", function (e) {
+      var d = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[e.key];
+      if (!d) { return; }
+      var r = rows.findIndex(function (x) { return x.includes(e.target); }), c = r < 0 ? -1 : rows[r].indexOf(e.target);
+      var to = rows[r + d[0]] && rows[r + d[0]][c + d[1]];
+      if (to) { e.target.tabIndex = -1; to.tabIndex = 0; to.focus(); e.preventDefault(); }
+    });
+  });
+})();
