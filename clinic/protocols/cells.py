@@ -25,7 +25,8 @@ class CellType(Entry):
 
 
 TRANSPLANT_EVENTS = (
-    "Mucositis", "Graft versus host disease", "Veno-occlusive disease", "CMV infection", "Engraftment failure", "Relapse",
+    "Mucositis", "Graft versus host disease", "Veno-occlusive disease", "CMV infection", "Engraftment failure",
+    "Relapse",
 )  # fmt: skip
 
 CELL_TYPES = catalogue(

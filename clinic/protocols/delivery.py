@@ -11,9 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from clinic.fields import Range
 from clinic.protocols.entries import Entry, between, catalogue
+
+if TYPE_CHECKING:
+    from clinic.fields import Range
 
 
 class Delivery(StrEnum):

@@ -6,7 +6,7 @@ MCID: minimal clinically important difference, with its source. Where none is gi
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -104,17 +104,13 @@ def responder(instrument: Instrument, baseline: Decimal, value: Decimal) -> bool
     return gained > needed if instrument.mcid_exceeded else gained >= needed
 
 
-def _row(better: Better, key: str, label: str, low: Number, high: Number, step: Number, **more: Any) -> Instrument:
-    possible = Range(Decimal(low), Decimal(high))
-    return Instrument(key=key, label=label, better=better, range=possible, step=Decimal(step), **more)
-
-
 def _lower(key: str, label: str, low: Number, high: Number, step: Number = 1, **more: Any) -> Instrument:
-    return _row("lower", key, label, low, high, step, **more)
+    possible = Range(Decimal(low), Decimal(high))
+    return Instrument(key=key, label=label, better="lower", range=possible, step=Decimal(step), **more)
 
 
 def _higher(key: str, label: str, low: Number, high: Number, step: Number = 1, **more: Any) -> Instrument:
-    return _row("higher", key, label, low, high, step, **more)
+    return replace(_lower(key, label, low, high, step, **more), better="higher")
 
 
 ASIA = MappingProxyType({0: "A", 1: "B", 2: "C", 3: "D", 4: "E"})
