@@ -23,9 +23,7 @@ CONCERT_HF = "CONCERT-HF, Circ Res 2018, PMC5993622, Table 5"
 SCHWANN = "J Neurosurg Spine 2021, PMC10193489, Table 2"
 WHARTON = "Wharton's jelly MSC, PMC9289888, Table 1"
 ADIPOSE_ALLO = "Stem Cells Int 2022, article 4664917, Table 2"
-ADIPOSE_KNEE = (
-    "Stem Cell Research & Therapy 2019, doi 10.1186/s13287-019-1406-7, Table 3 (reported for three donors)"
-)
+ADIPOSE_KNEE = "Stem Cell Research & Therapy 2019, doi 10.1186/s13287-019-1406-7, Table 3 (reported for three donors)"
 BPD = "J Transl Med 2020, doi 10.1186/s12967-020-02568-6"
 HANDBOOK = "marrow harvest handbook: at most 10 mL per puncture position"
 FISTULA = "PMC10069615: one injection of 120 million cells in 24 mL; visits at weeks 24 and 52"
