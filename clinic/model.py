@@ -1,0 +1,129 @@
+"""The base of every table: ids, constraint names, UTC times, decimal quantities, the site that owns the row."""
+
+from __future__ import annotations
+
+import enum
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from sqlalchemy import JSON, Boolean, Date, DateTime, Enum, ForeignKey, Integer, MetaData, Numeric, String, Text, inspect
+from sqlalchemy.engine import Dialect
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+from clinic.identifiers import LENGTH, new_id
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware moment, kept in UTC. A naive one is refused: it could mean any hour."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("A time without a zone cannot be kept")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Quantity(TypeDecorator[Decimal]):
+    """A decimal with the digits that were written (1.0 stays 1.0): NUMERIC on PostgreSQL, text on SQLite."""
+
+    impl = Numeric
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> Any:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if not isinstance(value, Decimal) or not value.is_finite():
+            raise ValueError(f"{value!r} is no decimal quantity")
+        return format(value, "f") if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+def _words(names: type[enum.Enum]) -> list[str]:
+    return [member.value for member in names]
+
+
+class Base(DeclarativeBase):
+    """What every table shares, technical ones too."""
+
+    metadata = MetaData(naming_convention=NAMES)
+    type_annotation_map: ClassVar = {
+        str: Text,
+        bool: Boolean(create_constraint=False),
+        Decimal: Quantity,
+        datetime: UTCDateTime,
+        date: Date,
+        dict[str, Any]: JSON,
+        dict[str, str]: JSON,
+        list[str]: JSON,
+        list[dict[str, Any]]: JSON,
+        enum.Enum: Enum(enum.Enum, native_enum=False, create_constraint=True, length=40, values_callable=_words),
+    }
+
+    @declared_attr.directive
+    def __tablename__(cls) -> str:
+        return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
+
+
+class Model(Base):
+    """A row of the clinic: a public id, a version in every change, the site that owns it.
+
+    ``KIND`` is the two letters that its ids start with. Every write of a Model goes to the ledger.
+    """
+
+    __abstract__ = True
+    KIND: ClassVar[str]
+
+    id: Mapped[str] = mapped_column(String(LENGTH), primary_key=True, sort_order=-3)
+    version: Mapped[int] = mapped_column(Integer, sort_order=-2)
+
+    @declared_attr
+    def site_id(cls) -> Mapped[str]:
+        return mapped_column(String(LENGTH), ForeignKey("site.id"), index=True, sort_order=-1)
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:
+        return {"version_id_col": cls.version}
+
+    def __init__(self, **facts: Any) -> None:
+        """Make a row with its id and its columns' defaults at once, so that it can be signed before it is stored."""
+        facts.setdefault("id", new_id(self.KIND))
+        for attribute in inspect(type(self)).column_attrs:
+            default = attribute.columns[0].default
+            if default is not None and attribute.key not in facts:
+                facts[attribute.key] = default.arg(None) if default.is_callable else default.arg
+        super().__init__(**facts)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.id}>"
+
+
+def reference(target: str, **more: Any) -> Any:
+    """Declare a column that refers to the row of another table, e.g. ``reference("patient")``."""
+    more.setdefault("index", True)
+    return mapped_column(String(LENGTH), ForeignKey(f"{target}.id"), **more)
