@@ -1,0 +1,1 @@
+"""Every change written down, chained per site, and checked against the records."""

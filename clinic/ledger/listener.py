@@ -1,0 +1,126 @@
+"""Writes the ledger on flush, for every `Model`: nobody can forget it, and nothing slips past it.
+
+Who acts and why are on the session (`acting`); a flush without an actor is refused, and so are bulk updates and
+deletes, which would change rows that no listener sees.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import event, insert, inspect, select, update
+from sqlalchemy.orm import Session
+
+from clinic import clock
+from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, digest
+from clinic.model import Model
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+
+
+def acting(session: Session, actor_id: str, reason: str = "") -> None:
+    """Name who answers for what this session writes from now on, and why."""
+    session.info["actor_id"] = actor_id
+    session.info["reason"] = reason
+
+
+def told(value: Any) -> Any:
+    """Return a column's value as the ledger keeps it: text for decimals, moments and days."""
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, Enum):
+        return value.value
+    return value
+
+
+def state_of(row: Model) -> dict[str, Any]:
+    """Return every column of a row, as the ledger keeps it."""
+    return {attribute.key: told(getattr(row, attribute.key)) for attribute in inspect(type(row)).column_attrs}
+
+
+def _changes(row: Model) -> tuple[dict[str, Any], dict[str, Any]]:
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
+    state = inspect(row)
+    for attribute in state.mapper.column_attrs:
+        history = state.attrs[attribute.key].history
+        if history.has_changes():
+            old = told(history.deleted[0]) if history.deleted else None
+            new = told(history.added[0]) if history.added else None
+            if old != new:
+                before[attribute.key], after[attribute.key] = old, new
+    return before, after
+
+
+def _rows(session: Session) -> list[tuple[Model, str, dict[str, Any] | None, dict[str, Any] | None]]:
+    found: list[tuple[Model, str, dict[str, Any] | None, dict[str, Any] | None]] = []
+    for row in session.new:
+        if isinstance(row, Model):
+            found.append((row, "insert", None, state_of(row)))
+    for row in session.dirty:
+        if isinstance(row, Model):
+            before, after = _changes(row)
+            if after:
+                after["version"] = row.version
+                found.append((row, "update", before, after))
+    for row in session.deleted:
+        if isinstance(row, Model):
+            found.append((row, "delete", state_of(row), None))
+    return sorted(found, key=lambda item: (item[0].site_id, item[0].__tablename__, item[0].id))
+
+
+@event.listens_for(Session, "after_flush")
+def _write_down(session: Session, _context: UOWTransaction) -> None:
+    rows = _rows(session)
+    if not rows:
+        return
+    actor_id = session.info.get("actor_id")
+    if not actor_id:
+        raise RuntimeError("Nobody is named who writes this: call acting(session, actor_id) first")
+    reason = session.info.get("reason", "")
+    at = clock.now()
+    connection = session.connection()
+    for site_id in sorted({row.site_id for row, *_ in rows}):
+        head = connection.execute(
+            select(LedgerHead.number, LedgerHead.hash).where(LedgerHead.site_id == site_id).with_for_update()
+        ).one_or_none()
+        if head is None:
+            connection.execute(insert(LedgerHead).values(site_id=site_id, number=0, hash=GENESIS))
+        number, previous = (head.number, head.hash) if head else (0, GENESIS)
+        entries = []
+        for row, act, before, after in rows:
+            if row.site_id != site_id:
+                continue
+            number += 1
+            entry = LedgerEntry(
+                site_id=site_id, number=number, at=at, actor_id=actor_id, act=act, reason=reason,
+                record=row.__tablename__, record_id=row.id, before=before, after=after, previous=previous,
+            )  # fmt: skip
+            previous = digest(entry.content())
+            entries.append(
+                {
+                    "site_id": site_id, "number": number, "at": at, "actor_id": actor_id, "act": act,
+                    "reason": reason, "record": entry.record, "record_id": entry.record_id, "before": before,
+                    "after": after, "previous": entry.previous, "hash": previous,
+                }  # fmt: skip
+            )
+        connection.execute(insert(LedgerEntry), entries)
+        connection.execute(
+            update(LedgerHead).where(LedgerHead.site_id == site_id).values(number=number, hash=previous)
+        )
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _nothing_slips_past(state: ORMExecuteState) -> None:
+    if (state.is_update or state.is_delete or state.is_insert) and any(
+        issubclass(mapper.class_, Model) for mapper in state.all_mappers
+    ):
+        raise RuntimeError("Bulk writes slip past the ledger: load the rows and change them one by one")
