@@ -1,0 +1,81 @@
+"""Who may do what: the eight roles, the table of all routes, and the scope of every query.
+
+A route names its roles with `allow`; one that names none stops the program at start (deny by default).
+Rows are kept to the user's site inside the database: `keep_to_site` puts the condition on every select.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import event
+from sqlalchemy.orm import Session, with_loader_criteria
+
+from clinic.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy.orm import ORMExecuteState
+
+
+View = TypeVar("View", bound="Callable[..., Any]")
+
+
+class Role(StrEnum):
+    """What a person is in the clinic."""
+
+    COORDINATOR = "coordinator"
+    NURSE = "nurse"
+    PHYSICIAN = "physician"
+    TECHNOLOGIST = "technologist"
+    QUALITY = "quality"
+    DIRECTOR = "director"
+    ADMINISTRATOR = "administrator"
+    INSPECTOR = "inspector"
+
+    @property
+    def label(self) -> str:
+        """Words for the page."""
+        return {"quality": "quality staff", "director": "medical director"}.get(self.value, self.value)
+
+
+EVERYBODY = frozenset(Role)
+CLINICAL = EVERYBODY - {Role.ADMINISTRATOR}
+"""Who reads patients' records. An administrator keeps staff and sites and sees no patient (R31)."""
+WRITERS = CLINICAL - {Role.INSPECTOR}
+PUBLIC: frozenset[Role] = frozenset()
+
+ROUTES: dict[str, frozenset[Role] | None] = {}
+"""Endpoint → roles that may call it; None is open to people who are not signed in."""
+
+
+def allow(roles: Iterable[Role] | None) -> Callable[[View], View]:
+    """Mark a view with the roles that may call it; `register` puts it in the table."""
+
+    def mark(view: View) -> View:
+        view.allowed = None if roles is None else frozenset(roles)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def may(role: Role, endpoint: str) -> bool:
+    """Return whether a role may call an endpoint. An unknown endpoint: no."""
+    roles = ROUTES.get(endpoint, PUBLIC)
+    return roles is None or role in roles
+
+
+def keep_to_site(session: Session, site_id: str | None) -> None:
+    """From now on this session reads rows of one site only; another site's row is as good as missing (hazard H35)."""
+    session.info["site_id"] = site_id
+
+
+@event.listens_for(Session, "do_orm_execute")
+def _only_own_site(state: ORMExecuteState) -> None:
+    site_id = state.session.info.get("site_id")
+    if site_id and state.is_select and not state.is_column_load and not state.is_relationship_load:
+        state.statement = state.statement.options(
+            with_loader_criteria(Model, lambda row: row.site_id == site_id, include_aliases=True)
+        )

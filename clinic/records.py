@@ -1,0 +1,294 @@
+"""A record: who did it, who wrote it down, who signed, and what was amended since.
+
+The person who did it (``performed_by``), who typed it (``recorded_by``) and who answers for it (`Signature`) are
+told apart, and so are when it happened and when it was written down. Nothing is overwritten unseen: a correction
+is an `Amendment` with a reason, and a signature binds the content that was signed (21 CFR 11.70).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, inspect
+from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_column, relationship
+
+from clinic.errors import RuleBroken
+from clinic.fields import Field, field, fields_of
+from clinic.identifiers import LENGTH
+from clinic.ledger.listener import told
+from clinic.ledger.models import digest
+from clinic.model import Model, reference
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+
+CLOCK_SLACK = timedelta(minutes=2)
+"""How far a typed time may lie ahead of the server's clock before it counts as the future (rule 69)."""
+
+
+class Origin(StrEnum):
+    """Where a record comes from."""
+
+    CLINIC = "clinic"
+    IMPORTED = "imported"
+
+
+class Meaning(StrEnum):
+    """What a signature says (21 CFR 11.50)."""
+
+    AUTHORSHIP = "authorship"
+    VERIFICATION = "verification"
+    REVIEW = "review"
+    APPROVAL = "approval"
+    RELEASE = "release"
+
+    @property
+    def label(self) -> str:
+        """The sentence that stands by the signature, on screen and on paper."""
+        return {
+            "authorship": "This record is complete and true",
+            "verification": "Second person: I checked this myself",
+            "review": "I have reviewed this record",
+            "approval": "I approve this",
+            "release": "Released for this patient",
+        }[self.value]
+
+
+class Signature(Model):
+    """One person's signature under one content of one record."""
+
+    KIND = "SG"
+    __table_args__ = (UniqueConstraint("record_id", "content_hash", "signed_by_id", "meaning"),)
+
+    record: Mapped[str] = mapped_column(String(40))
+    record_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
+    record_version: Mapped[int]
+    meaning: Mapped[Meaning]
+    content_hash: Mapped[str] = mapped_column(String(64))
+    signed_by_id: Mapped[str] = reference("user_account")
+    signed_at: Mapped[datetime]
+    printed_name: Mapped[str]
+    role: Mapped[str]
+
+    signed_by: Mapped[User] = relationship("User")
+
+
+class Amendment(Model):
+    """One correction of one record: what it said before, what it says now, who, when and why."""
+
+    KIND = "AM"
+    __table_args__ = (UniqueConstraint("record_id", "number"),)
+
+    record: Mapped[str] = mapped_column(String(40))
+    record_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
+    number: Mapped[int]
+    amended_by_id: Mapped[str] = reference("user_account")
+    amended_at: Mapped[datetime]
+    reason: Mapped[str]
+    changes: Mapped[dict[str, Any]]
+
+    amended_by: Mapped[User] = relationship("User")
+
+
+class Entry(Model):
+    """Base of all that staff write down: who, when, where it comes from, and its amendments."""
+
+    __abstract__ = True
+    NOUN: ClassVar[str]
+
+    recorded_at: Mapped[datetime]
+
+    @declared_attr
+    def recorded_by_id(cls) -> Mapped[str]:
+        return reference("user_account")
+
+    origin: Mapped[Origin] = mapped_column(default=Origin.CLINIC)
+    source_note: Mapped[str] = mapped_column(default="")
+    not_recorded: Mapped[dict[str, str]] = mapped_column(default=dict)
+    confirmed: Mapped[dict[str, str]] = mapped_column(default=dict)
+
+    @declared_attr
+    def recorded_by(cls) -> Mapped[User]:
+        return relationship("User", foreign_keys=[cls.recorded_by_id])
+
+    @declared_attr
+    def amendments(cls) -> Mapped[list[Amendment]]:
+        return relationship(
+            "Amendment",
+            primaryjoin=f"foreign(Amendment.record_id) == {cls.__name__}.id",
+            order_by="Amendment.number",
+            overlaps="amendments",
+        )
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        super().__init_subclass__(**more)
+        if cls.__dict__.get("__abstract__"):
+            return
+        for name, fact in fields_of(cls).items():
+            if fact.required:
+                cls.__table__.append_constraint(
+                    CheckConstraint(f"{name} IS NOT NULL OR origin = 'imported'", name=f"{name}_recorded")
+                )
+
+    @classmethod
+    def log(cls, *, by: User, at: datetime, **facts: Any) -> Self:
+        """Return a new record written down by a person at a moment.
+
+        Raises `RuleBroken` with a sentence where a required fact is missing, a quantity is impossible, an
+        unexpected one has no reason, or the time lies in the future. The caller adds it to the session.
+        """
+        facts.setdefault("site_id", by.site_id)
+        record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
+        record.settle()
+        faults = record.faults(at=at)
+        if faults:
+            raise RuleBroken(" ".join(faults))
+        return record
+
+    def settle(self) -> None:
+        """Copy the ids of related rows to their columns, so that the content is complete before it is stored."""
+        for relation in inspect(type(self)).relationships:
+            if relation.direction is RelationshipDirection.MANYTOONE:
+                row = getattr(self, relation.key)
+                if row is not None:
+                    for local, _remote in relation.local_remote_pairs:
+                        setattr(self, local.key, row.id)
+
+    def faults(self, *, at: datetime) -> list[str]:  # noqa: ARG002 - rooms judge by the moment
+        """Return what is wrong with the facts themselves, a sentence each; rooms add checks over two facts."""
+        found = []
+        for name, fact in fields_of(type(self)).items():
+            value = getattr(self, name)
+            if value is None or value in ("", []):
+                if fact.required and not self._excused(name):
+                    found.append(f"{fact.label} is missing.")
+            else:
+                found += self._limit_faults(name, fact, value)
+        return found
+
+    def _excused(self, name: str) -> bool:
+        return self.origin is Origin.IMPORTED and bool(self.not_recorded.get(name))
+
+    def _limit_faults(self, name: str, fact: Field, value: Any) -> list[str]:
+        said = f"{fact.words(value)} {fact.unit}".rstrip()
+        if fact.possible is not None and value not in fact.possible:
+            return [f"{fact.label} must be {fact.possible} {fact.unit}".rstrip() + f", not {fact.words(value)}."]
+        if fact.choices is not None and not set(value if fact.many else [value]) <= set(fact.choices):
+            return [f"{fact.label}: “{said}” is none of the choices."]
+        if fact.expected is None or value in fact.expected or self.confirmed.get(name):
+            return []
+        if self.origin is Origin.IMPORTED:
+            return []
+        return [f"{fact.label}: {said} is not the expected {fact.expected}. Confirm it with a reason."]
+
+    def content(self) -> dict[str, Any]:
+        """Return all that a signature covers: every column but the row's version."""
+        return {
+            attribute.key: told(getattr(self, attribute.key))
+            for attribute in inspect(type(self)).column_attrs
+            if attribute.key != "version"
+        }
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the present content."""
+        return digest(self.content())
+
+    def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
+        """Correct facts, keeping what stood there; raises `RuleBroken` without a reason or a real change (rule 70)."""
+        if not reason.strip():
+            raise RuleBroken("Say why this is corrected. The reason stays beside the old value.")
+        old = {name: getattr(self, name) for name in changes}
+        changed = {name: [told(old[name]), told(value)] for name, value in changes.items() if old[name] != value}
+        if not changed:
+            raise RuleBroken("Nothing was changed, so nothing was amended.")
+        for name in changed:
+            setattr(self, name, changes[name])
+        faults = self.faults(at=at)
+        if faults:
+            raise RuleBroken(" ".join(faults))
+        amendment = Amendment(
+            site_id=self.site_id, record=self.__tablename__, record_id=self.id, number=len(self.amendments) + 1,
+            amended_by=by, amended_by_id=by.id, amended_at=at, reason=reason.strip(), changes=changed,
+        )  # fmt: skip
+        self.amendments.append(amendment)
+        return amendment
+
+    def headline(self) -> str:
+        """Return the record in one line, for the timeline."""
+        return self.NOUN
+
+
+class Record(Entry):
+    """Base of all that is done to or known about a patient. See the module.
+
+    ``course_day`` is the day of the course, counted from administration (day 0), where a published history
+    gives no date.
+    """
+
+    __abstract__ = True
+    HAPPENED: ClassVar[str] = "Happened at"
+    DONE: ClassVar[str] = "Done by"
+
+    @declared_attr
+    def performed_at(cls) -> Mapped[datetime | None]:
+        return field(cls.HAPPENED, required=True, section="When and who", order=-9, index=True)
+
+    @declared_attr
+    def performed_by_id(cls) -> Mapped[str | None]:
+        return field(
+            cls.DONE, String(LENGTH), ForeignKey("user_account.id"), required=True, section="When and who", order=-8
+        )
+
+    course_day: Mapped[int | None]
+
+    @declared_attr
+    def performed_by(cls) -> Mapped[User | None]:
+        return relationship("User", foreign_keys=[cls.performed_by_id])
+
+    @declared_attr
+    def signatures(cls) -> Mapped[list[Signature]]:
+        return relationship(
+            "Signature",
+            primaryjoin=f"foreign(Signature.record_id) == {cls.__name__}.id",
+            order_by="Signature.signed_at",
+            overlaps="signatures",
+        )
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also refuse a time that lies in the future (rule 69)."""
+        found = super().faults(at=at)
+        if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
+            found.append(f"{self.HAPPENED} lies in the future.")
+        return found
+
+    @property
+    def late_by(self) -> timedelta | None:
+        """How long after it happened it was written down."""
+        return None if self.performed_at is None else self.recorded_at - self.performed_at
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Put a person's signature under the present content. The caller has just checked the password (law 5)."""
+        content_hash = self.content_hash
+        if any(s.signed_by_id == by.id and s.content_hash == content_hash for s in self.signatures):
+            raise RuleBroken(f"{by.printed_name} has signed this already. A second signature must be another person's.")
+        signature = Signature(
+            site_id=self.site_id, record=self.__tablename__, record_id=self.id, record_version=self.version or 1,
+            meaning=meaning, content_hash=content_hash, signed_by=by, signed_by_id=by.id, signed_at=at,
+            printed_name=by.printed_name, role=by.role.value,
+        )  # fmt: skip
+        self.signatures.append(signature)
+        return signature
+
+    @property
+    def present_signatures(self) -> list[Signature]:
+        """The signatures that cover the present content; after an amendment the older ones no longer do."""
+        content_hash = self.content_hash
+        return [signature for signature in self.signatures if signature.content_hash == content_hash]
+
+    @property
+    def signed(self) -> bool:
+        """Whether somebody answers for the present content."""
+        return bool(self.present_signatures)
