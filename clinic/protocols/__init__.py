@@ -1,0 +1,1 @@
+"""Protocols as versioned data, and the catalogues in code from which they choose."""

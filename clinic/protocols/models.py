@@ -1,0 +1,145 @@
+"""A protocol and its versions: draft → published, never changed again → retired."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CheckConstraint, String, UniqueConstraint, event, inspect
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from clinic.errors import RuleBroken
+from clinic.fields import field
+from clinic.ledger.models import canonical
+from clinic.model import Model, reference
+from clinic.protocols.faults import faults
+from clinic.protocols.terms import Content
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+
+
+class Stage(StrEnum):
+    """Where a version stands; derived from who published and who retired it."""
+
+    DRAFT = "draft"
+    PUBLISHED = "published"
+    RETIRED = "retired"
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str) -> Content:
+    return Content.model_validate_json(text)
+
+
+class Protocol(Model):
+    """One protocol of a site, under its code."""
+
+    KIND = "PC"
+    __table_args__ = (UniqueConstraint("site_id", "code"),)
+
+    code: Mapped[str] = field("Code", hint="Short, like BM-MSC-KNEE")
+
+    versions: Mapped[list[ProtocolVersion]] = relationship(
+        back_populates="protocol", order_by="ProtocolVersion.number"
+    )
+
+    def published(self) -> ProtocolVersion | None:
+        """Return the version under which a new course may begin."""
+        return next((v for v in reversed(self.versions) if v.stage is Stage.PUBLISHED), None)
+
+    def draft(self, *, by: User, at: datetime, content: Content) -> ProtocolVersion:
+        """Add the next version as a draft. One draft at a time."""
+        if any(version.stage is Stage.DRAFT for version in self.versions):
+            raise RuleBroken("There is a draft already. Publish or change that one.")
+        version = ProtocolVersion(
+            site_id=self.site_id, number=len(self.versions) + 1, content=content.model_dump(mode="json"),
+            drafted_by=by, drafted_by_id=by.id, drafted_at=at,
+        )  # fmt: skip
+        self.versions.append(version)
+        return version
+
+
+class ProtocolVersion(Model):
+    """What one version says. Courses, consents and results refer to the version, so it never changes."""
+
+    KIND = "PV"
+    __table_args__ = (
+        UniqueConstraint("protocol_id", "number"),
+        CheckConstraint("(published_at IS NULL) = (published_by_id IS NULL)", name="published_by_and_at"),
+        CheckConstraint("(retired_at IS NULL) = (retired_by_id IS NULL)", name="retired_by_and_at"),
+        CheckConstraint("retired_at IS NULL OR published_at IS NOT NULL", name="retired_after_published"),
+    )
+
+    protocol_id: Mapped[str] = reference("protocol")
+    number: Mapped[int]
+    content: Mapped[dict[str, Any]]
+    title: Mapped[str] = mapped_column(default="")
+    field_key: Mapped[str] = mapped_column(String(40), default="")
+    drafted_by_id: Mapped[str] = reference("user_account")
+    drafted_at: Mapped[datetime]
+    published_by_id: Mapped[str | None] = reference("user_account")
+    published_at: Mapped[datetime | None]
+    retired_by_id: Mapped[str | None] = reference("user_account")
+    retired_at: Mapped[datetime | None]
+
+    protocol: Mapped[Protocol] = relationship(back_populates="versions")
+    drafted_by: Mapped[User] = relationship("User", foreign_keys=[drafted_by_id])
+    published_by: Mapped[User | None] = relationship("User", foreign_keys=[published_by_id])
+    retired_by: Mapped[User | None] = relationship("User", foreign_keys=[retired_by_id])
+
+    @property
+    def stage(self) -> Stage:
+        """Draft, published or retired."""
+        if self.retired_at is not None:
+            return Stage.RETIRED
+        return Stage.DRAFT if self.published_at is None else Stage.PUBLISHED
+
+    @property
+    def says(self) -> Content:
+        """The content, typed."""
+        return _parsed(canonical(self.content))
+
+    @property
+    def name(self) -> str:
+        """Code and number, as people cite it."""
+        return f"{self.protocol.code}, version {self.number}"
+
+    def rewrite(self, content: Content) -> None:
+        """Change a draft; a published version is never changed again, a new one is drafted instead."""
+        if self.stage is not Stage.DRAFT:
+            raise RuleBroken("A published version is never changed. Draft the next version instead.")
+        self.content = content.model_dump(mode="json")
+
+    def publish(self, *, by: User, at: datetime) -> None:
+        """Open it for new courses; the version published before is retired. The author may not publish alone."""
+        if self.stage is not Stage.DRAFT:
+            raise RuleBroken("Only a draft can be published.")
+        if by.id == self.drafted_by_id:
+            raise RuleBroken("Whoever drafted a version does not publish it. Ask a second person.")
+        wrong = faults(self.says)
+        if wrong:
+            raise RuleBroken(" ".join(wrong))
+        earlier = self.protocol.published()
+        if earlier is not None:
+            earlier.retire(by=by, at=at)
+        self.published_by, self.published_by_id, self.published_at = by, by.id, at
+
+    def retire(self, *, by: User, at: datetime) -> None:
+        """Close it for new courses; courses under it go on."""
+        if self.stage is not Stage.PUBLISHED:
+            raise RuleBroken("Only a published version can be retired.")
+        self.retired_by, self.retired_by_id, self.retired_at = by, by.id, at
+
+
+@event.listens_for(ProtocolVersion, "before_insert")
+@event.listens_for(ProtocolVersion, "before_update")
+def _published_never_changes(_mapper: object, _connection: object, version: ProtocolVersion) -> None:
+    changed = inspect(version).attrs.content.history
+    was = inspect(version).attrs.published_at.history
+    published_before = was.unchanged and was.unchanged[0] is not None
+    if published_before and changed.deleted and changed.added:
+        raise RuleBroken("A published version is never changed. Draft the next version instead.")
+    version.title, version.field_key = version.says.title, version.says.field
