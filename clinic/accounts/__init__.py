@@ -1,0 +1,1 @@
+"""Staff: accounts, sign-in and its throttle, sessions and their limits, the sites."""

@@ -1,0 +1,1 @@
+"""Patients, donors and their eligibility, consent and its withdrawal."""

@@ -1,0 +1,154 @@
+"""A patient, what must be known at every step about her or him, and how the clinic finds the person again."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import date, datetime
+from decimal import Decimal
+
+from sqlalchemy import UniqueConstraint, event
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from clinic.fields import Range, field
+from clinic.model import reference
+from clinic.records import Entry, Record
+
+SEXES = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Unknown"}
+ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "None known", "present": "Yes"}
+BLOOD_GROUPS = {"A": "A", "B": "B", "AB": "AB", "O": "O"}
+RHD = {"positive": "RhD positive", "negative": "RhD negative"}
+CHILD_YEARS = 18
+
+
+def searchable(text: str) -> str:
+    """Return text as it is compared in a search: no accents, no case, single spaces."""
+    plain = unicodedata.normalize("NFKD", text)
+    kept = "".join(c for c in plain if not unicodedata.combining(c))
+    return " ".join("".join(c if c.isalnum() else " " for c in kept.casefold()).split())
+
+
+class Patient(Entry):
+    """One person under treatment. Found by name, number or birth date; written about under a public id."""
+
+    KIND = "PT"
+    NOUN = "Patient"
+    __table_args__ = (UniqueConstraint("site_id", "record_number"),)
+
+    record_number: Mapped[str | None] = field("Record number", required=True, identifying=True, section="Who")
+    family_name: Mapped[str | None] = field("Family name", required=True, identifying=True, section="Who")
+    given_names: Mapped[str | None] = field("Given names", required=True, identifying=True, section="Who")
+    birth_date: Mapped[date | None] = field("Born on", required=True, identifying=True, section="Who", index=True)
+    sex: Mapped[str | None] = field("Sex", choices=SEXES, required=True, section="Who")
+    phone: Mapped[str | None] = field("Telephone", identifying=True, section="Contact")
+    email: Mapped[str | None] = field("E-mail", identifying=True, section="Contact")
+    contact_person: Mapped[str | None] = field(
+        "Contact person", identifying=True, section="Contact", hint="Name, relation and telephone"
+    )
+    allergy_status: Mapped[str] = field(
+        "Allergies", choices=ALLERGY_STATUSES, required=True, section="Allergies and blood group", default="not_asked"
+    )
+    allergies: Mapped[str | None] = field(
+        "Which, and what happened", section="Allergies and blood group", hint="For example: penicillin (anaphylaxis)"
+    )
+    allergies_asked_on: Mapped[date | None] = field("Asked on", section="Allergies and blood group")
+    abo: Mapped[str | None] = field("Blood group", choices=BLOOD_GROUPS, section="Allergies and blood group")
+    rhd: Mapped[str | None] = field("RhD", choices=RHD, section="Allergies and blood group")
+    died_on: Mapped[date | None] = field("Died on", identifying=True, section="Allergies and blood group")
+    is_synthetic: Mapped[bool] = mapped_column(default=False)
+    search_text: Mapped[str] = mapped_column(default="", index=True)
+
+    weights: Mapped[list[Weight]] = relationship(back_populates="patient", order_by="Weight.performed_at.desc()")
+    alerts: Mapped[list[Alert]] = relationship(back_populates="patient", order_by="Alert.recorded_at")
+    consents: Mapped[list[Consent]] = relationship(  # noqa: F821 - clinic.patients.consent
+        "Consent", back_populates="patient", order_by="(Consent.performed_at, Consent.recorded_at)"
+    )
+    typings: Mapped[list[BloodTyping]] = relationship(  # noqa: F821 - clinic.patients.donors
+        "BloodTyping", back_populates="patient", order_by="BloodTyping.performed_at"
+    )
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also: named allergies say that there are some; nobody is born tomorrow."""
+        found = super().faults(at=at)
+        if self.allergy_status == "present" and not self.allergies:
+            found.append("Say which allergy, and what happened.")
+        if self.allergies and self.allergy_status != "present":
+            found.append("An allergy is named: answer “Yes” to Allergies.")
+        if self.birth_date and self.birth_date > at.date():
+            found.append("Born on lies in the future.")
+        if self.birth_date and self.died_on and self.died_on < self.birth_date:
+            found.append("Died on lies before the birth date.")
+        return found
+
+    @property
+    def display_name(self) -> str:
+        """Family name in capitals, then given names; the record number where a history has no name."""
+        if not self.family_name and not self.given_names:
+            return f"Name not recorded ({self.record_number})"
+        return ", ".join(part for part in ((self.family_name or "").upper(), self.given_names or "") if part)
+
+    def age_on(self, day: date) -> int | None:
+        """Return whole years on a day, None where the birth date is not recorded."""
+        if self.birth_date is None:
+            return None
+        had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
+        return day.year - self.birth_date.year - (not had_birthday)
+
+    def age_text(self, day: date) -> str:
+        """Return the age as it is said: days in the first half year, months in the first two, then years."""
+        years = self.age_on(day)
+        if years is None or self.birth_date is None:
+            return ""
+        days = (day - self.birth_date).days
+        if days < 183:
+            return f"{days} days"
+        return f"{days * 12 // 365} months" if years < 2 else f"{years} y"
+
+    def weight_at(self, moment: datetime) -> Weight | None:
+        """Return the last weight measured by a moment."""
+        known = [w for w in self.weights if w.performed_at is not None and w.performed_at <= moment]
+        return max(known, key=lambda w: w.performed_at or moment, default=None)
+
+
+@event.listens_for(Patient, "before_insert")
+@event.listens_for(Patient, "before_update")
+def _keep_search_text(_mapper: object, _connection: object, patient: Patient) -> None:
+    born = patient.birth_date
+    said = (patient.family_name, patient.given_names, patient.record_number)
+    days = (f"{born:%Y-%m-%d} {born:%d %m %Y} {born:%d %b %Y}",) if born else ()
+    patient.search_text = searchable(" ".join(part for part in (*said, *days) if part))
+
+
+class Weight(Record):
+    """One weighing. A dose per kilogram names the weighing that it was worked out from (rule 51)."""
+
+    KIND = "WT"
+    NOUN = "Weight"
+    HAPPENED = "Weighed at"
+    DONE = "Weighed by"
+
+    patient_id: Mapped[str] = reference("patient")
+    kg: Mapped[Decimal | None] = field(
+        "Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), required=True, section="Weight"
+    )
+
+    patient: Mapped[Patient] = relationship(back_populates="weights")
+
+    def headline(self) -> str:
+        return f"Weight {self.kg} kg"
+
+
+class Alert(Entry):
+    """Something that everybody must see about a patient, until a day or until it is closed."""
+
+    KIND = "AL"
+    NOUN = "Alert"
+
+    patient_id: Mapped[str] = reference("patient")
+    text: Mapped[str] = field("Alert", required=True, hint="One line, seen on every page about this patient")
+    until_on: Mapped[date | None] = field("Until", hint="Empty: until it is closed")
+
+    patient: Mapped[Patient] = relationship(back_populates="alerts")
+
+    def shown_on(self, day: date) -> bool:
+        """Whether the alert still stands on a day."""
+        return self.until_on is None or day <= self.until_on

@@ -1,0 +1,1 @@
+"""A patient's course under one published protocol version."""

@@ -1,0 +1,242 @@
+"""A course: what is treated, with whose cells, by which route, under which version, and how the patient was before."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic.errors import RuleBroken
+from clinic.fields import Range, field
+from clinic.identifiers import DRAWN
+from clinic.model import reference
+from clinic.patients.consent import Consent
+from clinic.patients.donors import Donor
+from clinic.patients.models import CHILD_YEARS, Patient, Weight
+from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels
+from clinic.protocols.models import ProtocolVersion, Stage
+from clinic.protocols.terms import Relation
+from clinic.records import Record
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+    from clinic.protocols.terms import Content
+
+SIDES = {"left": "Left", "right": "Right", "both": "Both", "none": "No side"}
+RELATIONS = {relation.value: relation.label for relation in Relation}
+ASA = {
+    "1": "I, healthy", "2": "II, mild systemic disease", "3": "III, severe systemic disease",
+    "4": "IV, constant threat to life", "5": "V, moribund", "6": "VI, brain-dead donor",
+}  # fmt: skip
+IDENTITY = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[A-Z0-9]{6}")
+
+
+def new_identity(facility_code: str, year: int) -> str:
+    """Return a new chain-of-identity code: facility 5, year 2, six random (ISBT 128 structure 040, 13 characters)."""
+    return f"{facility_code:0<5}{year % 100:02d}" + "".join(secrets.choice(DRAWN) for _ in range(6))
+
+
+class Treatment(Record):
+    """One patient's course. It begins only under a published version and within what that version allows."""
+
+    KIND = "TR"
+    NOUN = "Treatment"
+    HAPPENED = "Ordered at"
+    DONE = "Responsible physician"
+    __table_args__ = (UniqueConstraint("site_id", "chain_of_identity"),)
+
+    patient_id: Mapped[str] = reference("patient")
+    protocol_version_id: Mapped[str] = reference("protocol_version")
+    donor_id: Mapped[str | None] = reference("donor")
+    condition: Mapped[str | None] = field(
+        "Condition", choices=labels(CONDITIONS), required=True, section="What is treated"
+    )
+    diagnosis: Mapped[str | None] = field(
+        "Diagnosis in full", section="What is treated", hint="With stage or grade, for example Kellgren-Lawrence 3"
+    )
+    body_site: Mapped[str | None] = field("Body site", choices=labels(BODY_SITES), section="What is treated")
+    side: Mapped[str | None] = field("Side", choices=SIDES, section="What is treated")
+    relation: Mapped[str | None] = field("Whose cells", choices=RELATIONS, required=True, section="The plan")
+    source: Mapped[str | None] = field("Source", choices=labels(SOURCES), required=True, section="The plan")
+    route: Mapped[str | None] = field("Route", choices=labels(ROUTES), required=True, section="The plan")
+    planned_on: Mapped[date | None] = field("Planned for", section="The plan")
+    height_cm: Mapped[Decimal | None] = field(
+        "Height", unit="cm", possible=Range(20, 260), expected=Range(40, 210), section="Health before"
+    )
+    weight_kg: Mapped[Decimal | None] = field(
+        "Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), section="Health before"
+    )
+    asa_class: Mapped[str | None] = field("ASA class", choices=ASA, section="Health before")
+    comorbidities: Mapped[str | None] = field("Other illnesses", Text, long=True, section="Health before")
+    medication: Mapped[str | None] = field("Medication", Text, long=True, section="Health before")
+    age_years: Mapped[Decimal | None] = field(
+        "Age at treatment", unit="years", possible=Range(0, 120), section="Health before",
+        hint="Only where the birth date is not recorded",
+    )  # fmt: skip
+    chain_of_identity: Mapped[str] = field("Chain of identity", section="Identity", default="")
+
+    patient: Mapped[Patient] = relationship(lazy="joined")
+    protocol_version: Mapped[ProtocolVersion] = relationship(lazy="joined")
+    donor: Mapped[Donor | None] = relationship()
+    eligibilities: Mapped[list[Eligibility]] = relationship(
+        back_populates="treatment", order_by="Eligibility.performed_at"
+    )
+    stop: Mapped[Stop | None] = relationship(back_populates="treatment", uselist=False)
+
+    @property
+    def says(self) -> Content:
+        """What the protocol version of this course says."""
+        return self.protocol_version.says
+
+    @property
+    def title(self) -> str:
+        """Side, site and cells in a few words: “Right knee, own bone marrow”."""
+        place = " ".join(
+            part for part in (SIDES[self.side] if self.side in {"left", "right", "both"} else "", self._site()) if part
+        )
+        whose = "own" if self.relation == "autologous" else "donor"
+        source = SOURCES[self.source].label.lower() if self.source in SOURCES else "cells"
+        return f"{place.capitalize() or CONDITIONS[self.condition or ''].label}, {whose} {source}"
+
+    def _site(self) -> str:
+        return BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else ""
+
+    @property
+    def is_child(self) -> bool:
+        """Whether the patient was under 18 when the course was ordered; decides how long a weight is valid."""
+        if self.performed_at and self.patient.birth_date:
+            return (self.patient.age_on(self.performed_at.date()) or 0) < CHILD_YEARS
+        return self.age_years is not None and self.age_years < CHILD_YEARS
+
+    @property
+    def body_mass_index(self) -> Decimal | None:
+        """Weight ÷ height², kg/m², to one decimal; None where either is missing."""
+        if not self.height_cm or not self.weight_kg:
+            return None
+        return (self.weight_kg / (self.height_cm / 100) ** 2).quantize(Decimal("0.1"))
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also: everything chosen is allowed by the protocol version; a sided site has its side (rules 26, 55)."""
+        found = super().faults(at=at)
+        says = self.says
+        for name, allowed in (
+            ("condition", says.conditions),
+            ("source", says.sources),
+            ("route", says.routes),
+            ("relation", says.relations),
+        ):
+            value = getattr(self, name)
+            if value and value not in allowed:
+                found.append(f"{self.protocol_version.name} does not allow this {name}: “{value}”.")
+        sided = self.body_site in BODY_SITES and BODY_SITES[self.body_site].sided
+        if sided and self.side in {None, "none"}:
+            found.append("Side is missing: this body site has a left and a right.")
+        if not sided and self.side in {"left", "right", "both"}:
+            found.append("This body site has no side.")
+        return found
+
+    def begin(self, *, facility_code: str) -> None:
+        """Give the course its chain of identity; raises `RuleBroken` unless the version is published."""
+        if self.protocol_version.stage is not Stage.PUBLISHED:
+            raise RuleBroken(f"{self.protocol_version.name} is not published: no course may begin under it.")
+        self.chain_of_identity = new_identity(facility_code, self.recorded_at.year)
+
+    def consent(self, at: datetime) -> Consent | None:
+        """Return the consent to this treatment that holds at a moment, for exactly this protocol version (rule 14)."""
+        return next(
+            (
+                consent
+                for consent in reversed(self.patient.consents)
+                if consent.scope == "treatment"
+                and consent.protocol_version_id == self.protocol_version_id
+                and consent.current(at)
+            ),
+            None,
+        )
+
+    def eligibility(self) -> Eligibility | None:
+        """Return the last signed decision."""
+        return next((decision for decision in reversed(self.eligibilities) if decision.signed), None)
+
+    def weight_at(self, moment: datetime) -> Weight | None:
+        """Return the last weighing of the patient by a moment."""
+        return self.patient.weight_at(moment)
+
+    def headline(self) -> str:
+        return f"Course begun: {self.title}"
+
+
+class Eligibility(Record):
+    """The decision whether this patient may be treated so: the exclusions asked, and the answer (rule 23)."""
+
+    KIND = "EL"
+    NOUN = "Eligibility"
+    HAPPENED = "Decided at"
+    DONE = "Decided by"
+
+    treatment_id: Mapped[str] = reference("treatment")
+    active_infection: Mapped[bool | None] = field("Active infection", required=True, section="Exclusions")
+    pregnancy: Mapped[str | None] = field(
+        "Pregnancy", required=True, section="Exclusions",
+        choices={"excluded": "Excluded by a test", "not_applicable": "Not possible", "unresolved": "Not resolved", "pregnant": "Pregnant"},
+    )  # fmt: skip
+    malignancy: Mapped[bool | None] = field("Malignant disease now", required=True, section="Exclusions")
+    additive_allergy: Mapped[str | None] = field(
+        "Allergy to what the product holds", section="Exclusions",
+        hint="DMSO, albumin, antibiotics, heparin, lidocaine. Empty: none",
+    )  # fmt: skip
+    anticoagulation: Mapped[str | None] = field(
+        "Anticoagulants and how they are held", section="Medication", hint="Name, when stopped, INR or platelets"
+    )
+    anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
+    eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
+    reasons: Mapped[str | None] = field("Reasons", Text, long=True, section="Decision")
+
+    treatment: Mapped[Treatment] = relationship(back_populates="eligibilities")
+
+    def exclusions(self) -> list[str]:
+        """Return the exclusions that apply (rule 23). A malignancy is the indication itself in hematology."""
+        found = []
+        if self.active_infection:
+            found.append("an active infection")
+        if self.pregnancy in {"unresolved", "pregnant"}:
+            found.append("a pregnancy not excluded")
+        if self.malignancy and self.treatment.says.field != "hematology":
+            found.append("a malignant disease")
+        if self.additive_allergy:
+            found.append(f"an allergy to what the product holds ({self.additive_allergy})")
+        return found
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also: nobody is eligible against a hard exclusion; a “no” says why."""
+        found = super().faults(at=at)
+        exclusions = self.exclusions()
+        if self.eligible and exclusions:
+            found.append(f"The patient cannot be eligible with {', '.join(exclusions)}.")
+        if self.eligible is False and not self.reasons and not exclusions:
+            found.append("Say why the patient is not eligible.")
+        return found
+
+    def headline(self) -> str:
+        return "Eligible for treatment" if self.eligible else "Not eligible for treatment"
+
+
+class Stop(Record):
+    """The end of a course before its plan: by whom, why."""
+
+    KIND = "SP"
+    NOUN = "Course stopped"
+    HAPPENED = "Stopped at"
+    DONE = "Stopped by"
+
+    treatment_id: Mapped[str] = reference("treatment", unique=True)
+    reason: Mapped[str | None] = field("Reason", required=True, long=True, section="Why")
+
+    treatment: Mapped[Treatment] = relationship(back_populates="stop")
+
+
