@@ -1,0 +1,1 @@
+"""Step: the bedside check, and the cells are given."""

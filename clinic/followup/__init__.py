@@ -1,0 +1,1 @@
+"""Step: visits with their scores, contacts, adverse events."""

@@ -1,0 +1,102 @@
+"""Adverse events: what, how severe (CTCAE grade), how serious, from what, and the clocks that then run."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Text
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic.fields import field
+from clinic.model import reference
+from clinic.records import Record
+from clinic.treatments.models import Treatment
+
+GRADES = {
+    "1": "1, mild", "2": "2, moderate", "3": "3, severe", "4": "4, life-threatening", "5": "5, death",
+}  # fmt: skip
+SERIOUS = {
+    "death": "Death", "life_threatening": "Life-threatening", "hospitalisation": "Hospital stay, or a longer one",
+    "disability": "Lasting or marked disability", "congenital": "Congenital anomaly",
+    "important": "Other important medical event",
+}  # fmt: skip
+CAUSALITY = {
+    "certain": "Certain", "probable": "Probable", "possible": "Possible", "unlikely": "Unlikely",
+    "unclassified": "Conditional, more data needed", "unassessable": "Cannot be assessed",
+}  # fmt: skip
+EXPECTED = {"expected": "Expected", "unexpected": "Unexpected"}
+OUTCOMES = {
+    "ongoing": "Ongoing", "recovering": "Recovering", "resolved": "Resolved",
+    "sequelae": "Resolved with sequelae", "fatal": "Fatal", "unknown": "Unknown",
+}  # fmt: skip
+SUSPECTED = {"certain", "probable", "possible"}
+
+
+class AdverseEvent(Record):
+    """One event. Severity (grade) and seriousness are two things (rule 66); 7- and 15-day clocks follow (rule 67)."""
+
+    KIND = "AE"
+    NOUN = "Adverse event"
+    HAPPENED = "Onset"
+    DONE = "Reported by"
+
+    treatment_id: Mapped[str] = reference("treatment")
+    administration_id: Mapped[str | None] = reference("administration")
+    term: Mapped[str | None] = field("What happened", required=True, section="The event", hint="Short, like: fever, septic arthritis")
+    ended_at: Mapped[datetime | None] = field("End", section="The event", hint="Empty: it goes on")
+    aware_on: Mapped[date | None] = field("We learned of it on", required=True, section="The event", hint="Day 0 of the reporting clock")
+    grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, required=True, section="Judgement")
+    serious: Mapped[list[str]] = field(
+        "Serious because of", choices=SERIOUS, many=True, section="Judgement", default=list,
+        hint="None ticked: not serious. A high grade alone is not serious",
+    )  # fmt: skip
+    from_cells: Mapped[str | None] = field("From the cells", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)")
+    from_harvest: Mapped[str | None] = field("From the harvest", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)")
+    from_delivery: Mapped[str | None] = field("From the delivery", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)")
+    expected: Mapped[str | None] = field("Against the protocol", choices=EXPECTED, required=True, section="Judgement")
+    outcome: Mapped[str | None] = field("Outcome", choices=OUTCOMES, required=True, section="Outcome")
+    action: Mapped[str | None] = field("What was done", Text, long=True, section="Outcome")
+    narrative: Mapped[str | None] = field("In full", Text, long=True, identifying=True, section="Outcome")
+    reported_on: Mapped[date | None] = field("Report sent on", section="Outcome", hint="To the authority or sponsor")
+
+    treatment: Mapped[Treatment] = relationship()
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also rules 64 to 68: grade 5, fatal and death go together; the end comes after the onset."""
+        found = super().faults(at=at)
+        fatal = {self.grade == "5", self.outcome == "fatal", "death" in self.serious}
+        if len(fatal) == 2 and self.origin == "clinic":
+            found.append("Grade 5, outcome fatal and serious because of death go together: all three or none.")
+        if self.ended_at and self.performed_at and self.ended_at < self.performed_at:
+            found.append("End lies before the onset.")
+        if self.aware_on and self.aware_on > at.date() + timedelta(days=1):
+            found.append("We learned of it on lies in the future.")
+        return found
+
+    @property
+    def is_serious(self) -> bool:
+        """Whether any criterion of seriousness applies (21 CFR 312.32(a))."""
+        return bool(self.serious)
+
+    @property
+    def suspected(self) -> bool:
+        """Whether cells, harvest or delivery may have caused it."""
+        return bool({self.from_cells, self.from_harvest, self.from_delivery} & SUSPECTED)
+
+    @property
+    def clock_days(self) -> int | None:
+        """7 calendar days if fatal or life-threatening, 15 if otherwise serious; only unexpected and suspected (312.32(c))."""
+        if not (self.is_serious and self.suspected and self.expected == "unexpected"):
+            return None
+        return 7 if {"death", "life_threatening"} & set(self.serious) else 15
+
+    @property
+    def report_due_on(self) -> date | None:
+        """The last day on which the report is in time (rule 67); None where no clock runs or it is sent."""
+        if self.clock_days is None or self.aware_on is None or self.reported_on is not None:
+            return None
+        return self.aware_on + timedelta(days=self.clock_days)
+
+    def headline(self) -> str:
+        grade = f", grade {self.grade}" if self.grade else ""
+        return f"{self.term}{grade}{', serious' if self.is_serious else ''}"

@@ -1,0 +1,185 @@
+"""What happens after the cells were given: planned visits, visits made or missed, scores."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from clinic.fields import field, plain
+from clinic.model import Model, reference
+from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
+from clinic.records import Record
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+
+MADE = {"made": "Made", "missed": "Missed", "lost": "Lost to follow-up"}
+CONTACT_RESULTS = {"reached": "Reached", "not_reached": "Not reached", "message": "Message left", "declined": "Declined"}
+CONTACT_WAYS = {"call": "Call", "e-mail": "E-mail", "letter": "Letter", "in_person": "In person"}
+LOST_AFTER = 3
+"""Contacts without an answer after which a patient may be called lost to follow-up (rule 62)."""
+
+
+class PlannedVisit(Model):
+    """One visit that the protocol asks for, with its window. Made from the day of administration (rule 62)."""
+
+    KIND = "PL"
+    __table_args__ = (UniqueConstraint("treatment_id", "number"), CheckConstraint("opens_on <= closes_on", name="window"))
+
+    treatment_id: Mapped[str] = reference("treatment")
+    number: Mapped[int]
+    name: Mapped[str] = field("Visit")
+    day: Mapped[int] = field("Day")
+    due_on: Mapped[date] = field("Due on", index=True)
+    opens_on: Mapped[date] = field("Window opens")
+    closes_on: Mapped[date] = field("Window closes", index=True)
+    contact: Mapped[bool] = mapped_column(default=False)
+    instruments: Mapped[list[str]] = mapped_column(default=list)
+
+    treatment: Mapped[Treatment] = relationship()
+    visit: Mapped[FollowUpVisit | None] = relationship(back_populates="plan", uselist=False)
+    contacts: Mapped[list[ContactAttempt]] = relationship(back_populates="plan", order_by="ContactAttempt.performed_at")
+
+    def standing(self, on: date) -> str:
+        """Return done, missed, overdue, open or planned, for a day."""
+        if self.visit is not None:
+            return "done" if self.visit.made == "made" else "missed"
+        if on > self.closes_on:
+            return "overdue"
+        return "open" if on >= self.opens_on else "planned"
+
+
+def plan_visits(treatment: Treatment, day_zero: date, *, by: User) -> list[PlannedVisit]:
+    """Return the visits of the protocol for a course whose cells were first given on a day (rule 62)."""
+    return [
+        PlannedVisit(
+            site_id=by.site_id, treatment=treatment, treatment_id=treatment.id, number=number, name=visit.name,
+            day=visit.day, due_on=day_zero + timedelta(days=visit.day),
+            opens_on=day_zero + timedelta(days=visit.day - visit.before),
+            closes_on=day_zero + timedelta(days=visit.day + visit.after),
+            contact=visit.contact, instruments=list(visit.instruments),
+        )
+        for number, visit in enumerate(treatment.says.visits, start=1)
+    ]  # fmt: skip
+
+
+class FollowUpVisit(Record):
+    """One visit, made or missed; the baseline before the cells is a visit without a plan."""
+
+    KIND = "VI"
+    NOUN = "Follow-up visit"
+    HAPPENED = "Visit at"
+    DONE = "Seen by"
+
+    treatment_id: Mapped[str] = reference("treatment")
+    plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
+    name: Mapped[str] = field("Visit", required=True, default="Baseline", section="Visit")
+    made: Mapped[str] = field("The visit was", choices=MADE, required=True, default="made", section="Visit")
+    missed_reason: Mapped[str | None] = field("Why not", section="Visit", hint="Of a missed visit")
+    alive: Mapped[bool] = field("The patient is alive", default=True, section="Visit")
+    notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
+
+    treatment: Mapped[Treatment] = relationship()
+    plan: Mapped[PlannedVisit | None] = relationship(back_populates="visit")
+    scores: Mapped[list[OutcomeScore]] = relationship(back_populates="visit", order_by="OutcomeScore.instrument")
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also: a missed visit says why; lost to follow-up needs three contacts without an answer (rule 62)."""
+        found = super().faults(at=at)
+        if self.made != "made" and not self.missed_reason:
+            found.append("Say why the visit was missed.")
+        if self.made == "lost" and self.plan is not None:
+            tries = [c for c in self.plan.contacts if c.result in {"not_reached", "message"}]
+            if len(tries) < LOST_AFTER:
+                found.append(f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are written down.")
+        return found
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether it is the reading before the cells."""
+        return self.plan_id is None and self.name == "Baseline"
+
+    def headline(self) -> str:
+        said = ", ".join(score.headline() for score in self.scores[:3])
+        return " · ".join(part for part in (self.name if self.made == "made" else f"{self.name}: {MADE[self.made].lower()}", said) if part)
+
+
+class OutcomeScore(Record):
+    """One score of one instrument. An event that did not occur (no engraftment, no relapse) has no value but says so."""
+
+    KIND = "SC"
+    NOUN = "Score"
+    HAPPENED = "Scored at"
+    DONE = "Scored by"
+    __table_args__ = (CheckConstraint("(value IS NULL) = did_not_occur", name="value_or_not"),)
+
+    treatment_id: Mapped[str] = reference("treatment")
+    visit_id: Mapped[str | None] = reference("follow_up_visit")
+    instrument: Mapped[str | None] = field("Instrument", choices=labels(INSTRUMENTS), required=True)
+    value: Mapped[Decimal | None] = field("Score")
+    did_not_occur: Mapped[bool] = field("Did not occur", default=False)
+    note: Mapped[str | None] = field("Note")
+
+    visit: Mapped[FollowUpVisit | None] = relationship(back_populates="scores")
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also rule 63: within the instrument's range and steps."""
+        found = super().faults(at=at)
+        instrument = INSTRUMENTS.get(self.instrument or "")
+        if instrument is None:
+            return found
+        if self.value is None and not self.did_not_occur:
+            found.append(f"{instrument.label}: the score is missing.")
+        if self.value is not None:
+            fault = score_fault(instrument, self.value)
+            if fault:
+                found.append(fault)
+        return found
+
+    @property
+    def words(self) -> str:
+        """The score as a person reads it."""
+        if self.value is None:
+            return "did not occur"
+        return INSTRUMENTS[self.instrument or ""].words(self.value)
+
+    def since(self, baseline: Decimal) -> str:
+        """Return the change since baseline in words: direction, size, and whether it matters (rule 63)."""
+        if self.value is None:
+            return ""
+        instrument = INSTRUMENTS[self.instrument or ""]
+        better = change(instrument, baseline, self.value)
+        if better == 0:
+            return f"{plain(baseline)} at start: no change"
+        size = f"{plain(baseline)} at start: {plain(abs(better))} {'better' if better > 0 else 'worse'}"
+        answered = responder(instrument, baseline, self.value)
+        if answered is None:
+            return f"{size}; no least important difference set"
+        return f"{size}; {'at least' if answered else 'less than'} the least important difference"
+
+    def headline(self) -> str:
+        return f"{INSTRUMENTS[self.instrument or ''].label} {self.words}"
+
+
+class ContactAttempt(Record):
+    """One try to reach a patient about a planned visit."""
+
+    KIND = "CA"
+    NOUN = "Contact"
+    HAPPENED = "Tried at"
+    DONE = "Tried by"
+
+    plan_id: Mapped[str] = reference("planned_visit")
+    way: Mapped[str | None] = field("How", choices=CONTACT_WAYS, required=True)
+    result: Mapped[str | None] = field("Result", choices=CONTACT_RESULTS, required=True)
+    note: Mapped[str | None] = field("Note", identifying=True)
+
+    plan: Mapped[PlannedVisit] = relationship(back_populates="contacts")
+
+    def headline(self) -> str:
+        return f"{CONTACT_WAYS.get(self.way or '', '')}: {CONTACT_RESULTS.get(self.result or '', '')}"

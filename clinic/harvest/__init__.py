@@ -1,0 +1,1 @@
+"""Step: cells are collected from a donor."""

@@ -1,0 +1,57 @@
+"""The harvest's form: the declared facts, filled in from the plan; the donor who is the patient."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+from sqlalchemy.orm import object_session
+
+from clinic import clock
+from clinic.fields import Field, Range
+from clinic.forms import Box, ChoiceBox, NumberBox, RecordForm, form_for
+from clinic.harvest.models import Harvest
+from clinic.patients.donors import Donor
+from clinic.products.models import CONTAINERS
+from clinic.protocols.catalogues import BODY_SITES, METHODS, SOURCES
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+    from clinic.treatments.models import Treatment
+
+
+class HarvestForm(form_for(Harvest)):
+    """All facts of a harvest; the planned source decides which sites and methods are offered."""
+
+    def plan(self, course: Treatment) -> None:
+        """Fill in now, the planned source and what fits it; the protocol's limits become the hint."""
+        now = clock.now().replace(second=0, microsecond=0)
+        source = SOURCES[course.source or ""]
+        self.prefill("performed_at", now, "filled in: now")
+        self.prefill("ended_at", now, "filled in: now")
+        self.offer("source", [(source.key, source.label)], chosen=source.key, filled="filled in: the order")
+        self.offer("body_site", [(key, BODY_SITES[key].label) for key in source.sites])
+        self.offer("method", [(m.key, m.label) for m in METHODS.values() if m.harvest == source.harvest])
+        self.prefill("containers", 1, "filled in: one")
+        limits = course.says.harvest
+        if limits.volume is not None:
+            self._fields["volume"].hint = f"This protocol: {limits.volume} mL. Without anticoagulant"
+
+
+class ContainerForm(RecordForm):
+    """One more container of a harvest."""
+
+    volume = NumberBox("Volume", Field(label="Volume", unit="mL", possible=Range(Decimal("0.01"), 3000), required=True))
+    container = ChoiceBox("Container", Field(label="Container", choices=CONTAINERS, required=True))
+    division = Box("Division", Field(label="Division", hint="Empty: the next letter"))
+
+
+def own_donor(course: Treatment, *, by: User) -> Donor:
+    """Return the patient as donor of her or his own cells; written down at the first harvest."""
+    session = object_session(course)
+    known = session.scalar(select(Donor).where(Donor.patient_id == course.patient_id)) if session else None
+    if known is not None:
+        return known
+    patient = course.patient
+    return Donor.log(by=by, at=clock.now(), kind="self", patient=patient, sex=patient.sex, abo=patient.abo, rhd=patient.rhd)

@@ -1,0 +1,1 @@
+"""Step: products become products in the laboratory; tests judge them; quality releases them."""

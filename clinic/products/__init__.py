@@ -1,0 +1,1 @@
+"""Containers of cells: their identity, where they came from, where they are."""

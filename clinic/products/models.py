@@ -1,0 +1,255 @@
+"""A product is one container of cells (bag, vial, syringe): the node of the graph of cells.
+
+Harvests and processing runs make products, an administration ends one. Where a product is now is its last
+movement; what state it is in follows from the records that hang on it.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, UniqueConstraint, func, literal, select
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from clinic.errors import RuleBroken
+from clinic.fields import Range, field
+from clinic.identifiers import check_character
+from clinic.model import reference
+from clinic.patients.donors import Donor
+from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels
+from clinic.protocols.terms import Relation
+from clinic.records import Entry, Record
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+
+DIN = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[0-9]{6}")
+CONTAINERS = {"bag": "Bag", "vial": "Vial", "syringe": "Syringe", "tube": "Tube", "mould": "Mould"}
+
+
+def parse_din(text: str) -> str:
+    """Return the 13 characters of a donation identification number (rule 5; ST-001 section 2.4.1, appendix A).
+
+    A typed number ends with its check character K; a scanned one begins with ``=`` and ends with two flag
+    characters, which must be 60 + K's value where they are of type 3. Raises `RuleBroken` with a sentence.
+    """
+    typed = re.sub(r"\s", "", text).upper()
+    if typed.startswith("="):
+        din, flags = typed[1:14], typed[14:]
+        right = 60 + _value(check_character(din)) if DIN.fullmatch(din) else None
+        if len(flags) == 2 and flags.isdigit() and 60 <= int(flags) <= 96 and int(flags) != right:
+            raise RuleBroken("The scanned donation number and its check do not agree. Scan it again.")
+        if len(flags) != 2:
+            raise RuleBroken("A scanned donation number is = and 15 characters. Scan it again.")
+    else:
+        din, check = typed[:13], typed[13:]
+        if DIN.fullmatch(din) and not check:
+            raise RuleBroken("Type the donation number with the boxed check character that stands behind it.")
+        if DIN.fullmatch(din) and check != check_character(din):
+            raise RuleBroken("The donation number and its check character do not agree. Read it again.")
+    if not DIN.fullmatch(din):
+        raise RuleBroken("A donation number is a letter or digit, four of the facility, two of the year and six digits.")
+    return din
+
+
+def _value(check: str) -> int:
+    return "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*".index(check)
+
+
+class Product(Record):
+    """One container of cells. Made by a harvest or a run; its amount is in its dose measure's unit."""
+
+    KIND = "PR"
+    NOUN = "Product"
+    HAPPENED = "Made at"
+    DONE = "Made by"
+    __table_args__ = (
+        UniqueConstraint("site_id", "din", "division"),
+        CheckConstraint("(harvest_id IS NULL) <> (run_id IS NULL)", name="made_by_one"),
+    )
+
+    donor_id: Mapped[str] = reference("donor")
+    treatment_id: Mapped[str | None] = reference("treatment")
+    harvest_id: Mapped[str | None] = reference("harvest")
+    run_id: Mapped[str | None] = reference("processing_run")
+    name: Mapped[str | None] = field("Product", required=True, hint="Proper name, for example MSC, Cord Tissue")
+    cell_type: Mapped[str | None] = field("Cell type", choices=labels(CELL_TYPES))
+    source: Mapped[str | None] = field("Origin of tissue", choices=labels(SOURCES), required=True)
+    relation: Mapped[str | None] = field("Whose cells", choices={r.value: r.label for r in Relation}, required=True)
+    container: Mapped[str | None] = field("Container", choices=CONTAINERS)
+    din: Mapped[str | None] = field("Donation number", hint="With its check character")
+    division: Mapped[str | None] = field("Division", hint="Letter or number of this container")
+    volume: Mapped[Decimal | None] = field("Volume", unit="mL", possible=Range("0.01", 3000), required=True)
+    measure: Mapped[str | None] = field("Counted as", choices=labels(DOSE_MEASURES))
+    amount: Mapped[Decimal | None] = field("Amount", possible=Range(0), hint="In the unit of what is counted")
+    preparation: Mapped[str | None] = field("Preparation method")
+    vehicle: Mapped[str | None] = field("Vehicle")
+    cryo_medium: Mapped[str | None] = field("Cryopreservation medium")
+    dmso_percent: Mapped[Decimal | None] = field("DMSO", unit="% v/v", possible=Range(0, 20))
+    collected_at: Mapped[datetime | None] = field("Collection ended at")
+    thawed_at: Mapped[datetime | None] = field("Thawed at")
+    expires_at: Mapped[datetime | None] = field("Use before")
+
+    donor: Mapped[Donor] = relationship()
+    treatment: Mapped[Treatment | None] = relationship()
+    movements: Mapped[list[Movement]] = relationship(
+        back_populates="product", order_by="(Movement.performed_at, Movement.recorded_at)"
+    )
+
+    @property
+    def amount_text(self) -> str:
+        """Amount with what is counted: “3.6 ×10⁶ viable cells”."""
+        if self.amount is None or self.measure is None:
+            return ""
+        measure = DOSE_MEASURES[self.measure]
+        return f"{self.amount.normalize():f} {measure.unit} {measure.label.lower()}"
+
+    @property
+    def place(self) -> str:
+        """Where it is now: its last movement."""
+        return self.movements[-1].words() if self.movements else "where it was made"
+
+    @property
+    def discarded(self) -> bool:
+        """Whether its last movement was to be discarded."""
+        return any(movement.kind == "discarded" for movement in self.movements)
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also: a donation number has its shape; an amount says what is counted."""
+        found = super().faults(at=at)
+        if self.din and not DIN.fullmatch(self.din):
+            found.append("Donation number: scan it, or type all 13 characters and its check character.")
+        if self.amount is not None and self.measure is None:
+            found.append("Say what the amount counts.")
+        return found
+
+    def expired(self, at: datetime) -> bool:
+        """Whether its time is over at a moment (rule 50); without an end it never expires by itself."""
+        return self.expires_at is not None and at >= self.expires_at
+
+    def assign(self, treatment: Treatment, *, by: User, at: datetime) -> Movement:
+        """Give a banked product to one course; own cells only ever go to their donor (rules 3, 4)."""
+        if self.treatment_id is not None:
+            raise RuleBroken("This product belongs to a course already.")
+        if self.relation == "autologous" and self.donor.patient_id != treatment.patient_id:
+            raise RuleBroken("These are a patient's own cells. They are never given to anybody else.")
+        if treatment.relation != self.relation:
+            raise RuleBroken("The course is planned with the other kind of cells: autologous and allogeneic differ.")
+        self.treatment, self.treatment_id = treatment, treatment.id
+        return self.move(kind="assigned", place=treatment.chain_of_identity, by=by, at=at)
+
+    def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: object) -> Movement:
+        """Write down one movement; a discarded product does not move any more."""
+        if self.discarded:
+            raise RuleBroken("This product was discarded.")
+        facts.setdefault("performed_at", at)
+        facts.setdefault("performed_by", by)
+        movement = Movement.log(by=by, at=at, product_id=self.id, kind=kind, place=place or None, **facts)
+        self.movements.append(movement)
+        if kind == "thawed":
+            self.thawed_at = movement.performed_at
+        return movement
+
+    def headline(self) -> str:
+        return " · ".join(part for part in (self.name, f"{self.volume} mL" if self.volume else "", self.amount_text) if part)
+
+
+class MovementKind(StrEnum):
+    """What can happen to a container on its way."""
+
+    RECEIVED = "received"
+    STORED = "stored"
+    ASSIGNED = "assigned"
+    ISSUED = "issued"
+    HANDED_OVER = "handed_over"
+    RETURNED = "returned"
+    THAWED = "thawed"
+    SHIPPED = "shipped"
+    DISCARDED = "discarded"
+
+
+MOVEMENTS = {
+    "received": "Received", "stored": "Stored", "assigned": "Assigned", "issued": "Issued",
+    "handed_over": "Handed over", "returned": "Returned", "thawed": "Thawed", "shipped": "Shipped",
+    "discarded": "Discarded",
+}  # fmt: skip
+
+
+class Movement(Record):
+    """One hand-over of a product: the chain of custody, only ever added to."""
+
+    KIND = "MV"
+    NOUN = "Movement"
+    DONE = "Moved by"
+
+    product_id: Mapped[str] = reference("product")
+    kind: Mapped[str] = field("Movement", choices=MOVEMENTS, required=True)
+    place: Mapped[str | None] = field("Place", hint="Room, tank, shelf, box, position")
+    handed_to: Mapped[str | None] = field("Handed to")
+    temperature: Mapped[Decimal | None] = field("Temperature", unit="°C", possible=Range(-200, 60))
+    intact: Mapped[bool | None] = field("Container intact, label agrees")
+    reason: Mapped[str | None] = field("Reason")
+
+    product: Mapped[Product] = relationship(back_populates="movements")
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also: a container that is thrown away, or comes in broken, says why."""
+        found = super().faults(at=at)
+        if self.kind == "discarded" and not self.reason:
+            found.append("Say why it is discarded.")
+        if self.intact is False and not self.reason:
+            found.append("Say what was wrong with the container or label.")
+        return found
+
+    def words(self) -> str:
+        """Return the movement as a place: “stored at Tank 2, box 14”."""
+        return f"{MOVEMENTS[self.kind].lower()} {'at ' + self.place if self.place else ''}".strip()
+
+    def headline(self) -> str:
+        return f"{MOVEMENTS[self.kind]}{': ' + self.place if self.place else ''}"
+
+
+class RunInput(Entry):
+    """One product that went into one processing run: the edge of the graph that a run draws."""
+
+    KIND = "RI"
+    NOUN = "Input"
+    __table_args__ = (UniqueConstraint("run_id", "product_id"),)
+
+    run_id: Mapped[str] = reference("processing_run")
+    product_id: Mapped[str] = reference("product")
+    volume: Mapped[Decimal | None] = field("Volume taken", unit="mL", possible=Range(0, 3000))
+
+    product: Mapped[Product] = relationship()
+
+
+def ancestors(session: Session, product_id: str) -> list[str]:
+    """Return the ids of all products that went into a product, itself included, by one recursive query."""
+    tree = select(literal(product_id).label("id")).cte("ancestor", recursive=True)
+    parents = (
+        select(RunInput.product_id).join(Product, Product.run_id == RunInput.run_id).join(tree, tree.c.id == Product.id)
+    )
+    tree = tree.union(parents)
+    return list(session.scalars(select(tree.c.id)))
+
+
+def descendants(session: Session, product_id: str) -> list[str]:
+    """Return the ids of all products that were made of a product, itself included, by one recursive query."""
+    tree = select(literal(product_id).label("id")).cte("descendant", recursive=True)
+    children = select(Product.id).join(RunInput, RunInput.run_id == Product.run_id).join(tree, tree.c.id == RunInput.product_id)
+    tree = tree.union(children)
+    return list(session.scalars(select(tree.c.id)))
+
+
+def products_of(session: Session, treatment_id: str) -> list[Product]:
+    """Return a course's products in the order in which they were made."""
+    return list(
+        session.scalars(select(Product).where(Product.treatment_id == treatment_id).order_by(func.coalesce(Product.performed_at, Product.recorded_at), Product.id))
+    )
