@@ -1,0 +1,185 @@
+"""Sign-in on Flask-Security: throttled, generic in its answers, with sessions that end."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, abort, g, redirect, request, session, url_for
+from flask_login import current_user, user_logged_in, user_logged_out
+from flask_security.core import Security
+from flask_security.datastore import SQLAlchemyUserDatastore
+from flask_security.forms import LoginForm
+from flask_security.utils import verify_password
+from sqlalchemy import delete, func, insert, select, update
+
+from clinic import clock, once
+from clinic.access import PUBLIC, ROUTES, keep_to_site
+from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
+from clinic.errors import RuleBroken
+from clinic.extensions import db, reading_only
+from clinic.ledger.listener import acting
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+IDLE = timedelta(minutes=15)
+ABSOLUTE = timedelta(hours=12)
+OPEN = {"static", "security.login", "health.alive", "health.ready"}
+KEYLESS = {"security.login", "security.logout"}
+"""Posts that carry no record and so no idempotency key."""
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def failures(email: str, *, at: datetime) -> int:
+    """Return how many tries on an address failed within the window."""
+    wanted = _hash(email.strip().casefold())
+    counted = select(func.count()).select_from(FailedSignIn)
+    return db.session.scalar(counted.where(FailedSignIn.name_hash == wanted, FailedSignIn.at > at - THROTTLE_WINDOW)) or 0
+
+
+def must_wait(email: str, *, at: datetime) -> timedelta:
+    """Return how long a next try on an address has to wait: 30 s after 5 failures, the window's rest after 10."""
+    wanted = _hash(email.strip().casefold())
+    tries = failures(email, at=at)
+    if tries < THROTTLE_SLOW:
+        return timedelta()
+    last = db.session.scalar(select(func.max(FailedSignIn.at)).where(FailedSignIn.name_hash == wanted))
+    pause = THROTTLE_WINDOW if tries >= THROTTLE_LOCK else timedelta(seconds=30)
+    return max(timedelta(), (last or at) + pause - at)
+
+
+class SignInForm(LoginForm):
+    """The sign-in form with its throttle. Every refusal reads alike, so that nobody learns who works here."""
+
+    wait: timedelta = timedelta()
+
+    def validate(self, **more: Any) -> bool:
+        """Check the throttle, then address and password; write down a failure."""
+        at, email = clock.now(), self.email.data or ""
+        self.wait = must_wait(email, at=at)
+        if self.wait:
+            self.form_errors.append("Too many tries. Wait a little, or ask an administrator of your clinic.")
+            return False
+        if super().validate(**more):
+            return True
+        if email:
+            db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
+            db.session.execute(insert(FailedSignIn).values(name_hash=_hash(email.strip().casefold()), at=at))
+            db.session.commit()
+        return False
+
+
+def recheck(user: User, password: str) -> None:
+    """Ask for the password again before a signature (law 5); tries are throttled like the sign-in."""
+    at = clock.now()
+    if must_wait(user.email, at=at):
+        raise RuleBroken("Too many wrong passwords. Wait a little before you try again.")
+    if not password or not user.password or not verify_password(password, user.password):
+        db.session.rollback()
+        db.session.execute(insert(FailedSignIn).values(name_hash=_hash(user.email.strip().casefold()), at=at))
+        db.session.commit()
+        raise WrongPassword("The password is not right. Nothing was signed.")
+
+
+class WrongPassword(RuleBroken):
+    """A signature was not given."""
+
+
+def _began(_app: Flask, user: User, **_more: Any) -> None:
+    token, at = secrets.token_urlsafe(32), clock.now()
+    session["token"], session["began"], session["seen"] = token, at.timestamp(), at.timestamp()
+    db.session.execute(
+        insert(SignIn).values(token_hash=_hash(token), user_id=user.id, began_at=at, address=request.remote_addr or "")
+    )
+    db.session.commit()
+
+
+def _ended(_app: Flask, **_more: Any) -> None:
+    token = session.get("token")
+    if token:
+        db.session.execute(update(SignIn).where(SignIn.token_hash == _hash(token)).values(ended_at=clock.now()))
+        db.session.commit()
+    for name in ("token", "began", "seen"):
+        session.pop(name, None)
+
+
+def _still_open() -> bool:
+    """Whether this session is within its limits and was not ended on another machine."""
+    at = clock.now()
+    began, seen = (datetime.fromtimestamp(session.get(name, 0), UTC) for name in ("began", "seen"))
+    if at - seen > IDLE or at - began > ABSOLUTE or not current_user.active:
+        return False
+    ended = db.session.execute(
+        select(SignIn.ended_at).where(SignIn.token_hash == _hash(session.get("token", "")))
+    ).one_or_none()
+    return ended is not None and ended.ended_at is None
+
+
+def _who_and_what() -> Response | None:
+    """Before every request: who is it, may they, and is this form new."""
+    reading_only.set(request.method in {"GET", "HEAD", "OPTIONS"})
+    endpoint = request.endpoint or ""
+    if endpoint in OPEN or endpoint == "":
+        return None
+    if not current_user.is_authenticated:
+        return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
+    if not _still_open():
+        session.clear()
+        return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
+    session["seen"] = clock.now().timestamp()
+    user: User = current_user._get_current_object()  # noqa: SLF001
+    keep_to_site(db.session(), user.site_id)
+    acting(db.session(), user.id)
+    roles = ROUTES.get(endpoint, PUBLIC)
+    if roles is not None and user.role not in roles:
+        abort(403)
+    g.user = user
+    if request.method == "POST" and endpoint not in KEYLESS:
+        return once.claim(user.id)
+    return None
+
+
+class _NoRoles:
+    """Roles are a column of the account (`clinic.access.Role`); the login package keeps none of its own."""
+
+    name = ""
+
+
+def init_app(app: Flask) -> None:
+    """Bind sign-in, its limits, and the check before every request."""
+    app.config.update(
+        SECURITY_PASSWORD_HASH="argon2",
+        SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
+        SECURITY_PASSWORD_SCHEMES=["argon2"],
+        SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],
+        SECURITY_JOIN_USER_ROLES=False,
+        SECURITY_RETURN_GENERIC_RESPONSES=True,
+        SECURITY_FLASH_MESSAGES=False,
+        SECURITY_LOGOUT_METHODS=["POST"],
+        SECURITY_LOGOUT_CSRF=True,
+        SECURITY_POST_LOGOUT_VIEW="/login",
+        SECURITY_DEFAULT_REMEMBER_ME=False,
+        SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "test_environment": True},
+        SECURITY_SEND_REGISTER_EMAIL=False,
+        SECURITY_ANONYMOUS_USER_DISABLED=False,
+    )
+    store = SQLAlchemyUserDatastore(db, User, _NoRoles)
+    Security(app, store, login_form=SignInForm, register_blueprint=True)
+    user_logged_in.connect(_began, app, weak=False)
+    user_logged_out.connect(_ended, app, weak=False)
+    app.before_request(_who_and_what)
+
+    @app.teardown_request
+    def _again(_fault: BaseException | None) -> None:
+        reading_only.set(False)
+
+
+def is_demo() -> bool:
+    """Whether this database holds the demonstration clinic."""
+    return bool(db.session.scalar(select(func.count()).select_from(Site).where(Site.is_demo)))

@@ -1,0 +1,160 @@
+"""How a record is read on a page: its facts, the hands through which it went, its amendments and signatures."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from flask import url_for
+
+from clinic import clock
+from clinic.fields import Field, fields_of
+from clinic.records import Meaning, Origin, Record
+from clinic.templating import units
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from clinic.records import Amendment, Entry, Signature
+    from clinic.steps import Blocked
+
+LATE = timedelta(minutes=30)
+"""From here on a record counts as written down later, and both times are shown."""
+
+Told = tuple[str, Any, str]
+
+
+def words(fact: Field, value: Any, zone: str) -> Any:
+    """Return a value as a page shows it: in words, with its unit, on the site's clock."""
+    if isinstance(value, datetime):
+        return f"{clock.local(value, zone):%-d %b %Y, %H:%M}"
+    if isinstance(value, date):
+        return f"{value:%-d %b %Y}"
+    said = fact.words(value)
+    return units(f"{said} {fact.unit}".strip()) if said else ""
+
+
+def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, empty: bool = False) -> list[Told]:
+    """Return label, value and note of the declared facts of a record.
+
+    A fact that a history did not record is told with its reason; one that was amended with its first value.
+    ``people`` gives names for columns that hold a person's id. ``empty`` also tells facts that were left open.
+    """
+    found: list[Told] = []
+    for name, fact in fields_of(type(record)).items():
+        value = getattr(record, name)
+        if name == "performed_by_id":
+            continue
+        if name.endswith("_id"):
+            value = (people or {}).get(value or "", value)
+        note = record.confirmed.get(name, "")
+        note = f"confirmed: {note}" if note else ""
+        missing = record.not_recorded.get(name, "")
+        if value in (None, "", [], {}):
+            if missing or empty:
+                found.append((fact.label, "", missing))
+            continue
+        found.append((fact.label, words(fact, value, zone), note))
+    return found
+
+
+def hands(record: Entry, zone: str) -> list[str]:
+    """Return who did it, who wrote it down, who signed, one line each."""
+    lines = []
+    if isinstance(record, Record):
+        if record.performed_by is not None:
+            lines.append(f"{type(record).DONE} {record.performed_by.label}")
+        elif record.performed_by_id is None and "performed_by_id" in record.not_recorded:
+            lines.append(f"{type(record).DONE}: not recorded ({record.not_recorded['performed_by_id']})")
+    written = f"Written down by {record.recorded_by.printed_name}, {_moment(record.recorded_at, zone)}"
+    if record.origin is Origin.IMPORTED:
+        written = f"Imported by {record.recorded_by.printed_name}, {_moment(record.recorded_at, zone)}"
+    lines.append(written)
+    if isinstance(record, Record):
+        present = set(record.present_signatures)
+        lines += [
+            f"Signed by {s.printed_name}, {_moment(s.signed_at, zone)}" + ("" if s in present else " (an earlier content)")
+            for s in record.signatures
+        ]
+        if not record.signatures and record.origin is Origin.CLINIC:
+            lines.append("Not yet signed")
+    if record.source_note:
+        lines.append(record.source_note)
+    return lines
+
+
+def late(record: Entry, zone: str) -> str:
+    """Return both times in words where a record was written down later; else nothing."""
+    if not isinstance(record, Record) or record.late_by is None or record.late_by < LATE or record.origin is Origin.IMPORTED:
+        return ""
+    hours, minutes = divmod(int(record.late_by.total_seconds() // 60), 60)
+    said = f"{hours // 24} d" if hours >= 48 else f"{hours} h {minutes} min" if hours else f"{minutes} min"  # noqa: PLR2004
+    return f"Happened {_moment(record.performed_at, zone)}, written down {_moment(record.recorded_at, zone)}: {said} later"
+
+
+def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple[str, str, str]], str]]:
+    """Return when, who, reason, changes (label, old, new) and what the signatures cover, of each amendment."""
+    declared = fields_of(type(record))
+    told = []
+    for amendment in record.amendments:
+        changes = [
+            (declared[name].label if name in declared else name, _said(declared.get(name), old), _said(declared.get(name), new))
+            for name, (old, new) in amendment.changes.items()
+        ]
+        told.append((_moment(amendment.amended_at, zone), amendment.amended_by.printed_name, amendment.reason, changes, _covers(record, amendment)))
+    return told
+
+
+def signature_lines(record: Record, zone: str) -> list[tuple[str, str, str]]:
+    """Return who signed, what it means, and the line with time and seal; an outdated one says so."""
+    present = set(record.present_signatures)
+    return [(f"{s.printed_name}, {s.role}", _meaning(s, s in present), f"{_moment(s.signed_at, zone)} · {seal(s.content_hash)}") for s in record.signatures]
+
+
+def reasons(blocked: Iterable[Blocked]) -> list[dict[str, Any]]:
+    """Return each reason of a closed gate as the page tells it: why, by which rule, who can mend it, and where."""
+    return [
+        {
+            "because": reason.because,
+            "rule": f"rule {reason.rule}" if reason.rule else "",
+            "who_label": " or ".join(role.label for role in reason.who),
+            "fix": url_for(reason.fix[0], **reason.fix[1]) if reason.fix else None,
+            "fix_label": reason.fix_label,
+        }
+        for reason in blocked
+    ]
+
+
+def seal(content_hash: str) -> str:
+    """Return the first digits of a hash in groups, to be compared by eye."""
+    return " ".join(content_hash[start : start + 4] for start in range(0, 12, 4))
+
+
+def _meaning(signature: Signature, present: bool) -> str:
+    label = Meaning(signature.meaning).label
+    return label if present else f"{label} (covers an earlier content only: amended since)"
+
+
+def _covers(record: Entry, amendment: Amendment) -> str:
+    if not isinstance(record, Record) or not record.signatures:
+        return ""
+    before = [s for s in record.signatures if s.signed_at <= amendment.amended_at]
+    after = [s for s in record.signatures if s.signed_at > amendment.amended_at]
+    if before and not after:
+        return "The signature covers what stood before; the correction is not signed yet."
+    return "Signed again after this correction." if after else ""
+
+
+def _said(fact: Field | None, value: Any) -> str:
+    if value is None or value == "":
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | dict):
+        return ", ".join(str(item) for item in value)
+    text = (fact.choices or {}).get(str(value), str(value)) if fact else str(value)
+    return f"{text} {fact.unit}".rstrip() if fact and fact.unit else text
+
+
+def _moment(value: datetime | None, zone: str) -> str:
+    return "" if value is None else f"{clock.local(value, zone):%-d %b %Y, %H:%M}"

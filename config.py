@@ -1,0 +1,83 @@
+"""Settings: from the environment, then ``instance/config.toml``, then the defaults below."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clinic.errors import SettingsWrong
+
+ROOT = Path(__file__).resolve().parent
+KEY_LENGTH = 32
+KNOWN_KEYS = {"dev", "secret", "changeme", "change-me", "development"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What the program has to know before it starts. See the README for each name."""
+
+    instance: Path
+    database_url: str
+    secret_key: str = field(repr=False)
+    env: str = "development"
+    public_url: str = ""
+    trusted_proxies: int = 0
+    zone: str = "Europe/Berlin"
+    testing: bool = False
+
+    @property
+    def production(self) -> bool:
+        """Whether real patients are treated with it."""
+        return self.env == "production"
+
+    def check(self) -> None:
+        """Raise `SettingsWrong` where a setting is unsafe for what the program is used for."""
+        if self.env not in {"development", "production"}:
+            raise SettingsWrong(f"CLINIC_ENV is “{self.env}”; it must be development or production.")
+        if len(self.secret_key) < KEY_LENGTH or self.secret_key.lower() in KNOWN_KEYS:
+            raise SettingsWrong(f"CLINIC_SECRET_KEY is too short or well known: use {KEY_LENGTH} random characters or more.")
+        if self.production and not self.public_url.startswith("https://"):
+            raise SettingsWrong("CLINIC_PUBLIC_URL must begin with https:// in production: cookies travel only there.")
+
+
+def _secret(instance: Path) -> str:
+    """Return the key of this instance; made once, readable by its owner alone."""
+    path = instance / "secret_key"
+    if not path.exists():
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()
+
+
+def load(environ: dict[str, str] | None = None) -> Settings:
+    """Return the settings in force. Raises `SettingsWrong` with a sentence."""
+    env = dict(os.environ if environ is None else environ)
+    instance = Path(env.get("CLINIC_INSTANCE") or ROOT / "instance").resolve()
+    instance.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = instance / "config.toml"
+    try:
+        written = tomllib.loads(file.read_text()) if file.exists() else {}
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsWrong(f"{file.name} cannot be read: {fault}.") from fault
+
+    def said(name: str, default: str) -> str:
+        return env.get(name) or str(written.get(name, written.get(name.removeprefix("CLINIC_").lower(), default)))
+
+    proxies = said("CLINIC_TRUSTED_PROXIES", "0")
+    if not proxies.isdigit():
+        raise SettingsWrong(f"CLINIC_TRUSTED_PROXIES is “{proxies}”; it must be the number of proxies in front.")
+    settings = Settings(
+        instance=instance,
+        database_url=said("CLINIC_DATABASE_URL", f"sqlite:///{instance / 'clinic.db'}"),
+        secret_key=said("CLINIC_SECRET_KEY", "") or _secret(instance),
+        env=said("CLINIC_ENV", "development"),
+        public_url=said("CLINIC_PUBLIC_URL", ""),
+        trusted_proxies=int(proxies),
+        zone=said("CLINIC_TZ", "Europe/Berlin"),
+    )
+    settings.check()
+    return settings
