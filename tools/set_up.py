@@ -95,7 +95,7 @@ def step(doing: str) -> Iterator[None]:
 
 
 def run(*command: str | Path, otherwise: str, env: dict[str, str] | None = None) -> None:
-    """Run a command in silence; where it fails, show what it said and stop with the sentence ``otherwise``."""
+    """Run a command in silence; where it fails, stop with the end of what it said and the sentence ``otherwise``."""
     done = subprocess.run(
         [str(part) for part in command],
         cwd=ROOT,
@@ -108,7 +108,8 @@ def run(*command: str | Path, otherwise: str, env: dict[str, str] | None = None)
         check=False,
     )
     if done.returncode:
-        raise SetUpError(f"{done.stdout.rstrip()[-4000:]}\n{otherwise}".lstrip())
+        said = done.stdout.strip().splitlines()[-12:]
+        raise SetUpError("\n".join([*said, otherwise]))
 
 
 def pip(*arguments: str | Path, otherwise: str) -> None:
@@ -223,12 +224,13 @@ def browser() -> None:
             print("  It is not to be had from apt.")
         if any(map(shutil.which, BROWSERS)):
             return
-    missing = "The tests need a browser: install Chromium so that `chromium` is on the PATH, then run this again."
-    with step("Installing Playwright's Chromium for the tests"):
-        with_libraries = ("--with-deps",) if root_of_debian else ()
-        run(PYTHON, "-m", "playwright", "install", *with_libraries, "chromium", otherwise=missing)
-        if not playwright_has_one():
-            raise SetUpError(missing)
+    missing = "The tests need a browser: install Chromium (the command `chromium`), then run this again."
+    try:
+        with step("Installing Playwright's Chromium for the tests"):
+            with_libraries = ("--with-deps",) if root_of_debian else ()
+            run(PYTHON, "-m", "playwright", "install", *with_libraries, "chromium", otherwise="")
+    except SetUpError:
+        raise SetUpError(missing) from None
 
 
 def playwright_has_one() -> bool:
