@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 TOOLS = Path(sys.executable).parent
+ENOUGH = 40
+"""Lines of complaint that somebody reads before mending the first."""
 
 
 class Check(NamedTuple):
@@ -23,9 +25,9 @@ class Check(NamedTuple):
 
 SIDE_BY_SIDE = (
     Check("types", "basedpyright"),
-    Check("lint", "ruff check --quiet ."),
-    Check("format", "ruff format --check --quiet ."),
-    Check("who imports whom", "lint-imports --no-cache"),
+    Check("lint", "ruff check --quiet --output-format=concise ."),
+    Check("format", "ruff format --check --quiet --output-format=concise ."),
+    Check("who imports whom", "lint-imports --no-cache --no-logo"),
     Check("templates", "djlint --quiet --lint clinic"),
     Check("spelling", "codespell"),
 )
@@ -44,13 +46,14 @@ def passes(check: Check) -> bool:
         text=True,
         check=False,
     )
-    said = done.stdout.strip()
+    said = done.stdout.strip().splitlines()
     verdict = "FAILED" if done.returncode else "ok"
     print(f"{verdict:7}{check.title:18}{time.monotonic() - began:5.1f} s", flush=True)
     if done.returncode:
-        print(f"\n$ {check.command}\n{said}\n", flush=True)
+        more = [f"… and {len(said) - ENOUGH} lines more"] * (len(said) > ENOUGH)
+        print("", f"$ {check.command}", *said[:ENOUGH], *more, "", sep="\n", flush=True)
     elif said and check in ALONE:
-        print(said.splitlines()[-1], flush=True)
+        print(said[-1], flush=True)
     return not done.returncode
 
 
