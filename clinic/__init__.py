@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 ROOMS = (
     "clinic.health", "clinic.desk", "clinic.ledger.views", "clinic.accounts.views", "clinic.protocols.views",
     "clinic.patients.views", "clinic.patients.donor_views", "clinic.patients.consent_views", "clinic.treatments.views",
-    "clinic.products.views", "clinic.harvest.views", "clinic.processing.views", "clinic.processing.qc_views",
+    "clinic.harvest.views", "clinic.processing.product_views", "clinic.processing.views", "clinic.processing.qc_views",
     "clinic.administration.views", "clinic.followup.views", "clinic.followup.event_views", "clinic.pathway.views",
     "clinic.exchange.views",
 )  # fmt: skip

@@ -35,13 +35,13 @@ class ProcessingRun(Record):
     DONE = "Processed by"
 
     treatment_id: Mapped[str | None] = reference("treatment")
-    ended_at: Mapped[datetime | None] = field("End", section="When and who", order=-7)
+    ended_at: Mapped[datetime | None] = field("End", reported=True, section="When and who", order=-7)
     room: Mapped[str | None] = field("Room or cabinet", section="When and who")
     preparation: Mapped[str | None] = field(
-        "Preparation method", required=True, section="Method", hint="As it should be cited: kit, gradient, medium, passages"
+        "Preparation method", reported=True, required=True, section="Method", hint="As it should be cited: kit, gradient, medium, passages"
     )
-    vehicle: Mapped[str | None] = field("Vehicle", section="Method", hint="In what the cells are given")
-    cryo_medium: Mapped[str | None] = field("Cryopreservation medium", section="Method")
+    vehicle: Mapped[str | None] = field("Vehicle", reported=True, section="Method", hint="In what the cells are given")
+    cryo_medium: Mapped[str | None] = field("Cryopreservation medium", reported=True, section="Method")
     dmso_percent: Mapped[Decimal | None] = field("DMSO", unit="% v/v", possible=Range(0, 20), section="Method")
     passage: Mapped[int | None] = field("Passage at the end", section="Method")
     thawed_at: Mapped[datetime | None] = field("Thawed at", section="Method")
