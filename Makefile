@@ -35,7 +35,7 @@ migration: set-up ## write the migration for a changed model: make migration m="
 	@test -n "$$m" || { echo 'Say what changed: make migration m="harvest: volume of anticoagulant"' >&2; exit 2; }
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && \
 	export CLINIC_INSTANCE="$$scratch" CLINIC_DATABASE_URL="sqlite:///$$scratch/clinic.db" && \
-	.venv/bin/flask --app clinic db upgrade && .venv/bin/flask --app clinic db migrate --message "$$m"
+	.venv/bin/flask --app wsgi db upgrade && .venv/bin/flask --app wsgi db migrate --message "$$m"
 
 lock: test-tools ## lock the dependencies after a change in pyproject.toml or package.json (args=--upgrade for newer ones)
 	@.venv/bin/python tools/lock.py $(args)
