@@ -59,14 +59,14 @@
 
   // Light, dark, or as the device says: kept on this device, for the next pages too.
   all("[data-themes]").forEach(function (group) {
-    function show() { all("button", group).forEach(function (b) { b.setAttribute("aria-pressed", String(b.dataset.theme === (root.dataset.bsTheme || ""))); }); }
+    function show() { all("button", group).forEach(function (b) { b.setAttribute("aria-pressed", String(b.dataset.themeTo === (root.dataset.bsTheme || ""))); }); }
     group.hidden = false;
     show();
     group.addEventListener("click", function (e) {
       var b = e.target.closest("button");
       if (!b) { return; }
-      if (b.dataset.theme) { root.dataset.bsTheme = b.dataset.theme; } else { delete root.dataset.bsTheme; }
-      document.cookie = "theme=" + b.dataset.theme + ";path=/;samesite=lax;max-age=" + (b.dataset.theme ? 31536000 : 0);
+      if (b.dataset.themeTo) { root.dataset.bsTheme = b.dataset.themeTo; } else { delete root.dataset.bsTheme; }
+      document.cookie = "theme=" + b.dataset.themeTo + ";path=/;samesite=lax;max-age=" + (b.dataset.themeTo ? 31536000 : 0);
       show();
     });
   });
