@@ -4,26 +4,36 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy.orm import Mapped, object_session, relationship
 
+from clinic.access import Role
 from clinic.errors import RuleBroken
-from clinic.fields import Range, field
+from clinic.fields import Range, field, plain
 from clinic.model import reference
-from clinic.products.models import Product, RunInput
-from clinic.protocols.catalogues import MANIPULATIONS, labels
-from clinic.records import Record
+from clinic.patients.donors import Donor
+from clinic.products.models import Product, RunInput, bearer, unused
+from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS, labels
+from clinic.protocols.models import ProtocolVersion
+from clinic.records import Meaning, Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
+    from clinic.records import Signature
 
 COUNTS = {
     "tnc": "Total nucleated cells", "viable": "Viable cells", "cd34": "CD34+ cells", "mnc": "Mononuclear cells",
     "particles": "Particles",
 }  # fmt: skip
+COUNTED_AS = {"viable_cells": "viable", "cd34": "cd34", "tnc_8": "tnc", "tnc_7": "tnc", "particles": "particles"}
+"""Dose measure → what the laboratory counted for it."""
+LOSS_TO_EXPLAIN = Decimal("0.10")
+APART = Decimal("0.05")
+"""How far an amount may lie from concentration × volume before it needs a reason (rule 38)."""
 
 
 class ProcessingRun(Record):
@@ -35,6 +45,7 @@ class ProcessingRun(Record):
     DONE = "Processed by"
 
     treatment_id: Mapped[str | None] = reference("treatment")
+    protocol_version_id: Mapped[str | None] = reference("protocol_version")
     ended_at: Mapped[datetime | None] = field("End", reported=True, section="When and who", order=-7)
     room: Mapped[str | None] = field("Room or cabinet", section="When and who")
     preparation: Mapped[str | None] = field(
@@ -45,25 +56,44 @@ class ProcessingRun(Record):
     dmso_percent: Mapped[Decimal | None] = field("DMSO", unit="% v/v", possible=Range(0, 20), section="Method")
     passage: Mapped[int | None] = field("Passage at the end", section="Method")
     thawed_at: Mapped[datetime | None] = field("Thawed at", section="Method")
+    added_volume: Mapped[Decimal | None] = field(
+        "Volume added", unit="mL", possible=Range(0, 100000), section="Balance", hint="Medium, wash, vehicle, freezing medium"
+    )
     waste_volume: Mapped[Decimal | None] = field(
-        "Samples and waste", unit="mL", possible=Range(0, 10000), section="Balance"
+        "Samples and waste", unit="mL", possible=Range(0, 110000), section="Balance"
+    )
+    loss_reason: Mapped[str | None] = field(
+        "Why more than 10 % is lost", section="Balance", hint="Only where the balance asks for it"
     )
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="Notes")
 
     treatment: Mapped[Treatment | None] = relationship()
+    protocol_version: Mapped[ProtocolVersion | None] = relationship()
     inputs: Mapped[list[RunInput]] = relationship(order_by="RunInput.id")
     outputs: Mapped[list[Product]] = relationship(order_by="Product.division", foreign_keys="Product.run_id")
     manipulations: Mapped[list[Manipulation]] = relationship(back_populates="run", order_by="Manipulation.performed_at")
     counts: Mapped[list[InProcessCount]] = relationship(back_populates="run", order_by="InProcessCount.performed_at")
 
     def faults(self, *, at: datetime) -> list[str]:
-        """Also: the run ends after it starts, and not in the future."""
+        """Also: the run ends after it starts, and not in the future; and the volumes come out (rule 36)."""
         found = super().faults(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
             found.append("End lies before the start.")
         if self.ended_at and self.ended_at > at:
             found.append("End lies in the future.")
+        if self.origin == "clinic" and self.inputs and self.loss < 0:
+            found.append(f"More came out than went in: {self.balance}. Write down what was added.")
         return found
+
+    @property
+    def not_applicable(self) -> frozenset[str]:
+        """What is not frozen has no freezing medium."""
+        return frozenset() if self.frozen_at else frozenset({"cryo_medium"})
+
+    @property
+    def follows(self) -> ProtocolVersion | None:
+        """The protocol version that it follows: its course's, or the one that banked cells are made under."""
+        return self.protocol_version if self.treatment is None else self.treatment.protocol_version
 
     def content(self) -> dict[str, Any]:
         """Cover inputs, manipulations and counts too: they are part of what is signed."""
@@ -85,42 +115,191 @@ class ProcessingRun(Record):
         """Volume that came out in containers, mL."""
         return sum((product.volume or Decimal(0) for product in self.outputs), Decimal(0))
 
+    @property
+    def loss(self) -> Decimal:
+        """Volume that went in or was added and is in no container, sample or waste, mL; negative: more came out."""
+        out = self.output_volume + (self.waste_volume or Decimal(0))
+        return self.input_volume + (self.added_volume or Decimal(0)) - out
+
+    @property
+    def loss_share(self) -> Decimal:
+        """The loss as a share of all that went in, 0 to 1."""
+        whole = self.input_volume + (self.added_volume or Decimal(0))
+        return self.loss / whole if whole else Decimal(0)
+
+    @property
+    def balance(self) -> str:
+        """The sum in words: “60 mL in + 10 mL added − 40 mL in containers − 25 mL samples and waste = 5 mL lost”."""
+        parts = f"{plain(self.input_volume)} mL in"
+        if self.added_volume:
+            parts += f" + {plain(self.added_volume)} mL added"
+        parts += f" − {plain(self.output_volume)} mL in containers"
+        if self.waste_volume:
+            parts += f" − {plain(self.waste_volume)} mL samples and waste"
+        return f"{parts} = {plain(self.loss)} mL"
+
+    @property
+    def frozen_at(self) -> datetime | None:
+        """When its cells were frozen: the end of the last freezing, unless they were thawed in it afterwards."""
+        froze = [m.ended_at or m.performed_at for m in self.manipulations if m.kind == "cryopreserve"]
+        last = max((moment for moment in froze if moment is not None), default=None)
+        return None if last is not None and self.thawed_at is not None and self.thawed_at > last else last
+
     def take(self, product: Product, *, by: User, at: datetime, volume: Decimal | None = None) -> RunInput:
-        """Put a product into the run. Different people's own cells are never pooled (rule 37)."""
-        if product.discarded:
-            raise RuleBroken("A discarded product cannot be processed.")
+        """Put a product, or a part of it, into the run. Different people's own cells are never pooled (rule 37).
+
+        What all runs take from one container is never more than it holds (rule 36, hazard H16).
+        """
+        self._open()
+        if product.discarded or product.given:
+            raise RuleBroken("A product that was discarded or given cannot be processed.")
+        if any(i.product_id == product.id for i in self.inputs):
+            raise RuleBroken("This product went into the run already.")
+        if product.run_id == self.id:
+            raise RuleBroken("A product of this run cannot go into the run that made it.")
+        if self.treatment_id is not None and product.treatment_id != self.treatment_id:
+            raise RuleBroken("This product belongs to another course. Assign a banked one to this course first.")
+        if self.treatment_id is None and product.treatment_id is not None:
+            raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
+        if product.expired(at):
+            raise RuleBroken(f"This product expired: it was to be used before {product.expires_at:%d %b %Y, %H:%M} UTC.")
         own = {i.product.donor_id for i in self.inputs} | {product.donor_id}
         if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in self.inputs)}:
             raise RuleBroken("Different patients' own cells are never pooled.")
-        if volume is not None and product.volume is not None and volume > product.volume:
-            raise RuleBroken(f"The container holds {product.volume} mL: {volume} mL cannot be taken from it.")
-        taken = RunInput.log(by=by, at=at, run_id=self.id, product_id=product.id, product=product, volume=volume)
+        wanted = product.left if volume is None else volume
+        if wanted <= 0 or wanted > product.left:
+            raise RuleBroken(f"The container has {plain(product.left)} mL left: {plain(wanted)} mL cannot be taken from it.")
+        taken = RunInput.log(by=by, at=at, site_id=self.site_id, run_id=self.id, product_id=product.id, product=product, volume=wanted)
         self.inputs.append(taken)
         return taken
 
     def make(self, *, by: User, at: datetime, volume: Decimal, division: str = "", **facts: Any) -> Product:
-        """Make one product of what went in. It keeps the donor, and the donation number unless it is a pool."""
+        """Make one product of what went in. It keeps the donor, and the donation number unless it is a pool (rule 37).
+
+        All containers, samples and waste together hold no more than what went in and was added (rule 36). An amount
+        that lies more than 5 % from concentration × volume needs ``confirmed={"amount": reason}`` (rule 38).
+        """
+        self._open()
         if not self.inputs:
             raise RuleBroken("Say first what went in: a product comes from products.")
+        if volume > self.loss:
+            raise RuleBroken(f"{plain(volume)} mL cannot come out: {self.balance} are left. Write down what was added.")
         parents = [i.product for i in self.inputs]
-        donors = {parent.donor_id: parent.donor for parent in parents}
-        if len(donors) > 1 and "donor" not in facts:
-            raise RuleBroken("A pool of several donors needs its own donor entry.")
-        parent = parents[0]
+        donor = self._donor(parents, facts.pop("donor", None))
         dins = {p.din for p in parents}
-        facts.setdefault("donor", parent.donor)
+        din = facts.pop("din", None) or (dins.pop() if len(dins) == 1 else None)
+        division = division or self._next_division(parents)
+        if any(product.division == division for product in self.outputs):
+            raise RuleBroken(f"Division {division} is taken in this run. Every container has its own.")
+        unused(object_session(self), din, division)
+        self._amount_agrees(volume, facts)
+        facts.setdefault("thawed_at", self.thawed_at)
         product = Product.log(
-            by=by, at=at, site_id=self.site_id, run_id=self.id, treatment_id=self.treatment_id,
-            donor_id=facts["donor"].id, origin=self.origin, source=parent.source, relation=parent.relation,
-            din=facts.pop("din", dins.pop() if len(dins) == 1 else None),
-            division=division or f"{parent.division or ''}{len(self.outputs) + 1}", volume=volume,
+            by=by, at=at, site_id=self.site_id, run_id=self.id, treatment=self.treatment, treatment_id=self.treatment_id,
+            protocol_version=self.follows, donor=donor, origin=self.origin, source=parents[0].source,
+            relation=parents[0].relation, din=din, division=division, volume=volume,
             collected_at=min((p.collected_at for p in parents if p.collected_at), default=None),
-            performed_at=self.ended_at or at, performed_by=self.performed_by,
-            preparation=self.preparation, vehicle=self.vehicle, cryo_medium=self.cryo_medium,
-            dmso_percent=self.dmso_percent, thawed_at=self.thawed_at, **facts,
+            performed_at=self.ended_at or at, performed_by=self.performed_by, preparation=self.preparation,
+            vehicle=self.vehicle, cryo_medium=self.cryo_medium, dmso_percent=self.dmso_percent, frozen_at=self.frozen_at, **facts,
         )  # fmt: skip
         self.outputs.append(product)
         return product
+
+    def _open(self) -> None:
+        if self.signed:
+            raise RuleBroken("The run is signed. What it took and made does not change any more.")
+
+    def _donor(self, parents: list[Product], named: Donor | None) -> Donor:
+        donors = {parent.donor_id: parent.donor for parent in parents}
+        if len(donors) > 1 and named is None:
+            raise RuleBroken("A pool of several donors needs its own donor entry.")
+        return named or parents[0].donor
+
+    def _next_division(self, parents: list[Product]) -> str:
+        """Return the first of A1, A2, … that no container of the same parents bears."""
+        stem = (parents[0].division or "") if len(parents) == 1 else "P"
+        din = parents[0].din if len({p.din for p in parents}) == 1 else None
+        taken = {product.division for product in self.outputs}
+        return next(
+            division
+            for division in (f"{stem}{number}" for number in count(1))
+            if division not in taken and bearer(object_session(self), din, division) is None
+        )
+
+    def counted(self, measure: str) -> InProcessCount | None:
+        """Return the last count of what a dose measure counts."""
+        kind = COUNTED_AS.get(measure)
+        return next((one for one in reversed(self.counts) if one.counted == kind), None)
+
+    def expected_amount(self, measure: str, volume: Decimal) -> tuple[Decimal, str] | None:
+        """Return what a container should hold by the last count, in the measure's unit, and the arithmetic (rule 38)."""
+        last = self.counted(measure)
+        if last is None or last.concentration is None:
+            return None
+        unit = DOSE_MEASURES[measure]
+        factor = Decimal(1) if last.counted == "particles" else Decimal(10**6) / unit.each
+        amount = last.concentration * volume * factor
+        return amount, f"{plain(last.concentration)} {last.unit} × {plain(volume)} mL = {plain(amount.normalize())} {unit.unit}"
+
+    def _amount_agrees(self, volume: Decimal, facts: dict[str, Any]) -> None:
+        amount, measure = facts.get("amount"), facts.get("measure")
+        if amount is None or measure is None or facts.get("confirmed", {}).get("amount"):
+            return
+        worked_out = self.expected_amount(measure, volume)
+        if worked_out is None or worked_out[0] == 0:
+            return
+        apart = abs(amount - worked_out[0]) / worked_out[0]
+        if apart > APART:
+            said = f"{plain(amount)} {DOSE_MEASURES[measure].unit}"
+            raise RuleBroken(f"Amount: {said}, but the count says {worked_out[1]}. Correct it, or say why {said} is right.")
+
+    @property
+    def verifiers(self) -> tuple[Role, ...]:
+        """Roles whose second signature the protocol asks for; empty: none."""
+        said = self.follows.says.verifies.get("processing", ()) if self.follows else ()
+        return tuple(Role(role) for role in said)
+
+    @property
+    def wants_verification(self) -> bool:
+        """Whether a second person has to check it (domain b: second-person check of calculations and labels)."""
+        return bool(self.verifiers)
+
+    @property
+    def verified(self) -> bool:
+        """Whether a second person has checked the present content."""
+        return any(signature.meaning == Meaning.VERIFICATION for signature in self.present_signatures)
+
+    @property
+    def hands(self) -> set[str]:
+        """The ids of everybody who worked in it, wrote it down or signed as its author."""
+        people = {self.performed_by_id, self.recorded_by_id}
+        people |= {person for m in self.manipulations for person in (m.performed_by_id, m.recorded_by_id)}
+        people |= {person for c in self.counts for person in (c.performed_by_id, c.recorded_by_id)}
+        people |= {s.signed_by_id for s in self.signatures if s.meaning == Meaning.AUTHORSHIP}
+        return {person for person in people if person}
+
+    def meaning_for(self, by: User) -> Meaning:  # noqa: ARG002 - whoever signs second, verifies
+        """Return what the next signature says: the author's first, then the second person's."""
+        return Meaning.VERIFICATION if self.signed else Meaning.AUTHORSHIP
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning | None = None) -> Signature:
+        """Sign as author, then as the second person, who had no hand in it (hazard H25)."""
+        if self.origin == "clinic" and not self.outputs:
+            raise RuleBroken("Write down first what came out of it.")
+        if self.loss_share > LOSS_TO_EXPLAIN and not self.loss_reason and self.origin == "clinic":
+            share = f"{self.loss_share:.0%}".replace("%", " %")
+            raise RuleBroken(f"{share} of the volume is lost: {self.balance}. Amend the run and say why.")
+        if meaning is None or meaning is Meaning.AUTHORSHIP:
+            meaning = self.meaning_for(by)
+        if meaning is Meaning.VERIFICATION:
+            if by.id in self.hands:
+                raise RuleBroken("The second person is somebody who had no hand in the processing.")
+            if self.verifiers and by.role not in self.verifiers:
+                allowed = " or ".join(role.label for role in self.verifiers)
+                raise RuleBroken(f"Under this protocol the processing is verified by {allowed}.")
+        elif by.role is not Role.TECHNOLOGIST:
+            raise RuleBroken("The first signature is the technologist's who answers for the processing.")
+        return super().sign(by=by, at=at, meaning=meaning)
 
     def headline(self) -> str:
         return self.preparation or "Processing"
@@ -168,7 +347,7 @@ class InProcessCount(Record):
     run_id: Mapped[str] = reference("processing_run")
     counted: Mapped[str | None] = field("Counted", choices=COUNTS, required=True)
     stage: Mapped[str | None] = field("Stage", hint="For example: after wash, passage 2")
-    concentration: Mapped[Decimal | None] = field("Concentration", unit="×10⁶/mL", possible=Range(0, 100000), required=True)
+    concentration: Mapped[Decimal | None] = field("Concentration", unit="×10⁶/mL", hint="Particles: ×10⁹/mL", possible=Range(0, 100000), required=True)
     volume: Mapped[Decimal | None] = field("In a volume of", unit="mL", possible=Range("0.01", 10000), required=True)
     viability: Mapped[Decimal | None] = field("Viability", unit="%", possible=Range(0, 100))
 
@@ -176,8 +355,23 @@ class InProcessCount(Record):
 
     @property
     def total(self) -> Decimal | None:
-        """Concentration × volume, ×10⁶."""
+        """Concentration × volume, ×10⁶ (vesicles: ×10⁹)."""
         return None if self.concentration is None or self.volume is None else self.concentration * self.volume
 
+    @property
+    def unit(self) -> str:
+        """The unit of the concentration: cells are counted in millions, vesicles in thousand millions."""
+        return "×10⁹/mL" if self.counted == "particles" else "×10⁶/mL"
+
+    @property
+    def arithmetic(self) -> str:
+        """The sum as it is shown: “1.2 ×10⁶/mL × 30 mL” (rule 38)."""
+        return f"{plain(self.concentration)} {self.unit} × {plain(self.volume)} mL"
+
+    @property
+    def total_text(self) -> str:
+        """The total with its unit, without needless zeros."""
+        return "" if self.total is None else f"{plain(self.total.normalize())} {self.unit.removesuffix('/mL')}"
+
     def headline(self) -> str:
-        return f"{COUNTS.get(self.counted or '', 'Count')} {self.concentration} ×10⁶/mL × {self.volume} mL = {self.total} ×10⁶"
+        return f"{COUNTS.get(self.counted or '', 'Count')} {self.arithmetic} = {self.total_text}"

@@ -16,11 +16,13 @@ from sqlalchemy import CheckConstraint, UniqueConstraint, func, literal, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.errors import RuleBroken
-from clinic.fields import Range, field
-from clinic.identifiers import check_character
+from clinic.fields import Range, field, plain
+from clinic.identifiers import VALUES, check_character
 from clinic.model import reference
 from clinic.patients.donors import Donor
+from clinic.products.expiry import use_before
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels
+from clinic.protocols.models import ProtocolVersion
 from clinic.protocols.terms import Relation
 from clinic.records import Entry, Record
 from clinic.treatments.models import Treatment
@@ -43,11 +45,11 @@ def parse_din(text: str) -> str:
     typed = re.sub(r"\s", "", text).upper()
     if typed.startswith("="):
         din, flags = typed[1:14], typed[14:]
-        right = 60 + _value(check_character(din)) if DIN.fullmatch(din) else None
-        if len(flags) == 2 and flags.isdigit() and 60 <= int(flags) <= 96 and int(flags) != right:
-            raise RuleBroken("The scanned donation number and its check do not agree. Scan it again.")
-        if len(flags) != 2:
+        right = 60 + VALUES.index(check_character(din)) if DIN.fullmatch(din) else None
+        if not re.fullmatch(r"[0-9A-HJ-NP-Z]{2}", flags):
             raise RuleBroken("A scanned donation number is = and 15 characters. Scan it again.")
+        if flags.isdigit() and 60 <= int(flags) <= 96 and int(flags) != right:
+            raise RuleBroken("The scanned donation number and its check do not agree. Scan it again.")
     else:
         din, check = typed[:13], typed[13:]
         if DIN.fullmatch(din) and not check:
@@ -59,8 +61,9 @@ def parse_din(text: str) -> str:
     return din
 
 
-def _value(check: str) -> int:
-    return "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*".index(check)
+def spell_din(din: str) -> tuple[str, str]:
+    """Return a donation number as it is read aloud, “G1234 17 654321”, and the check character that is boxed behind it."""
+    return f"{din[:5]} {din[5:7]} {din[7:]}", check_character(din)
 
 
 class Product(Record):
@@ -79,6 +82,7 @@ class Product(Record):
     treatment_id: Mapped[str | None] = reference("treatment")
     harvest_id: Mapped[str | None] = reference("harvest")
     run_id: Mapped[str | None] = reference("processing_run")
+    protocol_version_id: Mapped[str | None] = reference("protocol_version")
     name: Mapped[str | None] = field("Product", required=True, hint="Proper name, for example MSC, Cord Tissue")
     cell_type: Mapped[str | None] = field("Cell type", choices=labels(CELL_TYPES))
     source: Mapped[str | None] = field("Origin of tissue", choices=labels(SOURCES), required=True)
@@ -86,22 +90,57 @@ class Product(Record):
     container: Mapped[str | None] = field("Container", choices=CONTAINERS)
     din: Mapped[str | None] = field("Donation number", hint="With its check character")
     division: Mapped[str | None] = field("Division", hint="Letter or number of this container")
-    volume: Mapped[Decimal | None] = field("Volume", unit="mL", possible=Range("0.01", 3000), required=True)
+    volume: Mapped[Decimal | None] = field("Volume", reported=True, unit="mL", possible=Range("0.01", 3000), required=True)
     measure: Mapped[str | None] = field("Counted as", choices=labels(DOSE_MEASURES))
-    amount: Mapped[Decimal | None] = field("Amount", possible=Range(0), hint="In the unit of what is counted")
-    preparation: Mapped[str | None] = field("Preparation method")
-    vehicle: Mapped[str | None] = field("Vehicle")
+    amount: Mapped[Decimal | None] = field("Amount", reported=True, possible=Range(0), hint="In the unit of what is counted")
+    preparation: Mapped[str | None] = field("Preparation method", reported=True)
+    vehicle: Mapped[str | None] = field("Vehicle", reported=True)
     cryo_medium: Mapped[str | None] = field("Cryopreservation medium")
     dmso_percent: Mapped[Decimal | None] = field("DMSO", unit="% v/v", possible=Range(0, 20))
     collected_at: Mapped[datetime | None] = field("Collection ended at")
+    frozen_at: Mapped[datetime | None] = field("Frozen at")
     thawed_at: Mapped[datetime | None] = field("Thawed at")
-    expires_at: Mapped[datetime | None] = field("Use before")
+    expires_at: Mapped[datetime | None] = field("Use before", index=True)
 
     donor: Mapped[Donor] = relationship()
     treatment: Mapped[Treatment | None] = relationship()
+    protocol_version: Mapped[ProtocolVersion | None] = relationship()
     movements: Mapped[list[Movement]] = relationship(
         back_populates="product", order_by="(Movement.performed_at, Movement.recorded_at)"
     )
+    uses: Mapped[list[RunInput]] = relationship(back_populates="product", order_by="RunInput.recorded_at")
+
+    @property
+    def judged_under(self) -> ProtocolVersion | None:
+        """The protocol version that judges it: its course's; for banked cells the one that they were made under."""
+        return self.protocol_version if self.treatment is None else self.treatment.protocol_version
+
+    @property
+    def left(self) -> Decimal:
+        """Volume that no processing run has taken yet, mL; an input that names no volume took all of it."""
+        volume = self.volume or Decimal(0)
+        return volume - sum((volume if use.volume is None else use.volume for use in self.uses), Decimal(0))
+
+    @property
+    def use_before(self) -> datetime | None:
+        """The latest moment that its protocol allows (rule 50); None where the protocol sets no end."""
+        if self.judged_under is None:
+            return None
+        return use_before(
+            self.judged_under.says, made_by_run=self.run_id is not None, collected_at=self.collected_at,
+            made_at=self.performed_at, frozen_at=self.frozen_at, thawed_at=self.thawed_at,
+        )  # fmt: skip
+
+    def keep_to_expiry(self) -> None:
+        """Put “use before” at the protocol's end; an earlier one that somebody set stays (hazard H10)."""
+        ends = [end for end in (self.expires_at, self.use_before) if end is not None]
+        self.expires_at = min(ends, default=None)
+
+    def settle(self) -> None:
+        """Also fill in until when it may be used."""
+        super().settle()
+        if self.expires_at is None:
+            self.keep_to_expiry()
 
     @property
     def amount_text(self) -> str:
@@ -118,8 +157,13 @@ class Product(Record):
 
     @property
     def discarded(self) -> bool:
-        """Whether its last movement was to be discarded."""
+        """Whether it was thrown away."""
         return any(movement.kind == "discarded" for movement in self.movements)
+
+    @property
+    def given(self) -> bool:
+        """Whether it was given to a patient."""
+        return any(movement.kind == "given" for movement in self.movements)
 
     def faults(self, *, at: datetime) -> list[str]:
         """Also: a donation number has its shape; an amount says what is counted."""
@@ -128,6 +172,9 @@ class Product(Record):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
         if self.amount is not None and self.measure is None:
             found.append("Say what the amount counts.")
+        latest = self.use_before
+        if self.origin == "clinic" and latest is not None and self.expires_at is not None and self.expires_at > latest:
+            found.append(f"Use before cannot be later than the protocol allows: {latest:%d %b %Y, %H:%M} UTC.")
         return found
 
     def expired(self, at: datetime) -> bool:
@@ -142,23 +189,31 @@ class Product(Record):
             raise RuleBroken("These are a patient's own cells. They are never given to anybody else.")
         if treatment.relation != self.relation:
             raise RuleBroken("The course is planned with the other kind of cells: autologous and allogeneic differ.")
+        if self.discarded or self.given or self.left <= 0:
+            raise RuleBroken("There is nothing left of this product to be assigned.")
         self.treatment, self.treatment_id = treatment, treatment.id
+        self.keep_to_expiry()
         return self.move(kind="assigned", place=treatment.chain_of_identity, by=by, at=at)
 
     def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: object) -> Movement:
-        """Write down one movement; a discarded product does not move any more."""
+        """Write down one movement; what was given or discarded does not move any more, and nothing thaws twice."""
         if self.discarded:
             raise RuleBroken("This product was discarded.")
+        if self.given:
+            raise RuleBroken("This product was given to the patient.")
+        if kind == "thawed" and self.thawed_at is not None:
+            raise RuleBroken("This product was thawed already. A second thaw is never written down over the first.")
         facts.setdefault("performed_at", at)
         facts.setdefault("performed_by", by)
         movement = Movement.log(by=by, at=at, product_id=self.id, kind=kind, place=place or None, **facts)
         self.movements.append(movement)
         if kind == "thawed":
             self.thawed_at = movement.performed_at
+            self.keep_to_expiry()
         return movement
 
     def headline(self) -> str:
-        return " · ".join(part for part in (self.name, f"{self.volume} mL" if self.volume else "", self.amount_text) if part)
+        return " · ".join(part for part in (self.name, f"{plain(self.volume)} mL" if self.volume else "", self.amount_text) if part)
 
 
 class MovementKind(StrEnum):
@@ -172,13 +227,14 @@ class MovementKind(StrEnum):
     RETURNED = "returned"
     THAWED = "thawed"
     SHIPPED = "shipped"
+    GIVEN = "given"
     DISCARDED = "discarded"
 
 
 MOVEMENTS = {
     "received": "Received", "stored": "Stored", "assigned": "Assigned", "issued": "Issued",
     "handed_over": "Handed over", "returned": "Returned", "thawed": "Thawed", "shipped": "Shipped",
-    "discarded": "Discarded",
+    "given": "Given", "discarded": "Discarded",
 }  # fmt: skip
 
 
@@ -206,6 +262,10 @@ class Movement(Record):
             found.append("Say why it is discarded.")
         if self.intact is False and not self.reason:
             found.append("Say what was wrong with the container or label.")
+        if self.kind == "returned" and self.intact is None and self.origin == "clinic":
+            found.append("Say whether the container came back intact and its label agrees.")
+        if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
+            found.append("Say to whom it was handed.")
         return found
 
     def words(self) -> str:
@@ -227,7 +287,22 @@ class RunInput(Entry):
     product_id: Mapped[str] = reference("product")
     volume: Mapped[Decimal | None] = field("Volume taken", unit="mL", possible=Range(0, 3000))
 
-    product: Mapped[Product] = relationship()
+    product: Mapped[Product] = relationship(back_populates="uses")
+
+
+def bearer(session: Session | None, din: str | None, division: str | None) -> str | None:
+    """Return the id of the product that bears a donation number with a division, None where it is free."""
+    if session is None or not din:
+        return None
+    return session.scalar(select(Product.id).where(Product.din == din, Product.division == division).limit(1))
+
+
+def unused(session: Session | None, din: str | None, division: str | None) -> None:
+    """Refuse a donation number and division that a product bears already: they are never used twice (rule 6)."""
+    known = bearer(session, din, division)
+    if known is not None and din is not None:
+        said, check = spell_din(din)
+        raise RuleBroken(f"Donation number {said} {check}, division {division} is taken by {known}. It is never used twice.")
 
 
 def ancestors(session: Session, product_id: str) -> list[str]:

@@ -1,0 +1,41 @@
+"""Until when a product may be used: from the protocol's times and the moments that start them (rule 50)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from clinic.protocols.terms import Content
+
+CULTURE = frozenset({
+    "isolate", "expand", "reprogram", "differentiate", "transduce", "edit", "bioprint", "mature", "collect_vesicles",
+})  # fmt: skip
+"""Steps that take days in culture: what comes out of them is fresh from that moment, not from the collection."""
+
+
+def use_before(
+    says: Content,
+    *,
+    made_by_run: bool,
+    collected_at: datetime | None,
+    made_at: datetime | None,
+    frozen_at: datetime | None,
+    thawed_at: datetime | None,
+) -> datetime | None:
+    """Return the first moment at which the product is too old, or None where no limit of the protocol applies.
+
+    Fresh: so many hours from the end of the collection (after culture: from the end of the run). Frozen: so many
+    days from the freezing, and the fresh hours stand still. Thawed: so many minutes from the thaw, and never
+    longer than it could have lain frozen. The earliest end counts.
+    """
+    expiry = says.expiry
+    ends = []
+    fresh_from = made_at if made_by_run and CULTURE.intersection(says.manipulations) else collected_at
+    if frozen_at is None and thawed_at is None and expiry.fresh_hours is not None and fresh_from is not None:
+        ends.append(fresh_from + timedelta(hours=expiry.fresh_hours))
+    if frozen_at is not None and expiry.frozen_days is not None:
+        ends.append(frozen_at + timedelta(days=expiry.frozen_days))
+    if thawed_at is not None and expiry.thaw_minutes is not None:
+        ends.append(thawed_at + timedelta(minutes=expiry.thaw_minutes))
+    return min(ends, default=None)
