@@ -63,7 +63,8 @@ class Field:
     """What a person reads about one column. ``possible``: outside it is a typing error, refused.
 
     ``expected``: outside it asks once "is this right?" and keeps the reason. ``identifying`` facts (names,
-    birth date, contact, free text) are dropped from research exports (rule 73). ``code`` is ``SYSTEM|CODE``.
+    birth date, contact, free text) are dropped from research exports (rule 73). ``reported``: one of the facts that
+    a published course should tell (DOSES, MIBO, vial to vein); counted in a course's completeness. ``code`` is ``SYSTEM|CODE``.
     """
 
     label: str
@@ -77,6 +78,7 @@ class Field:
     required: bool = False
     long: bool = False
     identifying: bool = False
+    reported: bool = False
     code: str = ""
     order: int = 0
 
@@ -111,6 +113,7 @@ def field(
     required: bool = False,
     long: bool = False,
     identifying: bool = False,
+    reported: bool = False,
     code: str = "",
     order: int | None = None,
     **more: Any,
@@ -118,7 +121,8 @@ def field(
     """Declare a column together with what a person reads about it; see `Field`. The rest goes to the column."""
     fact = Field(
         label=label, unit=unit, hint=hint, section=section, possible=possible, expected=expected, choices=choices,
-        many=many, required=required, long=long, identifying=identifying, code=code, order=next(_counter),
+        many=many, required=required, long=long, identifying=identifying, reported=reported, code=code,
+        order=next(_counter) if order is None else order,
     )  # fmt: skip
     return mapped_column(*column, info={"field": fact}, **more)
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, UniqueConstraint, inspect
+from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, UniqueConstraint, exists, inspect
 from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_column, relationship
 
 from clinic.errors import RuleBroken
@@ -90,6 +90,11 @@ class Amendment(Model):
     changes: Mapped[dict[str, Any]]
 
     amended_by: Mapped[User] = relationship("User")
+
+
+def signed_now(model: type[Record]) -> ColumnElement[bool]:
+    """Return the SQL condition that a record's present version is signed, for lists of many records."""
+    return exists().where(Signature.record_id == model.id, Signature.record_version == model.version)
 
 
 class Entry(Model):
@@ -182,6 +187,11 @@ class Entry(Model):
         if self.origin is Origin.IMPORTED:
             return []
         return [f"{fact.label}: {said} is not the expected {fact.expected}. Confirm it with a reason."]
+
+    @property
+    def not_applicable(self) -> frozenset[str]:
+        """Facts that this record cannot have, such as the freezing medium of a fresh product; not counted as missing."""
+        return frozenset()
 
     def content(self) -> dict[str, Any]:
         """Return all that a signature covers: every column but the row's version."""

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import datetime
 
+    from sqlalchemy.orm import Session
+
     from clinic.access import Role
     from clinic.accounts.models import User
     from clinic.records import Record
@@ -63,11 +65,26 @@ class Action:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """One line of the day's worklist: about whom, what to do, why, who may, where, until when."""
+
+    patient: str
+    title: str
+    why: str
+    who: frozenset[Role]
+    to: tuple[str, dict[str, str]]
+    due_at: datetime | None = None
+    due_words: str = ""
+    danger: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Step:
     """One room of the pathway.
 
     ``blockers(course, at)`` gives every reason why the step may not be begun now; empty means open.
-    ``progress(course, at)`` tells how far it is. ``actions(course, at)`` what waits in it. ``endpoint`` lists its
+    ``progress(course, at)`` tells how far it is. ``actions(course, at)`` what waits in it, ``waiting(session, at)`` what waits in
+    it for all courses of a site, by a counted few queries. ``endpoint`` lists its
     records for a course, ``begin`` is the form on which a new one is filled in.
     """
 
@@ -82,6 +99,7 @@ class Step:
     blockers: Callable[[Any, datetime], Sequence[Blocked]]
     progress: Callable[[Any, datetime], Progress]
     actions: Callable[[Any, datetime], Sequence[Action]] = field(default=lambda _course, _at: ())
+    waiting: Callable[[Session, datetime], Sequence[Waiting]] = field(default=lambda _session, _at: ())
 
     def admit(self, course: Any, *, by: User, at: datetime) -> None:
         """Raise unless this person may begin the step for this course now.

@@ -35,29 +35,29 @@ class Harvest(Record):
 
     treatment_id: Mapped[str | None] = reference("treatment")
     donor_id: Mapped[str] = reference("donor")
-    ended_at: Mapped[datetime | None] = field("End", required=True, section="When and who", order=-7)
-    source: Mapped[str | None] = field("Source", choices=labels(SOURCES), required=True, section="Site")
-    body_site: Mapped[str | None] = field("Body site", choices=labels(BODY_SITES), required=True, section="Site")
+    ended_at: Mapped[datetime | None] = field("End", reported=True, required=True, section="When and who", order=-7)
+    source: Mapped[str | None] = field("Source", reported=True, choices=labels(SOURCES), required=True, section="Site")
+    body_site: Mapped[str | None] = field("Body site", reported=True, choices=labels(BODY_SITES), required=True, section="Site")
     side: Mapped[str | None] = field("Side", choices=SIDES, section="Site")
     time_out_at: Mapped[datetime | None] = field(
         "Time-out held at", section="Site", hint="Right patient, right side, right procedure, said aloud by the team"
     )
-    method: Mapped[str | None] = field("Method", choices=labels(METHODS), required=True, section="Method")
-    anaesthesia: Mapped[str | None] = field("Anaesthesia", choices=labels(ANAESTHESIA), required=True, section="Method")
+    method: Mapped[str | None] = field("Method", reported=True, choices=labels(METHODS), required=True, section="Method")
+    anaesthesia: Mapped[str | None] = field("Anaesthesia", reported=True, choices=labels(ANAESTHESIA), required=True, section="Method")
     fasting: Mapped[str | None] = field("Fasting", choices=FASTING, section="Method")
     lidocaine_mg: Mapped[Decimal | None] = field("Lidocaine in all", unit="mg", possible=Range(0, 10000), section="Method")
-    passes: Mapped[int | None] = field("Punctures or passes", section="Method")
+    passes: Mapped[int | None] = field("Punctures or passes", reported=True, section="Method")
     cd34_before: Mapped[Decimal | None] = field(
         "CD34 count before collection", unit="/µL", possible=Range(0, 5000), section="Method",
         hint="Peripheral blood only, after mobilisation",
     )  # fmt: skip
     volume: Mapped[Decimal | None] = field(
-        "Volume collected", unit="mL", possible=Range("0.1", 10000), expected=Range(5, 5000), required=True,
+        "Volume collected", reported=True, unit="mL", possible=Range("0.1", 10000), expected=Range(5, 5000), required=True,
         section="What was collected", hint="Without anticoagulant. Tissue in mL",
     )  # fmt: skip
     containers: Mapped[int] = field("Containers", section="What was collected", default=1)
     anticoagulant: Mapped[str | None] = field(
-        "Anticoagulant", choices=labels(ANTICOAGULANTS), required=True, section="Anticoagulant"
+        "Anticoagulant", reported=True, choices=labels(ANTICOAGULANTS), required=True, section="Anticoagulant"
     )
     anticoagulant_volume: Mapped[Decimal | None] = field(
         "Its volume", unit="mL", possible=Range(0, 1000), section="Anticoagulant"
@@ -72,9 +72,9 @@ class Harvest(Record):
     label_checked_by_id: Mapped[str | None] = field(
         "Label checked by a second person", String(12), section="Containers and labels"
     )
-    handed_over_at: Mapped[datetime | None] = field("Handed over at", section="Containers and labels")
+    handed_over_at: Mapped[datetime | None] = field("Handed over at", reported=True, section="Containers and labels")
     transport: Mapped[str | None] = field(
-        "Kept and carried", section="Containers and labels", hint="For example: cool box 2 to 8 °C"
+        "Kept and carried", reported=True, section="Containers and labels", hint="For example: cool box 2 to 8 °C"
     )
     complications: Mapped[str | None] = field("Complications", Text, long=True, section="How it went")
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="How it went")

@@ -10,6 +10,7 @@ from sqlalchemy.orm import object_session
 
 from clinic.access import Role
 from clinic.harvest.models import Harvest
+from clinic.harvest.waiting import harvests
 from clinic.products.models import products_of
 from clinic.steps import Action, Blocked, Progress, State, Step
 from clinic.treatments import gates
@@ -75,4 +76,5 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
 HARVEST = Step(
     name="harvest", title="Harvest", icon="droplet-half-2", records=(Harvest,), endpoint="harvest.index", begin="harvest.new",
     logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions,
+    waiting=harvests,
 )  # fmt: skip

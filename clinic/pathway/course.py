@@ -1,0 +1,257 @@
+"""What the page of a course tells: how far it is, the one next action, what is blocked, how complete it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from flask import url_for
+from sqlalchemy import select
+
+from clinic import clock, reading
+from clinic.fields import fields_of
+from clinic.harvest.models import Harvest
+from clinic.pathway.order import PATHWAY
+from clinic.processing.models import ProcessingRun
+from clinic.products.models import Product, RunInput
+from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES
+from clinic.records import Record, Signature
+from clinic.steps import State
+from clinic.templating import units
+from clinic.treatments.models import ASA, RELATIONS
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.access import Role
+    from clinic.steps import Action, Progress, Step
+    from clinic.treatments.models import Treatment
+
+EMPTY = (None, "", [], {})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One step of one course, at one moment."""
+
+    step: Step
+    progress: Progress
+    actions: list[Action]
+
+
+def standings(course: Treatment, at: datetime) -> list[Standing]:
+    """Return how far every step is and what waits in it."""
+    return [Standing(step, step.progress(course, at), list(step.actions(course, at))) for step in PATHWAY]
+
+
+def rail(found: list[Standing], course: Treatment) -> list[dict[str, Any]]:
+    """Return the steps as the rail draws them; the first that is not done is the present one."""
+    present = next((s.step.name for s in found if s.progress.state is not State.DONE), "")
+    return [
+        {
+            "title": s.step.title,
+            "state": s.progress.state.value,
+            "state_word": s.progress.word,
+            "by": s.progress.by,
+            "url": url_for(s.step.endpoint, id=course.id),
+            "current": s.step.name == present,
+        }
+        for s in found
+    ]
+
+
+def next_action(found: list[Standing], role: Role) -> dict[str, Any] | None:
+    """Return the one next action: this person's first, else whose turn it is."""
+    waiting = [action for s in found for action in s.actions]
+    mine = next((action for action in waiting if role in action.who), None)
+    if mine is not None:
+        return {
+            "tag": "Your next action", "title": mine.title, "text": mine.why, "label": mine.title, "icon": "arrow-right",
+            "url": url_for(mine.to[0], **mine.to[1]),
+        }  # fmt: skip
+    if not waiting:
+        return None
+    whose = " or ".join(sorted(role.label for role in waiting[0].who))
+    return {"tag": f"Waits for {whose}", "title": waiting[0].title, "text": waiting[0].why, "url": None, "label": "", "icon": ""}
+
+
+def blocked(found: list[Standing], course: Treatment, at: datetime) -> tuple[str, list[dict[str, Any]]] | None:
+    """Return the first step whose gate is closed, with every reason; None where nothing is blocked."""
+    for s in found:
+        if s.progress.state in {State.BLOCKED, State.TODO} and course.stop is None:
+            reasons = list(s.step.blockers(course, at))
+            if reasons:
+                return f"{s.step.title} is blocked, because…", reading.reasons(reasons)
+    return None
+
+
+def records_of(session: Session, course: Treatment) -> list[Record]:
+    """Return all records of the steps of a course, and its products."""
+    found: list[Record] = [course]
+    for step in PATHWAY:
+        for model in step.records:
+            if "treatment_id" in fields_and_columns(model):
+                found += session.scalars(select(model).where(model.treatment_id == course.id))  # type: ignore[attr-defined]
+    found += session.scalars(select(Product).where(Product.treatment_id == course.id))
+    return found
+
+
+def fields_and_columns(model: type[Record]) -> set[str]:
+    """Return the names of a model's columns."""
+    return {column.key for column in model.__table__.columns}  # type: ignore[attr-defined]
+
+
+def completeness(records: list[Record]) -> tuple[int, int, list[str]]:
+    """Return how many of the facts that a published course should tell are recorded, of how many, and which are not.
+
+    Counted are the facts declared ``reported`` (DOSES, MIBO, vial to vein); those that do not apply are left out.
+    """
+    done, missing = 0, []
+    for record in records:
+        for name, fact in fields_of(type(record)).items():
+            if not fact.reported or name in record.not_applicable:
+                continue
+            if getattr(record, name) in EMPTY:
+                missing.append(f"{fact.label}, {record.NOUN.lower()}")
+            else:
+                done += 1
+    return done, done + len(missing), list(dict.fromkeys(missing))
+
+
+def signatures(session: Session, records: list[Record], zone: str) -> list[tuple[str, str, str]]:
+    """Return who signed what in a course, newest first, in one query."""
+    by_id = {record.id: record for record in records}
+    rows = session.scalars(select(Signature).where(Signature.record_id.in_(by_id)).order_by(Signature.signed_at.desc()))
+    return [
+        (
+            f"{row.printed_name}, {row.role}",
+            f"{by_id[row.record_id].NOUN}: {row.meaning.label}" + ("" if row.content_hash == by_id[row.record_id].content_hash else " (earlier content)"),
+            f"{clock.local(row.signed_at, zone):%-d %b %Y, %H:%M} · {reading.seal(row.content_hash)}",
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def by_date(found: list[Standing], session: Session, course: Treatment, zone: str) -> dict[str, Any] | None:
+    """Return the course as the drawing by date shows it; None where nothing has a date."""
+    today = clock.today(zone)
+    rows, days = [], []
+    for s in found:
+        dates = sorted(_days(session, s.step, course, zone))
+        days += dates
+        state = {State.DONE: "done", State.NOW: "now"}.get(s.progress.state, "todo")
+        rows.append(
+            {
+                "label": s.step.title, "since": dates[0] if dates else None,
+                "until": (dates[-1] if state == "done" or len(dates) > 1 else today) if dates else None,
+                "state": state, "text": s.progress.word, "current": state == "now",
+            }  # fmt: skip
+        )
+    planned = [course.planned_on] if course.planned_on else []
+    if not days:
+        return None
+    start, end = min([*days, today]) - timedelta(days=3), max([*days, *planned, today]) + timedelta(days=14)
+    told = "; ".join(f"{row['label']}: {row['text']}{_on(row['since'])}" for row in rows)
+    return {"title": "Course by date", "description": told, "start": start, "end": end, "today": today, "rows": rows}
+
+
+def _days(session: Session, step: Step, course: Treatment, zone: str) -> list[date]:
+    found: list[date] = []
+    for model in step.records:
+        if "treatment_id" in fields_and_columns(model):
+            moments = session.scalars(select(model.performed_at).where(model.treatment_id == course.id))  # type: ignore[attr-defined]
+            found += [clock.local(moment, zone).date() for moment in moments if moment is not None]
+    return found
+
+
+def _on(day: date | None) -> str:
+    return f", {day:%-d %b %Y}" if day else ""
+
+
+def key_facts(course: Treatment) -> list[reading.Told]:
+    """Return what a person looks for first in a course."""
+    version = course.protocol_version
+    index = course.body_mass_index
+    facts: list[reading.Told] = [
+        ("Indication", CONDITIONS[course.condition].label if course.condition in CONDITIONS else "", course.diagnosis or ""),
+        ("Cells", RELATIONS.get(course.relation or "", ""), CELL_TYPES[course.says.cell_type].label),
+        ("Source and route", f"{SOURCES[course.source or ''].label} → {ROUTES[course.route or ''].label.lower()}", ""),
+        ("Protocol", version.name, version.says.title),
+        ("Planned for", f"{course.planned_on:%-d %b %Y}" if course.planned_on else "", ""),
+        ("Planned dose", units(_dose(course)), course.says.dose.source),
+        ("ASA class", ASA.get(course.asa_class or "", ""), ""),
+        ("Body mass index", f"{index} kg/m²" if index else "", f"{course.weight_kg} kg ÷ ({course.height_cm} cm)²" if index else ""),
+        ("Other illnesses", course.comorbidities or "", ""),
+        ("Responsible", course.performed_by.printed_name if course.performed_by else "", "physician"),
+    ]
+    return facts
+
+
+def _dose(course: Treatment) -> str:
+    dose = course.says.dose
+    measure = DOSE_MEASURES[dose.measure]
+    unit = measure.unit_per_kg if dose.per_kg else measure.unit
+    return f"{dose.usual} {unit} {measure.label.lower()}, protocol {dose.window} {unit}" + (f", {dose.doses} times" if dose.doses > 1 else "")
+
+
+def genealogy(session: Session, course: Treatment) -> list[dict[str, Any]]:
+    """Return where the cells of a course came from and where they are: harvests, runs and products, column by column.
+
+    Read back from the products of the course through the runs that made them, banked parents included.
+    """
+    layer = {p.id: p for p in session.scalars(select(Product).where(Product.treatment_id == course.id))}
+    if not layer:
+        return []
+    known = dict(layer)
+    while layer:
+        runs = {p.run_id for p in layer.values() if p.run_id}
+        parents = session.scalars(select(Product).join(RunInput, RunInput.product_id == Product.id).where(RunInput.run_id.in_(runs)))
+        layer = {p.id: p for p in parents if p.id not in known}
+        known |= layer
+    edges = session.execute(select(RunInput.run_id, RunInput.product_id).where(RunInput.product_id.in_(known))).all()
+    depth = _depths(known, edges)
+    columns: list[dict[str, Any]] = []
+    harvests = {h.id: h for h in session.scalars(select(Harvest).where(Harvest.id.in_({p.harvest_id for p in known.values() if p.harvest_id})))}
+    order: dict[str, int] = {}
+    if harvests:
+        nodes = [{"title": "Harvest", "lines": [h.headline()], "url": url_for("harvest.show", id=h.id), "kind": "", "tag": None} for h in harvests.values()]
+        order |= {key: index for index, key in enumerate(harvests)}
+        columns.append({"label": "Harvests", "nodes": nodes})
+    for level in range(max(depth.values()) + 1):
+        here = sorted((p for p in known.values() if depth[p.id] == level), key=lambda p: (p.division or "", p.id))
+        made = {p.run_id: None for p in here if p.run_id}
+        if made:
+            runs = {r.id: r for r in session.scalars(select(ProcessingRun).where(ProcessingRun.id.in_(made)))}
+            came = [[order[e.product_id] for e in edges if e.run_id == key and e.product_id in order] for key in runs]
+            columns.append({"label": "Processing", "nodes": [
+                {"title": "Processing", "lines": [r.headline()], "url": url_for("processing.show", id=r.id), "kind": "run", "tag": None, "after": came[index]}
+                for index, r in enumerate(runs.values())
+            ]})  # fmt: skip
+            order = {key: index for index, key in enumerate(runs)}
+        columns.append({"label": "Products", "nodes": [_bag(p, course, order) for p in here]})
+        order = {p.id: index for index, p in enumerate(here)}
+    return columns
+
+
+def _depths(known: dict[str, Product], edges: Any) -> dict[str, int]:
+    """Return how many runs lie between a product and its harvest, at most."""
+    parents: dict[str, list[str]] = {}
+    for product in known.values():
+        parents[product.id] = [e.product_id for e in edges if e.run_id == product.run_id]
+
+    def depth(key: str) -> int:
+        return max((depth(parent) + 1 for parent in parents[key]), default=0)
+
+    return {key: depth(key) for key in known}
+
+
+def _bag(product: Product, course: Treatment, order: dict[str, int]) -> dict[str, Any]:
+    maker = product.run_id or product.harvest_id or ""
+    lines = [units(product.amount_text) if product.amount_text else f"{product.volume or '?'} mL", product.place]
+    other = product.treatment_id != course.id
+    return {
+        "title": " ".join(part for part in (product.name, product.division) if part), "lines": lines, "kind": "bag",
+        "url": url_for("products.show", id=product.id), "tag": ("rest", "building-bank", "Banked") if other else None,
+        "after": [order[maker]] if maker in order else None,
+    }  # fmt: skip

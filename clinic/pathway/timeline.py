@@ -1,0 +1,239 @@
+"""A patient's timeline: every act, product, result, visit and event, newest first, from one ordered union of all kinds.
+
+The database orders and pages one thin list (kind, id, time) over all tables; then each kind's records on the page are
+read with one query. The kinds are the steps of the pathway and the few things that lie between them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Integer, String, func, literal, null, select, union_all
+from sqlalchemy.orm import selectinload
+from sqlalchemy.orm.attributes import set_committed_value
+
+from clinic import clock, desk, reading
+from clinic.accounts.models import User
+from clinic.administration.models import VitalSigns
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.harvest.models import Harvest
+from clinic.pathway.order import PATHWAY
+from clinic.patients.donors import BloodTyping
+from clinic.patients.models import Weight
+from clinic.processing.models import ProcessingRun
+from clinic.processing.qc import QCResult
+from clinic.products.models import Movement, Product
+from clinic.records import Amendment, Origin, Record, Signature
+from clinic.templating import units
+from clinic.treatments.models import Stop, Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+    from clinic.patients.models import Patient
+
+PAGE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """One kind of entry, as the filter offers it."""
+
+    key: str
+    label: str
+    icon: str
+    models: tuple[type[Record], ...]
+
+
+KINDS: tuple[Kind, ...] = (
+    Kind(key="course", label="Course", icon="clipboard-list", models=(Treatment, Stop)),
+    *(Kind(key=step.name, label=step.title, icon=step.icon, models=step.records) for step in PATHWAY),
+    Kind(key="product", label="Products", icon="droplet", models=(Product,)),
+    Kind(key="result", label="Test results", icon="microscope", models=(QCResult,)),
+    Kind(key="custody", label="Custody", icon="snowflake", models=(Movement,)),
+    Kind(key="measurement", label="Measured", icon="heartbeat", models=(Weight, BloodTyping, VitalSigns)),
+    Kind(key="event", label="Adverse events", icon="alert-triangle", models=(AdverseEvent,)),
+)
+QUIET = {"custody"}
+"""Kinds that are not shown until they are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One entry of the timeline, as the page draws it."""
+
+    at: datetime | None
+    day_label: str
+    kind_label: str
+    icon: str
+    headline: Any
+    who: str
+    tag: tuple[str, str, str] | None
+    serious: bool
+    facts: list[Any]
+    amendments: list[Any]
+    hands: list[str]
+    recorded_late: str
+    url: str
+    results: list[dict[str, Any]] = field(default_factory=list)
+    open: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """The entries of one day; of a history without dates, of one day of the course."""
+
+    on: date | None
+    label: str
+    is_today: bool
+    entries: list[Line]
+
+
+def of_patient(model: type[Record], patient_id: str, course_id: str | None) -> Select[Any] | None:
+    """Return id, time, day of the course and time of writing of a model's rows about a patient, or one course of hers."""
+    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
+    chosen = select(
+        model.id, model.performed_at, model.course_day, model.recorded_at, literal(model.__tablename__, String).label("model")
+    )
+    if model is Treatment:
+        return chosen.where(Treatment.patient_id == patient_id, *([Treatment.id == course_id] if course_id else []))
+    courses = select(Treatment.id).where(Treatment.patient_id == patient_id, *([Treatment.id == course_id] if course_id else []))
+    if "treatment_id" in columns and model is not Product:
+        return chosen.where(model.treatment_id.in_(courses))  # type: ignore[attr-defined]
+    if "patient_id" in columns:
+        return chosen.where(model.patient_id == patient_id)  # type: ignore[attr-defined]
+    if model is Product:
+        return chosen.where(Product.treatment_id.in_(courses))
+    if "product_id" in columns:
+        products = select(Product.id).where(Product.treatment_id.in_(courses))
+        return chosen.where(model.product_id.in_(products))  # type: ignore[attr-defined]
+    return None
+
+
+def ordered(patient_id: str, kinds: Iterable[Kind], course_id: str | None) -> Any:
+    """Return one union of all kinds, newest first; entries without a date come after, by day of the course."""
+    models = {model: None for kind in kinds for model in kind.models}
+    parts = [part for model in models if (part := of_patient(model, patient_id, course_id)) is not None]
+    if not parts:
+        parts = [select(null().label("id"), null().label("performed_at"), literal(0, Integer).label("course_day"), null().label("recorded_at"), literal("").label("model")).where(literal(1) == 0)]
+    return union_all(*parts).subquery()
+
+
+def entries(
+    session: Session, patient: Patient, *, zone: str, kinds: Sequence[Kind], course_id: str | None = None, page: int = 0, size: int = PAGE
+) -> tuple[list[Day], int]:
+    """Return the days of one page of the timeline and how many entries there are in all."""
+    union = ordered(patient.id, kinds, course_id)
+    total = session.scalar(select(func.count()).select_from(union)) or 0
+    rows = session.execute(
+        select(union.c.id, union.c.model)
+        .order_by(union.c.performed_at.is_(None), union.c.performed_at.desc(), union.c.course_day.desc(), union.c.recorded_at.desc(), union.c.id)
+        .limit(size)
+        .offset(page * size)
+    ).all()
+    wanted: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        wanted[row.model].append(row.id)
+    staff = session.scalars(select(User)).all()
+    people = {user.id: user.label for user in staff}
+    records = _read(session, wanted, kinds)
+    icons = {model.__tablename__: kind for kind in reversed(kinds) for model in kind.models}
+    lines = [(record, _line(record, icons[row.model], zone, people)) for row in rows if (record := records.get(row.id)) is not None]
+    return _days(_gathered(lines, zone), zone), total
+
+
+def _read(session: Session, wanted: dict[str, list[str]], kinds: Sequence[Kind]) -> dict[str, Record]:
+    """Read the records of a page: one query a kind, one for signatures, one for amendments; staff is at hand."""
+    found: dict[str, Record] = {}
+    for model in {model for kind in kinds for model in kind.models}:
+        ids = wanted.get(model.__tablename__)
+        if ids:
+            deeper = {
+                ProcessingRun: [selectinload(ProcessingRun.inputs), selectinload(ProcessingRun.outputs), selectinload(ProcessingRun.manipulations), selectinload(ProcessingRun.counts)],
+                Harvest: [selectinload(Harvest.products)],
+                Movement: [selectinload(Movement.product)],
+                QCResult: [selectinload(QCResult.product)],
+            }.get(model, [])  # fmt: skip
+            if hasattr(model, "scores"):
+                deeper.append(selectinload(model.scores))
+            found |= {record.id: record for record in session.scalars(select(model).where(model.id.in_(ids)).options(*deeper))}
+    for kind, order, name in ((Signature, Signature.signed_at, "signatures"), (Amendment, Amendment.number, "amendments")):
+        about: dict[str, list[Any]] = defaultdict(list)
+        for row in session.scalars(select(kind).where(kind.record_id.in_(list(found))).order_by(order)):
+            about[row.record_id].append(row)
+        for record in found.values():
+            set_committed_value(record, name, about[record.id])
+    return found
+
+
+def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:
+    place = desk.DESKS.get(record.KIND)
+    who = record.performed_by.label if record.performed_by else ""
+    return Line(
+        at=record.performed_at,
+        day_label=f"Day {record.course_day:+d}" if record.course_day is not None else "",
+        kind_label=record.NOUN,
+        icon=kind.icon,
+        headline=units(record.headline()),
+        who=who,
+        tag=_tag(record, signs=bool(place and place.signs)),
+        serious=bool(getattr(record, "is_serious", False)),
+        facts=reading.facts(record, zone, people=people),
+        amendments=reading.amendments(record, zone),
+        hands=reading.hands(record, zone),
+        recorded_late=reading.late(record, zone),
+        url=place.show(record) if place else "",
+    )
+
+
+def _tag(record: Record, *, signs: bool) -> tuple[str, str, str] | None:
+    if record.origin is Origin.IMPORTED:
+        return ("rest", "file-import", "Imported")
+    if not signs:
+        return None
+    if record.signed:
+        return ("ok", "check", f"Signed, version {len(record.amendments) + 1}" if record.amendments else "Signed")
+    return ("wait", "hourglass", "Signed before the amendment" if record.signatures else "Not signed")
+
+
+def _gathered(lines: list[tuple[Record, Line]], zone: str) -> list[Line]:
+    """Put the results of one product that were read on one day into one entry with a table."""
+    found: list[Line] = []
+    tables: dict[tuple[str, Any], list[dict[str, Any]]] = {}
+    for record, line in lines:
+        if not isinstance(record, QCResult):
+            found.append(line)
+            continue
+        day = clock.local(line.at, zone).date() if line.at else line.day_label
+        key = (record.product_id, day)
+        if key not in tables:
+            tables[key] = []
+            name = record.product.name or "product"
+            found.append(
+                Line(
+                    at=line.at, day_label=line.day_label, kind_label="Test results", icon=line.icon,
+                    headline=f"{name}, {record.product.division or record.product_id}", who=line.who, tag=None, serious=False, facts=[],
+                    amendments=line.amendments, hands=line.hands, recorded_late=line.recorded_late,
+                    url=line.url, results=tables[key],
+                )  # fmt: skip
+            )
+        tables[key].append(record.shown())
+    return found
+
+
+def _days(lines: list[Line], zone: str) -> list[Day]:
+    today = clock.today(zone)
+    days: list[Day] = []
+    for line in lines:
+        on = clock.local(line.at, zone).date() if line.at else None
+        label = "" if on else line.day_label or "No date"
+        if not days or (days[-1].on, days[-1].label) != (on, label):
+            days.append(Day(on=on, label=label, is_today=on == today, entries=[]))
+        days[-1].entries.append(line)
+    return days

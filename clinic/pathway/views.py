@@ -1,0 +1,111 @@
+"""The pages that cross steps: the day's worklist, a course, a patient's timeline."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, render_template, request, url_for
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
+from clinic.extensions import db
+from clinic.pages import find, me, zone
+from clinic.pathway import course as courses
+from clinic.pathway import timeline, worklist
+from clinic.patients.banner import band
+from clinic.patients.models import Patient
+from clinic.products.models import products_of
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+bp = Blueprint("pathway", __name__, template_folder="templates")
+
+
+@bp.get("/")
+@allow(EVERYBODY)
+def today() -> str:
+    """The day's worklist of the role that is signed in."""
+    at = clock.now()
+    if me().role is Role.ADMINISTRATOR:
+        return render_template("pathway/today_administrator.html")
+    words = f"{clock.local(at, zone()):%A %-d %B %Y, %H:%M}"
+    return render_template("pathway/today.html", board=worklist.board(db.session(), me().role, zone=zone(), at=at), today_words=words)
+
+
+@bp.get("/treatments/<id>")
+@allow(CLINICAL)
+def course(id: str) -> str:  # noqa: A002 - the address says <id>
+    """One course: step rail, one next action, what is blocked and why, its cells, its facts."""
+    treatment, at = find(Treatment, id), clock.now()
+    found = courses.standings(treatment, at)
+    records = courses.records_of(db.session(), treatment)
+    done, total, missing = courses.completeness(records)
+    return render_template(
+        "pathway/course.html",
+        treatment=treatment,
+        patient=band(treatment.patient, zone(), chain_of_identity=treatment.chain_of_identity),
+        rail=courses.rail(found, treatment),
+        action=courses.next_action(found, me().role),
+        blocked=courses.blocked(found, treatment, at),
+        gantt=courses.by_date(found, db.session(), treatment, zone()),
+        genealogy=courses.genealogy(db.session(), treatment),
+        products=products_of(db.session(), treatment.id),
+        signatures=courses.signatures(db.session(), records, zone()),
+        completeness=(done, total, missing),
+        facts=courses.key_facts(treatment),
+        acts=[(s.step, url_for(s.step.begin, id=treatment.id)) for s in found if may(me().role, s.step.begin)],
+    )
+
+
+def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:
+    """Return the kinds, the course and the page that the address asks for; unknown ones are ignored."""
+    keys = set(request.args.getlist("kind"))
+    kinds = [kind for kind in timeline.KINDS if (kind.key in keys if keys else kind.key not in timeline.QUIET)]
+    page = request.args.get("page", "0")
+    return kinds, request.args.get("course") or None, int(page) if page.isdigit() and len(page) < 6 else 0  # noqa: PLR2004
+
+
+@bp.get("/patients/<id>/timeline")
+@allow(CLINICAL)
+def timeline_of(id: str) -> str:  # noqa: A002
+    """Everything recorded about a patient, newest first."""
+    patient = find(Patient, id)
+    kinds, course_id, page = _asked()
+    days, total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, page=page)
+    here = [(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in db.session.scalars(select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at))]
+    return render_template(
+        "pathway/timeline.html", record=patient, patient=band(patient, zone()), days=days, total=total, kinds=timeline.KINDS,
+        chosen={kind.key for kind in kinds}, courses=here, course_id=course_id, page=page, pages=-(-total // timeline.PAGE),
+        charts=worklist.charts(db.session(), patient.id, course_id), query=request.query_string.decode(),
+    )  # fmt: skip
+
+
+@bp.get("/patients/<id>/timeline.csv")
+@allow(CLINICAL)
+def timeline_csv(id: str) -> Response:  # noqa: A002
+    """The same entries as a table, every fact a line: when it happened, when it was written down, by whom."""
+    patient = find(Patient, id)
+    kinds, course_id, _page = _asked()
+    days, _total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, size=100_000)
+    out = io.StringIO()
+    table = csv.writer(out)
+    table.writerow(["Patient", "Happened at", "Day", "Kind", "Entry", "Fact", "Value", "Note", "Done by", "History", "Time zone"])
+    for line in (entry for day in days for entry in day.entries):
+        for label, value, note in line.facts or [("", "", "")]:
+            table.writerow([safe(cell) for cell in (patient.id, line.at.isoformat() if line.at else "", line.day_label, line.kind_label, plain(line.headline), label, plain(value), note, line.who, "; ".join(line.hands), zone())])
+    return Response(out.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f"attachment; filename=timeline-{patient.id}.csv"})
+
+
+def plain(value: Any) -> str:
+    """Return text without markup."""
+    return value.striptags() if hasattr(value, "striptags") else str(value)
+
+
+def safe(cell: str) -> str:
+    """Return a cell that a spreadsheet does not take for a formula (it gets a leading apostrophe)."""
+    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell
