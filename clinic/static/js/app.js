@@ -9,8 +9,12 @@
   function tick() {
     all("[data-due]").forEach(function (el) {
       var m = Math.floor((Date.parse(el.dataset.due) - now0 - (performance.now() - t0)) / 60000 + 0.999);
-      // Past its end the server says what that means; but never under a form being filled in.
-      if (m < 0 && !document.querySelector(".c-save, .c-form")) { location.reload(); return; }
+      // Past its end the server says what that means; once, and never under a form being filled in.
+      if (m < 0 && !document.querySelector(".c-save, .c-form") && !sessionStorage.getItem(el.dataset.due)) {
+        sessionStorage.setItem(el.dataset.due, "asked");
+        location.reload();
+        return;
+      }
       m = Math.max(m, 0);
       var parts = m >= 1440 ? [[Math.floor(m / 1440), m < 2880 ? "day" : "days"], [Math.floor(m % 1440 / 60), "h"]]
         : m >= 60 ? [[Math.floor(m / 60), "h"], [m % 60, "min"]] : [[m, "min"]];
@@ -33,6 +37,7 @@
 
   // In a long form a scanner's Enter goes to the next box; it never sends a half-filled form.
   all("form[data-long]").forEach(function (form) {
+    form.addEventListener("input", function () { form.dataset.typed = "1"; });
     form.addEventListener("keydown", function (e) {
       if (e.key !== "Enter" || !e.target.matches("input, select")) { return; }
       e.preventDefault();
@@ -42,10 +47,17 @@
     });
   });
 
+  // What was typed and not sent is not lost by a slip of the finger.
+  window.addEventListener("beforeunload", function (e) {
+    if (all("form[data-long][data-typed]:not([data-sent])").length) { e.preventDefault(); }
+  });
+
   // A form is sent once. (The server knows a second sending by its key; this only spares the wait.)
   document.addEventListener("submit", function (e) {
     if (e.target.dataset.sent) { e.preventDefault(); return; }
-    if (e.target.method === "post") { e.target.dataset.sent = "1"; }
+    if (e.target.method !== "post") { return; }
+    e.target.dataset.sent = "1";
+    setTimeout(function () { delete e.target.dataset.sent; }, 8000);
   });
   window.addEventListener("pageshow", function () { all("form[data-sent]").forEach(function (f) { delete f.dataset.sent; }); });
 
