@@ -6,7 +6,7 @@ PORT ?= 8000
 WORKERS ?= auto
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench set-up test-tools migration lock clean
+.PHONY: help run test check bench rules set-up test-tools migration lock clean
 
 help: ## list what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
@@ -24,6 +24,9 @@ check: test-tools ## lint, format, types, import contracts, spelling and the qui
 
 bench: test-tools ## measure speed against the bare driver
 	@.venv/bin/python -m bench $(args)
+
+rules: test-tools ## write docs/rules.md: each rule, where it is enforced, its tests
+	@.venv/bin/python tools/rules.py
 
 set-up: ## only set up: .venv, locked dependencies, browser assets
 	@$(PYTHON) tools/set_up.py

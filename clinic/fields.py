@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _counter = count()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Range:
     """A closed range of quantities; an end that is None is open. ``above`` / ``below`` exclude their end."""
 
@@ -29,11 +29,12 @@ class Range:
     above: bool = False
     below: bool = False
 
-    def __post_init__(self) -> None:
-        for name in ("low", "high"):
-            value = getattr(self, name)
-            if value is not None and not isinstance(value, Decimal):
-                object.__setattr__(self, name, Decimal(str(value)))
+    def __init__(
+        self, low: Decimal | int | str | None = None, high: Decimal | int | str | None = None, above: bool = False, below: bool = False
+    ) -> None:
+        ends = {"low": None if low is None else Decimal(low), "high": None if high is None else Decimal(high)}
+        for name, value in (ends | {"above": above, "below": below}).items():
+            object.__setattr__(self, name, value)
 
     def __contains__(self, value: Decimal) -> bool:
         if self.low is not None and (value < self.low or (self.above and value == self.low)):
