@@ -32,13 +32,18 @@ def check_character(text: str) -> str:
     return VALUES[(38 - total) % 37]
 
 
+def drawn(length: int) -> str:
+    """Return so many random characters, none of them easily misread."""
+    return "".join(_source.get().choices(DRAWN, k=length))
+
+
 def new_id(kind: str) -> str:
     """Return a new public id of a kind, e.g. ``new_id("PT")``.
 
     Drawn again until it holds a digit and its check character is no ``*``, so that it fits in an address.
     """
     while True:
-        body = "".join(_source.get().choices(DRAWN, k=8))
+        body = drawn(8)
         check = check_character(kind + body)
         if check != "*" and any(character.isdigit() for character in body):
             return f"{kind}-{body}{check}"
