@@ -1,0 +1,1 @@
+"""Tables in and out: the importer, the data sets, and the demonstration clinic."""

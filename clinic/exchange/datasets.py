@@ -1,0 +1,208 @@
+"""The data sets: one for each kind of record, its columns drawn from the declared facts, and the data dictionary.
+
+Headings carry label and unit; a moment has two columns, UTC and the site's wall clock; a person is the printed name.
+The research variant drops names, contact, birth dates and every free text, and gives the age instead (rule 73).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Boolean, Date, Enum, Integer, String, inspect
+from sqlalchemy.orm import configure_mappers
+
+from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.fields import Field, fields_of
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
+from clinic.harvest.models import Harvest
+from clinic.model import Model, Quantity, UTCDateTime
+from clinic.patients.consent import Consent, Withdrawal
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
+from clinic.patients.models import Alert, Patient, Weight
+from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
+from clinic.processing.qc import QCResult
+from clinic.processing.release import Release
+from clinic.products.models import Movement, Product, RunInput
+from clinic.protocols.models import Protocol, ProtocolVersion
+from clinic.records import Amendment, Entry, Record, Signature
+from clinic.treatments.models import Eligibility, Stop, Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MODELS: dict[str, type[Model]] = {
+    "patients": Patient, "weights": Weight, "alerts": Alert, "donors": Donor, "donor-eligibilities": DonorEligibility,
+    "blood-typings": BloodTyping, "consents": Consent, "withdrawals": Withdrawal, "treatments": Treatment,
+    "eligibilities": Eligibility, "stops": Stop, "harvests": Harvest, "products": Product, "movements": Movement,
+    "processing-runs": ProcessingRun, "run-inputs": RunInput, "manipulations": Manipulation, "counts": InProcessCount,
+    "qc-results": QCResult, "releases": Release, "bedside-checks": BedsideCheck, "administrations": Administration,
+    "vital-signs": VitalSigns, "planned-visits": PlannedVisit, "visits": FollowUpVisit, "scores": OutcomeScore,
+    "contacts": ContactAttempt, "adverse-events": AdverseEvent, "amendments": Amendment, "signatures": Signature,
+    "protocols": Protocol, "protocol-versions": ProtocolVersion,
+}  # fmt: skip
+"""One data set for each kind of record; a test holds that no kind is forgotten. Accounts and sites are no records."""
+
+LEFT_OUT = {"version", "search_text", "content"}
+"""The row's own counter; a copy for searching; a protocol's whole text, which its own page shows and exports."""
+PLAIN = {
+    "id": "Id", "site_id": "Site", "recorded_at": "Written down at", "recorded_by_id": "Written down by", "origin": "Origin",
+    "source_note": "Source", "not_recorded": "Not recorded, because", "confirmed": "Unusual, and confirmed because",
+    "course_day": "Day of the course", "is_synthetic": "Synthetic patient", "did_not_occur": "Did not occur",
+}  # fmt: skip
+KEPT_TEXT = {
+    "product.name", "product.division", "product.preparation", "product.vehicle", "product.cryo_medium",
+    "processing_run.preparation", "processing_run.vehicle", "processing_run.cryo_medium", "donor.hla_match",
+    "qc_result.outcome", "adverse_event.term", "planned_visit.name", "follow_up_visit.name", "harvest.anticoagulant_lot",
+    "manipulation.reagent", "manipulation.lot", "protocol.code", "protocol_version.title",
+    "protocol_version.field_key",
+}  # fmt: skip
+"""Words that describe cells and methods, or come from a list: kept in the research variant. All other text is free."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """One column of a data set. ``kind`` is text, number, moment, wall, day, yesno, person, list or age."""
+
+    key: str
+    heading: str
+    kind: str
+    fact: Field | None = None
+    identifying: bool = False
+    free: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset:
+    """One table that can be taken out: its name in the address, its title, the rows it holds and its columns."""
+
+    name: str
+    title: str
+    model: type[Model]
+    columns: tuple[Column, ...]
+
+    def chosen(self, *, research: bool) -> tuple[Column, ...]:
+        """Return the columns of the usual or of the research variant."""
+        if not research:
+            return tuple(column for column in self.columns if column.kind != "age")
+        return tuple(column for column in self.columns if not column.identifying and not column.free)
+
+    @property
+    def counted_by(self) -> str:
+        """The moment by which ``--from`` and ``--to`` choose: when it happened, else when it was written down."""
+        keys = {attribute.key for attribute in inspect(self.model).column_attrs}
+        return next(key for key in ("performed_at", "recorded_at", "signed_at", "amended_at", "due_on", "drafted_at", "id") if key in keys)
+
+
+def kinds() -> set[type[Model]]:
+    """Return every kind of record that the clinic keeps, found by what is mapped."""
+    configure_mappers()
+    found: set[type[Model]] = set()
+    waiting = list(Model.__subclasses__())
+    while waiting:
+        kind = waiting.pop()
+        waiting += kind.__subclasses__()
+        if not kind.__dict__.get("__abstract__"):
+            found.add(kind)
+    return found
+
+
+@lru_cache(maxsize=1)
+def datasets() -> dict[str, Dataset]:
+    """Return all data sets by name."""
+    return {name: Dataset(name=name, title=_title(name), model=model, columns=tuple(_columns(model))) for name, model in MODELS.items()}
+
+
+def _title(name: str) -> str:
+    return {"qc-results": "QC results"}.get(name, name.replace("-", " ").capitalize())
+
+
+def _columns(model: type[Model]) -> Iterator[Column]:
+    facts = fields_of(model)
+    keys = [attribute.key for attribute in inspect(model).column_attrs if attribute.key not in LEFT_OUT]
+    order = ["id", *[k for k in ("site_id",) if k in keys], *[k for k in keys if k.endswith("_id") and k not in facts and k not in {"site_id", "recorded_by_id"}]]
+    order += list(facts)
+    order += [key for key in keys if key not in order]
+    for key in order:
+        yield from _of_one(model, key, facts.get(key))
+    if issubclass(model, Record):
+        yield Column(key="signed_by", heading="Signed by", kind="signers")
+        yield Column(key="signed_at", heading="Last signed at (UTC)", kind="signed")
+    if issubclass(model, Entry):
+        yield Column(key="amended", heading="Amended", kind="amended")
+    yield Column(key="zone", heading="Time zone of the site", kind="zone")
+    if model is Patient:
+        yield Column(key="birth_date", heading="Age on the day of export (years, 90 stands for 90 and more)", kind="age")
+
+
+def _of_one(model: type[Model], key: str, fact: Field | None) -> Iterator[Column]:
+    column = inspect(model).columns[key]
+    name = f"{column.table.name}.{key}"
+    heading = fact.heading if fact else PLAIN.get(key) or _heading(key)
+    kind = _kind(column)
+    identifying = bool(fact and fact.identifying) or (model is Signature and key == "printed_name")
+    free = kind == "text" and name not in KEPT_TEXT and not (fact and fact.choices) and not _reference(column) and key not in {"id", "record", "record_id", "content_hash", "role"}
+    free = free or (kind == "map" and key != "markers") or (kind == "list" and not (fact and fact.choices) and key not in {"routes", "instruments"})
+    if kind == "moment":
+        yield Column(key=key, heading=f"{heading} (UTC)", kind="moment", fact=fact, identifying=identifying)
+        yield Column(key=key, heading=f"{heading} (site time)", kind="wall", fact=fact, identifying=identifying)
+    else:
+        yield Column(key=key, heading=heading, kind=kind, fact=fact, identifying=identifying, free=free)
+
+
+def _heading(key: str) -> str:
+    words = re.sub(r"_id$", " id", key).replace("_", " ")
+    return words[:1].upper() + words[1:]
+
+
+def _reference(column: Any) -> bool:
+    return bool(column.foreign_keys)
+
+
+def _kind(column: Any) -> str:
+    if column.key == "site_id":
+        return "site"
+    if any(key.target_fullname.startswith("user_account.") for key in column.foreign_keys) or column.key in {"verified_by_id", "label_checked_by_id"}:
+        return "person"
+    for types, kind in (
+        (UTCDateTime, "moment"), (Quantity, "number"), (Boolean, "yesno"), (Integer, "number"), (Date, "day"), (Enum, "choice"), (String, "text"),
+    ):  # fmt: skip
+        if isinstance(column.type, types):
+            return kind
+    return "list" if getattr(column.default, "arg", None) is not None and _is_list(column) else "map"
+
+
+def _is_list(column: Any) -> bool:
+    return "list" in getattr(column.default.arg, "__name__", "") or "list" in repr(column.default.arg)
+
+
+DICTIONARY = (
+    "dataset", "column", "heading", "kind", "unit", "possible", "expected", "required", "choices", "code",
+    "identifying", "in research variant", "description",
+)  # fmt: skip
+DESCRIBED = {
+    "moment": "ISO 8601, UTC", "wall": "ISO 8601 with the offset of the site's wall clock", "day": "ISO 8601 day",
+    "yesno": "yes or no", "person": "printed name of the member of staff", "site": "code of the site",
+    "signers": "printed names with the meaning of each signature", "signed": "ISO 8601, UTC; empty: not signed",
+    "amended": "no; yes; or: yes, after it was signed", "zone": "IANA name", "list": "separated by ;",
+    "map": "key: value, separated by ;", "age": "whole years; research variant only", "number": "", "text": "",
+    "choice": "one of a fixed list",
+}  # fmt: skip
+
+
+def dictionary() -> Iterator[tuple[str, ...]]:
+    """Return the data dictionary, a row for each column of each data set, after its heading `DICTIONARY`."""
+    for dataset in datasets().values():
+        research = set(dataset.chosen(research=True))
+        for column in dataset.columns:
+            fact = column.fact or Field(label=column.heading)
+            choices = "; ".join(f"{key} = {label}" for key, label in (fact.choices or {}).items())
+            said = [part for part in (fact.hint, DESCRIBED.get(column.kind, "")) if part]
+            yield (
+                dataset.name, column.key, column.heading, column.kind, fact.unit, str(fact.possible or ""),
+                str(fact.expected or ""), "yes" if fact.required else "no", choices, fact.code,
+                "yes" if column.identifying else "no", "yes" if column in research else "no", ". ".join(said),
+            )  # fmt: skip

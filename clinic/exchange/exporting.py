@@ -1,0 +1,279 @@
+"""Take a data set out as CSV, XLSX or JSON lines, row by row, in bounded memory.
+
+CSV follows RFC 4180 in UTF-8 with a byte order mark, so that a spreadsheet reads every script. A text that a
+spreadsheet would run as a formula (it begins with ``= + - @``, a tab or a carriage return) gets an apostrophe in front;
+numbers, negative ones too, stay numbers. XLSX and JSON keep every text as it is: there a text is never a formula.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tempfile
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from itertools import islice
+from typing import IO, TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Date, func, select
+from xlsxwriter import Workbook
+
+from clinic import clock
+from clinic.accounts.models import Site, User
+from clinic.errors import RuleBroken
+from clinic.exchange.datasets import DICTIONARY, Column, Dataset, datasets, dictionary
+from clinic.records import Amendment, Entry, Record, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from sqlalchemy import Select
+    from sqlalchemy.orm import Session
+
+PAGE = 500
+BUNDLE = 200
+FORMATS = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "jsonl": "application/x-ndjson"}
+RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+BYTE_ORDER_MARK = "\ufeff"
+OLDEST_TOLD = 90
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """Which rows to take: of one site or (None) of all that the session may see, from one day to another, both included.
+
+    ``zone``: on whose clock those days begin and end. ``on``: the day for which the research variant gives ages.
+    """
+
+    site_id: str | None = None
+    since: date | None = None
+    until: date | None = None
+    research: bool = False
+    on: date = field(default_factory=lambda: clock.now().date())
+    zone: str = "Etc/UTC"
+
+
+def dataset_named(name: str) -> Dataset:
+    """Return a data set; raises `RuleBroken` naming those that there are."""
+    found = datasets().get(name)
+    if found is None:
+        raise RuleBroken(f"No data set is called “{name}”. There are: {', '.join(datasets())}.")
+    return found
+
+
+def count(session: Session, dataset: Dataset, choice: Choice | None = None) -> int:
+    """Return how many rows a data set has."""
+    chosen = _narrowed(select(func.count()).select_from(dataset.model), dataset, choice or Choice())
+    return session.scalar(chosen) or 0
+
+
+def heading(dataset: Dataset, choice: Choice) -> list[str]:
+    """Return the headings of the columns."""
+    return [column.heading for column in dataset.chosen(research=choice.research)]
+
+
+def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[Any]]:
+    """Yield each row as values: text, `Decimal`, int, bool, date, None. Pages of `PAGE` rows, by id."""
+    columns = dataset.chosen(research=choice.research)
+    model = dataset.model
+    keys = list(dict.fromkeys(["id", "site_id", *(c.key for c in columns if hasattr(model, c.key) and c.kind not in {"signers", "signed"})]))
+    people = dict(session.execute(select(User.id, User.printed_name)).tuples().all())
+    places = {id_: (code, zone) for id_, code, zone in session.execute(select(Site.id, Site.code, Site.zone))}
+    attributes = [getattr(model, key) for key in keys]
+    last = ""
+    while True:
+        chosen = _narrowed(select(*attributes), dataset, choice).where(model.id > last).order_by(model.id).limit(PAGE)
+        page = [dict(zip(keys, row, strict=True)) for row in session.execute(chosen)]
+        if not page:
+            return
+        last = page[-1]["id"]
+        besides = _besides(session, model, [row["id"] for row in page])
+        for row in page:
+            code, zone = places.get(row["site_id"], ("", "Etc/UTC"))
+            yield [_value(column, row, people, code, zone, besides, choice) for column in columns]
+
+
+def _narrowed(statement: Select[Any], dataset: Dataset, choice: Choice) -> Select[Any]:
+    model, by = dataset.model, getattr(dataset.model, dataset.counted_by)
+    if choice.site_id:
+        statement = statement.where(model.site_id == choice.site_id)
+    is_day = isinstance(by.type, Date)
+    zone = ZoneInfo(choice.zone)
+    if dataset.counted_by == "id":
+        return statement
+    if choice.since:
+        statement = statement.where(by >= (choice.since if is_day else datetime.combine(choice.since, time.min, zone)))
+    if choice.until:
+        end = choice.until + timedelta(days=1)
+        statement = statement.where(by < (end if is_day else datetime.combine(end, time.min, zone)))
+    return statement
+
+
+def _besides(session: Session, model: type[Any], ids: list[str]) -> dict[str, dict[str, Any]]:
+    """Return, for a page of rows, who signed them and whether they were amended, and after the signature (R3)."""
+    found: dict[str, dict[str, Any]] = defaultdict(lambda: {"signers": [], "signed": None, "amended": "no"})
+    if issubclass(model, Record):
+        told = select(Signature.record_id, Signature.printed_name, Signature.meaning, Signature.signed_at)
+        for id_, name, meaning, at in session.execute(told.where(Signature.record_id.in_(ids)).order_by(Signature.signed_at)):
+            found[id_]["signers"].append(f"{name} ({meaning.value})")
+            found[id_]["signed"] = at
+    if issubclass(model, Entry):
+        told_of = select(Amendment.record_id, func.max(Amendment.amended_at)).where(Amendment.record_id.in_(ids))
+        for id_, at in session.execute(told_of.group_by(Amendment.record_id)):
+            signed = found[id_]["signed"]
+            found[id_]["amended"] = "yes, after it was signed" if signed and at > signed else "yes"
+    return found
+
+
+def _value(column: Column, row: dict[str, Any], people: dict[str, str], code: str, zone: str, besides: dict[str, dict[str, Any]], choice: Choice) -> Any:
+    value = row.get(column.key)
+    match column.kind:
+        case "site":
+            return code
+        case "zone":
+            return zone
+        case "person":
+            return people.get(value, value) if value else None
+        case "signers":
+            return "; ".join(besides[row["id"]]["signers"])
+        case "signed":
+            return _utc(besides[row["id"]]["signed"])
+        case "amended":
+            return besides[row["id"]]["amended"]
+        case "moment":
+            return _utc(value)
+        case "wall":
+            return value.astimezone(ZoneInfo(zone)).isoformat() if value else None
+        case "age":
+            return _age(value, choice.on)
+        case _:
+            return _plain(value)
+
+
+def _utc(value: datetime | None) -> str | None:
+    return value.astimezone(ZoneInfo("Etc/UTC")).strftime("%Y-%m-%dT%H:%M:%SZ") if value else None
+
+
+def _age(born: date | None, on: date) -> int | None:
+    if born is None:
+        return None
+    return min(OLDEST_TOLD, on.year - born.year - ((on.month, on.day) < (born.month, born.day)))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_plain(item)}" for key, item in value.items())
+    if isinstance(value, list):
+        return "; ".join(str(_plain(item)) for item in value)
+    return value
+
+
+def _written(value: Any) -> Any:
+    """Return a value as it stands in a CSV cell."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, str) and value.startswith(RUNS_AS_FORMULA):
+        return f"'{value}"
+    return value
+
+
+def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield a table as CSV, a line at a time, its headings first."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\r\n")
+    writer.writerow([_written(name) for name in headings])
+    yield BYTE_ORDER_MARK + _taken(buffer)
+    for row in found:
+        writer.writerow([_written(value) for value in row])
+        yield _taken(buffer)
+
+
+def _taken(buffer: io.StringIO) -> str:
+    text = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return text
+
+
+def json_lines(keys: Sequence[str], found: Iterable[Sequence[Any]]) -> Iterator[str]:
+    """Yield a table as JSON lines, an object for each row; a quantity is text, so that no digit is lost."""
+    for row in found:
+        yield json.dumps(dict(zip(keys, map(_json, row), strict=True)), ensure_ascii=False) + "\n"
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return format(value, "f")
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def xlsx_file(headings: Sequence[str], found: Iterable[Sequence[Any]], sheet: str = "Data") -> IO[bytes]:
+    """Return a table as an XLSX file, open at its beginning; on the disk, so that its size is no matter."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller reads and closes it
+    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    with Workbook(file, options) as book:
+        page = book.add_worksheet(sheet[:31])
+        bold = book.add_format({"bold": True})
+        page.freeze_panes(1, 0)
+        for place, name in enumerate(headings):
+            page.write_string(0, place, name, bold)
+        for line, row in enumerate(found, start=1):
+            for place, value in enumerate(row):
+                _write_cell(page, line, place, value)
+    file.seek(0)
+    return file
+
+
+def _write_cell(page: Any, line: int, place: int, value: Any) -> None:
+    if value is None or value == "":
+        return
+    if isinstance(value, bool):
+        page.write_string(line, place, "yes" if value else "no")
+    elif isinstance(value, int | Decimal):
+        page.write_number(line, place, value)
+    else:
+        page.write_string(line, place, value.isoformat() if isinstance(value, date) else str(value))
+
+
+def chunks(session: Session, name: str, form: str, choice: Choice) -> Iterator[str | bytes]:
+    """Yield a data set in a format, piece by piece. Raises `RuleBroken` for an unknown data set or format at once."""
+    dataset = dataset_named(name)
+    if form not in FORMATS:
+        raise RuleBroken(f"No format is called “{form}”. There are: {', '.join(FORMATS)}.")
+    return _chunks(session, dataset, form, choice)
+
+
+def _chunks(session: Session, dataset: Dataset, form: str, choice: Choice) -> Iterator[str | bytes]:
+    found, headings = rows(session, dataset, choice), heading(dataset, choice)
+    if form == "csv":
+        yield from _bundles(csv_lines(headings, found))
+    elif form == "jsonl":
+        yield from _bundles(json_lines(headings, found))
+    else:
+        with xlsx_file(headings, found, dataset.title) as file:
+            while piece := file.read(65536):
+                yield piece
+
+
+def _bundles(lines: Iterator[str]) -> Iterator[str]:
+    """Put lines together, so that a line is no packet of its own on the network."""
+    while bundle := "".join(islice(lines, BUNDLE)):
+        yield bundle
+
+
+def dictionary_lines() -> Iterator[str]:
+    """Yield the data dictionary as CSV."""
+    return csv_lines(DICTIONARY, dictionary())

@@ -1,0 +1,222 @@
+"""Take patients or whole courses in from a table: all or nothing, every fault named by row, column and value.
+
+A record that comes in says so (origin imported, source) and names each required fact that its table does not give.
+A patient whose record number the clinic has already is refused: an import adds, it never changes anybody.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from clinic.errors import RuleBroken
+from clinic.exchange import values
+from clinic.exchange.datasets import datasets
+from clinic.exchange.histories import Fault, Given, History
+from clinic.exchange.mapping import Mapping, Target, load
+from clinic.exchange.slots import KINDS, Slot, slot
+from clinic.exchange.tables import Table, read
+from clinic.ledger.listener import acting
+from clinic.patients.models import Patient
+from clinic.protocols.models import Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+    from clinic.protocols.models import ProtocolVersion
+
+AT_ONCE = 50
+"""Rows whose records are written together; what is written is let go, so that a long table needs little memory."""
+
+
+@dataclass(kw_only=True)
+class Report:
+    """What an import did, or would do. ``made``: how many records of each noun."""
+
+    kind: str
+    file: str
+    rows: int = 0
+    made: Counter[str] = field(default_factory=Counter)
+    faults: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    dry_run: bool = False
+
+    @property
+    def refused(self) -> bool:
+        """Whether nothing was, or would be, taken in."""
+        return bool(self.faults)
+
+    def sentences(self) -> list[str]:
+        """Return the report as a person reads it, a line each."""
+        made = ", ".join(f"{count} {noun}" for noun, count in self.made.items())
+        if self.refused:
+            some = f"{len(self.faults)} {'fault' if len(self.faults) == 1 else 'faults'}"
+            return [*self.notes, *map(str, self.faults), f"Nothing was taken in: {some} in {self.file}."]
+        did = "would be taken in; this was a dry run" if self.dry_run else "taken in"
+        return [*self.notes, f"{self.rows} rows of {self.file} {did}: {made}."]
+
+
+def run(
+    session: Session, kind: str, path: Path, mapping_path: Path | None, by: User, at: datetime, dry_run: bool,  # noqa: FBT001 - the command line's own order
+    *, progress: Callable[[int, int], None] | None = None,
+) -> Report:  # fmt: skip
+    """Take a table in for a person, who answers for it, at a moment; the caller commits unless it was refused.
+
+    Raises `RuleBroken` where the file or the mapping cannot be read at all. ``progress`` is told rows done and rows in all.
+    """
+    if kind not in KINDS:
+        raise RuleBroken(f"No kind of import is called “{kind}”. There are: {', '.join(KINDS)}.")
+    table = read(path)
+    mapping = load(mapping_path, kind) if mapping_path else own(table, kind, path.name)
+    report = Report(kind=kind, file=path.name, rows=len(table.rows), dry_run=dry_run, notes=[table.note] if table.note else [])
+    report.faults += _of_mapping(table, mapping)
+    if report.faults:
+        return report
+    published = _published(session, by)
+    with session.no_autoflush:
+        for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
+            report.faults += history.faults
+            report.made.update(record.NOUN for record in history.records)
+            if progress:
+                progress(done, 2 * len(table.rows))
+        report.faults += _known_already(session, table, mapping, by)
+    report.faults.sort(key=lambda fault: fault.row)
+    if report.faults or dry_run:
+        return report
+    acting(session, by.id, f"Import of {path.name}")
+    for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
+        session.add_all(history.records)
+        if done % AT_ONCE == 0:
+            session.flush()
+        if progress:
+            progress(len(table.rows) + done, 2 * len(table.rows))
+    session.flush()
+    return report
+
+
+def own(table: Table, kind: str, file: str) -> Mapping:
+    """Return the mapping of a table with our own headings: those of the export, or the targets themselves."""
+    by_heading = {column.heading: f"patient.{column.key}" for column in datasets()["patients"].columns} if kind == "patients" else {}
+    columns, ignored = {}, {}
+    for name in table.headings:
+        target = by_heading.get(name, name)
+        if slot(target, kind) is not None:
+            columns[name] = (Target(to=target),)
+        elif name in by_heading:
+            ignored[name] = "written anew by the import"
+    return Mapping(kind=kind, source=f"Imported from {file}", columns=columns, ignored=ignored)
+
+
+def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
+    """Return what keeps table and mapping from fitting together; row 1 is the row of headings."""
+    faults = [
+        Fault(row=1, column=name, value=name, expected="a column that the mapping names; otherwise say under [ignored] why it is left out")
+        for name in table.headings
+        if name and name not in mapping.spoken_for()
+    ]  # fmt: skip
+    faults += [
+        Fault(row=1, column=name, value="", expected="this column in the file: the mapping names it")
+        for name in sorted(mapping.spoken_for() - set(table.headings))
+    ]
+    faults += [
+        Fault(row=1, column=column, value=target, expected="the name of a fact, for example patient.sex, qc.viability, score.month6.spo2")
+        for target, column in mapping.targets()
+        if slot(target, mapping.kind) is None
+    ]
+    return faults
+
+
+def _published(session: Session, by: User) -> Callable[[str], ProtocolVersion | None]:
+    protocols = session.scalars(select(Protocol).where(Protocol.site_id == by.site_id))
+    versions = {protocol.code: protocol.published() for protocol in protocols}
+    return versions.get
+
+
+def _histories(table: Table, mapping: Mapping, by: User, at: datetime, published: Callable[[str], ProtocolVersion | None]) -> Iterator[History]:
+    visits = {key: (visit.name, visit.course_day) for key, visit in mapping.visits.items()}
+    for number, (row, cells) in enumerate(table.rows, start=1):
+        faults: list[Fault] = []
+        history = History(
+            row=row, given=_given(row, number, cells, mapping, faults), by=by, at=at, note=mapping.source,
+            reason=mapping.reason, not_recorded=mapping.not_recorded, visit_names=visits, version_of=published,
+        )  # fmt: skip
+        history.build(mapping.kind)
+        history.faults[:0] = faults
+        yield history
+
+
+def _given(row: int, number: int, cells: dict[str, str], mapping: Mapping, faults: list[Fault]) -> dict[Slot, Given]:
+    """Return what one row says about each slot. A fault of reading is told once, and the slot counts as missing."""
+    found: dict[Slot, Given] = {}
+    for target, text in mapping.constants.items():
+        found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=text)
+    for target, prefix in mapping.numbered.items():
+        found[_slot(target, mapping)] = Given(text=f"{prefix}{number:03}", column="the mapping", written=prefix)
+    for target, columns in mapping.texts.items():
+        said = [f"{label}: {cells[name]}" for name, label in columns.items() if cells[name] and cells[name] not in mapping.missing]
+        found[_slot(target, mapping)] = Given(text="; ".join(said) or None, column=", ".join(columns))
+    for name, wanted in mapping.columns.items():
+        for target in wanted:
+            found[_slot(target.to, mapping)] = _read(row, name, cells[name], target, mapping, faults)
+    return found
+
+
+def _slot(target: str, mapping: Mapping) -> Slot:
+    found = slot(target, mapping.kind)
+    if found is None:
+        raise RuleBroken(f"There is no fact {target}.")
+    return found
+
+
+def _read(row: int, name: str, written: str, target: Target, mapping: Mapping, faults: list[Fault]) -> Given:
+    if not written or written in mapping.missing:
+        return Given(text=None, column=name, written=written)
+    text = target.values.get(written, written)
+    if target.never and _same(text, target.never):
+        if target.transform == "event_occurred":
+            return Given(text="0", column=name, written=written)
+        return Given(text=None, column=name, written=written, never=True)
+    if target.transform:
+        try:
+            text = values.TRANSFORMS[target.transform](text)
+        except values.NotThat as fault:
+            faults.append(Fault(row=row, column=name, value=written, expected=str(fault)))
+            return Given(text=None, column=name, written=written)
+    return Given(text=text, column=name, written=written)
+
+
+def _same(text: str, never: str) -> bool:
+    try:
+        return values.number(text) == values.number(never)
+    except values.NotThat:
+        return text == never
+
+
+def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -> list[Fault]:
+    """Return a fault for each record number that the clinic has already, or that stands in the table twice."""
+    faults, seen = [], set()
+    wanted = Slot(part="patient", name="record_number")
+    numbers = []
+    for number, (row, cells) in enumerate(table.rows, start=1):
+        given = _given(row, number, cells, mapping, []).get(wanted)
+        if given is not None and given.text:
+            numbers.append((row, given.column, given.text))
+    known: set[str | None] = set()
+    for start in range(0, len(numbers), 500):
+        texts = [text for _row, _column, text in numbers[start : start + 500]]
+        known |= set(session.scalars(select(Patient.record_number).where(Patient.site_id == by.site_id, Patient.record_number.in_(texts))))
+    for row, column, text in numbers:
+        if text in known:
+            faults.append(Fault(row=row, column=column, value=text, expected="a record number that is new here: an import never changes a patient"))
+        elif text in seen:
+            faults.append(Fault(row=row, column=column, value=text, expected="each record number once"))
+        seen.add(text)
+    return faults

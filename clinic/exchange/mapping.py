@@ -1,0 +1,114 @@
+"""A mapping file: which column of a foreign table is which of our facts. Data only: it holds no expression.
+
+    kind = "courses"
+    source = "Where the table comes from"
+    missing = ["?"]                            # what stands for "not recorded"
+    reason = "not in the published data set"   # why a required fact without a column is missing
+
+    [constants]                                # the same for every row
+    "treatment.route" = "intravenous"
+    [numbered]                                 # this text and the number of the row
+    "patient.record_number" = "UCI565-"
+    [columns]
+    recipient_gender = { to = "patient.sex" }
+    recipient_ABO = { to = "patient.abo", values = { 0 = "O" } }
+    ANC_recovery = [{ to = "score.outcome.anc_recovery", as = "event_day", never = "1000000" }, …]
+    [texts."treatment.diagnosis"]              # several columns as one text: "Risk group: high; …"
+    risk_group = "Risk group"
+    [ignored]                                  # every other column, and why it is left out
+    recipient_age_int = "recipient_age says it"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from typing import TYPE_CHECKING
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from clinic.errors import RuleBroken
+from clinic.exchange.values import TRANSFORMS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class Part(BaseModel):
+    """Base of the parts of a mapping: unknown keys are mistakes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Target(Part):
+    """Where a column goes. ``values`` translates a cell, then ``as`` names how it is read; ``never`` means "did not occur"."""
+
+    to: str
+    values: dict[str, str] = Field(default_factory=dict)
+    transform: str = Field(default="", alias="as")
+    never: str = ""
+
+    @field_validator("transform")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name and name not in TRANSFORMS:
+            raise ValueError(f"no way to read a cell is called “{name}”; there are: {', '.join(TRANSFORMS)}")
+        return name
+
+
+class Visit(Part):
+    """One visit of a wide row, named in targets as ``visit.KEY.fact`` and ``score.KEY.instrument``."""
+
+    name: str
+    course_day: int | None = None
+
+
+class Mapping(Part):
+    """All that a mapping file says."""
+
+    kind: str
+    source: str
+    title: str = ""
+    missing: tuple[str, ...] = ()
+    reason: str = ""
+    constants: dict[str, str] = Field(default_factory=dict)
+    numbered: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, tuple[Target, ...]] = Field(default_factory=dict)
+    texts: dict[str, dict[str, str]] = Field(default_factory=dict)
+    ignored: dict[str, str] = Field(default_factory=dict)
+    visits: dict[str, Visit] = Field(default_factory=dict)
+    not_recorded: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _one_or_several(cls, columns: object) -> object:
+        if not isinstance(columns, dict):
+            return columns
+        return {name: target if isinstance(target, list | tuple) else [target] for name, target in columns.items()}
+
+    def targets(self) -> Iterator[tuple[str, str]]:
+        """Yield each target with the column, or the part of the mapping, that names it."""
+        for column, wanted in self.columns.items():
+            yield from ((target.to, column) for target in wanted)
+        for part in (self.constants, self.numbered, self.texts):
+            yield from ((target, "the mapping") for target in part)
+
+    def spoken_for(self) -> set[str]:
+        """Return every column that the mapping says something about."""
+        return {*self.columns, *self.ignored, *(name for columns in self.texts.values() for name in columns)}
+
+
+def load(path: Path, kind: str) -> Mapping:
+    """Return a mapping; raises `RuleBroken` naming what is wrong with the file."""
+    try:
+        mapping = Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError as fault:
+        raise RuleBroken(f"There is no mapping file {path.name}.") from fault
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+        raise RuleBroken(f"The mapping {path.name} cannot be read: {fault}.") from fault
+    except ValidationError as fault:
+        said = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in fault.errors()]
+        raise RuleBroken(f"The mapping {path.name} is wrong: {'; '.join(said)}.") from fault
+    if mapping.kind != kind:
+        raise RuleBroken(f"The mapping {path.name} is for {mapping.kind}, not for {kind}.")
+    return mapping

@@ -1,0 +1,139 @@
+"""Read one cell as the fact that it is, or say what was expected."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import JSON, Boolean, Date, Integer
+
+from clinic.clock import from_wall
+from clinic.model import Quantity, UTCDateTime
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clinic.fields import Field
+
+YES = frozenset({"yes", "y", "true", "1", "+"})
+NO = frozenset({"no", "n", "false", "0", "-"})
+
+
+class NotThat(ValueError):  # noqa: N818 - it says what was expected instead
+    """A cell is not what its column holds; the text says what was expected."""
+
+
+def number(text: str) -> Decimal:
+    """Return a decimal number, its digits kept; a decimal comma is understood, a thousands separator is not."""
+    wanted = text.replace("−", "-").replace("\u00a0", "").strip()
+    if re.fullmatch(r"[+-]?\d+,\d+", wanted):
+        wanted = wanted.replace(",", ".")
+    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", wanted):
+        raise NotThat("a number")
+    try:
+        return Decimal(wanted)
+    except InvalidOperation as fault:
+        raise NotThat("a number") from fault
+
+
+def whole(text: str) -> int:
+    """Return a whole number; 19.0 is one."""
+    value = number(text)
+    if value != value.to_integral_value():
+        raise NotThat("a whole number")
+    return int(value)
+
+
+def day(text: str) -> date:
+    """Return a day written 2026-11-23; a moment's day counts too."""
+    try:
+        return datetime.fromisoformat(text).date() if "T" in text or " " in text else date.fromisoformat(text)
+    except ValueError as fault:
+        raise NotThat("a day like 2026-11-23") from fault
+
+
+def moment(text: str, zone: str) -> datetime:
+    """Return an aware moment; one without an offset is on the site's wall clock."""
+    try:
+        value = datetime.fromisoformat(text)
+        return value if value.tzinfo is not None else from_wall(value, zone)
+    except ValueError as fault:
+        raise NotThat("a moment like 2026-11-23T14:05, on the site's clock or with its offset") from fault
+
+
+def yes_no(text: str) -> bool:
+    """Return yes or no."""
+    if text.casefold() in YES:
+        return True
+    if text.casefold() in NO:
+        return False
+    raise NotThat("yes or no")
+
+
+def one_of(text: str, choices: dict[str, str]) -> str:
+    """Return the key of a choice that was written as its key or its label."""
+    for key, label in choices.items():
+        if text == key or text.casefold() in {key.casefold(), label.casefold()}:
+            return key
+    raise NotThat("one of " + ", ".join(choices))
+
+
+def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
+    """Return a cell as the value of a column; raises `NotThat`."""
+    kind = column.type
+    if fact is not None and fact.choices is not None:
+        known = dict(fact.choices)
+        return [one_of(part.strip(), known) for part in text.split(";")] if fact.many else one_of(text, known)
+    for types, read in (
+        (UTCDateTime, lambda said: moment(said, zone)), (Quantity, number), (Boolean, yes_no), (Integer, whole),
+        (Date, day), (JSON, _pairs),
+    ):  # fmt: skip
+        if isinstance(kind, types):
+            return read(text)
+    return text
+
+
+def _pairs(text: str) -> dict[str, str]:
+    found = dict(part.split(":", 1) for part in text.split(";") if ":" in part)
+    if not found:
+        raise NotThat("key: value, separated by ;")
+    return {key.strip(): value.strip() for key, value in found.items()}
+
+
+def comparator(text: str) -> tuple[str, Decimal]:
+    """Return the sign and the figure of a result such as ``<0.05`` or ``97``."""
+    found = re.fullmatch(r"(<=|>=|[<>≤≥=]?)\s*(.+)", text)
+    sign, figure = (found[1], found[2]) if found else ("", text)
+    return {"": "=", "<=": "≤", ">=": "≥"}.get(sign, sign), number(figure)
+
+
+def _scaled(factor: str) -> Callable[[str], str]:
+    return lambda text: format(number(text) * Decimal(factor), "f")
+
+
+def _event_day(text: str) -> str:
+    return str(whole(text))
+
+
+def _weeks(text: str) -> str:
+    """Return weeks as a number of days: ``24+5d`` is 173, ``34`` is 238."""
+    found = re.fullmatch(r"(\d+)(?:\+(\d)d?)?", text)
+    if not found:
+        raise NotThat("weeks, or weeks+days like 24+5d")
+    return str(int(found[1]) * 7 + int(found[2] or 0))
+
+
+TRANSFORMS: MappingProxyType[str, Callable[[str], str]] = MappingProxyType({
+    "years": lambda text: format(number(text), "f"),
+    "months_to_days": lambda text: str(int(number(text) * Decimal("30.4375"))),
+    "weeks_to_days": _weeks,
+    "grams_to_kg": _scaled("0.001"),
+    "percent_of_one": _scaled("100"),
+    "whole": lambda text: str(whole(text)),
+    "event_day": _event_day,
+    "event_occurred": lambda _text: "1",
+})  # fmt: skip
+"""The ways in which a mapping may have a cell read, by name. `event_occurred` is 1, and 0 where the cell says never."""

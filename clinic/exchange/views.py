@@ -1,0 +1,74 @@
+"""Pages of the data sets: what there is, how much of it, and the way to take it out."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from flask import Blueprint, Response, abort, render_template, request, stream_with_context, url_for
+
+from clinic import clock
+from clinic.access import CLINICAL, allow
+from clinic.errors import RuleBroken
+from clinic.exchange import exporting
+from clinic.exchange.datasets import datasets
+from clinic.exchange.exporting import FORMATS, Choice
+from clinic.extensions import db
+from clinic.pages import me, zone
+
+bp = Blueprint("exchange", __name__, template_folder="templates")
+
+
+def _day(name: str) -> date | None:
+    text = request.args.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RuleBroken(f"“{text}” is no day. Write it like 2026-11-23.") from None
+
+
+def _choice() -> Choice:
+    research = request.args.get("research", "") in {"1", "true", "yes"}
+    since, until = _day("from"), _day("to")
+    return Choice(site_id=me().site_id, since=since, until=until, research=research, on=clock.today(zone()), zone=zone())
+
+
+@bp.get("/exports")
+@allow(CLINICAL)
+def index() -> str:
+    """List the data sets with how many rows each has, and the ways to take them out."""
+    choice = _choice()
+    asked = {key: value for key, value in request.args.items() if value and key in {"from", "to", "research"}}
+    rows = [
+        (dataset, exporting.count(db.session(), dataset, choice), len(dataset.chosen(research=choice.research)),
+         [(form, url_for("exchange.download", name=dataset.name, form=form, **asked)) for form in FORMATS])
+        for dataset in datasets().values()
+    ]  # fmt: skip
+    return render_template("exchange/index.html", rows=rows, choice=choice, site=me().site)
+
+
+@bp.get("/exports/dictionary.csv")
+@allow(CLINICAL)
+def dictionary() -> Response:
+    """Send the data dictionary."""
+    return _file("".join(exporting.dictionary_lines()), "csv", "dictionary")
+
+
+@bp.get("/exports/<name>.<form>")
+@allow(CLINICAL)
+def download(name: str, form: str) -> Response:
+    """Send a data set as it is read, piece by piece; only the rows of the user's site."""
+    if name not in datasets() or form not in FORMATS:
+        abort(404)
+    choice = _choice()
+    pieces = exporting.chunks(db.session(), name, form, choice)
+    suffix = "-research" if choice.research else ""
+    return _file(stream_with_context(pieces), form, f"{me().site.code}-{name}{suffix}-{choice.on:%Y-%m-%d}")
+
+
+def _file(content: object, form: str, name: str) -> Response:
+    response = Response(content, mimetype=FORMATS[form])  # type: ignore[arg-type]
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.{form}"'
+    response.headers["Cache-Control"] = "no-store"
+    return response
