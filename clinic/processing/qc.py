@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -14,13 +14,13 @@ from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS, labels
+from clinic.protocols.terms import QCSpec
 from clinic.records import Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.protocols.models import ProtocolVersion
-    from clinic.protocols.terms import QCSpec
 
 COMPARATORS = {"=": "=", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least"}
 
@@ -98,7 +98,28 @@ class QCResult(Record):
             found.append(f"{test.label}: the result is missing.")
         elif test.possible is not None and self.value not in test.possible:
             found.append(f"{test.label} must be {test.possible} {test.unit}, not {plain(self.value)}.")
+        elif test.expected is not None and self.value not in test.expected and not self.confirmed.get("value"):
+            if self.origin == "clinic":
+                found.append(f"{test.label}: {plain(self.value)} {test.unit} is not the expected {test.expected}. Is the unit right? Confirm it with a reason.")
+        if self.sampled_at and self.performed_at and self.sampled_at > self.performed_at:
+            found.append(f"{test.label}: the sample was taken after the result was read.")
+        if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
+            found.append(f"{test.label}: say when the sample was taken; its {test.final_after_days} days run from then.")
         return found
+
+    @property
+    def final_at(self) -> datetime | None:
+        """When a growth-free culture may first be called final; None for a test that needs no waiting (rule 44)."""
+        test = QC_TESTS.get(self.test or "")
+        if test is None or not test.final_after_days or self.sampled_at is None:
+            return None
+        return self.sampled_at + timedelta(days=test.final_after_days)
+
+    @property
+    def interim(self) -> bool:
+        """Whether it was read before its days were over: “no growth so far”. Growth is final at once."""
+        final = self.final_at
+        return self.outcome == "no_growth" and final is not None and self.performed_at is not None and self.performed_at < final
 
     def weigh(self, version: ProtocolVersion) -> None:
         """Keep beside the result the limit of a protocol version, which judges it from now on."""
@@ -109,16 +130,17 @@ class QCResult(Record):
     @property
     def spec(self) -> QCSpec | None:
         """The limit that judged it."""
-        from clinic.protocols.terms import QCSpec  # noqa: PLC0415 - typed copy of what is kept
-
         return QCSpec.model_validate(self.limit) if self.limit else None
 
     @property
     def verdict(self) -> Verdict:
         """Return what the result means against the limit that was kept with it."""
-        if self.pending:
+        return self.against(self.spec)
+
+    def against(self, spec: QCSpec | None) -> Verdict:
+        """Return what the result means against a limit."""
+        if self.pending or self.interim:
             return Verdict.PENDING
-        spec = self.spec
         if spec is None or (spec.limit is None and spec.accepted is None):
             return Verdict.RECORDED
         if spec.accepted is not None:
@@ -134,7 +156,8 @@ class QCResult(Record):
         if self.pending:
             return "pending"
         if self.outcome is not None:
-            return (test.outcomes or {}).get(self.outcome, self.outcome)
+            said = (test.outcomes or {}).get(self.outcome, self.outcome)
+            return f"{said} so far" if self.interim else said
         sign = "" if self.comparator == "=" else f"{self.comparator} "
         return f"{sign}{plain(self.value)} {test.unit}".strip()
 
@@ -143,32 +166,41 @@ class QCResult(Record):
 
 
 def standing(results: Iterable[QCResult], test: str) -> list[QCResult]:
-    """Return the readings of one test that count: a result ends the pending entries before it."""
+    """Return the readings of one test that count: a final result ends the pending ones before it."""
     readings = [result for result in results if result.test == test]
-    done = [result for result in readings if not result.pending]
+    done = [result for result in readings if result.verdict is not Verdict.PENDING]
     return done or readings[-1:]
 
 
+def asked_for(spec: QCSpec) -> str:
+    """Return a limit as a sentence has it: “70 or more %”, “No growth”, “recorded” where nothing is judged."""
+    test = QC_TESTS[spec.test]
+    if spec.limit is not None:
+        return f"{spec.limit} {test.unit}".strip()
+    return (test.outcomes or {}).get(spec.accepted or "", "recorded")
+
+
 def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpec, str, bool]]:
-    """Return each mandatory test that does not stand within its limit: spec, sentence, and whether it may be pending."""
+    """Return each mandatory test that does not stand within its limit: spec, sentence, and whether it may be pending.
+
+    Every final reading counts: one good repeat does not hide a bad result. The limit is the version's own, also where
+    the result was judged under another one before the cells were assigned.
+    """
     found = []
     for spec in version.says.qc:
         if not spec.mandatory:
             continue
         label = QC_TESTS[spec.test].label
         readings = standing(results, spec.test)
-        done = [reading for reading in readings if not reading.pending]
-        outside = [reading for reading in done if reading.verdict is Verdict.OUTSIDE]
-        limit = str(spec.limit) if spec.limit else (QC_TESTS[spec.test].outcomes or {}).get(spec.accepted or "", "")
+        done = [reading for reading in readings if reading.against(spec) is not Verdict.PENDING]
+        outside = [reading for reading in done if reading.against(spec) is Verdict.OUTSIDE]
         readers = {reading.performed_by_id for reading in done}
         if outside:
-            found.append((spec, f"{label} is {outside[-1].words}; the protocol asks for {limit}.", False))
+            found.append((spec, f"{label} is {outside[-1].words}; the protocol asks for {asked_for(spec)}.", False))
         elif not readings:
             found.append((spec, f"{label} has no result.", spec.may_be_pending))
         elif not done:
             found.append((spec, f"{label} is pending.", spec.may_be_pending))
-        elif len(readers) < spec.readers:
+        elif len(readers) < spec.readers and done[-1].origin == "clinic":
             found.append((spec, f"{label} was read by {len(readers)} of {spec.readers} people.", False))
     return found
-
-

@@ -11,6 +11,7 @@ from sqlalchemy.orm import object_session
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
+from clinic.processing.waiting import runs as waiting_runs
 from clinic.products.models import Product, products_of
 from clinic.steps import Action, Blocked, Progress, State, Step
 from clinic.treatments import gates
@@ -65,7 +66,7 @@ def blockers(course: Treatment, at: datetime) -> list[Blocked]:
         return [
             *found,
             Blocked(
-                rule=31, because=because, who=(Role.NURSE, Role.PHYSICIAN),
+                because=because, who=(Role.NURSE, Role.PHYSICIAN),
                 fix=("harvest.index", {"id": course.id}), fix_label="Open the harvests",
             ),
         ]  # fmt: skip
@@ -133,5 +134,5 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
 
 PROCESSING = Step(
     name="processing", title="Processing", icon="microscope", records=(ProcessingRun,), endpoint="processing.index",
-    begin="processing.new", logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions,
+    begin="processing.new", logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions, waiting=waiting_runs,
 )  # fmt: skip
