@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from clinic.errors import RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels
-from clinic.records import Record
+from clinic.records import CLOCK_SLACK, Meaning, Record
 from clinic.treatments.models import SIDES, Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clinic.accounts.models import User
     from clinic.patients.models import Weight
+    from clinic.records import Amendment, Signature
 
 PREMEDICATION = {"given": "Given", "not_ordered": "Not ordered", "omitted": "Left out"}
+CHECK_HOLDS = timedelta(minutes=30)
+"""How long a clear bedside check may be used; after that wristband and bag are read again."""
 
 
 class BedsideCheck(Record):
@@ -44,6 +50,23 @@ class BedsideCheck(Record):
     treatment: Mapped[Treatment] = relationship()
     product: Mapped[Product | None] = relationship()
     second_person: Mapped[User | None] = relationship("User", foreign_keys=[second_person_id])
+    administration: Mapped[Administration | None] = relationship(back_populates="check", uselist=False)
+    vital_signs: Mapped[VitalSigns | None] = relationship(back_populates="check", uselist=False)
+
+    def unusable(self, at: datetime) -> str:
+        """Return in one sentence why no cells may be given on this check now; empty: they may."""
+        if not self.clear:
+            return "This bedside check refused the cells. Nothing may be given on it."
+        if self.administration is not None:
+            return "This bedside check was used already. One check, one administration: scan again."
+        if self.performed_at is None or at - self.performed_at > CHECK_HOLDS:
+            return f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."
+        return ""
+
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """The lines of the evidence that do not refuse but want a reason before the cells are given."""
+        return [line for line in self.evidence if line.get("warning")]
 
     def headline(self) -> str:
         return "Bedside check: clear" if self.clear else "Bedside check: refused"
@@ -56,24 +79,29 @@ class Administration(Record):
     NOUN = "Administration"
     HAPPENED = "Start"
     DONE = "Given by"
-    __table_args__ = (CheckConstraint("verified_by_id <> performed_by_id", name="two_people"),)
+    __table_args__ = (
+        CheckConstraint("verified_by_id <> performed_by_id", name="two_people"),
+        CheckConstraint("ended_at IS NULL OR volume_given IS NOT NULL OR origin = 'imported'", name="given_when_ended"),
+    )
+    after_first: ClassVar[list[Callable[[Administration, User], None]]] = []
+    """What later rooms do when the first cells of a course were given, in the same transaction."""
 
     treatment_id: Mapped[str] = reference("treatment")
     product_id: Mapped[str] = reference("product", unique=True)
     check_id: Mapped[str | None] = reference("bedside_check", unique=True)
     verified_by_id: Mapped[str | None] = field("Verified by", String(12), section="When and who", order=-6)
-    ended_at: Mapped[datetime | None] = field("End", section="When and who", order=-7)
-    route: Mapped[str | None] = field("Route", choices=labels(ROUTES), required=True, section="Where")
-    body_site: Mapped[str | None] = field("Body site", choices=labels(BODY_SITES), section="Where")
+    ended_at: Mapped[datetime | None] = field("End", reported=True, section="When and who", order=-7)
+    route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="Where")
+    body_site: Mapped[str | None] = field("Body site", reported=True, choices=labels(BODY_SITES), section="Where")
     side: Mapped[str | None] = field("Side", choices=SIDES, section="Where")
     guidance: Mapped[str | None] = field("Guidance", section="Where", hint="For example: ultrasound, fluoroscopy")
-    handed_over_at: Mapped[datetime | None] = field("Product handed over at", section="The product")
+    handed_over_at: Mapped[datetime | None] = field("Product handed over at", reported=True, section="The product")
     viability_before: Mapped[Decimal | None] = field(
-        "Viability just before", unit="%", possible=Range(0, 100), section="The product"
+        "Viability just before", reported=True, unit="%", possible=Range(0, 100), section="The product"
     )
     volume_issued: Mapped[Decimal | None] = field("Volume issued", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_given: Mapped[Decimal | None] = field(
-        "Volume given", unit="mL", possible=Range(0, 3000), required=True, section="Volume"
+        "Volume given", reported=True, unit="mL", possible=Range(0, 3000), section="Volume", hint="Empty until the end"
     )
     volume_wasted: Mapped[Decimal | None] = field("Volume wasted", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_returned: Mapped[Decimal | None] = field("Volume returned", unit="mL", possible=Range(0, 3000), section="Volume")
@@ -82,17 +110,17 @@ class Administration(Record):
     premedication_note: Mapped[str | None] = field("Which, or why left out", section="Premedication")
     filter_used: Mapped[bool | None] = field("Leukocyte filter or irradiation", section="Premedication")
     measure: Mapped[str | None] = field("Dose counted as", choices=labels(DOSE_MEASURES), section="Dose")
-    dose: Mapped[Decimal | None] = field("Dose", possible=Range(0), section="Dose")
+    dose: Mapped[Decimal | None] = field("Dose", reported=True, possible=Range(0), section="Dose")
     dose_per_kg: Mapped[Decimal | None] = field("Dose per kg", possible=Range(0), section="Dose")
     weight_kg: Mapped[Decimal | None] = field("Body weight", unit="kg", possible=Range("0.3", 400), section="Dose")
     weight_id: Mapped[str | None] = reference("weight")
-    working: Mapped[str | None] = field("How the dose was worked out", section="Dose")
+    working: Mapped[str | None] = field("How the dose was worked out", reported=True, section="Dose")
     reaction: Mapped[str | None] = field("Reaction", Text, long=True, section="How it went", hint="Empty: none seen")
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="How it went")
 
     treatment: Mapped[Treatment] = relationship()
     product: Mapped[Product] = relationship()
-    check: Mapped[BedsideCheck | None] = relationship()
+    check: Mapped[BedsideCheck | None] = relationship(back_populates="administration")
     verified_by: Mapped[User | None] = relationship(
         "User", primaryjoin="foreign(Administration.verified_by_id) == User.id", viewonly=True
     )
@@ -107,7 +135,7 @@ class Administration(Record):
             found.append("The second person must be somebody else.")
         if self.ended_at and self.performed_at and self.ended_at < self.performed_at:
             found.append("End lies before the start.")
-        if self.ended_at and self.ended_at > at:
+        if self.ended_at and self.ended_at > at + CLOCK_SLACK:
             found.append("End lies in the future.")
         if self.origin != "clinic":
             return found
@@ -115,28 +143,74 @@ class Administration(Record):
             found.append("Verified by is missing: two people give cells.")
         if self.filter_used and self.treatment.says.cell_type == "hsc":
             found.append("Hematopoietic cells are never irradiated or run through a leukocyte filter.")
+        ordered = self.treatment.says.premedication
+        if ordered and self.premedication != "given" and not self.premedication_note:
+            found.append(f"Premedication: the protocol orders {ordered}. Say that it was given, or why it was left out.")
+        return found + self._volume_faults()
+
+    def _volume_faults(self) -> list[str]:
+        """Rule 59: once the end is written down, given + wasted + returned is what was issued, to the last digit."""
+        if self.volume_given is None:
+            return ["Volume given is missing: an end was written down."] if self.ended_at else []
         issued = self.volume_issued or Decimal(0)
         used = sum((v or Decimal(0) for v in (self.volume_given, self.volume_wasted, self.volume_returned)), Decimal(0))
+        found = []
         if used != issued:
             found.append(f"Given + wasted + returned = {plain(used)} mL, but {plain(issued)} mL were issued.")
-        if self.volume_given is not None and self.volume_given < issued and not self.partial_reason:
+        if self.volume_given < issued and not self.partial_reason:
             found.append("Say why not the whole dose was given.")
         return found
 
+    def finish(self, *, at: datetime, ended_at: datetime, volume_given: Decimal, weight: Weight | None, **facts: Any) -> None:
+        """Write down the end of what was begun: filled in once, before anybody signs; later changes are amendments."""
+        if self.ended_at is not None:
+            raise RuleBroken("The end is written down already. Correct it with a reason, by an amendment.")
+        self.ended_at, self.volume_given = ended_at, volume_given
+        for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction"):
+            setattr(self, name, facts.get(name))
+        faults = self.faults(at=at)
+        if faults:
+            raise RuleBroken(" ".join(faults))
+        self.work_out_dose(weight)
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign; the second person's signature is the verification. Nobody signs before the end is written down."""
+        if self.origin == "clinic" and self.ended_at is None:
+            raise RuleBroken("Write down the end first: what is signed must be whole.")
+        meaning = Meaning.VERIFICATION if by.id == self.verified_by_id else meaning
+        return super().sign(by=by, at=at, meaning=meaning)
+
     def work_out_dose(self, weight: Weight | None) -> None:
         """Compute dose and dose per kg from what the container held, and keep the arithmetic (rule 52, law 4)."""
-        product = self.product
-        if product.amount is None or product.measure is None or not product.volume or self.volume_given is None:
-            return
-        measure = DOSE_MEASURES[product.measure]
-        dose = product.amount * self.volume_given / product.volume
-        self.measure, self.dose = product.measure, _figures(dose)
-        text = f"{_short(product.amount)} {measure.unit} × {plain(self.volume_given)} mL ÷ {plain(product.volume)} mL = {_short(self.dose)} {measure.unit}"
         if weight is not None and weight.kg:
             self.weight_id, self.weight_kg = weight.id, weight.kg
-            self.dose_per_kg = _figures(dose / weight.kg)
-            text += f"; ÷ {plain(weight.kg)} kg = {_short(self.dose_per_kg)} {measure.unit_per_kg}"
-        self.working = text
+        volume = self.volume_given if self.volume_given is not None else self.volume_issued
+        for name, value in self._dose_of(volume).items():
+            setattr(self, name, value)
+
+    def _dose_of(self, volume: Decimal | None) -> dict[str, Any]:
+        """Return measure, dose, dose per kg and working for a volume, mL; nothing where the container was not counted."""
+        product = self.product
+        if product.amount is None or product.measure is None or not product.volume or volume is None:
+            return {}
+        measure = DOSE_MEASURES[product.measure]
+        dose = _figures(dose_in(product, volume))
+        text = (
+            f"{_short(product.amount)} {measure.unit} × {plain(volume)} mL ÷ {plain(product.volume)} mL"
+            f" = {_short(dose)} {measure.unit}"
+        )
+        found = {"measure": product.measure, "dose": dose}
+        if self.weight_kg:
+            per_kg = _figures(dose_in(product, volume) / self.weight_kg)
+            found["dose_per_kg"] = per_kg
+            text += f"; ÷ {plain(self.weight_kg)} kg = {_short(per_kg)} {measure.unit_per_kg}"
+        return found | {"working": text}
+
+    def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
+        """Correct facts; a corrected volume corrects the dose that was worked out from it, in the same amendment."""
+        if changes.get("volume_given", self.volume_given) != self.volume_given:
+            changes |= self._dose_of(changes["volume_given"])
+        return super().amend(by=by, at=at, reason=reason, **changes)
 
     @property
     def minutes_after_thaw(self) -> int | None:
@@ -154,6 +228,18 @@ class Administration(Record):
         site = " ".join(p for p in ((self.side or "").replace("none", ""), BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else "") if p)
         route = ROUTES[self.route].label.lower() if self.route in ROUTES else ""
         return ", ".join(part for part in (dose, route, site) if part)
+
+
+def dose_in(product: Product, volume: Decimal) -> Decimal:
+    """Return what a volume out of a container holds, in the unit of its dose measure; 0 where nothing was counted."""
+    if product.amount is None or not product.volume:
+        return Decimal(0)
+    return product.amount * volume / product.volume
+
+
+def dmso_grams(volume: Decimal, percent: Decimal | None) -> Decimal:
+    """Return the DMSO in a volume: mL × % v/v ÷ 100 × 1.1 g/mL (rule 53)."""
+    return volume * (percent or Decimal(0)) / 100 * Decimal("1.1")
 
 
 def _figures(value: Decimal) -> Decimal:
@@ -175,6 +261,7 @@ class VitalSigns(Record):
 
     treatment_id: Mapped[str] = reference("treatment")
     administration_id: Mapped[str | None] = reference("administration")
+    check_id: Mapped[str | None] = reference("bedside_check", unique=True)
     spo2: Mapped[Decimal | None] = field("Oxygen saturation", unit="%", possible=Range(30, 100), expected=Range(92, 100), required=True)
     temperature: Mapped[Decimal | None] = field("Temperature", unit="°C", possible=Range(25, 45), expected=Range(35, "37.9"), required=True)
     systolic: Mapped[int | None] = field("Systolic pressure", unit="mmHg", required=True)
@@ -183,6 +270,7 @@ class VitalSigns(Record):
     breathing: Mapped[int | None] = field("Breathing", unit="/min")
 
     administration: Mapped[Administration | None] = relationship(back_populates="vital_signs")
+    check: Mapped[BedsideCheck | None] = relationship(back_populates="vital_signs")
 
     def faults(self, *, at: datetime) -> list[str]:
         """Also: pressures and rates that no living patient has are typing errors."""

@@ -1,0 +1,154 @@
+"""The dose at the bedside: weight, window, DMSO, endotoxin, interval (rules 42, 51, 52, 53, 61)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from clinic.access import Role
+from clinic.administration.models import dmso_grams, dose_in
+from clinic.fields import plain
+from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from clinic.administration.gate import Bedside, Verdict
+    from clinic.patients.models import Weight
+    from clinic.products.models import Product
+
+CHILD_WEIGHT_DAYS = 7
+DMSO_LIMIT = Decimal(1)
+"""Gram per kg of body weight in 24 hours (rule 53)."""
+DAY = timedelta(hours=24)
+USUAL_LOW, USUAL_HIGH = Decimal("0.9"), Decimal("1.1")
+WEIGHT_CHANGE = Decimal("0.1")
+WEIGHS = (Role.NURSE, Role.PHYSICIAN)
+
+
+def dose(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
+    """Judge all that follows from how much is given to how heavy a patient."""
+    volume = bedside.volume if bedside.volume is not None else product.volume or Decimal(0)
+    body = weight(verdict, bedside, product, at)
+    window(verdict, bedside, product, volume, body, at)
+    dmso(verdict, bedside, product, volume, body, at)
+    endotoxin(verdict, bedside, volume, body)
+    interval(verdict, bedside, at)
+
+
+def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> Weight | None:
+    """Return the weight to count with; missing or too old refuses where anything is counted per kg (rule 51)."""
+    course = bedside.course
+    dosing = course.says.dose
+    needed = dosing.per_kg or bool(product.dmso_percent)
+    days = min(dosing.weight_valid_days, CHILD_WEIGHT_DAYS) if _is_child(bedside, at) else dosing.weight_valid_days
+    found = course.weight_at(at)
+    fix = {"who": WEIGHS, "fix": ("patients.show", {"id": course.patient_id}), "fix_label": "Write down the weight"}
+    if found is None or not found.kg or found.performed_at is None:
+        if needed:
+            verdict.fault("Weight", 51, "The patient's weight is not known.", "missing", f"within {days} days", **fix)
+        return None
+    age = at - found.performed_at
+    said = f"{plain(found.kg)} kg, {age.days} days old"
+    if needed and age > timedelta(days=days):
+        verdict.fault("Weight", 51, f"The weight is {age.days} days old; at most {days} days are allowed.", said, f"within {days} days", **fix)
+        return found
+    verdict.fine("Weight", 51, said, f"within {days} days")
+    before = course.weight_kg
+    if before and abs(found.kg - before) > before * WEIGHT_CHANGE:
+        verdict.warn("Weight changed by more than 10 %", 51, f"{plain(before)} kg", f"{plain(found.kg)} kg")
+    return found
+
+
+def window(verdict: Verdict, bedside: Bedside, product: Product, volume: Decimal, body: Weight | None, at: datetime) -> None:
+    """Dose per kg or in all within the protocol's window, with what was given in the last 24 h (rule 52, hazard H17)."""
+    dosing = bedside.course.says.dose
+    measure = DOSE_MEASURES[dosing.measure]
+    unit = measure.unit_per_kg if dosing.per_kg else measure.unit
+    allowed = f"{dosing.window} {unit}"
+    who = {"who": (Role.TECHNOLOGIST, Role.QUALITY), "fix": ("products.show", {"id": product.id}), "fix_label": "Open the product"}
+    if product.amount is None or not product.volume:
+        verdict.fault("Dose", 52, "Nobody wrote down how many cells the container holds.", "missing", allowed, **who)
+        return
+    if product.measure != dosing.measure:
+        counted = DOSE_MEASURES[product.measure].label if product.measure in DOSE_MEASURES else "nothing"
+        because = f"The container counts {counted.lower()}; the protocol doses {measure.label.lower()} in {measure.unit}."
+        verdict.fault("Dose", 52, because, counted, measure.label, **who)
+        return
+    if dosing.per_kg and (body is None or not body.kg):
+        return  # rule 51 has refused already
+    kilos = body.kg if dosing.per_kg and body is not None and body.kg else Decimal(1)
+    if volume > product.volume:
+        because = f"{plain(volume)} mL are more than the container holds: {plain(product.volume)} mL."
+        verdict.fault("Volume", 52, because, f"{plain(volume)} mL", f"{plain(product.volume)} mL", **who)
+        return
+    this = dose_in(product, volume) / kilos
+    same_day = [a for a in bedside.earlier if a.treatment_id == bedside.course.id and a.performed_at and at - a.performed_at < DAY]
+    before = sum((dose_in(a.product, a.volume_given or a.volume_issued or Decimal(0)) for a in same_day if a.product.measure == dosing.measure), Decimal(0)) / kilos
+    rest = sum((p.amount for p in bedside.ready if p.amount and p.measure == dosing.measure), Decimal(0)) / kilos if dosing.doses == 1 else Decimal(0)
+    total = before + this
+    said = f"{_short(total)} {unit}" + (f", {_short(before)} of it in the last 24 h" if before else "")
+    high, low = dosing.window.high, dosing.window.low
+    if total not in dosing.window and not (low is not None and total < low <= total + rest):
+        side = "above" if high is not None and total >= high else "below"
+        verdict.fault("Dose", 52, f"The dose is {_short(total)} {unit}, {side} the protocol's {allowed}.", said, allowed, who=(Role.PHYSICIAN,), fix=("protocols.show", {"id": bedside.course.protocol_version.protocol_id}), fix_label="Open the protocol")
+        return
+    verdict.fine("Dose", 52, said, allowed)
+    if not rest and not USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual:
+        verdict.warn("Dose differs from the usual one", 52, said, f"usually {plain(dosing.usual)} {unit}")
+
+
+def dmso(verdict: Verdict, bedside: Bedside, product: Product, volume: Decimal, body: Weight | None, at: datetime) -> None:
+    """DMSO per kg over all bags in 24 hours (rule 53)."""
+    recent = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY]
+    grams = dmso_grams(volume, product.dmso_percent)
+    grams += sum((dmso_grams(a.volume_given or a.volume_issued or Decimal(0), a.product.dmso_percent) for a in recent), Decimal(0))
+    if not product.dmso_percent or body is None or not body.kg:
+        return
+    per_kg = grams / body.kg
+    said = f"{_short(per_kg)} g/kg in 24 h"
+    verdict.judge("DMSO", 53, per_kg <= DMSO_LIMIT, f"DMSO comes to {_short(per_kg)} g/kg in 24 hours; 1 g/kg is the limit. Wait, or wash the cells.", said, "1 g/kg at most", who=(Role.PHYSICIAN,))
+
+
+def endotoxin(verdict: Verdict, bedside: Bedside, volume: Decimal, body: Weight | None) -> None:
+    """Endotoxin in EU/kg for this volume and weight against the route's limit (rule 42)."""
+    readings = [r for r in bedside.results if r.test == "endotoxin" and r.value is not None and not r.pending]
+    route = ROUTES.get(bedside.route or bedside.course.route or "")
+    if not readings or route is None:
+        return
+    reading = readings[-1]
+    limit = f"{plain(route.endotoxin_limit)} EU/kg at most"
+    if body is None or not body.kg:
+        if route.systemic or route.own_release:
+            verdict.fault("Endotoxin", 42, "Endotoxin per kg cannot be worked out without a weight.", "no weight", limit, who=WEIGHS)
+        return
+    per_kg = reading.value * volume / body.kg
+    said = f"{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(body.kg)} kg = {_short(per_kg)} EU/kg"
+    unbounded = reading.comparator in {">", "≥"}
+    verdict.judge("Endotoxin", 42, per_kg <= route.endotoxin_limit and not unbounded, f"Endotoxin comes to {_short(per_kg)} EU/kg; this route allows {plain(route.endotoxin_limit)}.", said, limit, who=(Role.QUALITY,))
+
+
+def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Days since the last cells, and how many doses the protocol has (rule 61)."""
+    dosing = bedside.course.says.dose
+    mine = [a for a in bedside.earlier if a.treatment_id == bedside.course.id and a.performed_at]
+    other_days = sorted({a.performed_at.date() for a in mine if a.performed_at and at - a.performed_at >= DAY})
+    if dosing.days_between and mine and other_days:
+        days = (at.date() - other_days[-1]).days
+        if days < dosing.days_between:
+            verdict.warn("Days since the last cells", 61, f"{days} days", f"{dosing.days_between} days by protocol")
+        else:
+            verdict.fine("Days since the last cells", 61, f"{days} days", f"{dosing.days_between} days by protocol")
+    if len(other_days) >= dosing.doses:
+        verdict.warn("Doses", 61, f"{len(other_days)} given already", f"{dosing.doses} by protocol")
+
+
+def _is_child(bedside: Bedside, at: datetime) -> bool:
+    years = bedside.course.patient.age_on(at.date())
+    return years < 18 if years is not None else bedside.course.is_child  # noqa: PLR2004 - of age
+
+
+def _short(value: Decimal) -> str:
+    """Four significant figures, without an exponent."""
+    return "0" if value == 0 else plain(value.quantize(Decimal(1).scaleb(value.adjusted() - 3)).normalize())

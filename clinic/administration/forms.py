@@ -1,0 +1,93 @@
+"""The forms at the bedside: the reading by two people, the administration, its end, vital signs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic import clock
+from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.fields import Field
+from clinic.forms import Box, form_for
+from clinic.protocols.catalogues import BODY_SITES, ROUTES
+
+if TYPE_CHECKING:
+    from clinic.treatments.models import Treatment
+
+SIGNS = ("spo2", "temperature", "systolic", "diastolic", "pulse", "breathing")
+WORKED_OUT = {"measure", "dose", "dose_per_kg", "weight_kg", "working", "verified_by_id"}
+
+
+class PasswordBox(Box):
+    """A password: never shown again."""
+
+    kind = "password"
+
+
+ASKED = {
+    "patient_scan": Field(label="Wristband", required=True, section="Scan", hint="The scanner presses Enter by itself"),
+    "product_scan": Field(label="Bag", required=True, section="Scan", hint="Our code, or donation number / division"),
+    "second_person_id": Field(label="Second person", choices={}, required=True, section="Second person"),
+}
+
+
+class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
+    """Wristband, bag, vital signs before the start, and the second person with her or his own password."""
+
+    password = PasswordBox("Password of the second person", Field(label="Password of the second person", required=True))
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        for name in SIGNS:  # what was not measured is refused by the gate, with everything else that is wrong
+            self._fields[name].required = False
+
+    @property
+    def vitals(self) -> dict[str, Any] | None:
+        """What was measured, None where nothing was."""
+        found = {name: self._fields[name].data for name in SIGNS}
+        if all(value is None for value in found.values()):
+            return None
+        confirmed = self.facts().get("confirmed", {})
+        return found | ({"confirmed": {k: v for k, v in confirmed.items() if k in SIGNS}} if confirmed else {})
+
+
+class AdministrationForm(form_for(Administration, without=WORKED_OUT, extra={"because": Field(label="Why it is right to go on", long=True, section="Look at this first")})):
+    """What is given, where and how; filled in from the order and the bedside check."""
+
+    def plan(self, course: Treatment, check: BedsideCheck) -> None:
+        """Fill in now, the ordered route and place, and what the bag holds; warnings of the check ask for a reason."""
+        product = check.product
+        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        route = ROUTES[course.route or ""]
+        self.offer("route", [(route.key, route.label)], chosen=route.key, filled="filled in: the order")
+        ordered = course.body_site if course.body_site in route.sites else None
+        sites = [ordered] if ordered else list(route.sites)
+        self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites], chosen=ordered or (sites[0] if len(sites) == 1 else None), filled="filled in: the order")
+        if ordered and course.side in {"left", "right", "none"}:
+            self.prefill("side", course.side, "filled in: the order")
+        if product is not None:
+            self.prefill("volume_issued", product.volume, "filled in: the whole container")
+        handed = [m for m in product.movements if m.kind == "handed_over"] if product is not None else []
+        if handed:
+            self.prefill("handed_over_at", handed[-1].performed_at, "filled in: chain of custody")
+        people = [(p.id, p.label) for p in (check.performed_by, check.second_person) if p is not None]
+        self.offer("performed_by_id", people, chosen=check.performed_by_id, filled="filled in: who checked")
+        if course.says.premedication:
+            self._fields["premedication"].hint = f"Protocol: {course.says.premedication}"
+        if check.warnings:
+            self._fields["because"].required = True
+            self._fields["because"].hint = "; ".join(f"{w['check']}: {w['left']}" for w in check.warnings)
+        else:
+            del self._fields["because"]
+
+
+class FinishForm(form_for(Administration, only=("ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason", "reaction"))):
+    """The end of what was begun."""
+
+    def plan(self, administration: Administration) -> None:
+        """Fill in now and the whole volume; end and volume are needed."""
+        self._fields["ended_at"].required = self._fields["volume_given"].required = True
+        self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        self.prefill("volume_given", administration.volume_issued, "filled in: all of it")
+
+
+VitalSignsForm = form_for(VitalSigns)

@@ -1,0 +1,294 @@
+"""The gate at the bedside: right patient, right cells, right dose, right papers, in this order of danger.
+
+Every check leaves one line of evidence with both values that were compared; a closed one is a reason besides.
+Nothing here asks the clock or the database: what is judged is gathered in a `Bedside` before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from clinic.access import Role
+from clinic.administration import dose_checks
+from clinic.fields import plain
+from clinic.protocols.catalogues import BODY_SITES, ROUTES
+from clinic.steps import Blocked
+from clinic.treatments import gates
+from clinic.treatments.models import SIDES
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from clinic.accounts.models import User
+    from clinic.administration.models import Administration, VitalSigns
+    from clinic.administration.scanning import Wristband
+    from clinic.patients.models import Patient
+    from clinic.processing.qc import QCResult
+    from clinic.processing.release import Release
+    from clinic.products.models import Product
+    from clinic.treatments.models import Treatment
+
+CARERS = (Role.NURSE, Role.PHYSICIAN)
+LABORATORY = (Role.TECHNOLOGIST, Role.QUALITY)
+THAW_WARNING = 30
+"""Minutes after thaw from which the bedside is warned (rule 54)."""
+VITAL_WARNINGS = (
+    ("spo2", "Oxygen saturation", "%", lambda v: v < 92), ("temperature", "Temperature", "°C", lambda v: v >= 38),
+    ("systolic", "Systolic pressure", "mmHg", lambda v: v < 90),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One check: what was compared, both values, whether they agree; ``warning``: they do not refuse but want a reason."""
+
+    check: str
+    rule: int
+    left: str = ""
+    right: str = ""
+    agrees: bool = True
+    warning: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """Return the line as a bedside check keeps it."""
+        return {"check": self.check, "rule": self.rule, "left": self.left, "right": self.right, "ok": self.agrees, "warning": self.warning}
+
+
+@dataclass
+class Verdict:
+    """All that the gate found. ``fault`` and ``fine`` are how a check speaks."""
+
+    blocked: list[Blocked] = field(default_factory=list)
+    evidence: list[Line] = field(default_factory=list)
+
+    @property
+    def clear(self) -> bool:
+        """Whether nothing refuses the cells."""
+        return not self.blocked
+
+    @property
+    def warnings(self) -> list[Line]:
+        """What does not refuse but wants a reason."""
+        return [line for line in self.evidence if line.warning]
+
+    def fine(self, check: str, rule: int, left: str = "", right: str = "") -> None:
+        """Write down a check that agrees."""
+        self.evidence.append(Line(check=check, rule=rule, left=left, right=right))
+
+    def warn(self, check: str, rule: int, left: str = "", right: str = "") -> None:
+        """Write down what must be looked at and reasoned."""
+        self.evidence.append(Line(check=check, rule=rule, left=left, right=right, warning=True))
+
+    def fault(self, check: str, rule: int, because: str, left: str = "", right: str = "", **more: Any) -> None:
+        """Refuse the cells."""
+        self.evidence.append(Line(check=check, rule=rule, left=left, right=right, agrees=False))
+        self.blocked.append(Blocked(because=because, rule=rule, **more))
+
+    def judge(self, check: str, rule: int, right: bool, because: str, *values: str, **more: Any) -> None:
+        """Write down an agreement or refuse."""
+        if right:
+            self.fine(check, rule, *values)
+        else:
+            self.fault(check, rule, because, *values, **more)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bedside:
+    """Everything that is judged at the bedside. ``wearer``: who the scanned wristband belongs to, if it is known here.
+
+    ``given``: the administration that used this product up; ``earlier``: what the patient was given before, oldest
+    first; ``ready``: other containers of the course that may still be given; ``used``: it went into a processing run.
+    """
+
+    course: Treatment
+    wristband: Wristband
+    wearer: Patient | None
+    product: Product | None
+    bag_fault: str = ""
+    by: User | None = None
+    second: User | None = None
+    vitals: VitalSigns | None = None
+    release: Release | None = None
+    held: str = ""
+    given: Administration | None = None
+    used: bool = False
+    results: list[QCResult] = field(default_factory=list)
+    earlier: list[Administration] = field(default_factory=list)
+    ready: list[Product] = field(default_factory=list)
+    volume: Decimal | None = None
+    route: str | None = None
+    body_site: str | None = None
+    side: str | None = None
+
+
+def judge(bedside: Bedside, at: datetime) -> Verdict:
+    """Return the whole verdict at a moment, the most dangerous first."""
+    verdict = Verdict()
+    identity(verdict, bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
+    two_people(verdict, bedside)
+    if bedside.product is not None:
+        product_state(verdict, bedside, bedside.product, at)
+        dose_checks.dose(verdict, bedside, bedside.product, at)
+    place(verdict, bedside)
+    vital_signs(verdict, bedside.vitals)
+    papers(verdict, bedside, at)
+    return verdict
+
+
+def identity(verdict: Verdict, course: Treatment, wristband: Wristband, wearer: Patient | None, product: Product | None, bag_fault: str = "") -> None:
+    """Wristband, course and bag are one chain of identity (rules 1, 3, 4; hazard H1). Nobody can allow a mismatch."""
+    patient = course.patient
+    worn = wristband.patient_id or wristband.chain_of_identity
+    if wristband.fault:
+        verdict.fault("Wristband", 1, wristband.fault, "not readable", course.chain_of_identity, who=CARERS)
+    else:
+        same = wristband.patient_id == patient.id if wristband.patient_id else wristband.chain_of_identity == course.chain_of_identity
+        name = wearer.display_name if wearer else "nobody in this clinic"
+        verdict.judge(
+            "Wristband", 1, same, f"The wristband is {name}'s. The cells on this page are for {patient.display_name}.", worn,
+            patient.id if wristband.patient_id else course.chain_of_identity,
+        )  # fmt: skip
+    if bag_fault or product is None:
+        verdict.fault("Bag", 1, bag_fault or "The bag is not known in this clinic.", "not known", course.chain_of_identity, who=LABORATORY)
+        return
+    chain = product.treatment.chain_of_identity if product.treatment else ""
+    if product.treatment is None:
+        verdict.fault("Chain of identity", 4, "The bag is assigned to no course yet.", course.chain_of_identity, "none", who=LABORATORY)
+    else:
+        verdict.judge(
+            "Chain of identity", 1, product.treatment_id == course.id and chain == course.chain_of_identity,
+            "These cells belong to another patient." if product.treatment.patient_id != patient.id else "These cells belong to another course of this patient.",
+            course.chain_of_identity, chain,
+        )  # fmt: skip
+    if product.relation == "autologous":
+        verdict.judge(
+            "Own cells", 3, product.donor.patient_id == patient.id,
+            "These are another patient's own cells. They are never given to anybody else.", patient.id, product.donor.patient_id or product.donor_id,
+        )  # fmt: skip
+
+
+def two_people(verdict: Verdict, bedside: Bedside) -> None:
+    """Two different qualified people read wristband and bag (rule 2)."""
+    first, second = bedside.by, bedside.second
+    names = (first.label if first else "nobody", second.label if second else "nobody")
+    allowed = set(bedside.course.says.verifies.get("administration", ())) or {role.value for role in CARERS}
+    if first is None or second is None:
+        verdict.fault("Two people", 2, "A second person must read wristband and bag.", *names, who=CARERS)
+    elif first.id == second.id:
+        verdict.fault("Two people", 2, "The second person must be somebody else.", *names, who=CARERS)
+    else:
+        verdict.judge("Two people", 2, second.active and second.role.value in allowed, f"{second.label} may not be the second person here.", *names, who=CARERS)
+
+
+def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
+    """Released, not expired at this moment, not discarded, not given, thawed in time (rules 50, 54; hazards H7, H10, H11)."""
+    fix = {"fix": ("products.show", {"id": product.id}), "fix_label": "Open the product"}
+    release = bedside.release
+    signed = release.present_signatures[-1] if release and release.present_signatures else None
+    because = f"The product is not released: {bedside.held}." if bedside.held else "The product is not released, or its release no longer stands."
+    verdict.judge("Released", 50, release is not None, because, signed.printed_name if signed else "no", "", who=(Role.QUALITY,), **fix)
+    if bedside.given is not None:
+        verdict.fault("Not given yet", 50, "These cells were given already. One product, one administration.", bedside.given.id, product.id)
+    if bedside.used:
+        verdict.fault("Whole", 50, "This container went into processing. Scan the container that came out of it.", product.id, "used", who=LABORATORY, **fix)
+    verdict.judge("Not discarded", 50, not product.discarded, "This product was discarded.", product.place, "")
+    end = use_before(bedside.course, product)
+    if end is None:
+        verdict.fine("Not expired", 50, "no end", "")
+    else:
+        verdict.judge("Not expired", 50, at < end, f"The product expired {_since(at - end)} ago.", f"{at:%Y-%m-%d %H:%M} UTC", f"{end:%Y-%m-%d %H:%M} UTC")
+    thaw(verdict, bedside.course, product, at)
+
+
+def use_before(course: Treatment, product: Product) -> datetime | None:
+    """Return the moment from which a product may not be used: the earlier of its label and of the protocol's hours."""
+    ends = [product.expires_at] if product.expires_at else []
+    fresh = course.says.expiry.fresh_hours
+    if fresh and product.collected_at and not product.cryo_medium and product.thawed_at is None:
+        ends.append(product.collected_at + timedelta(hours=fresh))
+    return min(ends, default=None)
+
+
+def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) -> None:
+    """Minutes since thaw within the protocol's (rule 54); what was frozen has a thaw on record."""
+    limit = course.says.expiry.thaw_minutes
+    if product.thawed_at is None:
+        if product.cryo_medium:
+            verdict.fault("Thawed", 54, "The product was frozen, and no thaw is written down.", "no", "yes", who=(Role.TECHNOLOGIST, Role.NURSE), fix=("products.show", {"id": product.id}))
+        return
+    minutes = int((at - product.thawed_at).total_seconds() // 60)
+    over = limit is not None and at - product.thawed_at > timedelta(minutes=limit)
+    values = (f"{minutes} min", f"{limit} min at most" if limit else "no limit")
+    if over:
+        verdict.fault("Time after thaw", 54, f"Too long after thaw: {minutes} minutes. The protocol allows {limit}.", *values)
+    elif minutes >= THAW_WARNING:
+        verdict.warn("Time after thaw", 54, *values)
+    else:
+        verdict.fine("Time after thaw", 54, *values)
+
+
+def place(verdict: Verdict, bedside: Bedside) -> None:
+    """Route allowed and released for, site and side as ordered (rules 26, 55)."""
+    course, says = bedside.course, bedside.course.says
+    key = bedside.route or course.route or ""
+    route = ROUTES.get(key)
+    if route is None:
+        verdict.fault("Route", 55, "No route is ordered.", who=(Role.PHYSICIAN,))
+        return
+    ordered = ROUTES[course.route].label if course.route in ROUTES else ""
+    verdict.judge("Route", 55, key in says.routes and key == course.route, f"{route.label} is not the ordered and allowed route ({ordered}).", ordered, route.label, who=(Role.PHYSICIAN,))
+    if bedside.release is not None:
+        allowed = bedside.release.routes
+        fits = key in allowed if allowed else not route.own_release
+        verdict.judge("Released for the route", 55, fits, f"The product was not released for this route: {route.label.lower()}.", route.label, ", ".join(ROUTES[r].label for r in allowed if r in ROUTES) or "any", who=(Role.QUALITY,))
+    if bedside.body_site is None:
+        return
+    where = _site(bedside.body_site, bedside.side)
+    if course.body_site in route.sites:
+        wanted = _site(course.body_site, course.side)
+        same = bedside.body_site == course.body_site and (course.side in {None, "none", "both"} or bedside.side == course.side)
+        sided = not BODY_SITES[bedside.body_site].sided or bedside.side in {"left", "right"}
+        because = "Side is missing. Two sides are two administrations." if same and not sided else f"{where} is not what was ordered: {wanted}."
+        verdict.judge("Site and side", 26, same and sided, because, wanted, where, who=(Role.PHYSICIAN,))
+    else:
+        verdict.judge("Site", 26, bedside.body_site in route.sites, f"{where} is no place for this route.", route.label, where, who=CARERS)
+
+
+def vital_signs(verdict: Verdict, vitals: VitalSigns | None) -> None:
+    """Vital signs before the start are there; some of them warn (rule 57)."""
+    if vitals is None:
+        verdict.fault("Vital signs before", 57, "Vital signs before the start are missing.", "missing", "", who=CARERS)
+        return
+    verdict.fine("Vital signs before", 57, vitals.headline(), "")
+    for name, label, unit, bad in VITAL_WARNINGS:
+        value = getattr(vitals, name)
+        if value is not None and bad(value) and not vitals.confirmed.get(name):
+            verdict.warn(label, 57, f"{plain(value) if isinstance(value, Decimal) else value} {unit}", "")
+
+
+def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Consent, eligibility, donor: asked again at this moment (rules 14 to 23; hazards H12, H13)."""
+    course = bedside.course
+    collected = bedside.product.collected_at if bedside.product and bedside.product.collected_at else at
+    for check, reasons in (
+        ("Course runs", gates.running(course)), ("Consent valid", gates.consent(course, at)),
+        ("Patient eligible", gates.eligibility(course)), ("Donor eligible", gates.donor(course, collected)),
+    ):  # fmt: skip
+        if reasons:
+            verdict.evidence.append(Line(check=check, rule=reasons[0].rule, agrees=False))
+            verdict.blocked += reasons
+        elif check != "Donor eligible" or course.relation != "autologous":
+            verdict.fine(check, {"Consent valid": 14, "Patient eligible": 23, "Donor eligible": 17}.get(check, 0))
+
+
+def _site(key: str | None, side: str | None) -> str:
+    label = BODY_SITES[key].label.lower() if key in BODY_SITES else "no site"
+    return f"{SIDES[side].lower()} {label}" if side in {"left", "right", "both"} else label
+
+
+def _since(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 - an hour

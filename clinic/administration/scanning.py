@@ -1,0 +1,64 @@
+"""What the scanner reads from a wristband and from a bag. A reading that its check character does not bear out is none."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from clinic.errors import RuleBroken
+from clinic.identifiers import check_character, parse_id
+from clinic.products.models import parse_din
+from clinic.treatments.models import IDENTITY
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wristband:
+    """Whose wristband it is: the patient's public id or a course's chain of identity, and else why it is unreadable."""
+
+    patient_id: str = ""
+    chain_of_identity: str = ""
+    fault: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bag:
+    """Which container it is: our product id, or donation number and division, and else why it is unreadable."""
+
+    product_id: str = ""
+    din: str = ""
+    division: str = ""
+    fault: str = ""
+
+
+def read_wristband(text: str) -> Wristband:
+    """Read a wristband: ``PT-…``, or the 13 characters of the chain of identity and their check character."""
+    if not text.strip():
+        return Wristband(fault="No wristband was scanned.")
+    patient_id = parse_id(text, "PT")
+    if patient_id:
+        return Wristband(patient_id=patient_id)
+    typed = re.sub(r"[\s-]", "", text).upper()
+    code, check = typed[:13], typed[13:]
+    if IDENTITY.fullmatch(code):
+        if check == check_character(code):
+            return Wristband(chain_of_identity=code)
+        return Wristband(fault="The chain of identity and its check character do not agree. Scan the wristband again.")
+    if parse_id(text, "PR"):
+        return Wristband(fault="This is a bag's code, not a wristband. Scan the wristband on the patient.")
+    return Wristband(fault="The wristband could not be read. Scan it again; do not type from memory.")
+
+
+def read_bag(text: str) -> Bag:
+    """Read a bag: ``PR-…``, or its donation number with check character and, after a slash, its division."""
+    if not text.strip():
+        return Bag(fault="No bag was scanned.")
+    product_id = parse_id(text, "PR")
+    if product_id:
+        return Bag(product_id=product_id)
+    if parse_id(text, "PT"):
+        return Bag(fault="This is a wristband's code, not a bag. Scan the label on the bag.")
+    number, _slash, division = text.partition("/")
+    try:
+        return Bag(din=parse_din(number), division=division.strip().upper())
+    except RuleBroken as fault:
+        return Bag(fault=f"The bag could not be read. {fault}")

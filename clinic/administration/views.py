@@ -1,0 +1,215 @@
+"""Pages of the bedside check, the administration and the vital signs around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, render_template, request, url_for
+from sqlalchemy import select
+
+from clinic import clock, desk
+from clinic.access import CLINICAL, allow
+from clinic.accounts.models import User
+from clinic.accounts.security import recheck
+from clinic.administration import bedside as acts
+from clinic.administration.forms import WORKED_OUT, AdministrationForm, BedsideForm, FinishForm, VitalSignsForm
+from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.sheets import big_three, first_doses, monitoring, pairs, times
+from clinic.administration.step import ADMINISTRATION
+from clinic.desk import offer_people, record_page, staff_choices
+from clinic.errors import RuleBroken
+from clinic.extensions import db
+from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
+from clinic.patients.banner import band
+from clinic.reading import reasons
+from clinic.records import Meaning
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+    from clinic.patients.banner import Band
+
+bp = Blueprint("administration", __name__, template_folder="templates")
+
+
+def _band(course: Treatment) -> Band:
+    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity)
+
+
+def _url(administration: Administration) -> str:
+    return url_for("administration.show", id=administration.id)
+
+
+def _vitals_url(signs: VitalSigns) -> str:
+    if signs.administration_id:
+        return url_for("administration.show", id=signs.administration_id)
+    return url_for("administration.check", id=signs.check_id) if signs.check_id else url_for("administration.index", id=signs.treatment_id)
+
+
+DESK = desk.desk(
+    Administration, show=_url, signs=ADMINISTRATION.signs, amends=ADMINISTRATION.logs, patient=lambda a: _band(a.treatment),
+    means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
+    fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
+)  # fmt: skip
+desk.desk(BedsideCheck, show=lambda check: url_for("administration.check", id=check.id), patient=lambda check: _band(check.treatment))
+desk.desk(VitalSigns, show=_vitals_url, signs=ADMINISTRATION.signs, amends=ADMINISTRATION.logs, patient=lambda signs: _band(find(Treatment, signs.treatment_id)))
+
+
+@bp.get("/treatments/<id>/administrations")
+@allow(CLINICAL)
+def index(id: str) -> str:  # noqa: A002 - the address says <id>
+    """List what was given in a course, and every reading of wristband and bag."""
+    course = find(Treatment, id)
+    signed, open_ = ("ok", "check", "Signed"), ("wait", "hourglass", "Not signed")
+    given = [
+        ((a.headline() or "Cells given", _url(a)), f"{clock.local(a.performed_at, zone()):%-d %b %Y, %H:%M}" if a.performed_at else f"Day {a.course_day}" if a.course_day is not None else None,
+         a.performed_by.printed_name if a.performed_by else None, signed if a.signed else ("rest", "archive", "Imported") if a.origin == "imported" else open_)
+        for a in acts.administrations_of(db.session(), course)
+    ]
+    chosen = select(BedsideCheck).where(BedsideCheck.treatment_id == course.id).order_by(BedsideCheck.performed_at.desc(), BedsideCheck.id).limit(50)
+    checks = [
+        ((c.headline(), url_for("administration.check", id=c.id)), f"{clock.local(c.performed_at, zone()):%-d %b %Y, %H:%M}" if c.performed_at else None,
+         c.performed_by.printed_name if c.performed_by else None, ("ok", "check", "Clear") if c.clear else ("danger", "alert-octagon", "Refused"))
+        for c in db.session.scalars(chosen)
+    ]
+    return render_template(
+        "records/list.html", heading="Administrations", lede=course.title, rows=given + checks, empty_text="No cells were given in this course yet.",
+        columns=[("What", "what", False), ("When", "when", False), ("By", "by", False), ("State", "state", False)],
+        actions=[(url_for("administration.bedside", id=course.id), "scan", "Bedside check")] if me().role in ADMINISTRATION.logs else [], patient=_band(course),
+    )  # fmt: skip
+
+
+@bp.route("/treatments/<id>/bedside", methods=["GET", "POST"])
+@allow(ADMINISTRATION.logs)
+def bedside(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Read wristband and bag by two people; the reading is kept whether it is clear or not."""
+    course = find(Treatment, id)
+    form = form_of(BedsideForm)
+    form.offer("second_person_id", [pair for pair in staff_choices(ADMINISTRATION.logs) if pair[0] != me().id])
+    if form.validate_on_submit():
+        try:
+            second = db.session.scalars(select(User).where(User.id == form.second_person_id.data)).one()
+            recheck(second, form.password.data or "")
+            check = acts.read(
+                db.session(), course, by=me(), at=clock.now(), second=second, patient_scan=form.patient_scan.data,
+                product_scan=form.product_scan.data, vitals=form.vitals,
+            )  # fmt: skip
+            return saved(url_for("administration.check", id=check.id))
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault), "password")
+            course = find(Treatment, id)
+    page = render_template(
+        "administration/bedside.html", form=form, course=course, patient=_band(course), products=first_doses(db.session(), course),
+        closed=reasons(ADMINISTRATION.blockers(course, clock.now())),
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+@bp.get("/bedside-checks/<id>")
+@allow(CLINICAL)
+def check(id: str) -> str:  # noqa: A002
+    """Show one reading: go, or stop with every fault in order of danger."""
+    found = find(BedsideCheck, id)
+    at = clock.now()
+    faults = [fault | {"url": url_for(fault["fix"][0], **fault["fix"][1]) if fault["fix"] else None} for fault in found.reasons]
+    return render_template(
+        "administration/check.html", check=found, faults=faults, unusable=found.unusable(at) if found.clear else "",
+        pairs=pairs(db.session(), found, zone()), big=big_three(found, at) if found.product else [], patient=_band(found.treatment),
+        may_begin=me().id in {found.performed_by_id, found.second_person_id} and me().role in ADMINISTRATION.logs,
+    )  # fmt: skip
+
+
+@bp.route("/treatments/<id>/administrations/new", methods=["GET", "POST"])
+@allow(ADMINISTRATION.logs)
+def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Begin an administration on a clear bedside check; the gate is asked again when it is saved."""
+    course = find(Treatment, id)
+    checked = find(BedsideCheck, request.args.get("check", ""))
+    unusable = checked.unusable(clock.now()) if checked.treatment_id == course.id else "This bedside check belongs to another course."
+    if unusable:
+        raise RuleBroken(unusable)
+    ADMINISTRATION.admit(course, by=me(), at=clock.now())
+    form = form_of(AdministrationForm)
+    form.plan(course, checked)
+    if form.validate_on_submit():
+        try:
+            return saved(_url(acts.give(db.session(), checked, by=me(), at=clock.now(), **form.facts())), "Begun and written down. Take the next vital signs at 15 minutes.")
+        except RuleBroken as fault:
+            if hasattr(fault, "reasons"):
+                raise
+            db.session.rollback()
+            form.refuse(str(fault))
+            course, checked = find(Treatment, id), find(BedsideCheck, request.args["check"])
+    page = render_template(
+        "administration/new.html", heading="Give the cells", form=form, save_label="Begin", save_icon="vaccine", check=checked,
+        lede=f"{course.title} · {course.protocol_version.name} · checked by two people at {clock.local(checked.performed_at, zone()):%H:%M}",
+        big=big_three(checked, clock.now()), back_url=url_for("administration.check", id=checked.id),
+        before=[(line["ok"] and not line["warning"], line["check"], line["left"]) for line in checked.evidence],
+        after="The gate is asked once more. Then the start stands in the record, and the follow-up visits of the protocol are planned.", patient=_band(course),
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+@bp.get("/administrations/<id>")
+@allow(CLINICAL)
+def show(id: str) -> str:  # noqa: A002
+    """Show one administration: its times from thaw to end, its dose and working, the vital signs."""
+    given = find(Administration, id)
+    may = me().role in ADMINISTRATION.logs
+    second = given.verified_by_id == me().id and given.ended_at is not None and not any(s.signed_by_id == me().id for s in given.present_signatures)
+    running = given.origin == "clinic" and given.ended_at is None
+    return record_page(
+        given, DESK, template="administration/show.html", times=times(given), monitoring=monitoring(given, clock.now()),
+        finish_url=url_for("administration.finish", id=given.id) if may and running else None, running=running,
+        vitals_url=url_for("administration.vital_signs", id=given.id) if may else None,
+        verify_url=url_for("desk.signature", id=given.id) if second and given.signed else None,
+        event_url=url_for("events.new", id=given.treatment_id) if may else None, back_url=url_for("pathway.course", id=given.treatment_id),
+    )  # fmt: skip
+
+
+@bp.route("/administrations/<id>/end", methods=["GET", "POST"])
+@allow(ADMINISTRATION.logs)
+def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Write down the end, and what became of the volume."""
+    given = find(Administration, id)
+    form = form_of(FinishForm, given)
+    form.plan(given)
+    if form.validate_on_submit():
+        unchanged_since_shown(given)
+        try:
+            given.finish(at=clock.now(), weight=given.treatment.weight_at(given.performed_at or clock.now()), **form.facts())
+            return saved(_url(given), "The end is written down. Read the record once more and sign.")
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            given = find(Administration, id)
+    page = render_template(
+        "records/form.html", heading="Write down the end", lede=given.headline(), form=form, save_label="Save the end", back_url=_url(given), patient=_band(given.treatment),
+        after="Given, wasted and returned together are the volume that was issued. The dose is worked out from what was given.",
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+@bp.route("/administrations/<id>/vital-signs", methods=["GET", "POST"])
+@allow(ADMINISTRATION.logs)
+def vital_signs(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Add one set of vital signs to an administration."""
+    given = find(Administration, id)
+    form = form_of(VitalSignsForm)
+    offer_people(form, mine=True, roles=ADMINISTRATION.logs)
+    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    if form.validate_on_submit():
+        try:
+            given.vital_signs.append(VitalSigns.log(by=me(), at=clock.now(), treatment_id=given.treatment_id, **form.facts()))
+            return saved(_url(given), "Vital signs written down.")
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            given = find(Administration, id)
+    page = render_template(
+        "records/form.html", heading="Vital signs", lede=given.headline(), form=form, save_label="Save", back_url=_url(given), patient=_band(given.treatment),
+        after="Taken before the start, at 15 minutes, at the end and one hour after it.",
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
