@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 
+from typing import TYPE_CHECKING, Any
+
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
 
+from clinic.errors import RuleBroken
 from clinic.fields import field
 from clinic.model import reference
 from clinic.records import Record
 from clinic.treatments.models import Treatment
 
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+
 GRADES = {
     "1": "1, mild", "2": "2, moderate", "3": "3, severe", "4": "4, life-threatening", "5": "5, death",
 }  # fmt: skip
+GRADE_TEXTS = {
+    "1": "Mild; no or mild symptoms; observed only, nothing done.",
+    "2": "Moderate; minimal, local or non-invasive treatment; limits shopping, cooking, telephoning.",
+    "3": "Severe, not at once life-threatening; hospital stay or a longer one; disabling; limits washing, dressing, eating.",
+    "4": "Life-threatening; urgent treatment.",
+    "5": "Death related to the event.",
+}
+"""The general grades of CTCAE v5.0 (27 Nov 2017), in short. Not every term has every grade."""
 SERIOUS = {
     "death": "Death", "life_threatening": "Life-threatening", "hospitalisation": "Hospital stay, or a longer one",
     "disability": "Lasting or marked disability", "congenital": "Congenital anomaly",
@@ -64,6 +78,8 @@ class AdverseEvent(Record):
     def faults(self, *, at: datetime) -> list[str]:
         """Also rules 64 to 68: grade 5, fatal and death go together; the end comes after the onset."""
         found = super().faults(at=at)
+        if self.origin == "clinic" and self.grade == "5" and self.treatment.patient.died_on is None:
+            found.append("The day of death is missing: grade 5 is death.")
         fatal = {self.grade == "5", self.outcome == "fatal", "death" in self.serious}
         if len(fatal) == 2 and self.origin == "clinic":
             found.append("Grade 5, outcome fatal and serious because of death go together: all three or none.")
@@ -72,6 +88,16 @@ class AdverseEvent(Record):
         if self.aware_on and self.aware_on > at.date() + timedelta(days=1):
             found.append("We learned of it on lies in the future.")
         return found
+
+    @classmethod
+    def report(cls, *, by: User, at: datetime, treatment: Treatment, died_on: date | None = None, **facts: Any) -> AdverseEvent:
+        """Return a new event; a fatal one writes the day of death into the patient's record in the same act (rule 65)."""
+        patient = treatment.patient
+        if died_on is not None and facts.get("grade") != "5":
+            raise RuleBroken("A day of death belongs to an event of grade 5.")
+        if died_on is not None and patient.died_on is None:
+            patient.amend(by=by, at=at, reason=f"Adverse event, grade 5: {facts.get('term', '')}", died_on=died_on)
+        return cls.log(by=by, at=at, treatment=treatment, **facts)
 
     @property
     def is_serious(self) -> bool:
@@ -96,6 +122,10 @@ class AdverseEvent(Record):
         if self.clock_days is None or self.aware_on is None or self.reported_on is not None:
             return None
         return self.aware_on + timedelta(days=self.clock_days)
+
+    def clock_day(self, on: date) -> int | None:
+        """The day of the running clock: 0 is the day we learned of it; None where no clock runs."""
+        return None if self.report_due_on is None or self.aware_on is None else (on - self.aware_on).days
 
     def headline(self) -> str:
         grade = f", grade {self.grade}" if self.grade else ""

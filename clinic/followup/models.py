@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Text, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, Text, UniqueConstraint, select
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
+from clinic.administration.models import Administration
+from clinic.clock import local
+from clinic.errors import RuleBroken
 from clinic.fields import field, plain
 from clinic.model import Model, reference
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 MADE = {"made": "Made", "missed": "Missed", "lost": "Lost to follow-up"}
 CONTACT_RESULTS = {"reached": "Reached", "not_reached": "Not reached", "message": "Message left", "declined": "Declined"}
 CONTACT_WAYS = {"call": "Call", "e-mail": "E-mail", "letter": "Letter", "in_person": "In person"}
+BASELINE = "Baseline"
 LOST_AFTER = 3
 """Contacts without an answer after which a patient may be called lost to follow-up (rule 62)."""
 
@@ -42,7 +46,7 @@ class PlannedVisit(Model):
     instruments: Mapped[list[str]] = mapped_column(default=list)
 
     treatment: Mapped[Treatment] = relationship()
-    visit: Mapped[FollowUpVisit | None] = relationship(back_populates="plan", uselist=False)
+    visit: Mapped[FollowUpVisit | None] = relationship(back_populates="plan", uselist=False, lazy="selectin")
     contacts: Mapped[list[ContactAttempt]] = relationship(back_populates="plan", order_by="ContactAttempt.performed_at")
 
     def standing(self, on: date) -> str:
@@ -55,7 +59,13 @@ class PlannedVisit(Model):
 
 
 def plan_visits(treatment: Treatment, day_zero: date, *, by: User) -> list[PlannedVisit]:
-    """Return the visits of the protocol for a course whose cells were first given on a day (rule 62)."""
+    """Return the visits of the protocol for a course whose cells were first given on a day (rule 62).
+
+    The baseline is read before the cells; where it was made, no visit is planned for it any more.
+    """
+    session = object_session(treatment)
+    chosen = select(FollowUpVisit.id).where(FollowUpVisit.treatment_id == treatment.id, FollowUpVisit.name == BASELINE)
+    read = session is not None and session.scalar(chosen.limit(1)) is not None
     return [
         PlannedVisit(
             site_id=by.site_id, treatment=treatment, treatment_id=treatment.id, number=number, name=visit.name,
@@ -65,7 +75,22 @@ def plan_visits(treatment: Treatment, day_zero: date, *, by: User) -> list[Plann
             contact=visit.contact, instruments=list(visit.instruments),
         )
         for number, visit in enumerate(treatment.says.visits, start=1)
+        if not (read and visit.name == BASELINE)
     ]  # fmt: skip
+
+
+def plan_after(administration: Administration, by: User) -> None:
+    """Plan the visits when the first cells of a course were given, in the same transaction."""
+    session = object_session(administration)
+    if session is None or administration.performed_at is None:
+        return
+    planned = select(PlannedVisit.id).where(PlannedVisit.treatment_id == administration.treatment_id).limit(1)
+    if session.scalar(planned) is None:
+        day_zero = local(administration.performed_at, by.site.zone).date()
+        session.add_all(plan_visits(administration.treatment, day_zero, by=by))
+
+
+Administration.after_first.append(plan_after)
 
 
 class FollowUpVisit(Record):
@@ -78,7 +103,7 @@ class FollowUpVisit(Record):
 
     treatment_id: Mapped[str] = reference("treatment")
     plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
-    name: Mapped[str] = field("Visit", required=True, default="Baseline", section="Visit")
+    name: Mapped[str] = field("Visit", required=True, default=BASELINE, section="Visit")
     made: Mapped[str] = field("The visit was", choices=MADE, required=True, default="made", section="Visit")
     missed_reason: Mapped[str | None] = field("Why not", section="Visit", hint="Of a missed visit")
     alive: Mapped[bool] = field("The patient is alive", default=True, section="Visit")
@@ -91,6 +116,8 @@ class FollowUpVisit(Record):
     def faults(self, *, at: datetime) -> list[str]:
         """Also: a missed visit says why; lost to follow-up needs three contacts without an answer (rule 62)."""
         found = super().faults(at=at)
+        if self.origin == "clinic" and not self.alive and self.treatment.patient.died_on is None:
+            found.append("Write the day of death into the patient's record first, or report it as an adverse event of grade 5.")
         if self.made != "made" and not self.missed_reason:
             found.append("Say why the visit was missed.")
         if self.made == "lost" and self.plan is not None:
@@ -102,7 +129,25 @@ class FollowUpVisit(Record):
     @property
     def is_baseline(self) -> bool:
         """Whether it is the reading before the cells."""
-        return self.plan_id is None and self.name == "Baseline"
+        return self.name == BASELINE
+
+    def content(self) -> dict[str, Any]:
+        """Cover the scores too: they are part of what is signed."""
+        return super().content() | {"scores": sorted((s.content() for s in self.scores), key=lambda c: c["id"])}
+
+    def refuse_scores(self) -> None:
+        """A visit that was not made has no scores (rule 63)."""
+        if self.made != "made" and self.scores:
+            raise RuleBroken("A visit that was not made has no scores: empty them, or say that it was made.")
+
+    def score(self, instrument: str, *, by: User, at: datetime, value: Decimal | None, did_not_occur: bool = False) -> OutcomeScore:
+        """Write down one score of this visit (rule 63)."""
+        score = OutcomeScore.log(
+            by=by, at=at, performed_at=self.performed_at, performed_by=self.performed_by, treatment_id=self.treatment_id,
+            visit_id=self.id, instrument=instrument, value=value, did_not_occur=did_not_occur,
+        )  # fmt: skip
+        self.scores.append(score)
+        return score
 
     def headline(self) -> str:
         said = ", ".join(score.headline() for score in self.scores[:3])

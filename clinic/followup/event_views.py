@@ -1,0 +1,103 @@
+"""Pages of the adverse events: report, judge, and the clocks that then run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, render_template, url_for
+from sqlalchemy import select
+
+from clinic import clock, desk
+from clinic.access import CLINICAL, allow
+from clinic.administration.models import Administration
+from clinic.desk import offer_people, record_page
+from clinic.errors import RuleBroken
+from clinic.extensions import db
+from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
+from clinic.followup.forms import EventForm
+from clinic.followup.listing import REPORTERS
+from clinic.followup.step import JUDGES, events_of
+from clinic.pages import find, form_of, me, saved, zone
+from clinic.patients.banner import band
+from clinic.records import Meaning
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from werkzeug.wrappers import Response
+
+    from clinic.patients.banner import Band
+
+bp = Blueprint("events", __name__, template_folder="templates")
+
+
+def _band(course: Treatment) -> Band:
+    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity)
+
+
+DESK = desk.desk(
+    AdverseEvent, show=lambda event: url_for("events.show", id=event.id), signs=JUDGES, amends=REPORTERS | JUDGES,
+    patient=lambda event: _band(event.treatment), means=lambda _event, _user: Meaning.REVIEW,
+)  # fmt: skip
+
+
+def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
+    """Return the running clock of an event as a page draws it: figure, words, state, share of the time gone."""
+    due, day, days = event.report_due_on, event.clock_day(on), event.clock_days
+    if due is None or day is None or days is None:
+        return None
+    left = (due - on).days
+    state = "over" if left < 0 else "urgent" if left <= 2 else "soon" if left <= days // 2 else ""  # noqa: PLR2004 - two days
+    word = {"over": "Overdue", "urgent": "Urgent", "soon": "Soon"}.get(state, "")
+    return {"fig": f"{abs(left)} d", "say": f"{'over' if left < 0 else 'left'} · day {day} of {days} · send by {due:%-d %b %Y}", "state": state, "word": word, "frac": 100 * day / days}
+
+
+@bp.get("/treatments/<id>/adverse-events")
+@allow(CLINICAL)
+def index(id: str) -> str:  # noqa: A002 - the address says <id>
+    """List the adverse events of a course with grade, seriousness and clock."""
+    course, on = find(Treatment, id), clock.today(zone())
+    rows = [(event, day_box(event, on)) for event in events_of(course)]
+    return render_template("events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=_band(course))
+
+
+@bp.route("/treatments/<id>/adverse-events/new", methods=["GET", "POST"])
+@allow(REPORTERS)
+def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Report an event; a fatal one writes the day of death into the patient's record in the same act."""
+    course = find(Treatment, id)
+    form = form_of(EventForm)
+    offer_people(form, mine=True)
+    form.plan(db.session(), course)
+    if form.validate_on_submit():
+        try:
+            event = AdverseEvent.report(by=me(), at=clock.now(), treatment=course, administration_id=_last_given(course), **form.facts())
+            db.session.add(event)
+            return saved(url_for("events.show", id=event.id), "Event written down. A physician reads and signs it.")
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            course = find(Treatment, id)
+    page = render_template(
+        "events/new.html", heading="Report an adverse event", lede=course.title, form=form, save_label="Save the event", patient=_band(course),
+        back_url=url_for("events.index", id=course.id), grades=[(GRADES[key], text) for key, text in GRADE_TEXTS.items()],
+        after="Serious, unexpected and possibly from the treatment: a clock of 7 or 15 days runs from the day we learned of it, and stands on the day's list.",
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+def _last_given(course: Treatment) -> str | None:
+    chosen = select(Administration.id).where(Administration.treatment_id == course.id)
+    return db.session.scalar(chosen.order_by(Administration.performed_at.desc()).limit(1))
+
+
+@bp.get("/adverse-events/<id>")
+@allow(CLINICAL)
+def show(id: str) -> str:  # noqa: A002
+    """Show one event with its clock."""
+    event = find(AdverseEvent, id)
+    return record_page(
+        event, DESK, template="events/show.html", box=day_box(event, clock.today(zone())), grade_text=GRADE_TEXTS.get(event.grade or "", ""),
+        back_url=url_for("events.index", id=event.treatment_id), back_label="Events",
+    )  # fmt: skip

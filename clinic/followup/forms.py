@@ -1,0 +1,168 @@
+"""The forms of follow-up: a visit with a box for each of its instruments, a contact, an adverse event."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from clinic import clock
+from clinic.administration.models import Administration
+from clinic.fields import Field, plain
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
+from clinic.forms import ChoiceBox, DayBox, ManyBox, NumberBox, Sure, form_for
+from clinic.harvest.models import Harvest
+from clinic.protocols.catalogues import CELL_TYPES, CRYOPRESERVED_EVENTS, INSTRUMENTS, LATE_EVENTS, ROUTES, SOURCES, score_fault, values
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.orm import Session
+
+    from clinic.protocols.instruments import Instrument
+    from clinic.treatments.models import Treatment
+
+FEW = 8
+"""Up to so many values an instrument's score is chosen from a list."""
+UNSEEN = "days"
+"""Instruments counted in days to an event that may never occur."""
+PREFIX = "score_"
+
+
+class ScoreBox(NumberBox):
+    """A score: within its instrument's range and steps (rule 63)."""
+
+    def faults(self) -> list[str]:
+        """Judge by the instrument itself."""
+        found = super().faults()
+        if found or self.data is None:
+            return found
+        fault = score_fault(INSTRUMENTS[self.short_name.removeprefix(PREFIX)], self.data)
+        return [fault] if fault else []
+
+
+class ScoreChoice(ChoiceBox):
+    """A score out of few: the words of the scale, the value behind them."""
+
+    def read(self, _formdata: Any) -> Decimal | None:
+        """Return the chosen value."""
+        return Decimal(self.text) if self.text in dict(self.pairs) else None
+
+    def faults(self) -> list[str]:
+        """A choice is right by itself; it may be left open."""
+        return []
+
+
+def score_box(instrument: Instrument) -> ScoreBox | ScoreChoice:
+    """Return the box of one instrument, saying its range, its steps and which way is better."""
+    choices = values(instrument)
+    hint = f"{instrument.range}, {instrument.better} is better"
+    hint += f", in steps of {plain(instrument.step)}" if instrument.step not in {Decimal(1), Decimal("0.01"), Decimal("0.1")} else ""
+    hint += f". {instrument.note}" if instrument.note else ""
+    if instrument.grades is not None or 0 < len(choices) <= FEW:
+        pairs = {str(value): instrument.words(value) for value in choices}
+        return ScoreChoice(instrument.label, Field(label=instrument.label, choices=pairs, hint=hint, section="Scores"))
+    return ScoreBox(instrument.label, Field(label=instrument.label, unit=instrument.unit, hint=hint, section="Scores"))
+
+
+class _VisitForm(form_for(FollowUpVisit)):
+    """A visit; `visit_form` adds its scores."""
+
+    @property
+    def scores(self) -> dict[str, tuple[Decimal | None, bool]]:
+        """Value, and whether it did not occur, of each instrument that was filled in."""
+        unseen = set(self._fields["did_not_occur"].data or ()) if "did_not_occur" in self._fields else set()
+        found = {key: (None, True) for key in unseen}
+        for name, box in self._fields.items():
+            if name.startswith(PREFIX) and box.data is not None:
+                found[name.removeprefix(PREFIX)] = (box.data, False)
+        return found
+
+    def facts(self) -> dict[str, Any]:
+        """Return the facts of the visit itself."""
+        return {name: value for name, value in super().facts().items() if name in FACTS}
+
+    def plan(self, *, name: str, fixed: bool) -> None:
+        """Fill in now, the visit's name, and that the patient is alive."""
+        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        self.prefill("alive", value=True)
+        self.offer("made", [(k, v) for k, v in MADE.items() if fixed or k == "made"], chosen="made")
+        if fixed:
+            del self._fields["name"]
+        elif not self.is_submitted():
+            box = self._fields["name"]
+            box.data = name
+            box.show(name)
+
+
+FACTS = {"performed_at", "performed_by_id", "name", "made", "missed_reason", "alive", "notes", "confirmed"}
+
+
+def visit_form(instruments: Iterable[str]) -> type[_VisitForm]:
+    """Return the form of a visit with a box for each of these instruments."""
+    keys = [key for key in dict.fromkeys(instruments) if key in INSTRUMENTS]
+    boxes: dict[str, Any] = {f"{PREFIX}{key}": score_box(INSTRUMENTS[key]) for key in keys}
+    counted = {key: INSTRUMENTS[key].label for key in keys if INSTRUMENTS[key].unit == UNSEEN}
+    if counted:
+        fact = Field(label="Did not occur", choices=counted, many=True, section="Scores", hint="Ticked: looked for, and it did not happen")
+        boxes["did_not_occur"] = ManyBox("Did not occur", fact)
+    return type("VisitForm", (_VisitForm,), boxes)
+
+
+def instruments_of(course: Treatment) -> list[str]:
+    """Return every instrument that the protocol of a course uses, in order."""
+    return list(dict.fromkeys(key for visit in course.says.visits for key in visit.instruments))
+
+
+ContactForm = form_for(ContactAttempt)
+
+
+class EventForm(form_for(AdverseEvent)):
+    """An adverse event; an onset before the first procedure asks once whether it is right (rule 68)."""
+
+    died_on = DayBox("Died on", Field(label="Died on", section="Outcome", hint="Grade 5 only; goes into the patient's record"))
+    first_procedure: datetime | None = None
+    suggestions: tuple[str, ...] = ()
+
+    def plan(self, session: Session, course: Treatment) -> None:
+        """Fill in today; offer the usual events of route, source and cell type; know when the first procedure was."""
+        self.prefill("aware_on", clock.today(self.zone), "filled in: today")
+        self.first_procedure = first_procedure(session, course)
+        self.suggestions = suggestions(course)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Also ask about an onset before anything was done."""
+        right = super().validate(extra_validators)
+        box = self._fields["performed_at"]
+        first = self.first_procedure
+        if box.errors or box.data is None or first is None or box.data >= first:
+            return right
+        day = f"{clock.local(first, self.zone):%-d %b %Y}"
+        answer, reason = box.sent.get("sure", ""), box.sent.get("why", "")
+        box.sure = Sure(question="The onset lies before the first procedure. Is this right?", explain=f"The first procedure of this course was on {day}.", answer=answer, reason=reason)
+        if answer == "yes" and reason:
+            return right
+        box.errors = [f"Onset: {box.sure.question}" if answer != "yes" else "Onset: say why it lies before the first procedure"]
+        return False
+
+
+def first_procedure(session: Session, course: Treatment) -> datetime | None:
+    """Return when the first harvest or administration of a course began."""
+    moments = [
+        session.scalar(select(func.min(model.performed_at)).where(model.treatment_id == course.id)) for model in (Harvest, Administration)
+    ]
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def suggestions(course: Treatment) -> tuple[str, ...]:
+    """Return the terms to offer first: of the route, the source, the cells, frozen products, late visits."""
+    says = course.says
+    found: list[str] = []
+    for entry in (ROUTES.get(course.route or ""), SOURCES.get(course.source or ""), CELL_TYPES.get(says.cell_type)):
+        found += getattr(entry, "adverse_events", ())
+    if says.expiry.thaw_minutes:
+        found += CRYOPRESERVED_EVENTS
+    return tuple(dict.fromkeys([*found, *LATE_EVENTS]))
