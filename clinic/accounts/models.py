@@ -14,6 +14,11 @@ from clinic.fields import field
 from clinic.model import Base, Model, reference
 
 
+def new_uniquifier() -> str:
+    """Return what binds sessions and one-time links to an account; a new one ends them all."""
+    return secrets.token_hex(32)
+
+
 class Site(Model):
     """One clinic of a network: its own chain of records, its own zone."""
 
@@ -39,8 +44,10 @@ class User(Model, UserMixin):
     printed_name: Mapped[str] = field("Printed name")
     role: Mapped[Role]
     active: Mapped[bool] = field("Active", default=True)
-    password: Mapped[str | None]
-    fs_uniquifier: Mapped[str] = mapped_column(String(64), unique=True, default=lambda: secrets.token_hex(32))
+    password: Mapped[str | None] = mapped_column(info={"secret": True})
+    fs_uniquifier: Mapped[str] = mapped_column(
+        String(64), unique=True, default=lambda: secrets.token_hex(32), info={"secret": True}
+    )
     theme: Mapped[str] = mapped_column(default="")
 
     site: Mapped[Site] = relationship(foreign_keys="User.site_id", lazy="joined")
@@ -76,4 +83,3 @@ class FailedSignIn(Base):
 
 THROTTLE_WINDOW = timedelta(minutes=15)
 THROTTLE_SLOW, THROTTLE_LOCK = 5, 10
-

@@ -6,19 +6,21 @@ deletes, which would change rows that no listener sees.
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import hashlib
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, insert, inspect, select, update
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import ColumnProperty, Session
 
 from clinic import clock
 from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, digest
 from clinic.model import Model
 
 if TYPE_CHECKING:
+    from sqlalchemy import Column
     from sqlalchemy.orm import ORMExecuteState, UOWTransaction
 
 
@@ -29,11 +31,11 @@ def acting(session: Session, actor_id: str, reason: str = "") -> None:
 
 
 def told(value: Any) -> Any:
-    """Return a column's value as the ledger keeps it: text for decimals, moments and days."""
+    """Return a column's value as the ledger keeps it: text for decimals, moments (in UTC) and days."""
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):
-        return value.isoformat()
+        return value.astimezone(UTC).isoformat()
     if isinstance(value, date):
         return value.isoformat()
     if isinstance(value, Enum):
@@ -41,9 +43,17 @@ def told(value: Any) -> Any:
     return value
 
 
+def kept(column: Column[Any], value: Any) -> Any:
+    """Return a column's value as the ledger keeps it; of a column with ``info={"secret": True}`` only a fingerprint."""
+    if value is None or not column.info.get("secret"):
+        return told(value)
+    return f"SHA-256 {hashlib.sha256(str(value).encode()).hexdigest()}"
+
+
 def state_of(row: Model) -> dict[str, Any]:
     """Return every column of a row, as the ledger keeps it."""
-    return {attribute.key: told(getattr(row, attribute.key)) for attribute in inspect(type(row)).column_attrs}
+    columns = inspect(type(row)).column_attrs
+    return {attribute.key: kept(attribute.columns[0], getattr(row, attribute.key)) for attribute in columns}
 
 
 def _changes(row: Model) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -53,27 +63,29 @@ def _changes(row: Model) -> tuple[dict[str, Any], dict[str, Any]]:
     for attribute in state.mapper.column_attrs:
         history = state.attrs[attribute.key].history
         if history.has_changes():
-            old = told(history.deleted[0]) if history.deleted else None
-            new = told(history.added[0]) if history.added else None
-            if old != new:
-                before[attribute.key], after[attribute.key] = old, new
+            column = attribute.columns[0]
+            before[attribute.key] = kept(column, history.deleted[0]) if history.deleted else None
+            after[attribute.key] = kept(column, history.added[0]) if history.added else None
     return before, after
+
+
+@event.listens_for(Model, "attribute_instrument", propagate=True)
+def _know_what_stood_there(_model: type[Model], _key: str, attribute: Any) -> None:
+    """Load the old value before it is overwritten, even of a row that was not read since the last commit."""
+    if isinstance(attribute.property, ColumnProperty):
+        event.listen(attribute, "set", lambda *_: None, active_history=True)
 
 
 def _rows(session: Session) -> list[tuple[Model, str, dict[str, Any] | None, dict[str, Any] | None]]:
     found: list[tuple[Model, str, dict[str, Any] | None, dict[str, Any] | None]] = []
-    for row in session.new:
-        if isinstance(row, Model):
-            found.append((row, "insert", None, state_of(row)))
+    found.extend((row, "insert", None, state_of(row)) for row in session.new if isinstance(row, Model))
     for row in session.dirty:
         if isinstance(row, Model):
             before, after = _changes(row)
             if after:
                 after["version"] = row.version
                 found.append((row, "update", before, after))
-    for row in session.deleted:
-        if isinstance(row, Model):
-            found.append((row, "delete", state_of(row), None))
+    found.extend((row, "delete", state_of(row), None) for row in session.deleted if isinstance(row, Model))
     return sorted(found, key=lambda item: (item[0].site_id, item[0].__tablename__, item[0].id))
 
 
@@ -101,21 +113,37 @@ def _write_down(session: Session, _context: UOWTransaction) -> None:
                 continue
             number += 1
             entry = LedgerEntry(
-                site_id=site_id, number=number, at=at, actor_id=actor_id, act=act, reason=reason,
-                record=row.__tablename__, record_id=row.id, before=before, after=after, previous=previous,
-            )  # fmt: skip
+                site_id=site_id,
+                number=number,
+                at=at,
+                actor_id=actor_id,
+                act=act,
+                reason=reason,
+                record=row.__tablename__,
+                record_id=row.id,
+                before=before,
+                after=after,
+                previous=previous,
+            )
             previous = digest(entry.content())
             entries.append(
                 {
-                    "site_id": site_id, "number": number, "at": at, "actor_id": actor_id, "act": act,
-                    "reason": reason, "record": entry.record, "record_id": entry.record_id, "before": before,
-                    "after": after, "previous": entry.previous, "hash": previous,
-                }  # fmt: skip
+                    "site_id": site_id,
+                    "number": number,
+                    "at": at,
+                    "actor_id": actor_id,
+                    "act": act,
+                    "reason": reason,
+                    "record": entry.record,
+                    "record_id": entry.record_id,
+                    "before": before,
+                    "after": after,
+                    "previous": entry.previous,
+                    "hash": previous,
+                }
             )
         connection.execute(insert(LedgerEntry), entries)
-        connection.execute(
-            update(LedgerHead).where(LedgerHead.site_id == site_id).values(number=number, hash=previous)
-        )
+        connection.execute(update(LedgerHead).where(LedgerHead.site_id == site_id).values(number=number, hash=previous))
 
 
 @event.listens_for(Session, "do_orm_execute")

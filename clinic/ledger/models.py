@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from sqlalchemy import JSON, BigInteger, Integer, String, Text, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clinic.identifiers import LENGTH
@@ -29,11 +29,9 @@ def digest(value: Any) -> str:
 class LedgerEntry(Base):
     """One change of one row: who, when, why, before, after. Written by the listener alone, never changed."""
 
-    __table_args__ = (UniqueConstraint("site_id", "number"),)
+    __table_args__ = (UniqueConstraint("site_id", "number"), Index(None, "record", "record_id", "number"))
 
-    key: Mapped[int] = mapped_column(
-        BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True
-    )
+    key: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     site_id: Mapped[str] = mapped_column(String(LENGTH))
     number: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[datetime]
@@ -41,7 +39,7 @@ class LedgerEntry(Base):
     act: Mapped[str] = mapped_column(String(8))
     reason: Mapped[str] = mapped_column(Text, default="")
     record: Mapped[str] = mapped_column(String(40))
-    record_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
+    record_id: Mapped[str] = mapped_column(String(LENGTH))
     before: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     after: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     previous: Mapped[str] = mapped_column(String(64))
@@ -52,7 +50,7 @@ class LedgerEntry(Base):
         return {
             "site": self.site_id,
             "number": self.number,
-            "at": self.at.isoformat(),
+            "at": self.at.astimezone(UTC).isoformat(),
             "actor": self.actor_id,
             "act": self.act,
             "reason": self.reason,

@@ -1,0 +1,205 @@
+"""Proof that the records are what was written down: every chain recomputed, every row compared with its entries.
+
+Reads in pieces, so that its memory does not grow with the clinic. Run it in one reading transaction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Column, collate, inspect, select
+
+from clinic.fields import fields_of
+from clinic.ledger.listener import kept
+from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, canonical, digest
+from clinic.model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy.orm import Session
+
+PIECE = 500
+"""Rows that are read at once."""
+UNREADABLE = (ValueError, LookupError, ArithmeticError, TypeError)
+"""What a column's type raises over bytes that no program of ours has written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """How far a site's chain has come."""
+
+    number: int
+    hash: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One disagreement: in which table, which row, which column, and what disagrees."""
+
+    table: str
+    row: str
+    because: str
+    column: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.table} {self.row}{f', {self.column}' if self.column else ''}: {self.because}"
+
+
+def models() -> dict[str, type[Model]]:
+    """Return every kind of row that the ledger watches, by its table."""
+    found = (mapper.class_ for mapper in Model.registry.mappers)
+    return {model.__tablename__: model for model in sorted(found, key=lambda m: m.__name__) if issubclass(model, Model)}
+
+
+def heads(session: Session) -> dict[str, Head]:
+    """Return the head of each site's chain as the database states it, without recomputing anything."""
+    rows = session.execute(select(LedgerHead.site_id, LedgerHead.number, LedgerHead.hash).order_by(LedgerHead.site_id))
+    return {row.site_id: Head(number=row.number, hash=row.hash) for row in rows}
+
+
+def verify(session: Session, *, earlier: Mapping[str, Head] | None = None) -> list[Fault]:
+    """Return every disagreement between the chains, their heads and the rows; an empty list is the proof.
+
+    ``earlier``: heads that were written down outside the database. A chain that does not reach one, or passes it
+    with another hash, was cut off or written anew (hazard H23).
+    """
+    found = list(chain_faults(session, earlier or {}))
+    for table, model in models().items():
+        found += row_faults(session, table, model)
+    return found + list(_unknown_tables(session))
+
+
+def _entries(session: Session, *where: Any, order: Iterable[Any]) -> Iterator[Any]:
+    chosen = select(LedgerEntry.__table__.columns).where(*where).order_by(*order)
+    return iter(session.execute(chosen, execution_options={"yield_per": PIECE}))
+
+
+def chain_faults(session: Session, earlier: Mapping[str, Head]) -> Iterator[Fault]:
+    """Yield where a chain has a gap, a changed entry, or an end that is not its head's."""
+    stated, ends = heads(session), defaultdict(lambda: Head(number=0, hash=GENESIS))
+    passed: dict[str, str] = {}
+    for row in _entries(session, order=(_plain(session, LedgerEntry.site_id), LedgerEntry.number)):
+        before = ends[row.site_id]
+        name = f"{row.site_id} entry {row.number}"
+        if row.number != before.number + 1:
+            lost = f"entries {before.number + 1} to {row.number - 1} are missing before it"
+            yield Fault(table="ledger_entry", row=name, column="number", because=lost)
+        elif row.previous != before.hash:
+            yield Fault(table="ledger_entry", row=name, column="previous", because="it does not follow the entry before it")
+        if digest(_content(row)) != row.hash:
+            yield Fault(table="ledger_entry", row=name, column="hash", because="it was changed after it was written")
+        ends[row.site_id] = Head(number=row.number, hash=row.hash)
+        known = earlier.get(row.site_id)
+        if known is not None and known.number == row.number:
+            passed[row.site_id] = row.hash
+    for site in sorted(set(stated) | set(ends)):
+        if stated.get(site) != ends[site]:
+            said = f"the chain ends at {ends[site].number}, the head says {stated[site].number if site in stated else 'nothing'}"
+            yield Fault(table="ledger_head", row=site, because=said)
+    for site, known in sorted(earlier.items()):
+        if known.number and ends[site].number < known.number:
+            lost = f"{known.number - ends[site].number} entries are gone since the earlier head, which counted {known.number}"
+            yield Fault(table="ledger_entry", row=site, because=lost)
+        elif known.number and passed.get(site) != known.hash:
+            yield Fault(table="ledger_entry", row=f"{site} entry {known.number}", because="it is another than the earlier head saw")
+
+
+def _content(row: Any) -> dict[str, Any]:
+    return LedgerEntry(**{column.key: getattr(row, column.key) for column in LedgerEntry.__table__.columns}).content()
+
+
+def row_faults(session: Session, table: str, model: type[Model]) -> Iterator[Fault]:
+    """Yield where a table's rows and what its entries add up to disagree: row missing, row too many, value changed."""
+    declared = fields_of(model)
+    columns = {attribute.key: attribute.columns[0] for attribute in inspect(model).column_attrs}
+    expected, present = _states(session, table), _rows(session, model, columns)
+    wanted, there = next(expected, None), next(present, None)
+    while wanted is not None or there is not None:
+        if there is None or (wanted is not None and wanted[0] < there[0]):
+            yield Fault(table=table, row=wanted[0], because="the ledger has it, the table does not")  # type: ignore[index]
+            wanted = next(expected, None)
+        elif wanted is None or there[0] < wanted[0]:
+            yield Fault(table=table, row=there[0], because="the table has it, the ledger does not")
+            there = next(present, None)
+        else:
+            yield from _compare(table, wanted[0], wanted[1], there[1], columns, {n: f.label for n, f in declared.items()})
+            wanted, there = next(expected, None), next(present, None)
+
+
+def _compare(
+    table: str, row: str, wanted: dict[str, Any], there: dict[str, Any], columns: Mapping[str, Column[Any]], labels: Mapping[str, str]
+) -> Iterator[Fault]:
+    for name in columns:
+        if isinstance(there[name], Broken):
+            yield Fault(table=table, row=row, column=name, because="it holds what no program of ours can read")
+        elif name not in wanted:
+            if there[name] is not None:
+                yield Fault(table=table, row=row, column=name, because="the ledger knows no value of it")
+        elif canonical(wanted[name]) != canonical(there[name]):
+            said = "" if columns[name].info.get("secret") else f": it says {_short(there[name])}, the ledger {_short(wanted[name])}"
+            yield Fault(table=table, row=row, column=name, because=f"{labels.get(name, name)} was changed behind the ledger{said}")
+
+
+def _short(value: Any) -> str:
+    text = "nothing" if value is None else str(value)
+    return f"“{text if len(text) <= 60 else text[:59] + '…'}”"
+
+
+def _states(session: Session, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield id and present state of each row that the ledger knows of a table, in the order of their ids."""
+    order = (_plain(session, LedgerEntry.record_id), LedgerEntry.number)
+    entries = _entries(session, LedgerEntry.record == table, order=order)
+    for row_id, changes in groupby(entries, key=lambda entry: entry.record_id):
+        state: dict[str, Any] | None = None
+        for change in changes:
+            state = None if change.act == "delete" else {**(state or {}), **(change.after or {})}
+        if state is not None:
+            yield row_id, state
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A cell that could not be read."""
+
+
+def _rows(session: Session, model: type[Model], columns: Mapping[str, Column[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield id and state of each row of a table, in the order of the ids."""
+    key = _plain(session, columns["id"])
+    last: str | None = None
+    while True:
+        piece = select(*columns.values()).where(*([key > last] if last is not None else [])).order_by(key).limit(PIECE)
+        try:
+            rows = [dict(zip(columns, row, strict=True)) for row in session.execute(piece)]
+        except UNREADABLE:
+            ids = session.scalars(piece.with_only_columns(columns["id"], maintain_column_froms=True)).all()
+            rows = [_cell_by_cell(session, columns, row_id) for row_id in ids]
+        for row in rows:
+            yield row["id"], {name: value if isinstance(value, Broken) else kept(columns[name], value) for name, value in row.items()}
+        if len(rows) < PIECE:
+            return
+        last = rows[-1]["id"]
+
+
+def _cell_by_cell(session: Session, columns: Mapping[str, Column[Any]], row_id: str) -> dict[str, Any]:
+    row: dict[str, Any] = {}
+    for name, column in columns.items():
+        try:
+            row[name] = session.execute(select(column).where(columns["id"] == row_id)).scalar_one()
+        except UNREADABLE:
+            row[name] = Broken()
+    return row
+
+
+def _plain(session: Session, column: Any) -> Any:
+    """Return a column in the order of its bytes, which is Python's order too; PostgreSQL else sorts as people do."""
+    return collate(column, "C") if session.get_bind().dialect.name == "postgresql" else column
+
+
+def _unknown_tables(session: Session) -> Iterator[Fault]:
+    for table in session.scalars(select(LedgerEntry.record).distinct()):
+        if table not in models():
+            yield Fault(table=table, row="", because="the ledger speaks of a table that is not there")
