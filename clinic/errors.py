@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +17,23 @@ class ClinicError(Exception):
 
 class RuleBroken(ClinicError):
     """A rule of the clinic says no; the message is the sentence that the user reads (HTTP 409)."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something possible but unusual: asked once about one fact, and confirmed with a reason."""
+
+    name: str
+    question: str
+    explain: str
+
+
+class Unconfirmed(RuleBroken):
+    """Facts that fit together oddly; the form asks each question, and the reason stays with the record."""
+
+    def __init__(self, questions: Sequence[Question]) -> None:
+        super().__init__(" ".join(f"{q.question} {q.explain}" for q in questions))
+        self.questions = list(questions)
 
 
 class StepBlocked(RuleBroken):

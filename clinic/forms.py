@@ -15,6 +15,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field as WTField
 
 from clinic import clock
+from clinic.errors import RuleBroken, Unconfirmed
 from clinic.fields import Field, fields_of, plain
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
 RADIO_MOST = 4
-NUMBER = re.compile(r"[-−+]?(\d+([.,]\d*)?|[.,]\d+)")  # noqa: RUF001 - people paste a typographic minus
+NUMBER = re.compile(r"[-−+]?(\d+([.,]\d*)?|[.,]\d+)")
 
 
 class Unreadable(ValueError):
@@ -34,9 +35,9 @@ class Unreadable(ValueError):
 def parse_decimal(text: str) -> Decimal:
     """Return the number that was typed; one point or comma before the decimals, nothing else (hazard H17)."""
     typed = text.strip().replace("\u202f", "").replace("\u00a0", "")
-    if not NUMBER.fullmatch(typed) or not typed.isascii() and "−" not in typed:  # noqa: RUF001
+    if not NUMBER.fullmatch(typed) or (not typed.isascii() and "−" not in typed):
         raise Unreadable(f"“{text.strip()}” is no number here. Write it like 1.5 or 1,5, without thousands marks.")
-    return Decimal(typed.replace("−", "-").replace(",", "."))  # noqa: RUF001
+    return Decimal(typed.replace("−", "-").replace(",", "."))
 
 
 def parse_whole(text: str) -> int:
@@ -70,12 +71,12 @@ class Box(WTField):
         self.sent: dict[str, str] = {}
         self.filled = ""
         self.autocomplete = "off"
-        self.wide = self.kind in {"text", "long"}
         self.sure: Sure | None = None
         self.unreadable = ""
         self.pairs: list[tuple[str, str]] = []
         if self.fact.choices is not None:
             self.pairs = list(self.fact.choices.items())
+        self.wide = self.kind in {"text", "long"}
 
     @property
     def parts(self) -> dict[str, str]:
@@ -87,7 +88,7 @@ class Box(WTField):
         """Value, label and whether it is chosen."""
         return [(value, label, value == self.text) for value, label in self.pairs]
 
-    def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
+    def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:  # noqa: ARG002
         """Read the boxes as they were sent, or show the record's value."""
         self.process_errors, self.errors = [], []
         self.data = self.object_data = self.default if data is None or not self._is_value(data) else data
@@ -285,6 +286,7 @@ class RecordForm(FlaskForm):
     """Base of every form of ours. ``zone`` is the site's; ``record_version`` the version that the person saw."""
 
     can_draft = False
+    draft_note = ""
 
     def __init__(self, *args: Any, zone: str = "Etc/UTC", record_version: int | None = None, **more: Any) -> None:
         self.zone, self.record_version = zone, record_version
@@ -320,13 +322,27 @@ class RecordForm(FlaskForm):
         """Add a fault that a rule found, to be shown like the others."""
         self.more_errors.append((anchor, sentence))
 
+    def take(self, fault: RuleBroken) -> None:
+        """Show what a rule said: an odd combination as a question under its box, anything else among the errors."""
+        for question in fault.questions if isinstance(fault, Unconfirmed) else []:
+            box = self._fields[question.name]
+            answer, reason = box.sent.get("sure", ""), box.sent.get("why", "")
+            box.sure = Sure(question.question, question.explain, answer, reason)
+            box.errors = [*box.errors, f"{box.label.text}: {question.question}"]
+        if not isinstance(fault, Unconfirmed):
+            self.refuse(str(fault))
+
     def facts(self) -> dict[str, Any]:
         """Return what was filled in, as `Entry.log` takes it, with the reasons given for unexpected values."""
-        confirmed = {box.short_name: box.sure.reason for box in self.boxes if box.sure is not None and box.sure.reason}
+        confirmed = {
+            box.short_name: box.sent["why"] for box in self.boxes if box.sent.get("sure") == "yes" and box.sent["why"]
+        }
         values = {box.short_name: box.data for box in self.boxes if box.fact.order >= -100}
         return values | ({"confirmed": confirmed} if confirmed else {})
 
-    def offer(self, name: str, pairs: Iterable[tuple[str, str]], *, chosen: str | None = None, filled: str = "") -> None:
+    def offer(
+        self, name: str, pairs: Iterable[tuple[str, str]], *, chosen: str | None = None, filled: str = ""
+    ) -> None:
         """Fill a choice with what can be chosen here and now."""
         box = self._fields[name]
         box.pairs = list(pairs)
@@ -356,7 +372,11 @@ def box_for(name: str, fact: Field, python_type: type) -> Box:
 
 
 def form_for(
-    model: type[Model], *, only: Iterable[str] | None = None, without: Iterable[str] = (), extra: Mapping[str, Field] | None = None
+    model: type[Model],
+    *,
+    only: Iterable[str] | None = None,
+    without: Iterable[str] = (),
+    extra: Mapping[str, Field] | None = None,
 ) -> type[RecordForm]:
     """Return a form class with a box for each declared fact of a model, in order of declaration.
 

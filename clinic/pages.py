@@ -8,7 +8,7 @@ from flask import abort, flash, redirect, request
 from flask_login import current_user
 from sqlalchemy import select
 
-from clinic import once
+from clinic import clock, drafts, once
 from clinic.extensions import db
 from clinic.identifiers import parse_id
 from clinic.model import Model
@@ -42,8 +42,15 @@ def find(model: type[M], public_id: str) -> M:
 
 
 def form_of(kind: type[RecordForm], row: Model | None = None, **more: Any) -> RecordForm:
-    """Return a form on the site's clock, filled in from a row where one is given."""
-    return kind(obj=row, zone=zone(), record_version=row.version if row is not None else None, **more)
+    """Return a form on the site's clock, filled in from a row or from this person's draft where there is one."""
+    draft = drafts.at_hand(me().id) if row is None and request.method == "GET" else None
+    if draft is not None:
+        more["formdata"] = draft[0]
+    form = kind(obj=row, zone=zone(), record_version=row.version if row is not None else None, **more)
+    form.can_draft = row is None
+    if draft is not None:
+        form.draft_note = f"Your draft of {clock.local(draft[1], zone()):%-d %b, %H:%M} is filled in."
+    return form
 
 
 def unchanged_since_shown(row: Model) -> None:
@@ -53,7 +60,7 @@ def unchanged_since_shown(row: Model) -> None:
         raise ChangedMeanwhile(row)
 
 
-class ChangedMeanwhile(Exception):  # noqa: N818 - it is no fault of the program
+class ChangedMeanwhile(Exception):
     """Two people changed one record; the first change stands and the second sees both."""
 
     def __init__(self, row: Model) -> None:
@@ -64,6 +71,7 @@ class ChangedMeanwhile(Exception):  # noqa: N818 - it is no fault of the program
 def saved(location: str, message: str = "", kind: str = "ok") -> Response:
     """Commit what was done and lead on; a repeated post of the same form leads to the same place."""
     once.led_to(location)
+    drafts.end(me().id, request.path)
     db.session.commit()
     if message:
         flash(message, kind)

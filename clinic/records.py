@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, UniqueConstraint, exists, inspect
 from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_column, relationship
 
-from clinic.errors import RuleBroken
+from clinic.errors import Question, RuleBroken, Unconfirmed
 from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
 from clinic.ledger.listener import told
@@ -147,10 +147,21 @@ class Entry(Model):
         facts.setdefault("site_id", by.site_id)
         record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
         record.settle()
-        faults = record.faults(at=at)
+        record.stand(at=at)
+        return record
+
+    def stand(self, *, at: datetime) -> None:
+        """Raise `RuleBroken` with every fault, or `Unconfirmed` with every question that has no reason yet."""
+        faults = self.faults(at=at)
         if faults:
             raise RuleBroken(" ".join(faults))
-        return record
+        open_questions = [question for question in self.questions() if not self.confirmed.get(question.name)]
+        if open_questions and self.origin is Origin.CLINIC:
+            raise Unconfirmed(open_questions)
+
+    def questions(self) -> list[Question]:
+        """Return what is possible but unusual about facts together; each wants a reason in ``confirmed``."""
+        return []
 
     def settle(self) -> None:
         """Copy the ids of related rows to their columns, so that the content is complete before it is stored."""
@@ -190,7 +201,7 @@ class Entry(Model):
 
     @property
     def not_applicable(self) -> frozenset[str]:
-        """Facts that this record cannot have, such as the freezing medium of a fresh product; not counted as missing."""
+        """Facts that this record cannot have, such as the freezing medium of a fresh product."""
         return frozenset()
 
     def content(self) -> dict[str, Any]:
@@ -216,9 +227,7 @@ class Entry(Model):
             raise RuleBroken("Nothing was changed, so nothing was amended.")
         for name in changed:
             setattr(self, name, changes[name])
-        faults = self.faults(at=at)
-        if faults:
-            raise RuleBroken(" ".join(faults))
+        self.stand(at=at)
         amendment = Amendment(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, number=len(self.amendments) + 1,
             amended_by=by, amended_by_id=by.id, amended_at=at, reason=reason.strip(), changes=changed,

@@ -7,7 +7,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import Flask, abort, g, redirect, request, session, url_for
+from flask import Flask, abort, flash, g, redirect, request, session, url_for
 from flask_login import current_user, user_logged_in, user_logged_out
 from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
@@ -15,7 +15,7 @@ from flask_security.forms import LoginForm
 from flask_security.utils import verify_password
 from sqlalchemy import delete, func, insert, select, update
 
-from clinic import clock, once
+from clinic import clock, drafts, once
 from clinic.access import PUBLIC, ROUTES, keep_to_site
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
 from clinic.errors import RuleBroken
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
-OPEN = {"static", "security.login", "health.alive", "health.ready"}
+OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.welcome"}
 KEYLESS = {"security.login", "security.logout"}
 """Posts that carry no record and so no idempotency key."""
 
@@ -40,7 +40,9 @@ def failures(email: str, *, at: datetime) -> int:
     """Return how many tries on an address failed within the window."""
     wanted = _hash(email.strip().casefold())
     counted = select(func.count()).select_from(FailedSignIn)
-    return db.session.scalar(counted.where(FailedSignIn.name_hash == wanted, FailedSignIn.at > at - THROTTLE_WINDOW)) or 0
+    return (
+        db.session.scalar(counted.where(FailedSignIn.name_hash == wanted, FailedSignIn.at > at - THROTTLE_WINDOW)) or 0
+    )
 
 
 def must_wait(email: str, *, at: datetime) -> timedelta:
@@ -130,7 +132,13 @@ def _who_and_what() -> Response | None:
     if not current_user.is_authenticated:
         return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
     if not _still_open():
+        kept = request.method == "POST" and endpoint not in KEYLESS and drafts.keep(current_user.id)
+        if kept:
+            db.session.commit()
         session.clear()
+        if kept:
+            flash("You were signed out after a pause. What you wrote is kept and comes back after you sign in.", "wait")
+            return redirect(url_for("security.login", next=request.path))
         return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
     session["seen"] = clock.now().timestamp()
     user: User = current_user._get_current_object()  # noqa: SLF001
@@ -141,8 +149,20 @@ def _who_and_what() -> Response | None:
         abort(403)
     g.user = user
     if request.method == "POST" and endpoint not in KEYLESS:
-        return once.claim(user.id)
+        return _draft(user.id) if request.form.get("do") == "draft" else once.claim(user.id)
     return None
+
+
+def _draft(user_id: str) -> Response:
+    kept = drafts.keep(user_id)
+    db.session.commit()
+    flash(
+        "Kept as a draft. Open the form again to go on; it waits on your page of the day."
+        if kept
+        else "Nothing was written yet.",
+        "wait",
+    )
+    return redirect("/", 303)
 
 
 class _NoRoles:
@@ -154,7 +174,7 @@ class _NoRoles:
 def init_app(app: Flask) -> None:
     """Bind sign-in, its limits, and the check before every request."""
     app.config.update(
-        SECURITY_PASSWORD_HASH="argon2",
+        SECURITY_PASSWORD_HASH="argon2",  # noqa: S106 - the name of the method
         SECURITY_PASSWORD_SINGLE_HASH=["argon2"],
         SECURITY_PASSWORD_SCHEMES=["argon2"],
         SECURITY_DEPRECATED_PASSWORD_SCHEMES=[],

@@ -54,4 +54,6 @@ def own_donor(course: Treatment, *, by: User) -> Donor:
     if known is not None:
         return known
     patient = course.patient
-    return Donor.log(by=by, at=clock.now(), kind="self", patient=patient, sex=patient.sex, abo=patient.abo, rhd=patient.rhd)
+    return Donor.log(
+        by=by, at=clock.now(), kind="self", patient=patient, sex=patient.sex, abo=patient.abo, rhd=patient.rhd
+    )

@@ -7,10 +7,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, relationship
 
-from clinic.errors import RuleBroken
+from clinic.errors import Question, RuleBroken
 from clinic.fields import Range, field
+from clinic.harvest import limits
 from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.models import Product
@@ -37,24 +38,41 @@ class Harvest(Record):
     donor_id: Mapped[str] = reference("donor")
     ended_at: Mapped[datetime | None] = field("End", reported=True, required=True, section="When and who", order=-7)
     source: Mapped[str | None] = field("Source", reported=True, choices=labels(SOURCES), required=True, section="Site")
-    body_site: Mapped[str | None] = field("Body site", reported=True, choices=labels(BODY_SITES), required=True, section="Site")
+    body_site: Mapped[str | None] = field(
+        "Body site", reported=True, choices=labels(BODY_SITES), required=True, section="Site"
+    )
     side: Mapped[str | None] = field("Side", choices=SIDES, section="Site")
     time_out_at: Mapped[datetime | None] = field(
         "Time-out held at", section="Site", hint="Right patient, right side, right procedure, said aloud by the team"
     )
-    method: Mapped[str | None] = field("Method", reported=True, choices=labels(METHODS), required=True, section="Method")
-    anaesthesia: Mapped[str | None] = field("Anaesthesia", reported=True, choices=labels(ANAESTHESIA), required=True, section="Method")
+    method: Mapped[str | None] = field(
+        "Method", reported=True, choices=labels(METHODS), required=True, section="Method"
+    )
+    anaesthesia: Mapped[str | None] = field(
+        "Anaesthesia", reported=True, choices=labels(ANAESTHESIA), required=True, section="Method"
+    )
     fasting: Mapped[str | None] = field("Fasting", choices=FASTING, section="Method")
-    lidocaine_mg: Mapped[Decimal | None] = field("Lidocaine in all", unit="mg", possible=Range(0, 10000), section="Method")
+    lidocaine_mg: Mapped[Decimal | None] = field(
+        "Lidocaine in all", unit="mg", possible=Range(0, 10000), section="Method"
+    )
     passes: Mapped[int | None] = field("Punctures or passes", reported=True, section="Method")
     cd34_before: Mapped[Decimal | None] = field(
-        "CD34 count before collection", unit="/µL", possible=Range(0, 5000), section="Method",
+        "CD34 count before collection",
+        unit="/µL",
+        possible=Range(0, 5000),
+        section="Method",
         hint="Peripheral blood only, after mobilisation",
-    )  # fmt: skip
+    )
     volume: Mapped[Decimal | None] = field(
-        "Volume collected", reported=True, unit="mL", possible=Range("0.1", 10000), expected=Range(5, 5000), required=True,
-        section="What was collected", hint="Without anticoagulant. Tissue in mL",
-    )  # fmt: skip
+        "Volume collected",
+        reported=True,
+        unit="mL",
+        possible=Range("0.1", 10000),
+        expected=Range(5),
+        required=True,
+        section="What was collected",
+        hint="Without anticoagulant. Tissue in mL",
+    )
     containers: Mapped[int] = field("Containers", section="What was collected", default=1)
     anticoagulant: Mapped[str | None] = field(
         "Anticoagulant", reported=True, choices=labels(ANTICOAGULANTS), required=True, section="Anticoagulant"
@@ -66,9 +84,10 @@ class Harvest(Record):
         "Its lot", section="Anticoagulant", hint="Scan the code on the bag, or type the lot"
     )
     din: Mapped[str | None] = field(
-        "Donation number", section="Containers and labels",
+        "Donation number",
+        section="Containers and labels",
         hint="Scan it, or type it with its check character. Empty: our own number is enough",
-    )  # fmt: skip
+    )
     label_checked_by_id: Mapped[str | None] = field(
         "Label checked by a second person", String(12), section="Containers and labels"
     )
@@ -84,40 +103,32 @@ class Harvest(Record):
     products: Mapped[list[Product]] = relationship(order_by="Product.id")
 
     def faults(self, *, at: datetime) -> list[str]:
-        """Also rules 26, 27, 31, 33: site and side, time-out, fasting, lot, order of times."""
+        """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
         found = super().faults(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
             found.append("End lies before the start.")
         if self.ended_at and self.ended_at > at:
             found.append("End lies in the future.")
-        if self.origin != "clinic":
-            return found
-        if self.source in SOURCES and self.method in METHODS:
-            if METHODS[self.method].harvest != SOURCES[self.source].harvest:
-                found.append(f"Method does not fit: it is no way to collect {SOURCES[self.source].label.lower()}.")
-        sided = self.body_site in BODY_SITES and BODY_SITES[self.body_site].sided
-        if sided and self.side not in {"left", "right"}:
-            found.append("Side is missing. Two sides are two harvests.")
-        invasive = self.source in SOURCES and SOURCES[self.source].harvest in {"aspiration", "liposuction"}
-        if invasive and self.time_out_at is None:
-            found.append("Time-out held at is missing: it comes before the incision.")
-        if self.time_out_at and self.performed_at and self.time_out_at > self.performed_at:
-            found.append("The time-out comes before the start.")
-        if self.anaesthesia in ANAESTHESIA and ANAESTHESIA[self.anaesthesia].fasting and self.fasting != "confirmed":
-            found.append("Fasting must be confirmed where sedation or more is planned.")
-        if self.anticoagulant not in {None, "none"} and not self.anticoagulant_lot:
-            found.append("Its lot is missing: scan or type the anticoagulant's lot.")
-        if self.source == "peripheral_blood" and self.cd34_before is None and self.method != "unmobilized_apheresis":
-            found.append("CD34 count before collection is missing.")
-        return found
+        return found if self.origin != "clinic" else found + limits.faults(self)
+
+    def questions(self) -> list[Question]:
+        """Also rules 28, 29, 30, 32: volumes, lidocaine and anticoagulant beyond what is usual."""
+        return limits.questions(self)
+
+    @property
+    def weight_kg(self) -> Decimal | None:
+        """The patient's last weight before the end, kg; of own cells only, since a donor's is not kept."""
+        if self.treatment is None or self.treatment.relation != "autologous" or self.ended_at is None:
+            return None
+        weight = self.treatment.weight_at(self.ended_at)
+        return weight.kg if weight is not None else self.treatment.weight_kg
 
     @property
     def per_kg(self) -> Decimal | None:
         """Volume ÷ the patient's last weight before the end, mL/kg, to one decimal; own cells only."""
-        if self.treatment is None or self.volume is None or self.ended_at is None:
+        if self.volume is None or not self.weight_kg:
             return None
-        weight = self.treatment.weight_at(self.ended_at)
-        return None if weight is None or not weight.kg else (self.volume / weight.kg).quantize(Decimal("0.1"))
+        return (self.volume / self.weight_kg).quantize(Decimal("0.1"))
 
     @property
     def volume_to_label(self) -> Decimal:
@@ -129,13 +140,26 @@ class Harvest(Record):
         if volume > self.volume_to_label:
             raise RuleBroken(f"Only {self.volume_to_label} mL of {self.volume} mL are left to put into a container.")
         product = Product.log(
-            by=by, at=at, site_id=self.site_id, donor_id=self.donor_id, donor=self.donor,
-            treatment_id=self.treatment_id, harvest_id=self.id, origin=self.origin,
-            name=facts.pop("name", None) or self.product_name, source=self.source,
-            relation="autologous" if self.donor.kind == "self" else "allogeneic", container=facts.pop("container", "bag"),
-            din=self.din, division=division or chr(ord("A") + len(self.products)), volume=volume,
-            collected_at=self.ended_at, performed_at=self.ended_at, performed_by=self.performed_by, **facts,
-        )  # fmt: skip
+            by=by,
+            at=at,
+            site_id=self.site_id,
+            donor_id=self.donor_id,
+            donor=self.donor,
+            treatment_id=self.treatment_id,
+            harvest_id=self.id,
+            origin=self.origin,
+            name=facts.pop("name", None) or self.product_name,
+            source=self.source,
+            relation="autologous" if self.donor.kind == "self" else "allogeneic",
+            container=facts.pop("container", "bag"),
+            din=self.din,
+            division=division or chr(ord("A") + len(self.products)),
+            volume=volume,
+            collected_at=self.ended_at,
+            performed_at=self.ended_at,
+            performed_by=self.performed_by,
+            **facts,
+        )
         self.products.append(product)
         return product
 
@@ -149,7 +173,14 @@ class Harvest(Record):
         return SOURCES[source].label if source in SOURCES else "Cells"
 
     def headline(self) -> str:
-        place = " ".join(part for part in ((self.side or "").replace("none", ""), BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else "") if part)
+        place = " ".join(
+            part
+            for part in (
+                (self.side or "").replace("none", ""),
+                BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else "",
+            )
+            if part
+        )
         source = SOURCES[self.source].label.lower() if self.source in SOURCES else "cells"
         volume = f"{self.volume} mL" if self.volume is not None else ""
         return ", ".join(part for part in (source, place, volume) if part)

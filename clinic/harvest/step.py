@@ -44,7 +44,10 @@ def progress(course: Treatment, at: datetime) -> Progress:
         banked = products_of(session, course.id) if session else []
         if banked:
             return Progress(state=State.DONE, word="From the bank", by=banked[0].name or "")
-        return Progress(state=State.BLOCKED if blockers(course, at) else State.TODO, word="Blocked" if blockers(course, at) else "To do")
+        return Progress(
+            state=State.BLOCKED if blockers(course, at) else State.TODO,
+            word="Blocked" if blockers(course, at) else "To do",
+        )
     last = found[-1]
     who = last.performed_by.printed_name if last.performed_by else ""
     if all(harvest.signed or harvest.origin == "imported" for harvest in found):
@@ -60,21 +63,48 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
         if done or blockers(course, at) or course.stop is not None:
             return []
         why = "Consent and eligibility are signed; nothing else has to come first."
-        return [Action(title="Log the harvest", why=why, who=tuple(LOGS), to=("harvest.new", {"id": course.id}), due_at=None)]
+        return [
+            Action(
+                title="Log the harvest", why=why, who=tuple(LOGS), to=("harvest.new", {"id": course.id}), due_at=None
+            )
+        ]
     waiting = []
     for harvest in found:
         if harvest.signed or harvest.origin == "imported":
             continue
         to = ("harvest.show", {"id": harvest.id})
         if harvest.volume_to_label > 0:
-            waiting.append(Action(title="Put the harvest into containers", why=f"{harvest.volume_to_label} mL have no container yet.", who=tuple(LOGS), to=to))
+            waiting.append(
+                Action(
+                    title="Put the harvest into containers",
+                    why=f"{harvest.volume_to_label} mL have no container yet.",
+                    who=tuple(LOGS),
+                    to=to,
+                )
+            )
         else:
-            waiting.append(Action(title="Sign the harvest", why=f"{harvest.headline()}: written down, not signed.", who=tuple(SIGNS), to=to))
+            waiting.append(
+                Action(
+                    title="Sign the harvest",
+                    why=f"{harvest.headline()}: written down, not signed.",
+                    who=tuple(SIGNS),
+                    to=to,
+                )
+            )
     return waiting
 
 
 HARVEST = Step(
-    name="harvest", title="Harvest", icon="droplet-half-2", records=(Harvest,), endpoint="harvest.index", begin="harvest.new",
-    logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions,
+    name="harvest",
+    title="Harvest",
+    icon="droplet-half-2",
+    records=(Harvest,),
+    endpoint="harvest.index",
+    begin="harvest.new",
+    logs=LOGS,
+    signs=SIGNS,
+    blockers=blockers,
+    progress=progress,
+    actions=actions,
     waiting=harvests,
-)  # fmt: skip
+)

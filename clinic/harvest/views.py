@@ -34,9 +34,13 @@ def _url(harvest: Harvest) -> str:
 
 
 DESK = desk.desk(
-    Harvest, show=_url, signs=HARVEST.signs, amends=HARVEST.logs | HARVEST.signs, patient=_band,
+    Harvest,
+    show=_url,
+    signs=HARVEST.signs,
+    amends=HARVEST.logs | HARVEST.signs,
+    patient=_band,
     fixed=frozenset({"source", "containers"}),
-)  # fmt: skip
+)
 
 
 @bp.get("/treatments/<id>/harvests")
@@ -45,15 +49,23 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     """List the harvests of a course."""
     course = find(Treatment, id)
     rows = [
-        ((h.headline(), _url(h)), h.performed_by.printed_name if h.performed_by else None, ("ok", "check", "Signed") if h.signed else ("wait", "hourglass", "Not signed"))
+        (
+            (h.headline(), _url(h)),
+            h.performed_by.printed_name if h.performed_by else None,
+            ("ok", "check", "Signed") if h.signed else ("wait", "hourglass", "Not signed"),
+        )
         for h in harvests_of(course)
     ]
     return render_template(
-        "records/list.html", heading="Harvests", lede=course.title, rows=rows, empty_text="Nothing was harvested for this course yet.",
+        "records/list.html",
+        heading="Harvests",
+        lede=course.title,
+        rows=rows,
+        empty_text="Nothing was harvested for this course yet.",
         columns=[("Harvest", "harvest", False), ("Collected by", "by", False), ("State", "state", False)],
         actions=[(url_for("harvest.new", id=course.id), "plus", "Log a harvest")] if me().role in HARVEST.logs else [],
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity),
-    )  # fmt: skip
+    )
 
 
 @bp.route("/treatments/<id>/harvests/new", methods=["GET", "POST"])
@@ -67,22 +79,36 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     form.plan(course)
     if form.validate_on_submit():
         try:
-            harvest = Harvest.log(by=me(), at=clock.now(), treatment=course, donor=course.donor or own_donor(course, by=me()), **form.facts())
+            harvest = Harvest.log(
+                by=me(),
+                at=clock.now(),
+                treatment=course,
+                donor=course.donor or own_donor(course, by=me()),
+                **form.facts(),
+            )
             db.session.add(harvest)
             if harvest.containers == 1:
                 harvest.collect(by=me(), at=clock.now(), volume=harvest.volume_to_label)
             return saved(_url(harvest), "Harvest written down. Read it once more and sign.")
         except RuleBroken as fault:
             db.session.rollback()
-            form.refuse(str(fault))
+            form.take(fault)
             course = find(Treatment, id)
     page = render_template(
-        "records/form.html", heading="Log a harvest", lede=f"{course.title} · {course.protocol_version.name} · in the order of the work",
-        form=form, save_label="Save the harvest", back_url=url_for("pathway.course", id=course.id),
-        before=[(True, "Consent valid", ""), (True, "Eligible", ""), (True, "Right patient", course.patient.display_name)],
-        after="The product gets its number. The laboratory sees it on its list, and its clock runs from the end you entered.",
+        "records/form.html",
+        heading="Log a harvest",
+        lede=f"{course.title} · {course.protocol_version.name} · in the order of the work",
+        form=form,
+        save_label="Save the harvest",
+        back_url=url_for("pathway.course", id=course.id),
+        before=[
+            (True, "Consent valid", ""),
+            (True, "Eligible", ""),
+            (True, "Right patient", course.patient.display_name),
+        ],
+        after="The product gets its number. The laboratory sees it, and its clock runs from the end you entered.",
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity),
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -95,10 +121,14 @@ def show(id: str) -> str:  # noqa: A002
     form = form_of(ContainerForm)
     form.prefill("volume", harvest.volume_to_label if harvest.volume_to_label > 0 else None, "what is left")
     return record_page(
-        harvest, DESK, template="harvest/show.html", form=form, open_volume=harvest.volume_to_label,
+        harvest,
+        DESK,
+        template="harvest/show.html",
+        form=form,
+        open_volume=harvest.volume_to_label,
         may_add=me().role in HARVEST.logs and not harvest.signed and harvest.volume_to_label > 0,
         back_url=url_for("pathway.course", id=course.id) if course else None,
-    )  # fmt: skip
+    )
 
 
 @bp.post("/harvests/<id>/products")
@@ -108,7 +138,15 @@ def add_container(id: str) -> Response | tuple[str, int]:  # noqa: A002
     harvest = find(Harvest, id)
     form = form_of(ContainerForm)
     if not form.validate_on_submit():
-        page = record_page(harvest, DESK, template="harvest/show.html", form=form, open_volume=harvest.volume_to_label, may_add=True, back_url=None)
+        page = record_page(
+            harvest,
+            DESK,
+            template="harvest/show.html",
+            form=form,
+            open_volume=harvest.volume_to_label,
+            may_add=True,
+            back_url=None,
+        )
         return page, 422
     harvest.collect(by=me(), at=clock.now(), **form.facts())
     return saved(_url(harvest), "Container added.")

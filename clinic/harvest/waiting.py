@@ -25,11 +25,16 @@ def harvests(session: Session, at: datetime) -> list[Waiting]:
     ready = session.execute(courses().where(consented(at), found_eligible(), ~begun))
     waiting = [
         Waiting(
-            patient=person(row), title="Harvest", why=f"Consent and eligibility are signed: {about(row)}.",
-            who=frozenset({Role.NURSE, Role.PHYSICIAN}), to=("pathway.course", {"id": row.id}), due_at=due(row), due_words="planned",
+            patient=person(row),
+            title="Harvest",
+            why=f"Consent and eligibility are signed: {about(row)}.",
+            who=frozenset({Role.NURSE, Role.PHYSICIAN}),
+            to=("pathway.course", {"id": row.id}),
+            due_at=due(row),
+            due_words="planned",
         )
         for row in ready
-    ]  # fmt: skip
+    ]
     unsigned = session.execute(
         courses(Harvest.id.label("harvest_id"), Harvest.ended_at)
         .join(Harvest, Harvest.treatment_id == Treatment.id)
@@ -37,8 +42,13 @@ def harvests(session: Session, at: datetime) -> list[Waiting]:
     )
     return waiting + [
         Waiting(
-            patient=person(row), title="Sign the harvest", why=f"Written down, not signed: {about(row)}.",
-            who=frozenset({Role.PHYSICIAN}), to=("harvest.show", {"id": row.harvest_id}), due_at=row.ended_at, due_words="collected",
+            patient=person(row),
+            title="Sign the harvest",
+            why=f"Written down, not signed: {about(row)}.",
+            who=frozenset({Role.PHYSICIAN}),
+            to=("harvest.show", {"id": row.harvest_id}),
+            due_at=row.ended_at,
+            due_words="collected",
         )
         for row in unsigned
-    ]  # fmt: skip
+    ]

@@ -67,13 +67,24 @@ def next_action(found: list[Standing], role: Role) -> dict[str, Any] | None:
     mine = next((action for action in waiting if role in action.who), None)
     if mine is not None:
         return {
-            "tag": "Your next action", "title": mine.title, "text": mine.why, "label": mine.title, "icon": "arrow-right",
+            "tag": "Your next action",
+            "title": mine.title,
+            "text": mine.why,
+            "label": mine.title,
+            "icon": "arrow-right",
             "url": url_for(mine.to[0], **mine.to[1]),
-        }  # fmt: skip
+        }
     if not waiting:
         return None
     whose = " or ".join(sorted(role.label for role in waiting[0].who))
-    return {"tag": f"Waits for {whose}", "title": waiting[0].title, "text": waiting[0].why, "url": None, "label": "", "icon": ""}
+    return {
+        "tag": f"Waits for {whose}",
+        "title": waiting[0].title,
+        "text": waiting[0].why,
+        "url": None,
+        "label": "",
+        "icon": "",
+    }
 
 
 def blocked(found: list[Standing], course: Treatment, at: datetime) -> tuple[str, list[dict[str, Any]]] | None:
@@ -126,11 +137,12 @@ def signatures(session: Session, records: list[Record], zone: str) -> list[tuple
     return [
         (
             f"{row.printed_name}, {row.role}",
-            f"{by_id[row.record_id].NOUN}: {row.meaning.label}" + ("" if row.content_hash == by_id[row.record_id].content_hash else " (earlier content)"),
+            f"{by_id[row.record_id].NOUN}: {row.meaning.label}"
+            + ("" if row.content_hash == by_id[row.record_id].content_hash else " (earlier content)"),
             f"{clock.local(row.signed_at, zone):%-d %b %Y, %H:%M} · {reading.seal(row.content_hash)}",
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def by_date(found: list[Standing], session: Session, course: Treatment, zone: str) -> dict[str, Any] | None:
@@ -143,10 +155,13 @@ def by_date(found: list[Standing], session: Session, course: Treatment, zone: st
         state = {State.DONE: "done", State.NOW: "now"}.get(s.progress.state, "todo")
         rows.append(
             {
-                "label": s.step.title, "since": dates[0] if dates else None,
+                "label": s.step.title,
+                "since": dates[0] if dates else None,
                 "until": (dates[-1] if state == "done" or len(dates) > 1 else today) if dates else None,
-                "state": state, "text": s.progress.word, "current": state == "now",
-            }  # fmt: skip
+                "state": state,
+                "text": s.progress.word,
+                "current": state == "now",
+            }
         )
     planned = [course.planned_on] if course.planned_on else []
     if not days:
@@ -174,14 +189,22 @@ def key_facts(course: Treatment) -> list[reading.Told]:
     version = course.protocol_version
     index = course.body_mass_index
     facts: list[reading.Told] = [
-        ("Indication", CONDITIONS[course.condition].label if course.condition in CONDITIONS else "", course.diagnosis or ""),
+        (
+            "Indication",
+            CONDITIONS[course.condition].label if course.condition in CONDITIONS else "",
+            course.diagnosis or "",
+        ),
         ("Cells", RELATIONS.get(course.relation or "", ""), CELL_TYPES[course.says.cell_type].label),
         ("Source and route", f"{SOURCES[course.source or ''].label} → {ROUTES[course.route or ''].label.lower()}", ""),
         ("Protocol", version.name, version.says.title),
         ("Planned for", f"{course.planned_on:%-d %b %Y}" if course.planned_on else "", ""),
         ("Planned dose", units(_dose(course)), course.says.dose.source),
         ("ASA class", ASA.get(course.asa_class or "", ""), ""),
-        ("Body mass index", f"{index} kg/m²" if index else "", f"{course.weight_kg} kg ÷ ({course.height_cm} cm)²" if index else ""),
+        (
+            "Body mass index",
+            f"{index} kg/m²" if index else "",
+            f"{course.weight_kg} kg ÷ ({course.height_cm} cm)²" if index else "",
+        ),
         ("Other illnesses", course.comorbidities or "", ""),
         ("Responsible", course.performed_by.printed_name if course.performed_by else "", "physician"),
     ]
@@ -192,7 +215,9 @@ def _dose(course: Treatment) -> str:
     dose = course.says.dose
     measure = DOSE_MEASURES[dose.measure]
     unit = measure.unit_per_kg if dose.per_kg else measure.unit
-    return f"{dose.usual} {unit} {measure.label.lower()}, protocol {dose.window} {unit}" + (f", {dose.doses} times" if dose.doses > 1 else "")
+    return f"{dose.usual} {unit} {measure.label.lower()}, protocol {dose.window} {unit}" + (
+        f", {dose.doses} times" if dose.doses > 1 else ""
+    )
 
 
 def genealogy(session: Session, course: Treatment) -> list[dict[str, Any]]:
@@ -206,16 +231,32 @@ def genealogy(session: Session, course: Treatment) -> list[dict[str, Any]]:
     known = dict(layer)
     while layer:
         runs = {p.run_id for p in layer.values() if p.run_id}
-        parents = session.scalars(select(Product).join(RunInput, RunInput.product_id == Product.id).where(RunInput.run_id.in_(runs)))
+        parents = session.scalars(
+            select(Product).join(RunInput, RunInput.product_id == Product.id).where(RunInput.run_id.in_(runs))
+        )
         layer = {p.id: p for p in parents if p.id not in known}
         known |= layer
     edges = session.execute(select(RunInput.run_id, RunInput.product_id).where(RunInput.product_id.in_(known))).all()
     depth = _depths(known, edges)
     columns: list[dict[str, Any]] = []
-    harvests = {h.id: h for h in session.scalars(select(Harvest).where(Harvest.id.in_({p.harvest_id for p in known.values() if p.harvest_id})))}
+    harvests = {
+        h.id: h
+        for h in session.scalars(
+            select(Harvest).where(Harvest.id.in_({p.harvest_id for p in known.values() if p.harvest_id}))
+        )
+    }
     order: dict[str, int] = {}
     if harvests:
-        nodes = [{"title": "Harvest", "lines": [h.headline()], "url": url_for("harvest.show", id=h.id), "kind": "", "tag": None} for h in harvests.values()]
+        nodes = [
+            {
+                "title": "Harvest",
+                "lines": [h.headline()],
+                "url": url_for("harvest.show", id=h.id),
+                "kind": "",
+                "tag": None,
+            }
+            for h in harvests.values()
+        ]
         order |= {key: index for index, key in enumerate(harvests)}
         columns.append({"label": "Harvests", "nodes": nodes})
     for level in range(max(depth.values()) + 1):
@@ -224,10 +265,22 @@ def genealogy(session: Session, course: Treatment) -> list[dict[str, Any]]:
         if made:
             runs = {r.id: r for r in session.scalars(select(ProcessingRun).where(ProcessingRun.id.in_(made)))}
             came = [[order[e.product_id] for e in edges if e.run_id == key and e.product_id in order] for key in runs]
-            columns.append({"label": "Processing", "nodes": [
-                {"title": "Processing", "lines": [r.headline()], "url": url_for("processing.show", id=r.id), "kind": "run", "tag": None, "after": came[index]}
-                for index, r in enumerate(runs.values())
-            ]})  # fmt: skip
+            columns.append(
+                {
+                    "label": "Processing",
+                    "nodes": [
+                        {
+                            "title": "Processing",
+                            "lines": [r.headline()],
+                            "url": url_for("processing.show", id=r.id),
+                            "kind": "run",
+                            "tag": None,
+                            "after": came[index],
+                        }
+                        for index, r in enumerate(runs.values())
+                    ],
+                }
+            )
             order = {key: index for index, key in enumerate(runs)}
         columns.append({"label": "Products", "nodes": [_bag(p, course, order) for p in here]})
         order = {p.id: index for index, p in enumerate(here)}
@@ -251,7 +304,10 @@ def _bag(product: Product, course: Treatment, order: dict[str, int]) -> dict[str
     lines = [units(product.amount_text) if product.amount_text else f"{product.volume or '?'} mL", product.place]
     other = product.treatment_id != course.id
     return {
-        "title": " ".join(part for part in (product.name, product.division) if part), "lines": lines, "kind": "bag",
-        "url": url_for("products.show", id=product.id), "tag": ("rest", "building-bank", "Banked") if other else None,
+        "title": " ".join(part for part in (product.name, product.division) if part),
+        "lines": lines,
+        "kind": "bag",
+        "url": url_for("products.show", id=product.id),
+        "tag": ("rest", "building-bank", "Banked") if other else None,
         "after": [order[maker]] if maker in order else None,
-    }  # fmt: skip
+    }

@@ -96,14 +96,20 @@ class Day:
 
 
 def of_patient(model: type[Record], patient_id: str, course_id: str | None) -> Select[Any] | None:
-    """Return id, time, day of the course and time of writing of a model's rows about a patient, or one course of hers."""
+    """Return id, time, day of the course and time of writing of a model's rows about a patient, or one course."""
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
     chosen = select(
-        model.id, model.performed_at, model.course_day, model.recorded_at, literal(model.__tablename__, String).label("model")
+        model.id,
+        model.performed_at,
+        model.course_day,
+        model.recorded_at,
+        literal(model.__tablename__, String).label("model"),
     )
     if model is Treatment:
         return chosen.where(Treatment.patient_id == patient_id, *([Treatment.id == course_id] if course_id else []))
-    courses = select(Treatment.id).where(Treatment.patient_id == patient_id, *([Treatment.id == course_id] if course_id else []))
+    courses = select(Treatment.id).where(
+        Treatment.patient_id == patient_id, *([Treatment.id == course_id] if course_id else [])
+    )
     if "treatment_id" in columns and model is not Product:
         return chosen.where(model.treatment_id.in_(courses))  # type: ignore[attr-defined]
     if "patient_id" in columns:
@@ -121,19 +127,40 @@ def ordered(patient_id: str, kinds: Iterable[Kind], course_id: str | None) -> An
     models = {model: None for kind in kinds for model in kind.models}
     parts = [part for model in models if (part := of_patient(model, patient_id, course_id)) is not None]
     if not parts:
-        parts = [select(null().label("id"), null().label("performed_at"), literal(0, Integer).label("course_day"), null().label("recorded_at"), literal("").label("model")).where(literal(1) == 0)]
+        parts = [
+            select(
+                null().label("id"),
+                null().label("performed_at"),
+                literal(0, Integer).label("course_day"),
+                null().label("recorded_at"),
+                literal("").label("model"),
+            ).where(literal(1) == 0)
+        ]
     return union_all(*parts).subquery()
 
 
-def entries(
-    session: Session, patient: Patient, *, zone: str, kinds: Sequence[Kind], course_id: str | None = None, page: int = 0, size: int = PAGE
+def entries(  # noqa: PLR0913 - each narrows what is read
+    session: Session,
+    patient: Patient,
+    *,
+    zone: str,
+    kinds: Sequence[Kind],
+    course_id: str | None = None,
+    page: int = 0,
+    size: int = PAGE,
 ) -> tuple[list[Day], int]:
     """Return the days of one page of the timeline and how many entries there are in all."""
     union = ordered(patient.id, kinds, course_id)
     total = session.scalar(select(func.count()).select_from(union)) or 0
     rows = session.execute(
         select(union.c.id, union.c.model)
-        .order_by(union.c.performed_at.is_(None), union.c.performed_at.desc(), union.c.course_day.desc(), union.c.recorded_at.desc(), union.c.id)
+        .order_by(
+            union.c.performed_at.is_(None),
+            union.c.performed_at.desc(),
+            union.c.course_day.desc(),
+            union.c.recorded_at.desc(),
+            union.c.id,
+        )
         .limit(size)
         .offset(page * size)
     ).all()
@@ -144,7 +171,11 @@ def entries(
     people = {user.id: user.label for user in staff}
     records = _read(session, wanted, kinds)
     icons = {model.__tablename__: kind for kind in reversed(kinds) for model in kind.models}
-    lines = [(record, _line(record, icons[row.model], zone, people)) for row in rows if (record := records.get(row.id)) is not None]
+    lines = [
+        (record, _line(record, icons[row.model], zone, people))
+        for row in rows
+        if (record := records.get(row.id)) is not None
+    ]
     return _days(_gathered(lines, zone), zone), total
 
 
@@ -155,15 +186,25 @@ def _read(session: Session, wanted: dict[str, list[str]], kinds: Sequence[Kind])
         ids = wanted.get(model.__tablename__)
         if ids:
             deeper = {
-                ProcessingRun: [selectinload(ProcessingRun.inputs), selectinload(ProcessingRun.outputs), selectinload(ProcessingRun.manipulations), selectinload(ProcessingRun.counts)],
+                ProcessingRun: [
+                    selectinload(ProcessingRun.inputs),
+                    selectinload(ProcessingRun.outputs),
+                    selectinload(ProcessingRun.manipulations),
+                    selectinload(ProcessingRun.counts),
+                ],
                 Harvest: [selectinload(Harvest.products)],
                 Movement: [selectinload(Movement.product)],
                 QCResult: [selectinload(QCResult.product)],
-            }.get(model, [])  # fmt: skip
+            }.get(model, [])
             if hasattr(model, "scores"):
                 deeper.append(selectinload(model.scores))
-            found |= {record.id: record for record in session.scalars(select(model).where(model.id.in_(ids)).options(*deeper))}
-    for kind, order, name in ((Signature, Signature.signed_at, "signatures"), (Amendment, Amendment.number, "amendments")):
+            found |= {
+                record.id: record for record in session.scalars(select(model).where(model.id.in_(ids)).options(*deeper))
+            }
+    for kind, order, name in (
+        (Signature, Signature.signed_at, "signatures"),
+        (Amendment, Amendment.number, "amendments"),
+    ):
         about: dict[str, list[Any]] = defaultdict(list)
         for row in session.scalars(select(kind).where(kind.record_id.in_(list(found))).order_by(order)):
             about[row.record_id].append(row)
@@ -217,11 +258,21 @@ def _gathered(lines: list[tuple[Record, Line]], zone: str) -> list[Line]:
             name = record.product.name or "product"
             found.append(
                 Line(
-                    at=line.at, day_label=line.day_label, kind_label="Test results", icon=line.icon,
-                    headline=f"{name}, {record.product.division or record.product_id}", who=line.who, tag=None, serious=False, facts=[],
-                    amendments=line.amendments, hands=line.hands, recorded_late=line.recorded_late,
-                    url=line.url, results=tables[key],
-                )  # fmt: skip
+                    at=line.at,
+                    day_label=line.day_label,
+                    kind_label="Test results",
+                    icon=line.icon,
+                    headline=f"{name}, {record.product.division or record.product_id}",
+                    who=line.who,
+                    tag=None,
+                    serious=False,
+                    facts=[],
+                    amendments=line.amendments,
+                    hands=line.hands,
+                    recorded_late=line.recorded_late,
+                    url=line.url,
+                    results=tables[key],
+                )
             )
         tables[key].append(record.shown())
     return found

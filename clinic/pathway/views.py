@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock
+from clinic import clock, drafts
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
+from clinic.errors import RuleBroken
 from clinic.extensions import db
-from clinic.pages import find, me, zone
+from clinic.pages import find, me, saved, zone
 from clinic.pathway import course as courses
+from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
 from clinic.patients.banner import band
 from clinic.patients.models import Patient
@@ -29,18 +31,23 @@ bp = Blueprint("pathway", __name__, template_folder="templates")
 @bp.get("/")
 @allow(EVERYBODY)
 def today() -> str:
-    """The day's worklist of the role that is signed in."""
+    """Show the day's worklist of the role that is signed in."""
     at = clock.now()
     if me().role is Role.ADMINISTRATOR:
         return render_template("pathway/today_administrator.html")
     words = f"{clock.local(at, zone()):%A %-d %B %Y, %H:%M}"
-    return render_template("pathway/today.html", board=worklist.board(db.session(), me().role, zone=zone(), at=at), today_words=words)
+    return render_template(
+        "pathway/today.html",
+        board=worklist.board(db.session(), me().role, zone=zone(), at=at),
+        today_words=words,
+        drafts=drafts.mine(me().id),
+    )
 
 
 @bp.get("/treatments/<id>")
 @allow(CLINICAL)
 def course(id: str) -> str:  # noqa: A002 - the address says <id>
-    """One course: step rail, one next action, what is blocked and why, its cells, its facts."""
+    """Show one course: step rail, one next action, what is blocked and why, its cells, its facts."""
     treatment, at = find(Treatment, id), clock.now()
     found = courses.standings(treatment, at)
     records = courses.records_of(db.session(), treatment)
@@ -67,38 +74,90 @@ def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:
     keys = set(request.args.getlist("kind"))
     kinds = [kind for kind in timeline.KINDS if (kind.key in keys if keys else kind.key not in timeline.QUIET)]
     page = request.args.get("page", "0")
-    return kinds, request.args.get("course") or None, int(page) if page.isdigit() and len(page) < 6 else 0  # noqa: PLR2004
+    return kinds, request.args.get("course") or None, int(page) if page.isdigit() and len(page) < 6 else 0
 
 
 @bp.get("/patients/<id>/timeline")
 @allow(CLINICAL)
 def timeline_of(id: str) -> str:  # noqa: A002
-    """Everything recorded about a patient, newest first."""
+    """Show everything recorded about a patient, newest first."""
     patient = find(Patient, id)
     kinds, course_id, page = _asked()
     days, total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, page=page)
-    here = [(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in db.session.scalars(select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at))]
+    here = [
+        (t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}")
+        for t in db.session.scalars(
+            select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at)
+        )
+    ]
     return render_template(
-        "pathway/timeline.html", record=patient, patient=band(patient, zone()), days=days, total=total, kinds=timeline.KINDS,
-        chosen={kind.key for kind in kinds}, courses=here, course_id=course_id, page=page, pages=-(-total // timeline.PAGE),
-        charts=worklist.charts(db.session(), patient.id, course_id), query=request.query_string.decode(),
-    )  # fmt: skip
+        "pathway/timeline.html",
+        record=patient,
+        patient=band(patient, zone()),
+        days=days,
+        total=total,
+        kinds=timeline.KINDS,
+        chosen={kind.key for kind in kinds},
+        courses=here,
+        course_id=course_id,
+        page=page,
+        pages=-(-total // timeline.PAGE),
+        charts=worklist.charts(db.session(), patient.id, course_id),
+        query=request.query_string.decode(),
+    )
 
 
 @bp.get("/patients/<id>/timeline.csv")
 @allow(CLINICAL)
 def timeline_csv(id: str) -> Response:  # noqa: A002
-    """The same entries as a table, every fact a line: when it happened, when it was written down, by whom."""
+    """Give the same entries as a table, every fact a line, with both times and the hands."""
     patient = find(Patient, id)
     kinds, course_id, _page = _asked()
     days, _total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, size=100_000)
     out = io.StringIO()
     table = csv.writer(out)
-    table.writerow(["Patient", "Happened at", "Day", "Kind", "Entry", "Fact", "Value", "Note", "Done by", "History", "Time zone"])
+    table.writerow(
+        ["Patient", "Happened at", "Day", "Kind", "Entry", "Fact", "Value", "Note", "Done by", "History", "Time zone"]
+    )
     for line in (entry for day in days for entry in day.entries):
         for label, value, note in line.facts or [("", "", "")]:
-            table.writerow([safe(cell) for cell in (patient.id, line.at.isoformat() if line.at else "", line.day_label, line.kind_label, plain(line.headline), label, plain(value), note, line.who, "; ".join(line.hands), zone())])
-    return Response(out.getvalue(), mimetype="text/csv", headers={"Content-Disposition": f"attachment; filename=timeline-{patient.id}.csv"})
+            table.writerow(
+                [
+                    safe(cell)
+                    for cell in (
+                        patient.id,
+                        line.at.isoformat() if line.at else "",
+                        line.day_label,
+                        line.kind_label,
+                        plain(line.headline),
+                        label,
+                        plain(value),
+                        note,
+                        line.who,
+                        "; ".join(line.hands),
+                        zone(),
+                    )
+                ]
+            )
+    return Response(
+        out.getvalue(),
+        mimetype="text/csv",
+        headers={"Content-Disposition": f"attachment; filename=timeline-{patient.id}.csv"},
+    )
+
+
+@bp.route("/scan", methods=["GET", "POST"])
+@allow(CLINICAL)
+def scan() -> Any:
+    """Lead to whatever was scanned; the code travels in the form, never in an address."""
+    typed, error = request.form.get("code", ""), ""
+    if request.method == "POST":
+        try:
+            return saved(codes.leads_to(db.session(), typed))
+        except RuleBroken as fault:
+            error = str(fault)
+    page = render_template("pathway/scan.html", error=error, typed=typed)
+    return (page, 422) if error else page
 
 
 def plain(value: Any) -> str:

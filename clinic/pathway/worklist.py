@@ -1,4 +1,4 @@
-"""The day's worklist: what waits for whom, the soonest first; products whose time runs; visits and events that are late."""
+"""The day's worklist: what waits for whom, products whose time runs, visits and events that are late."""
 
 from __future__ import annotations
 
@@ -70,7 +70,13 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     else:
         figure = f"{size.seconds // 60} min"
     state = "" if over or left > SOON else "urgent" if left <= URGENT else "soon"
-    return Clock(figure=figure, say=f"{'ago' if over else 'left'} · {say} {when}".strip(), state=state, word="", due=None if over or left > SOON else due)
+    return Clock(
+        figure=figure,
+        say=f"{'ago' if over else 'left'} · {say} {when}".strip(),
+        state=state,
+        word="",
+        due=None if over or left > SOON else due,
+    )
 
 
 def board(session: Session, role: Role, *, zone: str, at: datetime) -> Board:
@@ -101,20 +107,32 @@ def _told(line: Waiting, at: datetime, zone: str) -> dict[str, Any]:
 
 
 def ending(session: Session, at: datetime, zone: str) -> list[dict[str, Any]]:
-    """Return the products whose time ends soon or ended lately and that are neither given nor discarded, soonest first."""
+    """Return the products whose time ends soon or ended lately and that are not used up, soonest first."""
     used = exists().where(RunInput.product_id == Product.id)
     gone = exists().where(Movement.product_id == Product.id, Movement.kind.in_(("discarded", "given")))
     rows = session.execute(
         select(
-            Product.id, Product.name, Product.division, Product.expires_at, Product.thawed_at, Patient.family_name,
-            Patient.given_names, Patient.record_number,
+            Product.id,
+            Product.name,
+            Product.division,
+            Product.expires_at,
+            Product.thawed_at,
+            Patient.family_name,
+            Patient.given_names,
+            Patient.record_number,
         )
         .join(Treatment, Treatment.id == Product.treatment_id)
         .join(Patient, Patient.id == Treatment.patient_id)
-        .where(Product.origin == Origin.CLINIC, Product.expires_at < at + NEAR, Product.expires_at > at - NEAR, ~used, ~gone)
+        .where(
+            Product.origin == Origin.CLINIC,
+            Product.expires_at < at + NEAR,
+            Product.expires_at > at - NEAR,
+            ~used,
+            ~gone,
+        )
         .order_by(Product.expires_at)
         .limit(12)
-    )  # fmt: skip
+    )
     found = []
     for row in rows:
         over = row.expires_at <= at
@@ -123,8 +141,11 @@ def ending(session: Session, at: datetime, zone: str) -> list[dict[str, Any]]:
         word = {"over": "Expired", "urgent": "Urgent", "soon": "Soon"}.get(state, "")
         found.append(
             {
-                "name": f"{row.name} {row.division or ''}".strip(), "id": row.id, "patient": person(row), "url": url_for("products.show", id=row.id),
+                "name": f"{row.name} {row.division or ''}".strip(),
+                "id": row.id,
+                "patient": person(row),
+                "url": url_for("products.show", id=row.id),
                 "clock": Clock(figure=timer.figure, say=timer.say, state=state, word=word, due=timer.due),
-            }  # fmt: skip
+            }
         )
     return found

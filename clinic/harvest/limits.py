@@ -1,0 +1,131 @@
+"""What a collection may be: hard stops and what is asked about, general limits and the protocol's own."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from clinic.errors import Question
+from clinic.fields import plain
+from clinic.protocols.catalogues import ANAESTHESIA, BODY_SITES, METHODS, SOURCES
+
+if TYPE_CHECKING:
+    from clinic.harvest.models import Harvest
+
+MARROW_ML_PER_KG = Decimal(20)
+MARROW_ML_PER_PASS = Decimal(10)
+LARGE_LIPOASPIRATE_ML = Decimal(5000)
+LIDOCAINE_USUAL, LIDOCAINE_MOST, LIDOCAINE_NO_SUCTION, LIDOCAINE_PLAIN = (
+    Decimal(35),
+    Decimal(55),
+    Decimal(28),
+    Decimal(7),
+)
+"""mg of lidocaine per kg: tumescent (Klein), at most (ASDS), without liposuction (Klein), not tumescent (label)."""
+
+
+def faults(harvest: Harvest) -> list[str]:
+    """Return the hard stops of a collection that was made in the clinic (rules 26, 27, 29, 31, 33)."""
+    return _site(harvest) + _safety(harvest) + _papers(harvest)
+
+
+def _site(harvest: Harvest) -> list[str]:
+    found = []
+    source, method = SOURCES.get(harvest.source or ""), METHODS.get(harvest.method or "")
+    if source and method and method.harvest != source.harvest:
+        found.append(f"Method does not fit: it is no way to collect {source.label.lower()}.")
+    site = BODY_SITES.get(harvest.body_site or "")
+    if site and site.sided and harvest.side not in {"left", "right"}:
+        found.append("Side is missing. Two sides are two harvests.")
+    if harvest.treatment is not None and harvest.source and harvest.source != harvest.treatment.source:
+        found.append("The order plans another source. Amend the order first.")
+    return found
+
+
+def _safety(harvest: Harvest) -> list[str]:
+    found = []
+    source = SOURCES.get(harvest.source or "")
+    if source and source.harvest in {"aspiration", "liposuction"} and harvest.time_out_at is None:
+        found.append("Time-out held at is missing: it comes before the incision.")
+    if harvest.time_out_at and harvest.performed_at and harvest.time_out_at > harvest.performed_at:
+        found.append("The time-out comes before the start.")
+    anaesthesia = ANAESTHESIA.get(harvest.anaesthesia or "")
+    if anaesthesia and anaesthesia.fasting and harvest.fasting != "confirmed":
+        found.append("Fasting must be confirmed where sedation or more is planned.")
+    dose, most = lidocaine_per_kg(harvest), _lidocaine_most(harvest)
+    if dose is not None and dose > most:
+        found.append(f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the most that may be given so.")
+    return found
+
+
+def _papers(harvest: Harvest) -> list[str]:
+    found = []
+    if harvest.anticoagulant not in {None, "none"} and not harvest.anticoagulant_lot:
+        found.append("Its lot is missing: scan or type the anticoagulant's lot.")
+    if (
+        harvest.source == "peripheral_blood"
+        and harvest.cd34_before is None
+        and harvest.method == "continuous_apheresis"
+    ):
+        found.append("CD34 count before collection is missing.")
+    return found
+
+
+def lidocaine_per_kg(harvest: Harvest) -> Decimal | None:
+    """Return lidocaine per body weight, mg/kg, to one decimal; None where either is not known."""
+    if harvest.lidocaine_mg is None or not harvest.weight_kg:
+        return None
+    return (harvest.lidocaine_mg / harvest.weight_kg).quantize(Decimal("0.1"))
+
+
+def _lidocaine_most(harvest: Harvest) -> Decimal:
+    if harvest.anaesthesia != "tumescent":
+        return LIDOCAINE_PLAIN
+    suction = harvest.method in {"manual_lipoaspiration", "powered_liposuction", "water_jet"}
+    return LIDOCAINE_MOST if suction else LIDOCAINE_NO_SUCTION
+
+
+def questions(harvest: Harvest) -> list[Question]:
+    """Return what is unusual about a collection: each is confirmed with a reason (rules 28, 29, 30, 32)."""
+    return _volumes(harvest) + _additives(harvest)
+
+
+def _volumes(harvest: Harvest) -> list[Question]:
+    found = []
+    volume, own = harvest.volume, harvest.treatment.says.harvest if harvest.treatment else None
+    if volume is None:
+        return []
+    marrow = harvest.source == "bone_marrow"
+    limit = (own.ml_per_kg if own else None) or (MARROW_ML_PER_KG if marrow else None)
+    if limit and harvest.per_kg is not None and harvest.per_kg > limit:
+        sum_ = f"{plain(volume)} mL ÷ {plain(harvest.weight_kg)} kg = {plain(harvest.per_kg)} mL/kg"
+        found.append(Question("volume", f"{sum_} is more than {plain(limit)} mL/kg. Is this right?", "Rule 28."))
+    elif own and own.volume is not None and volume not in own.volume:
+        found.append(
+            Question("volume", f"{plain(volume)} mL is not the protocol's {own.volume} mL. Is this right?", "Rule 28.")
+        )
+    elif harvest.source == "adipose_tissue" and volume > LARGE_LIPOASPIRATE_ML:
+        found.append(Question("volume", "More than 5 L is a large-volume liposuction. Is this right?", "Rule 30."))
+    each = (own.ml_per_pass if own else None) or (MARROW_ML_PER_PASS if marrow else None)
+    if each and harvest.passes and volume / harvest.passes > each:
+        amount = (volume / harvest.passes).quantize(Decimal("0.1"))
+        said = f"{plain(amount)} mL from each puncture is more than {plain(each)} mL. Is this right?"
+        found.append(Question("passes", said, "Blood dilutes the marrow beyond that (rule 28)."))
+    return found
+
+
+def _additives(harvest: Harvest) -> list[Question]:
+    found = []
+    dose = lidocaine_per_kg(harvest)
+    if dose is not None and LIDOCAINE_USUAL < dose <= _lidocaine_most(harvest):
+        found.append(
+            Question("lidocaine_mg", f"Lidocaine {plain(dose)} mg/kg is more than 35 mg/kg. Is this right?", "Rule 29.")
+        )
+    wanted = harvest.treatment.says.harvest.anticoagulant_ratio if harvest.treatment else None
+    if wanted is not None and harvest.anticoagulant_volume and harvest.volume:
+        ratio = harvest.anticoagulant_volume / harvest.volume
+        if ratio not in wanted:
+            parts = (harvest.volume / harvest.anticoagulant_volume).quantize(Decimal("0.1"))
+            said = f"Anticoagulant 1 : {plain(parts)} is not the protocol's ratio. Is this right?"
+            found.append(Question("anticoagulant_volume", said, "Rule 32."))
+    return found

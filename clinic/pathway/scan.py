@@ -1,0 +1,59 @@
+"""One box for every code of the clinic: it leads to the page of whatever was scanned or typed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import url_for
+from sqlalchemy import select
+
+from clinic.desk import DESKS
+from clinic.errors import RuleBroken
+from clinic.identifiers import parse_id
+from clinic.patients.models import Patient
+from clinic.products.models import DIN, Product, parse_din
+from clinic.treatments.models import IDENTITY, Treatment
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+PLAIN = {"PT": (Patient, "patients.show"), "TR": (Treatment, "pathway.course"), "PR": (Product, "products.show")}
+NOT_FOUND = "No record of this clinic has this code. Scan it again; typed codes need their check character."
+
+
+def leads_to(session: Session, typed: str) -> str:
+    """Return the address of the record that a code names; raises `RuleBroken` with a sentence (hazard H3).
+
+    Read are our own ids (with their check character), a chain of identity, a donation number, a record number.
+    """
+    code = "".join(typed.split()).upper()
+    if not code:
+        raise RuleBroken("Scan or type a code.")
+    wanted = parse_id(code)
+    if wanted is not None:
+        return _of_id(session, wanted)
+    if IDENTITY.fullmatch(code):
+        course = session.scalar(select(Treatment.id).where(Treatment.chain_of_identity == code))
+        if course is not None:
+            return url_for("pathway.course", id=course)
+    if code.startswith("=") or DIN.match(code):
+        product = session.scalar(
+            select(Product.id).where(Product.din == parse_din(code)).order_by(Product.division).limit(1)
+        )
+        if product is not None:
+            return url_for("products.show", id=product)
+    patient = session.scalar(select(Patient.id).where(Patient.record_number == typed.strip()))
+    if patient is not None:
+        return url_for("patients.show", id=patient)
+    raise RuleBroken(NOT_FOUND)
+
+
+def _of_id(session: Session, wanted: str) -> str:
+    model, endpoint = PLAIN.get(wanted[:2], (None, ""))
+    if model is not None and session.scalar(select(model.id).where(model.id == wanted)) is not None:
+        return url_for(endpoint, id=wanted)
+    place = DESKS.get(wanted[:2])
+    record = session.scalar(select(place.model).where(place.model.id == wanted)) if place else None
+    if place is None or record is None:
+        raise RuleBroken(NOT_FOUND)
+    return place.show(record)
