@@ -29,7 +29,9 @@ WORKLIST = 50
 
 def blockers(course: Treatment, at: datetime) -> list[Blocked]:
     """Consent, eligibility and donor again, and a released product that nobody was given yet (rules 14 to 23, 50)."""
-    return gates.may_go_on(course, at) + gates.donor(course, at) + cells(course)
+    session = object_session(course)
+    collected = [p.collected_at for p in waiting_products(session, course) if p.collected_at] if session else []
+    return gates.may_go_on(course, at) + gates.donor(course, min(collected, default=at)) + cells(course)
 
 
 def cells(course: Treatment) -> list[Blocked]:
