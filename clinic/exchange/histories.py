@@ -169,7 +169,7 @@ class History:
                 return
         happened = {"performed_at": visit.performed_at, "course_day": visit.course_day}
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
-        score = OutcomeScore(**common, instrument=wanted.name, value=value, did_not_occur=given.never, visit=visit, **happened, **of_course)
+        score = OutcomeScore(**common, instrument=wanted.name, value=value, did_not_occur=given.never, visit=visit, treatment_id=of_course["treatment_id"], **happened)
         self._check("score", wanted.key, score, wanted)
 
     def _has(self, part: str, name: str = "") -> bool:
