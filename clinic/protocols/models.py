@@ -34,6 +34,11 @@ def _parsed(text: str) -> Content:
     return Content.model_validate_json(text)
 
 
+def parsed(content: dict[str, Any]) -> Content:
+    """Return a stored content, typed."""
+    return _parsed(canonical(content))
+
+
 class Protocol(Model):
     """One protocol of a site, under its code."""
 
@@ -42,9 +47,7 @@ class Protocol(Model):
 
     code: Mapped[str] = field("Code", hint="Short, like BM-MSC-KNEE")
 
-    versions: Mapped[list[ProtocolVersion]] = relationship(
-        back_populates="protocol", order_by="ProtocolVersion.number"
-    )
+    versions: Mapped[list[ProtocolVersion]] = relationship(back_populates="protocol", order_by="ProtocolVersion.number")
 
     def published(self) -> ProtocolVersion | None:
         """Return the version under which a new course may begin."""
@@ -56,7 +59,7 @@ class Protocol(Model):
             raise RuleBroken("There is a draft already. Publish or change that one.")
         version = ProtocolVersion(
             site_id=self.site_id, number=len(self.versions) + 1, content=content.model_dump(mode="json"),
-            drafted_by=by, drafted_by_id=by.id, drafted_at=at,
+            drafted_by=by, drafted_by_id=by.id, drafted_at=at, author_ids=[by.id],
         )  # fmt: skip
         self.versions.append(version)
         return version
@@ -80,10 +83,11 @@ class ProtocolVersion(Model):
     field_key: Mapped[str] = mapped_column(String(40), default="")
     drafted_by_id: Mapped[str] = reference("user_account")
     drafted_at: Mapped[datetime]
+    author_ids: Mapped[list[str]] = mapped_column(default=list)
     published_by_id: Mapped[str | None] = reference("user_account")
-    published_at: Mapped[datetime | None]
+    published_at: Mapped[datetime | None] = mapped_column(active_history=True)
     retired_by_id: Mapped[str | None] = reference("user_account")
-    retired_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None] = mapped_column(active_history=True)
 
     protocol: Mapped[Protocol] = relationship(back_populates="versions")
     drafted_by: Mapped[User] = relationship("User", foreign_keys=[drafted_by_id])
@@ -100,26 +104,32 @@ class ProtocolVersion(Model):
     @property
     def says(self) -> Content:
         """The content, typed."""
-        return _parsed(canonical(self.content))
+        return parsed(self.content)
 
     @property
     def name(self) -> str:
         """Code and number, as people cite it."""
         return f"{self.protocol.code}, version {self.number}"
 
-    def rewrite(self, content: Content) -> None:
+    def rewrite(self, content: Content, *, by: User) -> None:
         """Change a draft; a published version is never changed again, a new one is drafted instead."""
         if self.stage is not Stage.DRAFT:
             raise RuleBroken("A published version is never changed. Draft the next version instead.")
         self.content = content.model_dump(mode="json")
+        if by.id not in self.author_ids:
+            self.author_ids = [*self.author_ids, by.id]
+
+    def not_ready(self, *, by: User) -> list[str]:
+        """Return why this person cannot publish it now, a sentence each; whoever wrote at it may not publish alone."""
+        if self.stage is not Stage.DRAFT:
+            return ["Only a draft can be published."]
+        own = by.id in {self.drafted_by_id, *self.author_ids}
+        second = ["Whoever drafted a version does not publish it. Ask a second person."] if own else []
+        return second + faults(self.says)
 
     def publish(self, *, by: User, at: datetime) -> None:
         """Open it for new courses; the version published before is retired. The author may not publish alone."""
-        if self.stage is not Stage.DRAFT:
-            raise RuleBroken("Only a draft can be published.")
-        if by.id == self.drafted_by_id:
-            raise RuleBroken("Whoever drafted a version does not publish it. Ask a second person.")
-        wrong = faults(self.says)
+        wrong = self.not_ready(by=by)
         if wrong:
             raise RuleBroken(" ".join(wrong))
         earlier = self.protocol.published()
@@ -134,12 +144,21 @@ class ProtocolVersion(Model):
         self.retired_by, self.retired_by_id, self.retired_at = by, by.id, at
 
 
+FROZEN = (
+    "content", "number", "protocol_id", "drafted_by_id", "drafted_at", "author_ids", "published_by_id", "published_at",
+)  # fmt: skip
+"""What of a version never changes once it is published; only its retirement is added."""
+
+
 @event.listens_for(ProtocolVersion, "before_insert")
 @event.listens_for(ProtocolVersion, "before_update")
 def _published_never_changes(_mapper: object, _connection: object, version: ProtocolVersion) -> None:
-    changed = inspect(version).attrs.content.history
-    was = inspect(version).attrs.published_at.history
-    published_before = was.unchanged and was.unchanged[0] is not None
-    if published_before and changed.deleted and changed.added:
-        raise RuleBroken("A published version is never changed. Draft the next version instead.")
+    attributes = inspect(version).attrs
+    published, retired = attributes.published_at.history, attributes.retired_at.history
+    before = published.deleted[0] if published.deleted else None if published.added else version.published_at
+    if before is not None:
+        if any(attributes[name].history.has_changes() for name in FROZEN):
+            raise RuleBroken("A published version is never changed. Draft the next version instead.")
+        if retired.deleted and retired.deleted[0] is not None:
+            raise RuleBroken("A retired version is not opened again. Draft the next version instead.")
     version.title, version.field_key = version.says.title, version.says.field

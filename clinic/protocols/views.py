@@ -2,6 +2,279 @@
 
 from __future__ import annotations
 
-from flask import Blueprint
+import re
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, abort, render_template, request, url_for
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.access import EVERYBODY, Role, allow
+from clinic.accounts.models import User
+from clinic.accounts.security import WrongPassword, recheck
+from clinic.errors import RuleBroken, StepBlocked
+from clinic.extensions import db
+from clinic.ledger.listener import acting
+from clinic.pages import find, form_of, me, saved, zone
+from clinic.protocols import telling
+from clinic.protocols.catalogues import FIELDS
+from clinic.protocols.claims import claims
+from clinic.protocols.demonstration import DEMONSTRATIONS
+from clinic.protocols.faults import faults
+from clinic.protocols.forms import CodeForm, CopyForm, DraftForm, draft_form, flat
+from clinic.protocols.listing import by_field, shelf
+from clinic.protocols.models import Protocol, ProtocolVersion, Stage
+from clinic.steps import Blocked
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+    from clinic.protocols.terms import Content
 
 bp = Blueprint("protocols", __name__, template_folder="templates")
+
+DRAFTS = frozenset({Role.DIRECTOR, Role.QUALITY})
+PUBLISHES = frozenset({Role.DIRECTOR})
+CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{1,29}")
+SHIPPED = "demonstration:"
+
+
+def _version_url(version: ProtocolVersion) -> str:
+    return url_for("protocols.version", id=version.id)
+
+
+@bp.get("/protocols")
+@allow(EVERYBODY)
+def index() -> str:
+    """List the protocols of the site, field by field."""
+    field = request.args.get("field", "")
+    found, more = shelf(db.session(), field=field if field in FIELDS else "", after=request.args.get("after", ""))
+    return render_template(
+        "protocols/index.html", groups=by_field(found), fields=FIELDS.values(), field=field, may_draft=me().role in DRAFTS,
+        more_url=url_for("protocols.index", field=field or None, after=more) if more else None,
+    )  # fmt: skip
+
+
+@bp.get("/protocols/<id>")
+@allow(EVERYBODY)
+def show(id: str) -> str:  # noqa: A002 - the address says <id>
+    """Show one protocol with all its versions."""
+    protocol = find(Protocol, id)
+    drafted = any(version.stage is Stage.DRAFT for version in protocol.versions)
+    now = protocol.published() or protocol.versions[-1]
+    return render_template(
+        "protocols/show.html", protocol=protocol, now=now, claims=claims(now.says), may_draft=me().role in DRAFTS and not drafted,
+        plan=telling.plan(now.says),
+    )  # fmt: skip
+
+
+@bp.get("/protocols/versions/<id>")
+@allow(EVERYBODY)
+def version(id: str) -> str:  # noqa: A002
+    """Show one version in full: what it allows, asks, limits, and says of itself."""
+    chosen = find(ProtocolVersion, id)
+    says, role, draft = chosen.says, me().role, chosen.stage is Stage.DRAFT
+    earlier = next((v for v in reversed(chosen.protocol.versions) if v.number < chosen.number), None)
+    return render_template(
+        "protocols/version.html", version=chosen, says=says, telling=telling, claims=claims(says), earlier=earlier,
+        tests=[telling.quality_test(spec) for spec in says.qc], visits=[telling.visit(plan) for plan in says.visits],
+        wrong=faults(says) if draft else [], edit_url=url_for("protocols.edit", id=id) if draft and role in DRAFTS else None,
+        publish_url=url_for("protocols.publication", id=id) if draft and role in PUBLISHES else None,
+        retire_url=url_for("protocols.retirement", id=id) if chosen.stage is Stage.PUBLISHED and role in PUBLISHES else None,
+        authors=", ".join(_authors(chosen)),
+    )  # fmt: skip
+
+
+def _authors(version: ProtocolVersion) -> list[str]:
+    rows = db.session.execute(select(User.id, User.printed_name).where(User.id.in_(version.author_ids)))
+    printed = {row.id: row.printed_name for row in rows}
+    return [printed[one] for one in version.author_ids if one in printed] or [version.drafted_by.printed_name]
+
+
+@bp.get("/protocols/versions/<id>/changes")
+@allow(EVERYBODY)
+def changes(id: str) -> str:  # noqa: A002
+    """Show what is different from another version of the same protocol, the one before unless said otherwise."""
+    later = find(ProtocolVersion, id)
+    others = [v for v in later.protocol.versions if v.id != later.id]
+    since = request.args.get("since", "")
+    before = next((v for v in others if v.id == since), None)
+    before = before or next((v for v in reversed(others) if v.number < later.number), None)
+    if before is None:
+        abort(404)
+    return render_template(
+        "protocols/changes.html",
+        later=later,
+        before=before,
+        others=others,
+        rows=telling.changed(before.says, later.says),
+    )
+
+
+def _copies() -> list[tuple[str, str]]:
+    """Return what a version may be copied from: the versions of this site, then the demonstrations that come along."""
+    columns = (ProtocolVersion.id, ProtocolVersion.number, ProtocolVersion.title, Protocol.code)
+    rows = db.session.execute(
+        select(*columns)
+        .join(Protocol, Protocol.id == ProtocolVersion.protocol_id)
+        .order_by(Protocol.code, ProtocolVersion.number.desc())
+        .limit(600)
+    )
+    own = [(row.id, f"{row.code}, version {row.number}: {row.title}") for row in rows]
+    return own + [(f"{SHIPPED}{code}", f"Demonstration {code}: {says.title}") for code, says in DEMONSTRATIONS.items()]
+
+
+def _start(chosen: str) -> Content:
+    if chosen.startswith(SHIPPED):
+        return DEMONSTRATIONS[chosen.removeprefix(SHIPPED)]
+    return find(ProtocolVersion, chosen).says
+
+
+@bp.route("/protocols/new", methods=["GET", "POST"])
+@allow(DRAFTS)
+def new() -> Response | str | tuple[str, int]:
+    """Begin a protocol: its code, and a first draft as a copy."""
+    form = form_of(CodeForm)
+    form.offer("start", _copies())
+    if form.validate_on_submit():
+        code = form.code.data.upper()
+        if not CODE.fullmatch(code):
+            form.code.errors = ["Code: write capital letters, digits and hyphens, like BM-MSC-KNEE"]
+        elif db.session.scalar(select(Protocol.id).where(Protocol.code == code)):
+            form.code.errors = [f"Code: {code} is taken. Draft its next version instead"]
+        else:
+            protocol = Protocol(site_id=me().site_id, code=code)
+            draft = protocol.draft(by=me(), at=clock.now(), content=_start(form.start.data))
+            db.session.add(protocol)
+            return saved(
+                url_for("protocols.edit", id=draft.id), f"{code} begun. Change the copy; nothing is published yet."
+            )
+    page = render_template(
+        "records/form.html", heading="New protocol", lede="It begins as a copy and is a draft until a second person publishes it.",
+        form=form, save_label="Begin the draft", back_url=url_for("protocols.index"),
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+@bp.route("/protocols/<id>/versions/new", methods=["GET", "POST"])
+@allow(DRAFTS)
+def new_version(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Begin the next version of a protocol as a copy."""
+    protocol = find(Protocol, id)
+    form = form_of(CopyForm)
+    now = protocol.published() or protocol.versions[-1]
+    form.offer("start", _copies(), chosen=now.id, filled="the version in force")
+    if form.validate_on_submit():
+        draft = protocol.draft(by=me(), at=clock.now(), content=_start(form.start.data))
+        return saved(url_for("protocols.edit", id=draft.id), f"{draft.name} begun as a draft.")
+    page = render_template(
+        "records/form.html", heading=f"Next version of {protocol.code}", form=form, save_label="Begin the draft",
+        lede="Courses under the version in force go on as they are.", back_url=url_for("protocols.show", id=id),
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+@bp.route("/protocols/versions/<id>/draft", methods=["GET", "POST"])
+@allow(DRAFTS)
+def edit(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Change a draft."""
+    chosen = find(ProtocolVersion, id)
+    if chosen.stage is not Stage.DRAFT:
+        raise RuleBroken("A published version is never changed. Draft the next version instead.")
+    form: DraftForm = draft_form(chosen.says, request.form)(
+        data=flat(chosen.says), zone=zone(), record_version=chosen.version
+    )
+    if form.validate_on_submit():
+        _same_draft(chosen)
+        chosen.rewrite(form.content(chosen.says), by=me())
+        if request.form.get("do") == "more":
+            return saved(url_for("protocols.edit", id=id), "Draft kept. There are empty rows again below.")
+        return saved(_version_url(chosen), "Draft kept.")
+    page = render_template(
+        "protocols/edit.html", heading=f"Draft: {chosen.name}", lede=chosen.says.title, form=form, version=chosen,
+        wrong=faults(chosen.says), back_url=_version_url(chosen),
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+def _same_draft(chosen: ProtocolVersion) -> None:
+    """Refuse a draft that somebody else changed since this form was opened (hazard H18)."""
+    if request.form.get("version", "") != str(chosen.version):
+        raise RuleBroken(
+            "Somebody else changed this draft meanwhile. Nothing of yours was saved. Open the draft again."
+        )
+
+
+@bp.route("/protocols/versions/<id>/publication", methods=["GET", "POST"])
+@allow(PUBLISHES)
+def publication(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Publish a draft: a second person, after the password, and only when nothing is wrong with it."""
+    chosen = find(ProtocolVersion, id)
+    reasons = chosen.not_ready(by=me())
+    if reasons:
+        who, fix = tuple(sorted(DRAFTS)), ("protocols.version", {"id": chosen.id})
+        raise StepBlocked(
+            "Publication", [Blocked(because=said, who=who, fix=fix, fix_label="Open the draft") for said in reasons]
+        )
+    earlier, error = chosen.protocol.published(), ""
+    if request.method == "POST":
+        error = _password_fault(f"{chosen.name} published")
+        if not error:
+            _same_draft(chosen)
+            chosen.publish(by=me(), at=clock.now())
+            return saved(_version_url(chosen), f"{chosen.name} is published. New courses begin under it.")
+        chosen = find(ProtocolVersion, id)
+    then = (
+        f"{earlier.name} is retired; its courses go on, and a new course needs consent to the new version"
+        if earlier
+        else ""
+    )
+    facts = [
+        *telling.plan(chosen.says),
+        *telling.dose(chosen.says),
+        ("Tests", str(len(chosen.says.qc)), ""),
+        ("Visits", str(len(chosen.says.visits)), ""),
+        *((label, said, "") for label, said in claims(chosen.says)),
+        *([("Then", then, "")] if then else []),
+    ]
+    page = render_template(
+        "sign.html", heading=f"Publish: {chosen.name}", lede=chosen.says.title, facts=facts, error=error, version=chosen.version,
+        meaning="I have read this version in full. New courses may begin under it", url=request.path, label="Publish",
+        back_url=_version_url(chosen),
+    )  # fmt: skip
+    return (page, 422) if error else page
+
+
+@bp.route("/protocols/versions/<id>/retirement", methods=["GET", "POST"])
+@allow(PUBLISHES)
+def retirement(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Close a version for new courses, after the password."""
+    chosen, error = find(ProtocolVersion, id), ""
+    if chosen.stage is not Stage.PUBLISHED:
+        raise RuleBroken("Only a published version can be retired.")
+    if request.method == "POST":
+        error = _password_fault(f"{chosen.name} retired")
+        if not error:
+            chosen.retire(by=me(), at=clock.now())
+            return saved(
+                _version_url(chosen),
+                f"{chosen.name} is retired. Its courses go on; no new one begins under it.",
+                "wait",
+            )
+        chosen = find(ProtocolVersion, id)
+    page = render_template(
+        "sign.html", heading=f"Retire: {chosen.name}", lede=chosen.says.title, error=error, version=chosen.version, label="Retire",
+        icon="archive", meaning="No new course may begin under this version; the courses that follow it go on", url=request.path,
+        facts=telling.plan(chosen.says), back_url=_version_url(chosen),
+    )  # fmt: skip
+    return (page, 422) if error else page
+
+
+def _password_fault(reason: str) -> str:
+    """Ask for the password again (law 5); return the sentence where it is wrong."""
+    try:
+        recheck(me(), request.form.get("password", ""))
+    except WrongPassword as fault:
+        return str(fault)
+    acting(db.session(), me().id, reason)
+    return ""

@@ -1,0 +1,116 @@
+"""Lists of protocols, read by columns: the shelf of a site, and what a new course may begin under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from clinic.protocols.catalogues import CONDITIONS, FIELDS, ROUTES, SOURCES
+from clinic.protocols.models import Protocol, ProtocolVersion, Stage, parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy import Row, Select
+    from sqlalchemy.orm import Session
+
+    from clinic.protocols.terms import Content
+
+PAGE = 60
+RANKS = {key: rank for rank, key in enumerate(FIELDS)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelved:
+    """One protocol as a list shows it, under the version in force, else under its last one."""
+
+    protocol_id: str
+    version_id: str
+    code: str
+    number: int
+    title: str
+    field: str
+    stage: Stage
+    drafted: bool
+    content: Content
+
+    @property
+    def treats(self) -> str:
+        """Its conditions in words."""
+        return words(CONDITIONS, self.content.conditions)
+
+    @property
+    def way(self) -> str:
+        """Whose cells, from where, by which route."""
+        whose = " or ".join({"autologous": "own", "allogeneic": "donor's"}[r.value] for r in self.content.relations)
+        sources, routes = words(SOURCES, self.content.sources).lower(), words(ROUTES, self.content.routes).lower()
+        return f"{whose.capitalize()} {sources}, {routes}"
+
+
+def words(entries: Any, keys: Iterable[str]) -> str:
+    """Return the labels of some keys of a catalogue; a key that is no longer in it as it is."""
+    return ", ".join(entries[key].label if key in entries else key for key in keys)
+
+
+def shelf(session: Session, *, field: str = "", after: str = "") -> tuple[list[Shelved], str]:
+    """Return a page of protocols, field by field, and where the next one begins ("" at the end)."""
+    version, other = aliased(ProtocolVersion), aliased(ProtocolVersion)
+    rank = case(RANKS, value=version.field_key, else_=len(RANKS))
+    mine = other.protocol_id == Protocol.id
+    in_force = select(func.max(other.number)).where(mine, other.published_at.is_not(None), other.retired_at.is_(None))
+    last = select(func.max(other.number)).where(mine)
+    chosen = (
+        select(
+            Protocol.id.label("protocol_id"), Protocol.code, version.id, version.number, version.title, version.field_key,
+            version.content, version.published_at, version.retired_at, rank.label("rank"),
+            exists().where(mine, other.published_at.is_(None)).label("drafted"),
+        )
+        .join(version, version.protocol_id == Protocol.id)
+        .where(version.number == func.coalesce(in_force.scalar_subquery(), last.scalar_subquery()))
+        .order_by(rank, Protocol.code)
+        .limit(PAGE + 1)
+    )  # fmt: skip
+    if field:
+        chosen = chosen.where(version.field_key == field)
+    at_rank, _, at_code = after.partition(".")
+    if at_rank.isdigit() and len(at_rank) < 4:
+        chosen = chosen.where(or_(rank > int(at_rank), (rank == int(at_rank)) & (Protocol.code > at_code)))
+    rows = session.execute(chosen).all()
+    more = f"{rows[PAGE - 1].rank}.{rows[PAGE - 1].code}" if len(rows) > PAGE else ""
+    return [_shelved(row) for row in rows[:PAGE]], more
+
+
+def offered(session: Session) -> list[Shelved]:
+    """Return every published version of the site, field by field: a course may begin under these only."""
+    rank = case(RANKS, value=ProtocolVersion.field_key, else_=len(RANKS))
+    chosen: Select[Any] = (
+        select(
+            Protocol.id.label("protocol_id"), Protocol.code, ProtocolVersion.id, ProtocolVersion.number,
+            ProtocolVersion.title, ProtocolVersion.field_key, ProtocolVersion.content, ProtocolVersion.published_at,
+            ProtocolVersion.retired_at,
+        )
+        .join(ProtocolVersion, ProtocolVersion.protocol_id == Protocol.id)
+        .where(ProtocolVersion.published_at.is_not(None), ProtocolVersion.retired_at.is_(None))
+        .order_by(rank, Protocol.code)
+        .limit(400)
+    )  # fmt: skip
+    return [_shelved(row) for row in session.execute(chosen)]
+
+
+def by_field(found: Iterable[Shelved]) -> list[tuple[str, list[Shelved]]]:
+    """Return the label of each field with its protocols, in the order of the catalogue of fields."""
+    grouped: dict[str, list[Shelved]] = {}
+    for one in found:
+        grouped.setdefault(FIELDS[one.field].label if one.field in FIELDS else "Other", []).append(one)
+    return list(grouped.items())
+
+
+def _shelved(row: Row[Any]) -> Shelved:
+    stage = Stage.RETIRED if row.retired_at else Stage.PUBLISHED if row.published_at else Stage.DRAFT
+    return Shelved(
+        protocol_id=row.protocol_id, version_id=row.id, code=row.code, number=row.number, title=row.title,
+        field=row.field_key, stage=stage, drafted=bool(getattr(row, "drafted", False)), content=parsed(row.content),
+    )  # fmt: skip
