@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.access import Role
 from clinic.errors import RuleBroken
-from clinic.fields import Range, field, plain
+from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.models import Product, RunInput, bearer, unused
@@ -205,6 +205,24 @@ class ProcessingRun(Record):
         self.outputs.append(product)
         return product
 
+    def enter(self, part: Manipulation | InProcessCount) -> None:
+        """Write a manipulation or a count into the run; a signed run does not change any more."""
+        self._open()
+        part.run, part.run_id = self, self.id
+
+    def finish(self, *, at: datetime, **facts: Any) -> None:
+        """Fill in what is known at the end only: end, volumes added and wasted. What stands there already is amended."""
+        self._open()
+        for name, value in facts.items():
+            if value is None:
+                continue
+            if getattr(self, name) not in (None, value):
+                raise RuleBroken(f"{fields_of(type(self))[name].label} is written down already. Correct it with a reason, by an amendment.")
+            setattr(self, name, value)
+        faults = self.faults(at=at)
+        if faults:
+            raise RuleBroken(" ".join(faults))
+
     def _open(self) -> None:
         if self.signed:
             raise RuleBroken("The run is signed. What it took and made does not change any more.")
@@ -364,6 +382,11 @@ class InProcessCount(Record):
         return "×10⁹/mL" if self.counted == "particles" else "×10⁶/mL"
 
     @property
+    def what(self) -> str:
+        """What was counted, in words."""
+        return COUNTS.get(self.counted or "", "Count")
+
+    @property
     def arithmetic(self) -> str:
         """The sum as it is shown: “1.2 ×10⁶/mL × 30 mL” (rule 38)."""
         return f"{plain(self.concentration)} {self.unit} × {plain(self.volume)} mL"
@@ -374,4 +397,4 @@ class InProcessCount(Record):
         return "" if self.total is None else f"{plain(self.total.normalize())} {self.unit.removesuffix('/mL')}"
 
     def headline(self) -> str:
-        return f"{COUNTS.get(self.counted or '', 'Count')} {self.arithmetic} = {self.total_text}"
+        return f"{self.what} {self.arithmetic} = {self.total_text}"

@@ -123,14 +123,13 @@ def progress(course: Treatment, at: datetime) -> Progress:
 
 def actions(course: Treatment, at: datetime) -> list[Action]:
     """Test, decide, sign; read the culture when it is final; assess what was found after the cells were given."""
-    if blockers(course, at):
-        return []
+    closed = bool(blockers(course, at))
     found: list[Action] = []
     for product in decidable(course):
         state = state_of(product, at)
         found += contaminated(product, state)
         found += cultures(product, at)
-        if state is ProductState.QUARANTINE:
+        if state is ProductState.QUARANTINE and not closed:
             found += undecided(product, at)
     return found
 

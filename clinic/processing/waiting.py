@@ -37,11 +37,16 @@ def runs(session: Session, _at: datetime) -> list[Waiting]:
     )
     waiting = [
         Waiting(
-            patient=person(row), title="Process", why=f"{row.name} from a signed harvest waits in the laboratory: {about(row)}.",
-            who=LABORATORY, to=("pathway.course", {"id": row.id}), due_at=row.expires_at, due_words="use before",
+            patient=person(row),
+            title="Process",
+            why=f"{row.name} from a signed harvest waits in the laboratory: {about(row)}.",
+            who=LABORATORY,
+            to=("pathway.course", {"id": row.id}),
+            due_at=row.expires_at,
+            due_words="use before",
         )
         for row in fresh
-    ]  # fmt: skip
+    ]
     unsigned = session.execute(
         courses(ProcessingRun.id.label("run_id"), ProcessingRun.preparation, ProcessingRun.ended_at)
         .join(ProcessingRun, ProcessingRun.treatment_id == Treatment.id)
@@ -49,23 +54,37 @@ def runs(session: Session, _at: datetime) -> list[Waiting]:
     )
     return waiting + [
         Waiting(
-            patient=person(row), title="Finish and sign the run", why=f"{row.preparation}: written down, not signed.",
-            who=LABORATORY, to=("processing.show", {"id": row.run_id}), due_at=row.ended_at, due_words="ended",
+            patient=person(row),
+            title="Finish and sign the run",
+            why=f"{row.preparation}: written down, not signed.",
+            who=LABORATORY,
+            to=("processing.show", {"id": row.run_id}),
+            due_at=row.ended_at,
+            due_words="ended",
         )
         for row in unsigned
-    ]  # fmt: skip
+    ]
 
 
 def releases(session: Session, _at: datetime) -> list[Waiting]:
     """Return products of signed runs on which quality has not decided, with how many results are in."""
     taken = exists().where(RunInput.product_id == Product.id)
     gone = exists().where(Movement.product_id == Product.id, Movement.kind.in_(("discarded", "given")))
-    decided = exists().where(Release.product_id == Product.id, Release.decision.in_((*RELEASING, "reject")), signed_now(Release))
+    decided = exists().where(
+        Release.product_id == Product.id, Release.decision.in_((*RELEASING, "reject")), signed_now(Release)
+    )
     counted = select(func.count()).where(QCResult.product_id == Product.id)
     done = counted.where(QCResult.pending.is_(False)).scalar_subquery()
     pending = counted.where(QCResult.pending.is_(True)).scalar_subquery()
     rows = session.execute(
-        courses(Product.id.label("product_id"), Product.name, Product.division, Product.expires_at, done.label("done"), pending.label("pending"))
+        courses(
+            Product.id.label("product_id"),
+            Product.name,
+            Product.division,
+            Product.expires_at,
+            done.label("done"),
+            pending.label("pending"),
+        )
         .join(Product, Product.treatment_id == Treatment.id)
         .join(ProcessingRun, ProcessingRun.id == Product.run_id)
         .where(Product.origin == Origin.CLINIC, signed_now(ProcessingRun), ~taken, ~gone, ~decided)
@@ -73,13 +92,19 @@ def releases(session: Session, _at: datetime) -> list[Waiting]:
     waiting = []
     for row in rows:
         name = f"{row.name} {row.division or ''}".strip()
-        results = f"{row.done} {'result' if row.done == 1 else 'results'} in" + (f", {row.pending} pending" if row.pending else "")
+        results = f"{row.done} {'result' if row.done == 1 else 'results'} in" + (
+            f", {row.pending} pending" if row.pending else ""
+        )
         tested = row.done > 0
         waiting.append(
             Waiting(
-                patient=person(row), title="Decide on the release" if tested else "Enter the test results", why=f"{name}: {results}.",
+                patient=person(row),
+                title="Decide on the release" if tested else "Enter the test results",
+                why=f"{name}: {results}.",
                 who=frozenset({Role.QUALITY}) if tested else LABORATORY,
-                to=("qc.release" if tested else "qc.results", {"id": row.product_id}), due_at=row.expires_at, due_words="use before",
-            )  # fmt: skip
+                to=("qc.release" if tested else "qc.results", {"id": row.product_id}),
+                due_at=row.expires_at,
+                due_words="use before",
+            )
         )
     return waiting

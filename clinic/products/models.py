@@ -12,7 +12,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import CheckConstraint, UniqueConstraint, func, literal, select
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, literal, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.errors import RuleBroken
@@ -75,6 +75,7 @@ class Product(Record):
     DONE = "Made by"
     __table_args__ = (
         UniqueConstraint("site_id", "din", "division"),
+        Index(None, "site_id", "recorded_at", "id"),
         CheckConstraint("(harvest_id IS NULL) <> (run_id IS NULL)", name="made_by_one"),
     )
 
@@ -172,6 +173,8 @@ class Product(Record):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
         if self.amount is not None and self.measure is None:
             found.append("Say what the amount counts.")
+        if self.uses and self.left < 0:
+            found.append(f"Volume: runs took more than {plain(self.volume)} mL out of it already.")
         latest = self.use_before
         if self.origin == "clinic" and latest is not None and self.expires_at is not None and self.expires_at > latest:
             found.append(f"Use before cannot be later than the protocol allows: {latest:%d %b %Y, %H:%M} UTC.")

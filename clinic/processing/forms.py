@@ -1,0 +1,102 @@
+"""The laboratory's forms: a run, what goes in, what is done and counted, what comes out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.extensions import db
+from clinic.fields import Field, Range, plain
+from clinic.forms import Box, ChoiceBox, ManyBox, NumberBox, RecordForm, WholeBox, form_for
+from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
+from clinic.products.models import CONTAINERS, Product
+from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, MANIPULATIONS, class_name
+from clinic.protocols.models import ProtocolVersion, Stage
+
+if TYPE_CHECKING:
+    from clinic.protocols.terms import Content
+
+MOST_AT_ONCE = 60
+
+
+def _named(product: Product) -> tuple[str, str]:
+    return product.id, f"{product.name} {product.division or ''} · {plain(product.left)} mL left · {product.id}"
+
+
+class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss_reason"))):
+    """A run as it begins: how, with what, out of which containers."""
+
+    protocol_version_id = ChoiceBox("Protocol", Field(label="Protocol", required=True, section="What goes in", hint="Under which these cells are made and judged"))
+    inputs = ManyBox("Products", Field(label="Products", many=True, required=True, section="What goes in", hint="Each with all that is left in it"))
+
+    def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
+        """Fill in now and what the protocol says; offer the containers that hold something."""
+        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        self.offer("inputs", [_named(product) for product in available if product.left > 0])
+        if says is None:
+            self.offer("protocol_version_id", versions)
+            return
+        del self.protocol_version_id
+        self.prefill("preparation", says.preparation, "filled in: the protocol")
+        self.prefill("vehicle", says.vehicle or None, "filled in: the protocol")
+
+
+def banked_versions() -> list[tuple[str, str]]:
+    """Return the published versions under which cells may be banked: those for a donor's cells."""
+    rows = db.session.scalars(select(ProtocolVersion).where(ProtocolVersion.published_at.is_not(None), ProtocolVersion.retired_at.is_(None)))
+    return [(v.id, f"{v.name}: {v.title}") for v in rows if v.stage is Stage.PUBLISHED and "allogeneic" in v.says.relations]
+
+
+class InputForm(RecordForm):
+    """One more container, or a part of it."""
+
+    product_id = ChoiceBox("Product", Field(label="Product", required=True))
+    volume = NumberBox("Volume taken", Field(label="Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Empty: all that is left"))
+
+
+class ManipulationForm(form_for(Manipulation)):
+    """One thing done: the protocol's own steps come first."""
+
+    def plan(self, says: Content | None) -> None:
+        """Offer what the protocol asks for before the rest, and now."""
+        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        asked = says.manipulations if says else ()
+        keys = [*asked, *(key for key in MANIPULATIONS if key not in asked)]
+        self.offer("kind", [(key, MANIPULATIONS[key].label) for key in keys])
+
+
+CountForm = form_for(InProcessCount)
+FinishForm = form_for(ProcessingRun, only=("ended_at", "added_volume", "waste_volume", "loss_reason"))
+
+
+class OutputForm(RecordForm):
+    """One container that came out, or several alike."""
+
+    name = Box("Product", Field(label="Product", required=True, hint="Proper name", section="What it is"))
+    cell_type = ChoiceBox("Cell type", Field(label="Cell type", choices={key: kind.label for key, kind in CELL_TYPES.items()}, required=True, section="What it is"))
+    container = ChoiceBox("Container", Field(label="Container", choices=CONTAINERS, required=True, section="What it is"))
+    division = Box("Division", Field(label="Division", hint="Empty: the next free one", section="What it is"))
+    alike = WholeBox("Containers alike", Field(label="Containers alike", required=True, possible=Range(1, MOST_AT_ONCE), section="How much"))
+    volume = NumberBox("Volume of each", Field(label="Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="How much"))
+    measure = ChoiceBox("Counted as", Field(label="Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="How much"))
+    amount = NumberBox("Amount in each", Field(label="Amount in each", possible=Range(0), section="How much", hint="In the unit of what is counted"))
+    amount_reason = Box("Why the amount differs from the count", Field(label="Why the amount differs from the count", section="How much", hint="Only where it lies more than 5 % from concentration × volume"))
+    place = Box("Stored at", Field(label="Stored at", section="Where", hint="Tank, shelf, box, position"))
+
+    def plan(self, run: ProcessingRun) -> None:
+        """Fill in the proper name, what is counted, and what the balance leaves."""
+        says = run.follows.says if run.follows else None
+        source = run.inputs[0].product.source if run.inputs else None
+        self.prefill("alike", 1, "filled in: one")
+        if says is None:
+            return
+        self.prefill("cell_type", says.cell_type, "filled in: the protocol")
+        self.prefill("measure", says.dose.measure, "filled in: the protocol")
+        self.prefill("name", class_name(says.cell_type, source or "") or CELL_TYPES[says.cell_type].label, "filled in: the class")
+        unit = DOSE_MEASURES[says.dose.measure].unit
+        last = run.counted(says.dose.measure)
+        counted = f" The last count: {last.arithmetic} = {last.total_text}." if last is not None else ""
+        self._fields["amount"].hint = f"{unit} for {DOSE_MEASURES[says.dose.measure].label.lower()}.{counted}"
+        self._fields["volume"].hint = f"{plain(run.loss)} mL are in no container yet"
