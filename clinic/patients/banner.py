@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flask import url_for
+from sqlalchemy.orm import object_session
 
 from clinic import clock
 from clinic.fields import plain
+from clinic.patients.alike import lookalikes, warning
 from clinic.patients.models import SEXES
 
 if TYPE_CHECKING:
@@ -37,12 +39,20 @@ class Band:
     alerts: list[str]
 
 
-def band(patient: Patient, zone: str, *, chain_of_identity: str = "", alike: str = "") -> Band:
-    """Return the band of a patient for a page that is made now; ``alike`` warns of a similar name (rule 11)."""
+def band(patient: Patient, zone: str, *, chain_of_identity: str = "", alike: str | None = None) -> Band:
+    """Return the band of a patient for a page that is made now.
+
+    ``alike`` warns of a similar name or the same birth date (rule 11); left out, the site's patients are asked, by
+    one bounded query, and those of whom an alert warns already are not named twice.
+    """
     at = clock.now()
     today = clock.local(at, zone).date()
     weight = patient.weight_at(at)
     weighed = clock.local(weight.performed_at, zone) if weight and weight.performed_at else None
+    standing = [alert for alert in patient.alerts if alert.shown_on(today)]
+    if alike is None:
+        session, named = object_session(patient), {alert.about_id for alert in standing}
+        alike = warning([other for other in lookalikes(session, patient) if other.id not in named]) if session else ""
     return Band(
         url=url_for("patients.show", id=patient.id),
         print_url=url_for("patients.print_sheet", id=patient.id),
@@ -57,5 +67,5 @@ def band(patient: Patient, zone: str, *, chain_of_identity: str = "", alike: str
         record_number=patient.record_number or "",
         chain_of_identity=chain_of_identity,
         weight_text=f"{plain(weight.kg)} kg, {weighed:%-d %b %Y}" if weight and weighed else "",
-        alerts=[alert.text for alert in patient.alerts if alert.shown_on(today)] + ([alike] if alike else []),
+        alerts=[alert.text for alert in standing] + ([alike] if alike else []),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, relationship
@@ -11,9 +12,12 @@ from sqlalchemy.orm import Mapped, relationship
 from clinic.errors import RuleBroken
 from clinic.fields import field
 from clinic.model import reference
-from clinic.patients.models import Patient
-from clinic.protocols.models import ProtocolVersion
-from clinic.records import Record
+from clinic.patients.models import CHILD_YEARS, Patient
+from clinic.protocols.models import ProtocolVersion, Stage
+from clinic.records import Meaning, Record, Signature
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
 
 SCOPES = {"treatment": "Treatment", "data_use": "Use of data", "research": "Research"}
 SIGNERS = {
@@ -57,6 +61,32 @@ class Consent(Record):
     patient: Mapped[Patient] = relationship(back_populates="consents")
     protocol_version: Mapped[ProtocolVersion | None] = relationship()
     withdrawal: Mapped[Withdrawal | None] = relationship(back_populates="consent", uselist=False)
+
+    def faults(self, *, at: datetime) -> list[str]:
+        """Also: to a treatment it names a version that may be explained; a child does not sign alone (hazard H12)."""
+        found = super().faults(at=at)
+        version = self.protocol_version
+        if self.scope == "treatment" and version is None and self.protocol_version_id is None:
+            found.append("Say to which protocol version the patient consents.")
+        if self.scope == "treatment" and version is not None and version.stage is Stage.DRAFT:
+            found.append(f"{version.name} is a draft: nobody can consent to it yet.")
+        if self.origin != "clinic" or self.performed_at is None:
+            return found
+        if self.expires_on is not None and self.expires_on < self.performed_at.date():
+            found.append("Valid until lies before the day of signing.")
+        age = self.patient.age_on(self.performed_at.date()) if self.patient is not None else None
+        if age is not None and age < CHILD_YEARS and self.signer == "patient":
+            found.append(f"The patient was {age} when it was signed: parents or a legal guardian sign for a child.")
+        return found
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign as the one who took it; somebody else may only verify (rule 14)."""
+        if meaning is Meaning.AUTHORSHIP and self.performed_by_id not in {None, by.id}:
+            taker = self.performed_by.printed_name if self.performed_by else "who took it"
+            raise RuleBroken(
+                f"A consent is signed by who took it: {taker}. Sign in as that person, or amend who took it."
+            )
+        return super().sign(by=by, at=at, meaning=meaning)
 
     def standing(self, at: datetime) -> Standing:
         """Return where this consent stands at a moment."""

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy import CheckConstraint, select
+from sqlalchemy.orm import Mapped, object_session, relationship
 
+from clinic.errors import RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
-from clinic.protocols.catalogues import REACTIVE
+from clinic.patients.names import compact, searchable
+from clinic.protocols.catalogues import MARKERS, REACTIVE
 from clinic.records import Entry, Record
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
 
 DONOR_KINDS = {
     "self": "The patient",
@@ -22,7 +30,16 @@ DONOR_KINDS = {
 }
 ELIGIBILITY = {"eligible": "Eligible", "ineligible": "Not eligible", "incomplete": "Not complete"}
 MARKER_RESULTS = {**REACTIVE, "not_done": "Not done"}
+KINSHIP = {
+    "parent": "Mother or father", "child": "Child", "sibling": "Sister or brother", "half_sibling": "Half-sibling",
+    "grandparent": "Grandparent", "aunt_uncle": "Aunt or uncle", "niece_nephew": "Niece or nephew",
+    "cousin": "Cousin", "spouse": "Husband, wife or partner", "other": "Another relation",
+}  # fmt: skip
 RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent", "aunt_uncle", "niece_nephew"}
+"""Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
+ANONYMOUS = "Use a number that tells nothing of a person (rule 10)."
+SPOKEN = 4
+"""A name or number of this length counts wherever it stands in a code; a shorter one only as a part of its own."""
 
 
 class Donor(Entry):
@@ -37,10 +54,13 @@ class Donor(Entry):
 
     kind: Mapped[str] = field("Donor", choices=DONOR_KINDS, required=True, section="Who")
     donor_number: Mapped[str | None] = field(
-        "Donor number", section="Who", index=True, hint="Of the registry or the cord bank. Never a name or record number"
+        "Donor number",
+        section="Who",
+        index=True,
+        hint="Of the registry or the cord bank. Never a name or record number",
     )
     name: Mapped[str | None] = field("Name", identifying=True, section="Who", hint="Only of a relative")
-    relation: Mapped[str | None] = field("Relation to the patient", section="Who")
+    relation: Mapped[str | None] = field("Relation to the patient", choices=KINSHIP, section="Who")
     sex: Mapped[str | None] = field("Sex", choices=SEXES, section="About the donor")
     age_years: Mapped[Decimal | None] = field(
         "Age at donation", unit="years", possible=Range(0, 100), section="About the donor"
@@ -52,8 +72,10 @@ class Donor(Entry):
         "Cytomegalovirus", choices={"present": "Present", "absent": "Absent"}, section="About the donor"
     )
     patient_id: Mapped[str | None] = reference("patient", unique=True)
+    relative_of_id: Mapped[str | None] = reference("patient")
 
-    patient: Mapped[Patient | None] = relationship()
+    patient: Mapped[Patient | None] = relationship(foreign_keys=[patient_id])
+    relative_of: Mapped[Patient | None] = relationship(foreign_keys=[relative_of_id])
     eligibilities: Mapped[list[DonorEligibility]] = relationship(
         back_populates="donor", order_by="DonorEligibility.performed_at"
     )
@@ -68,6 +90,12 @@ class Donor(Entry):
             return self.name
         return f"{DONOR_KINDS[self.kind]} {self.donor_number or self.id}"
 
+    @property
+    def kind_words(self) -> str:
+        """What kind of donor it is; of a relative, which one."""
+        kin = KINSHIP.get(self.relation or "", self.relation or "")
+        return f"{DONOR_KINDS[self.kind]}{f', {kin.lower()}' if kin else ''}"
+
     def faults(self, *, at: datetime) -> list[str]:
         """Also: a stranger has a number and no name; a number holds nobody's name or record number (rule 10)."""
         found = super().faults(at=at)
@@ -78,12 +106,58 @@ class Donor(Entry):
                 found.append("Donor number is missing.")
         if self.kind == "related" and not self.relation:
             found.append("Relation to the patient is missing.")
-        return found
+        session = object_session(self)
+        return found + ([] if session is None else number_faults(session, self.donor_number, self.site_id))
+
+    @classmethod
+    def register(cls, session: Session, *, by: User, at: datetime, **facts: Any) -> Donor:
+        """Add a new donor; raises `RuleBroken` also where the number tells who a patient is (rule 10)."""
+        donor = cls.log(by=by, at=at, **facts)
+        faults = number_faults(session, donor.donor_number, donor.site_id)
+        if donor.kind == "self" and donor.patient is not None and _own(session, donor.patient):
+            faults.append(f"{donor.patient.display_name} is written down as a donor already.")
+        if faults:
+            raise RuleBroken(" ".join(faults))
+        session.add(donor)
+        return donor
+
+    def headline(self) -> str:
+        return f"{DONOR_KINDS[self.kind]}, {self.donor_number or self.id}"
 
     def eligibility(self) -> DonorEligibility | None:
         """Return the last signed determination."""
         signed = [determination for determination in self.eligibilities if determination.signed]
         return signed[-1] if signed else None
+
+
+def _own(session: Session, patient: Patient) -> str | None:
+    with session.no_autoflush:
+        return session.scalar(select(Donor.id).where(Donor.patient_id == patient.id))
+
+
+def number_faults(session: Session, number: str | None, site_id: str) -> list[str]:
+    """Return why a tracking code may not be used: it holds the name or record number of a patient (rule 10).
+
+    Every patient of the site is compared, without accents, case and marks (21 CFR 1271.290(c)).
+    """
+    if not number:
+        return []
+    parts, whole = set(searchable(number).split()), compact(number)
+    parts |= set("".join(c if c.isalpha() else " " for c in whole).split())
+    columns = (Patient.family_name, Patient.given_names, Patient.record_number)
+    with session.no_autoflush:
+        rows = session.execute(select(*columns).where(Patient.site_id == site_id)).yield_per(1000)
+        for family, given, record in rows:
+            words = [*searchable(family or "").split(), *searchable(given or "").split()]
+            if any(_told(word, parts, whole) for word in words):
+                return [f"Donor number holds the name of a patient. {ANONYMOUS}"]
+            if _told(compact(record or ""), parts, whole):
+                return [f"Donor number holds the record number of a patient. {ANONYMOUS}"]
+    return []
+
+
+def _told(word: str, parts: set[str], whole: str) -> bool:
+    return len(word) > 1 and (word in parts or (len(word) >= SPOKEN and word in whole))
 
 
 class DonorEligibility(Record):
@@ -98,8 +172,9 @@ class DonorEligibility(Record):
     sample_taken_on: Mapped[date | None] = field("Blood sample taken on", required=True, section="Markers")
     markers: Mapped[dict[str, str]] = field("Markers", section="Markers", default=dict)
     history: Mapped[str | None] = field(
-        "History", long=True, section="History", hint="Risks, travel, vaccination, transfusion, inherited disease, cancer"
-    )
+        "History", long=True, section="History",
+        hint="Risks, travel, vaccination, transfusion, inherited disease, cancer",
+    )  # fmt: skip
     outcome: Mapped[str | None] = field("The donor is", choices=ELIGIBILITY, required=True, section="Summary")
     urgent_need: Mapped[str | None] = field(
         "Urgent medical need", long=True, section="Summary",
@@ -110,11 +185,20 @@ class DonorEligibility(Record):
     donor: Mapped[Donor] = relationship(back_populates="eligibilities")
 
     def faults(self, *, at: datetime) -> list[str]:
-        """Also: a reactive marker is never “eligible”; an incomplete set of markers is not “eligible”."""
+        """Also: nobody is eligible with a reactive marker (save one that excludes nobody, CMV) or one not done."""
         found = super().faults(at=at)
-        reactive = [marker for marker, result in self.markers.items() if result in {"reactive", "indeterminate"}]
+        unknown = [marker for marker in self.markers if marker not in MARKERS]
+        if unknown or not set(self.markers.values()) <= set(MARKER_RESULTS):
+            found.append("A marker or its result is none of the catalogue.")
+        reactive = [
+            MARKERS[marker].label
+            for marker, result in self.markers.items()
+            if result in {"reactive", "indeterminate"} and marker in MARKERS and MARKERS[marker].excludes
+        ]
         if reactive and self.outcome == "eligible":
             found.append(f"A donor with a reactive or indeterminate marker ({', '.join(reactive)}) is not eligible.")
+        if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.performed_at.date():
+            found.append("Blood sample taken on lies after the determination.")
         if self.outcome == "eligible" and "not_done" in self.markers.values():
             found.append("A marker was not done, so the determination is not complete.")
         return found

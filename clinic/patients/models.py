@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import unicodedata
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
-from sqlalchemy import UniqueConstraint, event
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import Index, UniqueConstraint, event, select
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
+from clinic.errors import RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
-from clinic.records import Entry, Record
+from clinic.patients.names import compact, name_key, searchable
+from clinic.records import Amendment, Entry, Record
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+    from clinic.patients.consent import Consent
+    from clinic.patients.donors import BloodTyping
+    from clinic.treatments.models import Treatment
 
 SEXES = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Unknown"}
-ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "None known", "present": "Yes"}
+ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "No known allergies", "present": "Yes"}
 BLOOD_GROUPS = {"A": "A", "B": "B", "AB": "AB", "O": "O"}
 RHD = {"positive": "RhD positive", "negative": "RhD negative"}
 CHILD_YEARS = 18
-
-
-def searchable(text: str) -> str:
-    """Return text as it is compared in a search: no accents, no case, single spaces."""
-    plain = unicodedata.normalize("NFKD", text)
-    kept = "".join(c for c in plain if not unicodedata.combining(c))
-    return " ".join("".join(c if c.isalnum() else " " for c in kept.casefold()).split())
 
 
 class Patient(Entry):
@@ -32,7 +33,10 @@ class Patient(Entry):
 
     KIND = "PT"
     NOUN = "Patient"
-    __table_args__ = (UniqueConstraint("site_id", "record_number"),)
+    __table_args__ = (
+        UniqueConstraint("site_id", "record_number"),
+        Index("ix_patient_site_id_search_text_id", "site_id", "search_text", "id"),
+    )
 
     record_number: Mapped[str | None] = field("Record number", required=True, identifying=True, section="Who")
     family_name: Mapped[str | None] = field("Family name", required=True, identifying=True, section="Who")
@@ -55,15 +59,21 @@ class Patient(Entry):
     rhd: Mapped[str | None] = field("RhD", choices=RHD, section="Allergies and blood group")
     died_on: Mapped[date | None] = field("Died on", identifying=True, section="Allergies and blood group")
     is_synthetic: Mapped[bool] = mapped_column(default=False)
-    search_text: Mapped[str] = mapped_column(default="", index=True)
+    search_text: Mapped[str] = mapped_column(default="")
+    name_key: Mapped[str] = mapped_column(default="", index=True)
 
     weights: Mapped[list[Weight]] = relationship(back_populates="patient", order_by="Weight.performed_at.desc()")
-    alerts: Mapped[list[Alert]] = relationship(back_populates="patient", order_by="Alert.recorded_at")
-    consents: Mapped[list[Consent]] = relationship(  # noqa: F821 - clinic.patients.consent
+    alerts: Mapped[list[Alert]] = relationship(
+        back_populates="patient", order_by="Alert.recorded_at", foreign_keys="Alert.patient_id"
+    )
+    consents: Mapped[list[Consent]] = relationship(
         "Consent", back_populates="patient", order_by="(Consent.performed_at, Consent.recorded_at)"
     )
-    typings: Mapped[list[BloodTyping]] = relationship(  # noqa: F821 - clinic.patients.donors
+    typings: Mapped[list[BloodTyping]] = relationship(
         "BloodTyping", back_populates="patient", order_by="BloodTyping.performed_at"
+    )
+    courses: Mapped[list[Treatment]] = relationship(
+        "Treatment", viewonly=True, order_by="(Treatment.recorded_at, Treatment.id)"
     )
 
     def faults(self, *, at: datetime) -> list[str]:
@@ -77,7 +87,17 @@ class Patient(Entry):
             found.append("Born on lies in the future.")
         if self.birth_date and self.died_on and self.died_on < self.birth_date:
             found.append("Died on lies before the birth date.")
-        return found
+        return found + self._number_faults()
+
+    def _number_faults(self) -> list[str]:
+        """Refuse a record number that another patient of the site has; asked where the row is in a session."""
+        session = object_session(self)
+        if session is None or not self.record_number:
+            return []
+        with session.no_autoflush:
+            same = select(Patient.id).where(Patient.record_number == self.record_number, Patient.id != self.id)
+            other = session.scalar(same.where(Patient.site_id == self.site_id).limit(1))
+        return [f"Record number {self.record_number} belongs to another patient of this clinic."] if other else []
 
     @property
     def display_name(self) -> str:
@@ -113,9 +133,10 @@ class Patient(Entry):
 @event.listens_for(Patient, "before_update")
 def _keep_search_text(_mapper: object, _connection: object, patient: Patient) -> None:
     born = patient.birth_date
-    said = (patient.family_name, patient.given_names, patient.record_number)
+    said = (patient.family_name, patient.given_names, patient.record_number, compact(patient.record_number or ""))
     days = (f"{born:%Y-%m-%d} {born:%d %m %Y} {born:%d %b %Y}",) if born else ()
     patient.search_text = searchable(" ".join(part for part in (*said, *days) if part))
+    patient.name_key = name_key(patient.family_name, patient.given_names)
 
 
 class Weight(Record):
@@ -138,17 +159,32 @@ class Weight(Record):
 
 
 class Alert(Entry):
-    """Something that everybody must see about a patient, until a day or until it is closed."""
+    """Something that everybody must see about a patient, until a day or until it is closed.
+
+    ``about_id`` is the other person, where the alert warns of a likeness (rule 11).
+    """
 
     KIND = "AL"
     NOUN = "Alert"
 
     patient_id: Mapped[str] = reference("patient")
-    text: Mapped[str] = field("Alert", required=True, hint="One line, seen on every page about this patient")
+    about_id: Mapped[str | None] = reference("patient")
+    text: Mapped[str] = field(
+        "Alert", required=True, identifying=True, hint="One line, seen on every page about this patient"
+    )
     until_on: Mapped[date | None] = field("Until", hint="Empty: until it is closed")
 
-    patient: Mapped[Patient] = relationship(back_populates="alerts")
+    patient: Mapped[Patient] = relationship(back_populates="alerts", foreign_keys=[patient_id])
 
     def shown_on(self, day: date) -> bool:
         """Whether the alert still stands on a day."""
         return self.until_on is None or day <= self.until_on
+
+    def close(self, *, by: User, at: datetime, today: date, reason: str) -> Amendment:
+        """End the alert: from this moment it is shown no more. Yesterday was its last day, so today has none of it."""
+        if not self.shown_on(today):
+            raise RuleBroken("This alert is closed already.")
+        return self.amend(by=by, at=at, reason=reason, until_on=today - timedelta(days=1))
+
+    def headline(self) -> str:
+        return self.text

@@ -1,0 +1,182 @@
+"""Who may be mistaken for whom: same or similar names, same birth date, same number (rule 11, hazard H4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.exc import IntegrityError
+
+from clinic.errors import RuleBroken
+from clinic.patients.models import Alert, Patient
+from clinic.patients.names import CLOSE, closeness, compact, name_key, searchable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Row, Select
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+
+SHOWN = 3
+"""How many look-alikes the band names; it counts the rest."""
+ASKED = 20
+"""How many rows the band's one query reads at most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alike:
+    """One person who may be mistaken for another, and why. ``weight`` orders: the likeliest mistake first."""
+
+    id: str
+    name: str
+    birth_date: date | None
+    record_number: str
+    why: str
+    weight: int
+
+    @property
+    def words(self) -> str:
+        """Name, birth date and record number in one line."""
+        born = f"born {self.birth_date:%-d %b %Y}" if self.birth_date else "birth date not known"
+        return f"{self.name}, {born}, {self.record_number}"
+
+
+def likeness(one: Any, other: Any) -> tuple[int, str] | None:
+    """Return weight and words of what makes two people easy to mistake, None where nothing does.
+
+    Both have ``family_name``, ``given_names``, ``birth_date`` and ``record_number``.
+    """
+    names = [(searchable(p.family_name or ""), searchable(p.given_names or "")) for p in (one, other)]
+    (family, given), (other_family, other_given) = names
+    named = bool((family or given) and (other_family or other_given))
+    born = one.birth_date is not None and one.birth_date == other.birth_date
+    number = bool(one.record_number) and compact(one.record_number) == compact(other.record_number or "")
+    found: list[tuple[int, str]] = [(5, "same record number")] if number else []
+    if named and names[0] == names[1]:
+        found.append((4, "same name"))
+    elif named and (family, given) == (other_given, other_family):
+        found.append((4, "family and given name swapped"))
+    elif named and _close(f"{family} {given}", f"{other_family} {other_given}"):
+        found.append((3, "close name"))
+    if born:
+        found.append((1, "same birth date"))
+    return (sum(weight for weight, _ in found), ", ".join(words for _, words in found)) if found else None
+
+
+def _close(one: str, other: str) -> bool:
+    return name_key(one) == name_key(other) or closeness(one, other) >= CLOSE
+
+
+def _told(row: Row[Any], found: tuple[int, str]) -> Alike:
+    family, given = (row.family_name or "").upper(), row.given_names or ""
+    name = ", ".join(part for part in (family, given) if part) or "Name not recorded"
+    return Alike(
+        id=row.id, name=name, birth_date=row.birth_date, record_number=row.record_number or "", why=found[1],
+        weight=found[0],
+    )  # fmt: skip
+
+
+def _others(one: Any) -> Select[Any]:
+    columns = (Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number)
+    return select(*columns).where(Patient.site_id == one.site_id, Patient.id != one.id)
+
+
+def _judged(one: Any, rows: Any) -> list[Alike]:
+    found = [_told(row, why) for row in rows if (why := likeness(one, row)) is not None]
+    return sorted(found, key=lambda alike: (-alike.weight, alike.name, alike.id))
+
+
+def lookalikes(session: Session, patient: Patient) -> list[Alike]:
+    """Return who else of the site may be mistaken for a patient: one query over two indexes, at most `ASKED` rows."""
+    same = [Patient.name_key == patient.name_key] if patient.name_key else []
+    if patient.birth_date is not None:
+        same.append(Patient.birth_date == patient.birth_date)
+    if not same:
+        return []
+    with session.no_autoflush:
+        rows = session.execute(_others(patient).where(or_(*same)).order_by(Patient.id).limit(ASKED)).all()
+    return _judged(patient, rows)
+
+
+def lookalikes_of_new(session: Session, patient: Patient) -> list[Alike]:
+    """Return who of the site a new patient may already be. Every name of the site is compared: it is done once."""
+    with session.no_autoflush:
+        return _judged(patient, session.execute(_others(patient)).yield_per(1000))
+
+
+def warning(found: list[Alike]) -> str:
+    """Return the band's one line about look-alikes; empty where there is none."""
+    if not found:
+        return ""
+    said = "; ".join(f"{alike.words} ({alike.why})" for alike in found[:SHOWN])
+    more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    return f"not to be mistaken for {said}{more}"
+
+
+def register(
+    session: Session,
+    *,
+    by: User,
+    at: datetime,
+    another_because: str = "",
+    known: frozenset[str] = frozenset(),
+    **facts: Any,
+) -> Patient:
+    """Add a new patient; raises `Perhaps` while somebody like her or him is there and nobody said “another person”.
+
+    ``known`` are the ids of the look-alikes that the person saw, ``another_because`` the reason why this is another
+    one. Both people then carry an alert that names the other and keeps the reason. A record number that another
+    patient has is refused with `NumberTaken`, whatever was answered.
+    """
+    patient = Patient.log(by=by, at=at, **facts)
+    found = lookalikes_of_new(session, patient)
+    number = compact(patient.record_number or "")
+    taken = next((alike for alike in found if compact(alike.record_number) == number), None)
+    if taken is not None:
+        raise NumberTaken(taken)
+    if any(alike.id not in known for alike in found) or (found and not another_because.strip()):
+        raise Perhaps(found)
+    patient.name_key = name_key(patient.family_name, patient.given_names)
+    session.add(patient)
+    try:
+        session.flush()
+    except IntegrityError as fault:
+        raise RuleBroken(f"Record number {patient.record_number} was given to another patient just now.") from fault
+    for alike in found:
+        _tell_apart(session, patient, alike, another_because.strip())
+    return patient
+
+
+def _tell_apart(session: Session, patient: Patient, alike: Alike, reason: str) -> None:
+    other, by, at = session.get_one(Patient, alike.id), patient.recorded_by, patient.recorded_at
+    for whose, about in ((patient, other), (other, patient)):
+        born = f"born {about.birth_date:%-d %b %Y}" if about.birth_date else "birth date not known"
+        text = f"not to be mistaken for {about.display_name}, {born}, {about.record_number} ({alike.why})"
+        alert = Alert.log(
+            by=by,
+            at=at,
+            site_id=patient.site_id,
+            patient=whose,
+            about_id=about.id,
+            text=text,
+            confirmed={"text": reason},
+        )
+        session.add(alert)
+
+
+class NumberTaken(RuleBroken):
+    """The record number belongs to somebody already."""
+
+    def __init__(self, alike: Alike) -> None:
+        super().__init__(f"Record number {alike.record_number} belongs to {alike.name} already.")
+        self.alike = alike
+
+
+class Perhaps(RuleBroken):
+    """Somebody very like this patient is there already; a person has to say whether it is the same one."""
+
+    def __init__(self, alike: list[Alike]) -> None:
+        super().__init__("Somebody very like this patient is registered already. Say whether it is the same person.")
+        self.alike = alike

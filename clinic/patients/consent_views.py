@@ -1,0 +1,215 @@
+"""Pages of consent: written down, signed by who took it, withdrawn in the patient's words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, render_template, url_for
+from sqlalchemy import or_, select
+
+from clinic import clock, desk
+from clinic.access import CLINICAL, WRITERS, Role, allow
+from clinic.desk import offer_people, record_page
+from clinic.errors import RuleBroken
+from clinic.extensions import db
+from clinic.fields import Field
+from clinic.forms import ChoiceBox, RecordForm, form_for
+from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
+from clinic.patients import overview
+from clinic.patients.banner import band
+from clinic.patients.consent import SCOPES, Consent, Standing, Withdrawal
+from clinic.patients.models import Patient
+from clinic.protocols.models import Protocol, ProtocolVersion
+from clinic.reading import amendments, facts, hands, signature_lines
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+bp = Blueprint("consents", __name__, template_folder="templates")
+
+TAKES = frozenset({Role.NURSE, Role.PHYSICIAN, Role.COORDINATOR})
+
+
+def _band(row: Any) -> object:
+    return band(row.patient, zone())
+
+
+def _url(consent: Consent) -> str:
+    return url_for("consents.show", id=consent.id)
+
+
+CONSENTS = desk.desk(
+    Consent,
+    show=_url,
+    signs=TAKES,
+    amends=TAKES,
+    patient=_band,
+    fixed=frozenset({"scope"}),
+)
+WITHDRAWALS = desk.desk(
+    Withdrawal,
+    show=lambda row: url_for("consents.show", id=row.consent_id),
+    signs=WRITERS,
+    amends=WRITERS,
+    patient=lambda row: _band(row.consent),
+)
+
+
+class ConsentForm(form_for(Consent)):
+    """One consent of one scope; to a treatment it names the protocol version that was explained."""
+
+    protocol = ChoiceBox(
+        "Protocol version",
+        Field(label="Protocol version", section="What", hint="The one that was explained. To a treatment only"),
+    )
+
+    def plan(self, patient: Patient) -> None:
+        """Offer the versions that may be consented to; fill in the course under way and the patient."""
+        courses = [course for course in patient.courses if course.stop is None]
+        self.offer("protocol", versions(patient), chosen=courses[-1].protocol_version_id if courses else None)
+        if courses and not self.is_submitted():
+            self.protocol.filled = "filled in: the course under way"
+        self.prefill("scope", "treatment" if not patient.consents else None)
+        adult = (patient.age_on(clock.today(zone())) or 0) >= 18
+        self.prefill("signer", "patient" if adult else None)
+        self.prefill(
+            "signer_name", f"{patient.given_names} {patient.family_name}" if adult else None, "filled in: the patient"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was filled in; use of data and research name no protocol version."""
+        found = super().facts()
+        version_id = found.pop("protocol")
+        treatment = found["scope"] == "treatment"
+        return found | {"protocol_version": find(ProtocolVersion, version_id) if version_id and treatment else None}
+
+
+def versions(patient: Patient) -> list[tuple[str, str]]:
+    """Return id and name of the versions that may be consented to: published now, or of a course of this patient."""
+    open_now = ProtocolVersion.published_at.is_not(None) & ProtocolVersion.retired_at.is_(None)
+    own = ProtocolVersion.id.in_([course.protocol_version_id for course in patient.courses])
+    chosen = (
+        select(ProtocolVersion.id, Protocol.code, ProtocolVersion.number, ProtocolVersion.title)
+        .join(Protocol, Protocol.id == ProtocolVersion.protocol_id)
+        .where(or_(open_now, own))
+        .order_by(Protocol.code, ProtocolVersion.number.desc())
+    )
+    return [
+        (row.id, f"{row.code}, version {row.number}{f': {row.title}' if row.title else ''}")
+        for row in db.session.execute(chosen)
+    ]
+
+
+@bp.route("/patients/<id>/consents/new", methods=["GET", "POST"])
+@allow(TAKES)
+def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the address says <id>
+    """Write down a consent that was signed on paper."""
+    patient = find(Patient, id)
+    form = form_of(ConsentForm)
+    offer_people(form, mine=True, roles=TAKES)
+    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    form.plan(patient)
+    if form.validate_on_submit():
+        try:
+            consent = Consent.log(by=me(), at=clock.now(), patient=patient, **form.facts())
+            db.session.add(consent)
+            return saved(_url(consent), "Consent written down. Read it once more and sign.")
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            patient = find(Patient, id)
+    page = render_template(
+        "records/form.html",
+        heading="Write down a consent",
+        lede="Treatment, use of data and research are three consents.",
+        form=form,
+        save_label="Save the consent",
+        save_icon="file-check",
+        back_url=url_for("patients.show", id=patient.id),
+        patient=band(patient, zone()),
+        after=(
+            "Who took it signs next. From then on it holds, for exactly this protocol version, until its day or until "
+            "it is withdrawn. A new version needs a new consent."
+        ),
+    )
+    return (page, 422) if form.error_list else page
+
+
+@bp.get("/consents/<id>")
+@allow(CLINICAL)
+def show(id: str) -> str:  # noqa: A002
+    """Show one consent, where it stands now, what rests on it, and its withdrawal."""
+    consent, at = find(Consent, id), clock.now()
+    standing, gone = consent.standing(at), consent.withdrawal
+    imported = consent.origin != "clinic"
+    action = overview.sign_consent(consent, me()) if standing is Standing.UNSIGNED and not imported else None
+    if gone is not None and not gone.signed and me().role in WRITERS:
+        action = {
+            "tag": "Your next action",
+            "title": "Sign the withdrawal",
+            "text": "It holds already. The signature says that it was written down as the patient said it.",
+            "url": url_for("desk.signature", id=gone.id),
+            "icon": "signature",
+            "label": "Read and sign",
+        }
+    return record_page(
+        consent,
+        CONSENTS,
+        template="consents/show.html",
+        next=action,
+        state=overview.STANDINGS[standing],
+        standing=standing.value,
+        lede=consent.protocol_version.name if consent.protocol_version else SCOPES[consent.scope],
+        courses=[
+            c
+            for c in consent.patient.courses
+            if consent.scope == "treatment" and c.protocol_version_id == consent.protocol_version_id
+        ],
+        withdrawal=gone,
+        may_withdraw=gone is None and me().role in WRITERS,
+        withdrawal_facts=facts(gone, zone(), people=desk.names()) if gone else [],
+        withdrawal_hands=hands(gone, zone()) if gone else [],
+        withdrawal_amendments=amendments(gone, zone()) if gone else [],
+        withdrawal_signatures=signature_lines(gone, zone()) if gone else [],
+        withdrawal_amend_url=url_for("desk.amendment", id=gone.id) if gone and me().role in WRITERS else None,
+        may_take=me().role in TAKES,
+        back_url=url_for("patients.show", id=consent.patient_id),
+        back_label="Patient",
+    )
+
+
+@bp.route("/consents/<id>/withdrawal", methods=["GET", "POST"])
+@allow(WRITERS)
+def withdraw(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Write down that the patient withdraws; everything that rests on the consent is locked at once (rule 15)."""
+    consent = find(Consent, id)
+    if consent.withdrawal is not None:
+        raise RuleBroken("This consent is withdrawn already.")
+    form: RecordForm = form_of(form_for(Withdrawal))
+    form.record_version = consent.version
+    offer_people(form, mine=True, roles=WRITERS)
+    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    if form.validate_on_submit():
+        unchanged_since_shown(consent)
+        try:
+            consent.withdraw(by=me(), at=clock.now(), **form.facts())
+            return saved(_url(consent), "The consent is withdrawn. What rests on it is locked from now on.", "wait")
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            consent = find(Consent, id)
+    page = render_template(
+        "records/form.html",
+        heading="Withdraw the consent",
+        lede=f"{consent.headline()}. A patient may withdraw at any time and needs no reason.",
+        form=form,
+        save_label="Write down the withdrawal",
+        save_icon="hand-stop",
+        back_url=_url(consent),
+        patient=_band(consent),
+        after=(
+            "At once no harvest, processing, release or administration goes on under it. The products stay where they "
+            "are, locked, until somebody decides about them with the patient. Nothing is thrown away or deleted."
+        ),
+    )
+    return (page, 422) if form.error_list else page

@@ -1,0 +1,89 @@
+"""Forms of donors: who it is and whose relative, and the determination with a box for each marker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import func, select
+
+from clinic.fields import Field
+from clinic.forms import Box, ChoiceBox, form_for
+from clinic.identifiers import parse_id
+from clinic.patients.donors import MARKER_RESULTS, Donor, DonorEligibility
+from clinic.patients.models import Patient
+from clinic.protocols.catalogues import MARKERS
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+class DonorForm(form_for(Donor)):
+    """A new donor. A relative, or the patient as donor of own cells, is linked to the patient."""
+
+    patient_number = Box(
+        "Patient",
+        Field(
+            label="Patient", section="Patient",
+            hint="Record number. Only where the donor is a relative or the patient",
+        ),
+    )  # fmt: skip
+
+    def linked(self, session: Session) -> dict[str, Any]:
+        """Return the facts with the patient that was named; the sentence stands at the box where there is none."""
+        facts = self.facts()
+        typed = facts.pop("patient_number") or ""
+        if facts["kind"] not in {"self", "related"}:
+            if typed:
+                self.patient_number.errors = ["Patient: an unrelated or cord donor is linked by the course, not here"]
+            return facts
+        patient = _patient(session, typed)
+        if patient is None:
+            said = f"no patient of this clinic has the number {typed}" if typed else "say of whom, by record number"
+            self.patient_number.errors = [f"Patient: {said}"]
+            return facts
+        return facts | {"patient" if facts["kind"] == "self" else "relative_of": patient}
+
+
+def _patient(session: Session, typed: str) -> Patient | None:
+    public_id = parse_id(typed, Patient.KIND)
+    same = Patient.id == public_id if public_id else func.lower(Patient.record_number) == typed.lower()
+    return session.scalar(select(Patient).where(same).limit(1)) if typed else None
+
+
+def _marker_boxes() -> dict[str, ChoiceBox]:
+    return {
+        f"marker_{marker.key}": ChoiceBox(
+            marker.label, Field(label=marker.label, choices=MARKER_RESULTS, required=True, section="Markers")
+        )
+        for marker in MARKERS.values()
+    }  # fmt: skip
+
+
+class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("markers",)),), _marker_boxes())):
+    """A determination: a result for every marker of the catalogue, “not done” where it is so."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was filled in, the markers together."""
+        found = super().facts()
+        markers = {key: found.pop(f"marker_{key}") for key in MARKERS}
+        return found | {"markers": markers}
+
+    def start(self) -> None:
+        """Say “not done” of every marker until a result is chosen."""
+        for key in MARKERS:
+            self.prefill(f"marker_{key}", "not_done")
+
+
+def marker_rows(determination: DonorEligibility) -> list[tuple[str, str, tuple[str, str, str]]]:
+    """Return label, agent and result of every marker of the catalogue."""
+    looks = {
+        "negative": ("ok", "check"),
+        "reactive": ("danger", "alert-octagon"),
+        "indeterminate": ("bad", "help-circle"),
+    }
+    rows = []
+    for marker in MARKERS.values():
+        result = determination.markers.get(marker.key, "not_done")
+        kind, icon = looks.get(result, ("plan", "circle-dashed"))
+        rows.append((marker.label, marker.agent, (kind, icon, MARKER_RESULTS[result])))
+    return rows

@@ -1,0 +1,266 @@
+"""Pages of donors: who gives cells, whether they may be used, and the blood groups of both sides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, render_template, request, url_for
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
+
+from clinic import clock, desk
+from clinic.access import CLINICAL, Role, allow
+from clinic.desk import offer_people, record_page
+from clinic.errors import RuleBroken
+from clinic.extensions import db
+from clinic.forms import form_for
+from clinic.identifiers import parse_id
+from clinic.pages import find, form_of, me, saved, zone
+from clinic.patients import overview
+from clinic.patients.banner import band
+from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
+from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
+from clinic.patients.models import Patient
+from clinic.reading import amendments, facts, hands
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+bp = Blueprint("donors", __name__, template_folder="templates")
+
+PAGE = 50
+REGISTERS = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN, Role.TECHNOLOGIST})
+DETERMINES = frozenset({Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR})
+TYPES = frozenset({Role.NURSE, Role.TECHNOLOGIST, Role.PHYSICIAN})
+
+
+def _patient_of(donor: Donor | None) -> Patient | None:
+    return (donor.patient or donor.relative_of) if donor is not None else None
+
+
+def _band(donor: Donor | None) -> Any:
+    patient = _patient_of(donor)
+    return band(patient, zone()) if patient is not None else None
+
+
+def _typing_band(typing: BloodTyping) -> Any:
+    return band(typing.patient, zone()) if typing.patient is not None else _band(typing.donor)
+
+
+def _url(donor: Donor) -> str:
+    return url_for("donors.show", id=donor.id)
+
+
+DONORS = desk.desk(Donor, show=_url, amends=REGISTERS, patient=_band, fixed=frozenset({"kind"}))
+DETERMINATIONS = desk.desk(
+    DonorEligibility,
+    show=lambda row: url_for("donors.eligibility", id=row.id),
+    signs=frozenset({Role.PHYSICIAN}),
+    amends=DETERMINES,
+    patient=lambda row: _band(row.donor),
+    fixed=frozenset({"markers"}),
+)
+TYPINGS = desk.desk(
+    BloodTyping, show=lambda row: url_for("donors.typing", id=row.id), signs=TYPES, amends=TYPES, patient=_typing_band
+)
+
+
+@bp.get("/donors")
+@allow(CLINICAL)
+def index() -> str:
+    """List the donors of the site, the newest first, page by page."""
+    after = parse_id(request.args.get("after", ""), Donor.KIND)
+    linked = (selectinload(Donor.patient), selectinload(Donor.relative_of))
+    chosen = select(Donor).options(*linked, selectinload(Donor.eligibilities).selectinload(DonorEligibility.signatures))
+    place = (
+        db.session.execute(select(Donor.recorded_at).where(Donor.id == after)).scalar_one_or_none() if after else None
+    )
+    if place is not None:
+        chosen = chosen.where((Donor.recorded_at < place) | ((Donor.recorded_at == place) & (Donor.id < after)))
+    found = list(db.session.scalars(chosen.order_by(Donor.recorded_at.desc(), Donor.id.desc()).limit(PAGE + 1)))
+    rows = [
+        (
+            (donor.display_name, _url(donor)),
+            donor.kind_words,
+            donor.donor_number or None,
+            _linked(donor),
+            overview.when(donor.recorded_at, zone()),
+            _state(donor),
+        )
+        for donor in found[:PAGE]
+    ]
+    return render_template(
+        "records/list.html",
+        heading="Donors",
+        lede="Whose cells are used, and whether they may be.",
+        rows=rows,
+        columns=[
+            ("Donor", "donor", False),
+            ("Kind", "kind", False),
+            ("Donor number", "number", False),
+            ("Linked patient", "patient", False),
+            ("Written down", "at", False),
+            ("Eligibility", "state", False),
+        ],
+        empty_text="No donor is written down yet. A patient becomes donor of own cells with the first harvest.",
+        actions=[(url_for("donors.new"), "user-plus", "Add a donor")] if me().role in REGISTERS else [],
+        pager={
+            "previous_url": url_for("donors.index") if place is not None else None,
+            "next_url": url_for("donors.index", after=found[PAGE - 1].id) if len(found) > PAGE else None,
+            "text": f"{len(rows)} donors on this page, the newest first"
+            if len(found) > PAGE or place is not None
+            else "",
+        },
+    )
+
+
+def _linked(donor: Donor) -> str | None:
+    patient = _patient_of(donor)
+    if patient is None:
+        return None
+    born = f", born {patient.birth_date:%-d %b %Y}" if patient.birth_date else ""
+    return f"{patient.record_number}{born}"
+
+
+def _state(donor: Donor) -> tuple[str, str, str]:
+    last = donor.eligibility()
+    if last is not None:
+        kind, icon = {"eligible": ("ok", "check"), "ineligible": ("danger", "ban")}.get(
+            last.outcome or "", ("wait", "hourglass")
+        )
+        return (kind, icon, ELIGIBILITY[last.outcome or "incomplete"])
+    if donor.kind == "self":
+        return ("rest", "user", "Own cells")
+    return ("wait", "hourglass", "Not signed" if donor.eligibilities else "Not determined")
+
+
+@bp.route("/donors/new", methods=["GET", "POST"])
+@allow(REGISTERS)
+def new() -> Response | str | tuple[str, int]:
+    """Add a donor; the number must tell nothing of a patient (rule 10)."""
+    form = form_of(DonorForm)
+    named = request.args.get("patient", "")
+    patient = find(Patient, named) if named else None
+    if patient is not None:
+        form.prefill("kind", "related")
+        form.prefill("patient_number", patient.record_number, "filled in: from the patient's page")
+    if form.validate_on_submit():
+        given = form.linked(db.session())
+        if not form.error_list:
+            try:
+                donor = Donor.register(db.session(), by=me(), at=clock.now(), **given)
+                return saved(_url(donor), f"{donor.display_name} is written down as donor.")
+            except RuleBroken as fault:
+                db.session.rollback()
+                form.refuse(str(fault))
+                patient = find(Patient, named) if named else None
+    page = render_template(
+        "records/form.html",
+        heading="Add a donor",
+        form=form,
+        save_label="Add the donor",
+        save_icon="user-heart",
+        lede="A relative has a name. An unrelated donor or a cord donation has a number, and never a name.",
+        back_url=url_for("patients.show", id=patient.id) if patient else url_for("donors.index"),
+        after="The donor's eligibility comes next; the cells stay in quarantine until a physician has signed it.",
+        patient=band(patient, zone()) if patient else None,
+    )
+    return (page, 422) if form.error_list else page
+
+
+@bp.get("/donors/<id>")
+@allow(CLINICAL)
+def show(id: str) -> str:  # noqa: A002 - the address says <id>
+    """Show one donor with every determination and blood group."""
+    donor, role = find(Donor, id), me().role
+    typings = donor.patient.typings if donor.patient is not None else donor.typings
+    return render_template(
+        "donors/show.html",
+        record=donor,
+        facts=facts(donor, zone()),
+        hands=hands(donor, zone()),
+        state=_state(donor),
+        amendments=amendments(donor, zone()),
+        patient=_band(donor),
+        related=_patient_of(donor),
+        typings=typings,
+        agreement=overview.agreement(typings),
+        outcomes=ELIGIBILITY,
+        may_determine=role in DETERMINES,
+        may_type=role in TYPES,
+        amend_url=url_for("desk.amendment", id=donor.id) if role in REGISTERS else None,
+        new_typing_url=url_for("patients.new_blood_group", id=donor.patient_id)
+        if donor.patient_id
+        else url_for("donors.new_typing", id=donor.id),
+    )
+
+
+@bp.route("/donors/<id>/eligibility/new", methods=["GET", "POST"])
+@allow(DETERMINES)
+def new_eligibility(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Determine whether the donor may be used: history, a result for every marker, the answer (rules 17 to 19)."""
+    donor = find(Donor, id)
+    form = form_of(EligibilityForm)
+    form.start()
+    return _new(form, DonorEligibility, donor, "Determine the donor's eligibility", DETERMINES)
+
+
+@bp.get("/donor-eligibilities/<id>")
+@allow(CLINICAL)
+def eligibility(id: str) -> str:  # noqa: A002
+    """Show one determination with its markers."""
+    row = find(DonorEligibility, id)
+    return record_page(
+        row,
+        DETERMINATIONS,
+        template="donors/eligibility.html",
+        markers=marker_rows(row),
+        back_url=_url(row.donor),
+        back_label="Donor",
+        lede=f"{row.donor.display_name}, {row.donor.kind_words}",
+    )
+
+
+@bp.route("/donors/<id>/blood-groups/new", methods=["GET", "POST"])
+@allow(TYPES)
+def new_typing(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Write down one blood group from one sample of the donor (rule 20)."""
+    return _new(form_of(form_for(BloodTyping)), BloodTyping, find(Donor, id), "Write down a blood group", TYPES)
+
+
+def _new(
+    form: Any, kind: type[DonorEligibility | BloodTyping], donor: Donor, heading: str, roles: frozenset[Role]
+) -> Any:
+    offer_people(form, mine=True, roles=roles)
+    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    if form.validate_on_submit():
+        try:
+            row = kind.log(by=me(), at=clock.now(), donor=donor, **form.facts())
+            db.session.add(row)
+            return saved(desk.DESKS[kind.KIND].show(row), "Written down. Read it once more and sign.")
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            donor = find(Donor, donor.id)
+    page = render_template(
+        "records/form.html",
+        heading=heading,
+        lede=f"{donor.display_name}, {donor.kind_words}",
+        form=form,
+        save_label="Save",
+        back_url=_url(donor),
+        patient=_band(donor),
+    )
+    return (page, 422) if form.error_list else page
+
+
+@bp.get("/blood-groups/<id>")
+@allow(CLINICAL)
+def typing(id: str) -> str:  # noqa: A002
+    """Show one blood group of a patient or a donor."""
+    row = find(BloodTyping, id)
+    if row.patient_id is not None:
+        return record_page(
+            row, TYPINGS, back_url=url_for("patients.blood_groups", id=row.patient_id), back_label="Blood groups"
+        )
+    return record_page(row, TYPINGS, back_url=_url(row.donor), back_label="Donor", lede=row.donor.display_name)

@@ -1,0 +1,73 @@
+"""Forms of patients: registering without a second record of one person, allergies, the end of an alert."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic.fields import Field
+from clinic.forms import Box, ChoiceBox, LongBox, form_for
+from clinic.patients.models import Alert, Patient
+
+if TYPE_CHECKING:
+    from clinic.patients.alike import Alike
+
+SAME = {"no": "No, another person", "yes": "Yes, the same person"}
+QUESTION = {"same_person", "same_why"}
+
+
+class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
+    """A new patient. Where somebody alike is registered, the form asks once whether it is the same person."""
+
+    same_person = ChoiceBox(
+        "Is this the same person?", Field(label="Is this the same person?", choices=SAME, section="Same person?")
+    )
+    same_why = LongBox(
+        "If another person: how do you know?",
+        Field(
+            label="If another person: how do you know?",
+            long=True,
+            section="Same person?",
+            hint="One sentence, for example: other address, asked both. Both records keep it",
+        ),
+    )
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self.alike: list[Alike] = []
+        super().__init__(*args, **more)
+
+    @property
+    def sections(self) -> list[tuple[str, list[Box]]]:
+        """Without the question, which is drawn beside the people it is about."""
+        return [(title, boxes) for title, boxes in super().sections if title != "Same person?"]
+
+    @property
+    def said_another(self) -> str:
+        """The reason why this is another person, empty unless that was answered."""
+        return (self.same_why.data or "") if self.same_person.data == "no" else ""
+
+    def ask_about(self, alike: list[Alike]) -> None:
+        """Show who is alike, and say what is still to be answered."""
+        self.alike = alike
+        if self.same_person.data == "yes":
+            self.same_person.errors = ["Then open that patient below and go on there. Nothing was saved"]
+        elif self.same_person.data == "no" and not self.same_why.data:
+            self.same_why.errors = ["Say how you know that it is another person"]
+        else:
+            self.same_person.errors = [
+                "Somebody very like this patient is registered already. Is this the same person?"
+            ]
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was filled in, without the question."""
+        return {name: value for name, value in super().facts().items() if name not in QUESTION}
+
+
+AllergyForm = form_for(
+    Patient,
+    only=("allergy_status", "allergies", "allergies_asked_on"),
+    extra={"amend_reason": Field(label="Why is it asked again?", section="Reason", hint="Empty: asked at a visit")},
+)
+AlertForm = form_for(Alert)
+ClosingForm = form_for(
+    Alert, only=(), extra={"reason": Field(label="Why does it no longer hold?", long=True, required=True)}
+)

@@ -1,0 +1,89 @@
+"""How names, numbers and days are compared: accents, case, order and small slips of spelling do not count."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from difflib import SequenceMatcher
+from itertools import groupby
+
+BARRED = str.maketrans({
+    "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "ħ": "h", "ŧ": "t",
+})  # fmt: skip
+"""Letters that Unicode does not take apart, as people without that key type them."""
+SOUNDS = (
+    ("sch", "s"), ("sh", "s"), ("ch", "k"), ("ck", "k"), ("qu", "kv"), ("qv", "kv"), ("ph", "f"), ("th", "t"),
+    ("dt", "t"), ("x", "ks"), ("c", "k"), ("q", "k"), ("w", "v"), ("z", "s"), ("d", "t"), ("kv", "k"),
+)  # fmt: skip
+CLOSE = 0.82
+"""From here on two names are close: one letter in six may differ. Lindqvist and Lindquist: 0.89."""
+MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+WRITTEN = (
+    re.compile(r"(?<!\d)(?P<y>\d{4})[-/.](?P<m>\d{1,2})[-/.](?P<d>\d{1,2})(?!\d)", re.ASCII),
+    re.compile(r"(?<!\d)(?P<d>\d{1,2})[-/.]\s?(?P<m>\d{1,2})[-/.]\s?(?P<y>\d{4})(?!\d)", re.ASCII),
+    re.compile(r"(?<!\d)(?P<d>\d{1,2})\.?\s(?P<n>[a-z]{3,9})\.?\s(?P<y>\d{4})(?!\d)", re.ASCII | re.IGNORECASE),
+)
+
+
+def searchable(text: str) -> str:
+    """Return text as it is compared in a search: no accents, no case, single spaces between its words."""
+    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    folded = unicodedata.normalize("NFKD", bare.casefold()).translate(BARRED)
+    kept = (c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in folded)
+    return " ".join("".join(c for c in kept if not unicodedata.combining(c)).split())
+
+
+def compact(text: str) -> str:
+    """Return a number without its spaces and marks: ``N-004187`` and ``n 004187`` are the same."""
+    return searchable(text).replace(" ", "")
+
+
+def name_key(*names: str | None) -> str:
+    """Return names as they sound, sorted: swapped names and common spellings of one name have the same key."""
+    return " ".join(sorted(_sound(word) for word in searchable(" ".join(name or "" for name in names)).split()))
+
+
+def _sound(word: str) -> str:
+    for written, heard in SOUNDS:
+        word = word.replace(written, heard)
+    first = "a" if word[0] in "aeiouy" else word[0]
+    rest = "".join(c for c in word[1:] if c not in "aeiouyhj")
+    return "".join(c for c, _run in groupby(first + rest))
+
+
+def closeness(one: str, other: str) -> float:
+    """Return how alike two names are, 0 to 1, however their words are ordered."""
+    first, second = searchable(one), searchable(other)
+    if not first or not second:
+        return 0.0
+    straight = SequenceMatcher(None, first, second, autojunk=False)
+    by_words = SequenceMatcher(None, _in_order(first), _in_order(second), autojunk=False)
+    return max(m.ratio() if m.quick_ratio() >= CLOSE else 0.0 for m in (straight, by_words))
+
+
+def _in_order(text: str) -> str:
+    return " ".join(sorted(text.split()))
+
+
+def days_in(text: str) -> tuple[list[date], str]:
+    """Return the calendar days written in a text, and the text without them.
+
+    Written 9.3.1974, 9/3/1974, 1974-03-09 or 9 Mar 1974, always day before month. What is no day of the calendar
+    stays in the text.
+    """
+    found: list[date] = []
+
+    def take(match: re.Match[str]) -> str:
+        said = match.groupdict()
+        name = (said.get("n") or "")[:3].lower()
+        month = MONTHS.index(name) + 1 if name in MONTHS else int(said.get("m") or 0)
+        try:
+            found.append(date(int(said["y"]), month, int(said["d"])))
+        except ValueError:
+            return match[0]
+        return " "
+
+    for shape in WRITTEN:
+        text = shape.sub(take, text)
+    return found, text
