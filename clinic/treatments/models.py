@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import secrets
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,21 +12,22 @@ from sqlalchemy.orm import Mapped, relationship
 
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field
-from clinic.identifiers import DRAWN
+from clinic.identifiers import drawn
 from clinic.model import reference
 from clinic.patients.consent import Consent
-from clinic.patients.donors import Donor
+from clinic.patients.donors import RELATIVES_ALLOWED, Donor
 from clinic.patients.models import CHILD_YEARS, Patient, Weight
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels
 from clinic.protocols.models import ProtocolVersion, Stage
-from clinic.protocols.terms import Relation
+from clinic.protocols.terms import RegulatoryPath, Relation
 from clinic.records import Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.protocols.terms import Content
 
-SIDES = {"left": "Left", "right": "Right", "both": "Both", "none": "No side"}
+SIDES = {"left": "Left", "right": "Right", "none": "No side"}
+"""Never both: two sides are two courses, two harvests, two administrations (rule 26)."""
 RELATIONS = {relation.value: relation.label for relation in Relation}
 ASA = {
     "1": "I, healthy", "2": "II, mild systemic disease", "3": "III, severe systemic disease",
@@ -38,7 +38,20 @@ IDENTITY = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[A-Z0-9]{6}")
 
 def new_identity(facility_code: str, year: int) -> str:
     """Return a new chain-of-identity code: facility 5, year 2, six random (ISBT 128 structure 040, 13 characters)."""
-    return f"{facility_code:0<5}{year % 100:02d}" + "".join(secrets.choice(DRAWN) for _ in range(6))
+    return f"{facility_code:0<5}{year % 100:02d}{drawn(6)}"
+
+
+def sites_for(condition: str, route: str) -> tuple[str, ...]:
+    """Return the body sites that an order may name: where the condition is and the route reaches.
+
+    A disease of the whole body has no site of its own; a route into the veins adds none, the vein is chosen at the
+    bedside.
+    """
+    of_condition = CONDITIONS[condition].sites if condition in CONDITIONS else ()
+    of_route = ROUTES[route].sites if route in ROUTES else ()
+    if of_condition:
+        return tuple(site for site in of_condition if site in of_route) or of_condition
+    return () if route not in ROUTES or ROUTES[route].systemic else of_route
 
 
 class Treatment(Record):
@@ -54,16 +67,16 @@ class Treatment(Record):
     protocol_version_id: Mapped[str] = reference("protocol_version")
     donor_id: Mapped[str | None] = reference("donor")
     condition: Mapped[str | None] = field(
-        "Condition", choices=labels(CONDITIONS), required=True, section="What is treated"
+        "Condition", reported=True, choices=labels(CONDITIONS), required=True, section="What is treated"
     )
     diagnosis: Mapped[str | None] = field(
-        "Diagnosis in full", section="What is treated", hint="With stage or grade, for example Kellgren-Lawrence 3"
+        "Diagnosis in full", reported=True, section="What is treated", hint="With stage or grade, for example Kellgren-Lawrence 3"
     )
     body_site: Mapped[str | None] = field("Body site", choices=labels(BODY_SITES), section="What is treated")
     side: Mapped[str | None] = field("Side", choices=SIDES, section="What is treated")
-    relation: Mapped[str | None] = field("Whose cells", choices=RELATIONS, required=True, section="The plan")
-    source: Mapped[str | None] = field("Source", choices=labels(SOURCES), required=True, section="The plan")
-    route: Mapped[str | None] = field("Route", choices=labels(ROUTES), required=True, section="The plan")
+    relation: Mapped[str | None] = field("Whose cells", reported=True, choices=RELATIONS, required=True, section="The plan")
+    source: Mapped[str | None] = field("Source", reported=True, choices=labels(SOURCES), required=True, section="The plan")
+    route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="The plan")
     planned_on: Mapped[date | None] = field("Planned for", section="The plan")
     height_cm: Mapped[Decimal | None] = field(
         "Height", unit="cm", possible=Range(20, 260), expected=Range(40, 210), section="Health before"
@@ -71,8 +84,8 @@ class Treatment(Record):
     weight_kg: Mapped[Decimal | None] = field(
         "Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), section="Health before"
     )
-    asa_class: Mapped[str | None] = field("ASA class", choices=ASA, section="Health before")
-    comorbidities: Mapped[str | None] = field("Other illnesses", Text, long=True, section="Health before")
+    asa_class: Mapped[str | None] = field("ASA class", reported=True, choices=ASA, section="Health before")
+    comorbidities: Mapped[str | None] = field("Other illnesses", Text, reported=True, long=True, section="Health before")
     medication: Mapped[str | None] = field("Medication", Text, long=True, section="Health before")
     age_years: Mapped[Decimal | None] = field(
         "Age at treatment", unit="years", possible=Range(0, 120), section="Health before",
@@ -97,7 +110,7 @@ class Treatment(Record):
     def title(self) -> str:
         """Side, site and cells in a few words: “Right knee, own bone marrow”."""
         place = " ".join(
-            part for part in (SIDES[self.side] if self.side in {"left", "right", "both"} else "", self._site()) if part
+            part for part in (SIDES[self.side] if self.side in {"left", "right"} else "", self._site()) if part
         )
         whose = "own" if self.relation == "autologous" else "donor"
         source = SOURCES[self.source].label.lower() if self.source in SOURCES else "cells"
@@ -134,11 +147,36 @@ class Treatment(Record):
             if value and value not in allowed:
                 found.append(f"{self.protocol_version.name} does not allow this {name}: “{value}”.")
         sided = self.body_site in BODY_SITES and BODY_SITES[self.body_site].sided
-        if sided and self.side in {None, "none"}:
-            found.append("Side is missing: this body site has a left and a right.")
-        if not sided and self.side in {"left", "right", "both"}:
+        if sided and self.side not in {"left", "right"} and not self._excused("side"):
+            found.append("Side is missing: this body site has a left and a right. Two sides are two courses.")
+        if not sided and self.side in {"left", "right"}:
             found.append("This body site has no side.")
-        return found
+        return found + (self._place_faults() if self.origin == "clinic" else [])
+
+    def _place_faults(self) -> list[str]:
+        possible = sites_for(self.condition or "", self.route or "")
+        if self.body_site and possible and self.body_site not in possible:
+            return [f"Body site does not fit the condition and the route: {self._site()}."]
+        local = self.condition in CONDITIONS and CONDITIONS[self.condition].sites
+        return ["Body site is missing: this condition has its place on the body."] if local and not self.body_site else []
+
+    def name_donor(self, donor: Donor, *, by: User, at: datetime, reason: str = "") -> None:
+        """Say whose cells the patient gets; another donor than the one named before needs a reason (rules 17, 22).
+
+        Under the 361 path cells that act on the whole body come from a relative of first or second degree
+        (21 CFR 1271.10(a)(4)).
+        """
+        if self.relation == "autologous":
+            raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
+        if donor.patient_id is not None:
+            raise RuleBroken("A patient's own record as donor is not named for somebody else's course.")
+        systemic = self.route in ROUTES and ROUTES[self.route].systemic
+        related = donor.kind == "related" and donor.relation in RELATIVES_ALLOWED
+        if self.says.regulatory_path is RegulatoryPath.HCTP_361 and systemic and not related:
+            raise RuleBroken("Under the 361 path the donor is a relative of first or second degree (rule 22).")
+        if self.donor_id is not None:
+            self.amend(by=by, at=at, reason=reason, donor_id=donor.id)
+        self.donor, self.donor_id = donor, donor.id
 
     def begin(self, *, facility_code: str) -> None:
         """Give the course its chain of identity; raises `RuleBroken` unless the version is published."""
@@ -200,13 +238,14 @@ class Eligibility(Record):
     treatment: Mapped[Treatment] = relationship(back_populates="eligibilities")
 
     def exclusions(self) -> list[str]:
-        """Return the exclusions that apply (rule 23). A malignancy is the indication itself in hematology."""
+        """Return the exclusions that apply (rule 23); a malignancy is none where it is what the course treats."""
         found = []
         if self.active_infection:
             found.append("an active infection")
         if self.pregnancy in {"unresolved", "pregnant"}:
             found.append("a pregnancy not excluded")
-        if self.malignancy and self.treatment.says.field != "hematology":
+        indication = CONDITIONS.get(self.treatment.condition or "")
+        if self.malignancy and not (indication and indication.malignant):
             found.append("a malignant disease")
         if self.additive_allergy:
             found.append(f"an allergy to what the product holds ({self.additive_allergy})")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinic.access import Role
 from clinic.patients.consent import Consent, Standing
 from clinic.steps import Action, Blocked, Progress, State, Step
-from clinic.treatments import gates
+from clinic.treatments import gates, waiting
 from clinic.treatments.models import Eligibility
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def consent_actions(course: Treatment, at: datetime) -> list[Action]:
     if given and given[-1].standing(at) is Standing.UNSIGNED:
         to = ("consents.show", {"id": given[-1].id})
         return [Action(title="Sign the consent", why=reason.because, who=gates.TAKES_CONSENT, to=to)]
-    title = "Take the consent again" if reason.rule == 16 or given else "Take the consent"  # noqa: PLR2004 - rule 16
+    title = "Take the consent again" if reason.rule == 16 or given else "Take the consent"
     to = ("treatments.new_consent", {"id": course.id})
     return [Action(title=title, why=reason.because, who=gates.TAKES_CONSENT, to=to)]
 
@@ -113,10 +113,11 @@ def _who(record: Consent | Eligibility) -> str:
 CONSENT = Step(
     name="consent", title="Consent", icon="signature", records=(Consent,), endpoint="treatments.consents",
     begin="treatments.new_consent", logs=TAKES_CONSENT, signs=TAKES_CONSENT, blockers=open_to_consent,
-    progress=consent_progress, actions=consent_actions,
+    progress=consent_progress, actions=consent_actions, waiting=waiting.consents,
 )  # fmt: skip
 ELIGIBILITY = Step(
     name="eligibility", title="Eligibility", icon="clipboard-check", records=(Eligibility,),
     endpoint="treatments.eligibilities", begin="treatments.new_eligibility", logs=DECIDES, signs=DECIDES,
     blockers=open_to_consent, progress=eligibility_progress, actions=eligibility_actions,
+    waiting=waiting.eligibilities,
 )  # fmt: skip

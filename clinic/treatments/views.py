@@ -1,7 +1,326 @@
-"""Pages of a course: the order, the eligibility, the donor, the stop."""
+"""Pages of a course: the order, the eligibility, the donor, the stop, and the way to its consent."""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from typing import TYPE_CHECKING
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from sqlalchemy import select
+
+from clinic import clock, desk
+from clinic.access import CLINICAL, Role, allow
+from clinic.accounts.models import Site
+from clinic.desk import offer_people, record_page
+from clinic.errors import RuleBroken, StepBlocked
+from clinic.extensions import db
+from clinic.fields import plain
+from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
+from clinic.patients.banner import band
+from clinic.patients.donors import DONOR_KINDS, Donor
+from clinic.patients.models import Patient
+from clinic.protocols.claims import claims
+from clinic.protocols.listing import by_field, offered
+from clinic.protocols.models import ProtocolVersion, Stage
+from clinic.treatments import gates
+from clinic.treatments.forms import DonorForm, EligibilityForm, OrderForm, StopForm
+from clinic.treatments.models import Eligibility, Stop, Treatment
+from clinic.treatments.step import DECIDES, ELIGIBILITY, ORDERS, STOPS, TAKES_CONSENT, consents_of
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Response
+
+    from clinic.forms import RecordForm
+    from clinic.patients.banner import Band
+    from clinic.records import Record
 
 bp = Blueprint("treatments", __name__, template_folder="templates")
+
+
+def _band(course: Treatment) -> Band:
+    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity)
+
+
+def _order_url(course: Treatment) -> str:
+    return url_for("treatments.order", id=course.id)
+
+
+def _course_url(course: Treatment) -> str:
+    return url_for("pathway.course", id=course.id)
+
+
+ORDER_DESK = desk.desk(
+    Treatment, show=_order_url, signs=DECIDES, amends=ORDERS, patient=_band,
+    fixed=frozenset({"chain_of_identity", "performed_by_id"}),
+)  # fmt: skip
+ELIGIBILITY_DESK = desk.desk(
+    Eligibility, show=lambda decision: url_for("treatments.eligibility", id=decision.id), signs=DECIDES, amends=DECIDES,
+    patient=lambda decision: _band(decision.treatment), fixed=frozenset({"performed_by_id"}),
+)  # fmt: skip
+STOP_DESK = desk.desk(
+    Stop, show=lambda stop: url_for("treatments.stopped", id=stop.id), signs=STOPS, amends=STOPS,
+    patient=lambda stop: _band(stop.treatment), fixed=frozenset({"performed_by_id"}),
+)  # fmt: skip
+
+
+@bp.route("/patients/<id>/treatments/new", methods=["GET", "POST"])
+@allow(ORDERS)
+def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the address says <id>
+    """Order a course: first the protocol version, then what that version allows."""
+    patient, wanted = find(Patient, id), request.args.get("version", "")
+    if not wanted:
+        groups = by_field(offered(db.session()))
+        return render_template("treatments/choose.html", groups=groups, patient=band(patient, zone()), id=patient.id)
+    version = find(ProtocolVersion, wanted)
+    if version.stage is not Stage.PUBLISHED:
+        raise RuleBroken(f"{version.name} is not published: no course may begin under it.")
+    form = form_of(OrderForm)
+    offer_people(form, mine=me().role is Role.PHYSICIAN, roles=frozenset({Role.PHYSICIAN}))
+    form.plan(patient, version.says)
+    if form.validate_on_submit():
+        try:
+            course = Treatment.log(by=me(), at=clock.now(), patient=patient, protocol_version=version, **form.facts())
+            site = db.session.get_one(Site, me().site_id)
+            course.begin(facility_code=site.facility_code)
+            db.session.add(course)
+            db.session.flush()
+            return saved(_course_url(course), "Course ordered. A physician signs the order; then comes the consent.")
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            patient, version = find(Patient, id), find(ProtocolVersion, wanted)
+    page = render_template(
+        "treatments/new.html", heading="Order a course", lede=f"{version.title} · {version.name}", form=form,
+        save_label="Order the course", back_url=url_for("patients.show", id=patient.id), version=version,
+        claims=claims(version.says), bmi=_mass_index(form), patient=band(patient, zone()),
+        other_url=url_for("treatments.new", id=patient.id),
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+def _mass_index(form: RecordForm) -> tuple[str, str] | None:
+    """Return the sum and the body mass index of what was typed; None where a figure is missing."""
+    height, weight = form["height_cm"].data, form["weight_kg"].data
+    return _sum(Treatment(height_cm=height, weight_kg=weight)) if height and weight else None
+
+
+def _sum(course: Treatment) -> tuple[str, str] | None:
+    index = course.body_mass_index
+    if index is None or course.height_cm is None:
+        return None
+    return f"{plain(course.weight_kg)} kg ÷ ({plain(course.height_cm / 100)} m)²", f"{plain(index)} kg/m²"
+
+
+@bp.get("/treatments/<id>/order")
+@allow(CLINICAL)
+def order(id: str) -> str:  # noqa: A002
+    """Show the order of a course: what was asked for, under which version, with whose cells."""
+    course = find(Treatment, id)
+    role = me().role
+    return record_page(
+        course, ORDER_DESK, template="treatments/order.html", back_url=_course_url(course),
+        claims=claims(course.says), version=course.protocol_version, bmi=_sum(course), donor=course.donor,
+        needs_donor=course.relation != "autologous", may_name=role in ORDERS and course.stop is None,
+        may_stop=role in STOPS and course.stop is None, stop=course.stop,
+    )  # fmt: skip
+
+
+@bp.get("/treatments/<id>/consents")
+@allow(CLINICAL)
+def consents(id: str) -> str:  # noqa: A002
+    """List the consents to this treatment and to its earlier versions."""
+    course, at = find(Treatment, id), clock.now()
+    now = consents_of(course)
+    rows = [
+        (
+            (c.headline(), url_for("consents.show", id=c.id)),
+            c.protocol_version.name if c.protocol_version else None,
+            c.performed_by.printed_name if c.performed_by else None,
+            ("ok", "check", "Valid") if c.current(at) else ("wait", "hourglass", c.standing(at).value.capitalize()),
+        )
+        for c in sorted(course.patient.consents, key=lambda c: c not in now)
+        if c.scope == "treatment"
+    ]
+    return render_template(
+        "records/list.html", heading="Consent to treatment", lede=f"{course.title} · {course.protocol_version.name}",
+        columns=[("Consent", "consent", False), ("To", "version", False), ("Taken by", "by", False), ("Stands", "state", False)],
+        rows=rows, empty_text="Nobody has consented to this treatment yet.", patient=_band(course),
+        note=f"This course needs consent to exactly {course.protocol_version.name} (rules 14 to 16).",
+        actions=[
+            (_course_url(course), "list-check", "Course"),
+            *([(url_for("treatments.new_consent", id=course.id), "plus", "Take the consent")] if me().role in TAKES_CONSENT else []),
+        ],
+    )  # fmt: skip
+
+
+@bp.get("/treatments/<id>/consents/new")
+@allow(TAKES_CONSENT)
+def new_consent(id: str) -> Response:  # noqa: A002
+    """Lead to the patient's new consent, for the version that this course follows."""
+    course = find(Treatment, id)
+    return redirect(url_for("consents.new", id=course.patient_id, version=course.protocol_version_id))
+
+
+@bp.get("/treatments/<id>/eligibility")
+@allow(CLINICAL)
+def eligibilities(id: str) -> str:  # noqa: A002
+    """List the decisions on eligibility of a course, the latest first."""
+    course = find(Treatment, id)
+    rows = [
+        (
+            (e.headline(), url_for("treatments.eligibility", id=e.id)),
+            e.performed_by.printed_name if e.performed_by else None,
+            ("ok", "check", "Signed") if e.signed else ("wait", "hourglass", "Not signed"),
+        )
+        for e in reversed(course.eligibilities)
+    ]
+    return render_template(
+        "records/list.html", heading="Eligibility", lede=course.title, rows=rows, patient=_band(course),
+        columns=[("Decision", "decision", False), ("By", "by", False), ("State", "state", False)],
+        empty_text="Nobody has decided yet whether the patient is eligible.",
+        note="The last signed decision counts (rule 23).",
+        actions=[
+            (_course_url(course), "list-check", "Course"),
+            *([(url_for("treatments.new_eligibility", id=course.id), "plus", "Decide")] if me().role in DECIDES else []),
+        ],
+    )  # fmt: skip
+
+
+@bp.route("/treatments/<id>/eligibility/new", methods=["GET", "POST"])
+@allow(ELIGIBILITY.logs)
+def new_eligibility(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Write down whether the patient may be treated so."""
+    course = find(Treatment, id)
+    ELIGIBILITY.admit(course, by=me(), at=clock.now())
+    form = form_of(EligibilityForm)
+    offer_people(form, mine=True, roles=DECIDES)
+    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    if form.validate_on_submit():
+        try:
+            decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
+            db.session.add(decision)
+            db.session.flush()
+            return saved(
+                url_for("treatments.eligibility", id=decision.id), "Decision written down. Read it once more and sign."
+            )
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            course = find(Treatment, id)
+    patient, says = course.patient, course.says
+    allergy = {"present": patient.allergies or "", "none_known": "No known allergies"}.get(
+        patient.allergy_status, "Not asked yet"
+    )
+    page = render_template(
+        "records/form.html", heading="Decide on the eligibility", lede=f"{course.title} · {course.protocol_version.name}",
+        form=form, save_label="Save the decision", back_url=_course_url(course), patient=_band(course),
+        before=[
+            (patient.allergy_status == "none_known", "Allergies", allergy),
+            (True, "The product holds", says.vehicle or "no vehicle is named in the protocol"),
+            (bool(course.medication), "Medication on the order", course.medication or "not written down"),
+            (bool(course.comorbidities), "Other illnesses on the order", course.comorbidities or "not written down"),
+        ],
+        after="The decision waits for your signature. With an exclusion nobody can be eligible (rule 23).",
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+@bp.get("/eligibilities/<id>")
+@allow(CLINICAL)
+def eligibility(id: str) -> str:  # noqa: A002
+    """Show one decision on eligibility."""
+    decision = find(Eligibility, id)
+    return record_page(
+        decision, ELIGIBILITY_DESK, lede=decision.treatment.title, back_url=_course_url(decision.treatment)
+    )
+
+
+@bp.route("/treatments/<id>/donor", methods=["GET", "POST"])
+@allow(ORDERS)
+def donor(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Name the donor of a course that uses somebody else's cells."""
+    course = find(Treatment, id)
+    if course.relation == "autologous":
+        raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
+    if course.stop is not None:
+        raise StepBlocked("Naming the donor", gates.running(course))
+    form = form_of(DonorForm, course)
+    form.offer("donor_id", _donors())
+    if course.donor_id is None:
+        del form.reason
+    if form.validate_on_submit():
+        unchanged_since_shown(course)
+        chosen, said = find(Donor, form.donor_id.data), form.facts()
+        try:
+            course.name_donor(chosen, by=me(), at=clock.now(), reason=said.get("reason") or "")
+            return saved(_course_url(course), "Donor named. The order is signed again, now with the donor.")
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault), form.donor_id.anchor)
+            course = find(Treatment, id)
+    page = render_template(
+        "treatments/donor.html", heading="Name the donor", lede=f"{course.title} · {course.protocol_version.name}", form=form,
+        save_label="Name this donor", back_url=_course_url(course), patient=_band(course), now=course.donor,
+        new_url=url_for("donors.new"), any_donor=bool(form.donor_id.pairs),
+        after="The donor's eligibility is asked at every later step: signed, complete, and the blood sample fresh enough.",
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+def _donors() -> list[tuple[str, str]]:
+    """Return id and words of everybody who gives cells to others; strangers go by their number (rule 10)."""
+    columns = (Donor.id, Donor.kind, Donor.name, Donor.donor_number, Donor.relation, Donor.hla_match)
+    rows = db.session.execute(
+        select(*columns).where(Donor.kind != "self").order_by(Donor.kind, Donor.donor_number, Donor.name).limit(500)
+    )
+    return [
+        (
+            row.id,
+            ", ".join(
+                part
+                for part in (
+                    row.name or f"{DONOR_KINDS[row.kind]} {row.donor_number or row.id}",
+                    row.relation,
+                    f"HLA {row.hla_match}" if row.hla_match else "",
+                )
+                if part
+            ),
+        )
+        for row in rows
+    ]
+
+
+@bp.route("/treatments/<id>/stop", methods=["GET", "POST"])
+@allow(STOPS)
+def stop(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Stop a course before its plan, with the reason."""
+    course = find(Treatment, id)
+    if course.stop is not None:
+        raise RuleBroken(f"The course is stopped already: {course.stop.reason}")
+    form = form_of(StopForm)
+    offer_people(form, mine=True, roles=STOPS)
+    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    if form.validate_on_submit():
+        try:
+            stopped = Stop.log(by=me(), at=clock.now(), treatment=course, **form.facts())
+            db.session.add(stopped)
+            return saved(
+                _course_url(course), "Course stopped. What was done stays readable; nothing more can be begun.", "wait"
+            )
+        except RuleBroken as fault:
+            db.session.rollback()
+            form.refuse(str(fault))
+            course = find(Treatment, id)
+    page = render_template(
+        "records/form.html", heading="Stop the course", lede=f"{course.title} · {course.protocol_version.name}", form=form,
+        save_label="Stop the course", save_icon="player-stop", back_url=_course_url(course), patient=_band(course),
+        after="No step of this course can be begun any more. Adverse events and visits can still be written down. Its products stay where they are, until somebody decides.",
+    )  # fmt: skip
+    return (page, 422) if form.error_list else page
+
+
+@bp.get("/stops/<id>")
+@allow(CLINICAL)
+def stopped(id: str) -> str:  # noqa: A002
+    """Show how a course was stopped."""
+    record: Record = find(Stop, id)
+    return record_page(record, STOP_DESK, lede=record.treatment.title, back_url=_course_url(record.treatment))

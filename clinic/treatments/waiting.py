@@ -27,15 +27,23 @@ def courses(*more: Any) -> Select[Any]:
     stopped = exists().where(Stop.treatment_id == Treatment.id)
     return (
         select(
-            Treatment.id, Treatment.patient_id, Treatment.planned_on, Treatment.condition, Treatment.body_site, Treatment.side,
-            Patient.family_name, Patient.given_names, Patient.record_number, *more,
+            Treatment.id,
+            Treatment.patient_id,
+            Treatment.planned_on,
+            Treatment.condition,
+            Treatment.body_site,
+            Treatment.side,
+            Patient.family_name,
+            Patient.given_names,
+            Patient.record_number,
+            *more,
         )
         .select_from(Treatment)
         .join(Patient, Patient.id == Treatment.patient_id)
         .where(Treatment.origin == Origin.CLINIC, ~stopped)
         .order_by(Treatment.planned_on.is_(None), Treatment.planned_on, Treatment.id)
         .limit(MOST)
-    )  # fmt: skip
+    )
 
 
 def person(row: Any) -> str:
@@ -57,7 +65,7 @@ def due(row: Any) -> datetime | None:
 
 
 def consented(at: datetime) -> ColumnElement[bool]:
-    """Return the SQL condition that a course has a signed, unexpired, not withdrawn consent to its version (rule 14)."""
+    """Return the SQL condition that a course has a signed, unexpired, present consent to its version (rule 14)."""
     withdrawn = exists().where(Withdrawal.consent_id == Consent.id)
     return exists().where(
         Consent.patient_id == Treatment.patient_id,
@@ -71,7 +79,9 @@ def consented(at: datetime) -> ColumnElement[bool]:
 
 def found_eligible() -> ColumnElement[bool]:
     """Return the SQL condition that a physician signed that the patient is eligible (rule 23)."""
-    return exists().where(Eligibility.treatment_id == Treatment.id, Eligibility.eligible.is_(True), signed_now(Eligibility))
+    return exists().where(
+        Eligibility.treatment_id == Treatment.id, Eligibility.eligible.is_(True), signed_now(Eligibility)
+    )
 
 
 def consents(session: Session, at: datetime) -> list[Waiting]:
@@ -80,11 +90,16 @@ def consents(session: Session, at: datetime) -> list[Waiting]:
     rows = session.execute(courses().where(~consented(at)))
     return [
         Waiting(
-            patient=person(row), title="Consent", why=f"No signed consent to this treatment holds: {about(row)}.", who=who,
-            to=("pathway.course", {"id": row.id}), due_at=due(row), due_words="for the planned day",
+            patient=person(row),
+            title="Consent",
+            why=f"No signed consent to this treatment holds: {about(row)}.",
+            who=who,
+            to=("pathway.course", {"id": row.id}),
+            due_at=due(row),
+            due_words="for the planned day",
         )
         for row in rows
-    ]  # fmt: skip
+    ]
 
 
 def eligibilities(session: Session, at: datetime) -> list[Waiting]:
@@ -93,8 +108,13 @@ def eligibilities(session: Session, at: datetime) -> list[Waiting]:
     rows = session.execute(courses().where(consented(at), ~decided))
     return [
         Waiting(
-            patient=person(row), title="Decide on the eligibility", why=f"Consent is signed; nothing else has to come first: {about(row)}.",
-            who=frozenset({Role.PHYSICIAN}), to=("pathway.course", {"id": row.id}), due_at=due(row), due_words="for the planned day",
+            patient=person(row),
+            title="Decide on the eligibility",
+            why=f"Consent is signed; nothing else has to come first: {about(row)}.",
+            who=frozenset({Role.PHYSICIAN}),
+            to=("pathway.course", {"id": row.id}),
+            due_at=due(row),
+            due_words="for the planned day",
         )
         for row in rows
-    ]  # fmt: skip
+    ]

@@ -13,7 +13,7 @@ from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.faults import faults
 from clinic.protocols.models import Protocol, Stage
 from clinic.protocols.telling import changed
-from clinic.protocols.terms import RegulatoryPath
+from clinic.protocols.terms import RegulatoryPath, Relation
 from tests.factories import course, published, team
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def test_a_361_product_is_minimally_manipulated_and_for_homologous_use() -> None
 def test_the_claims_tell_the_manipulation_and_who_may_give_under_361() -> None:
     said = dict(claims(DEMONSTRATIONS["BM-MSC-KNEE"]))
     assert "expand in culture" in said["Manipulation"]
-    related = DEMONSTRATIONS["HPC-A-AUTO"].model_copy(update={"relations": ("autologous", "allogeneic")})
+    related = DEMONSTRATIONS["HPC-A-AUTO"].model_copy(update={"relations": (Relation.AUTOLOGOUS, Relation.ALLOGENEIC)})
     assert "relative of first or second degree" in dict(claims(related))["Donor"]
     assert "Donor" not in dict(claims(DEMONSTRATIONS["HPC-A-AUTO"]))
 

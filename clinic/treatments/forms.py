@@ -1,0 +1,67 @@
+"""The forms of a course: the order within what its protocol version allows, the decision, the donor, the stop."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clinic import clock
+from clinic.fields import Field
+from clinic.forms import ChoiceBox, LongBox, RecordForm, form_for
+from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES
+from clinic.treatments.models import RELATIONS, SIDES, Eligibility, Stop, Treatment, sites_for
+
+if TYPE_CHECKING:
+    from clinic.patients.models import Patient
+    from clinic.protocols.terms import Content
+
+
+class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ignore[misc] - made from the record
+    """The order of a course. Only what its protocol version allows is offered (rule 55)."""
+
+    def plan(self, patient: Patient, says: Content) -> None:
+        """Offer what the version allows; one choice alone is filled in, and so is the last weight."""
+        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        self._allow("condition", [(key, CONDITIONS[key].label) for key in says.conditions])
+        self._allow("relation", [(relation.value, RELATIONS[relation.value]) for relation in says.relations])
+        self._allow("source", [(key, SOURCES[key].label) for key in says.sources])
+        self._allow("route", [(key, ROUTES[key].label) for key in says.routes])
+        self._places(says)
+        if patient.birth_date is not None:
+            del self.age_years
+        weight = patient.weight_at(clock.now())
+        if weight is not None and weight.performed_at is not None:
+            self.prefill("weight_kg", weight.kg, f"weighed {clock.local(weight.performed_at, self.zone):%-d %b %Y}")
+
+    def _allow(self, name: str, pairs: list[tuple[str, str]]) -> None:
+        only = pairs[0][0] if len(pairs) == 1 else None
+        self.offer(name, pairs, chosen=only, filled="the protocol allows this only")
+
+    def _places(self, says: Content) -> None:
+        pairs = [(condition, route) for condition in says.conditions for route in says.routes]
+        places = list(dict.fromkeys(site for pair in pairs for site in sites_for(*pair)))
+        if not places:
+            del self.body_site
+        else:
+            self._allow("body_site", [(key, BODY_SITES[key].label) for key in places])
+            self.body_site.required = all(CONDITIONS[key].sites for key in says.conditions)
+        if any(BODY_SITES[key].sided for key in places):
+            self.offer("side", [(key, SIDES[key]) for key in ("left", "right")])
+            self.side.required = all(BODY_SITES[key].sided for key in places)
+            self.side.hint = "Seen from the patient. Two sides are two courses"
+        else:
+            del self.side
+
+
+class EligibilityForm(form_for(Eligibility)):  # type: ignore[misc] - made from the record
+    """The decision whether the patient may be treated so."""
+
+
+class StopForm(form_for(Stop)):  # type: ignore[misc] - made from the record
+    """The end of a course before its plan."""
+
+
+class DonorForm(RecordForm):
+    """Whose cells the patient gets."""
+
+    donor_id = ChoiceBox("Donor", Field(label="Donor", required=True, section="The donor"))
+    reason = LongBox("Why another one", Field(label="Why another one", long=True, section="The donor"))
