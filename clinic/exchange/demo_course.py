@@ -137,7 +137,7 @@ class Walk:
             self.own = laboratory.house_donor(self.house, at, kind="self", patient=patient, sex=patient.sex, abo=patient.abo, rhd=patient.rhd, source_note=self.note)
         return self.own
 
-    def process(self, at: datetime, *, until: datetime, finished: bool = True) -> list[Product]:
+    def process(self, at: datetime, *, until: datetime, finished: bool = True, per_kg: Decimal | None = None) -> list[Product]:
         """The technologist processes what was collected; a second one verifies. Unfinished: the culture is running."""
         house, making = self.house, facts.plan(self.says, self.kg)
         by = house.hand(house.technologist)
@@ -149,7 +149,7 @@ class Walk:
         if not finished:
             house.session.flush()
             return []
-        made = laboratory.formulate(house, run, until, self.version, volume=making.volume, amounts=[making.amount], note=self.note)
+        made = laboratory.formulate(house, run, until, self.version, volume=making.volume, amounts=[per_kg * self.kg if per_kg else making.amount], note=self.note)
         self.products = made
         if making.frozen:
             laboratory.store(house, made, until + HOUR)

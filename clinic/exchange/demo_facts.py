@@ -95,12 +95,14 @@ def _ends(spec: QCSpec, *, good: bool) -> tuple[Decimal, Decimal]:
         return bottom + (top - bottom) * D("0.3"), bottom + (top - bottom) * D("0.6")
     low, high = spec.limit.low, spec.limit.high
     if not good:
-        return (low * D("0.8"), low * D("0.98")) if low else (high * D("1.05"), high * D("1.4")) if high else (bottom, top)
+        return (low * D("0.8"), low * D("0.97")) if low else ((high or top) * D("1.05"), (high or top) * D("1.4"))
+    if spec.test == "endotoxin":
+        return D("0.02"), min(D("0.4"), high or top)
     if low is not None and high is not None:
         return low, high
-    if low is not None:
-        return low + (max(top, low * 2) - low) * D("0.1") if low > 0 else bottom, max(top, low * D("1.6"))
-    return bottom, (high or top) * D("0.5")
+    if low is None:
+        return bottom, (high or top) * D("0.5")
+    return (low + (top - low) * D("0.3"), top) if top > low else (low * D("1.1"), low * D("1.6"))
 
 
 SCORES: dict[str, tuple[float, float]] = {

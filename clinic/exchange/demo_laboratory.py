@@ -150,13 +150,13 @@ def test(house: House, product: Product, version: ProtocolVersion, at: datetime,
             continue
         days = QC_TESTS[spec.test].final_after_days
         by = house.hand(house.pick(house.technologist2, house.quality2))
-        when = at + days * DAY + number * 7 * MINUTE + HOUR
+        when = at + days * DAY + (10 + 4 * number) * MINUTE
         sampled = at if product.performed_at is None else max(product.performed_at, at)
         said: dict[str, Any] = {"test": spec.test, "performed_by": by, "sampled_at": sampled, "source_note": note, "method": METHODS.get(spec.test)}
         if when > until:
             if days == 0:
                 continue
-            entered = at + HOUR
+            entered = at + 20 * MINUTE
             pending = QCResult.log(by=by, at=entered, product=product, performed_at=entered, pending=True, **said)
             pending.weigh(version)
             house.add(by, pending)
