@@ -224,8 +224,14 @@ class ManyBox(Box):
     kind = "multi"
 
     def read(self, formdata: Any) -> list[str]:
-        self.chosen = [value for value in formdata.getlist(self.name) if value in dict(self.pairs)]
+        self.chosen = formdata.getlist(self.name)
         return self.chosen
+
+    def faults(self) -> list[str]:
+        """Also: what was sent is offered here and now; it may be offered only after the form was read."""
+        if not set(self.data or []) <= set(dict(self.pairs)):
+            return [f"{self.label.text}: choose of the list"]
+        return super().faults()
 
     def show(self, value: Any) -> None:
         self.chosen = list(value or [])
