@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import or_, select
 
 from clinic import clock, desk
@@ -19,6 +19,7 @@ from clinic.patients import overview
 from clinic.patients.banner import band
 from clinic.patients.consent import SCOPES, Consent, Standing, Withdrawal
 from clinic.patients.models import Patient
+from clinic.protocols.claims import claims
 from clinic.protocols.models import Protocol, ProtocolVersion
 from clinic.reading import amendments, facts, hands, signature_lines
 
@@ -63,12 +64,11 @@ class ConsentForm(form_for(Consent)):
         Field(label="Protocol version", section="What", hint="The one that was explained. To a treatment only"),
     )
 
-    def plan(self, patient: Patient) -> None:
-        """Offer the versions that may be consented to; fill in the course under way and the patient."""
-        courses = [course for course in patient.courses if course.stop is None]
-        self.offer("protocol", versions(patient), chosen=courses[-1].protocol_version_id if courses else None)
-        if courses and not self.is_submitted():
-            self.protocol.filled = "filled in: the course under way"
+    def plan(self, patient: Patient, wanted: str = "") -> None:
+        """Offer the versions that may be consented to; fill in the course under way (or ``wanted``) and the patient."""
+        running = [course.protocol_version_id for course in patient.courses if course.stop is None]
+        last = wanted if wanted in running else running[-1] if running else None
+        self.offer("protocol", versions(patient), chosen=last, filled="filled in: the course under way")
         self.prefill("scope", "treatment" if not patient.consents else None)
         adult = (patient.age_on(clock.today(zone())) or 0) >= 18
         self.prefill("signer", "patient" if adult else None)
@@ -100,6 +100,12 @@ def versions(patient: Patient) -> list[tuple[str, str]]:
     ]
 
 
+def _told(version_id: str | None) -> list[tuple[bool, str, str]]:
+    """Return what the version says of itself, to be explained before anybody agrees (rules 22 and 74)."""
+    version = db.session.scalar(select(ProtocolVersion).where(ProtocolVersion.id == version_id)) if version_id else None
+    return [(label != "Not proven for", label, said) for label, said in claims(version.says)] if version else []
+
+
 @bp.route("/patients/<id>/consents/new", methods=["GET", "POST"])
 @allow(TAKES)
 def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the address says <id>
@@ -108,7 +114,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the addres
     form = form_of(ConsentForm)
     offer_people(form, mine=True, roles=TAKES)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
-    form.plan(patient)
+    form.plan(patient, request.args.get("version", ""))
     if form.validate_on_submit():
         try:
             consent = Consent.log(by=me(), at=clock.now(), patient=patient, **form.facts())
@@ -127,6 +133,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the addres
         save_icon="file-check",
         back_url=url_for("patients.show", id=patient.id),
         patient=band(patient, zone()),
+        before=_told(form.protocol.data),
         after=(
             "Who took it signs next. From then on it holds, for exactly this protocol version, until its day or until "
             "it is withdrawn. A new version needs a new consent."

@@ -273,3 +273,14 @@ def test_another_sites_course_is_not_found(client_as: Any, team: Team) -> None:
         assert browser.get(f"/treatments/{one.id}/{way}").status_code == 404
     assert browser.get(f"/eligibilities/{found.id}").status_code == 404
     assert browser.get(f"/patients/{one.patient_id}/treatments/new").status_code == 404
+
+
+@pytest.mark.rule(74)
+def test_the_consent_of_a_course_tells_what_is_not_proven(client_as: Any, page: Any, team: Team) -> None:
+    earlier = course(team)
+    one = course(team, earlier.patient, code="UC-MSC-WELLNESS")
+    browser = client_as("physician")
+    shown = page(browser, browser.get(f"/treatments/{one.id}/consents/new").location)
+    for said in ("Not proven for", "Age-related decline", one.says.evidence, one.says.ethics, one.says.regulatory_path.label):
+        assert said in shown
+    assert "Not proven for" not in page(browser, browser.get(f"/treatments/{earlier.id}/consents/new").location)
