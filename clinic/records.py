@@ -7,12 +7,13 @@ is an `Amendment` with a reason, and a signature binds the content that was sign
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, UniqueConstraint, exists, inspect
-from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_column, relationship
+from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_column, object_session, relationship
 
 from clinic.errors import Question, RuleBroken, Unconfirmed
 from clinic.fields import Field, field, fields_of
@@ -145,9 +146,12 @@ class Entry(Model):
         unexpected one has no reason, or the time lies in the future. The caller adds it to the session.
         """
         facts.setdefault("site_id", by.site_id)
-        record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
-        record.settle()
-        record.stand(at=at)
+        session = object_session(by)
+        # related rows are read while the record is not in the session yet: nothing is to be flushed meanwhile
+        with session.no_autoflush if session is not None else nullcontext():
+            record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
+            record.settle()
+            record.stand(at=at)
         return record
 
     def stand(self, *, at: datetime) -> None:

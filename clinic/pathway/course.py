@@ -14,7 +14,7 @@ from clinic.fields import fields_of
 from clinic.harvest.models import Harvest
 from clinic.pathway.order import PATHWAY
 from clinic.processing.models import ProcessingRun
-from clinic.products.models import Product, RunInput
+from clinic.products.models import Product, RunInput, products_of
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES
 from clinic.records import Record, Signature
 from clinic.steps import State
@@ -22,6 +22,7 @@ from clinic.templating import units
 from clinic.treatments.models import ASA, RELATIONS
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from clinic.access import Role
@@ -97,29 +98,42 @@ def blocked(found: list[Standing], course: Treatment, at: datetime) -> tuple[str
     return None
 
 
-def records_of(session: Session, course: Treatment) -> list[Record]:
-    """Return all records of the steps of a course, and its products."""
-    found: list[Record] = [course]
-    for step in PATHWAY:
-        for model in step.records:
-            if "treatment_id" in fields_and_columns(model):
-                found += session.scalars(select(model).where(model.treatment_id == course.id))  # type: ignore[attr-defined]
-    found += session.scalars(select(Product).where(Product.treatment_id == course.id))
-    return found
+def of_course(model: type[Record], course: Treatment) -> Select[Any] | None:
+    """Return the rows of one kind of record that belong to a course, its consent and products included."""
+    columns = model.__table__.columns  # type: ignore[attr-defined]
+    rows: Any = model
+    if "treatment_id" in columns:
+        return select(model).where(rows.treatment_id == course.id)
+    if "protocol_version_id" in columns and "patient_id" in columns:
+        same = rows.protocol_version_id == course.protocol_version_id
+        return select(model).where(rows.patient_id == course.patient_id, same)
+    if "product_id" in columns:
+        products = select(Product.id).where(Product.treatment_id == course.id)
+        return select(model).where(rows.product_id.in_(products))
+    return None
 
 
-def fields_and_columns(model: type[Record]) -> set[str]:
-    """Return the names of a model's columns."""
-    return {column.key for column in model.__table__.columns}  # type: ignore[attr-defined]
+def records_of(session: Session, found: list[Standing], course: Treatment) -> dict[str, list[Record]]:
+    """Return all records of a course by step, read once; the order and the products stand under their own names."""
+    records: dict[str, list[Record]] = {"course": [course], "products": products_of(session, course.id)}
+    for s in found:
+        chosen = [rows for model in s.step.records if (rows := of_course(model, course)) is not None]
+        records[s.step.name] = [record for rows in chosen for record in session.scalars(rows)]
+    return records
 
 
-def completeness(records: list[Record]) -> tuple[int, int, list[str]]:
+def every(records: dict[str, list[Record]]) -> list[Record]:
+    """Return the records of all steps as one list."""
+    return [record for kind in records.values() for record in kind]
+
+
+def completeness(records: dict[str, list[Record]]) -> tuple[int, int, list[str]]:
     """Return how many of the facts that a published course should tell are recorded, of how many, and which are not.
 
     Counted are the facts declared ``reported`` (DOSES, MIBO, vial to vein); those that do not apply are left out.
     """
     done, missing = 0, []
-    for record in records:
+    for record in every(records):
         for name, fact in fields_of(type(record)).items():
             if not fact.reported or name in record.not_applicable:
                 continue
@@ -130,9 +144,9 @@ def completeness(records: list[Record]) -> tuple[int, int, list[str]]:
     return done, done + len(missing), list(dict.fromkeys(missing))
 
 
-def signatures(session: Session, records: list[Record], zone: str) -> list[tuple[str, str, str]]:
+def signatures(session: Session, records: dict[str, list[Record]], zone: str) -> list[tuple[str, str, str]]:
     """Return who signed what in a course, newest first, in one query."""
-    by_id = {record.id: record for record in records}
+    by_id = {record.id: record for record in every(records)}
     rows = session.scalars(select(Signature).where(Signature.record_id.in_(by_id)).order_by(Signature.signed_at.desc()))
     return [
         (
@@ -145,12 +159,19 @@ def signatures(session: Session, records: list[Record], zone: str) -> list[tuple
     ]
 
 
-def by_date(found: list[Standing], session: Session, course: Treatment, zone: str) -> dict[str, Any] | None:
+def by_date(
+    found: list[Standing], records: dict[str, list[Record]], course: Treatment, zone: str
+) -> dict[str, Any] | None:
     """Return the course as the drawing by date shows it; None where nothing has a date."""
     today = clock.today(zone)
     rows, days = [], []
     for s in found:
-        dates = sorted(_days(session, s.step, course, zone))
+        moments = [
+            moment
+            for record in records[s.step.name]
+            for moment in (record.performed_at, getattr(record, "ended_at", None))
+        ]
+        dates = sorted(clock.local(moment, zone).date() for moment in moments if moment is not None)
         days += dates
         state = {State.DONE: "done", State.NOW: "now"}.get(s.progress.state, "todo")
         rows.append(
@@ -169,15 +190,6 @@ def by_date(found: list[Standing], session: Session, course: Treatment, zone: st
     start, end = min([*days, today]) - timedelta(days=3), max([*days, *planned, today]) + timedelta(days=14)
     told = "; ".join(f"{row['label']}: {row['text']}{_on(row['since'])}" for row in rows)
     return {"title": "Course by date", "description": told, "start": start, "end": end, "today": today, "rows": rows}
-
-
-def _days(session: Session, step: Step, course: Treatment, zone: str) -> list[date]:
-    found: list[date] = []
-    for model in step.records:
-        if "treatment_id" in fields_and_columns(model):
-            moments = session.scalars(select(model.performed_at).where(model.treatment_id == course.id))  # type: ignore[attr-defined]
-            found += [clock.local(moment, zone).date() for moment in moments if moment is not None]
-    return found
 
 
 def _on(day: date | None) -> str:

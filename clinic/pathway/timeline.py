@@ -25,6 +25,7 @@ from clinic.patients.donors import BloodTyping
 from clinic.patients.models import Weight
 from clinic.processing.models import ProcessingRun
 from clinic.processing.qc import QCResult
+from clinic.processing.rows import result_row
 from clinic.products.models import Movement, Product
 from clinic.records import Amendment, Origin, Record, Signature
 from clinic.templating import units
@@ -274,7 +275,7 @@ def _gathered(lines: list[tuple[Record, Line]], zone: str) -> list[Line]:
                     results=tables[key],
                 )
             )
-        tables[key].append(record.shown())
+        tables[key].append(result_row(record, record.spec))
     return found
 
 

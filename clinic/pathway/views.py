@@ -13,13 +13,14 @@ from clinic import clock, drafts
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
 from clinic.errors import RuleBroken
 from clinic.extensions import db
+from clinic.followup.charts import charts
+from clinic.followup.step import plans_of, visits_of
 from clinic.pages import find, me, saved, zone
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
 from clinic.patients.banner import band
 from clinic.patients.models import Patient
-from clinic.products.models import products_of
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
     """Show one course: step rail, one next action, what is blocked and why, its cells, its facts."""
     treatment, at = find(Treatment, id), clock.now()
     found = courses.standings(treatment, at)
-    records = courses.records_of(db.session(), treatment)
+    records = courses.records_of(db.session(), found, treatment)
     done, total, missing = courses.completeness(records)
     return render_template(
         "pathway/course.html",
@@ -59,9 +60,9 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
         rail=courses.rail(found, treatment),
         action=courses.next_action(found, me().role),
         blocked=courses.blocked(found, treatment, at),
-        gantt=courses.by_date(found, db.session(), treatment, zone()),
+        gantt=courses.by_date(found, records, treatment, zone()),
         genealogy=courses.genealogy(db.session(), treatment),
-        products=products_of(db.session(), treatment.id),
+        products=records["products"],
         signatures=courses.signatures(db.session(), records, zone()),
         completeness=(done, total, missing),
         facts=courses.key_facts(treatment),
@@ -84,12 +85,9 @@ def timeline_of(id: str) -> str:  # noqa: A002
     patient = find(Patient, id)
     kinds, course_id, page = _asked()
     days, total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, page=page)
-    here = [
-        (t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}")
-        for t in db.session.scalars(
-            select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at)
-        )
-    ]
+    here = list(
+        db.session.scalars(select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at))
+    )
     return render_template(
         "pathway/timeline.html",
         record=patient,
@@ -98,11 +96,11 @@ def timeline_of(id: str) -> str:  # noqa: A002
         total=total,
         kinds=timeline.KINDS,
         chosen={kind.key for kind in kinds},
-        courses=here,
+        courses=[(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in here],
         course_id=course_id,
         page=page,
         pages=-(-total // timeline.PAGE),
-        charts=worklist.charts(db.session(), patient.id, course_id),
+        charts=[chart for t in here if course_id in {None, t.id} for chart in charts(t, plans_of(t), visits_of(t))],
         query=request.query_string.decode(),
     )
 

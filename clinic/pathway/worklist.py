@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
@@ -11,6 +11,8 @@ from sqlalchemy import exists, select
 
 from clinic import clock
 from clinic.access import Role
+from clinic.followup.adverse_events import SERIOUS
+from clinic.followup.listing import events_with_clock, overdue_visits
 from clinic.pathway.order import PATHWAY
 from clinic.patients.models import Patient
 from clinic.products.models import Movement, Product, RunInput
@@ -24,7 +26,8 @@ if TYPE_CHECKING:
     from clinic.steps import Waiting
 
 SOON, URGENT = timedelta(hours=24), timedelta(hours=2)
-NEAR = timedelta(days=3)
+NEAR_DAYS = 3
+NEAR = timedelta(days=NEAR_DAYS)
 """Products whose time ends within this are shown on the worklist; frozen ones lie for years."""
 
 
@@ -89,9 +92,47 @@ def board(session: Session, role: Role, *, zone: str, at: datetime) -> Board:
         mine=[row for line, row in told if role in line.who],
         others=[row for line, row in told if role not in line.who],
         products=ending(session, at, zone),
-        late=[],
-        clocks=[],
+        late=late(session, clock.local(at, zone).date()),
+        clocks=reporting(session, clock.local(at, zone).date()),
     )
+
+
+def late(session: Session, on: date) -> list[dict[str, Any]]:
+    """Return the visits whose window is over and of which nothing was written down, the longest overdue first."""
+    return [
+        {
+            "patient": person(row),
+            "visit": row.name,
+            "closed": row.closes_on,
+            "days": (on - row.closes_on).days,
+            "url": url_for("followup.visit", id=row.id),
+        }
+        for row in overdue_visits(session, on)
+    ]
+
+
+def reporting(session: Session, on: date) -> list[dict[str, Any]]:
+    """Return the serious events whose reporting clock runs, with its days as boxes (rule 67)."""
+    found = []
+    for row, due in events_with_clock(session, on):
+        days = (due - row.aware_on).days
+        left = (due - on).days
+        reasons = ", ".join(SERIOUS[key].lower() for key in row.serious if key in SERIOUS)
+        found.append(
+            {
+                "title": row.term,
+                "patient": person(row),
+                "why": f"{reasons}, unexpected, suspected: {days} calendar days",
+                "url": url_for("events.show", id=row.id),
+                "due": due,
+                "of": days,
+                "gone": min(max((on - row.aware_on).days, 0), days),
+                "days": abs(left),
+                "over": left < 0,
+                "urgent": left <= NEAR_DAYS,
+            }
+        )
+    return found
 
 
 def _told(line: Waiting, at: datetime, zone: str) -> dict[str, Any]:
