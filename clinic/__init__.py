@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g, render_template, request
-from flask_login import current_user
 from sqlalchemy import select
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
@@ -43,13 +42,13 @@ MENU = (
 )
 SORRY = {
     400: ("This could not be read", "Go back, open the page again and repeat what you did."),
-    403: ("This is not yours to open", "Your role does not do this. Ask somebody whose role does, or your administrator."),
+    403: ("This is not yours to open", "Your role does not do this. Ask somebody whose role does."),
     404: ("Nothing is here", "The address may be mistyped. Search for the patient, or scan the label again."),
     405: ("This page cannot do that", "Go back and use the buttons of the page."),
     409: ("The clinic's rules say no", "Go back, mend what is named, and try again."),
     413: ("That is too large", "Send a smaller file."),
     429: ("Too many tries", "Wait a little and try again."),
-    500: ("Something broke", "Nothing was saved. Try once more; if it happens again, tell your administrator the reference."),
+    500: ("Something broke", "Nothing was saved. Try once more; then tell your administrator the reference."),
 }  # fmt: skip
 
 
@@ -114,21 +113,32 @@ def _around_every_page() -> dict[str, Any]:
     """Return what the layout needs on every page."""
     at, user = clock.now(), g.get("user")
     wall = clock.local(at, _zone())
-    offset = f"{wall:%z}"
     menu = [
-        {"label": label, "icon": icon, "url": url, "current": request.path == url or (url != "/" and request.path.startswith(url))}
+        {
+            "label": label,
+            "icon": icon,
+            "url": url,
+            "current": request.path == url or (url != "/" and request.path.startswith(url)),
+        }
         for label, icon, endpoint, url in MENU
         if user is not None and may(user.role, endpoint)
     ]
     return {
         "user": user,
         "menu": menu,
-        "site_zone": f"{_zone()} (UTC{offset[:3].replace('+0', '+').replace('-0', '−')}{':' + offset[3:] if offset[3:] != '00' else ''})",  # noqa: RUF001
+        "site_zone": f"{_zone()} ({_offset(f'{wall:%z}')})",
         "page_made_at": at,
         "is_demo": _is_demo(user),
         "sealed": None,
         "theme": user.theme if user is not None else "",
     }
+
+
+def _offset(said: str) -> str:
+    """Return “UTC+2” or “UTC−3:30” for +0200 or -0330."""
+    hours, minutes = int(said[1:3]), said[3:5]
+    sign = "−" if said[0] == "-" else "+"
+    return f"UTC{sign}{hours}{':' + minutes if minutes != '00' else ''}"
 
 
 def _is_demo(user: Any) -> bool:
@@ -142,7 +152,9 @@ def _say_sorry(app: Flask) -> None:
 
     def page(code: int, sentence: str, reference: str | None = None) -> tuple[str, int]:
         title, what_to_do = SORRY.get(code, SORRY[500])
-        return render_template("errors/error.html", code=code, title=title, sentence=sentence, what_to_do=what_to_do, reference=reference), code
+        return render_template(
+            "errors/error.html", code=code, title=title, sentence=sentence, what_to_do=what_to_do, reference=reference
+        ), code
 
     @app.errorhandler(HTTPException)
     def _http(fault: HTTPException) -> Any:
@@ -167,7 +179,9 @@ def _say_sorry(app: Flask) -> None:
     @app.errorhandler(StaleDataError)
     def _stale(_fault: StaleDataError) -> Any:
         db.session.rollback()
-        return page(409, "Somebody else changed this record at the same moment. Nothing of yours was saved. Open it again.")
+        return page(
+            409, "Somebody else changed this record at the same moment. Nothing of yours was saved. Open it again."
+        )
 
     @app.errorhandler(ChangedMeanwhile)
     def _changed(fault: ChangedMeanwhile) -> Any:

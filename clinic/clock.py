@@ -32,5 +32,7 @@ def from_wall(moment: datetime, zone: str) -> datetime:
     if first.astimezone(UTC).astimezone(place).replace(tzinfo=None) != moment:
         raise ValueError(f"{moment:%d %b %Y, %H:%M} did not exist here: the clocks went forward")
     if first.utcoffset() != second.utcoffset():
-        raise ValueError(f"{moment:%d %b %Y, %H:%M} happened twice here: the clocks went back. Write a time outside that hour and a note")
+        raise ValueError(
+            f"{moment:%d %b %Y, %H:%M} happened twice here: the clocks went back. Write a time outside that hour"
+        )
     return first.astimezone(UTC)

@@ -42,12 +42,13 @@ class Desk:
     amends: frozenset[Role] = frozenset()
     patient: Callable[[Any], Any] = lambda _record: None
     meanings: Mapping[Role, Meaning] = field(default_factory=dict)
+    means: Callable[[Any, User], Meaning | None] = lambda _record, _user: None
     fixed: frozenset[str] = frozenset()
     after_sign: Callable[[Any], None] = lambda _record: None
 
-    def meaning(self, role: Role) -> Meaning:
-        """Return what the signature of a role says on this kind of record."""
-        return self.meanings.get(role, Meaning.AUTHORSHIP)
+    def meaning(self, record: Any, user: User) -> Meaning:
+        """Return what the signature of a person says on this record: by the part taken in it, else by role."""
+        return self.means(record, user) or self.meanings.get(user.role, Meaning.AUTHORSHIP)
 
 
 DESKS: dict[str, Desk] = {}
@@ -74,7 +75,7 @@ def signature(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the 
     place, record = _at(id)
     if not isinstance(record, Record) or me().role not in place.signs:
         abort(403)
-    meaning, error = place.meaning(me().role), ""
+    meaning, error = place.meaning(record, me()), ""
     if request.method == "POST":
         unchanged_since_shown(record)
         try:
@@ -86,10 +87,18 @@ def signature(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the 
             place.after_sign(record)
             return saved(place.show(record), f"{record.NOUN} signed.")
     page = render_template(
-        "sign.html", heading=f"Sign: {record.NOUN.lower()}", lede=record.headline(), error=error,
-        facts=reading.facts(record, zone(), people=names()), meaning=meaning.label, seal=reading.seal(record.content_hash),
-        version=record.version, url=request.path, back_url=place.show(record), patient=place.patient(record),
-    )  # fmt: skip
+        "sign.html",
+        heading=f"Sign: {record.NOUN.lower()}",
+        lede=record.headline(),
+        error=error,
+        facts=reading.facts(record, zone(), people=names()),
+        meaning=meaning.label,
+        seal=reading.seal(record.content_hash),
+        version=record.version,
+        url=request.path,
+        back_url=place.show(record),
+        patient=place.patient(record),
+    )
     return (page, 422) if error else page
 
 
@@ -117,11 +126,19 @@ def amendment(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         else:
             return saved(place.show(record), f"{record.NOUN} amended. The old value stays readable.")
     page = render_template(
-        "records/amend.html", heading=f"Amend: {record.NOUN.lower()}", lede=record.headline(), form=form, url=request.path,
-        save_label="Save the correction", back_url=place.show(record), history=[row[:4] for row in reading.amendments(record, zone())],
-        signed=["A signature covers this record. After the correction it must be signed again."] if isinstance(record, Record) and record.signed else [],
+        "records/amend.html",
+        heading=f"Amend: {record.NOUN.lower()}",
+        lede=record.headline(),
+        form=form,
+        url=request.path,
+        save_label="Save the correction",
+        back_url=place.show(record),
+        history=[row[:4] for row in reading.amendments(record, zone())],
+        signed=["A signature covers this record. After the correction it must be signed again."]
+        if isinstance(record, Record) and record.signed
+        else [],
         patient=place.patient(record),
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -148,7 +165,12 @@ def offer_people(form: RecordForm, *, mine: bool = False, roles: frozenset[Role]
     people = staff_choices(roles)
     for box in form.boxes:
         if box.short_name.endswith("_by_id"):
-            form.offer(box.short_name, people, chosen=me().id if mine and box.short_name == "performed_by_id" else None, filled="filled in: me")
+            form.offer(
+                box.short_name,
+                people,
+                chosen=me().id if mine and box.short_name == "performed_by_id" else None,
+                filled="filled in: me",
+            )
 
 
 def record_page(record: Record, place: Desk, **more: Any) -> str:
@@ -156,13 +178,19 @@ def record_page(record: Record, place: Desk, **more: Any) -> str:
     role = me().role
     waits = not record.signed and role in place.signs
     return render_template(
-        more.pop("template", "records/show.html"), record=record, heading=f"{record.NOUN}: {record.headline()}",
-        facts=reading.facts(record, zone(), people=names()), hands=reading.hands(record, zone()), late=reading.late(record, zone()),
-        amendments=reading.amendments(record, zone()), signatures=reading.signature_lines(record, zone()),
+        more.pop("template", "records/show.html"),
+        record=record,
+        heading=f"{record.NOUN}: {record.headline()}",
+        facts=reading.facts(record, zone(), people=names()),
+        hands=reading.hands(record, zone()),
+        late=reading.late(record, zone()),
+        amendments=reading.amendments(record, zone()),
+        signatures=reading.signature_lines(record, zone()),
         sign_url=url_for("desk.signature", id=record.id) if waits else None,
         amend_url=url_for("desk.amendment", id=record.id) if role in place.amends else None,
-        patient=place.patient(record), **more,
-    )  # fmt: skip
+        patient=place.patient(record),
+        **more,
+    )
 
 
 def both_versions(row: Any) -> str:
@@ -178,6 +206,11 @@ def both_versions(row: Any) -> str:
         if box.label.text in now and box.kind not in {"moment", "day"}
     ]
     return render_template(
-        "records/conflict.html", heading=f"{record.NOUN} was changed meanwhile", rows=rows, patient=place.patient(record),
-        open_url=url_for("desk.amendment", id=record.id) if request.endpoint == "desk.amendment" else place.show(record),
-    )  # fmt: skip
+        "records/conflict.html",
+        heading=f"{record.NOUN} was changed meanwhile",
+        rows=rows,
+        patient=place.patient(record),
+        open_url=url_for("desk.amendment", id=record.id)
+        if request.endpoint == "desk.amendment"
+        else place.show(record),
+    )

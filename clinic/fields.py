@@ -30,7 +30,12 @@ class Range:
     below: bool = False
 
     def __init__(
-        self, low: Decimal | int | str | None = None, high: Decimal | int | str | None = None, above: bool = False, below: bool = False
+        self,
+        low: Decimal | int | str | None = None,
+        high: Decimal | int | str | None = None,
+        *,
+        above: bool = False,
+        below: bool = False,
     ) -> None:
         ends = {"low": None if low is None else Decimal(low), "high": None if high is None else Decimal(high)}
         for name, value in (ends | {"above": above, "below": below}).items():
@@ -56,7 +61,7 @@ class Range:
 
 def plain(value: Decimal | None) -> str:
     """Return a quantity as written on paper: no exponent, its digits kept, a true minus sign."""
-    return "" if value is None else format(value, "f").replace("-", "−")  # noqa: RUF001 - the typographic minus
+    return "" if value is None else format(value, "f").replace("-", "−")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +70,8 @@ class Field:
 
     ``expected``: outside it asks once "is this right?" and keeps the reason. ``identifying`` facts (names,
     birth date, contact, free text) are dropped from research exports (rule 73). ``reported``: one of the facts that
-    a published course should tell (DOSES, MIBO, vial to vein); counted in a course's completeness. ``code`` is ``SYSTEM|CODE``.
+    a published course should tell (DOSES, MIBO, vial to vein); counted in a course's completeness.
+    ``code`` is ``SYSTEM|CODE``.
     """
 
     label: str
@@ -101,7 +107,7 @@ class Field:
         return (self.choices or {}).get(str(value), str(value))
 
 
-def field(
+def field(  # noqa: PLR0913 - one argument for each thing that is declared
     label: str,
     *column: Any,
     unit: str = "",

@@ -73,7 +73,8 @@ def hands(record: Entry, zone: str) -> list[str]:
     if isinstance(record, Record):
         present = set(record.present_signatures)
         lines += [
-            f"Signed by {s.printed_name}, {_moment(s.signed_at, zone)}" + ("" if s in present else " (an earlier content)")
+            f"Signed by {s.printed_name}, {_moment(s.signed_at, zone)}"
+            + ("" if s in present else " (an earlier content)")
             for s in record.signatures
         ]
         if not record.signatures and record.origin is Origin.CLINIC:
@@ -85,11 +86,18 @@ def hands(record: Entry, zone: str) -> list[str]:
 
 def late(record: Entry, zone: str) -> str:
     """Return both times in words where a record was written down later; else nothing."""
-    if not isinstance(record, Record) or record.late_by is None or record.late_by < LATE or record.origin is Origin.IMPORTED:
+    if (
+        not isinstance(record, Record)
+        or record.late_by is None
+        or record.late_by < LATE
+        or record.origin is Origin.IMPORTED
+    ):
         return ""
     hours, minutes = divmod(int(record.late_by.total_seconds() // 60), 60)
-    said = f"{hours // 24} d" if hours >= 48 else f"{hours} h {minutes} min" if hours else f"{minutes} min"  # noqa: PLR2004
-    return f"Happened {_moment(record.performed_at, zone)}, written down {_moment(record.recorded_at, zone)}: {said} later"
+    said = f"{hours // 24} d" if hours >= 48 else f"{hours} h {minutes} min" if hours else f"{minutes} min"
+    return (
+        f"Happened {_moment(record.performed_at, zone)}, written down {_moment(record.recorded_at, zone)}: {said} later"
+    )
 
 
 def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple[str, str, str]], str]]:
@@ -98,17 +106,36 @@ def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple
     told = []
     for amendment in record.amendments:
         changes = [
-            (declared[name].label if name in declared else name, _said(declared.get(name), old), _said(declared.get(name), new))
+            (
+                declared[name].label if name in declared else name,
+                _said(declared.get(name), old),
+                _said(declared.get(name), new),
+            )
             for name, (old, new) in amendment.changes.items()
         ]
-        told.append((_moment(amendment.amended_at, zone), amendment.amended_by.printed_name, amendment.reason, changes, _covers(record, amendment)))
+        told.append(
+            (
+                _moment(amendment.amended_at, zone),
+                amendment.amended_by.printed_name,
+                amendment.reason,
+                changes,
+                _covers(record, amendment),
+            )
+        )
     return told
 
 
 def signature_lines(record: Record, zone: str) -> list[tuple[str, str, str]]:
     """Return who signed, what it means, and the line with time and seal; an outdated one says so."""
     present = set(record.present_signatures)
-    return [(f"{s.printed_name}, {s.role}", _meaning(s, s in present), f"{_moment(s.signed_at, zone)} · {seal(s.content_hash)}") for s in record.signatures]
+    return [
+        (
+            f"{s.printed_name}, {s.role}",
+            _meaning(s, present=s in present),
+            f"{_moment(s.signed_at, zone)} · {seal(s.content_hash)}",
+        )
+        for s in record.signatures
+    ]
 
 
 def reasons(blocked: Iterable[Blocked]) -> list[dict[str, Any]]:
@@ -130,7 +157,7 @@ def seal(content_hash: str) -> str:
     return " ".join(content_hash[start : start + 4] for start in range(0, 12, 4))
 
 
-def _meaning(signature: Signature, present: bool) -> str:
+def _meaning(signature: Signature, *, present: bool) -> str:
     label = Meaning(signature.meaning).label
     return label if present else f"{label} (covers an earlier content only: amended since)"
 

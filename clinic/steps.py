@@ -83,8 +83,8 @@ class Step:
     """One room of the pathway.
 
     ``blockers(course, at)`` gives every reason why the step may not be begun now; empty means open.
-    ``progress(course, at)`` tells how far it is. ``actions(course, at)`` what waits in it, ``waiting(session, at)`` what waits in
-    it for all courses of a site, by a counted few queries. ``endpoint`` lists its
+    ``progress(course, at)`` tells how far it is. ``actions(course, at)`` what waits in it, ``waiting(session, at)``
+    what waits in it for all courses of a site, by a counted few queries. ``endpoint`` lists its
     records for a course, ``begin`` is the form on which a new one is filled in.
     """
 

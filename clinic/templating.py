@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789−")  # noqa: RUF001 - superscripts
+RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789−")
 LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 
 def units(text: str) -> Markup:
     """Return text with real superscripts: ×10⁶/kg becomes × 10<sup>6</sup>/kg."""
-    safe = str(escape(text)).replace("×10", "× 10")  # noqa: RUF001 - the sign
+    safe = str(escape(text)).replace("×10", "× 10")
     safe = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: f"<sup>{m[0].translate(RAISED)}</sup>", safe)
     return Markup(re.sub("[₀-₉]+", lambda m: f"<sub>{m[0].translate(LOWERED)}</sub>", safe))  # noqa: S704 - escaped above
 
@@ -35,8 +35,8 @@ def quantity(value: Decimal | int | None, unit: str = "") -> Markup:
         return Markup("not recorded")
     text = plain(value) if isinstance(value, Decimal) else str(value)
     whole, point, rest = text.partition(".")
-    if len(whole.lstrip("−")) > 4:  # noqa: PLR2004, RUF001 - four digits are read at a glance
-        whole = f"{int(whole.replace('−', '-')):,}".replace(",", "\u202f").replace("-", "−")  # noqa: RUF001
+    if len(whole.lstrip("−")) > 4:
+        whole = f"{int(whole.replace('−', '-')):,}".replace(",", "\u202f").replace("-", "−")
     return units(f"{whole}{point}{rest} {unit}".rstrip())
 
 
@@ -65,6 +65,7 @@ def init_app(app: Flask, zone: Callable[[], str]) -> None:
     env.undefined = StrictUndefined
     env.trim_blocks = env.lstrip_blocks = True
     filters: dict[str, Callable[..., Any]] = {
-        "day": day, "shortday": shortday, "clock": wall, "moment": moment, "iso": iso, "quantity": quantity, "units": units,
+        "day": day, "shortday": shortday, "clock": wall, "moment": moment, "iso": iso,
+        "quantity": quantity, "units": units,
     }  # fmt: skip
     env.filters.update(filters)

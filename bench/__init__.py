@@ -1,0 +1,1 @@
+"""Measures how much slower a page is than its own floor."""
