@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
@@ -16,7 +15,7 @@ from clinic.errors import RuleBroken, StepBlocked
 from clinic.patients.models import Patient
 from clinic.processing.qc import QCResult
 from clinic.processing.release import DECISIONS, RELEASING, released, releases_of
-from clinic.products.models import MOVEMENTS, Product, RunInput, ancestors, products_of
+from clinic.products.models import Product, ancestors, products_of
 from clinic.records import Meaning
 from clinic.treatments.models import Treatment
 
@@ -29,7 +28,17 @@ if TYPE_CHECKING:
     from clinic.administration.scanning import Bag, Wristband
 
 
-def gather(session: Session, course: Treatment, *, by: User, second: User | None, patient_scan: str, product_scan: str, vitals: VitalSigns | None, **more: Any) -> Bedside:
+def gather(  # noqa: PLR0913 - what was scanned, and by whom
+    session: Session,
+    course: Treatment,
+    *,
+    by: User,
+    second: User | None,
+    patient_scan: str,
+    product_scan: str,
+    vitals: VitalSigns | None,
+    **more: Any,
+) -> Bedside:
     """Return everything that the gate judges, as it stands in the database now; ``more``: route, site, side, volume."""
     wristband, bag = read_wristband(patient_scan), read_bag(product_scan)
     product, fault = _product(session, bag)
@@ -39,7 +48,7 @@ def gather(session: Session, course: Treatment, *, by: User, second: User | None
         known = {
             "release": released(product), "given": session.scalar(select(Administration).where(Administration.product_id == product.id)),
             "held": DECISIONS[decisions[-1].decision or ""].lower() if decisions and decisions[-1].decision not in RELEASING else "",
-            "used": used_up(session, product), "results": _results(session, product), "ready": _ready(session, course, product),
+            "results": _results(session, product), "ready": _ready(session, course, product),
         }  # fmt: skip
     return Bedside(
         course=course, wristband=wristband, wearer=_wearer(session, wristband), product=product, bag_fault=fault, by=by,
@@ -47,15 +56,31 @@ def gather(session: Session, course: Treatment, *, by: User, second: User | None
     )  # fmt: skip
 
 
-def read(session: Session, course: Treatment, *, by: User, at: datetime, second: User | None, patient_scan: str, product_scan: str, vitals: dict[str, Any] | None) -> BedsideCheck:
+def read(  # noqa: PLR0913 - what was scanned, and by whom
+    session: Session,
+    course: Treatment,
+    *,
+    by: User,
+    at: datetime,
+    second: User | None,
+    patient_scan: str,
+    product_scan: str,
+    vitals: dict[str, Any] | None,
+) -> BedsideCheck:
     """Write down one reading of wristband and bag, clear or refused; the second person's password was just checked.
 
     ``vitals`` are the facts of the vital signs before the start, None where they were not taken. A refusal stays on
     record like a clear check (hazard H1). The caller adds nothing: the check and what hangs on it are in the session.
     """
-    signs = VitalSigns.log(by=by, at=at, performed_by=by, performed_at=at, treatment_id=course.id, **vitals) if vitals else None
+    signs = (
+        VitalSigns.log(by=by, at=at, performed_by=by, performed_at=at, treatment_id=course.id, **vitals)
+        if vitals
+        else None
+    )
     with session.no_autoflush:
-        bedside = gather(session, course, by=by, second=second, patient_scan=patient_scan, product_scan=product_scan, vitals=signs)
+        bedside = gather(
+            session, course, by=by, second=second, patient_scan=patient_scan, product_scan=product_scan, vitals=signs
+        )
         verdict = judge(bedside, at)
     check = BedsideCheck.log(
         by=by, at=at, performed_by=by, performed_at=at, treatment=course, product=bedside.product, second_person=second,
@@ -80,7 +105,16 @@ def ask_again(session: Session, check: BedsideCheck, at: datetime, **more: Any) 
     return judge(bedside, at)
 
 
-def give(session: Session, check: BedsideCheck, *, by: User, at: datetime, performed_by_id: str, because: str | None = None, **facts: Any) -> Administration:
+def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
+    session: Session,
+    check: BedsideCheck,
+    *,
+    by: User,
+    at: datetime,
+    performed_by_id: str,
+    because: str | None = None,
+    **facts: Any,
+) -> Administration:
     """Begin an administration on a clear bedside check of one of its two people; raises `StepBlocked` where the gate closed meanwhile.
 
     Of the two people who read the wristband one gives, the other one verifies. ``because`` answers the warnings.
@@ -93,13 +127,27 @@ def give(session: Session, check: BedsideCheck, *, by: User, at: datetime, perfo
     if by.id not in pair or performed_by_id not in pair:
         raise RuleBroken("The cells are given by one of the two people who read the wristband.")
     volume = facts.get("volume_issued")
-    verdict = ask_again(session, check, at, volume=volume, route=facts.get("route"), body_site=facts.get("body_site"), side=facts.get("side"))
+    verdict = ask_again(
+        session,
+        check,
+        at,
+        volume=volume,
+        route=facts.get("route"),
+        body_site=facts.get("body_site"),
+        side=facts.get("side"),
+    )
     if not verdict.clear:
         raise StepBlocked("Administration", verdict.blocked)
     if verdict.warnings and not (because or "").strip():
-        raise RuleBroken("Say why it is right to go on: " + "; ".join(f"{w.check} ({w.left})" for w in verdict.warnings) + ".")
+        raise RuleBroken(
+            "Say why it is right to go on: " + "; ".join(f"{w.check} ({w.left})" for w in verdict.warnings) + "."
+        )
     started = facts.get("performed_at")
-    if started is not None and check.performed_at is not None and started < check.performed_at.replace(second=0, microsecond=0):
+    if (
+        started is not None
+        and check.performed_at is not None
+        and started < check.performed_at.replace(second=0, microsecond=0)
+    ):
         raise RuleBroken("Start lies before the bedside check.")
     confirmed = facts.pop("confirmed", {}) | ({"warnings": (because or "").strip()} if verdict.warnings else {})
     first = check.performed_by if check.performed_by_id == performed_by_id else check.second_person
@@ -113,7 +161,7 @@ def give(session: Session, check: BedsideCheck, *, by: User, at: datetime, perfo
     first_of_course = not course_given(session, course)
     session.add(administration)
     _once(session)
-    if check.product is not None and "given" in MOVEMENTS:
+    if check.product is not None:
         check.product.move(kind="given", place=course.chain_of_identity, by=by, at=at)
     if first_of_course:
         for follow in Administration.after_first:
@@ -127,39 +175,46 @@ def _once(session: Session) -> None:
         session.flush()
     except IntegrityError as fault:
         session.rollback()
-        raise RuleBroken("These cells were given already, or this check was used. One product, one administration: nothing was written down twice.") from fault
+        raise RuleBroken(
+            "These cells were given already, or this check was used. One product, one administration: nothing was written down twice."
+        ) from fault
 
 
 def given_to(session: Session, patient_id: str) -> list[Administration]:
     """Return what a patient was given in all courses, oldest first."""
     chosen = select(Administration).join(Treatment).where(Treatment.patient_id == patient_id)
-    return list(session.scalars(chosen.options(joinedload(Administration.product)).order_by(Administration.performed_at, Administration.id)))
+    return list(
+        session.scalars(
+            chosen.options(joinedload(Administration.product)).order_by(Administration.performed_at, Administration.id)
+        )
+    )
 
 
 def administrations_of(session: Session, course: Treatment) -> list[Administration]:
     """Return the administrations of a course, oldest first."""
     chosen = select(Administration).where(Administration.treatment_id == course.id)
-    return list(session.scalars(chosen.options(joinedload(Administration.product)).order_by(Administration.performed_at, Administration.id)))
+    return list(
+        session.scalars(
+            chosen.options(joinedload(Administration.product)).order_by(Administration.performed_at, Administration.id)
+        )
+    )
 
 
 def course_given(session: Session, course: Treatment) -> bool:
     """Whether cells of this course were given before what is being written down now."""
     with session.no_autoflush:
-        return session.scalar(select(func.count()).select_from(Administration).where(Administration.treatment_id == course.id)) != 0
-
-
-def used_up(session: Session, product: Product) -> bool:
-    """Whether the container went into processing as a whole, so that nothing of it is left to give."""
-    taken = session.scalars(select(RunInput.volume).where(RunInput.product_id == product.id)).all()
-    if not taken:
-        return False
-    return None in taken or sum(taken, Decimal(0)) >= (product.volume or Decimal(0))
+        return (
+            session.scalar(
+                select(func.count()).select_from(Administration).where(Administration.treatment_id == course.id)
+            )
+            != 0
+        )
 
 
 def waiting_products(session: Session, course: Treatment) -> list[Product]:
     """Return the course's products that are released and were neither given, discarded nor used up."""
     given = set(session.scalars(select(Administration.product_id).where(Administration.treatment_id == course.id)))
-    open_ones = [p for p in products_of(session, course.id) if p.id not in given and not p.discarded and not used_up(session, p)]
+    open_ones = [p for p in products_of(session, course.id) if p.id not in given and not p.discarded and p.left > 0]
     return [p for p in open_ones if released(p) is not None]
 
 
@@ -176,7 +231,10 @@ def _product(session: Session, bag: Bag) -> tuple[Product | None, str]:
     chosen = select(Product).where(Product.din == bag.din)
     found = session.scalars(chosen.where(Product.division == bag.division) if bag.division else chosen).all()
     if len(found) > 1:
-        return None, "Several containers have this donation number. Scan our own code, or write / and the division behind the number."
+        return (
+            None,
+            "Several containers have this donation number. Scan our own code, or write / and the division behind the number.",
+        )
     return (found[0], "") if found else (None, "The bag is not known in this clinic.")
 
 
@@ -199,6 +257,12 @@ def _results(session: Session, product: Product) -> list[QCResult]:
 def _told(verdict: Verdict) -> list[dict[str, Any]]:
     """Return the reasons as a check keeps them, in order of danger."""
     return [
-        {"because": b.because, "rule": b.rule, "who": [role.label for role in b.who], "fix": [b.fix[0], b.fix[1]] if b.fix else None, "fix_label": b.fix_label}
+        {
+            "because": b.because,
+            "rule": b.rule,
+            "who": [role.label for role in b.who],
+            "fix": [b.fix[0], b.fix[1]] if b.fix else None,
+            "fix_label": b.fix_label,
+        }
         for b in verdict.blocked
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,8 @@ from clinic.fields import plain
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from clinic.administration.gate import Bedside, Verdict
+    from clinic.administration.models import Administration
     from clinic.patients.models import Weight
     from clinic.products.models import Product
 
@@ -27,13 +27,35 @@ WEIGHT_CHANGE = Decimal("0.1")
 WEIGHS = (Role.NURSE, Role.PHYSICIAN)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Portion:
+    """How much of which container would be given now, mL, to a body of which weight."""
+
+    product: Product
+    volume: Decimal
+    body: Weight | None
+    at: datetime
+
+    @property
+    def kg(self) -> Decimal | None:
+        """Body weight."""
+        return self.body.kg if self.body is not None and self.body.kg else None
+
+
+def _used(administration: Administration) -> Decimal:
+    """Return what was given, mL; while the end is not written down, what was issued."""
+    given = administration.volume_given
+    return given if given is not None else administration.volume_issued or Decimal(0)
+
+
 def dose(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
     """Judge all that follows from how much is given to how heavy a patient."""
     volume = bedside.volume if bedside.volume is not None else product.volume or Decimal(0)
     body = weight(verdict, bedside, product, at)
-    window(verdict, bedside, product, volume, body, at)
-    dmso(verdict, bedside, product, volume, body, at)
-    endotoxin(verdict, bedside, volume, body)
+    portion = Portion(product=product, volume=volume, body=body, at=at)
+    window(verdict, bedside, portion)
+    dmso(verdict, bedside, portion)
+    endotoxin(verdict, bedside, portion)
     interval(verdict, bedside, at)
 
 
@@ -52,7 +74,14 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     age = at - found.performed_at
     said = f"{plain(found.kg)} kg, {age.days} days old"
     if needed and age > timedelta(days=days):
-        verdict.fault("Weight", 51, f"The weight is {age.days} days old; at most {days} days are allowed.", said, f"within {days} days", **fix)
+        verdict.fault(
+            "Weight",
+            51,
+            f"The weight is {age.days} days old; at most {days} days are allowed.",
+            said,
+            f"within {days} days",
+            **fix,
+        )
         return found
     verdict.fine("Weight", 51, said, f"within {days} days")
     before = course.weight_kg
@@ -61,57 +90,98 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     return found
 
 
-def window(verdict: Verdict, bedside: Bedside, product: Product, volume: Decimal, body: Weight | None, at: datetime) -> None:
+def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     """Dose per kg or in all within the protocol's window, with what was given in the last 24 h (rule 52, hazard H17)."""
-    dosing = bedside.course.says.dose
+    dosing, product, volume, at = bedside.course.says.dose, portion.product, portion.volume, portion.at
     measure = DOSE_MEASURES[dosing.measure]
     unit = measure.unit_per_kg if dosing.per_kg else measure.unit
     allowed = f"{dosing.window} {unit}"
-    who = {"who": (Role.TECHNOLOGIST, Role.QUALITY), "fix": ("products.show", {"id": product.id}), "fix_label": "Open the product"}
+    who = {
+        "who": (Role.TECHNOLOGIST, Role.QUALITY),
+        "fix": ("products.show", {"id": product.id}),
+        "fix_label": "Open the product",
+    }
     if product.amount is None or not product.volume:
         verdict.fault("Dose", 52, "Nobody wrote down how many cells the container holds.", "missing", allowed, **who)
         return
     if product.measure != dosing.measure:
         counted = DOSE_MEASURES[product.measure].label if product.measure in DOSE_MEASURES else "nothing"
-        because = f"The container counts {counted.lower()}; the protocol doses {measure.label.lower()} in {measure.unit}."
+        because = (
+            f"The container counts {counted.lower()}; the protocol doses {measure.label.lower()} in {measure.unit}."
+        )
         verdict.fault("Dose", 52, because, counted, measure.label, **who)
         return
-    if dosing.per_kg and (body is None or not body.kg):
+    if dosing.per_kg and portion.kg is None:
         return  # rule 51 has refused already
-    kilos = body.kg if dosing.per_kg and body is not None and body.kg else Decimal(1)
+    kilos = portion.kg if dosing.per_kg and portion.kg else Decimal(1)
     if volume > product.volume:
         because = f"{plain(volume)} mL are more than the container holds: {plain(product.volume)} mL."
         verdict.fault("Volume", 52, because, f"{plain(volume)} mL", f"{plain(product.volume)} mL", **who)
         return
     this = dose_in(product, volume) / kilos
-    same_day = [a for a in bedside.earlier if a.treatment_id == bedside.course.id and a.performed_at and at - a.performed_at < DAY]
-    before = sum((dose_in(a.product, a.volume_given or a.volume_issued or Decimal(0)) for a in same_day if a.product.measure == dosing.measure), Decimal(0)) / kilos
-    rest = sum((p.amount for p in bedside.ready if p.amount and p.measure == dosing.measure), Decimal(0)) / kilos if dosing.doses == 1 else Decimal(0)
+    same_day = [
+        a
+        for a in bedside.earlier
+        if a.treatment_id == bedside.course.id and a.performed_at and at - a.performed_at < DAY
+    ]
+    before = (
+        sum(
+            (dose_in(a.product, _used(a)) for a in same_day if a.product.measure == dosing.measure),
+            Decimal(0),
+        )
+        / kilos
+    )
+    rest = (
+        sum((p.amount for p in bedside.ready if p.amount and p.measure == dosing.measure), Decimal(0)) / kilos
+        if dosing.doses == 1
+        else Decimal(0)
+    )
     total = before + this
     said = f"{_short(total)} {unit}" + (f", {_short(before)} of it in the last 24 h" if before else "")
     high, low = dosing.window.high, dosing.window.low
     if total not in dosing.window and not (low is not None and total < low <= total + rest):
         side = "above" if high is not None and total >= high else "below"
-        verdict.fault("Dose", 52, f"The dose is {_short(total)} {unit}, {side} the protocol's {allowed}.", said, allowed, who=(Role.PHYSICIAN,), fix=("protocols.show", {"id": bedside.course.protocol_version.protocol_id}), fix_label="Open the protocol")
+        verdict.fault(
+            "Dose",
+            52,
+            f"The dose is {_short(total)} {unit}, {side} the protocol's {allowed}.",
+            said,
+            allowed,
+            who=(Role.PHYSICIAN,),
+            fix=("protocols.show", {"id": bedside.course.protocol_version.protocol_id}),
+            fix_label="Open the protocol",
+        )
         return
     verdict.fine("Dose", 52, said, allowed)
     if not rest and not USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual:
         verdict.warn("Dose differs from the usual one", 52, said, f"usually {plain(dosing.usual)} {unit}")
 
 
-def dmso(verdict: Verdict, bedside: Bedside, product: Product, volume: Decimal, body: Weight | None, at: datetime) -> None:
+def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     """DMSO per kg over all bags in 24 hours (rule 53)."""
+    product, at = portion.product, portion.at
     recent = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY]
-    grams = dmso_grams(volume, product.dmso_percent)
-    grams += sum((dmso_grams(a.volume_given or a.volume_issued or Decimal(0), a.product.dmso_percent) for a in recent), Decimal(0))
-    if not product.dmso_percent or body is None or not body.kg:
+    grams = dmso_grams(portion.volume, product.dmso_percent)
+    grams += sum(
+        (dmso_grams(_used(a), a.product.dmso_percent) for a in recent),
+        Decimal(0),
+    )
+    if not product.dmso_percent or portion.kg is None:
         return
-    per_kg = grams / body.kg
+    per_kg = grams / portion.kg
     said = f"{_short(per_kg)} g/kg in 24 h"
-    verdict.judge("DMSO", 53, per_kg <= DMSO_LIMIT, f"DMSO comes to {_short(per_kg)} g/kg in 24 hours; 1 g/kg is the limit. Wait, or wash the cells.", said, "1 g/kg at most", who=(Role.PHYSICIAN,))
+    verdict.judge(
+        "DMSO",
+        53,
+        per_kg <= DMSO_LIMIT,
+        f"DMSO comes to {_short(per_kg)} g/kg in 24 hours; 1 g/kg is the limit. Wait, or wash the cells.",
+        said,
+        "1 g/kg at most",
+        who=(Role.PHYSICIAN,),
+    )
 
 
-def endotoxin(verdict: Verdict, bedside: Bedside, volume: Decimal, body: Weight | None) -> None:
+def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     """Endotoxin in EU/kg for this volume and weight against the route's limit (rule 42)."""
     readings = [r for r in bedside.results if r.test == "endotoxin" and r.value is not None and not r.pending]
     route = ROUTES.get(bedside.route or bedside.course.route or "")
@@ -119,14 +189,30 @@ def endotoxin(verdict: Verdict, bedside: Bedside, volume: Decimal, body: Weight 
         return
     reading = readings[-1]
     limit = f"{plain(route.endotoxin_limit)} EU/kg at most"
-    if body is None or not body.kg:
+    volume, kg = portion.volume, portion.kg
+    if kg is None:
         if route.systemic or route.own_release:
-            verdict.fault("Endotoxin", 42, "Endotoxin per kg cannot be worked out without a weight.", "no weight", limit, who=WEIGHS)
+            verdict.fault(
+                "Endotoxin",
+                42,
+                "Endotoxin per kg cannot be worked out without a weight.",
+                "no weight",
+                limit,
+                who=WEIGHS,
+            )
         return
-    per_kg = reading.value * volume / body.kg
-    said = f"{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(body.kg)} kg = {_short(per_kg)} EU/kg"
+    per_kg = reading.value * volume / kg
+    said = f"{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {_short(per_kg)} EU/kg"
     unbounded = reading.comparator in {">", "≥"}
-    verdict.judge("Endotoxin", 42, per_kg <= route.endotoxin_limit and not unbounded, f"Endotoxin comes to {_short(per_kg)} EU/kg; this route allows {plain(route.endotoxin_limit)}.", said, limit, who=(Role.QUALITY,))
+    verdict.judge(
+        "Endotoxin",
+        42,
+        per_kg <= route.endotoxin_limit and not unbounded,
+        f"Endotoxin comes to {_short(per_kg)} EU/kg; this route allows {plain(route.endotoxin_limit)}.",
+        said,
+        limit,
+        who=(Role.QUALITY,),
+    )
 
 
 def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
@@ -146,7 +232,7 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
 
 def _is_child(bedside: Bedside, at: datetime) -> bool:
     years = bedside.course.patient.age_on(at.date())
-    return years < 18 if years is not None else bedside.course.is_child  # noqa: PLR2004 - of age
+    return years < 18 if years is not None else bedside.course.is_child
 
 
 def _short(value: Decimal) -> str:

@@ -50,7 +50,13 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
         return found | ({"confirmed": {k: v for k, v in confirmed.items() if k in SIGNS}} if confirmed else {})
 
 
-class AdministrationForm(form_for(Administration, without=WORKED_OUT, extra={"because": Field(label="Why it is right to go on", long=True, section="Look at this first")})):
+class AdministrationForm(
+    form_for(
+        Administration,
+        without=WORKED_OUT,
+        extra={"because": Field(label="Why it is right to go on", long=True, section="Look at this first")},
+    )
+):
     """What is given, where and how; filled in from the order and the bedside check."""
 
     def plan(self, course: Treatment, check: BedsideCheck) -> None:
@@ -61,7 +67,12 @@ class AdministrationForm(form_for(Administration, without=WORKED_OUT, extra={"be
         self.offer("route", [(route.key, route.label)], chosen=route.key, filled="filled in: the order")
         ordered = course.body_site if course.body_site in route.sites else None
         sites = [ordered] if ordered else list(route.sites)
-        self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites], chosen=ordered or (sites[0] if len(sites) == 1 else None), filled="filled in: the order")
+        self.offer(
+            "body_site",
+            [(key, BODY_SITES[key].label) for key in sites],
+            chosen=ordered or (sites[0] if len(sites) == 1 else None),
+            filled="filled in: the order",
+        )
         if ordered and course.side in {"left", "right", "none"}:
             self.prefill("side", course.side, "filled in: the order")
         if product is not None:
@@ -80,7 +91,12 @@ class AdministrationForm(form_for(Administration, without=WORKED_OUT, extra={"be
             del self._fields["because"]
 
 
-class FinishForm(form_for(Administration, only=("ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason", "reaction"))):
+class FinishForm(
+    form_for(
+        Administration,
+        only=("ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason", "reaction"),
+    )
+):
     """The end of what was begun."""
 
     def plan(self, administration: Administration) -> None:

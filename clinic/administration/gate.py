@@ -54,7 +54,14 @@ class Line:
 
     def told(self) -> dict[str, Any]:
         """Return the line as a bedside check keeps it."""
-        return {"check": self.check, "rule": self.rule, "left": self.left, "right": self.right, "ok": self.agrees, "warning": self.warning}
+        return {
+            "check": self.check,
+            "rule": self.rule,
+            "left": self.left,
+            "right": self.right,
+            "ok": self.agrees,
+            "warning": self.warning,
+        }
 
 
 @dataclass
@@ -87,7 +94,7 @@ class Verdict:
         self.evidence.append(Line(check=check, rule=rule, left=left, right=right, agrees=False))
         self.blocked.append(Blocked(because=because, rule=rule, **more))
 
-    def judge(self, check: str, rule: int, right: bool, because: str, *values: str, **more: Any) -> None:
+    def judge(self, check: str, rule: int, right: bool, because: str, *values: str, **more: Any) -> None:  # noqa: FBT001
         """Write down an agreement or refuse."""
         if right:
             self.fine(check, rule, *values)
@@ -100,7 +107,7 @@ class Bedside:
     """Everything that is judged at the bedside. ``wearer``: who the scanned wristband belongs to, if it is known here.
 
     ``given``: the administration that used this product up; ``earlier``: what the patient was given before, oldest
-    first; ``ready``: other containers of the course that may still be given; ``used``: it went into a processing run.
+    first; ``ready``: other containers of the course that may still be given.
     """
 
     course: Treatment
@@ -114,7 +121,6 @@ class Bedside:
     release: Release | None = None
     held: str = ""
     given: Administration | None = None
-    used: bool = False
     results: list[QCResult] = field(default_factory=list)
     earlier: list[Administration] = field(default_factory=list)
     ready: list[Product] = field(default_factory=list)
@@ -138,25 +144,50 @@ def judge(bedside: Bedside, at: datetime) -> Verdict:
     return verdict
 
 
-def identity(verdict: Verdict, course: Treatment, wristband: Wristband, wearer: Patient | None, product: Product | None, bag_fault: str = "") -> None:
+def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
+    verdict: Verdict,
+    course: Treatment,
+    wristband: Wristband,
+    wearer: Patient | None,
+    product: Product | None,
+    bag_fault: str = "",
+) -> None:
     """Wristband, course and bag are one chain of identity (rules 1, 3, 4; hazard H1). Nobody can allow a mismatch."""
     patient = course.patient
     worn = wristband.patient_id or wristband.chain_of_identity
     if wristband.fault:
         verdict.fault("Wristband", 1, wristband.fault, "not readable", course.chain_of_identity, who=CARERS)
     else:
-        same = wristband.patient_id == patient.id if wristband.patient_id else wristband.chain_of_identity == course.chain_of_identity
+        same = (
+            wristband.patient_id == patient.id
+            if wristband.patient_id
+            else wristband.chain_of_identity == course.chain_of_identity
+        )
         name = wearer.display_name if wearer else "nobody in this clinic"
         verdict.judge(
             "Wristband", 1, same, f"The wristband is {name}'s. The cells on this page are for {patient.display_name}.", worn,
             patient.id if wristband.patient_id else course.chain_of_identity,
         )  # fmt: skip
     if bag_fault or product is None:
-        verdict.fault("Bag", 1, bag_fault or "The bag is not known in this clinic.", "not known", course.chain_of_identity, who=LABORATORY)
+        verdict.fault(
+            "Bag",
+            1,
+            bag_fault or "The bag is not known in this clinic.",
+            "not known",
+            course.chain_of_identity,
+            who=LABORATORY,
+        )
         return
     chain = product.treatment.chain_of_identity if product.treatment else ""
     if product.treatment is None:
-        verdict.fault("Chain of identity", 4, "The bag is assigned to no course yet.", course.chain_of_identity, "none", who=LABORATORY)
+        verdict.fault(
+            "Chain of identity",
+            4,
+            "The bag is assigned to no course yet.",
+            course.chain_of_identity,
+            "none",
+            who=LABORATORY,
+        )
     else:
         verdict.judge(
             "Chain of identity", 1, product.treatment_id == course.id and chain == course.chain_of_identity,
@@ -180,7 +211,14 @@ def two_people(verdict: Verdict, bedside: Bedside) -> None:
     elif first.id == second.id:
         verdict.fault("Two people", 2, "The second person must be somebody else.", *names, who=CARERS)
     else:
-        verdict.judge("Two people", 2, second.active and second.role.value in allowed, f"{second.label} may not be the second person here.", *names, who=CARERS)
+        verdict.judge(
+            "Two people",
+            2,
+            second.active and second.role.value in allowed,
+            f"{second.label} may not be the second person here.",
+            *names,
+            who=CARERS,
+        )
 
 
 def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
@@ -188,42 +226,78 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
     fix = {"fix": ("products.show", {"id": product.id}), "fix_label": "Open the product"}
     release = bedside.release
     signed = release.present_signatures[-1] if release and release.present_signatures else None
-    because = f"The product is not released: {bedside.held}." if bedside.held else "The product is not released, or its release no longer stands."
-    verdict.judge("Released", 50, release is not None, because, signed.printed_name if signed else "no", "", who=(Role.QUALITY,), **fix)
+    because = (
+        f"The product is not released: {bedside.held}."
+        if bedside.held
+        else "The product is not released, or its release no longer stands."
+    )
+    verdict.judge(
+        "Released",
+        50,
+        release is not None,
+        because,
+        signed.printed_name if signed else "no",
+        "",
+        who=(Role.QUALITY,),
+        **fix,
+    )
     if bedside.given is not None:
-        verdict.fault("Not given yet", 50, "These cells were given already. One product, one administration.", bedside.given.id, product.id)
-    if bedside.used:
-        verdict.fault("Whole", 50, "This container went into processing. Scan the container that came out of it.", product.id, "used", who=LABORATORY, **fix)
+        verdict.fault(
+            "Not given yet",
+            50,
+            "These cells were given already. One product, one administration.",
+            bedside.given.id,
+            product.id,
+        )
+    if product.uses and product.left <= 0:
+        verdict.fault(
+            "Whole",
+            50,
+            "This container went into processing. Scan the container that came out of it.",
+            product.id,
+            "used",
+            who=LABORATORY,
+            **fix,
+        )
     verdict.judge("Not discarded", 50, not product.discarded, "This product was discarded.", product.place, "")
-    end = use_before(bedside.course, product)
-    if end is None:
-        verdict.fine("Not expired", 50, "no end", "")
+    end = min((end for end in (product.expires_at, product.use_before) if end is not None), default=None)
+    minutes = bedside.course.says.expiry.thaw_minutes
+    if end is None or (product.thawed_at and minutes and end == product.thawed_at + timedelta(minutes=minutes)):
+        verdict.fine("Not expired", 50, "no other end than the thaw's" if end else "no end")  # the thaw is judged below
     else:
-        verdict.judge("Not expired", 50, at < end, f"The product expired {_since(at - end)} ago.", f"{at:%Y-%m-%d %H:%M} UTC", f"{end:%Y-%m-%d %H:%M} UTC")
+        verdict.judge(
+            "Not expired",
+            50,
+            at < end,
+            f"The product expired {_since(at - end)} ago.",
+            f"{at:%Y-%m-%d %H:%M} UTC",
+            f"{end:%Y-%m-%d %H:%M} UTC",
+        )
     thaw(verdict, bedside.course, product, at)
-
-
-def use_before(course: Treatment, product: Product) -> datetime | None:
-    """Return the moment from which a product may not be used: the earlier of its label and of the protocol's hours."""
-    ends = [product.expires_at] if product.expires_at else []
-    fresh = course.says.expiry.fresh_hours
-    if fresh and product.collected_at and not product.cryo_medium and product.thawed_at is None:
-        ends.append(product.collected_at + timedelta(hours=fresh))
-    return min(ends, default=None)
 
 
 def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) -> None:
     """Minutes since thaw within the protocol's (rule 54); what was frozen has a thaw on record."""
     limit = course.says.expiry.thaw_minutes
     if product.thawed_at is None:
-        if product.cryo_medium:
-            verdict.fault("Thawed", 54, "The product was frozen, and no thaw is written down.", "no", "yes", who=(Role.TECHNOLOGIST, Role.NURSE), fix=("products.show", {"id": product.id}))
+        if product.frozen_at:
+            verdict.fault(
+                "Thawed",
+                54,
+                "The product was frozen, and no thaw is written down.",
+                "no",
+                "yes",
+                who=(Role.TECHNOLOGIST, Role.NURSE),
+                fix=("products.show", {"id": product.id}),
+            )
         return
     minutes = int((at - product.thawed_at).total_seconds() // 60)
     over = limit is not None and at - product.thawed_at > timedelta(minutes=limit)
     values = (f"{minutes} min", f"{limit} min at most" if limit else "no limit")
     if over:
-        verdict.fault("Time after thaw", 54, f"Too long after thaw: {minutes} minutes. The protocol allows {limit}.", *values)
+        verdict.fault(
+            "Time after thaw", 54, f"Too long after thaw: {minutes} minutes. The protocol allows {limit}.", *values
+        )
     elif minutes >= THAW_WARNING:
         verdict.warn("Time after thaw", 54, *values)
     else:
@@ -239,22 +313,52 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
         verdict.fault("Route", 55, "No route is ordered.", who=(Role.PHYSICIAN,))
         return
     ordered = ROUTES[course.route].label if course.route in ROUTES else ""
-    verdict.judge("Route", 55, key in says.routes and key == course.route, f"{route.label} is not the ordered and allowed route ({ordered}).", ordered, route.label, who=(Role.PHYSICIAN,))
+    verdict.judge(
+        "Route",
+        55,
+        key in says.routes and key == course.route,
+        f"{route.label} is not the ordered and allowed route ({ordered}).",
+        ordered,
+        route.label,
+        who=(Role.PHYSICIAN,),
+    )
     if bedside.release is not None:
         allowed = bedside.release.routes
         fits = key in allowed if allowed else not route.own_release
-        verdict.judge("Released for the route", 55, fits, f"The product was not released for this route: {route.label.lower()}.", route.label, ", ".join(ROUTES[r].label for r in allowed if r in ROUTES) or "any", who=(Role.QUALITY,))
+        verdict.judge(
+            "Released for the route",
+            55,
+            fits,
+            f"The product was not released for this route: {route.label.lower()}.",
+            route.label,
+            ", ".join(ROUTES[r].label for r in allowed if r in ROUTES) or "any",
+            who=(Role.QUALITY,),
+        )
     if bedside.body_site is None:
         return
     where = _site(bedside.body_site, bedside.side)
     if course.body_site in route.sites:
         wanted = _site(course.body_site, course.side)
-        same = bedside.body_site == course.body_site and (course.side in {None, "none", "both"} or bedside.side == course.side)
+        same = bedside.body_site == course.body_site and (
+            course.side in {None, "none", "both"} or bedside.side == course.side
+        )
         sided = not BODY_SITES[bedside.body_site].sided or bedside.side in {"left", "right"}
-        because = "Side is missing. Two sides are two administrations." if same and not sided else f"{where} is not what was ordered: {wanted}."
+        because = (
+            "Side is missing. Two sides are two administrations."
+            if same and not sided
+            else f"{where} is not what was ordered: {wanted}."
+        )
         verdict.judge("Site and side", 26, same and sided, because, wanted, where, who=(Role.PHYSICIAN,))
     else:
-        verdict.judge("Site", 26, bedside.body_site in route.sites, f"{where} is no place for this route.", route.label, where, who=CARERS)
+        verdict.judge(
+            "Site",
+            26,
+            bedside.body_site in route.sites,
+            f"{where} is no place for this route.",
+            route.label,
+            where,
+            who=CARERS,
+        )
 
 
 def vital_signs(verdict: Verdict, vitals: VitalSigns | None) -> None:
@@ -291,4 +395,4 @@ def _site(key: str | None, side: str | None) -> str:
 
 def _since(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 - an hour
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

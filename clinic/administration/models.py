@@ -60,7 +60,9 @@ class BedsideCheck(Record):
         if self.administration is not None:
             return "This bedside check was used already. One check, one administration: scan again."
         if self.performed_at is None or at - self.performed_at > CHECK_HOLDS:
-            return f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."
+            return (
+                f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."
+            )
         return ""
 
     @property
@@ -104,7 +106,9 @@ class Administration(Record):
         "Volume given", reported=True, unit="mL", possible=Range(0, 3000), section="Volume", hint="Empty until the end"
     )
     volume_wasted: Mapped[Decimal | None] = field("Volume wasted", unit="mL", possible=Range(0, 3000), section="Volume")
-    volume_returned: Mapped[Decimal | None] = field("Volume returned", unit="mL", possible=Range(0, 3000), section="Volume")
+    volume_returned: Mapped[Decimal | None] = field(
+        "Volume returned", unit="mL", possible=Range(0, 3000), section="Volume"
+    )
     partial_reason: Mapped[str | None] = field("Why not the whole dose", section="Volume")
     premedication: Mapped[str | None] = field("Premedication", choices=PREMEDICATION, section="Premedication")
     premedication_note: Mapped[str | None] = field("Which, or why left out", section="Premedication")
@@ -145,7 +149,9 @@ class Administration(Record):
             found.append("Hematopoietic cells are never irradiated or run through a leukocyte filter.")
         ordered = self.treatment.says.premedication
         if ordered and self.premedication != "given" and not self.premedication_note:
-            found.append(f"Premedication: the protocol orders {ordered}. Say that it was given, or why it was left out.")
+            found.append(
+                f"Premedication: the protocol orders {ordered}. Say that it was given, or why it was left out."
+            )
         return found + self._volume_faults()
 
     def _volume_faults(self) -> list[str]:
@@ -161,7 +167,9 @@ class Administration(Record):
             found.append("Say why not the whole dose was given.")
         return found
 
-    def finish(self, *, at: datetime, ended_at: datetime, volume_given: Decimal, weight: Weight | None, **facts: Any) -> None:
+    def finish(
+        self, *, at: datetime, ended_at: datetime, volume_given: Decimal, weight: Weight | None, **facts: Any
+    ) -> None:
         """Write down the end of what was begun: filled in once, before anybody signs; later changes are amendments."""
         if self.ended_at is not None:
             raise RuleBroken("The end is written down already. Correct it with a reason, by an amendment.")
@@ -222,10 +230,19 @@ class Administration(Record):
 
     def headline(self) -> str:
         measure = DOSE_MEASURES.get(self.measure or "")
-        dose = f"{_short(self.dose)} {measure.unit} {measure.label.lower()}" if measure and self.dose is not None else ""
+        dose = (
+            f"{_short(self.dose)} {measure.unit} {measure.label.lower()}" if measure and self.dose is not None else ""
+        )
         if not dose and measure and self.dose_per_kg is not None:
             dose = f"{_short(self.dose_per_kg)} {measure.unit_per_kg} {measure.label.lower()}"
-        site = " ".join(p for p in ((self.side or "").replace("none", ""), BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else "") if p)
+        site = " ".join(
+            p
+            for p in (
+                (self.side or "").replace("none", ""),
+                BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else "",
+            )
+            if p
+        )
         route = ROUTES[self.route].label.lower() if self.route in ROUTES else ""
         return ", ".join(part for part in (dose, route, site) if part)
 
@@ -262,8 +279,12 @@ class VitalSigns(Record):
     treatment_id: Mapped[str] = reference("treatment")
     administration_id: Mapped[str | None] = reference("administration")
     check_id: Mapped[str | None] = reference("bedside_check", unique=True)
-    spo2: Mapped[Decimal | None] = field("Oxygen saturation", unit="%", possible=Range(30, 100), expected=Range(92, 100), required=True)
-    temperature: Mapped[Decimal | None] = field("Temperature", unit="°C", possible=Range(25, 45), expected=Range(35, "37.9"), required=True)
+    spo2: Mapped[Decimal | None] = field(
+        "Oxygen saturation", unit="%", possible=Range(30, 100), expected=Range(92, 100), required=True
+    )
+    temperature: Mapped[Decimal | None] = field(
+        "Temperature", unit="°C", possible=Range(25, 45), expected=Range(35, "37.9"), required=True
+    )
     systolic: Mapped[int | None] = field("Systolic pressure", unit="mmHg", required=True)
     diastolic: Mapped[int | None] = field("Diastolic pressure", unit="mmHg")
     pulse: Mapped[int | None] = field("Pulse", unit="/min", required=True)
@@ -275,7 +296,12 @@ class VitalSigns(Record):
     def faults(self, *, at: datetime) -> list[str]:
         """Also: pressures and rates that no living patient has are typing errors."""
         found = super().faults(at=at)
-        for name, low, high in (("systolic", 30, 300), ("diastolic", 10, 200), ("pulse", 20, 300), ("breathing", 4, 120)):
+        for name, low, high in (
+            ("systolic", 30, 300),
+            ("diastolic", 10, 200),
+            ("pulse", 20, 300),
+            ("breathing", 4, 120),
+        ):
             value = getattr(self, name)
             if value is not None and not low <= value <= high:
                 found.append(f"{name.capitalize()} must be {low} to {high}, not {value}.")
@@ -283,5 +309,3 @@ class VitalSigns(Record):
 
     def headline(self) -> str:
         return f"SpO₂ {plain(self.spo2)} %, {plain(self.temperature)} °C, {self.systolic} mmHg, pulse {self.pulse}"
-
-

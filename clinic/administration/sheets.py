@@ -25,20 +25,26 @@ MONITORED = (("15 minutes after the start", "start", 15), ("At the end", "end", 
 NEAR = timedelta(minutes=10)
 
 
-def pairs(session: Session, check: BedsideCheck, zone: str) -> list[tuple[str, str, str, bool]]:
+def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bool]]:
     """Return fact, wristband's value, bag's value and whether they are the same, as both people read them aloud."""
     worn = read_wristband(check.patient_scan)
     wearer, chain = None, ""
     if worn.patient_id:
         wearer = session.scalar(select(Patient).where(Patient.id == worn.patient_id))
-        chain = check.treatment.chain_of_identity if wearer is not None and wearer.id == check.treatment.patient_id else ""
+        chain = (
+            check.treatment.chain_of_identity if wearer is not None and wearer.id == check.treatment.patient_id else ""
+        )
     elif worn.chain_of_identity:
         course = session.scalar(select(Treatment).where(Treatment.chain_of_identity == worn.chain_of_identity))
         wearer, chain = (course.patient if course else None), worn.chain_of_identity
     owned = check.product.treatment if check.product is not None else None
     facts = ("Name", "Born", "Record number", "Blood group")
     left, right = _said(wearer), _said(owned.patient if owned else None)
-    rows = [(fact, left[n], right[n], left[n] == right[n] and left[n] != "not known") for n, fact in enumerate(facts) if not (fact == "Blood group" and left[n] == right[n] == "not known")]
+    rows = [
+        (fact, left[n], right[n], left[n] == right[n] and left[n] != "not known")
+        for n, fact in enumerate(facts)
+        if not (fact == "Blood group" and left[n] == right[n] == "not known")
+    ]
     bag = owned.chain_of_identity if owned else "not known"
     return [*rows, ("Chain of identity", _grouped(chain) or "not known", _grouped(bag), bool(chain) and chain == bag)]
 
@@ -52,7 +58,7 @@ def _said(patient: Patient | None) -> tuple[str, str, str, str]:
 
 
 def _grouped(code: str) -> str:
-    return f"{code[:5]} {code[5:7]} {code[7:]}" if len(code) == 13 else code  # noqa: PLR2004 - the length of an identity
+    return f"{code[:5]} {code[5:7]} {code[7:]}" if len(code) == 13 else code
 
 
 def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:
@@ -63,10 +69,26 @@ def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:
     measure = DOSE_MEASURES.get(product.measure or "")
     per_kg = next((line["left"] for line in check.evidence if line["check"] == "Dose"), "")
     route = ROUTES[course.route].label.lower() if course.route in ROUTES else ""
-    amount = f"{plain(dose_in(product, product.volume).normalize())} {measure.unit}" if measure and product.volume else "not counted"
+    amount = (
+        f"{plain(dose_in(product, product.volume).normalize())} {measure.unit}"
+        if measure and product.volume
+        else "not counted"
+    )
     found = [
-        {"label": "Give", "value": amount, "small": measure.label.lower() if measure else "", "note": per_kg, "due": None},
-        {"label": "Volume and route", "value": f"{plain(product.volume)} mL", "small": route, "note": "the whole container", "due": None},
+        {
+            "label": "Give",
+            "value": amount,
+            "small": measure.label.lower() if measure else "",
+            "note": per_kg,
+            "due": None,
+        },
+        {
+            "label": "Volume and route",
+            "value": f"{plain(product.volume)} mL",
+            "small": route,
+            "note": "the whole container",
+            "due": None,
+        },
     ]
     limit = course.says.expiry.thaw_minutes
     end, label = product.expires_at, "Time left"
@@ -81,7 +103,7 @@ def _left(span: timedelta) -> str:
     minutes = max(0, int(span.total_seconds() // 60))
     if minutes >= 48 * 60:
         return f"{minutes // 1440} d"
-    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"  # noqa: PLR2004 - an hour
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
 def first_doses(session: Session, course: Treatment) -> list[Product]:
@@ -93,12 +115,19 @@ def times(given: Administration) -> list[tuple[str, datetime, str]]:
     """Return thaw, hand-over, start and end that are known, each with the minutes since the one before."""
     known = [
         (label, moment)
-        for label, moment in (("Thawed", given.product.thawed_at), ("Handed over", given.handed_over_at), ("Start", given.performed_at), ("End", given.ended_at))
+        for label, moment in (
+            ("Thawed", given.product.thawed_at),
+            ("Handed over", given.handed_over_at),
+            ("Start", given.performed_at),
+            ("End", given.ended_at),
+        )
         if moment is not None
     ]
     told, before = [], None
     for label, moment in known:
-        told.append((label, moment, f"+ {int((moment - before).total_seconds() // 60)} min" if before is not None else ""))
+        told.append(
+            (label, moment, f"+ {int((moment - before).total_seconds() // 60)} min" if before is not None else "")
+        )
         before = moment
     return told
 
@@ -111,6 +140,10 @@ def monitoring(given: Administration, at: datetime) -> list[tuple[str, datetime 
     for label, since, minutes in MONITORED:
         base = given.performed_at if since == "start" else given.ended_at
         due = base + timedelta(minutes=minutes) if base is not None else None
-        taken = [v for v in given.vital_signs if due is not None and v.performed_at is not None and abs(v.performed_at - due) <= NEAR]
+        taken = [
+            v
+            for v in given.vital_signs
+            if due is not None and v.performed_at is not None and abs(v.performed_at - due) <= NEAR
+        ]
         told.append((label, due, "done" if taken else "due" if due is not None and at >= due else "planned"))
     return told

@@ -35,7 +35,7 @@ def blockers(course: Treatment, at: datetime) -> list[Blocked]:
 
 
 def cells(course: Treatment) -> list[Blocked]:
-    """A released product waits for this course."""
+    """Return why no released product waits for this course; empty: one does."""
     session = object_session(course)
     if session is None or waiting_products(session, course):
         return []
@@ -43,9 +43,21 @@ def cells(course: Treatment) -> list[Blocked]:
     given = {a.product_id for a in administrations_of(session, course)}
     left = [p for p in made if p.id not in given and not p.discarded]
     if not left:
-        because = "All products of this course were given or discarded." if made else "There is no product for this course yet."
+        because = (
+            "All products of this course were given or discarded."
+            if made
+            else "There is no product for this course yet."
+        )
         return [Blocked(because=because, rule=50, who=(Role.TECHNOLOGIST,))]
-    return [Blocked(because="No product of this course is released.", rule=50, who=(Role.QUALITY,), fix=("products.show", {"id": left[-1].id}), fix_label="Open the product")]
+    return [
+        Blocked(
+            because="No product of this course is released.",
+            rule=50,
+            who=(Role.QUALITY,),
+            fix=("products.show", {"id": left[-1].id}),
+            fix_label="Open the product",
+        )
+    ]
 
 
 def progress(course: Treatment, at: datetime) -> Progress:
@@ -79,13 +91,36 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
         if given.origin != "clinic" or given.signed:
             continue
         if given.ended_at is None:
-            waiting.append(Action(title="Write down the end", why=f"{given.headline()}: begun, its end is not written down.", who=tuple(LOGS), to=("administration.finish", {"id": given.id}), due_at=_end_by(course, given)))
+            waiting.append(
+                Action(
+                    title="Write down the end",
+                    why=f"{given.headline()}: begun, its end is not written down.",
+                    who=tuple(LOGS),
+                    to=("administration.finish", {"id": given.id}),
+                    due_at=_end_by(course, given),
+                )
+            )
         else:
-            waiting.append(Action(title="Sign the administration", why=f"{given.headline()}: written down, not signed.", who=tuple(SIGNS), to=to))
+            waiting.append(
+                Action(
+                    title="Sign the administration",
+                    why=f"{given.headline()}: written down, not signed.",
+                    who=tuple(SIGNS),
+                    to=to,
+                )
+            )
     if not waiting and not blockers(course, at):
         product = waiting_products(session, course)[0]
         why = f"{product.headline()} is released. Two people scan wristband and bag first."
-        waiting.append(Action(title="Give the cells", why=why, who=tuple(LOGS), to=("administration.bedside", {"id": course.id}), due_at=_thaw_end(course, product.thawed_at) or product.expires_at))
+        waiting.append(
+            Action(
+                title="Give the cells",
+                why=why,
+                who=tuple(LOGS),
+                to=("administration.bedside", {"id": course.id}),
+                due_at=_thaw_end(course, product.thawed_at) or product.expires_at,
+            )
+        )
     return waiting
 
 
@@ -108,11 +143,23 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:  # noqa: ARG001 - 
     )  # fmt: skip
     found = []
     for row in rows:
-        who = ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part) or row.record_number or ""
+        who = (
+            ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part)
+            or row.record_number
+            or ""
+        )
         name = "finish" if row.ended_at is None else "show"
         title = "Write down the end" if row.ended_at is None else "Sign the administration"
         why = "The cells are being given." if row.ended_at is None else "Written down, not signed."
-        found.append(Waiting(patient=f"{who} · {row.record_number or ''}", title=title, why=why, who=LOGS, to=(f"administration.{name}", {"id": row.id})))
+        found.append(
+            Waiting(
+                patient=f"{who} · {row.record_number or ''}",
+                title=title,
+                why=why,
+                who=LOGS,
+                to=(f"administration.{name}", {"id": row.id}),
+            )
+        )
     return found
 
 

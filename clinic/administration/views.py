@@ -44,7 +44,11 @@ def _url(administration: Administration) -> str:
 def _vitals_url(signs: VitalSigns) -> str:
     if signs.administration_id:
         return url_for("administration.show", id=signs.administration_id)
-    return url_for("administration.check", id=signs.check_id) if signs.check_id else url_for("administration.index", id=signs.treatment_id)
+    return (
+        url_for("administration.check", id=signs.check_id)
+        if signs.check_id
+        else url_for("administration.index", id=signs.treatment_id)
+    )
 
 
 DESK = desk.desk(
@@ -52,8 +56,18 @@ DESK = desk.desk(
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
     fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
 )  # fmt: skip
-desk.desk(BedsideCheck, show=lambda check: url_for("administration.check", id=check.id), patient=lambda check: _band(check.treatment))
-desk.desk(VitalSigns, show=_vitals_url, signs=ADMINISTRATION.signs, amends=ADMINISTRATION.logs, patient=lambda signs: _band(find(Treatment, signs.treatment_id)))
+desk.desk(
+    BedsideCheck,
+    show=lambda check: url_for("administration.check", id=check.id),
+    patient=lambda check: _band(check.treatment),
+)
+desk.desk(
+    VitalSigns,
+    show=_vitals_url,
+    signs=ADMINISTRATION.signs,
+    amends=ADMINISTRATION.logs,
+    patient=lambda signs: _band(find(Treatment, signs.treatment_id)),
+)
 
 
 @bp.get("/treatments/<id>/administrations")
@@ -63,14 +77,31 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     course = find(Treatment, id)
     signed, open_ = ("ok", "check", "Signed"), ("wait", "hourglass", "Not signed")
     given = [
-        ((a.headline() or "Cells given", _url(a)), f"{clock.local(a.performed_at, zone()):%-d %b %Y, %H:%M}" if a.performed_at else f"Day {a.course_day}" if a.course_day is not None else None,
-         a.performed_by.printed_name if a.performed_by else None, signed if a.signed else ("rest", "archive", "Imported") if a.origin == "imported" else open_)
+        (
+            (a.headline() or "Cells given", _url(a)),
+            f"{clock.local(a.performed_at, zone()):%-d %b %Y, %H:%M}"
+            if a.performed_at
+            else f"Day {a.course_day}"
+            if a.course_day is not None
+            else None,
+            a.performed_by.printed_name if a.performed_by else None,
+            signed if a.signed else ("rest", "archive", "Imported") if a.origin == "imported" else open_,
+        )
         for a in acts.administrations_of(db.session(), course)
     ]
-    chosen = select(BedsideCheck).where(BedsideCheck.treatment_id == course.id).order_by(BedsideCheck.performed_at.desc(), BedsideCheck.id).limit(50)
+    chosen = (
+        select(BedsideCheck)
+        .where(BedsideCheck.treatment_id == course.id)
+        .order_by(BedsideCheck.performed_at.desc(), BedsideCheck.id)
+        .limit(50)
+    )
     checks = [
-        ((c.headline(), url_for("administration.check", id=c.id)), f"{clock.local(c.performed_at, zone()):%-d %b %Y, %H:%M}" if c.performed_at else None,
-         c.performed_by.printed_name if c.performed_by else None, ("ok", "check", "Clear") if c.clear else ("danger", "alert-octagon", "Refused"))
+        (
+            (c.headline(), url_for("administration.check", id=c.id)),
+            f"{clock.local(c.performed_at, zone()):%-d %b %Y, %H:%M}" if c.performed_at else None,
+            c.performed_by.printed_name if c.performed_by else None,
+            ("ok", "check", "Clear") if c.clear else ("danger", "alert-octagon", "Refused"),
+        )
         for c in db.session.scalars(chosen)
     ]
     return render_template(
@@ -113,10 +144,13 @@ def check(id: str) -> str:  # noqa: A002
     """Show one reading: go, or stop with every fault in order of danger."""
     found = find(BedsideCheck, id)
     at = clock.now()
-    faults = [fault | {"url": url_for(fault["fix"][0], **fault["fix"][1]) if fault["fix"] else None} for fault in found.reasons]
+    faults = [
+        fault | {"url": url_for(fault["fix"][0], **fault["fix"][1]) if fault["fix"] else None}
+        for fault in found.reasons
+    ]
     return render_template(
         "administration/check.html", check=found, faults=faults, unusable=found.unusable(at) if found.clear else "",
-        pairs=pairs(db.session(), found, zone()), big=big_three(found, at) if found.product else [], patient=_band(found.treatment),
+        pairs=pairs(db.session(), found), big=big_three(found, at) if found.product else [], patient=_band(found.treatment),
         may_begin=me().id in {found.performed_by_id, found.second_person_id} and me().role in ADMINISTRATION.logs,
     )  # fmt: skip
 
@@ -127,7 +161,11 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     """Begin an administration on a clear bedside check; the gate is asked again when it is saved."""
     course = find(Treatment, id)
     checked = find(BedsideCheck, request.args.get("check", ""))
-    unusable = checked.unusable(clock.now()) if checked.treatment_id == course.id else "This bedside check belongs to another course."
+    unusable = (
+        checked.unusable(clock.now())
+        if checked.treatment_id == course.id
+        else "This bedside check belongs to another course."
+    )
     if unusable:
         raise RuleBroken(unusable)
     ADMINISTRATION.admit(course, by=me(), at=clock.now())
@@ -135,7 +173,10 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     form.plan(course, checked)
     if form.validate_on_submit():
         try:
-            return saved(_url(acts.give(db.session(), checked, by=me(), at=clock.now(), **form.facts())), "Begun and written down. Take the next vital signs at 15 minutes.")
+            return saved(
+                _url(acts.give(db.session(), checked, by=me(), at=clock.now(), **form.facts())),
+                "Begun and written down. Take the next vital signs at 15 minutes.",
+            )
         except RuleBroken as fault:
             if hasattr(fault, "reasons"):
                 raise
@@ -158,7 +199,11 @@ def show(id: str) -> str:  # noqa: A002
     """Show one administration: its times from thaw to end, its dose and working, the vital signs."""
     given = find(Administration, id)
     may = me().role in ADMINISTRATION.logs
-    second = given.verified_by_id == me().id and given.ended_at is not None and not any(s.signed_by_id == me().id for s in given.present_signatures)
+    second = (
+        given.verified_by_id == me().id
+        and given.ended_at is not None
+        and not any(s.signed_by_id == me().id for s in given.present_signatures)
+    )
     running = given.origin == "clinic" and given.ended_at is None
     return record_page(
         given, DESK, template="administration/show.html", times=times(given), monitoring=monitoring(given, clock.now()),
@@ -179,7 +224,9 @@ def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     if form.validate_on_submit():
         unchanged_since_shown(given)
         try:
-            given.finish(at=clock.now(), weight=given.treatment.weight_at(given.performed_at or clock.now()), **form.facts())
+            given.finish(
+                at=clock.now(), weight=given.treatment.weight_at(given.performed_at or clock.now()), **form.facts()
+            )
             return saved(_url(given), "The end is written down. Read the record once more and sign.")
         except RuleBroken as fault:
             db.session.rollback()
@@ -202,7 +249,9 @@ def vital_signs(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
     if form.validate_on_submit():
         try:
-            given.vital_signs.append(VitalSigns.log(by=me(), at=clock.now(), treatment_id=given.treatment_id, **form.facts()))
+            given.vital_signs.append(
+                VitalSigns.log(by=me(), at=clock.now(), treatment_id=given.treatment_id, **form.facts())
+            )
             return saved(_url(given), "Vital signs written down.")
         except RuleBroken as fault:
             db.session.rollback()

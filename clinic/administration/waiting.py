@@ -28,23 +28,35 @@ def bedside(session: Session, at: datetime) -> list[Waiting]:
     taken = exists().where(RunInput.product_id == Product.id)
     gone = exists().where(Movement.product_id == Product.id, Movement.kind == "discarded")
     released = exists().where(Release.product_id == Product.id, Release.decision.in_(RELEASING), signed_now(Release))
-    stopped = exists().where(Release.product_id == Product.id, Release.decision.in_(("hold", "reject")), signed_now(Release))
+    stopped = exists().where(
+        Release.product_id == Product.id, Release.decision.in_(("hold", "reject")), signed_now(Release)
+    )
     rows = session.execute(
         courses(Product.id.label("product_id"), Product.name, Product.division, Product.expires_at, Product.thawed_at)
         .join(Product, Product.treatment_id == Treatment.id)
         .where(
-            Product.origin == Origin.CLINIC, released, ~stopped, ~given, ~gone, ~taken, consented(at),
+            Product.origin == Origin.CLINIC,
+            released,
+            ~stopped,
+            ~given,
+            ~gone,
+            ~taken,
+            consented(at),
             or_(Product.expires_at.is_(None), Product.expires_at > at),
         )
-    )  # fmt: skip
+    )
     waiting = [
         Waiting(
-            patient=person(row), title="Check at the bedside",
+            patient=person(row),
+            title="Check at the bedside",
             why=f"{row.name} {row.division or ''} is released{', and thawed' if row.thawed_at else ''}: {about(row)}.",
-            who=BEDSIDE, to=("administration.bedside", {"id": row.id}), due_at=row.expires_at, due_words="use before",
+            who=BEDSIDE,
+            to=("administration.bedside", {"id": row.id}),
+            due_at=row.expires_at,
+            due_words="use before",
         )
         for row in rows
-    ]  # fmt: skip
+    ]
     unsigned = session.execute(
         courses(Administration.id.label("administration_id"), Administration.performed_at)
         .join(Administration, Administration.treatment_id == Treatment.id)
@@ -52,8 +64,13 @@ def bedside(session: Session, at: datetime) -> list[Waiting]:
     )
     return waiting + [
         Waiting(
-            patient=person(row), title="Sign the administration", why=f"Given, not signed: {about(row)}.", who=BEDSIDE,
-            to=("administration.show", {"id": row.administration_id}), due_at=row.performed_at, due_words="given",
+            patient=person(row),
+            title="Sign the administration",
+            why=f"Given, not signed: {about(row)}.",
+            who=BEDSIDE,
+            to=("administration.show", {"id": row.administration_id}),
+            due_at=row.performed_at,
+            due_words="given",
         )
         for row in unsigned
-    ]  # fmt: skip
+    ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text
@@ -56,17 +55,27 @@ class AdverseEvent(Record):
 
     treatment_id: Mapped[str] = reference("treatment")
     administration_id: Mapped[str | None] = reference("administration")
-    term: Mapped[str | None] = field("What happened", required=True, section="The event", hint="Short, like: fever, septic arthritis")
+    term: Mapped[str | None] = field(
+        "What happened", required=True, section="The event", hint="Short, like: fever, septic arthritis"
+    )
     ended_at: Mapped[datetime | None] = field("End", section="The event", hint="Empty: it goes on")
-    aware_on: Mapped[date | None] = field("We learned of it on", required=True, section="The event", hint="Day 0 of the reporting clock")
+    aware_on: Mapped[date | None] = field(
+        "We learned of it on", required=True, section="The event", hint="Day 0 of the reporting clock"
+    )
     grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, required=True, section="Judgement")
     serious: Mapped[list[str]] = field(
         "Serious because of", choices=SERIOUS, many=True, section="Judgement", default=list,
-        hint="None ticked: not serious. A high grade alone is not serious",
+        hint="Nothing ticked: not serious. A high grade alone is not serious",
     )  # fmt: skip
-    from_cells: Mapped[str | None] = field("From the cells", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)")
-    from_harvest: Mapped[str | None] = field("From the harvest", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)")
-    from_delivery: Mapped[str | None] = field("From the delivery", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)")
+    from_cells: Mapped[str | None] = field(
+        "From the cells", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
+    )
+    from_harvest: Mapped[str | None] = field(
+        "From the harvest", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
+    )
+    from_delivery: Mapped[str | None] = field(
+        "From the delivery", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
+    )
     expected: Mapped[str | None] = field("Against the protocol", choices=EXPECTED, required=True, section="Judgement")
     outcome: Mapped[str | None] = field("Outcome", choices=OUTCOMES, required=True, section="Outcome")
     action: Mapped[str | None] = field("What was done", Text, long=True, section="Outcome")
@@ -90,7 +99,9 @@ class AdverseEvent(Record):
         return found
 
     @classmethod
-    def report(cls, *, by: User, at: datetime, treatment: Treatment, died_on: date | None = None, **facts: Any) -> AdverseEvent:
+    def report(
+        cls, *, by: User, at: datetime, treatment: Treatment, died_on: date | None = None, **facts: Any
+    ) -> AdverseEvent:
         """Return a new event; a fatal one writes the day of death into the patient's record in the same act (rule 65)."""
         patient = treatment.patient
         if died_on is not None and facts.get("grade") != "5":
@@ -124,7 +135,7 @@ class AdverseEvent(Record):
         return self.aware_on + timedelta(days=self.clock_days)
 
     def clock_day(self, on: date) -> int | None:
-        """The day of the running clock: 0 is the day we learned of it; None where no clock runs."""
+        """Return the day of the running clock: 0 is the day we learned of it; None where no clock runs."""
         return None if self.report_due_on is None or self.aware_on is None else (on - self.aware_on).days
 
     def headline(self) -> str:

@@ -106,4 +106,8 @@ def _day(visit: FollowUpVisit, days: dict[str, int], course: Treatment) -> int:
 def _label(name: str) -> str:
     """Return a visit's name as short as an axis needs it: “M 3” for “Month 3”."""
     words = name.split()
-    return f"{words[0][0]}{words[1]}" if len(words) == TWO and words[1].isdigit() else {"Baseline": "Start"}.get(name, words[0][:5])
+    return (
+        f"{words[0][0]}{words[1]}"
+        if len(words) == TWO and words[1].isdigit()
+        else {"Baseline": "Start"}.get(name, words[0][:5])
+    )

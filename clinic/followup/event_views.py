@@ -48,9 +48,15 @@ def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
     if due is None or day is None or days is None:
         return None
     left = (due - on).days
-    state = "over" if left < 0 else "urgent" if left <= 2 else "soon" if left <= days // 2 else ""  # noqa: PLR2004 - two days
+    state = "over" if left < 0 else "urgent" if left <= 2 else "soon" if left <= days // 2 else ""
     word = {"over": "Overdue", "urgent": "Urgent", "soon": "Soon"}.get(state, "")
-    return {"fig": f"{abs(left)} d", "say": f"{'over' if left < 0 else 'left'} · day {day} of {days} · send by {due:%-d %b %Y}", "state": state, "word": word, "frac": 100 * day / days}
+    return {
+        "fig": f"{abs(left)} d",
+        "say": f"{'over' if left < 0 else 'left'} · day {day} of {days} · send by {due:%-d %b %Y}",
+        "state": state,
+        "word": word,
+        "frac": 100 * day / days,
+    }
 
 
 @bp.get("/treatments/<id>/adverse-events")
@@ -59,7 +65,9 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     """List the adverse events of a course with grade, seriousness and clock."""
     course, on = find(Treatment, id), clock.today(zone())
     rows = [(event, day_box(event, on)) for event in events_of(course)]
-    return render_template("events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=_band(course))
+    return render_template(
+        "events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=_band(course)
+    )
 
 
 @bp.route("/treatments/<id>/adverse-events/new", methods=["GET", "POST"])
@@ -72,7 +80,9 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     form.plan(db.session(), course)
     if form.validate_on_submit():
         try:
-            event = AdverseEvent.report(by=me(), at=clock.now(), treatment=course, administration_id=_last_given(course), **form.facts())
+            event = AdverseEvent.report(
+                by=me(), at=clock.now(), treatment=course, administration_id=_last_given(course), **form.facts()
+            )
             db.session.add(event)
             return saved(url_for("events.show", id=event.id), "Event written down. A physician reads and signs it.")
         except RuleBroken as fault:

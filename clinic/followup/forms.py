@@ -15,7 +15,16 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
 from clinic.forms import ChoiceBox, DayBox, ManyBox, NumberBox, Sure, form_for
 from clinic.harvest.models import Harvest
-from clinic.protocols.catalogues import CELL_TYPES, CRYOPRESERVED_EVENTS, INSTRUMENTS, LATE_EVENTS, ROUTES, SOURCES, score_fault, values
+from clinic.protocols.catalogues import (
+    CELL_TYPES,
+    CRYOPRESERVED_EVENTS,
+    INSTRUMENTS,
+    LATE_EVENTS,
+    ROUTES,
+    SOURCES,
+    score_fault,
+    values,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -52,7 +61,7 @@ class ScoreChoice(ChoiceBox):
         return Decimal(self.text) if self.text in dict(self.pairs) else None
 
     def faults(self) -> list[str]:
-        """A choice is right by itself; it may be left open."""
+        """Find nothing: a choice is right by itself, and may be left open."""
         return []
 
 
@@ -60,7 +69,11 @@ def score_box(instrument: Instrument) -> ScoreBox | ScoreChoice:
     """Return the box of one instrument, saying its range, its steps and which way is better."""
     choices = values(instrument)
     hint = f"{instrument.range}, {instrument.better} is better"
-    hint += f", in steps of {plain(instrument.step)}" if instrument.step not in {Decimal(1), Decimal("0.01"), Decimal("0.1")} else ""
+    hint += (
+        f", in steps of {plain(instrument.step)}"
+        if instrument.step not in {Decimal(1), Decimal("0.01"), Decimal("0.1")}
+        else ""
+    )
     hint += f". {instrument.note}" if instrument.note else ""
     if instrument.grades is not None or 0 < len(choices) <= FEW:
         pairs = {str(value): instrument.words(value) for value in choices}
@@ -75,7 +88,7 @@ class _VisitForm(form_for(FollowUpVisit)):
     def scores(self) -> dict[str, tuple[Decimal | None, bool]]:
         """Value, and whether it did not occur, of each instrument that was filled in."""
         unseen = set(self._fields["did_not_occur"].data or ()) if "did_not_occur" in self._fields else set()
-        found = {key: (None, True) for key in unseen}
+        found = dict.fromkeys(unseen, (None, True))
         for name, box in self._fields.items():
             if name.startswith(PREFIX) and box.data is not None:
                 found[name.removeprefix(PREFIX)] = (box.data, False)
@@ -107,7 +120,13 @@ def visit_form(instruments: Iterable[str]) -> type[_VisitForm]:
     boxes: dict[str, Any] = {f"{PREFIX}{key}": score_box(INSTRUMENTS[key]) for key in keys}
     counted = {key: INSTRUMENTS[key].label for key in keys if INSTRUMENTS[key].unit == UNSEEN}
     if counted:
-        fact = Field(label="Did not occur", choices=counted, many=True, section="Scores", hint="Ticked: looked for, and it did not happen")
+        fact = Field(
+            label="Did not occur",
+            choices=counted,
+            many=True,
+            section="Scores",
+            hint="Ticked: looked for, and it did not happen",
+        )
         boxes["did_not_occur"] = ManyBox("Did not occur", fact)
     return type("VisitForm", (_VisitForm,), boxes)
 
@@ -123,7 +142,9 @@ ContactForm = form_for(ContactAttempt)
 class EventForm(form_for(AdverseEvent)):
     """An adverse event; an onset before the first procedure asks once whether it is right (rule 68)."""
 
-    died_on = DayBox("Died on", Field(label="Died on", section="Outcome", hint="Grade 5 only; goes into the patient's record"))
+    died_on = DayBox(
+        "Died on", Field(label="Died on", section="Outcome", hint="Grade 5 only; goes into the patient's record")
+    )
     first_procedure: datetime | None = None
     suggestions: tuple[str, ...] = ()
 
@@ -142,17 +163,25 @@ class EventForm(form_for(AdverseEvent)):
             return right
         day = f"{clock.local(first, self.zone):%-d %b %Y}"
         answer, reason = box.sent.get("sure", ""), box.sent.get("why", "")
-        box.sure = Sure(question="The onset lies before the first procedure. Is this right?", explain=f"The first procedure of this course was on {day}.", answer=answer, reason=reason)
+        box.sure = Sure(
+            question="The onset lies before the first procedure. Is this right?",
+            explain=f"The first procedure of this course was on {day}.",
+            answer=answer,
+            reason=reason,
+        )
         if answer == "yes" and reason:
             return right
-        box.errors = [f"Onset: {box.sure.question}" if answer != "yes" else "Onset: say why it lies before the first procedure"]
+        box.errors = [
+            f"Onset: {box.sure.question}" if answer != "yes" else "Onset: say why it lies before the first procedure"
+        ]
         return False
 
 
 def first_procedure(session: Session, course: Treatment) -> datetime | None:
     """Return when the first harvest or administration of a course began."""
     moments = [
-        session.scalar(select(func.min(model.performed_at)).where(model.treatment_id == course.id)) for model in (Harvest, Administration)
+        session.scalar(select(func.min(model.performed_at)).where(model.treatment_id == course.id))
+        for model in (Harvest, Administration)
     ]
     return min((moment for moment in moments if moment is not None), default=None)
 

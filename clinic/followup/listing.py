@@ -22,7 +22,13 @@ REPORTERS = frozenset({Role.NURSE, Role.PHYSICIAN})
 VISITORS = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN})
 WORKLIST = 50
 FAST = {"death", "life_threatening"}
-PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number, Patient.birth_date)
+PERSON = (
+    Patient.id.label("patient_id"),
+    Patient.family_name,
+    Patient.given_names,
+    Patient.record_number,
+    Patient.birth_date,
+)
 
 
 def events_with_clock(session: Session, on: date, limit: int = WORKLIST) -> list[tuple[Row, date]]:
@@ -30,14 +36,20 @@ def events_with_clock(session: Session, on: date, limit: int = WORKLIST) -> list
 
     An overdue one is among them: a clock stops when the report is sent, not when its day is over.
     """
-    suspected = AdverseEvent.from_cells.in_(SUSPECTED) | AdverseEvent.from_harvest.in_(SUSPECTED) | AdverseEvent.from_delivery.in_(SUSPECTED)
+    suspected = (
+        AdverseEvent.from_cells.in_(SUSPECTED)
+        | AdverseEvent.from_harvest.in_(SUSPECTED)
+        | AdverseEvent.from_delivery.in_(SUSPECTED)
+    )
     rows = session.execute(
         select(AdverseEvent.id, AdverseEvent.treatment_id, AdverseEvent.term, AdverseEvent.grade, AdverseEvent.serious, AdverseEvent.aware_on, *PERSON)
         .join(Treatment, Treatment.id == AdverseEvent.treatment_id).join(Patient, Patient.id == Treatment.patient_id)
         .where(AdverseEvent.reported_on.is_(None), AdverseEvent.expected == "unexpected", suspected, AdverseEvent.aware_on <= on, AdverseEvent.origin == "clinic")
         .order_by(AdverseEvent.aware_on, AdverseEvent.id).limit(10 * limit)
     )  # fmt: skip
-    running = [(row, row.aware_on + timedelta(days=7 if FAST & set(row.serious) else 15)) for row in rows if row.serious]
+    running = [
+        (row, row.aware_on + timedelta(days=7 if FAST & set(row.serious) else 15)) for row in rows if row.serious
+    ]
     return sorted(running, key=lambda pair: (pair[1], pair[0].id))[:limit]
 
 
@@ -52,7 +64,9 @@ def _visits(after: tuple[date, str] | None, limit: int) -> Select:
     return chosen.where(tuple_(PlannedVisit.closes_on, PlannedVisit.id) > after) if after else chosen
 
 
-def overdue_visits(session: Session, on: date, limit: int = WORKLIST, after: tuple[date, str] | None = None) -> list[Row]:
+def overdue_visits(
+    session: Session, on: date, limit: int = WORKLIST, after: tuple[date, str] | None = None
+) -> list[Row]:
     """Return planned visits whose window is over and of which nothing was written down; ``after``: end and id of the last one shown."""
     return list(session.execute(_visits(after, limit).where(PlannedVisit.closes_on < on)))
 
@@ -74,18 +88,30 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
     on = at.date()
     found = [
         Waiting(
-            patient=person(row), title="Send the report", danger=True, who=frozenset({Role.PHYSICIAN, Role.QUALITY}),
+            patient=person(row),
+            title="Send the report",
+            danger=True,
+            who=frozenset({Role.PHYSICIAN, Role.QUALITY}),
             why=f"{row.term}, serious, unexpected: day {(on - row.aware_on).days} of {(last - row.aware_on).days}.",
-            to=("events.show", {"id": row.id}), due_words=f"{'overdue since' if on > last else 'until'} {last:%-d %b %Y}",
-        )  # fmt: skip
+            to=("events.show", {"id": row.id}),
+            due_words=f"{'overdue since' if on > last else 'until'} {last:%-d %b %Y}",
+        )
         for row, last in events_with_clock(session, on)
     ]
-    for rows, title, word, danger in ((overdue_visits(session, on), "Follow up an overdue visit", "overdue since", True), (visits_open(session, on), "Make the visit", "until", False)):
+    for rows, title, word, danger in (
+        (overdue_visits(session, on), "Follow up an overdue visit", "overdue since", True),
+        (visits_open(session, on), "Make the visit", "until", False),
+    ):
         found += [
             Waiting(
-                patient=person(row), title=title, why=f"{row.name}, due {row.due_on:%-d %b %Y}.", who=VISITORS, danger=danger,
-                to=("followup.visit", {"id": row.id}), due_words=f"{word} {row.closes_on:%-d %b %Y}",
-            )  # fmt: skip
+                patient=person(row),
+                title=title,
+                why=f"{row.name}, due {row.due_on:%-d %b %Y}.",
+                who=VISITORS,
+                danger=danger,
+                to=("followup.visit", {"id": row.id}),
+                due_words=f"{word} {row.closes_on:%-d %b %Y}",
+            )
             for row in rows
         ]
     return found

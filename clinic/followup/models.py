@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,12 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
 
 MADE = {"made": "Made", "missed": "Missed", "lost": "Lost to follow-up"}
-CONTACT_RESULTS = {"reached": "Reached", "not_reached": "Not reached", "message": "Message left", "declined": "Declined"}
+CONTACT_RESULTS = {
+    "reached": "Reached",
+    "not_reached": "Not reached",
+    "message": "Message left",
+    "declined": "Declined",
+}
 CONTACT_WAYS = {"call": "Call", "e-mail": "E-mail", "letter": "Letter", "in_person": "In person"}
 BASELINE = "Baseline"
 LOST_AFTER = 3
@@ -33,7 +39,10 @@ class PlannedVisit(Model):
     """One visit that the protocol asks for, with its window. Made from the day of administration (rule 62)."""
 
     KIND = "PL"
-    __table_args__ = (UniqueConstraint("treatment_id", "number"), CheckConstraint("opens_on <= closes_on", name="window"))
+    __table_args__ = (
+        UniqueConstraint("treatment_id", "number"),
+        CheckConstraint("opens_on <= closes_on", name="window"),
+    )
 
     treatment_id: Mapped[str] = reference("treatment")
     number: Mapped[int]
@@ -117,13 +126,19 @@ class FollowUpVisit(Record):
         """Also: a missed visit says why; lost to follow-up needs three contacts without an answer (rule 62)."""
         found = super().faults(at=at)
         if self.origin == "clinic" and not self.alive and self.treatment.patient.died_on is None:
-            found.append("Write the day of death into the patient's record first, or report it as an adverse event of grade 5.")
+            found.append(
+                "Write the day of death into the patient's record first, or report it as an adverse event of grade 5."
+            )
         if self.made != "made" and not self.missed_reason:
             found.append("Say why the visit was missed.")
         if self.made == "lost" and self.plan is not None:
-            tries = [c for c in self.plan.contacts if c.result in {"not_reached", "message"}]
+            session = object_session(self.plan)
+            with session.no_autoflush if session else nullcontext():
+                tries = [c for c in self.plan.contacts if c.result in {"not_reached", "message"}]
             if len(tries) < LOST_AFTER:
-                found.append(f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are written down.")
+                found.append(
+                    f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are written down."
+                )
         return found
 
     @property
@@ -136,14 +151,16 @@ class FollowUpVisit(Record):
         return super().content() | {"scores": sorted((s.content() for s in self.scores), key=lambda c: c["id"])}
 
     def refuse_scores(self) -> None:
-        """A visit that was not made has no scores (rule 63)."""
+        """Refuse scores of a visit that was not made (rule 63)."""
         if self.made != "made" and self.scores:
             raise RuleBroken("A visit that was not made has no scores: empty them, or say that it was made.")
 
-    def score(self, instrument: str, *, by: User, at: datetime, value: Decimal | None, did_not_occur: bool = False) -> OutcomeScore:
+    def score(
+        self, instrument: str, *, by: User, at: datetime, value: Decimal | None, did_not_occur: bool = False
+    ) -> OutcomeScore:
         """Write down one score of this visit (rule 63)."""
         score = OutcomeScore.log(
-            by=by, at=at, performed_at=self.performed_at, performed_by=self.performed_by, treatment_id=self.treatment_id,
+            by=by, at=at, performed_at=self.performed_at, performed_by_id=self.performed_by_id, treatment_id=self.treatment_id,
             visit_id=self.id, instrument=instrument, value=value, did_not_occur=did_not_occur,
         )  # fmt: skip
         self.scores.append(score)
@@ -151,7 +168,11 @@ class FollowUpVisit(Record):
 
     def headline(self) -> str:
         said = ", ".join(score.headline() for score in self.scores[:3])
-        return " · ".join(part for part in (self.name if self.made == "made" else f"{self.name}: {MADE[self.made].lower()}", said) if part)
+        return " · ".join(
+            part
+            for part in (self.name if self.made == "made" else f"{self.name}: {MADE[self.made].lower()}", said)
+            if part
+        )
 
 
 class OutcomeScore(Record):

@@ -26,7 +26,11 @@ def plans_of(course: Treatment) -> list[PlannedVisit]:
     session = object_session(course)
     if session is None:
         return []
-    chosen = select(PlannedVisit).where(PlannedVisit.treatment_id == course.id).order_by(PlannedVisit.due_on, PlannedVisit.number)
+    chosen = (
+        select(PlannedVisit)
+        .where(PlannedVisit.treatment_id == course.id)
+        .order_by(PlannedVisit.due_on, PlannedVisit.number)
+    )
     return list(session.scalars(chosen.options(selectinload(PlannedVisit.visit))))
 
 
@@ -77,9 +81,25 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
     on, who, found = at.date(), tuple(sorted(VISITORS)), []
     for event in events_of(course):
         if event.report_due_on is not None and event.origin == "clinic":
-            found.append(Action(title="Send the report", why=f"{event.headline()}: day {event.clock_day(on)} of {event.clock_days}.", who=(Role.PHYSICIAN, Role.QUALITY), to=("events.show", {"id": event.id}), due_at=_end(event.report_due_on), danger=True))
+            found.append(
+                Action(
+                    title="Send the report",
+                    why=f"{event.headline()}: day {event.clock_day(on)} of {event.clock_days}.",
+                    who=(Role.PHYSICIAN, Role.QUALITY),
+                    to=("events.show", {"id": event.id}),
+                    due_at=_end(event.report_due_on),
+                    danger=True,
+                )
+            )
         elif event.origin == "clinic" and not event.signed:
-            found.append(Action(title="Judge and sign the event", why=f"{event.headline()}: written down, not signed by a physician.", who=tuple(JUDGES), to=("events.show", {"id": event.id})))
+            found.append(
+                Action(
+                    title="Judge and sign the event",
+                    why=f"{event.headline()}: written down, not signed by a physician.",
+                    who=tuple(JUDGES),
+                    to=("events.show", {"id": event.id}),
+                )
+            )
     if course.stop is not None or course.patient.died_on is not None:
         return found
     plans, visits = plans_of(course), visits_of(course)
@@ -92,8 +112,20 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
         Action(title="Sign the visit", why=f"{visit.headline()}: written down, not signed.", who=tuple(SIGNS), to=("followup.show", {"id": visit.id}))
         for visit in visits if visit.origin == "clinic" and not visit.signed
     ]  # fmt: skip
-    if not plans and not visits and course.eligibility() is not None and any(v.name == BASELINE for v in course.says.visits):
-        found.append(Action(title="Write down the baseline", why="The scores before the cells are what every later visit is compared with.", who=who, to=("followup.new", {"id": course.id})))
+    if (
+        not plans
+        and not visits
+        and course.eligibility() is not None
+        and any(v.name == BASELINE for v in course.says.visits)
+    ):
+        found.append(
+            Action(
+                title="Write down the baseline",
+                why="The scores before the cells are what every later visit is compared with.",
+                who=who,
+                to=("followup.new", {"id": course.id}),
+            )
+        )
     return found
 
 

@@ -40,7 +40,11 @@ def _course(id_: str) -> Treatment:
 
 
 def _score_url(score: OutcomeScore) -> str:
-    return url_for("followup.show", id=score.visit_id) if score.visit_id else url_for("followup.index", id=score.treatment_id)
+    return (
+        url_for("followup.show", id=score.visit_id)
+        if score.visit_id
+        else url_for("followup.index", id=score.treatment_id)
+    )
 
 
 DESK = desk.desk(
@@ -51,7 +55,12 @@ desk.desk(
     OutcomeScore, show=_score_url, signs=FOLLOW_UP.signs, amends=FOLLOW_UP.logs, patient=lambda score: _band(_course(score.treatment_id)),
     fixed=frozenset({"instrument"}),
 )  # fmt: skip
-desk.desk(ContactAttempt, show=lambda contact: url_for("followup.contacts", id=contact.plan_id), amends=FOLLOW_UP.logs, patient=lambda contact: _band(contact.plan.treatment))
+desk.desk(
+    ContactAttempt,
+    show=lambda contact: url_for("followup.contacts", id=contact.plan_id),
+    amends=FOLLOW_UP.logs,
+    patient=lambda contact: _band(contact.plan.treatment),
+)
 
 
 @bp.get("/treatments/<id>/visits")
@@ -98,7 +107,14 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Response | 
     course_id, plan_id = course.id, plan.id if plan else None
     if form.validate_on_submit():
         try:
-            made = FollowUpVisit.log(by=me(), at=clock.now(), treatment=course, plan=plan, **({"name": plan.name} if plan else {}), **form.facts())
+            made = FollowUpVisit.log(
+                by=me(),
+                at=clock.now(),
+                treatment=course,
+                plan=plan,
+                **({"name": plan.name} if plan else {}),
+                **form.facts(),
+            )
             db.session.add(made)
             for key, (value, unseen) in form.scores.items():
                 made.score(key, by=me(), at=clock.now(), value=value, did_not_occur=unseen)

@@ -1,0 +1,121 @@
+"""Adverse events: what must be said, what goes together, and the clocks."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clinic.errors import RuleBroken
+from clinic.followup.adverse_events import CAUSALITY, EXPECTED, SERIOUS, SUSPECTED, AdverseEvent
+from clinic.followup.event_views import day_box
+from tests.factories import course, patient, team
+
+PEOPLE = team()
+COURSE = course(PEOPLE)
+AT = datetime(2026, 5, 20, 9, 0, tzinfo=UTC)
+MILD = {
+    "term": "Fever", "grade": "1", "serious": [], "from_cells": "possible", "from_harvest": "unlikely", "from_delivery": "unlikely",
+    "expected": "expected", "outcome": "resolved", "aware_on": AT.date(), "performed_at": AT - timedelta(hours=5), "performed_by": PEOPLE.nurse,
+}  # fmt: skip
+SEVERE = {"serious": ["hospitalisation"], "expected": "unexpected", "grade": "3"}
+
+
+def event(of: object = COURSE, **facts: object) -> AdverseEvent:
+    """An event reported by the nurse."""
+    return AdverseEvent.report(by=PEOPLE.nurse, at=AT, treatment=of, **(MILD | facts))
+
+
+@pytest.mark.rule(64)
+@pytest.mark.parametrize(
+    "missing",
+    ["term", "performed_at", "grade", "from_cells", "from_harvest", "from_delivery", "expected", "outcome", "aware_on"],
+)
+def test_an_event_says_all_that_a_report_needs(missing: str) -> None:
+    with pytest.raises(RuleBroken, match="is missing"):
+        event(**{missing: None})
+
+
+@pytest.mark.rule(65)
+@pytest.mark.parametrize(
+    "half",
+    [
+        {"grade": "5"},
+        {"outcome": "fatal"},
+        {"serious": ["death"]},
+        {"grade": "5", "outcome": "fatal"},
+        {"outcome": "fatal", "serious": ["death"]},
+    ],
+)
+def test_grade_five_fatal_and_death_go_together(half: dict) -> None:
+    deceased = patient(PEOPLE)
+    deceased.died_on = date(2026, 5, 19)
+    with pytest.raises(RuleBroken, match="all three or none"):
+        event(course(PEOPLE, deceased), **half)
+
+
+@pytest.mark.rule(65)
+def test_a_fatal_event_writes_the_day_of_death_into_the_patients_record() -> None:
+    one = course(PEOPLE)
+    fatal = {"grade": "5", "outcome": "fatal", "serious": ["death"]}
+    with pytest.raises(RuleBroken, match="day of death is missing"):
+        event(one, **fatal)
+    made = event(one, died_on=date(2026, 5, 20), **fatal)
+    assert made.is_serious
+    assert one.patient.died_on == date(2026, 5, 20)
+    assert one.patient.amendments[0].changes["died_on"] == [None, "2026-05-20"]
+    with pytest.raises(RuleBroken, match="belongs to an event of grade 5"):
+        event(died_on=date(2026, 5, 20))
+
+
+@pytest.mark.rule(66)
+def test_a_high_grade_alone_is_not_serious_and_a_hospital_stay_is() -> None:
+    assert not event(grade="4").is_serious
+    assert event(grade="1", serious=["hospitalisation"]).is_serious
+
+
+@pytest.mark.rule(67)
+@given(
+    st.lists(st.sampled_from(sorted(set(SERIOUS) - {"death"})), unique=True), st.sampled_from(sorted(EXPECTED)),
+    st.tuples(*[st.sampled_from(sorted(CAUSALITY))] * 3),
+)  # fmt: skip
+def test_a_clock_runs_only_for_what_is_serious_unexpected_and_suspected(
+    serious: list[str], expected: str, causes: tuple[str, ...]
+) -> None:
+    made = event(
+        serious=serious,
+        expected=expected,
+        **dict(zip(("from_cells", "from_harvest", "from_delivery"), causes, strict=True)),
+    )
+    runs = bool(serious) and expected == "unexpected" and bool(set(causes) & SUSPECTED)
+    assert made.clock_days == ((7 if "life_threatening" in serious else 15) if runs else None)
+
+
+@pytest.mark.rule(67)
+@pytest.mark.parametrize(
+    ("serious", "last"), [(["hospitalisation"], date(2026, 6, 4)), (["life_threatening"], date(2026, 5, 27))]
+)
+def test_the_clock_counts_calendar_days_from_the_day_we_learned_of_it(serious: list[str], last: date) -> None:
+    made = event(**SEVERE | {"serious": serious})
+    assert made.report_due_on == last
+    assert made.clock_day(AT.date()) == 0
+    assert made.clock_day(last) == made.clock_days
+
+
+@pytest.mark.rule(67)
+def test_an_overdue_report_stays_in_sight_until_it_is_sent() -> None:
+    made = event(**SEVERE)
+    late = date(2026, 6, 5)
+    box = day_box(made, late)
+    assert box is not None
+    assert (box["state"], box["fig"]) == ("over", "1 d")
+    made.amend(by=PEOPLE.physician, at=AT, reason="report sent", reported_on=date(2026, 5, 21))
+    assert day_box(made, late) is None
+
+
+@pytest.mark.rule(68)
+def test_the_end_never_lies_before_the_onset() -> None:
+    with pytest.raises(RuleBroken, match="End lies before the onset"):
+        event(ended_at=AT - timedelta(hours=6))

@@ -1,0 +1,201 @@
+"""Follow-up in a browser: the baseline, a planned visit, contacts, adverse events, and what the worklist asks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.access import keep_to_site
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.listing import events_with_clock, overdue_visits, visits_open, waiting
+from clinic.followup.models import FollowUpVisit, PlannedVisit
+from tests.factories import boxes, checked, day_boxes, given, ready_for_harvest, released_product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from clinic.treatments.models import Treatment
+    from tests.factories import Team
+
+
+@pytest.fixture
+def treated(team: Team) -> Treatment:
+    """A course whose cells were given just now."""
+    course = ready_for_harvest(team)
+    given(checked(course, released_product(course, team), team), team)
+    return course
+
+
+def event(team: Team, **more: Any) -> dict[str, Any]:
+    """The form of an adverse event, filled in."""
+    return boxes("performed_at", clock.now()) | day_boxes("aware_on", clock.now().date()) | {
+        "performed_by_id": team.nurse.id, "term": "Septic arthritis", "grade": "3", "serious": ["hospitalisation"], "from_cells": "possible",
+        "from_harvest": "unlikely", "from_delivery": "probable", "expected": "unexpected", "outcome": "ongoing",
+    } | more  # fmt: skip
+
+
+def test_the_baseline_is_read_before_the_cells_and_not_planned_again(
+    team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    course = ready_for_harvest(team)
+    nurse, at = client_as("nurse"), f"/treatments/{course.id}/visits"
+    assert "Write down the baseline" in page(nurse, at)
+    assert "lower is better" in page(nurse, f"{at}/new")
+    form = boxes("performed_at", clock.now()) | {
+        "performed_by_id": team.nurse.id,
+        "name": "Baseline",
+        "made": "made",
+        "alive": "yes",
+        "score_vas_pain_cm": "7,2",
+        "score_womac": "52",
+    }
+    answer = post(nurse, f"{at}/new", form)
+    assert answer.status_code == 303, answer.text
+    assert "7.2 cm" in page(nurse, answer.location)
+    given(checked(course, released_product(course, team), team), team)
+    names = session.scalars(select(PlannedVisit.name).order_by(PlannedVisit.number)).all()
+    assert names[0] == "Day 1 safety contact"
+    assert "Month 24" in page(client_as("inspector"), at)
+
+
+@pytest.mark.rule(63)
+def test_a_planned_visit_is_written_down_with_its_change_since_baseline(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    at = clock.now()
+    first = FollowUpVisit.log(by=team.nurse, at=at, treatment=treated, performed_at=at, performed_by=team.nurse)
+    first.score("vas_pain_cm", by=team.nurse, at=at, value=Decimal(7))
+    team.add(first)
+    month = session.scalars(select(PlannedVisit).where(PlannedVisit.name == "Month 3")).one()
+    nurse, form = (
+        client_as("nurse"),
+        boxes("performed_at", at)
+        | {"performed_by_id": team.nurse.id, "made": "made", "alive": "yes", "score_vas_pain_cm": "10.5"},
+    )
+    address = f"/planned-visits/{month.id}/visit"
+    page(nurse, address)
+    refused = post(nurse, address, form)
+    assert refused.status_code == 422
+    assert "10.5 is outside" in refused.text
+    answer = post(nurse, address, form | {"score_vas_pain_cm": "3"})
+    assert "4 better; at least the least important difference" in page(nurse, answer.location)
+    assert "The same in figures" in page(nurse, f"/treatments/{treated.id}/visits")
+    assert post(nurse, address, form | {"score_vas_pain_cm": "3"}).status_code == 409
+
+
+@pytest.mark.rule(62)
+def test_after_three_contacts_without_an_answer_the_patient_may_be_called_lost(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    month = session.scalars(select(PlannedVisit).where(PlannedVisit.name == "Month 1")).one()
+    coordinator, address = client_as("coordinator"), f"/planned-visits/{month.id}"
+    lost = boxes("performed_at", clock.now()) | {
+        "performed_by_id": team.coordinator.id,
+        "made": "lost",
+        "missed_reason": "no answer",
+        "alive": "yes",
+    }
+    assert "needs 3 contacts" in post(coordinator, f"{address}/visit", lost).text
+    for _ in range(3):
+        contact = boxes("performed_at", clock.now()) | {
+            "performed_by_id": team.coordinator.id,
+            "way": "call",
+            "result": "not_reached",
+        }
+        assert post(coordinator, f"{address}/contacts", contact).status_code == 303
+    assert "Call: Not reached" in page(coordinator, f"{address}/contacts")
+    assert post(coordinator, f"{address}/visit", lost).status_code == 303
+    assert "Missed" in page(coordinator, f"/treatments/{treated.id}/visits")
+
+
+@pytest.mark.rule(67)
+def test_a_serious_unexpected_event_starts_its_clock(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    nurse, at = client_as("nurse"), f"/treatments/{treated.id}/adverse-events"
+    form = page(nurse, f"{at}/new")
+    assert 'value="Joint effusion"' in form.html
+    answer = post(nurse, f"{at}/new", event(team))
+    assert answer.status_code == 303, answer.text
+    assert "day 0 of 15" in page(nurse, answer.location)
+    assert "Serious" in page(client_as("quality"), at)
+    keep_to_site(session, team.site.id)
+    rows = events_with_clock(session, clock.now().date())
+    assert [(row.term, (last - row.aware_on).days) for row, last in rows] == [("Septic arthritis", 15)]
+    assert rows[0][0].record_number == treated.patient.record_number
+
+
+@pytest.mark.rule(65)
+def test_a_death_is_written_into_the_patients_record_with_the_event(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable
+) -> None:
+    physician, at = client_as("physician"), f"/treatments/{treated.id}/adverse-events/new"
+    fatal = event(team, grade="5", outcome="fatal", serious=["death"])
+    assert "day of death is missing" in post(physician, at, fatal).text
+    session.expire_all()
+    assert treated.patient.died_on is None
+    assert post(physician, at, fatal | day_boxes("died_on", clock.now().date())).status_code == 303
+    session.expire_all()
+    assert treated.patient.died_on == clock.now().date()
+
+
+@pytest.mark.rule(68)
+def test_an_onset_before_the_first_procedure_asks_once(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable
+) -> None:
+    nurse, at = client_as("nurse"), f"/treatments/{treated.id}/adverse-events/new"
+    early = event(team) | boxes("performed_at", clock.now() - timedelta(days=40))
+    asked = post(nurse, at, early)
+    assert asked.status_code == 422
+    assert "before the first procedure. Is this right?" in asked.text
+    sure = early | {"performed_at-sure": "yes", "performed_at-why": "symptoms began at home"}
+    assert post(nurse, at, sure).status_code == 303
+    assert session.scalars(select(AdverseEvent)).one().confirmed == {"performed_at": "symptoms began at home"}
+
+
+@pytest.mark.rule(62)
+def test_the_worklist_asks_three_questions_whatever_the_number_of_patients(
+    treated: Treatment, team: Team, session: Session, queries: Callable
+) -> None:
+    again = ready_for_harvest(team)
+    given(checked(again, released_product(again, team), team), team)
+    session.commit()
+    keep_to_site(session, team.site.id)
+    on = clock.now() + timedelta(days=33)
+    count = queries()
+    found = waiting(session, on)
+    assert count() == 3
+    titles = [(line.title, line.danger) for line in found]
+    assert titles.count(("Follow up an overdue visit", True)) == 6
+    assert titles.count(("Make the visit", False)) == 2
+    assert all(line.patient for line in found)
+
+
+@pytest.mark.hazard("H35")
+def test_the_worklist_is_kept_to_the_site(
+    treated: Treatment, team: Team, southern_team: Team, session: Session
+) -> None:
+    on = clock.now().date() + timedelta(days=33)
+    keep_to_site(session, southern_team.site.id)
+    assert overdue_visits(session, on) == []
+    assert visits_open(session, on) == []
+    keep_to_site(session, team.site.id)
+    first = overdue_visits(session, on, limit=1)
+    rest = overdue_visits(session, on, after=(first[0].closes_on, first[0].id))
+    assert len(rest) == 2
+    assert first[0].id not in {row.id for row in rest}
+    assert treated.id == rest[0].treatment_id
+
+
+def test_the_steps_pages_are_closed_to_who_does_not_do_them(treated: Treatment, client_as: Callable) -> None:
+    assert client_as("technologist").get(f"/treatments/{treated.id}/visits/new").status_code == 403
+    assert client_as("administrator").get(f"/treatments/{treated.id}/visits").status_code == 403
+    assert client_as("coordinator").get(f"/treatments/{treated.id}/adverse-events/new").status_code == 403
+    assert client_as("nurse", site="south").get(f"/treatments/{treated.id}/visits").status_code == 404
