@@ -22,7 +22,7 @@ from clinic.protocols.delivery import (
     SIDES,
     Delivery,
 )
-from clinic.protocols.entries import UCUM, labels
+from clinic.protocols.entries import UCUM, labels, within
 from clinic.protocols.instruments import INSTRUMENTS, change, responder, score_fault, threshold, values
 from clinic.protocols.qc_tests import BLOOD_GROUPS, MARKERS, QC_TESTS, REACTIVE
 
@@ -56,4 +56,5 @@ __all__ = [
     "score_fault",
     "threshold",
     "values",
+    "within",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from clinic.protocols.cells import MANIPULATIONS
 from clinic.protocols.conditions import CONDITIONS
 from clinic.protocols.delivery import ROUTES
+from clinic.protocols.entries import within
 from clinic.protocols.terms import RegulatoryPath, Relation
 
 if TYPE_CHECKING:
@@ -34,7 +35,9 @@ def claims(content: Content) -> list[tuple[str, str]]:
     systemic = any(ROUTES[key].systemic for key in content.routes if key in ROUTES)
     if content.regulatory_path is RegulatoryPath.HCTP_361 and systemic and Relation.ALLOGENEIC in content.relations:
         found.append(("Donor", "Acts on the whole body: a donor is a relative of first or second degree (rule 22)"))
-    found.append(("Manipulation", f"More than minimal: {', '.join(more).lower()}" if more else "Minimal"))
+    found.append(
+        ("Manipulation", f"More than minimal: {', '.join(within(label) for label in more)}" if more else "Minimal")
+    )
     found.append(("Use", "Homologous" if content.homologous else "Not claimed to be homologous"))
     wanting = unproven(content)
     if wanting:

@@ -38,6 +38,11 @@ def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
     return {key: entry.label for key, entry in entries.items()}
 
 
+def within(label: str) -> str:
+    """Return a label as it stands within a sentence: its first letter small, names and abbreviations as they are."""
+    return label if label[1:2].isupper() else label[:1].lower() + label[1:]
+
+
 def at_least(low: Number) -> Range:
     """Return the range from ``low`` upwards, ``low`` included."""
     return Range(low=Decimal(low))

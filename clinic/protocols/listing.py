@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import case, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from clinic.protocols.catalogues import CONDITIONS, FIELDS, ROUTES, SOURCES
+from clinic.protocols.catalogues import CONDITIONS, FIELDS, ROUTES, SOURCES, within
 from clinic.protocols.models import Protocol, ProtocolVersion, Stage, parsed
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Shelved:
     def way(self) -> str:
         """Whose cells, from where, by which route."""
         whose = " or ".join({"autologous": "own", "allogeneic": "donor's"}[r.value] for r in self.content.relations)
-        sources, routes = words(SOURCES, self.content.sources).lower(), words(ROUTES, self.content.routes).lower()
+        sources, routes = within(words(SOURCES, self.content.sources)), within(words(ROUTES, self.content.routes))
         return f"{whose.capitalize()} {sources}, {routes}"
 
 

@@ -17,7 +17,7 @@ from clinic.model import reference
 from clinic.patients.consent import Consent
 from clinic.patients.donors import RELATIVES_ALLOWED, Donor
 from clinic.patients.models import CHILD_YEARS, Patient, Weight
-from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels
+from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels, within
 from clinic.protocols.models import ProtocolVersion, Stage
 from clinic.protocols.terms import RegulatoryPath, Relation
 from clinic.records import Record
@@ -58,7 +58,7 @@ class Treatment(Record):
     """One patient's course. It begins only under a published version and within what that version allows."""
 
     KIND = "TR"
-    NOUN = "Treatment"
+    NOUN = "Order"
     HAPPENED = "Ordered at"
     DONE = "Responsible physician"
     __table_args__ = (UniqueConstraint("site_id", "chain_of_identity"),)
@@ -70,12 +70,19 @@ class Treatment(Record):
         "Condition", reported=True, choices=labels(CONDITIONS), required=True, section="What is treated"
     )
     diagnosis: Mapped[str | None] = field(
-        "Diagnosis in full", reported=True, section="What is treated", hint="With stage or grade, for example Kellgren-Lawrence 3"
+        "Diagnosis in full",
+        reported=True,
+        section="What is treated",
+        hint="With stage or grade, for example Kellgren-Lawrence 3",
     )
     body_site: Mapped[str | None] = field("Body site", choices=labels(BODY_SITES), section="What is treated")
     side: Mapped[str | None] = field("Side", choices=SIDES, section="What is treated")
-    relation: Mapped[str | None] = field("Whose cells", reported=True, choices=RELATIONS, required=True, section="The plan")
-    source: Mapped[str | None] = field("Source", reported=True, choices=labels(SOURCES), required=True, section="The plan")
+    relation: Mapped[str | None] = field(
+        "Whose cells", reported=True, choices=RELATIONS, required=True, section="The plan"
+    )
+    source: Mapped[str | None] = field(
+        "Source", reported=True, choices=labels(SOURCES), required=True, section="The plan"
+    )
     route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="The plan")
     planned_on: Mapped[date | None] = field("Planned for", section="The plan")
     height_cm: Mapped[Decimal | None] = field(
@@ -85,7 +92,9 @@ class Treatment(Record):
         "Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), section="Health before"
     )
     asa_class: Mapped[str | None] = field("ASA class", reported=True, choices=ASA, section="Health before")
-    comorbidities: Mapped[str | None] = field("Other illnesses", Text, reported=True, long=True, section="Health before")
+    comorbidities: Mapped[str | None] = field(
+        "Other illnesses", Text, reported=True, long=True, section="Health before"
+    )
     medication: Mapped[str | None] = field("Medication", Text, long=True, section="Health before")
     age_years: Mapped[Decimal | None] = field(
         "Age at treatment", unit="years", possible=Range(0, 120), section="Health before",
@@ -113,11 +122,12 @@ class Treatment(Record):
             part for part in (SIDES[self.side] if self.side in {"left", "right"} else "", self._site()) if part
         )
         whose = "own" if self.relation == "autologous" else "donor"
-        source = SOURCES[self.source].label.lower() if self.source in SOURCES else "cells"
-        return f"{place.capitalize() or CONDITIONS[self.condition or ''].label}, {whose} {source}"
+        source = within(SOURCES[self.source].label) if self.source in SOURCES else "cells"
+        what = CONDITIONS[self.condition].label if self.condition in CONDITIONS else "Condition not recorded"
+        return f"{place[:1].upper()}{place[1:]}, {whose} {source}" if place else f"{what}, {whose} {source}"
 
     def _site(self) -> str:
-        return BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else ""
+        return within(BODY_SITES[self.body_site].label) if self.body_site in BODY_SITES else ""
 
     @property
     def is_child(self) -> bool:
@@ -158,7 +168,9 @@ class Treatment(Record):
         if self.body_site and possible and self.body_site not in possible:
             return [f"Body site does not fit the condition and the route: {self._site()}."]
         local = self.condition in CONDITIONS and CONDITIONS[self.condition].sites
-        return ["Body site is missing: this condition has its place on the body."] if local and not self.body_site else []
+        return (
+            ["Body site is missing: this condition has its place on the body."] if local and not self.body_site else []
+        )
 
     def name_donor(self, donor: Donor, *, by: User, at: datetime, reason: str = "") -> None:
         """Say whose cells the patient gets; another donor than the one named before needs a reason (rules 17, 22).
@@ -206,7 +218,7 @@ class Treatment(Record):
         return self.patient.weight_at(moment)
 
     def headline(self) -> str:
-        return f"Course begun: {self.title}"
+        return self.title
 
 
 class Eligibility(Record):
@@ -277,5 +289,3 @@ class Stop(Record):
     reason: Mapped[str | None] = field("Reason", required=True, long=True, section="Why")
 
     treatment: Mapped[Treatment] = relationship(back_populates="stop")
-
-

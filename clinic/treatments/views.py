@@ -62,23 +62,31 @@ STOP_DESK = desk.desk(
 )  # fmt: skip
 
 
-@bp.route("/patients/<id>/treatments/new", methods=["GET", "POST"])
+@bp.get("/patients/<id>/treatments/new")
 @allow(ORDERS)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the address says <id>
-    """Order a course: first the protocol version, then what that version allows."""
+def new(id: str) -> Response | str:  # noqa: A002 - the address says <id>
+    """Choose the protocol version of a new course; ``?version=`` leads to its order at once."""
     patient, wanted = find(Patient, id), request.args.get("version", "")
-    if not wanted:
-        groups = by_field(offered(db.session()))
-        return render_template("treatments/choose.html", groups=groups, patient=band(patient, zone()), id=patient.id)
-    version = find(ProtocolVersion, wanted)
-    if version.stage is not Stage.PUBLISHED:
-        raise RuleBroken(f"{version.name} is not published: no course may begin under it.")
+    if wanted:
+        return redirect(url_for("treatments.new_under", id=patient.id, version=find(ProtocolVersion, wanted).id))
+    groups = by_field(offered(db.session()))
+    return render_template("treatments/choose.html", groups=groups, patient=band(patient, zone()), id=patient.id)
+
+
+@bp.route("/patients/<id>/treatments/new/<version>", methods=["GET", "POST"])
+@allow(ORDERS)
+def new_under(id: str, version: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Order a course within what one protocol version allows."""
+    patient, wanted = find(Patient, id), version
+    chosen = find(ProtocolVersion, wanted)
+    if chosen.stage is not Stage.PUBLISHED:
+        raise RuleBroken(f"{chosen.name} is not published: no course may begin under it.")
     form = form_of(OrderForm)
     offer_people(form, mine=me().role is Role.PHYSICIAN, roles=frozenset({Role.PHYSICIAN}))
-    form.plan(patient, version.says)
+    form.plan(patient, chosen.says)
     if form.validate_on_submit():
         try:
-            course = Treatment.log(by=me(), at=clock.now(), patient=patient, protocol_version=version, **form.facts())
+            course = Treatment.log(by=me(), at=clock.now(), patient=patient, protocol_version=chosen, **form.facts())
             site = db.session.get_one(Site, me().site_id)
             course.begin(facility_code=site.facility_code)
             db.session.add(course)
@@ -87,11 +95,11 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the addres
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            patient, version = find(Patient, id), find(ProtocolVersion, wanted)
+            patient, chosen = find(Patient, id), find(ProtocolVersion, wanted)
     page = render_template(
-        "treatments/new.html", heading="Order a course", lede=f"{version.title} · {version.name}", form=form,
-        save_label="Order the course", back_url=url_for("patients.show", id=patient.id), version=version,
-        claims=claims(version.says), bmi=_mass_index(form), patient=band(patient, zone()),
+        "treatments/new.html", heading="Order a course", lede=f"{chosen.title} · {chosen.name}", form=form,
+        save_label="Order the course", back_url=url_for("patients.show", id=patient.id), version=chosen,
+        claims=claims(chosen.says), bmi=_mass_index(form), patient=band(patient, zone()),
         other_url=url_for("treatments.new", id=patient.id),
     )  # fmt: skip
     return (page, 422) if form.error_list else page

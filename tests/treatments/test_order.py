@@ -80,6 +80,11 @@ def test_an_amended_side_is_checked_like_the_first_one() -> None:
     assert not one.signed
 
 
+def test_the_title_of_a_course_keeps_names_as_they_are_written() -> None:
+    assert course(team()).title == "Right knee, own bone marrow"
+    assert course(team(), code="UC-MSC-LUPUS").title.endswith("donor umbilical cord tissue (Wharton's jelly)")
+
+
 def test_sites_are_where_the_condition_is_and_the_route_reaches() -> None:
     assert "knee" in sites_for("osteoarthritis", "intra_articular")
     assert sites_for("spinal_cord_injury", "intrathecal") == ("cervical_cord", "thoracic_cord", "lumbar_cord")

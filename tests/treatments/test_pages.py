@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from tests.factories import Team
 
 
+def test_a_link_with_the_version_leads_to_its_order(client_as: Any, team: Team) -> None:
+    one, version = patient(team), published(team)
+    led = client_as("physician").get(f"/patients/{one.id}/treatments/new?version={version.id}")
+    assert led.location == f"/patients/{one.id}/treatments/new/{version.id}"
+
+
 def order(people: Team, **changes: Any) -> dict[str, Any]:
     """Return the form of an order for a right knee, as a person fills it in."""
     return {
@@ -41,7 +47,7 @@ def test_the_protocol_is_chosen_first_and_only_among_the_published_ones(client_a
     assert count() <= 12
     assert DEMONSTRATIONS["BMAC-KNEE"].title in shown
     assert DEMONSTRATIONS["UC-MSC-LUPUS"].title not in shown
-    assert any(f"version={published(team, 'BMAC-KNEE').id}" in link for link in shown.links)
+    assert any(link.endswith(f"/treatments/new/{published(team, 'BMAC-KNEE').id}") for link in shown.links)
 
 
 @pytest.mark.rule(55)
@@ -49,7 +55,7 @@ def test_the_protocol_is_chosen_first_and_only_among_the_published_ones(client_a
 @pytest.mark.parametrize("code", DEMONSTRATIONS)
 def test_only_what_the_version_allows_is_offered_and_its_claims_are_told(code: str, client_as: Any, page: Any, team: Team) -> None:
     one, version = patient(team), published(team, code)
-    shown = page(client_as("physician"), f"/patients/{one.id}/treatments/new?version={version.id}")
+    shown = page(client_as("physician"), f"/patients/{one.id}/treatments/new/{version.id}")
     says = version.says
     offered: dict[str, set[str]] = {}
     html = shown.html
@@ -67,7 +73,7 @@ def test_only_what_the_version_allows_is_offered_and_its_claims_are_told(code: s
 def test_a_course_is_ordered_with_its_baseline(role: str, client_as: Any, post: Any, page: Any, session: Session, team: Team) -> None:
     one, version = patient(team), published(team)
     browser = client_as(role)
-    url = f"/patients/{one.id}/treatments/new?version={version.id}"
+    url = f"/patients/{one.id}/treatments/new/{version.id}"
     assert page(browser, url).values["weight_kg"] == "72.5"
     answer = post(browser, url, order(team))
     assert answer.status_code == 303, Page.of(answer.text).text[:600]
@@ -85,7 +91,7 @@ def test_a_course_is_ordered_with_its_baseline(role: str, client_as: Any, post: 
 @pytest.mark.rule(26)
 def test_a_missing_side_comes_back_with_the_form_filled_in(client_as: Any, post: Any, session: Session, team: Team) -> None:
     one, version = patient(team), published(team)
-    answer = post(client_as("physician"), f"/patients/{one.id}/treatments/new?version={version.id}", order(team, side=None))
+    answer = post(client_as("physician"), f"/patients/{one.id}/treatments/new/{version.id}", order(team, side=None))
     assert answer.status_code == 422
     shown = Page.of(answer.text)
     assert shown.faults() == []
@@ -100,7 +106,7 @@ def test_a_missing_side_comes_back_with_the_form_filled_in(client_as: Any, post:
 @pytest.mark.parametrize("changed", [{"condition": "stroke"}, {"route": "intravenous"}, {"source": "cord_blood"}, {"relation": "allogeneic"}])
 def test_a_choice_that_the_version_does_not_offer_is_refused(changed: dict[str, str], client_as: Any, post: Any, session: Session, team: Team) -> None:
     one, version = patient(team), published(team)
-    answer = post(client_as("physician"), f"/patients/{one.id}/treatments/new?version={version.id}", order(team, **changed))
+    answer = post(client_as("physician"), f"/patients/{one.id}/treatments/new/{version.id}", order(team, **changed))
     assert answer.status_code == 422
     assert "choose one of the list" in Page.of(answer.text)
     assert session.scalars(select(Treatment)).all() == []
@@ -108,7 +114,7 @@ def test_a_choice_that_the_version_does_not_offer_is_refused(changed: dict[str, 
 
 def test_the_responsible_person_is_a_physician(client_as: Any, post: Any, session: Session, team: Team) -> None:
     one, version = patient(team), published(team)
-    url = f"/patients/{one.id}/treatments/new?version={version.id}"
+    url = f"/patients/{one.id}/treatments/new/{version.id}"
     answer = post(client_as("coordinator"), url, order(team, performed_by_id=team.coordinator.id))
     assert answer.status_code == 422
     assert session.scalars(select(Treatment)).all() == []
@@ -117,7 +123,7 @@ def test_the_responsible_person_is_a_physician(client_as: Any, post: Any, sessio
 @pytest.mark.parametrize("role", set(Role) - {Role.PHYSICIAN, Role.COORDINATOR})
 def test_nobody_else_orders(role: Role, client_as: Any, post: Any, team: Team) -> None:
     one, version = patient(team), published(team)
-    answer = post(client_as(role), f"/patients/{one.id}/treatments/new?version={version.id}", order(team))
+    answer = post(client_as(role), f"/patients/{one.id}/treatments/new/{version.id}", order(team))
     assert answer.status_code == 403
 
 
@@ -126,8 +132,8 @@ def test_no_course_begins_under_a_retired_or_another_sites_version(client_as: An
     retired = published(team, "SVF-KNEE")
     retired.retire(by=team.director, at=clock.now())
     browser = client_as("physician")
-    assert browser.get(f"/patients/{one.id}/treatments/new?version={retired.id}").status_code == 409
-    assert post(browser, f"/patients/{one.id}/treatments/new?version={foreign.id}", order(team)).status_code == 404
+    assert browser.get(f"/patients/{one.id}/treatments/new/{retired.id}").status_code == 409
+    assert post(browser, f"/patients/{one.id}/treatments/new/{foreign.id}", order(team)).status_code == 404
     assert session.scalars(select(Treatment)).all() == []
 
 
