@@ -383,10 +383,12 @@ def form_for(
     only: Iterable[str] | None = None,
     without: Iterable[str] = (),
     extra: Mapping[str, Field] | None = None,
+    other: Mapping[str, type[Box]] | None = None,
 ) -> type[RecordForm]:
     """Return a form class with a box for each declared fact of a model, in order of declaration.
 
-    ``only`` / ``without`` choose facts by name; ``extra`` adds boxes that are no column, such as a reason.
+    ``only`` / ``without`` choose facts by name; ``extra`` adds boxes that are no column, such as a reason; ``other``
+    names the kind of box for a fact that has one of its own.
     """
     chosen = [
         (name, fact)
@@ -396,7 +398,8 @@ def form_for(
     boxes: dict[str, Any] = {}
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
     for name, fact in chosen:
-        boxes[name] = box_for(name, fact, columns[name].type.python_type)
+        special = (other or {}).get(name)
+        boxes[name] = special(fact.label, fact) if special else box_for(name, fact, columns[name].type.python_type)
     for name, fact in (extra or {}).items():
         boxes[name] = box_for(name, fact, str)
     return type(f"{model.__name__}Form", (RecordForm,), boxes)

@@ -13,6 +13,7 @@ from clinic.fields import Field, Range
 from clinic.forms import Box, ChoiceBox, NumberBox, RecordForm, form_for
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
+from clinic.products.forms import DinBox
 from clinic.products.models import CONTAINERS
 from clinic.protocols.catalogues import BODY_SITES, METHODS, SOURCES
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 
-class HarvestForm(form_for(Harvest)):
+class HarvestForm(form_for(Harvest, other={"din": DinBox})):
     """All facts of a harvest; the planned source decides which sites and methods are offered."""
 
     def plan(self, course: Treatment) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clinic.errors import Question
 from clinic.fields import plain
+from clinic.products.models import year_apart
 from clinic.protocols.catalogues import ANAESTHESIA, BODY_SITES, METHODS, SOURCES
 
 if TYPE_CHECKING:
@@ -86,8 +87,15 @@ def _lidocaine_most(harvest: Harvest) -> Decimal:
 
 
 def questions(harvest: Harvest) -> list[Question]:
-    """Return what is unusual about a collection: each is confirmed with a reason (rules 28, 29, 30, 32)."""
-    return _volumes(harvest) + _additives(harvest)
+    """Return what is unusual about a collection: each is confirmed with a reason (rules 7, 28, 29, 30, 32)."""
+    return _volumes(harvest) + _additives(harvest) + _donation(harvest)
+
+
+def _donation(harvest: Harvest) -> list[Question]:
+    if not harvest.din or harvest.ended_at is None or not year_apart(harvest.din, harvest.ended_at.date()):
+        return []
+    said = f"This donation number is of the year {harvest.din[5:7]}, collected was in {harvest.ended_at.year}."
+    return [Question("din", f"{said} Is this right?", "A donation number bears the year of its collection (rule 7).")]
 
 
 def _volumes(harvest: Harvest) -> list[Question]:

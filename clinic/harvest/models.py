@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from itertools import count
+from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, String, Text
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.errors import Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
 from clinic.model import reference
 from clinic.patients.donors import Donor
-from clinic.products.models import Product
+from clinic.products.models import Product, bearer, unused
 from clinic.protocols.catalogues import ANAESTHESIA, ANTICOAGULANTS, BODY_SITES, METHODS, SOURCES, class_name, labels
 from clinic.records import Record
 from clinic.treatments.models import SIDES, Treatment
@@ -112,7 +114,7 @@ class Harvest(Record):
         return found if self.origin != "clinic" else found + limits.faults(self)
 
     def questions(self) -> list[Question]:
-        """Also rules 28, 29, 30, 32: volumes, lidocaine and anticoagulant beyond what is usual."""
+        """Also rules 7, 28, 29, 30, 32: the number's year, volumes, lidocaine and anticoagulant beyond what is usual."""
         return limits.questions(self)
 
     @property
@@ -139,12 +141,15 @@ class Harvest(Record):
         """Make one starting product of what was collected; together they hold no more than that (rule 36)."""
         if volume > self.volume_to_label:
             raise RuleBroken(f"Only {self.volume_to_label} mL of {self.volume} mL are left to put into a container.")
+        division = division or self._next_division()
+        unused(object_session(self), self.din, division)
         product = Product.log(
             by=by,
             at=at,
             site_id=self.site_id,
             donor_id=self.donor_id,
             donor=self.donor,
+            treatment=self.treatment,
             treatment_id=self.treatment_id,
             harvest_id=self.id,
             origin=self.origin,
@@ -153,7 +158,7 @@ class Harvest(Record):
             relation="autologous" if self.donor.kind == "self" else "allogeneic",
             container=facts.pop("container", "bag"),
             din=self.din,
-            division=division or chr(ord("A") + len(self.products)),
+            division=division,
             volume=volume,
             collected_at=self.ended_at,
             performed_at=self.ended_at,
@@ -162,6 +167,13 @@ class Harvest(Record):
         )
         self.products.append(product)
         return product
+
+    def _next_division(self) -> str:
+        """Return the first of A, B, … Z, A1, B1, … that no container of this donation bears (rule 37)."""
+        taken = {product.division for product in self.products}
+        letters = (f"{letter}{turn or ''}" for turn in count() for letter in ascii_uppercase)
+        session = object_session(self)
+        return next(one for one in letters if one not in taken and bearer(session, self.din, one) is None)
 
     @property
     def product_name(self) -> str:

@@ -39,7 +39,7 @@ DESK = desk.desk(
     signs=HARVEST.signs,
     amends=HARVEST.logs | HARVEST.signs,
     patient=_band,
-    fixed=frozenset({"source", "containers"}),
+    fixed=frozenset({"source", "containers", "din"}),
 )
 
 

@@ -82,7 +82,6 @@ class OutputForm(RecordForm):
     volume = NumberBox("Volume of each", Field(label="Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="How much"))
     measure = ChoiceBox("Counted as", Field(label="Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="How much"))
     amount = NumberBox("Amount in each", Field(label="Amount in each", possible=Range(0), section="How much", hint="In the unit of what is counted"))
-    amount_reason = Box("Why the amount differs from the count", Field(label="Why the amount differs from the count", section="How much", hint="Only where it lies more than 5 % from concentration × volume"))
     place = Box("Stored at", Field(label="Stored at", section="Where", hint="Tank, shelf, box, position"))
 
     def plan(self, run: ProcessingRun) -> None:

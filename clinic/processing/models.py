@@ -11,7 +11,7 @@ from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.access import Role
-from clinic.errors import RuleBroken
+from clinic.errors import Question, RuleBroken, Unconfirmed
 from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.patients.donors import Donor
@@ -208,7 +208,11 @@ class ProcessingRun(Record):
     def enter(self, part: Manipulation | InProcessCount) -> None:
         """Write a manipulation or a count into the run; a signed run does not change any more."""
         self._open()
-        part.run, part.run_id = self, self.id
+        part.run_id = self.id
+        if isinstance(part, Manipulation):
+            self.manipulations.append(part)
+        else:
+            self.counts.append(part)
 
     def finish(self, *, at: datetime, **facts: Any) -> None:
         """Fill in what is known at the end only: end, volumes added and wasted. What stands there already is amended."""
@@ -268,8 +272,8 @@ class ProcessingRun(Record):
             return
         apart = abs(amount - worked_out[0]) / worked_out[0]
         if apart > APART:
-            said = f"{plain(amount)} {DOSE_MEASURES[measure].unit}"
-            raise RuleBroken(f"Amount: {said}, but the count says {worked_out[1]}. Correct it, or say why {said} is right.")
+            said = f"{plain(amount)} {DOSE_MEASURES[measure].unit}, but the count says {worked_out[1]}. Is this right?"
+            raise Unconfirmed([Question("amount", said, "They lie more than 5 % apart (rule 38).")])
 
     @property
     def verifiers(self) -> tuple[Role, ...]:

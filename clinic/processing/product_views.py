@@ -10,7 +10,7 @@ from sqlalchemy import select
 from clinic import clock, desk, reading
 from clinic.access import CLINICAL, Role, allow, may
 from clinic.desk import names, offer_people
-from clinic.errors import RuleBroken
+from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.fields import Field, plain
 from clinic.forms import Box, ChoiceBox, RecordForm, form_for
@@ -157,7 +157,8 @@ def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     product, kind = find(Product, id), request.args.get("kind", "")
     if kind not in custody.MOVERS:
         abort(404)
-    form = form_of(form_for(Movement, only=("performed_at", "performed_by_id", *custody.ASKED[kind])), record_version=product.version)
+    form = form_of(form_for(Movement, only=("performed_at", "performed_by_id", *custody.ASKED[kind])))
+    form.record_version = product.version
     offer_people(form, mine=True)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
     if form.validate_on_submit():
@@ -166,10 +167,10 @@ def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             custody.move(product, kind=kind, by=me(), at=clock.now(), **form.facts())
             return saved(product_url(product), f"{MOVEMENTS[kind]}: written down.")
         except RuleBroken as fault:
-            if hasattr(fault, "reasons"):
+            if isinstance(fault, StepBlocked):
                 raise
             db.session.rollback()
-            form.refuse(str(fault))
+            form.take(fault)
             product = find(Product, id)
     page = render_template(
         "records/form.html", heading=f"{MOVEMENTS[kind]}: {product.name} {product.division or ''}".strip(), form=form, save_label="Write it down",
@@ -197,7 +198,8 @@ class AssignForm(RecordForm):
 def assign(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     """Give a banked product to one course (rules 3, 4)."""
     product = find(Product, id)
-    form = form_of(AssignForm, record_version=product.version)
+    form = form_of(AssignForm)
+    form.record_version = product.version
     form.offer("treatment_id", _courses(product))
     if form.validate_on_submit():
         unchanged_since_shown(product)

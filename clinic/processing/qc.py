@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from clinic.errors import Question
 from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.products.models import Product
@@ -98,14 +99,19 @@ class QCResult(Record):
             found.append(f"{test.label}: the result is missing.")
         elif test.possible is not None and self.value not in test.possible:
             found.append(f"{test.label} must be {test.possible} {test.unit}, not {plain(self.value)}.")
-        elif test.expected is not None and self.value not in test.expected and not self.confirmed.get("value"):
-            if self.origin == "clinic":
-                found.append(f"{test.label}: {plain(self.value)} {test.unit} is not the expected {test.expected}. Is the unit right? Confirm it with a reason.")
         if self.sampled_at and self.performed_at and self.sampled_at > self.performed_at:
             found.append(f"{test.label}: the sample was taken after the result was read.")
         if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
             found.append(f"{test.label}: say when the sample was taken; its {test.final_after_days} days run from then.")
         return found
+
+    def questions(self) -> list[Question]:
+        """Also rule 39: a figure that is possible, but whose unit was probably mistaken."""
+        test = QC_TESTS.get(self.test or "")
+        if test is None or test.expected is None or self.value is None or self.value in test.expected:
+            return []
+        said = f"{test.label}: {plain(self.value)} {test.unit} is not the expected {test.expected}. Is the unit right?"
+        return [Question("value", said, "Say why it is right (rule 39).")]
 
     @property
     def final_at(self) -> datetime | None:

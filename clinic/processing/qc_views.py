@@ -166,7 +166,7 @@ def decide_on(id: str) -> Response | tuple[str, int]:  # noqa: A002
             return saved(url_for("desk.signature", id=made.id), "Written down. It holds when it is signed.")
         except RuleBroken as fault:
             db.session.rollback()
-            form.refuse(str(fault))
+            form.take(fault)
             product = find(Product, id)
     return render_template("qc/release.html", **_bench(product, form)), 422
 

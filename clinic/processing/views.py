@@ -101,7 +101,7 @@ def _begin(course: Treatment | None, *, back_url: str) -> Response | str | tuple
             return saved(_url(run), "The run has begun. Write down what is done as it is done.")
         except RuleBroken as fault:
             db.session.rollback()
-            form.refuse(str(fault))
+            form.take(fault)
             course = find(Treatment, course.id) if course else None
     page = render_template(
         "records/form.html", heading="Begin a run", form=form, save_label="Begin the run", save_icon="microscope", back_url=back_url,
@@ -169,7 +169,7 @@ def _part_page(run: ProcessingRun, form: RecordForm, act: Callable[[ProcessingRu
             return saved(_url(run), act(run, form.facts()))
         except RuleBroken as fault:
             db.session.rollback()
-            form.refuse(str(fault))
+            form.take(fault)
             run = find(ProcessingRun, run.id)
     page = render_template("records/form.html", form=form, lede=run.headline(), back_url=_url(run), patient=_band(run), **words)
     return (page, 422) if form.error_list else page
@@ -233,12 +233,10 @@ def add_output(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     form.plan(run)
 
     def act(run: ProcessingRun, facts: dict[str, Any]) -> str:
-        number, place, reason = facts.pop("alike"), facts.pop("place"), facts.pop("amount_reason")
-        division = facts.pop("division") or ""
-        confirmed = {"amount": reason} if reason else {}
+        number, place, division = facts.pop("alike"), facts.pop("place"), facts.pop("division") or ""
         for turn in range(1, number + 1):
             named = f"{division}{turn}" if division and number > 1 else division
-            product = run.make(by=me(), at=clock.now(), division=named, confirmed=confirmed, **facts)
+            product = run.make(by=me(), at=clock.now(), division=named, **facts)
             if place:
                 product.move(kind="stored", place=place, by=me(), at=clock.now())
         return "One container was made." if number == 1 else f"{number} containers were made."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 from decimal import Decimal
 
@@ -77,7 +78,7 @@ def test_marrow_beyond_what_the_donor_can_spare_is_asked_about_once(people, knee
 @pytest.mark.rule(28)
 def test_more_than_ten_millilitres_a_puncture_is_asked_about(people, knee):
     knee.protocol_version.content = {**knee.protocol_version.content, "harvest": {}}
-    with pytest.raises(Unconfirmed, match="15.0 mL from each puncture"):
+    with pytest.raises(Unconfirmed, match=r"15\.0 mL from each puncture"):
         harvested(knee, people, volume=Decimal(60), passes=4)
     assert harvested(knee, people, volume=Decimal(60), passes=6).passes == 6
 
@@ -109,12 +110,10 @@ def test_tumescent_lidocaine_is_free_then_asked_about_then_stopped(milligrams):
     people = team()
     per_kg = (Decimal(milligrams) / 80).quantize(Decimal("0.1"))
     expected = RuleBroken if per_kg > 55 else Unconfirmed if per_kg > 35 else None
-    try:
+    how = contextlib.nullcontext() if expected is None else pytest.raises(expected)
+    with how as fault:
         liposuction(fat(people), people, lidocaine_mg=Decimal(milligrams))
-    except RuleBroken as fault:
-        assert type(fault) is expected
-    else:
-        assert expected is None
+    assert expected is None or fault.type is expected
 
 
 @pytest.mark.rule(29)
@@ -146,11 +145,11 @@ def test_containers_never_hold_more_than_was_collected(parts):
 
 
 def test_a_child_of_a_harvest_keeps_donor_number_and_collection_time(people, knee):
-    harvest = harvested(knee, people, din="G123417654321")
+    harvest = harvested(knee, people, din="G123426654321")
     assert isinstance(harvest, Harvest)
     (bag,) = harvest.products
     assert (bag.din, bag.division, bag.collected_at, bag.relation) == (
-        "G123417654321",
+        "G123426654321",
         "A",
         harvest.ended_at,
         "autologous",

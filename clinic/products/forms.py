@@ -1,0 +1,24 @@
+"""The box in which a donation number is scanned or typed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clinic.errors import RuleBroken
+from clinic.forms import Box, Unreadable
+from clinic.products.models import parse_din, spell_din
+
+
+class DinBox(Box):
+    """A donation number with its check character, or as the scanner sends it (rule 5)."""
+
+    def read(self, _formdata: Any) -> str | None:
+        if not self.text:
+            return None
+        try:
+            return parse_din(self.text)
+        except RuleBroken as fault:
+            raise Unreadable(str(fault)) from fault
+
+    def show(self, value: Any) -> None:
+        self.text = " ".join(spell_din(value)) if value else ""
