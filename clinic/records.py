@@ -294,6 +294,9 @@ class Record(Entry):
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
         """Put a person's signature under the present content. The caller has just checked the password (law 5)."""
+        session = object_session(self)
+        if session is not None:
+            session.flush()  # the version that lists compare with is counted when a change is written
         content_hash = self.content_hash
         if any(s.signed_by_id == by.id and s.content_hash == content_hash for s in self.signatures):
             raise RuleBroken(f"{by.printed_name} has signed this already. A second signature must be another person's.")

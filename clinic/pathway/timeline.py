@@ -61,6 +61,8 @@ KINDS: tuple[Kind, ...] = (
     Kind(key="measurement", label="Measured", icon="heartbeat", models=(Weight, BloodTyping, VitalSigns)),
     Kind(key="event", label="Adverse events", icon="alert-triangle", models=(AdverseEvent,)),
 )
+SIGNED = {Treatment, AdverseEvent, *(model for step in PATHWAY for model in step.records)}
+"""Records on which a missing signature is told; a weighing may be signed and need not be."""
 QUIET = {"custody"}
 """Kinds that are not shown until they are asked for."""
 
@@ -216,6 +218,7 @@ def _read(session: Session, wanted: dict[str, list[str]], kinds: Sequence[Kind])
 
 def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:
     place = desk.DESKS.get(record.KIND)
+    expected = place is not None and bool(place.signs) and type(record) in SIGNED
     who = record.performed_by.label if record.performed_by else ""
     return Line(
         at=record.performed_at,
@@ -224,7 +227,7 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         icon=kind.icon,
         headline=units(record.headline()),
         who=who,
-        tag=_tag(record, signs=bool(place and place.signs)),
+        tag=_tag(record, signs=expected),
         serious=bool(getattr(record, "is_serious", False)),
         facts=reading.facts(record, zone, people=people),
         amendments=reading.amendments(record, zone),

@@ -95,7 +95,7 @@ def timeline_of(id: str) -> str:  # noqa: A002
         days=days,
         total=total,
         kinds=timeline.KINDS,
-        chosen={kind.key for kind in kinds},
+        picked={kind.key for kind in kinds},
         courses=[(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in here],
         course_id=course_id,
         page=page,
