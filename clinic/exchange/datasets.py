@@ -23,6 +23,7 @@ from clinic.model import Model, Quantity, UTCDateTime
 from clinic.patients.consent import Consent, Withdrawal
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Alert, Patient, Weight
+from clinic.processing.doses import LABELS
 from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
 from clinic.processing.qc import QCResult
 from clinic.processing.release import Release
@@ -35,31 +36,78 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODELS: dict[str, type[Model]] = {
-    "patients": Patient, "weights": Weight, "alerts": Alert, "donors": Donor, "donor-eligibilities": DonorEligibility,
-    "blood-typings": BloodTyping, "consents": Consent, "withdrawals": Withdrawal, "treatments": Treatment,
-    "eligibilities": Eligibility, "stops": Stop, "harvests": Harvest, "products": Product, "movements": Movement,
-    "processing-runs": ProcessingRun, "run-inputs": RunInput, "manipulations": Manipulation, "counts": InProcessCount,
-    "qc-results": QCResult, "releases": Release, "bedside-checks": BedsideCheck, "administrations": Administration,
-    "vital-signs": VitalSigns, "planned-visits": PlannedVisit, "visits": FollowUpVisit, "scores": OutcomeScore,
-    "contacts": ContactAttempt, "adverse-events": AdverseEvent, "amendments": Amendment, "signatures": Signature,
-    "protocols": Protocol, "protocol-versions": ProtocolVersion,
-}  # fmt: skip
+    "patients": Patient,
+    "weights": Weight,
+    "alerts": Alert,
+    "donors": Donor,
+    "donor-eligibilities": DonorEligibility,
+    "blood-typings": BloodTyping,
+    "consents": Consent,
+    "withdrawals": Withdrawal,
+    "treatments": Treatment,
+    "eligibilities": Eligibility,
+    "stops": Stop,
+    "harvests": Harvest,
+    "products": Product,
+    "movements": Movement,
+    "processing-runs": ProcessingRun,
+    "run-inputs": RunInput,
+    "manipulations": Manipulation,
+    "counts": InProcessCount,
+    "qc-results": QCResult,
+    "releases": Release,
+    "bedside-checks": BedsideCheck,
+    "administrations": Administration,
+    "vital-signs": VitalSigns,
+    "planned-visits": PlannedVisit,
+    "visits": FollowUpVisit,
+    "scores": OutcomeScore,
+    "contacts": ContactAttempt,
+    "adverse-events": AdverseEvent,
+    "amendments": Amendment,
+    "signatures": Signature,
+    "protocols": Protocol,
+    "protocol-versions": ProtocolVersion,
+}
 """One data set for each kind of record; a test holds that no kind is forgotten. Accounts and sites are no records."""
 
-LEFT_OUT = {"version", "search_text", "content"}
+DOSES = ("doses_donor", "doses_origin", "doses_separation", "doses_exhibited", "doses_site")
+LEFT_OUT = {"version", "search_text", "name_key", "content"}
 """The row's own counter; a copy for searching; a protocol's whole text, which its own page shows and exports."""
 PLAIN = {
-    "id": "Id", "site_id": "Site", "recorded_at": "Written down at", "recorded_by_id": "Written down by", "origin": "Origin",
-    "source_note": "Source", "not_recorded": "Not recorded, because", "confirmed": "Unusual, and confirmed because",
-    "course_day": "Day of the course", "is_synthetic": "Synthetic patient", "did_not_occur": "Did not occur",
-}  # fmt: skip
+    "id": "Id",
+    "site_id": "Site",
+    "recorded_at": "Written down at",
+    "recorded_by_id": "Written down by",
+    "origin": "Origin",
+    "source_note": "Source",
+    "not_recorded": "Not recorded, because",
+    "confirmed": "Unusual, and confirmed because",
+    "course_day": "Day of the course",
+    "is_synthetic": "Synthetic patient",
+    "did_not_occur": "Did not occur",
+}
 KEPT_TEXT = {
-    "product.name", "product.division", "product.preparation", "product.vehicle", "product.cryo_medium",
-    "processing_run.preparation", "processing_run.vehicle", "processing_run.cryo_medium", "donor.hla_match",
-    "qc_result.outcome", "adverse_event.term", "planned_visit.name", "follow_up_visit.name", "harvest.anticoagulant_lot",
-    "manipulation.reagent", "manipulation.lot", "protocol.code", "protocol_version.title",
+    "product.name",
+    "product.division",
+    "product.preparation",
+    "product.vehicle",
+    "product.cryo_medium",
+    "processing_run.preparation",
+    "processing_run.vehicle",
+    "processing_run.cryo_medium",
+    "donor.hla_match",
+    "qc_result.outcome",
+    "adverse_event.term",
+    "planned_visit.name",
+    "follow_up_visit.name",
+    "harvest.anticoagulant_lot",
+    "manipulation.reagent",
+    "manipulation.lot",
+    "protocol.code",
+    "protocol_version.title",
     "protocol_version.field_key",
-}  # fmt: skip
+}
 """Words that describe cells and methods, or come from a list: kept in the research variant. All other text is free."""
 
 
@@ -94,7 +142,11 @@ class Dataset:
     def counted_by(self) -> str:
         """The moment by which ``--from`` and ``--to`` choose: when it happened, else when it was written down."""
         keys = {attribute.key for attribute in inspect(self.model).column_attrs}
-        return next(key for key in ("performed_at", "recorded_at", "signed_at", "amended_at", "due_on", "drafted_at", "id") if key in keys)
+        return next(
+            key
+            for key in ("performed_at", "recorded_at", "signed_at", "amended_at", "due_on", "drafted_at", "id")
+            if key in keys
+        )
 
 
 def kinds() -> set[type[Model]]:
@@ -113,7 +165,22 @@ def kinds() -> set[type[Model]]:
 @lru_cache(maxsize=1)
 def datasets() -> dict[str, Dataset]:
     """Return all data sets by name."""
-    return {name: Dataset(name=name, title=_title(name), model=model, columns=tuple(_columns(model))) for name, model in MODELS.items()}
+    return _of_models() | {"doses": _doses()}
+
+
+def _doses() -> Dataset:
+    """Return the data set of DOSES: the five items that describe each cell therapy that was given."""
+    wanted = {"id", "site_id", "treatment_id", "product_id", "performed_at", "course_day"}
+    columns = [column for column in _columns(Administration) if column.key in wanted]
+    columns += [Column(key=key, heading=label, kind="text") for key, label in zip(DOSES, LABELS, strict=True)]
+    return Dataset(name="doses", title="DOSES of each administration", model=Administration, columns=tuple(columns))
+
+
+def _of_models() -> dict[str, Dataset]:
+    return {
+        name: Dataset(name=name, title=_title(name), model=model, columns=tuple(_columns(model)))
+        for name, model in MODELS.items()
+    }
 
 
 def _title(name: str) -> str:
@@ -123,7 +190,11 @@ def _title(name: str) -> str:
 def _columns(model: type[Model]) -> Iterator[Column]:
     facts = fields_of(model)
     keys = [attribute.key for attribute in inspect(model).column_attrs if attribute.key not in LEFT_OUT]
-    order = ["id", *[k for k in ("site_id",) if k in keys], *[k for k in keys if k.endswith("_id") and k not in facts and k not in {"site_id", "recorded_by_id"}]]
+    order = [
+        "id",
+        *[k for k in ("site_id",) if k in keys],
+        *[k for k in keys if k.endswith("_id") and k not in facts and k not in {"site_id", "recorded_by_id"}],
+    ]
     order += list(facts)
     order += [key for key in keys if key not in order]
     for key in order:
@@ -135,7 +206,9 @@ def _columns(model: type[Model]) -> Iterator[Column]:
         yield Column(key="amended", heading="Amended", kind="amended")
     yield Column(key="zone", heading="Time zone of the site", kind="zone")
     if model is Patient:
-        yield Column(key="birth_date", heading="Age on the day of export (years, 90 stands for 90 and more)", kind="age")
+        yield Column(
+            key="birth_date", heading="Age on the day of export (years, 90 stands for 90 and more)", kind="age"
+        )
 
 
 def _of_one(model: type[Model], key: str, fact: Field | None) -> Iterator[Column]:
@@ -144,8 +217,18 @@ def _of_one(model: type[Model], key: str, fact: Field | None) -> Iterator[Column
     heading = fact.heading if fact else PLAIN.get(key) or _heading(key)
     kind = _kind(column)
     identifying = bool(fact and fact.identifying) or (model is Signature and key == "printed_name")
-    free = kind == "text" and name not in KEPT_TEXT and not (fact and fact.choices) and not _reference(column) and key not in {"id", "record", "record_id", "content_hash", "role"}
-    free = free or (kind == "map" and key != "markers") or (kind == "list" and not (fact and fact.choices) and key not in {"routes", "instruments"})
+    free = (
+        kind == "text"
+        and name not in KEPT_TEXT
+        and not (fact and fact.choices)
+        and not _reference(column)
+        and key not in {"id", "record", "record_id", "content_hash", "role"}
+    )
+    free = (
+        free
+        or (kind == "map" and key != "markers")
+        or (kind == "list" and not (fact and fact.choices) and key not in {"routes", "instruments"})
+    )
     if kind == "moment":
         yield Column(key=key, heading=f"{heading} (UTC)", kind="moment", fact=fact, identifying=identifying)
         yield Column(key=key, heading=f"{heading} (site time)", kind="wall", fact=fact, identifying=identifying)
@@ -165,11 +248,20 @@ def _reference(column: Any) -> bool:
 def _kind(column: Any) -> str:
     if column.key == "site_id":
         return "site"
-    if any(key.target_fullname.startswith("user_account.") for key in column.foreign_keys) or column.key in {"verified_by_id", "label_checked_by_id"}:
+    if any(key.target_fullname.startswith("user_account.") for key in column.foreign_keys) or column.key in {
+        "verified_by_id",
+        "label_checked_by_id",
+    }:
         return "person"
     for types, kind in (
-        (UTCDateTime, "moment"), (Quantity, "number"), (Boolean, "yesno"), (Integer, "number"), (Date, "day"), (Enum, "choice"), (String, "text"),
-    ):  # fmt: skip
+        (UTCDateTime, "moment"),
+        (Quantity, "number"),
+        (Boolean, "yesno"),
+        (Integer, "number"),
+        (Date, "day"),
+        (Enum, "choice"),
+        (String, "text"),
+    ):
         if isinstance(column.type, types):
             return kind
     return "list" if getattr(column.default, "arg", None) is not None and _is_list(column) else "map"
@@ -180,17 +272,38 @@ def _is_list(column: Any) -> bool:
 
 
 DICTIONARY = (
-    "dataset", "column", "heading", "kind", "unit", "possible", "expected", "required", "choices", "code",
-    "identifying", "in research variant", "description",
-)  # fmt: skip
+    "dataset",
+    "column",
+    "heading",
+    "kind",
+    "unit",
+    "possible",
+    "expected",
+    "required",
+    "choices",
+    "code",
+    "identifying",
+    "in research variant",
+    "description",
+)
 DESCRIBED = {
-    "moment": "ISO 8601, UTC", "wall": "ISO 8601 with the offset of the site's wall clock", "day": "ISO 8601 day",
-    "yesno": "yes or no", "person": "printed name of the member of staff", "site": "code of the site",
-    "signers": "printed names with the meaning of each signature", "signed": "ISO 8601, UTC; empty: not signed",
-    "amended": "no; yes; or: yes, after it was signed", "zone": "IANA name", "list": "separated by ;",
-    "map": "key: value, separated by ;", "age": "whole years; research variant only", "number": "", "text": "",
+    "moment": "ISO 8601, UTC",
+    "wall": "ISO 8601 with the offset of the site's wall clock",
+    "day": "ISO 8601 day",
+    "yesno": "yes or no",
+    "person": "printed name of the member of staff",
+    "site": "code of the site",
+    "signers": "printed names with the meaning of each signature",
+    "signed": "ISO 8601, UTC; empty: not signed",
+    "amended": "no; yes; or: yes, after it was signed",
+    "zone": "IANA name",
+    "list": "separated by ;",
+    "map": "key: value, separated by ;",
+    "age": "whole years; research variant only",
+    "number": "",
+    "text": "",
     "choice": "one of a fixed list",
-}  # fmt: skip
+}
 
 
 def dictionary() -> Iterator[tuple[str, ...]]:
@@ -202,7 +315,17 @@ def dictionary() -> Iterator[tuple[str, ...]]:
             choices = "; ".join(f"{key} = {label}" for key, label in (fact.choices or {}).items())
             said = [part for part in (fact.hint, DESCRIBED.get(column.kind, "")) if part]
             yield (
-                dataset.name, column.key, column.heading, column.kind, fact.unit, str(fact.possible or ""),
-                str(fact.expected or ""), "yes" if fact.required else "no", choices, fact.code,
-                "yes" if column.identifying else "no", "yes" if column in research else "no", ". ".join(said),
-            )  # fmt: skip
+                dataset.name,
+                column.key,
+                column.heading,
+                column.kind,
+                fact.unit,
+                str(fact.possible or ""),
+                str(fact.expected or ""),
+                "yes" if fact.required else "no",
+                choices,
+                fact.code,
+                "yes" if column.identifying else "no",
+                "yes" if column in research else "no",
+                ". ".join(said),
+            )

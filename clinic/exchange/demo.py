@@ -1,4 +1,4 @@
-"""The demonstration clinic: two sites, their staff, published histories and synthetic courses, all repeatable from a seed.
+"""The demonstration clinic: sites, staff, published histories and synthetic courses, all repeatable from a seed.
 
 Everything is written by the same verbs and past the same gates as on the pages. Dates are counted back from now, so
 that the worklist lives: cells that wait, cultures that grow, visits that are due, clocks that run.
@@ -17,8 +17,9 @@ from clinic.accounts.models import Site
 from clinic.errors import RuleBroken
 from clinic.exchange import demo_infants, importing
 from clinic.exchange.demo_people import HOUSES, PASSWORD, House, open_house
+from clinic.exchange.demo_stages import tell
 from clinic.exchange.demo_stories import chosen
-from clinic.exchange.demo_synthetic import Story, crowd, tell
+from clinic.exchange.demo_synthetic import crowd
 from clinic.exchange.demo_turns import TURNS
 from clinic.identifiers import drawn_from
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-SYNTHETIC_PATIENTS = 45
+SYNTHETIC_PATIENTS = 48
 NORTHERN_SHARE = 2 / 3
 HISTORIES = "bmt_children_uci_187"
 
@@ -66,10 +67,16 @@ def refuse_real(session: Session) -> None:
         raise RuleBroken("The demonstration clinic is here already. Take an empty database for another one.")
 
 
-def build(
-    session: Session, *, patients: int = SYNTHETIC_PATIENTS, seed: int | str = 1, sites: int = 2, at: datetime,
-    password_hash: str = "", progress: Callable[[str], None] | None = None,
-) -> Summary:  # fmt: skip
+def build(  # noqa: PLR0913 - each is a choice of the command line
+    session: Session,
+    *,
+    patients: int = SYNTHETIC_PATIENTS,
+    seed: int | str = 1,
+    sites: int = 2,
+    at: datetime,
+    password_hash: str = "",
+    progress: Callable[[str], None] | None = None,
+) -> Summary:
     """Build the demonstration clinic as it stands at a moment; the caller commits.
 
     ``patients`` is the number of synthetic ones; the published histories come besides. ``sites`` 1 to 4. Raises
@@ -101,7 +108,10 @@ def _published(session: Session, house: House) -> int:
     infants = demo_infants.build(house)
     house.session.flush()
     package = files("clinic.exchange")
-    with as_file(package.joinpath("data", f"{HISTORIES}.csv")) as table, as_file(package.joinpath("maps", f"{HISTORIES}.toml")) as mapping:
+    with (
+        as_file(package.joinpath("data", f"{HISTORIES}.csv")) as table,
+        as_file(package.joinpath("maps", f"{HISTORIES}.toml")) as mapping,
+    ):
         report = importing.run(session, "courses", table, mapping, house.coordinator2, house.at, dry_run=False)
     if report.refused:
         raise RuleBroken(" ".join(report.sentences()))
@@ -111,7 +121,11 @@ def _published(session: Session, house: House) -> int:
 def _synthetic(house: House, count: int) -> None:
     faker = crowd(house)
     for story, again in chosen(house.site.code, count):
-        person = {key: value for key, value in story.person.items() if key != "turn" and not (again and key in {"family_name", "given_names", "birth_date"})}
+        person = {
+            key: value
+            for key, value in story.person.items()
+            if key != "turn" and not (again and key in {"family_name", "given_names", "birth_date"})
+        }
         walk = tell(house, faker, replace(story, person=person))
         turn = story.person.get("turn")
         if turn:
@@ -126,6 +140,3 @@ def _shares(patients: int, sites: int) -> list[int]:
     first = round(patients * NORTHERN_SHARE)
     each, more = divmod(patients - first, sites - 1)
     return [first, *(each + (number < more) for number in range(sites - 1))]
-
-
-__all__ = ["SYNTHETIC_PATIENTS", "Story", "Summary", "build", "is_empty", "refuse_real"]

@@ -16,26 +16,50 @@ D = Decimal
 
 HARVESTS: dict[str, dict[str, Any]] = {
     "bone_marrow": {
-        "body_site": "posterior_iliac_crest", "method": "multi_hole_needle", "anaesthesia": "sedation", "fasting": "confirmed",
-        "anticoagulant": "acd_a", "volume": 60, "passes": 12, "minutes": 35,
+        "body_site": "posterior_iliac_crest",
+        "method": "multi_hole_needle",
+        "anaesthesia": "sedation",
+        "fasting": "confirmed",
+        "anticoagulant": "acd_a",
+        "volume": 60,
+        "passes": 12,
+        "minutes": 35,
     },
     "adipose_tissue": {
-        "body_site": "abdomen", "method": "manual_lipoaspiration", "anaesthesia": "tumescent", "lidocaine_mg": D(400),
-        "anticoagulant": "none", "volume": 120, "minutes": 55,
+        "body_site": "abdomen",
+        "method": "manual_lipoaspiration",
+        "anaesthesia": "tumescent",
+        "lidocaine_mg": D(400),
+        "anticoagulant": "none",
+        "volume": 120,
+        "minutes": 55,
     },
     "cord_tissue": {
-        "body_site": "umbilical_cord", "method": "cord_segment", "anaesthesia": "none", "anticoagulant": "none",
-        "volume": 38, "minutes": 15,
+        "body_site": "umbilical_cord",
+        "method": "cord_segment",
+        "anaesthesia": "none",
+        "anticoagulant": "none",
+        "volume": 38,
+        "minutes": 15,
     },
     "cord_blood": {
-        "body_site": "umbilical_cord", "method": "in_utero", "anaesthesia": "none", "anticoagulant": "cpd", "volume": 96,
+        "body_site": "umbilical_cord",
+        "method": "in_utero",
+        "anaesthesia": "none",
+        "anticoagulant": "cpd",
+        "volume": 96,
         "minutes": 8,
     },
     "peripheral_blood": {
-        "body_site": "central_vein", "method": "continuous_apheresis", "anaesthesia": "local", "anticoagulant": "acd_a",
-        "volume": 210, "cd34_before": D(48), "minutes": 225,
+        "body_site": "central_vein",
+        "method": "continuous_apheresis",
+        "anaesthesia": "local",
+        "anticoagulant": "acd_a",
+        "volume": 210,
+        "cd34_before": D(48),
+        "minutes": 225,
     },
-}  # fmt: skip
+}
 """Per source: the facts of a usual collection; ``minutes`` is how long it takes."""
 
 FASTER = {"msc": 21, "ipsc": 42, "bioprinted": 28, "ev": 21, "gene_modified": 9}
@@ -57,7 +81,14 @@ def plan(says: Content, kg: Decimal) -> Plan:
     dose = says.dose
     usual = dose.usual * kg if dose.per_kg else dose.usual
     frozen = "cryopreserve" in says.manipulations and says.expiry.frozen_days is not None
-    volume = {"intravenous": 50, "intrathecal": 5, "intracerebral": 1, "intraspinal": 1, "intradiscal": 2, "intradermal": 3}.get(says.routes[0], 6)
+    volume = {
+        "intravenous": 50,
+        "intrathecal": 5,
+        "intracerebral": 1,
+        "intraspinal": 1,
+        "intradiscal": 2,
+        "intradermal": 3,
+    }.get(says.routes[0], 6)
     if dose.measure == "constructs":
         volume = 2
     if kg < 10 and volume == 50:
@@ -106,25 +137,74 @@ def _ends(spec: QCSpec, *, good: bool) -> tuple[Decimal, Decimal]:
 
 
 SCORES: dict[str, tuple[float, float]] = {
-    "vas_pain_cm": (6.6, 3.1), "vas_pain_mm": (66, 31), "nrs_pain": (7, 3), "womac": (52, 30), "koos_pain": (44, 68),
-    "koos_symptoms": (52, 70), "koos_adl": (49, 73), "koos_sport": (22, 42), "koos_qol": (28, 50), "ikdc": (40, 62),
-    "constant": (46, 68), "oxford_shoulder": (24, 37), "harris_hip": (54, 76), "asia": (1, 2), "scim_3": (34, 47),
-    "mrs": (3, 2), "nihss": (9, 5), "edss": (5.0, 4.5), "alsfrs_r": (37, 32), "mds_updrs_3": (41, 35), "lvef": (33, 38),
-    "nyha": (3, 2), "kccq": (48, 61), "six_minute_walk": (312, 356), "das28": (5.6, 3.6), "ra_cdai": (31, 14), "sdai": (33, 15),
-    "sledai": (12, 6), "crohn_cdai": (241, 150), "draining_fistulas": (2, 0), "sf36_physical": (42, 58), "sf36_mental": (56, 63),
-    "promis_physical": (38, 43), "promis_mental": (42, 46), "eq_vas": (54, 67), "paco2": (61, 41), "hco3": (33, 26),
-    "spo2": (86, 97), "oxygen_flow": (0.75, 0.0), "chest_xray": (2, 1), "anc_recovered": (1, 1), "anc_recovery": (17, 17),
-    "platelets_recovered": (1, 1), "platelet_recovery": (22, 22), "donor_chimerism": (98, 100), "acute_gvhd": (1, 0),
-    "acute_gvhd_2_4": (0, 0), "acute_gvhd_3_4": (0, 0), "chronic_gvhd": (0, 0), "relapse": (0, 0), "survival_status": (0, 0),
-}  # fmt: skip
-"""Instrument → a usual score before the cells and a year after. Made up to look like published groups; no result of ours."""
-AS_THEY_ARE = frozenset({
-    "anc_recovered", "platelets_recovered", "acute_gvhd_2_4", "acute_gvhd_3_4", "chronic_gvhd", "relapse", "survival_status",
-})  # fmt: skip
+    "vas_pain_cm": (6.6, 3.1),
+    "vas_pain_mm": (66, 31),
+    "nrs_pain": (7, 3),
+    "womac": (52, 30),
+    "koos_pain": (44, 68),
+    "koos_symptoms": (52, 70),
+    "koos_adl": (49, 73),
+    "koos_sport": (22, 42),
+    "koos_qol": (28, 50),
+    "ikdc": (40, 62),
+    "constant": (46, 68),
+    "oxford_shoulder": (24, 37),
+    "harris_hip": (54, 76),
+    "asia": (1, 2),
+    "scim_3": (34, 47),
+    "mrs": (3, 2),
+    "nihss": (9, 5),
+    "edss": (5.0, 4.5),
+    "alsfrs_r": (37, 32),
+    "mds_updrs_3": (41, 35),
+    "lvef": (33, 38),
+    "nyha": (3, 2),
+    "kccq": (48, 61),
+    "six_minute_walk": (312, 356),
+    "das28": (5.6, 3.6),
+    "ra_cdai": (31, 14),
+    "sdai": (33, 15),
+    "sledai": (12, 6),
+    "crohn_cdai": (241, 150),
+    "draining_fistulas": (2, 0),
+    "sf36_physical": (42, 58),
+    "sf36_mental": (56, 63),
+    "promis_physical": (38, 43),
+    "promis_mental": (42, 46),
+    "eq_vas": (54, 67),
+    "paco2": (61, 41),
+    "hco3": (33, 26),
+    "spo2": (86, 97),
+    "oxygen_flow": (0.75, 0.0),
+    "chest_xray": (2, 1),
+    "anc_recovered": (1, 1),
+    "anc_recovery": (17, 17),
+    "platelets_recovered": (1, 1),
+    "platelet_recovery": (22, 22),
+    "donor_chimerism": (98, 100),
+    "acute_gvhd": (1, 0),
+    "acute_gvhd_2_4": (0, 0),
+    "acute_gvhd_3_4": (0, 0),
+    "chronic_gvhd": (0, 0),
+    "relapse": (0, 0),
+    "survival_status": (0, 0),
+}
+"""Instrument → a usual score before the cells and a year after. Made up; nobody's result."""
+AS_THEY_ARE = frozenset(
+    {
+        "anc_recovered",
+        "platelets_recovered",
+        "acute_gvhd_2_4",
+        "acute_gvhd_3_4",
+        "chronic_gvhd",
+        "relapse",
+        "survival_status",
+    }
+)
 
 
 def score(instrument: str, day: int, luck: float, dice: random.Random) -> Decimal | None:
-    """Return a score on a day after the cells; ``luck`` 0 to 1.3 is how well this patient does. None: it did not occur."""
+    """Return a score on a day after the cells; ``luck`` 0 to 1.3 is how well it goes. None: it did not occur."""
     if instrument == "acute_gvhd_3_4_day":
         return None
     if instrument == "survival_days":
@@ -144,4 +224,6 @@ def fitted(instrument: str, raw: float) -> Decimal:
     value = min(max(D(str(round(raw, 4))), low), high)
     value = low + ((value - low) / scale.step).quantize(D(1)) * scale.step
     value = min(max(value, low), high)
-    return value + scale.step if value in scale.gaps else value.quantize(scale.step) if scale.step < 1 else D(int(value))
+    return (
+        value + scale.step if value in scale.gaps else value.quantize(scale.step) if scale.step < 1 else D(int(value))
+    )

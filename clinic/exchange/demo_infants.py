@@ -14,8 +14,10 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from clinic.exchange import demo_care as care
 from clinic.exchange import demo_laboratory as laboratory
-from clinic.exchange.demo_course import DAY, HOUR, Walk
+from clinic.exchange.demo_course import Walk
+from clinic.exchange.demo_laboratory import DAY, HOUR
 from clinic.patients.models import Patient
 
 if TYPE_CHECKING:
@@ -24,14 +26,17 @@ if TYPE_CHECKING:
 
 D = Decimal
 CODE = "UC-MSC-BPD"
-NOTE = "Figures published in J Transl Med 2020, doi 10.1186/s12967-020-02568-6 (Tables 1 and 2); names, dates and volumes are synthetic"
+NOTE = (
+    "Figures published in J Transl Med 2020, doi 10.1186/s12967-020-02568-6 (Tables 1 and 2); "
+    "names, dates and volumes are synthetic"
+)
 NAMES = (("Nguyễn", "Thị An Nhiên"), ("Trần", "Thị Bảo Châu"), ("Lê", "Minh Quân"), ("Phạm", "Thị Diệu Linh"))
 VOLUME = D(10)
-FIRST_INFUSION = 410
+FIRST_INFUSION = 480
 """Days before now on which the first infant had the first infusion: long enough ago for the visit at twelve months."""
 CHEST = {"normal": D(0), "reduction in fibrosis": D(1)}
 INDEPENDENT_BY_MONTH_1 = {"1", "4"}
-"""Infants who needed no oxygen within a month by the published words; the others' need at one month is not published."""
+"""Infants who needed no oxygen within a month; of the others the need at one month is not published."""
 
 
 def published(name: str) -> list[dict[str, str]]:
@@ -45,7 +50,10 @@ def build(house: House) -> list[Walk]:
     infants, infusions = published("ucmsc_bpd_vietnam_patients_4.csv"), published("ucmsc_bpd_vietnam_infusions_8.csv")
     zone = ZoneInfo(house.site.zone)
     today = house.at.astimezone(zone).date()
-    first = [datetime(today.year, today.month, today.day, 10, tzinfo=zone) - (FIRST_INFUSION - 21 * number) * DAY for number in range(4)]
+    first = [
+        datetime(today.year, today.month, today.day, 10, tzinfo=zone) - (FIRST_INFUSION - 21 * number) * DAY
+        for number in range(4)
+    ]
     weights = [D(row["weight_at_infusion_g"]) / 1000 for row in infants]
     bank = _bank(house, first[0] - 75 * DAY, [kg for kg in weights for _dose in range(2)])
     walks = []
@@ -67,38 +75,69 @@ def _bank(house: House, at: datetime, weights: list[Decimal]) -> list[Product]:
     begun, ended = at + 4 * HOUR, at + 25 * DAY
     run = laboratory.begin(house, begun, ended, version.says, note=NOTE, frozen=True, protocol_version=version)
     run.take(cord, by=house.technologist, at=begun)
-    made = laboratory.formulate(house, run, ended, version, volume=VOLUME, amounts=[D("1.0") * kg for kg in weights], note=NOTE)
+    made = laboratory.formulate(
+        house, run, ended, version, volume=VOLUME, amounts=[D("1.0") * kg for kg in weights], note=NOTE
+    )
     laboratory.store(house, made, ended + HOUR)
     return made
 
 
-def _infant(house: House, row: dict[str, str], infusions: list[dict[str, str]], products: list[Product], *, at: datetime, name: tuple[str, str]) -> Walk:
+def _infant(  # noqa: PLR0913 - one published row and its products
+    house: House,
+    row: dict[str, str],
+    infusions: list[dict[str, str]],
+    products: list[Product],
+    *,
+    at: datetime,
+    name: tuple[str, str],
+) -> Walk:
     kg = D(row["weight_at_infusion_g"]) / 1000
     born = (at - int(row["postnatal_age_at_infusion_days"]) * DAY).date()
     by = house.coordinator
-    patient = house.add(by, Patient.log(
-        by=by, at=at - 30 * DAY, record_number=f"N-{at.year}-{house.next('infant', 1):03}", family_name=name[0], given_names=name[1], birth_date=born,
-        sex={"F": "female", "M": "male"}[row["sex"]], allergy_status="none_known", allergies_asked_on=(at - 20 * DAY).date(),
-        is_synthetic=True, source_note=NOTE,
-    ))  # fmt: skip
+    patient = house.add(
+        by,
+        Patient.log(
+            by=by,
+            at=at - 30 * DAY,
+            record_number=f"N-{at.year}-{house.next('infant', 1):03}",
+            family_name=name[0],
+            given_names=name[1],
+            birth_date=born,
+            sex={"F": "female", "M": "male"}[row["sex"]],
+            allergy_status="none_known",
+            allergies_asked_on=(at - 20 * DAY).date(),
+            is_synthetic=True,
+            source_note=NOTE,
+        ),
+    )
     walk = Walk(house=house, patient=patient, version=house.versions[CODE], kg=kg, note=NOTE)
-    walk.order(at - 12 * DAY, diagnosis=f"Bronchopulmonary dysplasia; born at {row['gestational_age_weeks']} weeks with {row['birth_weight_g']} g")
+    walk.order(
+        at - 12 * DAY,
+        diagnosis=f"Bronchopulmonary dysplasia; born at {row['gestational_age_weeks']} weeks, "
+        f"{row['birth_weight_g']} g",
+    )
     walk.consent(at - 11 * DAY)
     walk.eligible(at - 10 * DAY, pregnancy="not_applicable")
     walk.named(products[0].donor, at - 10 * DAY)
-    walk.baseline(at - DAY, {
-        "paco2": D(row["paco2_before_mmhg"]), "hco3": D(row["hco3_before_as_printed"]), "spo2": D(row["spo2_before_pct"]),
-        "oxygen_flow": D(row["oxygen_before_l_per_min"]),
-    })  # fmt: skip
+    care.baseline(
+        walk,
+        at - DAY,
+        {
+            "paco2": D(row["paco2_before_mmhg"]),
+            "hco3": D(row["hco3_before_as_printed"]),
+            "spo2": D(row["spo2_before_pct"]),
+            "oxygen_flow": D(row["oxygen_before_l_per_min"]),
+        },
+    )
     for number, (product, figures) in enumerate(zip(products, infusions, strict=True)):
         when = at + 7 * number * DAY
         house.hand(house.technologist)
         product.assign(walk.course, by=house.technologist, at=when - 9 * DAY)
         tested = (product.performed_at or when) + HOUR
-        laboratory.test(house, product, walk.version, tested, until=house.at, note=NOTE, overrides=_results(figures))
+        laboratory.examine(house, product, walk.version, tested, until=house.at, note=NOTE, overrides=_results(figures))
         walk.release(product, when - 2 * DAY)
-        walk.give(product, when, kg=kg)
-    walk.follow(until=house.at, scores=_scores(row))
+        care.give(walk, product, when, kg=kg)
+    care.follow(walk, until=house.at, scores=_scores(row))
     return walk
 
 
@@ -107,16 +146,21 @@ def _results(figures: dict[str, str]) -> dict[str, dict[str, Any]]:
     endotoxin = figures["endotoxin_eu_per_ml"]
     comparator = "<" if endotoxin.startswith("<") else "="
     measured = {
-        "viability": "viability_pct", "cd73": "cd73_pct", "cd90": "cd90_pct", "cd105": "cd105_pct",
+        "viability": "viability_pct",
+        "cd73": "cd73_pct",
+        "cd90": "cd90_pct",
+        "cd105": "cd105_pct",
         "negative_markers": "negative_markers_pct",
-    }  # fmt: skip
+    }
     found: dict[str, dict[str, Any]] = {test: {"value": D(figures[column])} for test, column in measured.items()}
     return found | {
         "endotoxin": {"comparator": comparator, "value": D(endotoxin.lstrip("<"))},
         "karyotype": {"outcome": "normal", "finding": "46,XY,16qh+"},
         "cfu_f": {"value": D(519), "note": "519 ± 80 per 1000 cells, one result for the series"},
-        "sterility": {"outcome": "no_growth"}, "mycoplasma": {"outcome": "negative"}, "differentiation": {"outcome": "pass"},
-    }  # fmt: skip
+        "sterility": {"outcome": "no_growth"},
+        "mycoplasma": {"outcome": "negative"},
+        "differentiation": {"outcome": "pass"},
+    }
 
 
 def _scores(row: dict[str, str]) -> dict[str, dict[str, Decimal | None]]:
@@ -127,5 +171,3 @@ def _scores(row: dict[str, str]) -> dict[str, dict[str, Decimal | None]]:
         "Month 6": {"paco2": D(row["paco2_6m"]), "spo2": D(row["spo2_6m_pct"]), "oxygen_flow": D(0)},
         "Month 12": {"spo2": D(row["spo2_12m_pct"]), "oxygen_flow": D(0), "chest_xray": CHEST[row["cxr_12m"]]},
     }
-
-

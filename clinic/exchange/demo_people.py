@@ -32,30 +32,46 @@ HOUSES = (
 """Code, name, zone and facility code. The codes of facilities are those of examples: no real one has them."""
 STAFF = {
     "north": {
-        "coordinator": ("Clara Odenthal", "Bohdan Kaczor"), "nurse": ("Nadja Rask", "Niels Brandt"),
-        "physician": ("Dr. Irena Novák", "Dr. Adaeze Okafor"), "technologist": ("Tomás Lindqvist", "Teresa Vaz"),
-        "quality": ("Quirin Marsh", "Qiu Lan"), "director": ("Prof. Dorothea Hartmann", "Dr. Emi Satō"),
-        "administrator": ("Ada Quist", "Abel Moor"), "inspector": ("Inés Pohl", "Ivo Reiter"),
+        "coordinator": ("Clara Odenthal", "Bohdan Kaczor"),
+        "nurse": ("Nadja Rask", "Niels Brandt"),
+        "physician": ("Dr. Irena Novák", "Dr. Adaeze Okafor"),
+        "technologist": ("Tomás Lindqvist", "Teresa Vaz"),
+        "quality": ("Quirin Marsh", "Qiu Lan"),
+        "director": ("Prof. Dorothea Hartmann", "Dr. Emi Satō"),
+        "administrator": ("Ada Quist", "Abel Moor"),
+        "inspector": ("Inés Pohl", "Ivo Reiter"),
     },
     "south": {
-        "coordinator": ("Catarina Pires", "Duarte Neves"), "nurse": ("Noémia Saraiva", "Nuno Bettencourt"),
-        "physician": ("Dra. Inês Cavaleiro", "Dr. Rui Abrantes"), "technologist": ("Telmo Quaresma", "Leonor Freixo"),
-        "quality": ("Graça Viegas", "Óscar Mourão"), "director": ("Prof. Duarte Sá Nogueira", "Dra. Elisa Trindade"),
-        "administrator": ("Abílio Cunha", "Alda Rebelo"), "inspector": ("Ivone Lacerda", "Jaime Toscano"),
+        "coordinator": ("Catarina Pires", "Duarte Neves"),
+        "nurse": ("Noémia Saraiva", "Nuno Bettencourt"),
+        "physician": ("Dra. Inês Cavaleiro", "Dr. Rui Abrantes"),
+        "technologist": ("Telmo Quaresma", "Leonor Freixo"),
+        "quality": ("Graça Viegas", "Óscar Mourão"),
+        "director": ("Prof. Duarte Sá Nogueira", "Dra. Elisa Trindade"),
+        "administrator": ("Abílio Cunha", "Alda Rebelo"),
+        "inspector": ("Ivone Lacerda", "Jaime Toscano"),
     },
     "east": {
-        "coordinator": ("Kaede Mori", "Ren Aoki"), "nurse": ("Nao Fujita", "Sora Hayashi"),
-        "physician": ("Dr. Itsuki Ono", "Dr. Akari Kudō"), "technologist": ("Tōru Wada", "Mio Sakai"),
-        "quality": ("Kyō Noda", "Rin Ueda"), "director": ("Prof. Daichi Hara", "Dr. Ema Ōta"),
-        "administrator": ("Asa Kitano", "Aoi Sugi"), "inspector": ("Iori Baba", "Jun Mizuno"),
+        "coordinator": ("Kaede Mori", "Ren Aoki"),
+        "nurse": ("Nao Fujita", "Sora Hayashi"),
+        "physician": ("Dr. Itsuki Ono", "Dr. Akari Kudō"),
+        "technologist": ("Tōru Wada", "Mio Sakai"),
+        "quality": ("Kyō Noda", "Rin Ueda"),
+        "director": ("Prof. Daichi Hara", "Dr. Ema Ōta"),
+        "administrator": ("Asa Kitano", "Aoi Sugi"),
+        "inspector": ("Iori Baba", "Jun Mizuno"),
     },
     "west": {
-        "coordinator": ("Carla Whitfield", "Dwight Nolan"), "nurse": ("Nell Ashby", "Noah Trujillo"),
-        "physician": ("Dr. Imani Reyes", "Dr. Arlo Finch"), "technologist": ("Tess Holloway", "Theo Vance"),
-        "quality": ("Quinn Delgado", "Greta Lowe"), "director": ("Dr. Delia Marlowe", "Dr. Ezra Stone"),
-        "administrator": ("Abby Crane", "Amos Teller"), "inspector": ("Isla Burke", "Jonah Pratt"),
+        "coordinator": ("Carla Whitfield", "Dwight Nolan"),
+        "nurse": ("Nell Ashby", "Noah Trujillo"),
+        "physician": ("Dr. Imani Reyes", "Dr. Arlo Finch"),
+        "technologist": ("Tess Holloway", "Theo Vance"),
+        "quality": ("Quinn Delgado", "Greta Lowe"),
+        "director": ("Dr. Delia Marlowe", "Dr. Ezra Stone"),
+        "administrator": ("Abby Crane", "Amos Teller"),
+        "inspector": ("Isla Burke", "Jonah Pratt"),
     },
-}  # fmt: skip
+}
 
 R = TypeVar("R", bound=Model)
 
@@ -116,17 +132,25 @@ class House:
         course.begin(facility_code=self.site.facility_code)
 
 
+def _dice(code: str, dice: random.Random) -> random.Random:
+    return random.Random(f"{code}{dice.random()}")  # noqa: S311 - to be repeated, and nothing secret
+
+
 def open_house(session: Session, number: int, *, at: datetime, dice: random.Random, password: str) -> House:
     """Write one site with its staff; the first administrator stands at the beginning of its ledger."""
     code, name, zone, facility = HOUSES[number]
     site = Site(code=code, name=name, zone=zone, facility_code=facility, is_demo=True)
-    house = House(session=session, site=site, at=at, random=random.Random(f"{code}{dice.random()}"))  # noqa: S311 - to be repeated
+    house = House(session=session, site=site, at=at, random=_dice(code, dice))
     for role in Role:
         for suffix, printed in zip(("", "2"), STAFF[code][role.value], strict=True):
             house.staff[f"{role.value}{suffix}"] = User(
-                site_id=site.id, site=site, email=f"{role.value}{suffix}@{code}.demo", printed_name=printed, role=role,
+                site_id=site.id,
+                site=site,
+                email=f"{role.value}{suffix}@{code}.demo",
+                printed_name=printed,
+                role=role,
                 password=password,
-            )  # fmt: skip
+            )
     acting(session, house.administrator.id, REASON)
     session.add(site)
     session.flush()

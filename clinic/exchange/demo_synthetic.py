@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -10,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from faker import Faker
 
+from clinic.exchange import demo_care as care
 from clinic.exchange import demo_facts as facts
 from clinic.exchange import demo_laboratory as laboratory
-from clinic.exchange.demo_course import DAY, HOUR, MINUTE, Walk
+from clinic.exchange.demo_course import Walk
+from clinic.exchange.demo_laboratory import DAY, HOUR, MINUTE
 from clinic.exchange.demo_people import SYNTHETIC
-from clinic.patients.models import Alert, Patient
+from clinic.patients.models import Patient
 from clinic.protocols.catalogues import SOURCES
 
 if TYPE_CHECKING:
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 D = Decimal
 LOCALES = {"north": ("de_DE", "pl_PL", "tr_TR", "cs_CZ", "fr_FR"), "south": ("pt_PT", "es_ES", "fr_FR", "it_IT")}
+EARLY = frozenset({"no_consent", "unsigned", "undecided", "eligible"})
+"""Stages before the cells; ``days`` counts from the order."""
 CHILDREN = frozenset({"HPC-A-CHILD", "HPC-M-CHILD"})
+ORDERED = frozenset({"diagnosis", "condition", "relation", "body_site", "comorbidities", "medication"})
 BANKED = frozenset({"cord_tissue", "cord_blood"})
 TESTS_TAKE = 70 * MINUTE
 """How long the tests take that cells for the same day wait for."""
@@ -33,7 +37,7 @@ LONG_AGO = 900
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
-    """One synthetic patient: the protocol, how far the course is, what is special. ``days``: since the cells, or since the start."""
+    """One synthetic patient: the protocol, how far the course is, what is special. ``days``: since cells or order."""
 
     code: str
     stage: str
@@ -48,26 +52,31 @@ def patient(house: House, faker: Faker, story: Story, at: datetime) -> tuple[Pat
     sex = story.person.get("sex") or house.pick("female", "male")
     years = dice.randrange(3, 15) if child else dice.randrange(34, 78)
     born = date(at.year - years, dice.randrange(1, 13), dice.randrange(1, 28))
-    given = faker.first_name_female() if sex == "female" else faker.first_name_male()
+    family, given = named(faker, house, sex)
     kg = D(str(round(8 + years * 2.7 + dice.uniform(-1, 1), 1))) if child else D(str(round(dice.uniform(56, 94), 1)))
     said = {
-        "record_number": f"{house.site.code[0].upper()}-{house.next('patient', 20417)}", "family_name": faker.last_name(), "given_names": given,
-        "birth_date": born, "sex": sex, "allergy_status": "none_known", "allergies_asked_on": at.date(),
-        "abo": house.pick("A", "A", "O", "O", "B", "AB"), "rhd": house.pick("positive", "positive", "positive", "negative"),
-        "phone": f"0{dice.randrange(200, 999)} 5550{dice.randrange(100, 999)}", **story.person,
-    }  # fmt: skip
+        "record_number": f"{house.site.code[0].upper()}-{house.next('patient', 20417)}",
+        "family_name": family,
+        "given_names": given,
+        "birth_date": born,
+        "sex": sex,
+        "allergy_status": "none_known",
+        "allergies_asked_on": at.date(),
+        "abo": house.pick("A", "A", "O", "O", "B", "AB"),
+        "rhd": house.pick("positive", "positive", "positive", "negative"),
+        "phone": f"0{dice.randrange(200, 999)} 5550{dice.randrange(100, 999)}",
+        **story.person,
+    }
     by = house.hand(house.coordinator)
     found = Patient.log(by=by, at=at, is_synthetic=True, source_note=SYNTHETIC, **said)
     return house.add(by, found), kg
 
 
-def tell(house: House, faker: Faker, story: Story) -> Walk:
-    """Walk one synthetic course to where its story ends now."""
-    begun = start(house, story)
-    person, kg = patient(house, faker, story, begun - 5 * DAY)
-    walk = Walk(house=house, patient=person, version=house.versions[story.code], kg=kg, note=SYNTHETIC, luck=house.random.choice((1.1, 1.0, 0.8, 0.3)))
-    STAGES[story.stage](walk, story, begun)
-    return walk
+def named(faker: Faker, house: House, sex: str) -> tuple[str, str]:
+    """Return a family name and given names of one country."""
+    country = faker[house.pick(*LOCALES.get(house.site.code, ("en_GB",)))]
+    family = getattr(country, f"last_name_{sex}", country.last_name)()
+    return family, getattr(country, f"first_name_{sex}")()
 
 
 def start(house: House, story: Story) -> datetime:
@@ -107,18 +116,29 @@ def collected_at(house: House, story: Story) -> datetime:
     """Return when the cells are collected, or where they are banked, when they are assigned."""
     takes = durations(house, story)
     before = {
-        "harvested": 2 * HOUR, "waiting": 3 * HOUR, "culture": 9 * DAY, "culture_pending": takes.made + 9 * DAY, "failed": takes.known + 2 * HOUR,
-        "ready": takes.known + 2 * HOUR, "bedside": takes.known + 40 * MINUTE,
-    }.get(story.stage)  # fmt: skip
+        "harvested": 2 * HOUR,
+        "waiting": 3 * HOUR,
+        "culture": 9 * DAY,
+        "culture_pending": takes.made + 9 * DAY,
+        "failed": takes.known + 2 * HOUR,
+        "ready": takes.known + 2 * HOUR,
+        "bedside": takes.known + 40 * MINUTE,
+        "running": takes.given + 6 * MINUTE,
+    }.get(story.stage)
     return house.at - (before if before is not None else takes.given + max(story.days * DAY, 2 * HOUR))
+
+
+def ordered(walk: Walk, story: Story, begun: datetime, **more: Any) -> None:
+    """Order the course with what the story says of it."""
+    walk.order(begun, **{key: value for key, value in story.more.items() if key in ORDERED}, **more)
 
 
 def prepared(walk: Walk, story: Story, begun: datetime) -> datetime:
     """Order, consent, eligibility, baseline; return when the cells may be collected."""
-    walk.order(begun, **{k: v for k, v in story.more.items() if k in {"diagnosis", "condition", "relation", "comorbidities", "medication", "planned_on"}})
+    ordered(walk, story, begun)
     walk.consent(begun + DAY)
     walk.eligible(begun + 2 * DAY)
-    walk.baseline(begun + 3 * DAY)
+    care.baseline(walk, begun + 3 * DAY)
     return begun + 6 * DAY
 
 
@@ -128,7 +148,7 @@ def cells(walk: Walk, story: Story, at: datetime, **more: Any) -> list[Product]:
     if banked(says, walk.course.relation):
         return _from_the_bank(walk, at, making)
     donor_of_others(walk, at)
-    harvest = walk.harvest(at, **_special_harvest(walk), **more)
+    harvest = walk.harvest(at, **special_harvest(walk), **more)
     ended = harvest.ended_at or at
     begun = ended + 40 * MINUTE
     until = begun + (making.culture_days * DAY if making.culture_days else 45 * MINUTE)
@@ -141,17 +161,30 @@ def donor_of_others(walk: Walk, at: datetime) -> None:
         return
     dice = walk.house.random
     donor = laboratory.eligible_donor(
-        walk.house, at - 4 * DAY, walk.version, SYNTHETIC, kind="unrelated", donor_number=f"REG-{walk.house.next('registry', 88012)}",
-        sex=walk.house.pick("female", "male"), age_years=D(dice.randrange(20, 45)), abo=walk.patient.abo, rhd=walk.patient.rhd, hla_match="10/10",
+        walk.house,
+        at - 4 * DAY,
+        walk.version,
+        SYNTHETIC,
+        kind="unrelated",
+        donor_number=f"REG-{walk.house.next('registry', 88012)}",
+        sex=walk.house.pick("female", "male"),
+        age_years=D(dice.randrange(20, 45)),
+        abo=walk.patient.abo,
+        rhd=walk.patient.rhd,
+        hla_match="10/10",
         cmv=walk.house.pick("present", "absent"),
-    )  # fmt: skip
+    )
     walk.named(donor, at - 3 * DAY)
 
 
-def _special_harvest(walk: Walk) -> dict[str, Any]:
+def special_harvest(walk: Walk) -> dict[str, Any]:
     if walk.course.source == "peripheral_blood" and walk.says.cell_type == "ipsc":
         return {"method": "unmobilized_apheresis", "cd34_before": None, "body_site": "peripheral_vein"}
-    return {"side": walk.course.side} if walk.course.side in {"left", "right"} and SOURCES[walk.course.source].harvest == "aspiration" else {}
+    return (
+        {"side": walk.course.side}
+        if walk.course.side in {"left", "right"} and SOURCES[walk.course.source].harvest == "aspiration"
+        else {}
+    )
 
 
 def _from_the_bank(walk: Walk, at: datetime, making: facts.Plan) -> list[Product]:
@@ -162,10 +195,20 @@ def _from_the_bank(walk: Walk, at: datetime, making: facts.Plan) -> list[Product
     then = house.at - LONG_AGO * DAY
     if cord is None:
         kind = "cord" if source in BANKED else "unrelated"
-        donor = laboratory.eligible_donor(house, then - DAY, version, SYNTHETIC, kind=kind, donor_number=f"BANK-{house.next('bank', 1201)}", abo="O", rhd="negative", sex="female")
+        donor = laboratory.eligible_donor(
+            house,
+            then - DAY,
+            version,
+            SYNTHETIC,
+            kind=kind,
+            donor_number=f"BANK-{house.next('bank', 1201)}",
+            abo="O",
+            rhd="negative",
+            sex="female",
+        )
         harvest = laboratory.collect(house, then, source, donor, note=SYNTHETIC)
         by = house.hand(house.physician)
-        cord = harvest.collect(by=by, at=then + HOUR, volume=harvest.volume)
+        cord = harvest.collect(by=by, at=then + HOUR, volume=harvest.volume_to_label)
         house.sign(by, harvest, then + HOUR)
         laboratory.received(house, cord, then + 2 * HOUR)
         house.shelf[shelf] = cord
@@ -173,9 +216,13 @@ def _from_the_bank(walk: Walk, at: datetime, making: facts.Plan) -> list[Product
     number = house.next("vial")
     begun = then + number * 2 * HOUR + 3 * HOUR
     ended = begun + max(making.culture_days, 1) * DAY
-    run = laboratory.begin(house, begun, ended, walk.says, note=SYNTHETIC, frozen=making.frozen, protocol_version=version)
+    run = laboratory.begin(
+        house, begun, ended, walk.says, note=SYNTHETIC, frozen=making.frozen, protocol_version=version
+    )
     run.take(cord, by=house.technologist, at=begun, volume=D(2))
-    made = laboratory.formulate(house, run, ended, version, volume=making.volume, amounts=[making.amount] * walk.says.dose.doses, note=SYNTHETIC)
+    made = laboratory.formulate(
+        house, run, ended, version, volume=making.volume, amounts=[making.amount] * walk.says.dose.doses, note=SYNTHETIC
+    )
     laboratory.store(house, made, ended + HOUR)
     by = house.hand(house.technologist)
     for product in made:
@@ -185,7 +232,7 @@ def _from_the_bank(walk: Walk, at: datetime, making: facts.Plan) -> list[Product
 
 
 def tested(walk: Walk, made: list[Product], **more: Any) -> datetime:
-    """Test every container; return when all is known that the release waits for (of fresh cells all but the culture)."""
+    """Test every container; return when all is known that the release waits for: of fresh cells, not the culture."""
     ready = made[0].performed_at or walk.house.at
     known = ready + (15 * DAY if made[0].cryo_medium else TESTS_TAKE)
     for product in made:
@@ -206,118 +253,8 @@ def released(walk: Walk, story: Story, begun: datetime) -> tuple[list[Product], 
     return made, known
 
 
-def no_consent(walk: Walk, story: Story, begun: datetime) -> None:
-    walk.order(begun)
-
-
-def unsigned(walk: Walk, story: Story, begun: datetime) -> None:
-    walk.order(begun)
-    walk.consent(begun + DAY, signed=False)
-
-
-def undecided(walk: Walk, story: Story, begun: datetime) -> None:
-    walk.order(begun)
-    walk.consent(begun + DAY)
-
-
-def eligible(walk: Walk, story: Story, begun: datetime) -> None:
-    walk.order(begun, planned_on=(walk.house.at + story.more.get("in_days", 0) * DAY).date())
-    walk.consent(begun + DAY)
-    walk.eligible(begun + 2 * DAY)
-    donor_of_others(walk, begun + 3 * DAY)
-    walk.baseline(begun + 3 * DAY)
-
-
-def harvested(walk: Walk, story: Story, begun: datetime) -> None:
-    walk.harvest(prepared(walk, story, begun), contained=False)
-
-
-def waiting(walk: Walk, story: Story, begun: datetime) -> None:
-    walk.harvest(prepared(walk, story, begun), **_special_harvest(walk))
-
-
-def culture(walk: Walk, story: Story, begun: datetime) -> None:
-    at = prepared(walk, story, begun)
-    harvest = walk.harvest(at, **_special_harvest(walk))
-    walk.process((harvest.ended_at or at) + HOUR, until=walk.house.at, finished=False)
-
-
-def culture_pending(walk: Walk, story: Story, begun: datetime) -> None:
-    at = prepared(walk, story, begun)
-    tested(walk, cells(walk, story, at))
-
-
-def ready(walk: Walk, story: Story, begun: datetime) -> None:
-    culture_pending(walk, story, begun)
-
-
-def failed(walk: Walk, story: Story, begun: datetime) -> None:
-    at = prepared(walk, story, begun)
-    made = cells(walk, story, at)
-    known = tested(walk, made, bad=story.more["bad"])
-    walk.release(made[0], min(known + HOUR, walk.house.at - 20 * MINUTE), "reject", reason=story.more["reason"])
-
-
-def exceptional(walk: Walk, story: Story, begun: datetime) -> None:
-    at = prepared(walk, story, begun)
-    made = cells(walk, story, at)
-    known = tested(walk, made)
-    walk.release(
-        made[0], known, "exceptional", reason=story.more["reason"], physician_told=walk.house.physician.printed_name, patient_told=True,
-        requested_by=walk.house.physician, benefit_risk="No second collection is possible in time; the count is short of the minimum, every test of safety is within limits.",
-        follow_up_plan="Counts every second day until day 30; second dose only if there is no engraftment.",
-    )  # fmt: skip
-    walk.give(made[0], known + 2 * HOUR, kg=walk.kg)
-    walk.follow(until=walk.house.at)
-
-
-def bedside(walk: Walk, story: Story, begun: datetime) -> None:
-    released(walk, story, begun)
-    walk.weigh(walk.house.at - 50 * MINUTE)
-
-
-def given(walk: Walk, story: Story, begun: datetime) -> Any:
-    """Give the first dose and, where the protocol has more and their time has come, the later ones; then follow up."""
-    made, known = released(walk, story, begun)
-    dose = walk.says.dose
-    first = known + (2 * DAY if made[0].cryo_medium else 20 * MINUTE)
-    doses = [first + number * (dose.days_between or 0) * DAY for number in range(len(made))]
-    found = None
-    for product, when in zip(made, doses, strict=True):
-        if when <= walk.house.at - 75 * MINUTE:
-            one = walk.give(product, when, kg=walk.kg, reaction=story.more.get("reaction") if found is None else None)
-            found = found or one
-    _late_culture(walk, made)
-    walk.follow(until=walk.house.at, missed=story.more.get("missed"), left_out=frozenset(story.more.get("left_out", ())))
-    return found
-
-
-def _late_culture(walk: Walk, made: list[Product]) -> None:
-    """Write down the final culture of cells that could not wait for it."""
-    product = made[0]
-    if product.cryo_medium or "sterility" not in {spec.test for spec in walk.says.qc} or product.performed_at is None:
-        return
-    if walk.house.at - product.performed_at > timedelta(days=15):
-        others = frozenset(spec.test for spec in walk.says.qc if spec.test != "sterility")
-        walk.test(product, product.performed_at + 5 * MINUTE, until=walk.house.at, skip=others)
-
-
-EARLY = frozenset({"no_consent", "unsigned", "undecided", "eligible", "not_eligible"})
-STAGES: dict[str, Callable[[Walk, Story, datetime], Any]] = {
-    "no_consent": no_consent, "unsigned": unsigned, "undecided": undecided, "eligible": eligible, "harvested": harvested,
-    "waiting": waiting, "culture": culture, "culture_pending": culture_pending, "ready": ready, "failed": failed,
-    "exceptional": exceptional, "bedside": bedside, "given": given,
-}  # fmt: skip
-
-
 def crowd(house: House) -> Faker:
     """Return who names the people of a site: names of several countries, repeatable."""
     faker = Faker(list(LOCALES.get(house.site.code, ("en_GB",))))
     faker.seed_instance(house.random.randrange(10**9))
     return faker
-
-
-def alert(walk: Walk, text: str, at: datetime) -> None:
-    """Put an alert on a patient."""
-    by = walk.house.hand(walk.house.nurse)
-    walk.house.add(by, Alert.log(by=by, at=at, patient=walk.patient, text=text, source_note=SYNTHETIC))

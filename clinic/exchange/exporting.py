@@ -26,18 +26,23 @@ from xlsxwriter import Workbook
 from clinic import clock
 from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
-from clinic.exchange.datasets import DICTIONARY, Column, Dataset, datasets, dictionary
+from clinic.exchange.datasets import DICTIONARY, DOSES, Dataset, datasets, dictionary
+from clinic.processing.doses import doses
+from clinic.products.models import Product
 from clinic.records import Amendment, Entry, Record, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 PAGE = 500
 BUNDLE = 200
-FORMATS = {"csv": "text/csv", "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "jsonl": "application/x-ndjson"}
+FORMATS = {
+    "csv": "text/csv",
+    "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "jsonl": "application/x-ndjson",
+}
 RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 BYTE_ORDER_MARK = "\ufeff"
 OLDEST_TOLD = 90
@@ -45,7 +50,7 @@ OLDEST_TOLD = 90
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """Which rows to take: of one site or (None) of all that the session may see, from one day to another, both included.
+    """Which rows to take: of one site or (None) of all that the session may see, from one day to another.
 
     ``zone``: on whose clock those days begin and end. ``on``: the day for which the research variant gives ages.
     """
@@ -81,7 +86,15 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
     """Yield each row as values: text, `Decimal`, int, bool, date, None. Pages of `PAGE` rows, by id."""
     columns = dataset.chosen(research=choice.research)
     model = dataset.model
-    keys = list(dict.fromkeys(["id", "site_id", *(c.key for c in columns if hasattr(model, c.key) and c.kind not in {"signers", "signed"})]))
+    keys = list(
+        dict.fromkeys(
+            [
+                "id",
+                "site_id",
+                *(c.key for c in columns if hasattr(model, c.key) and c.kind not in {"signers", "signed"}),
+            ]
+        )
+    )
     people = dict(session.execute(select(User.id, User.printed_name)).tuples().all())
     places = {id_: (code, zone) for id_, code, zone in session.execute(select(Site.id, Site.code, Site.zone))}
     attributes = [getattr(model, key) for key in keys]
@@ -93,12 +106,18 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
             return
         last = page[-1]["id"]
         besides = _besides(session, model, [row["id"] for row in page])
+        if dataset.name == "doses":
+            _add_doses(session, page)
         for row in page:
             code, zone = places.get(row["site_id"], ("", "Etc/UTC"))
-            yield [_value(column, row, people, code, zone, besides, choice) for column in columns]
+            around = _Around(people=people, code=code, zone=zone, besides=besides[row["id"]], on=choice.on)
+            yield [
+                _READ[column.kind](row.get(column.key), around) if column.kind in _READ else _plain(row.get(column.key))
+                for column in columns
+            ]
 
 
-def _narrowed(statement: Select[Any], dataset: Dataset, choice: Choice) -> Select[Any]:
+def _narrowed(statement: Any, dataset: Dataset, choice: Choice) -> Any:
     model, by = dataset.model, getattr(dataset.model, dataset.counted_by)
     if choice.site_id:
         statement = statement.where(model.site_id == choice.site_id)
@@ -119,7 +138,9 @@ def _besides(session: Session, model: type[Any], ids: list[str]) -> dict[str, di
     found: dict[str, dict[str, Any]] = defaultdict(lambda: {"signers": [], "signed": None, "amended": "no"})
     if issubclass(model, Record):
         told = select(Signature.record_id, Signature.printed_name, Signature.meaning, Signature.signed_at)
-        for id_, name, meaning, at in session.execute(told.where(Signature.record_id.in_(ids)).order_by(Signature.signed_at)):
+        for id_, name, meaning, at in session.execute(
+            told.where(Signature.record_id.in_(ids)).order_by(Signature.signed_at)
+        ):
             found[id_]["signers"].append(f"{name} ({meaning.value})")
             found[id_]["signed"] = at
     if issubclass(model, Entry):
@@ -130,29 +151,37 @@ def _besides(session: Session, model: type[Any], ids: list[str]) -> dict[str, di
     return found
 
 
-def _value(column: Column, row: dict[str, Any], people: dict[str, str], code: str, zone: str, besides: dict[str, dict[str, Any]], choice: Choice) -> Any:
-    value = row.get(column.key)
-    match column.kind:
-        case "site":
-            return code
-        case "zone":
-            return zone
-        case "person":
-            return people.get(value, value) if value else None
-        case "signers":
-            return "; ".join(besides[row["id"]]["signers"])
-        case "signed":
-            return _utc(besides[row["id"]]["signed"])
-        case "amended":
-            return besides[row["id"]]["amended"]
-        case "moment":
-            return _utc(value)
-        case "wall":
-            return value.astimezone(ZoneInfo(zone)).isoformat() if value else None
-        case "age":
-            return _age(value, choice.on)
-        case _:
-            return _plain(value)
+def _add_doses(session: Session, page: list[dict[str, Any]]) -> None:
+    """Put the five items that describe each cell therapy beside its administration."""
+    chosen = select(Product).where(Product.id.in_([row["product_id"] for row in page]))
+    told = {product.id: doses(product, session) for product in session.scalars(chosen)}
+    for row in page:
+        row |= {key: value for key, (_label, value) in zip(DOSES, told.get(row["product_id"], []), strict=False)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Around:
+    """What stands around a row: who people are, its site, its signatures and amendments, the day of ages."""
+
+    people: dict[str, str]
+    code: str
+    zone: str
+    besides: dict[str, Any]
+    on: date
+
+
+_READ: dict[str, Callable[[Any, _Around], Any]] = {
+    "site": lambda _value, around: around.code,
+    "zone": lambda _value, around: around.zone,
+    "person": lambda value, around: around.people.get(value, value) if value else None,
+    "signers": lambda _value, around: "; ".join(around.besides["signers"]),
+    "signed": lambda _value, around: _utc(around.besides["signed"]),
+    "amended": lambda _value, around: around.besides["amended"],
+    "moment": lambda value, _around: _utc(value),
+    "wall": lambda value, around: value.astimezone(ZoneInfo(around.zone)).isoformat() if value else None,
+    "age": lambda value, around: _age(value, around.on),
+}
+"""How each kind of column reads its value; every other kind is written as it is."""
 
 
 def _utc(value: datetime | None) -> str | None:
@@ -223,7 +252,12 @@ def _json(value: Any) -> Any:
 def xlsx_file(headings: Sequence[str], found: Iterable[Sequence[Any]], sheet: str = "Data") -> IO[bytes]:
     """Return a table as an XLSX file, open at its beginning; on the disk, so that its size is no matter."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the caller reads and closes it
-    options = {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
+    options = {
+        "constant_memory": True,
+        "strings_to_formulas": False,
+        "strings_to_urls": False,
+        "strings_to_numbers": False,
+    }
     with Workbook(file, options) as book:
         page = book.add_worksheet(sheet[:31])
         bold = book.add_format({"bold": True})

@@ -12,6 +12,7 @@ from clinic.exchange.slots import PARTS, Slot
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore
 from clinic.patients.donors import Donor
+from clinic.patients.models import Weight
 from clinic.processing.qc import QCResult
 from clinic.protocols.catalogues import DOSE_MEASURES, INSTRUMENTS, QC_TESTS, SOURCES, class_name
 from clinic.records import Entry, Origin
@@ -51,7 +52,7 @@ class Fault:
 
 @dataclass(kw_only=True)
 class History:
-    """The records of one row as they come to be, and its faults. ``reason``: why required facts are missing, "" is none."""
+    """The records of one row as they come to be, and its faults. ``reason``: why required facts are missing."""
 
     row: int
     given: dict[Slot, Given]
@@ -68,7 +69,7 @@ class History:
     def build(self, kind: str) -> None:
         """Make the records of a kind of import; what is wrong goes to ``faults``."""
         patient = self._make("patient", "")
-        if self._has("weight"):
+        if self._has("weight", "kg"):
             self._make("weight", "", patient=patient, patient_id=patient.id)
         if kind == "courses":
             self._course(patient)
@@ -79,9 +80,14 @@ class History:
             return
         donor = self._donor(patient)
         course = self._make(
-            "treatment", "", patient=patient, patient_id=patient.id, donor=donor, protocol_version=version,
+            "treatment",
+            "",
+            patient=patient,
+            patient_id=patient.id,
+            donor=donor,
+            protocol_version=version,
             protocol_version_id=version.id,
-        )  # fmt: skip
+        )
         try:
             course.begin(facility_code=self.by.site.facility_code)
         except RuleBroken as fault:
@@ -103,7 +109,9 @@ class History:
 
     def _donor(self, patient: Any) -> Any:
         if self._text(Slot(part="treatment", name="relation")) == "autologous" and not self._has("donor"):
-            return self._check("donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id))
+            return self._check(
+                "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
+            )
         return self._make("donor", "")
 
     def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:
@@ -112,20 +120,37 @@ class History:
         cell_type = version.says.cell_type
         name = class_name(cell_type, course.source) if course.source in SOURCES else ""
         product = self._make(
-            "product", "", donor=donor, donor_id=donor.id, harvest_id=harvest.id, name=name or harvest.product_name,
-            cell_type=cell_type, source=course.source, relation=course.relation, division="A",
-            preparation=version.says.preparation if self._has("product", "preparation") else None, **of_course,
-        )  # fmt: skip
+            "product",
+            "",
+            donor=donor,
+            donor_id=donor.id,
+            harvest_id=harvest.id,
+            name=name or harvest.product_name,
+            cell_type=cell_type,
+            source=course.source,
+            relation=course.relation,
+            division="A",
+            preparation=version.says.preparation if self._has("product", "preparation") else None,
+            **of_course,
+        )
         for wanted in [s for s in self.given if s.part == "qc"]:
             self._result(wanted, product, version)
         if self._has("administration"):
-            given = self._make("administration", "", product=product, product_id=product.id, route=course.route, measure=version.says.dose.measure, **of_course)
+            given = self._make(
+                "administration",
+                "",
+                product=product,
+                product_id=product.id,
+                route=course.route,
+                measure=version.says.dose.measure,
+                **of_course,
+            )
             self._work_out(given, product)
 
     def _work_out(self, given: Any, product: Any) -> None:
-        weight = next((record for record in self.records if record.KIND == "WT"), None)
-        if weight is not None and given.weight_kg is None:
-            given.weight_id, given.weight_kg = weight.id, weight.kg  # type: ignore[attr-defined]
+        weight = next((record for record in self.records if isinstance(record, Weight)), None)
+        if weight is not None and given.weight_kg in {None, weight.kg}:
+            given.weight_id, given.weight_kg = weight.id, weight.kg
         if product.amount is not None and given.dose is None:
             given.work_out_dose(weight)
         elif given.dose_per_kg is not None and not given.working:
@@ -145,7 +170,12 @@ class History:
         except values.NotThat as fault:
             self._fault(wanted, f"{fault} ({test.label})")
             return
-        result = QCResult(**self._common(_absent(QCResult, facts | {"test": wanted.name}, self._reason_for)), product=product, test=wanted.name, **facts)
+        result = QCResult(
+            **self._common(_absent(QCResult, facts | {"test": wanted.name}, self._reason_for)),
+            product=product,
+            test=wanted.name,
+            **facts,
+        )
         result.weigh(version)
         self._check("qc", "", result, wanted)
 
@@ -169,14 +199,28 @@ class History:
                 return
         happened = {"performed_at": visit.performed_at, "course_day": visit.course_day}
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
-        score = OutcomeScore(**common, instrument=wanted.name, value=value, did_not_occur=given.never, visit=visit, treatment_id=of_course["treatment_id"], **happened)
+        score = OutcomeScore(
+            **common,
+            instrument=wanted.name,
+            value=value,
+            did_not_occur=given.never,
+            visit=visit,
+            treatment_id=of_course["treatment_id"],
+            **happened,
+        )
         self._check("score", wanted.key, score, wanted)
 
     def _has(self, part: str, name: str = "") -> bool:
-        return any(s.part == part and (not name or s.name == name) for s, g in self.given.items() if g.text is not None or g.never)
+        return any(
+            s.part == part and (not name or s.name == name)
+            for s, g in self.given.items()
+            if g.text is not None or g.never
+        )
 
     def _keys(self, *parts: str) -> list[str]:
-        return list(dict.fromkeys(s.key for s, g in self.given.items() if s.part in parts and (g.text is not None or g.never)))
+        return list(
+            dict.fromkeys(s.key for s, g in self.given.items() if s.part in parts and (g.text is not None or g.never))
+        )
 
     def _text(self, wanted: Slot) -> str | None:
         given = self.given.get(wanted)
@@ -185,23 +229,40 @@ class History:
     def _fault(self, wanted: Slot, expected: str) -> None:
         given = self.given.get(wanted)
         target = ".".join(part for part in (wanted.part, wanted.key, wanted.name) if part)
-        self.faults.append(Fault(row=self.row, column=given.column if given else target, value=given.written if given else "", expected=expected))
+        self.faults.append(
+            Fault(
+                row=self.row,
+                column=given.column if given else target,
+                value=given.written if given else "",
+                expected=expected,
+            )
+        )
 
     def _reason_for(self, name: str) -> str:
         return self.not_recorded.get(name) or self.reason
 
     def _common(self, missing: dict[str, str]) -> dict[str, Any]:
         return {
-            "site_id": self.by.site_id, "recorded_by": self.by, "recorded_by_id": self.by.id, "recorded_at": self.at,
-            "origin": Origin.IMPORTED, "source_note": self.note, "not_recorded": missing,
-        }  # fmt: skip
+            "site_id": self.by.site_id,
+            "recorded_by": self.by,
+            "recorded_by_id": self.by.id,
+            "recorded_at": self.at,
+            "origin": Origin.IMPORTED,
+            "source_note": self.note,
+            "not_recorded": missing,
+        }
 
     def _make(self, part: str, key: str, **related: Any) -> Any:
         """Make a record of what the row says about a part; ``related`` are its rows and what it follows from."""
         model, facts = PARTS[part], {name: value for name, value in related.items() if value is not None}
         missing = {}
         for wanted, given in self.given.items():
-            if wanted.part != part or wanted.key != key or given.text is None or (part, wanted.name) == ("treatment", "protocol"):
+            if (
+                wanted.part != part
+                or wanted.key != key
+                or given.text is None
+                or (part, wanted.name) == ("treatment", "protocol")
+            ):
                 continue
             try:
                 value = values.cell(given.text, model.__table__.columns[wanted.name], wanted.fact, self.by.site.zone)
@@ -216,13 +277,17 @@ class History:
             else:
                 facts[wanted.name] = value
         missing |= _absent(model, facts, self._reason_for)
-        return self._check(part, key, model(**self._common(missing), **{n: v for n, v in facts.items() if v is not None}))
+        return self._check(
+            part, key, model(**self._common(missing), **{n: v for n, v in facts.items() if v is not None})
+        )
 
     def _check(self, part: str, key: str, record: Any, wanted: Slot | None = None) -> Any:
         record.settle()
         by_label = {fact.label: name for name, fact in fields_of(type(record)).items()}
         for sentence in record.faults(at=self.at):
-            name = next((by_label[label] for label in sorted(by_label, key=len, reverse=True) if sentence.startswith(label)), "")
+            name = next(
+                (by_label[label] for label in sorted(by_label, key=len, reverse=True) if sentence.startswith(label)), ""
+            )
             self._fault(wanted or Slot(part=part, key=key, name=name), sentence)
         self.records.append(record)
         return record

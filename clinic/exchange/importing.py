@@ -64,19 +64,28 @@ class Report:
         return [*self.notes, f"{self.rows} rows of {self.file} {did}: {made}."]
 
 
-def run(
-    session: Session, kind: str, path: Path, mapping_path: Path | None, by: User, at: datetime, dry_run: bool,  # noqa: FBT001 - the command line's own order
-    *, progress: Callable[[int, int], None] | None = None,
-) -> Report:  # fmt: skip
-    """Take a table in for a person, who answers for it, at a moment; the caller commits unless it was refused.
+def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
+    session: Session,
+    kind: str,
+    path: Path,
+    mapping_path: Path | None,
+    by: User,
+    at: datetime,
+    dry_run: bool,  # noqa: FBT001
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """Take a table in for a person, who answers for it; the caller commits unless it was refused.
 
-    Raises `RuleBroken` where the file or the mapping cannot be read at all. ``progress`` is told rows done and rows in all.
+    Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` is told rows done and rows in all.
     """
     if kind not in KINDS:
         raise RuleBroken(f"No kind of import is called “{kind}”. There are: {', '.join(KINDS)}.")
     table = read(path)
     mapping = load(mapping_path, kind) if mapping_path else own(table, kind, path.name)
-    report = Report(kind=kind, file=path.name, rows=len(table.rows), dry_run=dry_run, notes=[table.note] if table.note else [])
+    report = Report(
+        kind=kind, file=path.name, rows=len(table.rows), dry_run=dry_run, notes=[table.note] if table.note else []
+    )
     report.faults += _of_mapping(table, mapping)
     if report.faults:
         return report
@@ -104,7 +113,11 @@ def run(
 
 def own(table: Table, kind: str, file: str) -> Mapping:
     """Return the mapping of a table with our own headings: those of the export, or the targets themselves."""
-    by_heading = {column.heading: f"patient.{column.key}" for column in datasets()["patients"].columns} if kind == "patients" else {}
+    by_heading = (
+        {column.heading: f"patient.{column.key}" for column in datasets()["patients"].columns}
+        if kind == "patients"
+        else {}
+    )
     columns, ignored = {}, {}
     for name in table.headings:
         target = by_heading.get(name, name)
@@ -118,16 +131,26 @@ def own(table: Table, kind: str, file: str) -> Mapping:
 def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
     """Return what keeps table and mapping from fitting together; row 1 is the row of headings."""
     faults = [
-        Fault(row=1, column=name, value=name, expected="a column that the mapping names; otherwise say under [ignored] why it is left out")
+        Fault(
+            row=1,
+            column=name,
+            value=name,
+            expected="a column that the mapping names; otherwise say under [ignored] why it is left out",
+        )
         for name in table.headings
         if name and name not in mapping.spoken_for()
-    ]  # fmt: skip
+    ]
     faults += [
         Fault(row=1, column=name, value="", expected="this column in the file: the mapping names it")
         for name in sorted(mapping.spoken_for() - set(table.headings))
     ]
     faults += [
-        Fault(row=1, column=column, value=target, expected="the name of a fact, for example patient.sex, qc.viability, score.month6.spo2")
+        Fault(
+            row=1,
+            column=column,
+            value=target,
+            expected="the name of a fact, for example patient.sex, qc.viability, score.month6.spo2",
+        )
         for target, column in mapping.targets()
         if slot(target, mapping.kind) is None
     ]
@@ -140,14 +163,23 @@ def _published(session: Session, by: User) -> Callable[[str], ProtocolVersion | 
     return versions.get
 
 
-def _histories(table: Table, mapping: Mapping, by: User, at: datetime, published: Callable[[str], ProtocolVersion | None]) -> Iterator[History]:
+def _histories(
+    table: Table, mapping: Mapping, by: User, at: datetime, published: Callable[[str], ProtocolVersion | None]
+) -> Iterator[History]:
     visits = {key: (visit.name, visit.course_day) for key, visit in mapping.visits.items()}
     for number, (row, cells) in enumerate(table.rows, start=1):
         faults: list[Fault] = []
         history = History(
-            row=row, given=_given(row, number, cells, mapping, faults), by=by, at=at, note=mapping.source,
-            reason=mapping.reason, not_recorded=mapping.not_recorded, visit_names=visits, version_of=published,
-        )  # fmt: skip
+            row=row,
+            given=_given(row, number, cells, mapping, faults),
+            by=by,
+            at=at,
+            note=mapping.source,
+            reason=mapping.reason,
+            not_recorded=mapping.not_recorded,
+            visit_names=visits,
+            version_of=published,
+        )
         history.build(mapping.kind)
         history.faults[:0] = faults
         yield history
@@ -161,11 +193,17 @@ def _given(row: int, number: int, cells: dict[str, str], mapping: Mapping, fault
     for target, prefix in mapping.numbered.items():
         found[_slot(target, mapping)] = Given(text=f"{prefix}{number:03}", column="the mapping", written=prefix)
     for target, columns in mapping.texts.items():
-        said = [f"{label}: {cells[name]}" for name, label in columns.items() if cells[name] and cells[name] not in mapping.missing]
+        said = [
+            f"{label}: {cells[name]}"
+            for name, label in columns.items()
+            if cells[name] and cells[name] not in mapping.missing
+        ]
         found[_slot(target, mapping)] = Given(text="; ".join(said) or None, column=", ".join(columns))
     for name, wanted in mapping.columns.items():
         for target in wanted:
-            found[_slot(target.to, mapping)] = _read(row, name, cells[name], target, mapping, faults)
+            found[_slot(target.to, mapping)] = _read(
+                row, name, "" if cells[name] in mapping.missing else cells[name], target, faults
+            )
     return found
 
 
@@ -176,20 +214,18 @@ def _slot(target: str, mapping: Mapping) -> Slot:
     return found
 
 
-def _read(row: int, name: str, written: str, target: Target, mapping: Mapping, faults: list[Fault]) -> Given:
-    if not written or written in mapping.missing:
-        return Given(text=None, column=name, written=written)
+def _read(row: int, name: str, written: str, target: Target, faults: list[Fault]) -> Given:
+    if not written:
+        return Given(text=None, column=name)
     text = target.values.get(written, written)
     if target.never and _same(text, target.never):
-        if target.transform == "event_occurred":
-            return Given(text="0", column=name, written=written)
-        return Given(text=None, column=name, written=written, never=True)
-    if target.transform:
-        try:
-            text = values.TRANSFORMS[target.transform](text)
-        except values.NotThat as fault:
-            faults.append(Fault(row=row, column=name, value=written, expected=str(fault)))
-            return Given(text=None, column=name, written=written)
+        occurred = target.transform == "event_occurred"
+        return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
+    try:
+        text = values.TRANSFORMS[target.transform](text) if target.transform else text
+    except values.NotThat as fault:
+        faults.append(Fault(row=row, column=name, value=written, expected=str(fault)))
+        return Given(text=None, column=name, written=written)
     return Given(text=text, column=name, written=written)
 
 
@@ -204,7 +240,7 @@ def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -
     """Return a fault for each record number that the clinic has already, or that stands in the table twice."""
     faults, seen = [], set()
     wanted = Slot(part="patient", name="record_number")
-    numbers = []
+    numbers: list[tuple[int, str, str]] = []
     for number, (row, cells) in enumerate(table.rows, start=1):
         given = _given(row, number, cells, mapping, []).get(wanted)
         if given is not None and given.text:
@@ -212,10 +248,21 @@ def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -
     known: set[str | None] = set()
     for start in range(0, len(numbers), 500):
         texts = [text for _row, _column, text in numbers[start : start + 500]]
-        known |= set(session.scalars(select(Patient.record_number).where(Patient.site_id == by.site_id, Patient.record_number.in_(texts))))
+        known |= set(
+            session.scalars(
+                select(Patient.record_number).where(Patient.site_id == by.site_id, Patient.record_number.in_(texts))
+            )
+        )
     for row, column, text in numbers:
         if text in known:
-            faults.append(Fault(row=row, column=column, value=text, expected="a record number that is new here: an import never changes a patient"))
+            faults.append(
+                Fault(
+                    row=row,
+                    column=column,
+                    value=text,
+                    expected="a record number that is new here: an import never changes a patient",
+                )
+            )
         elif text in seen:
             faults.append(Fault(row=row, column=column, value=text, expected="each record number once"))
         seen.add(text)

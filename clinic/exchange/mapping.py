@@ -1,22 +1,22 @@
 """A mapping file: which column of a foreign table is which of our facts. Data only: it holds no expression.
 
-    kind = "courses"
-    source = "Where the table comes from"
-    missing = ["?"]                            # what stands for "not recorded"
-    reason = "not in the published data set"   # why a required fact without a column is missing
+kind = "courses"
+source = "Where the table comes from"
+missing = ["?"]                            # what stands for "not recorded"
+reason = "not in the published data set"   # why a required fact without a column is missing
 
-    [constants]                                # the same for every row
-    "treatment.route" = "intravenous"
-    [numbered]                                 # this text and the number of the row
-    "patient.record_number" = "UCI565-"
-    [columns]
-    recipient_gender = { to = "patient.sex" }
-    recipient_ABO = { to = "patient.abo", values = { 0 = "O" } }
-    ANC_recovery = [{ to = "score.outcome.anc_recovery", as = "event_day", never = "1000000" }, …]
-    [texts."treatment.diagnosis"]              # several columns as one text: "Risk group: high; …"
-    risk_group = "Risk group"
-    [ignored]                                  # every other column, and why it is left out
-    recipient_age_int = "recipient_age says it"
+[constants]                                # the same for every row
+"treatment.route" = "intravenous"
+[numbered]                                 # this text and the number of the row
+"patient.record_number" = "UCI565-"
+[columns]
+recipient_gender = { to = "patient.sex" }
+recipient_ABO = { to = "patient.abo", values = { 0 = "O" } }
+ANC_recovery = [{ to = "score.outcome.anc_recovery", as = "event_day", never = "1000000" }, …]
+[texts."treatment.diagnosis"]              # several columns as one text: "Risk group: high; …"
+risk_group = "Risk group"
+[ignored]                                  # every other column, and why it is left out
+recipient_age_int = "recipient_age says it"
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Part(BaseModel):
 
 
 class Target(Part):
-    """Where a column goes. ``values`` translates a cell, then ``as`` names how it is read; ``never`` means "did not occur"."""
+    """Where a column goes. ``values`` translates a cell, ``as`` names how it is read; ``never``: did not occur."""
 
     to: str
     values: dict[str, str] = Field(default_factory=dict)

@@ -22,9 +22,16 @@ if TYPE_CHECKING:
     from clinic.model import Model
 
 PARTS: dict[str, type[Any]] = {
-    "patient": Patient, "weight": Weight, "donor": Donor, "treatment": Treatment, "harvest": Harvest,
-    "product": Product, "administration": Administration, "visit": FollowUpVisit, "event": AdverseEvent,
-}  # fmt: skip
+    "patient": Patient,
+    "weight": Weight,
+    "donor": Donor,
+    "treatment": Treatment,
+    "harvest": Harvest,
+    "product": Product,
+    "administration": Administration,
+    "visit": FollowUpVisit,
+    "event": AdverseEvent,
+}
 KINDS = {"patients": frozenset({"patient", "weight"}), "courses": frozenset({*PARTS, "qc", "score"})}
 SEVERAL = frozenset({"visit", "event", "score"})
 """Parts of which a row may hold several: the second word of their targets tells them apart."""
@@ -79,7 +86,11 @@ def _known(wanted: Slot) -> bool:
     model = PARTS[wanted.part]
     if wanted.name in NOT_FROM_A_TABLE:
         return False
-    return wanted.name in fields_of(model) or wanted.name == "not_recorded" or (wanted.name == "course_day" and issubclass(model, Record))
+    return (
+        wanted.name in fields_of(model)
+        or wanted.name == "not_recorded"
+        or (wanted.name == "course_day" and issubclass(model, Record))
+    )
 
 
 def targets(kind: str) -> list[str]:
@@ -91,5 +102,9 @@ def targets(kind: str) -> list[str]:
         middle = ".KEY." if part in SEVERAL else "."
         found += [f"{part}{middle}{name}" for name in fields_of(model) if name not in NOT_FROM_A_TABLE]
     if kind == "courses":
-        found += ["treatment.protocol", *(f"qc.{test}" for test in QC_TESTS), *(f"score.KEY.{name}" for name in INSTRUMENTS)]
+        found += [
+            "treatment.protocol",
+            *(f"qc.{test}" for test in QC_TESTS),
+            *(f"score.KEY.{name}" for name in INSTRUMENTS),
+        ]
     return found

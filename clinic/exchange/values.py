@@ -22,7 +22,7 @@ YES = frozenset({"yes", "y", "true", "1", "+"})
 NO = frozenset({"no", "n", "false", "0", "-"})
 
 
-class NotThat(ValueError):  # noqa: N818 - it says what was expected instead
+class NotThat(ValueError):
     """A cell is not what its column holds; the text says what was expected."""
 
 
@@ -88,9 +88,13 @@ def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
         known = dict(fact.choices)
         return [one_of(part.strip(), known) for part in text.split(";")] if fact.many else one_of(text, known)
     for types, read in (
-        (UTCDateTime, lambda said: moment(said, zone)), (Quantity, number), (Boolean, yes_no), (Integer, whole),
-        (Date, day), (JSON, _pairs),
-    ):  # fmt: skip
+        (UTCDateTime, lambda said: moment(said, zone)),
+        (Quantity, number),
+        (Boolean, yes_no),
+        (Integer, whole),
+        (Date, day),
+        (JSON, _pairs),
+    ):
         if isinstance(kind, types):
             return read(text)
     return text
@@ -126,14 +130,16 @@ def _weeks(text: str) -> str:
     return str(int(found[1]) * 7 + int(found[2] or 0))
 
 
-TRANSFORMS: MappingProxyType[str, Callable[[str], str]] = MappingProxyType({
-    "years": lambda text: format(number(text), "f"),
-    "months_to_days": lambda text: str(int(number(text) * Decimal("30.4375"))),
-    "weeks_to_days": _weeks,
-    "grams_to_kg": _scaled("0.001"),
-    "percent_of_one": _scaled("100"),
-    "whole": lambda text: str(whole(text)),
-    "event_day": _event_day,
-    "event_occurred": lambda _text: "1",
-})  # fmt: skip
+TRANSFORMS: MappingProxyType[str, Callable[[str], str]] = MappingProxyType(
+    {
+        "years": lambda text: format(number(text), "f"),
+        "months_to_days": lambda text: str(int(number(text) * Decimal("30.4375"))),
+        "weeks_to_days": _weeks,
+        "grams_to_kg": _scaled("0.001"),
+        "percent_of_one": _scaled("100"),
+        "whole": lambda text: str(whole(text)),
+        "event_day": _event_day,
+        "event_occurred": lambda _text: "1",
+    }
+)
 """The ways in which a mapping may have a cell read, by name. `event_occurred` is 1, and 0 where the cell says never."""

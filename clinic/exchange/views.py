@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
+from typing import cast
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, render_template, request, stream_with_context, url_for
 
@@ -31,7 +34,9 @@ def _day(name: str) -> date | None:
 def _choice() -> Choice:
     research = request.args.get("research", "") in {"1", "true", "yes"}
     since, until = _day("from"), _day("to")
-    return Choice(site_id=me().site_id, since=since, until=until, research=research, on=clock.today(zone()), zone=zone())
+    return Choice(
+        site_id=me().site_id, since=since, until=until, research=research, on=clock.today(zone()), zone=zone()
+    )
 
 
 @bp.get("/exports")
@@ -39,12 +44,17 @@ def _choice() -> Choice:
 def index() -> str:
     """List the data sets with how many rows each has, and the ways to take them out."""
     choice = _choice()
-    asked = {key: value for key, value in request.args.items() if value and key in {"from", "to", "research"}}
+    told = {key: value for key, value in request.args.items() if value and key in {"from", "to", "research"}}
+    asked = f"?{urlencode(told)}" if told else ""
     rows = [
-        (dataset, exporting.count(db.session(), dataset, choice), len(dataset.chosen(research=choice.research)),
-         [(form, url_for("exchange.download", name=dataset.name, form=form, **asked)) for form in FORMATS])
+        (
+            dataset,
+            exporting.count(db.session(), dataset, choice),
+            len(dataset.chosen(research=choice.research)),
+            [(form, f"{url_for('exchange.download', name=dataset.name, form=form)}{asked}") for form in FORMATS],
+        )
         for dataset in datasets().values()
-    ]  # fmt: skip
+    ]
     return render_template("exchange/index.html", rows=rows, choice=choice, site=me().site)
 
 
@@ -64,7 +74,11 @@ def download(name: str, form: str) -> Response:
     choice = _choice()
     pieces = exporting.chunks(db.session(), name, form, choice)
     suffix = "-research" if choice.research else ""
-    return _file(stream_with_context(pieces), form, f"{me().site.code}-{name}{suffix}-{choice.on:%Y-%m-%d}")
+    return _file(
+        stream_with_context(cast("Iterator[str]", pieces)),
+        form,
+        f"{me().site.code}-{name}{suffix}-{choice.on:%Y-%m-%d}",
+    )
 
 
 def _file(content: object, form: str, name: str) -> Response:
