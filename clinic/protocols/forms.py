@@ -45,11 +45,13 @@ MOST_ROWS = 80
 EARLIEST = -400
 OUTCOMES = {key: label for test in QC_TESTS.values() for key, label in (test.outcomes or {}).items()}
 WRITING = {role.value: role.label.capitalize() for role in Role if role not in {Role.ADMINISTRATOR, Role.INSPECTOR}}
-BY_FIELD = {key: f"{FIELDS[one.field].label}: {one.label}" for key, one in CONDITIONS.items()}
 
 
 class EndBox(Box):
-    """One end of a limit: a figure, or ``> 4`` / ``< 4`` where the figure itself is not enough. Data: figure, left out."""
+    """One end of a limit: a figure, or ``> 4`` / ``< 4`` where the figure itself is not enough.
+
+    Its data: the figure, and whether the figure itself is left out.
+    """
 
     kind = "number"
 
@@ -110,14 +112,14 @@ def _box(kind: type[Box], label: str, section: str, **says: Any) -> Box:
     return kind(label, Field(label=label, section=section, **says))
 
 
-def _many(label: str, section: str, choices: Mapping[str, str]) -> Box:
-    return ManyBox(label, Field(label=label, section=section, choices=choices, many=True))
+def _many(label: str, section: str, choices: Mapping[str, str], hint: str = "") -> Box:
+    return ManyBox(label, Field(label=label, section=section, choices=choices, many=True, hint=hint))
 
 
 PARTS: dict[str, Any] = {
     "title": lambda: _box(Box, "Title", "What it treats", required=True),
     "field": lambda: _box(ChoiceBox, "Field", "What it treats", choices=labels(FIELDS), required=True),
-    "conditions": lambda: _many("Conditions", "What it treats", BY_FIELD),
+    "conditions": lambda: _many("Conditions", "What it treats", labels(CONDITIONS), "Of the field as it was kept last"),
     "cell_type": lambda: _box(ChoiceBox, "Cells", "The cells", choices=labels(CELL_TYPES), required=True),
     "relations": lambda: _many("Whose cells", "The cells", {r.value: r.label for r in Relation}),
     "sources": lambda: _many("Source", "The cells", labels(SOURCES)),
@@ -150,21 +152,44 @@ PARTS: dict[str, Any] = {
     "harvest_source": lambda: _box(LongBox, "Source of these limits", "The collection"),
     "screening_markers": lambda: _many("Markers asked for", "The donor", labels(MARKERS)),
     "screening_valid_days": lambda: _box(WholeBox, "Blood sample valid for", "The donor", unit="days", required=True),
-    "screening_two_blood_groups": lambda: _box(YesNoBox, "Two blood groups of donor and recipient", "The donor", required=True),
-    "regulatory_path": lambda: _box(ChoiceBox, "Regulatory path", "What it may claim", choices={p.value: p.label for p in RegulatoryPath}, required=True),
+    "screening_two_blood_groups": lambda: _box(
+        YesNoBox, "Two blood groups of donor and recipient", "The donor", required=True
+    ),
+    "regulatory_path": lambda: _box(
+        ChoiceBox,
+        "Regulatory path",
+        "What it may claim",
+        choices={p.value: p.label for p in RegulatoryPath},
+        required=True,
+    ),
     "homologous": lambda: _box(YesNoBox, "Homologous use", "What it may claim", required=True),
     "evidence": lambda: _box(LongBox, "Evidence", "What it may claim", hint="What is known, and how well"),
     "ethics": lambda: _box(LongBox, "Ethics approval", "What it may claim", hint="Committee, number, date"),
     "sources_read": lambda: _box(LongBox, "Sources read", "What it may claim", hint="One on each line"),
     "demonstration": lambda: _box(YesNoBox, "Demonstration only", "What it may claim", required=True),
-    **{f"logs_{name}": (lambda label=label: _many(f"{label}: written down by", "Who", WRITING)) for name, label in STEPS.items()},
-    **{f"verifies_{name}": (lambda label=label: _many(f"{label}: verified by", "Who", WRITING)) for name, label in STEPS.items()},
-}  # fmt: skip
+    **{
+        f"logs_{name}": (lambda label=label: _many(f"{label}: written down by", "Who", WRITING))
+        for name, label in STEPS.items()
+    },
+    **{
+        f"verifies_{name}": (lambda label=label: _many(f"{label}: verified by", "Who", WRITING))
+        for name, label in STEPS.items()
+    },
+}
 
 WHOLE = (
-    "title", "field", "conditions", "cell_type", "sources", "routes", "relations", "manipulations", "regulatory_path",
-    "homologous", "demonstration",
-)  # fmt: skip
+    "title",
+    "field",
+    "conditions",
+    "cell_type",
+    "sources",
+    "routes",
+    "relations",
+    "manipulations",
+    "regulatory_path",
+    "homologous",
+    "demonstration",
+)
 TEXTS = ("preparation", "vehicle", "premedication", "evidence", "ethics")
 
 TEST: dict[str, Any] = {
@@ -194,6 +219,13 @@ class DraftForm(RecordForm):
 
     tests: int
     visits: int
+
+    def offer_conditions(self, field: str) -> None:
+        """Offer the conditions of a field, besides what is chosen: another field's are told as a fault, not hidden."""
+        chosen = set(self.conditions.data or ())
+        self.conditions.pairs = [
+            (key, one.label) for key, one in CONDITIONS.items() if one.field == field or key in chosen
+        ]
 
     @property
     def sections(self) -> list[tuple[str, list[Box]]]:
@@ -298,18 +330,25 @@ def _ends(limit: Range | None) -> tuple[tuple[Decimal, bool] | None, tuple[Decim
 
 def _spec(row: dict[str, Box]) -> dict[str, Any]:
     return {
-        "test": row["test"].data, "limit": _range(row["low"].data, row["high"].data), "accepted": row["accepted"].data,
-        "mandatory": row["mandatory"].data, "may_be_pending": row["may_be_pending"].data,
-        "readers": row["readers"].data or 1, "source": row["source"].data or "",
-    }  # fmt: skip
+        "test": row["test"].data,
+        "limit": _range(row["low"].data, row["high"].data),
+        "accepted": row["accepted"].data,
+        "mandatory": row["mandatory"].data,
+        "may_be_pending": row["may_be_pending"].data,
+        "readers": row["readers"].data or 1,
+        "source": row["source"].data or "",
+    }
 
 
 def _plan(row: dict[str, Box], asked: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     return {
-        "name": row["name"].data, "day": row["day"].data, "before": row["before"].data or 0, "after": row["after"].data or 0,
+        "name": row["name"].data,
+        "day": row["day"].data,
+        "before": row["before"].data or 0,
+        "after": row["after"].data or 0,
         "contact": row["contact"].data,
         "instruments": _in_order(row["instruments"].data, asked.get(row["name"].data, ())),
-    }  # fmt: skip
+    }
 
 
 def flat(content: Content) -> dict[str, Any]:

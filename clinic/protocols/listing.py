@@ -46,7 +46,10 @@ class Shelved:
     def way(self) -> str:
         """Whose cells, from where, by which route."""
         whose = " or ".join({"autologous": "own", "allogeneic": "donor's"}[r.value] for r in self.content.relations)
-        sources, routes = within(words(SOURCES, self.content.sources)), within(words(ROUTES, self.content.routes))
+        sources, routes = (
+            ", ".join(within(words(entries, (key,))) for key in keys)
+            for entries, keys in ((SOURCES, self.content.sources), (ROUTES, self.content.routes))
+        )
         return f"{whose.capitalize()} {sources}, {routes}"
 
 
@@ -64,15 +67,23 @@ def shelf(session: Session, *, field: str = "", after: str = "") -> tuple[list[S
     last = select(func.max(other.number)).where(mine)
     chosen = (
         select(
-            Protocol.id.label("protocol_id"), Protocol.code, version.id, version.number, version.title, version.field_key,
-            version.content, version.published_at, version.retired_at, rank.label("rank"),
+            Protocol.id.label("protocol_id"),
+            Protocol.code,
+            version.id,
+            version.number,
+            version.title,
+            version.field_key,
+            version.content,
+            version.published_at,
+            version.retired_at,
+            rank.label("rank"),
             exists().where(mine, other.published_at.is_(None)).label("drafted"),
         )
         .join(version, version.protocol_id == Protocol.id)
         .where(version.number == func.coalesce(in_force.scalar_subquery(), last.scalar_subquery()))
         .order_by(rank, Protocol.code)
         .limit(PAGE + 1)
-    )  # fmt: skip
+    )
     if field:
         chosen = chosen.where(version.field_key == field)
     at_rank, _, at_code = after.partition(".")
@@ -88,15 +99,21 @@ def offered(session: Session) -> list[Shelved]:
     rank = case(RANKS, value=ProtocolVersion.field_key, else_=len(RANKS))
     chosen: Select[Any] = (
         select(
-            Protocol.id.label("protocol_id"), Protocol.code, ProtocolVersion.id, ProtocolVersion.number,
-            ProtocolVersion.title, ProtocolVersion.field_key, ProtocolVersion.content, ProtocolVersion.published_at,
+            Protocol.id.label("protocol_id"),
+            Protocol.code,
+            ProtocolVersion.id,
+            ProtocolVersion.number,
+            ProtocolVersion.title,
+            ProtocolVersion.field_key,
+            ProtocolVersion.content,
+            ProtocolVersion.published_at,
             ProtocolVersion.retired_at,
         )
         .join(ProtocolVersion, ProtocolVersion.protocol_id == Protocol.id)
         .where(ProtocolVersion.published_at.is_not(None), ProtocolVersion.retired_at.is_(None))
         .order_by(rank, Protocol.code)
         .limit(400)
-    )  # fmt: skip
+    )
     return [_shelved(row) for row in session.execute(chosen)]
 
 
@@ -111,6 +128,13 @@ def by_field(found: Iterable[Shelved]) -> list[tuple[str, list[Shelved]]]:
 def _shelved(row: Row[Any]) -> Shelved:
     stage = Stage.RETIRED if row.retired_at else Stage.PUBLISHED if row.published_at else Stage.DRAFT
     return Shelved(
-        protocol_id=row.protocol_id, version_id=row.id, code=row.code, number=row.number, title=row.title,
-        field=row.field_key, stage=stage, drafted=bool(getattr(row, "drafted", False)), content=parsed(row.content),
-    )  # fmt: skip
+        protocol_id=row.protocol_id,
+        version_id=row.id,
+        code=row.code,
+        number=row.number,
+        title=row.title,
+        field=row.field_key,
+        stage=stage,
+        drafted=bool(getattr(row, "drafted", False)),
+        content=parsed(row.content),
+    )

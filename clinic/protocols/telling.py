@@ -61,10 +61,17 @@ def quality_test(spec: QCSpec) -> dict[str, Any]:
         *([f"final after {test.final_after_days} days"] if test.final_after_days else []),
     ]
     return {
-        "label": test.label, "said": said or "written down", "lo": min([low, *ends]), "hi": max([high, *(end * Decimal("1.25") for end in ends)]),
-        "a": spec.limit.low if spec.limit else None, "b": spec.limit.high if spec.limit else None, "drawn": bool(ends),
-        "mandatory": spec.mandatory, "marks": ", ".join(marks), "source": spec.source,
-    }  # fmt: skip
+        "label": test.label,
+        "said": said or "written down",
+        "lo": min([low, *ends]),
+        "hi": max([high, *(end * Decimal("1.25") for end in ends)]),
+        "a": spec.limit.low if spec.limit else None,
+        "b": spec.limit.high if spec.limit else None,
+        "drawn": bool(ends),
+        "mandatory": spec.mandatory,
+        "marks": ", ".join(marks),
+        "source": spec.source,
+    }
 
 
 def window(plan: VisitPlan) -> str:
@@ -80,9 +87,12 @@ def _day(number: int) -> str:
 def visit(plan: VisitPlan) -> dict[str, Any]:
     """Return one visit as the page shows it."""
     return {
-        "name": plan.name, "day": _day(plan.day), "window": window(plan), "contact": plan.contact,
-        "asked": words(INSTRUMENTS, plan.instruments),
-    }  # fmt: skip
+        "name": plan.name,
+        "day": _day(plan.day),
+        "window": window(plan),
+        "contact": plan.contact,
+        "asked": " · ".join(words(INSTRUMENTS, (key,)) for key in plan.instruments),
+    }
 
 
 def dose_unit(dose: DoseWindow) -> str:
@@ -193,10 +203,13 @@ def lines(content: Content) -> dict[str, str]:
     for label, writes, verifies in people(content):
         found[f"Who: {label}"] = f"written down by {writes}; verified by {verifies}"
     return found | {
-        "Regulatory path": content.regulatory_path.label, "Homologous use": "yes" if content.homologous else "no",
-        "Evidence": content.evidence, "Ethics approval": content.ethics, "Read": "; ".join(content.sources_read),
+        "Regulatory path": content.regulatory_path.label,
+        "Homologous use": "yes" if content.homologous else "no",
+        "Evidence": content.evidence,
+        "Ethics approval": content.ethics,
+        "Read": "; ".join(content.sources_read),
         "Demonstration": "yes" if content.demonstration else "no",
-    }  # fmt: skip
+    }
 
 
 def changed(before: Content, after: Content) -> list[tuple[str, str, str]]:

@@ -50,9 +50,13 @@ def index() -> str:
     field = request.args.get("field", "")
     found, more = shelf(db.session(), field=field if field in FIELDS else "", after=request.args.get("after", ""))
     return render_template(
-        "protocols/index.html", groups=by_field(found), fields=FIELDS.values(), field=field, may_draft=me().role in DRAFTS,
+        "protocols/index.html",
+        groups=by_field(found),
+        fields=FIELDS.values(),
+        field=field,
+        may_draft=me().role in DRAFTS,
         more_url=url_for("protocols.index", field=field or None, after=more) if more else None,
-    )  # fmt: skip
+    )
 
 
 @bp.get("/protocols/<id>")
@@ -63,9 +67,13 @@ def show(id: str) -> str:  # noqa: A002 - the address says <id>
     drafted = any(version.stage is Stage.DRAFT for version in protocol.versions)
     now = protocol.published() or protocol.versions[-1]
     return render_template(
-        "protocols/show.html", protocol=protocol, now=now, claims=claims(now.says), may_draft=me().role in DRAFTS and not drafted,
+        "protocols/show.html",
+        protocol=protocol,
+        now=now,
+        claims=claims(now.says),
+        may_draft=me().role in DRAFTS and not drafted,
         plan=telling.plan(now.says),
-    )  # fmt: skip
+    )
 
 
 @bp.get("/protocols/versions/<id>")
@@ -76,13 +84,22 @@ def version(id: str) -> str:  # noqa: A002
     says, role, draft = chosen.says, me().role, chosen.stage is Stage.DRAFT
     earlier = next((v for v in reversed(chosen.protocol.versions) if v.number < chosen.number), None)
     return render_template(
-        "protocols/version.html", version=chosen, says=says, telling=telling, claims=claims(says), earlier=earlier,
-        tests=[telling.quality_test(spec) for spec in says.qc], visits=[telling.visit(plan) for plan in says.visits],
-        wrong=faults(says) if draft else [], edit_url=url_for("protocols.edit", id=id) if draft and role in DRAFTS else None,
+        "protocols/version.html",
+        version=chosen,
+        says=says,
+        telling=telling,
+        claims=claims(says),
+        earlier=earlier,
+        tests=[telling.quality_test(spec) for spec in says.qc],
+        visits=[telling.visit(plan) for plan in says.visits],
+        wrong=faults(says) if draft else [],
+        edit_url=url_for("protocols.edit", id=id) if draft and role in DRAFTS else None,
         publish_url=url_for("protocols.publication", id=id) if draft and role in PUBLISHES else None,
-        retire_url=url_for("protocols.retirement", id=id) if chosen.stage is Stage.PUBLISHED and role in PUBLISHES else None,
+        retire_url=url_for("protocols.retirement", id=id)
+        if chosen.stage is Stage.PUBLISHED and role in PUBLISHES
+        else None,
         authors=", ".join(_authors(chosen)),
-    )  # fmt: skip
+    )
 
 
 def _authors(version: ProtocolVersion) -> list[str]:
@@ -150,9 +167,13 @@ def new() -> Response | str | tuple[str, int]:
                 url_for("protocols.edit", id=draft.id), f"{code} begun. Change the copy; nothing is published yet."
             )
     page = render_template(
-        "records/form.html", heading="New protocol", lede="It begins as a copy and is a draft until a second person publishes it.",
-        form=form, save_label="Begin the draft", back_url=url_for("protocols.index"),
-    )  # fmt: skip
+        "records/form.html",
+        heading="New protocol",
+        lede="It begins as a copy and is a draft until a second person publishes it.",
+        form=form,
+        save_label="Begin the draft",
+        back_url=url_for("protocols.index"),
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -168,9 +189,13 @@ def new_version(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         draft = protocol.draft(by=me(), at=clock.now(), content=_start(form.start.data))
         return saved(url_for("protocols.edit", id=draft.id), f"{draft.name} begun as a draft.")
     page = render_template(
-        "records/form.html", heading=f"Next version of {protocol.code}", form=form, save_label="Begin the draft",
-        lede="Courses under the version in force go on as they are.", back_url=url_for("protocols.show", id=id),
-    )  # fmt: skip
+        "records/form.html",
+        heading=f"Next version of {protocol.code}",
+        form=form,
+        save_label="Begin the draft",
+        lede="Courses under the version in force go on as they are.",
+        back_url=url_for("protocols.show", id=id),
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -184,6 +209,7 @@ def edit(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     form: DraftForm = draft_form(chosen.says, request.form)(
         data=flat(chosen.says), zone=zone(), record_version=chosen.version
     )
+    form.offer_conditions(chosen.says.field)
     if form.validate_on_submit():
         _same_draft(chosen)
         chosen.rewrite(form.content(chosen.says), by=me())
@@ -191,9 +217,14 @@ def edit(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             return saved(url_for("protocols.edit", id=id), "Draft kept. There are empty rows again below.")
         return saved(_version_url(chosen), "Draft kept.")
     page = render_template(
-        "protocols/edit.html", heading=f"Draft: {chosen.name}", lede=chosen.says.title, form=form, version=chosen,
-        wrong=faults(chosen.says), back_url=_version_url(chosen),
-    )  # fmt: skip
+        "protocols/edit.html",
+        heading=f"Draft: {chosen.name}",
+        lede=chosen.says.title,
+        form=form,
+        version=chosen,
+        wrong=faults(chosen.says),
+        back_url=_version_url(chosen),
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -238,10 +269,17 @@ def publication(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         *([("Then", then, "")] if then else []),
     ]
     page = render_template(
-        "sign.html", heading=f"Publish: {chosen.name}", lede=chosen.says.title, facts=facts, error=error, version=chosen.version,
-        meaning="I have read this version in full. New courses may begin under it", url=request.path, label="Publish",
+        "sign.html",
+        heading=f"Publish: {chosen.name}",
+        lede=chosen.says.title,
+        facts=facts,
+        error=error,
+        version=chosen.version,
+        meaning="I have read this version in full. New courses may begin under it",
+        url=request.path,
+        label="Publish",
         back_url=_version_url(chosen),
-    )  # fmt: skip
+    )
     return (page, 422) if error else page
 
 
@@ -263,10 +301,18 @@ def retirement(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             )
         chosen = find(ProtocolVersion, id)
     page = render_template(
-        "sign.html", heading=f"Retire: {chosen.name}", lede=chosen.says.title, error=error, version=chosen.version, label="Retire",
-        icon="archive", meaning="No new course may begin under this version; the courses that follow it go on", url=request.path,
-        facts=telling.plan(chosen.says), back_url=_version_url(chosen),
-    )  # fmt: skip
+        "sign.html",
+        heading=f"Retire: {chosen.name}",
+        lede=chosen.says.title,
+        error=error,
+        version=chosen.version,
+        label="Retire",
+        icon="archive",
+        meaning="No new course may begin under this version; the courses that follow it go on",
+        url=request.path,
+        facts=telling.plan(chosen.says),
+        back_url=_version_url(chosen),
+    )
     return (page, 422) if error else page
 
 

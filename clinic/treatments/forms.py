@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy import select
+
 from clinic import clock
 from clinic.fields import Field
 from clinic.forms import ChoiceBox, LongBox, RecordForm, form_for
+from clinic.patients.donors import DONOR_KINDS, Donor
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES
 from clinic.treatments.models import RELATIONS, SIDES, Eligibility, Stop, Treatment, sites_for
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from clinic.patients.models import Patient
     from clinic.protocols.terms import Content
 
@@ -65,3 +70,15 @@ class DonorForm(RecordForm):
 
     donor_id = ChoiceBox("Donor", Field(label="Donor", required=True, section="The donor"))
     reason = LongBox("Why another one", Field(label="Why another one", long=True, section="The donor"))
+
+
+def donors(session: Session) -> list[tuple[str, str]]:
+    """Return id and words of everybody who gives cells to others; strangers go by their number (rule 10)."""
+    columns = (Donor.id, Donor.kind, Donor.name, Donor.donor_number, Donor.relation, Donor.hla_match)
+    found = select(*columns).where(Donor.kind != "self").order_by(Donor.kind, Donor.donor_number, Donor.name).limit(500)
+    told = []
+    for row in session.execute(found):
+        who = row.name or f"{DONOR_KINDS[row.kind]} {row.donor_number or row.id}"
+        match = f"HLA {row.hla_match}" if row.hla_match else ""
+        told.append((row.id, ", ".join(part for part in (who, row.relation, match) if part)))
+    return told

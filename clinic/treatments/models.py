@@ -233,7 +233,10 @@ class Eligibility(Record):
     active_infection: Mapped[bool | None] = field("Active infection", required=True, section="Exclusions")
     pregnancy: Mapped[str | None] = field(
         "Pregnancy", required=True, section="Exclusions",
-        choices={"excluded": "Excluded by a test", "not_applicable": "Not possible", "unresolved": "Not resolved", "pregnant": "Pregnant"},
+        choices={
+            "excluded": "Excluded by a test", "not_applicable": "Not possible", "unresolved": "Not resolved",
+            "pregnant": "Pregnant",
+        },
     )  # fmt: skip
     malignancy: Mapped[bool | None] = field("Malignant disease now", required=True, section="Exclusions")
     additive_allergy: Mapped[str | None] = field(

@@ -30,7 +30,7 @@ def consents_of(course: Treatment) -> list[Consent]:
 
 
 def open_to_consent(course: Treatment, _at: datetime) -> list[Blocked]:
-    """A patient may consent at any time, unless the course is over."""
+    """Leave the consent open at any time, unless the course is over."""
     return gates.running(course)
 
 

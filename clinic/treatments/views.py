@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flask import Blueprint, redirect, render_template, request, url_for
-from sqlalchemy import select
 
 from clinic import clock, desk
 from clinic.access import CLINICAL, Role, allow
@@ -16,13 +15,13 @@ from clinic.extensions import db
 from clinic.fields import plain
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
 from clinic.patients.banner import band
-from clinic.patients.donors import DONOR_KINDS, Donor
+from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
 from clinic.protocols.claims import claims
 from clinic.protocols.listing import by_field, offered
 from clinic.protocols.models import ProtocolVersion, Stage
 from clinic.treatments import gates
-from clinic.treatments.forms import DonorForm, EligibilityForm, OrderForm, StopForm
+from clinic.treatments.forms import DonorForm, EligibilityForm, OrderForm, StopForm, donors
 from clinic.treatments.models import Eligibility, Stop, Treatment
 from clinic.treatments.step import DECIDES, ELIGIBILITY, ORDERS, STOPS, TAKES_CONSENT, consents_of
 
@@ -49,17 +48,29 @@ def _course_url(course: Treatment) -> str:
 
 
 ORDER_DESK = desk.desk(
-    Treatment, show=_order_url, signs=DECIDES, amends=ORDERS, patient=_band,
+    Treatment,
+    show=_order_url,
+    signs=DECIDES,
+    amends=ORDERS,
+    patient=_band,
     fixed=frozenset({"chain_of_identity", "performed_by_id"}),
-)  # fmt: skip
+)
 ELIGIBILITY_DESK = desk.desk(
-    Eligibility, show=lambda decision: url_for("treatments.eligibility", id=decision.id), signs=DECIDES, amends=DECIDES,
-    patient=lambda decision: _band(decision.treatment), fixed=frozenset({"performed_by_id"}),
-)  # fmt: skip
+    Eligibility,
+    show=lambda decision: url_for("treatments.eligibility", id=decision.id),
+    signs=DECIDES,
+    amends=DECIDES,
+    patient=lambda decision: _band(decision.treatment),
+    fixed=frozenset({"performed_by_id"}),
+)
 STOP_DESK = desk.desk(
-    Stop, show=lambda stop: url_for("treatments.stopped", id=stop.id), signs=STOPS, amends=STOPS,
-    patient=lambda stop: _band(stop.treatment), fixed=frozenset({"performed_by_id"}),
-)  # fmt: skip
+    Stop,
+    show=lambda stop: url_for("treatments.stopped", id=stop.id),
+    signs=STOPS,
+    amends=STOPS,
+    patient=lambda stop: _band(stop.treatment),
+    fixed=frozenset({"performed_by_id"}),
+)
 
 
 @bp.get("/patients/<id>/treatments/new")
@@ -97,11 +108,18 @@ def new_under(id: str, version: str) -> Response | str | tuple[str, int]:  # noq
             form.refuse(str(fault))
             patient, chosen = find(Patient, id), find(ProtocolVersion, wanted)
     page = render_template(
-        "treatments/new.html", heading="Order a course", lede=f"{chosen.title} · {chosen.name}", form=form,
-        save_label="Order the course", back_url=url_for("patients.show", id=patient.id), version=chosen,
-        claims=claims(chosen.says), bmi=_mass_index(form), patient=band(patient, zone()),
+        "treatments/new.html",
+        heading="Order a course",
+        lede=f"{chosen.title} · {chosen.name}",
+        form=form,
+        save_label="Order the course",
+        back_url=url_for("patients.show", id=patient.id),
+        version=chosen,
+        claims=claims(chosen.says),
+        bmi=_mass_index(form),
+        patient=band(patient, zone()),
         other_url=url_for("treatments.new", id=patient.id),
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -125,11 +143,19 @@ def order(id: str) -> str:  # noqa: A002
     course = find(Treatment, id)
     role = me().role
     return record_page(
-        course, ORDER_DESK, template="treatments/order.html", back_url=_course_url(course),
-        claims=claims(course.says), version=course.protocol_version, bmi=_sum(course), donor=course.donor,
-        needs_donor=course.relation != "autologous", may_name=role in ORDERS and course.stop is None,
-        may_stop=role in STOPS and course.stop is None, stop=course.stop,
-    )  # fmt: skip
+        course,
+        ORDER_DESK,
+        template="treatments/order.html",
+        back_url=_course_url(course),
+        claims=claims(course.says),
+        version=course.protocol_version,
+        bmi=_sum(course),
+        donor=course.donor,
+        needs_donor=course.relation != "autologous",
+        may_name=role in ORDERS and course.stop is None,
+        may_stop=role in STOPS and course.stop is None,
+        stop=course.stop,
+    )
 
 
 @bp.get("/treatments/<id>/consents")
@@ -149,15 +175,28 @@ def consents(id: str) -> str:  # noqa: A002
         if c.scope == "treatment"
     ]
     return render_template(
-        "records/list.html", heading="Consent to treatment", lede=f"{course.title} · {course.protocol_version.name}",
-        columns=[("Consent", "consent", False), ("To", "version", False), ("Taken by", "by", False), ("Stands", "state", False)],
-        rows=rows, empty_text="Nobody has consented to this treatment yet.", patient=_band(course),
+        "records/list.html",
+        heading="Consent to treatment",
+        lede=f"{course.title} · {course.protocol_version.name}",
+        columns=[
+            ("Consent", "consent", False),
+            ("To", "version", False),
+            ("Taken by", "by", False),
+            ("Stands", "state", False),
+        ],
+        rows=rows,
+        empty_text="Nobody has consented to this treatment yet.",
+        patient=_band(course),
         note=f"This course needs consent to exactly {course.protocol_version.name} (rules 14 to 16).",
         actions=[
             (_course_url(course), "list-check", "Course"),
-            *([(url_for("treatments.new_consent", id=course.id), "plus", "Take the consent")] if me().role in TAKES_CONSENT else []),
+            *(
+                [(url_for("treatments.new_consent", id=course.id), "plus", "Take the consent")]
+                if me().role in TAKES_CONSENT
+                else []
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 @bp.get("/treatments/<id>/consents/new")
@@ -182,15 +221,23 @@ def eligibilities(id: str) -> str:  # noqa: A002
         for e in reversed(course.eligibilities)
     ]
     return render_template(
-        "records/list.html", heading="Eligibility", lede=course.title, rows=rows, patient=_band(course),
+        "records/list.html",
+        heading="Eligibility",
+        lede=course.title,
+        rows=rows,
+        patient=_band(course),
         columns=[("Decision", "decision", False), ("By", "by", False), ("State", "state", False)],
         empty_text="Nobody has decided yet whether the patient is eligible.",
         note="The last signed decision counts (rule 23).",
         actions=[
             (_course_url(course), "list-check", "Course"),
-            *([(url_for("treatments.new_eligibility", id=course.id), "plus", "Decide")] if me().role in DECIDES else []),
+            *(
+                [(url_for("treatments.new_eligibility", id=course.id), "plus", "Decide")]
+                if me().role in DECIDES
+                else []
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 @bp.route("/treatments/<id>/eligibility/new", methods=["GET", "POST"])
@@ -219,8 +266,13 @@ def new_eligibility(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         patient.allergy_status, "Not asked yet"
     )
     page = render_template(
-        "records/form.html", heading="Decide on the eligibility", lede=f"{course.title} · {course.protocol_version.name}",
-        form=form, save_label="Save the decision", back_url=_course_url(course), patient=_band(course),
+        "records/form.html",
+        heading="Decide on the eligibility",
+        lede=f"{course.title} · {course.protocol_version.name}",
+        form=form,
+        save_label="Save the decision",
+        back_url=_course_url(course),
+        patient=_band(course),
         before=[
             (patient.allergy_status == "none_known", "Allergies", allergy),
             (True, "The product holds", says.vehicle or "no vehicle is named in the protocol"),
@@ -228,7 +280,7 @@ def new_eligibility(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             (bool(course.comorbidities), "Other illnesses on the order", course.comorbidities or "not written down"),
         ],
         after="The decision waits for your signature. With an exclusion nobody can be eligible (rule 23).",
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -252,7 +304,7 @@ def donor(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     if course.stop is not None:
         raise StepBlocked("Naming the donor", gates.running(course))
     form = form_of(DonorForm, course)
-    form.offer("donor_id", _donors())
+    form.offer("donor_id", donors(db.session()))
     if course.donor_id is None:
         del form.reason
     if form.validate_on_submit():
@@ -266,35 +318,19 @@ def donor(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             form.refuse(str(fault), form.donor_id.anchor)
             course = find(Treatment, id)
     page = render_template(
-        "treatments/donor.html", heading="Name the donor", lede=f"{course.title} · {course.protocol_version.name}", form=form,
-        save_label="Name this donor", back_url=_course_url(course), patient=_band(course), now=course.donor,
-        new_url=url_for("donors.new"), any_donor=bool(form.donor_id.pairs),
-        after="The donor's eligibility is asked at every later step: signed, complete, and the blood sample fresh enough.",
-    )  # fmt: skip
-    return (page, 422) if form.error_list else page
-
-
-def _donors() -> list[tuple[str, str]]:
-    """Return id and words of everybody who gives cells to others; strangers go by their number (rule 10)."""
-    columns = (Donor.id, Donor.kind, Donor.name, Donor.donor_number, Donor.relation, Donor.hla_match)
-    rows = db.session.execute(
-        select(*columns).where(Donor.kind != "self").order_by(Donor.kind, Donor.donor_number, Donor.name).limit(500)
+        "treatments/donor.html",
+        heading="Name the donor",
+        lede=f"{course.title} · {course.protocol_version.name}",
+        form=form,
+        save_label="Name this donor",
+        back_url=_course_url(course),
+        patient=_band(course),
+        now=course.donor,
+        new_url=url_for("donors.new"),
+        any_donor=bool(form.donor_id.pairs),
+        after="The donor's eligibility is asked at every later step: signed, complete, the blood sample fresh.",
     )
-    return [
-        (
-            row.id,
-            ", ".join(
-                part
-                for part in (
-                    row.name or f"{DONOR_KINDS[row.kind]} {row.donor_number or row.id}",
-                    row.relation,
-                    f"HLA {row.hla_match}" if row.hla_match else "",
-                )
-                if part
-            ),
-        )
-        for row in rows
-    ]
+    return (page, 422) if form.error_list else page
 
 
 @bp.route("/treatments/<id>/stop", methods=["GET", "POST"])
@@ -312,17 +348,24 @@ def stop(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             stopped = Stop.log(by=me(), at=clock.now(), treatment=course, **form.facts())
             db.session.add(stopped)
             return saved(
-                _course_url(course), "Course stopped. What was done stays readable; nothing more can be begun.", "wait"
+                _course_url(course), "Course stopped. What was done stays readable; nothing more is begun.", "wait"
             )
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
             course = find(Treatment, id)
     page = render_template(
-        "records/form.html", heading="Stop the course", lede=f"{course.title} · {course.protocol_version.name}", form=form,
-        save_label="Stop the course", save_icon="player-stop", back_url=_course_url(course), patient=_band(course),
-        after="No step of this course can be begun any more. Adverse events and visits can still be written down. Its products stay where they are, until somebody decides.",
-    )  # fmt: skip
+        "records/form.html",
+        heading="Stop the course",
+        lede=f"{course.title} · {course.protocol_version.name}",
+        form=form,
+        save_label="Stop the course",
+        save_icon="player-stop",
+        back_url=_course_url(course),
+        patient=_band(course),
+        after="No step of this course can be begun any more. Adverse events and visits can still be written down. "
+        "Its products stay where they are, until somebody decides.",
+    )
     return (page, 422) if form.error_list else page
 
 

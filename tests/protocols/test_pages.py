@@ -103,7 +103,9 @@ def test_the_list_is_kept_to_a_field_and_to_the_site(client_as: Any, page: Any, 
     assert DEMONSTRATIONS["UC-MSC-LUPUS"].title not in page(client_as("physician", site="south"), "/protocols")
 
 
-def test_the_list_goes_on_on_the_next_page(client_as: Any, page: Any, team: Team, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_list_goes_on_on_the_next_page(
+    client_as: Any, page: Any, team: Team, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("clinic.protocols.listing.PAGE", 2)
     codes = ("BMAC-KNEE", "BM-MSC-KNEE", "BM-MSC-ALS", "UC-MSC-LUPUS", "HPC-C")
     for code in codes:
@@ -139,16 +141,28 @@ def test_a_protocol_begins_as_a_copy(client_as: Any, page: Any, post: Any, sessi
     assert wrong.status_code == 422
 
 
-def test_a_draft_is_changed_row_by_row(client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any) -> None:
+def test_a_draft_is_changed_row_by_row(  # noqa: PLR0913, PLR0917
+    client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
+) -> None:
     version = begin(team)
     browser, url = client_as("quality"), f"/protocols/versions/{version.id}/draft"
     session.commit()
     shown = page(browser, url)
     boxes = fill(version.says) | {"version": shown.hidden["version"], "title": "Our knee", "dose_high": "< 20"}
     row = len(version.says.qc)
-    boxes |= {f"qc_{row}_test": "endotoxin", f"qc_{row}_high": "<0,5", f"qc_{row}_mandatory": "yes", f"qc_{row}_source": "Our limit"}
+    boxes |= {
+        f"qc_{row}_test": "endotoxin",
+        f"qc_{row}_high": "<0,5",
+        f"qc_{row}_mandatory": "yes",
+        f"qc_{row}_source": "Our limit",
+    }
     last = len(version.says.visits)
-    boxes |= {f"visit_{last}_name": "Year 5", f"visit_{last}_day": "1825", f"visit_{last}_before": "30", f"visit_{last}_instruments": ["womac"]}
+    boxes |= {
+        f"visit_{last}_name": "Year 5",
+        f"visit_{last}_day": "1825",
+        f"visit_{last}_before": "30",
+        f"visit_{last}_instruments": ["womac"],
+    }
     assert post(browser, url, boxes).status_code == 303
     session.expire_all()
     says = version.says
@@ -159,7 +173,9 @@ def test_a_draft_is_changed_row_by_row(client_as: Any, page: Any, post: Any, ses
     assert version.title == "Our knee"
 
 
-def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any) -> None:
+def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(  # noqa: PLR0913, PLR0917
+    client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
+) -> None:
     version = begin(team)
     browser, url = client_as("quality"), f"/protocols/versions/{version.id}/draft"
     shown = page(browser, url)
@@ -178,7 +194,9 @@ def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(client_as: Any,
 
 
 @pytest.mark.hazard("H18")
-def test_two_people_do_not_overwrite_each_others_draft(client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any) -> None:
+def test_two_people_do_not_overwrite_each_others_draft(  # noqa: PLR0913, PLR0917
+    client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
+) -> None:
     version = begin(team)
     url = f"/protocols/versions/{version.id}/draft"
     seen = page(client_as("quality"), url).hidden["version"]
@@ -189,7 +207,9 @@ def test_two_people_do_not_overwrite_each_others_draft(client_as: Any, page: Any
     assert version.says.title == "First"
 
 
-def test_a_draft_is_published_by_a_second_person_after_the_password(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
+def test_a_draft_is_published_by_a_second_person_after_the_password(
+    client_as: Any, page: Any, post: Any, session: Session, team: Team
+) -> None:
     version = begin(team)
     session.commit()
     url = f"/protocols/versions/{version.id}/publication"
@@ -213,12 +233,17 @@ def test_only_the_director_publishes_and_retires(role: str, client_as: Any, post
 
 
 @pytest.mark.hazard("H25")
-def test_whoever_changed_a_draft_does_not_publish_it(client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any) -> None:
+def test_whoever_changed_a_draft_does_not_publish_it(  # noqa: PLR0913, PLR0917
+    client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
+) -> None:
     version = begin(team)
     url = f"/protocols/versions/{version.id}"
     browser = client_as("director")
     seen = page(browser, f"{url}/draft").hidden["version"]
-    assert post(browser, f"{url}/draft", fill(version.says) | {"version": seen, "title": "By the director"}).status_code == 303
+    assert (
+        post(browser, f"{url}/draft", fill(version.says) | {"version": seen, "title": "By the director"}).status_code
+        == 303
+    )
     refused = post(browser, f"{url}/publication", password=PASSWORD)
     assert refused.status_code == 409
     assert "Ask a second person" in Page.of(refused.text)
@@ -229,22 +254,34 @@ def test_whoever_changed_a_draft_does_not_publish_it(client_as: Any, page: Any, 
 
 @pytest.mark.rule(22)
 @pytest.mark.rule(74)
-def test_publication_is_refused_with_every_reason(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
+def test_publication_is_refused_with_every_reason(
+    client_as: Any, page: Any, post: Any, session: Session, team: Team
+) -> None:
     version = begin(team, start="UC-MSC-WELLNESS")
-    version.rewrite(version.says.model_copy(update={"regulatory_path": RegulatoryPath.HCTP_361, "ethics": ""}), by=team.quality)
+    version.rewrite(
+        version.says.model_copy(update={"regulatory_path": RegulatoryPath.HCTP_361, "ethics": ""}), by=team.quality
+    )
     session.commit()
     browser = client_as("director")
     shown = page(browser, f"/protocols/versions/{version.id}")
-    refused = post(browser, f"/protocols/versions/{version.id}/publication", password=PASSWORD, version=str(version.version))
+    refused = post(
+        browser, f"/protocols/versions/{version.id}/publication", password=PASSWORD, version=str(version.version)
+    )
     assert refused.status_code == 409
-    for said in ("more than minimal manipulation (rule 22)", "its use is not homologous (rule 22)", "must state its evidence and its ethics approval (rule 74)"):
+    for said in (
+        "more than minimal manipulation (rule 22)",
+        "its use is not homologous (rule 22)",
+        "must state its evidence and its ethics approval (rule 74)",
+    ):
         assert said in shown
         assert said in Page.of(refused.text)
     session.expire_all()
     assert version.stage is Stage.DRAFT
 
 
-def test_the_next_version_retires_the_one_before_and_tells_what_changed(client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any) -> None:
+def test_the_next_version_retires_the_one_before_and_tells_what_changed(  # noqa: PLR0913, PLR0917
+    client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
+) -> None:
     first = published(team, "BMAC-KNEE")
     quality, director = client_as("quality"), client_as("director")
     assert post(quality, f"/protocols/{first.protocol_id}/versions/new", start=first.id).status_code == 303
@@ -254,7 +291,10 @@ def test_the_next_version_retires_the_one_before_and_tells_what_changed(client_a
     rows = fill(first.says) | {"version": seen, "dose_usual": "7"}
     assert post(quality, f"/protocols/versions/{second.id}/draft", rows).status_code == 303
     seen = page(director, f"/protocols/versions/{second.id}/publication").hidden["version"]
-    assert post(director, f"/protocols/versions/{second.id}/publication", password=PASSWORD, version=seen).status_code == 303
+    assert (
+        post(director, f"/protocols/versions/{second.id}/publication", password=PASSWORD, version=seen).status_code
+        == 303
+    )
     session.expire_all()
     assert (first.stage, second.stage) == (Stage.RETIRED, Stage.PUBLISHED)
     shown = page(quality, f"/protocols/versions/{second.id}/changes")
@@ -263,7 +303,9 @@ def test_the_next_version_retires_the_one_before_and_tells_what_changed(client_a
     assert page(quality, f"/protocols/{first.protocol_id}").text.count("Retired") >= 2
 
 
-def test_a_version_is_retired_after_the_password(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
+def test_a_version_is_retired_after_the_password(
+    client_as: Any, page: Any, post: Any, session: Session, team: Team
+) -> None:
     version = published(team, "BMAC-KNEE")
     url = f"/protocols/versions/{version.id}/retirement"
     browser = client_as("director")

@@ -112,7 +112,9 @@ def _other_authors(version: ProtocolVersion) -> None:
 
 @pytest.mark.parametrize("loaded", [True, False])
 @pytest.mark.parametrize("slip", [_other_content, _unpublish, _published_earlier, _another_number, _other_authors])
-def test_a_published_version_is_not_changed_behind_its_verbs_either(slip: Any, loaded: bool, session: Session, team: Team) -> None:
+def test_a_published_version_is_not_changed_behind_its_verbs_either(
+    slip: Any, loaded: bool, session: Session, team: Team
+) -> None:
     version = published(team, "BMAC-KNEE")
     session.commit()
     if loaded:

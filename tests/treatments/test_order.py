@@ -113,7 +113,9 @@ def hpc(people: Any, **changes: Any) -> Any:
 
 
 def relative(people: Any, relation: str) -> Donor:
-    return Donor.log(by=people.coordinator, at=clock.now(), kind="related", name="Synthetic Relative", relation=relation)
+    return Donor.log(
+        by=people.coordinator, at=clock.now(), kind="related", name="Synthetic Relative", relation=relation
+    )
 
 
 @pytest.mark.rule(22)
@@ -173,8 +175,12 @@ def test_nobody_is_eligible_against_an_exclusion(found: dict[str, Any], said: st
 
 
 @pytest.mark.rule(23)
-@pytest.mark.parametrize(("code", "condition", "excluded"), [("HPC-C", "all", False), ("HPC-C", "hemoglobinopathy", True)])
-def test_a_malignancy_is_no_exclusion_only_where_it_is_what_is_treated(code: str, condition: str, excluded: bool) -> None:
+@pytest.mark.parametrize(
+    ("code", "condition", "excluded"), [("HPC-C", "all", False), ("HPC-C", "hemoglobinopathy", True)]
+)
+def test_a_malignancy_is_no_exclusion_only_where_it_is_what_is_treated(
+    code: str, condition: str, excluded: bool
+) -> None:
     people = team()
     one = course(people, code=code, condition=condition)
     assert bool(eligible(one, people, malignancy=True, eligible=not excluded).exclusions()) is excluded

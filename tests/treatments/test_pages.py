@@ -37,7 +37,9 @@ def order(people: Team, **changes: Any) -> dict[str, Any]:
     } | changes  # fmt: skip
 
 
-def test_the_protocol_is_chosen_first_and_only_among_the_published_ones(client_as: Any, page: Any, team: Team, queries: Any) -> None:
+def test_the_protocol_is_chosen_first_and_only_among_the_published_ones(
+    client_as: Any, page: Any, team: Team, queries: Any
+) -> None:
     one = patient(team)
     published(team, "BMAC-KNEE")
     published(team, "UC-MSC-LUPUS").retire(by=team.director, at=clock.now())
@@ -53,7 +55,9 @@ def test_the_protocol_is_chosen_first_and_only_among_the_published_ones(client_a
 @pytest.mark.rule(55)
 @pytest.mark.rule(74)
 @pytest.mark.parametrize("code", DEMONSTRATIONS)
-def test_only_what_the_version_allows_is_offered_and_its_claims_are_told(code: str, client_as: Any, page: Any, team: Team) -> None:
+def test_only_what_the_version_allows_is_offered_and_its_claims_are_told(
+    code: str, client_as: Any, page: Any, team: Team
+) -> None:
     one, version = patient(team), published(team, code)
     shown = page(client_as("physician"), f"/patients/{one.id}/treatments/new/{version.id}")
     says = version.says
@@ -70,7 +74,9 @@ def test_only_what_the_version_allows_is_offered_and_its_claims_are_told(code: s
 
 
 @pytest.mark.parametrize("role", ["physician", "coordinator"])
-def test_a_course_is_ordered_with_its_baseline(role: str, client_as: Any, post: Any, page: Any, session: Session, team: Team) -> None:
+def test_a_course_is_ordered_with_its_baseline(  # noqa: PLR0913, PLR0917
+    role: str, client_as: Any, post: Any, page: Any, session: Session, team: Team
+) -> None:
     one, version = patient(team), published(team)
     browser = client_as(role)
     url = f"/patients/{one.id}/treatments/new/{version.id}"
@@ -89,7 +95,9 @@ def test_a_course_is_ordered_with_its_baseline(role: str, client_as: Any, post: 
 
 
 @pytest.mark.rule(26)
-def test_a_missing_side_comes_back_with_the_form_filled_in(client_as: Any, post: Any, session: Session, team: Team) -> None:
+def test_a_missing_side_comes_back_with_the_form_filled_in(
+    client_as: Any, post: Any, session: Session, team: Team
+) -> None:
     one, version = patient(team), published(team)
     answer = post(client_as("physician"), f"/patients/{one.id}/treatments/new/{version.id}", order(team, side=None))
     assert answer.status_code == 422
@@ -103,8 +111,12 @@ def test_a_missing_side_comes_back_with_the_form_filled_in(client_as: Any, post:
 
 
 @pytest.mark.rule(55)
-@pytest.mark.parametrize("changed", [{"condition": "stroke"}, {"route": "intravenous"}, {"source": "cord_blood"}, {"relation": "allogeneic"}])
-def test_a_choice_that_the_version_does_not_offer_is_refused(changed: dict[str, str], client_as: Any, post: Any, session: Session, team: Team) -> None:
+@pytest.mark.parametrize(
+    "changed", [{"condition": "stroke"}, {"route": "intravenous"}, {"source": "cord_blood"}, {"relation": "allogeneic"}]
+)
+def test_a_choice_that_the_version_does_not_offer_is_refused(
+    changed: dict[str, str], client_as: Any, post: Any, session: Session, team: Team
+) -> None:
     one, version = patient(team), published(team)
     answer = post(client_as("physician"), f"/patients/{one.id}/treatments/new/{version.id}", order(team, **changed))
     assert answer.status_code == 422
@@ -127,7 +139,9 @@ def test_nobody_else_orders(role: Role, client_as: Any, post: Any, team: Team) -
     assert answer.status_code == 403
 
 
-def test_no_course_begins_under_a_retired_or_another_sites_version(client_as: Any, post: Any, team: Team, southern_team: Team, session: Session) -> None:
+def test_no_course_begins_under_a_retired_or_another_sites_version(
+    client_as: Any, post: Any, team: Team, southern_team: Team, session: Session
+) -> None:
     one, foreign = patient(team), published(southern_team)
     retired = published(team, "SVF-KNEE")
     retired.retire(by=team.director, at=clock.now())
@@ -149,14 +163,22 @@ def test_the_order_is_signed_by_a_physician(client_as: Any, page: Any, post: Any
 
 
 @pytest.mark.rule(70)
-def test_an_amended_order_keeps_what_stood_there(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
+def test_an_amended_order_keeps_what_stood_there(
+    client_as: Any, page: Any, post: Any, session: Session, team: Team
+) -> None:
     one = course(team)
     one.sign(by=team.physician, at=clock.now())
     browser, url = client_as("coordinator"), f"/records/{one.id}/amendment"
     shown = page(browser, url)
-    kept = {name: value for name, value in shown.values.items() if value and name not in {"side", "relation", "route", "asa_class"}}
-    sent = kept | order(team, side="left", diagnosis="", comorbidities="", medication="", height_cm="171", weight_kg="72.5")
-    sent |= boxes("performed_at", one.performed_at) | {"version": shown.hidden["version"], "amend_reason": "the other knee was meant"}
+    radios = {"side", "relation", "route", "asa_class"}
+    kept = {name: value for name, value in shown.values.items() if value and name not in radios}
+    sent = kept | order(
+        team, side="left", diagnosis="", comorbidities="", medication="", height_cm="171", weight_kg="72.5"
+    )
+    sent |= boxes("performed_at", one.performed_at) | {
+        "version": shown.hidden["version"],
+        "amend_reason": "the other knee was meant",
+    }
     answer = post(browser, url, sent)
     assert answer.status_code == 303, Page.of(answer.text).text[:600]
     session.expire_all()
@@ -168,8 +190,8 @@ def test_an_amended_order_keeps_what_stood_there(client_as: Any, page: Any, post
 
 def decision(people: Team, **changes: Any) -> dict[str, Any]:
     return {
-        **boxes("performed_at", clock.now()), "performed_by_id": people.physician.id, "active_infection": "no", "pregnancy": "excluded",
-        "malignancy": "no", "eligible": "yes",
+        **boxes("performed_at", clock.now()), "performed_by_id": people.physician.id, "active_infection": "no",
+        "pregnancy": "excluded", "malignancy": "no", "eligible": "yes",
     } | changes  # fmt: skip
 
 
@@ -190,9 +212,13 @@ def test_a_physician_decides_and_signs(client_as: Any, page: Any, post: Any, ses
 
 
 @pytest.mark.rule(23)
-def test_an_exclusion_against_a_yes_comes_back_with_its_reason(client_as: Any, post: Any, session: Session, team: Team) -> None:
+def test_an_exclusion_against_a_yes_comes_back_with_its_reason(
+    client_as: Any, post: Any, session: Session, team: Team
+) -> None:
     one = course(team)
-    answer = post(client_as("physician"), f"/treatments/{one.id}/eligibility/new", decision(team, active_infection="yes"))
+    answer = post(
+        client_as("physician"), f"/treatments/{one.id}/eligibility/new", decision(team, active_infection="yes")
+    )
     assert answer.status_code == 422
     shown = Page.of(answer.text)
     assert shown.faults() == []
@@ -206,7 +232,9 @@ def test_nobody_but_a_physician_decides(role: Role, client_as: Any, post: Any, t
 
 
 @pytest.mark.rule(17)
-def test_the_donor_is_named_and_another_one_with_a_reason(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
+def test_the_donor_is_named_and_another_one_with_a_reason(
+    client_as: Any, page: Any, post: Any, session: Session, team: Team
+) -> None:
     one = course(team, code="UC-MSC-LUPUS")
     first, second = stranger(team), stranger(team)
     browser, url = client_as("coordinator"), f"/treatments/{one.id}/donor"
@@ -230,7 +258,9 @@ def test_the_patients_own_cells_ask_for_no_donor(client_as: Any, team: Team) -> 
 
 
 @pytest.mark.hazard("H18")
-def test_the_donor_is_not_named_over_somebody_elses_change(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
+def test_the_donor_is_not_named_over_somebody_elses_change(
+    client_as: Any, page: Any, post: Any, session: Session, team: Team
+) -> None:
     one = course(team, code="UC-MSC-LUPUS")
     first, second = stranger(team), stranger(team)
     url = f"/treatments/{one.id}/donor"
@@ -241,7 +271,9 @@ def test_the_donor_is_not_named_over_somebody_elses_change(client_as: Any, page:
     assert one.donor_id == first.id
 
 
-def test_a_course_is_stopped_once_with_its_reason(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
+def test_a_course_is_stopped_once_with_its_reason(
+    client_as: Any, page: Any, post: Any, session: Session, team: Team
+) -> None:
     one = course(team)
     browser, url = client_as("physician"), f"/treatments/{one.id}/stop"
     page(browser, url)
@@ -258,7 +290,9 @@ def test_a_course_is_stopped_once_with_its_reason(client_as: Any, page: Any, pos
 
 
 @pytest.mark.rule(14)
-def test_the_consents_of_a_course_say_how_they_stand_and_lead_to_a_new_one(client_as: Any, page: Any, team: Team) -> None:
+def test_the_consents_of_a_course_say_how_they_stand_and_lead_to_a_new_one(
+    client_as: Any, page: Any, team: Team
+) -> None:
     one = course(team)
     browser = client_as("nurse")
     assert "Nobody has consented to this treatment yet." in page(browser, f"/treatments/{one.id}/consents")
@@ -287,6 +321,12 @@ def test_the_consent_of_a_course_tells_what_is_not_proven(client_as: Any, page: 
     one = course(team, earlier.patient, code="UC-MSC-WELLNESS")
     browser = client_as("physician")
     shown = page(browser, browser.get(f"/treatments/{one.id}/consents/new").location)
-    for said in ("Not proven for", "Age-related decline", one.says.evidence, one.says.ethics, one.says.regulatory_path.label):
+    for said in (
+        "Not proven for",
+        "Age-related decline",
+        one.says.evidence,
+        one.says.ethics,
+        one.says.regulatory_path.label,
+    ):
         assert said in shown
     assert "Not proven for" not in page(browser, browser.get(f"/treatments/{earlier.id}/consents/new").location)

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
 
 
 def stopped(one: Treatment, people: Team) -> Stop:
-    return Stop.log(by=people.physician, at=clock.now(), treatment=one, performed_at=clock.now(), performed_by=people.physician, reason="the patient moved away")
+    return Stop.log(
+        by=people.physician,
+        at=clock.now(),
+        treatment=one,
+        performed_at=clock.now(),
+        performed_by=people.physician,
+        reason="the patient moved away",
+    )
 
 
 def titles(step, one: Treatment) -> list[str]:
