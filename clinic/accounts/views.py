@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Blueprint, render_template, request, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 
 from clinic import clock
@@ -227,9 +227,12 @@ def welcome(token: str) -> Response | str | tuple[str, int]:
         acting(db.session(), person.id, "set a password with a one-time link")
         try:
             staffing.set_password(db.session(), user=person, password=form.password.data or "", at=clock.now())
-            return saved(url_for("security.login"), "Your password is set. Sign in with it.")
         except RuleBroken as fault:
             db.session.rollback()
             form.password.errors = [str(fault)]
+        else:
+            db.session.commit()
+            flash("Your password is set. Sign in with it.", "ok")
+            return redirect(url_for("security.login"), 303)
     page = render_template("accounts/welcome.html", form=form, name=person.printed_name)
     return (page, 422) if form.error_list else page

@@ -108,7 +108,8 @@ class Consent(Record):
         return self.withdrawal
 
     def headline(self) -> str:
-        return f"{SCOPES[self.scope]}, form {self.form_version or 'not recorded'}"
+        version = f", {self.protocol_version.name}" if self.protocol_version is not None else ""
+        return f"{SCOPES[self.scope]}{version}, form {self.form_version or 'not recorded'}"
 
 
 class Withdrawal(Record):

@@ -17,7 +17,7 @@ from clinic.forms import ChoiceBox, RecordForm, form_for
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
 from clinic.patients import overview
 from clinic.patients.banner import band
-from clinic.patients.consent import SCOPES, Consent, Standing, Withdrawal
+from clinic.patients.consent import Consent, Standing, Withdrawal
 from clinic.patients.models import Patient
 from clinic.protocols.claims import claims
 from clinic.protocols.models import Protocol, ProtocolVersion
@@ -56,10 +56,16 @@ WITHDRAWALS = desk.desk(
 )
 
 
+class VersionBox(ChoiceBox):
+    """A list to choose from, also where it is short: the names are long."""
+
+    kind = "choice"
+
+
 class ConsentForm(form_for(Consent)):
     """One consent of one scope; to a treatment it names the protocol version that was explained."""
 
-    protocol = ChoiceBox(
+    protocol = VersionBox(
         "Protocol version",
         Field(label="Protocol version", section="What", hint="The one that was explained. To a treatment only"),
     )
@@ -166,7 +172,7 @@ def show(id: str) -> str:  # noqa: A002
         next=action,
         state=overview.STANDINGS[standing],
         standing=standing.value,
-        lede=consent.protocol_version.name if consent.protocol_version else SCOPES[consent.scope],
+        lede=consent.protocol_version.title if consent.protocol_version else "No treatment rests on it",
         courses=[
             c
             for c in consent.patient.courses

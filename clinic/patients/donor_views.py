@@ -217,7 +217,7 @@ def eligibility(id: str) -> str:  # noqa: A002
         markers=marker_rows(row),
         back_url=_url(row.donor),
         back_label="Donor",
-        lede=f"{row.donor.display_name}, {row.donor.kind_words}",
+        lede=f"{row.donor.display_name} · {row.donor.kind_words}",
     )
 
 
@@ -245,7 +245,7 @@ def _new(
     page = render_template(
         "records/form.html",
         heading=heading,
-        lede=f"{donor.display_name}, {donor.kind_words}",
+        lede=f"{donor.display_name} · {donor.kind_words}",
         form=form,
         save_label="Save",
         back_url=_url(donor),

@@ -29,7 +29,7 @@ DONOR_KINDS = {
     "cord": "A cord (mother's donation at birth)",
 }
 ELIGIBILITY = {"eligible": "Eligible", "ineligible": "Not eligible", "incomplete": "Not complete"}
-MARKER_RESULTS = {**REACTIVE, "not_done": "Not done"}
+MARKER_RESULTS = {**REACTIVE, "negative": "Negative", "not_done": "Not done"}
 KINSHIP = {
     "parent": "Mother or father", "child": "Child", "sibling": "Sister or brother", "half_sibling": "Half-sibling",
     "grandparent": "Grandparent", "aunt_uncle": "Aunt or uncle", "niece_nephew": "Niece or nephew",

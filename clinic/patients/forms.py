@@ -47,14 +47,14 @@ class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
 
     def ask_about(self, alike: list[Alike]) -> None:
         """Show who is alike, and say what is still to be answered."""
-        self.alike = alike
+        self.alike, self.same_person.required = alike, True
         if self.same_person.data == "yes":
             self.same_person.errors = ["Then open that patient below and go on there. Nothing was saved"]
         elif self.same_person.data == "no" and not self.same_why.data:
             self.same_why.errors = ["Say how you know that it is another person"]
         else:
             self.same_person.errors = [
-                "Somebody very like this patient is registered already. Is this the same person?"
+                "Somebody very like this patient is registered: say whether it is the same person"
             ]
 
     def facts(self) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class Weight(Record):
     patient: Mapped[Patient] = relationship(back_populates="weights")
 
     def headline(self) -> str:
-        return f"Weight {self.kg} kg"
+        return f"{self.kg} kg"
 
 
 class Alert(Entry):

@@ -47,7 +47,7 @@ STANDINGS = {
     Standing.VALID: ("ok", "check", "Valid"),
     Standing.UNSIGNED: ("wait", "hourglass", "Not signed"),
     Standing.EXPIRED: ("rest", "calendar-x", "Expired"),
-    Standing.WITHDRAWN: ("danger", "hand-stop", "Withdrawn"),
+    Standing.WITHDRAWN: ("bad", "hand-stop", "Withdrawn"),
 }
 
 
@@ -96,12 +96,9 @@ def facts_of(patient: Patient, zone: str) -> list[reading.Told]:
     return reading.facts(patient, zone)
 
 
-def consents(patient: Patient, at: datetime) -> list[tuple[Consent, str, tuple[str, str, str]]]:
-    """Return each consent, the newest first, with its version in words and where it stands."""
-    return [
-        (consent, consent.protocol_version.name if consent.protocol_version else "", STANDINGS[consent.standing(at)])
-        for consent in reversed(patient.consents)
-    ]
+def consents(patient: Patient, at: datetime) -> list[tuple[Consent, tuple[str, str, str]]]:
+    """Return each consent, the newest first, with where it stands."""
+    return [(consent, STANDINGS[consent.standing(at)]) for consent in reversed(patient.consents)]
 
 
 def donors(session: Session, patient: Patient) -> list[Donor]:
@@ -127,7 +124,7 @@ def next_action(patient: Patient, user: User, *, at: datetime) -> dict[str, Any]
     if patient.allergy_status == "not_asked":
         why = "It stands on every page about the patient, and nothing is given before it is known."
         return _turn(user, "patients.allergies", patient.id, "Ask about allergies", why, "message-report", "the nurse")
-    waiting = next((c for c in patient.consents if c.standing(at) is Standing.UNSIGNED and c.origin == "clinic"), None)
+    waiting = next((c for c in patient.consents if _waits(c, user, at)), None)
     if waiting is not None:
         return sign_consent(waiting, user)
     running = [course for course in patient.courses if course.stop is None]
@@ -143,6 +140,12 @@ def next_action(patient: Patient, user: User, *, at: datetime) -> dict[str, Any]
         "icon": "list-check",
         "label": "Open the course",
     }
+
+
+def _waits(consent: Consent, user: User, at: datetime) -> bool:
+    """Whether an unsigned consent comes first: to treatment for everybody, of another scope for who took it."""
+    mine = consent.scope == "treatment" or consent.performed_by_id == user.id
+    return mine and consent.origin == "clinic" and consent.standing(at) is Standing.UNSIGNED
 
 
 def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
