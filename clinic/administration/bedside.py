@@ -14,7 +14,7 @@ from clinic.administration.scanning import read_bag, read_wristband
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.patients.models import Patient
 from clinic.processing.qc import QCResult
-from clinic.processing.release import DECISIONS, RELEASING, released, releases_of
+from clinic.processing.release import DECISIONS, RELEASING, evidence_of, released, releases_of, standing_decision
 from clinic.products.models import Product, ancestors, products_of
 from clinic.records import Meaning
 from clinic.treatments.models import Treatment
@@ -33,6 +33,7 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     course: Treatment,
     *,
     by: User,
+    at: datetime,
     second: User | None,
     patient_scan: str,
     product_scan: str,
@@ -44,12 +45,15 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     product, fault = _product(session, bag)
     known: dict[str, Any] = {}
     if product is not None:
-        decisions = [r for r in releases_of(product) if r.effective]
+        last = standing_decision(releases_of(product), evidence_of(product))
+        releases = last is not None and last.decision in RELEASING
         known = {
-            "release": released(product), "given": session.scalar(select(Administration).where(Administration.product_id == product.id)),
-            "held": DECISIONS[decisions[-1].decision or ""].lower() if decisions and decisions[-1].decision not in RELEASING else "",
-            "results": _results(session, product), "ready": _ready(session, course, product),
-        }  # fmt: skip
+            "release": last if releases else None,
+            "held": DECISIONS[last.decision or ""].lower() if last is not None and not releases else "",
+            "given": session.scalar(select(Administration).where(Administration.product_id == product.id)),
+            "results": _results(session, product),
+            "ready": _ready(session, course, product, at),
+        }
     return Bedside(
         course=course, wristband=wristband, wearer=_wearer(session, wristband), product=product, bag_fault=fault, by=by,
         second=second, vitals=vitals, earlier=given_to(session, course.patient_id), **known, **more,
@@ -79,7 +83,14 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
     )
     with session.no_autoflush:
         bedside = gather(
-            session, course, by=by, second=second, patient_scan=patient_scan, product_scan=product_scan, vitals=signs
+            session,
+            course,
+            by=by,
+            at=at,
+            second=second,
+            patient_scan=patient_scan,
+            product_scan=product_scan,
+            vitals=signs,
         )
         verdict = judge(bedside, at)
     check = BedsideCheck.log(
@@ -99,7 +110,7 @@ def ask_again(session: Session, check: BedsideCheck, at: datetime, **more: Any) 
     """Return the verdict on the same scans at this moment (hazards H12, H13): consent, release and clocks may have changed."""
     course = check.treatment
     bedside = gather(
-        session, course, by=check.performed_by, second=check.second_person, patient_scan=check.patient_scan,  # type: ignore[arg-type]
+        session, course, by=check.performed_by, at=at, second=check.second_person, patient_scan=check.patient_scan,  # type: ignore[arg-type]
         product_scan=check.product_scan, vitals=check.vital_signs, **more,
     )  # fmt: skip
     return judge(bedside, at)
@@ -218,8 +229,11 @@ def waiting_products(session: Session, course: Treatment) -> list[Product]:
     return [p for p in open_ones if released(p) is not None]
 
 
-def _ready(session: Session, course: Treatment, product: Product) -> list[Product]:
-    return [p for p in waiting_products(session, course) if p.id != product.id] if course.says.dose.doses == 1 else []
+def _ready(session: Session, course: Treatment, product: Product, at: datetime) -> list[Product]:
+    """Return what else of one dose lies ready; a protocol of several doses has no other container of this one."""
+    if course.says.dose.doses > 1:
+        return []
+    return [p for p in waiting_products(session, course) if p.id != product.id and not p.expired(at)]
 
 
 def _product(session: Session, bag: Bag) -> tuple[Product | None, str]:

@@ -72,12 +72,12 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
             verdict.fault("Weight", 51, "The patient's weight is not known.", "missing", f"within {days} days", **fix)
         return None
     age = at - found.performed_at
-    said = f"{plain(found.kg)} kg, {age.days} days old"
+    said = f"{plain(found.kg)} kg, {_days(age.days)} old"
     if needed and age > timedelta(days=days):
         verdict.fault(
             "Weight",
             51,
-            f"The weight is {age.days} days old; at most {days} days are allowed.",
+            f"The weight is {_days(age.days)} old; at most {days} days are allowed.",
             said,
             f"within {days} days",
             **fix,
@@ -105,7 +105,8 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         verdict.fault("Dose", 52, "Nobody wrote down how many cells the container holds.", "missing", allowed, **who)
         return
     if product.measure != dosing.measure:
-        counted = DOSE_MEASURES[product.measure].label if product.measure in DOSE_MEASURES else "nothing"
+        known = DOSE_MEASURES.get(product.measure or "")
+        counted = known.label if known else "nothing"
         because = (
             f"The container counts {counted.lower()}; the protocol doses {measure.label.lower()} in {measure.unit}."
         )
@@ -138,6 +139,8 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     )
     total = before + this
     said = f"{_short(total)} {unit}" + (f", {_short(before)} of it in the last 24 h" if before else "")
+    if dosing.window.low is not None and total < dosing.window.low <= total + rest:
+        said += f", {_short(rest)} more in the course's other containers"
     high, low = dosing.window.high, dosing.window.low
     if total not in dosing.window and not (low is not None and total < low <= total + rest):
         side = "above" if high is not None and total >= high else "below"
@@ -188,6 +191,7 @@ def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     if not readings or route is None:
         return
     reading = readings[-1]
+    measured = reading.value or Decimal(0)
     limit = f"{plain(route.endotoxin_limit)} EU/kg at most"
     volume, kg = portion.volume, portion.kg
     if kg is None:
@@ -201,8 +205,8 @@ def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
                 who=WEIGHS,
             )
         return
-    per_kg = reading.value * volume / kg
-    said = f"{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {_short(per_kg)} EU/kg"
+    per_kg = measured * volume / kg
+    said = f"{plain(measured)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {_short(per_kg)} EU/kg"
     unbounded = reading.comparator in {">", "≥"}
     verdict.judge(
         "Endotoxin",
@@ -228,6 +232,10 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
             verdict.fine("Days since the last cells", 61, f"{days} days", f"{dosing.days_between} days by protocol")
     if len(other_days) >= dosing.doses:
         verdict.warn("Doses", 61, f"{len(other_days)} given already", f"{dosing.doses} by protocol")
+
+
+def _days(number: int) -> str:
+    return "1 day" if number == 1 else f"{number} days"
 
 
 def _is_child(bedside: Bedside, at: datetime) -> bool:

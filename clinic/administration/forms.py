@@ -37,8 +37,16 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        for name in SIGNS:  # what was not measured is refused by the gate, with everything else that is wrong
+        self.needed = [name for name in SIGNS if self._fields[name].required]
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Let what was not measured pass: the gate refuses it, together with everything else that is wrong."""
+        for name in self.needed:
             self._fields[name].required = False
+        right = super().validate(extra_validators)
+        for name in self.needed:
+            self._fields[name].required = True
+        return right
 
     @property
     def vitals(self) -> dict[str, Any] | None:
@@ -84,7 +92,11 @@ class AdministrationForm(
         self.offer("performed_by_id", people, chosen=check.performed_by_id, filled="filled in: who checked")
         if course.says.premedication:
             self._fields["premedication"].hint = f"Protocol: {course.says.premedication}"
+        if course.says.cell_type != "hsc":
+            del self._fields["filter_used"]
+        self._fields["volume_issued"].required = True
         if check.warnings:
+            self._fields = {"because": self._fields.pop("because"), **self._fields}
             self._fields["because"].required = True
             self._fields["because"].hint = "; ".join(f"{w['check']}: {w['left']}" for w in check.warnings)
         else:

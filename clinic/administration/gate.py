@@ -236,7 +236,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         50,
         release is not None,
         because,
-        signed.printed_name if signed else "no",
+        f"{signed.printed_name}, {signed.signed_at:%-d %b %Y}" if signed else "no",
         "",
         who=(Role.QUALITY,),
         **fix,
@@ -312,7 +312,7 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
     if route is None:
         verdict.fault("Route", 55, "No route is ordered.", who=(Role.PHYSICIAN,))
         return
-    ordered = ROUTES[course.route].label if course.route in ROUTES else ""
+    ordered = ROUTES[course.route or ""].label if course.route in ROUTES else ""
     verdict.judge(
         "Route",
         55,
@@ -389,7 +389,7 @@ def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
 
 
 def _site(key: str | None, side: str | None) -> str:
-    label = BODY_SITES[key].label.lower() if key in BODY_SITES else "no site"
+    label = BODY_SITES[key or ""].label.lower() if key in BODY_SITES else "no site"
     return f"{SIDES[side].lower()} {label}" if side in {"left", "right", "both"} else label
 
 

@@ -239,11 +239,11 @@ class Administration(Record):
             p
             for p in (
                 (self.side or "").replace("none", ""),
-                BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else "",
+                BODY_SITES[self.body_site or ""].label.lower() if self.body_site in BODY_SITES else "",
             )
             if p
         )
-        route = ROUTES[self.route].label.lower() if self.route in ROUTES else ""
+        route = ROUTES[self.route or ""].label.lower() if self.route in ROUTES else ""
         return ", ".join(part for part in (dose, route, site) if part)
 
 

@@ -46,6 +46,8 @@ def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bo
         if not (fact == "Blood group" and left[n] == right[n] == "not known")
     ]
     bag = owned.chain_of_identity if owned else "not known"
+    if worn.patient_id and not chain:  # another person's wristband: it names no chain to compare
+        return rows
     return [*rows, ("Chain of identity", _grouped(chain) or "not known", _grouped(bag), bool(chain) and chain == bag)]
 
 
@@ -68,7 +70,7 @@ def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:
         return []
     measure = DOSE_MEASURES.get(product.measure or "")
     per_kg = next((line["left"] for line in check.evidence if line["check"] == "Dose"), "")
-    route = ROUTES[course.route].label.lower() if course.route in ROUTES else ""
+    route = ROUTES[course.route or ""].label.lower() if course.route in ROUTES else ""
     amount = (
         f"{plain(dose_in(product, product.volume).normalize())} {measure.unit}"
         if measure and product.volume
@@ -143,7 +145,10 @@ def monitoring(given: Administration, at: datetime) -> list[tuple[str, datetime 
         taken = [
             v
             for v in given.vital_signs
-            if due is not None and v.performed_at is not None and abs(v.performed_at - due) <= NEAR
+            if due is not None
+            and v.performed_at is not None
+            and v.check_id is None
+            and abs(v.performed_at - due) <= NEAR
         ]
         told.append((label, due, "done" if taken else "due" if due is not None and at >= due else "planned"))
     return told

@@ -117,14 +117,16 @@ def bedside(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     """Read wristband and bag by two people; the reading is kept whether it is clear or not."""
     course = find(Treatment, id)
     form = form_of(BedsideForm)
+    form.can_draft = False
     form.offer("second_person_id", [pair for pair in staff_choices(ADMINISTRATION.logs) if pair[0] != me().id])
     if form.validate_on_submit():
         try:
-            second = db.session.scalars(select(User).where(User.id == form.second_person_id.data)).one()
-            recheck(second, form.password.data or "")
+            facts = form.facts()
+            second = db.session.scalars(select(User).where(User.id == facts["second_person_id"])).one()
+            recheck(second, facts["password"] or "")
             check = acts.read(
-                db.session(), course, by=me(), at=clock.now(), second=second, patient_scan=form.patient_scan.data,
-                product_scan=form.product_scan.data, vitals=form.vitals,
+                db.session(), course, by=me(), at=clock.now(), second=second, patient_scan=facts["patient_scan"],
+                product_scan=facts["product_scan"], vitals=form.vitals,
             )  # fmt: skip
             return saved(url_for("administration.check", id=check.id))
         except RuleBroken as fault:
@@ -170,6 +172,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         raise RuleBroken(unusable)
     ADMINISTRATION.admit(course, by=me(), at=clock.now())
     form = form_of(AdministrationForm)
+    form.can_draft = False
     form.plan(course, checked)
     if form.validate_on_submit():
         try:
@@ -185,7 +188,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             course, checked = find(Treatment, id), find(BedsideCheck, request.args["check"])
     page = render_template(
         "administration/new.html", heading="Give the cells", form=form, save_label="Begin", save_icon="vaccine", check=checked,
-        lede=f"{course.title} · {course.protocol_version.name} · checked by two people at {clock.local(checked.performed_at, zone()):%H:%M}",
+        lede=f"{course.title} · {course.protocol_version.name} · checked by two people at {clock.local(checked.performed_at or clock.now(), zone()):%H:%M}",
         big=big_three(checked, clock.now()), back_url=url_for("administration.check", id=checked.id),
         before=[(line["ok"] and not line["warning"], line["check"], line["left"]) for line in checked.evidence],
         after="The gate is asked once more. Then the start stands in the record, and the follow-up visits of the protocol are planned.", patient=_band(course),

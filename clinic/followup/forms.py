@@ -87,8 +87,8 @@ class _VisitForm(form_for(FollowUpVisit)):
     @property
     def scores(self) -> dict[str, tuple[Decimal | None, bool]]:
         """Value, and whether it did not occur, of each instrument that was filled in."""
-        unseen = set(self._fields["did_not_occur"].data or ()) if "did_not_occur" in self._fields else set()
-        found = dict.fromkeys(unseen, (None, True))
+        unseen: set[str] = set(self._fields["did_not_occur"].data or ()) if "did_not_occur" in self._fields else set()
+        found: dict[str, tuple[Decimal | None, bool]] = dict.fromkeys(unseen, (None, True))
         for name, box in self._fields.items():
             if name.startswith(PREFIX) and box.data is not None:
                 found[name.removeprefix(PREFIX)] = (box.data, False)

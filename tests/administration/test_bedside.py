@@ -16,6 +16,7 @@ from clinic.followup.models import PlannedVisit
 from clinic.identifiers import check_character
 from clinic.patients.models import Weight
 from clinic.processing.qc import QCResult
+from clinic.processing.release import decide, releases_of
 from tests.factories import VITALS, checked, given, ready_for_harvest, released_product
 
 if TYPE_CHECKING:
@@ -298,7 +299,6 @@ def test_route_and_side_are_the_ordered_ones(team: Team) -> None:
 def test_a_product_is_given_only_by_a_route_it_was_released_for(team: Team) -> None:
     course = ready_for_harvest(team)
     product = released_product(course, team)
-    from clinic.processing.release import releases_of  # noqa: PLC0415
 
     decision = releases_of(product)[0]
     decision.routes = ["intravenous"]
@@ -437,3 +437,38 @@ def test_the_end_is_written_once_and_the_volumes_come_out_even(team: Team) -> No
     made.amend(by=team.nurse, at=clock.now(), reason="read wrong", volume_given=Decimal(8), volume_wasted=Decimal(2))
     assert made.dose == Decimal("4.800")
     assert not made.signed
+
+
+@pytest.mark.rule(50)
+@pytest.mark.hazard("H7")
+def test_a_product_on_hold_says_so_at_the_bedside(team: Team) -> None:
+    course = ready_for_harvest(team)
+    product = released_product(course, team)
+    hold = decide(
+        product, course.protocol_version, by=team.quality, at=clock.now(), decision="hold", reason="freezer alarm"
+    )
+    team.add(hold)
+    hold.sign(by=team.quality, at=clock.now())
+    team.session.flush()
+    check = checked(course, product, team)
+    assert rules(check) == {50}
+    assert "on hold" in check.reasons[0]["because"]
+
+
+@pytest.mark.rule(52)
+def test_several_containers_of_one_dose_are_counted_together(team: Team) -> None:
+    course = ready_for_harvest(team, code="BM-MSC-MS")
+    now = clock.now()
+    thawed = {"frozen_at": now - timedelta(hours=3), "thawed_at": now - timedelta(minutes=5), "amount": 40}
+    first, second = released_product(course, team, **thawed), released_product(course, team, **thawed)
+    check = checked(course, first, team)
+    assert check.clear, check.reasons
+    assert "more in the course's other containers" in next(
+        line["left"] for line in check.evidence if line["check"] == "Dose"
+    )
+    given(check, team)
+    third = released_product(course, team, **(thawed | {"amount": 120}))
+    assert checked(course, second, team).clear
+    assert rules(checked(course, third, team)) == {52}
+    lonely = released_product(ready_for_harvest(team, course.patient, code="BM-MSC-MS"), team, **thawed)
+    assert rules(checked(lonely.treatment, lonely, team)) == {52}
