@@ -33,6 +33,8 @@ def plain_type(kind, item, _autogen):
 def number(_context, _revision, directives):
     """Give the next revision the next number, and note it where two branches cannot both write it unseen."""
     script = directives[0]
+    if script.message is None:  # nothing is written: models and database are only compared
+        return
     if getattr(context.config.cmd_opts, "autogenerate", False) and script.upgrade_ops.is_empty():
         directives[:] = []
         print("The models and the migrations agree: there is nothing to write.")  # noqa: T201

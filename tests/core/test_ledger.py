@@ -163,7 +163,7 @@ def another(column: Any, value: Any) -> Any:
         return (value or datetime(2020, 1, 1, tzinfo=UTC)) + timedelta(seconds=1)
     if isinstance(kind, Date):
         return (value or date(2020, 1, 1)) + timedelta(days=1)
-    return "ST-0000000000" if value is None else f"{value[:-1]}{'x' if value[-1:] != 'x' else 'y'}"
+    return "ST-000000000" if value is None else f"{value[:-1]}{'x' if value[-1:] != 'x' else 'y'}"
 
 
 @pytest.mark.slow

@@ -1,0 +1,154 @@
+"""A copy of the whole database while it is in use, and the way back, which says what the copy lacks.
+
+SQLite is copied by its own online backup; a PostgreSQL database by PostgreSQL's own programs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlalchemy import create_engine, select
+from sqlalchemy.orm import Session
+
+from clinic.errors import RuleBroken, SettingsWrong
+from clinic.extensions import prepare
+from clinic.ledger.models import LedgerEntry
+from clinic.ledger.verify import Fault, Head, heads, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from sqlalchemy import URL, Engine
+
+PAGES = 1024
+"""Pages of the database that are copied before others get their turn."""
+
+
+def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] | None = None) -> list[Fault]:
+    """Write a copy of the database to a file that is not there yet, and return what `verify` finds wrong with it.
+
+    On PostgreSQL the copy is ``pg_dump``'s and can only be verified where it is restored. Raises `RuleBroken`.
+    """
+    if file.exists():
+        raise RuleBroken(f"{file} is there already; a backup never overwrites another.")
+    if not file.parent.is_dir():
+        raise RuleBroken(f"There is no folder {file.parent}.")
+    if engine.dialect.name != "sqlite":
+        _run("pg_dump", engine.url, "--format=custom", f"--file={file}")
+        return []
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    os.close(handle)
+    _copy(Path(str(engine.url.database)), file, progress)
+    return faults_of(file)
+
+
+def restore(
+    engine: Engine, file: Path, *, at: datetime
+) -> tuple[Path | None, Mapping[str, int], Counter[tuple[str, str]]]:
+    """Put a backup in the place of the database.
+
+    Returns where the replaced database was put, how many entries of each site's ledger the backup lacks, and what
+    those entries were: (table, act) counted (hazard H34: a withdrawn consent may be among them).
+    Raises `RuleBroken` where the file is no backup, or does not verify.
+    """
+    if not file.is_file():
+        raise RuleBroken(f"There is no file {file}.")
+    if engine.dialect.name != "sqlite":
+        _run("pg_restore", engine.url, "--clean", "--if-exists", "--single-transaction", str(file))
+        return None, {}, Counter()
+    wrong = faults_of(file)
+    if wrong:
+        raise RuleBroken(f"{file} is not sound, and nothing was restored: {wrong[0]}")
+    place = Path(str(engine.url.database))
+    replaced, missing, what = None, {}, Counter()
+    if place.exists() and place.stat().st_size:
+        missing, what = lacking(engine, heads_of(file))
+        replaced = place.with_name(f"{place.name}.replaced-{at:%Y%m%dT%H%M%S}")
+        _copy(place, replaced, None)
+    engine.dispose()
+    _copy(file, place, None)
+    return replaced, missing, what
+
+
+def lacking(engine: Engine, known: Mapping[str, Head]) -> tuple[dict[str, int], Counter[tuple[str, str]]]:
+    """Return how many entries of each site came after the given heads, and what they did."""
+    missing: dict[str, int] = {}
+    what: Counter[tuple[str, str]] = Counter()
+    with Session(engine) as session:
+        for site, head in heads(session).items():
+            seen = known[site].number if site in known else 0
+            if head.number > seen:
+                missing[site] = head.number - seen
+                later = select(LedgerEntry.record, LedgerEntry.act).where(
+                    LedgerEntry.site_id == site, LedgerEntry.number > seen
+                )
+                what.update((row.record, row.act) for row in session.execute(later))
+    return missing, what
+
+
+def heads_of(file: Path) -> dict[str, Head]:
+    """Return the heads that a backup states."""
+    engine = create_engine(f"sqlite:///{file}")
+    prepare(engine)
+    try:
+        with Session(engine) as session:
+            return heads(session)
+    finally:
+        engine.dispose()
+
+
+def faults_of(file: Path) -> list[Fault]:
+    """Return what is wrong with a SQLite copy: the file, then ledger and rows. `RuleBroken` where it is no copy at all."""
+    try:
+        with closing(sqlite3.connect(file)) as copy:
+            said = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    except sqlite3.DatabaseError:
+        raise RuleBroken(f"{file} is no backup of this program.") from None
+    if said != "ok":
+        return [Fault(table="the file", row=file.name, because=said)]
+    if "ledger_entry" not in tables:
+        raise RuleBroken(f"{file} is no backup of this program.")
+    engine = create_engine(f"sqlite:///{file}")
+    prepare(engine)
+    try:
+        with Session(engine) as session:
+            return verify(session)
+    finally:
+        engine.dispose()
+
+
+def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | None) -> None:
+    told = None if progress is None else lambda _status, left, whole: progress(whole - left, whole)
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new, pages=PAGES, progress=told)
+        new.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _run(program: str, url: URL, *arguments: str) -> None:
+    """Run one of PostgreSQL's own programs; the password goes where no list of processes shows it."""
+    if shutil.which(program) is None:
+        raise SettingsWrong(
+            f"{program} is not on this machine: install PostgreSQL's client programs, or copy the database with them."
+        )
+    address = url.set(drivername="postgresql", password=None).render_as_string()
+    more = {"PGPASSWORD": url.password} if url.password else {}
+    done = subprocess.run(  # noqa: S603 - one of two programs, its arguments are ours
+        [program, *arguments[:-1], f"--dbname={address}", arguments[-1]],
+        env={**os.environ, **more},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise RuleBroken(
+            f"{program} failed: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}"
+        )

@@ -1,0 +1,154 @@
+"""Commands about staff and sites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from clinic import clock
+from clinic.access import Role
+from clinic.console import site_with, user_with, with_database
+from clinic.errors import RuleBroken
+from config import load
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import Site, User
+
+
+@click.group()
+def user() -> None:
+    """Staff: add, disable, list, reset."""
+
+
+@user.command("add")
+@click.argument("name")
+@click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
+@click.option("--site", "code", required=True, help="Code of the site, e.g. north.")
+@click.option("--email", required=True, help="Address with which the person signs in.")
+@with_database
+def add_user(session: Session, name: str, role: str, code: str, email: str) -> None:
+    """Add a member of staff and print the link on which the password is set, once."""
+    from clinic.accounts import staffing  # noqa: PLC0415
+    from clinic.ledger.listener import acting  # noqa: PLC0415
+
+    site = site_with(session, code)
+    acting(session, _actor(session, site), "added on the command line")
+    one = staffing.add(session, by=None, name=name, email=email, role=Role(role), site=site)
+    session.commit()
+    click.echo(f"{one.printed_name} is {one.role.label} at {site.name}. Valid once, for 24 hours:\n{_link(one)}")
+
+
+@user.command("disable")
+@click.argument("email")
+@with_database
+def disable_user(session: Session, email: str) -> None:
+    """End somebody's access at once."""
+    from clinic.accounts import staffing  # noqa: PLC0415
+    from clinic.ledger.listener import acting  # noqa: PLC0415
+
+    one = user_with(session, email)
+    acting(session, _actor(session, one.site), "ended on the command line")
+    staffing.disable(session, by=None, user=one, at=clock.now())
+    session.commit()
+    click.echo(f"{one.printed_name} has no access any more.")
+
+
+@user.command("reset")
+@click.argument("email")
+@with_database
+def reset_user(session: Session, email: str) -> None:
+    """Forget a password and print the link on which the next one is set, once."""
+    from clinic.accounts import staffing  # noqa: PLC0415
+    from clinic.ledger.listener import acting  # noqa: PLC0415
+
+    one = user_with(session, email)
+    acting(session, _actor(session, one.site), "reset on the command line")
+    staffing.reset(session, by=None, user=one, at=clock.now())
+    session.commit()
+    click.echo(f"{one.printed_name} sets a new password here. Valid once, for 24 hours:\n{_link(one)}")
+
+
+@user.command("list")
+@with_database
+def list_users(session: Session) -> None:
+    """List the staff of all sites, tab between columns."""
+    from clinic.accounts.models import User  # noqa: PLC0415
+
+    for one in session.scalars(select(User).order_by(User.site_id, User.email)):
+        click.echo(
+            "\t".join(
+                (one.site.code, one.email, one.role.value, one.printed_name, "active" if one.active else "no access")
+            )
+        )
+
+
+def _link(one: User) -> str:
+    from clinic.accounts import staffing  # noqa: PLC0415
+
+    return (
+        load().public_url.rstrip("/") + staffing.one_time_link(one)
+        if load().public_url
+        else f"http://127.0.0.1:8000{staffing.one_time_link(one)}"
+    )
+
+
+def _actor(session: Session, site: Site) -> str:
+    """Return who answers for a change from the command line: the site's first administrator, or the site itself."""
+    from clinic.accounts.models import User  # noqa: PLC0415
+
+    first = (
+        select(User.id)
+        .where(User.site_id == site.id, User.role == Role.ADMINISTRATOR, User.active)
+        .order_by(User.email)
+        .limit(1)
+    )
+    return session.scalar(first) or site.id
+
+
+@click.group()
+def site() -> None:
+    """Sites: add, list."""
+
+
+@site.command("add")
+@click.argument("code")
+@click.option("--name", required=True)
+@click.option("--zone", required=True, help="Time zone, e.g. Europe/Berlin.")
+@click.option("--facility", default="", help="Facility identification number, 5 characters.")
+@with_database
+def add_site(session: Session, code: str, name: str, zone: str, facility: str) -> None:
+    """Add a site: the first thing that an empty database needs."""
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415
+
+    from clinic.accounts.models import Site  # noqa: PLC0415
+    from clinic.ledger.listener import acting  # noqa: PLC0415
+
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise RuleBroken(f"“{zone}” is no time zone. Write it like Europe/Berlin.") from None
+    made = Site(code=code.strip().casefold(), name=name.strip(), zone=zone, facility_code=facility.strip().upper())
+    acting(session, made.id, "added on the command line")
+    session.add(made)
+    try:
+        session.commit()
+    except IntegrityError:
+        raise RuleBroken(f"A site has the code “{code}” already.") from None
+    click.echo(
+        f"{made.name} is there. Next: clinic user add NAME --role administrator --site {made.code} --email ADDRESS"
+    )
+
+
+@site.command("list")
+@with_database
+def list_sites(session: Session) -> None:
+    """List the sites, tab between columns."""
+    from clinic.accounts.models import Site  # noqa: PLC0415
+
+    for one in session.scalars(select(Site).order_by(Site.code)):
+        click.echo(f"{one.code}\t{one.name}\t{one.zone}\t{one.facility_code}")

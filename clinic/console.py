@@ -1,0 +1,133 @@
+"""What every command does alike: open the application and its database, show progress, say a fault in one sentence."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+from alembic.util import CommandError
+from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from clinic.errors import ClinicError, RuleBroken, SettingsWrong
+from config import load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from flask import Flask
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import Site, User
+    from config import Settings
+
+NO, WRONG = 1, 2
+
+
+def run(commands: click.Group) -> None:
+    """Run the command line; every expected fault is one sentence on stderr."""
+    try:
+        commands.main(standalone_mode=False)
+    except click.exceptions.Exit as ended:
+        sys.exit(ended.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as fault:
+        say(fault.format_message(), WRONG)
+    except SettingsWrong as fault:
+        say(str(fault), WRONG)
+    except ClinicError as fault:
+        say(str(fault), NO)
+    except CommandError as fault:
+        say(f"The database is at a version that this program does not know: {fault}.", WRONG)
+    except (OperationalError, ProgrammingError) as fault:
+        first = str(fault.orig).strip().splitlines()[0]
+        say(f"The database cannot be used: {first}. If it is new or older, run: clinic migrate.", WRONG)
+    except OSError as fault:
+        say(f"{fault.filename or 'A file'}: {fault.strerror or fault}.", WRONG)
+
+
+def say(sentence: str, status: int) -> None:
+    click.echo(f"clinic: {sentence}", err=True)
+    sys.exit(status)
+
+
+def application() -> tuple[Flask, Settings]:
+    from clinic import create_app  # noqa: PLC0415 - `clinic --help` waits for no rooms
+
+    settings = load()
+    return create_app(settings), settings
+
+
+def with_database(act: Callable[..., Any]) -> Callable[..., Any]:
+    """Call a command inside the application, with its session as the first argument, over a current schema."""
+
+    @wraps(act)
+    def call(*args: Any, **more: Any) -> Any:
+        from clinic.extensions import db  # noqa: PLC0415
+
+        app, settings = application()
+        with app.test_request_context(base_url=settings.public_url or None):
+            current_schema()
+            try:
+                return act(db.session(), *args, **more)
+            finally:
+                db.session.remove()
+                db.engine.dispose()
+
+    return call
+
+
+def current_schema() -> None:
+    from clinic.extensions import db  # noqa: PLC0415
+    from clinic.schema import current, head  # noqa: PLC0415
+
+    if current(db.engine) != head():
+        raise SettingsWrong("The database waits for its migration. Run: clinic migrate.")
+
+
+@contextmanager
+def progress(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show progress on a terminal, and nothing elsewhere."""
+    seen = 0
+    with click.progressbar(length=1, label=label, file=sys.stderr, hidden=not sys.stderr.isatty()) as bar:
+
+        def tell(done: int, whole: int) -> None:
+            nonlocal seen
+            bar.length = max(whole, 1)
+            bar.update(done - seen)
+            seen = done
+
+        yield tell
+
+
+def site_with(session: Session, code: str) -> Site:
+    from clinic.accounts.models import Site  # noqa: PLC0415
+
+    found = session.scalar(select(Site).where(Site.code == code))
+    if found is None:
+        codes = ", ".join(session.scalars(select(Site.code).order_by(Site.code))) or "none yet"
+        raise RuleBroken(f"No site has the code “{code}”. There are: {codes}.")
+    return found
+
+
+def user_with(session: Session, email: str) -> User:
+    from clinic.accounts.models import User  # noqa: PLC0415
+
+    found = session.scalar(select(User).where(User.email == email.strip().casefold()))
+    if found is None:
+        raise RuleBroken(f"Nobody signs in with {email}.")
+    return found
+
+
+def reading(session: Session) -> None:
+    """Read from here on in one snapshot, without keeping anybody from writing."""
+    from clinic.extensions import reading_only  # noqa: PLC0415
+
+    session.rollback()
+    reading_only.set(True)
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))

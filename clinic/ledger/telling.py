@@ -1,0 +1,136 @@
+"""An entry of the ledger as a sentence: who did what to which record, and each value before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from clinic import clock
+from clinic.fields import fields_of
+from clinic.ledger.verify import models
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clinic.fields import Field
+    from clinic.model import Model
+
+UNTOLD = {"id", "version", "site_id", "recorded_by_id", "recorded_at", "content_hash", "record_version", "search_text"}
+"""What stands in the sentence already, or speaks to no person."""
+NOUNS = {"user_account": "account", "protocol_version": "protocol version"}
+MOST = 4
+"""Changes that a sentence tells; the rest unfolds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One entry, told. ``changes``: label, value before, value after; ``gist``: the first of them in one line."""
+
+    number: int
+    at: datetime
+    who: str
+    act: str
+    noun: str
+    record: str
+    record_id: str
+    gist: str
+    reason: str
+    changes: list[tuple[str, str, str]]
+    seal: str
+
+
+def nouns() -> dict[str, str]:
+    """Return what each table's rows are called, for the filter and the sentences."""
+    return {
+        table: NOUNS.get(table) or getattr(model, "NOUN", table.replace("_", " ")).lower()
+        for table, model in models().items()
+    }
+
+
+def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
+    """Return an entry as a person reads it. ``people``: printed names by id; moments are told on the zone's clock."""
+    after, before = row.after or {}, row.before or {}
+    act = {"insert": "wrote down", "update": "changed", "delete": "removed"}[row.act]
+    record, record_id = row.record, row.record_id
+    reason = row.reason
+    if row.act == "update" and reason:
+        act = "amended"
+    if record == "signature" and row.act == "insert":
+        record, record_id, act = after["record"], after["record_id"], "signed"
+    elif record == "amendment" and row.act == "insert":
+        record, record_id, act, reason = (
+            after["record"],
+            after["record_id"],
+            "gave the reason for a correction of",
+            after["reason"],
+        )
+    known = models().get(row.record)
+    changes = [] if known is None else list(_changes(known, before, after, people, zone))
+    gist = "; ".join(
+        f"{label} {old} → {new}" if row.act == "update" else f"{label} {new or old}"
+        for label, old, new in changes[:MOST]
+    )
+    return Told(
+        number=row.number, at=row.at, who=people.get(row.actor_id, row.actor_id), act=act, noun=nouns().get(record, record),
+        record=record, record_id=record_id, gist=gist + ("; …" if len(changes) > MOST else ""), reason=reason, changes=changes,
+        seal=" ".join(row.hash[start : start + 4] for start in range(0, 12, 4)),
+    )  # fmt: skip
+
+
+def _changes(
+    model: type[Model], before: dict[str, Any], after: dict[str, Any], people: Mapping[str, str], zone: str
+) -> Any:
+    declared = fields_of(model)
+    columns = {column.key: column for column in model.__table__.columns}
+    names = [
+        *(name for name in declared if name in {**before, **after}),
+        *(n for n in {**before, **after} if n not in declared),
+    ]
+    for name in names:
+        if name in UNTOLD or name not in columns:
+            continue
+        if columns[name].info.get("secret"):
+            yield _label(name), "", "set anew, never shown"
+            continue
+        fact = declared.get(name)
+        old, new = (_said(fact, state.get(name), people, zone) for state in (before, after))
+        if old or new:
+            yield fact.label if fact else _label(name), old or "nothing", new or "nothing"
+
+
+def _label(name: str) -> str:
+    return name.removesuffix("_id").removesuffix("_at").replace("_", " ").capitalize()
+
+
+def _said(fact: Field | None, value: Any, people: Mapping[str, str], zone: str) -> str:
+    if value in (None, "", [], {}):
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        parts = {key: _said(None, part, people, zone) for key, part in value.items()}
+        return "; ".join(f"{key}: {part}" for key, part in parts.items() if part)
+    if isinstance(value, list):
+        return ", ".join(_said(fact, part, people, zone) for part in value)
+    text = (
+        people.get(str(value))
+        or (fact.choices or {} if fact else {}).get(str(value))
+        or _time(str(value), zone)
+        or str(value)
+    )
+    return f"{text} {fact.unit}" if fact and fact.unit else text
+
+
+def _time(text: str, zone: str) -> str:
+    """Return a moment or day of the ledger as it is written on a page, nothing where the text is none."""
+    try:
+        if len(text) == len("2026-05-14"):
+            return f"{date.fromisoformat(text):%-d %b %Y}"
+        return (
+            f"{clock.local(datetime.fromisoformat(text), zone):%-d %b %Y, %H:%M}"
+            if len(text) > 18 and text[4] == "-"
+            else ""
+        )
+    except ValueError:
+        return ""

@@ -1,0 +1,145 @@
+"""The schema comes from the migrations alone: complete, in one piece, by one program at a time."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from alembic import command
+from alembic.script import ScriptDirectory
+from sqlalchemy import NullPool, create_engine, func, inspect, select, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from clinic import create_app, schema
+from clinic.extensions import db, migrate
+from clinic.ledger.models import LedgerEntry
+from clinic.ledger.verify import verify
+from clinic.model import Base
+from tests.conftest import settings
+from tests.databases import both_databases
+from tests.factories import clinic_of, patient
+
+VERSIONS = schema.MIGRATIONS / "versions"
+ROOT = schema.MIGRATIONS.parent
+
+
+@pytest.fixture
+def fresh(house, tmp_path):
+    """An application over a quite empty database, and its engine."""
+    app = create_app(settings(house.store.empty("fresh"), tmp_path))
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+def upgrade(app, revision="head"):
+    command.upgrade(migrate.get_config(), revision)
+
+
+@both_databases
+@pytest.mark.hazard("H33")
+def test_from_nothing_the_migrations_lead_to_what_the_models_say(fresh):
+    assert schema.current(db.engine) is None
+    upgrade(fresh)
+    assert schema.current(db.engine) == schema.head()
+    command.check(migrate.get_config())
+    tables = set(inspect(db.engine).get_table_names())
+    assert tables == {*Base.metadata.tables, "alembic_version"}
+
+
+@both_databases
+def test_running_them_twice_changes_nothing(fresh):
+    upgrade(fresh)
+    upgrade(fresh)
+    command.check(migrate.get_config())
+
+
+@both_databases
+@pytest.mark.hazard("H33")
+def test_a_migration_that_breaks_off_leaves_the_database_as_it_was(fresh, monkeypatch):
+    last = ScriptDirectory.from_config(migrate.get_config()).get_revision("head").module
+    monkeypatch.setattr("alembic.script.ScriptDirectory.run_env", _broken(last, monkeypatch))
+    with pytest.raises(RuntimeError, match="the power went"):
+        upgrade(fresh)
+    monkeypatch.undo()
+    assert inspect(db.engine).get_table_names() in ([], ["alembic_version"])
+    upgrade(fresh)
+    command.check(migrate.get_config())
+
+
+def _broken(module, monkeypatch):
+    """Return a runner whose last revision stops after its work."""
+    run_env = ScriptDirectory.run_env
+
+    def run(script):
+        revision = script.get_revision("head").module
+        work = revision.upgrade
+
+        def upgrade_and_stop():
+            work()
+            raise RuntimeError("the power went")
+
+        monkeypatch.setattr(revision, "upgrade", upgrade_and_stop)
+        return run_env(script)
+
+    return run
+
+
+@both_databases
+@pytest.mark.hazard("H33")
+def test_what_was_written_under_the_first_revision_is_there_under_the_last(fresh):
+    upgrade(fresh)
+    with Session(db.engine) as session:
+        clinic_of(session)
+        session.commit()
+        before = session.scalar(select(func.count()).select_from(LedgerEntry))
+    upgrade(fresh)
+    with Session(db.engine) as session:
+        assert session.scalar(select(func.count()).select_from(LedgerEntry)) == before > 30
+        assert verify(session) == []
+
+
+@both_databases
+@pytest.mark.rule(70)
+@pytest.mark.parametrize("statement", ["UPDATE ledger_entry SET reason = 'x'", "DELETE FROM ledger_entry"])
+def test_the_database_itself_refuses_to_change_the_ledger(session, team, statement):
+    patient(team)
+    session.commit()
+    before = session.scalar(select(func.count()).select_from(LedgerEntry))
+    with pytest.raises(DBAPIError, match="The ledger is never changed"):
+        session.execute(text(statement))
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(LedgerEntry)) == before
+
+
+def test_revisions_are_numbered_without_a_gap_and_titled():
+    files = sorted(path.stem for path in VERSIONS.glob("*.py"))
+    assert [name[:4] for name in files] == [f"{number:04d}" for number in range(1, len(files) + 1)]
+    assert (schema.MIGRATIONS / "current_head.txt").read_text().strip() == schema.head() == files[-1][:4]
+
+
+@pytest.mark.parametrize("path", sorted(VERSIONS.glob("*.py")), ids=lambda path: path.stem)
+def test_a_revision_means_the_same_when_the_models_have_moved_on(path):
+    source = path.read_text()
+    assert not re.search(r"^\s*(from|import) (clinic|config|tests)\b", source, re.MULTILINE)
+    assert source.startswith('"""')
+
+
+@pytest.mark.slow
+@both_databases
+@pytest.mark.hazard("H33")
+def test_many_programs_may_migrate_at_once(house, tmp_path):
+    url = house.store.empty("many")
+    environment = {"CLINIC_INSTANCE": str(tmp_path), "CLINIC_DATABASE_URL": url, "CLINIC_SECRET_KEY": "k" * 40, "PYTHONPATH": str(ROOT)}
+    program = [sys.executable, "-c", "from clinic.cli import main; main()", "migrate"]
+    running = [
+        subprocess.Popen(program, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603
+        for _ in range(4)
+    ]
+    told = [(one.communicate(timeout=120), one.returncode) for one in running]
+    assert [code for _said, code in told] == [0] * 4, told
+    assert schema.current(create_engine(url, poolclass=NullPool)) == schema.head()
