@@ -291,6 +291,7 @@ class MomentBox(DayBox):
 class RecordForm(FlaskForm):
     """Base of every form of ours. ``zone`` is the site's; ``record_version`` the version that the person saw."""
 
+    _fields: dict[str, Box]
     can_draft = False
     draft_note = ""
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from clinic.forms import RecordForm
 
 M = TypeVar("M", bound=Model)
+F = TypeVar("F", bound="RecordForm")
 
 
 def me() -> User:
@@ -41,7 +42,7 @@ def find(model: type[M], public_id: str) -> M:
     return row
 
 
-def form_of(kind: type[RecordForm], row: Model | None = None, **more: Any) -> RecordForm:
+def form_of(kind: type[F], row: Model | None = None, **more: Any) -> F:
     """Return a form on the site's clock, filled in from a row or from this person's draft where there is one."""
     draft = drafts.at_hand(me().id) if row is None and request.method == "GET" else None
     if draft is not None:
