@@ -14,7 +14,7 @@ from clinic.patients.models import Alert, Patient
 from clinic.patients.names import CLOSE, closeness, compact, name_key, searchable
 
 if TYPE_CHECKING:
-    from sqlalchemy import Row, Select
+    from sqlalchemy import Row
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
@@ -78,7 +78,7 @@ def _told(row: Row[Any], found: tuple[int, str]) -> Alike:
     )  # fmt: skip
 
 
-def _others(one: Any) -> Select[Any]:
+def _others(one: Any) -> Any:
     columns = (Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number)
     return select(*columns).where(Patient.site_id == one.site_id, Patient.id != one.id)
 

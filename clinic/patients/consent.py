@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, relationship
@@ -100,12 +100,13 @@ class Consent(Record):
         """Whether it holds at a moment: signed by who took it, not expired, not withdrawn."""
         return self.standing(at) is Standing.VALID
 
-    def withdraw(self, *, by: object, at: datetime, **facts: object) -> Withdrawal:
+    def withdraw(self, *, by: User, at: datetime, **facts: Any) -> Withdrawal:
         """Write down that it was withdrawn. It stays readable; what rests on it is locked from now on (rule 15)."""
         if self.withdrawal is not None:
             raise RuleBroken("This consent is withdrawn already.")
-        self.withdrawal = Withdrawal.log(by=by, at=at, consent_id=self.id, patient_id=self.patient_id, **facts)  # type: ignore[arg-type]
-        return self.withdrawal
+        gone = Withdrawal.log(by=by, at=at, consent_id=self.id, patient_id=self.patient_id, **facts)
+        self.withdrawal = gone
+        return gone
 
     def headline(self) -> str:
         version = f", {self.protocol_version.name}" if self.protocol_version is not None else ""

@@ -59,7 +59,10 @@ WITHDRAWALS = desk.desk(
 class VersionBox(ChoiceBox):
     """A list to choose from, also where it is short: the names are long."""
 
-    kind = "choice"
+    @property
+    def kind(self) -> str:  # type: ignore[override]
+        """How to draw it."""
+        return "choice"
 
 
 class ConsentForm(form_for(Consent)):

@@ -263,4 +263,5 @@ def typing(id: str) -> str:  # noqa: A002
         return record_page(
             row, TYPINGS, back_url=url_for("patients.blood_groups", id=row.patient_id), back_label="Blood groups"
         )
-    return record_page(row, TYPINGS, back_url=_url(row.donor), back_label="Donor", lede=row.donor.display_name)
+    donor: Any = row.donor
+    return record_page(row, TYPINGS, back_url=_url(donor), back_label="Donor", lede=donor.display_name)

@@ -13,7 +13,7 @@ from clinic.patients.models import Patient
 from clinic.patients.names import compact, days_in, searchable
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Row, Select
+    from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
 
     from clinic.treatments.models import Treatment
@@ -58,7 +58,7 @@ def search(session: Session, typed: str = "", *, after: str = "", before: str = 
 
     ``after`` and ``before`` are the id of the last or first patient of the page that was shown.
     """
-    chosen: Select[Any] = select(*SHOWN).where(*wanted(typed))
+    chosen: Any = select(*SHOWN).where(*wanted(typed))
     mark = parse_id(after or before, Patient.KIND)
     place = (
         session.execute(select(Patient.search_text, Patient.id).where(Patient.id == mark)).one_or_none()
@@ -82,7 +82,7 @@ def search(session: Session, typed: str = "", *, after: str = "", before: str = 
     )
 
 
-def _beyond(place: Row[Any], *, backwards: bool) -> ColumnElement[bool]:
+def _beyond(place: Any, *, backwards: bool) -> ColumnElement[bool]:
     text, number = Patient.search_text, Patient.id
     if backwards:
         return or_(text < place.search_text, and_(text == place.search_text, number < place.id))

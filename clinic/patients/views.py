@@ -58,7 +58,7 @@ def index() -> str:
     found = search(db.session(), typed, after=request.args.get("after", ""), before=request.args.get("before", ""))
     courses = present_courses(db.session(), [row.id for row in found.rows])
     rows = [overview.line(row, courses.get(row.id), SEXES) for row in found.rows]
-    more = {"q": typed} if typed else {}
+    more: dict[str, Any] = {"q": typed} if typed else {}
     return render_template(
         "patients/index.html",
         heading="Patients",
@@ -98,7 +98,7 @@ def new() -> Answer | str | tuple[str, int]:
             form.ask_about(fault.alike)
         except NumberTaken as fault:
             db.session.rollback()
-            form.record_number.errors = [str(fault)]
+            form._fields["record_number"].errors = [str(fault)]
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
