@@ -7,13 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from clinic.fields import Range, plain
+from clinic.processing.counts import APART
 from clinic.processing.qc import QCResult, judge, standing
 from clinic.protocols.catalogues import ROUTES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-APART = Decimal("0.05")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,9 @@ def figures(value: Decimal) -> str:
     return plain(value.quantize(Decimal(1).scaleb(value.adjusted() - 3)).normalize())
 
 
-def endotoxin_per_kg(results: Iterable[QCResult], *, volume: Decimal | None, kg: Decimal | None, route: str | None) -> list[Working]:
+def endotoxin_per_kg(
+    results: Iterable[QCResult], *, volume: Decimal | None, kg: Decimal | None, route: str | None
+) -> list[Working]:
     """Return EU/mL × mL ÷ kg of each endotoxin reading, judged by the route's limit (rule 42).
 
     ``<0.1`` stands for everything below: the sum is then below its result, and judged so. Empty where volume,
@@ -56,10 +57,12 @@ def endotoxin_per_kg(results: Iterable[QCResult], *, volume: Decimal | None, kg:
         sign = "" if reading.comparator == "=" else f"{reading.comparator} "
         found.append(
             Working(
-                label="Endotoxin for this patient", text=f"{sign}{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg",
-                result=f"{sign}{figures(per_kg)} EU/kg", limit=f"{plain(limit)} EU/kg ({ROUTES[route].label.lower()})",
+                label="Endotoxin for this patient",
+                text=f"{sign}{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg",
+                result=f"{sign}{figures(per_kg)} EU/kg",
+                limit=f"{plain(limit)} EU/kg ({ROUTES[route].label.lower()})",
                 good=judge(reading.comparator, per_kg, Range(None, limit)),
-            )  # fmt: skip
+            )
         )
     return found
 
@@ -77,5 +80,7 @@ def dose_disagrees(results: Iterable[QCResult], stated: Decimal, *, volume: Deci
     worked_out = cd34_per_kg(counted[-1].value, volume=volume, kg=kg)
     if worked_out and abs(stated - worked_out) / worked_out <= APART:
         return ""
-    working = f"{plain(counted[-1].value)} ×10⁶/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {figures(worked_out)} ×10⁶/kg"
+    working = (
+        f"{plain(counted[-1].value)} ×10⁶/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {figures(worked_out)} ×10⁶/kg"
+    )
     return f"CD34+ cells per kg: {plain(stated)} ×10⁶/kg, but the count says {working}. Correct it, or confirm it with a reason."

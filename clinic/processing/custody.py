@@ -20,21 +20,48 @@ LABORATORY = frozenset({Role.TECHNOLOGIST})
 CARRIES = LABORATORY | {Role.NURSE, Role.PHYSICIAN}
 ENDS = LABORATORY | {Role.QUALITY, Role.DIRECTOR}
 MOVERS = {
-    "received": LABORATORY, "stored": LABORATORY, "thawed": CARRIES, "issued": LABORATORY | {Role.QUALITY}, "handed_over": CARRIES,
-    "returned": CARRIES, "shipped": LABORATORY, "discarded": ENDS,
-}  # fmt: skip
+    "received": LABORATORY,
+    "stored": LABORATORY,
+    "thawed": CARRIES,
+    "issued": LABORATORY | {Role.QUALITY},
+    "handed_over": CARRIES,
+    "returned": CARRIES,
+    "shipped": LABORATORY,
+    "discarded": ENDS,
+}
 """Who writes down which movement. An assignment and a giving have pages of their own."""
 MOVES = CARRIES | ENDS
 ASKED = {
-    "received": ("place", "temperature", "intact", "reason"), "stored": ("place", "temperature"), "thawed": ("place",),
-    "issued": ("handed_to", "place", "temperature", "intact"), "handed_over": ("handed_to", "place", "temperature", "intact"),
-    "returned": ("place", "temperature", "intact", "reason"), "shipped": ("place", "handed_to", "temperature"), "discarded": ("reason",),
-}  # fmt: skip
+    "received": ("place", "temperature", "intact", "reason"),
+    "stored": ("place", "temperature"),
+    "thawed": ("place",),
+    "issued": ("handed_to", "place", "temperature", "intact"),
+    "handed_over": ("handed_to", "place", "temperature", "intact"),
+    "returned": ("place", "temperature", "intact", "reason"),
+    "shipped": ("place", "handed_to", "temperature"),
+    "discarded": ("reason",),
+}
 """Which facts a movement's form asks for, besides when and by whom."""
 ICONS = {
-    "received": "package-import", "stored": "snowflake", "thawed": "droplet", "issued": "package-export", "handed_over": "transfer",
-    "returned": "arrow-back-up", "shipped": "truck-delivery", "discarded": "trash",
-}  # fmt: skip
+    "received": "package-import",
+    "stored": "snowflake",
+    "thawed": "droplet",
+    "issued": "package-export",
+    "handed_over": "transfer",
+    "returned": "arrow-back-up",
+    "shipped": "truck-delivery",
+    "discarded": "trash",
+}
+
+
+def offered(product: Product, role: Role) -> list[str]:
+    """Return the movements that somebody may write down now: only what is frozen thaws, only what left comes back."""
+    last = product.movements[-1].kind if product.movements else ""
+    sense = {
+        "thawed": product.thawed_at is None and (product.frozen_at is not None or product.cryo_medium is not None),
+        "returned": last in {"issued", "handed_over", "shipped"},
+    }
+    return [kind for kind, roles in MOVERS.items() if role in roles and sense.get(kind, True)]
 
 
 def may_issue(product: Product, at: datetime) -> list[Blocked]:
@@ -50,7 +77,15 @@ def may_issue(product: Product, at: datetime) -> list[Blocked]:
         found.append(Blocked(rule=50, because=because, who=who, fix=release, fix_label="Open the release"))
     if product.treatment is None:
         assign = ("products.assign", {"id": product.id})
-        found.append(Blocked(rule=4, because="The product is assigned to no patient's course.", who=(Role.PHYSICIAN, Role.TECHNOLOGIST), fix=assign, fix_label="Assign it"))
+        found.append(
+            Blocked(
+                rule=4,
+                because="The product is assigned to no patient's course.",
+                who=(Role.PHYSICIAN, Role.TECHNOLOGIST),
+                fix=assign,
+                fix_label="Assign it",
+            )
+        )
     elif product.relation == "autologous" and product.donor.patient_id != product.treatment.patient_id:
         found.append(Blocked(rule=3, because="These are another patient's own cells."))
     returns = [movement for movement in product.movements if movement.kind == "returned"]
@@ -63,7 +98,9 @@ def move(product: Product, *, kind: str, by: User, at: datetime, **facts: Any) -
     """Write down a movement; `RuleBroken` for a role that does not do it, `StepBlocked` where issuing is not allowed."""
     if by.role not in MOVERS.get(kind, frozenset()):
         who = " or ".join(sorted(role.label for role in MOVERS.get(kind, frozenset())))
-        raise RuleBroken(f"“{MOVEMENTS.get(kind, kind)}” is written down by {who or 'nobody here'}, not by {by.role.label}.")
+        raise RuleBroken(
+            f"“{MOVEMENTS.get(kind, kind)}” is written down by {who or 'nobody here'}, not by {by.role.label}."
+        )
     reasons = may_issue(product, at) if kind == "issued" else []
     if reasons:
         raise StepBlocked("Issuing the product", reasons)

@@ -21,9 +21,25 @@ if TYPE_CHECKING:
     from clinic.products.models import Product
 
 EXHIBITED = (
-    "viability", "cd34_viability", "cd73", "cd90", "cd105", "negative_markers", "cd45", "cd34_negative", "cd14", "cd45_cd31",
-    "hla_dr", "cd34_purity", "cell_purity", "cfu_f", "potency", "potency_assay", "differentiation", "vesicle_markers",
-)  # fmt: skip
+    "viability",
+    "cd34_viability",
+    "cd73",
+    "cd90",
+    "cd105",
+    "negative_markers",
+    "cd45",
+    "cd34_negative",
+    "cd14",
+    "cd45_cd31",
+    "hla_dr",
+    "cd34_purity",
+    "cell_purity",
+    "cfu_f",
+    "potency",
+    "potency_assay",
+    "differentiation",
+    "vesicle_markers",
+)
 """Tests that tell how the cells behave: viability, markers, potency."""
 LABELS = ("Donor", "Origin of tissue", "Separation", "Exhibited characteristics", "Site of delivery")
 
@@ -32,9 +48,12 @@ def doses(product: Product, session: Session) -> list[tuple[str, str]]:
     """Return label and value of the five items; a value is empty where nothing was recorded."""
     chosen = select(QCResult).where(QCResult.product_id == product.id).order_by(QCResult.performed_at, QCResult.id)
     values = (
-        donor_text(product), origin_text(product), separation_text(product), exhibited_text(list(session.scalars(chosen))),
+        donor_text(product),
+        origin_text(product),
+        separation_text(product),
+        exhibited_text(list(session.scalars(chosen))),
         delivery_text(product),
-    )  # fmt: skip
+    )
     return list(zip(LABELS, values, strict=True))
 
 

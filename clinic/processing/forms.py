@@ -10,7 +10,8 @@ from clinic import clock
 from clinic.extensions import db
 from clinic.fields import Field, Range, plain
 from clinic.forms import Box, ChoiceBox, ManyBox, NumberBox, RecordForm, WholeBox, form_for
-from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
+from clinic.processing.counts import InProcessCount
+from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.models import CONTAINERS, Product
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, MANIPULATIONS, class_name
 from clinic.protocols.models import ProtocolVersion, Stage
@@ -28,8 +29,18 @@ def _named(product: Product) -> tuple[str, str]:
 class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss_reason"))):
     """A run as it begins: how, with what, out of which containers."""
 
-    protocol_version_id = ChoiceBox("Protocol", Field(label="Protocol", required=True, section="What goes in", hint="Under which these cells are made and judged"))
-    inputs = ManyBox("Products", Field(label="Products", many=True, required=True, section="What goes in", hint="Each with all that is left in it"))
+    protocol_version_id = ChoiceBox(
+        "Protocol",
+        Field(
+            label="Protocol", required=True, section="What goes in", hint="Under which these cells are made and judged"
+        ),
+    )
+    inputs = ManyBox(
+        "Products",
+        Field(
+            label="Products", many=True, required=True, section="What goes in", hint="Each with all that is left in it"
+        ),
+    )
 
     def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
         """Fill in now and what the protocol says; offer the containers that hold something."""
@@ -45,15 +56,22 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
 
 def banked_versions() -> list[tuple[str, str]]:
     """Return the published versions under which cells may be banked: those for a donor's cells."""
-    rows = db.session.scalars(select(ProtocolVersion).where(ProtocolVersion.published_at.is_not(None), ProtocolVersion.retired_at.is_(None)))
-    return [(v.id, f"{v.name}: {v.title}") for v in rows if v.stage is Stage.PUBLISHED and "allogeneic" in v.says.relations]
+    rows = db.session.scalars(
+        select(ProtocolVersion).where(ProtocolVersion.published_at.is_not(None), ProtocolVersion.retired_at.is_(None))
+    )
+    return [
+        (v.id, f"{v.name}: {v.title}") for v in rows if v.stage is Stage.PUBLISHED and "allogeneic" in v.says.relations
+    ]
 
 
 class InputForm(RecordForm):
     """One more container, or a part of it."""
 
     product_id = ChoiceBox("Product", Field(label="Product", required=True))
-    volume = NumberBox("Volume taken", Field(label="Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Empty: all that is left"))
+    volume = NumberBox(
+        "Volume taken",
+        Field(label="Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Empty: all that is left"),
+    )
 
 
 class ManipulationForm(form_for(Manipulation)):
@@ -75,13 +93,35 @@ class OutputForm(RecordForm):
     """One container that came out, or several alike."""
 
     name = Box("Product", Field(label="Product", required=True, hint="Proper name", section="What it is"))
-    cell_type = ChoiceBox("Cell type", Field(label="Cell type", choices={key: kind.label for key, kind in CELL_TYPES.items()}, required=True, section="What it is"))
-    container = ChoiceBox("Container", Field(label="Container", choices=CONTAINERS, required=True, section="What it is"))
+    cell_type = ChoiceBox(
+        "Cell type",
+        Field(
+            label="Cell type",
+            choices={key: kind.label for key, kind in CELL_TYPES.items()},
+            required=True,
+            section="What it is",
+        ),
+    )
+    container = ChoiceBox(
+        "Container", Field(label="Container", choices=CONTAINERS, required=True, section="What it is")
+    )
     division = Box("Division", Field(label="Division", hint="Empty: the next free one", section="What it is"))
-    alike = WholeBox("Containers alike", Field(label="Containers alike", required=True, possible=Range(1, MOST_AT_ONCE), section="How much"))
-    volume = NumberBox("Volume of each", Field(label="Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="How much"))
-    measure = ChoiceBox("Counted as", Field(label="Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="How much"))
-    amount = NumberBox("Amount in each", Field(label="Amount in each", possible=Range(0), section="How much", hint="In the unit of what is counted"))
+    alike = WholeBox(
+        "Containers alike",
+        Field(label="Containers alike", required=True, possible=Range(1, MOST_AT_ONCE), section="How much"),
+    )
+    volume = NumberBox(
+        "Volume of each",
+        Field(label="Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="How much"),
+    )
+    measure = ChoiceBox(
+        "Counted as",
+        Field(label="Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="How much"),
+    )
+    amount = NumberBox(
+        "Amount in each",
+        Field(label="Amount in each", possible=Range(0), section="How much", hint="In the unit of what is counted"),
+    )
     place = Box("Stored at", Field(label="Stored at", section="Where", hint="Tank, shelf, box, position"))
 
     def plan(self, run: ProcessingRun) -> None:
@@ -93,7 +133,9 @@ class OutputForm(RecordForm):
             return
         self.prefill("cell_type", says.cell_type, "filled in: the protocol")
         self.prefill("measure", says.dose.measure, "filled in: the protocol")
-        self.prefill("name", class_name(says.cell_type, source or "") or CELL_TYPES[says.cell_type].label, "filled in: the class")
+        self.prefill(
+            "name", class_name(says.cell_type, source or "") or CELL_TYPES[says.cell_type].label, "filled in: the class"
+        )
         unit = DOSE_MEASURES[says.dose.measure].unit
         last = run.counted(says.dose.measure)
         counted = f" The last count: {last.arithmetic} = {last.total_text}." if last is not None else ""

@@ -29,19 +29,29 @@ def columns(session: Session, product: Product, at: datetime) -> list[dict[str, 
     family = {*ancestors(session, product.id), *descendants(session, product.id)}
     rows = session.execute(
         select(
-            Product.id, Product.name, Product.division, Product.volume, Product.expires_at, Product.donor_id, Product.harvest_id,
+            Product.id,
+            Product.name,
+            Product.division,
+            Product.volume,
+            Product.expires_at,
+            Product.donor_id,
+            Product.harvest_id,
             Product.run_id,
-        ).where(Product.id.in_(family)).order_by(Product.division, Product.id)
-    ).all()  # fmt: skip
+        )
+        .where(Product.id.in_(family))
+        .order_by(Product.division, Product.id)
+    ).all()
     tags = states(session, [(row.id, row.volume, row.expires_at) for row in rows], at)
     parents: dict[str, set[str]] = defaultdict(set)
     nodes: dict[str, dict[str, Any]] = {}
     for row in rows:
         nodes[row.id] = {
-            "title": f"{row.name} {row.division or ''}".strip(), "lines": [f"{plain(row.volume)} mL"] if row.volume else [],
+            "title": f"{row.name} {row.division or ''}".strip(),
+            "lines": [f"{plain(row.volume)} mL"] if row.volume else [],
             "url": url_for("products.show", id=row.id) if row.id != product.id else None,
-            "kind": "bag", "tag": tags[row.id].tag,
-        }  # fmt: skip
+            "kind": "bag",
+            "tag": tags[row.id].tag,
+        }
         parents[row.id].add(row.harvest_id or row.run_id)
     for run_id, product_id in session.execute(
         select(RunInput.run_id, RunInput.product_id).where(
@@ -54,20 +64,40 @@ def columns(session: Session, product: Product, at: datetime) -> list[dict[str, 
 
 
 def _add_origins(session: Session, rows: Any, nodes: dict[str, Any], parents: dict[str, set[str]]) -> None:
-    runs = select(ProcessingRun.id, ProcessingRun.preparation, ProcessingRun.ended_at).where(ProcessingRun.id.in_({r.run_id for r in rows if r.run_id}))
+    runs = select(ProcessingRun.id, ProcessingRun.preparation, ProcessingRun.ended_at).where(
+        ProcessingRun.id.in_({r.run_id for r in rows if r.run_id})
+    )
     for run in session.execute(runs):
         ended = [f"{run.ended_at:%-d %b %Y}"] if run.ended_at else []
-        nodes[run.id] = {"title": run.preparation or "Processing", "lines": ended, "url": url_for("processing.show", id=run.id), "kind": "run", "tag": None}
+        nodes[run.id] = {
+            "title": run.preparation or "Processing",
+            "lines": ended,
+            "url": url_for("processing.show", id=run.id),
+            "kind": "run",
+            "tag": None,
+        }
     harvests = select(Harvest.id, Harvest.source, Harvest.volume, Harvest.ended_at, Harvest.donor_id)
     for harvest in session.execute(harvests.where(Harvest.id.in_({r.harvest_id for r in rows if r.harvest_id}))):
         source = SOURCES[harvest.source].label.lower() if harvest.source in SOURCES else "cells"
         lines = [f"{plain(harvest.volume)} mL"] if harvest.volume else []
         lines += [f"{harvest.ended_at:%-d %b %Y}"] if harvest.ended_at else []
-        nodes[harvest.id] = {"title": f"Harvest, {source}", "lines": lines, "url": url_for("harvest.show", id=harvest.id), "kind": "", "tag": None}
+        nodes[harvest.id] = {
+            "title": f"Harvest, {source}",
+            "lines": lines,
+            "url": url_for("harvest.show", id=harvest.id),
+            "kind": "",
+            "tag": None,
+        }
         parents[harvest.id].add(harvest.donor_id)
     wanted = {harvest_donor for node in list(parents) for harvest_donor in parents[node] if harvest_donor not in nodes}
     for donor in session.scalars(select(Donor).where(Donor.id.in_(wanted))):
-        nodes[donor.id] = {"title": donor.display_name, "lines": ["Donor"], "url": url_for("donors.show", id=donor.id), "kind": "", "tag": None}
+        nodes[donor.id] = {
+            "title": donor.display_name,
+            "lines": ["Donor"],
+            "url": url_for("donors.show", id=donor.id),
+            "kind": "",
+            "tag": None,
+        }
 
 
 def _arranged(nodes: dict[str, Any], parents: dict[str, set[str]]) -> list[dict[str, Any]]:
@@ -87,9 +117,26 @@ def _arranged(nodes: dict[str, Any], parents: dict[str, set[str]]) -> list[dict[
     before: list[str] = []
     for number in sorted(found):
         keys = found[number]
-        shown = [{**nodes[key], "after": [i for i, parent in enumerate(before) if parent in parents[key]]} for key in keys[:SHOWN_MOST]]
+        shown = [
+            {**nodes[key], "after": [i for i, parent in enumerate(before) if parent in parents[key]]}
+            for key in keys[:SHOWN_MOST]
+        ]
         if len(keys) > SHOWN_MOST:
-            shown.append({"title": f"and {len(keys) - SHOWN_MOST} more", "lines": [], "url": None, "kind": "", "tag": None, "after": []})
-        arranged.append({"label": {"": "Donors and harvests", "run": "Processing", "bag": "Products"}[nodes[keys[0]]["kind"]], "nodes": shown})
+            shown.append(
+                {
+                    "title": f"and {len(keys) - SHOWN_MOST} more",
+                    "lines": [],
+                    "url": None,
+                    "kind": "",
+                    "tag": None,
+                    "after": [],
+                }
+            )
+        arranged.append(
+            {
+                "label": {"": "Donors and harvests", "run": "Processing", "bag": "Products"}[nodes[keys[0]]["kind"]],
+                "nodes": shown,
+            }
+        )
         before = keys[:SHOWN_MOST]
     return arranged

@@ -15,6 +15,7 @@ from clinic.errors import Question, RuleBroken, Unconfirmed
 from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.patients.donors import Donor
+from clinic.processing.counts import APART, COUNTED_AS, InProcessCount
 from clinic.products.models import Product, RunInput, bearer, unused
 from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS, labels
 from clinic.protocols.models import ProtocolVersion
@@ -25,15 +26,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.records import Signature
 
-COUNTS = {
-    "tnc": "Total nucleated cells", "viable": "Viable cells", "cd34": "CD34+ cells", "mnc": "Mononuclear cells",
-    "particles": "Particles",
-}  # fmt: skip
-COUNTED_AS = {"viable_cells": "viable", "cd34": "cd34", "tnc_8": "tnc", "tnc_7": "tnc", "particles": "particles"}
-"""Dose measure → what the laboratory counted for it."""
 LOSS_TO_EXPLAIN = Decimal("0.10")
-APART = Decimal("0.05")
-"""How far an amount may lie from concentration × volume before it needs a reason (rule 38)."""
 
 
 class ProcessingRun(Record):
@@ -49,7 +42,11 @@ class ProcessingRun(Record):
     ended_at: Mapped[datetime | None] = field("End", reported=True, section="When and who", order=-7)
     room: Mapped[str | None] = field("Room or cabinet", section="When and who")
     preparation: Mapped[str | None] = field(
-        "Preparation method", reported=True, required=True, section="Method", hint="As it should be cited: kit, gradient, medium, passages"
+        "Preparation method",
+        reported=True,
+        required=True,
+        section="Method",
+        hint="As it should be cited: kit, gradient, medium, passages",
     )
     vehicle: Mapped[str | None] = field("Vehicle", reported=True, section="Method", hint="In what the cells are given")
     cryo_medium: Mapped[str | None] = field("Cryopreservation medium", reported=True, section="Method")
@@ -57,7 +54,11 @@ class ProcessingRun(Record):
     passage: Mapped[int | None] = field("Passage at the end", section="Method")
     thawed_at: Mapped[datetime | None] = field("Thawed at", section="Method")
     added_volume: Mapped[Decimal | None] = field(
-        "Volume added", unit="mL", possible=Range(0, 100000), section="Balance", hint="Medium, wash, vehicle, freezing medium"
+        "Volume added",
+        unit="mL",
+        possible=Range(0, 100000),
+        section="Balance",
+        hint="Medium, wash, vehicle, freezing medium",
     )
     waste_volume: Mapped[Decimal | None] = field(
         "Samples and waste", unit="mL", possible=Range(0, 110000), section="Balance"
@@ -162,14 +163,20 @@ class ProcessingRun(Record):
         if self.treatment_id is None and product.treatment_id is not None:
             raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
         if product.expired(at):
-            raise RuleBroken(f"This product expired: it was to be used before {product.expires_at:%d %b %Y, %H:%M} UTC.")
+            raise RuleBroken(
+                f"This product expired: it was to be used before {product.expires_at:%d %b %Y, %H:%M} UTC."
+            )
         own = {i.product.donor_id for i in self.inputs} | {product.donor_id}
         if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in self.inputs)}:
             raise RuleBroken("Different patients' own cells are never pooled.")
         wanted = product.left if volume is None else volume
         if wanted <= 0 or wanted > product.left:
-            raise RuleBroken(f"The container has {plain(product.left)} mL left: {plain(wanted)} mL cannot be taken from it.")
-        taken = RunInput.log(by=by, at=at, site_id=self.site_id, run_id=self.id, product_id=product.id, product=product, volume=wanted)
+            raise RuleBroken(
+                f"The container has {plain(product.left)} mL left: {plain(wanted)} mL cannot be taken from it."
+            )
+        taken = RunInput.log(
+            by=by, at=at, site_id=self.site_id, run_id=self.id, product_id=product.id, product=product, volume=wanted
+        )
         self.inputs.append(taken)
         return taken
 
@@ -195,13 +202,30 @@ class ProcessingRun(Record):
         self._amount_agrees(volume, facts)
         facts.setdefault("thawed_at", self.thawed_at)
         product = Product.log(
-            by=by, at=at, site_id=self.site_id, run_id=self.id, treatment=self.treatment, treatment_id=self.treatment_id,
-            protocol_version=self.follows, donor=donor, origin=self.origin, source=parents[0].source,
-            relation=parents[0].relation, din=din, division=division, volume=volume,
+            by=by,
+            at=at,
+            site_id=self.site_id,
+            run_id=self.id,
+            treatment=self.treatment,
+            treatment_id=self.treatment_id,
+            protocol_version=self.follows,
+            donor=donor,
+            origin=self.origin,
+            source=parents[0].source,
+            relation=parents[0].relation,
+            din=din,
+            division=division,
+            volume=volume,
             collected_at=min((p.collected_at for p in parents if p.collected_at), default=None),
-            performed_at=self.ended_at or at, performed_by=self.performed_by, preparation=self.preparation,
-            vehicle=self.vehicle, cryo_medium=self.cryo_medium, dmso_percent=self.dmso_percent, frozen_at=self.frozen_at, **facts,
-        )  # fmt: skip
+            performed_at=self.ended_at or at,
+            performed_by=self.performed_by,
+            preparation=self.preparation,
+            vehicle=self.vehicle,
+            cryo_medium=self.cryo_medium,
+            dmso_percent=self.dmso_percent,
+            frozen_at=self.frozen_at,
+            **facts,
+        )
         self.outputs.append(product)
         return product
 
@@ -221,7 +245,9 @@ class ProcessingRun(Record):
             if value is None:
                 continue
             if getattr(self, name) not in (None, value):
-                raise RuleBroken(f"{fields_of(type(self))[name].label} is written down already. Correct it with a reason, by an amendment.")
+                raise RuleBroken(
+                    f"{fields_of(type(self))[name].label} is written down already. Correct it with a reason, by an amendment."
+                )
             setattr(self, name, value)
         faults = self.faults(at=at)
         if faults:
@@ -261,7 +287,10 @@ class ProcessingRun(Record):
         unit = DOSE_MEASURES[measure]
         factor = Decimal(1) if last.counted == "particles" else Decimal(10**6) / unit.each
         amount = last.concentration * volume * factor
-        return amount, f"{plain(last.concentration)} {last.unit} × {plain(volume)} mL = {plain(amount.normalize())} {unit.unit}"
+        return (
+            amount,
+            f"{plain(last.concentration)} {last.unit} × {plain(volume)} mL = {plain(amount.normalize())} {unit.unit}",
+        )
 
     def _amount_agrees(self, volume: Decimal, facts: dict[str, Any]) -> None:
         amount, measure = facts.get("amount"), facts.get("measure")
@@ -356,49 +385,3 @@ class Manipulation(Record):
 
     def headline(self) -> str:
         return MANIPULATIONS[self.kind].label if self.kind in MANIPULATIONS else "Manipulation"
-
-
-class InProcessCount(Record):
-    """One count during a run: concentration × volume = total, the arithmetic kept (rule 38)."""
-
-    KIND = "CT"
-    NOUN = "Count"
-    HAPPENED = "Counted at"
-    DONE = "Counted by"
-
-    run_id: Mapped[str] = reference("processing_run")
-    counted: Mapped[str | None] = field("Counted", choices=COUNTS, required=True)
-    stage: Mapped[str | None] = field("Stage", hint="For example: after wash, passage 2")
-    concentration: Mapped[Decimal | None] = field("Concentration", unit="×10⁶/mL", hint="Particles: ×10⁹/mL", possible=Range(0, 100000), required=True)
-    volume: Mapped[Decimal | None] = field("In a volume of", unit="mL", possible=Range("0.01", 10000), required=True)
-    viability: Mapped[Decimal | None] = field("Viability", unit="%", possible=Range(0, 100))
-
-    run: Mapped[ProcessingRun] = relationship(back_populates="counts")
-
-    @property
-    def total(self) -> Decimal | None:
-        """Concentration × volume, ×10⁶ (vesicles: ×10⁹)."""
-        return None if self.concentration is None or self.volume is None else self.concentration * self.volume
-
-    @property
-    def unit(self) -> str:
-        """The unit of the concentration: cells are counted in millions, vesicles in thousand millions."""
-        return "×10⁹/mL" if self.counted == "particles" else "×10⁶/mL"
-
-    @property
-    def what(self) -> str:
-        """What was counted, in words."""
-        return COUNTS.get(self.counted or "", "Count")
-
-    @property
-    def arithmetic(self) -> str:
-        """The sum as it is shown: “1.2 ×10⁶/mL × 30 mL” (rule 38)."""
-        return f"{plain(self.concentration)} {self.unit} × {plain(self.volume)} mL"
-
-    @property
-    def total_text(self) -> str:
-        """The total with its unit, without needless zeros."""
-        return "" if self.total is None else f"{plain(self.total.normalize())} {self.unit.removesuffix('/mL')}"
-
-    def headline(self) -> str:
-        return f"{self.what} {self.arithmetic} = {self.total_text}"

@@ -33,9 +33,13 @@ bp = Blueprint("products", __name__, template_folder="templates")
 
 ASSIGNS = frozenset({Role.TECHNOLOGIST, Role.PHYSICIAN, Role.COORDINATOR})
 COLUMNS = [
-    ("Product", "name", False), ("State", "state", False), ("Volume", "volume", True), ("For", "patient", False),
-    ("Where", "place", False), ("Use before", "expires", False),
-]  # fmt: skip
+    ("Product", "name", False),
+    ("State", "state", False),
+    ("Volume", "volume", True),
+    ("For", "patient", False),
+    ("Where", "place", False),
+    ("Use before", "expires", False),
+]
 
 
 def band_of(product: Product) -> Any:
@@ -50,13 +54,31 @@ def product_url(product: Product) -> str:
 
 
 DESK = desk.desk(
-    Product, show=product_url, amends=frozenset(LABORATORY), patient=band_of,
-    fixed=frozenset({"source", "relation", "din", "division", "collected_at", "frozen_at", "thawed_at", "performed_at", "performed_by_id"}),
-)  # fmt: skip
+    Product,
+    show=product_url,
+    amends=frozenset(LABORATORY),
+    patient=band_of,
+    fixed=frozenset(
+        {
+            "source",
+            "relation",
+            "din",
+            "division",
+            "collected_at",
+            "frozen_at",
+            "thawed_at",
+            "performed_at",
+            "performed_by_id",
+        }
+    ),
+)
 desk.desk(
-    Movement, show=lambda movement: product_url(movement.product), amends=custody.MOVES, patient=lambda movement: band_of(movement.product),
+    Movement,
+    show=lambda movement: product_url(movement.product),
+    amends=custody.MOVES,
+    patient=lambda movement: band_of(movement.product),
     fixed=frozenset({"kind", "performed_at", "performed_by_id"}),
-)  # fmt: skip
+)
 
 
 class ShelfForm(RecordForm):
@@ -77,33 +99,53 @@ def index() -> str:
     chosen = request.args.get("state", "")
     state = ProductState(chosen) if chosen in set(ProductState) else None
     found = shelf.search(
-        db.session(), at=at, text=text, state=state, after=request.args.get("after", ""), before=request.args.get("before", "")
+        db.session(),
+        at=at,
+        text=text,
+        state=state,
+        after=request.args.get("after", ""),
+        before=request.args.get("before", ""),
     )
     more = {name: value for name, value in (("q", text), ("state", chosen)) if value}
     count = len(found.rows)
     return render_template(
-        "products/index.html", heading="Products", columns=COLUMNS, rows=[_line(row, found, at) for row in found.rows], typed=text, chosen=chosen,
+        "products/index.html",
+        heading="Products",
+        columns=COLUMNS,
+        rows=[_line(row, found, at) for row in found.rows],
+        typed=text,
+        chosen=chosen,
         all_states=[(s.value, s.label) for s in ProductState],
-        actions=[(url_for("processing.new_banked"), "plus", "Process for the bank")] if may(me().role, "processing.new_banked") else [],
+        actions=[(url_for("processing.new_banked"), "plus", "Process for the bank")]
+        if may(me().role, "processing.new_banked")
+        else [],
         pager={
             "previous_url": url_for("products.index", before=found.before, **more) if found.before else None,
             "next_url": url_for("products.index", after=found.after, **more) if found.after else None,
             "text": f"{count} {'product' if count == 1 else 'products'} on this page",
         },
         empty_text="No product fits. Try fewer words, or every state." if more else "Nothing was collected yet.",
-    )  # fmt: skip
+    )
 
 
 def _line(row: Any, found: shelf.Shelf, at: Any) -> list[Any]:
     name = ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part)
     whom = f"{name} · {row.record_number}" if row.treatment_id else f"Bank, donor {row.donor_number or row.donor_kind}"
-    running = clock_of(row.expires_at, at) if found.states[row.id] not in {ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED} else None
+    running = (
+        clock_of(row.expires_at, at)
+        if found.states[row.id] not in {ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED}
+        else None
+    )
     until = f"{clock.local(row.expires_at, zone()):%-d %b %Y, %H:%M}" if row.expires_at else None
     left = f"{until} ({running['fig']} {'ago' if running['state'] == 'over' else 'left'})" if running else until
     return [
-        (f"{row.name} {row.division or ''}".strip(), url_for("products.show", id=row.id)), found.states[row.id].tag,
-        f"{plain(row.volume)} mL" if row.volume else None, whom, found.places.get(row.id, "Where it was made"), left,
-    ]  # fmt: skip
+        (f"{row.name} {row.division or ''}".strip(), url_for("products.show", id=row.id)),
+        found.states[row.id].tag,
+        f"{plain(row.volume)} mL" if row.volume else None,
+        whom,
+        found.places.get(row.id, "Where it was made"),
+        left,
+    ]
 
 
 @bp.get("/products/<id>")
@@ -120,22 +162,34 @@ def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
     acts = undecided(product, at) if state is ProductState.QUARANTINE else []
     return {
-        "record": product, "patient": band_of(product), "heading": f"{product.name} {product.division or ''}".strip(), "lede": lede(product),
-        "state": state, "din": spell_din(product.din) if product.din else None,
+        "record": product,
+        "patient": band_of(product),
+        "heading": f"{product.name} {product.division or ''}".strip(),
+        "lede": lede(product),
+        "state": state,
+        "din": spell_din(product.din) if product.din else None,
         "running": clock_of(product.expires_at, at) if not gone and state is not ProductState.PROCESSED else None,
-        "facts": reading.facts(product, zone(), people=names()), "hands": reading.hands(product, zone()),
-        "amendments": reading.amendments(product, zone()), "doses": doses(product, db.session()),
-        "columns": genealogy.columns(db.session(), product, at), "version": product.judged_under,
-        "results": result_table(product.judged_under, results), "workings": workings_of(product, results, at),
+        "facts": reading.facts(product, zone(), people=names()),
+        "hands": [line for line in reading.hands(product, zone()) if line != "Not yet signed"],
+        "amendments": reading.amendments(product, zone()),
+        "doses": doses(product, db.session()),
+        "columns": genealogy.columns(db.session(), product, at),
+        "version": product.judged_under,
+        "results": result_table(product.judged_under, results),
+        "workings": workings_of(product, results, at),
         "decisions": [(r, reading.signature_lines(r, zone())) for r in reversed(releases_of(product))],
-        "movements": list(reversed(product.movements)), "movement_words": MOVEMENTS,
-        "next": _next(acts, role), "amend_url": url_for("desk.amendment", id=product.id) if role in DESK.amends and not gone else None,
-        "moves": [] if gone else [
+        "movements": list(reversed(product.movements)),
+        "movement_words": MOVEMENTS,
+        "next": _next(acts, role),
+        "amend_url": url_for("desk.amendment", id=product.id) if role in DESK.amends and not gone else None,
+        "moves": []
+        if gone
+        else [
             (url_for("products.move", id=product.id, kind=kind), custody.ICONS[kind], MOVEMENTS[kind])
-            for kind, roles in custody.MOVERS.items() if role in roles and not (kind == "thawed" and product.thawed_at)
+            for kind in custody.offered(product, role)
         ],
         "may_assign": product.treatment_id is None and role in ASSIGNS and not gone,
-    }  # fmt: skip
+    }
 
 
 def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:
@@ -145,9 +199,13 @@ def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:
     mine = role in act.who and may(role, act.to[0])
     whose = " or ".join(one.label for one in act.who)
     return {
-        "tag": "Your next action" if mine else f"Waits for {whose}", "title": act.title, "text": act.why,
-        "url": url_for(act.to[0], **act.to[1]) if mine else None, "icon": "arrow-right", "label": act.title,
-    }  # fmt: skip
+        "tag": "Your next action" if mine else f"Waits for {whose}",
+        "title": act.title,
+        "text": act.why,
+        "url": url_for(act.to[0], **act.to[1]) if mine else None,
+        "icon": "arrow-right",
+        "label": act.title,
+    }
 
 
 @bp.route("/products/<id>/movements", methods=["GET", "POST"])
@@ -173,10 +231,16 @@ def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             form.take(fault)
             product = find(Product, id)
     page = render_template(
-        "records/form.html", heading=f"{MOVEMENTS[kind]}: {product.name} {product.division or ''}".strip(), form=form, save_label="Write it down",
-        lede=f"{lede(product)} · now: {product.place}", back_url=product_url(product), patient=band_of(product),
-        url=url_for("products.move", id=product.id, kind=kind), before=_before_move(product, kind),
-    )  # fmt: skip
+        "records/form.html",
+        heading=f"{MOVEMENTS[kind]}: {product.name} {product.division or ''}".strip(),
+        form=form,
+        save_label="Write it down",
+        lede=f"{lede(product)} · now: {product.place}",
+        back_url=product_url(product),
+        patient=band_of(product),
+        url=url_for("products.move", id=product.id, kind=kind),
+        before=_before_move(product, kind),
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -184,13 +248,17 @@ def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:
     if kind != "issued":
         return []
     reasons = custody.may_issue(product, clock.now())
-    return [(False, reason.because, f"rule {reason.rule}" if reason.rule else "") for reason in reasons] or [(True, "Released, in time, right patient", "")]
+    return [(False, reason.because, f"rule {reason.rule}" if reason.rule else "") for reason in reasons] or [
+        (True, "Released, in time, right patient", "")
+    ]
 
 
 class AssignForm(RecordForm):
     """The course that banked cells are given to."""
 
-    treatment_id = ChoiceBox("Course", Field(label="Course", required=True, hint="Running courses with the same kind of cells"))
+    treatment_id = ChoiceBox(
+        "Course", Field(label="Course", required=True, hint="Running courses with the same kind of cells")
+    )
 
 
 @bp.route("/products/<id>/assignment", methods=["GET", "POST"])
@@ -205,26 +273,41 @@ def assign(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         unchanged_since_shown(product)
         course = find(Treatment, form.treatment_id.data)
         product.assign(course, by=me(), at=clock.now())
-        return saved(product_url(product), f"Assigned to {course.patient.display_name}. Chain of identity {course.chain_of_identity}.")
+        return saved(
+            product_url(product),
+            f"Assigned to {course.patient.display_name}. Chain of identity {course.chain_of_identity}.",
+        )
     page = render_template(
-        "records/form.html", heading=f"Assign {product.name} {product.division or ''}".strip(), lede=lede(product), form=form,
-        save_label="Assign", save_icon="link", back_url=product_url(product),
+        "records/form.html",
+        heading=f"Assign {product.name} {product.division or ''}".strip(),
+        lede=lede(product),
+        form=form,
+        save_label="Assign",
+        save_icon="link",
+        back_url=product_url(product),
         after="The product carries the chain of identity of this course from now on. It is never given to anybody else.",
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page
 
 
 def _courses(product: Product) -> list[tuple[str, str]]:
     """Return the running courses that these cells may go to; own cells only those of their donor."""
     chosen = (
-        select(Treatment.id, Treatment.chain_of_identity, Patient.family_name, Patient.given_names, Patient.record_number)
+        select(
+            Treatment.id, Treatment.chain_of_identity, Patient.family_name, Patient.given_names, Patient.record_number
+        )
         .join(Patient, Patient.id == Treatment.patient_id)
-        .where(Treatment.relation == product.relation, ~select(Stop.id).where(Stop.treatment_id == Treatment.id).exists())
+        .where(
+            Treatment.relation == product.relation, ~select(Stop.id).where(Stop.treatment_id == Treatment.id).exists()
+        )
         .order_by(Patient.family_name, Patient.given_names)
     )
     if product.relation == "autologous":
         chosen = chosen.where(Treatment.patient_id == product.donor.patient_id)
     return [
-        (row.id, f"{(row.family_name or '').upper()}, {row.given_names or ''} · {row.record_number} · {row.chain_of_identity}")
+        (
+            row.id,
+            f"{(row.family_name or '').upper()}, {row.given_names or ''} · {row.record_number} · {row.chain_of_identity}",
+        )
         for row in db.session.execute(chosen)
     ]

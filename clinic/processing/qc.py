@@ -37,7 +37,9 @@ class Verdict(StrEnum):
     @property
     def label(self) -> str:
         """The word on the tag."""
-        return {"within": "Within", "outside": "Out of limits", "pending": "Pending", "recorded": "Recorded"}[self.value]
+        return {"within": "Within", "outside": "Out of limits", "pending": "Pending", "recorded": "Recorded"}[
+            self.value
+        ]
 
 
 def judge(comparator: str, value: Decimal, limit: Range) -> bool:
@@ -51,7 +53,9 @@ def judge(comparator: str, value: Decimal, limit: Range) -> bool:
         low = Decimal(0) if value >= 0 else None
         if limit.low is not None and (low is None or low not in limit):
             return False
-        return limit.high is None or value < limit.high or (value == limit.high and (comparator == "<" or not limit.below))
+        return (
+            limit.high is None or value < limit.high or (value == limit.high and (comparator == "<" or not limit.below))
+        )
     if limit.high is not None:
         return False
     return limit.low is None or value > limit.low or (value == limit.low and (comparator == ">" or not limit.above))
@@ -102,7 +106,9 @@ class QCResult(Record):
         if self.sampled_at and self.performed_at and self.sampled_at > self.performed_at:
             found.append(f"{test.label}: the sample was taken after the result was read.")
         if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
-            found.append(f"{test.label}: say when the sample was taken; its {test.final_after_days} days run from then.")
+            found.append(
+                f"{test.label}: say when the sample was taken; its {test.final_after_days} days run from then."
+            )
         return found
 
     def questions(self) -> list[Question]:
@@ -125,7 +131,12 @@ class QCResult(Record):
     def interim(self) -> bool:
         """Whether it was read before its days were over: “no growth so far”. Growth is final at once."""
         final = self.final_at
-        return self.outcome == "no_growth" and final is not None and self.performed_at is not None and self.performed_at < final
+        return (
+            self.outcome == "no_growth"
+            and final is not None
+            and self.performed_at is not None
+            and self.performed_at < final
+        )
 
     def weigh(self, version: ProtocolVersion) -> None:
         """Keep beside the result the limit of a protocol version, which judges it from now on."""
@@ -179,10 +190,14 @@ def standing(results: Iterable[QCResult], test: str) -> list[QCResult]:
 
 
 def asked_for(spec: QCSpec) -> str:
-    """Return a limit as a sentence has it: “70 or more %”, “No growth”, “recorded” where nothing is judged."""
+    """Return a limit as a sentence has it: “70 % or more”, “No growth”, “recorded” where nothing is judged."""
     test = QC_TESTS[spec.test]
     if spec.limit is not None:
-        return f"{spec.limit} {test.unit}".strip()
+        said = str(spec.limit)
+        for ending in (" or more", " or less"):
+            if said.endswith(ending):
+                return f"{said.removesuffix(ending)} {test.unit}".strip() + ending
+        return f"{said} {test.unit}".strip()
     return (test.outcomes or {}).get(spec.accepted or "", "recorded")
 
 

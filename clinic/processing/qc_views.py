@@ -46,19 +46,36 @@ bp = Blueprint("qc", __name__, template_folder="templates")
 
 TESTS = frozenset({Role.TECHNOLOGIST})
 RULES = {"viability": 40, "endotoxin": 42, "sterility": 43, "mycoplasma": 43, "gram_stain": 43}
-MARKERS_OF_CELLS = frozenset({
-    "cd73", "cd90", "cd105", "negative_markers", "cd45", "cd34_negative", "cd14", "cd45_cd31", "hla_dr",
-})  # fmt: skip
+MARKERS_OF_CELLS = frozenset(
+    {
+        "cd73",
+        "cd90",
+        "cd105",
+        "negative_markers",
+        "cd45",
+        "cd34_negative",
+        "cd14",
+        "cd45_cd31",
+        "hla_dr",
+    }
+)
 DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"))
 
 RESULTS = desk.desk(
-    QCResult, show=lambda result: url_for("qc.result", id=result.id), signs=TESTS, amends=TESTS | {Role.QUALITY},
-    patient=lambda result: band_of(result.product), fixed=frozenset({"test"}),
-)  # fmt: skip
+    QCResult,
+    show=lambda result: url_for("qc.result", id=result.id),
+    signs=TESTS,
+    amends=TESTS | {Role.QUALITY},
+    patient=lambda result: band_of(result.product),
+    fixed=frozenset({"test"}),
+)
 desk.desk(
-    Release, show=lambda release: url_for("qc.release", id=release.product_id), signs=RELEASE.signs, patient=lambda release: band_of(release.product),
+    Release,
+    show=lambda release: url_for("qc.release", id=release.product_id),
+    signs=RELEASE.signs,
+    patient=lambda release: band_of(release.product),
     means=lambda release, _user: Meaning.RELEASE if release.decision in RELEASING else Meaning.REVIEW,
-)  # fmt: skip
+)
 
 
 @bp.get("/treatments/<id>/release")
@@ -67,14 +84,28 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
     """List the products of a course that are decided on, with their state."""
     one, at = find(Treatment, id), clock.now()
     rows = [
-        [(f"{p.name} {p.division or ''}".strip(), url_for("qc.release", id=p.id)), state_of(p, at).tag, len(results_of(p)), p.place.capitalize()]
+        [
+            (f"{p.name} {p.division or ''}".strip(), url_for("qc.release", id=p.id)),
+            state_of(p, at).tag,
+            len(results_of(p)),
+            p.place.capitalize(),
+        ]
         for p in decidable(one)
     ]
     return render_template(
-        "records/list.html", heading="Release", lede=one.title, rows=rows, empty_text="There is no product to decide on yet.",
-        columns=[("Product", "product", False), ("State", "state", False), ("Results", "results", True), ("Where", "place", False)],
+        "records/list.html",
+        heading="Release",
+        lede=one.title,
+        rows=rows,
+        empty_text="There is no product to decide on yet.",
+        columns=[
+            ("Product", "product", False),
+            ("State", "state", False),
+            ("Results", "results", True),
+            ("Where", "place", False),
+        ],
         patient=band(one.patient, zone(), chain_of_identity=one.chain_of_identity),
-    )  # fmt: skip
+    )
 
 
 @bp.get("/products/<id>/results")
@@ -96,7 +127,10 @@ def add_results(id: str) -> Response | tuple[str, int]:  # noqa: A002
         try:
             made = write_down(form, [product, *also], by=me(), at=clock.now())
             db.session.add_all(made)
-            return saved(url_for("qc.results", id=product.id), f"{len(made)} {'result' if len(made) == 1 else 'results'} written down.")
+            return saved(
+                url_for("qc.results", id=product.id),
+                f"{len(made)} {'result' if len(made) == 1 else 'results'} written down.",
+            )
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
@@ -121,12 +155,20 @@ def _sheet(product: Product, form: Any) -> dict[str, Any]:
     found = results_of(product)
     asked = set(form.tests)
     return {
-        "record": product, "form": form, "patient": band_of(product), "heading": f"Test results: {product.name} {product.division or ''}".strip(),
-        "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product), "may_add": me().role in TESTS,
-        "lines": form.lines(product, found), "table": result_table(product.judged_under, found), "workings": workings_of(product, found, clock.now()),
-        "others": [(key, test.label) for key, test in QC_TESTS.items() if key not in asked], "back_url": product_url(product),
-        "state": state_of(product, clock.now()), "added": [test for test in request.args.getlist("test") if test in QC_TESTS],
-    }  # fmt: skip
+        "record": product,
+        "form": form,
+        "patient": band_of(product),
+        "heading": f"Test results: {product.name} {product.division or ''}".strip(),
+        "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
+        "may_add": me().role in TESTS,
+        "lines": form.lines(product, found),
+        "table": result_table(product.judged_under, found),
+        "workings": workings_of(product, found, clock.now()),
+        "others": [(key, test.label) for key, test in QC_TESTS.items() if key not in asked],
+        "back_url": product_url(product),
+        "state": state_of(product, clock.now()),
+        "added": [test for test in request.args.getlist("test") if test in QC_TESTS],
+    }
 
 
 @bp.get("/results/<id>")
@@ -135,9 +177,14 @@ def result(id: str) -> str:  # noqa: A002
     """Show one result with the limit that judged it."""
     one = find(QCResult, id)
     return record_page(
-        one, RESULTS, template="qc/result.html", row=result_row(one, one.spec), final_at=one.final_at if one.interim or one.pending else None,
-        back_url=url_for("qc.results", id=one.product_id), back_label="All results",
-    )  # fmt: skip
+        one,
+        RESULTS,
+        template="qc/result.html",
+        row=result_row(one, one.spec),
+        final_at=one.final_at if one.interim or one.pending else None,
+        back_url=url_for("qc.results", id=one.product_id),
+        back_label="All results",
+    )
 
 
 @bp.get("/products/<id>/release")
@@ -192,7 +239,9 @@ def _decision_form() -> RecordForm:
 def _blocked_by(product: Product, point: Point) -> Blocked:
     rule = 41 if point.test in MARKERS_OF_CELLS else 44 if point.may_wait else RULES.get(point.test, 0)
     who = () if point.never else LABORATORY
-    return Blocked(rule=rule, because=point.sentence, who=who, fix=("qc.results", {"id": product.id}), fix_label="Open the results")
+    return Blocked(
+        rule=rule, because=point.sentence, who=who, fix=("qc.results", {"id": product.id}), fix_label="Open the results"
+    )
 
 
 def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
@@ -201,13 +250,25 @@ def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
     missing = before(product, at) + [_blocked_by(product, point) for point in points]
     decisions = releases_of(product)
     return {
-        "record": product, "form": form, "patient": band_of(product), "heading": f"Release: {product.name} {product.division or ''}".strip(),
-        "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product), "state": state_of(product, at),
-        "table": result_table(product.judged_under, found), "workings": workings_of(product, found, at), "reasons": reading.reasons(missing),
-        "may_decide": user.role in RELEASE.logs and user.id not in hands_on(product), "had_a_hand": user.id in hands_on(product),
+        "record": product,
+        "form": form,
+        "patient": band_of(product),
+        "heading": f"Release: {product.name} {product.division or ''}".strip(),
+        "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
+        "state": state_of(product, at),
+        "table": result_table(product.judged_under, found),
+        "workings": workings_of(product, found, at),
+        "reasons": reading.reasons(missing),
+        "may_decide": user.role in RELEASE.logs and user.id not in hands_on(product),
+        "had_a_hand": user.id in hands_on(product),
         "decisions": [
-            (r, reading.signature_lines(r, zone()), r.effective, url_for("desk.signature", id=r.id) if user.role in r.lacks and r.decision in RELEASING else None)
+            (
+                r,
+                reading.signature_lines(r, zone()),
+                r.effective,
+                url_for("desk.signature", id=r.id) if user.role in r.lacks and r.decision in RELEASING else None,
+            )
             for r in reversed(decisions)
         ],
         "back_url": product_url(product),
-    }  # fmt: skip
+    }

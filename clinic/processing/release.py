@@ -55,9 +55,12 @@ class Release(Record):
         "Reason", Text, long=True, section="Decision", hint="Always for a hold, a rejection, a condition, an exception"
     )
     requested_by_id: Mapped[str | None] = field(
-        "Requested by the physician", String(12), ForeignKey("user_account.id"), section="Condition or exception",
-        hint="Who asked for these cells although they do not conform"
-    )  # fmt: skip
+        "Requested by the physician",
+        String(12),
+        ForeignKey("user_account.id"),
+        section="Condition or exception",
+        hint="Who asked for these cells although they do not conform",
+    )
     physician_told: Mapped[str | None] = field(
         "Physician who was told", section="Condition or exception", hint="Name and time"
     )
@@ -65,7 +68,9 @@ class Release(Record):
         "Benefit and risk, as the physician judged", Text, long=True, section="Condition or exception"
     )
     patient_told: Mapped[bool | None] = field("The patient was told", section="Condition or exception")
-    follow_up_plan: Mapped[str | None] = field("What is watched afterwards", Text, long=True, section="Condition or exception")
+    follow_up_plan: Mapped[str | None] = field(
+        "What is watched afterwards", Text, long=True, section="Condition or exception"
+    )
     routes: Mapped[list[str]] = mapped_column(default=list)
     evidence: Mapped[str] = mapped_column(default="")
     findings: Mapped[list[str]] = mapped_column(default=list)
@@ -209,13 +214,21 @@ def open_points(version: ProtocolVersion, results: list[QCResult], workings: Seq
     points = []
     for spec, sentence, may_wait in unmet(version, results):
         final = [r for r in standing(results, spec.test) if r.against(spec) is Verdict.OUTSIDE]
-        points.append(Point(test=spec.test, sentence=sentence, may_wait=may_wait, never=spec.test in CLEAN and bool(final)))
+        points.append(
+            Point(test=spec.test, sentence=sentence, may_wait=may_wait, never=spec.test in CLEAN and bool(final))
+        )
     named = {point.test for point in points}
     for test, good in CLEAN.items():
         found = [reading for reading in standing(results, test) if reading.outcome not in {None, good}]
         if found and test not in named:
             label = QC_TESTS[test].label
-            points.append(Point(test=test, sentence=f"{label} is {found[-1].words}, though this protocol does not ask for it.", never=True))
+            points.append(
+                Point(
+                    test=test,
+                    sentence=f"{label} is {found[-1].words}, though this protocol does not ask for it.",
+                    never=True,
+                )
+            )
     return points + [Point(test="endotoxin", sentence=working.sentence) for working in workings if not working.good]
 
 
@@ -225,7 +238,9 @@ def workings_of(product: Product, results: list[QCResult], at: datetime) -> list
     if course is None:
         return []
     weight = course.weight_at(at)
-    return endotoxin_per_kg(results, volume=product.volume, kg=weight.kg if weight else course.weight_kg, route=course.route)
+    return endotoxin_per_kg(
+        results, volume=product.volume, kg=weight.kg if weight else course.weight_kg, route=course.route
+    )
 
 
 def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
@@ -261,7 +276,9 @@ def may_be_decided(product: Product, at: datetime) -> None:
         raise RuleBroken("The processing that made this product is not signed yet.")
 
 
-def decide(product: Product, version: ProtocolVersion, *, by: User, at: datetime, decision: str, **facts: Any) -> Release:
+def decide(
+    product: Product, version: ProtocolVersion, *, by: User, at: datetime, decision: str, **facts: Any
+) -> Release:
     """Write down a decision with its evidence; raises `RuleBroken` where the results do not carry it (rules 40 to 44)."""
     if by.id in hands_on(product):
         raise RuleBroken(TESTER)
@@ -276,7 +293,15 @@ def decide(product: Product, version: ProtocolVersion, *, by: User, at: datetime
     facts.setdefault("performed_at", at)
     facts.setdefault("performed_by", by)
     return Release.log(
-        by=by, at=at, site_id=product.site_id, product_id=product.id, product=product, decision=decision, evidence=evidence(results),
-        findings=[point.sentence for point in points], workings=[working.sentence for working in workings],
-        routes=list(version.says.routes), **facts,
-    )  # fmt: skip
+        by=by,
+        at=at,
+        site_id=product.site_id,
+        product_id=product.id,
+        product=product,
+        decision=decision,
+        evidence=evidence(results),
+        findings=[point.sentence for point in points],
+        workings=[working.sentence for working in workings],
+        routes=list(version.says.routes),
+        **facts,
+    )

@@ -22,7 +22,7 @@ from clinic.processing.release import (
     workings_of,
 )
 from clinic.processing.state import ProductState, state_of
-from clinic.processing.step import asked, starting_products, unsigned_harvests, verified
+from clinic.processing.step import asked, unsigned_harvests, verified
 from clinic.processing.waiting import releases
 from clinic.products.models import Product, products_of
 from clinic.protocols.catalogues import QC_TESTS
@@ -68,7 +68,11 @@ def donor_of_the_bank(product: Product, at: datetime) -> list[Blocked]:
         return []
     if determination is not None and determination.urgent_need and determination.physician_told:
         return []
-    because = "The donor's eligibility is not determined and signed." if determination is None else "The donor is not eligible."
+    because = (
+        "The donor's eligibility is not determined and signed."
+        if determination is None
+        else "The donor is not eligible."
+    )
     fix = ("donors.new_eligibility", {"id": product.donor_id})
     return [Blocked(rule=17, because=because, who=(Role.PHYSICIAN,), fix=fix, fix_label="Determine")]
 
@@ -85,7 +89,12 @@ def points_of(product: Product, at: datetime) -> list[Point]:
     version = product.judged_under
     results = results_of(product)
     if version is None:
-        return [Point(test="", sentence="No protocol says yet what this product must pass: assign it to a course, or name one in its run.")]
+        return [
+            Point(
+                test="",
+                sentence="No protocol says yet what this product must pass: assign it to a course, or name one in its run.",
+            )
+        ]
     return open_points(version, results, workings_of(product, results, at))
 
 
@@ -94,7 +103,11 @@ def blockers(course: Treatment, at: datetime) -> list[Blocked]:
     found = gates.may_go_on(course, at)
     products = decidable(course)
     if not products:
-        because = "There is no product to decide on: nothing was processed yet." if asked(course) else "There is no product to decide on yet."
+        because = (
+            "There is no product to decide on: nothing was processed yet."
+            if asked(course)
+            else "There is no product to decide on yet."
+        )
         fix = ("processing.index", {"id": course.id}) if asked(course) else ("harvest.index", {"id": course.id})
         return [*found, Blocked(because=because, who=LABORATORY, fix=fix)]
     collected = [product.collected_at for product in products if product.collected_at is not None]
@@ -145,11 +158,28 @@ def undecided(product: Product, at: datetime) -> list[Action]:
     points = points_of(product, at)
     if last is not None and last.signatures:
         why = f"{name}: a result was added or amended after the release, so it no longer holds (rule 46)."
-        return [Action(title="Decide again", why=why, who=tuple(LOGS), to=to_release, due_at=due, danger=any(not p.may_wait for p in points))]
+        return [
+            Action(
+                title="Decide again",
+                why=why,
+                who=tuple(LOGS),
+                to=to_release,
+                due_at=due,
+                danger=any(not p.may_wait for p in points),
+            )
+        ]
     missing = [point for point in points if "no result" in point.sentence]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
-        return [Action(title="Enter the test results", why=why, who=LABORATORY, to=("qc.results", {"id": product.id}), due_at=due)]
+        return [
+            Action(
+                title="Enter the test results",
+                why=why,
+                who=LABORATORY,
+                to=("qc.results", {"id": product.id}),
+                due_at=due,
+            )
+        ]
     why = f"{name}: every result is within its limit." if not points else f"{name}: {points[0].sentence}"
     return [Action(title="Decide on the release", why=why, who=tuple(LOGS), to=to_release, due_at=due)]
 
@@ -163,7 +193,9 @@ def cultures(product: Product, at: datetime) -> list[Action]:
         if final is not None:
             why = f"{QC_TESTS[test].label} of {product.name} {product.division or ''} is final {final:%-d %b %Y}."
             to = ("qc.results", {"id": product.id})
-            found.append(Action(title="Read the culture", why=why, who=LABORATORY, to=to, due_at=final, danger=at > final))
+            found.append(
+                Action(title="Read the culture", why=why, who=LABORATORY, to=to, due_at=final, danger=at > final)
+            )
     return found
 
 
@@ -175,15 +207,28 @@ def contaminated(product: Product, state: ProductState) -> list[Action]:
     found = [r for test, good in CLEAN.items() for r in standing(results, test) if r.outcome not in {None, good}]
     return [
         Action(
-            title="Assess: the cells that were given are contaminated", danger=True, who=(Role.PHYSICIAN,),
+            title="Assess: the cells that were given are contaminated",
+            danger=True,
+            who=(Role.PHYSICIAN,),
             why=f"{result.headline()}{': ' + result.finding if result.finding else ''}. Physician and patient must be told.",
-            to=("events.index", {"id": product.treatment_id}), due_at=result.recorded_at,
+            to=("events.index", {"id": product.treatment_id}),
+            due_at=result.recorded_at,
         )
         for result in found
-    ]  # fmt: skip
+    ]
 
 
 RELEASE = Step(
-    name="release", title="Release", icon="certificate", records=(Release,), endpoint="qc.course", begin="qc.course",
-    logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions, waiting=releases,
-)  # fmt: skip
+    name="release",
+    title="Release",
+    icon="certificate",
+    records=(Release,),
+    endpoint="qc.course",
+    begin="qc.course",
+    logs=LOGS,
+    signs=SIGNS,
+    blockers=blockers,
+    progress=progress,
+    actions=actions,
+    waiting=releases,
+)

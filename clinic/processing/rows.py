@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clinic.fields import plain
 from clinic.processing.qc import QCResult, Verdict, asked_for, standing
 from clinic.protocols.catalogues import QC_TESTS
+from clinic.templating import units
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from clinic.protocols.terms import QCSpec
 
 TAGS = {
-    Verdict.WITHIN: ("ok", "check"), Verdict.OUTSIDE: ("bad", "alert-triangle"), Verdict.PENDING: ("wait", "hourglass"),
+    Verdict.WITHIN: ("ok", "check"),
+    Verdict.OUTSIDE: ("bad", "alert-triangle"),
+    Verdict.PENDING: ("wait", "hourglass"),
     Verdict.RECORDED: ("rest", "notes"),
-}  # fmt: skip
+}
 URGENT, SOON = timedelta(minutes=30), timedelta(hours=4)
 
 
@@ -43,9 +46,21 @@ def clock_of(expires_at: datetime | None, at: datetime) -> dict[str, Any] | None
         return None
     left = expires_at - at
     if left <= timedelta(0):
-        return {"fig": span(left), "say": "ago: the time to use it is over", "state": "over", "word": "Expired", "due": None}
+        return {
+            "fig": span(left),
+            "say": "ago: the time to use it is over",
+            "state": "over",
+            "word": "Expired",
+            "due": None,
+        }
     state = "urgent" if left <= URGENT else "soon" if left <= SOON else ""
-    return {"fig": span(left), "say": "left to use it", "state": state, "word": {"urgent": "Urgent", "soon": "Soon"}.get(state, ""), "due": expires_at}
+    return {
+        "fig": span(left),
+        "say": "left to use it",
+        "state": state,
+        "word": {"urgent": "Urgent", "soon": "Soon"}.get(state, ""),
+        "due": expires_at,
+    }
 
 
 def result_row(result: QCResult, spec: QCSpec | None) -> dict[str, Any]:
@@ -56,12 +71,18 @@ def result_row(result: QCResult, spec: QCSpec | None) -> dict[str, Any]:
     sign = "" if result.comparator == "=" else f"{result.comparator} "
     limit = spec.limit if spec is not None else None
     return {
-        "label": test.label, "unit": test.unit if figure else "",
+        "label": test.label,
+        "unit": test.unit if figure else "",
         "value_text": f"{sign}{plain(result.value)}" if figure else result.words.capitalize(),
-        "lo": Decimal(str(test.scale[0])), "hi": Decimal(str(test.scale[1])), "a": limit.low if limit else None, "b": limit.high if limit else None,
-        "v": result.value if figure and limit is not None else None, "limit_text": asked_for(spec) if spec else "not asked for",
-        "tag": (*TAGS[verdict], verdict.label), "result": result,
-    }  # fmt: skip
+        "lo": Decimal(str(test.scale[0])),
+        "hi": Decimal(str(test.scale[1])),
+        "a": limit.low if limit else None,
+        "b": limit.high if limit else None,
+        "v": result.value if figure and limit is not None else None,
+        "limit_text": units(asked_for(spec)) if spec else "not asked for",
+        "tag": (*TAGS[verdict], verdict.label),
+        "result": result,
+    }
 
 
 def result_table(version: ProtocolVersion | None, results: Iterable[QCResult]) -> list[dict[str, Any]]:
@@ -73,11 +94,24 @@ def result_table(version: ProtocolVersion | None, results: Iterable[QCResult]) -
         readings = standing(read, spec.test)
         rows += [result_row(reading, spec) for reading in readings]
         if not readings:
-            word = ("wait", "circle-dashed", "No result") if spec.mandatory else ("rest", "circle-dashed", "Not measured")
-            rows.append({
-                "label": QC_TESTS[spec.test].label, "unit": "", "value_text": "–", "lo": None, "hi": None, "a": None, "b": None, "v": None,
-                "limit_text": asked_for(spec), "tag": word, "result": None,
-            })  # fmt: skip
+            word = (
+                ("wait", "circle-dashed", "No result") if spec.mandatory else ("rest", "circle-dashed", "Not measured")
+            )
+            rows.append(
+                {
+                    "label": QC_TESTS[spec.test].label,
+                    "unit": "",
+                    "value_text": "–",
+                    "lo": None,
+                    "hi": None,
+                    "a": None,
+                    "b": None,
+                    "v": None,
+                    "limit_text": units(asked_for(spec)),
+                    "tag": word,
+                    "result": None,
+                }
+            )
     asked = {spec.test for spec in specs}
     return rows + [result_row(result, result.spec) for result in read if result.test not in asked]
 

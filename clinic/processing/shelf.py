@@ -21,10 +21,21 @@ if TYPE_CHECKING:
 
 PAGE = 50
 FACTS = (
-    Product.id, Product.name, Product.division, Product.din, Product.volume, Product.expires_at, Product.relation, Product.recorded_at,
-    Product.treatment_id, Patient.family_name, Patient.given_names, Patient.record_number, Donor.kind.label("donor_kind"),
+    Product.id,
+    Product.name,
+    Product.division,
+    Product.din,
+    Product.volume,
+    Product.expires_at,
+    Product.relation,
+    Product.recorded_at,
+    Product.treatment_id,
+    Patient.family_name,
+    Patient.given_names,
+    Patient.record_number,
+    Donor.kind.label("donor_kind"),
     Donor.donor_number,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,18 +49,32 @@ class Shelf:
     before: str
 
 
-def search(session: Session, *, at: datetime, text: str = "", state: ProductState | None = None, after: str = "", before: str = "") -> Shelf:
+def search(
+    session: Session,
+    *,
+    at: datetime,
+    text: str = "",
+    state: ProductState | None = None,
+    after: str = "",
+    before: str = "",
+) -> Shelf:
     """Return the newest products that fit, from a mark on; a mark is the id of the row next to the page."""
     chosen: Select[Any] = (
-        select(*FACTS).join(Donor, Donor.id == Product.donor_id)
-        .outerjoin(Treatment, Treatment.id == Product.treatment_id).outerjoin(Patient, Patient.id == Treatment.patient_id)
-    )  # fmt: skip
+        select(*FACTS)
+        .join(Donor, Donor.id == Product.donor_id)
+        .outerjoin(Treatment, Treatment.id == Product.treatment_id)
+        .outerjoin(Patient, Patient.id == Treatment.patient_id)
+    )
     if text:
         chosen = chosen.where(_fits(text))
     if state is not None:
         chosen = chosen.where(in_state(state, at))
     mark = parse_id(after or before, Product.KIND)
-    place = session.execute(select(Product.recorded_at, Product.id).where(Product.id == mark)).one_or_none() if mark else None
+    place = (
+        session.execute(select(Product.recorded_at, Product.id).where(Product.id == mark)).one_or_none()
+        if mark
+        else None
+    )
     here = tuple_(Product.recorded_at, Product.id)
     backwards = bool(before) and place is not None
     if place is not None:
@@ -61,9 +86,12 @@ def search(session: Session, *, at: datetime, text: str = "", state: ProductStat
     rows = rows[:PAGE][::-1] if backwards else rows[:PAGE]
     ids = [row.id for row in rows]
     return Shelf(
-        rows=rows, states=states(session, [(row.id, row.volume, row.expires_at) for row in rows], at), places=_places(session, ids),
-        after=ids[-1] if ids and (more or backwards) else "", before=ids[0] if ids and place is not None and (more or not backwards) else "",
-    )  # fmt: skip
+        rows=rows,
+        states=states(session, [(row.id, row.volume, row.expires_at) for row in rows], at),
+        places=_places(session, ids),
+        after=ids[-1] if ids and (more or backwards) else "",
+        before=ids[0] if ids and place is not None and (more or not backwards) else "",
+    )
 
 
 def _fits(text: str) -> Any:
@@ -72,7 +100,13 @@ def _fits(text: str) -> Any:
     for word in searchable(text).split():
         said = f"%{word}%"
         conditions.append(
-            or_(Product.name.ilike(said), Product.din.ilike(said), Product.id.ilike(said), Patient.search_text.like(said), Donor.donor_number.ilike(said))
+            or_(
+                Product.name.ilike(said),
+                Product.din.ilike(said),
+                Product.id.ilike(said),
+                Patient.search_text.like(said),
+                Donor.donor_number.ilike(said),
+            )
         )
     exact = parse_id(text, Product.KIND)
     return or_(and_(*conditions), Product.id == exact) if exact else and_(*conditions)

@@ -43,20 +43,33 @@ class ProductState(StrEnum):
     def label(self) -> str:
         """The word on the tag."""
         return {
-            "discarded": "Discarded", "given": "Given", "processed": "Processed further", "rejected": "Rejected", "hold": "On hold",
-            "expired": "Expired", "released": "Released", "conditional": "Released, result pending",
-            "exceptional": "Released by exception", "quarantine": "In quarantine",
-        }[self.value]  # fmt: skip
+            "discarded": "Discarded",
+            "given": "Given",
+            "processed": "Processed further",
+            "rejected": "Rejected",
+            "hold": "On hold",
+            "expired": "Expired",
+            "released": "Released",
+            "conditional": "Released, result pending",
+            "exceptional": "Released by exception",
+            "quarantine": "In quarantine",
+        }[self.value]
 
     @property
     def tag(self) -> tuple[str, str, str]:
         """Kind, icon and word, as the pages' tag takes them."""
         kind, icon = {
-            "discarded": ("rest", "trash"), "given": ("rest", "check"), "processed": ("rest", "arrow-right"),
-            "rejected": ("danger", "ban"), "hold": ("wait", "hand-stop"), "expired": ("danger", "alert-octagon"),
-            "released": ("ok", "circle-check"), "conditional": ("wait", "hourglass"), "exceptional": ("bad", "alert-triangle"),
+            "discarded": ("rest", "trash"),
+            "given": ("rest", "check"),
+            "processed": ("rest", "arrow-right"),
+            "rejected": ("danger", "ban"),
+            "hold": ("wait", "hand-stop"),
+            "expired": ("danger", "alert-octagon"),
+            "released": ("ok", "circle-check"),
+            "conditional": ("wait", "hourglass"),
+            "exceptional": ("bad", "alert-triangle"),
             "quarantine": ("wait", "lock"),
-        }[self.value]  # fmt: skip
+        }[self.value]
         return kind, icon, self.label
 
     @property
@@ -66,12 +79,15 @@ class ProductState(StrEnum):
 
 
 DECIDED = {
-    "conforms": ProductState.RELEASED, "conditional": ProductState.CONDITIONAL, "exceptional": ProductState.EXCEPTIONAL,
-    "hold": ProductState.HOLD, "reject": ProductState.REJECTED,
-}  # fmt: skip
+    "conforms": ProductState.RELEASED,
+    "conditional": ProductState.CONDITIONAL,
+    "exceptional": ProductState.EXCEPTIONAL,
+    "hold": ProductState.HOLD,
+    "reject": ProductState.REJECTED,
+}
 
 
-def derive(
+def derive(  # noqa: PLR0913 - a state follows from all of them
     at: datetime, *, ends: set[str], left: Decimal, used: bool, expires_at: datetime | None, decision: Release | None
 ) -> ProductState:
     """Return the state that follows from the kinds of its last movements, what is left, its end and its decision."""
@@ -91,7 +107,9 @@ def state_of(product: Product, at: datetime) -> ProductState:
     session = object_session(product)
     if session is None:
         ends = {movement.kind for movement in product.movements}
-        return derive(at, ends=ends, left=product.left, used=bool(product.uses), expires_at=product.expires_at, decision=None)
+        return derive(
+            at, ends=ends, left=product.left, used=bool(product.uses), expires_at=product.expires_at, decision=None
+        )
     return states(session, [(product.id, product.volume, product.expires_at)], at)[product.id]
 
 
@@ -107,7 +125,9 @@ def states(
     ):
         ends[product_id].add(kind)
     taken: dict[str, list[Decimal | None]] = defaultdict(list)
-    for product_id, volume in session.execute(select(RunInput.product_id, RunInput.volume).where(RunInput.product_id.in_(ids))):
+    for product_id, volume in session.execute(
+        select(RunInput.product_id, RunInput.volume).where(RunInput.product_id.in_(ids))
+    ):
         taken[product_id].append(volume)
     releases: dict[str, list[Release]] = defaultdict(list)
     chosen = select(Release).where(Release.product_id.in_(ids)).options(selectinload(Release.signatures))
@@ -115,14 +135,18 @@ def states(
         releases[release.product_id].append(release)
     results: dict[str, list[QCResult]] = defaultdict(list)
     if releases:
-        read = select(QCResult).where(QCResult.product_id.in_(list(releases))).order_by(QCResult.performed_at, QCResult.id)
+        read = (
+            select(QCResult).where(QCResult.product_id.in_(list(releases))).order_by(QCResult.performed_at, QCResult.id)
+        )
         for result in session.scalars(read):
             results[result.product_id].append(result)
     found = {}
     for product_id, volume, expires_at in rows:
         whole = volume or Decimal(0)
         left = whole - sum((whole if part is None else part for part in taken[product_id]), Decimal(0))
-        decision = standing_decision(releases[product_id], evidence(results[product_id])) if releases[product_id] else None
+        decision = (
+            standing_decision(releases[product_id], evidence(results[product_id])) if releases[product_id] else None
+        )
         found[product_id] = derive(
             at, ends=ends[product_id], left=left, used=bool(taken[product_id]), expires_at=expires_at, decision=decision
         )
@@ -137,7 +161,9 @@ def _decided(*decisions: str) -> ColumnElement[bool]:
     """
     later_result = exists().where(QCResult.product_id == Release.product_id, QCResult.recorded_at > Release.recorded_at)
     amended_result = exists().where(
-        Amendment.record_id == QCResult.id, QCResult.product_id == Release.product_id, Amendment.amended_at > Release.recorded_at
+        Amendment.record_id == QCResult.id,
+        QCResult.product_id == Release.product_id,
+        Amendment.amended_at > Release.recorded_at,
     )
     signed = exists().where(Signature.record_id == Release.id)
     stands = or_(Release.decision.not_in(RELEASING), and_(signed, not_(later_result), not_(amended_result)))

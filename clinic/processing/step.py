@@ -42,16 +42,19 @@ def starting_products(course: Treatment) -> list[Product]:
 
 
 def unsigned_harvests(course: Treatment) -> list[Blocked]:
-    """A harvest is closed by its signature before the laboratory works on it (rule 31)."""
+    """Return the harvests that no signature closes yet: the laboratory waits for it (rule 31)."""
     session = object_session(course)
     if session is None:
         return []
     found = session.scalars(select(Harvest).where(Harvest.treatment_id == course.id).order_by(Harvest.performed_at))
     return [
         Blocked(
-            rule=31, because=f"The harvest ({harvest.headline()}) is written down but not signed.", who=(Role.PHYSICIAN,),
-            fix=("harvest.show", {"id": harvest.id}), fix_label="Open the harvest",
-        )  # fmt: skip
+            rule=31,
+            because=f"The harvest ({harvest.headline()}) is written down but not signed.",
+            who=(Role.PHYSICIAN,),
+            fix=("harvest.show", {"id": harvest.id}),
+            fix_label="Open the harvest",
+        )
         for harvest in found
         if not harvest.signed and harvest.origin == "clinic"
     ]
@@ -66,10 +69,12 @@ def blockers(course: Treatment, at: datetime) -> list[Blocked]:
         return [
             *found,
             Blocked(
-                because=because, who=(Role.NURSE, Role.PHYSICIAN),
-                fix=("harvest.index", {"id": course.id}), fix_label="Open the harvests",
+                because=because,
+                who=(Role.NURSE, Role.PHYSICIAN),
+                fix=("harvest.index", {"id": course.id}),
+                fix_label="Open the harvests",
             ),
-        ]  # fmt: skip
+        ]
     collected = [product.collected_at for product in starting if product.collected_at is not None]
     return found + unsigned_harvests(course) + gates.donor(course, min(collected, default=at))
 
@@ -133,6 +138,16 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
 
 
 PROCESSING = Step(
-    name="processing", title="Processing", icon="microscope", records=(ProcessingRun,), endpoint="processing.index",
-    begin="processing.new", logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions, waiting=waiting_runs,
-)  # fmt: skip
+    name="processing",
+    title="Processing",
+    icon="microscope",
+    records=(ProcessingRun,),
+    endpoint="processing.index",
+    begin="processing.new",
+    logs=LOGS,
+    signs=SIGNS,
+    blockers=blockers,
+    progress=progress,
+    actions=actions,
+    waiting=waiting_runs,
+)

@@ -14,6 +14,7 @@ from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band
+from clinic.processing.counts import InProcessCount
 from clinic.processing.forms import (
     CountForm,
     FinishForm,
@@ -23,7 +24,7 @@ from clinic.processing.forms import (
     RunForm,
     banked_versions,
 )
-from clinic.processing.models import LOSS_TO_EXPLAIN, InProcessCount, Manipulation, ProcessingRun
+from clinic.processing.models import LOSS_TO_EXPLAIN, Manipulation, ProcessingRun
 from clinic.processing.step import LOGS, PROCESSING, runs_of, verified
 from clinic.products.models import Product, products_of
 from clinic.protocols.models import ProtocolVersion
@@ -49,9 +50,14 @@ def _url(run: ProcessingRun) -> str:
 
 
 DESK = desk.desk(
-    ProcessingRun, show=_url, signs=PROCESSING.signs, amends=LOGS, patient=_band, means=lambda run, user: run.meaning_for(user),
+    ProcessingRun,
+    show=_url,
+    signs=PROCESSING.signs,
+    amends=LOGS,
+    patient=_band,
+    means=lambda run, user: run.meaning_for(user),
     fixed=frozenset({"thawed_at"}),
-)  # fmt: skip
+)
 for _part in (Manipulation, InProcessCount):
     desk.desk(_part, show=lambda part: _url(part.run), amends=LOGS, patient=lambda part: _band(part.run))
 
@@ -62,17 +68,34 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     """List the runs of a course."""
     course = find(Treatment, id)
     return render_template(
-        "records/list.html", heading="Processing", lede=course.title, rows=[_line(run) for run in runs_of(course)],
-        columns=[("Run", "run", False), ("Processed by", "by", False), ("Products", "products", True), ("State", "state", False)],
+        "records/list.html",
+        heading="Processing",
+        lede=course.title,
+        rows=[_line(run) for run in runs_of(course)],
+        columns=[
+            ("Run", "run", False),
+            ("Processed by", "by", False),
+            ("Products", "products", True),
+            ("State", "state", False),
+        ],
         empty_text="Nothing was processed for this course yet.",
         actions=[(url_for("processing.new", id=course.id), "plus", "Begin a run")] if me().role in LOGS else [],
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity),
-    )  # fmt: skip
+    )
 
 
 def _line(run: ProcessingRun) -> list[Any]:
-    state = ("ok", "check", "Verified" if run.verified else "Signed") if verified(run) else ("wait", "hourglass", "Not verified" if run.signed else "Not signed")
-    return [(run.headline(), _url(run)), run.performed_by.printed_name if run.performed_by else None, len(run.outputs), state]
+    state = (
+        ("ok", "check", "Verified" if run.verified else "Signed")
+        if verified(run)
+        else ("wait", "hourglass", "Not verified" if run.signed else "Not signed")
+    )
+    return [
+        (run.headline(), _url(run)),
+        run.performed_by.printed_name if run.performed_by else None,
+        len(run.outputs),
+        state,
+    ]
 
 
 @bp.route("/treatments/<id>/processing/new", methods=["GET", "POST"])
@@ -104,11 +127,18 @@ def _begin(course: Treatment | None, *, back_url: str) -> Response | str | tuple
             form.take(fault)
             course = find(Treatment, course.id) if course else None
     page = render_template(
-        "records/form.html", heading="Begin a run", form=form, save_label="Begin the run", save_icon="microscope", back_url=back_url,
-        lede=f"{course.title} · {course.protocol_version.name}" if course else "For the bank: cells of a donor, for a patient to come",
+        "records/form.html",
+        heading="Begin a run",
+        form=form,
+        save_label="Begin the run",
+        save_icon="microscope",
+        back_url=back_url,
+        lede=f"{course.title} · {course.protocol_version.name}"
+        if course
+        else "For the bank: cells of a donor, for a patient to come",
         after="The run opens. You add each step, count and container there; at the end you sign, and a second person checks it.",
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity) if course else None,
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -131,7 +161,11 @@ def _available(course: Treatment | None) -> list[Product]:
         chosen = select(Product).where(Product.treatment_id.is_(None)).order_by(Product.recorded_at.desc()).limit(200)
         found = list(db.session.scalars(chosen))
     at = clock.now()
-    return [product for product in found if product.left > 0 and not (product.given or product.discarded or product.expired(at))]
+    return [
+        product
+        for product in found
+        if product.left > 0 and not (product.given or product.discarded or product.expired(at))
+    ]
 
 
 @bp.get("/runs/<id>")
@@ -141,10 +175,16 @@ def show(id: str) -> str:  # noqa: A002
     run, role = find(ProcessingRun, id), me().role
     course = run.treatment
     return record_page(
-        run, DESK, template="processing/show.html", may_add=role in LOGS and not run.signed, next=_next(run),
-        back_url=url_for("pathway.course", id=course.id) if course else url_for("products.index"), back_label="Course" if course else "Products",
-        loses=run.loss_share > LOSS_TO_EXPLAIN, share=f"{run.loss_share * 100:.0f} %",
-    )  # fmt: skip
+        run,
+        DESK,
+        template="processing/show.html",
+        may_add=role in LOGS and not run.signed,
+        next=_next(run),
+        back_url=url_for("pathway.course", id=course.id) if course else url_for("products.index"),
+        back_label="Course" if course else "Products",
+        loses=run.loss_share > LOSS_TO_EXPLAIN,
+        share=f"{run.loss_share * 100:.0f} %",
+    )
 
 
 def _next(run: ProcessingRun) -> dict[str, Any] | None:
@@ -154,15 +194,25 @@ def _next(run: ProcessingRun) -> dict[str, Any] | None:
     who = (*LOGS,) if not run.signed else run.verifiers
     mine = me().role in who and not (run.signed and me().id in run.hands) and may(me().role, "desk.signature")
     title, label = ("Sign this run", "Read and sign") if not run.signed else ("Verify this run", "Check and sign")
-    text = "Read it once more. Your signature says that it is complete and true." if not run.signed else "Check the calculations, lots and labels as somebody who had no hand in it."
+    text = (
+        "Read it once more. Your signature says that it is complete and true."
+        if not run.signed
+        else "Check the calculations, lots and labels as somebody who had no hand in it."
+    )
     waits = " or ".join(role.label for role in who)
     return {
-        "tag": "Your next action" if mine else f"Waits for {waits}", "title": title, "text": text,
-        "url": url_for("desk.signature", id=run.id) if mine else None, "icon": "signature", "label": label,
-    }  # fmt: skip
+        "tag": "Your next action" if mine else f"Waits for {waits}",
+        "title": title,
+        "text": text,
+        "url": url_for("desk.signature", id=run.id) if mine else None,
+        "icon": "signature",
+        "label": label,
+    }
 
 
-def _part_page(run: ProcessingRun, form: RecordForm, act: Callable[[ProcessingRun, dict[str, Any]], str], **words: str) -> Response | str | tuple[str, int]:
+def _part_page(
+    run: ProcessingRun, form: RecordForm, act: Callable[[ProcessingRun, dict[str, Any]], str], **words: str
+) -> Response | str | tuple[str, int]:
     """Take the form of one part of a run; the form comes back filled in where a rule says no."""
     if form.validate_on_submit():
         try:
@@ -171,7 +221,9 @@ def _part_page(run: ProcessingRun, form: RecordForm, act: Callable[[ProcessingRu
             db.session.rollback()
             form.take(fault)
             run = find(ProcessingRun, run.id)
-    page = render_template("records/form.html", form=form, lede=run.headline(), back_url=_url(run), patient=_band(run), **words)
+    page = render_template(
+        "records/form.html", form=form, lede=run.headline(), back_url=_url(run), patient=_band(run), **words
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -182,7 +234,14 @@ def add_input(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     run = find(ProcessingRun, id)
     form = form_of(InputForm)
     taken = {one.product_id for one in run.inputs}
-    form.offer("product_id", [(p.id, f"{p.name} {p.division or ''} · {p.left} mL left · {p.id}") for p in _available(run.treatment) if p.id not in taken])
+    form.offer(
+        "product_id",
+        [
+            (p.id, f"{p.name} {p.division or ''} · {p.left} mL left · {p.id}")
+            for p in _available(run.treatment)
+            if p.id not in taken
+        ],
+    )
 
     def act(run: ProcessingRun, facts: dict[str, Any]) -> str:
         run.take(find(Product, facts["product_id"]), by=me(), at=clock.now(), volume=facts["volume"])
@@ -221,7 +280,14 @@ def add_count(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         run.enter(count)
         return f"{count.arithmetic} = {count.total_text}."
 
-    return _part_page(run, form, act, heading="Write down a count", save_label="Write it down", after="The total is worked out from concentration and volume, and shown with its sum.")
+    return _part_page(
+        run,
+        form,
+        act,
+        heading="Write down a count",
+        save_label="Write it down",
+        after="The total is worked out from concentration and volume, and shown with its sum.",
+    )
 
 
 @bp.route("/runs/<id>/outputs/new", methods=["GET", "POST"])
@@ -241,7 +307,15 @@ def add_output(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
                 product.move(kind="stored", place=place, by=me(), at=clock.now())
         return "One container was made." if number == 1 else f"{number} containers were made."
 
-    return _part_page(run, form, act, heading="What came out", save_label="Make it", save_icon="plus", after=f"The balance so far: {run.balance}.")
+    return _part_page(
+        run,
+        form,
+        act,
+        heading="What came out",
+        save_label="Make it",
+        save_icon="plus",
+        after=f"The balance so far: {run.balance}.",
+    )
 
 
 @bp.route("/runs/<id>/end", methods=["GET", "POST"])
@@ -259,4 +333,11 @@ def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         run.finish(at=clock.now(), **facts)
         return f"The end is written down. {run.balance}."
 
-    return _part_page(run, form, act, heading="End and balance", save_label="Write it down", after=f"Now: {run.balance}. More than 10 % lost needs a reason.")
+    return _part_page(
+        run,
+        form,
+        act,
+        heading="End and balance",
+        save_label="Write it down",
+        after=f"Now: {run.balance}. More than 10 % lost needs a reason.",
+    )

@@ -41,7 +41,9 @@ class Worksheet(RecordForm):
     performed_at = MomentBox("Read at", Field(label="Read at", required=True))
     performed_by_id = ChoiceBox("Tested by", Field(label="Tested by", required=True))
     sample = Box("Sample", Field(label="Sample", hint="Number of the sample"))
-    sampled_at = MomentBox("Sample taken at", Field(label="Sample taken at", hint="Cultures are final 14 days after it"))
+    sampled_at = MomentBox(
+        "Sample taken at", Field(label="Sample taken at", hint="Cultures are final 14 days after it")
+    )
     also = ManyBox("The same sample speaks for", Field(label="The same sample speaks for", many=True))
 
     def plan(self, siblings: list[Product]) -> None:
@@ -54,7 +56,11 @@ class Worksheet(RecordForm):
 
     def row(self, test: str) -> dict[str, Box]:
         """Return the boxes of one test by their short names."""
-        return {name: self._fields[f"{test}_{name}"] for name in ("comparator", "value", "outcome", "pending", "finding", "method", "why") if f"{test}_{name}" in self._fields}
+        return {
+            name: self._fields[f"{test}_{name}"]
+            for name in ("comparator", "value", "outcome", "pending", "finding", "method", "why")
+            if f"{test}_{name}" in self._fields
+        }
 
     def lines(self, product: Product, results: list[QCResult]) -> list[Line]:
         """Return the rows as the page draws them."""
@@ -62,11 +68,14 @@ class Worksheet(RecordForm):
         specs: dict[str, QCSpec] = {spec.test: spec for spec in version.says.qc} if version else {}
         return [
             Line(
-                test=test, label=QC_TESTS[test].label, boxes=self.row(test), readings=[r for r in results if r.test == test],
+                test=test,
+                label=QC_TESTS[test].label,
+                boxes=self.row(test),
+                readings=[r for r in results if r.test == test],
                 asked=asked_for(specs[test]) if test in specs else "not asked for by this protocol",
             )
             for test in self.tests
-        ]  # fmt: skip
+        ]
 
     def filled(self) -> list[tuple[str, dict[str, Any]]]:
         """Return test and facts of every row in which something stands."""
@@ -78,11 +87,21 @@ class Worksheet(RecordForm):
             if value is None and not outcome and not pending:
                 continue
             why = boxes["why"].data
-            found.append((test, {
-                "test": test, "value": value, "outcome": outcome or None, "pending": pending, "finding": boxes["finding"].data,
-                "method": boxes["method"].data, "comparator": (boxes["comparator"].data if "comparator" in boxes else None) or "=",
-                "confirmed": {"value": why} if why else {},
-            }))  # fmt: skip
+            found.append(
+                (
+                    test,
+                    {
+                        "test": test,
+                        "value": value,
+                        "outcome": outcome or None,
+                        "pending": pending,
+                        "finding": boxes["finding"].data,
+                        "method": boxes["method"].data,
+                        "comparator": (boxes["comparator"].data if "comparator" in boxes else None) or "=",
+                        "confirmed": {"value": why} if why else {},
+                    },
+                )
+            )
         return found
 
     def shared(self) -> dict[str, Any]:
@@ -96,7 +115,9 @@ def worksheet(tests: tuple[str, ...]) -> type[RecordForm]:
     for key in tests:
         test = QC_TESTS[key]
         if test.outcomes is None:
-            boxes[f"{key}_comparator"] = ChoiceBox("Sign", Field(label="Sign", choices={sign: sign for sign in COMPARATORS}), default="=")
+            boxes[f"{key}_comparator"] = ChoiceBox(
+                "Sign", Field(label="Sign", choices={sign: sign for sign in COMPARATORS}), default="="
+            )
             boxes[f"{key}_value"] = NumberBox("Result", Field(label="Result", unit=test.unit, possible=test.possible))
         else:
             boxes[f"{key}_outcome"] = ChoiceBox("Outcome", Field(label="Outcome", choices=test.outcomes))
@@ -129,7 +150,9 @@ def one_result(product: Product, *, by: User, at: datetime, **facts: Any) -> QCR
     course = product.treatment
     if facts["test"] == "cd34_dose" and facts.get("value") is not None and not facts.get("confirmed", {}).get("value"):
         weight = course.weight_at(at) if course is not None else None
-        said = dose_disagrees(results_of(product), facts["value"], volume=product.volume, kg=weight.kg if weight else None)
+        said = dose_disagrees(
+            results_of(product), facts["value"], volume=product.volume, kg=weight.kg if weight else None
+        )
         if said:
             raise RuleBroken(said)
     result = QCResult.log(by=by, at=at, site_id=product.site_id, product=product, **facts)

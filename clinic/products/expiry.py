@@ -14,7 +14,7 @@ CULTURE = frozenset({
 """Steps that take days in culture: what comes out of them is fresh from that moment, not from the collection."""
 
 
-def use_before(
+def use_before(  # noqa: PLR0913 - each of these moments starts a clock of its own
     says: Content,
     *,
     made_by_run: bool,

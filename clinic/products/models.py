@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, literal, select
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, relationship
 
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field, plain
@@ -57,7 +57,9 @@ def parse_din(text: str) -> str:
         if DIN.fullmatch(din) and check != check_character(din):
             raise RuleBroken("The donation number and its check character do not agree. Read it again.")
     if not DIN.fullmatch(din):
-        raise RuleBroken("A donation number is a letter or digit, four of the facility, two of the year and six digits.")
+        raise RuleBroken(
+            "A donation number is a letter or digit, four of the facility, two of the year and six digits."
+        )
     return din
 
 
@@ -97,9 +99,13 @@ class Product(Record):
     container: Mapped[str | None] = field("Container", choices=CONTAINERS)
     din: Mapped[str | None] = field("Donation number", hint="With its check character")
     division: Mapped[str | None] = field("Division", hint="Letter or number of this container")
-    volume: Mapped[Decimal | None] = field("Volume", reported=True, unit="mL", possible=Range("0.01", 3000), required=True)
+    volume: Mapped[Decimal | None] = field(
+        "Volume", reported=True, unit="mL", possible=Range("0.01", 3000), required=True
+    )
     measure: Mapped[str | None] = field("Counted as", choices=labels(DOSE_MEASURES))
-    amount: Mapped[Decimal | None] = field("Amount", reported=True, possible=Range(0), hint="In the unit of what is counted")
+    amount: Mapped[Decimal | None] = field(
+        "Amount", reported=True, possible=Range(0), hint="In the unit of what is counted"
+    )
     preparation: Mapped[str | None] = field("Preparation method", reported=True)
     vehicle: Mapped[str | None] = field("Vehicle", reported=True)
     cryo_medium: Mapped[str | None] = field("Cryopreservation medium")
@@ -134,9 +140,13 @@ class Product(Record):
         if self.judged_under is None:
             return None
         return use_before(
-            self.judged_under.says, made_by_run=self.run_id is not None, collected_at=self.collected_at,
-            made_at=self.performed_at, frozen_at=self.frozen_at, thawed_at=self.thawed_at,
-        )  # fmt: skip
+            self.judged_under.says,
+            made_by_run=self.run_id is not None,
+            collected_at=self.collected_at,
+            made_at=self.performed_at,
+            frozen_at=self.frozen_at,
+            thawed_at=self.thawed_at,
+        )
 
     def keep_to_expiry(self) -> None:
         """Put “use before” at the protocol's end; an earlier one that somebody set stays (hazard H10)."""
@@ -222,7 +232,9 @@ class Product(Record):
         return movement
 
     def headline(self) -> str:
-        return " · ".join(part for part in (self.name, f"{plain(self.volume)} mL" if self.volume else "", self.amount_text) if part)
+        return " · ".join(
+            part for part in (self.name, f"{plain(self.volume)} mL" if self.volume else "", self.amount_text) if part
+        )
 
 
 class MovementKind(StrEnum):
@@ -241,10 +253,17 @@ class MovementKind(StrEnum):
 
 
 MOVEMENTS = {
-    "received": "Received", "stored": "Stored", "assigned": "Assigned", "issued": "Issued",
-    "handed_over": "Handed over", "returned": "Returned", "thawed": "Thawed", "shipped": "Shipped",
-    "given": "Given", "discarded": "Discarded",
-}  # fmt: skip
+    "received": "Received",
+    "stored": "Stored",
+    "assigned": "Assigned",
+    "issued": "Issued",
+    "handed_over": "Handed over",
+    "returned": "Returned",
+    "thawed": "Thawed",
+    "shipped": "Shipped",
+    "given": "Given",
+    "discarded": "Discarded",
+}
 
 
 class Movement(Record):
@@ -311,7 +330,9 @@ def unused(session: Session | None, din: str | None, division: str | None) -> No
     known = bearer(session, din, division)
     if known is not None and din is not None:
         said, check = spell_din(din)
-        raise RuleBroken(f"Donation number {said} {check}, division {division} is taken by {known}. It is never used twice.")
+        raise RuleBroken(
+            f"Donation number {said} {check}, division {division} is taken by {known}. It is never used twice."
+        )
 
 
 def ancestors(session: Session, product_id: str) -> list[str]:
@@ -327,7 +348,11 @@ def ancestors(session: Session, product_id: str) -> list[str]:
 def descendants(session: Session, product_id: str) -> list[str]:
     """Return the ids of all products that were made of a product, itself included, by one recursive query."""
     tree = select(literal(product_id).label("id")).cte("descendant", recursive=True)
-    children = select(Product.id).join(RunInput, RunInput.run_id == Product.run_id).join(tree, tree.c.id == RunInput.product_id)
+    children = (
+        select(Product.id)
+        .join(RunInput, RunInput.run_id == Product.run_id)
+        .join(tree, tree.c.id == RunInput.product_id)
+    )
     tree = tree.union(children)
     return list(session.scalars(select(tree.c.id)))
 
@@ -335,5 +360,9 @@ def descendants(session: Session, product_id: str) -> list[str]:
 def products_of(session: Session, treatment_id: str) -> list[Product]:
     """Return a course's products in the order in which they were made."""
     return list(
-        session.scalars(select(Product).where(Product.treatment_id == treatment_id).order_by(func.coalesce(Product.performed_at, Product.recorded_at), Product.id))
+        session.scalars(
+            select(Product)
+            .where(Product.treatment_id == treatment_id)
+            .order_by(func.coalesce(Product.performed_at, Product.recorded_at), Product.id)
+        )
     )

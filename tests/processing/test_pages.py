@@ -8,6 +8,7 @@ from decimal import Decimal
 import pytest
 
 from clinic import clock
+from clinic.accounts.models import User
 from clinic.processing.models import ProcessingRun
 from clinic.processing.qc import QCResult
 from clinic.processing.release import Release
@@ -35,16 +36,29 @@ def test_every_page_of_the_laboratory_is_whole(client_as, page, team):
     run_id, course_id = product.run_id, product.treatment_id
     browser = client_as("quality")
     for url in (
-        "/products", "/products?q=cells&state=quarantine", f"/products/{product.id}", f"/products/{product.id}/results",
-        f"/products/{product.id}/release", f"/treatments/{course_id}/processing", f"/treatments/{course_id}/release", f"/runs/{run_id}",
-    ):  # fmt: skip
+        "/products",
+        "/products?q=cells&state=quarantine",
+        f"/products/{product.id}",
+        f"/products/{product.id}/results",
+        f"/products/{product.id}/release",
+        f"/treatments/{course_id}/processing",
+        f"/treatments/{course_id}/release",
+        f"/runs/{run_id}",
+    ):
         page(browser, url)
     laboratory = client_as("technologist")
     for url in (
-        f"/products/{product.id}/results?test=potency", f"/products/{product.id}/movements?kind=stored", f"/products/{product.id}/movements?kind=issued",
-        f"/runs/{run_id}/inputs/new", f"/runs/{run_id}/manipulations/new", f"/runs/{run_id}/counts/new", f"/runs/{run_id}/outputs/new",
-        f"/runs/{run_id}/end", f"/treatments/{course_id}/processing/new", "/processing/new",
-    ):  # fmt: skip
+        f"/products/{product.id}/results?test=potency",
+        f"/products/{product.id}/movements?kind=stored",
+        f"/products/{product.id}/movements?kind=issued",
+        f"/runs/{run_id}/inputs/new",
+        f"/runs/{run_id}/manipulations/new",
+        f"/runs/{run_id}/counts/new",
+        f"/runs/{run_id}/outputs/new",
+        f"/runs/{run_id}/end",
+        f"/treatments/{course_id}/processing/new",
+        "/processing/new",
+    ):
         page(laboratory, url)
 
 
@@ -53,18 +67,44 @@ def test_a_run_goes_from_bag_to_verified_product(client_as, post, session, begun
     start = session.query(Product).one()
     now = clock.now()
     answer = post(
-        laboratory, f"/treatments/{begun.id}/processing/new", boxes("performed_at", now - timedelta(hours=1)), inputs=start.id,
-        preparation="Concentrated at the point of care", performed_by_id=_me(session),
-    )  # fmt: skip
+        laboratory,
+        f"/treatments/{begun.id}/processing/new",
+        boxes("performed_at", now - timedelta(hours=1)),
+        inputs=start.id,
+        preparation="Concentrated at the point of care",
+        performed_by_id=_me(session),
+    )
     assert answer.status_code == 303, Page.of(answer.text).text[:900]
     run = session.query(ProcessingRun).one()
     assert [one.volume for one in run.inputs] == [Decimal(60)]
-    step = post(laboratory, f"/runs/{run.id}/manipulations/new", boxes("performed_at", now - timedelta(minutes=50)), kind="concentrate", performed_by_id=_me(session))
-    count = post(laboratory, f"/runs/{run.id}/counts/new", boxes("performed_at", now - timedelta(minutes=20)), counted="tnc", concentration="100", volume="6", performed_by_id=_me(session))
+    step = post(
+        laboratory,
+        f"/runs/{run.id}/manipulations/new",
+        boxes("performed_at", now - timedelta(minutes=50)),
+        kind="concentrate",
+        performed_by_id=_me(session),
+    )
+    count = post(
+        laboratory,
+        f"/runs/{run.id}/counts/new",
+        boxes("performed_at", now - timedelta(minutes=20)),
+        counted="tnc",
+        concentration="100",
+        volume="6",
+        performed_by_id=_me(session),
+    )
     made = post(
-        laboratory, f"/runs/{run.id}/outputs/new", name="MNC, Marrow", cell_type="mnc", container="syringe", alike="1", volume="6", measure="tnc_8",
-        amount="6", place="Bench 2",
-    )  # fmt: skip
+        laboratory,
+        f"/runs/{run.id}/outputs/new",
+        name="MNC, Marrow",
+        cell_type="mnc",
+        container="syringe",
+        alike="1",
+        volume="6",
+        measure="tnc_8",
+        amount="6",
+        place="Bench 2",
+    )
     end = post(laboratory, f"/runs/{run.id}/end", boxes("ended_at", now - timedelta(minutes=5)), waste_volume="54")
     assert [answer.status_code for answer in (step, count, made, end)] == [303] * 4, Page.of(made.text).text[:900]
     assert sign(laboratory, post, run.id).status_code == 303
@@ -75,8 +115,6 @@ def test_a_run_goes_from_bag_to_verified_product(client_as, post, session, begun
 
 
 def _me(session):
-    from clinic.accounts.models import User
-
     return session.query(User).filter_by(email="technologist@north.demo").one().id
 
 
@@ -85,14 +123,21 @@ def test_results_of_several_tests_are_written_down_at_once(client_as, post, sess
     before = session.query(QCResult).count()
     now = clock.now()
     answer = post(
-        client_as("technologist"), f"/products/{product.id}/results",
-        boxes("performed_at", now) | boxes("sampled_at", now - timedelta(days=15)), performed_by_id=_me(session),
-        viability_comparator="=", viability_value="91,5", sterility_outcome="no_growth",
-    )  # fmt: skip
+        client_as("technologist"),
+        f"/products/{product.id}/results",
+        boxes("performed_at", now) | boxes("sampled_at", now - timedelta(days=15)),
+        performed_by_id=_me(session),
+        viability_comparator="=",
+        viability_value="91,5",
+        sterility_outcome="no_growth",
+    )
     assert answer.status_code == 303, Page.of(answer.text).text[:900]
     assert session.query(QCResult).count() == before + 2
     last = session.query(QCResult).filter_by(test="viability").order_by(QCResult.recorded_at.desc()).first()
-    assert (last.value, last.limit["limit"]) == (Decimal("91.5"), {"low": "70", "high": None, "above": False, "below": False})
+    assert (last.value, last.limit["limit"]) == (
+        Decimal("91.5"),
+        {"low": "70", "high": None, "above": False, "below": False},
+    )
 
 
 @pytest.mark.rule(45)
@@ -117,9 +162,13 @@ def test_an_unreleased_product_is_not_issued_and_the_page_says_why(client_as, po
     product = released_product(ready_for_harvest(team), team, released=False)
     laboratory = client_as("technologist")
     answer = post(
-        laboratory, f"/products/{product.id}/movements?kind=issued", boxes("performed_at", clock.now()), performed_by_id=_me(session), handed_to="Ward 3",
+        laboratory,
+        f"/products/{product.id}/movements?kind=issued",
+        boxes("performed_at", clock.now()),
+        performed_by_id=_me(session),
+        handed_to="Ward 3",
         version=str(product.version),
-    )  # fmt: skip
+    )
     assert answer.status_code == 409
     assert "not released" in answer.text
 

@@ -14,17 +14,21 @@ from clinic.errors import RuleBroken, StepBlocked
 from clinic.ledger.listener import acting
 from clinic.processing import custody
 from clinic.processing.qc import QCResult
-from clinic.processing.release import decide, open_points, refusal, released, results_of
+from clinic.processing.release import decide, open_points, refusal, released, results_of, run_of
 from clinic.processing.release_step import RELEASE, actions
 from clinic.processing.state import ProductState, in_state, state_of
 from clinic.products.models import Product
+from clinic.protocols.catalogues import QC_TESTS
 from clinic.steps import State
 from tests.factories import course, harvested, ready_for_harvest, released_product, team
 
 EXCEPTION = {
-    "reason": "the only cells there are", "physician_told": "Dr I. Novak, 14:10", "benefit_risk": "benefit outweighs", "patient_told": True,
+    "reason": "the only cells there are",
+    "physician_told": "Dr I. Novak, 14:10",
+    "benefit_risk": "benefit outweighs",
+    "patient_told": True,
     "follow_up_plan": "counts daily for a week",
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -38,7 +42,9 @@ def version(product):
 
 
 def conforms(product, people, by=None):
-    release = people.add(decide(product, version(product), by=by or people.quality, at=clock.now(), decision="conforms"))
+    release = people.add(
+        decide(product, version(product), by=by or people.quality, at=clock.now(), decision="conforms")
+    )
     release.sign(by=by or people.quality, at=clock.now())
     return people.add(release)
 
@@ -78,7 +84,9 @@ def test_an_amended_result_takes_the_release_away_at_once(tested, team):
     release = conforms(tested, team)
     assert state_of(tested, clock.now()) is ProductState.RELEASED
     acting(team.session, team.technologist.id)
-    one(tested, "viability").amend(by=team.technologist, at=clock.now(), reason="wrong line of the printout", value=Decimal("70.5"))
+    one(tested, "viability").amend(
+        by=team.technologist, at=clock.now(), reason="wrong line of the printout", value=Decimal("70.5")
+    )
     team.session.flush()
     assert not release.effective
     assert state_of(tested, clock.now()) is ProductState.QUARANTINE
@@ -96,16 +104,18 @@ def test_a_culture_that_turns_positive_after_the_cells_were_given_waits_for_a_ph
     conforms(tested, team)
     tested.move(kind="given", by=team.nurse, at=clock.now(), place="here")
     acting(team.session, team.technologist.id)
-    one(tested, "sterility").amend(by=team.technologist, at=clock.now(), reason="late growth", outcome="growth", finding="Cutibacterium acnes")
+    one(tested, "sterility").amend(
+        by=team.technologist, at=clock.now(), reason="late growth", outcome="growth", finding="Cutibacterium acnes"
+    )
     team.session.flush()
     waiting = actions(tested.treatment, clock.now())
-    assert [(act.title, act.danger) for act in waiting] == [("Assess: the cells that were given are contaminated", True)]
+    assert [(act.title, act.danger) for act in waiting] == [
+        ("Assess: the cells that were given are contaminated", True)
+    ]
     assert "Cutibacterium acnes" in waiting[0].why
 
 
 def run_signed(product, people):
-    from clinic.processing.release import run_of
-
     run_of(product).sign(by=people.technologist2, at=clock.now())
     people.session.flush()
 
@@ -147,19 +157,46 @@ def test_an_exception_needs_a_physicians_request_quality_and_the_director(tested
         with pytest.raises(RuleBroken):
             decide(tested, version(tested), by=team.quality, at=clock.now(), decision="exceptional", **facts)
     with pytest.raises(RuleBroken, match="requested by a physician"):
-        decide(tested, version(tested), by=team.quality, at=clock.now(), decision="exceptional", requested_by=team.nurse, **EXCEPTION)
-    release = team.add(decide(tested, version(tested), by=team.quality, at=clock.now(), decision="exceptional", requested_by=team.physician, **EXCEPTION))
+        decide(
+            tested,
+            version(tested),
+            by=team.quality,
+            at=clock.now(),
+            decision="exceptional",
+            requested_by=team.nurse,
+            **EXCEPTION,
+        )
+    release = team.add(
+        decide(
+            tested,
+            version(tested),
+            by=team.quality,
+            at=clock.now(),
+            decision="exceptional",
+            requested_by=team.physician,
+            **EXCEPTION,
+        )
+    )
     release.sign(by=team.quality, at=clock.now())
     assert (released(tested), [role.value for role in release.lacks]) == (None, ["director"])
     release.sign(by=team.director, at=clock.now())
     assert released(tested) is release
     assert state_of(tested, clock.now()) is ProductState.EXCEPTIONAL
-    assert release.findings == ["Viability is 61 %; the protocol asks for 70 or more %."]
+    assert release.findings == ["Viability is 61 %; the protocol asks for 70 % or more."]
 
 
 def test_a_hold_stands_before_it_is_signed(tested, team):
     conforms(tested, team)
-    team.add(decide(tested, version(tested), by=team.quality2, at=clock.now(), decision="hold", reason="temperature alarm of tank 2"))
+    team.add(
+        decide(
+            tested,
+            version(tested),
+            by=team.quality2,
+            at=clock.now(),
+            decision="hold",
+            reason="temperature alarm of tank 2",
+        )
+    )
     assert state_of(tested, clock.now()) is ProductState.HOLD
     assert released(tested) is None
 
@@ -204,7 +241,7 @@ def test_of_all_combinations_of_results_exactly_one_conforms():
     waits = [spec.may_be_pending for spec in specs]
     assert {tuple(words) for words in conditional} == {
         tuple("within" if not may else word for may in waits) for word in ("pending", "missing")
-    }  # fmt: skip
+    }
 
 
 def outcomes_of(people, bag, judged, spec):
@@ -213,13 +250,17 @@ def outcomes_of(people, bag, judged, spec):
 
     def made(**facts):
         result = QCResult.log(
-            by=people.technologist, at=at, product=bag, test=spec.test, performed_at=at, performed_by=people.technologist,
-            sampled_at=at - timedelta(days=20), **facts,
-        )  # fmt: skip
+            by=people.technologist,
+            at=at,
+            product=bag,
+            test=spec.test,
+            performed_at=at,
+            performed_by=people.technologist,
+            sampled_at=at - timedelta(days=20),
+            **facts,
+        )
         result.weigh(judged)
         return result
-
-    from clinic.protocols.catalogues import QC_TESTS
 
     if spec.accepted is not None:
         bad = next(key for key in QC_TESTS[spec.test].outcomes if key != spec.accepted)

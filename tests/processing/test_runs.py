@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from clinic import clock
 from clinic.errors import RuleBroken, Unconfirmed
-from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
+from clinic.processing.counts import InProcessCount
+from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.records import Meaning
 from tests.factories import course, harvested, own_cells, team
 
@@ -30,7 +31,14 @@ def run(people):
 def begun(people, of=None, **facts):
     of = of or course(people)
     bag = harvested(of, people, **facts).products[0]
-    one = ProcessingRun.log(by=people.technologist, at=clock.now(), treatment=of, preparation="Concentrated", performed_at=clock.now() - timedelta(hours=1), performed_by=people.technologist)
+    one = ProcessingRun.log(
+        by=people.technologist,
+        at=clock.now(),
+        treatment=of,
+        preparation="Concentrated",
+        performed_at=clock.now() - timedelta(hours=1),
+        performed_by=people.technologist,
+    )
     one.take(bag, by=people.technologist, at=clock.now())
     return one
 
@@ -65,7 +73,17 @@ def test_a_loss_of_more_than_a_tenth_is_explained_before_anybody_signs(run, peop
 def test_two_runs_never_take_more_than_the_container_holds(people):
     of = course(people)
     bag = harvested(of, people).products[0]
-    first, second = (ProcessingRun.log(by=people.technologist, at=clock.now(), treatment=of, preparation="Split", performed_at=clock.now(), performed_by=people.technologist) for _ in range(2))
+    first, second = (
+        ProcessingRun.log(
+            by=people.technologist,
+            at=clock.now(),
+            treatment=of,
+            preparation="Split",
+            performed_at=clock.now(),
+            performed_by=people.technologist,
+        )
+        for _ in range(2)
+    )
     first.take(bag, by=people.technologist, at=clock.now(), volume=Decimal(45))
     with pytest.raises(RuleBroken, match="has 15 mL left"):
         second.take(bag, by=people.technologist, at=clock.now(), volume=Decimal("15.01"))
@@ -79,7 +97,9 @@ def test_every_child_keeps_the_donation_number_and_has_its_own_division(people):
     run = begun(people, din=number)
     bags = [make(run, people, 9) for _ in range(6)]
     assert [bag.division for bag in bags] == ["A1", "A2", "A3", "A4", "A5", "A6"]
-    assert {(bag.din, bag.donor_id, bag.collected_at) for bag in bags} == {(number, run.inputs[0].product.donor_id, run.inputs[0].product.collected_at)}
+    assert {(bag.din, bag.donor_id, bag.collected_at) for bag in bags} == {
+        (number, run.inputs[0].product.donor_id, run.inputs[0].product.collected_at)
+    }
     with pytest.raises(RuleBroken, match="Division A3 is taken"):
         make(run, people, "0.01", division="A3")
 
@@ -88,10 +108,20 @@ def test_every_child_keeps_the_donation_number_and_has_its_own_division(people):
 def test_a_pool_gets_no_parents_number_and_lists_all_parents(people):
     of = course(people)
     year = clock.now().year % 100
-    bags = [harvested(of, people, donor=own_cells(of, people), din=f"A9999{year:02d}00000{n}", side=side).products[0] for n, side in ((1, "left"), (2, "right"))]
+    bags = [
+        harvested(of, people, donor=own_cells(of, people), din=f"A9999{year:02d}00000{n}", side=side).products[0]
+        for n, side in ((1, "left"), (2, "right"))
+    ]
     for bag in bags:
         bag.donor, bag.donor_id = bags[0].donor, bags[0].donor_id
-    run = ProcessingRun.log(by=people.technologist, at=clock.now(), treatment=of, preparation="Pooled", performed_at=clock.now(), performed_by=people.technologist)
+    run = ProcessingRun.log(
+        by=people.technologist,
+        at=clock.now(),
+        treatment=of,
+        preparation="Pooled",
+        performed_at=clock.now(),
+        performed_by=people.technologist,
+    )
     for bag in bags:
         run.take(bag, by=people.technologist, at=clock.now())
     pool = make(run, people, 120)
@@ -114,7 +144,15 @@ def test_different_patients_own_cells_are_never_pooled(people):
 @pytest.mark.parametrize(("days", "good"), [(-1, False), (0, True), (1, True)])
 def test_an_expired_lot_is_refused(run, people, days, good):
     at = clock.now()
-    facts = {"run_id": run.id, "kind": "wash", "reagent": "Saline", "lot": "S-1", "lot_expires_on": at.date() + timedelta(days=days), "performed_at": at, "performed_by": people.technologist}
+    facts = {
+        "run_id": run.id,
+        "kind": "wash",
+        "reagent": "Saline",
+        "lot": "S-1",
+        "lot_expires_on": at.date() + timedelta(days=days),
+        "performed_at": at,
+        "performed_by": people.technologist,
+    }
     if good:
         assert Manipulation.log(by=people.technologist, at=at, **facts).lot == "S-1"
     else:
@@ -124,9 +162,15 @@ def test_an_expired_lot_is_refused(run, people, days, good):
 
 def counted(run, people, kind, concentration, volume):
     count = InProcessCount.log(
-        by=people.technologist, at=clock.now(), run_id=run.id, counted=kind, concentration=Decimal(str(concentration)), volume=Decimal(str(volume)),
-        performed_at=clock.now(), performed_by=people.technologist,
-    )  # fmt: skip
+        by=people.technologist,
+        at=clock.now(),
+        run_id=run.id,
+        counted=kind,
+        concentration=Decimal(str(concentration)),
+        volume=Decimal(str(volume)),
+        performed_at=clock.now(),
+        performed_by=people.technologist,
+    )
     run.enter(count)
     return count
 
@@ -138,7 +182,9 @@ def test_a_count_shows_its_sum(run, people):
 
 
 @pytest.mark.rule(38)
-@pytest.mark.parametrize(("amount", "asked"), [("6", False), ("6.3", False), ("5.7", False), ("6.31", True), ("5.69", True), ("60", True)])
+@pytest.mark.parametrize(
+    ("amount", "asked"), [("6", False), ("6.3", False), ("5.7", False), ("6.31", True), ("5.69", True), ("60", True)]
+)
 def test_an_amount_more_than_a_twentieth_from_its_count_needs_a_reason(run, people, amount, asked):
     counted(run, people, "tnc", 60, 10)
     facts = {"measure": "tnc_8", "amount": Decimal(amount)}
@@ -147,13 +193,19 @@ def test_an_amount_more_than_a_twentieth_from_its_count_needs_a_reason(run, peop
         return
     with pytest.raises(Unconfirmed, match="the count says 60 ×10⁶/mL × 10 mL = 6 ×10⁸"):
         make(run, people, 10, **facts)
-    assert make(run, people, 10, **facts, confirmed={"amount": "counted again after dilution"}).amount == Decimal(amount)
+    assert make(run, people, 10, **facts, confirmed={"amount": "counted again after dilution"}).amount == Decimal(
+        amount
+    )
 
 
 def test_a_signed_run_takes_and_makes_nothing_more(run, people):
     make(run, people, 60)
     run.sign(by=people.technologist, at=clock.now())
-    for act in (lambda: make(run, people, 1), lambda: counted(run, people, "tnc", 1, 1), lambda: run.finish(at=clock.now(), room="B")):
+    for act in (
+        lambda: make(run, people, 1),
+        lambda: counted(run, people, "tnc", 1, 1),
+        lambda: run.finish(at=clock.now(), room="B"),
+    ):
         with pytest.raises(RuleBroken, match="The run is signed"):
             act()
 
@@ -181,7 +233,11 @@ PARTS = st.lists(st.decimals(min_value="0.01", max_value=40, places=2), min_size
 
 @pytest.mark.hazard("H16")
 @settings(max_examples=150, deadline=None)
-@given(parts=PARTS, waste=st.decimals(min_value=0, max_value=20, places=3), added=st.decimals(min_value=0, max_value=50, places=3))
+@given(
+    parts=PARTS,
+    waste=st.decimals(min_value=0, max_value=20, places=3),
+    added=st.decimals(min_value=0, max_value=50, places=3),
+)
 def test_through_any_splitting_and_pooling_volume_is_conserved_to_the_last_digit(parts, waste, added):
     people = STAFF
     run = begun(people, COURSE)
@@ -198,7 +254,14 @@ def test_through_any_splitting_and_pooling_volume_is_conserved_to_the_last_digit
     assert run.input_volume + added == run.output_volume + run.waste_volume + run.loss
     if not run.outputs:
         return
-    pool = ProcessingRun.log(by=people.technologist, at=clock.now(), treatment=COURSE, preparation="Pooled", performed_at=clock.now(), performed_by=people.technologist)
+    pool = ProcessingRun.log(
+        by=people.technologist,
+        at=clock.now(),
+        treatment=COURSE,
+        preparation="Pooled",
+        performed_at=clock.now(),
+        performed_by=people.technologist,
+    )
     for turn, bag in enumerate(run.outputs):
         pool.take(bag, by=people.technologist, at=clock.now(), volume=bag.volume / 2 if turn % 2 else None)
     assert pool.input_volume + sum(bag.left for bag in run.outputs) == run.output_volume

@@ -33,15 +33,39 @@ def end(content, **moments):
     ("content", "moments", "expected"),
     [
         (says(fresh_hours=4), {"collected_at": T}, timedelta(hours=4)),
-        (says("concentrate", fresh_hours=4), {"collected_at": T, "made_by_run": True, "made_at": T + timedelta(hours=2)}, timedelta(hours=4)),
-        (says("expand", fresh_hours=24), {"collected_at": T - timedelta(days=21), "made_by_run": True, "made_at": T}, timedelta(hours=24)),
+        (
+            says("concentrate", fresh_hours=4),
+            {"collected_at": T, "made_by_run": True, "made_at": T + timedelta(hours=2)},
+            timedelta(hours=4),
+        ),
+        (
+            says("expand", fresh_hours=24),
+            {"collected_at": T - timedelta(days=21), "made_by_run": True, "made_at": T},
+            timedelta(hours=24),
+        ),
         (says("expand", fresh_hours=24), {"collected_at": T, "made_at": T}, timedelta(hours=24)),
-        (says(fresh_hours=72, frozen_days=10), {"collected_at": T, "frozen_at": T + timedelta(hours=5)}, timedelta(days=10, hours=5)),
-        (says(frozen_days=10, thaw_minutes=60), {"frozen_at": T, "thawed_at": T + timedelta(days=3)}, timedelta(days=3, hours=1)),
-        (says(frozen_days=10, thaw_minutes=60), {"frozen_at": T, "thawed_at": T + timedelta(days=10) - timedelta(minutes=5)}, timedelta(days=10)),
-        (says(thaw_minutes=30, fresh_hours=72), {"collected_at": T, "thawed_at": T + timedelta(days=200)}, timedelta(days=200, minutes=30)),
+        (
+            says(fresh_hours=72, frozen_days=10),
+            {"collected_at": T, "frozen_at": T + timedelta(hours=5)},
+            timedelta(days=10, hours=5),
+        ),
+        (
+            says(frozen_days=10, thaw_minutes=60),
+            {"frozen_at": T, "thawed_at": T + timedelta(days=3)},
+            timedelta(days=3, hours=1),
+        ),
+        (
+            says(frozen_days=10, thaw_minutes=60),
+            {"frozen_at": T, "thawed_at": T + timedelta(days=10) - timedelta(minutes=5)},
+            timedelta(days=10),
+        ),
+        (
+            says(thaw_minutes=30, fresh_hours=72),
+            {"collected_at": T, "thawed_at": T + timedelta(days=200)},
+            timedelta(days=200, minutes=30),
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_end_follows_from_the_protocol_and_the_moment_that_starts_its_clock(content, moments, expected):
     assert end(content, **moments) == T + expected
 
@@ -61,7 +85,9 @@ def test_a_product_expires_to_the_second(team):
     assert not any(reason.rule == 50 for reason in may_issue(product, over - SECOND))
     for moment in (over, over + SECOND):
         assert state_of(product, moment) is ProductState.EXPIRED
-        assert [reason.because for reason in may_issue(product, moment) if reason.rule == 50] == ["The product is expired."]
+        assert [reason.because for reason in may_issue(product, moment) if reason.rule == 50] == [
+            "The product is expired."
+        ]
 
 
 @pytest.mark.hazard("H10")

@@ -15,9 +15,14 @@ from tests.factories import course, harvested, patient, ready_for_harvest, relea
 
 EXAMPLES = {
     # ST-001 v6.2.2, appendix A.1, figures 2, 20, 21; JPAC Red Book annex 2; ICCBBA introduction; python-stdnum
-    "G123417654321": "A", "A999921123456": "3", "A999917123456": "9", "A999820123456": "E", "G123498654321": "H",
-    "A999914123458": "J", "G123489654321": "Y",
-}  # fmt: skip
+    "G123417654321": "A",
+    "A999921123456": "3",
+    "A999917123456": "9",
+    "A999820123456": "E",
+    "G123498654321": "H",
+    "A999914123458": "J",
+    "G123489654321": "Y",
+}
 PUBLISHED = EXAMPLES | {"W000022000687": "S"}  # HL7's autologousHCT example
 
 
@@ -41,11 +46,26 @@ def test_a_scan_is_taken_when_its_flags_of_type_three_agree():
 @pytest.mark.parametrize(
     "typed",
     [
-        "=G12341765432171", "=G12341765432196", "=G123417654321", "=G1234176543217", "=G123417654321700", "=G1234176543217O",
-        "G123417654321", "G123417654321B", "G123417654321AA", "G12341765432", "O123417654321A", "GO23417654321A", "G1O3417654321A",
-        "0123417654321A", "G12341765432١A", "", "A", "G123417654321*",
+        "=G12341765432171",
+        "=G12341765432196",
+        "=G123417654321",
+        "=G1234176543217",
+        "=G123417654321700",
+        "=G1234176543217O",
+        "G123417654321",
+        "G123417654321B",
+        "G123417654321AA",
+        "G12341765432",
+        "O123417654321A",
+        "GO23417654321A",
+        "G1O3417654321A",
+        "0123417654321A",
+        "G12341765432١A",
+        "",
+        "A",
+        "G123417654321*",
     ],
-)  # fmt: skip
+)
 def test_a_donation_number_without_its_right_check_is_refused(typed):
     with pytest.raises(RuleBroken):
         parse_din(typed)
@@ -83,7 +103,9 @@ def test_no_single_error_or_swap_in_a_thousand_ids_is_accepted():
     for one in ids:
         bare = one.replace("-", "")
         wrong = [bare[:i] + c + bare[i + 1 :] for i in range(len(bare)) for c in VALUES[:-1] if c != bare[i]]
-        wrong += [bare[:i] + bare[i + 1] + bare[i] + bare[i + 2 :] for i in range(len(bare) - 1) if bare[i] != bare[i + 1]]
+        wrong += [
+            bare[:i] + bare[i + 1] + bare[i] + bare[i + 2 :] for i in range(len(bare) - 1) if bare[i] != bare[i + 1]
+        ]
         accepted += [typed for typed in wrong if parse_id(typed) is not None]
     assert len(set(ids)) == 1000
     assert accepted == []
@@ -136,7 +158,18 @@ def test_cells_meant_for_one_patient_are_never_assigned_to_another(team):
 def test_a_donors_cells_do_not_go_to_a_course_of_own_cells(team):
     own = course(team, patient(team))
     donor_cells = course(team, patient(team), code="AD-MSC-KNEE", donor=stranger(team))
-    product = harvested(donor_cells, team, source="adipose_tissue", body_site="abdomen", side=None, method="manual_lipoaspiration", anticoagulant="none", anticoagulant_volume=None, anticoagulant_lot=None, anaesthesia="tumescent").products[0]
+    product = harvested(
+        donor_cells,
+        team,
+        source="adipose_tissue",
+        body_site="abdomen",
+        side=None,
+        method="manual_lipoaspiration",
+        anticoagulant="none",
+        anticoagulant_volume=None,
+        anticoagulant_lot=None,
+        anaesthesia="tumescent",
+    ).products[0]
     product.treatment, product.treatment_id = None, None
     with pytest.raises(RuleBroken, match="other kind of cells"):
         product.assign(own, by=team.technologist, at=clock.now())

@@ -1,0 +1,75 @@
+"""Counts made during a run: concentration × volume = total, the arithmetic kept (rule 38)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic.fields import Range, field, plain
+from clinic.model import reference
+from clinic.records import Record
+
+if TYPE_CHECKING:
+    from clinic.processing.models import ProcessingRun
+
+COUNTS = {
+    "tnc": "Total nucleated cells",
+    "viable": "Viable cells",
+    "cd34": "CD34+ cells",
+    "mnc": "Mononuclear cells",
+    "particles": "Particles",
+}
+COUNTED_AS = {"viable_cells": "viable", "cd34": "cd34", "tnc_8": "tnc", "tnc_7": "tnc", "particles": "particles"}
+"""Dose measure → what the laboratory counted for it."""
+APART = Decimal("0.05")
+"""How far a figure may lie from concentration × volume before it needs a reason (rule 38)."""
+
+
+class InProcessCount(Record):
+    """One count during a run: concentration × volume = total, the arithmetic kept (rule 38)."""
+
+    KIND = "CT"
+    NOUN = "Count"
+    HAPPENED = "Counted at"
+    DONE = "Counted by"
+
+    run_id: Mapped[str] = reference("processing_run")
+    counted: Mapped[str | None] = field("Counted", choices=COUNTS, required=True)
+    stage: Mapped[str | None] = field("Stage", hint="For example: after wash, passage 2")
+    concentration: Mapped[Decimal | None] = field(
+        "Concentration", unit="×10⁶/mL", hint="Particles: ×10⁹/mL", possible=Range(0, 100000), required=True
+    )
+    volume: Mapped[Decimal | None] = field("In a volume of", unit="mL", possible=Range("0.01", 10000), required=True)
+    viability: Mapped[Decimal | None] = field("Viability", unit="%", possible=Range(0, 100))
+
+    run: Mapped[ProcessingRun] = relationship(back_populates="counts")
+
+    @property
+    def total(self) -> Decimal | None:
+        """Concentration × volume, ×10⁶ (vesicles: ×10⁹)."""
+        return None if self.concentration is None or self.volume is None else self.concentration * self.volume
+
+    @property
+    def unit(self) -> str:
+        """The unit of the concentration: cells are counted in millions, vesicles in thousand millions."""
+        return "×10⁹/mL" if self.counted == "particles" else "×10⁶/mL"
+
+    @property
+    def what(self) -> str:
+        """What was counted, in words."""
+        return COUNTS.get(self.counted or "", "Count")
+
+    @property
+    def arithmetic(self) -> str:
+        """The sum as it is shown: “1.2 ×10⁶/mL × 30 mL” (rule 38)."""
+        return f"{plain(self.concentration)} {self.unit} × {plain(self.volume)} mL"
+
+    @property
+    def total_text(self) -> str:
+        """The total with its unit, without needless zeros."""
+        return "" if self.total is None else f"{plain(self.total.normalize())} {self.unit.removesuffix('/mL')}"
+
+    def headline(self) -> str:
+        return f"{self.what} {self.arithmetic} = {self.total_text}"
