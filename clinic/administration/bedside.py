@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import joinedload
+from sqlalchemy.orm import joinedload, selectinload
 
 from clinic.administration.gate import Bedside, Verdict, judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
@@ -206,7 +206,11 @@ def administrations_of(session: Session, course: Treatment) -> list[Administrati
     chosen = select(Administration).where(Administration.treatment_id == course.id)
     return list(
         session.scalars(
-            chosen.options(joinedload(Administration.product)).order_by(Administration.performed_at, Administration.id)
+            chosen.options(
+                joinedload(Administration.product),
+                joinedload(Administration.performed_by),
+                selectinload(Administration.signatures),
+            ).order_by(Administration.performed_at, Administration.id)
         )
     )
 

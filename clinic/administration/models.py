@@ -59,6 +59,8 @@ class BedsideCheck(Record):
             return "This bedside check refused the cells. Nothing may be given on it."
         if self.administration is not None:
             return "This bedside check was used already. One check, one administration: scan again."
+        if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
+            return "This bedside check lies in the future: the server's clock went back. Scan wristband and bag again."
         if self.performed_at is None or at - self.performed_at > CHECK_HOLDS:
             return (
                 f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."

@@ -41,7 +41,15 @@ def visits_of(course: Treatment) -> list[FollowUpVisit]:
         return []
     chosen = select(FollowUpVisit).where(FollowUpVisit.treatment_id == course.id)
     ordered = chosen.order_by(FollowUpVisit.course_day, FollowUpVisit.performed_at, FollowUpVisit.id)
-    return list(session.scalars(ordered.options(selectinload(FollowUpVisit.scores), selectinload(FollowUpVisit.plan))))
+    return list(
+        session.scalars(
+            ordered.options(
+                selectinload(FollowUpVisit.scores),
+                selectinload(FollowUpVisit.plan),
+                selectinload(FollowUpVisit.signatures),
+            )
+        )
+    )
 
 
 def events_of(course: Treatment) -> list[AdverseEvent]:
@@ -50,7 +58,13 @@ def events_of(course: Treatment) -> list[AdverseEvent]:
     if session is None:
         return []
     chosen = select(AdverseEvent).where(AdverseEvent.treatment_id == course.id)
-    return list(session.scalars(chosen.order_by(AdverseEvent.performed_at.desc(), AdverseEvent.id)))
+    return list(
+        session.scalars(
+            chosen.options(selectinload(AdverseEvent.signatures)).order_by(
+                AdverseEvent.performed_at.desc(), AdverseEvent.id
+            )
+        )
+    )
 
 
 def blockers(course: Treatment, at: datetime) -> list[Blocked]:  # noqa: ARG001 - every gate is asked alike

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -217,3 +218,43 @@ def test_another_sites_staff_sees_no_check(
         assert client_as("nurse", site="south").get(address).status_code == 404
     assert client_as("technologist").get(f"/treatments/{course.id}/bedside").status_code == 403
     assert client_as("administrator").get(f"/administrations/{made.id}").status_code == 403
+
+
+@pytest.mark.hazard("H15")
+def test_ten_posts_at_once_by_two_people_give_once(
+    course: Treatment, product: Product, team: Team, session: Session, client_as: Callable, post: Callable
+) -> None:
+    check = checked(course, product, team)
+    begin = f"/treatments/{course.id}/administrations/new?check={check.id}"
+    forms = [start(course, performed_by_id=person.id) for person in (team.nurse, team.physician)]
+    browsers = [client_as(("nurse", "physician")[n % 2]) for n in range(10)]
+    session.commit()
+    with ThreadPoolExecutor(10) as pool:
+        answers = list(pool.map(lambda n: post(browsers[n], begin, forms[n % 2]).status_code, range(10)))
+    assert sorted(answers) == [303] + [409] * 9
+    assert session.scalar(select(func.count()).select_from(Administration)) == 1
+    assert session.scalar(select(func.count()).select_from(PlannedVisit)) == len(course.says.visits)
+
+
+@pytest.mark.hazard("H10")
+def test_a_check_from_the_future_is_worth_nothing_after_the_clock_went_back(
+    course: Treatment, product: Product, team: Team
+) -> None:
+    check = checked(course, product, team, at=clock.now() + timedelta(minutes=10))
+    assert "clock went back" in check.unusable(clock.now())
+
+
+def test_the_list_of_a_course_is_read_by_as_many_queries_for_one_as_for_three(
+    course: Treatment, team: Team, client_as: Callable, queries: Callable
+) -> None:
+    nurse, counts = client_as("nurse"), []
+    for times in (1, 2):
+        for _ in range(times):
+            made = given(checked(course, released_product(course, team), team), team, because="several doses")
+            made.finish(at=clock.now(), ended_at=clock.now(), volume_given=made.volume_issued, weight=None)
+            made.sign(by=team.nurse, at=clock.now())
+        nurse.get(f"/treatments/{course.id}/administrations")
+        count = queries()
+        assert nurse.get(f"/treatments/{course.id}/administrations").status_code == 200
+        counts.append(count())
+    assert counts[0] == counts[1] <= 20

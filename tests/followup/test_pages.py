@@ -199,3 +199,21 @@ def test_the_steps_pages_are_closed_to_who_does_not_do_them(treated: Treatment, 
     assert client_as("administrator").get(f"/treatments/{treated.id}/visits").status_code == 403
     assert client_as("coordinator").get(f"/treatments/{treated.id}/adverse-events/new").status_code == 403
     assert client_as("nurse", site="south").get(f"/treatments/{treated.id}/visits").status_code == 404
+
+
+def test_the_schedule_is_read_by_as_many_queries_for_one_visit_as_for_three(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, queries: Callable
+) -> None:
+    nurse, counts, at = client_as("nurse"), [], clock.now()
+    plans = session.scalars(select(PlannedVisit).order_by(PlannedVisit.number)).all()
+    for chosen in (plans[:1], plans[1:3]):
+        for plan in chosen:
+            facts = {"performed_at": at, "performed_by": team.nurse, "plan_id": plan.id, "name": plan.name}
+            made = FollowUpVisit.log(by=team.nurse, at=at, treatment=treated, **facts)
+            made.score("nrs_pain", by=team.nurse, at=at, value=Decimal(3))
+            team.add(made)
+        nurse.get(f"/treatments/{treated.id}/visits")
+        count = queries()
+        assert nurse.get(f"/treatments/{treated.id}/visits").status_code == 200
+        counts.append(count())
+    assert counts[0] == counts[1] <= 20
