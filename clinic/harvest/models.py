@@ -114,7 +114,7 @@ class Harvest(Record):
         return found if self.origin != "clinic" else found + limits.faults(self)
 
     def questions(self) -> list[Question]:
-        """Also rules 7, 28, 29, 30, 32: the number's year, volumes, lidocaine and anticoagulant beyond what is usual."""
+        """Also rules 7, 28, 29, 30, 32: a number's year, volumes, lidocaine and anticoagulant beyond what is usual."""
         return limits.questions(self)
 
     @property

@@ -73,7 +73,7 @@ def cd34_per_kg(concentration: Decimal, *, volume: Decimal, kg: Decimal) -> Deci
 
 
 def dose_disagrees(results: Iterable[QCResult], stated: Decimal, *, volume: Decimal | None, kg: Decimal | None) -> str:
-    """Return in one sentence that a stated CD34 dose lies more than 5 % from the count's; empty where it agrees (rule 38)."""
+    """Return in a sentence that a stated CD34 dose lies over 5 % from the count's; empty where it agrees (rule 38)."""
     counted = [r for r in standing(results, "cd34_concentration") if r.value is not None and r.comparator == "="]
     if not counted or not volume or not kg or counted[-1].value is None:
         return ""
@@ -83,4 +83,5 @@ def dose_disagrees(results: Iterable[QCResult], stated: Decimal, *, volume: Deci
     working = (
         f"{plain(counted[-1].value)} ×10⁶/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {figures(worked_out)} ×10⁶/kg"
     )
-    return f"CD34+ cells per kg: {plain(stated)} ×10⁶/kg, but the count says {working}. Correct it, or confirm it with a reason."
+    said = f"CD34+ cells per kg: {plain(stated)} ×10⁶/kg, but the count says {working}."
+    return f"{said} Correct it, or confirm it with a reason."

@@ -95,7 +95,7 @@ def may_issue(product: Product, at: datetime) -> list[Blocked]:
 
 
 def move(product: Product, *, kind: str, by: User, at: datetime, **facts: Any) -> Movement:
-    """Write down a movement; `RuleBroken` for a role that does not do it, `StepBlocked` where issuing is not allowed."""
+    """Write down a movement; `RuleBroken` for a role that does not do it, `StepBlocked` where nothing may be issued."""
     if by.role not in MOVERS.get(kind, frozenset()):
         who = " or ".join(sorted(role.label for role in MOVERS.get(kind, frozenset())))
         raise RuleBroken(

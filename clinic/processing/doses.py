@@ -1,7 +1,7 @@
 """The DOSES line of a product: donor, origin, separation, exhibited characteristics, site of delivery.
 
-Five items describe a cell therapy (Murray et al., J Bone Joint Surg Am 2019;101:904, doi 10.2106/JBJS.18.00915). They are
-derived from what was logged; nobody types them.
+Five items describe a cell therapy (Murray et al., J Bone Joint Surg Am 2019;101:904, doi 10.2106/JBJS.18.00915).
+They are derived from what was logged; nobody types them.
 """
 
 from __future__ import annotations

@@ -239,15 +239,14 @@ class ProcessingRun(Record):
             self.counts.append(part)
 
     def finish(self, *, at: datetime, **facts: Any) -> None:
-        """Fill in what is known at the end only: end, volumes added and wasted. What stands there already is amended."""
+        """Fill in what is known only at the end: end, volumes added and wasted; what stands there is amended."""
         self._open()
         for name, value in facts.items():
             if value is None:
                 continue
             if getattr(self, name) not in (None, value):
-                raise RuleBroken(
-                    f"{fields_of(type(self))[name].label} is written down already. Correct it with a reason, by an amendment."
-                )
+                label = fields_of(type(self))[name].label
+                raise RuleBroken(f"{label} is written down already. Correct it with a reason, by an amendment.")
             setattr(self, name, value)
         faults = self.faults(at=at)
         if faults:
@@ -280,7 +279,7 @@ class ProcessingRun(Record):
         return next((one for one in reversed(self.counts) if one.counted == kind), None)
 
     def expected_amount(self, measure: str, volume: Decimal) -> tuple[Decimal, str] | None:
-        """Return what a container should hold by the last count, in the measure's unit, and the arithmetic (rule 38)."""
+        """Return what a container should hold by the last count, in the measure's unit, and the sum (rule 38)."""
         last = self.counted(measure)
         if last is None or last.concentration is None:
             return None

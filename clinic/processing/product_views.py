@@ -285,7 +285,7 @@ def assign(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         save_label="Assign",
         save_icon="link",
         back_url=product_url(product),
-        after="The product carries the chain of identity of this course from now on. It is never given to anybody else.",
+        after="From now on the product carries the chain of identity of this course. It goes to nobody else.",
     )
     return (page, 422) if form.error_list else page
 
@@ -307,7 +307,13 @@ def _courses(product: Product) -> list[tuple[str, str]]:
     return [
         (
             row.id,
-            f"{(row.family_name or '').upper()}, {row.given_names or ''} · {row.record_number} · {row.chain_of_identity}",
+            " · ".join(
+                (
+                    f"{(row.family_name or '').upper()}, {row.given_names or ''}",
+                    row.record_number or "",
+                    row.chain_of_identity,
+                )
+            ),
         )
         for row in db.session.execute(chosen)
     ]

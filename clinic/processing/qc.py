@@ -88,7 +88,7 @@ class QCResult(Record):
     protocol_version: Mapped[ProtocolVersion | None] = relationship("ProtocolVersion")
 
     def faults(self, *, at: datetime) -> list[str]:
-        """Also: a measured test has a figure that is possible, a test with outcomes one of them, a pending one neither."""
+        """Also: a measured test has a possible figure, a test with outcomes one of them, a pending one neither."""
         found = super().faults(at=at)
         test = QC_TESTS.get(self.test or "")
         if test is None:

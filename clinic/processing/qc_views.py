@@ -205,10 +205,7 @@ def decide_on(id: str) -> Response | tuple[str, int]:  # noqa: A002
         facts = form.facts()
         _admit(product, facts["decision"], at)
         try:
-            version = product.judged_under
-            if version is None:
-                raise RuleBroken("No protocol judges this product yet. Assign it to a course first.")
-            made = decide(product, version, by=me(), at=at, **facts)
+            made = decide(product, product.judged_under, by=me(), at=at, **facts)
             db.session.add(made)
             return saved(url_for("desk.signature", id=made.id), "Written down. It holds when it is signed.")
         except RuleBroken as fault:
@@ -219,7 +216,7 @@ def decide_on(id: str) -> Response | tuple[str, int]:  # noqa: A002
 
 
 def _admit(product: Product, decision: str, at: Any) -> None:
-    """A release goes through the gate; to hold or to reject nothing has to come first."""
+    """Raise where the gate of a release is closed; to hold or to reject nothing has to come first."""
     if decision not in RELEASING:
         return
     if product.treatment is not None:

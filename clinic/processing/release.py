@@ -98,7 +98,7 @@ class Release(Record):
         return found
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.RELEASE) -> Signature:
-        """Sign the decision: quality, and for an exception the medical director as well; never who made or tested it."""
+        """Sign the decision: quality, for an exception the medical director too; never who made or tested it."""
         if by.role not in {Role.QUALITY, Role.DIRECTOR}:
             raise RuleBroken("A release is signed by quality; an exception by the medical director as well.")
         if by.id in hands_on(self.product):
@@ -277,11 +277,13 @@ def may_be_decided(product: Product, at: datetime) -> None:
 
 
 def decide(
-    product: Product, version: ProtocolVersion, *, by: User, at: datetime, decision: str, **facts: Any
+    product: Product, version: ProtocolVersion | None, *, by: User, at: datetime, decision: str, **facts: Any
 ) -> Release:
-    """Write down a decision with its evidence; raises `RuleBroken` where the results do not carry it (rules 40 to 44)."""
+    """Write down a decision with its evidence; `RuleBroken` where the results do not carry it (rules 40 to 44)."""
     if by.id in hands_on(product):
         raise RuleBroken(TESTER)
+    if version is None:
+        raise RuleBroken("No protocol judges this product yet. Assign it to a course first.")
     results = results_of(product)
     workings = workings_of(product, results, at)
     points = open_points(version, results, workings)

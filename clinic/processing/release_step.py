@@ -38,7 +38,7 @@ LABORATORY = (Role.TECHNOLOGIST,)
 
 
 def decidable(course: Treatment) -> list[Product]:
-    """Return the products of a course that somebody decides on: what runs made and banked cells; without a run, the harvest's."""
+    """Return the products of a course to decide on: what runs made, banked cells; without a run, the harvest's."""
     session = object_session(course)
     if session is None:
         return []
@@ -49,7 +49,7 @@ def decidable(course: Treatment) -> list[Product]:
 
 
 def unfinished_run(product: Product) -> list[Blocked]:
-    """The run that made a product is signed, and verified where the protocol asks for it."""
+    """Return that the run that made a product is not signed, or not verified where the protocol asks for it."""
     run = run_of(product)
     if run is None or verified(run):
         return []
@@ -92,14 +92,14 @@ def points_of(product: Product, at: datetime) -> list[Point]:
         return [
             Point(
                 test="",
-                sentence="No protocol says yet what this product must pass: assign it to a course, or name one in its run.",
+                sentence="No protocol says yet what this product must pass. Assign it to a course.",
             )
         ]
     return open_points(version, results, workings_of(product, results, at))
 
 
 def blockers(course: Treatment, at: datetime) -> list[Blocked]:
-    """There is a product to decide on, its run is closed, and consent, eligibility and donor hold (rules 14 to 23, 45)."""
+    """Return what has to come first: a product of a closed run; consent, eligibility and donor (rules 14 to 23)."""
     found = gates.may_go_on(course, at)
     products = decidable(course)
     if not products:
@@ -185,7 +185,7 @@ def undecided(product: Product, at: datetime) -> list[Action]:
 
 
 def cultures(product: Product, at: datetime) -> list[Action]:
-    """A culture that is not final yet is read on its last day, also after the cells were given (rule 44)."""
+    """Return the cultures to read on their last day, also after the cells were given (rule 44)."""
     found = []
     for test in CLEAN:
         readings = standing(results_of(product), test)
@@ -210,7 +210,7 @@ def contaminated(product: Product, state: ProductState) -> list[Action]:
             title="Assess: the cells that were given are contaminated",
             danger=True,
             who=(Role.PHYSICIAN,),
-            why=f"{result.headline()}{': ' + result.finding if result.finding else ''}. Physician and patient must be told.",
+            why=f"{result.headline()}{': ' if result.finding else ''}{result.finding or ''}. Tell the patient.",
             to=("events.index", {"id": product.treatment_id}),
             due_at=result.recorded_at,
         )

@@ -1,4 +1,4 @@
-"""The list of products: found by text and state, paged by the database, a counted few queries however many there are."""
+"""The list of products: found by text and state, paged by the database, by a counted few queries."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Shelf:
     before: str
 
 
-def search(
+def search(  # noqa: PLR0913 - what the list's page was asked for
     session: Session,
     *,
     at: datetime,

@@ -136,7 +136,7 @@ def _begin(course: Treatment | None, *, back_url: str) -> Response | str | tuple
         lede=f"{course.title} · {course.protocol_version.name}"
         if course
         else "For the bank: cells of a donor, for a patient to come",
-        after="The run opens. You add each step, count and container there; at the end you sign, and a second person checks it.",
+        after="The run opens. Add each step, count and container there; then you sign, and a second person checks it.",
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity) if course else None,
     )
     return (page, 422) if form.error_list else page

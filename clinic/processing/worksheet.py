@@ -129,7 +129,7 @@ def worksheet(tests: tuple[str, ...]) -> type[RecordForm]:
 
 
 def write_down(form: Worksheet, products: list[Product], *, by: User, at: datetime) -> list[QCResult]:
-    """Return the results of all filled rows for each product, weighed by its protocol; `RuleBroken` names every fault."""
+    """Return the results of all filled rows for each product, weighed by its protocol; every fault is named."""
     rows = form.filled()
     if not rows:
         raise RuleBroken("No result is filled in. Write at least one, or tick that it is still pending.")

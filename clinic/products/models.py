@@ -64,12 +64,12 @@ def parse_din(text: str) -> str:
 
 
 def spell_din(din: str) -> tuple[str, str]:
-    """Return a donation number as it is read aloud, “G1234 17 654321”, and the check character that is boxed behind it."""
+    """Return a donation number as it is read aloud, “G1234 17 654321”, and its boxed check character."""
     return f"{din[:5]} {din[5:7]} {din[7:]}", check_character(din)
 
 
 def year_apart(din: str, collected_on: date) -> bool:
-    """Return whether a donation number's year lies more than one year from the collection (rule 7); years go round at 100."""
+    """Return whether a donation number's year lies over a year from the collection (rule 7); years go round at 100."""
     apart = (int(din[5:7]) - collected_on.year) % 100
     return min(apart, 100 - apart) > 1
 

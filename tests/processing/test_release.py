@@ -71,7 +71,7 @@ def test_a_product_is_not_released_by_whoever_processed_or_tested_it(tested, tea
 @pytest.mark.parametrize("role", ["coordinator", "nurse", "physician", "technologist", "administrator", "inspector"])
 def test_only_quality_and_director_sign(tested, team, role):
     release = team.add(decide(tested, version(tested), by=team.quality, at=clock.now(), decision="conforms"))
-    with pytest.raises(RuleBroken, match="signed by quality|processed or tested"):
+    with pytest.raises(RuleBroken, match=r"signed by quality|processed or tested"):
         release.sign(by=team(role, second=True), at=clock.now())
     assert released(tested) is None
     release.sign(by=team.director, at=clock.now())
@@ -125,7 +125,7 @@ def test_a_pending_culture_is_released_under_a_condition_and_read_on_its_last_da
     culture = one(tested, "sterility")
     culture.outcome, culture.pending, culture.sampled_at = None, True, clock.now() - timedelta(days=1)
     team.session.flush()
-    with pytest.raises(RuleBroken, match="Sterility .* is pending"):
+    with pytest.raises(RuleBroken, match=r"Sterility .* is pending"):
         decide(tested, version(tested), by=team.quality, at=clock.now(), decision="conforms")
     with pytest.raises(RuleBroken, match="Physician who was told is missing"):
         decide(tested, version(tested), by=team.quality, at=clock.now(), decision="conditional", reason="culture runs")

@@ -50,7 +50,7 @@ def make(run, people, volume, **facts):
 @pytest.mark.rule(36)
 def test_no_more_comes_out_than_went_in(run, people):
     make(run, people, 40)
-    with pytest.raises(RuleBroken, match="20.5 mL cannot come out"):
+    with pytest.raises(RuleBroken, match=r"20.5 mL cannot come out"):
         make(run, people, "20.5")
     make(run, people, 20)
     assert run.loss == 0
@@ -133,7 +133,7 @@ def test_a_pool_gets_no_parents_number_and_lists_all_parents(people):
 @pytest.mark.rule(37)
 def test_different_patients_own_cells_are_never_pooled(people):
     mine, theirs = begun(people), harvested(course(people), people).products[0]
-    with pytest.raises(RuleBroken, match="another course|never pooled"):
+    with pytest.raises(RuleBroken, match=r"another course|never pooled"):
         mine.take(theirs, by=people.technologist, at=clock.now())
     theirs.treatment, theirs.treatment_id = mine.treatment, mine.treatment_id
     with pytest.raises(RuleBroken, match="never pooled"):
@@ -216,7 +216,7 @@ def test_the_second_person_had_no_hand_in_the_run(run, people):
     run.sign(by=people.technologist, at=clock.now())
     with pytest.raises(RuleBroken, match="no hand in the processing"):
         run.sign(by=people.technologist, at=clock.now())
-    with pytest.raises(RuleBroken, match="verified by technologist or quality staff"):
+    with pytest.raises(RuleBroken, match=r"verified by technologist or quality staff"):
         run.sign(by=people.nurse, at=clock.now())
     assert run.sign(by=people.technologist2, at=clock.now()).meaning is Meaning.VERIFICATION
     assert run.verified
