@@ -222,10 +222,9 @@ class DraftForm(RecordForm):
 
     def offer_conditions(self, field: str) -> None:
         """Offer the conditions of a field, besides what is chosen: another field's are told as a fault, not hidden."""
-        chosen = set(self.conditions.data or ())
-        self.conditions.pairs = [
-            (key, one.label) for key, one in CONDITIONS.items() if one.field == field or key in chosen
-        ]
+        box = self._fields["conditions"]
+        chosen = set(box.data or ())
+        box.pairs = [(key, one.label) for key, one in CONDITIONS.items() if one.field == field or key in chosen]
 
     @property
     def sections(self) -> list[tuple[str, list[Box]]]:
@@ -275,28 +274,27 @@ class DraftForm(RecordForm):
             }
             for kind in ("logs", "verifies")
         }
-        return Content(
-            **{name: said[name] for name in WHOLE},
-            **{name: said[name] or "" for name in TEXTS},
-            **who,
-            qc=tuple(_spec(row) for row in self.test_rows if row["test"].data),
-            visits=tuple(_plan(row, asked) for row in self.visit_rows if row["name"].data),
-            dose=_part(said, "dose", "measure", "per_kg", "usual", "doses", "days_between", "weight_valid_days")
+        written = {
+            "qc": [_spec(row) for row in self.test_rows if row["test"].data],
+            "visits": [_plan(row, asked) for row in self.visit_rows if row["name"].data],
+            "dose": _part(said, "dose", "measure", "per_kg", "usual", "doses", "days_between", "weight_valid_days")
             | {"window": _range(said["dose_low"], said["dose_high"]) or Range()},
-            expiry=_part(said, "expiry", "fresh_hours", "thaw_minutes", "frozen_days")
+            "expiry": _part(said, "expiry", "fresh_hours", "thaw_minutes", "frozen_days")
             | {"storage": _range(said["expiry_low"], said["expiry_high"])},
-            harvest=_part(said, "harvest", "ml_per_kg", "ml_per_pass")
+            "harvest": _part(said, "harvest", "ml_per_kg", "ml_per_pass")
             | {
                 "volume": _range(said["harvest_low"], said["harvest_high"]),
                 "anticoagulant_ratio": _range(said["ratio_low"], said["ratio_high"]),
             },
-            screening={
+            "screening": {
                 "markers": _in_order(said["screening_markers"], before.screening.markers),
                 "valid_days": said["screening_valid_days"],
                 "two_blood_groups": said["screening_two_blood_groups"],
             },
-            sources_read=tuple(line.strip() for line in (said["sources_read"] or "").splitlines() if line.strip()),
-        )
+            "sources_read": [line.strip() for line in (said["sources_read"] or "").splitlines() if line.strip()],
+        }
+        whole, texts = {name: said[name] for name in WHOLE}, {name: said[name] or "" for name in TEXTS}
+        return Content.model_validate({**whole, **texts, **who, **written})
 
 
 def _in_order(chosen: list[str], before: Iterable[str]) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from clinic.protocols.models import Protocol, ProtocolVersion, Stage, parsed
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sqlalchemy import Row, Select
     from sqlalchemy.orm import Session
 
     from clinic.protocols.terms import Content
@@ -97,7 +96,7 @@ def shelf(session: Session, *, field: str = "", after: str = "") -> tuple[list[S
 def offered(session: Session) -> list[Shelved]:
     """Return every published version of the site, field by field: a course may begin under these only."""
     rank = case(RANKS, value=ProtocolVersion.field_key, else_=len(RANKS))
-    chosen: Select[Any] = (
+    chosen = (
         select(
             Protocol.id.label("protocol_id"),
             Protocol.code,
@@ -125,7 +124,7 @@ def by_field(found: Iterable[Shelved]) -> list[tuple[str, list[Shelved]]]:
     return list(grouped.items())
 
 
-def _shelved(row: Row[Any]) -> Shelved:
+def _shelved(row: Any) -> Shelved:
     stage = Stage.RETIRED if row.retired_at else Stage.PUBLISHED if row.published_at else Stage.DRAFT
     return Shelved(
         protocol_id=row.protocol_id,

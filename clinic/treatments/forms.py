@@ -48,11 +48,11 @@ class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ig
             del self.body_site
         else:
             self._allow("body_site", [(key, BODY_SITES[key].label) for key in places])
-            self.body_site.required = all(CONDITIONS[key].sites for key in says.conditions)
+            self._fields["body_site"].required = all(CONDITIONS[key].sites for key in says.conditions)
         if any(BODY_SITES[key].sided for key in places):
             self.offer("side", [(key, SIDES[key]) for key in ("left", "right")])
-            self.side.required = all(BODY_SITES[key].sided for key in places)
-            self.side.hint = "Seen from the patient. Two sides are two courses"
+            self._fields["side"].required = all(BODY_SITES[key].sided for key in places)
+            self._fields["side"].hint = "Seen from the patient. Two sides are two courses"
         else:
             del self.side
 

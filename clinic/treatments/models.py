@@ -118,16 +118,17 @@ class Treatment(Record):
     @property
     def title(self) -> str:
         """Side, site and cells in a few words: “Right knee, own bone marrow”."""
-        place = " ".join(
-            part for part in (SIDES[self.side] if self.side in {"left", "right"} else "", self._site()) if part
-        )
+        side = self.side if self.side in {"left", "right"} else ""
+        place = f"{side} {self._site()}".strip()
         whose = "own" if self.relation == "autologous" else "donor"
-        source = within(SOURCES[self.source].label) if self.source in SOURCES else "cells"
-        what = CONDITIONS[self.condition].label if self.condition in CONDITIONS else "Condition not recorded"
+        known, treated = SOURCES.get(self.source or ""), CONDITIONS.get(self.condition or "")
+        source = within(known.label) if known else "cells"
+        what = treated.label if treated else "Condition not recorded"
         return f"{place[:1].upper()}{place[1:]}, {whose} {source}" if place else f"{what}, {whose} {source}"
 
     def _site(self) -> str:
-        return within(BODY_SITES[self.body_site].label) if self.body_site in BODY_SITES else ""
+        site = BODY_SITES.get(self.body_site or "")
+        return within(site.label) if site else ""
 
     @property
     def is_child(self) -> bool:
@@ -156,7 +157,8 @@ class Treatment(Record):
             value = getattr(self, name)
             if value and value not in allowed:
                 found.append(f"{self.protocol_version.name} does not allow this {name}: “{value}”.")
-        sided = self.body_site in BODY_SITES and BODY_SITES[self.body_site].sided
+        site = BODY_SITES.get(self.body_site or "")
+        sided = site is not None and site.sided
         if sided and self.side not in {"left", "right"} and not self._excused("side"):
             found.append("Side is missing: this body site has a left and a right. Two sides are two courses.")
         if not sided and self.side in {"left", "right"}:
@@ -167,10 +169,10 @@ class Treatment(Record):
         possible = sites_for(self.condition or "", self.route or "")
         if self.body_site and possible and self.body_site not in possible:
             return [f"Body site does not fit the condition and the route: {self._site()}."]
-        local = self.condition in CONDITIONS and CONDITIONS[self.condition].sites
-        return (
-            ["Body site is missing: this condition has its place on the body."] if local and not self.body_site else []
-        )
+        treated = CONDITIONS.get(self.condition or "")
+        if treated is not None and treated.sites and not self.body_site:
+            return ["Body site is missing: this condition has its place on the body."]
+        return []
 
     def name_donor(self, donor: Donor, *, by: User, at: datetime, reason: str = "") -> None:
         """Say whose cells the patient gets; another donor than the one named before needs a reason (rules 17, 22).
@@ -182,7 +184,8 @@ class Treatment(Record):
             raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
         if donor.patient_id is not None:
             raise RuleBroken("A patient's own record as donor is not named for somebody else's course.")
-        systemic = self.route in ROUTES and ROUTES[self.route].systemic
+        route = ROUTES.get(self.route or "")
+        systemic = route is not None and route.systemic
         related = donor.kind == "related" and donor.relation in RELATIVES_ALLOWED
         if self.says.regulatory_path is RegulatoryPath.HCTP_361 and systemic and not related:
             raise RuleBroken("Under the 361 path the donor is a relative of first or second degree (rule 22).")

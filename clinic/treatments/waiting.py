@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
 from clinic.access import Role
 from clinic.patients.consent import Consent, Withdrawal
@@ -22,7 +22,7 @@ MOST = 40
 """Lines of one kind that a worklist reads; the soonest come first."""
 
 
-def courses(*more: Any) -> Select[Any]:
+def courses(*more: Any) -> Any:
     """Return a select over the running courses written in this clinic, with what a line about one shows."""
     stopped = exists().where(Stop.treatment_id == Treatment.id)
     return (

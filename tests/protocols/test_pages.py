@@ -56,9 +56,12 @@ def begin(team: Team, code: str = "OUR-KNEE", start: str = "BMAC-KNEE") -> Proto
 
 
 @every
-def test_every_demonstration_is_shown_in_full(code: str, client_as: Any, page: Any, team: Team) -> None:
+def test_every_demonstration_is_shown_in_full(code: str, client_as: Any, page: Any, team: Team, queries: Any) -> None:
     version = published(team, code)
-    shown = page(client_as("nurse"), f"/protocols/versions/{version.id}")
+    browser = client_as("nurse")
+    count = queries()
+    shown = page(browser, f"/protocols/versions/{version.id}")
+    assert count() <= 10
     says = version.says
     assert says.title in shown
     assert "A demonstration protocol, not advice." in shown

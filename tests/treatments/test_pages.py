@@ -330,3 +330,11 @@ def test_the_consent_of_a_course_tells_what_is_not_proven(client_as: Any, page: 
     ):
         assert said in shown
     assert "Not proven for" not in page(browser, browser.get(f"/treatments/{earlier.id}/consents/new").location)
+
+
+def test_the_order_is_shown_by_a_counted_few_queries(client_as: Any, page: Any, team: Team, queries: Any) -> None:
+    one = course(team)
+    browser = client_as("nurse")
+    count = queries()
+    page(browser, f"/treatments/{one.id}/order")
+    assert count() <= 16
