@@ -32,7 +32,7 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     session: Session,
     course: Treatment,
     *,
-    by: User,
+    by: User | None,
     at: datetime,
     second: User | None,
     patient_scan: str,
@@ -55,9 +55,18 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
             "ready": _ready(session, course, product, at),
         }
     return Bedside(
-        course=course, wristband=wristband, wearer=_wearer(session, wristband), product=product, bag_fault=fault, by=by,
-        second=second, vitals=vitals, earlier=given_to(session, course.patient_id), **known, **more,
-    )  # fmt: skip
+        course=course,
+        wristband=wristband,
+        wearer=_wearer(session, wristband),
+        product=product,
+        bag_fault=fault,
+        by=by,
+        second=second,
+        vitals=vitals,
+        earlier=given_to(session, course.patient_id),
+        **known,
+        **more,
+    )
 
 
 def read(  # noqa: PLR0913 - what was scanned, and by whom
@@ -94,10 +103,19 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
         )
         verdict = judge(bedside, at)
     check = BedsideCheck.log(
-        by=by, at=at, performed_by=by, performed_at=at, treatment=course, product=bedside.product, second_person=second,
-        patient_scan=patient_scan.strip()[:80], product_scan=product_scan.strip()[:80], clear=verdict.clear,
-        reasons=_told(verdict), evidence=[line.told() for line in verdict.evidence],
-    )  # fmt: skip
+        by=by,
+        at=at,
+        performed_by=by,
+        performed_at=at,
+        treatment=course,
+        product=bedside.product,
+        second_person=second,
+        patient_scan=patient_scan.strip()[:80],
+        product_scan=product_scan.strip()[:80],
+        clear=verdict.clear,
+        reasons=_told(verdict),
+        evidence=[line.told() for line in verdict.evidence],
+    )
     if signs is not None:
         check.vital_signs = signs
     if second is not None and second.id != by.id:
@@ -107,12 +125,19 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
 
 
 def ask_again(session: Session, check: BedsideCheck, at: datetime, **more: Any) -> Verdict:
-    """Return the verdict on the same scans at this moment (hazards H12, H13): consent, release and clocks may have changed."""
+    """Return the verdict on the same scans at this moment: consent and release may have changed (hazards H12, H13)."""
     course = check.treatment
     bedside = gather(
-        session, course, by=check.performed_by, at=at, second=check.second_person, patient_scan=check.patient_scan,  # type: ignore[arg-type]
-        product_scan=check.product_scan, vitals=check.vital_signs, **more,
-    )  # fmt: skip
+        session,
+        course,
+        by=check.performed_by,
+        at=at,
+        second=check.second_person,
+        patient_scan=check.patient_scan,
+        product_scan=check.product_scan,
+        vitals=check.vital_signs,
+        **more,
+    )
     return judge(bedside, at)
 
 
@@ -126,7 +151,7 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     because: str | None = None,
     **facts: Any,
 ) -> Administration:
-    """Begin an administration on a clear bedside check of one of its two people; raises `StepBlocked` where the gate closed meanwhile.
+    """Begin an administration on a clear bedside check; raises `StepBlocked` where the gate closed meanwhile.
 
     Of the two people who read the wristband one gives, the other one verifies. ``because`` answers the warnings.
     The product's time of hand-over and the end may follow with `Administration.finish`.
@@ -164,8 +189,16 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     first = check.performed_by if check.performed_by_id == performed_by_id else check.second_person
     other = next(iter(pair - {performed_by_id}))
     administration = Administration.log(
-        by=by, at=at, treatment=course, product=check.product, check=check, performed_by=first, verified_by_id=other, confirmed=confirmed, **facts,
-    )  # fmt: skip
+        by=by,
+        at=at,
+        treatment=course,
+        product=check.product,
+        check=check,
+        performed_by=first,
+        verified_by_id=other,
+        confirmed=confirmed,
+        **facts,
+    )
     administration.work_out_dose(course.weight_at(at))
     if check.vital_signs is not None:
         administration.vital_signs.append(check.vital_signs)
@@ -187,7 +220,8 @@ def _once(session: Session) -> None:
     except IntegrityError as fault:
         session.rollback()
         raise RuleBroken(
-            "These cells were given already, or this check was used. One product, one administration: nothing was written down twice."
+            "These cells were given already, or this check was used. One product, one administration: nothing was "
+            "written down twice."
         ) from fault
 
 
@@ -251,7 +285,7 @@ def _product(session: Session, bag: Bag) -> tuple[Product | None, str]:
     if len(found) > 1:
         return (
             None,
-            "Several containers have this donation number. Scan our own code, or write / and the division behind the number.",
+            "Several containers have this donation number. Scan our own code, or write / and the division.",
         )
     return (found[0], "") if found else (None, "The bag is not known in this clinic.")
 

@@ -91,7 +91,7 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
 
 
 def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
-    """Dose per kg or in all within the protocol's window, with what was given in the last 24 h (rule 52, hazard H17)."""
+    """Judge the dose, per kg or in all, by the protocol's window, with the last 24 h counted in (rule 52, H17)."""
     dosing, product, volume, at = bedside.course.says.dose, portion.product, portion.volume, portion.at
     measure = DOSE_MEASURES[dosing.measure]
     unit = measure.unit_per_kg if dosing.per_kg else measure.unit

@@ -43,7 +43,7 @@ VITAL_WARNINGS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """One check: what was compared, both values, whether they agree; ``warning``: they do not refuse but want a reason."""
+    """One check: what was compared, both values, whether they agree; ``warning``: they agree, but want a reason."""
 
     check: str
     rule: int
@@ -165,7 +165,8 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
         )
         name = wearer.display_name if wearer else "nobody in this clinic"
         verdict.judge(
-            "Wristband", 1, same, f"The wristband is {name}'s. The cells on this page are for {patient.display_name}.", worn,
+            "Wristband", 1, same,
+            f"The wristband is {name}'s. The cells on this page are for {patient.display_name}.", worn,
             patient.id if wristband.patient_id else course.chain_of_identity,
         )  # fmt: skip
     if bag_fault or product is None:
@@ -189,15 +190,16 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
             who=LABORATORY,
         )
     else:
+        whose = "course of this patient" if product.treatment.patient_id == patient.id else "patient"
         verdict.judge(
             "Chain of identity", 1, product.treatment_id == course.id and chain == course.chain_of_identity,
-            "These cells belong to another patient." if product.treatment.patient_id != patient.id else "These cells belong to another course of this patient.",
-            course.chain_of_identity, chain,
+            f"These cells belong to another {whose}.", course.chain_of_identity, chain,
         )  # fmt: skip
     if product.relation == "autologous":
         verdict.judge(
             "Own cells", 3, product.donor.patient_id == patient.id,
-            "These are another patient's own cells. They are never given to anybody else.", patient.id, product.donor.patient_id or product.donor_id,
+            "These are another patient's own cells. They are never given to anybody else.",
+            patient.id, product.donor.patient_id or product.donor_id,
         )  # fmt: skip
 
 
@@ -222,7 +224,7 @@ def two_people(verdict: Verdict, bedside: Bedside) -> None:
 
 
 def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
-    """Released, not expired at this moment, not discarded, not given, thawed in time (rules 50, 54; hazards H7, H10, H11)."""
+    """Released, not expired now, not discarded, not given, thawed in time (rules 50, 54; hazards H7, H10, H11)."""
     fix = {"fix": ("products.show", {"id": product.id}), "fix_label": "Open the product"}
     release = bedside.release
     signed = release.present_signatures[-1] if release and release.present_signatures else None

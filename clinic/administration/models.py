@@ -199,7 +199,7 @@ class Administration(Record):
             setattr(self, name, value)
 
     def _dose_of(self, volume: Decimal | None) -> dict[str, Any]:
-        """Return measure, dose, dose per kg and working for a volume, mL; nothing where the container was not counted."""
+        """Return measure, dose, dose per kg and working for a volume, mL; nothing where nobody counted the cells."""
         product = self.product
         if product.amount is None or product.measure is None or not product.volume or volume is None:
             return {}

@@ -1,4 +1,4 @@
-"""What the scanner reads from a wristband and from a bag. A reading that its check character does not bear out is none."""
+"""What the scanner reads from a wristband and from a bag. What its check character does not bear out is no reading."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bedside pages show besides the records: both sides of a reading, times and minutes, what is still to measure."""
+"""What the bedside pages show besides the records: both sides of a reading, times, what is still to measure."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def times(given: Administration) -> list[tuple[str, datetime, str]]:
 
 
 def monitoring(given: Administration, at: datetime) -> list[tuple[str, datetime | None, str]]:
-    """Return each set of vital signs that is to be taken after the start: label, due at, and done, due or planned (rule 57)."""
+    """Return label, due at and standing (done, due, planned) of each set of vital signs after the start (rule 57)."""
     told: list[tuple[str, datetime | None, str]] = []
     if given.origin != "clinic":
         return told

@@ -11,6 +11,7 @@ from sqlalchemy.orm import object_session
 from clinic.access import Role
 from clinic.administration.bedside import administrations_of, waiting_products
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.waiting import bedside
 from clinic.patients.models import Patient
 from clinic.products.models import products_of
 from clinic.records import Signature
@@ -133,15 +134,25 @@ def _end_by(course: Treatment, given: Administration) -> datetime | None:
     return _thaw_end(course, given.product.thawed_at)
 
 
-def waiting(session: Session, at: datetime) -> list[Waiting]:  # noqa: ARG001 - the worklist asks every step alike
-    """Return what was begun and not ended, or ended and not signed, for all courses of the site; one query."""
+def waiting(session: Session, at: datetime) -> list[Waiting]:
+    """Return what may be given, what was begun and not ended, what was ended and not signed; two queries."""
     signed = select(Signature.id).where(Signature.record_id == Administration.id).exists()
     rows = session.execute(
-        select(Administration.id, Administration.ended_at, Administration.performed_at, Patient.family_name, Patient.given_names, Patient.record_number)
-        .join(Treatment, Treatment.id == Administration.treatment_id).join(Patient, Patient.id == Treatment.patient_id)
-        .where(Administration.origin == "clinic", ~signed).order_by(Administration.performed_at, Administration.id).limit(WORKLIST)
-    )  # fmt: skip
-    found = []
+        select(
+            Administration.id,
+            Administration.ended_at,
+            Administration.performed_at,
+            Patient.family_name,
+            Patient.given_names,
+            Patient.record_number,
+        )
+        .join(Treatment, Treatment.id == Administration.treatment_id)
+        .join(Patient, Patient.id == Treatment.patient_id)
+        .where(Administration.origin == "clinic", ~signed)
+        .order_by(Administration.performed_at, Administration.id)
+        .limit(WORKLIST)
+    )
+    found = bedside(session, at)
     for row in rows:
         who = (
             ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part)
@@ -158,13 +169,24 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:  # noqa: ARG001 - 
                 why=why,
                 who=LOGS,
                 to=(f"administration.{name}", {"id": row.id}),
+                due_at=row.ended_at or row.performed_at,
+                due_words="ended" if row.ended_at else "begun",
             )
         )
     return found
 
 
 ADMINISTRATION = Step(
-    name="administration", title="Administration", icon="vaccine", records=(BedsideCheck, Administration, VitalSigns),
-    endpoint="administration.index", begin="administration.bedside", logs=LOGS, signs=SIGNS, blockers=blockers,
-    progress=progress, actions=actions, waiting=waiting,
-)  # fmt: skip
+    name="administration",
+    title="Administration",
+    icon="vaccine",
+    records=(BedsideCheck, Administration, VitalSigns),
+    endpoint="administration.index",
+    begin="administration.bedside",
+    logs=LOGS,
+    signs=SIGNS,
+    blockers=blockers,
+    progress=progress,
+    actions=actions,
+    waiting=waiting,
+)

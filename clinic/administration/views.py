@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from clinic.patients.banner import Band
 
 bp = Blueprint("administration", __name__, template_folder="templates")
+BEGUN = "Begun and written down. Take the next vital signs at 15 minutes."
+ON_BEGIN = "The gate is asked once more. Then the start is on record, and the protocol's follow-up visits are planned."
 
 
 def _band(course: Treatment) -> Band:
@@ -52,10 +54,14 @@ def _vitals_url(signs: VitalSigns) -> str:
 
 
 DESK = desk.desk(
-    Administration, show=_url, signs=ADMINISTRATION.signs, amends=ADMINISTRATION.logs, patient=lambda a: _band(a.treatment),
+    Administration,
+    show=_url,
+    signs=ADMINISTRATION.signs,
+    amends=ADMINISTRATION.logs,
+    patient=lambda a: _band(a.treatment),
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
     fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
-)  # fmt: skip
+)
 desk.desk(
     BedsideCheck,
     show=lambda check: url_for("administration.check", id=check.id),
@@ -105,10 +111,17 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
         for c in db.session.scalars(chosen)
     ]
     return render_template(
-        "records/list.html", heading="Administrations", lede=course.title, rows=given + checks, empty_text="No cells were given in this course yet.",
+        "records/list.html",
+        heading="Administrations",
+        lede=course.title,
+        rows=given + checks,
+        empty_text="No cells were given in this course yet.",
         columns=[("What", "what", False), ("When", "when", False), ("By", "by", False), ("State", "state", False)],
-        actions=[(url_for("administration.bedside", id=course.id), "scan", "Bedside check")] if me().role in ADMINISTRATION.logs else [], patient=_band(course),
-    )  # fmt: skip
+        actions=[(url_for("administration.bedside", id=course.id), "scan", "Bedside check")]
+        if me().role in ADMINISTRATION.logs
+        else [],
+        patient=_band(course),
+    )
 
 
 @bp.route("/treatments/<id>/bedside", methods=["GET", "POST"])
@@ -125,18 +138,28 @@ def bedside(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             second = db.session.scalars(select(User).where(User.id == facts["second_person_id"])).one()
             recheck(second, facts["password"] or "")
             check = acts.read(
-                db.session(), course, by=me(), at=clock.now(), second=second, patient_scan=facts["patient_scan"],
-                product_scan=facts["product_scan"], vitals=form.vitals,
-            )  # fmt: skip
+                db.session(),
+                course,
+                by=me(),
+                at=clock.now(),
+                second=second,
+                patient_scan=facts["patient_scan"],
+                product_scan=facts["product_scan"],
+                vitals=form.vitals,
+            )
             return saved(url_for("administration.check", id=check.id))
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault), "password")
             course = find(Treatment, id)
     page = render_template(
-        "administration/bedside.html", form=form, course=course, patient=_band(course), products=first_doses(db.session(), course),
+        "administration/bedside.html",
+        form=form,
+        course=course,
+        patient=_band(course),
+        products=first_doses(db.session(), course),
         closed=reasons(ADMINISTRATION.blockers(course, clock.now())),
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -151,10 +174,15 @@ def check(id: str) -> str:  # noqa: A002
         for fault in found.reasons
     ]
     return render_template(
-        "administration/check.html", check=found, faults=faults, unusable=found.unusable(at) if found.clear else "",
-        pairs=pairs(db.session(), found), big=big_three(found, at) if found.product else [], patient=_band(found.treatment),
+        "administration/check.html",
+        check=found,
+        faults=faults,
+        unusable=found.unusable(at) if found.clear else "",
+        pairs=pairs(db.session(), found),
+        big=big_three(found, at) if found.product else [],
+        patient=_band(found.treatment),
         may_begin=me().id in {found.performed_by_id, found.second_person_id} and me().role in ADMINISTRATION.logs,
-    )  # fmt: skip
+    )
 
 
 @bp.route("/treatments/<id>/administrations/new", methods=["GET", "POST"])
@@ -178,7 +206,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         try:
             return saved(
                 _url(acts.give(db.session(), checked, by=me(), at=clock.now(), **form.facts())),
-                "Begun and written down. Take the next vital signs at 15 minutes.",
+                BEGUN,
             )
         except RuleBroken as fault:
             if hasattr(fault, "reasons"):
@@ -187,12 +215,19 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             form.refuse(str(fault))
             course, checked = find(Treatment, id), find(BedsideCheck, request.args["check"])
     page = render_template(
-        "administration/new.html", heading="Give the cells", form=form, save_label="Begin", save_icon="vaccine", check=checked,
-        lede=f"{course.title} · {course.protocol_version.name} · checked by two people at {clock.local(checked.performed_at or clock.now(), zone()):%H:%M}",
-        big=big_three(checked, clock.now()), back_url=url_for("administration.check", id=checked.id),
+        "administration/new.html",
+        heading="Give the cells",
+        form=form,
+        save_label="Begin",
+        save_icon="vaccine",
+        check=checked,
+        lede=f"{course.title} · {course.protocol_version.name} · checked by two people",
+        big=big_three(checked, clock.now()),
+        back_url=url_for("administration.check", id=checked.id),
         before=[(line["ok"] and not line["warning"], line["check"], line["left"]) for line in checked.evidence],
-        after="The gate is asked once more. Then the start stands in the record, and the follow-up visits of the protocol are planned.", patient=_band(course),
-    )  # fmt: skip
+        after=ON_BEGIN,
+        patient=_band(course),
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -209,12 +244,18 @@ def show(id: str) -> str:  # noqa: A002
     )
     running = given.origin == "clinic" and given.ended_at is None
     return record_page(
-        given, DESK, template="administration/show.html", times=times(given), monitoring=monitoring(given, clock.now()),
-        finish_url=url_for("administration.finish", id=given.id) if may and running else None, running=running,
+        given,
+        DESK,
+        template="administration/show.html",
+        times=times(given),
+        monitoring=monitoring(given, clock.now()),
+        finish_url=url_for("administration.finish", id=given.id) if may and running else None,
+        running=running,
         vitals_url=url_for("administration.vital_signs", id=given.id) if may else None,
         verify_url=url_for("desk.signature", id=given.id) if second and given.signed else None,
-        event_url=url_for("events.new", id=given.treatment_id) if may else None, back_url=url_for("pathway.course", id=given.treatment_id),
-    )  # fmt: skip
+        event_url=url_for("events.new", id=given.treatment_id) if may else None,
+        back_url=url_for("pathway.course", id=given.treatment_id),
+    )
 
 
 @bp.route("/administrations/<id>/end", methods=["GET", "POST"])
@@ -236,9 +277,15 @@ def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             form.refuse(str(fault))
             given = find(Administration, id)
     page = render_template(
-        "records/form.html", heading="Write down the end", lede=given.headline(), form=form, save_label="Save the end", back_url=_url(given), patient=_band(given.treatment),
-        after="Given, wasted and returned together are the volume that was issued. The dose is worked out from what was given.",
-    )  # fmt: skip
+        "records/form.html",
+        heading="Write down the end",
+        lede=given.headline(),
+        form=form,
+        save_label="Save the end",
+        back_url=_url(given),
+        patient=_band(given.treatment),
+        after="Given, wasted and returned together are what was issued. The dose is worked out from what was given.",
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -261,7 +308,13 @@ def vital_signs(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             form.refuse(str(fault))
             given = find(Administration, id)
     page = render_template(
-        "records/form.html", heading="Vital signs", lede=given.headline(), form=form, save_label="Save", back_url=_url(given), patient=_band(given.treatment),
+        "records/form.html",
+        heading="Vital signs",
+        lede=given.headline(),
+        form=form,
+        save_label="Save",
+        back_url=_url(given),
+        patient=_band(given.treatment),
         after="Taken before the start, at 15 minutes, at the end and one hour after it.",
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page

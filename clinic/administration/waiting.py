@@ -23,7 +23,7 @@ BEDSIDE = frozenset({Role.NURSE, Role.PHYSICIAN})
 
 
 def bedside(session: Session, at: datetime) -> list[Waiting]:
-    """Return released products that were not given, the thawed ones first, and administrations that nobody signed."""
+    """Return released products that were not given, and whose time is not over."""
     given = exists().where(Administration.product_id == Product.id)
     taken = exists().where(RunInput.product_id == Product.id)
     gone = exists().where(Movement.product_id == Product.id, Movement.kind == "discarded")
@@ -45,7 +45,7 @@ def bedside(session: Session, at: datetime) -> list[Waiting]:
             or_(Product.expires_at.is_(None), Product.expires_at > at),
         )
     )
-    waiting = [
+    return [
         Waiting(
             patient=person(row),
             title="Check at the bedside",
@@ -56,21 +56,4 @@ def bedside(session: Session, at: datetime) -> list[Waiting]:
             due_words="use before",
         )
         for row in rows
-    ]
-    unsigned = session.execute(
-        courses(Administration.id.label("administration_id"), Administration.performed_at)
-        .join(Administration, Administration.treatment_id == Treatment.id)
-        .where(Administration.origin == Origin.CLINIC, ~signed_now(Administration))
-    )
-    return waiting + [
-        Waiting(
-            patient=person(row),
-            title="Sign the administration",
-            why=f"Given, not signed: {about(row)}.",
-            who=BEDSIDE,
-            to=("administration.show", {"id": row.administration_id}),
-            due_at=row.performed_at,
-            due_words="given",
-        )
-        for row in unsigned
     ]

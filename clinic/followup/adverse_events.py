@@ -23,7 +23,7 @@ GRADES = {
 GRADE_TEXTS = {
     "1": "Mild; no or mild symptoms; observed only, nothing done.",
     "2": "Moderate; minimal, local or non-invasive treatment; limits shopping, cooking, telephoning.",
-    "3": "Severe, not at once life-threatening; hospital stay or a longer one; disabling; limits washing, dressing, eating.",
+    "3": "Severe, not at once life-threatening; hospital stay or a longer one; limits washing, dressing, eating.",
     "4": "Life-threatening; urgent treatment.",
     "5": "Death related to the event.",
 }
@@ -102,7 +102,7 @@ class AdverseEvent(Record):
     def report(
         cls, *, by: User, at: datetime, treatment: Treatment, died_on: date | None = None, **facts: Any
     ) -> AdverseEvent:
-        """Return a new event; a fatal one writes the day of death into the patient's record in the same act (rule 65)."""
+        """Return a new event; a fatal one writes the day of death into the patient's record as well (rule 65)."""
         patient = treatment.patient
         if died_on is not None and facts.get("grade") != "5":
             raise RuleBroken("A day of death belongs to an event of grade 5.")
@@ -122,7 +122,7 @@ class AdverseEvent(Record):
 
     @property
     def clock_days(self) -> int | None:
-        """7 calendar days if fatal or life-threatening, 15 if otherwise serious; only unexpected and suspected (312.32(c))."""
+        """7 calendar days if fatal or life-threatening, else 15; only serious, unexpected, suspected (312.32(c))."""
         if not (self.is_serious and self.suspected and self.expected == "unexpected"):
             return None
         return 7 if {"death", "life_threatening"} & set(self.serious) else 15

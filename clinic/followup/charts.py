@@ -33,9 +33,17 @@ def scores_table(visits: Sequence[FollowUpVisit], only: FollowUpVisit | None = N
     """Return one row a score: visit, instrument, words, change since baseline, and a tag where it matters."""
     start = baselines(visits)
     return [
-        {"visit": visit, "score": score, "label": INSTRUMENTS[score.instrument or ""].label, "since": _since(score, visit, start), "tag": _tag(score, visit, start)}
-        for visit in visits for score in visit.scores if only is None or visit.id == only.id
-    ]  # fmt: skip
+        {
+            "visit": visit,
+            "score": score,
+            "label": INSTRUMENTS[score.instrument or ""].label,
+            "since": _since(score, visit, start),
+            "tag": _tag(score, visit, start),
+        }
+        for visit in visits
+        for score in visit.scores
+        if only is None or visit.id == only.id
+    ]
 
 
 def _since(score: OutcomeScore, visit: FollowUpVisit, start: dict[str, Decimal]) -> str:
@@ -68,20 +76,33 @@ def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[Fo
         instrument = INSTRUMENTS[key or ""]
         points = [
             (_label(visit.name), _day(visit, days, course), score.value)
-            for visit in visits for score in visit.scores if score.instrument == key and score.value is not None
-        ]  # fmt: skip
+            for visit in visits
+            for score in visit.scores
+            if score.instrument == key and score.value is not None
+        ]
         if len(points) < TWO:
             continue
         points += [(_label(plan.name), plan.day, None) for plan in planned if key in plan.instruments and plan.day > 0]
         baseline = start.get(key or "")
         needed = threshold(instrument, baseline) if baseline is not None else None
         low, high = _ends(instrument, [value for _l, _d, value in points if value is not None])
-        found.append({
-            "id": f"score-{key}".replace("_", "-"), "title": instrument.label, "subtitle": f"{instrument.better} is better",
-            "low": low, "high": high, "better": instrument.better, "mcid": needed, "baseline": baseline, "unit": instrument.unit,
-            "points": sorted(points, key=lambda point: point[1]),
-            "caption": f"Least important difference: {plain(needed)} ({instrument.mcid_source})." if needed is not None else "No least important difference set.",
-        })  # fmt: skip
+        found.append(
+            {
+                "id": f"score-{key}".replace("_", "-"),
+                "title": instrument.label,
+                "subtitle": f"{instrument.better} is better",
+                "low": low,
+                "high": high,
+                "better": instrument.better,
+                "mcid": needed,
+                "baseline": baseline,
+                "unit": instrument.unit,
+                "points": sorted(points, key=lambda point: point[1]),
+                "caption": f"Least important difference: {plain(needed)} ({instrument.mcid_source})."
+                if needed is not None
+                else "No least important difference set.",
+            }
+        )
     return found
 
 

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from clinic.patients.banner import Band
 
 bp = Blueprint("events", __name__, template_folder="templates")
+AFTER = (
+    "Serious, unexpected and possibly from the treatment: a clock of 7 or 15 days runs from the day we learned of it, "
+    "and stands on the day's list."
+)
 
 
 def _band(course: Treatment) -> Band:
@@ -37,9 +41,13 @@ def _band(course: Treatment) -> Band:
 
 
 DESK = desk.desk(
-    AdverseEvent, show=lambda event: url_for("events.show", id=event.id), signs=JUDGES, amends=REPORTERS | JUDGES,
-    patient=lambda event: _band(event.treatment), means=lambda _event, _user: Meaning.REVIEW,
-)  # fmt: skip
+    AdverseEvent,
+    show=lambda event: url_for("events.show", id=event.id),
+    signs=JUDGES,
+    amends=REPORTERS | JUDGES,
+    patient=lambda event: _band(event.treatment),
+    means=lambda _event, _user: Meaning.REVIEW,
+)
 
 
 def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
@@ -90,10 +98,16 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             form.refuse(str(fault))
             course = find(Treatment, id)
     page = render_template(
-        "events/new.html", heading="Report an adverse event", lede=course.title, form=form, save_label="Save the event", patient=_band(course),
-        back_url=url_for("events.index", id=course.id), grades=[(GRADES[key], text) for key, text in GRADE_TEXTS.items()],
-        after="Serious, unexpected and possibly from the treatment: a clock of 7 or 15 days runs from the day we learned of it, and stands on the day's list.",
-    )  # fmt: skip
+        "events/new.html",
+        heading="Report an adverse event",
+        lede=course.title,
+        form=form,
+        save_label="Save the event",
+        patient=_band(course),
+        back_url=url_for("events.index", id=course.id),
+        grades=[(GRADES[key], text) for key, text in GRADE_TEXTS.items()],
+        after=AFTER,
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -108,6 +122,11 @@ def show(id: str) -> str:  # noqa: A002
     """Show one event with its clock."""
     event = find(AdverseEvent, id)
     return record_page(
-        event, DESK, template="events/show.html", box=day_box(event, clock.today(zone())), grade_text=GRADE_TEXTS.get(event.grade or "", ""),
-        back_url=url_for("events.index", id=event.treatment_id), back_label="Events",
-    )  # fmt: skip
+        event,
+        DESK,
+        template="events/show.html",
+        box=day_box(event, clock.today(zone())),
+        grade_text=GRADE_TEXTS.get(event.grade or "", ""),
+        back_url=url_for("events.index", id=event.treatment_id),
+        back_label="Events",
+    )

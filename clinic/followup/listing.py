@@ -1,8 +1,8 @@
-"""What is asked of all patients of a site: running clocks of adverse events, visits that are due or overdue. One query each."""
+"""What is asked of all patients of a site: clocks of adverse events that run, visits open or overdue; a query each."""
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Row, select, tuple_
@@ -42,11 +42,27 @@ def events_with_clock(session: Session, on: date, limit: int = WORKLIST) -> list
         | AdverseEvent.from_delivery.in_(SUSPECTED)
     )
     rows = session.execute(
-        select(AdverseEvent.id, AdverseEvent.treatment_id, AdverseEvent.term, AdverseEvent.grade, AdverseEvent.serious, AdverseEvent.aware_on, *PERSON)
-        .join(Treatment, Treatment.id == AdverseEvent.treatment_id).join(Patient, Patient.id == Treatment.patient_id)
-        .where(AdverseEvent.reported_on.is_(None), AdverseEvent.expected == "unexpected", suspected, AdverseEvent.aware_on <= on, AdverseEvent.origin == "clinic")
-        .order_by(AdverseEvent.aware_on, AdverseEvent.id).limit(10 * limit)
-    )  # fmt: skip
+        select(
+            AdverseEvent.id,
+            AdverseEvent.treatment_id,
+            AdverseEvent.term,
+            AdverseEvent.grade,
+            AdverseEvent.serious,
+            AdverseEvent.aware_on,
+            *PERSON,
+        )
+        .join(Treatment, Treatment.id == AdverseEvent.treatment_id)
+        .join(Patient, Patient.id == Treatment.patient_id)
+        .where(
+            AdverseEvent.reported_on.is_(None),
+            AdverseEvent.expected == "unexpected",
+            suspected,
+            AdverseEvent.aware_on <= on,
+            AdverseEvent.origin == "clinic",
+        )
+        .order_by(AdverseEvent.aware_on, AdverseEvent.id)
+        .limit(10 * limit)
+    )
     running = [
         (row, row.aware_on + timedelta(days=7 if FAST & set(row.serious) else 15)) for row in rows if row.serious
     ]
@@ -55,19 +71,31 @@ def events_with_clock(session: Session, on: date, limit: int = WORKLIST) -> list
 
 def _visits(after: tuple[date, str] | None, limit: int) -> Select:
     chosen = (
-        select(PlannedVisit.id, PlannedVisit.treatment_id, PlannedVisit.name, PlannedVisit.due_on, PlannedVisit.opens_on, PlannedVisit.closes_on, PlannedVisit.contact, *PERSON)
-        .join(Treatment, Treatment.id == PlannedVisit.treatment_id).join(Patient, Patient.id == Treatment.patient_id)
-        .outerjoin(FollowUpVisit, FollowUpVisit.plan_id == PlannedVisit.id).outerjoin(Stop, Stop.treatment_id == Treatment.id)
+        select(
+            PlannedVisit.id,
+            PlannedVisit.treatment_id,
+            PlannedVisit.name,
+            PlannedVisit.due_on,
+            PlannedVisit.opens_on,
+            PlannedVisit.closes_on,
+            PlannedVisit.contact,
+            *PERSON,
+        )
+        .join(Treatment, Treatment.id == PlannedVisit.treatment_id)
+        .join(Patient, Patient.id == Treatment.patient_id)
+        .outerjoin(FollowUpVisit, FollowUpVisit.plan_id == PlannedVisit.id)
+        .outerjoin(Stop, Stop.treatment_id == Treatment.id)
         .where(FollowUpVisit.id.is_(None), Stop.id.is_(None), Patient.died_on.is_(None))
-        .order_by(PlannedVisit.closes_on, PlannedVisit.id).limit(limit)
-    )  # fmt: skip
+        .order_by(PlannedVisit.closes_on, PlannedVisit.id)
+        .limit(limit)
+    )
     return chosen.where(tuple_(PlannedVisit.closes_on, PlannedVisit.id) > after) if after else chosen
 
 
 def overdue_visits(
     session: Session, on: date, limit: int = WORKLIST, after: tuple[date, str] | None = None
 ) -> list[Row]:
-    """Return planned visits whose window is over and of which nothing was written down; ``after``: end and id of the last one shown."""
+    """Return planned visits that are over and not written down; ``after``: end and id of the last one shown."""
     return list(session.execute(_visits(after, limit).where(PlannedVisit.closes_on < on)))
 
 
@@ -94,13 +122,14 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
             who=frozenset({Role.PHYSICIAN, Role.QUALITY}),
             why=f"{row.term}, serious, unexpected: day {(on - row.aware_on).days} of {(last - row.aware_on).days}.",
             to=("events.show", {"id": row.id}),
-            due_words=f"{'overdue since' if on > last else 'until'} {last:%-d %b %Y}",
+            due_at=_end(last),
+            due_words="report due",
         )
         for row, last in events_with_clock(session, on)
     ]
     for rows, title, word, danger in (
-        (overdue_visits(session, on), "Follow up an overdue visit", "overdue since", True),
-        (visits_open(session, on), "Make the visit", "until", False),
+        (overdue_visits(session, on), "Follow up an overdue visit", "window closed", True),
+        (visits_open(session, on), "Make the visit", "window closes", False),
     ):
         found += [
             Waiting(
@@ -110,8 +139,14 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
                 who=VISITORS,
                 danger=danger,
                 to=("followup.visit", {"id": row.id}),
-                due_words=f"{word} {row.closes_on:%-d %b %Y}",
+                due_at=_end(row.closes_on),
+                due_words=word,
             )
             for row in rows
         ]
     return found
+
+
+def _end(day: date) -> datetime:
+    """Return the evening of a day, when what is due on it is late."""
+    return datetime.combine(day, time(20), UTC)

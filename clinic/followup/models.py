@@ -160,8 +160,9 @@ class FollowUpVisit(Record):
     ) -> OutcomeScore:
         """Write down one score of this visit (rule 63)."""
         score = OutcomeScore.log(
-            by=by, at=at, performed_at=self.performed_at, performed_by_id=self.performed_by_id, treatment_id=self.treatment_id,
-            visit_id=self.id, instrument=instrument, value=value, did_not_occur=did_not_occur,
+            by=by, at=at, performed_at=self.performed_at, performed_by_id=self.performed_by_id,
+            treatment_id=self.treatment_id, visit_id=self.id, instrument=instrument, value=value,
+            did_not_occur=did_not_occur,
         )  # fmt: skip
         self.scores.append(score)
         return score
@@ -176,7 +177,7 @@ class FollowUpVisit(Record):
 
 
 class OutcomeScore(Record):
-    """One score of one instrument. An event that did not occur (no engraftment, no relapse) has no value but says so."""
+    """One score of one instrument. What did not occur (no engraftment, no relapse) has no value but says so."""
 
     KIND = "SC"
     NOUN = "Score"

@@ -119,13 +119,27 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
     plans, visits = plans_of(course), visits_of(course)
     for standing, title in (("overdue", "Follow up an overdue visit"), ("open", "Make the visit")):
         found += [
-            Action(title=title, why=f"{plan.name}: window until {plan.closes_on:%-d %b %Y}.", who=who, to=("followup.visit", {"id": plan.id}), due_at=_end(plan.closes_on), danger=standing == "overdue")
-            for plan in plans if plan.standing(on) == standing
-        ]  # fmt: skip
+            Action(
+                title=title,
+                why=f"{plan.name}: window until {plan.closes_on:%-d %b %Y}.",
+                who=who,
+                to=("followup.visit", {"id": plan.id}),
+                due_at=_end(plan.closes_on),
+                danger=standing == "overdue",
+            )
+            for plan in plans
+            if plan.standing(on) == standing
+        ]
     found += [
-        Action(title="Sign the visit", why=f"{visit.headline()}: written down, not signed.", who=tuple(SIGNS), to=("followup.show", {"id": visit.id}))
-        for visit in visits if visit.origin == "clinic" and not visit.signed
-    ]  # fmt: skip
+        Action(
+            title="Sign the visit",
+            why=f"{visit.headline()}: written down, not signed.",
+            who=tuple(SIGNS),
+            to=("followup.show", {"id": visit.id}),
+        )
+        for visit in visits
+        if visit.origin == "clinic" and not visit.signed
+    ]
     if (
         not plans
         and not visits
@@ -148,7 +162,17 @@ def _end(day: object) -> datetime:
 
 
 FOLLOW_UP = Step(
-    name="followup", title="Follow-up", icon="stethoscope", records=(FollowUpVisit, OutcomeScore, ContactAttempt, AdverseEvent),
-    endpoint="followup.index", begin="followup.new", logs=VISITORS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions, waiting=waiting,
-)  # fmt: skip
+    name="followup",
+    title="Follow-up",
+    icon="stethoscope",
+    records=(FollowUpVisit, OutcomeScore, ContactAttempt, AdverseEvent),
+    endpoint="followup.index",
+    begin="followup.new",
+    logs=VISITORS,
+    signs=SIGNS,
+    blockers=blockers,
+    progress=progress,
+    actions=actions,
+    waiting=waiting,
+)
 __all__ = ["FOLLOW_UP", "JUDGES", "REPORTERS", "SIGNS", "events_of", "plans_of", "visits_of"]

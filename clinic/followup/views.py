@@ -26,9 +26,12 @@ if TYPE_CHECKING:
 
 bp = Blueprint("followup", __name__, template_folder="templates")
 STANDINGS = {
-    "done": ("ok", "check", "Done"), "missed": ("rest", "user-x", "Missed"), "overdue": ("danger", "alarm", "Overdue"),
-    "open": ("wait", "hourglass", "Open"), "planned": ("plan", "calendar", "Planned"),
-}  # fmt: skip
+    "done": ("ok", "check", "Done"),
+    "missed": ("rest", "user-x", "Missed"),
+    "overdue": ("danger", "alarm", "Overdue"),
+    "open": ("wait", "hourglass", "Open"),
+    "planned": ("plan", "calendar", "Planned"),
+}
 
 
 def _band(course: Treatment) -> Band:
@@ -48,13 +51,21 @@ def _score_url(score: OutcomeScore) -> str:
 
 
 DESK = desk.desk(
-    FollowUpVisit, show=lambda visit: url_for("followup.show", id=visit.id), signs=FOLLOW_UP.signs, amends=FOLLOW_UP.logs,
-    patient=lambda visit: _band(visit.treatment), fixed=frozenset({"name"}),
-)  # fmt: skip
+    FollowUpVisit,
+    show=lambda visit: url_for("followup.show", id=visit.id),
+    signs=FOLLOW_UP.signs,
+    amends=FOLLOW_UP.logs,
+    patient=lambda visit: _band(visit.treatment),
+    fixed=frozenset({"name"}),
+)
 desk.desk(
-    OutcomeScore, show=_score_url, signs=FOLLOW_UP.signs, amends=FOLLOW_UP.logs, patient=lambda score: _band(_course(score.treatment_id)),
+    OutcomeScore,
+    show=_score_url,
+    signs=FOLLOW_UP.signs,
+    amends=FOLLOW_UP.logs,
+    patient=lambda score: _band(_course(score.treatment_id)),
     fixed=frozenset({"instrument"}),
-)  # fmt: skip
+)
 desk.desk(
     ContactAttempt,
     show=lambda contact: url_for("followup.contacts", id=contact.plan_id),
@@ -71,9 +82,18 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     plans, visits = plans_of(course), visits_of(course)
     rows = [(plan, STANDINGS[plan.standing(on)], plan.standing(on) in {"open", "overdue"}) for plan in plans]
     return render_template(
-        "followup/index.html", course=course, plans=rows, unplanned=[v for v in visits if v.plan_id is None], table=scores_table(visits), charts=charts(course, plans, visits),
-        events=events_of(course), on=on, may_log=me().role in FOLLOW_UP.logs, has_baseline=any(v.is_baseline for v in visits), patient=_band(course),
-    )  # fmt: skip
+        "followup/index.html",
+        course=course,
+        plans=rows,
+        unplanned=[v for v in visits if v.plan_id is None],
+        table=scores_table(visits),
+        charts=charts(course, plans, visits),
+        events=events_of(course),
+        on=on,
+        may_log=me().role in FOLLOW_UP.logs,
+        has_baseline=any(v.is_baseline for v in visits),
+        patient=_band(course),
+    )
 
 
 @bp.route("/treatments/<id>/visits/new", methods=["GET", "POST"])
@@ -126,10 +146,15 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Response | 
             course, plan = _course(course_id), find(PlannedVisit, plan_id) if plan_id else None
     window = f"window {plan.opens_on:%-d %b} to {plan.closes_on:%-d %b %Y}" if plan else "no planned visit"
     page = render_template(
-        "records/form.html", heading=plan.name if plan else "Write down a visit", lede=f"{course.title} · {window}", form=form, save_label="Save the visit",
-        back_url=url_for("followup.index", id=course.id), patient=_band(course),
+        "records/form.html",
+        heading=plan.name if plan else "Write down a visit",
+        lede=f"{course.title} · {window}",
+        form=form,
+        save_label="Save the visit",
+        back_url=url_for("followup.index", id=course.id),
+        patient=_band(course),
         after="Scores are compared with the baseline. Leave a box empty if the score was not taken.",
-    )  # fmt: skip
+    )
     return (page, 422) if form.error_list else page
 
 
@@ -139,9 +164,13 @@ def show(id: str) -> str:  # noqa: A002
     """Show one visit with its scores and their change since baseline."""
     made = find(FollowUpVisit, id)
     return record_page(
-        made, DESK, template="followup/show.html", rows=scores_table(visits_of(made.treatment), only=made),
-        back_url=url_for("followup.index", id=made.treatment_id), back_label="Visits",
-    )  # fmt: skip
+        made,
+        DESK,
+        template="followup/show.html",
+        rows=scores_table(visits_of(made.treatment), only=made),
+        back_url=url_for("followup.index", id=made.treatment_id),
+        back_label="Visits",
+    )
 
 
 @bp.route("/planned-visits/<id>/contacts", methods=["GET", "POST"])
@@ -161,7 +190,13 @@ def contacts(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             form.refuse(str(fault))
             plan = find(PlannedVisit, id)
     page = render_template(
-        "followup/contacts.html", heading=f"Contacts about {plan.name}", form=form, plan=plan, save_label="Save the contact",
-        lede=f"{plan.treatment.title} · window {plan.opens_on:%-d %b} to {plan.closes_on:%-d %b %Y}", back_url=url_for("followup.index", id=plan.treatment_id), patient=_band(plan.treatment),
-    )  # fmt: skip
+        "followup/contacts.html",
+        heading=f"Contacts about {plan.name}",
+        form=form,
+        plan=plan,
+        save_label="Save the contact",
+        lede=f"{plan.treatment.title} · window {plan.opens_on:%-d %b} to {plan.closes_on:%-d %b %Y}",
+        back_url=url_for("followup.index", id=plan.treatment_id),
+        patient=_band(plan.treatment),
+    )
     return (page, 422) if form.error_list else page

@@ -332,7 +332,8 @@ def test_vital_signs_come_before_the_cells_and_bad_ones_warn(team: Team) -> None
 def test_ordered_premedication_is_charted_or_its_absence_explained(team: Team) -> None:
     course = ready_for_harvest(team, code="HPC-A-AUTO", source="peripheral_blood")
     facts = {
-        "treatment": course, "performed_at": clock.now(), "performed_by": team.nurse, "verified_by_id": team.physician.id,
+        "treatment": course, "performed_at": clock.now(), "performed_by": team.nurse,
+        "verified_by_id": team.physician.id,
         "route": "intravenous",
     }  # fmt: skip
     with pytest.raises(RuleBroken, match="Premedication: the protocol orders"):
@@ -391,7 +392,8 @@ def test_the_database_itself_takes_one_administration_of_a_product(team: Team) -
     product = released_product(course, team)
     given(checked(course, product, team), team)
     twice = Administration.log(
-        by=team.nurse, at=clock.now(), treatment=course, product=product, performed_at=clock.now(), performed_by=team.nurse,
+        by=team.nurse, at=clock.now(), treatment=course, product=product, performed_at=clock.now(),
+        performed_by=team.nurse,
         verified_by_id=team.physician.id, route=course.route,
     )  # fmt: skip
     team.session.add(twice)

@@ -1,4 +1,4 @@
-"""Right patient, right cells: every wrong pair is refused; what a scanner can misread is never taken for somebody else."""
+"""Right patient, right cells: every wrong pair is refused; what is misread is never taken for somebody else."""
 
 from __future__ import annotations
 

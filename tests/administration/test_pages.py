@@ -40,16 +40,30 @@ def product(course: Treatment, team: Team) -> Product:
 def scan(course: Treatment, product: Product, team: Team, **more: Any) -> dict[str, Any]:
     """The form of the bedside check, filled in."""
     return {
-        "patient_scan": course.patient_id, "product_scan": product.id, "spo2": "98", "temperature": "36,6", "systolic": "124",
-        "diastolic": "78", "pulse": "72", "second_person_id": team.physician.id, "password": PASSWORD,
-    } | more  # fmt: skip
+        "patient_scan": course.patient_id,
+        "product_scan": product.id,
+        "spo2": "98",
+        "temperature": "36,6",
+        "systolic": "124",
+        "diastolic": "78",
+        "pulse": "72",
+        "second_person_id": team.physician.id,
+        "password": PASSWORD,
+    } | more
 
 
 def start(course: Treatment, **more: Any) -> dict[str, Any]:
     """The form of the start, filled in."""
-    return boxes("performed_at", clock.now()) | {
-        "route": course.route, "body_site": course.body_site, "side": course.side, "volume_issued": "10",
-    } | more  # fmt: skip
+    return (
+        boxes("performed_at", clock.now())
+        | {
+            "route": course.route,
+            "body_site": course.body_site,
+            "side": course.side,
+            "volume_issued": "10",
+        }
+        | more
+    )
 
 
 def test_two_people_check_begin_end_and_sign(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
@@ -221,7 +235,7 @@ def test_another_sites_staff_sees_no_check(
 
 
 @pytest.mark.hazard("H15")
-def test_ten_posts_at_once_by_two_people_give_once(
+def test_ten_posts_at_once_by_two_people_give_once(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
     course: Treatment, product: Product, team: Team, session: Session, client_as: Callable, post: Callable
 ) -> None:
     check = checked(course, product, team)

@@ -17,9 +17,18 @@ PEOPLE = team()
 COURSE = course(PEOPLE)
 AT = datetime(2026, 5, 20, 9, 0, tzinfo=UTC)
 MILD = {
-    "term": "Fever", "grade": "1", "serious": [], "from_cells": "possible", "from_harvest": "unlikely", "from_delivery": "unlikely",
-    "expected": "expected", "outcome": "resolved", "aware_on": AT.date(), "performed_at": AT - timedelta(hours=5), "performed_by": PEOPLE.nurse,
-}  # fmt: skip
+    "term": "Fever",
+    "grade": "1",
+    "serious": [],
+    "from_cells": "possible",
+    "from_harvest": "unlikely",
+    "from_delivery": "unlikely",
+    "expected": "expected",
+    "outcome": "resolved",
+    "aware_on": AT.date(),
+    "performed_at": AT - timedelta(hours=5),
+    "performed_by": PEOPLE.nurse,
+}
 SEVERE = {"serious": ["hospitalisation"], "expected": "unexpected", "grade": "3"}
 
 
@@ -78,9 +87,10 @@ def test_a_high_grade_alone_is_not_serious_and_a_hospital_stay_is() -> None:
 
 @pytest.mark.rule(67)
 @given(
-    st.lists(st.sampled_from(sorted(set(SERIOUS) - {"death"})), unique=True), st.sampled_from(sorted(EXPECTED)),
+    st.lists(st.sampled_from(sorted(set(SERIOUS) - {"death"})), unique=True),
+    st.sampled_from(sorted(EXPECTED)),
     st.tuples(*[st.sampled_from(sorted(CAUSALITY))] * 3),
-)  # fmt: skip
+)
 def test_a_clock_runs_only_for_what_is_serious_unexpected_and_suspected(
     serious: list[str], expected: str, causes: tuple[str, ...]
 ) -> None:

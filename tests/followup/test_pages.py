@@ -35,10 +35,22 @@ def treated(team: Team) -> Treatment:
 
 def event(team: Team, **more: Any) -> dict[str, Any]:
     """The form of an adverse event, filled in."""
-    return boxes("performed_at", clock.now()) | day_boxes("aware_on", clock.now().date()) | {
-        "performed_by_id": team.nurse.id, "term": "Septic arthritis", "grade": "3", "serious": ["hospitalisation"], "from_cells": "possible",
-        "from_harvest": "unlikely", "from_delivery": "probable", "expected": "unexpected", "outcome": "ongoing",
-    } | more  # fmt: skip
+    return (
+        boxes("performed_at", clock.now())
+        | day_boxes("aware_on", clock.now().date())
+        | {
+            "performed_by_id": team.nurse.id,
+            "term": "Septic arthritis",
+            "grade": "3",
+            "serious": ["hospitalisation"],
+            "from_cells": "possible",
+            "from_harvest": "unlikely",
+            "from_delivery": "probable",
+            "expected": "unexpected",
+            "outcome": "ongoing",
+        }
+        | more
+    )
 
 
 def test_the_baseline_is_read_before_the_cells_and_not_planned_again(

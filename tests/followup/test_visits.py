@@ -157,7 +157,7 @@ def test_a_visit_that_was_not_made_has_no_scores() -> None:
         ("lvef", "35", "29", "6 worse; less than the least important difference", "Worse"),
         ("koos_qol", "40", "40", "no change", "No important change"),
     ],
-)  # fmt: skip
+)
 def test_change_since_baseline_knows_which_way_is_better(
     instrument: str, before: str, after: str, words: str, tag: str
 ) -> None:
