@@ -182,7 +182,7 @@ def record_page(record: Record, place: Desk, **more: Any) -> str:
         record=record,
         heading=f"{record.NOUN}: {record.headline()}",
         facts=reading.facts(record, zone(), people=names()),
-        hands=reading.hands(record, zone()),
+        hands=reading.hands(record, zone(), signs=bool(place.signs)),
         late=reading.late(record, zone()),
         amendments=reading.amendments(record, zone()),
         signatures=reading.signature_lines(record, zone()),

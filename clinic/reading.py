@@ -58,7 +58,7 @@ def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, 
     return found
 
 
-def hands(record: Entry, zone: str) -> list[str]:
+def hands(record: Entry, zone: str, *, signs: bool = True) -> list[str]:
     """Return who did it, who wrote it down, who signed, one line each."""
     lines = []
     if isinstance(record, Record):
@@ -77,7 +77,7 @@ def hands(record: Entry, zone: str) -> list[str]:
             + ("" if s in present else " (an earlier content)")
             for s in record.signatures
         ]
-        if not record.signatures and record.origin is Origin.CLINIC:
+        if signs and not record.signatures and record.origin is Origin.CLINIC:
             lines.append("Not yet signed")
     if record.source_note:
         lines.append(record.source_note)

@@ -19,6 +19,7 @@ from clinic import clock, desk, reading
 from clinic.accounts.models import User
 from clinic.administration.models import VitalSigns
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import FollowUpVisit, OutcomeScore
 from clinic.harvest.models import Harvest
 from clinic.pathway.order import PATHWAY
 from clinic.patients.donors import BloodTyping
@@ -27,6 +28,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.processing.qc import QCResult
 from clinic.processing.rows import result_row
 from clinic.products.models import Movement, Product
+from clinic.protocols.catalogues import INSTRUMENTS
 from clinic.records import Amendment, Origin, Record, Signature
 from clinic.templating import units
 from clinic.treatments.models import Stop, Treatment
@@ -61,7 +63,7 @@ KINDS: tuple[Kind, ...] = (
     Kind(key="measurement", label="Measured", icon="heartbeat", models=(Weight, BloodTyping, VitalSigns)),
     Kind(key="event", label="Adverse events", icon="alert-triangle", models=(AdverseEvent,)),
 )
-SIGNED = {Treatment, AdverseEvent, *(model for step in PATHWAY for model in step.records)}
+SIGNED = {Treatment, AdverseEvent, *(m for s in PATHWAY for m in s.records)} - {OutcomeScore, VitalSigns}
 """Records on which a missing signature is told; a weighing may be signed and need not be."""
 QUIET = {"custody"}
 """Kinds that are not shown until they are asked for."""
@@ -108,6 +110,8 @@ def of_patient(model: type[Record], patient_id: str, course_id: str | None) -> S
         model.recorded_at,
         literal(model.__tablename__, String).label("model"),
     )
+    if model is OutcomeScore:
+        chosen = chosen.where(OutcomeScore.visit_id.is_(None))  # the others are told with their visit
     if model is Treatment:
         return chosen.where(Treatment.patient_id == patient_id, *([Treatment.id == course_id] if course_id else []))
     courses = select(Treatment.id).where(
@@ -229,12 +233,18 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         who=who,
         tag=_tag(record, signs=expected),
         serious=bool(getattr(record, "is_serious", False)),
-        facts=reading.facts(record, zone, people=people),
+        facts=reading.facts(record, zone, people=people) + _scores(record),
         amendments=reading.amendments(record, zone),
-        hands=reading.hands(record, zone),
+        hands=reading.hands(record, zone, signs=expected),
         recorded_late=reading.late(record, zone),
         url=place.show(record) if place else "",
     )
+
+
+def _scores(record: Record) -> list[reading.Told]:
+    if not isinstance(record, FollowUpVisit):
+        return []
+    return [(INSTRUMENTS[score.instrument or ""].label, score.words, score.note or "") for score in record.scores]
 
 
 def _tag(record: Record, *, signs: bool) -> tuple[str, str, str] | None:

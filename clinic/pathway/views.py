@@ -66,6 +66,7 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
         signatures=courses.signatures(db.session(), records, zone()),
         completeness=(done, total, missing),
         facts=courses.key_facts(treatment),
+        may_stop=may(me().role, "treatments.stop"),
         acts=[(s.step, url_for(s.step.begin, id=treatment.id)) for s in found if may(me().role, s.step.begin)],
     )
 

@@ -10,7 +10,7 @@ from flask import url_for
 from sqlalchemy import exists, select
 
 from clinic import clock
-from clinic.access import Role
+from clinic.access import Role, may
 from clinic.followup.adverse_events import SERIOUS
 from clinic.followup.listing import events_with_clock, overdue_visits
 from clinic.pathway.order import PATHWAY
@@ -56,7 +56,7 @@ class Board:
 def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     """Return the clock to a moment: minutes and hours when it is near, days when it is far, “ago” when it is over."""
     if due is None:
-        return Clock(figure="no day", say="not planned yet", state="", word="", due=None)
+        return Clock(figure="open", say=say or "no day planned", state="", word="", due=None)
     left = due - at
     wall = clock.local(due, zone)
     when = f"{wall:%H:%M} today" if wall.date() == clock.local(at, zone).date() else f"{wall:%-d %b %Y}"
@@ -87,17 +87,17 @@ def board(session: Session, role: Role, *, zone: str, at: datetime) -> Board:
     waiting = [line for step in PATHWAY for line in step.waiting(session, at)]
     far = datetime.max.replace(tzinfo=at.tzinfo)
     waiting.sort(key=lambda line: (not line.danger, line.due_at or far))
-    told = [(line, _told(line, at, zone)) for line in waiting]
+    told = [(line, _told(line, role, at, zone)) for line in waiting]
     return Board(
         mine=[row for line, row in told if role in line.who],
         others=[row for line, row in told if role not in line.who],
         products=ending(session, at, zone),
-        late=late(session, clock.local(at, zone).date()),
+        late=late(session, clock.local(at, zone).date(), role),
         clocks=reporting(session, clock.local(at, zone).date()),
     )
 
 
-def late(session: Session, on: date) -> list[dict[str, Any]]:
+def late(session: Session, on: date, role: Role) -> list[dict[str, Any]]:
     """Return the visits whose window is over and of which nothing was written down, the longest overdue first."""
     return [
         {
@@ -105,7 +105,7 @@ def late(session: Session, on: date) -> list[dict[str, Any]]:
             "visit": row.name,
             "closed": row.closes_on,
             "days": (on - row.closes_on).days,
-            "url": url_for("followup.visit", id=row.id),
+            "url": url_for("followup.visit", id=row.id) if may(role, "followup.visit") else "",
         }
         for row in overdue_visits(session, on)
     ]
@@ -135,13 +135,13 @@ def reporting(session: Session, on: date) -> list[dict[str, Any]]:
     return found
 
 
-def _told(line: Waiting, at: datetime, zone: str) -> dict[str, Any]:
+def _told(line: Waiting, role: Role, at: datetime, zone: str) -> dict[str, Any]:
     return {
         "patient": line.patient,
         "title": line.title,
         "why": line.why,
         "who": " or ".join(sorted(role.label for role in line.who)),
-        "url": url_for(line.to[0], **line.to[1]),
+        "url": url_for(line.to[0], **line.to[1]) if may(role, line.to[0]) else "",
         "clock": clock_of(line.due_at, line.due_words, at, zone),
         "danger": line.danger,
     }
