@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, insert, select, update
 
 from clinic import clock, drafts, once
 from clinic.access import PUBLIC, ROUTES, keep_to_site
+from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
 from clinic.errors import RuleBroken
 from clinic.extensions import db, reading_only
@@ -82,7 +83,7 @@ def recheck(user: User, password: str) -> None:
     at = clock.now()
     if must_wait(user.email, at=at):
         raise RuleBroken("Too many wrong passwords. Wait a little before you try again.")
-    if not password or not user.password or not verify_password(password, user.password):
+    if not password or not user.password or not verify_password(staffing.normal(password), user.password):
         db.session.rollback()
         db.session.execute(insert(FailedSignIn).values(name_hash=_hash(user.email.strip().casefold()), at=at))
         db.session.commit()

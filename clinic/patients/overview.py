@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
+from markupsafe import Markup
 from sqlalchemy import or_, select
 
 from clinic import clock, reading
@@ -51,19 +52,25 @@ STANDINGS = {
 }
 
 
-def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str]) -> tuple[Any, ...]:
-    """Return one row of the list; a name never stands without birth date and number (hazard H4)."""
+def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, similar: bool) -> tuple[Any, ...]:
+    """Return one row of the list; a name never stands without birth date and number, a similar one is marked (H4)."""
     family, given = (row.family_name or "").upper(), row.given_names or ""
     name = ", ".join(part for part in (family, given) if part) or "Name not recorded"
     born = f"{row.birth_date:%-d %b %Y}" if row.birth_date else "not known"
     return (
-        (name, url_for("patients.show", id=row.id)),
+        _named(name, url_for("patients.show", id=row.id)) if similar else (name, url_for("patients.show", id=row.id)),
         born,
         sexes.get(row.sex or "", "not known"),
         row.record_number,
         (course.title, url_for("pathway.course", id=course.id)) if course else None,
         _state(row, course),
     )
+
+
+def _named(name: str, url: str) -> Markup:
+    tag = '<span class="c-tag c-tag--wait"><svg class="c-icon" aria-hidden="true" focusable="false">'
+    icon = '<use href="/static/vendor/icons.svg#i-users"/></svg>Similar name</span>'
+    return Markup('<a href="{}">{}</a> ' + tag + icon).format(url, name)  # noqa: S704 - the name is escaped by format
 
 
 def _state(row: Row[Any], course: Treatment | None) -> tuple[str, str, str]:

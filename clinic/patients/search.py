@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, false, or_, select
+from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.orm import lazyload, selectinload
 
 from clinic.identifiers import parse_id
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 PAGE = 50
 SHOWN = (
     Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number, Patient.sex,
-    Patient.died_on, Patient.search_text,
+    Patient.died_on, Patient.search_text, Patient.name_key,
 )  # fmt: skip
 
 
@@ -87,6 +87,15 @@ def _beyond(place: Any, *, backwards: bool) -> ColumnElement[bool]:
     if backwards:
         return or_(text < place.search_text, and_(text == place.search_text, number < place.id))
     return or_(text > place.search_text, and_(text == place.search_text, number > place.id))
+
+
+def similar_names(session: Session, rows: list[Row[Any]]) -> set[str]:
+    """Return the name keys among some rows that another patient of the site shares (hazard H4); one query."""
+    keys = {row.name_key for row in rows if row.name_key}
+    if not keys:
+        return set()
+    shared = select(Patient.name_key).where(Patient.name_key.in_(keys)).group_by(Patient.name_key)
+    return set(session.scalars(shared.having(func.count() > 1)))
 
 
 def present_courses(session: Session, ids: list[str]) -> dict[str, Treatment]:

@@ -19,7 +19,7 @@ from clinic.patients.banner import band
 from clinic.patients.donors import BloodTyping
 from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm
 from clinic.patients.models import SEXES, Alert, Patient, Weight
-from clinic.patients.search import present_courses, search
+from clinic.patients.search import present_courses, search, similar_names
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as Answer
@@ -57,7 +57,8 @@ def index() -> str:
     typed = request.args.get("q", "").strip()[:200]
     found = search(db.session(), typed, after=request.args.get("after", ""), before=request.args.get("before", ""))
     courses = present_courses(db.session(), [row.id for row in found.rows])
-    rows = [overview.line(row, courses.get(row.id), SEXES) for row in found.rows]
+    similar = similar_names(db.session(), found.rows)
+    rows = [overview.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar) for row in found.rows]
     more: dict[str, Any] = {"q": typed} if typed else {}
     return render_template(
         "patients/index.html",

@@ -13,6 +13,7 @@ from clinic import clock
 from clinic.access import Role
 from clinic.accounts import staffing
 from clinic.accounts.models import SignIn, User
+from clinic.accounts.security import WrongPassword, recheck
 from clinic.errors import RuleBroken
 from tests import factories
 from tests.reading import Page
@@ -137,6 +138,21 @@ def test_any_characters_are_allowed_in_a_password_that_is_long_and_varied(passwo
     faults = staffing.password_faults(password, user)
     named = any(word in re.sub(r"[\W_]", "", password.casefold()) for word in ("cellcourse", "password"))
     assert bool(faults) is (len(set(password)) < staffing.VARIED or named)
+
+
+@pytest.mark.hazard("H24")
+def test_a_password_with_accents_signs_too(app, session, team):
+    chosen_one = "Jürgen fährt über die Brücke"
+    with app.test_request_context():
+        nurse = team.nurse
+        staffing.set_password(session, user=nurse, password=chosen_one, at=clock.now())
+        session.flush()
+        session.refresh(nurse)
+        session.expunge(nurse)
+        session.commit()
+        recheck(nurse, chosen_one)
+        with pytest.raises(WrongPassword):
+            recheck(nurse, "Jurgen fahrt uber die Brucke")
 
 
 @pytest.mark.parametrize(
