@@ -17,7 +17,7 @@ from clinic.administration.models import Administration, BedsideCheck, VitalSign
 from clinic.administration.sheets import big_three, first_doses, monitoring, pairs, times
 from clinic.administration.step import ADMINISTRATION
 from clinic.desk import offer_people, record_page, staff_choices
-from clinic.errors import RuleBroken
+from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
 from clinic.patients.banner import band
@@ -208,9 +208,9 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
                 _url(acts.give(db.session(), checked, by=me(), at=clock.now(), **form.facts())),
                 BEGUN,
             )
+        except StepBlocked:
+            raise
         except RuleBroken as fault:
-            if hasattr(fault, "reasons"):
-                raise
             db.session.rollback()
             form.refuse(str(fault))
             course, checked = find(Treatment, id), find(BedsideCheck, request.args["check"])
