@@ -11,10 +11,8 @@ from sqlalchemy import select
 
 from clinic import clock, reading
 from clinic.fields import fields_of
-from clinic.harvest.models import Harvest
 from clinic.pathway.order import PATHWAY
-from clinic.processing.models import ProcessingRun
-from clinic.products.models import Product, RunInput, products_of
+from clinic.products.models import Product, products_of
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES
 from clinic.records import Record, Signature
 from clinic.steps import State
@@ -230,96 +228,3 @@ def _dose(course: Treatment) -> str:
     return f"{dose.usual} {unit} {measure.label.lower()}, protocol {dose.window} {unit}" + (
         f", {dose.doses} times" if dose.doses > 1 else ""
     )
-
-
-def genealogy(session: Session, course: Treatment) -> list[dict[str, Any]]:
-    """Return where the cells of a course came from and where they are: harvests, runs and products, column by column.
-
-    Read back from the products of the course through the runs that made them, banked parents included.
-    """
-    layer = {p.id: p for p in session.scalars(select(Product).where(Product.treatment_id == course.id))}
-    if not layer:
-        return []
-    known = dict(layer)
-    while layer:
-        runs = {p.run_id for p in layer.values() if p.run_id}
-        parents = session.scalars(
-            select(Product).join(RunInput, RunInput.product_id == Product.id).where(RunInput.run_id.in_(runs))
-        )
-        layer = {p.id: p for p in parents if p.id not in known}
-        known |= layer
-    edges = session.execute(select(RunInput.run_id, RunInput.product_id).where(RunInput.product_id.in_(known))).all()
-    depth = _depths(known, edges)
-    columns: list[dict[str, Any]] = []
-    harvests = {
-        h.id: h
-        for h in session.scalars(
-            select(Harvest).where(Harvest.id.in_({p.harvest_id for p in known.values() if p.harvest_id}))
-        )
-    }
-    order: dict[str, int] = {}
-    if harvests:
-        nodes = [
-            {
-                "title": "Harvest",
-                "lines": [h.headline()],
-                "url": url_for("harvest.show", id=h.id),
-                "kind": "",
-                "tag": None,
-            }
-            for h in harvests.values()
-        ]
-        order |= {key: index for index, key in enumerate(harvests)}
-        columns.append({"label": "Harvests", "nodes": nodes})
-    for level in range(max(depth.values()) + 1):
-        here = sorted((p for p in known.values() if depth[p.id] == level), key=lambda p: (p.division or "", p.id))
-        made = {p.run_id: None for p in here if p.run_id}
-        if made:
-            runs = {r.id: r for r in session.scalars(select(ProcessingRun).where(ProcessingRun.id.in_(made)))}
-            came = [[order[e.product_id] for e in edges if e.run_id == key and e.product_id in order] for key in runs]
-            columns.append(
-                {
-                    "label": "Processing",
-                    "nodes": [
-                        {
-                            "title": "Processing",
-                            "lines": [r.headline()],
-                            "url": url_for("processing.show", id=r.id),
-                            "kind": "run",
-                            "tag": None,
-                            "after": came[index],
-                        }
-                        for index, r in enumerate(runs.values())
-                    ],
-                }
-            )
-            order = {key: index for index, key in enumerate(runs)}
-        columns.append({"label": "Products", "nodes": [_bag(p, course, order) for p in here]})
-        order = {p.id: index for index, p in enumerate(here)}
-    return columns
-
-
-def _depths(known: dict[str, Product], edges: Any) -> dict[str, int]:
-    """Return how many runs lie between a product and its harvest, at most."""
-    parents: dict[str, list[str]] = {}
-    for product in known.values():
-        parents[product.id] = [e.product_id for e in edges if e.run_id == product.run_id]
-
-    def depth(key: str) -> int:
-        return max((depth(parent) + 1 for parent in parents[key]), default=0)
-
-    return {key: depth(key) for key in known}
-
-
-def _bag(product: Product, course: Treatment, order: dict[str, int]) -> dict[str, Any]:
-    maker = product.run_id or product.harvest_id or ""
-    lines = [units(product.amount_text) if product.amount_text else f"{product.volume or '?'} mL", product.place]
-    other = product.treatment_id != course.id
-    return {
-        "title": " ".join(part for part in (product.name, product.division) if part),
-        "lines": lines,
-        "kind": "bag",
-        "url": url_for("products.show", id=product.id),
-        "tag": ("rest", "building-bank", "Banked") if other else None,
-        "after": [order[maker]] if maker in order else None,
-    }

@@ -21,6 +21,7 @@ from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
 from clinic.patients.banner import band
 from clinic.patients.models import Patient
+from clinic.processing import genealogy
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
         action=courses.next_action(found, me().role),
         blocked=courses.blocked(found, treatment, at),
         gantt=courses.by_date(found, records, treatment, zone()),
-        genealogy=courses.genealogy(db.session(), treatment),
+        genealogy=genealogy.of_course(db.session(), treatment.id, at),
         products=records["products"],
         signatures=courses.signatures(db.session(), records, zone()),
         completeness=(done, total, missing),

@@ -25,8 +25,24 @@ SHOWN_MOST = 12
 
 
 def columns(session: Session, product: Product, at: datetime) -> list[dict[str, Any]]:
-    """Return the columns that the genealogy drawing takes, by nine queries however large the family is."""
-    family = {*ancestors(session, product.id), *descendants(session, product.id)}
+    """Return where a product came from and what was made of it, by nine queries however large the family is."""
+    return _drawn(session, {*ancestors(session, product.id), *descendants(session, product.id)}, at, here=product.id)
+
+
+def of_course(session: Session, course_id: str, at: datetime) -> list[dict[str, Any]]:
+    """Return where the products of a course came from, banked parents included; [] where there are none."""
+    own = session.execute(select(Product.id, Product.run_id).where(Product.treatment_id == course_id)).all()
+    runs: dict[str | None, str] = {}
+    for product_id, run_id in own:
+        runs.setdefault(run_id or product_id, product_id)
+    family = {product_id for product_id, _run in own}
+    for product_id in runs.values():  # containers of one run have the same parents
+        family.update(ancestors(session, product_id))
+    return _drawn(session, family, at) if own else []
+
+
+def _drawn(session: Session, family: set[str], at: datetime, here: str = "") -> list[dict[str, Any]]:
+    """Return the columns that the drawing takes."""
     rows = session.execute(
         select(
             Product.id,
@@ -48,7 +64,7 @@ def columns(session: Session, product: Product, at: datetime) -> list[dict[str, 
         nodes[row.id] = {
             "title": f"{row.name} {row.division or ''}".strip(),
             "lines": [f"{plain(row.volume)} mL"] if row.volume else [],
-            "url": url_for("products.show", id=row.id) if row.id != product.id else None,
+            "url": url_for("products.show", id=row.id) if row.id != here else None,
             "kind": "bag",
             "tag": tags[row.id].tag,
         }
