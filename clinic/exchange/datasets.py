@@ -80,7 +80,7 @@ PLAIN = {
     "recorded_at": "Written down at",
     "recorded_by_id": "Written down by",
     "origin": "Origin",
-    "source_note": "Source",
+    "source_note": "Where it comes from",
     "not_recorded": "Not recorded, because",
     "confirmed": "Unusual, and confirmed because",
     "course_day": "Day of the course",
@@ -200,7 +200,7 @@ def _columns(model: type[Model]) -> Iterator[Column]:
     for key in order:
         yield from _of_one(model, key, facts.get(key))
     if issubclass(model, Record):
-        yield Column(key="signed_by", heading="Signed by", kind="signers")
+        yield Column(key="signed_by", heading="Signatures", kind="signers")
         yield Column(key="signed_at", heading="Last signed at (UTC)", kind="signed")
     if issubclass(model, Entry):
         yield Column(key="amended", heading="Amended", kind="amended")
@@ -309,7 +309,7 @@ DESCRIBED = {
 def dictionary() -> Iterator[tuple[str, ...]]:
     """Return the data dictionary, a row for each column of each data set, after its heading `DICTIONARY`."""
     for dataset in datasets().values():
-        research = set(dataset.chosen(research=True))
+        research = dataset.chosen(research=True)
         for column in dataset.columns:
             fact = column.fact or Field(label=column.heading)
             choices = "; ".join(f"{key} = {label}" for key, label in (fact.choices or {}).items())

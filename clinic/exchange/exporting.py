@@ -95,7 +95,7 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
             ]
         )
     )
-    people = dict(session.execute(select(User.id, User.printed_name)).tuples().all())
+    people = {row.id: row.printed_name for row in session.execute(select(User.id, User.printed_name))}
     places = {id_: (code, zone) for id_, code, zone in session.execute(select(Site.id, Site.code, Site.zone))}
     attributes = [getattr(model, key) for key in keys]
     last = ""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date
-from typing import cast
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, render_template, request, stream_with_context, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from clinic import clock
-from clinic.access import CLINICAL, allow
+from clinic.access import CLINICAL, allow, keep_to_site
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import FORMATS, Choice
-from clinic.extensions import db
+from clinic.extensions import db, reading_only
 from clinic.pages import me, zone
 
 bp = Blueprint("exchange", __name__, template_folder="templates")
@@ -72,13 +73,23 @@ def download(name: str, form: str) -> Response:
     if name not in datasets() or form not in FORMATS:
         abort(404)
     choice = _choice()
-    pieces = exporting.chunks(db.session(), name, form, choice)
     suffix = "-research" if choice.research else ""
     return _file(
-        stream_with_context(cast("Iterator[str]", pieces)),
+        _read(db.engine, name, form, choice),
         form,
         f"{me().site.code}-{name}{suffix}-{choice.on:%Y-%m-%d}",
     )
+
+
+def _read(engine: Engine, name: str, form: str, choice: Choice) -> Iterator[str | bytes]:
+    """Read a data set in a transaction of its own, which only reads: it lasts longer than the request that asked for it."""
+    with Session(engine) as session:
+        keep_to_site(session, choice.site_id)
+        before = reading_only.get()
+        reading_only.set(True)
+        session.connection()
+        reading_only.set(before)
+        yield from exporting.chunks(session, name, form, choice)
 
 
 def _file(content: object, form: str, name: str) -> Response:
