@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from clinic.errors import RuleBroken
 from clinic.patients.models import Alert, Patient
-from clinic.patients.names import CLOSE, closeness, compact, name_key, searchable
+from clinic.patients.names import Nearness, compact, name_key, searchable
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -43,30 +43,33 @@ class Alike:
         return f"{self.name}, {born}, {self.record_number}"
 
 
-def likeness(one: Any, other: Any) -> tuple[int, str] | None:
-    """Return weight and words of what makes two people easy to mistake, None where nothing does.
+class Likeness:
+    """What makes other people easy to mistake for one person.
 
-    Both have ``family_name``, ``given_names``, ``birth_date`` and ``record_number``.
+    All have ``family_name``, ``given_names``, ``birth_date``, ``record_number``; the others the stored ``name_key``.
     """
-    names = [(searchable(p.family_name or ""), searchable(p.given_names or "")) for p in (one, other)]
-    (family, given), (other_family, other_given) = names
-    named = bool((family or given) and (other_family or other_given))
-    born = one.birth_date is not None and one.birth_date == other.birth_date
-    number = bool(one.record_number) and compact(one.record_number) == compact(other.record_number or "")
-    found: list[tuple[int, str]] = [(5, "same record number")] if number else []
-    if named and names[0] == names[1]:
-        found.append((4, "same name"))
-    elif named and (family, given) == (other_given, other_family):
-        found.append((4, "family and given name swapped"))
-    elif named and _close(f"{family} {given}", f"{other_family} {other_given}"):
-        found.append((3, "close name"))
-    if born:
-        found.append((1, "same birth date"))
-    return (sum(weight for weight, _ in found), ", ".join(words for _, words in found)) if found else None
 
+    def __init__(self, one: Any) -> None:
+        self.names = searchable(one.family_name or ""), searchable(one.given_names or "")
+        self.near = Nearness(" ".join(self.names))
+        self.birth_date, self.number = one.birth_date, compact(one.record_number or "")
 
-def _close(one: str, other: str) -> bool:
-    return name_key(one) == name_key(other) or closeness(one, other) >= CLOSE
+    def to(self, other: Any) -> tuple[int, str] | None:
+        """Return weight and words of what is alike, None where nothing is."""
+        found: list[tuple[int, str]] = []
+        if self.number and self.number == compact(other.record_number or ""):
+            found.append((5, "same record number"))
+        family, given = searchable(other.family_name or ""), searchable(other.given_names or "")
+        text = f"{family} {given}".strip()
+        if text and (family, given) == self.names:
+            found.append((4, "same name"))
+        elif text and (given, family) == self.names:
+            found.append((4, "family and given name swapped"))
+        elif text and (self.near.to(text) or self.near.key == other.name_key):
+            found.append((3, "close name"))
+        if self.birth_date is not None and self.birth_date == other.birth_date:
+            found.append((1, "same birth date"))
+        return (sum(weight for weight, _ in found), ", ".join(words for _, words in found)) if found else None
 
 
 def _told(row: Row[Any], found: tuple[int, str]) -> Alike:
@@ -79,12 +82,20 @@ def _told(row: Row[Any], found: tuple[int, str]) -> Alike:
 
 
 def _others(one: Any) -> Any:
-    columns = (Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number)
+    columns = (
+        Patient.id,
+        Patient.family_name,
+        Patient.given_names,
+        Patient.birth_date,
+        Patient.record_number,
+        Patient.name_key,
+    )
     return select(*columns).where(Patient.site_id == one.site_id, Patient.id != one.id)
 
 
 def _judged(one: Any, rows: Any) -> list[Alike]:
-    found = [_told(row, why) for row in rows if (why := likeness(one, row)) is not None]
+    likeness = Likeness(one)
+    found = [_told(row, why) for row in rows if (why := likeness.to(row)) is not None]
     return sorted(found, key=lambda alike: (-alike.weight, alike.name, alike.id))
 
 

@@ -28,6 +28,8 @@ WRITTEN = (
 
 def searchable(text: str) -> str:
     """Return text as it is compared in a search: no accents, no case, single spaces between its words."""
+    if text.isascii():
+        return " ".join(re.findall("[a-z0-9]+", text.lower()))
     bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
     folded = unicodedata.normalize("NFKD", bare.casefold()).translate(BARRED)
     kept = (c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in folded)
@@ -52,14 +54,31 @@ def _sound(word: str) -> str:
     return "".join(c for c, _run in groupby(first + rest))
 
 
+class Nearness:
+    """One name, to be compared with many: 0 to 1 for each, however its words are ordered; 0 below `CLOSE`."""
+
+    def __init__(self, name: str) -> None:
+        self.text = searchable(name)
+        self.key = name_key(name)
+        self._straight = SequenceMatcher(None, "", self.text, autojunk=False)
+        self._by_words = SequenceMatcher(None, "", _in_order(self.text), autojunk=False)
+
+    def to(self, text: str) -> float:
+        """Return how near a name is that is `searchable` already."""
+        if not self.text or not text:
+            return 0.0
+        self._straight.set_seq1(text)
+        # the same letters in another order share this bound: where it is low, no order helps
+        if self._straight.real_quick_ratio() < CLOSE or self._straight.quick_ratio() < CLOSE:
+            return 0.0
+        self._by_words.set_seq1(_in_order(text))
+        best = max(self._straight.ratio(), self._by_words.ratio())
+        return best if best >= CLOSE else 0.0
+
+
 def closeness(one: str, other: str) -> float:
-    """Return how alike two names are, 0 to 1, however their words are ordered."""
-    first, second = searchable(one), searchable(other)
-    if not first or not second:
-        return 0.0
-    straight = SequenceMatcher(None, first, second, autojunk=False)
-    by_words = SequenceMatcher(None, _in_order(first), _in_order(second), autojunk=False)
-    return max(m.ratio() if m.quick_ratio() >= CLOSE else 0.0 for m in (straight, by_words))
+    """Return how alike two names are, 0 to 1, however their words are ordered; 0 below `CLOSE`."""
+    return Nearness(one).to(searchable(other))
 
 
 def _in_order(text: str) -> str:
