@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from clinic.access import Role
 from clinic.administration.models import dmso_grams, dose_in
 from clinic.fields import plain
-from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES
+from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
 
 if TYPE_CHECKING:
     from clinic.administration.gate import Bedside, Verdict
@@ -108,7 +108,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         known = DOSE_MEASURES.get(product.measure or "")
         counted = known.label if known else "nothing"
         because = (
-            f"The container counts {counted.lower()}; the protocol doses {measure.label.lower()} in {measure.unit}."
+            f"The container counts {counted.lower()}; the protocol doses {within(measure.label)} in {measure.unit}."
         )
         verdict.fault("Dose", 52, because, counted, measure.label, **who)
         return

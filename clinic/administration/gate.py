@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from clinic.access import Role
 from clinic.administration import dose_checks
 from clinic.fields import plain
-from clinic.protocols.catalogues import BODY_SITES, ROUTES
+from clinic.protocols.catalogues import BODY_SITES, ROUTES, within
 from clinic.steps import Blocked
 from clinic.treatments import gates
 from clinic.treatments.models import SIDES
@@ -331,7 +331,7 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
             "Released for the route",
             55,
             fits,
-            f"The product was not released for this route: {route.label.lower()}.",
+            f"The product was not released for this route: {within(route.label)}.",
             route.label,
             ", ".join(ROUTES[r].label for r in allowed if r in ROUTES) or "any",
             who=(Role.QUALITY,),
@@ -391,7 +391,7 @@ def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
 
 
 def _site(key: str | None, side: str | None) -> str:
-    label = BODY_SITES[key or ""].label.lower() if key in BODY_SITES else "no site"
+    label = within(BODY_SITES[key or ""].label) if key in BODY_SITES else "no site"
     return f"{SIDES[side].lower()} {label}" if side in {"left", "right", "both"} else label
 
 

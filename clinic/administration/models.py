@@ -13,7 +13,7 @@ from clinic.errors import RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.products.models import Product
-from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels
+from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels, within
 from clinic.records import CLOCK_SLACK, Meaning, Record
 from clinic.treatments.models import SIDES, Treatment
 
@@ -233,19 +233,19 @@ class Administration(Record):
     def headline(self) -> str:
         measure = DOSE_MEASURES.get(self.measure or "")
         dose = (
-            f"{_short(self.dose)} {measure.unit} {measure.label.lower()}" if measure and self.dose is not None else ""
+            f"{_short(self.dose)} {measure.unit} {within(measure.label)}" if measure and self.dose is not None else ""
         )
         if not dose and measure and self.dose_per_kg is not None:
-            dose = f"{_short(self.dose_per_kg)} {measure.unit_per_kg} {measure.label.lower()}"
+            dose = f"{_short(self.dose_per_kg)} {measure.unit_per_kg} {within(measure.label)}"
         site = " ".join(
             p
             for p in (
                 (self.side or "").replace("none", ""),
-                BODY_SITES[self.body_site or ""].label.lower() if self.body_site in BODY_SITES else "",
+                within(BODY_SITES[self.body_site or ""].label) if self.body_site in BODY_SITES else "",
             )
             if p
         )
-        route = ROUTES[self.route or ""].label.lower() if self.route in ROUTES else ""
+        route = within(ROUTES[self.route or ""].label) if self.route in ROUTES else ""
         return ", ".join(part for part in (dose, route, site) if part)
 
 

@@ -12,7 +12,7 @@ from clinic.administration.models import dose_in
 from clinic.administration.scanning import read_wristband
 from clinic.fields import plain
 from clinic.patients.models import RHD, Patient
-from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES
+from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:
         return []
     measure = DOSE_MEASURES.get(product.measure or "")
     per_kg = next((line["left"] for line in check.evidence if line["check"] == "Dose"), "")
-    route = ROUTES[course.route or ""].label.lower() if course.route in ROUTES else ""
+    route = within(ROUTES[course.route or ""].label) if course.route in ROUTES else ""
     amount = (
         f"{plain(dose_in(product, product.volume).normalize())} {measure.unit}"
         if measure and product.volume
@@ -80,7 +80,7 @@ def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:
         {
             "label": "Give",
             "value": amount,
-            "small": measure.label.lower() if measure else "",
+            "small": within(measure.label) if measure else "",
             "note": per_kg,
             "due": None,
         },

@@ -51,7 +51,7 @@ class Walk:
         return self.version.says
 
     def order(self, at: datetime, **chosen: Any) -> Treatment:
-        """Order the course as a physician, and sign."""
+        """Order the course as a physician, and sign; an order of a donor's cells is signed when the donor is named."""
         house, says = self.house, self.says
         by = house.hand(house.physician)
         condition, route = chosen.pop("condition", says.conditions[0]), chosen.pop("route", says.routes[0])
@@ -78,7 +78,8 @@ class Walk:
             ),
         )
         house.begin(self.course)
-        house.sign(by, self.course, at + 3 * MINUTE)
+        if self.course.relation == "autologous":
+            house.sign(by, self.course, at + 3 * MINUTE)
         return self.course
 
     def consent(self, at: datetime, *, signed: bool = True) -> Consent:
@@ -159,6 +160,8 @@ class Walk:
         house = self.house
         by = house.hand(house.physician)
         self.course.name_donor(donor, by=by, at=at)
+        house.sign(by, self.course, at + 2 * MINUTE)
+        house.sign(by, self.course, at + 3 * MINUTE)
         if self.says.screening.two_blood_groups:
             laboratory.blood_groups(house, at, patient=self.patient, abo=self.patient.abo, rhd=self.patient.rhd)
 

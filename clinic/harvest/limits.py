@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinic.errors import Question
 from clinic.fields import plain
 from clinic.products.models import year_apart
-from clinic.protocols.catalogues import ANAESTHESIA, BODY_SITES, METHODS, SOURCES
+from clinic.protocols.catalogues import ANAESTHESIA, BODY_SITES, METHODS, SOURCES, within
 
 if TYPE_CHECKING:
     from clinic.harvest.models import Harvest
@@ -34,7 +34,7 @@ def _site(harvest: Harvest) -> list[str]:
     found = []
     source, method = SOURCES.get(harvest.source or ""), METHODS.get(harvest.method or "")
     if source and method and method.harvest != source.harvest:
-        found.append(f"Method does not fit: it is no way to collect {source.label.lower()}.")
+        found.append(f"Method does not fit: it is no way to collect {within(source.label)}.")
     site = BODY_SITES.get(harvest.body_site or "")
     if site and site.sided and harvest.side not in {"left", "right"}:
         found.append("Side is missing. Two sides are two harvests.")

@@ -17,7 +17,16 @@ from clinic.harvest import limits
 from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.models import Product, bearer, unused
-from clinic.protocols.catalogues import ANAESTHESIA, ANTICOAGULANTS, BODY_SITES, METHODS, SOURCES, class_name, labels
+from clinic.protocols.catalogues import (
+    ANAESTHESIA,
+    ANTICOAGULANTS,
+    BODY_SITES,
+    METHODS,
+    SOURCES,
+    class_name,
+    labels,
+    within,
+)
 from clinic.records import Record
 from clinic.treatments.models import SIDES, Treatment
 
@@ -189,10 +198,10 @@ class Harvest(Record):
             part
             for part in (
                 (self.side or "").replace("none", ""),
-                BODY_SITES[self.body_site].label.lower() if self.body_site in BODY_SITES else "",
+                within(BODY_SITES[self.body_site].label) if self.body_site in BODY_SITES else "",
             )
             if part
         )
-        source = SOURCES[self.source].label.lower() if self.source in SOURCES else "cells"
+        source = within(SOURCES[self.source].label) if self.source in SOURCES else "cells"
         volume = f"{self.volume} mL" if self.volume is not None else ""
         return ", ".join(part for part in (source, place, volume) if part)

@@ -13,7 +13,7 @@ from clinic import clock, reading
 from clinic.fields import fields_of
 from clinic.pathway.order import PATHWAY
 from clinic.products.models import Product, products_of
-from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES
+from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
 from clinic.records import Record, Signature
 from clinic.steps import State
 from clinic.templating import units
@@ -205,7 +205,7 @@ def key_facts(course: Treatment) -> list[reading.Told]:
             course.diagnosis or "",
         ),
         ("Cells", RELATIONS.get(course.relation or "", ""), CELL_TYPES[course.says.cell_type].label),
-        ("Source and route", f"{SOURCES[course.source or ''].label} → {ROUTES[course.route or ''].label.lower()}", ""),
+        ("Source and route", f"{SOURCES[course.source or ''].label} → {within(ROUTES[course.route or ''].label)}", ""),
         ("Protocol", version.name, version.says.title),
         ("Planned for", f"{course.planned_on:%-d %b %Y}" if course.planned_on else "", ""),
         ("Planned dose", units(_dose(course)), course.says.dose.source),
@@ -225,6 +225,6 @@ def _dose(course: Treatment) -> str:
     dose = course.says.dose
     measure = DOSE_MEASURES[dose.measure]
     unit = measure.unit_per_kg if dose.per_kg else measure.unit
-    return f"{dose.usual} {unit} {measure.label.lower()}, protocol {dose.window} {unit}" + (
+    return f"{dose.usual} {unit} {within(measure.label)}, protocol {dose.window} {unit}" + (
         f", {dose.doses} times" if dose.doses > 1 else ""
     )

@@ -226,7 +226,7 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
     who = record.performed_by.label if record.performed_by else ""
     return Line(
         at=record.performed_at,
-        day_label=f"Day {record.course_day:+d}" if record.course_day is not None else "",
+        day_label=_day_of_course(record.course_day),
         kind_label=record.NOUN,
         icon=kind.icon,
         headline=units(record.headline()),
@@ -239,6 +239,13 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         recorded_late=reading.late(record, zone),
         url=place.show(record) if place else "",
     )
+
+
+def _day_of_course(day: int | None) -> str:
+    """Return “Day +28”, “Day 0”, “Day −7”; nothing where no day is known either."""
+    if day is None:
+        return ""
+    return f"Day {day:+d}".replace("-", "−") if day else "Day 0"
 
 
 def _scores(record: Record) -> list[reading.Told]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clinic.fields import Range, plain
 from clinic.processing.counts import APART
 from clinic.processing.qc import QCResult, judge, standing
-from clinic.protocols.catalogues import ROUTES
+from clinic.protocols.catalogues import ROUTES, within
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -60,7 +60,7 @@ def endotoxin_per_kg(
                 label="Endotoxin for this patient",
                 text=f"{sign}{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg",
                 result=f"{sign}{figures(per_kg)} EU/kg",
-                limit=f"{plain(limit)} EU/kg ({ROUTES[route].label.lower()})",
+                limit=f"{plain(limit)} EU/kg ({within(ROUTES[route].label)})",
                 good=judge(reading.comparator, per_kg, Range(None, limit)),
             )
         )

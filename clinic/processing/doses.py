@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from clinic.patients.donors import DONOR_KINDS
 from clinic.processing.qc import QCResult, standing
-from clinic.protocols.catalogues import BODY_SITES, CELL_TYPES, QC_TESTS, ROUTES, SOURCES
+from clinic.protocols.catalogues import BODY_SITES, CELL_TYPES, QC_TESTS, ROUTES, SOURCES, within
 from clinic.treatments.models import SIDES
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def delivery_text(product: Product) -> str:
     if course is None:
         return ""
     side = SIDES[course.side].lower() if course.side in {"left", "right"} else ""
-    place = BODY_SITES[course.body_site].label.lower() if course.body_site in BODY_SITES else ""
+    place = within(BODY_SITES[course.body_site].label) if course.body_site in BODY_SITES else ""
     route = ROUTES[course.route].label if course.route in ROUTES else ""
     said = ", ".join(part for part in (route, f"{side} {place}".strip()) if part)
     return said if product.given else f"{said} (ordered)"

@@ -13,7 +13,7 @@ from clinic.forms import Box, ChoiceBox, ManyBox, NumberBox, RecordForm, WholeBo
 from clinic.processing.counts import InProcessCount
 from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.models import CONTAINERS, Product
-from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, MANIPULATIONS, class_name
+from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, MANIPULATIONS, class_name, within
 from clinic.protocols.models import ProtocolVersion, Stage
 
 if TYPE_CHECKING:
@@ -139,5 +139,5 @@ class OutputForm(RecordForm):
         unit = DOSE_MEASURES[says.dose.measure].unit
         last = run.counted(says.dose.measure)
         counted = f" The last count: {last.arithmetic} = {last.total_text}." if last is not None else ""
-        self._fields["amount"].hint = f"{unit} for {DOSE_MEASURES[says.dose.measure].label.lower()}.{counted}"
+        self._fields["amount"].hint = f"{unit} for {within(DOSE_MEASURES[says.dose.measure].label)}.{counted}"
         self._fields["volume"].hint = f"{plain(run.loss)} mL are in no container yet"

@@ -15,7 +15,7 @@ from clinic.patients.donors import Donor
 from clinic.processing.models import ProcessingRun
 from clinic.processing.state import states
 from clinic.products.models import Product, RunInput, ancestors, descendants
-from clinic.protocols.catalogues import SOURCES
+from clinic.protocols.catalogues import SOURCES, within
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -94,7 +94,7 @@ def _add_origins(session: Session, rows: Any, nodes: dict[str, Any], parents: di
         }
     harvests = select(Harvest.id, Harvest.source, Harvest.volume, Harvest.ended_at, Harvest.donor_id)
     for harvest in session.execute(harvests.where(Harvest.id.in_({r.harvest_id for r in rows if r.harvest_id}))):
-        source = SOURCES[harvest.source].label.lower() if harvest.source in SOURCES else "cells"
+        source = within(SOURCES[harvest.source].label) if harvest.source in SOURCES else "cells"
         lines = [f"{plain(harvest.volume)} mL"] if harvest.volume else []
         lines += [f"{harvest.ended_at:%-d %b %Y}"] if harvest.ended_at else []
         nodes[harvest.id] = {

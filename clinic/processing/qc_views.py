@@ -88,7 +88,7 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
             (f"{p.name} {p.division or ''}".strip(), url_for("qc.release", id=p.id)),
             state_of(p, at).tag,
             len(results_of(p)),
-            p.place.capitalize(),
+            p.place_text,
         ]
         for p in decidable(one)
     ]

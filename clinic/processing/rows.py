@@ -73,7 +73,7 @@ def result_row(result: QCResult, spec: QCSpec | None) -> dict[str, Any]:
     return {
         "label": test.label,
         "unit": test.unit if figure else "",
-        "value_text": f"{sign}{plain(result.value)}" if figure else result.words.capitalize(),
+        "value_text": f"{sign}{plain(result.value)}" if figure else result.words[:1].upper() + result.words[1:],
         "lo": Decimal(str(test.scale[0])),
         "hi": Decimal(str(test.scale[1])),
         "a": limit.low if limit else None,

@@ -21,7 +21,7 @@ from clinic.identifiers import VALUES, check_character
 from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.expiry import use_before
-from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels
+from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.models import ProtocolVersion
 from clinic.protocols.terms import Relation
 from clinic.records import Entry, Record
@@ -165,12 +165,17 @@ class Product(Record):
         if self.amount is None or self.measure is None:
             return ""
         measure = DOSE_MEASURES[self.measure]
-        return f"{self.amount.normalize():f} {measure.unit} {measure.label.lower()}"
+        return f"{self.amount.normalize():f} {measure.unit} {within(measure.label)}"
 
     @property
     def place(self) -> str:
         """Where it is now: its last movement."""
         return self.movements[-1].words() if self.movements else "where it was made"
+
+    @property
+    def place_text(self) -> str:
+        """Where it is now, as a line begins; the place itself is spelled as it was written."""
+        return self.place[:1].upper() + self.place[1:]
 
     @property
     def discarded(self) -> bool:

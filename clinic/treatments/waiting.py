@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from clinic.access import Role
 from clinic.patients.consent import Consent, Withdrawal
 from clinic.patients.models import Patient
-from clinic.protocols.catalogues import BODY_SITES, CONDITIONS
+from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, within
 from clinic.records import Origin, signed_now
 from clinic.steps import Waiting
 from clinic.treatments.models import Eligibility, Stop, Treatment
@@ -53,9 +53,9 @@ def person(row: Any) -> str:
 
 def about(row: Any) -> str:
     """Return what is treated: “left knee, osteoarthritis of the knee”."""
-    site = BODY_SITES[row.body_site].label.lower() if row.body_site in BODY_SITES else ""
+    site = within(BODY_SITES[row.body_site].label) if row.body_site in BODY_SITES else ""
     side = row.side if row.side in {"left", "right"} else ""
-    condition = CONDITIONS[row.condition].label.lower() if row.condition in CONDITIONS else ""
+    condition = within(CONDITIONS[row.condition].label) if row.condition in CONDITIONS else ""
     return ", ".join(part for part in (f"{side} {site}".strip(), condition) if part)
 
 
