@@ -21,7 +21,7 @@ from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
 from clinic.errors import RuleBroken
 from clinic.extensions import db, reading_only
-from clinic.ledger.listener import acting
+from clinic.ledger.listener import acting, alone
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -150,6 +150,7 @@ def _who_and_what() -> Response | None:
         abort(403)
     g.user = user
     if request.method == "POST" and endpoint not in KEYLESS:
+        alone(db.session(), user.site_id)
         return _draft(user.id) if request.form.get("do") == "draft" else once.claim(user.id)
     return None
 

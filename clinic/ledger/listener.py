@@ -30,6 +30,16 @@ def acting(session: Session, actor_id: str, reason: str = "") -> None:
     session.info["reason"] = reason
 
 
+def alone(session: Session, site_id: str) -> None:
+    """Wait until nobody else writes for a site, and keep others waiting until the commit.
+
+    What a decision rests on (what is left in a bag, whether a consent stands) is then not changed before the decision
+    is written (hazards H12, H15, H16). SQLite lets one program write at a time anyway.
+    """
+    if session.get_bind().dialect.name != "sqlite":
+        session.execute(select(LedgerHead.number).where(LedgerHead.site_id == site_id).with_for_update())
+
+
 def told(value: Any) -> Any:
     """Return a column's value as the ledger keeps it: text for decimals, moments (in UTC) and days."""
     if isinstance(value, Decimal):

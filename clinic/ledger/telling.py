@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.fields import fields_of
-from clinic.ledger.verify import models
+from clinic.ledger.verify import State, models
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from clinic.fields import Field
     from clinic.model import Model
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 UNTOLD = {"id", "version", "site_id", "recorded_by_id", "recorded_at", "content_hash", "record_version", "search_text"}
 """What stands in the sentence already, or speaks to no person."""
 NOUNS = {"user_account": "account", "protocol_version": "protocol version"}
+Change = tuple[str, str, str]
+"""Label, value before, value after."""
 MOST = 4
 """Changes that a sentence tells; the rest unfolds."""
 
@@ -36,7 +38,7 @@ class Told:
     record_id: str
     gist: str
     reason: str
-    changes: list[tuple[str, str, str]]
+    changes: list[Change]
     seal: str
 
 
@@ -78,9 +80,7 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
     )  # fmt: skip
 
 
-def _changes(
-    model: type[Model], before: dict[str, Any], after: dict[str, Any], people: Mapping[str, str], zone: str
-) -> Any:
+def _changes(model: type[Model], before: State, after: State, people: Mapping[str, str], zone: str) -> Iterator[Change]:
     declared = fields_of(model)
     columns = {column.key: column for column in model.__table__.columns}
     names = [
@@ -113,12 +113,9 @@ def _said(fact: Field | None, value: Any, people: Mapping[str, str], zone: str) 
         return "; ".join(f"{key}: {part}" for key, part in parts.items() if part)
     if isinstance(value, list):
         return ", ".join(_said(fact, part, people, zone) for part in value)
-    text = (
-        people.get(str(value))
-        or (fact.choices or {} if fact else {}).get(str(value))
-        or _time(str(value), zone)
-        or str(value)
-    )
+    said = str(value)
+    choices = (fact.choices or {}) if fact else {}
+    text = people.get(said) or choices.get(said) or _time(said, zone) or said
     return f"{text} {fact.unit}" if fact and fact.unit else text
 
 
@@ -127,10 +124,8 @@ def _time(text: str, zone: str) -> str:
     try:
         if len(text) == len("2026-05-14"):
             return f"{date.fromisoformat(text):%-d %b %Y}"
-        return (
-            f"{clock.local(datetime.fromisoformat(text), zone):%-d %b %Y, %H:%M}"
-            if len(text) > 18 and text[4] == "-"
-            else ""
-        )
+        if len(text) > len("2026-05-14T09:30Z") and text[4] == "-":
+            return f"{clock.local(datetime.fromisoformat(text), zone):%-d %b %Y, %H:%M}"
     except ValueError:
-        return ""
+        pass
+    return ""
