@@ -82,7 +82,7 @@ def download(name: str, form: str) -> Response:
 
 
 def _read(engine: Engine, name: str, form: str, choice: Choice) -> Iterator[str | bytes]:
-    """Read a data set in a transaction of its own, which only reads: it lasts longer than the request that asked for it."""
+    """Read a data set in a transaction of its own, which only reads: it outlasts the request that asked for it."""
     with Session(engine) as session:
         keep_to_site(session, choice.site_id)
         before = reading_only.get()

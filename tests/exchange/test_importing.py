@@ -28,7 +28,6 @@ from tests.exchange.conftest import PACKAGE
 from tests.factories import patient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
     from sqlalchemy.orm import Session
@@ -86,7 +85,9 @@ grade = { to = "event.a.grade" }
 """
 
 
-def run(session: Session, team: Team, kind: str, file: Path, mapping: Path | None = None, *, dry_run: bool = False):
+def run(session: Session, team: Team, kind: str, *files: Path, dry_run: bool = False):
+    """``files``: the table, and its mapping if it has one."""
+    file, mapping = (*files, None)[:2]
     return importing.run(session, kind, file, mapping, team.coordinator, clock.now(), dry_run)
 
 
@@ -286,7 +287,7 @@ def test_progress_is_told_for_both_passes(session, team, table):
     file = table(HEADINGS, "A-1,Ode,Clara,1970-01-01,female,none_known", "A-2,Bo,B,1970-01-01,male,none_known")
     importing.run(
         session, "patients", file, None, team.coordinator, clock.now(), False, progress=lambda *n: seen.append(n)
-    )  # noqa: FBT003
+    )
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
 
 
