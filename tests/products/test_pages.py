@@ -119,7 +119,8 @@ def test_a_donation_number_is_typed_with_its_check_character(client_as, post, te
     facts |= boxes("time_out_at", began - timedelta(minutes=5)) | {
         "performed_by_id": team.nurse.id, "source": "bone_marrow", "side": "right",
         "body_site": "posterior_iliac_crest", "method": "needle_aspiration", "anaesthesia": "local", "volume": "60",
-        "passes": "10", "anticoagulant": "acd_a", "anticoagulant_volume": "6", "anticoagulant_lot": "ACD-1", "containers": "1", "din": typed,
+        "passes": "10", "anticoagulant": "acd_a", "anticoagulant_volume": "6",
+        "anticoagulant_lot": "ACD-1", "containers": "1", "din": typed,
     }  # fmt: skip
     answer = post(client_as("nurse"), f"/treatments/{course.id}/harvests/new", facts)
     assert answer.status_code == status, Page.of(answer.text).text[:800]
