@@ -73,9 +73,10 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
         f"{label} {old} → {new}" if row.act == "update" else f"{label} {new or old}"
         for label, old, new in changes[:MOST]
     )
+    gist += "; …" if len(changes) > MOST else ""
     return Told(
-        number=row.number, at=row.at, who=people.get(row.actor_id, row.actor_id), act=act, noun=nouns().get(record, record),
-        record=record, record_id=record_id, gist=gist + ("; …" if len(changes) > MOST else ""), reason=reason, changes=changes,
+        number=row.number, at=row.at, who=people.get(row.actor_id, row.actor_id), act=act, reason=reason, gist=gist,
+        noun=nouns().get(record, record), record=record, record_id=record_id, changes=changes,
         seal=" ".join(row.hash[start : start + 4] for start in range(0, 12, 4)),
     )  # fmt: skip
 

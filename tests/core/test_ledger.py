@@ -28,7 +28,9 @@ pytestmark = both_databases
 
 
 def entries(session: Session, record_id: str) -> list[LedgerEntry]:
-    return list(session.scalars(select(LedgerEntry).where(LedgerEntry.record_id == record_id).order_by(LedgerEntry.number)))
+    return list(
+        session.scalars(select(LedgerEntry).where(LedgerEntry.record_id == record_id).order_by(LedgerEntry.number))
+    )
 
 
 def in_raw_sql(engine: Any, *statements: Any) -> None:
@@ -183,7 +185,9 @@ def test_a_change_of_any_cell_of_any_table_behind_the_program_is_found(busy, eng
             found = verify(busy)
             assert [f for f in found if f.table == table], f"{table}.{column.key} was changed unseen"
             if column.key != "id":
-                assert any(f.row == row["id"] and f.column == column.key for f in found), f"{table}.{column.key} is not named"
+                assert any(f.row == row["id"] and f.column == column.key for f in found), (
+                    f"{table}.{column.key} is not named"
+                )
             busy.rollback()
             back = rows.c.id == (row["id"] if column.key != "id" else another(column, row["id"]))
             in_raw_sql(engine, update(rows).where(back).values({column.key: row[column.key]}))
@@ -205,7 +209,9 @@ def test_a_row_without_an_entry_is_named(busy, engine, team):
     weight = busy.scalars(select(Weight.id)).first()
     busy.commit()
     columns = ", ".join(f'"{c.name}"' for c in Weight.__table__.c if c.name != "id")
-    in_raw_sql(engine, f"INSERT INTO weight (id, {columns}) SELECT 'WT-000000001', {columns} FROM weight WHERE id = '{weight}'")
+    in_raw_sql(
+        engine, f"INSERT INTO weight (id, {columns}) SELECT 'WT-000000001', {columns} FROM weight WHERE id = '{weight}'"
+    )
     assert [str(fault) for fault in verify(busy)] == ["weight WT-000000001: the table has it, the ledger does not"]
 
 

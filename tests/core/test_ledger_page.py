@@ -35,7 +35,12 @@ def test_those_whose_trade_it_is_read_it(amended, client_as, page, role):
 
 
 def test_an_administrator_reads_of_accounts_and_of_no_patient(amended, client_as, page, user):
-    for address in ("/ledger", "/ledger?kind=harvest", f"/ledger?record={amended.id}", f"/ledger?who={amended.performed_by_id}"):
+    for address in (
+        "/ledger",
+        "/ledger?kind=harvest",
+        f"/ledger?record={amended.id}",
+        f"/ledger?who={amended.performed_by_id}",
+    ):
         shown = page(client_as("administrator"), address)
         assert "wrote down the harvest" not in shown
         assert "Novak, Dr" not in shown
@@ -46,7 +51,12 @@ def test_an_administrator_reads_of_accounts_and_of_no_patient(amended, client_as
 @pytest.mark.hazard("H35")
 def test_another_clinic_s_entries_are_not_there(amended, client_as, page, user):
     south = client_as("quality", site="south")
-    for address in ("/ledger", f"/ledger?record={amended.id}", f"/ledger?who={user('physician').id}", "/ledger?kind=harvest"):
+    for address in (
+        "/ledger",
+        f"/ledger?record={amended.id}",
+        f"/ledger?who={user('physician').id}",
+        "/ledger?kind=harvest",
+    ):
         assert amended.id not in page(south, address).text
 
 
@@ -63,7 +73,19 @@ def test_the_filters_find_person_kind_day_and_record(amended, client_as, page, u
 
 
 @pytest.mark.parametrize(
-    "asked", ["day=31.12.2026", "day=9999-12-31", "day='", "record=HV-1", "record=%00", "kind=nonsense", "who=%27", "before=x", "before=-1", "before=9999999999999999999"]
+    "asked",
+    [
+        "day=31.12.2026",
+        "day=9999-12-31",
+        "day='",
+        "record=HV-1",
+        "record=%00",
+        "kind=nonsense",
+        "who=%27",
+        "before=x",
+        "before=-1",
+        "before=9999999999999999999",
+    ],
 )
 def test_whatever_is_typed_into_the_filter_is_answered(amended, client_as, page, asked):
     page(client_as("quality"), f"/ledger?{asked}")
@@ -80,7 +102,14 @@ def test_pages_follow_each_other_without_a_gap_or_a_repeat(session, team, client
         assert count() <= 8
         rows = shown.html.split('c-ledger__no c-num">')[1:]
         seen += [int(row.split("<")[0]) for row in rows]
-        url = next((link for link in shown.links if "before=" in link and int(link.rpartition("before=")[2].split("&")[0]) == seen[-1]), None)
+        url = next(
+            (
+                link
+                for link in shown.links
+                if "before=" in link and int(link.rpartition("before=")[2].split("&")[0]) == seen[-1]
+            ),
+            None,
+        )
     assert len(seen) == 60
     assert seen == sorted(set(seen), reverse=True)
 

@@ -134,7 +134,12 @@ def test_a_revision_means_the_same_when_the_models_have_moved_on(path):
 @pytest.mark.hazard("H33")
 def test_many_programs_may_migrate_at_once(house, tmp_path):
     url = house.store.empty("many")
-    environment = {"CLINIC_INSTANCE": str(tmp_path), "CLINIC_DATABASE_URL": url, "CLINIC_SECRET_KEY": "k" * 40, "PYTHONPATH": str(ROOT)}
+    environment = {
+        "CLINIC_INSTANCE": str(tmp_path),
+        "CLINIC_DATABASE_URL": url,
+        "CLINIC_SECRET_KEY": "k" * 40,
+        "PYTHONPATH": str(ROOT),
+    }
     program = [sys.executable, "-c", "from clinic.cli import main; main()", "migrate"]
     running = [
         subprocess.Popen(program, env=environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)  # noqa: S603

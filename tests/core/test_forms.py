@@ -1,0 +1,244 @@
+"""What people type is read in one way, told on the page, and nothing typed is lost."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
+
+from clinic import clock
+from clinic.fields import Field, Range, plain
+from clinic.forms import DayBox, MomentBox, NumberBox, RecordForm, Unreadable, WholeBox, parse_decimal, parse_whole
+
+BERLIN = "Europe/Berlin"
+
+
+class WeighingForm(RecordForm):
+    """A form with a box of each kind that reads."""
+
+    class Meta:
+        csrf = False
+
+    kg = NumberBox(
+        "Weight", Field(label="Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), required=True)
+    )
+    times = WholeBox("Times", Field(label="Times"))
+    on = DayBox("Day", Field(label="Day"))
+    at = MomentBox("Moment", Field(label="Moment"))
+
+
+def filled(**sent):
+    form = WeighingForm(MultiDict({name.replace("_", "-", 1): text for name, text in sent.items()}), zone=BERLIN)
+    return form, form.validate()
+
+
+@pytest.mark.hazard("H17")
+@pytest.mark.parametrize(
+    ("typed", "read"),
+    [
+        ("1.5", "1.5"),
+        ("1,5", "1.5"),
+        (" 72 ", "72"),
+        ("0,30", "0.30"),
+        (".5", "0.5"),
+        ("-3", "-3"),
+        ("−3.0", "-3.0"),
+        ("1.", "1"),
+        ("007", "7"),
+    ],
+)
+def test_a_number_is_read_with_point_or_comma_and_keeps_its_digits(typed, read):
+    assert str(parse_decimal(typed)) == read
+
+
+@pytest.mark.hazard("H17")
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "1e8",
+        "1E8",
+        "١",
+        "1.234,5",
+        "1,234.5",
+        "1 000",
+        "1'000",
+        "NaN",
+        "Infinity",
+        "-inf",
+        "0x10",
+        "1_000",
+        "10⁶",
+        "½",
+        "1.5 mL",
+        "",
+        "-",
+        ".",
+        ",",
+        "1..5",
+        "²",
+        "１２",
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused(typed):
+    with pytest.raises(Unreadable):
+        parse_decimal(typed)
+
+
+@pytest.mark.hazard("H17")
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, places=4, min_value=-(10**9), max_value=10**9),
+    st.sampled_from(".,"),
+)
+def test_every_number_that_the_page_shows_is_read_back_as_it_was(number, point):
+    assert parse_decimal(plain(number).replace(".", point)) == number
+
+
+@pytest.mark.hazard("H17")
+@given(st.text(max_size=12))
+def test_any_text_is_a_number_or_a_sentence(typed):
+    try:
+        assert parse_decimal(typed).is_finite()
+    except Unreadable as fault:
+        assert "Write it like 1.5 or 1,5" in str(fault)
+
+
+@pytest.mark.parametrize("typed", ["1.0", "-1", "", "1e2", "١", "1234567890"])
+def test_a_whole_number_is_digits_and_nothing_else(typed):
+    with pytest.raises(Unreadable):
+        parse_whole(typed)
+
+
+@pytest.mark.parametrize(
+    ("limits", "inside", "outside", "said"),
+    [
+        (Range(1, 3), ("1", "2", "3"), ("0.999", "3.001"), "1 to 3"),
+        (Range(1, 3, above=True), ("1.001", "3"), ("1",), "more than 1, up to 3"),
+        (Range(1, 3, below=True), ("1", "2.999"), ("3",), "from 1, less than 3"),
+        (Range(4), ("4", "1000"), ("3.99",), "4 or more"),
+        (Range(high=2), ("2", "-5"), ("2.01",), "2 or less"),
+        (Range(high=2, below=True), ("1.99",), ("2",), "less than 2"),
+        (Range(7, 7), ("7",), ("7.1",), "7"),
+        (Range(), ("0", "-9"), (), "any value"),
+    ],
+)
+def test_a_range_holds_its_ends_as_it_says(limits, inside, outside, said):
+    assert all(Decimal(value) in limits for value in inside)
+    assert not any(Decimal(value) in limits for value in outside)
+    assert str(limits) == said
+
+
+def test_an_impossible_weight_is_refused_and_stays_in_the_box(app):
+    with app.test_request_context(method="POST"):
+        form, right = filled(kg="4000")
+    assert not right
+    assert form.kg.errors == ["Weight 4000 kg is not possible: it must be 0.3 to 400 kg"]
+    assert form.kg.text == "4000"
+
+
+def test_an_unusual_weight_is_asked_about_once_and_its_reason_is_kept(app):
+    with app.test_request_context(method="POST"):
+        asked, right = filled(kg="1,9")
+        assert not right
+        assert asked.kg.sure.question == "1.9 kg is less than expected. Is this right?"
+        assert not filled(kg="1,9", kg_sure="yes")[1], "a yes without a reason is none"
+        assert not filled(kg="1,9", kg_sure="no", kg_why="x")[1]
+        form, right = filled(kg="1,9", kg_sure="yes", kg_why="Born at 32 weeks.")
+    assert right
+    assert form.facts()["kg"] == Decimal("1.9")
+    assert form.facts()["confirmed"] == {"kg": "Born at 32 weeks."}
+
+
+@pytest.mark.parametrize(
+    ("day", "fault"),
+    [
+        ({"on_d": "31", "on_m": "2", "on_y": "2026"}, "31.2.2026 is no day of the calendar"),
+        ({"on_d": "3", "on_m": "", "on_y": "2026"}, "fill in day, month and year"),
+        ({"on_d": "3", "on_m": "5", "on_y": "zwanzig"}, "is no day of the calendar"),
+        ({"on_d": "0", "on_m": "5", "on_y": "0"}, "is no day of the calendar"),
+    ],
+)
+def test_a_day_that_is_none_is_named_and_stays_as_it_was_typed(app, day, fault):
+    with app.test_request_context(method="POST"):
+        form, right = filled(kg="70", **day)
+    assert not right
+    assert fault in form.on.errors[0]
+    assert form.on.parts["d"] == day["on_d"]
+
+
+@pytest.mark.parametrize("typed", ["09:30", "9:30", "0930", "9h30", "09.30"])
+def test_a_moment_is_meant_on_the_clinic_s_clock_and_kept_in_utc(app, typed):
+    with app.test_request_context(method="POST"):
+        form, right = filled(kg="70", at_d="14", at_m="5", at_y="2026", at_t=typed)
+    assert right, form.errors
+    assert form.at.data == datetime(2026, 5, 14, 7, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("typed", ["24:00", "9:60", "half past nine", "", "9", "９:30"])
+def test_a_time_that_is_none_is_refused(app, typed):
+    with app.test_request_context(method="POST"):
+        form, right = filled(kg="70", at_d="14", at_m="5", at_y="2026", at_t=typed)
+    assert not right
+    assert "write the day and the time" in form.at.errors[0]
+
+
+@pytest.mark.hazard("H30")
+def test_a_time_that_the_clock_never_showed_is_refused(app):
+    with app.test_request_context(method="POST"):
+        form, right = filled(kg="70", at_d="29", at_m="3", at_y="2026", at_t="02:30")
+    assert not right
+    assert "did not exist here: the clocks went forward" in form.at.errors[0]
+
+
+@pytest.mark.hazard("H30")
+def test_a_time_that_the_clock_showed_twice_is_refused(app):
+    with app.test_request_context(method="POST"):
+        form, right = filled(kg="70", at_d="25", at_m="10", at_y="2026", at_t="02:30")
+    assert not right
+    assert "happened twice here: the clocks went back" in form.at.errors[0]
+
+
+@pytest.mark.hazard("H30")
+@given(
+    st.datetimes(min_value=datetime(2000, 1, 1), max_value=datetime(2060, 1, 1)),
+    st.sampled_from([BERLIN, "America/New_York", "Asia/Kolkata", "Etc/UTC", "Australia/Lord_Howe"]),
+)
+def test_every_wall_time_means_one_moment_or_is_refused(wall, zone):
+    wall = wall.replace(microsecond=0)
+    try:
+        moment = clock.from_wall(wall, zone)
+    except ValueError as fault:
+        assert "the clocks went" in str(fault)
+        return
+    assert moment.utcoffset() == timedelta()
+    assert clock.local(moment, zone).replace(tzinfo=None) == wall
+    for other in (-3600, -1800, 1800, 3600):
+        assert clock.local(moment + timedelta(seconds=other), zone).replace(tzinfo=None) != wall
+
+
+def test_a_record_fills_the_form_and_comes_back_unchanged(app):
+    with app.test_request_context():
+        row = type(
+            "Row",
+            (),
+            {
+                "kg": Decimal("72.50"),
+                "times": 3,
+                "on": date(2026, 5, 14),
+                "at": datetime(2026, 5, 14, 7, 30, tzinfo=UTC),
+            },
+        )
+        shown = WeighingForm(obj=row, zone=BERLIN)
+    assert (shown.kg.text, shown.times.text, shown.at.parts["t"]) == ("72.50", "3", "09:30")
+    sent = {"kg": shown.kg.text, "times": shown.times.text}
+    sent |= {f"on_{part}": shown.on.parts[part] for part in "dmy"} | {
+        f"at_{part}": shown.at.parts[part] for part in "dmyt"
+    }
+    with app.test_request_context(method="POST"):
+        form, right = filled(**sent)
+    assert right
+    assert str(form.kg.data) == "72.50"
+    assert (form.times.data, form.on.data, form.at.data) == (row.times, row.on, row.at)
