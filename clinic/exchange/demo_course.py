@@ -160,7 +160,6 @@ class Walk:
         house = self.house
         by = house.hand(house.physician)
         self.course.name_donor(donor, by=by, at=at)
-        house.sign(by, self.course, at + 2 * MINUTE)
         house.sign(by, self.course, at + 3 * MINUTE)
         if self.says.screening.two_blood_groups:
             laboratory.blood_groups(house, at, patient=self.patient, abo=self.patient.abo, rhd=self.patient.rhd)
