@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from alembic.util import CommandError
 from sqlalchemy import select, text
-from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from clinic.errors import ClinicError, RuleBroken, SettingsWrong
 from config import load
@@ -43,6 +43,8 @@ def run(commands: click.Group) -> None:
         say(str(fault), NO)
     except CommandError as fault:
         say(f"The database is at a version that this program does not know: {fault}.", WRONG)
+    except ArgumentError:
+        say("CLINIC_DATABASE_URL is no address of a database. Write it like sqlite:////srv/clinic.db.", WRONG)
     except (OperationalError, ProgrammingError) as fault:
         first = str(fault.orig).strip().splitlines()[0]
         say(f"The database cannot be used: {first}. If it is new or older, run: clinic migrate.", WRONG)

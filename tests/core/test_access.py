@@ -79,7 +79,7 @@ def test_every_route_is_in_the_table(app):
 def test_a_route_that_names_no_roles_stops_the_start(monkeypatch, tmp_path):
     bp = Blueprint("forgotten", "forgotten")
     bp.add_url_rule("/forgotten", "page", lambda: "")
-    monkeypatch.setattr(clinic, "import_module", lambda name: type("Room", (), {"bp": bp}))
+    monkeypatch.setattr(clinic, "import_module", lambda _name: type("Room", (), {"bp": bp}))
     monkeypatch.setattr(clinic, "ROOMS", ("forgotten",))
     with pytest.raises(RuntimeError, match=r"forgotten\.page names no roles"):
         clinic.create_app(settings("sqlite://", tmp_path))
@@ -113,7 +113,7 @@ def test_another_clinic_s_row_is_as_good_as_missing(app, south, client_as, post)
             roles = ROUTES[endpoint]
             if "<id>" not in rule.rule or not roles:
                 continue
-            role = sorted(roles)[0]
+            role = min(roles)
             for kind, row in south.items():
                 answers = []
                 for site, public_id in (("south", row), ("north", row), ("north", missing(kind))):

@@ -1,7 +1,10 @@
 """What people type is read in one way, told on the page, and nothing typed is lost."""
 
+# ruff: noqa: RUF001, DTZ001 - digits of other scripts and the wall clock are what is tried here
+
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -100,10 +103,11 @@ def test_every_number_that_the_page_shows_is_read_back_as_it_was(number, point):
 @pytest.mark.hazard("H17")
 @given(st.text(max_size=12))
 def test_any_text_is_a_number_or_a_sentence(typed):
-    try:
+    if re.fullmatch(r"\s*[-+−]?([0-9]+[.,]?[0-9]*|[.,][0-9]+)\s*", typed):
         assert parse_decimal(typed).is_finite()
-    except Unreadable as fault:
-        assert "Write it like 1.5 or 1,5" in str(fault)
+    else:
+        with pytest.raises(Unreadable, match="Write it like"):
+            parse_decimal(typed)
 
 
 @pytest.mark.parametrize("typed", ["1.0", "-1", "", "1e2", "١", "1234567890"])
@@ -208,15 +212,14 @@ def test_a_time_that_the_clock_showed_twice_is_refused(app):
 )
 def test_every_wall_time_means_one_moment_or_is_refused(wall, zone):
     wall = wall.replace(microsecond=0)
-    try:
-        moment = clock.from_wall(wall, zone)
-    except ValueError as fault:
-        assert "the clocks went" in str(fault)
-        return
-    assert moment.utcoffset() == timedelta()
-    assert clock.local(moment, zone).replace(tzinfo=None) == wall
-    for other in (-3600, -1800, 1800, 3600):
-        assert clock.local(moment + timedelta(seconds=other), zone).replace(tzinfo=None) != wall
+    hours = [timedelta(minutes=minutes) for minutes in range(-180, 181, 30)]
+    naive = wall.replace(tzinfo=UTC) - clock.local(wall.replace(tzinfo=UTC), zone).utcoffset()
+    meant = {naive + by for by in hours if clock.local(naive + by, zone).replace(tzinfo=None) == wall}
+    if len(meant) == 1:
+        assert clock.from_wall(wall, zone) == meant.pop()
+    else:
+        with pytest.raises(ValueError, match="the clocks went"):
+            clock.from_wall(wall, zone)
 
 
 def test_a_record_fills_the_form_and_comes_back_unchanged(app):

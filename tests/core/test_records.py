@@ -147,7 +147,8 @@ def test_one_person_does_not_sign_one_content_twice(people, somebody):
 @pytest.mark.hazard("H24")
 def test_a_change_of_any_fact_leaves_the_signature_behind(people, somebody):
     for name, value in {
-        "kg": Decimal("72.6"), "performed_at": NOON - timedelta(minutes=6), "performed_by_id": people.nurse2.id, "source_note": "x",
+        "kg": Decimal("72.6"), "performed_at": NOON - timedelta(minutes=6), "performed_by_id": people.nurse2.id,
+        "source_note": "x",
         "course_day": 1, "patient_id": "PT-000000000", "recorded_at": clock.now(), "confirmed": {"kg": "x"},
     }.items():  # fmt: skip
         weight = weighing(people, somebody)
