@@ -128,7 +128,7 @@ def _synthetic(house: House, count: int) -> None:
         }
         walk = tell(house, faker, replace(story, person=person))
         turn = story.person.get("turn")
-        if turn:
+        if turn and not (again and turn == "alike"):
             TURNS[turn](walk)
         house.session.flush()
 

@@ -31,6 +31,9 @@ ORDERED = frozenset({"diagnosis", "condition", "relation", "body_site", "comorbi
 BANKED = frozenset({"cord_tissue", "cord_blood"})
 TESTS_TAKE = 70 * MINUTE
 """How long the tests take that cells for the same day wait for."""
+VIAL = D(2)
+"""What one container of the bank is made of, mL; an emptied donation is followed by the next."""
+MOST_VIALS = 4000
 LONG_AGO = 900
 """Days before now on which the donations of the bank were collected."""
 
@@ -193,7 +196,7 @@ def _from_the_bank(walk: Walk, at: datetime, making: facts.Plan) -> list[Product
     shelf = f"{source} {version.id} {walk.patient.id if source == 'cord_blood' else ''}"
     cord = house.shelf.get(shelf)
     then = house.at - LONG_AGO * DAY
-    if cord is None:
+    if cord is None or cord.left < VIAL:
         kind = "cord" if source in BANKED else "unrelated"
         donor = laboratory.eligible_donor(
             house,
@@ -214,12 +217,12 @@ def _from_the_bank(walk: Walk, at: datetime, making: facts.Plan) -> list[Product
         house.shelf[shelf] = cord
     walk.named(cord.donor, at - 3 * DAY)
     number = house.next("vial")
-    begun = then + number * 2 * HOUR + 3 * HOUR
+    begun = then + (number % MOST_VIALS) * 2 * HOUR + 3 * HOUR
     ended = begun + max(making.culture_days, 1) * DAY
     run = laboratory.begin(
         house, begun, ended, walk.says, note=SYNTHETIC, frozen=making.frozen, protocol_version=version
     )
-    run.take(cord, by=house.technologist, at=begun, volume=D(2))
+    run.take(cord, by=house.technologist, at=begun, volume=VIAL)
     made = laboratory.formulate(
         house, run, ended, version, volume=making.volume, amounts=[making.amount] * walk.says.dose.doses, note=SYNTHETIC
     )
