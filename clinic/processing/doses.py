@@ -73,7 +73,7 @@ def origin_text(product: Product) -> str:
 def separation_text(product: Product) -> str:
     """Return how the cells were parted from others and prepared."""
     if product.run_id is None:
-        return product.preparation or "Not processed"
+        return product.preparation or ("" if product.origin == "imported" else "Not processed")
     kind = CELL_TYPES[product.cell_type].label if product.cell_type in CELL_TYPES else ""
     return "; ".join(part for part in (product.preparation or "", kind) if part)
 
@@ -97,4 +97,4 @@ def delivery_text(product: Product) -> str:
     place = within(BODY_SITES[course.body_site].label) if course.body_site in BODY_SITES else ""
     route = ROUTES[course.route].label if course.route in ROUTES else ""
     said = ", ".join(part for part in (route, f"{side} {place}".strip()) if part)
-    return said if product.given else f"{said} (ordered)"
+    return said if product.given or product.origin == "imported" else f"{said} (ordered)"
