@@ -31,6 +31,9 @@ ABSOLUTE = timedelta(hours=12)
 OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.welcome"}
 KEYLESS = {"security.login", "security.logout"}
 """Posts that carry no record and so no idempotency key."""
+SEARCHES = {"patients.index", "products.index"}
+"""Posts that only ask: names and numbers travel in the form, never in an address. They write nothing, so they need
+no key, leave no draft and wait for no writer."""
 
 
 def _hash(text: str) -> str:
@@ -126,14 +129,14 @@ def _still_open() -> bool:
 
 def _who_and_what() -> Response | None:
     """Before every request: who is it, may they, and is this form new."""
-    reading_only.set(request.method in {"GET", "HEAD", "OPTIONS"})
     endpoint = request.endpoint or ""
+    reading_only.set(request.method in {"GET", "HEAD", "OPTIONS"} or endpoint in SEARCHES)
     if endpoint in OPEN or endpoint == "":
         return None
     if not current_user.is_authenticated:
         return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
     if not _still_open():
-        kept = request.method == "POST" and endpoint not in KEYLESS and drafts.keep(current_user.id)
+        kept = request.method == "POST" and endpoint not in KEYLESS | SEARCHES and drafts.keep(current_user.id)
         if kept:
             db.session.commit()
         session.clear()
@@ -149,7 +152,7 @@ def _who_and_what() -> Response | None:
     if roles is not None and user.role not in roles:
         abort(403)
     g.user = user
-    if request.method == "POST" and endpoint not in KEYLESS:
+    if request.method == "POST" and endpoint not in KEYLESS | SEARCHES:
         alone(db.session(), user.site_id)
         return _draft(user.id) if request.form.get("do") == "draft" else once.claim(user.id)
     return None

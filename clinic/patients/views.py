@@ -50,16 +50,18 @@ ALERTS = desk.desk(
 )
 
 
-@bp.get("/patients")
+@bp.route("/patients", methods=["GET", "POST"])
 @allow(CLINICAL)
 def index() -> str:
-    """List the patients of the site; any part of name, number or birth date finds them."""
-    typed = request.args.get("q", "").strip()[:200]
-    found = search(db.session(), typed, after=request.args.get("after", ""), before=request.args.get("before", ""))
+    """List the patients of the site; any part of name, number or birth date finds them.
+
+    What is searched for travels in the form, never in an address.
+    """
+    typed, asked = request.form.get("q", "").strip()[:200], request.form or request.args
+    found = search(db.session(), typed, after=asked.get("after", ""), before=asked.get("before", ""))
     courses = present_courses(db.session(), [row.id for row in found.rows])
     similar = similar_names(db.session(), found.rows)
     rows = [overview.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar) for row in found.rows]
-    more: dict[str, Any] = {"q": typed} if typed else {}
     return render_template(
         "patients/index.html",
         heading="Patients",
@@ -68,8 +70,11 @@ def index() -> str:
         columns=overview.COLUMNS,
         actions=[(url_for("patients.new"), "user-plus", "Register a patient")] if me().role in REGISTERS else [],
         pager={
-            "previous_url": url_for("patients.index", before=found.before, **more) if found.before else None,
-            "next_url": url_for("patients.index", after=found.after, **more) if found.after else None,
+            "previous_url": url_for("patients.index", before=found.before) if found.before else None,
+            "next_url": url_for("patients.index", after=found.after) if found.after else None,
+            "words": {"q": typed} if typed else {},
+            "before": found.before,
+            "after": found.after,
             "text": overview.counted(len(rows), typed=typed, whole=not (found.before or found.after)),
         },
         empty_text="Nobody here fits what you typed. Try fewer letters, or the birth date."

@@ -91,22 +91,22 @@ class ShelfForm(RecordForm):
     state = ChoiceBox("State", Field(label="State", choices={state.value: state.label for state in ProductState}))
 
 
-@bp.get("/products")
+@bp.route("/products", methods=["GET", "POST"])
 @allow(CLINICAL)
 def index() -> str:
-    """List the products of the site, the newest first."""
-    at, text = clock.now(), request.args.get("q", "").strip()[:100]
-    chosen = request.args.get("state", "")
+    """List the products of the site, the newest first. Words travel in the form, never in an address."""
+    at, text, asked = clock.now(), request.form.get("q", "").strip()[:100], request.form or request.args
+    chosen = asked.get("state", "")
     state = ProductState(chosen) if chosen in set(ProductState) else None
     found = shelf.search(
         db.session(),
         at=at,
         text=text,
         state=state,
-        after=request.args.get("after", ""),
-        before=request.args.get("before", ""),
+        after=asked.get("after", ""),
+        before=asked.get("before", ""),
     )
-    more = {name: value for name, value in (("q", text), ("state", chosen)) if value}
+    more = {"state": state.value} if state else {}
     count = len(found.rows)
     return render_template(
         "products/index.html",
@@ -122,9 +122,14 @@ def index() -> str:
         pager={
             "previous_url": url_for("products.index", before=found.before, **more) if found.before else None,
             "next_url": url_for("products.index", after=found.after, **more) if found.after else None,
+            "words": {"q": text, **more} if text else {},
+            "before": found.before,
+            "after": found.after,
             "text": f"{count} {'product' if count == 1 else 'products'} on this page",
         },
-        empty_text="No product fits. Try fewer words, or every state." if more else "Nothing was collected yet.",
+        empty_text="No product fits. Try fewer words, or every state."
+        if text or state
+        else "Nothing was collected yet.",
     )
 
 
