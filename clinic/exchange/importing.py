@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
+from clinic.access import WRITERS
 from clinic.errors import RuleBroken
 from clinic.exchange import values
 from clinic.exchange.datasets import datasets
@@ -81,6 +82,8 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     """
     if kind not in KINDS:
         raise RuleBroken(f"No kind of import is called “{kind}”. There are: {', '.join(KINDS)}.")
+    if by.role not in WRITERS or not by.active:
+        raise RuleBroken(f"{by.label} writes no records of patients and cannot answer for an import.")
     table = read(path)
     mapping = load(mapping_path, kind) if mapping_path else own(table, kind, path.name)
     report = Report(

@@ -316,3 +316,10 @@ def test_the_spreadsheet_module_is_never_asked_to_run_a_formula(session, team):
     cell = next(cell for row in page.iter_rows() for cell in row if cell.value == "=HYPERLINK(1)")
     assert cell.data_type in {"s", "f"}
     assert cell.data_type != "f"
+
+
+@pytest.mark.parametrize("role", ["administrator", "inspector"])
+def test_whoever_writes_no_records_answers_for_no_import(session, team, table, role):
+    file = table(HEADINGS, "A-1,Ode,Clara,1970-01-01,female,none_known")
+    with pytest.raises(RuleBroken, match="cannot answer for an import"):
+        importing.run(session, "patients", file, None, team(role), clock.now(), dry_run=False)
