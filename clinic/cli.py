@@ -77,8 +77,9 @@ def serve(host: str, port: int, workers: int | None) -> None:
         click.echo(f"ROLE is one of {roles}")
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
     Server(
-        "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count, blocking_threads=8 if sqlite else 4,
-        log_level=LogLevels.warning, working_dir=ROOT, respawn_failed_workers=True, workers_kill_timeout=10,
+        "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count,
+        blocking_threads=8 if sqlite else 4, log_level=LogLevels.error, working_dir=ROOT,
+        respawn_failed_workers=True, workers_kill_timeout=10,
     ).serve()  # fmt: skip
     click.echo("Stopped.")
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
 
 UNTOLD = {"id", "version", "site_id", "recorded_by_id", "recorded_at", "content_hash", "record_version", "search_text"}
 """What stands in the sentence already, or speaks to no person."""
+SAID = {
+    "signature": {"record", "record_id", "signed_by_id", "signed_at", "printed_name", "role"},
+    "amendment": {"record", "record_id", "amended_by_id", "amended_at", "reason", "number"},
+}
+"""What the sentence about a signature or a correction has told already."""
+ASIDE = {"Origin", "Source note", "Is synthetic"}
+"""Where a record comes from: told when it unfolds."""
 NOUNS = {"user_account": "account", "protocol_version": "protocol version"}
 Change = tuple[str, str, str]
 """Label, value before, value after."""
@@ -71,7 +78,7 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
     changes = [] if known is None else list(_changes(known, before, after, people, zone))
     gist = "; ".join(
         f"{label} {old} → {new}" if row.act == "update" else f"{label} {new or old}"
-        for label, old, new in changes[:MOST]
+        for label, old, new in [change for change in changes if change[0] not in ASIDE][:MOST]
     )
     gist += "; …" if len(changes) > MOST else ""
     return Told(
@@ -89,7 +96,7 @@ def _changes(model: type[Model], before: State, after: State, people: Mapping[st
         *(n for n in {**before, **after} if n not in declared),
     ]
     for name in names:
-        if name in UNTOLD or name not in columns:
+        if name in UNTOLD or name in SAID.get(model.__tablename__, ()) or name not in columns:
             continue
         if columns[name].info.get("secret"):
             yield _label(name), "", "set anew, never shown"

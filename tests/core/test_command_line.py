@@ -57,10 +57,8 @@ def test_verify_names_table_row_and_column_and_ends_with_one(run, treated, house
         behind.commit()
     status, out, err = run("verify")
     assert status == 1
-    assert (
-        out
-        == f"harvest {public_id}, volume: Volume collected was changed behind the ledger: it says “601”, the ledger “60”\n"
-    )
+    said = "Volume collected was changed behind the ledger: it says “601”, the ledger “60”"
+    assert out == f"harvest {public_id}, volume: {said}\n"
     assert err == "clinic: The records and the ledger disagree in 1 place.\n"
 
 
