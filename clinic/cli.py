@@ -95,7 +95,8 @@ def migrate() -> None:
     with app.app_context():
         before = current(db.engine)
         if before != head():
-            command.upgrade(migrations.get_config(), "head")
+            config: Any = migrations.get_config()
+            command.upgrade(config, "head")
         after = current(db.engine)
         db.engine.dispose()
     click.echo(
@@ -198,7 +199,7 @@ def _choice(
     from clinic.exchange.exporting import Choice  # noqa: PLC0415
 
     place = site_with(session, code) if code else None
-    days = {"since": since.date() if since else None, "until": until.date() if until else None}
+    days: dict[str, Any] = {"since": since.date() if since else None, "until": until.date() if until else None}
     return Choice(
         site_id=place.id if place else None, zone=place.zone if place else "Etc/UTC", research=research, **days
     )

@@ -20,7 +20,6 @@ from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, digest
 from clinic.model import Model
 
 if TYPE_CHECKING:
-    from sqlalchemy import Column
     from sqlalchemy.orm import ORMExecuteState, UOWTransaction
 
 
@@ -53,7 +52,7 @@ def told(value: Any) -> Any:
     return value
 
 
-def kept(column: Column[Any], value: Any) -> Any:
+def kept(column: Any, value: Any) -> Any:
     """Return a column's value as the ledger keeps it; of a column with ``info={"secret": True}`` only a fingerprint."""
     if value is None or not column.info.get("secret"):
         return told(value)

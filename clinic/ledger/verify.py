@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Column, collate, inspect, select
+from sqlalchemy import collate, inspect, select
 
 from clinic.fields import fields_of
 from clinic.ledger.listener import kept
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-Columns = Mapping[str, Column[Any]]
+Columns = Mapping[str, Any]
 State = dict[str, Any]
 
 PIECE = 500
@@ -80,7 +80,7 @@ def verify(session: Session, *, earlier: Mapping[str, Head] | None = None) -> li
 
 
 def _entries(session: Session, *where: Any, order: Iterable[Any]) -> Iterator[Any]:
-    chosen = select(LedgerEntry.__table__.columns).where(*where).order_by(*order)
+    chosen = select(*LedgerEntry.__table__.columns).where(*where).order_by(*order)
     return iter(session.execute(chosen, execution_options={"yield_per": PIECE}))
 
 
@@ -202,7 +202,7 @@ def _rows(session: Session, columns: Columns) -> Iterator[tuple[str, State]]:
         last = rows[-1]["id"]
 
 
-def _cell_by_cell(session: Session, columns: Mapping[str, Column[Any]], row_id: str) -> dict[str, Any]:
+def _cell_by_cell(session: Session, columns: Columns, row_id: str) -> dict[str, Any]:
     row: dict[str, Any] = {}
     for name, column in columns.items():
         try:

@@ -46,7 +46,7 @@ def index() -> str:
     head = db.session.execute(
         select(LedgerHead.number, LedgerHead.hash).where(LedgerHead.site_id == me().site_id)
     ).one_or_none()
-    more = {name: text for name, text in asked.items() if text}
+    more: dict[str, Any] = {name: text for name, text in asked.items() if text}
     older = url_for("ledger.index", before=told[-1].number, **more) if len(rows) > PAGE else None
     return render_template(
         "ledger/index.html", told=told, asked=asked, notes=notes, older=older, head=head, people=people.items(),
@@ -61,7 +61,7 @@ def _may_read(table: str) -> bool:
 def _newest(where: list[Any], before: str) -> Any:
     if before.isascii() and before.isdigit() and len(before) < 18:
         where = [*where, LedgerEntry.number < int(before)]
-    return select(LedgerEntry.__table__.columns).where(*where).order_by(LedgerEntry.number.desc()).limit(PAGE + 1)
+    return select(*LedgerEntry.__table__.columns).where(*where).order_by(LedgerEntry.number.desc()).limit(PAGE + 1)
 
 
 def _where(asked: dict[str, str], kinds: dict[str, str], notes: list[str]) -> Iterator[Any]:
