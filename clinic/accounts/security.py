@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,10 @@ from flask_login import current_user, user_logged_in, user_logged_out
 from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.forms import LoginForm
+from flask_security.proxies import _security
 from flask_security.utils import verify_password
 from sqlalchemy import delete, func, insert, select, update
+from werkzeug.datastructures import ImmutableMultiDict
 
 from clinic import clock, drafts, once
 from clinic.access import PUBLIC, ROUTES, keep_to_site
@@ -26,8 +29,12 @@ from clinic.ledger.listener import acting, alone
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
+PATH = re.compile(r"/(?!/)[!-\[\]-~]*")
+"""A path of ours: one slash first, then visible ASCII letters, and no backslash."""
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
+MOST_TYPED = 320
+"""Characters of an address or a password that are looked at; no account has more."""
 OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.welcome"}
 KEYLESS = {"security.login", "security.logout"}
 """Posts that carry no record and so no idempotency key."""
@@ -37,27 +44,55 @@ no key, leave no draft and wait for no writer."""
 
 
 def _hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+def _address(typed: str) -> str:
+    """Return the fingerprint of the account that an address means: all its spellings are throttled as one."""
+    try:
+        return _hash(_security.mail_util.normalize(typed.strip()).casefold())
+    except ValueError:
+        return _hash(typed.strip().casefold())
 
 
 def failures(email: str, *, at: datetime) -> int:
     """Return how many tries on an address failed within the window."""
-    wanted = _hash(email.strip().casefold())
     counted = select(func.count()).select_from(FailedSignIn)
-    return (
-        db.session.scalar(counted.where(FailedSignIn.name_hash == wanted, FailedSignIn.at > at - THROTTLE_WINDOW)) or 0
-    )
+    where = FailedSignIn.name_hash == _address(email), FailedSignIn.at > at - THROTTLE_WINDOW
+    return db.session.scalar(counted.where(*where)) or 0
 
 
 def must_wait(email: str, *, at: datetime) -> timedelta:
     """Return how long a next try on an address has to wait: 30 s after 5 failures, the window's rest after 10."""
-    wanted = _hash(email.strip().casefold())
     tries = failures(email, at=at)
     if tries < THROTTLE_SLOW:
         return timedelta()
-    last = db.session.scalar(select(func.max(FailedSignIn.at)).where(FailedSignIn.name_hash == wanted))
+    last = db.session.scalar(select(func.max(FailedSignIn.at)).where(FailedSignIn.name_hash == _address(email)))
     pause = THROTTLE_WINDOW if tries >= THROTTLE_LOCK else timedelta(seconds=30)
     return max(timedelta(), (last or at) + pause - at)
+
+
+def _failed(email: str, *, at: datetime) -> None:
+    """Write down a failed try; forget those that no longer count, so that the table stays small (R26)."""
+    db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
+    db.session.execute(insert(FailedSignIn).values(name_hash=_address(email), at=at))
+    db.session.commit()
+
+
+def within(place: str | None) -> str:
+    """Return a path of this clinic that the sign-in may lead on to; nothing where it could lead anywhere else.
+
+    Browsers read a backslash as a slash, and leave out tabs, line ends and what stands before the first letter.
+    """
+    return place if place and PATH.fullmatch(place) else ""
+
+
+def _lead_within() -> None:
+    """Forget where this request asks to be led, unless that is a path of the clinic."""
+    for part in ("args", "form"):
+        sent = getattr(request, part)
+        if not all(within(place) for place in sent.getlist("next")):
+            setattr(request, part, ImmutableMultiDict([pair for pair in sent.items(multi=True) if pair[0] != "next"]))
 
 
 class SignInForm(LoginForm):
@@ -67,7 +102,11 @@ class SignInForm(LoginForm):
 
     def validate(self, **more: Any) -> bool:
         """Check the throttle, then address and password; write down a failure."""
-        at, email = clock.now(), self.email.data or ""
+        self.remember.data = False  # nobody is remembered: shared tablets (ASVS 7.3)
+        at, email, password = clock.now(), self.email.data or "", self.password.data or ""
+        if len(email) > MOST_TYPED or len(password) > MOST_TYPED:
+            self.form_errors.append("Nobody signs in with this.")
+            return False
         self.wait = must_wait(email, at=at)
         if self.wait:
             self.form_errors.append("Too many tries. Wait a little, or ask an administrator of your clinic.")
@@ -75,9 +114,7 @@ class SignInForm(LoginForm):
         if super().validate(**more):
             return True
         if email:
-            db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
-            db.session.execute(insert(FailedSignIn).values(name_hash=_hash(email.strip().casefold()), at=at))
-            db.session.commit()
+            _failed(email, at=at)
         return False
 
 
@@ -86,10 +123,10 @@ def recheck(user: User, password: str) -> None:
     at = clock.now()
     if must_wait(user.email, at=at):
         raise RuleBroken("Too many wrong passwords. Wait a little before you try again.")
-    if not password or not user.password or not verify_password(staffing.normal(password), user.password):
+    right = 0 < len(password) <= MOST_TYPED and user.password
+    if not right or not verify_password(staffing.normal(password), user.password):
         db.session.rollback()
-        db.session.execute(insert(FailedSignIn).values(name_hash=_hash(user.email.strip().casefold()), at=at))
-        db.session.commit()
+        _failed(user.email, at=at)
         raise WrongPassword("The password is not right. Nothing was signed.")
 
 
@@ -131,6 +168,10 @@ def _who_and_what() -> Response | None:
     """Before every request: who is it, may they, and is this form new."""
     endpoint = request.endpoint or ""
     reading_only.set(request.method in {"GET", "HEAD", "OPTIONS"} or endpoint in SEARCHES)
+    if endpoint in KEYLESS:
+        if request.is_json:
+            abort(400, "Sign in and out with the form of the page.")
+        _lead_within()
     if endpoint in OPEN or endpoint == "":
         return None
     if not current_user.is_authenticated:
