@@ -23,6 +23,8 @@ from clinic.ledger.models import digest
 from clinic.model import Model, reference
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from clinic.accounts.models import User
 
 CLOCK_SLACK = timedelta(minutes=2)
@@ -150,7 +152,7 @@ class Entry(Model):
         # related rows are read while the record is not in the session yet: nothing is to be flushed meanwhile
         with session.no_autoflush if session is not None else nullcontext():
             record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
-            record.settle()
+            record.settle(session)
             record.stand(at=at)
         return record
 
@@ -167,14 +169,20 @@ class Entry(Model):
         """Return what is possible but unusual about facts together; each wants a reason in ``confirmed``."""
         return []
 
-    def settle(self) -> None:
-        """Copy the ids of related rows to their columns, so that the content is complete before it is stored."""
+    def settle(self, session: Session | None = None) -> None:
+        """Let related rows and the columns that name them agree, so that the content is whole before it is stored.
+
+        A row that lists its records is not read here: the record would stand in its list before it is in the session.
+        """
         for relation in inspect(type(self)).relationships:
-            if relation.direction is RelationshipDirection.MANYTOONE:
-                row = getattr(self, relation.key)
-                if row is not None:
-                    for local, _remote in relation.local_remote_pairs:
-                        setattr(self, local.key, row.id)
+            if relation.direction is not RelationshipDirection.MANYTOONE or relation.viewonly:
+                continue
+            ((local, _remote),) = relation.local_remote_pairs
+            row, named = getattr(self, relation.key), getattr(self, local.key)
+            if row is not None:
+                setattr(self, local.key, row.id)
+            elif named is not None and session is not None and relation.back_populates is None:
+                setattr(self, relation.key, session.get(relation.mapper.class_, named))
 
     def faults(self, *, at: datetime) -> list[str]:  # noqa: ARG002 - rooms judge by the moment
         """Return what is wrong with the facts themselves, a sentence each; rooms add checks over two facts."""

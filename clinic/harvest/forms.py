@@ -27,17 +27,26 @@ class HarvestForm(form_for(Harvest, other={"din": DinBox})):
 
     def plan(self, course: Treatment) -> None:
         """Fill in now, the planned source and what fits it; the protocol's limits become the hint."""
-        now = clock.now().replace(second=0, microsecond=0)
+        self._plan_now()
         source = SOURCES[course.source or ""]
-        self.prefill("performed_at", now, "filled in: now")
-        self.prefill("ended_at", now, "filled in: now")
         self.offer("source", [(source.key, source.label)], chosen=source.key, filled="filled in: the order")
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in source.sites])
         self.offer("method", [(m.key, m.label) for m in METHODS.values() if m.harvest == source.harvest])
-        self.prefill("containers", 1, "filled in: one")
         limits = course.says.harvest
         if limits.volume is not None:
             self._fields["volume"].hint = f"This protocol: {limits.volume} mL. Without anticoagulant"
+
+    def plan_donation(self) -> None:
+        """Fill in now; every source is offered, with the sites that any of them has."""
+        self._plan_now()
+        sites = dict.fromkeys(site for source in SOURCES.values() for site in source.sites)
+        self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
+
+    def _plan_now(self) -> None:
+        now = clock.now().replace(second=0, microsecond=0)
+        self.prefill("performed_at", now, "filled in: now")
+        self.prefill("ended_at", now, "filled in: now")
+        self.prefill("containers", 1, "filled in: one")
 
 
 class ContainerForm(RecordForm):

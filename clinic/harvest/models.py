@@ -111,7 +111,7 @@ class Harvest(Record):
 
     treatment: Mapped[Treatment | None] = relationship()
     donor: Mapped[Donor] = relationship()
-    products: Mapped[list[Product]] = relationship(order_by="Product.id")
+    products: Mapped[list[Product]] = relationship(order_by="(Product.division, Product.id)")
 
     def faults(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""

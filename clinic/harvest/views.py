@@ -16,6 +16,7 @@ from clinic.harvest.models import Harvest
 from clinic.harvest.step import HARVEST, harvests_of
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band
+from clinic.patients.donors import Donor
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -68,32 +69,36 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     )
 
 
+def _logged(form: HarvestForm, course: Treatment | None, donor: Donor) -> Response | None:
+    """Write the harvest down where the form is right; what one container holds is put into it at once."""
+    if not form.validate_on_submit():
+        return None
+    try:
+        harvest = Harvest.log(by=me(), at=clock.now(), treatment=course, donor=donor, **form.facts())
+        db.session.add(harvest)
+        if harvest.containers == 1:
+            harvest.collect(by=me(), at=clock.now(), volume=harvest.volume_to_label)
+        return saved(_url(harvest), "Harvest written down. Read it once more and sign.")
+    except RuleBroken as fault:
+        db.session.rollback()
+        form.take(fault)
+        return None
+
+
 @bp.route("/treatments/<id>/harvests/new", methods=["GET", "POST"])
 @allow(HARVEST.logs)
 def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
-    """Log a harvest; what one container holds is put into it at once."""
+    """Log a harvest for a course."""
     course = find(Treatment, id)
     HARVEST.admit(course, by=me(), at=clock.now())
     form = form_of(HarvestForm)
     offer_people(form, mine=True, roles=HARVEST.logs)
     form.plan(course)
-    if form.validate_on_submit():
-        try:
-            harvest = Harvest.log(
-                by=me(),
-                at=clock.now(),
-                treatment=course,
-                donor=course.donor or own_donor(course, by=me()),
-                **form.facts(),
-            )
-            db.session.add(harvest)
-            if harvest.containers == 1:
-                harvest.collect(by=me(), at=clock.now(), volume=harvest.volume_to_label)
-            return saved(_url(harvest), "Harvest written down. Read it once more and sign.")
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.take(fault)
-            course = find(Treatment, id)
+    donor = course.donor or own_donor(course, by=me())
+    answer = _logged(form, course, donor)
+    if answer is not None:
+        return answer
+    course = find(Treatment, id)
     page = render_template(
         "records/form.html",
         heading="Log a harvest",
@@ -108,6 +113,32 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         ],
         after="The product gets its number. The laboratory sees it, and its clock runs from the end you entered.",
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity),
+    )
+    return (page, 422) if form.error_list else page
+
+
+@bp.route("/donors/<id>/harvests/new", methods=["GET", "POST"])
+@allow(HARVEST.logs)
+def new_banked(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+    """Log a donation for the bank: it belongs to no course until a product of it is assigned to one."""
+    donor = find(Donor, id)
+    if donor.kind == "self":
+        raise RuleBroken("A patient's own cells are collected within a course: begin there.")
+    form = form_of(HarvestForm)
+    offer_people(form, mine=True, roles=HARVEST.logs)
+    form.plan_donation()
+    answer = _logged(form, None, donor)
+    if answer is not None:
+        return answer
+    donor = find(Donor, id)
+    page = render_template(
+        "records/form.html",
+        heading="Log a donation",
+        lede=f"{donor.display_name} · for the bank · in the order of the work",
+        form=form,
+        save_label="Save the donation",
+        back_url=url_for("donors.show", id=donor.id),
+        after="The product stays in quarantine until the donor is eligible and quality has released it.",
     )
     return (page, 422) if form.error_list else page
 

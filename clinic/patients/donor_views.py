@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from clinic import clock, desk
-from clinic.access import CLINICAL, Role, allow
+from clinic.access import CLINICAL, Role, allow, may
 from clinic.desk import offer_people, record_page
 from clinic.errors import RuleBroken
 from clinic.extensions import db
@@ -188,6 +188,7 @@ def show(id: str) -> str:  # noqa: A002 - the address says <id>
         outcomes=ELIGIBILITY,
         may_determine=role in DETERMINES,
         may_type=role in TYPES,
+        may_collect=donor.kind != "self" and may(role, "harvest.new_banked"),
         amend_url=url_for("desk.amendment", id=donor.id) if role in REGISTERS else None,
         new_typing_url=url_for("patients.new_blood_group", id=donor.patient_id)
         if donor.patient_id

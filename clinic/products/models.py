@@ -153,9 +153,9 @@ class Product(Record):
         ends = [end for end in (self.expires_at, self.use_before) if end is not None]
         self.expires_at = min(ends, default=None)
 
-    def settle(self) -> None:
+    def settle(self, session: Session | None = None) -> None:
         """Also fill in until when it may be used."""
-        super().settle()
+        super().settle(session)
         if self.expires_at is None:
             self.keep_to_expiry()
 

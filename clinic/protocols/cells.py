@@ -138,7 +138,7 @@ class Anaesthesia(Entry):
 
 
 ANAESTHESIA = catalogue(
-    Anaesthesia(key="none", label="None"),
+    Anaesthesia(key="none", label="No anesthesia"),
     Anaesthesia(key="topical", label="Topical"),
     Anaesthesia(key="local", label="Local"),
     Anaesthesia(key="tumescent", label="Tumescent local"),
@@ -155,7 +155,7 @@ ANTICOAGULANTS = catalogue(
     Entry(key="cpda_1", label="CPDA-1"),
     Entry(key="sodium_citrate", label="Sodium citrate 4 %"),
     Entry(key="edta", label="EDTA"),
-    Entry(key="none", label="None (tissue)"),
+    Entry(key="none", label="No anticoagulant (tissue)"),
 )
 
 

@@ -1,0 +1,109 @@
+"""Pages of the harvest: logging, bad input, containers, donations for the bank."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.harvest.models import Harvest
+from tests.factories import boxes, course, harvested, ready_for_harvest, stranger
+from tests.reading import Page
+
+
+def typed(at, **more):
+    start, end = boxes("performed_at", at), boxes("ended_at", at + timedelta(minutes=30))
+    said = {
+        "source": "bone_marrow", "body_site": "posterior_iliac_crest", "side": "right", "method": "needle_aspiration",
+        "anaesthesia": "local", "volume": "61,5", "containers": "1", "anticoagulant": "acd_a",
+        "anticoagulant_lot": "L-1",
+    }  # fmt: skip
+    return start | end | boxes("time_out_at", at - timedelta(minutes=5)) | said | more
+
+
+@pytest.fixture
+def at():
+    return (clock.now() - timedelta(hours=2)).replace(second=0, microsecond=0)
+
+
+def test_a_nurse_logs_a_harvest_and_a_physician_signs_it(team, session, client_as, post, page, at):
+    begun = ready_for_harvest(team)
+    answer = post(client_as("nurse"), f"/treatments/{begun.id}/harvests/new", typed(at, performed_by_id=team.nurse.id))
+    assert answer.status_code == 303, answer.text
+    harvest = session.scalars(select(Harvest)).one()
+    assert (harvest.volume, harvest.performed_at) == (Decimal("61.5"), at)
+    assert [bag.volume for bag in harvest.products] == [Decimal("61.5")]
+    assert "61.5" in page(client_as("nurse"), answer.location)
+    password = {"password": "cellcourse-demo-1", "version": "1"}
+    assert post(client_as("nurse"), f"/records/{harvest.id}/signature", password).status_code == 403
+    post(client_as("physician"), f"/records/{harvest.id}/signature", password)
+    session.expire_all()
+    assert harvest.signed
+
+
+@pytest.mark.hazard("H17")
+@pytest.mark.parametrize("volume", ["6,,0", "1e3", "6 0", "١٢", "-5", "99999"])
+def test_what_cannot_be_a_volume_comes_back_with_a_sentence_and_everything_typed(volume, team, client_as, post, at):
+    begun = ready_for_harvest(team)
+    sent = typed(at, performed_by_id=team.nurse.id, volume=volume, complications="vasovagal, short")
+    answer = post(client_as("nurse"), f"/treatments/{begun.id}/harvests/new", sent)
+    assert answer.status_code == 422
+    assert "c-errsum" in answer.text
+    assert "vasovagal, short" in answer.text
+    assert f'value="{volume}"' in answer.text
+
+
+@pytest.mark.rule(28)
+def test_an_odd_volume_is_asked_about_and_kept_with_its_reason(team, session, client_as, post, at):
+    begun = ready_for_harvest(team)
+    browser, address = client_as("nurse"), f"/treatments/{begun.id}/harvests/new"
+    sent = typed(at, performed_by_id=team.nurse.id, passes="2")
+    asked = post(browser, address, sent)
+    assert asked.status_code == 422
+    assert "Is this right?" in asked.text
+    answer = post(browser, address, sent | {"passes-sure": "yes", "passes-why": "one crest was hard"})
+    assert answer.status_code == 303, Page.of(answer.text).text
+    assert session.scalars(select(Harvest)).one().confirmed == {"passes": "one crest was hard"}
+
+
+@pytest.mark.rule(14)
+def test_without_consent_the_form_does_not_open_and_says_why(team, client_as):
+    begun = course(team)
+    answer = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new")
+    assert answer.status_code == 409
+    assert "There is no consent to this treatment." in answer.text
+    assert "can be mended by" in answer.text
+
+
+def test_two_containers_are_filled_one_by_one(team, session, client_as, post, page, at):
+    begun = ready_for_harvest(team)
+    browser = client_as("nurse")
+    sent = typed(at, performed_by_id=team.nurse.id, containers="2")
+    where = post(browser, f"/treatments/{begun.id}/harvests/new", sent).location
+    assert "have no container yet" in page(browser, where)
+    assert post(browser, f"{where}/products", volume="40", container="bag").status_code == 303
+    assert post(browser, f"{where}/products", volume="30", container="bag").status_code == 409
+    assert post(browser, f"{where}/products", volume="21.5", container="syringe").status_code == 303
+    assert [bag.division for bag in session.scalars(select(Harvest)).one().products] == ["A", "B"]
+
+
+def test_a_donation_for_the_bank_belongs_to_no_course(team, session, client_as, post, page, at):
+    donor = stranger(team)
+    browser = client_as("nurse")
+    assert "Log a donation" in page(browser, f"/donors/{donor.id}")
+    page(browser, f"/donors/{donor.id}/harvests/new")
+    sent = typed(at, performed_by_id=team.nurse.id, donor_id="DN-00000000X")
+    answer = post(browser, f"/donors/{donor.id}/harvests/new", sent)
+    assert answer.status_code == 303, answer.text
+    harvest = session.scalars(select(Harvest)).one()
+    assert (harvest.treatment_id, harvest.donor_id) == (None, donor.id)
+    assert harvest.products[0].relation == "allogeneic"
+    assert "61.5" in page(browser, answer.location)
+
+
+def test_own_cells_are_not_collected_for_the_bank(team, client_as):
+    harvest = harvested(ready_for_harvest(team), team)
+    assert client_as("nurse").get(f"/donors/{harvest.donor_id}/harvests/new").status_code == 409
