@@ -7,12 +7,13 @@ deletes, which would change rows that no listener sees.
 from __future__ import annotations
 
 import hashlib
+from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import event, insert, inspect, select, update
+from sqlalchemy import Engine, UpdateBase, event, insert, inspect, select, update
 from sqlalchemy.orm import ColumnProperty, Session
 
 from clinic import clock
@@ -20,7 +21,10 @@ from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, digest
 from clinic.model import Model
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import ORMExecuteState, UOWTransaction
+    from sqlalchemy.orm import UOWTransaction
+
+_flush: ContextVar[UOWTransaction | None] = ContextVar("flush", default=None)
+"""The flush that is under way, with the rows that it writes: the only moment at which rows may change."""
 
 
 def acting(session: Session, actor_id: str, reason: str = "") -> None:
@@ -155,9 +159,26 @@ def _write_down(session: Session, _context: UOWTransaction) -> None:
         connection.execute(update(LedgerHead).where(LedgerHead.site_id == site_id).values(number=number, hash=previous))
 
 
-@event.listens_for(Session, "do_orm_execute")
-def _nothing_slips_past(state: ORMExecuteState) -> None:
-    if (state.is_update or state.is_delete or state.is_insert) and any(
-        issubclass(mapper.class_, Model) for mapper in state.all_mappers
-    ):
-        raise RuntimeError("Bulk writes slip past the ledger: load the rows and change them one by one")
+@event.listens_for(Session, "before_flush")
+def _flush_begins(_session: Session, context: UOWTransaction, _instances: Any) -> None:
+    _flush.set(context)
+
+
+@event.listens_for(Session, "after_flush_postexec")
+def _flush_ends(_session: Session, _context: UOWTransaction) -> None:
+    _flush.set(None)
+
+
+@event.listens_for(Session, "after_soft_rollback")
+def _flush_failed(_session: Session, _transaction: Any) -> None:
+    _flush.set(None)
+
+
+@event.listens_for(Engine, "before_execute")
+def _nothing_slips_past(_connection: Any, statement: Any, *_more: Any) -> None:
+    """Refuse to change rows of a `Model` outside a flush: bulk statements, Core, and the session's bulk methods."""
+    flush = _flush.get()
+    if isinstance(statement, UpdateBase) and not (flush and flush.has_work):
+        name = getattr(getattr(statement, "table", None), "name", "")
+        if any(m.class_.__tablename__ == name for m in Model.registry.mappers if issubclass(m.class_, Model)):
+            raise RuntimeError("Bulk writes slip past the ledger: load the rows and change them one by one")
