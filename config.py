@@ -38,7 +38,9 @@ class Settings:
         if self.env not in {"development", "production"}:
             raise SettingsWrong(f"CLINIC_ENV is “{self.env}”; it must be development or production.")
         if len(self.secret_key) < KEY_LENGTH or self.secret_key.lower() in KNOWN_KEYS:
-            raise SettingsWrong(f"CLINIC_SECRET_KEY is too short or well known: use {KEY_LENGTH} random characters or more.")
+            raise SettingsWrong(
+                f"CLINIC_SECRET_KEY is too short or well known: use {KEY_LENGTH} random characters or more."
+            )
         if self.production and not self.public_url.startswith("https://"):
             raise SettingsWrong("CLINIC_PUBLIC_URL must begin with https:// in production: cookies travel only there.")
 

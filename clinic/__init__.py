@@ -95,7 +95,7 @@ def _close_what_is_undeclared(app: Flask) -> None:
     """Fill the table of routes; one of ours without roles stops the start (deny by default)."""
     for endpoint, view in app.view_functions.items():
         if hasattr(view, "allowed"):
-            ROUTES[endpoint] = view.allowed
+            ROUTES[endpoint] = view.allowed  # type: ignore[attr-defined]
         elif endpoint in security.OPEN | security.KEYLESS | {"static"}:
             ROUTES[endpoint] = None
         elif endpoint.startswith("security."):

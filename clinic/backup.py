@@ -106,7 +106,7 @@ def heads_of(file: Path) -> dict[str, Head]:
 
 
 def faults_of(file: Path) -> list[Fault]:
-    """Return what is wrong with a SQLite copy: the file, then ledger and rows. `RuleBroken` where it is no copy at all."""
+    """Return what is wrong with a SQLite copy: the file, then ledger and rows. `RuleBroken` if it is none."""
     try:
         with closing(sqlite3.connect(file)) as copy:
             said = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]

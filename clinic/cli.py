@@ -187,7 +187,7 @@ def export(
         raise click.UsageError("Say which data set, or --list to name them.")
     pieces = exporting.chunks(session, dataset, form, _choice(session, **chosen))
     if output is None:
-        _pour(pieces, click.get_binary_stream("stdout"))
+        _pour(pieces, sys.stdout.buffer)
         return
     with output.open("xb") as file:
         _pour(pieces, file)

@@ -125,7 +125,8 @@ class Box(WTField):
     def faults(self) -> list[str]:
         """Return what is wrong with what was typed, a sentence each."""
         if self.unreadable:
-            return [self.unreadable]
+            named = self.unreadable.startswith(self.label.text)
+            return [self.unreadable if named else f"{self.label.text}: {self.unreadable}"]
         if self.data is None or self.data == []:
             return [f"{self.label.text}: fill this in"] if self.required else []
         if self.pairs and self.kind in {"choice", "radio"} and self.data not in dict(self.pairs):

@@ -74,7 +74,8 @@ class Quantity(TypeDecorator[Decimal]):
         return Decimal
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Numeric())
+        kept: Any = Text() if dialect.name == "sqlite" else Numeric()
+        return dialect.type_descriptor(kept)
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
         if value is None:

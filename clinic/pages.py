@@ -25,7 +25,8 @@ F = TypeVar("F", bound="RecordForm")
 
 def me() -> User:
     """Return who is signed in. Only views call this: below them the actor is an argument (law 8)."""
-    return current_user._get_current_object()  # noqa: SLF001 - the proxy itself must not reach the database layer
+    user: Any = current_user._get_current_object()  # noqa: SLF001 - the proxy itself must not reach the database
+    return user
 
 
 def zone() -> str:

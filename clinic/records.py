@@ -119,7 +119,7 @@ class Entry(Model):
 
     @declared_attr
     def recorded_by(cls) -> Mapped[User]:
-        return relationship("User", foreign_keys=[cls.recorded_by_id])
+        return relationship("User", foreign_keys=[cls.recorded_by_id])  # type: ignore[list-item]
 
     @declared_attr
     def amendments(cls) -> Mapped[list[Amendment]]:
@@ -136,7 +136,7 @@ class Entry(Model):
             return
         for name, fact in fields_of(cls).items():
             if fact.required:
-                cls.__table__.append_constraint(
+                cls.__table__.append_constraint(  # type: ignore[attr-defined]
                     CheckConstraint(f"{name} IS NOT NULL OR origin = 'imported'", name=f"{name}_recorded")
                 )
 
@@ -178,9 +178,9 @@ class Entry(Model):
             if relation.direction is not RelationshipDirection.MANYTOONE or relation.viewonly:
                 continue
             ((local, _remote),) = relation.local_remote_pairs
-            row, named = getattr(self, relation.key), getattr(self, local.key)
+            row, named = getattr(self, relation.key), getattr(self, str(local.key))
             if row is not None:
-                setattr(self, local.key, row.id)
+                setattr(self, str(local.key), row.id)
             elif named is not None and session is not None and relation.back_populates is None:
                 setattr(self, relation.key, session.get(relation.mapper.class_, named))
 
@@ -277,7 +277,7 @@ class Record(Entry):
 
     @declared_attr
     def performed_by(cls) -> Mapped[User | None]:
-        return relationship("User", foreign_keys=[cls.performed_by_id])
+        return relationship("User", foreign_keys=[cls.performed_by_id])  # type: ignore[list-item]
 
     @declared_attr
     def signatures(cls) -> Mapped[list[Signature]]:

@@ -30,7 +30,7 @@ class Blocked:
     because: str
     rule: int = 0
     who: tuple[Role, ...] = ()
-    fix: tuple[str, dict[str, str]] | None = None
+    fix: tuple[str, dict[str, Any]] | None = None
     fix_label: str = "Open"
 
 
@@ -59,7 +59,7 @@ class Action:
     title: str
     why: str
     who: tuple[Role, ...]
-    to: tuple[str, dict[str, str]]
+    to: tuple[str, dict[str, Any]]
     due_at: datetime | None = None
     danger: bool = False
 
@@ -72,7 +72,7 @@ class Waiting:
     title: str
     why: str
     who: frozenset[Role]
-    to: tuple[str, dict[str, str]]
+    to: tuple[str, dict[str, Any]]
     due_at: datetime | None = None
     due_words: str = ""
     danger: bool = False

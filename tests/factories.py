@@ -452,9 +452,7 @@ def tested(
 VITALS = {"spo2": Decimal(98), "temperature": Decimal("36.6"), "systolic": 124, "diastolic": 78, "pulse": 72}
 
 
-def checked(
-    of: Treatment, product: Product, people: Team, *, at: datetime | None = None, **facts: Any
-) -> BedsideCheck:
+def checked(of: Treatment, product: Product, people: Team, *, at: datetime | None = None, **facts: Any) -> BedsideCheck:
     """Read wristband and bag: the nurse first, the physician second."""
     facts = {
         "second": people.physician,
@@ -472,7 +470,8 @@ def given(check: BedsideCheck, people: Team, *, at: datetime | None = None, **fa
     """Begin on a check: the nurse gives all of the container, the physician verifies."""
     at = at or clock.now()
     course_, product = check.treatment, check.product
-    assert people.session is not None and product is not None
+    assert people.session is not None
+    assert product is not None
     site = course_.body_site if course_.body_site in ROUTES[course_.route].sites else ROUTES[course_.route].sites[0]
     facts = {
         "performed_at": at,

@@ -1,7 +1,7 @@
 """Makes docs/rules.md: each rule, where the code names it, and the tests that carry its mark.
 
-    python tools/rules.py            # writes the page
-    python tools/rules.py --check    # exits 1 where the page is not what would be written
+python tools/rules.py            # writes the page
+python tools/rules.py --check    # exits 1 where the page is not what would be written
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def recheck(user: User, password: str) -> None:
     if must_wait(user.email, at=at):
         raise RuleBroken("Too many wrong passwords. Wait a little before you try again.")
     right = 0 < len(password) <= MOST_TYPED and user.password
-    if not right or not verify_password(staffing.normal(password), user.password):
+    if not right or not verify_password(staffing.normal(password), user.password or ""):
         db.session.rollback()
         _failed(user.email, at=at)
         raise WrongPassword("The password is not right. Nothing was signed.")
@@ -186,7 +186,7 @@ def _who_and_what() -> Response | None:
             return redirect(url_for("security.login", next=request.path))
         return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
     session["seen"] = clock.now().timestamp()
-    user: User = current_user._get_current_object()  # noqa: SLF001
+    user: Any = current_user._get_current_object()  # noqa: SLF001
     keep_to_site(db.session(), user.site_id)
     acting(db.session(), user.id)
     roles = ROUTES.get(endpoint, PUBLIC)
@@ -235,7 +235,7 @@ def init_app(app: Flask) -> None:
         SECURITY_SEND_REGISTER_EMAIL=False,
         SECURITY_ANONYMOUS_USER_DISABLED=False,
     )
-    store = SQLAlchemyUserDatastore(db, User, _NoRoles)
+    store = SQLAlchemyUserDatastore(db, User, _NoRoles)  # type: ignore[arg-type]
     Security(app, store, login_form=SignInForm, register_blueprint=True)
     user_logged_in.connect(_began, app, weak=False)
     user_logged_out.connect(_ended, app, weak=False)

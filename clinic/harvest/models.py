@@ -198,10 +198,10 @@ class Harvest(Record):
             part
             for part in (
                 (self.side or "").replace("none", ""),
-                within(BODY_SITES[self.body_site].label) if self.body_site in BODY_SITES else "",
+                within(BODY_SITES[self.body_site or ""].label) if self.body_site in BODY_SITES else "",
             )
             if part
         )
-        source = within(SOURCES[self.source].label) if self.source in SOURCES else "cells"
+        source = within(SOURCES[self.source or ""].label) if self.source in SOURCES else "cells"
         volume = f"{self.volume} mL" if self.volume is not None else ""
         return ", ".join(part for part in (source, place, volume) if part)

@@ -113,7 +113,7 @@ def of_course(model: type[Record], course: Treatment) -> Select[Any] | None:
 
 def records_of(session: Session, found: list[Standing], course: Treatment) -> dict[str, list[Record]]:
     """Return all records of a course by step, read once; the order and the products stand under their own names."""
-    records: dict[str, list[Record]] = {"course": [course], "products": products_of(session, course.id)}
+    records: dict[str, list[Record]] = {"course": [course], "products": [*products_of(session, course.id)]}
     for s in found:
         chosen = [rows for model in s.step.records if (rows := of_course(model, course)) is not None]
         records[s.step.name] = [record for rows in chosen for record in session.scalars(rows)]
@@ -201,7 +201,7 @@ def key_facts(course: Treatment) -> list[reading.Told]:
     facts: list[reading.Told] = [
         (
             "Indication",
-            CONDITIONS[course.condition].label if course.condition in CONDITIONS else "",
+            CONDITIONS[course.condition or ""].label if course.condition in CONDITIONS else "",
             course.diagnosis or "",
         ),
         ("Cells", RELATIONS.get(course.relation or "", ""), CELL_TYPES[course.says.cell_type].label),

@@ -103,7 +103,7 @@ class Day:
 def of_patient(model: type[Record], patient_id: str, course_id: str | None) -> Select[Any] | None:
     """Return id, time, day of the course and time of writing of a model's rows about a patient, or one course."""
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
-    chosen = select(
+    chosen: Any = select(
         model.id,
         model.performed_at,
         model.course_day,
@@ -204,7 +204,7 @@ def _read(session: Session, wanted: dict[str, list[str]], kinds: Sequence[Kind])
                 QCResult: [selectinload(QCResult.product)],
             }.get(model, [])
             if hasattr(model, "scores"):
-                deeper.append(selectinload(model.scores))
+                deeper.append(selectinload(model.scores))  # type: ignore[attr-defined]
             found |= {
                 record.id: record for record in session.scalars(select(model).where(model.id.in_(ids)).options(*deeper))
             }

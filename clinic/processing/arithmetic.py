@@ -48,7 +48,7 @@ def endotoxin_per_kg(
     """
     if not volume or not kg or route not in ROUTES:
         return []
-    limit = ROUTES[route].endotoxin_limit
+    limit = ROUTES[route or ""].endotoxin_limit
     found = []
     for reading in standing(results, "endotoxin"):
         if reading.value is None:
@@ -60,7 +60,7 @@ def endotoxin_per_kg(
                 label="Endotoxin for this patient",
                 text=f"{sign}{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg",
                 result=f"{sign}{figures(per_kg)} EU/kg",
-                limit=f"{plain(limit)} EU/kg ({within(ROUTES[route].label)})",
+                limit=f"{plain(limit)} EU/kg ({within(ROUTES[route or ''].label)})",
                 good=judge(reading.comparator, per_kg, Range(None, limit)),
             )
         )

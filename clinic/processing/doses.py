@@ -67,14 +67,14 @@ def donor_text(product: Product) -> str:
 
 def origin_text(product: Product) -> str:
     """Return the tissue that was collected."""
-    return SOURCES[product.source].label if product.source in SOURCES else ""
+    return SOURCES[product.source or ""].label if product.source in SOURCES else ""
 
 
 def separation_text(product: Product) -> str:
     """Return how the cells were parted from others and prepared."""
     if product.run_id is None:
         return product.preparation or ("" if product.origin == "imported" else "Not processed")
-    kind = CELL_TYPES[product.cell_type].label if product.cell_type in CELL_TYPES else ""
+    kind = CELL_TYPES[product.cell_type or ""].label if product.cell_type in CELL_TYPES else ""
     return "; ".join(part for part in (product.preparation or "", kind) if part)
 
 
@@ -94,7 +94,7 @@ def delivery_text(product: Product) -> str:
     if course is None:
         return ""
     side = SIDES[course.side].lower() if course.side in {"left", "right"} else ""
-    place = within(BODY_SITES[course.body_site].label) if course.body_site in BODY_SITES else ""
-    route = ROUTES[course.route].label if course.route in ROUTES else ""
+    place = within(BODY_SITES[course.body_site or ""].label) if course.body_site in BODY_SITES else ""
+    route = ROUTES[course.route or ""].label if course.route in ROUTES else ""
     said = ", ".join(part for part in (route, f"{side} {place}".strip()) if part)
     return said if product.given or product.origin == "imported" else f"{said} (ordered)"

@@ -383,4 +383,4 @@ class Manipulation(Record):
         return found
 
     def headline(self) -> str:
-        return MANIPULATIONS[self.kind].label if self.kind in MANIPULATIONS else "Manipulation"
+        return MANIPULATIONS[self.kind or ""].label if self.kind in MANIPULATIONS else "Manipulation"

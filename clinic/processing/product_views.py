@@ -106,7 +106,7 @@ def index() -> str:
         after=asked.get("after", ""),
         before=asked.get("before", ""),
     )
-    more = {"state": state.value} if state else {}
+    more: dict[str, Any] = {"state": state.value} if state else {}
     count = len(found.rows)
     return render_template(
         "products/index.html",

@@ -144,7 +144,7 @@ def _worksheet(product: Product) -> Any:
     tests = [spec.test for spec in version.says.qc] if version else []
     tests += [str(result.test) for result in results_of(product)]
     tests += [test for test in request.args.getlist("test") if test in QC_TESTS]
-    form = form_of(worksheet(tuple(dict.fromkeys(tests))))
+    form: Any = form_of(worksheet(tuple(dict.fromkeys(tests))))
     offer_people(form, mine=True, roles=TESTS)
     run = run_of(product)
     form.plan([other for other in run.outputs if other.id != product.id] if run else [])

@@ -16,7 +16,6 @@ from clinic.products.models import MOVEMENTS, Movement, Product
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
 PAGE = 50
@@ -59,7 +58,7 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
     before: str = "",
 ) -> Shelf:
     """Return the newest products that fit, from a mark on; a mark is the id of the row next to the page."""
-    chosen: Select[Any] = (
+    chosen: Any = (
         select(*FACTS)
         .join(Donor, Donor.id == Product.donor_id)
         .outerjoin(Treatment, Treatment.id == Product.treatment_id)

@@ -54,7 +54,7 @@ def test_the_list_is_for_those_who_answer_for_the_staff(client_as, role):
     assert client_as(role).get("/staff/new").status_code == (200 if role is Role.ADMINISTRATOR else 403)
 
 
-def test_a_new_person_sets_a_password_and_signs_in(app, client_as, client, page, post, session):  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_new_person_sets_a_password_and_signs_in(app, client_as, client, page, post, session):
     browser = client_as("administrator")
     page(browser, "/staff/new")
     assert added(browser, post).status_code == 303
@@ -84,7 +84,7 @@ def test_a_link_works_once(client_as, client, page, post, session):
 
 
 @pytest.mark.parametrize(("hours", "works"), [(23, True), (25, False)])
-def test_a_link_is_good_for_a_day(client_as, client, page, post, session, hours, works):  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_link_is_good_for_a_day(client_as, client, page, post, session, hours, works):
     browser = client_as("administrator")
     added(browser, post)
     link = link_on(browser, page, account(session))
@@ -115,7 +115,7 @@ def test_a_link_says_nothing_of_its_bearer(client_as, page, post, session):
         ("x" * 300 + "abcdef", "256 characters or fewer"),
     ],
 )
-def test_a_weak_password_is_refused_and_says_why(client_as, client, page, post, session, password, why):  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_weak_password_is_refused_and_says_why(client_as, client, page, post, session, password, why):
     browser = client_as("administrator")
     added(browser, post)
     answer = chosen(client, link_on(browser, page, account(session)), password)
@@ -194,7 +194,7 @@ def test_ending_access_signs_the_person_out_at_once(client_as, page, post, sessi
     assert session.get(User, person.id) is not None
 
 
-def test_a_forgotten_password_no_longer_opens_anything(app, client_as, client, page, post, session, user):  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_forgotten_password_no_longer_opens_anything(app, client_as, client, page, post, session, user):
     browser, person = client_as("administrator"), user("nurse")
     assert acted(browser, page, post, person, "reset").status_code == 303
     refused = client.post("/login", data={"email": person.email, "password": factories.PASSWORD})

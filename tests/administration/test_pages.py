@@ -66,7 +66,7 @@ def start(course: Treatment, **more: Any) -> dict[str, Any]:
     )
 
 
-def test_two_people_check_begin_end_and_sign(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_two_people_check_begin_end_and_sign(
     course: Treatment,
     product: Product,
     team: Team,
@@ -120,7 +120,7 @@ def test_two_people_check_begin_end_and_sign(  # noqa: PLR0913, PLR0917 - the fi
 
 
 @pytest.mark.hazard("H1")
-def test_a_refusal_is_shown_in_red_and_kept(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_refusal_is_shown_in_red_and_kept(
     course: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
 ) -> None:
     other = ready_for_harvest(team)
@@ -143,7 +143,7 @@ def test_a_refusal_is_shown_in_red_and_kept(  # noqa: PLR0913, PLR0917 - the fix
 
 
 @pytest.mark.rule(2)
-def test_the_second_persons_wrong_password_is_refused_and_counted(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_the_second_persons_wrong_password_is_refused_and_counted(
     course: Treatment, product: Product, team: Team, session: Session, client_as: Callable, post: Callable
 ) -> None:
     answer = post(client_as("nurse"), f"/treatments/{course.id}/bedside", scan(course, product, team, password="wrong"))
@@ -167,7 +167,7 @@ def test_nobody_is_her_own_second_person(
 
 
 @pytest.mark.hazard("H12")
-def test_a_consent_withdrawn_while_the_form_is_open_closes_it(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_consent_withdrawn_while_the_form_is_open_closes_it(
     course: Treatment,
     product: Product,
     team: Team,
@@ -192,7 +192,7 @@ def test_a_consent_withdrawn_while_the_form_is_open_closes_it(  # noqa: PLR0913,
 
 
 @pytest.mark.hazard("H15")
-def test_the_same_form_sent_twice_gives_once(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_the_same_form_sent_twice_gives_once(
     course: Treatment, product: Product, team: Team, session: Session, client_as: Callable, post: Callable
 ) -> None:
     check = checked(course, product, team)
@@ -235,7 +235,7 @@ def test_another_sites_staff_sees_no_check(
 
 
 @pytest.mark.hazard("H15")
-def test_ten_posts_at_once_by_two_people_give_once(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_ten_posts_at_once_by_two_people_give_once(
     course: Treatment, product: Product, team: Team, session: Session, client_as: Callable, post: Callable
 ) -> None:
     check = checked(course, product, team)

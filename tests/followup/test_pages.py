@@ -78,7 +78,7 @@ def test_the_baseline_is_read_before_the_cells_and_not_planned_again(
 
 
 @pytest.mark.rule(63)
-def test_a_planned_visit_is_written_down_with_its_change_since_baseline(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_planned_visit_is_written_down_with_its_change_since_baseline(
     treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
 ) -> None:
     at = clock.now()
@@ -103,7 +103,7 @@ def test_a_planned_visit_is_written_down_with_its_change_since_baseline(  # noqa
 
 
 @pytest.mark.rule(62)
-def test_after_three_contacts_without_an_answer_the_patient_may_be_called_lost(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_after_three_contacts_without_an_answer_the_patient_may_be_called_lost(
     treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
 ) -> None:
     month = session.scalars(select(PlannedVisit).where(PlannedVisit.name == "Month 1")).one()
@@ -128,7 +128,7 @@ def test_after_three_contacts_without_an_answer_the_patient_may_be_called_lost( 
 
 
 @pytest.mark.rule(67)
-def test_a_serious_unexpected_event_starts_its_clock(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_serious_unexpected_event_starts_its_clock(
     treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
 ) -> None:
     nurse, at = client_as("nurse"), f"/treatments/{treated.id}/adverse-events"

@@ -131,7 +131,7 @@ def consenting(course, team, **changed):
 
 
 @pytest.mark.rule(14)
-def test_a_consent_is_written_down_and_signed_by_who_took_it(client_as, page, post, session, course, team):  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_consent_is_written_down_and_signed_by_who_took_it(client_as, page, post, session, course, team):
     browser = client_as("nurse")
     form = page(browser, f"/patients/{course.patient_id}/consents/new")
     assert course.protocol_version.name in form
@@ -169,7 +169,7 @@ def test_a_version_of_another_clinic_cannot_be_consented_to(client_as, post, cou
 
 @pytest.mark.rule(15)
 @pytest.mark.hazard("H12")
-def test_a_withdrawal_is_a_record_of_its_own_and_the_page_says_what_is_locked(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_a_withdrawal_is_a_record_of_its_own_and_the_page_says_what_is_locked(
     client_as, page, post, session, course, team
 ):
     consent = factories.consented(course, team)

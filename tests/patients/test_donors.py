@@ -126,7 +126,7 @@ def test_a_result_that_is_none_of_the_catalogue_is_refused(people):
             determined(people, markers=ALL_NEGATIVE | markers)
 
 
-def typed(people, whom, sample, abo="A", rhd="positive", *, signed=True):  # noqa: PLR0913 - the facts of a sample
+def typed(people, whom, sample, abo="A", rhd="positive", *, signed=True):
     row = BloodTyping.log(
         by=people.nurse,
         at=NOW,

@@ -176,7 +176,7 @@ def test_what_was_typed_comes_back_when_something_is_missing(client_as, post, se
         ({"family_name": "Berg", "given_names": "Karl", "birth_date": date(1974, 3, 9)}, "same birth date"),
     ],
 )
-def test_somebody_alike_is_shown_and_asked_about_before_a_second_record_is_made(  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_somebody_alike_is_shown_and_asked_about_before_a_second_record_is_made(
     client_as, post, session, grace, changed, why
 ):
     browser = client_as("coordinator")
@@ -237,7 +237,7 @@ def test_a_number_is_not_amended_into_another_patients(client_as, post, session,
 
 @pytest.mark.hazard("H4")
 @pytest.mark.rule(11)
-def test_every_page_of_a_patient_warns_of_somebody_alike(client_as, page, session, grace, team, queries):  # noqa: PLR0913, PLR0917 - the fixtures of a journey
+def test_every_page_of_a_patient_warns_of_somebody_alike(client_as, page, session, grace, team, queries):
     factories.patient(
         team, family_name="Lindquist", given_names="Grace", record_number="N-8", birth_date=date(1950, 1, 1)
     )

@@ -144,7 +144,7 @@ def test_a_protocol_begins_as_a_copy(client_as: Any, page: Any, post: Any, sessi
     assert wrong.status_code == 422
 
 
-def test_a_draft_is_changed_row_by_row(  # noqa: PLR0913, PLR0917
+def test_a_draft_is_changed_row_by_row(
     client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
 ) -> None:
     version = begin(team)
@@ -176,7 +176,7 @@ def test_a_draft_is_changed_row_by_row(  # noqa: PLR0913, PLR0917
     assert version.title == "Our knee"
 
 
-def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(  # noqa: PLR0913, PLR0917
+def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(
     client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
 ) -> None:
     version = begin(team)
@@ -197,7 +197,7 @@ def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(  # noqa: PLR09
 
 
 @pytest.mark.hazard("H18")
-def test_two_people_do_not_overwrite_each_others_draft(  # noqa: PLR0913, PLR0917
+def test_two_people_do_not_overwrite_each_others_draft(
     client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
 ) -> None:
     version = begin(team)
@@ -236,7 +236,7 @@ def test_only_the_director_publishes_and_retires(role: str, client_as: Any, post
 
 
 @pytest.mark.hazard("H25")
-def test_whoever_changed_a_draft_does_not_publish_it(  # noqa: PLR0913, PLR0917
+def test_whoever_changed_a_draft_does_not_publish_it(
     client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
 ) -> None:
     version = begin(team)
@@ -282,7 +282,7 @@ def test_publication_is_refused_with_every_reason(
     assert version.stage is Stage.DRAFT
 
 
-def test_the_next_version_retires_the_one_before_and_tells_what_changed(  # noqa: PLR0913, PLR0917
+def test_the_next_version_retires_the_one_before_and_tells_what_changed(
     client_as: Any, page: Any, post: Any, session: Session, team: Team, fill: Any
 ) -> None:
     first = published(team, "BMAC-KNEE")

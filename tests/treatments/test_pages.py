@@ -74,7 +74,7 @@ def test_only_what_the_version_allows_is_offered_and_its_claims_are_told(
 
 
 @pytest.mark.parametrize("role", ["physician", "coordinator"])
-def test_a_course_is_ordered_with_its_baseline(  # noqa: PLR0913, PLR0917
+def test_a_course_is_ordered_with_its_baseline(
     role: str, client_as: Any, post: Any, page: Any, session: Session, team: Team
 ) -> None:
     one, version = patient(team), published(team)
