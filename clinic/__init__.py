@@ -69,6 +69,7 @@ def create_app(settings: Settings) -> Flask:
         MAX_CONTENT_LENGTH=16 * 1024 * 1024,
         MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
         TESTING=settings.testing,
+        DEBUG=False,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
     )
     if settings.trusted_proxies:
@@ -88,6 +89,9 @@ def create_app(settings: Settings) -> Flask:
     _close_what_is_undeclared(app)
     _say_sorry(app)
     app.context_processor(_around_every_page)
+    if settings.production:
+        with app.app_context():
+            security.refuse_demonstration()
     return app
 
 
@@ -130,6 +134,7 @@ def _around_every_page() -> dict[str, Any]:
         "page_made_at": at,
         "is_demo": _is_demo(user),
         "sealed": None,
+        "exports_url": "/exports" if user is not None and may(user.role, "exchange.index") else None,
         "theme": user.theme if user is not None else "",
     }
 

@@ -21,6 +21,7 @@ from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
 from clinic.patients.banner import band
+from clinic.processing.doses import doses
 from clinic.reading import reasons
 from clinic.records import Meaning
 from clinic.treatments.models import Treatment
@@ -248,6 +249,7 @@ def show(id: str) -> str:  # noqa: A002
         DESK,
         template="administration/show.html",
         times=times(given),
+        doses=doses(given.product, db.session()),
         monitoring=monitoring(given, clock.now()),
         finish_url=url_for("administration.finish", id=given.id) if may and running else None,
         running=running,
