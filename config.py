@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import stat
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +13,10 @@ from clinic.errors import SettingsWrong
 
 ROOT = Path(__file__).resolve().parent
 KEY_LENGTH = 32
-KNOWN_KEYS = {"dev", "secret", "changeme", "change-me", "development"}
+KNOWN_KEYS = {"dev", "secret", "changeme", "change-me", "development", "a-key-of-the-tests-and-of-nothing-else"}
+VARIED = 10
+"""How many different characters a key has at least; one letter many times is no secret."""
+OTHERS = stat.S_IRWXO
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,20 @@ class Settings:
             )
         if self.production and not self.public_url.startswith("https://"):
             raise SettingsWrong("CLINIC_PUBLIC_URL must begin with https:// in production: cookies travel only there.")
+        if self.production and (self.secret_key.lower() in KNOWN_KEYS or len(set(self.secret_key)) < VARIED):
+            raise SettingsWrong("CLINIC_SECRET_KEY is published or easily guessed: use random characters.")
+        if self.production:
+            self._check_privacy()
+
+    def _check_privacy(self) -> None:
+        """Raise `SettingsWrong` where everybody on this machine may read the records or what protects them."""
+        files = [self.instance / name for name in ("secret_key", "seal_key.pem", "config.toml")]
+        if self.database_url.startswith("sqlite:///"):
+            database = self.database_url.removeprefix("sqlite:///").partition("?")[0]
+            files += [Path(database + ending) for ending in ("", "-wal", "-shm")]
+        for file in files:
+            if file.is_file() and file.stat().st_mode & OTHERS:
+                raise SettingsWrong(f"Everybody on this machine may read {file}. Run: chmod 600 {file}")
 
 
 def _secret(instance: Path) -> str:

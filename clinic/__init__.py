@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import traceback
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -152,6 +153,13 @@ def _is_demo(user: Any) -> bool:
     return db.session.scalar(select(Site.id).where(Site.is_demo).limit(1)) is not None
 
 
+def _where(fault: BaseException) -> str:
+    """Return what broke and in which lines, without the fault's own words: a database repeats there what was typed."""
+    frames = "".join(traceback.format_tb(fault.__traceback__))
+    cause = fault.__cause__ or fault.__context__
+    return f"{frames}{type(fault).__name__}" + (f", because of {type(cause).__name__}" if cause else "")
+
+
 def _say_sorry(app: Flask) -> None:
     """Answer every fault with a page that says what happened and what to do; one place for all of them."""
 
@@ -197,6 +205,6 @@ def _say_sorry(app: Flask) -> None:
         if app.testing:
             raise fault
         reference = secrets.token_hex(4)
-        app.logger.error("reference %s", reference, exc_info=fault)
+        app.logger.error("reference %s\n%s", reference, _where(fault))
         db.session.rollback()
         return page(500, "The program met something it does not know.", reference)

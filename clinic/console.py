@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from functools import wraps
@@ -29,6 +30,7 @@ NO, WRONG = 1, 2
 
 def run(commands: click.Group) -> None:
     """Run the command line; every expected fault is one sentence on stderr."""
+    os.umask(0o077)  # what is written down about patients is its owner's alone: database, copies, exports, seals
     try:
         commands.main(standalone_mode=False)
     except click.exceptions.Exit as ended:

@@ -15,14 +15,14 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.forms import LoginForm
 from flask_security.proxies import _security
 from flask_security.utils import verify_password
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import delete, func, insert, inspect, select, update
 from werkzeug.datastructures import ImmutableMultiDict
 
 from clinic import clock, drafts, once
 from clinic.access import PUBLIC, ROUTES, keep_to_site
 from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
-from clinic.errors import RuleBroken
+from clinic.errors import RuleBroken, SettingsWrong
 from clinic.extensions import db, reading_only
 from clinic.ledger.listener import acting, alone
 
@@ -135,6 +135,7 @@ class WrongPassword(RuleBroken):
 
 
 def _began(_app: Flask, user: User, **_more: Any) -> None:
+    acting(db.session(), user.id, "")  # a password that was kept with less work than today's is kept anew
     token, at = secrets.token_urlsafe(32), clock.now()
     session["token"], session["began"], session["seen"] = token, at.timestamp(), at.timestamp()
     db.session.execute(
@@ -249,3 +250,11 @@ def init_app(app: Flask) -> None:
 def is_demo() -> bool:
     """Whether this database holds the demonstration clinic."""
     return bool(db.session.scalar(select(func.count()).select_from(Site).where(Site.is_demo)))
+
+
+def refuse_demonstration() -> None:
+    """Raise `SettingsWrong` over a demonstration clinic: everybody knows its accounts' password (hazard H38)."""
+    if inspect(db.engine).has_table(Site.__tablename__) and is_demo():
+        raise SettingsWrong("This is a demonstration clinic; production takes no demonstration accounts.")
+    db.session.remove()
+    db.engine.dispose()
