@@ -30,6 +30,7 @@ SIDE_BY_SIDE = (
     Check("who imports whom", "lint-imports --no-cache --no-logo"),
     Check("templates", "djlint --quiet --lint clinic"),
     Check("spelling", "codespell"),
+    Check("rule book", "python tools/rules.py --check"),
 )
 ALONE = (Check("quick tests", 'pytest --quiet --numprocesses=2 -m "not browser and not slow and not postgres"'),)
 

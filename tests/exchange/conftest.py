@@ -68,3 +68,10 @@ def children(team: Team) -> Team:
     for code in ("HPC-A-CHILD", "HPC-M-CHILD"):
         published(team, code)
     return team
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Call slow what waits for the demonstration clinic to be built."""
+    for item in items:
+        if "demonstration" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)

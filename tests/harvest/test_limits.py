@@ -154,3 +154,16 @@ def test_a_child_of_a_harvest_keeps_donor_number_and_collection_time(people, kne
         harvest.ended_at,
         "autologous",
     )
+
+
+@pytest.mark.rule(33)
+def test_apheresis_after_mobilization_has_a_cd34_count_before_it(people):
+    begun = course(people, patient(people, weight="80"), code="HPC-A-AUTO")
+    said = {
+        "source": "peripheral_blood", "method": "continuous_apheresis", "body_site": "peripheral_vein", "side": "left",
+        "time_out_at": None, "volume": Decimal(220), "anaesthesia": "none", "anticoagulant_volume": None,
+    }  # fmt: skip
+    begun.protocol_version.content = {**begun.protocol_version.content, "harvest": {}}
+    with pytest.raises(RuleBroken, match="CD34 count before collection is missing"):
+        harvested(begun, people, **said)
+    assert harvested(begun, people, **said, cd34_before=Decimal(48)).cd34_before == Decimal(48)
