@@ -1,0 +1,341 @@
+"""A whole course as a newcomer walks it through the pages, from the first consent to the first visit after."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+
+from clinic import clock
+from clinic.ledger.verify import verify
+from tests.factories import PASSWORD, published
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from tests.factories import Team
+    from tests.journeys.person import Person
+
+KINDS = (
+    "Adverse event", "Follow-up visit", "Follow-up visit", "Bedside check", "Vital signs", "Bedside check",
+    "Vital signs", "Administration", "Release", "Test results", "Product", "Processing", "Product", "Harvest",
+    "Eligibility", "Consent", "Order", "Weight",
+)  # fmt: skip
+"""What the timeline tells of the course."""
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+def today() -> str:
+    return f"{clock.today('Europe/Berlin'):%-d %b %Y}"
+
+
+def now() -> str:
+    return f"{clock.local(clock.now(), 'Europe/Berlin'):%-d %b %Y %H:%M}"
+
+
+def when_i_register(me: Person, family: str, given: str, number: str, born: str) -> str:
+    me.clicks("Patients")
+    me.clicks("Register a patient")
+    me.fills({"Record number": number, "Family name": family, "Given names": given, "Born on": born})
+    me.fills({"Sex": "Female", "Allergies": "No known allergies", "Asked on": today()})
+    me.presses("Register")
+    me.sees("is registered.")
+    return me.path
+
+
+def when_i_weigh(me: Person, patient: str) -> None:
+    me.goes_to(patient)
+    me.clicks("Write down a weight")
+    me.fills({"Weight": "72,5"})
+    me.presses("Save")
+    me.signs()
+    me.sees("72.5 kg")
+
+
+def when_i_begin_a_course(me: Person, patient: str) -> str:
+    me.goes_to(patient)
+    me.clicks("Begin a course")
+    me.page.get_by_role("link", name=re.compile("Bone marrow concentrate for knee")).first.click()
+    me.looks()
+    me.fills({"Condition": "Osteoarthritis", "Body site": "Knee", "Side": "Right", "Height": "171", "ASA class": "II"})
+    me.presses("Order the course")
+    me.reads("Right knee, own bone marrow")
+    return me.path
+
+
+def when_i_sign_the_order(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.clicks("The order")
+    me.signs()
+    me.sees("Order signed.")
+
+
+def when_i_take_the_consent(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.sees("is blocked, because")
+    me.clicks("Write down the consent")
+    me.fills({"Consent to": "Treatment", "Version of the form": "3.1", "Copy given to who signed": "Yes"})
+    me.presses("Save the consent")
+    me.signs()
+    me.sees("Consent signed.")
+
+
+def when_i_decide_on_the_eligibility(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.clicks("Decide")
+    me.fills({"Active infection": "No", "Pregnancy": "Excluded by a test", "Malignant disease now": "No"})
+    me.fills({"The patient is eligible": "Yes"})
+    me.presses("Save the decision")
+    me.signs()
+    me.sees("Eligibility signed.")
+
+
+def when_i_log_the_harvest_with_a_slip(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.clicks("Log the harvest")
+    me.fills({"Body site": "Posterior iliac crest", "Side": "Right", "Time-out held at": now()})
+    me.fills({"Method": "Needle aspiration", "Anaesthesia": "Local"})
+    me.fills({"Volume collected": "6,,0", "Anticoagulant": "ACD-A", "Its volume": "6", "Its lot": "ACD-24-117"})
+    me.presses("Save the harvest")
+
+
+def then_my_slip_is_named_and_nothing_is_lost(me: Person) -> None:
+    summary = me.page.locator(".c-errsum")
+    expect(summary).to_be_focused()
+    me.sees("Volume collected: “6,,0” is no number here.")
+    expect(me.box("Volume collected")).to_have_value("6,,0")
+    expect(me.box("Its lot")).to_have_value("ACD-24-117")
+    summary.get_by_role("link", name=re.compile("6,,0")).click()
+    expect(me.box("Volume collected")).to_be_focused()
+
+
+def when_i_put_it_right_and_save(me: Person) -> str:
+    me.fills({"Volume collected": "60"})
+    me.presses("Save the harvest")
+    me.sees("Harvest written down. Read it once more and sign.")
+    me.reads("Harvest: bone marrow, right posterior iliac crest, 60 mL")
+    return me.path
+
+
+def when_i_sign_what_waits_on_my_list(me: Person, task: str, said: str) -> None:
+    me.goes_to("/")
+    me.page.get_by_role("listitem").filter(has_text=task).get_by_role("link").last.click()
+    me.looks()
+    me.signs()
+    me.sees(said)
+
+
+def when_i_process_the_marrow(me: Person, course: str) -> str:
+    me.goes_to(course)
+    me.clicks("Process the cells")
+    me.page.get_by_role("group", name="Products").get_by_role("checkbox").check()
+    me.presses("Begin the run")
+    run = me.path
+    me.clicks("Write down a step")
+    me.fills({"Manipulation": "Concentrate", "Equipment": "Centrifuge 2", "Detail": "1000 g, 10 min"})
+    me.presses("Write it down")
+    me.clicks("Write down a count")
+    me.fills({"Counted": "Total nucleated cells", "Concentration": "60", "In a volume of": "10", "Viability": "96"})
+    me.presses("Write it down")
+    me.sees("= 600 ×10⁶.")
+    me.clicks("Make a container")
+    me.fills({"Container": "Syringe", "Volume of each": "9", "Amount in each": "5,4"})
+    me.presses("Make it")
+    me.clicks("End and balance")
+    me.fills({"Volume added": "0", "Samples and waste": "51"})
+    me.presses("Write it down")
+    me.signs()
+    return run
+
+
+def when_i_verify_the_run(me: Person, run: str) -> None:
+    me.goes_to(run)
+    me.clicks("Check and sign")
+    me.gives_password()
+
+
+def when_i_enter_the_results(me: Person, run: str) -> None:
+    me.goes_to(run)
+    me.page.get_by_role("region", name="What came out").get_by_role("rowheader").get_by_role("link").click()
+    me.looks()
+    me.clicks("Open the worksheet")
+    me.fills({"Sample taken at": now()})
+    for test, answer in (
+        ("Total nucleated cells", {"Result": "5,4"}),
+        ("Viability", {"Result": "96"}),
+        ("Gram stain", {"Outcome": "No organisms"}),
+        ("Sterility", {"Pending": "Still pending"}),
+    ):
+        me.fills(answer, me.page.get_by_role("group", name=re.compile(f"^{test}")))
+    me.presses("Write the results down")
+    me.sees("4 results written down.")
+
+
+def when_i_release(me: Person, course: str) -> str:
+    me.goes_to(course)
+    me.page.locator(".c-next").get_by_role("link").click()
+    me.looks()
+    product = me.path.split("/")[2]
+    me.fills({"Decision": "Released under a condition"})
+    me.fills({"Reason": "The culture is read on day 14.", "Physician who was told": "Dr I. Novak"})
+    me.presses("Write the decision down")
+    me.gives_password()
+    return product
+
+
+def when_we_scan_wristband_and_bag(me: Person, course: str, *, wristband: str, bag: str) -> None:
+    me.goes_to(course)
+    me.page.locator(".c-next").get_by_role("link").click()
+    me.looks()
+    me.fills({"Wristband": wristband, "Bag": bag})
+    me.fills({"Oxygen saturation": "98", "Temperature": "36,6", "Systolic pressure": "124", "Pulse": "72"})
+    me.fills({"Second person": "Dr I. Novak", "Password of the second person": PASSWORD})
+    me.presses("Check now")
+
+
+def then_we_are_stopped_and_told_why(me: Person) -> None:
+    stop = me.page.get_by_role("alert")
+    expect(stop).to_contain_text("Do not give these cells")
+    me.sees("Nobody can allow this.", "BERGSTRÖM, Bo", "ALMEIDA, Beatriz")
+    assert me.page.get_by_role("link", name="Begin").count() == 0
+
+
+def when_we_give_the_cells(me: Person) -> str:
+    me.reads("Right cells, right patient")
+    me.clicks("Begin")
+    me.presses("Begin")
+    me.clicks("Write down the end")
+    me.presses("Save the end")
+    given = me.path
+    me.signs()
+    return given
+
+
+def when_i_verify_as_second_person(me: Person, given: str) -> None:
+    me.goes_to(given)
+    me.clicks("Read and verify")
+    me.gives_password()
+
+
+def when_i_write_down_the_baseline(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.clicks("Make the visit")
+    me.fills({"VAS pain": "6,5", "KOOS pain": "42", "KOOS daily living": "50"})
+    me.presses("Save the visit")
+    me.sees("Visit written down.")
+
+
+def when_i_see_the_patient_again(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.clicks("Follow-up")
+    me.fills({"VAS pain": "3", "KOOS pain": "61", "KOOS daily living": "66"})
+    me.presses("Save the visit")
+    me.sees("Visit written down.", "VAS pain", "better")
+
+
+def when_i_report_an_event(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.clicks("Adverse events")
+    me.clicks("Report an event")
+    me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Grade (CTCAE v5)": "1"})
+    me.fills({"From the cells": "Possible", "From the harvest": "Unlikely", "From the delivery": "Probable"})
+    me.fills({"Against the protocol": "Expected", "Outcome": "Resolved"})
+    me.presses("Save the event")
+    me.sees("Event written down.")
+
+
+def when_i_sign_the_event(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.clicks("Adverse events")
+    me.clicks("Knee pain after injection")
+    me.signs()
+    me.sees("Adverse event signed.")
+
+
+def then_the_timeline_tells_all_of_it_in_order(me: Person, patient: str) -> None:
+    me.goes_to(patient)
+    me.clicks("Timeline")
+    told = [summary.partition(":")[0] for summary in me.page.locator(".c-ev__t b").all_inner_texts()]
+    assert sorted(told) == sorted(KINDS)
+    times = me.page.locator(".c-ev__time").evaluate_all("all => all.map(one => one.dateTime)")
+    assert times == sorted(times, reverse=True)
+
+
+def then_the_filter_shows_what_i_pick(me: Person) -> None:
+    picked = me.page.get_by_role("group", name="Show").get_by_role("checkbox")
+    for number in range(picked.count()):
+        picked.nth(number).set_checked(picked.nth(number).get_attribute("value") == "harvest", force=True)
+    me.clicks("Apply")
+    entries = me.page.locator(".c-ev__t b")
+    expect(entries).to_have_text([re.compile("^Harvest: bone marrow, right posterior iliac crest, 60 mL")])
+
+
+def then_the_table_holds_the_volume(me: Person) -> None:
+    lines = list(csv.DictReader(io.StringIO(me.kept("CSV"))))
+    assert {line["Kind"] for line in lines} == {"Harvest"}
+    assert [line["Value"] for line in lines if line["Fact"] == "Volume collected"] == ["60 mL"]
+
+
+def then_the_exports_answer(me: Person) -> None:
+    me.page.locator("summary").filter(has_text="quality staff").click()
+    me.clicks("Exports")
+    me.reads("Exports")
+    row = me.page.get_by_role("row").filter(has=me.page.get_by_role("rowheader", name="Harvests", exact=True))
+    expect(row.get_by_role("cell").first).to_have_text("1")
+    with me.page.expect_download() as waiting:
+        row.get_by_role("link").first.click()
+    (line,) = csv.DictReader(io.StringIO(Path(waiting.value.path()).read_text("utf-8-sig")))
+    assert line["Volume collected (mL)"] == "60"
+
+
+def then_the_ledger_tells_it_in_sentences(me: Person, harvest: str) -> None:
+    me.clicks("Ledger")
+    me.fills({"Record": harvest.rsplit("/", 1)[-1]})
+    me.clicks("Show")
+    me.sees(f"Nadia Rask wrote down the harvest {harvest.rsplit('/', 1)[-1]}")
+
+
+def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], team: Team, session: Session) -> None:
+    published(team)
+    session.commit()
+    coordinator, physician, nurse = arrive("coordinator"), arrive("physician"), arrive("nurse")
+    patient = when_i_register(coordinator, "Almeida", "Beatriz", "MRN-900001", "9 Mar 1974")
+    when_i_weigh(nurse, patient)
+    course = when_i_begin_a_course(physician, patient)
+    when_i_sign_the_order(physician, course)
+    when_i_take_the_consent(nurse, course)
+    when_i_decide_on_the_eligibility(physician, course)
+    when_i_log_the_harvest_with_a_slip(nurse, course)
+    then_my_slip_is_named_and_nothing_is_lost(nurse)
+    harvest = when_i_put_it_right_and_save(nurse)
+    when_i_sign_what_waits_on_my_list(physician, "Sign the harvest", "Harvest signed.")
+    technologist, colleague = arrive("technologist"), arrive("technologist2")
+    run = when_i_process_the_marrow(technologist, course)
+    when_i_verify_the_run(colleague, run)
+    when_i_enter_the_results(technologist, run)
+    product = when_i_release(arrive("quality"), course)
+    other = when_i_register(coordinator, "Bergström", "Bo", "MRN-900002", "30 Jan 1951")
+    when_we_scan_wristband_and_bag(nurse, course, wristband=other.rsplit("/", 1)[-1], bag=product)
+    then_we_are_stopped_and_told_why(nurse)
+    when_we_scan_wristband_and_bag(nurse, course, wristband=patient.rsplit("/", 1)[-1], bag=product)
+    given = when_we_give_the_cells(nurse)
+    when_i_verify_as_second_person(physician, given)
+    when_i_write_down_the_baseline(coordinator, course)
+    when_i_see_the_patient_again(coordinator, course)
+    when_i_report_an_event(nurse, course)
+    when_i_sign_the_event(physician, course)
+    then_the_timeline_tells_all_of_it_in_order(coordinator, patient)
+    then_the_filter_shows_what_i_pick(coordinator)
+    then_the_table_holds_the_volume(coordinator)
+    then_the_exports_answer(arrive("quality"))
+    then_the_ledger_tells_it_in_sentences(arrive("inspector"), harvest)
+    session.rollback()
+    assert verify(session) == []

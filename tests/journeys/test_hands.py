@@ -1,0 +1,171 @@
+"""Hands at the screen: the keyboard alone, two people on one record, a pause in the middle of a long form."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.accounts import security
+from clinic.harvest.models import Harvest
+from tests.factories import PASSWORD, harvested, ready_for_harvest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+    from clinic.model import Model
+    from tests.factories import Team
+    from tests.journeys.person import Person
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+RING = """() => {
+    const here = document.activeElement, box = here.getBoundingClientRect(), bars = [];
+    const ringed = el => { const s = getComputedStyle(el);
+        return (s.outlineStyle !== "none" && parseFloat(s.outlineWidth) > 0) || s.boxShadow !== "none"; };
+    const shown = ringed(here) || ringed(here.closest(".c-in") || here) || ringed(here.closest(".c-opt") || here);
+    const x = box.left + box.width / 2, y = box.top + box.height / 2, top = document.elementFromPoint(x, y);
+    const seen = !!top && (here.contains(top) || top.contains(here) || !!top.closest("label"));
+    const said = here.labels && here.labels.length ? here.labels[0].textContent
+        : here.getAttribute("aria-label") || here.textContent;
+    const group = here.closest("[role=radiogroup], [role=group]");
+    return {tag: here.tagName, type: here.type || "", name: here.name || "", said: said.trim(), shown, seen,
+        group: group ? document.getElementById(group.getAttribute("aria-labelledby"))?.textContent || "" : ""};
+}"""
+
+
+def when_i_tab_to(me: Person, name: str, most: int = 120) -> dict[str, str]:
+    """Press Tab until the box, link or button with this name has the focus; at every stop the focus is seen."""
+    for _ in range(most):
+        me.page.keyboard.press("Tab")
+        here = me.page.evaluate(RING)
+        assert here["shown"], f"the focus on {here} has no ring"
+        assert here["seen"], f"the focus on {here} is hidden"
+        if name in {here["name"], here["said"]}:
+            return here
+    raise AssertionError(f"Tab never comes to {name}")
+
+
+def when_i_choose(me: Person, name: str, words: str) -> None:
+    """Go to a list or to radios and press the arrow down until these words are chosen."""
+    here = when_i_tab_to(me, name)
+    now = "() => { const e = document.activeElement; return e.tagName === 'SELECT' ? e.selectedOptions[0].textContent"
+    now += " : e.checked ? e.labels[0].textContent : '' }"
+    for _ in range(20):
+        if str(me.page.evaluate(now)).strip() == words:
+            return
+        me.page.keyboard.press("ArrowDown")
+    raise AssertionError(f"the arrow never comes to {words} in {here}")
+
+
+def when_i_type(me: Person, name: str, text: str) -> None:
+    when_i_tab_to(me, name)
+    me.page.keyboard.type(text)
+
+
+def there(session: Session, row: Model) -> str:
+    """Write down what the scene needs and let go of the database; return the row's id."""
+    public_id = row.id
+    session.commit()
+    return public_id
+
+
+def volumes(session: Session) -> list[Decimal | None]:
+    """Return what was collected by the harvests there are now, mL."""
+    found = list(session.scalars(select(Harvest.volume)))
+    session.rollback()
+    return found
+
+
+def now() -> str:
+    return f"{clock.local(clock.now(), 'Europe/Berlin'):%H:%M}"
+
+
+def test_the_harvest_is_logged_with_the_keyboard_alone(
+    arrive: Callable[[str], Person], team: Team, session: Session
+) -> None:
+    course = there(session, ready_for_harvest(team))
+    me = arrive("nurse")
+    me.goes_to(f"/treatments/{course}")
+    when_i_tab_to(me, "Log the harvest")
+    me.page.keyboard.press("Enter")
+    expect(me.page.locator("h1")).to_have_text("Log a harvest")
+    when_i_choose(me, "body_site", "Posterior iliac crest")
+    when_i_choose(me, "side", "Right")
+    me.page.keyboard.press("Tab")
+    today = clock.today("Europe/Berlin")
+    me.page.keyboard.type(str(today.day))
+    when_i_choose(me, "time_out_at-m", f"{today:%b}")
+    when_i_type(me, "time_out_at-y", str(today.year))
+    when_i_type(me, "time_out_at-t", now())
+    when_i_choose(me, "method", "Needle aspiration, small volumes")
+    when_i_choose(me, "anaesthesia", "Local")
+    when_i_type(me, "volume", "60")
+    when_i_choose(me, "anticoagulant", "ACD-A")
+    when_i_type(me, "anticoagulant_volume", "6")
+    when_i_type(me, "anticoagulant_lot", "ACD-24-117")
+    when_i_tab_to(me, "Save the harvest")
+    me.page.keyboard.press("Enter")
+    expect(me.page.locator("h1")).to_contain_text("60 mL")
+    me.looks()
+    assert volumes(session) == [60]
+
+
+def when_i_open_the_correction(me: Person, harvest: str) -> None:
+    me.goes_to(f"/harvests/{harvest}")
+    me.clicks("Amend")
+
+
+def test_two_people_amend_one_harvest_and_the_second_sees_both_values(
+    arrive: Callable[[str], Person], team: Team, session: Session
+) -> None:
+    harvest = there(session, harvested(ready_for_harvest(team), team))
+    first, second = arrive("nurse"), arrive("physician")
+    when_i_open_the_correction(first, harvest)
+    when_i_open_the_correction(second, harvest)
+    first.fills({"Volume collected": "62", "Why is it corrected?": "Misread the syringe"})
+    first.presses("Save the correction")
+    first.sees("Harvest amended.")
+    second.fills({"Volume collected": "64", "Complications": "Bruise", "Why is it corrected?": "Counted again"})
+    second.presses("Save the correction")
+    second.reads("Harvest was changed meanwhile")
+    row = second.page.get_by_role("row").filter(has_text="Volume collected")
+    expect(row).to_contain_text("64")
+    expect(row).to_contain_text("62")
+    second.sees("Nothing of yours was saved, and nothing is lost.", "Bruise")
+    assert volumes(session) == [62]
+    second.clicks("Open the record again")
+    second.fills({"Volume collected": "64", "Complications": "Bruise", "Why is it corrected?": "Counted again"})
+    second.presses("Save the correction")
+    second.sees("60 mL", "62 mL", "64 mL", "Misread the syringe", "Counted again")
+
+
+def test_what_i_wrote_comes_back_after_a_pause(
+    arrive: Callable[[str], Person], team: Team, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    course = there(session, ready_for_harvest(team))
+    me = arrive("nurse")
+    me.goes_to(f"/treatments/{course}/harvests/new")
+    me.fills({"Body site": "Posterior iliac crest", "Volume collected": "61", "Complications": "None seen so far"})
+    with monkeypatch.context() as pause:
+        pause.setattr(security, "IDLE", timedelta())
+        me.presses("Save the harvest")
+    me.reads("Sign in")
+    me.sees("What you wrote is kept and comes back after you sign in.")
+    me.page.get_by_label("E-mail address").fill(me.email)
+    me.page.get_by_label("Password").fill(PASSWORD)
+    me.presses("Sign in")
+    me.reads("Log a harvest")
+    me.sees(re.compile(r"Your draft of .* is filled in\."))
+    expect(me.box("Volume collected")).to_have_value("61")
+    expect(me.box("Complications")).to_have_value("None seen so far")
+    expect(me.page.get_by_label("Posterior iliac crest")).to_be_checked()
+    assert volumes(session) == []
