@@ -155,20 +155,41 @@ def _ended(_app: Flask, **_more: Any) -> None:
 
 def _still_open() -> bool:
     """Whether this session is within its limits and was not ended on another machine."""
-    at = clock.now()
-    began, seen = (datetime.fromtimestamp(session.get(name, 0), UTC) for name in ("began", "seen"))
-    if at - seen > IDLE or at - began > ABSOLUTE or not current_user.active:
-        return False
+    return _for_how_long() <= IDLE and clock.now() - _moment("began") <= ABSOLUTE and _not_ended()
+
+
+def _moment(name: str) -> datetime:
+    return datetime.fromtimestamp(session.get(name, 0), UTC)
+
+
+def _for_how_long() -> timedelta:
+    """Return how long nobody touched this session."""
+    return clock.now() - _moment("seen")
+
+
+def _not_ended() -> bool:
+    """Whether this session was begun here and ended by nobody, and its owner still works here."""
     ended = db.session.execute(
         select(SignIn.ended_at).where(SignIn.token_hash == _hash(session.get("token", "")))
     ).one_or_none()
-    return ended is not None and ended.ended_at is None
+    return current_user.active and ended is not None and ended.ended_at is None
+
+
+def _keep_what_was_typed() -> bool:
+    """Keep the form of somebody whose session ran out while typing; a session that was ended keeps nothing."""
+    ours = request.method == "POST" and request.endpoint not in KEYLESS | SEARCHES
+    kept = ours and _for_how_long() <= ABSOLUTE and _not_ended() and drafts.keep(current_user.id)
+    if kept:
+        db.session.commit()
+    return kept
 
 
 def _who_and_what() -> Response | None:
     """Before every request: who is it, may they, and is this form new."""
     endpoint = request.endpoint or ""
     reading_only.set(request.method in {"GET", "HEAD", "OPTIONS"} or endpoint in SEARCHES)
+    if any("\0" in text for part in (request.args, request.form) for pair in part.items(multi=True) for text in pair):
+        abort(400, "A character that was sent cannot be kept. Type it again.")
     if endpoint in KEYLESS:
         if request.is_json:
             abort(400, "Sign in and out with the form of the page.")
@@ -178,9 +199,7 @@ def _who_and_what() -> Response | None:
     if not current_user.is_authenticated:
         return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
     if not _still_open():
-        kept = request.method == "POST" and endpoint not in KEYLESS | SEARCHES and drafts.keep(current_user.id)
-        if kept:
-            db.session.commit()
+        kept = _keep_what_was_typed()
         session.clear()
         if kept:
             flash("You were signed out after a pause. What you wrote is kept and comes back after you sign in.", "wait")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, or_, select, tuple_
+from sqlalchemy import and_, false, or_, select, tuple_
 
 from clinic.identifiers import parse_id
 from clinic.patients.donors import Donor
@@ -108,7 +108,8 @@ def _fits(text: str) -> Any:
             )
         )
     exact = parse_id(text, Product.KIND)
-    return or_(and_(*conditions), Product.id == exact) if exact else and_(*conditions)
+    every = and_(*conditions) if conditions else false()
+    return or_(every, Product.id == exact) if exact else every
 
 
 def _places(session: Session, ids: list[str]) -> dict[str, str]:
