@@ -73,7 +73,9 @@ class BedsideCheck(Record):
         return [line for line in self.evidence if line.get("warning")]
 
     def headline(self) -> str:
-        return "Bedside check: clear" if self.clear else "Bedside check: refused"
+        if self.clear:
+            return "wristband and bag agree"
+        return f"refused. {self.reasons[0]['because']}" if self.reasons else "refused"
 
 
 class Administration(Record):
@@ -229,6 +231,11 @@ class Administration(Record):
         if self.product.thawed_at is None or end is None:
             return None
         return int((end - self.product.thawed_at).total_seconds() // 60)
+
+    def unit_of(self, name: str) -> str:
+        """Return the unit of the dose, which is its measure's: 6.0 is never told without × 10⁸ (hazard H17)."""
+        measure = DOSE_MEASURES.get(self.measure or "")
+        return {"dose": measure.unit, "dose_per_kg": measure.unit_per_kg}.get(name, "") if measure else ""
 
     def headline(self) -> str:
         measure = DOSE_MEASURES.get(self.measure or "")

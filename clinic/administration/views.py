@@ -14,7 +14,7 @@ from clinic.accounts.security import recheck
 from clinic.administration import bedside as acts
 from clinic.administration.forms import WORKED_OUT, AdministrationForm, BedsideForm, FinishForm, VitalSignsForm
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.administration.sheets import big_three, first_doses, monitoring, pairs, times
+from clinic.administration.sheets import big_three, first_doses, monitoring, pairs, rested_on, times
 from clinic.administration.step import ADMINISTRATION
 from clinic.desk import offer_people, record_page, staff_choices
 from clinic.errors import RuleBroken, StepBlocked
@@ -104,7 +104,7 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     )
     checks = [
         (
-            (c.headline(), url_for("administration.check", id=c.id)),
+            (f"{c.NOUN}: {c.headline()}", url_for("administration.check", id=c.id)),
             f"{clock.local(c.performed_at, zone()):%-d %b %Y, %H:%M}" if c.performed_at else None,
             c.performed_by.printed_name if c.performed_by else None,
             ("ok", "check", "Clear") if c.clear else ("danger", "alert-octagon", "Refused"),
@@ -251,6 +251,7 @@ def show(id: str) -> str:  # noqa: A002
         times=times(given),
         doses=doses(given.product, db.session()),
         monitoring=monitoring(given, clock.now()),
+        rested_on=rested_on(given),
         finish_url=url_for("administration.finish", id=given.id) if may and running else None,
         running=running,
         vitals_url=url_for("administration.vital_signs", id=given.id) if may else None,
