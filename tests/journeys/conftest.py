@@ -88,7 +88,7 @@ def visitor(browser: Browser, live: str, faults: Faults) -> Iterator[Callable[[]
 
 @pytest.fixture
 def arrive(visitor: Callable[[], Person]) -> Callable[..., Person]:
-    """Return a person of the north who has signed in through the page: ``arrive("nurse")``; the same one again later."""
+    """Return a person of the north who has signed in through the page: ``arrive("nurse")``; later the same one."""
     here: dict[str, Person] = {}
 
     def one(name: str) -> Person:

@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 AXE = (Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js").read_text()
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-FOUND = """async rules => (await axe.run(document, {runOnly: rules, resultTypes: ["violations"]})).violations.map(
-    v => v.id + ": " + v.help + " at " + v.nodes.map(n => n.target.join(" ") + " (" + n.failureSummary + ")").join("; "))"""
+FOUND = """async rules => {
+    const {violations} = await axe.run(document, {runOnly: rules, resultTypes: ["violations"]});
+    const told = v => v.nodes.map(n => `${n.target}: ${n.failureSummary}`).join("; ");
+    return violations.map(v => `${v.id}: ${v.help}, ${told(v)}`);
+}"""
 WIDE = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
 ID = re.compile(r"\b[A-Z]{2}-[0-9A-Z]{4,}\b")
 DESK, TABLET = {"width": 1280, "height": 900}, {"width": 820, "height": 1180}
