@@ -16,7 +16,6 @@ import statistics
 import sys
 import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -65,7 +64,6 @@ def busiest(app: Flask) -> dict[str, str]:
     return {
         "worklist": "/",
         "patients": "/patients",
-        "search": "/patients?q=an",
         "timeline": f"/patients/{course.patient_id}/timeline",
         "course": f"/treatments/{course.id}",
         "product": f"/products/{product}",
@@ -148,7 +146,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as scratch:
         app = create_app(load({"CLINIC_INSTANCE": asked.instance or scratch}))
         if not asked.instance:
-            build(app, Path(scratch))
+            build(app)
         app.config["WTF_CSRF_ENABLED"] = False  # what the one search would fetch a form for
         client = signed_in(app, "physician@north.demo")
         print(f"{'page':10} {'ms':>8} {'floor':>8} {'ratio':>7} {'SQL':>5} {'KB':>6}")
@@ -158,14 +156,14 @@ def main() -> int:
     return 0
 
 
-def build(app: Flask, _folder: Path) -> None:
+def build(app: Flask) -> None:
     """Make a demonstration clinic in an empty database."""
     from clinic.exchange import demo  # noqa: PLC0415 - only where one is built
 
     began = time.perf_counter()
     with app.app_context():
         db.create_all()
-        demo.build(db.session(), patients=None, seed=1, sites=2, at=clock.now())
+        demo.build(db.session(), seed=1, at=clock.now())
         db.session.commit()
     print(f"demonstration clinic built in {time.perf_counter() - began:.0f} s")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import exists, or_
@@ -19,6 +19,8 @@ from clinic.treatments.waiting import about, consented, courses, person
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+HURRY = timedelta(hours=2)
+"""From here on cells that wait come before everything else."""
 BEDSIDE = frozenset({Role.NURSE, Role.PHYSICIAN})
 
 
@@ -54,6 +56,7 @@ def bedside(session: Session, at: datetime) -> list[Waiting]:
             to=("administration.bedside", {"id": row.id}),
             due_at=row.expires_at,
             due_words="use before",
+            danger=row.expires_at is not None and row.expires_at - at <= HURRY,
         )
         for row in rows
     ]

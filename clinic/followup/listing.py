@@ -127,9 +127,9 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
         )
         for row, last in events_with_clock(session, on)
     ]
-    for rows, title, word, danger in (
-        (overdue_visits(session, on), "Follow up an overdue visit", "window closed", True),
-        (visits_open(session, on), "Make the visit", "window closes", False),
+    for rows, title, word in (
+        (overdue_visits(session, on), "Follow up an overdue visit", "window closed"),
+        (visits_open(session, on), "Make the visit", "window closes"),
     ):
         found += [
             Waiting(
@@ -137,7 +137,6 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
                 title=title,
                 why=f"{row.name}, due {row.due_on:%-d %b %Y}.",
                 who=VISITORS,
-                danger=danger,
                 to=("followup.visit", {"id": row.id}),
                 due_at=_end(row.closes_on),
                 due_words=word,

@@ -56,7 +56,7 @@ class Board:
 def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     """Return the clock to a moment: minutes and hours when it is near, days when it is far, “ago” when it is over."""
     if due is None:
-        return Clock(figure="open", say=say or "no day planned", state="", word="", due=None)
+        return Clock(figure="open", say="no time set", state="", word="", due=None)
     left = due - at
     wall = clock.local(due, zone)
     when = f"{wall:%H:%M} today" if wall.date() == clock.local(at, zone).date() else f"{wall:%-d %b %Y}"

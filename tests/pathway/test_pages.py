@@ -11,7 +11,7 @@ import pytest
 from clinic import clock
 from clinic.pathway.order import PATHWAY
 from clinic.pathway.timeline import KINDS
-from tests.factories import consented, course, eligible, harvested, patient, ready_for_harvest
+from tests.factories import consented, course, eligible, harvested, patient, ready_for_harvest, released_product
 
 ROLES = ["coordinator", "nurse", "physician", "technologist", "quality", "director", "inspector"]
 
@@ -179,3 +179,13 @@ def test_a_draft_is_kept_and_comes_back(team, client_as, post, page):
     assert 'value="61,5"' in again
     assert "patient asked for a break" in again
     assert "patient asked for a break" not in client_as("nurse", second=True).get(address).text
+
+
+def test_cells_that_end_soon_come_before_everything_else(team, client_as):
+    consented(course(team, patient(team, family_name="Early"), planned_on=clock.now().date() - timedelta(days=9)), team)
+    begun = ready_for_harvest(team, patient(team, family_name="Urgent"))
+    bag = released_product(begun, team)
+    bag.expires_at = clock.now() + timedelta(minutes=50)
+    shown = client_as("physician").get("/").text
+    assert 0 < shown.index("URGENT") < shown.index("EARLY")
+    assert "Check at the bedside" in shown
