@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +55,8 @@ def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, 
             if missing or empty:
                 found.append((fact.label, "", missing))
             continue
-        found.append((fact.label, words(fact, value, zone), note))
+        told = replace(fact, unit=record.unit_of(name)) if record.unit_of(name) else fact
+        found.append((fact.label, words(told, value, zone), note))
     return found
 
 

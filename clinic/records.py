@@ -224,6 +224,10 @@ class Entry(Model):
             if attribute.key != "version"
         }
 
+    def unit_of(self, name: str) -> str:  # noqa: ARG002 - most facts have one unit, declared with them
+        """Return the unit of a fact that has another one in each record; empty where it is declared with the fact."""
+        return ""
+
     @property
     def content_hash(self) -> str:
         """SHA-256 of the present content."""

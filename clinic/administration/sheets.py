@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from flask import url_for
 from sqlalchemy import select
 
+from clinic import clock
 from clinic.administration.bedside import waiting_products
 from clinic.administration.models import dose_in
 from clinic.administration.scanning import read_wristband
 from clinic.fields import plain
 from clinic.patients.models import RHD, Patient
+from clinic.processing.release import releases_of
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
 from clinic.treatments.models import Treatment
 
@@ -132,6 +135,31 @@ def times(given: Administration) -> list[tuple[str, datetime, str]]:
         )
         before = moment
     return told
+
+
+def rested_on(given: Administration) -> list[tuple[str, str, str, str, bool]]:
+    """Return what stood when the cells were given: what, its words, who and when, where it is shown, as it should be.
+
+    A release under a condition or by exception stays marked here (hazard H26).
+    """
+    at, told = given.performed_at, []
+    if at is None:
+        return []
+    release = next((r for r in reversed(releases_of(given.product)) if r.performed_at and r.performed_at <= at), None)
+    if release is not None:
+        plainly = release.decision == "conforms"
+        words = release.headline() if plainly or not release.reason else f"{release.headline()}. {release.reason}"
+        told.append(("Release", words, release, url_for("qc.release", id=given.product_id), plainly))
+    consent = given.treatment.consent(at)
+    if consent is not None:
+        told.append(("Consent", consent.headline(), consent, url_for("consents.show", id=consent.id), True))
+    return [(what, words, _by(record), url, well) for what, words, record, url, well in told]
+
+
+def _by(record: Any) -> str:
+    who = record.performed_by.printed_name if record.performed_by else ""
+    when = clock.local(record.performed_at, record.recorded_by.site.zone) if record.performed_at else None
+    return ", ".join(part for part in (who, f"{when:%-d %b %Y, %H:%M}" if when else "") if part)
 
 
 def monitoring(given: Administration, at: datetime) -> list[tuple[str, datetime | None, str]]:

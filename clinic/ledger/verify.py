@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import collate, inspect, select
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 Columns = Mapping[str, Any]
 State = dict[str, Any]
 
+MOST = 60
+"""Characters of a value that a fault tells."""
 PIECE = 500
 """Rows that are read at once."""
 UNREADABLE = (ValueError, LookupError, ArithmeticError, TypeError)
@@ -155,13 +157,18 @@ def _compare(model: type[Model], columns: Columns, row: str, wanted: State, ther
             label = declared[name].label if name in declared else name
             because = f"{label} was changed behind the ledger"
             if not column.info.get("secret"):
-                because += f": it says {_short(there[name])}, the ledger {_short(wanted.get(name))}"
+                said, written = _apart(there[name], wanted.get(name))
+                because += f": it says {said}, the ledger {written}"
         yield Fault(table=table, row=row, column=name, because=because)
 
 
-def _short(value: Any) -> str:
-    text = "nothing" if value is None else str(value)
-    return f"“{text if len(text) <= 60 else text[:59] + '…'}”"
+def _apart(*values: Any) -> list[str]:
+    """Return two values, each cut so that the place where they differ is seen."""
+    texts = ["nothing" if value is None else str(value) for value in values]
+    alike = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(*texts, strict=False)))
+    begin = max(0, alike - 20) if max(map(len, texts)) > MOST else 0
+    cut = [f"{'…' if begin else ''}{text[begin : begin + MOST]}" for text in texts]
+    return [f"“{c}{'…' if len(t) > begin + MOST else ''}”" for c, t in zip(cut, texts, strict=True)]
 
 
 def _states(session: Session, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
