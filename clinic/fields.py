@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _counter = count()
 
+RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""How a text begins that a spreadsheet would run; the full-width signs count too. An apostrophe goes before it."""
+
 
 @dataclass(frozen=True, init=False)
 class Range:

@@ -27,6 +27,7 @@ from clinic import clock
 from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
 from clinic.exchange.datasets import DICTIONARY, DOSES, Dataset, datasets, dictionary
+from clinic.fields import RUNS_AS_FORMULA
 from clinic.processing.doses import doses
 from clinic.products.models import Product
 from clinic.records import Amendment, Entry, Record, Signature
@@ -43,7 +44,6 @@ FORMATS = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     "jsonl": "application/x-ndjson",
 }
-RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 BYTE_ORDER_MARK = "\ufeff"
 OLDEST_TOLD = 90
 

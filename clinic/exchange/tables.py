@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from python_calamine import CalamineError, CalamineWorkbook
 
 from clinic.errors import RuleBroken
+from clinic.fields import RUNS_AS_FORMULA
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,6 +112,6 @@ def _table(lines: list[tuple[int, list[str]]], note: str) -> Table:
 
 def _unguarded(cell: str) -> str:
     """Take away the apostrophe that our exports put before a text which a spreadsheet would run as a formula."""
-    if len(cell) > 1 and cell[0] == "'" and cell[1] in "=+-@\t\r":
+    if len(cell) > 1 and cell[0] == "'" and cell[1] in RUNS_AS_FORMULA:
         return cell[1:]
     return cell.strip()

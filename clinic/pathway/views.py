@@ -13,6 +13,7 @@ from clinic import clock, drafts
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
 from clinic.errors import RuleBroken
 from clinic.extensions import db
+from clinic.fields import RUNS_AS_FORMULA
 from clinic.followup.charts import charts
 from clinic.followup.step import plans_of, visits_of
 from clinic.pages import find, me, saved, zone
@@ -167,4 +168,4 @@ def plain(value: Any) -> str:
 
 def safe(cell: str) -> str:
     """Return a cell that a spreadsheet does not take for a formula (it gets a leading apostrophe)."""
-    return f"'{cell}" if cell[:1] in tuple("=+-@\t\r") else cell
+    return f"'{cell}" if cell.startswith(RUNS_AS_FORMULA) else cell
