@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Row, select, tuple_
 
@@ -11,12 +11,13 @@ from clinic.access import Role
 from clinic.followup.adverse_events import SUSPECTED, AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.patients.models import Patient
+from clinic.records import Origin, Record, signed_now
 from clinic.steps import Waiting
 from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
-    from sqlalchemy.orm import Session
+    from sqlalchemy.orm import InstrumentedAttribute, Session
 
 REPORTERS = frozenset({Role.NURSE, Role.PHYSICIAN})
 VISITORS = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN})
@@ -104,6 +105,21 @@ def visits_open(session: Session, on: date, limit: int = WORKLIST, after: tuple[
     return list(session.execute(_visits(after, limit).where(PlannedVisit.closes_on >= on, PlannedVisit.opens_on <= on)))
 
 
+def unsigned(session: Session, model: type[Record], name: InstrumentedAttribute[Any]) -> list[Row]:
+    """Return rows (id, name, when it was written down, person) of visits or events that nobody has signed."""
+    about: Any = model
+    return list(
+        session.execute(
+            select(about.id, name.label("name"), about.recorded_at, *PERSON)
+            .join(Treatment, Treatment.id == about.treatment_id)
+            .join(Patient, Patient.id == Treatment.patient_id)
+            .where(about.origin == Origin.CLINIC, ~signed_now(model))
+            .order_by(about.recorded_at, about.id)
+            .limit(WORKLIST)
+        )
+    )
+
+
 def person(row: Row) -> str:
     """Return a patient as a worklist names her or him: two identifiers."""
     name = ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part)
@@ -112,8 +128,9 @@ def person(row: Row) -> str:
 
 
 def waiting(session: Session, at: datetime) -> list[Waiting]:
-    """Return the clocks that run, the visits that are overdue and those that are open; three queries."""
+    """Return clocks that run, visits that are overdue or open, and what nobody has signed; five queries."""
     on = at.date()
+    clocks = events_with_clock(session, on)
     found = [
         Waiting(
             patient=person(row),
@@ -125,8 +142,26 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
             due_at=_end(last),
             due_words="report due",
         )
-        for row, last in events_with_clock(session, on)
+        for row, last in clocks
     ]
+    told = {row.id for row, _last in clocks}
+    for model, name, title, to, who in (
+        (AdverseEvent, AdverseEvent.term, "Judge and sign the event", "events.show", {Role.PHYSICIAN}),
+        (FollowUpVisit, FollowUpVisit.name, "Sign the visit", "followup.show", REPORTERS),
+    ):
+        found += [
+            Waiting(
+                patient=person(row),
+                title=title,
+                why=f"{row.name}: written down, not signed.",
+                who=frozenset(who),
+                to=(to, {"id": row.id}),
+                due_at=row.recorded_at,
+                due_words="written down",
+            )
+            for row in unsigned(session, model, name)
+            if row.id not in told
+        ]
     for rows, title, word in (
         (overdue_visits(session, on), "Follow up an overdue visit", "window closed"),
         (visits_open(session, on), "Make the visit", "window closes"),

@@ -139,7 +139,9 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Response | 
             for key, (value, unseen) in form.scores.items():
                 made.score(key, by=me(), at=clock.now(), value=value, did_not_occur=unseen)
             made.refuse_scores()
-            return saved(url_for("followup.show", id=made.id), "Visit written down. Read it once more and sign.")
+            mine = me().role in FOLLOW_UP.signs
+            signs = "Read it once more and sign." if mine else "A nurse or a physician reads and signs it."
+            return saved(url_for("followup.show", id=made.id), f"Visit written down. {signs}")
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))

@@ -78,7 +78,8 @@ def _logged(form: HarvestForm, course: Treatment | None, donor: Donor) -> Respon
         db.session.add(harvest)
         if harvest.containers == 1:
             harvest.collect(by=me(), at=clock.now(), volume=harvest.volume_to_label)
-        return saved(_url(harvest), "Harvest written down. Read it once more and sign.")
+        signs = "Read it once more and sign." if me().role in HARVEST.signs else "A physician reads and signs it."
+        return saved(_url(harvest), f"Harvest written down. {signs}")
     except RuleBroken as fault:
         db.session.rollback()
         form.take(fault)

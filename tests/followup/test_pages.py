@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.access import keep_to_site
+from clinic.access import Role, keep_to_site
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.listing import events_with_clock, overdue_visits, visits_open, waiting
 from clinic.followup.models import FollowUpVisit, PlannedVisit
@@ -173,7 +173,7 @@ def test_an_onset_before_the_first_procedure_asks_once(
 
 
 @pytest.mark.rule(62)
-def test_the_worklist_asks_three_questions_whatever_the_number_of_patients(
+def test_the_worklist_asks_five_questions_whatever_the_number_of_patients(
     treated: Treatment, team: Team, session: Session, queries: Callable
 ) -> None:
     again = ready_for_harvest(team)
@@ -183,13 +183,31 @@ def test_the_worklist_asks_three_questions_whatever_the_number_of_patients(
     on = clock.now() + timedelta(days=33)
     count = queries()
     found = waiting(session, on)
-    assert count() == 3
+    assert count() == 5
     titles = [(line.title, line.danger) for line in found]
     assert (
         titles.count(("Follow up an overdue visit", False)) == 6
     )  # late, and no danger: red is for harm and legal clocks
     assert titles.count(("Make the visit", False)) == 2
     assert all(line.patient for line in found)
+
+
+def test_an_event_waits_on_the_physicians_list_until_it_is_signed(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable
+) -> None:
+    nurse, course = client_as("nurse"), treated.id
+    assert (
+        post(
+            nurse, f"/treatments/{course}/adverse-events/new", event(team, expected="expected", serious=[])
+        ).status_code
+        == 303
+    )
+    told = session.scalars(select(AdverseEvent)).one()
+    (line,) = [one for one in waiting(session, clock.now()) if one.title == "Judge and sign the event"]
+    assert (line.who, line.to) == (frozenset({Role.PHYSICIAN}), ("events.show", {"id": told.id}))
+    told.sign(by=team.physician, at=clock.now())
+    session.flush()
+    assert "Judge and sign the event" not in {line.title for line in waiting(session, clock.now())}
 
 
 @pytest.mark.hazard("H35")
