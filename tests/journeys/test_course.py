@@ -120,7 +120,7 @@ def then_my_slip_is_named_and_nothing_is_lost(me: Person) -> None:
 def when_i_put_it_right_and_save(me: Person) -> str:
     me.fills({"Volume collected": "60"})
     me.presses("Save the harvest")
-    me.sees("Harvest written down. Read it once more and sign.")
+    me.sees("Harvest written down. A physician reads and signs it.")
     me.reads("Harvest: bone marrow, right posterior iliac crest, 60 mL")
     return me.path
 
@@ -252,14 +252,6 @@ def when_i_report_an_event(me: Person, course: str) -> None:
     me.sees("Event written down.")
 
 
-def when_i_sign_the_event(me: Person, course: str) -> None:
-    me.goes_to(course)
-    me.clicks("Adverse events")
-    me.clicks("Knee pain after injection")
-    me.signs()
-    me.sees("Adverse event signed.")
-
-
 def then_the_timeline_tells_all_of_it_in_order(me: Person, patient: str) -> None:
     me.goes_to(patient)
     me.clicks("Timeline")
@@ -331,7 +323,8 @@ def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], tea
     when_i_write_down_the_baseline(coordinator, course)
     when_i_see_the_patient_again(coordinator, course)
     when_i_report_an_event(nurse, course)
-    when_i_sign_the_event(physician, course)
+    when_i_sign_what_waits_on_my_list(physician, "Judge and sign the event", "Adverse event signed.")
+    when_i_sign_what_waits_on_my_list(physician, "Sign the visit", "Follow-up visit signed.")
     then_the_timeline_tells_all_of_it_in_order(coordinator, patient)
     then_the_filter_shows_what_i_pick(coordinator)
     then_the_table_holds_the_volume(coordinator)
