@@ -78,7 +78,8 @@ def serve(host: str, port: int, workers: int | None) -> None:
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
     Server(
         "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count,
-        blocking_threads=min(8 if sqlite else 4, 2 * (os.cpu_count() or 1)), log_level=LogLevels.error, working_dir=ROOT,
+        blocking_threads=min(8 if sqlite else 4, 2 * (os.cpu_count() or 1)),
+        log_level=LogLevels.error, working_dir=ROOT,
         respawn_failed_workers=True, workers_kill_timeout=10,
     ).serve()  # fmt: skip
     click.echo("Stopped.")

@@ -11,10 +11,11 @@ from clinic import clock
 from clinic.access import Role, allow
 from clinic.accounts import staffing
 from clinic.accounts.models import SignIn, User
+from clinic.boxes import Box, ChoiceBox
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field
-from clinic.forms import Box, ChoiceBox, RecordForm
+from clinic.forms import RecordForm
 from clinic.ledger.listener import acting
 from clinic.pages import find, form_of, me, saved
 

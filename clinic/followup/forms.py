@@ -10,10 +10,11 @@ from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.boxes import ChoiceBox, DayBox, ManyBox, NumberBox, Sure
 from clinic.fields import Field, plain
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
-from clinic.forms import ChoiceBox, DayBox, ManyBox, NumberBox, Sure, form_for
+from clinic.forms import form_for
 from clinic.harvest.models import Harvest
 from clinic.protocols.catalogues import (
     CELL_TYPES,

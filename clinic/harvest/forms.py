@@ -9,8 +9,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from clinic import clock
+from clinic.boxes import Box, ChoiceBox, NumberBox
 from clinic.fields import Field, Range
-from clinic.forms import Box, ChoiceBox, NumberBox, RecordForm, form_for
+from clinic.forms import RecordForm, form_for
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
 from clinic.products.forms import DinBox

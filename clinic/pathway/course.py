@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 EMPTY = (None, "", [], {})
+NO_CLOCK = datetime.min.replace(tzinfo=UTC)
+"""What has no clock is to be done now."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,9 @@ def rail(found: list[Standing], course: Treatment) -> list[dict[str, Any]]:
 
 
 def next_action(found: list[Standing], role: Role) -> dict[str, Any] | None:
-    """Return the one next action: this person's first, else whose turn it is."""
+    """Return the one next action: this person's first, else whose turn it is; what is due in weeks comes last."""
     waiting = [action for s in found for action in s.actions]
+    waiting.sort(key=lambda action: (not action.danger, action.due_at or NO_CLOCK))
     mine = next((action for action in waiting if role in action.who), None)
     if mine is not None:
         return {

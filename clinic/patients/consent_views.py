@@ -9,11 +9,12 @@ from sqlalchemy import or_, select
 
 from clinic import clock, desk
 from clinic.access import CLINICAL, WRITERS, Role, allow
+from clinic.boxes import ChoiceBox
 from clinic.desk import offer_people, record_page
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field
-from clinic.forms import ChoiceBox, RecordForm, form_for
+from clinic.forms import RecordForm, form_for
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
 from clinic.patients import overview
 from clinic.patients.banner import band

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from clinic.boxes import Box, ChoiceBox
 from clinic.fields import Field
-from clinic.forms import Box, ChoiceBox, form_for
+from clinic.forms import form_for
 from clinic.identifiers import parse_id
 from clinic.patients.donors import MARKER_RESULTS, Donor, DonorEligibility
 from clinic.patients.models import Patient

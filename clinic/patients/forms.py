@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clinic.boxes import Box, ChoiceBox, LongBox
 from clinic.fields import Field
-from clinic.forms import Box, ChoiceBox, LongBox, form_for
+from clinic.forms import form_for
 from clinic.patients.models import Alert, Patient
 
 if TYPE_CHECKING:

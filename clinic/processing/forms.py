@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.boxes import Box, ChoiceBox, ManyBox, NumberBox, WholeBox
 from clinic.extensions import db
 from clinic.fields import Field, Range, plain
-from clinic.forms import Box, ChoiceBox, ManyBox, NumberBox, RecordForm, WholeBox, form_for
+from clinic.forms import RecordForm, form_for
 from clinic.processing.counts import InProcessCount
 from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.models import CONTAINERS, Product

@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from clinic import clock, desk, reading
 from clinic.access import CLINICAL, Role, allow, may
+from clinic.boxes import Box, ChoiceBox
 from clinic.desk import names, offer_people
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.fields import Field, plain
-from clinic.forms import Box, ChoiceBox, RecordForm, form_for
+from clinic.forms import RecordForm, form_for
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
 from clinic.patients.banner import band
 from clinic.patients.models import Patient

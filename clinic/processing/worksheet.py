@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
+from clinic.boxes import Box, ChoiceBox, ManyBox, MomentBox, NumberBox
 from clinic.errors import RuleBroken
 from clinic.fields import Field
-from clinic.forms import Box, ChoiceBox, ManyBox, MomentBox, NumberBox, RecordForm
+from clinic.forms import RecordForm
 from clinic.processing.arithmetic import dose_disagrees
 from clinic.processing.qc import COMPARATORS, QCResult, asked_for
 from clinic.processing.release import results_of

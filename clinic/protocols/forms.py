@@ -7,19 +7,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic.access import Role
+from clinic.boxes import Box, ChoiceBox, LongBox, ManyBox, NumberBox, Unreadable, WholeBox, YesNoBox, parse_decimal
 from clinic.fields import Field, Range, plain
-from clinic.forms import (
-    Box,
-    ChoiceBox,
-    LongBox,
-    ManyBox,
-    NumberBox,
-    RecordForm,
-    Unreadable,
-    WholeBox,
-    YesNoBox,
-    parse_decimal,
-)
+from clinic.forms import RecordForm
 from clinic.protocols.catalogues import (
     CELL_TYPES,
     CONDITIONS,

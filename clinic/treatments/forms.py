@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.boxes import ChoiceBox, LongBox
 from clinic.fields import Field
-from clinic.forms import ChoiceBox, LongBox, RecordForm, form_for
+from clinic.forms import RecordForm, form_for
 from clinic.patients.donors import DONOR_KINDS, Donor
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES
 from clinic.treatments.models import RELATIONS, SIDES, Eligibility, Stop, Treatment, sites_for

@@ -13,7 +13,8 @@ from clinic import clock
 from clinic.accounts.models import FailedSignIn
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.followup.models import PlannedVisit
-from tests.factories import PASSWORD, boxes, checked, given, ready_for_harvest, released_product
+from tests.bedside import checked, given, released_product
+from tests.factories import PASSWORD, boxes, ready_for_harvest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from clinic import clock
+from clinic.boxes import DayBox, MomentBox, NumberBox, Unreadable, WholeBox, parse_decimal, parse_whole
 from clinic.fields import Field, Range, plain
-from clinic.forms import DayBox, MomentBox, NumberBox, RecordForm, Unreadable, WholeBox, parse_decimal, parse_whole
+from clinic.forms import RecordForm
 
 BERLIN = "Europe/Berlin"
 

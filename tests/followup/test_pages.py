@@ -14,7 +14,8 @@ from clinic.access import Role, keep_to_site
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.listing import events_with_clock, overdue_visits, visits_open, waiting
 from clinic.followup.models import FollowUpVisit, PlannedVisit
-from tests.factories import boxes, checked, day_boxes, given, ready_for_harvest, released_product
+from tests.bedside import checked, given, released_product
+from tests.factories import boxes, day_boxes, ready_for_harvest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

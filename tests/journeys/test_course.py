@@ -188,6 +188,8 @@ def when_i_release(me: Person, course: str) -> str:
     me.fills({"Reason": "The culture is read on day 14.", "Physician who was told": "Dr I. Novak"})
     me.presses("Write the decision down")
     me.gives_password()
+    me.goes_to(course)
+    me.sees("Waits for nurse or physician", "Give the cells")
     return product
 
 

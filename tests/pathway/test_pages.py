@@ -11,7 +11,8 @@ import pytest
 from clinic import clock
 from clinic.pathway.order import PATHWAY
 from clinic.pathway.timeline import KINDS
-from tests.factories import consented, course, eligible, harvested, patient, ready_for_harvest, released_product
+from tests.bedside import released_product
+from tests.factories import consented, course, eligible, harvested, patient, ready_for_harvest
 
 ROLES = ["coordinator", "nurse", "physician", "technologist", "quality", "director", "inspector"]
 

@@ -13,7 +13,8 @@ from clinic.processing.models import ProcessingRun
 from clinic.processing.qc import QCResult
 from clinic.processing.release import Release
 from clinic.products.models import Product
-from tests.factories import PASSWORD, boxes, harvested, ready_for_harvest, released_product
+from tests.bedside import released_product
+from tests.factories import PASSWORD, boxes, harvested, ready_for_harvest
 from tests.reading import Page
 
 

@@ -20,7 +20,8 @@ from clinic.processing.state import ProductState, in_state, state_of
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.steps import State
-from tests.factories import course, harvested, ready_for_harvest, released_product, team
+from tests.bedside import released_product
+from tests.factories import course, harvested, ready_for_harvest, team
 
 EXCEPTION = {
     "reason": "the only cells there are",

@@ -17,7 +17,8 @@ from clinic.processing.arithmetic import endotoxin_per_kg
 from clinic.processing.qc import QCResult, Verdict, judge, unmet
 from clinic.processing.release import open_points, refusal
 from clinic.processing.worksheet import one_result
-from tests.factories import course, harvested, published, ready_for_harvest, released_product, team
+from tests.bedside import released_product
+from tests.factories import course, harvested, published, ready_for_harvest, team
 
 DATA = Path(clinic.exchange.__path__[0], "data", "ucmsc_bpd_vietnam_infusions_8.csv")
 PUBLISHED = list(csv.DictReader(line for line in DATA.read_text().splitlines() if not line.startswith("#")))

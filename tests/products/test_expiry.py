@@ -13,7 +13,8 @@ from clinic.processing.custody import may_issue
 from clinic.processing.state import ProductState, state_of
 from clinic.products.expiry import use_before
 from clinic.protocols.terms import Expiry
-from tests.factories import ready_for_harvest, released_product
+from tests.bedside import released_product
+from tests.factories import ready_for_harvest
 
 T = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # Berlin's clock jumps an hour ahead at 01:00 UTC that night
 SECOND = timedelta(seconds=1)

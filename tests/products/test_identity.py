@@ -11,7 +11,8 @@ from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.identifiers import VALUES, check_character, drawn_from, new_id, parse_id
 from clinic.products.models import parse_din, spell_din, unused
-from tests.factories import course, harvested, patient, ready_for_harvest, released_product, stranger, team
+from tests.bedside import released_product
+from tests.factories import course, harvested, patient, ready_for_harvest, stranger, team
 
 EXAMPLES = {
     # ST-001 v6.2.2, appendix A.1, figures 2, 20, 21; JPAC Red Book annex 2; ICCBBA introduction; python-stdnum

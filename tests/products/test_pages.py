@@ -14,7 +14,8 @@ from clinic.harvest.models import Harvest
 from clinic.identifiers import check_character
 from clinic.processing.custody import MOVERS
 from clinic.products.models import Movement, Product
-from tests.factories import boxes, harvested, ready_for_harvest, released_product
+from tests.bedside import released_product
+from tests.factories import boxes, harvested, ready_for_harvest
 from tests.reading import Page
 
 

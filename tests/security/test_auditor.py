@@ -13,7 +13,8 @@ from clinic import clock
 from clinic.ledger.verify import verify
 from clinic.patients.models import Alert
 from clinic.processing.release import releases_of
-from tests.factories import checked, given, patient, ready_for_harvest, released_product
+from tests.bedside import checked, given, released_product
+from tests.factories import patient, ready_for_harvest
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from sqlalchemy import String, Text, inspect
 from clinic.access import Role
 from clinic.fields import fields_of
 from clinic.ledger.verify import models
-from tests.factories import checked, given, patient, ready_for_harvest, released_product
+from tests.bedside import checked, given, released_product
+from tests.factories import patient, ready_for_harvest
 from tests.reading import Page
 
 NASTY = """<zz9 onfocus=alert(1)>"'{{7*7}}</script></style>*/<zz9>"""
