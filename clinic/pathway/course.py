@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 EMPTY = (None, "", [], {})
-NO_CLOCK = datetime.min.replace(tzinfo=UTC)
-"""What has no clock is to be done now."""
+SOON = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -62,10 +61,10 @@ def rail(found: list[Standing], course: Treatment) -> list[dict[str, Any]]:
     ]
 
 
-def next_action(found: list[Standing], role: Role) -> dict[str, Any] | None:
-    """Return the one next action: this person's first, else whose turn it is; what is due in weeks comes last."""
+def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, Any] | None:
+    """Return the one next action: this person's first, else whose turn it is; what is due later comes last."""
     waiting = [action for s in found for action in s.actions]
-    waiting.sort(key=lambda action: (not action.danger, action.due_at or NO_CLOCK))
+    waiting.sort(key=lambda action: (not action.danger, action.due_at is not None and action.due_at > at + SOON))
     mine = next((action for action in waiting if role in action.who), None)
     if mine is not None:
         return {

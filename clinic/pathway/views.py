@@ -60,7 +60,7 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
         treatment=treatment,
         patient=band(treatment.patient, zone(), chain_of_identity=treatment.chain_of_identity),
         rail=courses.rail(found, treatment),
-        action=courses.next_action(found, me().role),
+        action=courses.next_action(found, me().role, at),
         blocked=courses.blocked(found, treatment, at),
         gantt=courses.by_date(found, records, treatment, zone()),
         genealogy=genealogy.of_course(db.session(), treatment.id, at),
