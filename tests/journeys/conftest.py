@@ -25,7 +25,7 @@ ARGUMENTS = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-PATIENCE = int(__import__("os").environ.get("PAT", "15000"))
+PATIENCE = 15_000
 """Milliseconds for one expectation: two slow cores may be shared by many."""
 
 
