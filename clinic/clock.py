@@ -16,6 +16,11 @@ def local(moment: datetime, zone: str) -> datetime:
     return moment.astimezone(ZoneInfo(zone))
 
 
+def said(moment: datetime, zone: str) -> str:
+    """Return a moment as people write it on a zone's wall clock: 14 May 2026, 10:42."""
+    return f"{local(moment, zone):%-d %b %Y, %H:%M}"
+
+
 def today(zone: str) -> date:
     """Return the calendar day that it is now in a zone."""
     return local(now(), zone).date()

@@ -40,7 +40,7 @@ class State(StrEnum):
     DONE = "done"
     NOW = "now"
     BLOCKED = "block"
-    TODO = "todo"
+    TO_DO = "todo"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clinic import clock
 from clinic.access import Role
 from clinic.administration import dose_checks
 from clinic.fields import plain
@@ -267,14 +268,9 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
     if end is None or (product.thawed_at and minutes and end == product.thawed_at + timedelta(minutes=minutes)):
         verdict.fine("Not expired", 50, "no other end than the thaw's" if end else "no end")  # the thaw is judged below
     else:
-        verdict.judge(
-            "Not expired",
-            50,
-            at < end,
-            f"The product expired {_since(at - end)} ago.",
-            f"{at:%Y-%m-%d %H:%M} UTC",
-            f"{end:%Y-%m-%d %H:%M} UTC",
-        )
+        zone = bedside.by.site.zone if bedside.by else "Etc/UTC"
+        here, over = clock.said(at, zone), clock.said(end, zone)
+        verdict.judge("Not expired", 50, at < end, f"The product expired {_since(at - end)} ago.", here, over)
     thaw(verdict, bedside.course, product, at)
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clinic.administration.models import Administration, BedsideCheck
     from clinic.products.models import Product
 
+MISSED_AFTER = timedelta(hours=12)
 MONITORED = (("15 minutes after the start", "start", 15), ("At the end", "end", 0), ("1 hour after the end", "end", 60))
 NEAR = timedelta(minutes=10)
 
@@ -163,7 +164,7 @@ def _by(record: Any) -> str:
 
 
 def monitoring(given: Administration, at: datetime) -> list[tuple[str, datetime | None, str]]:
-    """Return label, due at and standing (done, due, planned) of each set of vital signs after the start (rule 57)."""
+    """Return label, due at and standing (done, due, missed, planned) of each later set of vital signs (rule 57)."""
     told: list[tuple[str, datetime | None, str]] = []
     if given.origin != "clinic":
         return told
@@ -178,5 +179,7 @@ def monitoring(given: Administration, at: datetime) -> list[tuple[str, datetime 
             and v.check_id is None
             and abs(v.performed_at - due) <= NEAR
         ]
-        told.append((label, due, "done" if taken else "due" if due is not None and at >= due else "planned"))
+        late = due is not None and at - due > MISSED_AFTER
+        standing = "missed" if late else "due" if due is not None and at >= due else "planned"
+        told.append((label, due, "done" if taken else standing))
     return told

@@ -67,7 +67,7 @@ def progress(course: Treatment, at: datetime) -> Progress:
     found = administrations_of(session, course) if session else []
     if not found:
         closed = bool(blockers(course, at))
-        return Progress(state=State.BLOCKED if closed else State.TODO, word="Blocked" if closed else "To do")
+        return Progress(state=State.BLOCKED if closed else State.TO_DO, word="Blocked" if closed else "To do")
     last = found[-1]
     who = last.performed_by.printed_name if last.performed_by else ""
     if last.origin == "clinic" and last.ended_at is None:

@@ -68,10 +68,10 @@ def _tag(score: OutcomeScore, visit: FollowUpVisit, start: dict[str, Decimal]) -
 
 
 def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[FollowUpVisit]) -> list[dict[str, Any]]:
-    """Return a chart for each instrument with two readings or more; planned visits to come are drawn as open points."""
+    """Return a chart for each instrument with two readings or more; visits to come and missed ones are open points."""
     start, found = baselines(visits), []
     days = {plan.id: plan.day for plan in plans}
-    planned = [plan for plan in plans if plan.visit is None]
+    planned = [plan for plan in plans if plan.visit is None or plan.visit.made != "made"]
     for key in dict.fromkeys(score.instrument for visit in visits for score in visit.scores):
         instrument = INSTRUMENTS[key or ""]
         points = [

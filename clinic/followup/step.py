@@ -79,7 +79,7 @@ def progress(course: Treatment, at: datetime) -> Progress:
         made = [v for v in visits if v.made == "made" and not v.is_baseline]
         if made and course.origin == "imported":
             return Progress(state=State.DONE, word="Imported")
-        return Progress(state=State.TODO, word="Baseline read" if visits else "To do")
+        return Progress(state=State.TO_DO, word="Baseline read" if visits else "To do")
     on = at.date()
     standings = [plan.standing(on) for plan in plans]
     closed = sum(s in {"done", "missed"} for s in standings)

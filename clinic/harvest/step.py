@@ -45,7 +45,7 @@ def progress(course: Treatment, at: datetime) -> Progress:
         if banked:
             return Progress(state=State.DONE, word="From the bank", by=banked[0].name or "")
         return Progress(
-            state=State.BLOCKED if blockers(course, at) else State.TODO,
+            state=State.BLOCKED if blockers(course, at) else State.TO_DO,
             word="Blocked" if blockers(course, at) else "To do",
         )
     last = found[-1]

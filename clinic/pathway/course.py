@@ -91,7 +91,7 @@ def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, An
 def blocked(found: list[Standing], course: Treatment, at: datetime) -> tuple[str, list[dict[str, Any]]] | None:
     """Return the first step whose gate is closed, with every reason; None where nothing is blocked."""
     for s in found:
-        if s.progress.state in {State.BLOCKED, State.TODO} and course.stop is None:
+        if s.progress.state in {State.BLOCKED, State.TO_DO} and course.stop is None:
             reasons = list(s.step.blockers(course, at))
             if reasons:
                 return f"{s.step.title} is blocked, because…", reading.reasons(reasons)

@@ -177,7 +177,7 @@ def entries(  # noqa: PLR0913 - each narrows what is read
     staff = session.scalars(select(User)).all()
     people = {user.id: user.label for user in staff}
     records = _read(session, wanted, kinds)
-    icons = {model.__tablename__: kind for kind in reversed(kinds) for model in kind.models}
+    icons = {model.__tablename__: kind for kind in kinds for model in kind.models}  # the later, closer kind wins
     lines = [
         (record, _line(record, icons[row.model], zone, people))
         for row in rows

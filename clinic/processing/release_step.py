@@ -131,7 +131,7 @@ def progress(course: Treatment, at: datetime) -> Progress:
     if any(results_of(product) for product in products):
         return Progress(state=State.NOW, word="In quarantine")
     closed = bool(blockers(course, at))
-    return Progress(state=State.BLOCKED if closed else State.TODO, word="Blocked" if closed else "To do")
+    return Progress(state=State.BLOCKED if closed else State.TO_DO, word="Blocked" if closed else "To do")
 
 
 def actions(course: Treatment, at: datetime) -> list[Action]:

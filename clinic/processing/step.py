@@ -101,7 +101,7 @@ def progress(course: Treatment, at: datetime) -> Progress:
         if not asked(course):
             return Progress(state=State.DONE, word="Not needed")
         closed = bool(blockers(course, at))
-        return Progress(state=State.BLOCKED if closed else State.TODO, word="Blocked" if closed else "To do")
+        return Progress(state=State.BLOCKED if closed else State.TO_DO, word="Blocked" if closed else "To do")
     last = runs[-1]
     who = last.performed_by.printed_name if last.performed_by else ""
     if all(verified(run) for run in runs):

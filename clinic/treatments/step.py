@@ -42,7 +42,7 @@ def consent_progress(course: Treatment, at: datetime) -> Progress:
         return Progress(state=State.DONE, word="Valid", by=_who(holding))
     if not given:
         other = any(c.scope == "treatment" for c in course.patient.consents)
-        return Progress(state=State.TODO, word="For another version" if other else "To do")
+        return Progress(state=State.TO_DO, word="For another version" if other else "To do")
     last = given[-1]
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin == "imported":
@@ -75,7 +75,7 @@ def eligibility_progress(course: Treatment, _at: datetime) -> Progress:
         state = State.DONE if decision.eligible else State.BLOCKED
         return Progress(state=state, word="Eligible" if decision.eligible else "Not eligible", by=_who(decision))
     if not course.eligibilities:
-        return Progress(state=State.TODO, word="To do")
+        return Progress(state=State.TO_DO, word="To do")
     last = course.eligibilities[-1]
     if last.origin == "imported":
         return Progress(state=State.DONE, word="Imported", by=_who(last))

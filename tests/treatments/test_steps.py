@@ -40,7 +40,7 @@ def titles(step, one: Treatment) -> list[str]:
 def test_consent_goes_from_open_over_unsigned_to_valid() -> None:
     people = team()
     one = course(people)
-    assert CONSENT.progress(one, clock.now()).state is State.TODO
+    assert CONSENT.progress(one, clock.now()).state is State.TO_DO
     assert titles(CONSENT, one) == ["Take the consent"]
     consent = consented(one, people, signed=False)
     assert CONSENT.progress(one, clock.now()).word == "Not signed"
