@@ -32,9 +32,8 @@ def run(commands: click.Group) -> None:
     """Run the command line; every expected fault is one sentence on stderr."""
     os.umask(0o077)  # what is written down about patients is its owner's alone: database, copies, exports, seals
     try:
-        commands.main(standalone_mode=False)
-    except click.exceptions.Exit as ended:
-        sys.exit(ended.exit_code)
+        status = commands.main(standalone_mode=False)  # the status of an Exit comes back as the answer
+        sys.exit(status if isinstance(status, int) else 0)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as fault:

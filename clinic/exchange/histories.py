@@ -288,7 +288,8 @@ class History:
             name = next(
                 (by_label[label] for label in sorted(by_label, key=len, reverse=True) if sentence.startswith(label)), ""
             )
-            self._fault(wanted or Slot(part=part, key=key, name=name), sentence)
+            missing = name and sentence == f"{fields_of(type(record))[name].label} is missing."
+            self._fault(wanted or Slot(part=part, key=key, name=name), "a value" if missing else sentence)
         self.records.append(record)
         return record
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import sqlite3
 from contextlib import closing
 
@@ -20,7 +21,7 @@ def run(house, tmp_path, monkeypatch, capsys):
     """Run the command line as a shell does: ``status, out, err = run("verify")``."""
     monkeypatch.setenv("CLINIC_DATABASE_URL", house.store.url)
     monkeypatch.setenv("CLINIC_INSTANCE", str(tmp_path / "instance"))
-    monkeypatch.setenv("CLINIC_SECRET_KEY", "a-key-of-the-tests-and-of-nothing-else")
+    monkeypatch.setenv("CLINIC_SECRET_KEY", secrets.token_urlsafe(48))
 
     def once(*words):
         monkeypatch.setattr("sys.argv", ["clinic", *map(str, words)])
@@ -209,3 +210,15 @@ def test_an_export_goes_to_a_file_and_never_over_one(run, session, team, tmp_pat
     tomorrow = clock.now().year + 1
     assert run("export", "patients", "--from", f"{tomorrow}-01-01", "-o", tmp_path / "none.csv")[0] == 0
     assert len((tmp_path / "none.csv").read_text().splitlines()) == 1
+
+
+@pytest.mark.parametrize("how", [(), ("--dry-run",)])
+def test_a_refused_import_names_row_and_column_and_ends_with_one(run, session, tmp_path, how):
+    session.close()
+    file = tmp_path / "patients.csv"
+    file.write_text("Record number,Family name\nX-1,\n")
+    status, out, err = run("import", "patients", file, "--as", "coordinator@north.demo", *how)
+    assert status == 1
+    assert out == ""
+    assert "Row 2, column Family name: empty; expected a value" in err
+    assert "Nothing was taken in" in err
