@@ -173,7 +173,7 @@ def test_each_fault_names_row_column_value_and_what_was_expected(session, team, 
         "Row 3, column Born on: “31.12.1970”; expected a day like 2026-11-23 (Born on)",
         "Row 3, column Sex: “f”; expected one of female, male, other, unknown (Sex)",
         "Row 4, column Allergies: “perhaps”; expected one of not_asked, none_known, present (Allergies)",
-        "Row 4, column Family name: empty; expected Family name is missing.",
+        "Row 4, column Family name: empty; expected a value",
     ]
 
 
