@@ -54,11 +54,11 @@ def test_a_discard_without_a_reason_comes_back_filled_in(moved, session, bag):
     assert (answer.status_code, "was discarded" in answer.text) == (422, True)
 
 
-@pytest.mark.parametrize("kind", sorted(MOVERS))
-def test_only_who_moves_it_writes_a_movement_down(moved, session, bag, kind):
+@pytest.mark.parametrize("movement", sorted(MOVERS))
+def test_only_who_moves_it_writes_a_movement_down(moved, session, bag, movement):
     said = {"place": "Ward 3", "handed_to": "N. Brandt", "intact": "yes", "reason": "test", "temperature": "5"}
-    answer = moved("nurse", bag, kind, **said)
-    allowed = Role.NURSE in MOVERS[kind]
+    answer = moved("nurse", bag, movement, **said)
+    allowed = Role.NURSE in MOVERS[movement]
     assert answer.status_code == (303 if allowed else 422), Page.of(answer.text).text[:600]
     assert session.query(Movement).count() == allowed
 
