@@ -45,7 +45,7 @@ class Release(Record):
     """One decision, with the evidence it rests on. It holds only while that evidence stands unchanged (rule 46)."""
 
     KIND = "RL"
-    NOUN = "Release"
+    NOUN = "Decision"
     HAPPENED = "Decided at"
     DONE = "Decided by"
 
