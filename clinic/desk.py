@@ -174,9 +174,12 @@ def offer_people(form: RecordForm, *, mine: bool = False, roles: frozenset[Role]
 
 
 def record_page(record: Record, place: Desk, **more: Any) -> str:
-    """Return the page of one record: facts, hands, amendments, signatures, and the acts that are open to this user."""
+    """Return the page of one record: facts, hands, amendments, signatures, and the acts that are open to this user.
+
+    ``unfinished``: the record waits for more to be written down, so nobody is asked to sign it yet.
+    """
     role = me().role
-    waits = not record.signed and role in place.signs
+    waits = not record.signed and role in place.signs and not more.pop("unfinished", False)
     return render_template(
         more.pop("template", "records/show.html"),
         record=record,

@@ -254,6 +254,7 @@ def show(id: str) -> str:  # noqa: A002
         rested_on=rested_on(given),
         finish_url=url_for("administration.finish", id=given.id) if may and running else None,
         running=running,
+        unfinished=running,
         vitals_url=url_for("administration.vital_signs", id=given.id) if may else None,
         verify_url=url_for("desk.signature", id=given.id) if second and given.signed else None,
         event_url=url_for("events.new", id=given.treatment_id) if may else None,

@@ -89,7 +89,9 @@ def test_two_people_check_begin_end_and_sign(
     answer = post(nurse, begin, start(course, performed_by_id=team.nurse.id))
     assert answer.status_code == 303, answer.text
     record = answer.location
-    assert "Write down the end" in page(nurse, record)
+    shown = page(nurse, record)
+    assert "Write down the end" in shown
+    assert "Read and sign" not in shown  # one next action: nobody signs what has no end yet
     made = session.scalars(select(Administration)).one()
     assert made.verified_by_id == team.physician.id
     assert [v.check_id for v in made.vital_signs] == [check.id]
@@ -110,6 +112,7 @@ def test_two_people_check_begin_end_and_sign(
     assert post(nurse, f"{record}/end", end | {"partial_reason": "left in the line"}).status_code == 303
     session.expire_all()
     assert session.scalar(select(func.count()).select_from(VitalSigns)) == 2
+    assert "Read and sign" in page(nurse, record)
     for who in ("nurse", "physician"):
         session.expire_all()
         signed = post(client_as(who), f"/records/{made.id}/signature", password=PASSWORD, version=str(made.version))
