@@ -336,6 +336,8 @@ class ProcessingRun(Record):
         """Sign as author, then as the second person, who had no hand in it (hazard H25)."""
         if self.origin == "clinic" and not self.outputs:
             raise RuleBroken("Write down first what came out of it.")
+        if self.origin == "clinic" and self.ended_at is None:
+            raise RuleBroken("Write down first when it ended, with samples and waste.")
         if self.loss_share > LOSS_TO_EXPLAIN and not self.loss_reason and self.origin == "clinic":
             share = f"{self.loss_share:.0%}".replace("%", " %")
             raise RuleBroken(f"{share} of the volume is lost: {self.balance}. Amend the run and say why.")

@@ -191,6 +191,16 @@ def _next(run: ProcessingRun) -> dict[str, Any] | None:
     """Return the one next act on a run: sign it, or verify it; whose turn it is where it is not this person's."""
     if verified(run) or not run.outputs:
         return None
+    if run.ended_at is None:
+        mine = me().role in LOGS
+        return {
+            "tag": "Your next action" if mine else "Waits for " + " or ".join(role.label for role in LOGS),
+            "title": "Write down end and balance",
+            "text": "When it ended, and how much went into samples and waste. Then it can be signed.",
+            "url": url_for("processing.finish", id=run.id) if mine else None,
+            "icon": "flag",
+            "label": "End and balance",
+        }
     who = (*LOGS,) if not run.signed else run.verifiers
     mine = me().role in who and not (run.signed and me().id in run.hands) and may(me().role, "desk.signature")
     title, label = ("Sign this run", "Read and sign") if not run.signed else ("Verify this run", "Check and sign")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KINDS = (
     "Adverse event", "Follow-up visit", "Follow-up visit", "Bedside check", "Vital signs", "Bedside check",
-    "Vital signs", "Administration", "Release", "Test results", "Product", "Processing", "Product", "Harvest",
+    "Vital signs", "Administration", "Decision", "Test results", "Product", "Processing", "Product", "Harvest",
     "Eligibility", "Consent", "Order", "Weight",
 )  # fmt: skip
 """What the timeline tells of the course."""

@@ -63,6 +63,7 @@ def test_no_more_comes_out_than_went_in(run, people):
 @pytest.mark.rule(36)
 def test_a_loss_of_more_than_a_tenth_is_explained_before_anybody_signs(run, people):
     make(run, people, 50)
+    run.finish(at=clock.now(), ended_at=clock.now() - timedelta(minutes=5))
     with pytest.raises(RuleBroken, match="17 % of the volume is lost: 60 mL in − 50 mL in containers = 10 mL"):
         run.sign(by=people.technologist, at=clock.now())
     run.finish(at=clock.now(), loss_reason="clot in the filter")
@@ -200,6 +201,7 @@ def test_an_amount_more_than_a_twentieth_from_its_count_needs_a_reason(run, peop
 
 def test_a_signed_run_takes_and_makes_nothing_more(run, people):
     make(run, people, 60)
+    run.finish(at=clock.now(), ended_at=clock.now() - timedelta(minutes=5))
     run.sign(by=people.technologist, at=clock.now())
     for act in (
         lambda: make(run, people, 1),
@@ -210,9 +212,17 @@ def test_a_signed_run_takes_and_makes_nothing_more(run, people):
             act()
 
 
+def test_a_run_that_has_no_end_is_not_signed(run, people):
+    make(run, people, 60)
+    with pytest.raises(RuleBroken, match="when it ended"):
+        run.sign(by=people.technologist, at=clock.now())
+    assert not run.signed
+
+
 @pytest.mark.hazard("H25")
 def test_the_second_person_had_no_hand_in_the_run(run, people):
     make(run, people, 60)
+    run.finish(at=clock.now(), ended_at=clock.now() - timedelta(minutes=5))
     run.sign(by=people.technologist, at=clock.now())
     with pytest.raises(RuleBroken, match="no hand in the processing"):
         run.sign(by=people.technologist, at=clock.now())
@@ -224,6 +234,7 @@ def test_the_second_person_had_no_hand_in_the_run(run, people):
 
 def test_the_first_signature_is_the_technologists(run, people):
     make(run, people, 60)
+    run.finish(at=clock.now(), ended_at=clock.now() - timedelta(minutes=5))
     with pytest.raises(RuleBroken, match="technologist's who answers"):
         run.sign(by=people.quality, at=clock.now())
 
