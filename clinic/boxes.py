@@ -123,7 +123,7 @@ class Box(WTField):
             return [self.unreadable if named else f"{self.label.text}: {self.unreadable}"]
         if self.data is None or self.data == []:
             return [f"{self.label.text}: fill this in"] if self.required else []
-        if self.pairs and self.kind in {"choice", "radio"} and self.data not in dict(self.pairs):
+        if self.kind in {"choice", "radio"} and self.data not in dict(self.pairs):
             return [f"{self.label.text}: choose one of the list"]
         if self.fact.possible is not None and self.data not in self.fact.possible:
             said = f"{self.fact.words(self.data)} {self.unit}".rstrip()

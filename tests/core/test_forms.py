@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from clinic import clock
-from clinic.boxes import DayBox, MomentBox, NumberBox, Unreadable, WholeBox, parse_decimal, parse_whole
+from clinic.boxes import ChoiceBox, DayBox, MomentBox, NumberBox, Unreadable, WholeBox, parse_decimal, parse_whole
 from clinic.fields import Field, Range, plain
 from clinic.forms import RecordForm
 
@@ -246,3 +246,13 @@ def test_a_record_fills_the_form_and_comes_back_unchanged(app):
     assert right
     assert str(form.kg.data) == "72.50"
     assert (form.times.data, form.on.data, form.at.data) == (row.times, row.on, row.at)
+
+
+def test_a_choice_that_was_offered_nothing_takes_nothing(app):
+    class Choosing(WeighingForm):
+        person_id = ChoiceBox("Person", Field(label="Person"))
+
+    with app.test_request_context():
+        form = Choosing(MultiDict({"kg": "72", "person_id": "US-0000000X"}), zone=BERLIN)
+        assert not form.validate()
+    assert form.person_id.errors == ["Person: choose one of the list"]
