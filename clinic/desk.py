@@ -178,8 +178,8 @@ def record_page(record: Record, place: Desk, **more: Any) -> str:
 
     ``unfinished``: the record waits for more to be written down, so nobody is asked to sign it yet.
     """
-    role = me().role
-    waits = not record.signed and role in place.signs and not more.pop("unfinished", False)
+    role, unfinished = me().role, more.pop("unfinished", False)
+    waits = not record.signed and not unfinished and role in place.signs
     return render_template(
         more.pop("template", "records/show.html"),
         record=record,

@@ -88,7 +88,7 @@ def step(doing: str) -> Iterator[None]:
     began = time.monotonic()
     try:
         yield
-    except BaseException:
+    except BaseException:  # a Ctrl-C ends the line too; nothing is swallowed
         print("failed")
         raise
     print(f"{time.monotonic() - began:.1f} s")

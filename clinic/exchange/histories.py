@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.protocols.models import ProtocolVersion
 
-NEVER = "never"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Given:

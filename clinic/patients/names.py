@@ -76,11 +76,6 @@ class Nearness:
         return best if best >= CLOSE else 0.0
 
 
-def closeness(one: str, other: str) -> float:
-    """Return how alike two names are, 0 to 1, however their words are ordered; 0 below `CLOSE`."""
-    return Nearness(one).to(searchable(other))
-
-
 def _in_order(text: str) -> str:
     return " ".join(sorted(text.split()))
 

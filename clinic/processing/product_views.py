@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from clinic import clock, desk, reading
 from clinic.access import CLINICAL, Role, allow, may
-from clinic.boxes import Box, ChoiceBox
+from clinic.boxes import ChoiceBox
 from clinic.desk import names, offer_people
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
@@ -80,16 +80,6 @@ desk.desk(
     patient=lambda movement: band_of(movement.product),
     fixed=frozenset({"kind", "performed_at", "performed_by_id"}),
 )
-
-
-class ShelfForm(RecordForm):
-    """What the list is narrowed to."""
-
-    class Meta:
-        csrf = False
-
-    q = Box("Find a product", Field(label="Find a product", hint="Name, number, patient or record number"))
-    state = ChoiceBox("State", Field(label="State", choices={state.value: state.label for state in ProductState}))
 
 
 @bp.route("/products", methods=["GET", "POST"])

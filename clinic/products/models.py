@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, literal, select
@@ -240,21 +239,6 @@ class Product(Record):
         return " · ".join(
             part for part in (self.name, f"{plain(self.volume)} mL" if self.volume else "", self.amount_text) if part
         )
-
-
-class MovementKind(StrEnum):
-    """What can happen to a container on its way."""
-
-    RECEIVED = "received"
-    STORED = "stored"
-    ASSIGNED = "assigned"
-    ISSUED = "issued"
-    HANDED_OVER = "handed_over"
-    RETURNED = "returned"
-    THAWED = "thawed"
-    SHIPPED = "shipped"
-    GIVEN = "given"
-    DISCARDED = "discarded"
 
 
 MOVEMENTS = {

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from clinic.patients.names import CLOSE, closeness, compact, days_in, name_key, searchable
+from clinic.patients.names import CLOSE, Nearness, compact, days_in, name_key, searchable
 
 
 @given(st.text(max_size=60))
@@ -95,12 +95,12 @@ def test_swapped_names_and_two_spellings_of_one_name_have_one_key(one, other):
 def test_one_wrong_letter_is_close_and_the_order_of_names_does_not_count(family, given_name, data):
     at = data.draw(st.integers(0, len(family) - 1))
     slipped = family[:at] + data.draw(st.sampled_from("abcdefgh")) + family[at + 1 :]
-    assert closeness(f"{family} {given_name}", f"{slipped} {given_name}") >= CLOSE
-    assert closeness(f"{family} {given_name}", f"{given_name} {family}") == 1
+    assert Nearness(f"{family} {given_name}").to(searchable(f"{slipped} {given_name}")) >= CLOSE
+    assert Nearness(f"{family} {given_name}").to(searchable(f"{given_name} {family}")) == 1
 
 
 def test_two_people_of_one_family_are_not_alike_by_name():
-    assert closeness("Lindqvist Grace", "Lindqvist Tom") < CLOSE
+    assert Nearness("Lindqvist Grace").to(searchable("Lindqvist Tom")) < CLOSE
     assert name_key("Lindqvist Grace") != name_key("Lindqvist Tom")
 
 
