@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, relationship
 
+from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.fields import field
 from clinic.model import reference
@@ -92,7 +93,7 @@ class Consent(Record):
         """Return where this consent stands at a moment."""
         if self.withdrawal is not None and (self.withdrawal.performed_at or at) <= at:
             return Standing.WITHDRAWN
-        if self.expires_on is not None and at >= datetime.combine(self.expires_on, time.max, UTC):
+        if self.expires_on is not None and clock.local(at, self.recorded_by.site.zone).date() > self.expires_on:
             return Standing.EXPIRED
         return Standing.VALID if self.signed else Standing.UNSIGNED
 

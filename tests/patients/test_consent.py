@@ -73,6 +73,18 @@ def test_a_consent_holds_to_the_end_of_its_last_day(course, people, days, holds)
         assert "expired" in gates.consent(course, NOW)[0].because
 
 
+@pytest.mark.rule(14)
+@pytest.mark.hazard("H30")
+@pytest.mark.parametrize(("zone", "minutes"), [("Europe/Berlin", -60), ("America/Los_Angeles", 480), ("Etc/UTC", 0)])
+def test_the_last_day_of_a_consent_ends_at_the_sites_midnight(course, people, zone, minutes):
+    people.site.zone = zone
+    last = date(2027, 1, 15)
+    one = consent(course, people, expires_on=last)
+    midnight = datetime(last.year, last.month, last.day, tzinfo=UTC) + timedelta(days=1, minutes=minutes)
+    assert one.current(midnight - timedelta(seconds=1))
+    assert not one.current(midnight)
+
+
 @pytest.mark.rule(16)
 @pytest.mark.hazard("H12")
 def test_consent_to_another_version_opens_no_step_of_this_course(course, people):
