@@ -1,4 +1,4 @@
-"""Settings: from the environment, then ``instance/config.toml``, then the defaults below."""
+"""Settings: from the environment, then ``instance/config.toml``, then the deproblems below."""
 
 from __future__ import annotations
 

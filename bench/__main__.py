@@ -22,7 +22,7 @@ from urllib.parse import parse_qsl
 from flask import template_rendered
 from sqlalchemy import event, insert, select
 
-from clinic import clock, create_app, once
+from clinic import clock, create_app, idempotency
 from clinic.accounts.models import SignIn, User
 from clinic.accounts.security import _hash
 from clinic.extensions import db
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 def signed_in(app: Flask, email: str) -> FlaskClient:
     """Return a client whose session is what signing in makes."""
-    client, at, token = app.test_client(), clock.now(), once.new_key()
+    client, at, token = app.test_client(), clock.now(), idempotency.new_key()
     with app.app_context(), db.engine.begin() as connection:
         who = connection.execute(select(User.id, User.fs_uniquifier).where(User.email == email)).one()
         connection.execute(insert(SignIn).values(token_hash=_hash(token), user_id=who.id, began_at=at, address=""))
@@ -158,7 +158,7 @@ def main() -> int:
 
 def build(app: Flask) -> None:
     """Make a demonstration clinic in an empty database."""
-    from clinic.exchange import demo  # noqa: PLC0415 - only where one is built
+    from clinic.demo import build as demo  # noqa: PLC0415 - only where one is built
 
     began = time.perf_counter()
     with app.app_context():

@@ -14,7 +14,7 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from clinic import clock, desk, headers, once, reading, templating
+from clinic import clock, headers, idempotency, record_display, record_pages, templating
 from clinic.access import PUBLIC, ROUTES, may
 from clinic.accounts import security
 from clinic.accounts.models import Site
@@ -27,15 +27,15 @@ if TYPE_CHECKING:
     from config import Settings
 
 ROOMS = (
-    "clinic.health", "clinic.desk", "clinic.ledger.views", "clinic.accounts.views", "clinic.protocols.views",
-    "clinic.patients.views", "clinic.patients.donor_views", "clinic.patients.consent_views", "clinic.treatments.views",
-    "clinic.harvest.views", "clinic.processing.product_views", "clinic.processing.views", "clinic.processing.qc_views",
-    "clinic.administration.views", "clinic.followup.views", "clinic.followup.event_views", "clinic.pathway.views",
-    "clinic.exchange.views",
+    "clinic.health", "clinic.record_pages", "clinic.audit.views", "clinic.accounts.views", "clinic.protocols.views",
+    "clinic.patients.views", "clinic.patients.donor_views", "clinic.treatments.views", "clinic.consent.views",
+    "clinic.eligibility.views", "clinic.harvest.views", "clinic.processing.views", "clinic.release.views",
+    "clinic.inventory.views", "clinic.administration.views", "clinic.followup.views", "clinic.followup.event_views",
+    "clinic.pathway.patient_views", "clinic.exchange.views",
 )  # fmt: skip
 MENU = (
     ("Today", "list-check", "pathway.today", "/"),
-    ("Patients", "users", "patients.index", "/patients"),
+    ("Patients", "users", "pathway.patients", "/patients"),
     ("Products", "droplet-half-2", "products.index", "/products"),
     ("Protocols", "clipboard-list", "protocols.index", "/protocols"),
     ("Ledger", "shield-check", "ledger.index", "/ledger"),
@@ -82,7 +82,7 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         prepare(db.engine)
     security.init_app(app)
-    once.init_app(app)
+    idempotency.init_app(app)
     headers.init_app(app, production=settings.production)
     templating.init_app(app, _zone)
     for name in ROOMS:
@@ -181,7 +181,7 @@ def _say_sorry(app: Flask) -> None:
     @app.errorhandler(StepBlocked)
     def _blocked(fault: StepBlocked) -> Any:
         db.session.rollback()
-        reasons = reading.reasons(fault.reasons)
+        reasons = record_display.reasons(fault.reasons)
         return render_template("errors/blocked.html", title=f"{fault.title} is blocked, because…", reasons=reasons), 409
 
     @app.errorhandler(RuleBroken)
@@ -198,7 +198,7 @@ def _say_sorry(app: Flask) -> None:
 
     @app.errorhandler(ChangedMeanwhile)
     def _changed(fault: ChangedMeanwhile) -> Any:
-        return desk.both_versions(fault.row), 409
+        return record_pages.both_versions(fault.row), 409
 
     @app.errorhandler(Exception)
     def _broke(fault: Exception) -> Any:

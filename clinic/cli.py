@@ -116,7 +116,7 @@ def migrate() -> None:
 def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_empty: bool) -> None:
     """Make a demonstration clinic; refuses a database that holds another clinic."""
     from clinic.accounts.models import Site  # noqa: PLC0415
-    from clinic.exchange import demo as demonstration  # noqa: PLC0415
+    from clinic.demo import build as demonstration  # noqa: PLC0415
 
     if session.scalar(select(func.count()).select_from(Site)):
         if if_empty:
@@ -146,11 +146,11 @@ def import_table(  # noqa: PLR0913 - one for each option
     """Take in patients, courses or observations from CSV or XLSX: all or nothing."""
     from clinic.access import keep_to_site  # noqa: PLC0415
     from clinic.exchange import importing  # noqa: PLC0415
-    from clinic.ledger.listener import acting  # noqa: PLC0415
+    from clinic.ledger.listener import set_actor  # noqa: PLC0415
 
     one = user_with(session, email)
     keep_to_site(session, one.site_id)
-    acting(session, one.id, f"imported from {file.name}")
+    set_actor(session, one.id, f"imported from {file.name}")
     with progress(f"Reading {file.name}") as tell:
         report = importing.run(session, kind, file, mapping, one, clock.now(), dry_run, progress=tell)
     if report.refused or dry_run:

@@ -34,10 +34,10 @@ def user() -> None:
 def add_user(session: Session, name: str, role: str, code: str, email: str) -> None:
     """Add a member of staff and print the link on which the password is set, once."""
     from clinic.accounts import staffing  # noqa: PLC0415
-    from clinic.ledger.listener import acting  # noqa: PLC0415
+    from clinic.ledger.listener import set_actor  # noqa: PLC0415
 
     site = site_with(session, code)
-    acting(session, _actor(session, site), "added on the command line")
+    set_actor(session, _actor(session, site), "added on the command line")
     one = staffing.add(session, by=None, name=name, email=email, role=Role(role), site=site)
     session.commit()
     click.echo(f"{one.printed_name} is {one.role.label} at {site.name}. Valid once, for 24 hours:\n{_link(one)}")
@@ -49,10 +49,10 @@ def add_user(session: Session, name: str, role: str, code: str, email: str) -> N
 def disable_user(session: Session, email: str) -> None:
     """End somebody's access at once."""
     from clinic.accounts import staffing  # noqa: PLC0415
-    from clinic.ledger.listener import acting  # noqa: PLC0415
+    from clinic.ledger.listener import set_actor  # noqa: PLC0415
 
     one = user_with(session, email)
-    acting(session, _actor(session, one.site), "ended on the command line")
+    set_actor(session, _actor(session, one.site), "ended on the command line")
     staffing.disable(session, by=None, user=one, at=clock.now())
     session.commit()
     click.echo(f"{one.printed_name} has no access any more.")
@@ -64,10 +64,10 @@ def disable_user(session: Session, email: str) -> None:
 def reset_user(session: Session, email: str) -> None:
     """Forget a password and print the link on which the next one is set, once."""
     from clinic.accounts import staffing  # noqa: PLC0415
-    from clinic.ledger.listener import acting  # noqa: PLC0415
+    from clinic.ledger.listener import set_actor  # noqa: PLC0415
 
     one = user_with(session, email)
-    acting(session, _actor(session, one.site), "reset on the command line")
+    set_actor(session, _actor(session, one.site), "reset on the command line")
     staffing.reset(session, by=None, user=one, at=clock.now())
     session.commit()
     click.echo(f"{one.printed_name} sets a new password here. Valid once, for 24 hours:\n{_link(one)}")
@@ -126,14 +126,14 @@ def add_site(session: Session, code: str, name: str, zone: str, facility: str) -
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415
 
     from clinic.accounts.models import Site  # noqa: PLC0415
-    from clinic.ledger.listener import acting  # noqa: PLC0415
+    from clinic.ledger.listener import set_actor  # noqa: PLC0415
 
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise RuleBroken(f"“{zone}” is no time zone. Write it like Europe/Berlin.") from None
     made = Site(code=code.strip().casefold(), name=name.strip(), zone=zone, facility_code=facility.strip().upper())
-    acting(session, made.id, "added on the command line")
+    set_actor(session, made.id, "added on the command line")
     session.add(made)
     try:
         session.commit()

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask_wtf import FlaskForm
 
-from clinic.boxes import Box, ChoiceBox, DayBox, LongBox, ManyBox, MomentBox, NumberBox, Sure, WholeBox, YesNoBox
 from clinic.errors import RuleBroken, Unconfirmed
 from clinic.fields import Field, fields_of
+from clinic.form_fields import Box, ChoiceBox, DayBox, LongBox, ManyBox, MomentBox, NumberBox, Sure, WholeBox, YesNoBox
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

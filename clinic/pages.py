@@ -8,7 +8,7 @@ from flask import abort, flash, redirect, request
 from flask_login import current_user
 from sqlalchemy import select
 
-from clinic import clock, drafts, once
+from clinic import clock, drafts, idempotency
 from clinic.extensions import db
 from clinic.identifiers import parse_id
 from clinic.model import Model
@@ -72,7 +72,7 @@ class ChangedMeanwhile(Exception):
 
 def saved(location: str, message: str = "", kind: str = "ok") -> Response:
     """Commit what was done and lead on; a repeated post of the same form leads to the same place."""
-    once.led_to(location)
+    idempotency.led_to(location)
     drafts.end(me().id, request.path)
     db.session.commit()
     if message:

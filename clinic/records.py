@@ -18,7 +18,7 @@ from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_
 from clinic.errors import Question, RuleBroken, Unconfirmed
 from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
-from clinic.ledger.listener import told
+from clinic.ledger.listener import ledger_value
 from clinic.ledger.models import digest
 from clinic.model import Model, reference
 
@@ -152,15 +152,15 @@ class Entry(Model):
         # related rows are read while the record is not in the session yet: nothing is to be flushed meanwhile
         with session.no_autoflush if session is not None else nullcontext():
             record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
-            record.settle(session)
-            record.stand(at=at)
+            record.fill_keys(session)
+            record.check(at=at)
         return record
 
-    def stand(self, *, at: datetime) -> None:
+    def check(self, *, at: datetime) -> None:
         """Raise `RuleBroken` with every fault, or `Unconfirmed` with every question that has no reason yet."""
-        faults = self.faults(at=at)
-        if faults:
-            raise RuleBroken(" ".join(faults))
+        problems = self.problems(at=at)
+        if problems:
+            raise RuleBroken(" ".join(problems))
         open_questions = [question for question in self.questions() if not self.confirmed.get(question.name)]
         if open_questions and self.origin is Origin.CLINIC:
             raise Unconfirmed(open_questions)
@@ -169,7 +169,7 @@ class Entry(Model):
         """Return what is possible but unusual about facts together; each wants a reason in ``confirmed``."""
         return []
 
-    def settle(self, session: Session | None = None) -> None:
+    def fill_keys(self, session: Session | None = None) -> None:
         """Let related rows and the columns that name them agree, so that the content is whole before it is stored.
 
         A row that lists its records is not read here: the record would stand in its list before it is in the session.
@@ -184,7 +184,7 @@ class Entry(Model):
             elif named is not None and session is not None and relation.back_populates is None:
                 setattr(self, relation.key, session.get(relation.mapper.class_, named))
 
-    def faults(self, *, at: datetime) -> list[str]:  # noqa: ARG002 - rooms judge by the moment
+    def problems(self, *, at: datetime) -> list[str]:  # noqa: ARG002 - rooms judge by the moment
         """Return what is wrong with the facts themselves, a sentence each; rooms add checks over two facts."""
         found = []
         for name, fact in fields_of(type(self)).items():
@@ -193,13 +193,13 @@ class Entry(Model):
                 if fact.required and not self._excused(name):
                     found.append(f"{fact.label} is missing.")
             else:
-                found += self._limit_faults(name, fact, value)
+                found += self._limit_problems(name, fact, value)
         return found
 
     def _excused(self, name: str) -> bool:
         return self.origin is Origin.IMPORTED and bool(self.not_recorded.get(name))
 
-    def _limit_faults(self, name: str, fact: Field, value: Any) -> list[str]:
+    def _limit_problems(self, name: str, fact: Field, value: Any) -> list[str]:
         said = f"{fact.words(value)} {fact.unit}".rstrip()
         if fact.possible is not None and value not in fact.possible:
             return [f"{fact.label} must be {fact.possible} {fact.unit}".rstrip() + f", not {fact.words(value)}."]
@@ -219,7 +219,7 @@ class Entry(Model):
     def content(self) -> dict[str, Any]:
         """Return all that a signature covers: every column but the row's version."""
         return {
-            attribute.key: told(getattr(self, attribute.key))
+            attribute.key: ledger_value(getattr(self, attribute.key))
             for attribute in inspect(type(self)).column_attrs
             if attribute.key != "version"
         }
@@ -238,12 +238,16 @@ class Entry(Model):
         if not reason.strip():
             raise RuleBroken("Say why this is corrected. The reason stays beside the old value.")
         old = {name: getattr(self, name) for name in changes}
-        changed = {name: [told(old[name]), told(value)] for name, value in changes.items() if old[name] != value}
+        changed = {
+            name: [ledger_value(old[name]), ledger_value(value)]
+            for name, value in changes.items()
+            if old[name] != value
+        }
         if not changed:
             raise RuleBroken("Nothing was changed, so nothing was amended.")
         for name in changed:
             setattr(self, name, changes[name])
-        self.stand(at=at)
+        self.check(at=at)
         amendment = Amendment(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, number=len(self.amendments) + 1,
             amended_by=by, amended_by_id=by.id, amended_at=at, reason=reason.strip(), changes=changed,
@@ -292,9 +296,9 @@ class Record(Entry):
             overlaps="signatures",
         )
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also refuse a time that lies in the future (rule 69)."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
             found.append(f"{self.HAPPENED} lies in the future.")
         return found

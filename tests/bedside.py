@@ -10,15 +10,15 @@ from clinic import clock
 from clinic.administration.bedside import give, read
 from clinic.administration.models import Administration, BedsideCheck
 from clinic.processing.models import ProcessingRun
-from clinic.processing.qc import QCResult
-from clinic.processing.release import decide
 from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, QC_TESTS, ROUTES
 from clinic.protocols.models import ProtocolVersion
+from clinic.release.models import decide
+from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from clinic.protocols.terms import QCSpec
+    from clinic.protocols.content import QCSpec
 from tests.factories import Team, harvested, ready_for_harvest
 
 

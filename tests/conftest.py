@@ -14,12 +14,12 @@ from passlib.context import CryptContext
 from sqlalchemy import event, insert, select
 from sqlalchemy.orm import Session
 
-from clinic import clock, create_app, once
+from clinic import clock, create_app, idempotency
 from clinic.access import Role
 from clinic.accounts.models import SignIn, User
 from clinic.accounts.security import _hash
 from clinic.extensions import db
-from clinic.ledger.listener import acting
+from clinic.ledger.listener import set_actor
 from clinic.model import Model
 from clinic.schema import MIGRATIONS, head
 from config import Settings
@@ -151,19 +151,19 @@ def session(engine: Any, app: Flask) -> Iterator[Session]:
     """A session of the test's own, for setting the scene and for looking at what is there.
 
     What is written here is committed, and read anew, before each request of a client. A physician of the north
-    is named as the actor; say `acting` for somebody else.
+    is named as the actor; say `set_actor` for somebody else.
     """
     lock = threading.Lock()
     with Session(engine) as session:
 
-        def settle() -> None:
+        def commit_pending() -> None:
             with lock:
                 if session.in_transaction() or session.new or session.dirty or session.deleted:
                     session.commit()
 
         actor = session.scalar(select(User.id).where(User.email == "physician@north.demo"))
-        acting(session, str(actor))
-        Client.before = staticmethod(settle)
+        set_actor(session, str(actor))
+        Client.before = staticmethod(commit_pending)
         try:
             yield session
         finally:
@@ -213,7 +213,7 @@ def client_as(app: Flask, engine: Any) -> Callable[..., FlaskClient]:
         Client.before()
         with engine.begin() as connection:
             who = connection.execute(select(User.id, User.fs_uniquifier).where(User.email == email)).one()
-            token = f"a session of the tests {once.new_key()}"
+            token = f"a session of the tests {idempotency.new_key()}"
             connection.execute(insert(SignIn).values(token_hash=_hash(token), user_id=who.id, began_at=at, address=""))
         with browser.session_transaction() as cookie:
             cookie.update(
@@ -233,7 +233,7 @@ def post() -> Callable[..., TestResponse]:
     """
 
     def send(browser: FlaskClient, url: str, boxes: dict[str, Any] | None = None, **fields: Any) -> TestResponse:
-        sent = {"idempotency_key": once.new_key(), **(boxes or {}), **fields}
+        sent = {"idempotency_key": idempotency.new_key(), **(boxes or {}), **fields}
         if browser.application.config["WTF_CSRF_ENABLED"] and "csrf_token" not in sent:
             shown = Page.of(browser.get(url).text)
             sent["csrf_token"] = shown.hidden.get("csrf_token", "")
@@ -251,7 +251,7 @@ def page(app: Flask) -> Callable[..., Page]:
         answer = browser.get(url)
         assert answer.status_code == status, f"{url} answered {answer.status_code}: {Page.of(answer.text).text[:400]}"
         shown = Page.of(answer.text)
-        assert shown.faults() == [], f"{url}: {shown.faults()}"
+        assert shown.problems() == [], f"{url}: {shown.problems()}"
         return shown
 
     return opened

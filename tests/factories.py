@@ -17,22 +17,23 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.access import Role
 from clinic.accounts.models import Site, User
+from clinic.consent.models import Consent
+from clinic.eligibility.models import Eligibility
 from clinic.harvest.models import Harvest
-from clinic.ledger.listener import acting
-from clinic.patients.consent import Consent
+from clinic.ledger.listener import set_actor
 from clinic.patients.donors import Donor, DonorEligibility
 from clinic.patients.models import Patient, Weight
 from clinic.protocols.catalogues import BODY_SITES
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.models import Protocol, ProtocolVersion
 from clinic.records import Meaning
-from clinic.treatments.models import Eligibility, Treatment, sites_for
+from clinic.treatments.models import Treatment, sites_for
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.model import Model
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
 
 PASSWORD = "cellcourse-demo-1"
 SITES = {"north": ("Cellcourse North", "A9999"), "south": ("Cellcourse South", "B9999")}
@@ -93,7 +94,7 @@ def clinic_of(session: Session, *, password: str | None = None) -> None:
     """Write two sites and their staff into an empty database. The caller commits."""
     for code in SITES:
         made = team(code, password=password)
-        acting(session, made.administrator.id)
+        set_actor(session, made.administrator.id)
         session.add(made.site)
         session.flush()
         session.add_all(made.people.values())

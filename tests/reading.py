@@ -95,7 +95,7 @@ class Page(HTMLParser):
         if self._open and "h1" in self._open:
             self.headings[-1] += data
 
-    def faults(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Return what is wrong with this page, a sentence each."""
         found = []
         if not self.title.strip(" –\n") or self.title.strip().startswith("–"):

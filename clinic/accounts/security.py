@@ -18,13 +18,13 @@ from flask_security.utils import verify_password
 from sqlalchemy import delete, func, insert, inspect, select, update
 from werkzeug.datastructures import ImmutableMultiDict
 
-from clinic import clock, drafts, once
+from clinic import clock, drafts, idempotency
 from clinic.access import PUBLIC, ROUTES, keep_to_site
 from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
 from clinic.errors import RuleBroken, SettingsWrong
 from clinic.extensions import db, reading_only
-from clinic.ledger.listener import acting, alone
+from clinic.ledger.listener import lock_site, set_actor
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -38,7 +38,7 @@ MOST_TYPED = 320
 OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.welcome"}
 KEYLESS = {"security.login", "security.logout"}
 """Posts that carry no record and so no idempotency key."""
-SEARCHES = {"patients.index", "products.index"}
+SEARCHES = {"pathway.patients", "products.index"}
 """Posts that only ask: names and numbers travel in the form, never in an address. They write nothing, so they need
 no key, leave no draft and wait for no writer."""
 
@@ -135,7 +135,7 @@ class WrongPassword(RuleBroken):
 
 
 def _began(_app: Flask, user: User, **_more: Any) -> None:
-    acting(db.session(), user.id, "")  # a password that was kept with less work than today's is kept anew
+    set_actor(db.session(), user.id, "")  # a password that was kept with less work than today's is kept anew
     token, at = secrets.token_urlsafe(32), clock.now()
     session["token"], session["began"], session["seen"] = token, at.timestamp(), at.timestamp()
     db.session.execute(
@@ -208,14 +208,14 @@ def _who_and_what() -> Response | None:
     session["seen"] = clock.now().timestamp()
     user: Any = current_user._get_current_object()  # noqa: SLF001
     keep_to_site(db.session(), user.site_id)
-    acting(db.session(), user.id)
+    set_actor(db.session(), user.id)
     roles = ROUTES.get(endpoint, PUBLIC)
     if roles is not None and user.role not in roles:
         abort(403)
     g.user = user
     if request.method == "POST" and endpoint not in KEYLESS | SEARCHES:
-        alone(db.session(), user.site_id)
-        return _draft(user.id) if request.form.get("do") == "draft" else once.claim(user.id)
+        lock_site(db.session(), user.site_id)
+        return _draft(user.id) if request.form.get("do") == "draft" else idempotency.claim(user.id)
     return None
 
 

@@ -112,9 +112,9 @@ def bearer(session: Session, token: str) -> User | None:
 def set_password(session: Session, *, user: User, password: str, at: datetime) -> None:
     """Set a password that its owner chose; raises `RuleBroken` with every reason against it."""
     chosen = normal(password)
-    faults = password_faults(chosen, user)
-    if faults:
-        raise RuleBroken(" ".join(faults))
+    problems = password_problems(chosen, user)
+    if problems:
+        raise RuleBroken(" ".join(problems))
     user.password = hash_password(chosen)
     end_sessions(session, user=user, at=at)
 
@@ -124,7 +124,7 @@ def normal(password: str) -> str:
     return _security._password_util.normalize(password)  # noqa: SLF001 - there is no public name for it
 
 
-def password_faults(password: str, user: User) -> list[str]:
+def password_problems(password: str, user: User) -> list[str]:
     """Return what is wrong with a password, a sentence each (ASVS 5.0, 6.2)."""
     found, folded = [], re.sub(r"[\W_]", "", password.casefold())
     if len(password) < LEAST:

@@ -11,12 +11,12 @@ from clinic import clock
 from clinic.access import Role, allow
 from clinic.accounts import staffing
 from clinic.accounts.models import SignIn, User
-from clinic.boxes import Box, ChoiceBox
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field
+from clinic.form_fields import Box, ChoiceBox
 from clinic.forms import RecordForm
-from clinic.ledger.listener import acting
+from clinic.ledger.listener import set_actor
 from clinic.pages import find, form_of, me, saved
 
 if TYPE_CHECKING:
@@ -225,7 +225,7 @@ def welcome(token: str) -> Response | str | tuple[str, int]:
         return render_template("accounts/spent.html"), 410
     form = WelcomeForm()
     if form.validate_on_submit():
-        acting(db.session(), person.id, "set a password with a one-time link")
+        set_actor(db.session(), person.id, "set a password with a one-time link")
         try:
             staffing.set_password(db.session(), user=person, password=form.password.data or "", at=clock.now())
         except RuleBroken as fault:

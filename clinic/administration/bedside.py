@@ -13,10 +13,10 @@ from clinic.administration.models import Administration, BedsideCheck, VitalSign
 from clinic.administration.scanning import read_bag, read_wristband
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.patients.models import Patient
-from clinic.processing.qc import QCResult
-from clinic.processing.release import DECISIONS, RELEASING, evidence_of, released, releases_of, standing_decision
 from clinic.products.models import Product, ancestors, products_of
 from clinic.records import Meaning
+from clinic.release.models import DECISIONS, RELEASING, evidence_of, released, releases_of, standing_decision
+from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
         at=at,
         treatment=course,
         product=check.product,
-        check=check,
+        bedside_check=check,
         performed_by=first,
         verified_by_id=other,
         confirmed=confirmed,

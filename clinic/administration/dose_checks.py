@@ -66,7 +66,7 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     needed = dosing.per_kg or bool(product.dmso_percent)
     days = min(dosing.weight_valid_days, CHILD_WEIGHT_DAYS) if _is_child(bedside, at) else dosing.weight_valid_days
     found = course.weight_at(at)
-    fix = {"who": WEIGHS, "fix": ("patients.show", {"id": course.patient_id}), "fix_label": "Write down the weight"}
+    fix = {"who": WEIGHS, "fix": ("pathway.patient", {"id": course.patient_id}), "fix_label": "Write down the weight"}
     if found is None or not found.kg or found.performed_at is None:
         if needed:
             verdict.fault("Weight", 51, "The patient's weight is not known.", "missing", f"within {days} days", **fix)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.boxes import Box
 from clinic.fields import Field
+from clinic.form_fields import Box
 from clinic.forms import form_for
 from clinic.protocols.catalogues import BODY_SITES, ROUTES
 

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from clinic.administration.models import Administration, VitalSigns
     from clinic.administration.scanning import Wristband
     from clinic.patients.models import Patient
-    from clinic.processing.qc import QCResult
-    from clinic.processing.release import Release
     from clinic.products.models import Product
+    from clinic.release.models import Release
+    from clinic.release.results import QCResult
     from clinic.treatments.models import Treatment
 
 CARERS = (Role.NURSE, Role.PHYSICIAN)

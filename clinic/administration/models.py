@@ -50,8 +50,8 @@ class BedsideCheck(Record):
     treatment: Mapped[Treatment] = relationship()
     product: Mapped[Product | None] = relationship()
     second_person: Mapped[User | None] = relationship("User", foreign_keys=[second_person_id])
-    administration: Mapped[Administration | None] = relationship(back_populates="check", uselist=False)
-    vital_signs: Mapped[VitalSigns | None] = relationship(back_populates="check", uselist=False)
+    administration: Mapped[Administration | None] = relationship(back_populates="bedside_check", uselist=False)
+    vital_signs: Mapped[VitalSigns | None] = relationship(back_populates="bedside_check", uselist=False)
 
     def unusable(self, at: datetime) -> str:
         """Return in one sentence why no cells may be given on this check now; empty: they may."""
@@ -128,7 +128,7 @@ class Administration(Record):
 
     treatment: Mapped[Treatment] = relationship()
     product: Mapped[Product] = relationship()
-    check: Mapped[BedsideCheck | None] = relationship(back_populates="administration")
+    bedside_check: Mapped[BedsideCheck | None] = relationship(back_populates="administration")
     verified_by: Mapped[User | None] = relationship(
         "User", primaryjoin="foreign(Administration.verified_by_id) == User.id", viewonly=True
     )
@@ -136,9 +136,9 @@ class Administration(Record):
         back_populates="administration", order_by="VitalSigns.performed_at"
     )
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also rules 2, 56, 59: two people, no filter, and the volumes come out even."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.verified_by_id and self.verified_by_id == self.performed_by_id:
             found.append("The second person must be somebody else.")
         if self.ended_at and self.performed_at and self.ended_at < self.performed_at:
@@ -156,9 +156,9 @@ class Administration(Record):
             found.append(
                 f"Premedication: the protocol orders {ordered}. Say that it was given, or why it was left out."
             )
-        return found + self._volume_faults()
+        return found + self._volume_problems()
 
-    def _volume_faults(self) -> list[str]:
+    def _volume_problems(self) -> list[str]:
         """Rule 59: once the end is written down, given + wasted + returned is what was issued, to the last digit."""
         if self.volume_given is None:
             return ["Volume given is missing: an end was written down."] if self.ended_at else []
@@ -180,9 +180,9 @@ class Administration(Record):
         self.ended_at, self.volume_given = ended_at, volume_given
         for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction"):
             setattr(self, name, facts.get(name))
-        faults = self.faults(at=at)
-        if faults:
-            raise RuleBroken(" ".join(faults))
+        problems = self.problems(at=at)
+        if problems:
+            raise RuleBroken(" ".join(problems))
         self.work_out_dose(weight)
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
@@ -300,11 +300,11 @@ class VitalSigns(Record):
     breathing: Mapped[int | None] = field("Breathing", unit="/min")
 
     administration: Mapped[Administration | None] = relationship(back_populates="vital_signs")
-    check: Mapped[BedsideCheck | None] = relationship(back_populates="vital_signs")
+    bedside_check: Mapped[BedsideCheck | None] = relationship(back_populates="vital_signs")
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: pressures and rates that no living patient has are typing errors."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         for name, low, high in (
             ("systolic", 30, 300),
             ("diastolic", 10, 200),

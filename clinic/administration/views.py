@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, desk
+from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.accounts.models import User
 from clinic.accounts.security import recheck
 from clinic.administration import bedside as acts
+from clinic.administration.bedside_page import big_three, first_doses, monitoring, pairs, rested_on, times
 from clinic.administration.forms import WORKED_OUT, AdministrationForm, BedsideForm, FinishForm, VitalSignsForm
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.administration.sheets import big_three, first_doses, monitoring, pairs, rested_on, times
 from clinic.administration.step import ADMINISTRATION
-from clinic.desk import offer_people, record_page, staff_choices
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
 from clinic.patients.banner import band
-from clinic.processing.doses import doses
-from clinic.reading import reasons
+from clinic.record_display import reasons
+from clinic.record_pages import offer_people, record_page, staff_choices
 from clinic.records import Meaning
+from clinic.release.doses import doses
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _vitals_url(signs: VitalSigns) -> str:
     )
 
 
-DESK = desk.desk(
+DESK = record_pages.desk(
     Administration,
     show=_url,
     signs=ADMINISTRATION.signs,
@@ -63,12 +63,12 @@ DESK = desk.desk(
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
     fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
 )
-desk.desk(
+record_pages.desk(
     BedsideCheck,
     show=lambda check: url_for("administration.check", id=check.id),
     patient=lambda check: _band(check.treatment),
 )
-desk.desk(
+record_pages.desk(
     VitalSigns,
     show=_vitals_url,
     signs=ADMINISTRATION.signs,
@@ -170,14 +170,14 @@ def check(id: str) -> str:  # noqa: A002
     """Show one reading: go, or stop with every fault in order of danger."""
     found = find(BedsideCheck, id)
     at = clock.now()
-    faults = [
+    problems = [
         fault | {"url": url_for(fault["fix"][0], **fault["fix"][1]) if fault["fix"] else None}
         for fault in found.reasons
     ]
     return render_template(
         "administration/check.html",
         check=found,
-        faults=faults,
+        problems=problems,
         unusable=found.unusable(at) if found.clear else "",
         pairs=pairs(db.session(), found),
         big=big_three(found, at) if found.product else [],
@@ -256,7 +256,7 @@ def show(id: str) -> str:  # noqa: A002
         running=running,
         unfinished=running,
         vitals_url=url_for("administration.vital_signs", id=given.id) if may else None,
-        verify_url=url_for("desk.signature", id=given.id) if second and given.signed else None,
+        verify_url=url_for("record_pages.signature", id=given.id) if second and given.signed else None,
         event_url=url_for("events.new", id=given.treatment_id) if may else None,
         back_url=url_for("pathway.course", id=given.treatment_id),
     )

@@ -9,9 +9,9 @@ from sqlalchemy import exists, or_
 
 from clinic.access import Role
 from clinic.administration.models import Administration
-from clinic.processing.release import RELEASING, Release
 from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, signed_now
+from clinic.release.models import RELEASING, Release
 from clinic.steps import Waiting
 from clinic.treatments.models import Treatment
 from clinic.treatments.waiting import about, consented, courses, person

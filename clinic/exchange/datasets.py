@@ -15,22 +15,23 @@ from sqlalchemy import Boolean, Date, Enum, Integer, String, inspect
 from sqlalchemy.orm import configure_mappers
 
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.consent.models import Consent, Withdrawal
+from clinic.eligibility.models import Eligibility
 from clinic.fields import Field, fields_of
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.harvest.models import Harvest
 from clinic.model import Model, Quantity, UTCDateTime
-from clinic.patients.consent import Consent, Withdrawal
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Alert, Patient, Weight
-from clinic.processing.doses import LABELS
 from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
-from clinic.processing.qc import QCResult
-from clinic.processing.release import Release
 from clinic.products.models import Movement, Product, RunInput
 from clinic.protocols.models import Protocol, ProtocolVersion
 from clinic.records import Amendment, Entry, Record, Signature
-from clinic.treatments.models import Eligibility, Stop, Treatment
+from clinic.release.doses import LABELS
+from clinic.release.models import Release
+from clinic.release.results import QCResult
+from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -28,9 +28,9 @@ from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
 from clinic.exchange.datasets import DICTIONARY, DOSES, Dataset, datasets, dictionary
 from clinic.fields import RUNS_AS_FORMULA
-from clinic.processing.doses import doses
 from clinic.products.models import Product
 from clinic.records import Amendment, Entry, Record, Signature
+from clinic.release.doses import doses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence

@@ -14,13 +14,13 @@ from sqlalchemy import select
 
 from clinic.access import WRITERS
 from clinic.errors import RuleBroken
-from clinic.exchange import values
+from clinic.exchange import parse_cell
 from clinic.exchange.datasets import datasets
-from clinic.exchange.histories import Fault, Given, History
+from clinic.exchange.import_course import Fault, Given, History
+from clinic.exchange.import_targets import KINDS, Slot, slot
 from clinic.exchange.mapping import Mapping, Target, load
-from clinic.exchange.slots import KINDS, Slot, slot
 from clinic.exchange.tables import Table, read
-from clinic.ledger.listener import acting
+from clinic.ledger.listener import set_actor
 from clinic.patients.models import Patient
 from clinic.protocols.models import Protocol
 
@@ -46,21 +46,21 @@ class Report:
     file: str
     rows: int = 0
     made: Counter[str] = field(default_factory=Counter)
-    faults: list[Fault] = field(default_factory=list)
+    problems: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     dry_run: bool = False
 
     @property
     def refused(self) -> bool:
         """Whether nothing was, or would be, taken in."""
-        return bool(self.faults)
+        return bool(self.problems)
 
     def sentences(self) -> list[str]:
         """Return the report as a person reads it, a line each."""
         made = ", ".join(f"{count} {noun}" for noun, count in self.made.items())
         if self.refused:
-            some = f"{len(self.faults)} {'fault' if len(self.faults) == 1 else 'faults'}"
-            return [*self.notes, *map(str, self.faults), f"Nothing was taken in: {some} in {self.file}."]
+            some = f"{len(self.problems)} {'fault' if len(self.problems) == 1 else 'problems'}"
+            return [*self.notes, *map(str, self.problems), f"Nothing was taken in: {some} in {self.file}."]
         did = "would be taken in; this was a dry run" if self.dry_run else "taken in"
         return [*self.notes, f"{self.rows} rows of {self.file} {did}: {made}."]
 
@@ -89,21 +89,21 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     report = Report(
         kind=kind, file=path.name, rows=len(table.rows), dry_run=dry_run, notes=[table.note] if table.note else []
     )
-    report.faults += _of_mapping(table, mapping)
-    if report.faults:
+    report.problems += _of_mapping(table, mapping)
+    if report.problems:
         return report
     published = _published(session, by)
     with session.no_autoflush:
         for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
-            report.faults += history.faults
+            report.problems += history.problems
             report.made.update(record.NOUN for record in history.records)
             if progress:
                 progress(done, 2 * len(table.rows))
-        report.faults += _known_already(session, table, mapping, by)
-    report.faults.sort(key=lambda fault: fault.row)
-    if report.faults or dry_run:
+        report.problems += _known_already(session, table, mapping, by)
+    report.problems.sort(key=lambda fault: fault.row)
+    if report.problems or dry_run:
         return report
-    acting(session, by.id, f"Import of {path.name}")
+    set_actor(session, by.id, f"Import of {path.name}")
     for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
         session.add_all(history.records)
         if done % AT_ONCE == 0:
@@ -133,7 +133,7 @@ def own(table: Table, kind: str, file: str) -> Mapping:
 
 def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
     """Return what keeps table and mapping from fitting together; row 1 is the row of headings."""
-    faults = [
+    problems = [
         Fault(
             row=1,
             column=name,
@@ -143,11 +143,11 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
         for name in table.headings
         if name and name not in mapping.spoken_for()
     ]
-    faults += [
+    problems += [
         Fault(row=1, column=name, value="", expected="this column in the file: the mapping names it")
         for name in sorted(mapping.spoken_for() - set(table.headings))
     ]
-    faults += [
+    problems += [
         Fault(
             row=1,
             column=column,
@@ -157,7 +157,7 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
         for target, column in mapping.targets()
         if slot(target, mapping.kind) is None
     ]
-    return faults
+    return problems
 
 
 def _published(session: Session, by: User) -> Callable[[str], ProtocolVersion | None]:
@@ -171,10 +171,10 @@ def _histories(
 ) -> Iterator[History]:
     visits = {key: (visit.name, visit.course_day) for key, visit in mapping.visits.items()}
     for number, (row, cells) in enumerate(table.rows, start=1):
-        faults: list[Fault] = []
+        problems: list[Fault] = []
         history = History(
             row=row,
-            given=_given(row, number, cells, mapping, faults),
+            given=_given(row, number, cells, mapping, problems),
             by=by,
             at=at,
             note=mapping.source,
@@ -184,11 +184,11 @@ def _histories(
             version_of=published,
         )
         history.build(mapping.kind)
-        history.faults[:0] = faults
+        history.problems[:0] = problems
         yield history
 
 
-def _given(row: int, number: int, cells: dict[str, str], mapping: Mapping, faults: list[Fault]) -> dict[Slot, Given]:
+def _given(row: int, number: int, cells: dict[str, str], mapping: Mapping, problems: list[Fault]) -> dict[Slot, Given]:
     """Return what one row says about each slot. A fault of reading is told once, and the slot counts as missing."""
     found: dict[Slot, Given] = {}
     for target, text in mapping.constants.items():
@@ -205,7 +205,7 @@ def _given(row: int, number: int, cells: dict[str, str], mapping: Mapping, fault
     for name, wanted in mapping.columns.items():
         for target in wanted:
             found[_slot(target.to, mapping)] = _read(
-                row, name, "" if cells[name] in mapping.missing else cells[name], target, faults
+                row, name, "" if cells[name] in mapping.missing else cells[name], target, problems
             )
     return found
 
@@ -217,7 +217,7 @@ def _slot(target: str, mapping: Mapping) -> Slot:
     return found
 
 
-def _read(row: int, name: str, written: str, target: Target, faults: list[Fault]) -> Given:
+def _read(row: int, name: str, written: str, target: Target, problems: list[Fault]) -> Given:
     if not written:
         return Given(text=None, column=name)
     text = target.values.get(written, written)
@@ -225,23 +225,23 @@ def _read(row: int, name: str, written: str, target: Target, faults: list[Fault]
         occurred = target.transform == "event_occurred"
         return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
     try:
-        text = values.TRANSFORMS[target.transform](text) if target.transform else text
-    except values.NotThat as fault:
-        faults.append(Fault(row=row, column=name, value=written, expected=str(fault)))
+        text = parse_cell.TRANSFORMS[target.transform](text) if target.transform else text
+    except parse_cell.NotThat as fault:
+        problems.append(Fault(row=row, column=name, value=written, expected=str(fault)))
         return Given(text=None, column=name, written=written)
     return Given(text=text, column=name, written=written)
 
 
 def _same(text: str, never: str) -> bool:
     try:
-        return values.number(text) == values.number(never)
-    except values.NotThat:
+        return parse_cell.number(text) == parse_cell.number(never)
+    except parse_cell.NotThat:
         return text == never
 
 
 def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -> list[Fault]:
     """Return a fault for each record number that the clinic has already, or that stands in the table twice."""
-    faults, seen = [], set()
+    problems, seen = [], set()
     wanted = Slot(part="patient", name="record_number")
     numbers: list[tuple[int, str, str]] = []
     for number, (row, cells) in enumerate(table.rows, start=1):
@@ -258,7 +258,7 @@ def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -
         )
     for row, column, text in numbers:
         if text in known:
-            faults.append(
+            problems.append(
                 Fault(
                     row=row,
                     column=column,
@@ -267,6 +267,6 @@ def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -
                 )
             )
         elif text in seen:
-            faults.append(Fault(row=row, column=column, value=text, expected="each record number once"))
+            problems.append(Fault(row=row, column=column, value=text, expected="each record number once"))
         seen.add(text)
-    return faults
+    return problems

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from clinic.errors import RuleBroken
-from clinic.exchange.values import TRANSFORMS
+from clinic.exchange.parse_cell import TRANSFORMS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

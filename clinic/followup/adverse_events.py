@@ -84,9 +84,9 @@ class AdverseEvent(Record):
 
     treatment: Mapped[Treatment] = relationship()
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also rules 64 to 68: grade 5, fatal and death go together; the end comes after the onset."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.origin == "clinic" and self.grade == "5" and self.treatment.patient.died_on is None:
             found.append("The day of death is missing: grade 5 is death.")
         fatal = {self.grade == "5", self.outcome == "fatal", "death" in self.serious}

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, render_template, url_for
 from sqlalchemy import select
 
-from clinic import clock, desk
+from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.administration.models import Administration
-from clinic.desk import offer_people, record_page
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
@@ -19,6 +18,7 @@ from clinic.followup.listing import REPORTERS
 from clinic.followup.step import JUDGES, events_of
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band
+from clinic.record_pages import offer_people, record_page
 from clinic.records import Meaning
 from clinic.treatments.models import Treatment
 
@@ -40,7 +40,7 @@ def _band(course: Treatment) -> Band:
     return band(course.patient, zone(), chain_of_identity=course.chain_of_identity)
 
 
-DESK = desk.desk(
+DESK = record_pages.desk(
     AdverseEvent,
     show=lambda event: url_for("events.show", id=event.id),
     signs=JUDGES,

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.administration.models import Administration
-from clinic.boxes import ChoiceBox, DayBox, ManyBox, NumberBox, Sure
 from clinic.fields import Field, plain
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
+from clinic.form_fields import ChoiceBox, DayBox, ManyBox, NumberBox, Sure
 from clinic.forms import form_for
 from clinic.harvest.models import Harvest
 from clinic.protocols.catalogues import (
@@ -45,9 +45,9 @@ PREFIX = "score_"
 class ScoreBox(NumberBox):
     """A score: within its instrument's range and steps (rule 63)."""
 
-    def faults(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Judge by the instrument itself."""
-        found = super().faults()
+        found = super().problems()
         if found or self.data is None:
             return found
         fault = score_fault(INSTRUMENTS[self.short_name.removeprefix(PREFIX)], self.data)
@@ -61,7 +61,7 @@ class ScoreChoice(ChoiceBox):
         """Return the chosen value."""
         return Decimal(self.text) if self.text in dict(self.pairs) else None
 
-    def faults(self) -> list[str]:
+    def problems(self) -> list[str]:
         """Find nothing: a choice is right by itself, and may be left open."""
         return []
 

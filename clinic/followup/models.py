@@ -122,9 +122,9 @@ class FollowUpVisit(Record):
     plan: Mapped[PlannedVisit | None] = relationship(back_populates="visit")
     scores: Mapped[list[OutcomeScore]] = relationship(back_populates="visit", order_by="OutcomeScore.instrument")
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: a missed visit says why; lost to follow-up needs three contacts without an answer (rule 62)."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.origin == "clinic" and not self.alive and self.treatment.patient.died_on is None:
             found.append(
                 "Write the day of death into the patient's record first, or report it as an adverse event of grade 5."
@@ -194,9 +194,9 @@ class OutcomeScore(Record):
 
     visit: Mapped[FollowUpVisit | None] = relationship(back_populates="scores")
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also rule 63: within the instrument's range and steps."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         instrument = INSTRUMENTS.get(self.instrument or "")
         if instrument is None:
             return found

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template, url_for
 
-from clinic import clock, desk
+from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
-from clinic.desk import offer_people, record_page
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup.charts import charts, scores_table
@@ -17,6 +16,7 @@ from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, Outc
 from clinic.followup.step import FOLLOW_UP, events_of, plans_of, visits_of
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band
+from clinic.record_pages import offer_people, record_page
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def _score_url(score: OutcomeScore) -> str:
     )
 
 
-DESK = desk.desk(
+DESK = record_pages.desk(
     FollowUpVisit,
     show=lambda visit: url_for("followup.show", id=visit.id),
     signs=FOLLOW_UP.signs,
@@ -58,7 +58,7 @@ DESK = desk.desk(
     patient=lambda visit: _band(visit.treatment),
     fixed=frozenset({"name"}),
 )
-desk.desk(
+record_pages.desk(
     OutcomeScore,
     show=_score_url,
     signs=FOLLOW_UP.signs,
@@ -66,7 +66,7 @@ desk.desk(
     patient=lambda score: _band(_course(score.treatment_id)),
     fixed=frozenset({"instrument"}),
 )
-desk.desk(
+record_pages.desk(
     ContactAttempt,
     show=lambda contact: url_for("followup.contacts", id=contact.plan_id),
     amends=FOLLOW_UP.logs,

@@ -9,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from clinic import clock
-from clinic.boxes import Box, ChoiceBox, NumberBox
 from clinic.fields import Field, Range
+from clinic.form_fields import Box, ChoiceBox, NumberBox
 from clinic.forms import RecordForm, form_for
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor

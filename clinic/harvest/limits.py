@@ -25,7 +25,7 @@ LIDOCAINE_USUAL, LIDOCAINE_MOST, LIDOCAINE_NO_SUCTION, LIDOCAINE_PLAIN = (
 """mg of lidocaine per kg: tumescent (Klein), at most (ASDS), without liposuction (Klein), not tumescent (label)."""
 
 
-def faults(harvest: Harvest) -> list[str]:
+def problems(harvest: Harvest) -> list[str]:
     """Return the hard stops of a collection that was made in the clinic (rules 26, 27, 29, 31, 33)."""
     return _site(harvest) + _safety(harvest) + _papers(harvest)
 

@@ -113,14 +113,14 @@ class Harvest(Record):
     donor: Mapped[Donor] = relationship()
     products: Mapped[list[Product]] = relationship(order_by="(Product.division, Product.id)")
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
             found.append("End lies before the start.")
         if self.ended_at and self.ended_at > at:
             found.append("End lies in the future.")
-        return found if self.origin != "clinic" else found + limits.faults(self)
+        return found if self.origin != "clinic" else found + limits.problems(self)
 
     def questions(self) -> list[Question]:
         """Also rules 7, 28, 29, 30, 32: a number's year, volumes, lidocaine and anticoagulant beyond what is usual."""

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, render_template, url_for
 
-from clinic import clock, desk
+from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
-from clinic.desk import offer_people, record_page
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.harvest.forms import ContainerForm, HarvestForm, own_donor
@@ -17,6 +16,7 @@ from clinic.harvest.step import HARVEST, harvests_of
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band
 from clinic.patients.donors import Donor
+from clinic.record_pages import offer_people, record_page
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def _url(harvest: Harvest) -> str:
     return url_for("harvest.show", id=harvest.id)
 
 
-DESK = desk.desk(
+DESK = record_pages.desk(
     Harvest,
     show=_url,
     signs=HARVEST.signs,

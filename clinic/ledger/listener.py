@@ -1,6 +1,6 @@
 """Writes the ledger on flush, for every `Model`: nobody can forget it, and nothing slips past it.
 
-Who acts and why are on the session (`acting`); a flush without an actor is refused, and so are bulk updates and
+Who acts and why are on the session (`set_actor`); a flush without an actor is refused, and so are bulk updates and
 deletes, which would change rows that no listener sees.
 """
 
@@ -27,13 +27,13 @@ _flush: ContextVar[UOWTransaction | None] = ContextVar("flush", default=None)
 """The flush that is under way, with the rows that it writes: the only moment at which rows may change."""
 
 
-def acting(session: Session, actor_id: str, reason: str = "") -> None:
+def set_actor(session: Session, actor_id: str, reason: str = "") -> None:
     """Name who answers for what this session writes from now on, and why."""
     session.info["actor_id"] = actor_id
     session.info["reason"] = reason
 
 
-def alone(session: Session, site_id: str) -> None:
+def lock_site(session: Session, site_id: str) -> None:
     """Wait until nobody else writes for a site, and keep others waiting until the commit.
 
     What a decision rests on (what is left in a bag, whether a consent stands) is then not changed before the decision
@@ -43,7 +43,7 @@ def alone(session: Session, site_id: str) -> None:
         session.execute(select(LedgerHead.number).where(LedgerHead.site_id == site_id).with_for_update())
 
 
-def told(value: Any) -> Any:
+def ledger_value(value: Any) -> Any:
     """Return a column's value as the ledger keeps it: text for decimals, moments (in UTC) and days."""
     if isinstance(value, Decimal):
         return format(value, "f")
@@ -59,7 +59,7 @@ def told(value: Any) -> Any:
 def kept(column: Any, value: Any) -> Any:
     """Return a column's value as the ledger keeps it; of a column with ``info={"secret": True}`` only a fingerprint."""
     if value is None or not column.info.get("secret"):
-        return told(value)
+        return ledger_value(value)
     return f"SHA-256 {hashlib.sha256(str(value).encode()).hexdigest()}"
 
 
@@ -109,7 +109,7 @@ def _write_down(session: Session, _context: UOWTransaction) -> None:
         return
     actor_id = session.info.get("actor_id")
     if not actor_id:
-        raise RuntimeError("Nobody is named who writes this: call acting(session, actor_id) first")
+        raise RuntimeError("Nobody is named who writes this: call set_actor(session, actor_id) first")
     reason = session.info.get("reason", "")
     at = clock.now()
     connection = session.connection()

@@ -75,9 +75,9 @@ def verify(session: Session, *, earlier: Mapping[str, Head] | None = None) -> li
     ``earlier``: heads that were written down outside the database. A chain that does not reach one, or passes it
     with another hash, was cut off or written anew (hazard H23).
     """
-    found = list(chain_faults(session, earlier or {}))
+    found = list(chain_problems(session, earlier or {}))
     for table, model in models().items():
-        found += row_faults(session, table, model)
+        found += row_problems(session, table, model)
     return found + list(_unknown_tables(session))
 
 
@@ -86,16 +86,16 @@ def _entries(session: Session, *where: Any, order: Iterable[Any]) -> Iterator[An
     return iter(session.execute(chosen, execution_options={"yield_per": PIECE}))
 
 
-def chain_faults(session: Session, earlier: Mapping[str, Head]) -> Iterator[Fault]:
+def chain_problems(session: Session, earlier: Mapping[str, Head]) -> Iterator[Fault]:
     """Yield where a chain has a gap, a changed entry, or an end that is not its head's."""
     ends: dict[str, Head] = {}
     passed: dict[str, str] = {}
     for row in _entries(session, order=(_plain(session, LedgerEntry.site_id), LedgerEntry.number)):
-        yield from _link_faults(row, ends.get(row.site_id, START))
+        yield from _link_problems(row, ends.get(row.site_id, START))
         ends[row.site_id] = Head(number=row.number, hash=row.hash)
         if row.site_id in earlier and earlier[row.site_id].number == row.number:
             passed[row.site_id] = row.hash
-    yield from _head_faults(heads(session), ends)
+    yield from _head_problems(heads(session), ends)
     for site, known in sorted(earlier.items()):
         gone = known.number - ends.get(site, START).number
         if gone > 0:
@@ -106,7 +106,7 @@ def chain_faults(session: Session, earlier: Mapping[str, Head]) -> Iterator[Faul
             yield Fault(table="ledger_entry", row=name, because="it is another than the earlier head saw")
 
 
-def _link_faults(row: Any, before: Head) -> Iterator[Fault]:
+def _link_problems(row: Any, before: Head) -> Iterator[Fault]:
     name = f"{row.site_id} entry {row.number}"
     if row.number != before.number + 1:
         lost = f"entries {before.number + 1} to {row.number - 1} are missing before it"
@@ -117,7 +117,7 @@ def _link_faults(row: Any, before: Head) -> Iterator[Fault]:
         yield Fault(table="ledger_entry", row=name, column="hash", because="it was changed after it was written")
 
 
-def _head_faults(stated: Mapping[str, Head], ends: Mapping[str, Head]) -> Iterator[Fault]:
+def _head_problems(stated: Mapping[str, Head], ends: Mapping[str, Head]) -> Iterator[Fault]:
     for site in sorted({*stated, *ends}):
         said, end = stated.get(site), ends.get(site, START)
         if said != end:
@@ -129,7 +129,7 @@ def _content(row: Any) -> dict[str, Any]:
     return LedgerEntry(**{column.key: getattr(row, column.key) for column in LedgerEntry.__table__.columns}).content()
 
 
-def row_faults(session: Session, table: str, model: type[Model]) -> Iterator[Fault]:
+def row_problems(session: Session, table: str, model: type[Model]) -> Iterator[Fault]:
     """Yield where a table's rows and what its entries add up to disagree: row missing, row too many, value changed."""
     columns = {attribute.key: attribute.columns[0] for attribute in inspect(model).column_attrs}
     expected, present = _states(session, table), _rows(session, columns)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 from sqlalchemy import select
 
-from clinic import clock, reading
+from clinic import clock, record_display
 from clinic.fields import fields_of
 from clinic.pathway.order import PATHWAY
 from clinic.products.models import Product, products_of
@@ -94,7 +94,7 @@ def blocked(found: list[Standing], course: Treatment, at: datetime) -> tuple[str
         if s.progress.state in {State.BLOCKED, State.TO_DO} and course.stop is None:
             reasons = list(s.step.blockers(course, at))
             if reasons:
-                return f"{s.step.title} is blocked, because…", reading.reasons(reasons)
+                return f"{s.step.title} is blocked, because…", record_display.reasons(reasons)
     return None
 
 
@@ -153,7 +153,7 @@ def signatures(session: Session, records: dict[str, list[Record]], zone: str) ->
             f"{row.printed_name}, {row.role}",
             f"{by_id[row.record_id].NOUN}: {row.meaning.label}"
             + ("" if row.content_hash == by_id[row.record_id].content_hash else " (earlier content)"),
-            f"{clock.local(row.signed_at, zone):%-d %b %Y, %H:%M} · {reading.seal(row.content_hash)}",
+            f"{clock.local(row.signed_at, zone):%-d %b %Y, %H:%M} · {record_display.seal(row.content_hash)}",
         )
         for row in rows
     ]
@@ -196,11 +196,11 @@ def _on(day: date | None) -> str:
     return f", {day:%-d %b %Y}" if day else ""
 
 
-def key_facts(course: Treatment) -> list[reading.Told]:
+def key_facts(course: Treatment) -> list[record_display.Told]:
     """Return what a person looks for first in a course."""
     version = course.protocol_version
     index = course.body_mass_index
-    facts: list[reading.Told] = [
+    facts: list[record_display.Told] = [
         (
             "Indication",
             CONDITIONS[course.condition or ""].label if course.condition in CONDITIONS else "",

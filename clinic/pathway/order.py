@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from clinic.administration.step import ADMINISTRATION
+from clinic.consent.step import CONSENT
+from clinic.eligibility.step import ELIGIBILITY
 from clinic.followup.step import FOLLOW_UP
 from clinic.harvest.step import HARVEST
-from clinic.processing.release_step import RELEASE
 from clinic.processing.step import PROCESSING
-from clinic.treatments.step import CONSENT, ELIGIBILITY
+from clinic.release.step import RELEASE
 
 PATHWAY = (CONSENT, ELIGIBILITY, HARVEST, PROCESSING, RELEASE, ADMINISTRATION, FOLLOW_UP)

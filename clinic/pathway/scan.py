@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from flask import url_for
 from sqlalchemy import select
 
-from clinic.desk import DESKS
 from clinic.errors import RuleBroken
 from clinic.identifiers import parse_id
 from clinic.patients.models import Patient
 from clinic.products.models import DIN, Product, parse_din
+from clinic.record_pages import DESKS
 from clinic.treatments.models import IDENTITY, Treatment
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-PLAIN = {"PT": (Patient, "patients.show"), "TR": (Treatment, "pathway.course"), "PR": (Product, "products.show")}
+PLAIN = {"PT": (Patient, "pathway.patient"), "TR": (Treatment, "pathway.course"), "PR": (Product, "products.show")}
 NOT_FOUND = "No record of this clinic has this code. Scan it again; typed codes need their check character."
 
 
@@ -44,7 +44,7 @@ def leads_to(session: Session, typed: str) -> str:
             return url_for("products.show", id=product)
     patient = session.scalar(select(Patient.id).where(Patient.record_number == typed.strip()))
     if patient is not None:
-        return url_for("patients.show", id=patient)
+        return url_for("pathway.patient", id=patient)
     raise RuleBroken(NOT_FOUND)
 
 

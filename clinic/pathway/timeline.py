@@ -15,7 +15,7 @@ from sqlalchemy import Integer, String, func, literal, null, select, union_all
 from sqlalchemy.orm import selectinload
 from sqlalchemy.orm.attributes import set_committed_value
 
-from clinic import clock, desk, reading
+from clinic import clock, record_display, record_pages
 from clinic.accounts.models import User
 from clinic.administration.models import VitalSigns
 from clinic.followup.adverse_events import AdverseEvent
@@ -25,11 +25,11 @@ from clinic.pathway.order import PATHWAY
 from clinic.patients.donors import BloodTyping
 from clinic.patients.models import Weight
 from clinic.processing.models import ProcessingRun
-from clinic.processing.qc import QCResult
-from clinic.processing.rows import result_row
 from clinic.products.models import Movement, Product
 from clinic.protocols.catalogues import INSTRUMENTS
 from clinic.records import Amendment, Origin, Record, Signature
+from clinic.release.result_rows import result_row
+from clinic.release.results import QCResult
 from clinic.templating import units
 from clinic.treatments.models import Stop, Treatment
 
@@ -221,7 +221,7 @@ def _read(session: Session, wanted: dict[str, list[str]], kinds: Sequence[Kind])
 
 
 def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:
-    place = desk.DESKS.get(record.KIND)
+    place = record_pages.DESKS.get(record.KIND)
     expected = place is not None and bool(place.signs) and type(record) in SIGNED
     who = record.performed_by.label if record.performed_by else ""
     return Line(
@@ -233,10 +233,10 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         who=who,
         tag=_tag(record, signs=expected),
         serious=bool(getattr(record, "is_serious", False)),
-        facts=reading.facts(record, zone, people=people) + _scores(record),
-        amendments=reading.amendments(record, zone),
-        hands=reading.hands(record, zone, signs=expected),
-        recorded_late=reading.late(record, zone),
+        facts=record_display.facts(record, zone, people=people) + _scores(record),
+        amendments=record_display.amendments(record, zone),
+        hands=record_display.hands(record, zone, signs=expected),
+        recorded_late=record_display.late(record, zone),
         url=place.show(record) if place else "",
     )
 
@@ -248,7 +248,7 @@ def _day_of_course(day: int | None) -> str:
     return f"Day {day:+d}".replace("-", "−") if day else "Day 0"
 
 
-def _scores(record: Record) -> list[reading.Told]:
+def _scores(record: Record) -> list[record_display.Told]:
     if not isinstance(record, FollowUpVisit):
         return []
     return [(INSTRUMENTS[score.instrument or ""].label, score.words, score.note or "") for score in record.scores]

@@ -16,13 +16,13 @@ from clinic.extensions import db
 from clinic.fields import RUNS_AS_FORMULA
 from clinic.followup.charts import charts
 from clinic.followup.step import plans_of, visits_of
+from clinic.inventory import genealogy
 from clinic.pages import find, me, saved, zone
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
 from clinic.patients.banner import band
 from clinic.patients.models import Patient
-from clinic.processing import genealogy
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:

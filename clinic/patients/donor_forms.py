@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from clinic.boxes import Box, ChoiceBox
 from clinic.fields import Field
+from clinic.form_fields import Box, ChoiceBox
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
 from clinic.patients.donors import MARKER_RESULTS, Donor, DonorEligibility

@@ -8,20 +8,20 @@ from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from clinic import clock, desk
+from clinic import clock, record_pages
 from clinic.access import CLINICAL, Role, allow, may
-from clinic.desk import offer_people, record_page
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
 from clinic.pages import find, form_of, me, saved, zone
-from clinic.patients import overview
 from clinic.patients.banner import band
+from clinic.patients.display import agreement, when
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient
-from clinic.reading import amendments, facts, hands
+from clinic.record_display import amendments, facts, hands
+from clinic.record_pages import offer_people, record_page
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -51,8 +51,8 @@ def _url(donor: Donor) -> str:
     return url_for("donors.show", id=donor.id)
 
 
-DONORS = desk.desk(Donor, show=_url, amends=REGISTERS, patient=_band, fixed=frozenset({"kind"}))
-DETERMINATIONS = desk.desk(
+DONORS = record_pages.desk(Donor, show=_url, amends=REGISTERS, patient=_band, fixed=frozenset({"kind"}))
+DETERMINATIONS = record_pages.desk(
     DonorEligibility,
     show=lambda row: url_for("donors.eligibility", id=row.id),
     signs=frozenset({Role.PHYSICIAN}),
@@ -60,7 +60,7 @@ DETERMINATIONS = desk.desk(
     patient=lambda row: _band(row.donor),
     fixed=frozenset({"markers"}),
 )
-TYPINGS = desk.desk(
+TYPINGS = record_pages.desk(
     BloodTyping, show=lambda row: url_for("donors.typing", id=row.id), signs=TYPES, amends=TYPES, patient=_typing_band
 )
 
@@ -84,7 +84,7 @@ def index() -> str:
             donor.kind_words,
             donor.donor_number or None,
             _linked(donor),
-            overview.when(donor.recorded_at, zone()),
+            when(donor.recorded_at, zone()),
             _state(donor),
         )
         for donor in found[:PAGE]
@@ -161,7 +161,7 @@ def new() -> Response | str | tuple[str, int]:
         save_label="Add the donor",
         save_icon="user-heart",
         lede="A relative has a name. An unrelated donor or a cord donation has a number, and never a name.",
-        back_url=url_for("patients.show", id=patient.id) if patient else url_for("donors.index"),
+        back_url=url_for("pathway.patient", id=patient.id) if patient else url_for("donors.index"),
         after="The donor's eligibility comes next; the cells stay in quarantine until a physician has signed it.",
         patient=band(patient, zone()) if patient else None,
     )
@@ -184,12 +184,12 @@ def show(id: str) -> str:  # noqa: A002 - the address says <id>
         patient=_band(donor),
         related=_patient_of(donor),
         typings=typings,
-        agreement=overview.agreement(typings),
+        agreement=agreement(typings),
         outcomes=ELIGIBILITY,
         may_determine=role in DETERMINES,
         may_type=role in TYPES,
         may_collect=donor.kind != "self" and may(role, "harvest.new_banked"),
-        amend_url=url_for("desk.amendment", id=donor.id) if role in REGISTERS else None,
+        amend_url=url_for("record_pages.amendment", id=donor.id) if role in REGISTERS else None,
         new_typing_url=url_for("patients.new_blood_group", id=donor.patient_id)
         if donor.patient_id
         else url_for("donors.new_typing", id=donor.id),
@@ -238,7 +238,7 @@ def _new(
         try:
             row = kind.log(by=me(), at=clock.now(), donor=donor, **form.facts())
             db.session.add(row)
-            return saved(desk.DESKS[kind.KIND].show(row), "Written down. Read it once more and sign.")
+            return saved(record_pages.DESKS[kind.KIND].show(row), "Written down. Read it once more and sign.")
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))

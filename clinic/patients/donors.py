@@ -96,9 +96,9 @@ class Donor(Entry):
         kin = KINSHIP.get(self.relation or "", self.relation or "")
         return f"{DONOR_KINDS[self.kind]}{f', {kin.lower()}' if kin else ''}"
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: a stranger has a number and no name; a number holds nobody's name or record number (rule 10)."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.kind in {"unrelated", "cord"}:
             if self.name:
                 found.append("An unrelated or cord donor is kept without a name: use the donor number.")
@@ -107,17 +107,17 @@ class Donor(Entry):
         if self.kind == "related" and not self.relation:
             found.append("Relation to the patient is missing.")
         session = object_session(self)
-        return found + ([] if session is None else number_faults(session, self.donor_number, self.site_id))
+        return found + ([] if session is None else number_problems(session, self.donor_number, self.site_id))
 
     @classmethod
     def register(cls, session: Session, *, by: User, at: datetime, **facts: Any) -> Donor:
         """Add a new donor; raises `RuleBroken` also where the number tells who a patient is (rule 10)."""
         donor = cls.log(by=by, at=at, **facts)
-        faults = number_faults(session, donor.donor_number, donor.site_id)
+        problems = number_problems(session, donor.donor_number, donor.site_id)
         if donor.kind == "self" and donor.patient is not None and _own(session, donor.patient):
-            faults.append(f"{donor.patient.display_name} is written down as a donor already.")
-        if faults:
-            raise RuleBroken(" ".join(faults))
+            problems.append(f"{donor.patient.display_name} is written down as a donor already.")
+        if problems:
+            raise RuleBroken(" ".join(problems))
         session.add(donor)
         return donor
 
@@ -135,7 +135,7 @@ def _own(session: Session, patient: Patient) -> str | None:
         return session.scalar(select(Donor.id).where(Donor.patient_id == patient.id))
 
 
-def number_faults(session: Session, number: str | None, site_id: str) -> list[str]:
+def number_problems(session: Session, number: str | None, site_id: str) -> list[str]:
     """Return why a tracking code may not be used: it holds the name or record number of a patient (rule 10).
 
     Every patient of the site is compared, without accents, case and marks (21 CFR 1271.290(c)).
@@ -184,9 +184,9 @@ class DonorEligibility(Record):
 
     donor: Mapped[Donor] = relationship(back_populates="eligibilities")
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: nobody is eligible with a reactive marker (save one that excludes nobody, CMV) or one not done."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         unknown = [marker for marker in self.markers if marker not in MARKERS]
         if unknown or not set(self.markers.values()) <= set(MARKER_RESULTS):
             found.append("A marker or its result is none of the catalogue.")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clinic.boxes import Box, ChoiceBox, LongBox
 from clinic.fields import Field
+from clinic.form_fields import Box, ChoiceBox, LongBox
 from clinic.forms import form_for
 from clinic.patients.models import Alert, Patient
 
 if TYPE_CHECKING:
-    from clinic.patients.alike import Alike
+    from clinic.patients.lookalikes import Alike
 
 SAME = {"no": "No, another person", "yes": "Yes, the same person"}
 QUESTION = {"same_person", "same_why"}

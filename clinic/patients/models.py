@@ -17,7 +17,7 @@ from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
-    from clinic.patients.consent import Consent
+    from clinic.consent.models import Consent
     from clinic.patients.donors import BloodTyping
     from clinic.treatments.models import Treatment
 
@@ -76,9 +76,9 @@ class Patient(Entry):
         "Treatment", viewonly=True, order_by="(Treatment.recorded_at, Treatment.id)"
     )
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: named allergies say that there are some; nobody is born tomorrow."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.allergy_status == "present" and not self.allergies:
             found.append("Say which allergy, and what happened.")
         if self.allergies and self.allergy_status != "present":
@@ -87,9 +87,9 @@ class Patient(Entry):
             found.append("Born on lies in the future.")
         if self.birth_date and self.died_on and self.died_on < self.birth_date:
             found.append("Died on lies before the birth date.")
-        return found + self._number_faults()
+        return found + self._number_problems()
 
-    def _number_faults(self) -> list[str]:
+    def _number_problems(self) -> list[str]:
         """Refuse a record number that another patient of the site has; asked where the row is in a session."""
         session = object_session(self)
         if session is None or not self.record_number:

@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, render_template, request, url_for
 
-from clinic import clock, desk, reading
-from clinic.access import CLINICAL, WRITERS, Role, allow, may
-from clinic.desk import names, offer_people, record_page
+from clinic import clock, record_pages
+from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
-from clinic.patients import overview
-from clinic.patients.alike import NumberTaken, Perhaps, register
 from clinic.patients.banner import band
+from clinic.patients.display import agreement, kilograms, when
 from clinic.patients.donors import BloodTyping
 from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm
-from clinic.patients.models import SEXES, Alert, Patient, Weight
-from clinic.patients.search import present_courses, search, similar_names
+from clinic.patients.lookalikes import NumberTaken, Perhaps, register
+from clinic.patients.models import Alert, Patient, Weight
+from clinic.record_pages import names, offer_people, record_page
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response as Answer
@@ -38,49 +37,16 @@ def _band(row: Any) -> object:
 
 
 def _url(patient: Patient) -> str:
-    return url_for("patients.show", id=patient.id)
+    return url_for("pathway.patient", id=patient.id)
 
 
-PATIENTS = desk.desk(Patient, show=_url, amends=REGISTERS, patient=lambda patient: band(patient, zone()))
-WEIGHTS = desk.desk(
+PATIENTS = record_pages.desk(Patient, show=_url, amends=REGISTERS, patient=lambda patient: band(patient, zone()))
+WEIGHTS = record_pages.desk(
     Weight, show=lambda weight: url_for("patients.weight", id=weight.id), signs=WEIGHS, amends=WEIGHS, patient=_band
 )
-ALERTS = desk.desk(
+ALERTS = record_pages.desk(
     Alert, show=lambda alert: url_for("patients.alerts", id=alert.patient_id), amends=WRITERS, patient=_band
 )
-
-
-@bp.route("/patients", methods=["GET", "POST"])
-@allow(CLINICAL)
-def index() -> str:
-    """List the patients of the site; any part of name, number or birth date finds them.
-
-    What is searched for travels in the form, never in an address.
-    """
-    typed, asked = request.form.get("q", "").strip()[:200], request.form or request.args
-    found = search(db.session(), typed, after=asked.get("after", ""), before=asked.get("before", ""))
-    courses = present_courses(db.session(), [row.id for row in found.rows])
-    similar = similar_names(db.session(), found.rows)
-    rows = [overview.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar) for row in found.rows]
-    return render_template(
-        "patients/index.html",
-        heading="Patients",
-        typed=typed,
-        rows=rows,
-        columns=overview.COLUMNS,
-        actions=[(url_for("patients.new"), "user-plus", "Register a patient")] if me().role in REGISTERS else [],
-        pager={
-            "previous_url": url_for("patients.index", before=found.before) if found.before else None,
-            "next_url": url_for("patients.index", after=found.after) if found.after else None,
-            "words": {"q": typed} if typed else {},
-            "before": found.before,
-            "after": found.after,
-            "text": overview.counted(len(rows), typed=typed, whole=not (found.before or found.after)),
-        },
-        empty_text="Nobody here fits what you typed. Try fewer letters, or the birth date."
-        if typed
-        else "Nobody is registered yet.",
-    )
 
 
 @bp.route("/patients/new", methods=["GET", "POST"])
@@ -115,39 +81,10 @@ def new() -> Answer | str | tuple[str, int]:
         form=form,
         save_label="Register",
         save_icon="user-plus",
-        back_url=url_for("patients.index"),
+        back_url=url_for("pathway.patients"),
         after="The patient gets a page. Nothing is done before consent and eligibility are signed.",
     )
     return (page, 422) if form.error_list else page
-
-
-@bp.get("/patients/<id>")
-@allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002 - the address says <id>
-    """Show who the patient is, what must be known, the courses and consents, and one next action."""
-    patient, at, role = find(Patient, id), clock.now(), me().role
-    return render_template(
-        "patients/show.html",
-        record=patient,
-        patient=band(patient, zone()),
-        action=overview.next_action(patient, me(), at=at),
-        today=clock.local(at, zone()).date(),
-        facts=overview.facts_of(patient, zone()),
-        amendments=reading.amendments(patient, zone()),
-        hands=reading.hands(patient, zone()),
-        consents=overview.consents(patient, at),
-        donors=overview.donors(db.session(), patient),
-        amend_url=url_for("desk.amendment", id=patient.id) if role in REGISTERS else None,
-        may={endpoint: may(role, endpoint) for endpoint in overview.BEGINNINGS},
-    )
-
-
-@bp.get("/patients/<id>/print.css")
-@allow(CLINICAL)
-def print_sheet(id: str) -> Response:  # noqa: A002
-    """Give the style sheet that puts name, birth date, number and allergy on top of every printed sheet."""
-    patient, now = find(Patient, id), clock.local(clock.now(), zone())
-    return Response(overview.margin_boxes(patient, f"{now:%-d %b %Y, %H:%M}"), content_type="text/css; charset=utf-8")
 
 
 @bp.route("/patients/<id>/allergies", methods=["GET", "POST"])
@@ -195,8 +132,8 @@ def weights(id: str) -> str:  # noqa: A002
     patient = find(Patient, id)
     rows = [
         (
-            (overview.when(w.performed_at, zone()), url_for("patients.weight", id=w.id)),
-            overview.kilograms(w),
+            (when(w.performed_at, zone()), url_for("patients.weight", id=w.id)),
+            kilograms(w),
             names().get(w.performed_by_id or ""),
             _state(w),
         )
@@ -244,7 +181,7 @@ def blood_groups(id: str) -> str:  # noqa: A002
     rows = [
         (
             (t.headline(), url_for("donors.typing", id=t.id)),
-            overview.when(t.performed_at, zone()),
+            when(t.performed_at, zone()),
             names().get(t.performed_by_id or ""),
             _state(t),
         )
@@ -256,7 +193,7 @@ def blood_groups(id: str) -> str:  # noqa: A002
         rows=rows,
         patient=band(patient, zone()),
         empty_text="No blood group was typed yet.",
-        note=overview.agreement(patient.typings),
+        note=agreement(patient.typings),
         columns=[
             ("Blood group", "group", False),
             ("Sample taken at", "at", False),
@@ -286,7 +223,8 @@ def _new(kind: type[Record], patient_id: str, heading: str, back_url: str, roles
             record = kind.log(by=me(), at=clock.now(), patient=patient, **form.facts())
             db.session.add(record)
             return saved(
-                desk.DESKS[kind.KIND].show(record), f"{record.headline()} written down. Read it once more and sign."
+                record_pages.DESKS[kind.KIND].show(record),
+                f"{record.headline()} written down. Read it once more and sign.",
             )
         except RuleBroken as fault:
             db.session.rollback()

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.boxes import Box, ChoiceBox, ManyBox, NumberBox, WholeBox
 from clinic.extensions import db
 from clinic.fields import Field, Range, plain
+from clinic.form_fields import Box, ChoiceBox, ManyBox, NumberBox, WholeBox
 from clinic.forms import RecordForm, form_for
 from clinic.processing.counts import InProcessCount
 from clinic.processing.models import Manipulation, ProcessingRun
@@ -18,7 +18,7 @@ from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, MANIPULATIONS
 from clinic.protocols.models import ProtocolVersion, Stage
 
 if TYPE_CHECKING:
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
 
 MOST_AT_ONCE = 60
 

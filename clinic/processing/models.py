@@ -75,9 +75,9 @@ class ProcessingRun(Record):
     manipulations: Mapped[list[Manipulation]] = relationship(back_populates="run", order_by="Manipulation.performed_at")
     counts: Mapped[list[InProcessCount]] = relationship(back_populates="run", order_by="InProcessCount.performed_at")
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: the run ends after it starts, and not in the future; and the volumes come out (rule 36)."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
             found.append("End lies before the start.")
         if self.ended_at and self.ended_at > at:
@@ -248,9 +248,9 @@ class ProcessingRun(Record):
                 label = fields_of(type(self))[name].label
                 raise RuleBroken(f"{label} is written down already. Correct it with a reason, by an amendment.")
             setattr(self, name, value)
-        faults = self.faults(at=at)
-        if faults:
-            raise RuleBroken(" ".join(faults))
+        problems = self.problems(at=at)
+        if problems:
+            raise RuleBroken(" ".join(problems))
 
     def _open(self) -> None:
         if self.signed:
@@ -375,9 +375,9 @@ class Manipulation(Record):
 
     run: Mapped[ProcessingRun] = relationship(back_populates="manipulations")
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also rule 35: no expired lot; and the end comes after the start."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
             found.append("End lies before the start.")
         if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.performed_at.date():

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, render_template, url_for
 from sqlalchemy import select
 
-from clinic import clock, desk
+from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow, may
-from clinic.desk import offer_people, record_page
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.pages import find, form_of, me, saved, zone
@@ -28,6 +27,7 @@ from clinic.processing.models import LOSS_TO_EXPLAIN, Manipulation, ProcessingRu
 from clinic.processing.step import LOGS, PROCESSING, runs_of, verified
 from clinic.products.models import Product, products_of
 from clinic.protocols.models import ProtocolVersion
+from clinic.record_pages import offer_people, record_page
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _url(run: ProcessingRun) -> str:
     return url_for("processing.show", id=run.id)
 
 
-DESK = desk.desk(
+DESK = record_pages.desk(
     ProcessingRun,
     show=_url,
     signs=PROCESSING.signs,
@@ -59,7 +59,7 @@ DESK = desk.desk(
     fixed=frozenset({"thawed_at"}),
 )
 for _part in (Manipulation, InProcessCount):
-    desk.desk(_part, show=lambda part: _url(part.run), amends=LOGS, patient=lambda part: _band(part.run))
+    record_pages.desk(_part, show=lambda part: _url(part.run), amends=LOGS, patient=lambda part: _band(part.run))
 
 
 @bp.get("/treatments/<id>/processing")
@@ -202,7 +202,7 @@ def _next(run: ProcessingRun) -> dict[str, Any] | None:
             "label": "End and balance",
         }
     who = (*LOGS,) if not run.signed else run.verifiers
-    mine = me().role in who and not (run.signed and me().id in run.hands) and may(me().role, "desk.signature")
+    mine = me().role in who and not (run.signed and me().id in run.hands) and may(me().role, "record_pages.signature")
     title, label = ("Sign this run", "Read and sign") if not run.signed else ("Verify this run", "Check and sign")
     text = (
         "Read it once more. Your signature says that it is complete and true."
@@ -214,7 +214,7 @@ def _next(run: ProcessingRun) -> dict[str, Any] | None:
         "tag": "Your next action" if mine else f"Waits for {waits}",
         "title": title,
         "text": text,
-        "url": url_for("desk.signature", id=run.id) if mine else None,
+        "url": url_for("record_pages.signature", id=run.id) if mine else None,
         "icon": "signature",
         "label": label,
     }

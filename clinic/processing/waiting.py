@@ -10,10 +10,10 @@ from sqlalchemy import exists, func, select
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
-from clinic.processing.qc import QCResult
-from clinic.processing.release import RELEASING, Release
 from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, signed_now
+from clinic.release.models import RELEASING, Release
+from clinic.release.results import QCResult
 from clinic.steps import Waiting
 from clinic.treatments.models import Treatment
 from clinic.treatments.waiting import about, courses, person
@@ -102,7 +102,7 @@ def releases(session: Session, _at: datetime) -> list[Waiting]:
                 title="Decide on the release" if tested else "Enter the test results",
                 why=f"{name}: {results}.",
                 who=frozenset({Role.QUALITY}) if tested else LABORATORY,
-                to=("qc.release" if tested else "qc.results", {"id": row.product_id}),
+                to=("release.release" if tested else "release.results", {"id": row.product_id}),
                 due_at=row.expires_at,
                 due_words="use before",
             )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
 
 CULTURE = frozenset({
     "isolate", "expand", "reprogram", "differentiate", "transduce", "edit", "bioprint", "mature", "collect_vesicles",

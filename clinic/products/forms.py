@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from clinic.boxes import Box, Unreadable
 from clinic.errors import RuleBroken
+from clinic.form_fields import Box, Unreadable
 from clinic.products.models import parse_din, spell_din
 
 

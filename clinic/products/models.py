@@ -21,8 +21,8 @@ from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.expiry import use_before
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
+from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
-from clinic.protocols.terms import Relation
 from clinic.records import Entry, Record
 from clinic.treatments.models import Treatment
 
@@ -152,9 +152,9 @@ class Product(Record):
         ends = [end for end in (self.expires_at, self.use_before) if end is not None]
         self.expires_at = min(ends, default=None)
 
-    def settle(self, session: Session | None = None) -> None:
+    def fill_keys(self, session: Session | None = None) -> None:
         """Also fill in until when it may be used."""
-        super().settle(session)
+        super().fill_keys(session)
         if self.expires_at is None:
             self.keep_to_expiry()
 
@@ -186,9 +186,9 @@ class Product(Record):
         """Whether it was given to a patient."""
         return any(movement.kind == "given" for movement in self.movements)
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: a donation number has its shape; an amount says what is counted."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.din and not DIN.fullmatch(self.din):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
         if self.amount is not None and self.measure is None:
@@ -272,9 +272,9 @@ class Movement(Record):
 
     product: Mapped[Product] = relationship(back_populates="movements")
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: a container that is thrown away, or comes in broken, says why."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         if self.kind == "discarded" and not self.reason:
             found.append("Say why it is discarded.")
         if self.intact is False and not self.reason:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clinic.protocols.catalogue import UCUM, labels, within
 from clinic.protocols.cells import (
     ANAESTHESIA,
     ANTICOAGULANTS,
@@ -22,7 +23,6 @@ from clinic.protocols.delivery import (
     SIDES,
     Delivery,
 )
-from clinic.protocols.entries import UCUM, labels, within
 from clinic.protocols.instruments import INSTRUMENTS, change, responder, score_fault, threshold, values
 from clinic.protocols.qc_tests import BLOOD_GROUPS, MARKERS, QC_TESTS, REACTIVE
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from clinic.protocols.entries import Entry, catalogue
+from clinic.protocols.catalogue import Entry, catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clinic.protocols.catalogue import within
 from clinic.protocols.cells import MANIPULATIONS
 from clinic.protocols.conditions import CONDITIONS
+from clinic.protocols.content import RegulatoryPath, Relation
 from clinic.protocols.delivery import ROUTES
-from clinic.protocols.entries import within
-from clinic.protocols.terms import RegulatoryPath, Relation
 
 if TYPE_CHECKING:
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
 
 
 def unproven(content: Content) -> list[str]:

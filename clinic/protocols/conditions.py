@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from clinic.protocols.catalogue import Entry, catalogue
 from clinic.protocols.delivery import BODY_SITES, CORD, DISCS, JOINTS, LIGAMENTS, TENDONS
-from clinic.protocols.entries import Entry, catalogue
 
 FIELDS = catalogue(
     Entry(key="orthopedics", label="Orthopedics"),

@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from clinic.protocols.entries import Entry, between, catalogue
+from clinic.protocols.catalogue import Entry, between, catalogue
 
 if TYPE_CHECKING:
     from clinic.fields import Range

@@ -13,7 +13,7 @@ from clinic.protocols.demonstration_orthopedics import ORTHOPEDICS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
 
 DEMONSTRATIONS: Mapping[str, Content] = MappingProxyType(
     {**ORTHOPEDICS, **NEUROLOGY, **CARDIOLOGY, **AUTOIMMUNE, **HEMATOLOGY, **RESPIRATORY, **WELLNESS}

@@ -9,6 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from clinic.protocols.catalogue import at_least, at_most, between
+from clinic.protocols.content import Expiry, HarvestLimits, Infectious
 from clinic.protocols.demonstration_parts import (
     AUTOLOGOUS,
     HANDBOOK,
@@ -26,11 +28,9 @@ from clinic.protocols.demonstration_parts import (
     visit,
     years,
 )
-from clinic.protocols.entries import at_least, at_most, between
-from clinic.protocols.terms import Expiry, HarvestLimits, Infectious
 
 if TYPE_CHECKING:
-    from clinic.protocols.terms import QCSpec, VisitPlan
+    from clinic.protocols.content import QCSpec, VisitPlan
 
 UCI = "UCI data set 565, 187 children: 0.79 to 57.78, median 9.72"
 CD34_MINIMUM = f"2 million/kg at least, 5 optimal, {SITE}; marrow: 3 or more improved recovery (Blood 99:2726)"

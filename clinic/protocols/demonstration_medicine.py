@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from clinic.protocols.catalogue import at_least, between, less_than, more_than
 from clinic.protocols.demonstration_parts import (
     ADIPOSE_ALLO,
     ALLOGENEIC,
@@ -31,7 +32,6 @@ from clinic.protocols.demonstration_parts import (
     schedule,
     visit,
 )
-from clinic.protocols.entries import at_least, between, less_than, more_than
 
 HEART = ("lvef", "nyha", "kccq", "six_minute_walk")
 JOINTS = ("das28", "ra_cdai", "sdai")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clinic.protocols.catalogue import at_least, at_most, between
+from clinic.protocols.content import HarvestLimits
 from clinic.protocols.demonstration_parts import (
     ALLOGENEIC,
     ALLOGENEIC_HTLV,
@@ -27,8 +29,6 @@ from clinic.protocols.demonstration_parts import (
     schedule,
     years,
 )
-from clinic.protocols.entries import at_least, at_most, between
-from clinic.protocols.terms import HarvestLimits
 
 CORD_INJURY = ("asia", "scim_3")
 STROKE = ("mrs", "nihss")

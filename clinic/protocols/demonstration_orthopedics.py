@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clinic.protocols.catalogue import at_least, at_most, between, less_than, more_than
+from clinic.protocols.content import Expiry
 from clinic.protocols.demonstration_parts import (
     ADIPOSE_ALLO,
     ADIPOSE_KNEE,
@@ -24,8 +26,6 @@ from clinic.protocols.demonstration_parts import (
     recorded,
     schedule,
 )
-from clinic.protocols.entries import at_least, at_most, between, less_than, more_than
-from clinic.protocols.terms import Expiry
 
 KOOS = ("koos_pain", "koos_symptoms", "koos_adl", "koos_sport", "koos_qol")
 KNEE = ("vas_pain_cm", *KOOS, "womac")

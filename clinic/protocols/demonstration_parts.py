@@ -9,8 +9,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clinic.protocols.entries import Number, at_least, at_most, between
-from clinic.protocols.terms import Content, DoseWindow, Expiry, HarvestLimits, Infectious, QCSpec, VisitPlan
+from clinic.protocols.catalogue import Number, at_least, at_most, between
+from clinic.protocols.content import Content, DoseWindow, Expiry, HarvestLimits, Infectious, QCSpec, VisitPlan
 
 if TYPE_CHECKING:
     from clinic.fields import Range

@@ -7,8 +7,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic.access import Role
-from clinic.boxes import Box, ChoiceBox, LongBox, ManyBox, NumberBox, Unreadable, WholeBox, YesNoBox, parse_decimal
 from clinic.fields import Field, Range, plain
+from clinic.form_fields import (
+    Box,
+    ChoiceBox,
+    LongBox,
+    ManyBox,
+    NumberBox,
+    Unreadable,
+    WholeBox,
+    YesNoBox,
+    parse_decimal,
+)
 from clinic.forms import RecordForm
 from clinic.protocols.catalogues import (
     CELL_TYPES,
@@ -23,8 +33,8 @@ from clinic.protocols.catalogues import (
     SOURCES,
     labels,
 )
-from clinic.protocols.telling import STEPS
-from clinic.protocols.terms import Content, RegulatoryPath, Relation
+from clinic.protocols.content import Content, RegulatoryPath, Relation
+from clinic.protocols.wording import STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

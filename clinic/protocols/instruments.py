@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from clinic.fields import Range, plain
-from clinic.protocols.entries import Entry, Number, catalogue
+from clinic.protocols.catalogue import Entry, Number, catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
 
 PAGE = 60
 RANKS = {key: rank for rank, key in enumerate(FIELDS)}

@@ -14,8 +14,8 @@ from clinic.errors import RuleBroken
 from clinic.fields import field
 from clinic.ledger.models import canonical
 from clinic.model import Model, reference
-from clinic.protocols.faults import faults
-from clinic.protocols.terms import Content
+from clinic.protocols.content import Content
+from clinic.protocols.problems import problems
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -125,7 +125,7 @@ class ProtocolVersion(Model):
             return ["Only a draft can be published."]
         own = by.id in {self.drafted_by_id, *self.author_ids}
         second = ["Whoever drafted a version does not publish it. Ask a second person."] if own else []
-        return second + faults(self.says)
+        return second + problems(self.says)
 
     def publish(self, *, by: User, at: datetime) -> None:
         """Open it for new courses; the version published before is retired. The author may not publish alone."""

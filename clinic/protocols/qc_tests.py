@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from clinic.protocols.entries import Entry, Number, at_least, between, catalogue
+from clinic.protocols.catalogue import Entry, Number, at_least, between, catalogue
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -14,22 +14,22 @@ from clinic.accounts.models import User
 from clinic.accounts.security import WrongPassword, recheck
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
-from clinic.ledger.listener import acting
+from clinic.ledger.listener import set_actor
 from clinic.pages import find, form_of, me, saved, zone
-from clinic.protocols import telling
+from clinic.protocols import wording
 from clinic.protocols.catalogues import FIELDS
 from clinic.protocols.claims import claims
 from clinic.protocols.demonstration import DEMONSTRATIONS
-from clinic.protocols.faults import faults
 from clinic.protocols.forms import CodeForm, CopyForm, DraftForm, draft_form, flat
 from clinic.protocols.listing import by_field, shelf
 from clinic.protocols.models import Protocol, ProtocolVersion, Stage
+from clinic.protocols.problems import problems
 from clinic.steps import Blocked
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
 
 bp = Blueprint("protocols", __name__, template_folder="templates")
 
@@ -72,7 +72,7 @@ def show(id: str) -> str:  # noqa: A002 - the address says <id>
         now=now,
         claims=claims(now.says),
         may_draft=me().role in DRAFTS and not drafted,
-        plan=telling.plan(now.says),
+        plan=wording.plan(now.says),
     )
 
 
@@ -87,12 +87,12 @@ def version(id: str) -> str:  # noqa: A002
         "protocols/version.html",
         version=chosen,
         says=says,
-        telling=telling,
+        telling=wording,
         claims=claims(says),
         earlier=earlier,
-        tests=[telling.quality_test(spec) for spec in says.qc],
-        visits=[telling.visit(plan) for plan in says.visits],
-        wrong=faults(says) if draft else [],
+        tests=[wording.quality_test(spec) for spec in says.qc],
+        visits=[wording.visit(plan) for plan in says.visits],
+        wrong=problems(says) if draft else [],
         edit_url=url_for("protocols.edit", id=id) if draft and role in DRAFTS else None,
         publish_url=url_for("protocols.publication", id=id) if draft and role in PUBLISHES else None,
         retire_url=url_for("protocols.retirement", id=id)
@@ -124,7 +124,7 @@ def changes(id: str) -> str:  # noqa: A002
         later=later,
         before=before,
         others=others,
-        rows=telling.changed(before.says, later.says),
+        rows=wording.changed(before.says, later.says),
     )
 
 
@@ -222,7 +222,7 @@ def edit(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         lede=chosen.says.title,
         form=form,
         version=chosen,
-        wrong=faults(chosen.says),
+        wrong=problems(chosen.says),
         back_url=_version_url(chosen),
     )
     return (page, 422) if form.error_list else page
@@ -261,8 +261,8 @@ def publication(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         else ""
     )
     facts = [
-        *telling.plan(chosen.says),
-        *telling.dose(chosen.says),
+        *wording.plan(chosen.says),
+        *wording.dose(chosen.says),
         ("Tests", str(len(chosen.says.qc)), ""),
         ("Visits", str(len(chosen.says.visits)), ""),
         *((label, said, "") for label, said in claims(chosen.says)),
@@ -310,7 +310,7 @@ def retirement(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         icon="archive",
         meaning="No new course may begin under this version; the courses that follow it go on",
         url=request.path,
-        facts=telling.plan(chosen.says),
+        facts=wording.plan(chosen.says),
         back_url=_version_url(chosen),
     )
     return (page, 422) if error else page
@@ -322,5 +322,5 @@ def _password_fault(reason: str) -> str:
         recheck(me(), request.form.get("password", ""))
     except WrongPassword as fault:
         return str(fault)
-    acting(db.session(), me().id, reason)
+    set_actor(db.session(), me().id, reason)
     return ""

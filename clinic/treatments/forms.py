@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.boxes import ChoiceBox, LongBox
 from clinic.fields import Field
+from clinic.form_fields import ChoiceBox, LongBox
 from clinic.forms import RecordForm, form_for
 from clinic.patients.donors import DONOR_KINDS, Donor
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES
-from clinic.treatments.models import RELATIONS, SIDES, Eligibility, Stop, Treatment, sites_for
+from clinic.treatments.models import RELATIONS, SIDES, Stop, Treatment, sites_for
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.patients.models import Patient
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
 
 
 class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ignore[misc] - made from the record
@@ -56,10 +56,6 @@ class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ig
             self._fields["side"].hint = "Seen from the patient. Two sides are two courses"
         else:
             del self.side
-
-
-class EligibilityForm(form_for(Eligibility)):  # type: ignore[misc] - made from the record
-    """The decision whether the patient may be treated so."""
 
 
 class StopForm(form_for(Stop)):  # type: ignore[misc] - made from the record

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from clinic.access import Role
-from clinic.patients.consent import Standing
+from clinic.consent.models import Standing
 from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Blocked
 
@@ -27,7 +27,7 @@ def consent(course: Treatment, at: datetime) -> list[Blocked]:
     """Ask for the consent: signed, unexpired, not withdrawn, to exactly this protocol version (rules 14 to 16)."""
     if course.consent(at) is not None:
         return []
-    new = ("consents.new", {"id": course.patient_id})
+    new = ("consent.new", {"id": course.patient_id})
     given = [c for c in course.patient.consents if c.scope == "treatment"]
     same = [c for c in given if c.protocol_version_id == course.protocol_version_id]
     if same and same[-1].standing(at) is Standing.WITHDRAWN:
@@ -51,7 +51,7 @@ def consent(course: Treatment, at: datetime) -> list[Blocked]:
             )
         ]
     if same:
-        show = ("consents.show", {"id": same[-1].id})
+        show = ("consent.show", {"id": same[-1].id})
         return [
             Blocked(
                 rule=14,
@@ -87,7 +87,7 @@ def eligibility(course: Treatment) -> list[Blocked]:
                     rule=23,
                     because="The eligibility is written down but not signed.",
                     who=who,
-                    fix=("treatments.eligibility", {"id": begun.id}),
+                    fix=("eligibility.show", {"id": begun.id}),
                     fix_label="Open the decision",
                 )
             ]
@@ -96,7 +96,7 @@ def eligibility(course: Treatment) -> list[Blocked]:
                 rule=23,
                 because="Nobody has decided yet whether the patient is eligible.",
                 who=who,
-                fix=("treatments.new_eligibility", {"id": course.id}),
+                fix=("eligibility.new", {"id": course.id}),
                 fix_label="Decide",
             )
         ]
@@ -107,7 +107,7 @@ def eligibility(course: Treatment) -> list[Blocked]:
                 rule=23,
                 because=because,
                 who=who,
-                fix=("treatments.new_eligibility", {"id": course.id}),
+                fix=("eligibility.new", {"id": course.id}),
                 fix_label="Decide again",
             )
         ]
@@ -188,7 +188,7 @@ def blood_groups(course: Treatment) -> list[Blocked]:
     found = []
     people = (
         ("donor", course.donor.typings, ("donors.show", {"id": course.donor.id})),
-        ("recipient", course.patient.typings, ("patients.show", {"id": course.patient_id})),
+        ("recipient", course.patient.typings, ("pathway.patient", {"id": course.patient_id})),
     )
     for who, typings, fix in people:
         samples = {t.sample_number for t in typings if t.signed}

@@ -10,21 +10,22 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, relationship
 
+from clinic.consent.models import Consent
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import drawn
 from clinic.model import reference
-from clinic.patients.consent import Consent
 from clinic.patients.donors import RELATIVES_ALLOWED, Donor
 from clinic.patients.models import CHILD_YEARS, Patient, Weight
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels, within
+from clinic.protocols.content import RegulatoryPath, Relation
 from clinic.protocols.models import ProtocolVersion, Stage
-from clinic.protocols.terms import RegulatoryPath, Relation
 from clinic.records import Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
-    from clinic.protocols.terms import Content
+    from clinic.eligibility.models import Eligibility
+    from clinic.protocols.content import Content
 
 SIDES = {"left": "Left", "right": "Right", "none": "No side"}
 """Never both: two sides are two courses, two harvests, two administrations (rule 26)."""
@@ -144,9 +145,9 @@ class Treatment(Record):
             return None
         return (self.weight_kg / (self.height_cm / 100) ** 2).quantize(Decimal("0.1"))
 
-    def faults(self, *, at: datetime) -> list[str]:
+    def problems(self, *, at: datetime) -> list[str]:
         """Also: everything chosen is allowed by the protocol version; a sided site has its side (rules 26, 55)."""
-        found = super().faults(at=at)
+        found = super().problems(at=at)
         says = self.says
         for name, allowed in (
             ("condition", says.conditions),
@@ -163,9 +164,9 @@ class Treatment(Record):
             found.append("Side is missing: this body site has a left and a right. Two sides are two courses.")
         if not sided and self.side in {"left", "right"}:
             found.append("This body site has no side.")
-        return found + (self._place_faults() if self.origin == "clinic" else [])
+        return found + (self._place_problems() if self.origin == "clinic" else [])
 
-    def _place_faults(self) -> list[str]:
+    def _place_problems(self) -> list[str]:
         possible = sites_for(self.condition or "", self.route or "")
         if self.body_site and possible and self.body_site not in possible:
             return [f"Body site does not fit the condition and the route: {self._site()}."]
@@ -222,65 +223,6 @@ class Treatment(Record):
 
     def headline(self) -> str:
         return self.title
-
-
-class Eligibility(Record):
-    """The decision whether this patient may be treated so: the exclusions asked, and the answer (rule 23)."""
-
-    KIND = "EL"
-    NOUN = "Eligibility"
-    HAPPENED = "Decided at"
-    DONE = "Decided by"
-
-    treatment_id: Mapped[str] = reference("treatment")
-    active_infection: Mapped[bool | None] = field("Active infection", required=True, section="Exclusions")
-    pregnancy: Mapped[str | None] = field(
-        "Pregnancy", required=True, section="Exclusions",
-        choices={
-            "excluded": "Excluded by a test", "not_applicable": "Not possible", "unresolved": "Not resolved",
-            "pregnant": "Pregnant",
-        },
-    )  # fmt: skip
-    malignancy: Mapped[bool | None] = field("Malignant disease now", required=True, section="Exclusions")
-    additive_allergy: Mapped[str | None] = field(
-        "Allergy to what the product holds", section="Exclusions",
-        hint="DMSO, albumin, antibiotics, heparin, lidocaine. Empty: none",
-    )  # fmt: skip
-    anticoagulation: Mapped[str | None] = field(
-        "Anticoagulants and how they are held", section="Medication", hint="Name, when stopped, INR or platelets"
-    )
-    anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
-    eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
-    reasons: Mapped[str | None] = field("Reasons", Text, long=True, section="Decision")
-
-    treatment: Mapped[Treatment] = relationship(back_populates="eligibilities")
-
-    def exclusions(self) -> list[str]:
-        """Return the exclusions that apply (rule 23); a malignancy is none where it is what the course treats."""
-        found = []
-        if self.active_infection:
-            found.append("an active infection")
-        if self.pregnancy in {"unresolved", "pregnant"}:
-            found.append("a pregnancy not excluded")
-        indication = CONDITIONS.get(self.treatment.condition or "")
-        if self.malignancy and not (indication and indication.malignant):
-            found.append("a malignant disease")
-        if self.additive_allergy:
-            found.append(f"an allergy to what the product holds ({self.additive_allergy})")
-        return found
-
-    def faults(self, *, at: datetime) -> list[str]:
-        """Also: nobody is eligible against a hard exclusion; a “no” says why."""
-        found = super().faults(at=at)
-        exclusions = self.exclusions()
-        if self.eligible and exclusions:
-            found.append(f"The patient cannot be eligible with {', '.join(exclusions)}.")
-        if self.eligible is False and not self.reasons and not exclusions:
-            found.append("Say why the patient is not eligible.")
-        return found
-
-    def headline(self) -> str:
-        return "Eligible for treatment" if self.eligible else "Not eligible for treatment"
 
 
 class Stop(Record):

@@ -1,4 +1,4 @@
-"""Pages of a course: the order, the eligibility, the donor, the stop, and the way to its consent."""
+"""Pages of a course: the order, the donor, the stop."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
-from clinic import clock, desk
+from clinic import clock, record_pages
 from clinic.access import CLINICAL, Role, allow
 from clinic.accounts.models import Site
-from clinic.desk import offer_people, record_page
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.fields import plain
@@ -20,10 +19,11 @@ from clinic.patients.models import Patient
 from clinic.protocols.claims import claims
 from clinic.protocols.listing import by_field, offered
 from clinic.protocols.models import ProtocolVersion, Stage
+from clinic.record_pages import offer_people, record_page
 from clinic.treatments import gates
-from clinic.treatments.forms import DonorForm, EligibilityForm, OrderForm, StopForm, donors
-from clinic.treatments.models import Eligibility, Stop, Treatment
-from clinic.treatments.step import DECIDES, ELIGIBILITY, ORDERS, STOPS, TAKES_CONSENT, consents_of
+from clinic.treatments.forms import DonorForm, OrderForm, StopForm, donors
+from clinic.treatments.models import Stop, Treatment
+from clinic.treatments.roles import DECIDES, ORDERS, STOPS
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
@@ -47,7 +47,7 @@ def _course_url(course: Treatment) -> str:
     return url_for("pathway.course", id=course.id)
 
 
-ORDER_DESK = desk.desk(
+ORDER_DESK = record_pages.desk(
     Treatment,
     show=_order_url,
     signs=DECIDES,
@@ -55,15 +55,7 @@ ORDER_DESK = desk.desk(
     patient=_band,
     fixed=frozenset({"chain_of_identity", "performed_by_id"}),
 )
-ELIGIBILITY_DESK = desk.desk(
-    Eligibility,
-    show=lambda decision: url_for("treatments.eligibility", id=decision.id),
-    signs=DECIDES,
-    amends=DECIDES,
-    patient=lambda decision: _band(decision.treatment),
-    fixed=frozenset({"performed_by_id"}),
-)
-STOP_DESK = desk.desk(
+STOP_DESK = record_pages.desk(
     Stop,
     show=lambda stop: url_for("treatments.stopped", id=stop.id),
     signs=STOPS,
@@ -113,7 +105,7 @@ def new_under(id: str, version: str) -> Response | str | tuple[str, int]:  # noq
         lede=f"{chosen.title} · {chosen.name}",
         form=form,
         save_label="Order the course",
-        back_url=url_for("patients.show", id=patient.id),
+        back_url=url_for("pathway.patient", id=patient.id),
         version=chosen,
         claims=claims(chosen.says),
         bmi=_mass_index(form),
@@ -155,142 +147,6 @@ def order(id: str) -> str:  # noqa: A002
         may_name=role in ORDERS and course.stop is None,
         may_stop=role in STOPS and course.stop is None,
         stop=course.stop,
-    )
-
-
-@bp.get("/treatments/<id>/consents")
-@allow(CLINICAL)
-def consents(id: str) -> str:  # noqa: A002
-    """List the consents to this treatment and to its earlier versions."""
-    course, at = find(Treatment, id), clock.now()
-    now = consents_of(course)
-    rows = [
-        (
-            (c.headline(), url_for("consents.show", id=c.id)),
-            c.protocol_version.name if c.protocol_version else None,
-            c.performed_by.printed_name if c.performed_by else None,
-            ("ok", "check", "Valid") if c.current(at) else ("wait", "hourglass", c.standing(at).value.capitalize()),
-        )
-        for c in sorted(course.patient.consents, key=lambda c: c not in now)
-        if c.scope == "treatment"
-    ]
-    return render_template(
-        "records/list.html",
-        heading="Consent to treatment",
-        lede=f"{course.title} · {course.protocol_version.name}",
-        columns=[
-            ("Consent", "consent", False),
-            ("To", "version", False),
-            ("Taken by", "by", False),
-            ("Stands", "state", False),
-        ],
-        rows=rows,
-        empty_text="Nobody has consented to this treatment yet.",
-        patient=_band(course),
-        note=f"This course needs consent to exactly {course.protocol_version.name} (rules 14 to 16).",
-        actions=[
-            (_course_url(course), "list-check", "Course"),
-            *(
-                [(url_for("treatments.new_consent", id=course.id), "plus", "Take the consent")]
-                if me().role in TAKES_CONSENT
-                else []
-            ),
-        ],
-    )
-
-
-@bp.get("/treatments/<id>/consents/new")
-@allow(TAKES_CONSENT)
-def new_consent(id: str) -> Response:  # noqa: A002
-    """Lead to the patient's new consent, for the version that this course follows."""
-    course = find(Treatment, id)
-    return redirect(url_for("consents.new", id=course.patient_id, version=course.protocol_version_id))
-
-
-@bp.get("/treatments/<id>/eligibility")
-@allow(CLINICAL)
-def eligibilities(id: str) -> str:  # noqa: A002
-    """List the decisions on eligibility of a course, the latest first."""
-    course = find(Treatment, id)
-    rows = [
-        (
-            (e.headline(), url_for("treatments.eligibility", id=e.id)),
-            e.performed_by.printed_name if e.performed_by else None,
-            ("ok", "check", "Signed") if e.signed else ("wait", "hourglass", "Not signed"),
-        )
-        for e in reversed(course.eligibilities)
-    ]
-    return render_template(
-        "records/list.html",
-        heading="Eligibility",
-        lede=course.title,
-        rows=rows,
-        patient=_band(course),
-        columns=[("Decision", "decision", False), ("By", "by", False), ("State", "state", False)],
-        empty_text="Nobody has decided yet whether the patient is eligible.",
-        note="The last signed decision counts (rule 23).",
-        actions=[
-            (_course_url(course), "list-check", "Course"),
-            *(
-                [(url_for("treatments.new_eligibility", id=course.id), "plus", "Decide")]
-                if me().role in DECIDES
-                else []
-            ),
-        ],
-    )
-
-
-@bp.route("/treatments/<id>/eligibility/new", methods=["GET", "POST"])
-@allow(ELIGIBILITY.logs)
-def new_eligibility(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
-    """Write down whether the patient may be treated so."""
-    course = find(Treatment, id)
-    ELIGIBILITY.admit(course, by=me(), at=clock.now())
-    form = form_of(EligibilityForm)
-    offer_people(form, mine=True, roles=DECIDES)
-    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
-    if form.validate_on_submit():
-        try:
-            decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
-            db.session.add(decision)
-            db.session.flush()
-            return saved(
-                url_for("treatments.eligibility", id=decision.id), "Decision written down. Read it once more and sign."
-            )
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.refuse(str(fault))
-            course = find(Treatment, id)
-    patient, says = course.patient, course.says
-    allergy = {"present": patient.allergies or "", "none_known": "No known allergies"}.get(
-        patient.allergy_status, "Not asked yet"
-    )
-    page = render_template(
-        "records/form.html",
-        heading="Decide on the eligibility",
-        lede=f"{course.title} · {course.protocol_version.name}",
-        form=form,
-        save_label="Save the decision",
-        back_url=_course_url(course),
-        patient=_band(course),
-        before=[
-            (patient.allergy_status == "none_known", "Allergies", allergy),
-            (True, "The product holds", says.vehicle or "no vehicle is named in the protocol"),
-            (bool(course.medication), "Medication on the order", course.medication or "not written down"),
-            (bool(course.comorbidities), "Other illnesses on the order", course.comorbidities or "not written down"),
-        ],
-        after="The decision waits for your signature. With an exclusion nobody can be eligible (rule 23).",
-    )
-    return (page, 422) if form.error_list else page
-
-
-@bp.get("/eligibilities/<id>")
-@allow(CLINICAL)
-def eligibility(id: str) -> str:  # noqa: A002
-    """Show one decision on eligibility."""
-    decision = find(Eligibility, id)
-    return record_page(
-        decision, ELIGIBILITY_DESK, lede=decision.treatment.title, back_url=_course_url(decision.treatment)
     )
 
 

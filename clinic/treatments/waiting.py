@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import ColumnElement, exists, or_, select
 
 from clinic.access import Role
-from clinic.patients.consent import Consent, Withdrawal
+from clinic.consent.models import Consent, Withdrawal
+from clinic.eligibility.models import Eligibility
 from clinic.patients.models import Patient
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, within
 from clinic.records import Origin, signed_now
 from clinic.steps import Waiting
-from clinic.treatments.models import Eligibility, Stop, Treatment
+from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session

@@ -135,9 +135,9 @@ def test_both_passwords_are_the_same(client_as, client, page, post, session):
 @given(st.text(min_size=15, max_size=200))
 def test_any_characters_are_allowed_in_a_password_that_is_long_and_varied(password):
     user = User(site_id="ST-1", email="x@clinic.example", printed_name="Xo", role=Role.NURSE)
-    faults = staffing.password_faults(password, user)
+    problems = staffing.password_problems(password, user)
     named = any(word in re.sub(r"[\W_]", "", password.casefold()) for word in ("cellcourse", "password"))
-    assert bool(faults) is (len(set(password)) < staffing.VARIED or named)
+    assert bool(problems) is (len(set(password)) < staffing.VARIED or named)
 
 
 @pytest.mark.hazard("H24")

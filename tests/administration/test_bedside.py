@@ -14,8 +14,8 @@ from clinic.administration.models import Administration, BedsideCheck
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.followup.models import PlannedVisit
 from clinic.identifiers import check_character
-from clinic.processing.qc import QCResult
-from clinic.processing.release import decide, releases_of
+from clinic.release.models import decide, releases_of
+from clinic.release.results import QCResult
 from tests.bedside import VITALS, checked, frozen, given, released_product, rules
 from tests.factories import ready_for_harvest
 

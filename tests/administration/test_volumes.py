@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinic.administration.models import Administration, dmso_grams, dose_in
-from clinic.boxes import Unreadable, parse_decimal
 from clinic.errors import RuleBroken
+from clinic.form_fields import Unreadable, parse_decimal
 from tests.factories import course, team
 
 TENTHS = st.integers(0, 3000).map(lambda n: Decimal(n) / 10)

@@ -15,7 +15,7 @@ import clinic
 from clinic.access import ROUTES, Role
 from clinic.accounts.security import OPEN
 from clinic.identifiers import check_character
-from clinic.ledger.listener import acting
+from clinic.ledger.listener import set_actor
 from clinic.ledger.models import LedgerEntry
 from clinic.ledger.verify import models
 from tests.conftest import settings
@@ -88,7 +88,7 @@ def test_a_route_that_names_no_roles_stops_the_start(monkeypatch, tmp_path):
 @pytest.fixture
 def south(session, southern_team):
     """Ids of rows of every kind that a southern course has, by kind."""
-    acting(session, southern_team.physician.id)
+    set_actor(session, southern_team.physician.id)
     harvested(ready_for_harvest(southern_team), southern_team)
     stranger(southern_team)
     session.commit()

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from clinic import cli, clock
 from clinic.accounts.models import User
-from clinic.ledger.listener import acting
+from clinic.ledger.listener import set_actor
 from tests.factories import harvested, patient, ready_for_harvest
 
 
@@ -200,7 +200,7 @@ def test_the_first_site_and_its_first_administrator_are_made_here(run, tmp_path,
 
 def test_an_export_goes_to_a_file_and_never_over_one(run, session, team, tmp_path):
     public_id = patient(team, family_name="Quandt").id
-    acting(session, team.nurse.id)
+    set_actor(session, team.nurse.id)
     session.commit()
     session.close()
     file = tmp_path / "patients.csv"

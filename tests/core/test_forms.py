@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
 
 from clinic import clock
-from clinic.boxes import ChoiceBox, DayBox, MomentBox, NumberBox, Unreadable, WholeBox, parse_decimal, parse_whole
 from clinic.fields import Field, Range, plain
+from clinic.form_fields import ChoiceBox, DayBox, MomentBox, NumberBox, Unreadable, WholeBox, parse_decimal, parse_whole
 from clinic.forms import RecordForm
 
 BERLIN = "Europe/Berlin"

@@ -18,9 +18,9 @@ from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
 from clinic.harvest.models import Harvest
 from clinic.ledger import sealing
-from clinic.ledger.listener import _flush, acting, told
+from clinic.ledger.listener import _flush, ledger_value, set_actor
 from clinic.ledger.models import LedgerEntry, LedgerHead
-from clinic.ledger.verify import Head, heads, models, row_faults, verify
+from clinic.ledger.verify import Head, heads, models, row_problems, verify
 from clinic.model import Model, Quantity, UTCDateTime
 from clinic.patients.models import Patient, Weight
 from clinic.records import Signature
@@ -91,7 +91,7 @@ def test_a_fact_that_is_emptied_unread_is_written_down_too(session, team):
 
 def test_two_sites_keep_two_chains_without_a_gap(session, team, southern_team):
     for people in (team, southern_team, team):
-        acting(session, people.nurse.id)
+        set_actor(session, people.nurse.id)
         patient(people)
     session.commit()
     for people in (team, southern_team):
@@ -142,7 +142,7 @@ def busy(session: Session, team: Any) -> Session:
     course = ready_for_harvest(team)
     harvest = harvested(course, team)
     session.commit()
-    acting(session, team.physician.id, "The bag was weighed again.")
+    set_actor(session, team.physician.id, "The bag was weighed again.")
     harvest.amend(by=team.physician, at=clock.now(), reason="The bag was weighed again.", volume=Decimal("61.5"))
     stranger(team)
     session.commit()
@@ -187,7 +187,7 @@ def test_a_change_of_any_cell_of_any_table_behind_the_program_is_found(busy, eng
         for column in rows.c:
             where = rows.c.id == row["id"]
             in_raw_sql(engine, update(rows).where(where).values({column.key: another(column, row[column.key])}))
-            found = list(row_faults(busy, table, model))
+            found = list(row_problems(busy, table, model))
             assert found, f"{table}.{column.key} was changed unseen"
             if column.key != "id":
                 assert any(f.row == row["id"] and f.column == column.key for f in found), (
@@ -299,7 +299,7 @@ def test_what_no_program_of_ours_can_read_is_named_and_stops_nothing(busy, engin
 
 def test_a_moment_is_told_in_one_way_whatever_zone_it_was_given_in(kind):
     berlin = clock.local(datetime(2026, 5, 14, 7, 30, tzinfo=UTC), "Europe/Berlin")
-    assert told(berlin) == told(datetime(2026, 5, 14, 7, 30, tzinfo=UTC)) == "2026-05-14T07:30:00+00:00"
+    assert ledger_value(berlin) == ledger_value(datetime(2026, 5, 14, 7, 30, tzinfo=UTC)) == "2026-05-14T07:30:00+00:00"
 
 
 def test_a_signature_still_covers_what_was_signed_after_it_is_read_again(busy):

@@ -13,7 +13,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import func, select
 
-from clinic import once
+from clinic import idempotency
 from clinic.harvest.models import Harvest
 from clinic.ledger.verify import verify
 from clinic.patients.models import Patient, Weight
@@ -50,7 +50,7 @@ def at_once(count, act):
 
 @pytest.mark.hazard("H15")
 def test_a_form_that_is_posted_twice_leads_to_the_first_one_s_record(session, uncontained, client_as, post):
-    nurse, key = client_as("nurse"), once.new_key()
+    nurse, key = client_as("nurse"), idempotency.new_key()
     url = f"/harvests/{uncontained}/products"
     first = post(nurse, url, volume="20", container="bag", idempotency_key=key)
     second = post(nurse, url, volume="20", container="bag", idempotency_key=key)
@@ -61,7 +61,7 @@ def test_a_form_that_is_posted_twice_leads_to_the_first_one_s_record(session, un
 
 @pytest.mark.hazard("H20")
 def test_a_form_that_was_refused_may_be_sent_again(session, uncontained, client_as, post):
-    nurse, key = client_as("nurse"), once.new_key()
+    nurse, key = client_as("nurse"), idempotency.new_key()
     url = f"/harvests/{uncontained}/products"
     assert post(nurse, url, volume="twenty", container="bag", idempotency_key=key).status_code == 422
     assert post(nurse, url, volume="20", container="bag", idempotency_key=key).status_code == 303
@@ -69,7 +69,7 @@ def test_a_form_that_was_refused_may_be_sent_again(session, uncontained, client_
 
 
 def test_a_key_works_for_the_one_who_got_it_and_for_its_own_page(uncontained, client_as, post):
-    url, key = f"/harvests/{uncontained}/products", once.new_key()
+    url, key = f"/harvests/{uncontained}/products", idempotency.new_key()
     assert post(client_as("nurse"), url, volume="20", container="bag", idempotency_key=key).status_code == 303
     assert (
         post(client_as("nurse", second=True), url, volume="20", container="bag", idempotency_key=key).status_code == 400
@@ -80,7 +80,7 @@ def test_a_key_works_for_the_one_who_got_it_and_for_its_own_page(uncontained, cl
 @pytest.mark.slow
 @pytest.mark.hazard("H15")
 def test_fifty_equal_posts_at_the_same_moment_make_one_record(session, uncontained, client_as, post):
-    key, browsers = once.new_key(), [client_as("nurse") for _ in range(50)]
+    key, browsers = idempotency.new_key(), [client_as("nurse") for _ in range(50)]
     url = f"/harvests/{uncontained}/products"
     answers = at_once(
         50, lambda n: post(browsers[n], url, volume="1", container="bag", idempotency_key=key).status_code
@@ -132,7 +132,7 @@ def test_of_two_who_correct_one_record_the_second_sees_both(session, weighing, c
     second = post(client_as("nurse", second=True), url, correction(session, weighing, "70.0", version))
     assert second.status_code == 409
     shown = Page.of(second.text)
-    assert shown.faults() == []
+    assert shown.problems() == []
     assert "71.5" in shown
     assert "70.0" in shown
     assert session.get(Weight, weighing).kg == Decimal("71.5")
@@ -161,7 +161,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 from clinic import create_app
 from clinic.extensions import db
-from clinic.ledger.listener import acting
+from clinic.ledger.listener import set_actor
 from pathlib import Path
 from tests.conftest import settings
 from tests import factories
@@ -171,7 +171,7 @@ factories._number = factories.count(int(sys.argv[3]))
 app = create_app(settings(sys.argv[1], Path(sys.argv[2])))
 with app.app_context(), Session(db.engine) as session:
     team = team_of(session, "north")
-    acting(session, team.nurse.id)
+    set_actor(session, team.nurse.id)
     for _ in range(100000):
         harvested(ready_for_harvest(team), team)
         session.commit()

@@ -10,7 +10,8 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
-from clinic.exchange import demo
+from clinic.demo import build
+from clinic.exchange import importing
 from clinic.extensions import prepare
 from clinic.model import Model
 from tests.factories import Team, published
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
-PACKAGE = Path(demo.__file__).parent
+PACKAGE = Path(importing.__file__).parent
 
 
 def empty_database(folder: Path) -> Session:
@@ -43,7 +44,7 @@ def empty(tmp_path: Path, app: object) -> Iterator[Session]:
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """The demonstration clinic as it stands on one morning; for reading only."""
     session = empty_database(tmp_path_factory.mktemp("demonstration"))
-    demo.build(session, seed=1, at=AT, password_hash="not asked for")
+    build.build(session, seed=1, at=AT, password_hash="not asked for")
     session.commit()
     yield session
     session.close()

@@ -11,22 +11,23 @@ from sqlalchemy import func, select
 
 from clinic.accounts.models import Site, User
 from clinic.administration.models import Administration, BedsideCheck
+from clinic.consent.models import Withdrawal
+from clinic.demo import build
 from clinic.errors import RuleBroken
-from clinic.exchange import demo, exporting
+from clinic.exchange import exporting
 from clinic.exchange.datasets import MODELS, datasets
 from clinic.exchange.exporting import Choice
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.harvest.models import Harvest
 from clinic.harvest.step import HARVEST
-from clinic.ledger.listener import acting
-from clinic.patients.consent import Withdrawal
+from clinic.ledger.listener import set_actor
 from clinic.patients.models import Patient
-from clinic.processing.arithmetic import endotoxin_per_kg
-from clinic.processing.qc import QCResult, Verdict
-from clinic.processing.release import Release, released, results_of
 from clinic.products.models import Product
 from clinic.records import Amendment, Record, Signature
+from clinic.release.arithmetic import endotoxin_per_kg
+from clinic.release.models import Release, released, results_of
+from clinic.release.results import QCResult, Verdict
 from clinic.treatments.models import Stop, Treatment
 from tests.exchange.conftest import AT, empty_database
 
@@ -57,7 +58,7 @@ def test_four_infants_were_given_eight_infusions_a_week_apart(demonstration):
             assert given.weight_kg == kg
             assert given.working.endswith("= 1 ×10⁶/kg")
             assert len(given.present_signatures) == 2
-            assert given.check.clear
+            assert given.bedside_check.clear
             assert len(given.vital_signs) == 3
 
 
@@ -141,7 +142,7 @@ def test_events_of_a_course_come_in_the_order_of_the_path(demonstration):
             ).first()
         )
         consent = course.patient.consents[0]
-        moments = [consent.performed_at, given.check.performed_at, given.performed_at]
+        moments = [consent.performed_at, given.bedside_check.performed_at, given.performed_at]
         assert decision is not None
         assert moments == sorted(moments)
         assert product.collected_at <= product.performed_at <= decision.performed_at <= given.performed_at
@@ -230,7 +231,7 @@ def test_the_same_seed_builds_the_same_clinic(tmp_path_factory, app):
     built = []
     for _time in range(2):
         session = empty_database(tmp_path_factory.mktemp("again"))
-        demo.build(session, patients=6, seed=7, at=AT, password_hash="not asked for")
+        build.build(session, patients=6, seed=7, at=AT, password_hash="not asked for")
         built.append(contents(session))
         session.close()
         session.get_bind().dispose()
@@ -241,30 +242,30 @@ def test_the_same_seed_builds_the_same_clinic(tmp_path_factory, app):
 @pytest.mark.hazard("H35")
 def test_a_database_with_real_patients_takes_no_demonstration(empty):
     site = Site(code="real", name="A real clinic", zone="Europe/Berlin")
-    acting(empty, "US-0")
+    set_actor(empty, "US-0")
     empty.add(site)
     empty.flush()
     with pytest.raises(RuleBroken, match="A real clinic is a real clinic"):
-        demo.build(empty, at=AT, password_hash="x")
-    assert not demo.is_empty(empty)
+        build.build(empty, at=AT, password_hash="x")
+    assert not build.is_empty(empty)
 
 
 def test_a_demonstration_is_built_once(empty):
-    assert demo.is_empty(empty)
-    acting(empty, "US-0")
+    assert build.is_empty(empty)
+    set_actor(empty, "US-0")
     empty.add(Site(code="north", name="Cellcourse North", zone="Europe/Berlin", is_demo=True))
     empty.flush()
     with pytest.raises(RuleBroken, match="here already"):
-        demo.build(empty, at=AT, password_hash="x")
+        build.build(empty, at=AT, password_hash="x")
 
 
 @pytest.mark.parametrize(
     ("patients", "sites", "shares"), [(48, 2, [32, 16]), (5, 1, [5]), (10, 4, [7, 1, 1, 1]), (0, 2, [0, 0])]
 )
 def test_the_synthetic_patients_are_shared_among_the_sites(patients, sites, shares):
-    assert demo._shares(patients, sites) == shares
+    assert build._shares(patients, sites) == shares
 
 
 def test_there_are_one_to_four_sites(empty):
     with pytest.raises(RuleBroken, match="1 to 4 sites"):
-        demo.build(empty, sites=5, at=AT, password_hash="x")
+        build.build(empty, sites=5, at=AT, password_hash="x")

@@ -13,16 +13,16 @@ from xlsxwriter import Workbook
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.demo.infants import published as rows_of
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing, tables
-from clinic.exchange.demo_infants import published as rows_of
 from clinic.exchange.exporting import Choice
 from clinic.followup.models import FollowUpVisit, OutcomeScore
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
-from clinic.processing.qc import QCResult, Verdict
 from clinic.products.models import Product
 from clinic.records import Origin
+from clinic.release.results import QCResult, Verdict
 from clinic.treatments.models import Treatment
 from tests.exchange.conftest import PACKAGE
 from tests.factories import patient
@@ -168,7 +168,7 @@ def test_one_wrong_cell_keeps_the_whole_table_out(session, team, table):
 
 def test_each_fault_names_row_column_value_and_what_was_expected(session, team, table):
     file = table("# a remark", HEADINGS, "A-1,Ode,Clara,31.12.1970,f,none_known", "A-2,,Bo,1970-01-01,male,perhaps")
-    said = [str(fault) for fault in run(session, team, "patients", file).faults]
+    said = [str(fault) for fault in run(session, team, "patients", file).problems]
     assert said == [
         "Row 3, column Born on: “31.12.1970”; expected a day like 2026-11-23 (Born on)",
         "Row 3, column Sex: “f”; expected one of female, male, other, unknown (Sex)",
@@ -185,14 +185,14 @@ def test_a_patient_whose_number_is_known_is_refused(session, team, table):
         "A-2,Bo,B,1970-01-01,male,none_known",
         "A-2,Bo,C,1970-01-01,male,none_known",
     )
-    faults = run(session, team, "patients", file).faults
-    assert [(fault.row, fault.value) for fault in faults] == [(2, "A-1"), (4, "A-2")]
+    problems = run(session, team, "patients", file).problems
+    assert [(fault.row, fault.value) for fault in problems] == [(2, "A-1"), (4, "A-2")]
     assert session.get(Patient, known.id).family_name == known.family_name
 
 
 def test_a_column_that_nobody_knows_is_a_fault(session, team, table):
     file = table(HEADINGS + ",Shoe size", "A-1,Ode,Clara,1970-01-01,female,none_known,38")
-    fault = run(session, team, "patients", file).faults[0]
+    fault = run(session, team, "patients", file).problems[0]
     assert (fault.row, fault.column) == (1, "Shoe size")
 
 
@@ -223,13 +223,13 @@ def test_what_is_exported_can_be_imported_again(session, team, table):
     lines = "".join(exporting.chunks(session, "patients", "csv", Choice(site_id=team.site.id)))
     file = table(raw=lines.encode())
     again = run(session, team, "patients", file)
-    assert {fault.expected for fault in again.faults} == {
+    assert {fault.expected for fault in again.problems} == {
         "a record number that is new here: an import never changes a patient"
     }
     for one in session.scalars(select(Patient)):
         one.record_number = f"OLD-{one.record_number}"
     session.flush()
-    assert run(session, team, "patients", file).faults == []
+    assert run(session, team, "patients", file).problems == []
     imported = select(Patient.family_name, Patient.given_names, Patient.birth_date).where(Patient.origin == "imported")
     older = select(Patient.family_name, Patient.given_names, Patient.birth_date).where(Patient.origin == "clinic")
     assert sorted(map(tuple, session.execute(imported))) == sorted(map(tuple, session.execute(older)))
@@ -272,7 +272,7 @@ def test_a_wide_row_becomes_a_history_with_visits_and_an_event(session, children
     columns = "number,weight_g,volume,cd34,given,ml,endotoxin,relapse,event,grade"
     file = table(columns, "N-1,20000,100,120,2020-05-04 10:00,50,<0.05,yes,Fever,2", "N-2,na,na,na,na,na,na,no,,")
     report = run(session, children, "courses", file, mapping)
-    assert report.faults == []
+    assert report.problems == []
     given = session.scalars(select(Administration).where(Administration.performed_at.is_not(None))).one()
     assert given.working == "120 ×10⁶ × 50 mL ÷ 100 mL = 60 ×10⁶; ÷ 20.000 kg = 3 ×10⁶/kg"
     result = session.scalars(select(QCResult)).one()

@@ -41,12 +41,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def live(app: Flask, faults: Faults) -> Iterator[str]:
+def live(app: Flask, problems: Faults) -> Iterator[str]:
     """The address of the application under test, served with its forms' tokens as for real."""
     app.config["WTF_CSRF_ENABLED"] = True
 
     def broke(_app: Flask, exception: Exception, **_more: Any) -> None:
-        faults.found.append("".join(format_exception(exception, limit=-4)))
+        problems.found.append("".join(format_exception(exception, limit=-4)))
 
     got_request_exception.connect(broke, app)
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -61,7 +61,7 @@ def live(app: Flask, faults: Faults) -> Iterator[str]:
 
 
 @pytest.fixture
-def faults() -> Iterator[Faults]:
+def problems() -> Iterator[Faults]:
     """What is wrong with the pages of this test; there must be nothing in the end."""
     kept = Faults()
     yield kept
@@ -69,7 +69,7 @@ def faults() -> Iterator[Faults]:
 
 
 @pytest.fixture
-def visitor(browser: Browser, live: str, faults: Faults) -> Iterator[Callable[[], Person]]:
+def visitor(browser: Browser, live: str, problems: Faults) -> Iterator[Callable[[], Person]]:
     """Return somebody who has just opened a browser."""
     contexts: list[Any] = []
 
@@ -79,7 +79,7 @@ def visitor(browser: Browser, live: str, faults: Faults) -> Iterator[Callable[[]
         )
         context.set_default_timeout(PATIENCE)
         contexts.append(context)
-        return Person(context.new_page(), faults)
+        return Person(context.new_page(), problems)
 
     yield one
     for context in contexts:

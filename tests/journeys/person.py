@@ -45,21 +45,21 @@ class Person:
     """Somebody of the staff in a browser of her or his own."""
 
     page: Page
-    faults: Faults
+    problems: Faults
     email: str = ""
 
     def __post_init__(self) -> None:
         self.page.on("console", self._complained)
-        self.page.on("pageerror", lambda fault: self.faults.found.append(f"{self.page.url}: {fault}"))
+        self.page.on("pageerror", lambda fault: self.problems.found.append(f"{self.page.url}: {fault}"))
         self.page.on("response", self._answered)
 
     def _complained(self, said: ConsoleMessage) -> None:
         if said.type in {"error", "warning"} and not MEANT.search(said.text):
-            self.faults.found.append(f"{self.page.url}: {said.text}")
+            self.problems.found.append(f"{self.page.url}: {said.text}")
 
     def _answered(self, answer: Response) -> None:
         if answer.status >= 500 or answer.status == 404:
-            self.faults.found.append(f"{answer.url} answered {answer.status}")
+            self.problems.found.append(f"{answer.url} answered {answer.status}")
 
     # going about
 
@@ -149,9 +149,9 @@ class Person:
         self.page.wait_for_load_state("load")
         title = self.page.title()
         kind = (ID.sub("…", self.path.partition("?")[0]), title.partition(":")[0].partition(",")[0])
-        if kind in self.faults.seen:
+        if kind in self.problems.seen:
             return
-        self.faults.seen.add(kind)
+        self.problems.seen.add(kind)
         self.page.evaluate(AXE)
         found = [f"axe: {fault}" for fault in self.page.evaluate(FOUND, RULES)]
         if self.page.evaluate(WIDE) > 0:
@@ -160,7 +160,7 @@ class Person:
         if self.page.evaluate(WIDE) > 0:
             found.append("scrolls sideways at 820 px")
         self.page.set_viewport_size(DESK)
-        self.faults.found += [f"{self.path} ({title}): {fault}" for fault in found]
+        self.problems.found += [f"{self.path} ({title}): {fault}" for fault in found]
 
     def kept(self, click: str) -> Any:
         """Return the text of what is downloaded by a click."""

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.patients.consent import Consent, Withdrawal
+from clinic.consent.models import Consent, Withdrawal
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.protocols.catalogues import MARKERS
 from tests import factories

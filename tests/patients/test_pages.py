@@ -17,7 +17,7 @@ def looked_up(browser, post, typed):
     """Return the list after a search; the words travel in the form."""
     answer = post(browser, "/patients", q=typed)
     shown = Page.of(answer.text)
-    assert (answer.status_code, shown.faults()) == (200, [])
+    assert (answer.status_code, shown.problems()) == (200, [])
     return shown
 
 

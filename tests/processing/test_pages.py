@@ -10,9 +10,9 @@ import pytest
 from clinic import clock
 from clinic.accounts.models import User
 from clinic.processing.models import ProcessingRun
-from clinic.processing.qc import QCResult
-from clinic.processing.release import Release
 from clinic.products.models import Product
+from clinic.release.models import Release
+from clinic.release.results import QCResult
 from tests.bedside import released_product
 from tests.factories import PASSWORD, boxes, harvested, ready_for_harvest
 from tests.reading import Page

@@ -9,10 +9,10 @@ import pytest
 
 from clinic import clock
 from clinic.errors import RuleBroken
-from clinic.processing.custody import may_issue
-from clinic.processing.state import ProductState, state_of
+from clinic.inventory.custody import may_issue
 from clinic.products.expiry import use_before
-from clinic.protocols.terms import Expiry
+from clinic.protocols.content import Expiry
+from clinic.release.product_state import ProductState, state_of
 from tests.bedside import released_product
 from tests.factories import ready_for_harvest
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinic.protocols import catalogues
+from clinic.protocols.catalogue import Entry, catalogue
 from clinic.protocols.catalogues import (
     BODY_SITES,
     CELL_TYPES,
@@ -32,7 +33,6 @@ from clinic.protocols.catalogues import (
     threshold,
     values,
 )
-from clinic.protocols.entries import Entry, catalogue
 
 D = Decimal
 NAMES = ("BODY_SITES", "CELL_TYPES", "CONDITIONS", "INSTRUMENTS", "METHODS", "QC_TESTS", "ROUTES", "SOURCES")

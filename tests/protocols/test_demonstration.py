@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from clinic.fields import Range
 from clinic.protocols.catalogues import FIELDS, MANIPULATIONS, QC_TESTS
+from clinic.protocols.content import Content, DoseWindow, QCSpec, RegulatoryPath
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.demonstration_parts import DEMONSTRATION
-from clinic.protocols.faults import faults
-from clinic.protocols.terms import Content, DoseWindow, QCSpec, RegulatoryPath
+from clinic.protocols.problems import problems
 
 D = Decimal
 STEPS = {"harvest", "processing", "release", "administration", "followup"}
@@ -46,7 +46,7 @@ def test_every_field_has_a_demonstration() -> None:
 
 @every
 def test_it_could_be_published(code: str) -> None:
-    assert faults(DEMONSTRATIONS[code]) == []
+    assert problems(DEMONSTRATIONS[code]) == []
 
 
 @every
@@ -189,15 +189,15 @@ def broken(**changes: Any) -> Content:
     ],
 )
 def test_a_fault_is_told_in_a_sentence(changes: dict[str, Any], said: str) -> None:
-    assert any(said in fault for fault in faults(broken(**changes)))
+    assert any(said in fault for fault in problems(broken(**changes)))
 
 
 @pytest.mark.rule(52)
 def test_the_usual_dose_lies_in_its_window() -> None:
     dose = DEMONSTRATIONS["UC-MSC-WELLNESS"].dose
-    assert "The usual dose lies outside the dose window." in faults(
+    assert "The usual dose lies outside the dose window." in problems(
         broken(dose=dose.model_copy(update={"usual": D(9)}))
     )
-    assert "More than one dose needs the days between them." in faults(
+    assert "More than one dose needs the days between them." in problems(
         broken(dose=dose.model_copy(update={"doses": 2, "days_between": None}))
     )

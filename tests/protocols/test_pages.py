@@ -9,11 +9,11 @@ from sqlalchemy import select
 
 from clinic.access import Role
 from clinic.fields import Range
+from clinic.protocols.content import RegulatoryPath
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.forms import TEST, VISIT, draft_form, flat
 from clinic.protocols.models import Protocol, ProtocolVersion, Stage
-from clinic.protocols.telling import changed, lines
-from clinic.protocols.terms import RegulatoryPath
+from clinic.protocols.wording import changed, lines
 from tests.factories import PASSWORD, published
 from tests.reading import Page
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-    from clinic.protocols.terms import Content
+    from clinic.protocols.content import Content
     from tests.factories import Team
 
 every = pytest.mark.parametrize("code", DEMONSTRATIONS)
@@ -187,7 +187,7 @@ def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(
     answer = post(browser, url, boxes | {"qc_7_source": "alone"})
     assert answer.status_code == 422
     came = Page.of(answer.text)
-    assert came.faults() == []
+    assert came.problems() == []
     assert came.values["qc_0_low"] == "seventy"
     assert "“seventy” is no number here" in came
     assert "“soon” is no whole number of days" in came

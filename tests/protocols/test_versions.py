@@ -9,11 +9,11 @@ import pytest
 
 from clinic.errors import RuleBroken
 from clinic.protocols.claims import claims, unproven
+from clinic.protocols.content import RegulatoryPath, Relation
 from clinic.protocols.demonstration import DEMONSTRATIONS
-from clinic.protocols.faults import faults
 from clinic.protocols.models import Protocol, Stage
-from clinic.protocols.telling import changed
-from clinic.protocols.terms import RegulatoryPath, Relation
+from clinic.protocols.problems import problems
+from clinic.protocols.wording import changed
 from tests.factories import course, published, team
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def test_a_361_product_is_minimally_manipulated_and_for_homologous_use() -> None
     people = team()
     expanded = DEMONSTRATIONS["BM-MSC-KNEE"].model_copy(update={"regulatory_path": RegulatoryPath.HCTP_361})
     version = drafted(people, expanded)
-    assert len([said for said in faults(expanded) if "rule 22" in said]) == 2
+    assert len([said for said in problems(expanded) if "rule 22" in said]) == 2
     with pytest.raises(RuleBroken, match="more than minimal manipulation"):
         version.publish(by=people.director, at=AT)
     minimal = KNEE.model_copy(update={"regulatory_path": RegulatoryPath.HCTP_361, "homologous": True})

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from clinic.drafts import Draft
-from clinic.once import Submission
+from clinic.idempotency import Submission
 from clinic.patients import search as searching
 from tests import factories
 from tests.reading import Page
@@ -35,7 +35,7 @@ def test_a_search_is_sent_in_the_form_and_answered_at_once(client_as, post, grac
     answer = post(browser, url, q="lindqvist")
     assert answer.status_code == 200
     shown = Page.of(answer.text)
-    assert shown.faults() == []
+    assert shown.problems() == []
     assert "LINDQVIST, Grace" in shown
     assert shown.values["q"] == "lindqvist"
 
@@ -77,7 +77,7 @@ def test_further_pages_of_a_search_keep_the_words_in_the_form(client_as, post, t
         html = post(browser, "/patients", boxes).text
         seen += re.findall(r"\bK-\d\b", Page.of(html).text)
         further = re.search(r'<button[^>]* name="after" value="([^"]+)"', html)
-        assert Page.of(html).faults() == []
+        assert Page.of(html).problems() == []
         boxes = {"q": Page.of(html).hidden.get("q", ""), "after": further[1] if further else ""}
     assert sorted(seen) == [f"K-{number}" for number in range(5)]
     back = re.search(r'<button[^>]* name="before" value="([^"]+)"', html)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.ledger.verify import verify
 from clinic.patients.models import Alert
-from clinic.processing.release import releases_of
+from clinic.release.models import releases_of
 from tests.bedside import checked, given, released_product
 from tests.factories import patient, ready_for_harvest
 

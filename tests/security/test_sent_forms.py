@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from sqlalchemy import func, select
 
-from clinic import once
+from clinic import idempotency
 from clinic.accounts.models import SignIn
 from clinic.drafts import Draft
 from clinic.patients.models import Patient, Weight
@@ -108,7 +108,7 @@ def test_doubled_boxes_and_boxes_with_brackets_break_nothing(client_as, session,
     for url in ("/patients/new", f"/patients/{one.id}/weights/new", f"/records/{one.id}/amendment", "/patients"):
         names = [box["name"] for box in Page.of(browser.get(url).text).inputs if box.get("name")]
         for sent in ({name: ["1", "2"] for name in names}, {f"{name}[]": "1" for name in names}):
-            answer = browser.post(url, data={**sent, "idempotency_key": once.new_key()})
+            answer = browser.post(url, data={**sent, "idempotency_key": idempotency.new_key()})
             assert answer.status_code in {200, 303, 409, 422}, url
 
 

@@ -12,8 +12,8 @@ from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.patients.donors import Donor
 from clinic.protocols.catalogues import BODY_SITES
+from clinic.protocols.content import RegulatoryPath, Relation
 from clinic.protocols.demonstration import DEMONSTRATIONS
-from clinic.protocols.terms import RegulatoryPath, Relation
 from clinic.treatments.models import IDENTITY, sites_for
 from tests.factories import course, eligible, patient, published, stranger, team
 

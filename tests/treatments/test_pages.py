@@ -10,8 +10,9 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.access import Role
+from clinic.eligibility.models import Eligibility
 from clinic.protocols.demonstration import DEMONSTRATIONS
-from clinic.treatments.models import Eligibility, Stop, Treatment
+from clinic.treatments.models import Stop, Treatment
 from tests.factories import PASSWORD, boxes, consented, course, eligible, patient, published, stranger
 from tests.reading import Page
 
@@ -102,7 +103,7 @@ def test_a_missing_side_comes_back_with_the_form_filled_in(
     answer = post(client_as("physician"), f"/patients/{one.id}/treatments/new/{version.id}", order(team, side=None))
     assert answer.status_code == 422
     shown = Page.of(answer.text)
-    assert shown.faults() == []
+    assert shown.problems() == []
     assert shown.title.startswith("Error:")
     assert "Side: fill this in" in shown
     assert shown.values["diagnosis"] == "Kellgren-Lawrence 3"
@@ -221,7 +222,7 @@ def test_an_exclusion_against_a_yes_comes_back_with_its_reason(
     )
     assert answer.status_code == 422
     shown = Page.of(answer.text)
-    assert shown.faults() == []
+    assert shown.problems() == []
     assert "The patient cannot be eligible with an active infection." in shown
     assert session.scalars(select(Eligibility)).all() == []
 
@@ -309,7 +310,7 @@ def test_another_sites_course_is_not_found(client_as: Any, team: Team) -> None:
     one = course(team)
     found = eligible(one, team)
     browser = client_as("physician", site="south")
-    for way in ("order", "consents", "consents/new", "eligibility", "eligibility/new", "donor", "stop"):
+    for way in ("order", "consents", "consent/new", "eligibility", "eligibility/new", "donor", "stop"):
         assert browser.get(f"/treatments/{one.id}/{way}").status_code == 404
     assert browser.get(f"/eligibilities/{found.id}").status_code == 404
     assert browser.get(f"/patients/{one.patient_id}/treatments/new").status_code == 404

@@ -9,12 +9,13 @@ import pytest
 
 from clinic import clock
 from clinic.access import Role
+from clinic.consent.step import CONSENT
+from clinic.eligibility.step import ELIGIBILITY
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.steps import State
 from clinic.treatments import gates
 from clinic.treatments.models import Stop, Treatment
-from clinic.treatments.step import CONSENT, ELIGIBILITY
 from tests.factories import consented, course, eligible, stranger, team
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def test_consent_goes_from_open_over_unsigned_to_valid() -> None:
     consent = consented(one, people, signed=False)
     assert CONSENT.progress(one, clock.now()).word == "Not signed"
     assert [reason.rule for reason in gates.consent(one, clock.now())] == [14]
-    assert CONSENT.actions(one, clock.now())[0].to == ("consents.show", {"id": consent.id})
+    assert CONSENT.actions(one, clock.now())[0].to == ("consent.show", {"id": consent.id})
     consent.sign(by=people.physician, at=clock.now())
     progress = CONSENT.progress(one, clock.now())
     assert (progress.state, progress.word, progress.by) == (State.DONE, "Valid", "Dr I. Novak")

@@ -1,0 +1,132 @@
+"""Consent to treatment, to data use, to research: three separate records, each with its withdrawal."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CheckConstraint
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic import clock
+from clinic.errors import RuleBroken
+from clinic.fields import field
+from clinic.model import reference
+from clinic.patients.models import CHILD_YEARS, Patient
+from clinic.protocols.models import ProtocolVersion, Stage
+from clinic.records import Meaning, Record, Signature
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+
+SCOPES = {"treatment": "Treatment", "data_use": "Use of data", "research": "Research"}
+SIGNERS = {
+    "patient": "The patient",
+    "parents": "Parent or parents",
+    "guardian": "Legal guardian",
+    "representative": "Representative",
+}
+
+
+class Standing(StrEnum):
+    """Where a consent stands at a moment."""
+
+    UNSIGNED = "not signed yet"
+    VALID = "valid"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
+
+
+class Consent(Record):
+    """One consent of one scope. To a treatment it names the protocol version that was explained (rule 14)."""
+
+    KIND = "CN"
+    NOUN = "Consent"
+    HAPPENED = "Signed on paper at"
+    DONE = "Taken by"
+    __table_args__ = (
+        CheckConstraint("scope <> 'treatment' OR protocol_version_id IS NOT NULL", name="treatment_names_protocol"),
+    )
+
+    patient_id: Mapped[str] = reference("patient")
+    protocol_version_id: Mapped[str | None] = reference("protocol_version")
+    scope: Mapped[str] = field("Consent to", choices=SCOPES, required=True, section="What")
+    form_version: Mapped[str | None] = field("Version of the form", required=True, section="What")
+    expires_on: Mapped[date | None] = field("Valid until", section="What", hint="Empty: until it is withdrawn")
+    signer: Mapped[str | None] = field("Signed by", choices=SIGNERS, required=True, section="Who signed")
+    signer_name: Mapped[str | None] = field("Name of who signed", required=True, identifying=True, section="Who signed")
+    witness_name: Mapped[str | None] = field("Witness", identifying=True, section="Who signed")
+    copy_given: Mapped[bool | None] = field("Copy given to who signed", section="Who signed")
+
+    patient: Mapped[Patient] = relationship(back_populates="consents")
+    protocol_version: Mapped[ProtocolVersion | None] = relationship()
+    withdrawal: Mapped[Withdrawal | None] = relationship(back_populates="consent", uselist=False)
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: to a treatment it names a version that may be explained; a child does not sign alone (hazard H12)."""
+        found = super().problems(at=at)
+        version = self.protocol_version
+        if self.scope == "treatment" and version is None and self.protocol_version_id is None:
+            found.append("Say to which protocol version the patient consents.")
+        if self.scope == "treatment" and version is not None and version.stage is Stage.DRAFT:
+            found.append(f"{version.name} is a draft: nobody can consent to it yet.")
+        if self.origin != "clinic" or self.performed_at is None:
+            return found
+        if self.expires_on is not None and self.expires_on < self.performed_at.date():
+            found.append("Valid until lies before the day of signing.")
+        age = self.patient.age_on(self.performed_at.date()) if self.patient is not None else None
+        if age is not None and age < CHILD_YEARS and self.signer == "patient":
+            found.append(f"The patient was {age} when it was signed: parents or a legal guardian sign for a child.")
+        return found
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign as the one who took it; somebody else may only verify (rule 14)."""
+        if meaning is Meaning.AUTHORSHIP and self.performed_by_id not in {None, by.id}:
+            taker = self.performed_by.printed_name if self.performed_by else "who took it"
+            raise RuleBroken(
+                f"A consent is signed by who took it: {taker}. Sign in as that person, or amend who took it."
+            )
+        return super().sign(by=by, at=at, meaning=meaning)
+
+    def standing(self, at: datetime) -> Standing:
+        """Return where this consent stands at a moment."""
+        if self.withdrawal is not None and (self.withdrawal.performed_at or at) <= at:
+            return Standing.WITHDRAWN
+        if self.expires_on is not None and clock.local(at, self.recorded_by.site.zone).date() > self.expires_on:
+            return Standing.EXPIRED
+        return Standing.VALID if self.signed else Standing.UNSIGNED
+
+    def current(self, at: datetime) -> bool:
+        """Whether it holds at a moment: signed by who took it, not expired, not withdrawn."""
+        return self.standing(at) is Standing.VALID
+
+    def withdraw(self, *, by: User, at: datetime, **facts: Any) -> Withdrawal:
+        """Write down that it was withdrawn. It stays readable; what rests on it is locked from now on (rule 15)."""
+        if self.withdrawal is not None:
+            raise RuleBroken("This consent is withdrawn already.")
+        gone = Withdrawal.log(by=by, at=at, consent_id=self.id, patient_id=self.patient_id, **facts)
+        self.withdrawal = gone
+        return gone
+
+    def headline(self) -> str:
+        version = f", {self.protocol_version.name}" if self.protocol_version is not None else ""
+        return f"{SCOPES[self.scope]}{version}, form {self.form_version or 'not recorded'}"
+
+
+class Withdrawal(Record):
+    """The end of one consent: when the patient said so, to whom, and what was asked for."""
+
+    KIND = "WD"
+    NOUN = "Consent withdrawn"
+    HAPPENED = "Withdrawn at"
+    DONE = "Told to"
+
+    consent_id: Mapped[str] = reference("consent", unique=True)
+    patient_id: Mapped[str] = reference("patient")
+    reason: Mapped[str | None] = field("In the patient's words", long=True, identifying=True, section="Withdrawal")
+
+    consent: Mapped[Consent] = relationship(back_populates="withdrawal")
+
+    def headline(self) -> str:
+        return "Consent withdrawn"

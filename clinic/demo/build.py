@@ -1,0 +1,143 @@
+"""The demonstration clinic: sites, staff, published histories and synthetic courses, all repeatable from a seed.
+
+Everything is written by the same verbs and past the same gates as on the pages. Dates are counted back from now, so
+that the worklist lives: cells that wait, cultures that grow, visits that are due, clocks that run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from importlib.resources import as_file, files
+from typing import TYPE_CHECKING
+
+from flask_security.utils import hash_password
+from sqlalchemy import func, select
+
+from clinic.accounts.models import Site
+from clinic.demo import infants
+from clinic.demo.people import HOUSES, PASSWORD, House, open_house
+from clinic.demo.stages import tell
+from clinic.demo.stories import chosen
+from clinic.demo.synthetic import crowd
+from clinic.demo.turns import TURNS
+from clinic.errors import RuleBroken
+from clinic.exchange import importing
+from clinic.identifiers import drawn_from
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+SYNTHETIC_PATIENTS = 48
+NORTHERN_SHARE = 2 / 3
+HISTORIES = "bmt_children_uci_187"
+
+
+@dataclass(kw_only=True)
+class Summary:
+    """What was built: sites, published and synthetic patients, and the accounts that may sign in."""
+
+    sites: list[str] = field(default_factory=list)
+    published: int = 0
+    synthetic: int = 0
+    accounts: list[str] = field(default_factory=list)
+    password: str = PASSWORD
+
+    def sentences(self) -> list[str]:
+        """Return the summary as a person reads it, a line each."""
+        people = f"{self.published} published histories and {self.synthetic} synthetic patients"
+        return [
+            f"Demonstration clinic: {', '.join(self.sites)}; {people}.",
+            f"Sign in as ROLE@SITE.demo or ROLE2@SITE.demo, for example {self.accounts[0]}; password {self.password}",
+        ]
+
+
+def is_empty(session: Session) -> bool:
+    """Whether there is no site yet, so that a demonstration clinic may be built."""
+    return not session.scalar(select(func.count()).select_from(Site))
+
+
+def refuse_real(session: Session) -> None:
+    """Raise `RuleBroken` unless the database is quite empty: a demonstration never stands beside real patients."""
+    real = session.scalar(select(Site.name).where(~Site.is_demo).limit(1))
+    if real is not None:
+        raise RuleBroken(f"{real} is a real clinic: no demonstration is put into its database.")
+    if not is_empty(session):
+        raise RuleBroken("The demonstration clinic is here already. Take an empty database for another one.")
+
+
+def build(  # noqa: PLR0913 - each is a choice of the command line
+    session: Session,
+    *,
+    patients: int = SYNTHETIC_PATIENTS,
+    seed: int | str = 1,
+    sites: int = 2,
+    at: datetime,
+    password_hash: str = "",
+    progress: Callable[[str], None] | None = None,
+) -> Summary:
+    """Build the demonstration clinic as it stands at a moment; the caller commits.
+
+    ``patients`` is the number of synthetic ones; the published histories come besides. ``sites`` 1 to 4. Raises
+    `RuleBroken` where the database is not empty.
+    """
+    refuse_real(session)
+    if not 1 <= sites <= len(HOUSES):
+        raise RuleBroken(f"A demonstration has 1 to {len(HOUSES)} sites, not {sites}.")
+    say = progress or (lambda _sentence: None)
+    password, at = password_hash or hash_password(PASSWORD), at.replace(second=0, microsecond=0)
+    summary = Summary()
+    with drawn_from(seed) as dice:
+        houses = [open_house(session, number, at=at, dice=dice, password=password) for number in range(sites)]
+        for house in houses:
+            summary.sites.append(house.site.name)
+            summary.accounts += [user.email for user in house.staff.values()]
+        say("Sites, staff and protocols are written.")
+        summary.published = _published(session, houses[0])
+        say(f"{summary.published} published histories are written.")
+        for house, count in zip(houses, _shares(patients, sites), strict=True):
+            _synthetic(house, count)
+            summary.synthetic += count
+            say(f"{count} synthetic courses of {house.site.name} are written.")
+        session.flush()
+    return summary
+
+
+def _published(session: Session, house: House) -> int:
+    infant_courses = infants.build(house)
+    house.session.flush()
+    package = files("clinic.exchange")
+    with (
+        as_file(package.joinpath("data", f"{HISTORIES}.csv")) as table,
+        as_file(package.joinpath("maps", f"{HISTORIES}.toml")) as mapping,
+    ):
+        report = importing.run(session, "courses", table, mapping, house.coordinator2, house.at, dry_run=False)
+    if report.refused:
+        raise RuleBroken(" ".join(report.sentences()))
+    return len(infant_courses) + report.rows
+
+
+def _synthetic(house: House, count: int) -> None:
+    faker = crowd(house)
+    for story, again in chosen(house.site.code, count):
+        person = {
+            key: value
+            for key, value in story.person.items()
+            if key != "turn" and not (again and key in {"family_name", "given_names", "birth_date"})
+        }
+        walk = tell(house, faker, replace(story, person=person))
+        turn = story.person.get("turn")
+        if turn and not (again and turn == "alike"):
+            TURNS[turn](walk)
+        house.session.flush()
+
+
+def _shares(patients: int, sites: int) -> list[int]:
+    """Return how many synthetic patients each site has: two thirds in the first, the rest in the others."""
+    if sites == 1:
+        return [patients]
+    first = round(patients * NORTHERN_SHARE)
+    each, more = divmod(patients - first, sites - 1)
+    return [first, *(each + (number < more) for number in range(sites - 1))]

@@ -1,0 +1,1 @@
+"""The physician's decision that the patient may be treated."""

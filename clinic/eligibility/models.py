@@ -1,0 +1,73 @@
+"""The decision whether this patient may be treated so."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Text
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic.fields import field
+from clinic.model import reference
+from clinic.protocols.catalogues import CONDITIONS
+from clinic.records import Record
+from clinic.treatments.models import Treatment
+
+
+class Eligibility(Record):
+    """The decision whether this patient may be treated so: the exclusions asked, and the answer (rule 23)."""
+
+    KIND = "EL"
+    NOUN = "Eligibility"
+    HAPPENED = "Decided at"
+    DONE = "Decided by"
+
+    treatment_id: Mapped[str] = reference("treatment")
+    active_infection: Mapped[bool | None] = field("Active infection", required=True, section="Exclusions")
+    pregnancy: Mapped[str | None] = field(
+        "Pregnancy", required=True, section="Exclusions",
+        choices={
+            "excluded": "Excluded by a test", "not_applicable": "Not possible", "unresolved": "Not resolved",
+            "pregnant": "Pregnant",
+        },
+    )  # fmt: skip
+    malignancy: Mapped[bool | None] = field("Malignant disease now", required=True, section="Exclusions")
+    additive_allergy: Mapped[str | None] = field(
+        "Allergy to what the product holds", section="Exclusions",
+        hint="DMSO, albumin, antibiotics, heparin, lidocaine. Empty: none",
+    )  # fmt: skip
+    anticoagulation: Mapped[str | None] = field(
+        "Anticoagulants and how they are held", section="Medication", hint="Name, when stopped, INR or platelets"
+    )
+    anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
+    eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
+    reasons: Mapped[str | None] = field("Reasons", Text, long=True, section="Decision")
+
+    treatment: Mapped[Treatment] = relationship(back_populates="eligibilities")
+
+    def exclusions(self) -> list[str]:
+        """Return the exclusions that apply (rule 23); a malignancy is none where it is what the course treats."""
+        found = []
+        if self.active_infection:
+            found.append("an active infection")
+        if self.pregnancy in {"unresolved", "pregnant"}:
+            found.append("a pregnancy not excluded")
+        indication = CONDITIONS.get(self.treatment.condition or "")
+        if self.malignancy and not (indication and indication.malignant):
+            found.append("a malignant disease")
+        if self.additive_allergy:
+            found.append(f"an allergy to what the product holds ({self.additive_allergy})")
+        return found
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: nobody is eligible against a hard exclusion; a “no” says why."""
+        found = super().problems(at=at)
+        exclusions = self.exclusions()
+        if self.eligible and exclusions:
+            found.append(f"The patient cannot be eligible with {', '.join(exclusions)}.")
+        if self.eligible is False and not self.reasons and not exclusions:
+            found.append("Say why the patient is not eligible.")
+        return found
+
+    def headline(self) -> str:
+        return "Eligible for treatment" if self.eligible else "Not eligible for treatment"

@@ -1,0 +1,303 @@
+"""Make records of one row: a patient, or a patient's whole course as it was published or kept elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from clinic.errors import RuleBroken
+from clinic.exchange import parse_cell
+from clinic.exchange.import_targets import PARTS, Slot
+from clinic.fields import fields_of
+from clinic.followup.models import OutcomeScore
+from clinic.patients.donors import Donor
+from clinic.patients.models import Weight
+from clinic.protocols.catalogues import DOSE_MEASURES, INSTRUMENTS, QC_TESTS, SOURCES, class_name
+from clinic.records import Entry, Origin
+from clinic.release.results import QCResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from clinic.accounts.models import User
+    from clinic.protocols.models import ProtocolVersion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a row says about one slot: a text (None: not recorded), the column it stands in, and its own writing."""
+
+    text: str | None
+    column: str
+    written: str = ""
+    never: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What is wrong with one cell of the file."""
+
+    row: int
+    column: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        said = f"“{self.value}”" if self.value else "empty"
+        return f"Row {self.row}, column {self.column}: {said}; expected {self.expected}"
+
+
+@dataclass(kw_only=True)
+class History:
+    """The records of one row as they come to be, and its problems. ``reason``: why required facts are missing."""
+
+    row: int
+    given: dict[Slot, Given]
+    by: User
+    at: datetime
+    note: str
+    reason: str
+    not_recorded: dict[str, str]
+    visit_names: dict[str, tuple[str, int | None]]
+    version_of: Callable[[str], ProtocolVersion | None]
+    records: list[Entry] = field(default_factory=list)
+    problems: list[Fault] = field(default_factory=list)
+
+    def build(self, kind: str) -> None:
+        """Make the records of a kind of import; what is wrong goes to ``problems``."""
+        patient = self._make("patient", "")
+        if self._has("weight", "kg"):
+            self._make("weight", "", patient=patient, patient_id=patient.id)
+        if kind == "courses":
+            self._course(patient)
+
+    def _course(self, patient: Any) -> None:
+        version = self._version()
+        if version is None:
+            return
+        donor = self._donor(patient)
+        course = self._make(
+            "treatment",
+            "",
+            patient=patient,
+            patient_id=patient.id,
+            donor=donor,
+            protocol_version=version,
+            protocol_version_id=version.id,
+        )
+        try:
+            course.begin(facility_code=self.by.site.facility_code)
+        except RuleBroken as fault:
+            self._fault(Slot(part="treatment", name="protocol"), str(fault))
+        of_course = {"treatment": course, "treatment_id": course.id}
+        if any(self._has(part) for part in ("harvest", "product", "administration", "qc")):
+            self._cells(course, donor, version)
+        self._visits(of_course)
+        for key in self._keys("event"):
+            self._make("event", key, **of_course)
+
+    def _version(self) -> ProtocolVersion | None:
+        wanted = Slot(part="treatment", name="protocol")
+        code = self._text(wanted)
+        version = self.version_of(code) if code else None
+        if version is None:
+            self._fault(wanted, "the code of a protocol that is published here")
+        return version
+
+    def _donor(self, patient: Any) -> Any:
+        if self._text(Slot(part="treatment", name="relation")) == "autologous" and not self._has("donor"):
+            return self._check(
+                "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
+            )
+        return self._make("donor", "")
+
+    def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:
+        of_course = {"treatment": course, "treatment_id": course.id}
+        harvest = self._make("harvest", "", donor=donor, source=course.source, **of_course)
+        cell_type = version.says.cell_type
+        name = class_name(cell_type, course.source) if course.source in SOURCES else ""
+        product = self._make(
+            "product",
+            "",
+            donor=donor,
+            donor_id=donor.id,
+            harvest_id=harvest.id,
+            name=name or harvest.product_name,
+            cell_type=cell_type,
+            source=course.source,
+            relation=course.relation,
+            division="A",
+            preparation=version.says.preparation if self._has("product", "preparation") else None,
+            **of_course,
+        )
+        for wanted in [s for s in self.given if s.part == "qc"]:
+            self._result(wanted, product, version)
+        if self._has("administration"):
+            given = self._make(
+                "administration",
+                "",
+                product=product,
+                product_id=product.id,
+                route=course.route,
+                measure=version.says.dose.measure,
+                **of_course,
+            )
+            self._work_out(given, product)
+
+    def _work_out(self, given: Any, product: Any) -> None:
+        weight = next((record for record in self.records if isinstance(record, Weight)), None)
+        if weight is not None and given.weight_kg in {None, weight.kg}:
+            given.weight_id, given.weight_kg = weight.id, weight.kg
+        if product.amount is not None and given.dose is None:
+            given.work_out_dose(weight)
+        elif given.dose_per_kg is not None and not given.working:
+            unit = DOSE_MEASURES[given.measure].unit_per_kg if given.measure in DOSE_MEASURES else ""
+            given.working = f"{given.dose_per_kg} {unit} as the source gives it".replace("  ", " ")
+
+    def _result(self, wanted: Slot, product: Any, version: ProtocolVersion) -> None:
+        text = self._text(wanted)
+        if text is None:
+            return
+        test, facts = QC_TESTS[wanted.name], {}
+        try:
+            if test.outcomes is not None:
+                facts["outcome"] = parse_cell.one_of(text, dict(test.outcomes))
+            else:
+                facts["comparator"], facts["value"] = parse_cell.comparator(text)
+        except parse_cell.NotThat as fault:
+            self._fault(wanted, f"{fault} ({test.label})")
+            return
+        result = QCResult(
+            **self._common(_absent(QCResult, facts | {"test": wanted.name}, self._reason_for)),
+            product=product,
+            test=wanted.name,
+            **facts,
+        )
+        result.weigh(version)
+        self._check("qc", "", result, wanted)
+
+    def _visits(self, of_course: dict[str, Any]) -> None:
+        for key in self._keys("score", "visit"):
+            name, course_day = self.visit_names.get(key, (key, None))
+            visit = self._make("visit", key, name=name, course_day=course_day, **of_course)
+            for wanted in [s for s in self.given if s.part == "score" and s.key == key]:
+                self._score(wanted, visit, of_course)
+
+    def _score(self, wanted: Slot, visit: Any, of_course: dict[str, Any]) -> None:
+        given = self.given[wanted]
+        if given.text is None and not given.never:
+            return
+        value = None
+        if not given.never:
+            try:
+                value = parse_cell.number(given.text or "")
+            except parse_cell.NotThat as fault:
+                self._fault(wanted, f"{fault} ({INSTRUMENTS[wanted.name].label})")
+                return
+        happened = {"performed_at": visit.performed_at, "course_day": visit.course_day}
+        common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
+        score = OutcomeScore(
+            **common,
+            instrument=wanted.name,
+            value=value,
+            did_not_occur=given.never,
+            visit=visit,
+            treatment_id=of_course["treatment_id"],
+            **happened,
+        )
+        self._check("score", wanted.key, score, wanted)
+
+    def _has(self, part: str, name: str = "") -> bool:
+        return any(
+            s.part == part and (not name or s.name == name)
+            for s, g in self.given.items()
+            if g.text is not None or g.never
+        )
+
+    def _keys(self, *parts: str) -> list[str]:
+        return list(
+            dict.fromkeys(s.key for s, g in self.given.items() if s.part in parts and (g.text is not None or g.never))
+        )
+
+    def _text(self, wanted: Slot) -> str | None:
+        given = self.given.get(wanted)
+        return given.text if given else None
+
+    def _fault(self, wanted: Slot, expected: str) -> None:
+        given = self.given.get(wanted)
+        target = ".".join(part for part in (wanted.part, wanted.key, wanted.name) if part)
+        self.problems.append(
+            Fault(
+                row=self.row,
+                column=given.column if given else target,
+                value=given.written if given else "",
+                expected=expected,
+            )
+        )
+
+    def _reason_for(self, name: str) -> str:
+        return self.not_recorded.get(name) or self.reason
+
+    def _common(self, missing: dict[str, str]) -> dict[str, Any]:
+        return {
+            "site_id": self.by.site_id,
+            "recorded_by": self.by,
+            "recorded_by_id": self.by.id,
+            "recorded_at": self.at,
+            "origin": Origin.IMPORTED,
+            "source_note": self.note,
+            "not_recorded": missing,
+        }
+
+    def _make(self, part: str, key: str, **related: Any) -> Any:
+        """Make a record of what the row says about a part; ``related`` are its rows and what it follows from."""
+        model, facts = PARTS[part], {name: value for name, value in related.items() if value is not None}
+        missing = {}
+        for wanted, given in self.given.items():
+            if (
+                wanted.part != part
+                or wanted.key != key
+                or given.text is None
+                or (part, wanted.name) == ("treatment", "protocol")
+            ):
+                continue
+            try:
+                value = parse_cell.cell(
+                    given.text, model.__table__.columns[wanted.name], wanted.fact, self.by.site.zone
+                )
+            except parse_cell.NotThat as fault:
+                label = wanted.fact.label if wanted.fact else wanted.name
+                self._fault(wanted, f"{fault} ({label})")
+                facts.setdefault(wanted.name, None)
+                missing[wanted.name] = "not read"
+                continue
+            if wanted.name == "not_recorded":
+                missing |= value
+            else:
+                facts[wanted.name] = value
+        missing |= _absent(model, facts, self._reason_for)
+        return self._check(
+            part, key, model(**self._common(missing), **{n: v for n, v in facts.items() if v is not None})
+        )
+
+    def _check(self, part: str, key: str, record: Any, wanted: Slot | None = None) -> Any:
+        record.fill_keys()
+        by_label = {fact.label: name for name, fact in fields_of(type(record)).items()}
+        for sentence in record.problems(at=self.at):
+            name = next(
+                (by_label[label] for label in sorted(by_label, key=len, reverse=True) if sentence.startswith(label)), ""
+            )
+            missing = name and sentence == f"{fields_of(type(record))[name].label} is missing."
+            self._fault(wanted or Slot(part=part, key=key, name=name), "a value" if missing else sentence)
+        self.records.append(record)
+        return record
+
+
+def _absent(model: type[Any], facts: dict[str, Any], reason_for: Callable[[str], str]) -> dict[str, str]:
+    """Return why each required fact of a model is missing, where there is a reason."""
+    table, found = model.__table__.columns, {}
+    for name, fact in fields_of(model).items():
+        if fact.required and facts.get(name) is None and table[name].default is None and reason_for(name):
+            found[name] = reason_for(name)
+    return found

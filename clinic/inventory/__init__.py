@@ -1,0 +1,1 @@
+"""What staff do with products: the product's page, the list, custody, genealogy."""

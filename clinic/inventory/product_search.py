@@ -1,0 +1,120 @@
+"""The list of products: found by text and state, paged by the database, by a counted few queries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, false, or_, select, tuple_
+
+from clinic.identifiers import parse_id
+from clinic.patients.donors import Donor
+from clinic.patients.models import Patient, searchable
+from clinic.products.models import MOVEMENTS, Movement, Product
+from clinic.release.product_state import ProductState, in_state, states
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+PAGE = 50
+FACTS = (
+    Product.id,
+    Product.name,
+    Product.division,
+    Product.din,
+    Product.volume,
+    Product.expires_at,
+    Product.relation,
+    Product.recorded_at,
+    Product.treatment_id,
+    Patient.family_name,
+    Patient.given_names,
+    Patient.record_number,
+    Donor.kind.label("donor_kind"),
+    Donor.donor_number,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """One page of products: rows, their states and places, and the marks at which the pages around it begin."""
+
+    rows: list[Any]
+    states: dict[str, ProductState]
+    places: dict[str, str]
+    after: str
+    before: str
+
+
+def search(  # noqa: PLR0913 - what the list's page was asked for
+    session: Session,
+    *,
+    at: datetime,
+    text: str = "",
+    state: ProductState | None = None,
+    after: str = "",
+    before: str = "",
+) -> Shelf:
+    """Return the newest products that fit, from a mark on; a mark is the id of the row next to the page."""
+    chosen: Any = (
+        select(*FACTS)
+        .join(Donor, Donor.id == Product.donor_id)
+        .outerjoin(Treatment, Treatment.id == Product.treatment_id)
+        .outerjoin(Patient, Patient.id == Treatment.patient_id)
+    )
+    if text:
+        chosen = chosen.where(_fits(text))
+    if state is not None:
+        chosen = chosen.where(in_state(state, at))
+    mark = parse_id(after or before, Product.KIND)
+    place = (
+        session.execute(select(Product.recorded_at, Product.id).where(Product.id == mark)).one_or_none()
+        if mark
+        else None
+    )
+    here = tuple_(Product.recorded_at, Product.id)
+    backwards = bool(before) and place is not None
+    if place is not None:
+        there = tuple_(*place)
+        chosen = chosen.where(here > there if backwards else here < there)
+    order = (Product.recorded_at, Product.id) if backwards else (Product.recorded_at.desc(), Product.id.desc())
+    rows = list(session.execute(chosen.order_by(*order).limit(PAGE + 1)))
+    more = len(rows) > PAGE
+    rows = rows[:PAGE][::-1] if backwards else rows[:PAGE]
+    ids = [row.id for row in rows]
+    return Shelf(
+        rows=rows,
+        states=states(session, [(row.id, row.volume, row.expires_at) for row in rows], at),
+        places=_places(session, ids),
+        after=ids[-1] if ids and (more or backwards) else "",
+        before=ids[0] if ids and place is not None and (more or not backwards) else "",
+    )
+
+
+def _fits(text: str) -> Any:
+    """Every word is found in the name, the donation number, our number, or the patient's name or record number."""
+    conditions = []
+    for word in searchable(text).split():
+        said = f"%{word}%"
+        conditions.append(
+            or_(
+                Product.name.ilike(said),
+                Product.din.ilike(said),
+                Product.id.ilike(said),
+                Patient.search_text.like(said),
+                Donor.donor_number.ilike(said),
+            )
+        )
+    exact = parse_id(text, Product.KIND)
+    every = and_(*conditions) if conditions else false()
+    return or_(every, Product.id == exact) if exact else every
+
+
+def _places(session: Session, ids: list[str]) -> dict[str, str]:
+    moved = select(Movement.product_id, Movement.kind, Movement.place).where(Movement.product_id.in_(ids))
+    found = {}
+    for product_id, kind, place in session.execute(moved.order_by(Movement.performed_at, Movement.recorded_at)):
+        found[product_id] = f"{MOVEMENTS[kind]}{', ' + place if place else ''}"
+    return found

@@ -1,0 +1,165 @@
+"""What the list of patients and a patient's page tell: lines, facts, the one next action, the printed margin."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from flask import url_for
+from markupsafe import Markup
+from sqlalchemy import or_, select
+
+from clinic import record_display
+from clinic.access import may
+from clinic.consent.display import STANDINGS, sign_consent
+from clinic.consent.models import Consent, Standing
+from clinic.patients.donors import Donor
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from sqlalchemy import Row
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+    from clinic.patients.models import Patient
+    from clinic.treatments.models import Treatment
+
+COLUMNS = [
+    ("Patient", "name", False),
+    ("Born", "born", False),
+    ("Sex", "sex", False),
+    ("Record number", "number", False),
+    ("Present course", "course", False),
+    ("State", "state", False),
+]
+BEGINNINGS = (
+    "treatments.new",
+    "consent.new",
+    "patients.new_weight",
+    "patients.new_blood_group",
+    "patients.new_alert",
+    "patients.allergies",
+    "donors.new",
+)
+
+
+def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, similar: bool) -> tuple[Any, ...]:
+    """Return one row of the list; a name never stands without birth date and number, a similar one is marked (H4)."""
+    family, given = (row.family_name or "").upper(), row.given_names or ""
+    name = ", ".join(part for part in (family, given) if part) or "Name not recorded"
+    born = f"{row.birth_date:%-d %b %Y}" if row.birth_date else "not known"
+    return (
+        _named(name, url_for("pathway.patient", id=row.id))
+        if similar
+        else (name, url_for("pathway.patient", id=row.id)),
+        born,
+        sexes.get(row.sex or "", "not known"),
+        row.record_number,
+        (course.title, url_for("pathway.course", id=course.id)) if course else None,
+        _state(row, course),
+    )
+
+
+def _named(name: str, url: str) -> Markup:
+    tag = '<span class="c-tag c-tag--wait"><svg class="c-icon" aria-hidden="true" focusable="false">'
+    icon = '<use href="/static/vendor/icons.svg#i-users"/></svg>Similar name</span>'
+    return Markup('<a href="{}">{}</a> ' + tag + icon).format(url, name)  # noqa: S704 - the name is escaped by format
+
+
+def _state(row: Row[Any], course: Treatment | None) -> tuple[str, str, str]:
+    if row.died_on is not None:
+        return ("rest", "circle-minus", "Died")
+    if course is None:
+        return ("plan", "circle-dashed", "No course yet")
+    return ("rest", "ban", "Stopped") if course.stop is not None else ("ok", "activity", "Under way")
+
+
+def counted(shown: int, *, typed: str, whole: bool) -> str:
+    """Return in words how many patients the page shows."""
+    people = "1 patient" if shown == 1 else f"{shown} patients"
+    fits = f" for “{typed}”" if typed else ""
+    return f"{people}{fits}" if whole else f"{people}{fits} on this page, by name"
+
+
+def facts_of(patient: Patient, zone: str) -> list[record_display.Told]:
+    """Return the patient's declared facts."""
+    return record_display.facts(patient, zone)
+
+
+def consents(patient: Patient, at: datetime) -> list[tuple[Consent, tuple[str, str, str]]]:
+    """Return each consent, the newest first, with where it stands."""
+    return [(consent, STANDINGS[consent.standing(at)]) for consent in reversed(patient.consents)]
+
+
+def donors(session: Session, patient: Patient) -> list[Donor]:
+    """Return the donors linked to a patient: the patient as donor of own cells, the relatives, those of the courses."""
+    named = {course.donor_id for course in patient.courses if course.donor_id}
+    linked = or_(Donor.patient_id == patient.id, Donor.relative_of_id == patient.id, Donor.id.in_(named))
+    return list(session.scalars(select(Donor).where(linked).order_by(Donor.recorded_at, Donor.id)))
+
+
+def next_action(patient: Patient, user: User, *, at: datetime) -> dict[str, Any]:
+    """Return the one next thing to do for a patient, and whether it is this user's turn."""
+    if patient.allergy_status == "not_asked":
+        why = "It stands on every page about the patient, and nothing is given before it is known."
+        return _turn(user, "patients.allergies", patient.id, "Ask about allergies", why, "message-report", "the nurse")
+    waiting = next((c for c in patient.consents if _waits(c, user, at)), None)
+    if waiting is not None:
+        return sign_consent(waiting, user)
+    running = [course for course in patient.courses if course.stop is None]
+    if not running:
+        why = "There is no course under way. The order names the condition, the cells and the protocol."
+        return _turn(user, "treatments.new", patient.id, "Begin a course", why, "clipboard-plus", "a physician")
+    course = running[-1]
+    return {
+        "tag": "Go on",
+        "title": course.title,
+        "text": f"What comes next stands on the course's page. {course.protocol_version.name}.",
+        "url": url_for("pathway.course", id=course.id),
+        "icon": "list-check",
+        "label": "Open the course",
+    }
+
+
+def _waits(consent: Consent, user: User, at: datetime) -> bool:
+    """Whether an unsigned consent comes first: to treatment for everybody, of another scope for who took it."""
+    mine = consent.scope == "treatment" or consent.performed_by_id == user.id
+    return mine and consent.origin == "clinic" and consent.standing(at) is Standing.UNSIGNED
+
+
+def _turn(user: User, endpoint: str, patient_id: str, title: str, text: str, icon: str, whose: str) -> dict[str, Any]:  # noqa: PLR0913, PLR0917
+    url = url_for(endpoint, id=patient_id) if may(user.role, endpoint) else None
+    return {
+        "tag": "Your next action" if url else f"Waits for {whose}",
+        "title": title,
+        "text": text,
+        "url": url,
+        "icon": icon,
+        "label": title,
+    }
+
+
+def css_text(text: str) -> str:
+    """Return text as a quoted CSS string: every character but letters, digits and spaces is escaped."""
+    return '"' + re.sub(r"[^A-Za-z0-9 ]", lambda m: f"\\{ord(m[0]):x} ", text) + '"'
+
+
+def margin_boxes(patient: Patient, printed: str) -> str:
+    """Return the style sheet of one patient: who it is about stands on top of every printed sheet."""
+    allergy = {"present": f"ALLERGY: {patient.allergies}", "none_known": "No known allergies"}
+    born = f"born {patient.birth_date:%-d %b %Y}" if patient.birth_date else "birth date not known"
+    said = "  ·  ".join(
+        (
+            patient.display_name,
+            born,
+            patient.record_number or "",
+            allergy.get(patient.allergy_status, "Allergies not asked"),
+        )
+    )
+    line = "border-bottom: .5pt solid #000; vertical-align: bottom; padding-bottom: 1mm;"
+    look = f'font: {{}} 8.5pt "Source Sans 3", sans-serif; {line}'
+    left = f"@top-left {{ content: {css_text(said)}; {look.format(600)} }}"
+    right = f"@top-right {{ content: {css_text(f'printed {printed}')}; {look.format(400)} }}"
+    return f"@page {{ {left} {right} }}\n"

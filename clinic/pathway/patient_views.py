@@ -1,0 +1,80 @@
+"""The list of patients with its search, a patient's page, the line on printed sheets."""
+
+from __future__ import annotations
+
+from flask import Response, render_template, request, url_for
+
+from clinic import clock, record_display
+from clinic.access import CLINICAL, allow, may
+from clinic.extensions import db
+from clinic.pages import find, me, zone
+from clinic.pathway import patient_page
+from clinic.pathway.views import bp
+from clinic.patients.banner import band
+from clinic.patients.models import SEXES, Patient
+from clinic.patients.search import present_courses, search, similar_names
+from clinic.patients.views import REGISTERS
+
+
+@bp.route("/patients", methods=["GET", "POST"])
+@allow(CLINICAL)
+def patients() -> str:
+    """List the patients of the site; any part of name, number or birth date finds them.
+
+    What is searched for travels in the form, never in an address.
+    """
+    typed, asked = request.form.get("q", "").strip()[:200], request.form or request.args
+    found = search(db.session(), typed, after=asked.get("after", ""), before=asked.get("before", ""))
+    courses = present_courses(db.session(), [row.id for row in found.rows])
+    similar = similar_names(db.session(), found.rows)
+    rows = [patient_page.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar) for row in found.rows]
+    return render_template(
+        "pathway/patients.html",
+        heading="Patients",
+        typed=typed,
+        rows=rows,
+        columns=patient_page.COLUMNS,
+        actions=[(url_for("patients.new"), "user-plus", "Register a patient")] if me().role in REGISTERS else [],
+        pager={
+            "previous_url": url_for("pathway.patients", before=found.before) if found.before else None,
+            "next_url": url_for("pathway.patients", after=found.after) if found.after else None,
+            "words": {"q": typed} if typed else {},
+            "before": found.before,
+            "after": found.after,
+            "text": patient_page.counted(len(rows), typed=typed, whole=not (found.before or found.after)),
+        },
+        empty_text="Nobody here fits what you typed. Try fewer letters, or the birth date."
+        if typed
+        else "Nobody is registered yet.",
+    )
+
+
+@bp.get("/patients/<id>")
+@allow(CLINICAL)
+def patient(id: str) -> str:  # noqa: A002 - the address says <id>
+    """Show who the patient is, what must be known, the courses and consents, and one next action."""
+    patient, at, role = find(Patient, id), clock.now(), me().role
+    return render_template(
+        "pathway/patient.html",
+        record=patient,
+        patient=band(patient, zone()),
+        action=patient_page.next_action(patient, me(), at=at),
+        today=clock.local(at, zone()).date(),
+        facts=patient_page.facts_of(patient, zone()),
+        amendments=record_display.amendments(patient, zone()),
+        hands=record_display.hands(patient, zone()),
+        consents=patient_page.consents(patient, at),
+        donors=patient_page.donors(db.session(), patient),
+        amend_url=url_for("record_pages.amendment", id=patient.id) if role in REGISTERS else None,
+        may={endpoint: may(role, endpoint) for endpoint in patient_page.BEGINNINGS},
+    )
+
+
+@bp.get("/patients/<id>/print.css")
+@allow(CLINICAL)
+def patient_print(id: str) -> Response:  # noqa: A002
+    """Give the style sheet that puts name, birth date, number and allergy on top of every printed sheet."""
+    patient, now = find(Patient, id), clock.local(clock.now(), zone())
+    return Response(
+        patient_page.margin_boxes(patient, f"{now:%-d %b %Y, %H:%M}"), content_type="text/css; charset=utf-8"
+    )

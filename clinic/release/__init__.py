@@ -1,0 +1,1 @@
+"""Test results beside their limits, and quality's decision on a product."""

@@ -1,0 +1,87 @@
+"""Sums that judge a product for one patient, each with its working: endotoxin and CD34 per kilogram (rules 38, 42)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from clinic.fields import Range, plain
+from clinic.processing.counts import APART
+from clinic.protocols.catalogues import ROUTES, within
+from clinic.release.results import QCResult, judge, standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Working:
+    """One sum: what it is about, the sum in words, its result, the limit in words, and whether it stands."""
+
+    label: str
+    text: str
+    result: str
+    limit: str
+    good: bool
+
+    @property
+    def sentence(self) -> str:
+        """The whole sum as it is kept with a decision."""
+        return f"{self.label}: {self.text} = {self.result}, limit {self.limit}."
+
+
+def figures(value: Decimal) -> str:
+    """Return a quantity to four significant figures, without needless zeros."""
+    if value == 0:
+        return "0"
+    return plain(value.quantize(Decimal(1).scaleb(value.adjusted() - 3)).normalize())
+
+
+def endotoxin_per_kg(
+    results: Iterable[QCResult], *, volume: Decimal | None, kg: Decimal | None, route: str | None
+) -> list[Working]:
+    """Return EU/mL × mL ÷ kg of each endotoxin reading, judged by the route's limit (rule 42).
+
+    ``<0.1`` stands for everything below: the sum is then below its result, and judged so. Empty where volume,
+    weight or route is not known.
+    """
+    if not volume or not kg or route not in ROUTES:
+        return []
+    limit = ROUTES[route or ""].endotoxin_limit
+    found = []
+    for reading in standing(results, "endotoxin"):
+        if reading.value is None:
+            continue
+        per_kg = reading.value * volume / kg
+        sign = "" if reading.comparator == "=" else f"{reading.comparator} "
+        found.append(
+            Working(
+                label="Endotoxin for this patient",
+                text=f"{sign}{plain(reading.value)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg",
+                result=f"{sign}{figures(per_kg)} EU/kg",
+                limit=f"{plain(limit)} EU/kg ({within(ROUTES[route or ''].label)})",
+                good=judge(reading.comparator, per_kg, Range(None, limit)),
+            )
+        )
+    return found
+
+
+def cd34_per_kg(concentration: Decimal, *, volume: Decimal, kg: Decimal) -> Decimal:
+    """Return ×10⁶ CD34+ cells per kg: ×10⁶/mL × mL ÷ kg. A count in /µL is a thousandth of that in ×10⁶/mL."""
+    return concentration * volume / kg
+
+
+def dose_disagrees(results: Iterable[QCResult], stated: Decimal, *, volume: Decimal | None, kg: Decimal | None) -> str:
+    """Return in a sentence that a stated CD34 dose lies over 5 % from the count's; empty where it agrees (rule 38)."""
+    counted = [r for r in standing(results, "cd34_concentration") if r.value is not None and r.comparator == "="]
+    if not counted or not volume or not kg or counted[-1].value is None:
+        return ""
+    worked_out = cd34_per_kg(counted[-1].value, volume=volume, kg=kg)
+    if worked_out and abs(stated - worked_out) / worked_out <= APART:
+        return ""
+    working = (
+        f"{plain(counted[-1].value)} ×10⁶/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {figures(worked_out)} ×10⁶/kg"
+    )
+    said = f"CD34+ cells per kg: {plain(stated)} ×10⁶/kg, but the count says {working}."
+    return f"{said} Correct it, or confirm it with a reason."

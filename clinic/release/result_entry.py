@@ -1,0 +1,162 @@
+"""The worksheet of a product's tests: a row for each test, several results written down at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from clinic import clock
+from clinic.errors import RuleBroken
+from clinic.fields import Field
+from clinic.form_fields import Box, ChoiceBox, ManyBox, MomentBox, NumberBox
+from clinic.forms import RecordForm
+from clinic.protocols.catalogues import QC_TESTS
+from clinic.release.arithmetic import dose_disagrees
+from clinic.release.models import results_of
+from clinic.release.results import COMPARATORS, QCResult, asked_for
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+    from clinic.products.models import Product
+    from clinic.protocols.content import QCSpec
+
+PENDING = {"yes": "Still pending"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One test on the worksheet: what is asked for, what was read so far, and its boxes by name."""
+
+    test: str
+    label: str
+    asked: str
+    readings: list[Any]
+    boxes: dict[str, Box]
+
+
+class Worksheet(RecordForm):
+    """What all rows share; the rows are added for the tests of one product by `worksheet`."""
+
+    tests: tuple[str, ...] = ()
+    performed_at = MomentBox("Read at", Field(label="Read at", required=True))
+    performed_by_id = ChoiceBox("Tested by", Field(label="Tested by", required=True))
+    sample = Box("Sample", Field(label="Sample", hint="Number of the sample"))
+    sampled_at = MomentBox(
+        "Sample taken at", Field(label="Sample taken at", hint="Cultures are final 14 days after it")
+    )
+    also = ManyBox("The same sample speaks for", Field(label="The same sample speaks for", many=True))
+
+    def plan(self, siblings: list[Product]) -> None:
+        """Fill in now; offer the other containers of the same run."""
+        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        if siblings:
+            self.offer("also", [(p.id, f"{p.name} {p.division or ''}".strip()) for p in siblings])
+        else:
+            del self.also
+
+    def row(self, test: str) -> dict[str, Box]:
+        """Return the boxes of one test by their short names."""
+        return {
+            name: self._fields[f"{test}_{name}"]
+            for name in ("comparator", "value", "outcome", "pending", "finding", "method", "why")
+            if f"{test}_{name}" in self._fields
+        }
+
+    def lines(self, product: Product, results: list[QCResult]) -> list[Line]:
+        """Return the rows as the page draws them."""
+        version = product.judged_under
+        specs: dict[str, QCSpec] = {spec.test: spec for spec in version.says.qc} if version else {}
+        return [
+            Line(
+                test=test,
+                label=QC_TESTS[test].label,
+                boxes=self.row(test),
+                readings=[r for r in results if r.test == test],
+                asked=asked_for(specs[test]) if test in specs else "not asked for by this protocol",
+            )
+            for test in self.tests
+        ]
+
+    def filled(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return test and facts of every row in which something stands."""
+        found = []
+        for test in self.tests:
+            boxes = self.row(test)
+            value, outcome = (boxes[name].data if name in boxes else None for name in ("value", "outcome"))
+            pending = bool(boxes["pending"].data)
+            if value is None and not outcome and not pending:
+                continue
+            why = boxes["why"].data
+            found.append(
+                (
+                    test,
+                    {
+                        "test": test,
+                        "value": value,
+                        "outcome": outcome or None,
+                        "pending": pending,
+                        "finding": boxes["finding"].data,
+                        "method": boxes["method"].data,
+                        "comparator": (boxes["comparator"].data if "comparator" in boxes else None) or "=",
+                        "confirmed": {"value": why} if why else {},
+                    },
+                )
+            )
+        return found
+
+    def shared(self) -> dict[str, Any]:
+        """Return what holds for every row."""
+        return {name: self._fields[name].data for name in ("performed_at", "performed_by_id", "sample", "sampled_at")}
+
+
+def worksheet(tests: tuple[str, ...]) -> type[RecordForm]:
+    """Return the form with a row for each of these tests."""
+    boxes: dict[str, Any] = {"tests": tests}
+    for key in tests:
+        test = QC_TESTS[key]
+        if test.outcomes is None:
+            boxes[f"{key}_comparator"] = ChoiceBox(
+                "Sign", Field(label="Sign", choices={sign: sign for sign in COMPARATORS}), default="="
+            )
+            boxes[f"{key}_value"] = NumberBox("Result", Field(label="Result", unit=test.unit, possible=test.possible))
+        else:
+            boxes[f"{key}_outcome"] = ChoiceBox("Outcome", Field(label="Outcome", choices=test.outcomes))
+        boxes[f"{key}_pending"] = ManyBox("Pending", Field(label="Pending", choices=PENDING, many=True))
+        boxes[f"{key}_finding"] = Box("Finding", Field(label="Finding", hint="46,XY,16qh+ or the organism"))
+        boxes[f"{key}_method"] = Box("Method", Field(label="Method"))
+        boxes[f"{key}_why"] = Box("Why an unusual figure is right", Field(label="Why an unusual figure is right"))
+    return type("ProductWorksheet", (Worksheet,), boxes)
+
+
+def write_down(form: Worksheet, products: list[Product], *, by: User, at: datetime) -> list[QCResult]:
+    """Return the results of all filled rows for each product, weighed by its protocol; every fault is named."""
+    rows = form.filled()
+    if not rows:
+        raise RuleBroken("No result is filled in. Write at least one, or tick that it is still pending.")
+    made, problems = [], []
+    for product in products:
+        for _test, facts in rows:
+            try:
+                made.append(one_result(product, by=by, at=at, **facts, **form.shared()))
+            except RuleBroken as fault:
+                problems.append(str(fault))
+    if problems:
+        raise RuleBroken(" ".join(dict.fromkeys(problems)))
+    return made
+
+
+def one_result(product: Product, *, by: User, at: datetime, **facts: Any) -> QCResult:
+    """Log one result with the limit that judges it; a stated CD34 dose has to agree with its count (rules 38, 39)."""
+    course = product.treatment
+    if facts["test"] == "cd34_dose" and facts.get("value") is not None and not facts.get("confirmed", {}).get("value"):
+        weight = course.weight_at(at) if course is not None else None
+        said = dose_disagrees(
+            results_of(product), facts["value"], volume=product.volume, kg=weight.kg if weight else None
+        )
+        if said:
+            raise RuleBroken(said)
+    result = QCResult.log(by=by, at=at, site_id=product.site_id, product=product, **facts)
+    if product.judged_under is not None:
+        result.weigh(product.judged_under)
+    return result

@@ -1,0 +1,227 @@
+"""A test result, judged by the limit of the protocol version; the limit stays beside the result (law 4)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CheckConstraint, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from clinic.errors import Question
+from clinic.fields import Range, field, plain
+from clinic.model import reference
+from clinic.products.models import Product
+from clinic.protocols.catalogues import QC_TESTS, labels
+from clinic.protocols.content import QCSpec
+from clinic.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clinic.protocols.models import ProtocolVersion
+
+COMPARATORS = {"=": "=", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least"}
+
+
+class Verdict(StrEnum):
+    """What a result means against its limit."""
+
+    WITHIN = "within"
+    OUTSIDE = "outside"
+    PENDING = "pending"
+    RECORDED = "recorded"
+
+    @property
+    def label(self) -> str:
+        """The word on the tag."""
+        return {"within": "Within", "outside": "Out of limits", "pending": "Pending", "recorded": "Recorded"}[
+            self.value
+        ]
+
+
+def judge(comparator: str, value: Decimal, limit: Range) -> bool:
+    """Return whether every value that a result can stand for lies in the limit.
+
+    ``<0.05`` stands for 0 up to 0.05; it passes “0.5 or less” and fails “0.01 or less”, since nothing shows it.
+    """
+    if comparator == "=":
+        return value in limit
+    if comparator in {"<", "≤"}:
+        low = Decimal(0) if value >= 0 else None
+        if limit.low is not None and (low is None or low not in limit):
+            return False
+        return (
+            limit.high is None or value < limit.high or (value == limit.high and (comparator == "<" or not limit.below))
+        )
+    if limit.high is not None:
+        return False
+    return limit.low is None or value > limit.low or (value == limit.low and (comparator == ">" or not limit.above))
+
+
+class QCResult(Record):
+    """One reading of one test on one product."""
+
+    KIND = "QC"
+    NOUN = "Test result"
+    HAPPENED = "Read at"
+    DONE = "Tested by"
+    __table_args__ = (CheckConstraint("value IS NULL OR outcome IS NULL", name="value_or_outcome"),)
+
+    product_id: Mapped[str] = reference("product")
+    protocol_version_id: Mapped[str | None] = reference("protocol_version")
+    test: Mapped[str | None] = field("Test", choices=labels(QC_TESTS), required=True, section="Result")
+    comparator: Mapped[str] = field("Comparator", choices=COMPARATORS, section="Result", default="=")
+    value: Mapped[Decimal | None] = field("Result", section="Result")
+    outcome: Mapped[str | None] = field("Outcome", section="Result")
+    pending: Mapped[bool] = field("Result still pending", section="Result", default=False)
+    finding: Mapped[str | None] = field("Finding", section="Result", hint="For example: 46,XY,16qh+ or the organism")
+    method: Mapped[str | None] = field("Method", section="How")
+    sample: Mapped[str | None] = field("Sample", section="How")
+    sampled_at: Mapped[datetime | None] = field("Sample taken at", section="How")
+    note: Mapped[str | None] = field("Note", Text, long=True, section="How")
+    limit: Mapped[dict[str, Any] | None] = mapped_column(default=None)
+
+    product: Mapped[Product] = relationship()
+    protocol_version: Mapped[ProtocolVersion | None] = relationship("ProtocolVersion")
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: a measured test has a possible figure, a test with outcomes one of them, a pending one neither."""
+        found = super().problems(at=at)
+        test = QC_TESTS.get(self.test or "")
+        if test is None:
+            return found
+        if self.pending:
+            if self.value is not None or self.outcome is not None:
+                found.append("A pending test has no result yet.")
+        elif test.outcomes is not None:
+            if self.outcome not in test.outcomes:
+                found.append(f"{test.label}: choose one of {', '.join(test.outcomes.values())}.")
+        elif self.value is None:
+            found.append(f"{test.label}: the result is missing.")
+        elif test.possible is not None and self.value not in test.possible:
+            found.append(f"{test.label} must be {test.possible} {test.unit}, not {plain(self.value)}.")
+        if self.sampled_at and self.performed_at and self.sampled_at > self.performed_at:
+            found.append(f"{test.label}: the sample was taken after the result was read.")
+        if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
+            found.append(
+                f"{test.label}: say when the sample was taken; its {test.final_after_days} days run from then."
+            )
+        return found
+
+    def questions(self) -> list[Question]:
+        """Also rule 39: a figure that is possible, but whose unit was probably mistaken."""
+        test = QC_TESTS.get(self.test or "")
+        if test is None or test.expected is None or self.value is None or self.value in test.expected:
+            return []
+        said = f"{test.label}: {plain(self.value)} {test.unit} is not the expected {test.expected}. Is the unit right?"
+        return [Question("value", said, "Say why it is right (rule 39).")]
+
+    @property
+    def final_at(self) -> datetime | None:
+        """When a growth-free culture may first be called final; None for a test that needs no waiting (rule 44)."""
+        test = QC_TESTS.get(self.test or "")
+        if test is None or not test.final_after_days or self.sampled_at is None:
+            return None
+        return self.sampled_at + timedelta(days=test.final_after_days)
+
+    @property
+    def interim(self) -> bool:
+        """Whether it was read before its days were over: “no growth so far”. Growth is final at once."""
+        final = self.final_at
+        return (
+            self.outcome == "no_growth"
+            and final is not None
+            and self.performed_at is not None
+            and self.performed_at < final
+        )
+
+    def weigh(self, version: ProtocolVersion) -> None:
+        """Keep beside the result the limit of a protocol version, which judges it from now on."""
+        spec = next((spec for spec in version.says.qc if spec.test == self.test), None)
+        self.protocol_version, self.protocol_version_id = version, version.id
+        self.limit = spec.model_dump(mode="json") if spec else None
+
+    @property
+    def spec(self) -> QCSpec | None:
+        """The limit that judged it."""
+        return QCSpec.model_validate(self.limit) if self.limit else None
+
+    @property
+    def verdict(self) -> Verdict:
+        """Return what the result means against the limit that was kept with it."""
+        return self.against(self.spec)
+
+    def against(self, spec: QCSpec | None) -> Verdict:
+        """Return what the result means against a limit."""
+        if self.pending or self.interim:
+            return Verdict.PENDING
+        if spec is None or (spec.limit is None and spec.accepted is None):
+            return Verdict.RECORDED
+        if spec.accepted is not None:
+            right = self.outcome == spec.accepted
+        else:
+            right = self.value is not None and judge(self.comparator, self.value, spec.limit or Range())
+        return Verdict.WITHIN if right else Verdict.OUTSIDE
+
+    @property
+    def words(self) -> str:
+        """The result as it was written: “< 0.05 EU/mL”, “No growth”."""
+        test = QC_TESTS[self.test or ""]
+        if self.pending:
+            return "pending"
+        if self.outcome is not None:
+            said = (test.outcomes or {}).get(self.outcome, self.outcome)
+            return f"{said} so far" if self.interim else said
+        sign = "" if self.comparator == "=" else f"{self.comparator} "
+        return f"{sign}{plain(self.value)} {test.unit}".strip()
+
+    def headline(self) -> str:
+        return f"{QC_TESTS[self.test or ''].label} {self.words}"
+
+
+def standing(results: Iterable[QCResult], test: str) -> list[QCResult]:
+    """Return the readings of one test that count: a final result ends the pending ones before it."""
+    readings = [result for result in results if result.test == test]
+    done = [result for result in readings if result.verdict is not Verdict.PENDING]
+    return done or readings[-1:]
+
+
+def asked_for(spec: QCSpec) -> str:
+    """Return a limit as a sentence has it: “70 % or more”, “No growth”, “recorded” where nothing is judged."""
+    test = QC_TESTS[spec.test]
+    if spec.limit is not None:
+        said = str(spec.limit)
+        for ending in (" or more", " or less"):
+            if said.endswith(ending):
+                return f"{said.removesuffix(ending)} {test.unit}".strip() + ending
+        return f"{said} {test.unit}".strip()
+    return (test.outcomes or {}).get(spec.accepted or "", "recorded")
+
+
+def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpec, str, bool]]:
+    """Return each mandatory test that does not stand within its limit: spec, sentence, and whether it may be pending.
+
+    Every final reading counts: one good repeat does not hide a bad result. The limit is the version's own, also where
+    the result was judged under another one before the cells were assigned.
+    """
+    found = []
+    for spec in version.says.qc:
+        if not spec.mandatory:
+            continue
+        label = QC_TESTS[spec.test].label
+        readings = standing(results, spec.test)
+        done = [reading for reading in readings if reading.against(spec) is not Verdict.PENDING]
+        outside = [reading for reading in done if reading.against(spec) is Verdict.OUTSIDE]
+        readers = {reading.performed_by_id for reading in done}
+        if outside:
+            found.append((spec, f"{label} is {outside[-1].words}; the protocol asks for {asked_for(spec)}.", False))
+        elif not readings:
+            found.append((spec, f"{label} has no result.", spec.may_be_pending))
+        elif not done:
+            found.append((spec, f"{label} is pending.", spec.may_be_pending))
+        elif len(readers) < spec.readers and done[-1].origin == "clinic":
+            found.append((spec, f"{label} was read by {len(readers)} of {spec.readers} people.", False))
+    return found
