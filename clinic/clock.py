@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 
@@ -19,6 +19,16 @@ def local(moment: datetime, zone: str) -> datetime:
 def said(moment: datetime, zone: str) -> str:
     """Return a moment as people write it on a zone's wall clock: 14 May 2026, 10:42."""
     return f"{local(moment, zone):%-d %b %Y, %H:%M}"
+
+
+def day(moment: datetime, zone: str) -> date:
+    """Return the calendar day of a moment on a zone's clock."""
+    return local(moment, zone).date()
+
+
+def midnight_after(on: date, zone: str) -> datetime:
+    """Return the moment at which a calendar day is over in a zone."""
+    return datetime.combine(on + timedelta(days=1), time(0), ZoneInfo(zone)).astimezone(UTC)
 
 
 def today(zone: str) -> date:

@@ -105,6 +105,7 @@ class Entry(Model):
 
     __abstract__ = True
     NOUN: ClassVar[str]
+    JUDGED: ClassVar[bool] = True
 
     recorded_at: Mapped[datetime]
 
@@ -302,6 +303,11 @@ class Record(Entry):
         if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
             found.append(f"{self.HAPPENED} lies in the future.")
         return found
+
+    @property
+    def needs_permission(self) -> bool:
+        """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
+        return False
 
     @property
     def late_by(self) -> timedelta | None:

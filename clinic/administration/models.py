@@ -46,6 +46,7 @@ class BedsideCheck(Record):
     clear: Mapped[bool] = field("All checks agree", default=False)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    rests_on: Mapped[str] = mapped_column(default="")
 
     treatment: Mapped[Treatment] = relationship()
     product: Mapped[Product | None] = relationship()
@@ -149,6 +150,9 @@ class Administration(Record):
             return found
         if not self.verified_by_id:
             found.append("Verified by is missing: two people give cells.")
+        held = self.product.left if self.product is not None else None
+        if self.volume_issued is not None and held is not None and self.volume_issued > held:
+            found.append(f"Volume issued {plain(self.volume_issued)} mL is more than the container holds: {plain(held)} mL.")
         if self.filter_used and self.treatment.says.cell_type == "hsc":
             found.append("Hematopoietic cells are never irradiated or run through a leukocyte filter.")
         ordered = self.treatment.says.premedication
@@ -223,6 +227,10 @@ class Administration(Record):
         if changes.get("volume_given", self.volume_given) != self.volume_given:
             changes |= self._dose_of(changes["volume_given"])
         return super().amend(by=by, at=at, reason=reason, **changes)
+
+    @property
+    def needs_permission(self) -> bool:
+        return True
 
     @property
     def minutes_after_thaw(self) -> int | None:

@@ -19,6 +19,7 @@ from clinic.records import Meaning, Record, Signature
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
+    from clinic.course_records import CourseRecords
 
 SCOPES = {"treatment": "Treatment", "data_use": "Use of data", "research": "Research"}
 SIGNERS = {
@@ -45,6 +46,7 @@ class Consent(Record):
     NOUN = "Consent"
     HAPPENED = "Signed on paper at"
     DONE = "Taken by"
+    READ_WITH = ("withdrawal",)
     __table_args__ = (
         CheckConstraint("scope <> 'treatment' OR protocol_version_id IS NOT NULL", name="treatment_names_protocol"),
     )
@@ -130,3 +132,35 @@ class Withdrawal(Record):
 
     def headline(self) -> str:
         return "Consent withdrawn"
+
+
+def to_treatment(records: CourseRecords) -> list[Consent]:
+    """Return the patient's consents to a treatment under any version, the earliest first."""
+    return [consent for consent in records.of(Consent) if consent.scope == "treatment"]
+
+
+def to_version(records: CourseRecords) -> list[Consent]:
+    """Return the patient's consents to exactly the protocol version of the course, the earliest first (rule 14)."""
+    version = records.course.protocol_version_id
+    return [consent for consent in to_treatment(records) if consent.protocol_version_id == version]
+
+
+def withdrawn(records: CourseRecords, at: datetime) -> datetime | None:
+    """Return when consent to this treatment was last withdrawn, by a moment; None where it never was.
+
+    A withdrawal ends every consent that was given before it, and counts from the moment it is written (rule 15).
+    """
+    ends = [consent.withdrawal.performed_at or at for consent in to_version(records) if consent.withdrawal is not None]
+    return max((end for end in ends if end <= at), default=None)
+
+
+def valid(records: CourseRecords, at: datetime) -> Consent | None:
+    """Return the consent to exactly this version that holds at a moment: signed, unexpired, given since then."""
+    end = withdrawn(records, at)
+    for consent in reversed(to_version(records)):
+        given = consent.performed_at
+        if given is not None and (given > at or (end is not None and given <= end)):
+            continue
+        if consent.current(at):
+            return consent
+    return None

@@ -14,7 +14,7 @@ from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.forms import EventForm
-from clinic.followup.listing import REPORTERS
+from clinic.followup.roles import REPORTERS
 from clinic.followup.step import JUDGES, events_of
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band

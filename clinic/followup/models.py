@@ -39,6 +39,8 @@ class PlannedVisit(Model):
     """One visit that the protocol asks for, with its window. Made from the day of administration (rule 62)."""
 
     KIND = "PL"
+    JUDGED = True
+    READ_WITH = ("contacts",)
     __table_args__ = (
         UniqueConstraint("treatment_id", "number"),
         CheckConstraint("opens_on <= closes_on", name="window"),
@@ -55,7 +57,7 @@ class PlannedVisit(Model):
     instruments: Mapped[list[str]] = mapped_column(default=list)
 
     treatment: Mapped[Treatment] = relationship()
-    visit: Mapped[FollowUpVisit | None] = relationship(back_populates="plan", uselist=False, lazy="selectin")
+    visit: Mapped[FollowUpVisit | None] = relationship(back_populates="plan", uselist=False)
     contacts: Mapped[list[ContactAttempt]] = relationship(back_populates="plan", order_by="ContactAttempt.performed_at")
 
     def standing(self, on: date) -> str:

@@ -127,6 +127,10 @@ class Harvest(Record):
         return limits.questions(self)
 
     @property
+    def needs_permission(self) -> bool:
+        return True
+
+    @property
     def weight_kg(self) -> Decimal | None:
         """The patient's last weight before the end, kg; of own cells only, since a donor's is not kept."""
         if self.treatment is None or self.treatment.relation != "autologous" or self.ended_at is None:

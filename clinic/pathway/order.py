@@ -9,5 +9,6 @@ from clinic.followup.step import FOLLOW_UP
 from clinic.harvest.step import HARVEST
 from clinic.processing.step import PROCESSING
 from clinic.release.step import RELEASE
+from clinic.steps import Pathway
 
-PATHWAY = (CONSENT, ELIGIBILITY, HARVEST, PROCESSING, RELEASE, ADMINISTRATION, FOLLOW_UP)
+PATHWAY = Pathway((CONSENT, ELIGIBILITY, HARVEST, PROCESSING, RELEASE, ADMINISTRATION, FOLLOW_UP))

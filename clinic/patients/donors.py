@@ -47,6 +47,7 @@ class Donor(Entry):
 
     KIND = "DN"
     NOUN = "Donor"
+    READ_WITH = ("eligibilities",)
     __table_args__ = (
         CheckConstraint("(kind = 'self') = (patient_id IS NOT NULL)", name="self_is_the_patient"),
         CheckConstraint("kind NOT IN ('unrelated', 'cord') OR name IS NULL", name="strangers_have_no_name"),

@@ -166,6 +166,7 @@ class Alert(Entry):
 
     KIND = "AL"
     NOUN = "Alert"
+    JUDGED = False
 
     patient_id: Mapped[str] = reference("patient")
     about_id: Mapped[str | None] = reference("patient")

@@ -36,6 +36,7 @@ class ProcessingRun(Record):
     NOUN = "Processing"
     HAPPENED = "Start"
     DONE = "Processed by"
+    READ_WITH = ("manipulations", "counts")
 
     treatment_id: Mapped[str | None] = reference("treatment")
     protocol_version_id: Mapped[str | None] = reference("protocol_version")
@@ -85,6 +86,10 @@ class ProcessingRun(Record):
         if self.origin == "clinic" and self.inputs and self.loss < 0:
             found.append(f"More came out than went in: {self.balance}. Write down what was added.")
         return found
+
+    @property
+    def needs_permission(self) -> bool:
+        return True
 
     @property
     def not_applicable(self) -> frozenset[str]:

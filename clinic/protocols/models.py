@@ -69,6 +69,9 @@ class ProtocolVersion(Model):
     """What one version says. Courses, consents and results refer to the version, so it never changes."""
 
     KIND = "PV"
+    JUDGED = True
+    READ_ORDER = 1
+    READ_WITH = ("protocol",)
     __table_args__ = (
         UniqueConstraint("protocol_id", "number"),
         CheckConstraint("(published_at IS NULL) = (published_by_id IS NULL)", name="published_by_and_at"),

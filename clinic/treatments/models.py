@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, UniqueConstraint
+from sqlalchemy import Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic.consent.models import Consent
+from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import drawn
@@ -24,6 +25,7 @@ from clinic.records import Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
+    from clinic.course_records import Scope
     from clinic.eligibility.models import Eligibility
     from clinic.protocols.content import Content
 
@@ -62,6 +64,8 @@ class Treatment(Record):
     NOUN = "Order"
     HAPPENED = "Ordered at"
     DONE = "Responsible physician"
+    READ_ORDER = -2
+    READ_WITH = ("stop", "patient")
     __table_args__ = (UniqueConstraint("site_id", "chain_of_identity"),)
 
     patient_id: Mapped[str] = reference("patient")
@@ -111,10 +115,21 @@ class Treatment(Record):
     )
     stop: Mapped[Stop | None] = relationship(back_populates="treatment", uselist=False)
 
+    @classmethod
+    def found(cls, scope: Scope) -> Any:
+        """Return the condition that finds the courses asked for, and the other courses of the same patients."""
+        asked = select(cls.patient_id).where(cls.id.in_(scope.course_ids))
+        return cls.patient_id.in_(asked) if scope.course_ids else None
+
     @property
     def says(self) -> Content:
         """What the protocol version of this course says."""
         return self.protocol_version.says
+
+    def planned_at(self, zone: str) -> datetime | None:
+        """Return seven in the morning of the planned day on a zone's clock: by then earlier steps must be done."""
+        day = self.planned_on
+        return None if day is None else clock.from_wall(datetime.combine(day, time(7)), zone)
 
     @property
     def title(self) -> str:
