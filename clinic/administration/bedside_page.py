@@ -150,10 +150,10 @@ def rested_on(given: Administration) -> list[tuple[str, str, str, str, bool]]:
     if release is not None:
         plainly = release.decision == "conforms"
         words = release.headline() if plainly or not release.reason else f"{release.headline()}. {release.reason}"
-        told.append(("Release", words, release, url_for("release.release", id=given.product_id), plainly))
+        told.append(("Release", words, release, url_for("release.release", product_id=given.product_id), plainly))
     consent = given.treatment.consent(at)
     if consent is not None:
-        told.append(("Consent", consent.headline(), consent, url_for("consent.show", id=consent.id), True))
+        told.append(("Consent", consent.headline(), consent, url_for("consent.show", consent_id=consent.id), True))
     return [(what, words, _by(record), url, well) for what, words, record, url, well in told]
 
 

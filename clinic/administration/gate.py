@@ -226,7 +226,7 @@ def two_people(verdict: Verdict, bedside: Bedside) -> None:
 
 def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
     """Released, not expired now, not discarded, not given, thawed in time (rules 50, 54; hazards H7, H10, H11)."""
-    fix = {"fix": ("products.show", {"id": product.id}), "fix_label": "Open the product"}
+    fix = {"fix": ("products.show", {"product_id": product.id}), "fix_label": "Open the product"}
     release = bedside.release
     signed = release.present_signatures[-1] if release and release.present_signatures else None
     because = (
@@ -286,7 +286,7 @@ def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) ->
                 "no",
                 "yes",
                 who=(Role.TECHNOLOGIST, Role.NURSE),
-                fix=("products.show", {"id": product.id}),
+                fix=("products.show", {"product_id": product.id}),
             )
         return
     minutes = int((at - product.thawed_at).total_seconds() // 60)

@@ -55,7 +55,7 @@ def cells(course: Treatment) -> list[Blocked]:
             because="No product of this course is released.",
             rule=50,
             who=(Role.QUALITY,),
-            fix=("products.show", {"id": left[-1].id}),
+            fix=("products.show", {"product_id": left[-1].id}),
             fix_label="Open the product",
         )
     ]
@@ -88,7 +88,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
         return []
     waiting: list[Action] = []
     for given in administrations_of(session, course):
-        to = ("administration.show", {"id": given.id})
+        to = ("administration.show", {"administration_id": given.id})
         if given.origin != "clinic" or given.signed:
             continue
         if given.ended_at is None:
@@ -97,7 +97,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
                     title="Write down the end",
                     why=f"{given.headline()}: begun, its end is not written down.",
                     who=tuple(LOGS),
-                    to=("administration.finish", {"id": given.id}),
+                    to=("administration.finish", {"administration_id": given.id}),
                     due_at=_end_by(course, given),
                 )
             )
@@ -118,7 +118,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
                 title="Give the cells",
                 why=why,
                 who=tuple(LOGS),
-                to=("administration.bedside", {"id": course.id}),
+                to=("administration.bedside", {"treatment_id": course.id}),
                 due_at=_thaw_end(course, product.thawed_at) or product.expires_at,
             )
         )
@@ -168,7 +168,7 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
                 title=title,
                 why=why,
                 who=LOGS,
-                to=(f"administration.{name}", {"id": row.id}),
+                to=(f"administration.{name}", {"administration_id": row.id}),
                 due_at=row.ended_at or row.performed_at,
                 due_words="ended" if row.ended_at else "begun",
             )

@@ -41,16 +41,16 @@ def _band(course: Treatment) -> Band:
 
 
 def _url(administration: Administration) -> str:
-    return url_for("administration.show", id=administration.id)
+    return url_for("administration.show", administration_id=administration.id)
 
 
 def _vitals_url(signs: VitalSigns) -> str:
     if signs.administration_id:
-        return url_for("administration.show", id=signs.administration_id)
+        return url_for("administration.show", administration_id=signs.administration_id)
     return (
-        url_for("administration.check", id=signs.check_id)
+        url_for("administration.check", check_id=signs.check_id)
         if signs.check_id
-        else url_for("administration.index", id=signs.treatment_id)
+        else url_for("administration.index", treatment_id=signs.treatment_id)
     )
 
 
@@ -65,7 +65,7 @@ DESK = record_pages.desk(
 )
 record_pages.desk(
     BedsideCheck,
-    show=lambda check: url_for("administration.check", id=check.id),
+    show=lambda check: url_for("administration.check", check_id=check.id),
     patient=lambda check: _band(check.treatment),
 )
 record_pages.desk(
@@ -77,11 +77,11 @@ record_pages.desk(
 )
 
 
-@bp.get("/treatments/<id>/administrations")
+@bp.get("/treatments/<treatment_id>/administrations")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002 - the address says <id>
+def index(treatment_id: str) -> str:
     """List what was given in a course, and every reading of wristband and bag."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     signed, open_ = ("ok", "check", "Signed"), ("wait", "hourglass", "Not signed")
     given = [
         (
@@ -104,7 +104,7 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     )
     checks = [
         (
-            (f"{c.NOUN}: {c.headline()}", url_for("administration.check", id=c.id)),
+            (f"{c.NOUN}: {c.headline()}", url_for("administration.check", check_id=c.id)),
             f"{clock.local(c.performed_at, zone()):%-d %b %Y, %H:%M}" if c.performed_at else None,
             c.performed_by.printed_name if c.performed_by else None,
             ("ok", "check", "Clear") if c.clear else ("danger", "alert-octagon", "Refused"),
@@ -118,18 +118,18 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
         rows=given + checks,
         empty_text="No cells were given in this course yet.",
         columns=[("What", "what", False), ("When", "when", False), ("By", "by", False), ("State", "state", False)],
-        actions=[(url_for("administration.bedside", id=course.id), "scan", "Bedside check")]
+        actions=[(url_for("administration.bedside", treatment_id=course.id), "scan", "Bedside check")]
         if me().role in ADMINISTRATION.logs
         else [],
         patient=_band(course),
     )
 
 
-@bp.route("/treatments/<id>/bedside", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/bedside", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
-def bedside(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def bedside(treatment_id: str) -> Response | str | tuple[str, int]:
     """Read wristband and bag by two people; the reading is kept whether it is clear or not."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     form = form_of(BedsideForm)
     form.can_draft = False
     form.offer("second_person_id", [pair for pair in staff_choices(ADMINISTRATION.logs) if pair[0] != me().id])
@@ -148,11 +148,11 @@ def bedside(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
                 product_scan=facts["product_scan"],
                 vitals=form.vitals,
             )
-            return saved(url_for("administration.check", id=check.id))
+            return saved(url_for("administration.check", check_id=check.id))
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault), "password")
-            course = find(Treatment, id)
+            course = find(Treatment, treatment_id)
     page = render_template(
         "administration/bedside.html",
         form=form,
@@ -164,11 +164,11 @@ def bedside(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/bedside-checks/<id>")
+@bp.get("/bedside-checks/<check_id>")
 @allow(CLINICAL)
-def check(id: str) -> str:  # noqa: A002
+def check(check_id: str) -> str:
     """Show one reading: go, or stop with every fault in order of danger."""
-    found = find(BedsideCheck, id)
+    found = find(BedsideCheck, check_id)
     at = clock.now()
     problems = [
         fault | {"url": url_for(fault["fix"][0], **fault["fix"][1]) if fault["fix"] else None}
@@ -186,11 +186,11 @@ def check(id: str) -> str:  # noqa: A002
     )
 
 
-@bp.route("/treatments/<id>/administrations/new", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/administrations/new", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new(treatment_id: str) -> Response | str | tuple[str, int]:
     """Begin an administration on a clear bedside check; the gate is asked again when it is saved."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     checked = find(BedsideCheck, request.args.get("check", ""))
     unusable = (
         checked.unusable(clock.now())
@@ -214,7 +214,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            course, checked = find(Treatment, id), find(BedsideCheck, request.args["check"])
+            course, checked = find(Treatment, treatment_id), find(BedsideCheck, request.args["check"])
     page = render_template(
         "administration/new.html",
         heading="Give the cells",
@@ -224,7 +224,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         check=checked,
         lede=f"{course.title} · {course.protocol_version.name} · checked by two people",
         big=big_three(checked, clock.now()),
-        back_url=url_for("administration.check", id=checked.id),
+        back_url=url_for("administration.check", check_id=checked.id),
         before=[(line["ok"] and not line["warning"], line["check"], line["left"]) for line in checked.evidence],
         after=ON_BEGIN,
         patient=_band(course),
@@ -232,11 +232,11 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/administrations/<id>")
+@bp.get("/administrations/<administration_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(administration_id: str) -> str:
     """Show one administration: its times from thaw to end, its dose and working, the vital signs."""
-    given = find(Administration, id)
+    given = find(Administration, administration_id)
     may = me().role in ADMINISTRATION.logs
     second = (
         given.verified_by_id == me().id
@@ -252,21 +252,21 @@ def show(id: str) -> str:  # noqa: A002
         doses=doses(given.product, db.session()),
         monitoring=monitoring(given, clock.now()),
         rested_on=rested_on(given),
-        finish_url=url_for("administration.finish", id=given.id) if may and running else None,
+        finish_url=url_for("administration.finish", administration_id=given.id) if may and running else None,
         running=running,
         unfinished=running,
-        vitals_url=url_for("administration.vital_signs", id=given.id) if may else None,
-        verify_url=url_for("record_pages.signature", id=given.id) if second and given.signed else None,
-        event_url=url_for("events.new", id=given.treatment_id) if may else None,
-        back_url=url_for("pathway.course", id=given.treatment_id),
+        vitals_url=url_for("administration.vital_signs", administration_id=given.id) if may else None,
+        verify_url=url_for("record_pages.signature", record_id=given.id) if second and given.signed else None,
+        event_url=url_for("events.new", treatment_id=given.treatment_id) if may else None,
+        back_url=url_for("pathway.course", treatment_id=given.treatment_id),
     )
 
 
-@bp.route("/administrations/<id>/end", methods=["GET", "POST"])
+@bp.route("/administrations/<administration_id>/end", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
-def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def finish(administration_id: str) -> Response | str | tuple[str, int]:
     """Write down the end, and what became of the volume."""
-    given = find(Administration, id)
+    given = find(Administration, administration_id)
     form = form_of(FinishForm, given)
     form.plan(given)
     if form.validate_on_submit():
@@ -279,7 +279,7 @@ def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            given = find(Administration, id)
+            given = find(Administration, administration_id)
     page = render_template(
         "records/form.html",
         heading="Write down the end",
@@ -293,11 +293,11 @@ def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/administrations/<id>/vital-signs", methods=["GET", "POST"])
+@bp.route("/administrations/<administration_id>/vital-signs", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
-def vital_signs(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def vital_signs(administration_id: str) -> Response | str | tuple[str, int]:
     """Add one set of vital signs to an administration."""
-    given = find(Administration, id)
+    given = find(Administration, administration_id)
     form = form_of(VitalSignsForm)
     offer_people(form, mine=True, roles=ADMINISTRATION.logs)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
@@ -310,7 +310,7 @@ def vital_signs(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            given = find(Administration, id)
+            given = find(Administration, administration_id)
     page = render_template(
         "records/form.html",
         heading="Vital signs",

@@ -53,7 +53,7 @@ def bedside(session: Session, at: datetime) -> list[Waiting]:
             title="Check at the bedside",
             why=f"{row.name} {row.division or ''} is released{', and thawed' if row.thawed_at else ''}: {about(row)}.",
             who=BEDSIDE,
-            to=("administration.bedside", {"id": row.id}),
+            to=("administration.bedside", {"treatment_id": row.id}),
             due_at=row.expires_at,
             due_words="use before",
             danger=row.expires_at is not None and row.expires_at - at <= HURRY,

@@ -55,12 +55,16 @@ def consent_actions(course: Treatment, at: datetime) -> list[Action]:
     reason = gates.consent(course, at)[0]
     if given and given[-1].standing(at) is Standing.WITHDRAWN:
         why = "The patient withdrew the consent: nothing more may be done for this course."
-        return [Action(title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"id": course.id}))]
+        return [
+            Action(
+                title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"treatment_id": course.id})
+            )
+        ]
     if given and given[-1].standing(at) is Standing.UNSIGNED:
-        to = ("consent.show", {"id": given[-1].id})
+        to = ("consent.show", {"consent_id": given[-1].id})
         return [Action(title="Sign the consent", why=reason.because, who=gates.TAKES_CONSENT, to=to)]
     title = "Take the consent again" if reason.rule == 16 or given else "Take the consent"
-    to = ("consent.new_for_course", {"id": course.id})
+    to = ("consent.new_for_course", {"treatment_id": course.id})
     return [Action(title=title, why=reason.because, who=gates.TAKES_CONSENT, to=to)]
 
 

@@ -37,7 +37,7 @@ def actions(course: Treatment, _at: datetime) -> list[Action]:
     """Sign the order, name the donor, decide and sign."""
     if course.origin == "imported" or gates.running(course):
         return []
-    who, here, waiting = tuple(DECIDES), {"id": course.id}, []
+    who, here, waiting = tuple(DECIDES), {"treatment_id": course.id}, []
     if not course.signed:
         why = f"{course.title}: ordered, not signed by a physician."
         waiting.append(Action(title="Sign the order", why=why, who=who, to=("treatments.order", here)))
@@ -46,7 +46,7 @@ def actions(course: Treatment, _at: datetime) -> list[Action]:
         waiting.append(Action(title="Name the donor", why=why, who=tuple(ORDERS), to=("treatments.donor", here)))
     decision, begun = course.eligibility(), course.eligibilities[-1:]
     if decision is None and begun:
-        to, why = ("eligibility.show", {"id": begun[0].id}), "The decision is written down, not signed."
+        to, why = ("eligibility.show", {"eligibility_id": begun[0].id}), "The decision is written down, not signed."
         waiting.append(Action(title="Sign the eligibility", why=why, who=who, to=to))
     elif decision is None:
         to, why = ("eligibility.new", here), "Nobody has decided yet whether the patient is eligible."

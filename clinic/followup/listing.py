@@ -138,16 +138,16 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
             danger=True,
             who=frozenset({Role.PHYSICIAN, Role.QUALITY}),
             why=f"{row.term}, serious, unexpected: day {(on - row.aware_on).days} of {(last - row.aware_on).days}.",
-            to=("events.show", {"id": row.id}),
+            to=("events.show", {"event_id": row.id}),
             due_at=_end(last),
             due_words="report due",
         )
         for row, last in clocks
     ]
     told = {row.id for row, _last in clocks}
-    for model, name, title, to, who in (
-        (AdverseEvent, AdverseEvent.term, "Judge and sign the event", "events.show", {Role.PHYSICIAN}),
-        (FollowUpVisit, FollowUpVisit.name, "Sign the visit", "followup.show", REPORTERS),
+    for model, name, title, to, key, who in (
+        (AdverseEvent, AdverseEvent.term, "Judge and sign the event", "events.show", "event_id", {Role.PHYSICIAN}),
+        (FollowUpVisit, FollowUpVisit.name, "Sign the visit", "followup.show", "visit_id", REPORTERS),
     ):
         found += [
             Waiting(
@@ -155,7 +155,7 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
                 title=title,
                 why=f"{row.name}: written down, not signed.",
                 who=frozenset(who),
-                to=(to, {"id": row.id}),
+                to=(to, {key: row.id}),
                 due_at=row.recorded_at,
                 due_words="written down",
             )
@@ -172,7 +172,7 @@ def waiting(session: Session, at: datetime) -> list[Waiting]:
                 title=title,
                 why=f"{row.name}, due {row.due_on:%-d %b %Y}.",
                 who=VISITORS,
-                to=("followup.visit", {"id": row.id}),
+                to=("followup.visit", {"plan_id": row.id}),
                 due_at=_end(row.closes_on),
                 due_words=word,
             )

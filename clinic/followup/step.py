@@ -100,7 +100,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
                     title="Send the report",
                     why=f"{event.headline()}: day {event.clock_day(on)} of {event.clock_days}.",
                     who=(Role.PHYSICIAN, Role.QUALITY),
-                    to=("events.show", {"id": event.id}),
+                    to=("events.show", {"event_id": event.id}),
                     due_at=_end(event.report_due_on),
                     danger=True,
                 )
@@ -111,7 +111,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
                     title="Judge and sign the event",
                     why=f"{event.headline()}: written down, not signed by a physician.",
                     who=tuple(JUDGES),
-                    to=("events.show", {"id": event.id}),
+                    to=("events.show", {"event_id": event.id}),
                 )
             )
     if course.stop is not None or course.patient.died_on is not None:
@@ -123,7 +123,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
                 title=title,
                 why=f"{plan.name}: window until {plan.closes_on:%-d %b %Y}.",
                 who=who,
-                to=("followup.visit", {"id": plan.id}),
+                to=("followup.visit", {"plan_id": plan.id}),
                 due_at=_end(plan.closes_on),
                 danger=standing == "overdue",
             )
@@ -135,7 +135,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
             title="Sign the visit",
             why=f"{visit.headline()}: written down, not signed.",
             who=tuple(SIGNS),
-            to=("followup.show", {"id": visit.id}),
+            to=("followup.show", {"visit_id": visit.id}),
         )
         for visit in visits
         if visit.origin == "clinic" and not visit.signed
@@ -151,7 +151,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
                 title="Write down the baseline",
                 why="The scores before the cells are what every later visit is compared with.",
                 who=who,
-                to=("followup.new", {"id": course.id}),
+                to=("followup.new", {"treatment_id": course.id}),
             )
         )
     return found

@@ -65,14 +65,18 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
         why = "Consent and eligibility are signed; nothing else has to come first."
         return [
             Action(
-                title="Log the harvest", why=why, who=tuple(LOGS), to=("harvest.new", {"id": course.id}), due_at=None
+                title="Log the harvest",
+                why=why,
+                who=tuple(LOGS),
+                to=("harvest.new", {"treatment_id": course.id}),
+                due_at=None,
             )
         ]
     waiting = []
     for harvest in found:
         if harvest.signed or harvest.origin == "imported":
             continue
-        to = ("harvest.show", {"id": harvest.id})
+        to = ("harvest.show", {"harvest_id": harvest.id})
         if harvest.volume_to_label > 0:
             waiting.append(
                 Action(

@@ -29,7 +29,7 @@ def harvests(session: Session, at: datetime) -> list[Waiting]:
             title="Harvest",
             why=f"Consent and eligibility are signed: {about(row)}.",
             who=frozenset({Role.NURSE, Role.PHYSICIAN}),
-            to=("pathway.course", {"id": row.id}),
+            to=("pathway.course", {"treatment_id": row.id}),
             due_at=due(row),
             due_words="planned",
         )
@@ -46,7 +46,7 @@ def harvests(session: Session, at: datetime) -> list[Waiting]:
             title="Sign the harvest",
             why=f"Written down, not signed: {about(row)}.",
             who=frozenset({Role.PHYSICIAN}),
-            to=("harvest.show", {"id": row.harvest_id}),
+            to=("harvest.show", {"harvest_id": row.harvest_id}),
             due_at=row.ended_at,
             due_words="collected",
         )

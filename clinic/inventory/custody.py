@@ -68,7 +68,7 @@ def may_issue(product: Product, at: datetime) -> list[Blocked]:
     """Return why a product may not leave for the bedside now: not released, expired, of no course, came back broken."""
     found: list[Blocked] = []
     state = state_of(product, at)
-    release = ("release.release", {"id": product.id})
+    release = ("release.release", {"product_id": product.id})
     if state is ProductState.EXPIRED:
         found.append(Blocked(rule=50, because="The product is expired."))
     elif not state.usable:
@@ -76,7 +76,7 @@ def may_issue(product: Product, at: datetime) -> list[Blocked]:
         who = (Role.QUALITY,) if state is ProductState.QUARANTINE else ()
         found.append(Blocked(rule=50, because=because, who=who, fix=release, fix_label="Open the release"))
     if product.treatment is None:
-        assign = ("products.assign", {"id": product.id})
+        assign = ("products.assign", {"product_id": product.id})
         found.append(
             Blocked(
                 rule=4,

@@ -64,7 +64,7 @@ def _drawn(session: Session, family: set[str], at: datetime, here: str = "") -> 
         nodes[row.id] = {
             "title": f"{row.name} {row.division or ''}".strip(),
             "lines": [f"{plain(row.volume)} mL"] if row.volume else [],
-            "url": url_for("products.show", id=row.id) if row.id != here else None,
+            "url": url_for("products.show", product_id=row.id) if row.id != here else None,
             "kind": "bag",
             "tag": tags[row.id].tag,
         }
@@ -88,7 +88,7 @@ def _add_origins(session: Session, rows: Any, nodes: dict[str, Any], parents: di
         nodes[run.id] = {
             "title": run.preparation or "Processing",
             "lines": ended,
-            "url": url_for("processing.show", id=run.id),
+            "url": url_for("processing.show", run_id=run.id),
             "kind": "run",
             "tag": None,
         }
@@ -100,7 +100,7 @@ def _add_origins(session: Session, rows: Any, nodes: dict[str, Any], parents: di
         nodes[harvest.id] = {
             "title": f"Harvest, {source}",
             "lines": lines,
-            "url": url_for("harvest.show", id=harvest.id),
+            "url": url_for("harvest.show", harvest_id=harvest.id),
             "kind": "",
             "tag": None,
         }
@@ -110,7 +110,7 @@ def _add_origins(session: Session, rows: Any, nodes: dict[str, Any], parents: di
         nodes[donor.id] = {
             "title": donor.display_name,
             "lines": ["Donor"],
-            "url": url_for("donors.show", id=donor.id),
+            "url": url_for("donors.show", donor_id=donor.id),
             "kind": "",
             "tag": None,
         }

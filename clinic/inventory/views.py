@@ -51,7 +51,7 @@ def band_of(product: Product) -> Any:
 
 def product_url(product: Product) -> str:
     """Return the address of a product's page."""
-    return url_for("products.show", id=product.id)
+    return url_for("products.show", product_id=product.id)
 
 
 DESK = record_pages.desk(
@@ -135,7 +135,7 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
     until = f"{clock.local(row.expires_at, zone()):%-d %b %Y, %H:%M}" if row.expires_at else None
     left = f"{until} ({running['fig']} {'ago' if running['state'] == 'over' else 'left'})" if running else until
     return [
-        (f"{row.name} {row.division or ''}".strip(), url_for("products.show", id=row.id)),
+        (f"{row.name} {row.division or ''}".strip(), url_for("products.show", product_id=row.id)),
         found.states[row.id].tag,
         f"{plain(row.volume)} mL" if row.volume else None,
         whom,
@@ -144,11 +144,11 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
     ]
 
 
-@bp.get("/products/<id>")
+@bp.get("/products/<product_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002 - the address says <id>
+def show(product_id: str) -> str:
     """Show one product: what it is, where it is, where it came from, what was found, who decided."""
-    product, at, role = find(Product, id), clock.now(), me().role
+    product, at, role = find(Product, product_id), clock.now(), me().role
     return render_template("products/show.html", **_told(product, at, role))
 
 
@@ -177,11 +177,13 @@ def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "movements": list(reversed(product.movements)),
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),
-        "amend_url": url_for("record_pages.amendment", id=product.id) if role in DESK.amends and not gone else None,
+        "amend_url": url_for("record_pages.amendment", record_id=product.id)
+        if role in DESK.amends and not gone
+        else None,
         "moves": []
         if gone
         else [
-            (url_for("products.move", id=product.id, kind=kind), custody.ICONS[kind], MOVEMENTS[kind])
+            (url_for("products.move", product_id=product.id, kind=kind), custody.ICONS[kind], MOVEMENTS[kind])
             for kind in custody.offered(product, role)
         ],
         "may_assign": product.treatment_id is None and role in ASSIGNS and not gone,
@@ -204,11 +206,11 @@ def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:
     }
 
 
-@bp.route("/products/<id>/movements", methods=["GET", "POST"])
+@bp.route("/products/<product_id>/movements", methods=["GET", "POST"])
 @allow(custody.MOVES)
-def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def move(product_id: str) -> Response | str | tuple[str, int]:
     """Write down one movement; its kind is in the address."""
-    product, kind = find(Product, id), request.args.get("kind", "")
+    product, kind = find(Product, product_id), request.args.get("kind", "")
     if kind not in custody.MOVERS:
         abort(404)
     form = form_of(form_for(Movement, only=("performed_at", "performed_by_id", *custody.ASKED[kind])))
@@ -225,7 +227,7 @@ def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
                 raise
             db.session.rollback()
             form.take(fault)
-            product = find(Product, id)
+            product = find(Product, product_id)
     page = render_template(
         "records/form.html",
         heading=f"{MOVEMENTS[kind]}: {product.name} {product.division or ''}".strip(),
@@ -234,7 +236,7 @@ def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         lede=f"{lede(product)} · now: {product.place}",
         back_url=product_url(product),
         patient=band_of(product),
-        url=url_for("products.move", id=product.id, kind=kind),
+        url=url_for("products.move", product_id=product.id, kind=kind),
         before=_before_move(product, kind),
     )
     return (page, 422) if form.error_list else page
@@ -257,11 +259,11 @@ class AssignForm(RecordForm):
     )
 
 
-@bp.route("/products/<id>/assignment", methods=["GET", "POST"])
+@bp.route("/products/<product_id>/assignment", methods=["GET", "POST"])
 @allow(ASSIGNS)
-def assign(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def assign(product_id: str) -> Response | str | tuple[str, int]:
     """Give a banked product to one course (rules 3, 4)."""
-    product = find(Product, id)
+    product = find(Product, product_id)
     form = form_of(AssignForm)
     form.record_version = product.version
     form.offer("treatment_id", _courses(product))

@@ -54,7 +54,7 @@ def rail(found: list[Standing], course: Treatment) -> list[dict[str, Any]]:
             "state": s.progress.state.value,
             "state_word": s.progress.word,
             "by": s.progress.by,
-            "url": url_for(s.step.endpoint, id=course.id),
+            "url": url_for(s.step.endpoint, treatment_id=course.id),
             "current": s.step.name == present,
         }
         for s in found

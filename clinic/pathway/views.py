@@ -47,11 +47,11 @@ def today() -> str:
     )
 
 
-@bp.get("/treatments/<id>")
+@bp.get("/treatments/<treatment_id>")
 @allow(CLINICAL)
-def course(id: str) -> str:  # noqa: A002 - the address says <id>
+def course(treatment_id: str) -> str:
     """Show one course: step rail, one next action, what is blocked and why, its cells, its facts."""
-    treatment, at = find(Treatment, id), clock.now()
+    treatment, at = find(Treatment, treatment_id), clock.now()
     found = courses.standings(treatment, at)
     records = courses.records_of(db.session(), found, treatment)
     done, total, missing = courses.completeness(records)
@@ -69,7 +69,9 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
         completeness=(done, total, missing),
         facts=courses.key_facts(treatment),
         may_stop=may(me().role, "treatments.stop"),
-        acts=[(s.step, url_for(s.step.begin, id=treatment.id)) for s in found if may(me().role, s.step.begin)],
+        acts=[
+            (s.step, url_for(s.step.begin, treatment_id=treatment.id)) for s in found if may(me().role, s.step.begin)
+        ],
     )
 
 
@@ -81,11 +83,11 @@ def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:
     return kinds, request.args.get("course") or None, int(page) if page.isdigit() and len(page) < 6 else 0
 
 
-@bp.get("/patients/<id>/timeline")
+@bp.get("/patients/<patient_id>/timeline")
 @allow(CLINICAL)
-def timeline_of(id: str) -> str:  # noqa: A002
+def timeline_of(patient_id: str) -> str:
     """Show everything recorded about a patient, newest first."""
-    patient = find(Patient, id)
+    patient = find(Patient, patient_id)
     kinds, course_id, page = _asked()
     days, total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, page=page)
     here = list(
@@ -108,11 +110,11 @@ def timeline_of(id: str) -> str:  # noqa: A002
     )
 
 
-@bp.get("/patients/<id>/timeline.csv")
+@bp.get("/patients/<patient_id>/timeline.csv")
 @allow(CLINICAL)
-def timeline_csv(id: str) -> Response:  # noqa: A002
+def timeline_csv(patient_id: str) -> Response:
     """Give the same entries as a table, every fact a line, with both times and the hands."""
-    patient = find(Patient, id)
+    patient = find(Patient, patient_id)
     kinds, course_id, _page = _asked()
     days, _total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, size=100_000)
     out = io.StringIO()

@@ -105,7 +105,7 @@ def late(session: Session, on: date, role: Role) -> list[dict[str, Any]]:
             "visit": row.name,
             "closed": row.closes_on,
             "days": (on - row.closes_on).days,
-            "url": url_for("followup.visit", id=row.id) if may(role, "followup.visit") else "",
+            "url": url_for("followup.visit", plan_id=row.id) if may(role, "followup.visit") else "",
         }
         for row in overdue_visits(session, on)
     ]
@@ -123,7 +123,7 @@ def reporting(session: Session, on: date) -> list[dict[str, Any]]:
                 "title": row.term,
                 "patient": person(row),
                 "why": f"{reasons}, unexpected, suspected: {days} calendar days",
-                "url": url_for("events.show", id=row.id),
+                "url": url_for("events.show", event_id=row.id),
                 "due": due,
                 "of": days,
                 "gone": min(max((on - row.aware_on).days, 0), days),
@@ -185,7 +185,7 @@ def ending(session: Session, at: datetime, zone: str) -> list[dict[str, Any]]:
                 "name": f"{row.name} {row.division or ''}".strip(),
                 "id": row.id,
                 "patient": person(row),
-                "url": url_for("products.show", id=row.id),
+                "url": url_for("products.show", product_id=row.id),
                 "clock": Clock(figure=timer.figure, say=timer.say, state=state, word=word, due=timer.due),
             }
         )

@@ -52,7 +52,7 @@ def unsigned_harvests(course: Treatment) -> list[Blocked]:
             rule=31,
             because=f"The harvest ({harvest.headline()}) is written down but not signed.",
             who=(Role.PHYSICIAN,),
-            fix=("harvest.show", {"id": harvest.id}),
+            fix=("harvest.show", {"harvest_id": harvest.id}),
             fix_label="Open the harvest",
         )
         for harvest in found
@@ -71,7 +71,7 @@ def blockers(course: Treatment, at: datetime) -> list[Blocked]:
             Blocked(
                 because=because,
                 who=(Role.NURSE, Role.PHYSICIAN),
-                fix=("harvest.index", {"id": course.id}),
+                fix=("harvest.index", {"treatment_id": course.id}),
                 fix_label="Open the harvests",
             ),
         ]
@@ -118,13 +118,13 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
         starting = starting_products(course)
         why = f"{starting[0].headline()}: collected and signed."
         due = min((p.expires_at for p in starting if p.expires_at is not None), default=None)
-        begin = ("processing.new", {"id": course.id})
+        begin = ("processing.new", {"treatment_id": course.id})
         return [Action(title="Process the cells", why=why, who=tuple(LOGS), to=begin, due_at=due)]
     waiting = []
     for run in runs:
         if verified(run):
             continue
-        to, said = ("processing.show", {"id": run.id}), run.headline()
+        to, said = ("processing.show", {"run_id": run.id}), run.headline()
         if not run.outputs:
             why = f"{said}: no product was made of it yet."
             waiting.append(Action(title="Write down what came out", why=why, who=tuple(LOGS), to=to))

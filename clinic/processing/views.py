@@ -46,7 +46,7 @@ def _band(run: ProcessingRun) -> Any:
 
 
 def _url(run: ProcessingRun) -> str:
-    return url_for("processing.show", id=run.id)
+    return url_for("processing.show", run_id=run.id)
 
 
 DESK = record_pages.desk(
@@ -62,11 +62,11 @@ for _part in (Manipulation, InProcessCount):
     record_pages.desk(_part, show=lambda part: _url(part.run), amends=LOGS, patient=lambda part: _band(part.run))
 
 
-@bp.get("/treatments/<id>/processing")
+@bp.get("/treatments/<treatment_id>/processing")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002 - the address says <id>
+def index(treatment_id: str) -> str:
     """List the runs of a course."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     return render_template(
         "records/list.html",
         heading="Processing",
@@ -79,7 +79,9 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
             ("State", "state", False),
         ],
         empty_text="Nothing was processed for this course yet.",
-        actions=[(url_for("processing.new", id=course.id), "plus", "Begin a run")] if me().role in LOGS else [],
+        actions=[(url_for("processing.new", treatment_id=course.id), "plus", "Begin a run")]
+        if me().role in LOGS
+        else [],
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity),
     )
 
@@ -98,13 +100,13 @@ def _line(run: ProcessingRun) -> list[Any]:
     ]
 
 
-@bp.route("/treatments/<id>/processing/new", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/processing/new", methods=["GET", "POST"])
 @allow(LOGS)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new(treatment_id: str) -> Response | str | tuple[str, int]:
     """Begin a run for a course."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     PROCESSING.admit(course, by=me(), at=clock.now())
-    return _begin(course, back_url=url_for("pathway.course", id=course.id))
+    return _begin(course, back_url=url_for("pathway.course", treatment_id=course.id))
 
 
 @bp.route("/processing/new", methods=["GET", "POST"])
@@ -168,11 +170,11 @@ def _available(course: Treatment | None) -> list[Product]:
     ]
 
 
-@bp.get("/runs/<id>")
+@bp.get("/runs/<run_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(run_id: str) -> str:
     """Show one run: what went in, what was done and counted, what came out, and the balance."""
-    run, role = find(ProcessingRun, id), me().role
+    run, role = find(ProcessingRun, run_id), me().role
     course = run.treatment
     return record_page(
         run,
@@ -180,7 +182,7 @@ def show(id: str) -> str:  # noqa: A002
         template="processing/show.html",
         may_add=role in LOGS and not run.signed,
         next=_next(run),
-        back_url=url_for("pathway.course", id=course.id) if course else url_for("products.index"),
+        back_url=url_for("pathway.course", treatment_id=course.id) if course else url_for("products.index"),
         back_label="Course" if course else "Products",
         loses=run.loss_share > LOSS_TO_EXPLAIN,
         share=f"{run.loss_share * 100:.0f} %",
@@ -197,7 +199,7 @@ def _next(run: ProcessingRun) -> dict[str, Any] | None:
             "tag": "Your next action" if mine else "Waits for " + " or ".join(role.label for role in LOGS),
             "title": "Write down end and balance",
             "text": "When it ended, and how much went into samples and waste. Then it can be signed.",
-            "url": url_for("processing.finish", id=run.id) if mine else None,
+            "url": url_for("processing.finish", run_id=run.id) if mine else None,
             "icon": "flag",
             "label": "End and balance",
         }
@@ -214,7 +216,7 @@ def _next(run: ProcessingRun) -> dict[str, Any] | None:
         "tag": "Your next action" if mine else f"Waits for {waits}",
         "title": title,
         "text": text,
-        "url": url_for("record_pages.signature", id=run.id) if mine else None,
+        "url": url_for("record_pages.signature", record_id=run.id) if mine else None,
         "icon": "signature",
         "label": label,
     }
@@ -237,11 +239,11 @@ def _part_page(
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/runs/<id>/inputs/new", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/inputs/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_input(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def add_input(run_id: str) -> Response | str | tuple[str, int]:
     """Put one more product, or a part of it, into a run."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(InputForm)
     taken = {one.product_id for one in run.inputs}
     form.offer(
@@ -260,11 +262,11 @@ def add_input(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return _part_page(run, form, act, heading="Put a product in", save_label="Put it in", save_icon="plus")
 
 
-@bp.route("/runs/<id>/manipulations/new", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/manipulations/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_manipulation(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def add_manipulation(run_id: str) -> Response | str | tuple[str, int]:
     """Write down one thing that was done (rule 35: no expired lot)."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(ManipulationForm)
     offer_people(form, mine=True, roles=LOGS)
     form.plan(run.follows.says if run.follows else None)
@@ -276,11 +278,11 @@ def add_manipulation(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return _part_page(run, form, act, heading="Write down a step", save_label="Write it down")
 
 
-@bp.route("/runs/<id>/counts/new", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/counts/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_count(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def add_count(run_id: str) -> Response | str | tuple[str, int]:
     """Write down one count; the total is worked out (rule 38)."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(CountForm)
     offer_people(form, mine=True, roles=LOGS)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
@@ -300,11 +302,11 @@ def add_count(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     )
 
 
-@bp.route("/runs/<id>/outputs/new", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/outputs/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_output(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def add_output(run_id: str) -> Response | str | tuple[str, int]:
     """Make one container, or several alike, of what went in (rules 36, 37, 38)."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(OutputForm)
     form.plan(run)
 
@@ -328,11 +330,11 @@ def add_output(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     )
 
 
-@bp.route("/runs/<id>/end", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/end", methods=["GET", "POST"])
 @allow(LOGS)
-def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def finish(run_id: str) -> Response | str | tuple[str, int]:
     """Fill in the end of the run and its balance."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(FinishForm)
     for name in ("added_volume", "waste_volume", "ended_at", "loss_reason"):
         form.prefill(name, getattr(run, name))

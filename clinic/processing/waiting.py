@@ -41,7 +41,7 @@ def runs(session: Session, _at: datetime) -> list[Waiting]:
             title="Process",
             why=f"{row.name} from a signed harvest waits in the laboratory: {about(row)}.",
             who=LABORATORY,
-            to=("pathway.course", {"id": row.id}),
+            to=("pathway.course", {"treatment_id": row.id}),
             due_at=row.expires_at,
             due_words="use before",
         )
@@ -58,7 +58,7 @@ def runs(session: Session, _at: datetime) -> list[Waiting]:
             title="Finish and sign the run",
             why=f"{row.preparation}: written down, not signed.",
             who=LABORATORY,
-            to=("processing.show", {"id": row.run_id}),
+            to=("processing.show", {"run_id": row.run_id}),
             due_at=row.ended_at,
             due_words="ended",
         )
@@ -102,7 +102,7 @@ def releases(session: Session, _at: datetime) -> list[Waiting]:
                 title="Decide on the release" if tested else "Enter the test results",
                 why=f"{name}: {results}.",
                 who=frozenset({Role.QUALITY}) if tested else LABORATORY,
-                to=("release.release" if tested else "release.results", {"id": row.product_id}),
+                to=("release.release" if tested else "release.results", {"product_id": row.product_id}),
                 due_at=row.expires_at,
                 due_words="use before",
             )

@@ -55,7 +55,7 @@ def unfinished_run(product: Product) -> list[Blocked]:
         return []
     said, who = ("signed", LABORATORY) if not run.signed else ("verified by a second person", run.verifiers)
     because = f"The processing ({run.headline()}) is not {said}."
-    return [Blocked(because=because, who=who, fix=("processing.show", {"id": run.id}), fix_label="Open the run")]
+    return [Blocked(because=because, who=who, fix=("processing.show", {"run_id": run.id}), fix_label="Open the run")]
 
 
 def donor_of_the_bank(product: Product, at: datetime) -> list[Blocked]:
@@ -73,7 +73,7 @@ def donor_of_the_bank(product: Product, at: datetime) -> list[Blocked]:
         if determination is None
         else "The donor is not eligible."
     )
-    fix = ("donors.new_eligibility", {"id": product.donor_id})
+    fix = ("donors.new_eligibility", {"donor_id": product.donor_id})
     return [Blocked(rule=17, because=because, who=(Role.PHYSICIAN,), fix=fix, fix_label="Determine")]
 
 
@@ -108,7 +108,11 @@ def blockers(course: Treatment, at: datetime) -> list[Blocked]:
             if asked(course)
             else "There is no product to decide on yet."
         )
-        fix = ("processing.index", {"id": course.id}) if asked(course) else ("harvest.index", {"id": course.id})
+        fix = (
+            ("processing.index", {"treatment_id": course.id})
+            if asked(course)
+            else ("harvest.index", {"treatment_id": course.id})
+        )
         return [*found, Blocked(because=because, who=LABORATORY, fix=fix)]
     collected = [product.collected_at for product in products if product.collected_at is not None]
     found = found + unsigned_harvests(course) + gates.donor(course, min(collected, default=at))
@@ -150,7 +154,7 @@ def actions(course: Treatment, at: datetime) -> list[Action]:
 def undecided(product: Product, at: datetime) -> list[Action]:
     """Return the next act on a product in quarantine."""
     name = f"{product.name} {product.division or ''}".strip()
-    to_release, due = ("release.release", {"id": product.id}), product.expires_at
+    to_release, due = ("release.release", {"product_id": product.id}), product.expires_at
     last = next(iter(reversed(releases_of(product))), None)
     if last is not None and last.evidence == evidence_of(product) and last.lacks:
         why = f"{name}: {last.headline()}. Written down, not signed."
@@ -176,7 +180,7 @@ def undecided(product: Product, at: datetime) -> list[Action]:
                 title="Enter the test results",
                 why=why,
                 who=LABORATORY,
-                to=("release.results", {"id": product.id}),
+                to=("release.results", {"product_id": product.id}),
                 due_at=due,
             )
         ]
@@ -192,7 +196,7 @@ def cultures(product: Product, at: datetime) -> list[Action]:
         final = readings[-1].final_at if readings and (readings[-1].pending or readings[-1].interim) else None
         if final is not None:
             why = f"{QC_TESTS[test].label} of {product.name} {product.division or ''} is final {final:%-d %b %Y}."
-            to = ("release.results", {"id": product.id})
+            to = ("release.results", {"product_id": product.id})
             found.append(
                 Action(title="Read the culture", why=why, who=LABORATORY, to=to, due_at=final, danger=at > final)
             )
@@ -211,7 +215,7 @@ def contaminated(product: Product, state: ProductState) -> list[Action]:
             danger=True,
             who=(Role.PHYSICIAN,),
             why=f"{result.headline()}{': ' if result.finding else ''}{result.finding or ''}. Tell the patient.",
-            to=("events.index", {"id": product.treatment_id}),
+            to=("events.index", {"treatment_id": product.treatment_id}),
             due_at=result.recorded_at,
         )
         for result in found

@@ -63,7 +63,7 @@ DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"))
 
 RESULTS = record_pages.desk(
     QCResult,
-    show=lambda result: url_for("release.result", id=result.id),
+    show=lambda result: url_for("release.result", result_id=result.id),
     signs=TESTS,
     amends=TESTS | {Role.QUALITY},
     patient=lambda result: band_of(result.product),
@@ -71,21 +71,21 @@ RESULTS = record_pages.desk(
 )
 record_pages.desk(
     Release,
-    show=lambda release: url_for("release.release", id=release.product_id),
+    show=lambda release: url_for("release.release", product_id=release.product_id),
     signs=RELEASE.signs,
     patient=lambda release: band_of(release.product),
     means=lambda release, _user: Meaning.RELEASE if release.decision in RELEASING else Meaning.REVIEW,
 )
 
 
-@bp.get("/treatments/<id>/release")
+@bp.get("/treatments/<treatment_id>/release")
 @allow(CLINICAL)
-def course(id: str) -> str:  # noqa: A002 - the address says <id>
+def course(treatment_id: str) -> str:
     """List the products of a course that are decided on, with their state."""
-    one, at = find(Treatment, id), clock.now()
+    one, at = find(Treatment, treatment_id), clock.now()
     rows = [
         [
-            (f"{p.name} {p.division or ''}".strip(), url_for("release.release", id=p.id)),
+            (f"{p.name} {p.division or ''}".strip(), url_for("release.release", product_id=p.id)),
             state_of(p, at).tag,
             len(results_of(p)),
             p.place_text,
@@ -108,19 +108,19 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
     )
 
 
-@bp.get("/products/<id>/results")
+@bp.get("/products/<product_id>/results")
 @allow(CLINICAL)
-def results(id: str) -> str:  # noqa: A002
+def results(product_id: str) -> str:
     """Show the results of a product and, to who tests, the worksheet."""
-    product = find(Product, id)
+    product = find(Product, product_id)
     return render_template("release/results.html", **_sheet(product, _worksheet(product)))
 
 
-@bp.post("/products/<id>/results")
+@bp.post("/products/<product_id>/results")
 @allow(TESTS)
-def add_results(id: str) -> Response | tuple[str, int]:  # noqa: A002
+def add_results(product_id: str) -> Response | tuple[str, int]:
     """Write down the results of every row that is filled in."""
-    product = find(Product, id)
+    product = find(Product, product_id)
     form = _worksheet(product)
     if form.validate_on_submit():
         also = [find(Product, other) for other in form.also.data or []] if "also" in form else []
@@ -128,13 +128,13 @@ def add_results(id: str) -> Response | tuple[str, int]:  # noqa: A002
             made = write_down(form, [product, *also], by=me(), at=clock.now())
             db.session.add_all(made)
             return saved(
-                url_for("release.results", id=product.id),
+                url_for("release.results", product_id=product.id),
                 f"{len(made)} {'result' if len(made) == 1 else 'results'} written down.",
             )
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            product = find(Product, id)
+            product = find(Product, product_id)
     return render_template("release/results.html", **_sheet(product, form)), 422
 
 
@@ -171,35 +171,35 @@ def _sheet(product: Product, form: Any) -> dict[str, Any]:
     }
 
 
-@bp.get("/results/<id>")
+@bp.get("/results/<result_id>")
 @allow(CLINICAL)
-def result(id: str) -> str:  # noqa: A002
+def result(result_id: str) -> str:
     """Show one result with the limit that judged it."""
-    one = find(QCResult, id)
+    one = find(QCResult, result_id)
     return record_page(
         one,
         RESULTS,
         template="release/result.html",
         row=result_row(one, one.spec),
         final_at=one.final_at if one.interim or one.pending else None,
-        back_url=url_for("release.results", id=one.product_id),
+        back_url=url_for("release.results", product_id=one.product_id),
         back_label="All results",
     )
 
 
-@bp.get("/products/<id>/release")
+@bp.get("/products/<product_id>/release")
 @allow(CLINICAL)
-def release(id: str) -> str:  # noqa: A002
+def release(product_id: str) -> str:
     """Show what a decision rests on, what is missing, and the form on which it is taken."""
-    product = find(Product, id)
+    product = find(Product, product_id)
     return render_template("release/release.html", **_bench(product, _decision_form()))
 
 
-@bp.post("/products/<id>/release")
+@bp.post("/products/<product_id>/release")
 @allow(RELEASE.logs)
-def decide_on(id: str) -> Response | tuple[str, int]:  # noqa: A002
+def decide_on(product_id: str) -> Response | tuple[str, int]:
     """Write down a decision; its signature follows on the next page (rules 43 to 47)."""
-    product, at = find(Product, id), clock.now()
+    product, at = find(Product, product_id), clock.now()
     form = _decision_form()
     if form.validate_on_submit():
         facts = form.facts()
@@ -207,11 +207,13 @@ def decide_on(id: str) -> Response | tuple[str, int]:  # noqa: A002
         try:
             made = decide(product, product.judged_under, by=me(), at=at, **facts)
             db.session.add(made)
-            return saved(url_for("record_pages.signature", id=made.id), "Written down. It holds when it is signed.")
+            return saved(
+                url_for("record_pages.signature", record_id=made.id), "Written down. It holds when it is signed."
+            )
         except RuleBroken as fault:
             db.session.rollback()
             form.take(fault)
-            product = find(Product, id)
+            product = find(Product, product_id)
     return render_template("release/release.html", **_bench(product, form)), 422
 
 
@@ -240,7 +242,7 @@ def _blocked_by(product: Product, point: Point) -> Blocked:
         rule=rule,
         because=point.sentence,
         who=who,
-        fix=("release.results", {"id": product.id}),
+        fix=("release.results", {"product_id": product.id}),
         fix_label="Open the results",
     )
 
@@ -267,7 +269,7 @@ def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
                 r,
                 record_display.signature_lines(r, zone()),
                 r.effective,
-                url_for("record_pages.signature", id=r.id)
+                url_for("record_pages.signature", record_id=r.id)
                 if user.role in r.lacks and r.decision in RELEASING
                 else None,
             )

@@ -27,7 +27,7 @@ def consent(course: Treatment, at: datetime) -> list[Blocked]:
     """Ask for the consent: signed, unexpired, not withdrawn, to exactly this protocol version (rules 14 to 16)."""
     if course.consent(at) is not None:
         return []
-    new = ("consent.new", {"id": course.patient_id})
+    new = ("consent.new", {"patient_id": course.patient_id})
     given = [c for c in course.patient.consents if c.scope == "treatment"]
     same = [c for c in given if c.protocol_version_id == course.protocol_version_id]
     if same and same[-1].standing(at) is Standing.WITHDRAWN:
@@ -51,7 +51,7 @@ def consent(course: Treatment, at: datetime) -> list[Blocked]:
             )
         ]
     if same:
-        show = ("consent.show", {"id": same[-1].id})
+        show = ("consent.show", {"consent_id": same[-1].id})
         return [
             Blocked(
                 rule=14,
@@ -87,7 +87,7 @@ def eligibility(course: Treatment) -> list[Blocked]:
                     rule=23,
                     because="The eligibility is written down but not signed.",
                     who=who,
-                    fix=("eligibility.show", {"id": begun.id}),
+                    fix=("eligibility.show", {"eligibility_id": begun.id}),
                     fix_label="Open the decision",
                 )
             ]
@@ -96,7 +96,7 @@ def eligibility(course: Treatment) -> list[Blocked]:
                 rule=23,
                 because="Nobody has decided yet whether the patient is eligible.",
                 who=who,
-                fix=("eligibility.new", {"id": course.id}),
+                fix=("eligibility.new", {"treatment_id": course.id}),
                 fix_label="Decide",
             )
         ]
@@ -107,7 +107,7 @@ def eligibility(course: Treatment) -> list[Blocked]:
                 rule=23,
                 because=because,
                 who=who,
-                fix=("eligibility.new", {"id": course.id}),
+                fix=("eligibility.new", {"treatment_id": course.id}),
                 fix_label="Decide again",
             )
         ]
@@ -125,11 +125,11 @@ def donor(course: Treatment, collected_at: datetime) -> list[Blocked]:
                 rule=17,
                 because="No donor is named for this course.",
                 who=who,
-                fix=("treatments.donor", {"id": course.id}),
+                fix=("treatments.donor", {"treatment_id": course.id}),
                 fix_label="Name the donor",
             )
         ]
-    new = ("donors.new_eligibility", {"id": course.donor_id or ""})
+    new = ("donors.new_eligibility", {"donor_id": course.donor_id or ""})
     found: list[Blocked] = []
     determination = course.donor.eligibility()
     if determination is None:
@@ -187,8 +187,8 @@ def blood_groups(course: Treatment) -> list[Blocked]:
         return []
     found = []
     people = (
-        ("donor", course.donor.typings, ("donors.show", {"id": course.donor.id})),
-        ("recipient", course.patient.typings, ("pathway.patient", {"id": course.patient_id})),
+        ("donor", course.donor.typings, ("donors.show", {"donor_id": course.donor.id})),
+        ("recipient", course.patient.typings, ("pathway.patient", {"patient_id": course.patient_id})),
     )
     for who, typings, fix in people:
         samples = {t.sample_number for t in typings if t.signed}

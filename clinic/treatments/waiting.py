@@ -95,7 +95,7 @@ def consents(session: Session, at: datetime) -> list[Waiting]:
             title="Consent",
             why=f"No signed consent to this treatment holds: {about(row)}.",
             who=who,
-            to=("pathway.course", {"id": row.id}),
+            to=("pathway.course", {"treatment_id": row.id}),
             due_at=due(row),
             due_words="for the planned day",
         )
@@ -113,7 +113,7 @@ def eligibilities(session: Session, at: datetime) -> list[Waiting]:
             title="Decide on the eligibility",
             why=f"Consent is signed; nothing else has to come first: {about(row)}.",
             who=frozenset({Role.PHYSICIAN}),
-            to=("pathway.course", {"id": row.id}),
+            to=("pathway.course", {"treatment_id": row.id}),
             due_at=due(row),
             due_words="for the planned day",
         )
