@@ -17,7 +17,7 @@ from sqlalchemy.orm import RelationshipDirection, Session, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from clinic.model import Model
-from clinic.records import Amendment, Entry, Signature
+from clinic.records import Amendment, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -288,9 +288,7 @@ def _fill(pool: Pool, read: set[type[Model]]) -> None:
             elif target in known:
                 for row in rows:
                     hanging = _hanging(pool, relation, row)
-                    set_committed_value(
-                        row, relation.key, hanging if relation.uselist else next(iter(hanging), None)
-                    )
+                    set_committed_value(row, relation.key, hanging if relation.uselist else next(iter(hanging), None))
 
 
 def _hanging(pool: Pool, relation: Any, row: Any) -> list[Any]:

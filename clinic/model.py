@@ -6,6 +6,7 @@ import enum
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -153,6 +154,10 @@ class Model(Base):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
+
+
+ADDED = MappingProxyType({"added": True})
+"""``info`` of a column that came after records were signed: it is nullable, and while it is empty no hash covers it."""
 
 
 def reference(target: str, **more: Any) -> Any:

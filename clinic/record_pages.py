@@ -68,11 +68,11 @@ def _at(public_id: str) -> tuple[Desk, Any]:
     return found, find(found.model, public_id)
 
 
-@bp.route("/<id>/signature", methods=["GET", "POST"])
+@bp.route("/<record_id>/signature", methods=["GET", "POST"])
 @allow(WRITERS)
-def signature(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the address says <id>
+def signature(record_id: str) -> Response | str | tuple[str, int]:
     """Show what is signed and take the signature."""
-    place, record = _at(id)
+    place, record = _at(record_id)
     if not isinstance(record, Record) or me().role not in place.signs:
         abort(403)
     meaning, error = place.meaning(record, me()), ""
@@ -81,7 +81,7 @@ def signature(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the 
         try:
             recheck(me(), request.form.get("password", ""))
         except WrongPassword as fault:
-            error, record = str(fault), find(place.model, id)
+            error, record = str(fault), find(place.model, record_id)
         else:
             record.sign(by=me(), at=clock.now(), meaning=meaning)
             place.after_sign(record)
@@ -102,11 +102,11 @@ def signature(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the 
     return (page, 422) if error else page
 
 
-@bp.route("/<id>/amendment", methods=["GET", "POST"])
+@bp.route("/<record_id>/amendment", methods=["GET", "POST"])
 @allow(WRITERS)
-def amendment(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def amendment(record_id: str) -> Response | str | tuple[str, int]:
     """Correct a record with a reason."""
-    place, record = _at(id)
+    place, record = _at(record_id)
     if me().role not in place.amends:
         abort(403)
     form = form_of(amend_form(place), record)
@@ -122,7 +122,7 @@ def amendment(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             form.refuse(str(fault))
             db.session.rollback()
-            place, record = _at(id)
+            place, record = _at(record_id)
         else:
             return saved(place.show(record), f"{record.NOUN} amended. The old value stays readable.")
     page = render_template(
@@ -189,8 +189,8 @@ def record_page(record: Record, place: Desk, **more: Any) -> str:
         late=record_display.late(record, zone()),
         amendments=record_display.amendments(record, zone()),
         signatures=record_display.signature_lines(record, zone()),
-        sign_url=url_for("record_pages.signature", id=record.id) if waits else None,
-        amend_url=url_for("record_pages.amendment", id=record.id) if role in place.amends else None,
+        sign_url=url_for("record_pages.signature", record_id=record.id) if waits else None,
+        amend_url=url_for("record_pages.amendment", record_id=record.id) if role in place.amends else None,
         patient=place.patient(record),
         **more,
     )
@@ -213,7 +213,7 @@ def both_versions(row: Any) -> str:
         heading=f"{record.NOUN} was changed meanwhile",
         rows=rows,
         patient=place.patient(record),
-        open_url=url_for("record_pages.amendment", id=record.id)
+        open_url=url_for("record_pages.amendment", record_id=record.id)
         if request.endpoint == "record_pages.amendment"
         else place.show(record),
     )

@@ -218,12 +218,13 @@ class Entry(Model):
         return frozenset()
 
     def content(self) -> dict[str, Any]:
-        """Return all that a signature covers: every column but the row's version."""
-        return {
-            attribute.key: ledger_value(getattr(self, attribute.key))
-            for attribute in inspect(type(self)).column_attrs
-            if attribute.key != "version"
-        }
+        """Return all that a signature covers: every column but the row's version, and empty ones added later."""
+        found = {}
+        for attribute in inspect(type(self)).column_attrs:
+            value = getattr(self, attribute.key)
+            if attribute.key != "version" and not (value is None and attribute.columns[0].info.get("added")):
+                found[attribute.key] = ledger_value(value)
+        return found
 
     def unit_of(self, name: str) -> str:  # noqa: ARG002 - most facts have one unit, declared with them
         """Return the unit of a fact that has another one in each record; empty where it is declared with the fact."""

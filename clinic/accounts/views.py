@@ -103,7 +103,7 @@ def index() -> str:
     people = db.session.scalars(select(User).order_by(User.active.desc(), User.printed_name, User.id))
     rows = [
         (
-            (person.printed_name, url_for("accounts.show", id=person.id)),
+            (person.printed_name, url_for("accounts.show", user_id=person.id)),
             person.role.label,
             person.email,
             _standing(person),
@@ -142,7 +142,8 @@ def new() -> Response | str | tuple[str, int]:
                 site=me().site,
             )
             return saved(
-                url_for("accounts.show", id=person.id), f"{person.printed_name} is added. Hand over the link below."
+                url_for("accounts.show", user_id=person.id),
+                f"{person.printed_name} is added. Hand over the link below.",
             )
         except RuleBroken as fault:
             db.session.rollback()
@@ -159,11 +160,11 @@ def new() -> Response | str | tuple[str, int]:
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/staff/<id>")
+@bp.get("/staff/<user_id>")
 @allow(READS)
-def show(id: str) -> str:  # noqa: A002 - the address says <id>
+def show(user_id: str) -> str:
     """Show one account; to an administrator also the one-time link, as long as no password is set."""
-    person = find(User, id)
+    person = find(User, user_id)
     last = db.session.scalar(
         select(SignIn.began_at).where(SignIn.user_id == person.id).order_by(SignIn.began_at.desc()).limit(1)
     )
@@ -180,33 +181,33 @@ def show(id: str) -> str:  # noqa: A002 - the address says <id>
     )
 
 
-@bp.post("/staff/<id>/suspension")
+@bp.post("/staff/<user_id>/suspension")
 @allow(KEEPS)
-def suspend(id: str) -> Response:  # noqa: A002
+def suspend(user_id: str) -> Response:
     """End a person's access at once."""
-    person = _person(id)
+    person = _person(user_id)
     staffing.disable(db.session(), by=me(), user=person, at=clock.now())
     return saved(
-        url_for("accounts.show", id=person.id), f"{person.printed_name} has no access any more and is signed out."
+        url_for("accounts.show", user_id=person.id), f"{person.printed_name} has no access any more and is signed out."
     )
 
 
-@bp.post("/staff/<id>/return")
+@bp.post("/staff/<user_id>/return")
 @allow(KEEPS)
-def readmit(id: str) -> Response:  # noqa: A002
+def readmit(user_id: str) -> Response:
     """Give a person access again."""
-    person = _person(id)
+    person = _person(user_id)
     staffing.enable(db.session(), by=me(), user=person, at=clock.now())
-    return saved(url_for("accounts.show", id=person.id), f"{person.printed_name} has access again.")
+    return saved(url_for("accounts.show", user_id=person.id), f"{person.printed_name} has access again.")
 
 
-@bp.post("/staff/<id>/reset")
+@bp.post("/staff/<user_id>/reset")
 @allow(KEEPS)
-def reset(id: str) -> Response:  # noqa: A002
+def reset(user_id: str) -> Response:
     """Forget a password, for which a one-time link sets the next one."""
-    person = _person(id)
+    person = _person(user_id)
     staffing.reset(db.session(), by=me(), user=person, at=clock.now())
-    return saved(url_for("accounts.show", id=person.id), "The password is forgotten. Hand over the link below.")
+    return saved(url_for("accounts.show", user_id=person.id), "The password is forgotten. Hand over the link below.")
 
 
 def _person(public_id: str) -> User:

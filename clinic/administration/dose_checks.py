@@ -67,7 +67,11 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     needed = dosing.per_kg or bool(product.dmso_percent)
     days = min(dosing.weight_valid_days, CHILD_WEIGHT_DAYS) if _is_child(bedside, at) else dosing.weight_valid_days
     found = course.weight_at(at)
-    fix = {"who": WEIGHS, "fix": ("pathway.patient", {"id": course.patient_id}), "fix_label": "Write down the weight"}
+    fix = {
+        "who": WEIGHS,
+        "fix": ("pathway.patient", {"patient_id": course.patient_id}),
+        "fix_label": "Write down the weight",
+    }
     if found is None or not found.kg or found.performed_at is None:
         if needed:
             verdict.fault("Weight", 51, "The patient's weight is not known.", "missing", f"within {days} days", **fix)
@@ -99,7 +103,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     allowed = f"{dosing.window} {unit}"
     who = {
         "who": (Role.TECHNOLOGIST, Role.QUALITY),
-        "fix": ("products.show", {"id": product.id}),
+        "fix": ("products.show", {"product_id": product.id}),
         "fix_label": "Open the product",
     }
     if product.amount is None or not product.volume:
@@ -148,7 +152,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
             said,
             allowed,
             who=(Role.PHYSICIAN,),
-            fix=("protocols.show", {"id": bedside.course.protocol_version.protocol_id}),
+            fix=("protocols.show", {"protocol_id": bedside.course.protocol_version.protocol_id}),
             fix_label="Open the protocol",
         )
         return

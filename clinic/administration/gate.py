@@ -23,11 +23,11 @@ from clinic.administration.known_facts import (
 from clinic.consent.models import Consent
 from clinic.eligibility.models import Eligibility
 from clinic.fields import plain
-from clinic.protocols.catalogues import BODY_SITES, ROUTES, within
 from clinic.ledger.models import digest
 from clinic.patients.donors import BloodTyping
 from clinic.patients.models import Weight
 from clinic.processing.step import donors_usable
+from clinic.protocols.catalogues import BODY_SITES, ROUTES, within
 from clinic.release.evidence import basis
 from clinic.steps import Blocked, Step, stopped
 from clinic.treatments.models import SIDES
@@ -257,7 +257,7 @@ def two_people(verdict: Verdict, bedside: Bedside) -> None:
 
 def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
     """Released, not expired now, not discarded, not given, thawed in time (rules 50, 54; hazards H7, H10, H11)."""
-    fix = {"fix": ("products.show", {"id": product.id}), "fix_label": "Open the product"}
+    fix = {"fix": ("products.show", {"product_id": product.id}), "fix_label": "Open the product"}
     release = bedside.release
     signed = release.present_signatures[-1] if release and release.present_signatures else None
     because = (
@@ -317,7 +317,7 @@ def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) ->
                 "no",
                 "yes",
                 who=(Role.TECHNOLOGIST, Role.NURSE),
-                fix=("products.show", {"id": product.id}),
+                fix=("products.show", {"product_id": product.id}),
             )
         return
     minutes = int((at - product.thawed_at).total_seconds() // 60)
@@ -405,7 +405,7 @@ def vital_signs(verdict: Verdict, vitals: VitalSigns | None) -> None:
 def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Ask what is known of the patient on any record: alive, allergies, blood group, medication (rules 21, 23, 24)."""
     patient, product = bedside.course.patient, bedside.product
-    fix = {"fix": ("pathway.patient", {"id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
+    fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
     if patient.died_on is not None and patient.died_on <= clock.day(at, bedside.records.zone):
         verdict.fault("Patient alive", 23, f"{patient.display_name} has died. Nothing more is given.", **fix)
     if patient.allergy_status == "not_asked":

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field, plain
-from clinic.model import reference
+from clinic.model import ADDED, reference
 from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels, within
 from clinic.records import CLOCK_SLACK, Meaning, Record
@@ -46,7 +46,7 @@ class BedsideCheck(Record):
     clear: Mapped[bool] = field("All checks agree", default=False)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
-    rests_on: Mapped[str] = mapped_column(default="")
+    rests_on: Mapped[str | None] = mapped_column(info=ADDED)
 
     treatment: Mapped[Treatment] = relationship()
     product: Mapped[Product | None] = relationship()
@@ -152,7 +152,9 @@ class Administration(Record):
             found.append("Verified by is missing: two people give cells.")
         held = self.product.left if self.product is not None else None
         if self.volume_issued is not None and held is not None and self.volume_issued > held:
-            found.append(f"Volume issued {plain(self.volume_issued)} mL is more than the container holds: {plain(held)} mL.")
+            found.append(
+                f"Volume issued {plain(self.volume_issued)} mL is more than the container holds: {plain(held)} mL."
+            )
         if self.filter_used and self.treatment.says.cell_type == "hsc":
             found.append("Hematopoietic cells are never irradiated or run through a leukocyte filter.")
         ordered = self.treatment.says.premedication

@@ -52,7 +52,9 @@ def _times(given: Administration) -> list[tuple[str, datetime | None]]:
 def _counts(signs: VitalSigns, due: datetime, following: list[datetime]) -> bool:
     """Whether a set was taken for this time: shortly before it or later, and not for the next one."""
     taken, until = signs.performed_at, min(following, default=due + MISSED_AFTER)
-    return taken is not None and signs.check_id is None and due - NEAR <= taken and (taken < until - NEAR or until <= due)
+    return (
+        taken is not None and signs.check_id is None and due - NEAR <= taken and (taken < until - NEAR or until <= due)
+    )
 
 
 def monitored(given: Administration) -> Iterable[datetime]:
@@ -64,7 +66,7 @@ def monitored(given: Administration) -> Iterable[datetime]:
 
 def due_vital_signs(given: Administration, at: datetime) -> list[Action]:
     """Return the vital signs that are due now, each as an act of the nurse."""
-    to = ("administration.vital_signs", {"id": given.id})
+    to = ("administration.vital_signs", {"administration_id": given.id})
     return [
         Action(
             title="Take the vital signs", why=f"{due.label}: {given.headline()}.", who=(Role.NURSE, Role.PHYSICIAN),

@@ -71,11 +71,19 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             continue
         waiting += due_vital_signs(given, at)
         if given.ended_at is None:
-            why, to = f"{given.headline()}: begun, its end is not recorded.", ("administration.finish", {"id": given.id})
+            why, to = (
+                f"{given.headline()}: begun, its end is not recorded.",
+                ("administration.finish", {"administration_id": given.id}),
+            )
             due = _thaw_end(records, given.product) or given.performed_at
-            waiting.append(Action(title="Record the end", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="begun"))
+            waiting.append(
+                Action(title="Record the end", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="begun")
+            )
         elif not given.signed:
-            why, to = f"{given.headline()}: recorded, not signed.", ("administration.show", {"id": given.id})
+            why, to = (
+                f"{given.headline()}: recorded, not signed.",
+                ("administration.show", {"administration_id": given.id}),
+            )
             more = {"due_at": given.ended_at, "due_words": "ended"}
             waiting.append(Action(title="Sign the administration", why=why, who=tuple(SIGNS), to=to, **more))
     if course.origin is Origin.IMPORTED or any(action.title == "Record the end" for action in waiting):
@@ -86,7 +94,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     thawed = ", and thawed" if product.thawed_at else ""
     why = f"{product.name} {product.division or ''} is released{thawed}: {course.title}. Two people scan first."
     due = _thaw_end(records, product) or product.expires_at
-    to = ("administration.bedside", {"id": course.id})
+    to = ("administration.bedside", {"treatment_id": course.id})
     waiting.append(
         Action(
             title="Check at the bedside", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before",

@@ -12,10 +12,12 @@ from clinic.access import CLINICAL, allow
 from clinic.accounts.models import User
 from clinic.accounts.security import recheck
 from clinic.administration import bedside as acts
-from clinic.administration.bedside_page import big_three, first_doses, monitoring, pairs, rested_on, times
+from clinic.administration.bedside_page import big_three, pairs, rested_on, times
 from clinic.administration.forms import WORKED_OUT, AdministrationForm, BedsideForm, FinishForm, VitalSignsForm
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.administration.step import ADMINISTRATION
+from clinic.administration.monitoring import monitoring
+from clinic.administration.step import ADMINISTRATION, waiting_products
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
@@ -24,6 +26,7 @@ from clinic.record_display import reasons
 from clinic.record_pages import offer_people, record_page, staff_choices
 from clinic.records import Meaning
 from clinic.release.doses import doses
+from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -41,16 +44,16 @@ def _band(course: Treatment) -> Band:
 
 
 def _url(administration: Administration) -> str:
-    return url_for("administration.show", id=administration.id)
+    return url_for("administration.show", administration_id=administration.id)
 
 
 def _vitals_url(signs: VitalSigns) -> str:
     if signs.administration_id:
-        return url_for("administration.show", id=signs.administration_id)
+        return url_for("administration.show", administration_id=signs.administration_id)
     return (
-        url_for("administration.check", id=signs.check_id)
+        url_for("administration.check", check_id=signs.check_id)
         if signs.check_id
-        else url_for("administration.index", id=signs.treatment_id)
+        else url_for("administration.index", treatment_id=signs.treatment_id)
     )
 
 
@@ -65,7 +68,7 @@ DESK = record_pages.desk(
 )
 record_pages.desk(
     BedsideCheck,
-    show=lambda check: url_for("administration.check", id=check.id),
+    show=lambda check: url_for("administration.check", check_id=check.id),
     patient=lambda check: _band(check.treatment),
 )
 record_pages.desk(
@@ -77,11 +80,11 @@ record_pages.desk(
 )
 
 
-@bp.get("/treatments/<id>/administrations")
+@bp.get("/treatments/<treatment_id>/administrations")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002 - the address says <id>
+def index(treatment_id: str) -> str:
     """List what was given in a course, and every reading of wristband and bag."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     signed, open_ = ("ok", "check", "Signed"), ("wait", "hourglass", "Not signed")
     given = [
         (
@@ -94,7 +97,7 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
             a.performed_by.printed_name if a.performed_by else None,
             signed if a.signed else ("rest", "archive", "Imported") if a.origin == "imported" else open_,
         )
-        for a in acts.administrations_of(db.session(), course)
+        for a in of_course(db.session(), course).of(Administration)
     ]
     chosen = (
         select(BedsideCheck)
@@ -104,7 +107,7 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
     )
     checks = [
         (
-            (f"{c.NOUN}: {c.headline()}", url_for("administration.check", id=c.id)),
+            (f"{c.NOUN}: {c.headline()}", url_for("administration.check", check_id=c.id)),
             f"{clock.local(c.performed_at, zone()):%-d %b %Y, %H:%M}" if c.performed_at else None,
             c.performed_by.printed_name if c.performed_by else None,
             ("ok", "check", "Clear") if c.clear else ("danger", "alert-octagon", "Refused"),
@@ -118,18 +121,18 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
         rows=given + checks,
         empty_text="No cells were given in this course yet.",
         columns=[("What", "what", False), ("When", "when", False), ("By", "by", False), ("State", "state", False)],
-        actions=[(url_for("administration.bedside", id=course.id), "scan", "Bedside check")]
+        actions=[(url_for("administration.bedside", treatment_id=course.id), "scan", "Bedside check")]
         if me().role in ADMINISTRATION.logs
         else [],
         patient=_band(course),
     )
 
 
-@bp.route("/treatments/<id>/bedside", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/bedside", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
-def bedside(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def bedside(treatment_id: str) -> Response | str | tuple[str, int]:
     """Read wristband and bag by two people; the reading is kept whether it is clear or not."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     form = form_of(BedsideForm)
     form.can_draft = False
     form.offer("second_person_id", [pair for pair in staff_choices(ADMINISTRATION.logs) if pair[0] != me().id])
@@ -148,27 +151,28 @@ def bedside(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
                 product_scan=facts["product_scan"],
                 vitals=form.vitals,
             )
-            return saved(url_for("administration.check", id=check.id))
+            return saved(url_for("administration.check", check_id=check.id))
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault), "password")
-            course = find(Treatment, id)
+            course = find(Treatment, treatment_id)
+    records, at = of_course(db.session(), course), clock.now()
     page = render_template(
         "administration/bedside.html",
         form=form,
         course=course,
         patient=_band(course),
-        products=first_doses(db.session(), course),
-        closed=reasons(ADMINISTRATION.blockers(course, clock.now())),
+        products=waiting_products(records, at),
+        closed=reasons(ADMINISTRATION.reasons(records, at)),
     )
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/bedside-checks/<id>")
+@bp.get("/bedside-checks/<check_id>")
 @allow(CLINICAL)
-def check(id: str) -> str:  # noqa: A002
+def check(check_id: str) -> str:
     """Show one reading: go, or stop with every fault in order of danger."""
-    found = find(BedsideCheck, id)
+    found = find(BedsideCheck, check_id)
     at = clock.now()
     problems = [
         fault | {"url": url_for(fault["fix"][0], **fault["fix"][1]) if fault["fix"] else None}
@@ -186,11 +190,11 @@ def check(id: str) -> str:  # noqa: A002
     )
 
 
-@bp.route("/treatments/<id>/administrations/new", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/administrations/new", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new(treatment_id: str) -> Response | str | tuple[str, int]:
     """Begin an administration on a clear bedside check; the gate is asked again when it is saved."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     checked = find(BedsideCheck, request.args.get("check", ""))
     unusable = (
         checked.unusable(clock.now())
@@ -199,7 +203,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     )
     if unusable:
         raise RuleBroken(unusable)
-    ADMINISTRATION.admit(course, by=me(), at=clock.now())
+    ADMINISTRATION.admit(of_course(db.session(), course), by=me(), at=clock.now())
     form = form_of(AdministrationForm)
     form.can_draft = False
     form.plan(course, checked)
@@ -214,7 +218,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            course, checked = find(Treatment, id), find(BedsideCheck, request.args["check"])
+            course, checked = find(Treatment, treatment_id), find(BedsideCheck, request.args["check"])
     page = render_template(
         "administration/new.html",
         heading="Give the cells",
@@ -224,7 +228,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         check=checked,
         lede=f"{course.title} · {course.protocol_version.name} · checked by two people",
         big=big_three(checked, clock.now()),
-        back_url=url_for("administration.check", id=checked.id),
+        back_url=url_for("administration.check", check_id=checked.id),
         before=[(line["ok"] and not line["warning"], line["check"], line["left"]) for line in checked.evidence],
         after=ON_BEGIN,
         patient=_band(course),
@@ -232,11 +236,12 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/administrations/<id>")
+@bp.get("/administrations/<administration_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(administration_id: str) -> str:
     """Show one administration: its times from thaw to end, its dose and working, the vital signs."""
-    given = find(Administration, id)
+    given = find(Administration, administration_id)
+    records = of_course(db.session(), given.treatment)
     may = me().role in ADMINISTRATION.logs
     second = (
         given.verified_by_id == me().id
@@ -249,24 +254,24 @@ def show(id: str) -> str:  # noqa: A002
         DESK,
         template="administration/show.html",
         times=times(given),
-        doses=doses(given.product, db.session()),
+        doses=doses(given.product, records.on(given.product, QCResult)),
         monitoring=monitoring(given, clock.now()),
-        rested_on=rested_on(given),
-        finish_url=url_for("administration.finish", id=given.id) if may and running else None,
+        rested_on=rested_on(records, given),
+        finish_url=url_for("administration.finish", administration_id=given.id) if may and running else None,
         running=running,
         unfinished=running,
-        vitals_url=url_for("administration.vital_signs", id=given.id) if may else None,
-        verify_url=url_for("record_pages.signature", id=given.id) if second and given.signed else None,
-        event_url=url_for("events.new", id=given.treatment_id) if may else None,
-        back_url=url_for("pathway.course", id=given.treatment_id),
+        vitals_url=url_for("administration.vital_signs", administration_id=given.id) if may else None,
+        verify_url=url_for("record_pages.signature", record_id=given.id) if second and given.signed else None,
+        event_url=url_for("events.new", treatment_id=given.treatment_id) if may else None,
+        back_url=url_for("pathway.course", treatment_id=given.treatment_id),
     )
 
 
-@bp.route("/administrations/<id>/end", methods=["GET", "POST"])
+@bp.route("/administrations/<administration_id>/end", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
-def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def finish(administration_id: str) -> Response | str | tuple[str, int]:
     """Write down the end, and what became of the volume."""
-    given = find(Administration, id)
+    given = find(Administration, administration_id)
     form = form_of(FinishForm, given)
     form.plan(given)
     if form.validate_on_submit():
@@ -279,7 +284,7 @@ def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            given = find(Administration, id)
+            given = find(Administration, administration_id)
     page = render_template(
         "records/form.html",
         heading="Write down the end",
@@ -293,11 +298,11 @@ def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/administrations/<id>/vital-signs", methods=["GET", "POST"])
+@bp.route("/administrations/<administration_id>/vital-signs", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
-def vital_signs(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def vital_signs(administration_id: str) -> Response | str | tuple[str, int]:
     """Add one set of vital signs to an administration."""
-    given = find(Administration, id)
+    given = find(Administration, administration_id)
     form = form_of(VitalSignsForm)
     offer_people(form, mine=True, roles=ADMINISTRATION.logs)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
@@ -310,7 +315,7 @@ def vital_signs(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            given = find(Administration, id)
+            given = find(Administration, administration_id)
     page = render_template(
         "records/form.html",
         heading="Vital signs",

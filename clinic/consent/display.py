@@ -29,7 +29,7 @@ def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
         f"{SCOPES[consent.scope]}: written down, not signed. It holds only when who took it has signed.",
     )
     if mine:
-        url = url_for("record_pages.signature", id=consent.id)
+        url = url_for("record_pages.signature", record_id=consent.id)
         return {
             "tag": "Your next action",
             "title": title,

@@ -25,7 +25,7 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for the consent: signed, unexpired, not withdrawn, to exactly this protocol version (rules 14 to 16)."""
     if valid(records, at) is not None:
         return []
-    new = ("consent.new_for_course", {"id": records.course.id})
+    new = ("consent.new_for_course", {"treatment_id": records.course.id})
     same, given = to_version(records), to_treatment(records)
     if same and withdrawn(records, at) is not None:
         because = "The patient withdrew the consent to this treatment."
@@ -35,11 +35,14 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
         if last.performed_at is not None and last.performed_at > at:
             wall = clock.local(last.performed_at, records.zone)
             because = f"The consent to this treatment was signed later, on {wall:%-d %b %Y, %H:%M}."
-            return [Blocked(rule=14, because=because, who=WHO, fix=("consent.show", {"id": last.id}))]
+            return [Blocked(rule=14, because=because, who=WHO, fix=("consent.show", {"consent_id": last.id}))]
         if last.standing(at) is Standing.EXPIRED:
             because = "The consent to this treatment has expired."
             return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Take a new consent")]
-        because, show = "The consent is not signed by the person who took it.", ("consent.show", {"id": last.id})
+        because, show = (
+            "The consent is not signed by the person who took it.",
+            ("consent.show", {"consent_id": last.id}),
+        )
         return [Blocked(rule=14, because=because, who=WHO, fix=show, fix_label="Open the consent")]
     if given:
         name = records.course.protocol_version.name
@@ -78,13 +81,17 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     given, why, due = to_version(records), reasons[0].because, course.planned_at(records.zone)
     if given and withdrawn(records, at) is not None:
         why = "The patient withdrew the consent: nothing more may be done for this course."
-        return [Action(title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"id": course.id}))]
+        return [
+            Action(
+                title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"treatment_id": course.id})
+            )
+        ]
     more = {"due_at": due, "due_words": "for the planned day"}
     if given and given[-1].standing(at) is Standing.UNSIGNED:
-        to = ("consent.show", {"id": given[-1].id})
+        to = ("consent.show", {"consent_id": given[-1].id})
         return [Action(title="Sign the consent", why=why, who=WHO, to=to, **more)]
     title = "Take the consent again" if reasons[0].rule == 16 or given else "Take the consent"
-    return [Action(title=title, why=why, who=WHO, to=("consent.new_for_course", {"id": course.id}), **more)]
+    return [Action(title=title, why=why, who=WHO, to=("consent.new_for_course", {"treatment_id": course.id}), **more)]
 
 
 def moments(records: CourseRecords) -> Iterable[datetime]:

@@ -10,8 +10,9 @@ from sqlalchemy import or_, select
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.consent.display import STANDINGS, sign_consent
-from clinic.consent.models import Consent, Standing, Withdrawal
-from clinic.consent.step import TAKES_CONSENT, consents_of
+from clinic.consent.models import Consent, Standing, Withdrawal, to_version
+from clinic.consent.step import TAKES_CONSENT
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field
@@ -39,7 +40,7 @@ def _band(row: Any) -> object:
 
 
 def _url(consent: Consent) -> str:
-    return url_for("consent.show", id=consent.id)
+    return url_for("consent.show", consent_id=consent.id)
 
 
 CONSENTS = record_pages.desk(
@@ -52,7 +53,7 @@ CONSENTS = record_pages.desk(
 )
 WITHDRAWALS = record_pages.desk(
     Withdrawal,
-    show=lambda row: url_for("consent.show", id=row.consent_id),
+    show=lambda row: url_for("consent.show", consent_id=row.consent_id),
     signs=WRITERS,
     amends=WRITERS,
     patient=lambda row: _band(row.consent),
@@ -118,11 +119,11 @@ def _told(version_id: str | None) -> list[tuple[bool, str, str]]:
     return [(label != "Not proven for", label, said) for label, said in claims(version.says)] if version else []
 
 
-@bp.route("/patients/<id>/consents/new", methods=["GET", "POST"])
+@bp.route("/patients/<patient_id>/consents/new", methods=["GET", "POST"])
 @allow(TAKES)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the address says <id>
+def new(patient_id: str) -> Response | str | tuple[str, int]:
     """Write down a consent that was signed on paper."""
-    patient = find(Patient, id)
+    patient = find(Patient, patient_id)
     form = form_of(ConsentForm)
     offer_people(form, mine=True, roles=TAKES)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
@@ -135,7 +136,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the addres
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            patient = find(Patient, id)
+            patient = find(Patient, patient_id)
     page = render_template(
         "records/form.html",
         heading="Write down a consent",
@@ -143,7 +144,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the addres
         form=form,
         save_label="Save the consent",
         save_icon="file-check",
-        back_url=url_for("pathway.patient", id=patient.id),
+        back_url=url_for("pathway.patient", patient_id=patient.id),
         patient=band(patient, zone()),
         before=_told(form.protocol.data),
         after=(
@@ -154,11 +155,11 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002 - the addres
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/consents/<id>")
+@bp.get("/consents/<consent_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(consent_id: str) -> str:
     """Show one consent, where it stands now, what rests on it, and its withdrawal."""
-    consent, at = find(Consent, id), clock.now()
+    consent, at = find(Consent, consent_id), clock.now()
     standing, gone = consent.standing(at), consent.withdrawal
     imported = consent.origin != "clinic"
     action = sign_consent(consent, me()) if standing is Standing.UNSIGNED and not imported else None
@@ -167,7 +168,7 @@ def show(id: str) -> str:  # noqa: A002
             "tag": "Your next action",
             "title": "Sign the withdrawal",
             "text": "It holds already. The signature says that it was written down as the patient said it.",
-            "url": url_for("record_pages.signature", id=gone.id),
+            "url": url_for("record_pages.signature", record_id=gone.id),
             "icon": "signature",
             "label": "Read and sign",
         }
@@ -190,18 +191,20 @@ def show(id: str) -> str:  # noqa: A002
         withdrawal_hands=hands(gone, zone()) if gone else [],
         withdrawal_amendments=amendments(gone, zone()) if gone else [],
         withdrawal_signatures=signature_lines(gone, zone()) if gone else [],
-        withdrawal_amend_url=url_for("record_pages.amendment", id=gone.id) if gone and me().role in WRITERS else None,
+        withdrawal_amend_url=url_for("record_pages.amendment", record_id=gone.id)
+        if gone and me().role in WRITERS
+        else None,
         may_take=me().role in TAKES,
-        back_url=url_for("pathway.patient", id=consent.patient_id),
+        back_url=url_for("pathway.patient", patient_id=consent.patient_id),
         back_label="Patient",
     )
 
 
-@bp.route("/consents/<id>/withdrawal", methods=["GET", "POST"])
+@bp.route("/consents/<consent_id>/withdrawal", methods=["GET", "POST"])
 @allow(WRITERS)
-def withdraw(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def withdraw(consent_id: str) -> Response | str | tuple[str, int]:
     """Write down that the patient withdraws; everything that rests on the consent is locked at once (rule 15)."""
-    consent = find(Consent, id)
+    consent = find(Consent, consent_id)
     if consent.withdrawal is not None:
         raise RuleBroken("This consent is withdrawn already.")
     form: RecordForm = form_of(form_for(Withdrawal))
@@ -216,7 +219,7 @@ def withdraw(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            consent = find(Consent, id)
+            consent = find(Consent, consent_id)
     page = render_template(
         "records/form.html",
         heading="Withdraw the consent",
@@ -238,20 +241,21 @@ def _course_band(course: Treatment) -> object:
     return band(course.patient, zone(), chain_of_identity=course.chain_of_identity)
 
 
-@bp.get("/treatments/<id>/consents")
+@bp.get("/treatments/<treatment_id>/consents")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002
+def index(treatment_id: str) -> str:
     """List the consents to this treatment and to its earlier versions."""
-    course, at = find(Treatment, id), clock.now()
-    now = consents_of(course)
+    course, at = find(Treatment, treatment_id), clock.now()
+    records = of_course(db.session(), course)
+    now = to_version(records)
     rows = [
         (
-            (c.headline(), url_for("consent.show", id=c.id)),
+            (c.headline(), url_for("consent.show", consent_id=c.id)),
             c.protocol_version.name if c.protocol_version else None,
             c.performed_by.printed_name if c.performed_by else None,
             ("ok", "check", "Valid") if c.current(at) else ("wait", "hourglass", c.standing(at).value.capitalize()),
         )
-        for c in sorted(course.patient.consents, key=lambda c: c not in now)
+        for c in sorted(records.of(Consent), key=lambda c: c not in now)
         if c.scope == "treatment"
     ]
     return render_template(
@@ -269,9 +273,9 @@ def index(id: str) -> str:  # noqa: A002
         patient=_course_band(course),
         note=f"This course needs consent to exactly {course.protocol_version.name} (rules 14 to 16).",
         actions=[
-            (url_for("pathway.course", id=course.id), "list-check", "Course"),
+            (url_for("pathway.course", treatment_id=course.id), "list-check", "Course"),
             *(
-                [(url_for("consent.new_for_course", id=course.id), "plus", "Take the consent")]
+                [(url_for("consent.new_for_course", treatment_id=course.id), "plus", "Take the consent")]
                 if me().role in TAKES_CONSENT
                 else []
             ),
@@ -279,9 +283,9 @@ def index(id: str) -> str:  # noqa: A002
     )
 
 
-@bp.get("/treatments/<id>/consents/new")
+@bp.get("/treatments/<treatment_id>/consents/new")
 @allow(TAKES_CONSENT)
-def new_for_course(id: str) -> Response:  # noqa: A002
+def new_for_course(treatment_id: str) -> Response:
     """Lead to the patient's new consent, for the version that this course follows."""
-    course = find(Treatment, id)
-    return redirect(url_for("consent.new", id=course.patient_id, version=course.protocol_version_id))
+    course = find(Treatment, treatment_id)
+    return redirect(url_for("consent.new", patient_id=course.patient_id, version=course.protocol_version_id))

@@ -43,7 +43,7 @@ class Eligibility(Record):
     eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
     reasons: Mapped[str | None] = field("Reasons", Text, long=True, section="Decision")
 
-    treatment: Mapped[Treatment] = relationship(back_populates="eligibilities")
+    treatment: Mapped[Treatment] = relationship()
 
     def exclusions(self) -> list[str]:
         """Return the exclusions that apply (rule 23); a malignancy is none where it is what the course treats."""

@@ -38,13 +38,13 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
         found.append(Blocked(because="The patient has died. Nothing more is given.", rule=23))
     if course.origin is Origin.CLINIC and not course.signed:
         because = "The order is not signed by a physician, or was changed since."
-        order = ("treatments.order", {"id": course.id})
+        order = ("treatments.order", {"treatment_id": course.id})
         found.append(Blocked(rule=23, because=because, who=WHO, fix=order, fix_label="Open the order"))
-    counts, decide = decision(records, at), ("eligibility.new", {"id": course.id})
+    counts, decide = decision(records, at), ("eligibility.new", {"treatment_id": course.id})
     if counts is None:
         begun = records.of(Eligibility)[-1:]
         if begun and not begun[0].signed:
-            show = ("eligibility.show", {"id": begun[0].id})
+            show = ("eligibility.show", {"eligibility_id": begun[0].id})
             because = "The eligibility is recorded but not signed."
             return [*found, Blocked(rule=23, because=because, who=WHO, fix=show, fix_label="Open the decision")]
         because = "Nobody has decided yet whether the patient is eligible."
@@ -76,7 +76,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     course, waiting = records.course, []
     if course.origin is Origin.IMPORTED or course.stop is not None or records.patient.died_on is not None:
         return []
-    here = {"id": course.id}
+    here = {"treatment_id": course.id}
     if not course.signed:
         why = f"{course.title}: ordered, not signed by a physician."
         waiting.append(Action(title="Sign the order", why=why, who=WHO, to=("treatments.order", here)))
@@ -86,7 +86,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     counts, written = decision(records, at), records.of(Eligibility)
     unsigned = [one for one in written if not one.signed and one.origin is Origin.CLINIC]
     if unsigned and (counts is None or unsigned[-1] is written[-1]):
-        to, why = ("eligibility.show", {"id": unsigned[-1].id}), "The decision is recorded, not signed."
+        to, why = ("eligibility.show", {"eligibility_id": unsigned[-1].id}), "The decision is recorded, not signed."
         waiting.append(Action(title="Sign the eligibility", why=why, who=WHO, to=to))
     if counts is None and not written:
         why = f"Nobody has decided yet whether the patient is eligible: {course.title}."

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
+from clinic.course_records import of_course
 from clinic.eligibility.forms import EligibilityForm
 from clinic.eligibility.models import Eligibility
 from clinic.eligibility.step import ELIGIBILITY
@@ -32,12 +33,12 @@ def _band(course: Treatment) -> Band:
 
 
 def _course_url(course: Treatment) -> str:
-    return url_for("pathway.course", id=course.id)
+    return url_for("pathway.course", treatment_id=course.id)
 
 
 ELIGIBILITY_DESK = record_pages.desk(
     Eligibility,
-    show=lambda decision: url_for("eligibility.show", id=decision.id),
+    show=lambda decision: url_for("eligibility.show", eligibility_id=decision.id),
     signs=DECIDES,
     amends=DECIDES,
     patient=lambda decision: _band(decision.treatment),
@@ -45,18 +46,18 @@ ELIGIBILITY_DESK = record_pages.desk(
 )
 
 
-@bp.get("/treatments/<id>/eligibility")
+@bp.get("/treatments/<treatment_id>/eligibility")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002
+def index(treatment_id: str) -> str:
     """List the decisions on eligibility of a course, the latest first."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     rows = [
         (
-            (e.headline(), url_for("eligibility.show", id=e.id)),
+            (e.headline(), url_for("eligibility.show", eligibility_id=e.id)),
             e.performed_by.printed_name if e.performed_by else None,
             ("ok", "check", "Signed") if e.signed else ("wait", "hourglass", "Not signed"),
         )
-        for e in reversed(course.eligibilities)
+        for e in reversed(of_course(db.session(), course).of(Eligibility))
     ]
     return render_template(
         "records/list.html",
@@ -69,17 +70,17 @@ def index(id: str) -> str:  # noqa: A002
         note="The last signed decision counts (rule 23).",
         actions=[
             (_course_url(course), "list-check", "Course"),
-            *([(url_for("eligibility.new", id=course.id), "plus", "Decide")] if me().role in DECIDES else []),
+            *([(url_for("eligibility.new", treatment_id=course.id), "plus", "Decide")] if me().role in DECIDES else []),
         ],
     )
 
 
-@bp.route("/treatments/<id>/eligibility/new", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/eligibility/new", methods=["GET", "POST"])
 @allow(ELIGIBILITY.logs)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new(treatment_id: str) -> Response | str | tuple[str, int]:
     """Write down whether the patient may be treated so."""
-    course = find(Treatment, id)
-    ELIGIBILITY.admit(course, by=me(), at=clock.now())
+    course = find(Treatment, treatment_id)
+    ELIGIBILITY.admit(of_course(db.session(), course), by=me(), at=clock.now())
     form = form_of(EligibilityForm)
     offer_people(form, mine=True, roles=DECIDES)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
@@ -89,12 +90,13 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             db.session.add(decision)
             db.session.flush()
             return saved(
-                url_for("eligibility.show", id=decision.id), "Decision written down. Read it once more and sign."
+                url_for("eligibility.show", eligibility_id=decision.id),
+                "Decision written down. Read it once more and sign.",
             )
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            course = find(Treatment, id)
+            course = find(Treatment, treatment_id)
     patient, says = course.patient, course.says
     allergy = {"present": patient.allergies or "", "none_known": "No known allergies"}.get(
         patient.allergy_status, "Not asked yet"
@@ -118,11 +120,11 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/eligibilities/<id>")
+@bp.get("/eligibilities/<eligibility_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(eligibility_id: str) -> str:
     """Show one decision on eligibility."""
-    decision = find(Eligibility, id)
+    decision = find(Eligibility, eligibility_id)
     return record_page(
         decision, ELIGIBILITY_DESK, lede=decision.treatment.title, back_url=_course_url(decision.treatment)
     )

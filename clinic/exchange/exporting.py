@@ -31,6 +31,7 @@ from clinic.fields import RUNS_AS_FORMULA
 from clinic.products.models import Product
 from clinic.records import Amendment, Entry, Record, Signature
 from clinic.release.doses import doses
+from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -153,8 +154,14 @@ def _besides(session: Session, model: type[Any], ids: list[str]) -> dict[str, di
 
 def _add_doses(session: Session, page: list[dict[str, Any]]) -> None:
     """Put the five items that describe each cell therapy beside its administration."""
-    chosen = select(Product).where(Product.id.in_([row["product_id"] for row in page]))
-    told = {product.id: doses(product, session) for product in session.scalars(chosen)}
+    ids = [row["product_id"] for row in page]
+    chosen = select(Product).where(Product.id.in_(ids))
+    results: dict[str, list[QCResult]] = defaultdict(list)
+    for result in session.scalars(
+        select(QCResult).where(QCResult.product_id.in_(ids)).order_by(QCResult.performed_at, QCResult.id)
+    ):
+        results[result.product_id].append(result)
+    told = {product.id: doses(product, results[product.id]) for product in session.scalars(chosen)}
     for row in page:
         row |= {key: value for key, (_label, value) in zip(DOSES, told.get(row["product_id"], []), strict=False)}
 

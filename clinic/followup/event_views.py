@@ -10,12 +10,13 @@ from sqlalchemy import select
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.administration.models import Administration
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.forms import EventForm
-from clinic.followup.roles import REPORTERS
-from clinic.followup.step import JUDGES, events_of
+from clinic.followup.roles import JUDGES, REPORTERS
+from clinic.followup.step import events
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band
 from clinic.record_pages import offer_people, record_page
@@ -42,7 +43,7 @@ def _band(course: Treatment) -> Band:
 
 DESK = record_pages.desk(
     AdverseEvent,
-    show=lambda event: url_for("events.show", id=event.id),
+    show=lambda event: url_for("events.show", event_id=event.id),
     signs=JUDGES,
     amends=REPORTERS | JUDGES,
     patient=lambda event: _band(event.treatment),
@@ -67,22 +68,22 @@ def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
     }
 
 
-@bp.get("/treatments/<id>/adverse-events")
+@bp.get("/treatments/<treatment_id>/adverse-events")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002 - the address says <id>
+def index(treatment_id: str) -> str:
     """List the adverse events of a course with grade, seriousness and clock."""
-    course, on = find(Treatment, id), clock.today(zone())
-    rows = [(event, day_box(event, on)) for event in events_of(course)]
+    course, on = find(Treatment, treatment_id), clock.today(zone())
+    rows = [(event, day_box(event, on)) for event in events(of_course(db.session(), course))]
     return render_template(
         "events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=_band(course)
     )
 
 
-@bp.route("/treatments/<id>/adverse-events/new", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/adverse-events/new", methods=["GET", "POST"])
 @allow(REPORTERS)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new(treatment_id: str) -> Response | str | tuple[str, int]:
     """Report an event; a fatal one writes the day of death into the patient's record in the same act."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     form = form_of(EventForm)
     offer_people(form, mine=True)
     form.plan(db.session(), course)
@@ -92,11 +93,13 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
                 by=me(), at=clock.now(), treatment=course, administration_id=_last_given(course), **form.facts()
             )
             db.session.add(event)
-            return saved(url_for("events.show", id=event.id), "Event written down. A physician reads and signs it.")
+            return saved(
+                url_for("events.show", event_id=event.id), "Event written down. A physician reads and signs it."
+            )
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            course = find(Treatment, id)
+            course = find(Treatment, treatment_id)
     page = render_template(
         "events/new.html",
         heading="Report an adverse event",
@@ -104,7 +107,7 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         form=form,
         save_label="Save the event",
         patient=_band(course),
-        back_url=url_for("events.index", id=course.id),
+        back_url=url_for("events.index", treatment_id=course.id),
         grades=[(GRADES[key], text) for key, text in GRADE_TEXTS.items()],
         after=AFTER,
     )
@@ -116,17 +119,17 @@ def _last_given(course: Treatment) -> str | None:
     return db.session.scalar(chosen.order_by(Administration.performed_at.desc()).limit(1))
 
 
-@bp.get("/adverse-events/<id>")
+@bp.get("/adverse-events/<event_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(event_id: str) -> str:
     """Show one event with its clock."""
-    event = find(AdverseEvent, id)
+    event = find(AdverseEvent, event_id)
     return record_page(
         event,
         DESK,
         template="events/show.html",
         box=day_box(event, clock.today(zone())),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),
-        back_url=url_for("events.index", id=event.treatment_id),
+        back_url=url_for("events.index", treatment_id=event.treatment_id),
         back_label="Events",
     )

@@ -66,7 +66,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         found += [
             Action(
                 title=title, why=f"{plan.name}, due {plan.due_on:%-d %b %Y}.", who=tuple(sorted(VISITORS)),
-                to=("followup.visit", {"id": plan.id}), due_at=_end(records, plan.closes_on), due_words=words,
+                to=("followup.visit", {"plan_id": plan.id}), due_at=_end(records, plan.closes_on), due_words=words,
             )
             for plan in plans(records)
             if plan.standing(on) == state
@@ -77,7 +77,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list[Action]:
     if event.origin is not Origin.CLINIC:
         return []
-    found, to, on = [], ("events.show", {"id": event.id}), clock.day(at, records.zone)
+    found, to, on = [], ("events.show", {"event_id": event.id}), clock.day(at, records.zone)
     due = event.report_due_on
     if due is not None and event.aware_on is not None:
         why = f"{event.headline()}, unexpected: day {event.clock_day(on)} of {event.clock_days}."
@@ -98,7 +98,7 @@ def _unsigned(records: CourseRecords) -> list[Action]:
     return [
         Action(
             title="Sign the visit", why=f"{visit.headline()}: recorded, not signed.", who=tuple(SIGNS),
-            to=("followup.show", {"id": visit.id}), due_at=visit.recorded_at, due_words="recorded",
+            to=("followup.show", {"visit_id": visit.id}), due_at=visit.recorded_at, due_words="recorded",
         )
         for visit in visits(records)
         if visit.origin is Origin.CLINIC and not visit.signed
@@ -112,7 +112,7 @@ def _baseline(records: CourseRecords) -> list[Action]:
     if imported or plans(records) or visits(records) or not decided or not asked:
         return []
     why = "The scores before the cells are what every later visit is compared with."
-    to = ("followup.new", {"id": records.course.id})
+    to = ("followup.new", {"treatment_id": records.course.id})
     return [Action(title="Record the baseline", why=why, who=tuple(sorted(VISITORS)), to=to)]
 
 

@@ -8,12 +8,13 @@ from flask import Blueprint, render_template, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup.charts import charts, scores_table
 from clinic.followup.forms import ContactForm, instruments_of, visit_form
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
-from clinic.followup.step import FOLLOW_UP, events_of, plans_of, visits_of
+from clinic.followup.step import FOLLOW_UP, events, plans, visits
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band
 from clinic.record_pages import offer_people, record_page
@@ -44,15 +45,15 @@ def _course(id_: str) -> Treatment:
 
 def _score_url(score: OutcomeScore) -> str:
     return (
-        url_for("followup.show", id=score.visit_id)
+        url_for("followup.show", visit_id=score.visit_id)
         if score.visit_id
-        else url_for("followup.index", id=score.treatment_id)
+        else url_for("followup.index", treatment_id=score.treatment_id)
     )
 
 
 DESK = record_pages.desk(
     FollowUpVisit,
-    show=lambda visit: url_for("followup.show", id=visit.id),
+    show=lambda visit: url_for("followup.show", visit_id=visit.id),
     signs=FOLLOW_UP.signs,
     amends=FOLLOW_UP.logs,
     patient=lambda visit: _band(visit.treatment),
@@ -68,51 +69,53 @@ record_pages.desk(
 )
 record_pages.desk(
     ContactAttempt,
-    show=lambda contact: url_for("followup.contacts", id=contact.plan_id),
+    show=lambda contact: url_for("followup.contacts", plan_id=contact.plan_id),
     amends=FOLLOW_UP.logs,
     patient=lambda contact: _band(contact.plan.treatment),
 )
 
 
-@bp.get("/treatments/<id>/visits")
+@bp.get("/treatments/<treatment_id>/visits")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002 - the address says <id>
+def index(treatment_id: str) -> str:
     """Show the schedule with windows and standings, the scores with their change, and the course of each."""
-    course, on = _course(id), clock.today(zone())
-    plans, visits = plans_of(course), visits_of(course)
-    rows = [(plan, STANDINGS[plan.standing(on)], plan.standing(on) in {"open", "overdue"}) for plan in plans]
+    course, on = _course(treatment_id), clock.today(zone())
+    records = of_course(db.session(), course)
+    planned, made = plans(records), visits(records)
+    rows = [(plan, STANDINGS[plan.standing(on)], plan.standing(on) in {"open", "overdue"}) for plan in planned]
     return render_template(
         "followup/index.html",
         course=course,
         plans=rows,
-        unplanned=[v for v in visits if v.plan_id is None],
-        table=scores_table(visits),
-        charts=charts(course, plans, visits),
-        events=events_of(course),
+        unplanned=[v for v in made if v.plan_id is None],
+        table=scores_table(made),
+        charts=charts(course, planned, made),
+        events=events(records),
         on=on,
         may_log=me().role in FOLLOW_UP.logs,
-        has_baseline=any(v.is_baseline for v in visits),
+        has_baseline=any(v.is_baseline for v in made),
         patient=_band(course),
     )
 
 
-@bp.route("/treatments/<id>/visits/new", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/visits/new", methods=["GET", "POST"])
 @allow(FOLLOW_UP.logs)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new(treatment_id: str) -> Response | str | tuple[str, int]:
     """Write down the baseline, or a visit that nobody planned."""
-    course = _course(id)
-    FOLLOW_UP.admit(course, by=me(), at=clock.now())
-    first = not any(v.is_baseline for v in visits_of(course))
+    course = _course(treatment_id)
+    records = of_course(db.session(), course)
+    FOLLOW_UP.admit(records, by=me(), at=clock.now())
+    first = not any(v.is_baseline for v in visits(records))
     form = form_of(visit_form(instruments_of(course)))
-    form.plan(name=BASELINE if first and not plans_of(course) else "Unscheduled visit", fixed=False)
+    form.plan(name=BASELINE if first and not plans(records) else "Unscheduled visit", fixed=False)
     return _log(form, course, None)
 
 
-@bp.route("/planned-visits/<id>/visit", methods=["GET", "POST"])
+@bp.route("/planned-visits/<plan_id>/visit", methods=["GET", "POST"])
 @allow(FOLLOW_UP.logs)
-def visit(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def visit(plan_id: str) -> Response | str | tuple[str, int]:
     """Write down a planned visit: made with its scores, missed with its reason, or lost after three contacts."""
-    plan = find(PlannedVisit, id)
+    plan = find(PlannedVisit, plan_id)
     FOLLOW_UP.admit(plan.treatment, by=me(), at=clock.now())
     if plan.visit is not None:
         raise RuleBroken("This visit is written down already. Correct it with a reason, by an amendment.")
@@ -141,7 +144,7 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Response | 
             made.refuse_scores()
             mine = me().role in FOLLOW_UP.signs
             signs = "Read it once more and sign." if mine else "A nurse or a physician reads and signs it."
-            return saved(url_for("followup.show", id=made.id), f"Visit written down. {signs}")
+            return saved(url_for("followup.show", visit_id=made.id), f"Visit written down. {signs}")
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
@@ -153,44 +156,44 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Response | 
         lede=f"{course.title} · {window}",
         form=form,
         save_label="Save the visit",
-        back_url=url_for("followup.index", id=course.id),
+        back_url=url_for("followup.index", treatment_id=course.id),
         patient=_band(course),
         after="Scores are compared with the baseline. Leave a box empty if the score was not taken.",
     )
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/visits/<id>")
+@bp.get("/visits/<visit_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(visit_id: str) -> str:
     """Show one visit with its scores and their change since baseline."""
-    made = find(FollowUpVisit, id)
+    made = find(FollowUpVisit, visit_id)
     return record_page(
         made,
         DESK,
         template="followup/show.html",
-        rows=scores_table(visits_of(made.treatment), only=made),
-        back_url=url_for("followup.index", id=made.treatment_id),
+        rows=scores_table(visits(of_course(db.session(), made.treatment)), only=made),
+        back_url=url_for("followup.index", treatment_id=made.treatment_id),
         back_label="Visits",
     )
 
 
-@bp.route("/planned-visits/<id>/contacts", methods=["GET", "POST"])
+@bp.route("/planned-visits/<plan_id>/contacts", methods=["GET", "POST"])
 @allow(FOLLOW_UP.logs)
-def contacts(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def contacts(plan_id: str) -> Response | str | tuple[str, int]:
     """Write down one try to reach the patient; after three without an answer the patient may be called lost."""
-    plan = find(PlannedVisit, id)
+    plan = find(PlannedVisit, plan_id)
     form = form_of(ContactForm)
     offer_people(form, mine=True, roles=FOLLOW_UP.logs)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
     if form.validate_on_submit():
         try:
             plan.contacts.append(ContactAttempt.log(by=me(), at=clock.now(), plan_id=plan.id, **form.facts()))
-            return saved(url_for("followup.contacts", id=plan.id), "Contact written down.")
+            return saved(url_for("followup.contacts", plan_id=plan.id), "Contact written down.")
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            plan = find(PlannedVisit, id)
+            plan = find(PlannedVisit, plan_id)
     page = render_template(
         "followup/contacts.html",
         heading=f"Contacts about {plan.name}",
@@ -198,7 +201,7 @@ def contacts(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         plan=plan,
         save_label="Save the contact",
         lede=f"{plan.treatment.title} · window {plan.opens_on:%-d %b} to {plan.closes_on:%-d %b %Y}",
-        back_url=url_for("followup.index", id=plan.treatment_id),
+        back_url=url_for("followup.index", treatment_id=plan.treatment_id),
         patient=_band(plan.treatment),
     )
     return (page, 422) if form.error_list else page

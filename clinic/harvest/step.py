@@ -31,7 +31,7 @@ def outcome(records: CourseRecords, _at: datetime) -> list[Blocked]:
     return [
         Blocked(
             rule=31, because=f"The harvest ({harvest.headline()}) is recorded but not signed.", who=tuple(SIGNS),
-            fix=("harvest.show", {"id": harvest.id}), fix_label="Open the harvest",
+            fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
         )
         for harvest in records.of(Harvest)
         if not closed(harvest)
@@ -67,13 +67,13 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         if course.origin is Origin.IMPORTED or banked(records) or HARVEST.reasons(records, at):
             return []
         why = f"Consent and eligibility are signed: {course.title}."
-        to, due = ("harvest.new", {"id": course.id}), course.planned_at(records.zone)
+        to, due = ("harvest.new", {"treatment_id": course.id}), course.planned_at(records.zone)
         return [Action(title="Log the harvest", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="planned")]
     return [_open(harvest) for harvest in found if not closed(harvest)]
 
 
 def _open(harvest: Harvest) -> Action:
-    to = ("harvest.show", {"id": harvest.id})
+    to = ("harvest.show", {"harvest_id": harvest.id})
     more = {"due_at": harvest.ended_at, "due_words": "collected"}
     if harvest.volume_to_label > 0:
         why = f"{harvest.volume_to_label} mL have no container yet."

@@ -8,11 +8,12 @@ from flask import Blueprint, render_template, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.harvest.forms import ContainerForm, HarvestForm, own_donor
 from clinic.harvest.models import Harvest
-from clinic.harvest.step import HARVEST, harvests_of
+from clinic.harvest.step import HARVEST
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.patients.banner import band
 from clinic.patients.donors import Donor
@@ -31,7 +32,7 @@ def _band(harvest: Harvest) -> object:
 
 
 def _url(harvest: Harvest) -> str:
-    return url_for("harvest.show", id=harvest.id)
+    return url_for("harvest.show", harvest_id=harvest.id)
 
 
 DESK = record_pages.desk(
@@ -44,18 +45,18 @@ DESK = record_pages.desk(
 )
 
 
-@bp.get("/treatments/<id>/harvests")
+@bp.get("/treatments/<treatment_id>/harvests")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002 - the address says <id>
+def index(treatment_id: str) -> str:
     """List the harvests of a course."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     rows = [
         (
             (h.headline(), _url(h)),
             h.performed_by.printed_name if h.performed_by else None,
             ("ok", "check", "Signed") if h.signed else ("wait", "hourglass", "Not signed"),
         )
-        for h in harvests_of(course)
+        for h in of_course(db.session(), course).of(Harvest)
     ]
     return render_template(
         "records/list.html",
@@ -64,7 +65,9 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
         rows=rows,
         empty_text="Nothing was harvested for this course yet.",
         columns=[("Harvest", "harvest", False), ("Collected by", "by", False), ("State", "state", False)],
-        actions=[(url_for("harvest.new", id=course.id), "plus", "Log a harvest")] if me().role in HARVEST.logs else [],
+        actions=[(url_for("harvest.new", treatment_id=course.id), "plus", "Log a harvest")]
+        if me().role in HARVEST.logs
+        else [],
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity),
     )
 
@@ -86,12 +89,12 @@ def _logged(form: HarvestForm, course: Treatment | None, donor: Donor) -> Respon
         return None
 
 
-@bp.route("/treatments/<id>/harvests/new", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/harvests/new", methods=["GET", "POST"])
 @allow(HARVEST.logs)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new(treatment_id: str) -> Response | str | tuple[str, int]:
     """Log a harvest for a course."""
-    course = find(Treatment, id)
-    HARVEST.admit(course, by=me(), at=clock.now())
+    course = find(Treatment, treatment_id)
+    HARVEST.admit(of_course(db.session(), course), by=me(), at=clock.now())
     form = form_of(HarvestForm)
     offer_people(form, mine=True, roles=HARVEST.logs)
     form.plan(course)
@@ -99,14 +102,14 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     answer = _logged(form, course, donor)
     if answer is not None:
         return answer
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     page = render_template(
         "records/form.html",
         heading="Log a harvest",
         lede=f"{course.title} · {course.protocol_version.name} · in the order of the work",
         form=form,
         save_label="Save the harvest",
-        back_url=url_for("pathway.course", id=course.id),
+        back_url=url_for("pathway.course", treatment_id=course.id),
         before=[
             (True, "Consent valid", ""),
             (True, "Eligible", ""),
@@ -118,11 +121,11 @@ def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/donors/<id>/harvests/new", methods=["GET", "POST"])
+@bp.route("/donors/<donor_id>/harvests/new", methods=["GET", "POST"])
 @allow(HARVEST.logs)
-def new_banked(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new_banked(donor_id: str) -> Response | str | tuple[str, int]:
     """Log a donation for the bank: it belongs to no course until a product of it is assigned to one."""
-    donor = find(Donor, id)
+    donor = find(Donor, donor_id)
     if donor.kind == "self":
         raise RuleBroken("A patient's own cells are collected within a course: begin there.")
     form = form_of(HarvestForm)
@@ -131,24 +134,24 @@ def new_banked(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     answer = _logged(form, None, donor)
     if answer is not None:
         return answer
-    donor = find(Donor, id)
+    donor = find(Donor, donor_id)
     page = render_template(
         "records/form.html",
         heading="Log a donation",
         lede=f"{donor.display_name} · for the bank · in the order of the work",
         form=form,
         save_label="Save the donation",
-        back_url=url_for("donors.show", id=donor.id),
+        back_url=url_for("donors.show", donor_id=donor.id),
         after="The product stays in quarantine until the donor is eligible and quality has released it.",
     )
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/harvests/<id>")
+@bp.get("/harvests/<harvest_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(harvest_id: str) -> str:
     """Show one harvest with its containers."""
-    harvest = find(Harvest, id)
+    harvest = find(Harvest, harvest_id)
     course = harvest.treatment
     form = form_of(ContainerForm)
     form.prefill("volume", harvest.volume_to_label if harvest.volume_to_label > 0 else None, "what is left")
@@ -159,15 +162,15 @@ def show(id: str) -> str:  # noqa: A002
         form=form,
         open_volume=harvest.volume_to_label,
         may_add=me().role in HARVEST.logs and not harvest.signed and harvest.volume_to_label > 0,
-        back_url=url_for("pathway.course", id=course.id) if course else None,
+        back_url=url_for("pathway.course", treatment_id=course.id) if course else None,
     )
 
 
-@bp.post("/harvests/<id>/products")
+@bp.post("/harvests/<harvest_id>/products")
 @allow(HARVEST.logs)
-def add_container(id: str) -> Response | tuple[str, int]:  # noqa: A002
+def add_container(harvest_id: str) -> Response | tuple[str, int]:
     """Put a part of what was collected into a container of its own."""
-    harvest = find(Harvest, id)
+    harvest = find(Harvest, harvest_id)
     form = form_of(ContainerForm)
     if not form.validate_on_submit():
         page = record_page(

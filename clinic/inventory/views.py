@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from clinic import clock, record_display, record_pages
 from clinic.access import CLINICAL, Role, allow, may
+from clinic.course_records import around
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.fields import Field, plain
@@ -21,10 +22,12 @@ from clinic.patients.models import Patient
 from clinic.products.models import MOVEMENTS, Movement, Product, spell_din
 from clinic.record_pages import names, offer_people
 from clinic.release.doses import doses
-from clinic.release.models import releases_of, results_of, workings_of
+from clinic.release.models import decisions
+from clinic.release.points import workings_of
 from clinic.release.product_state import ProductState, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
-from clinic.release.step import LABORATORY, undecided
+from clinic.release.results import QCResult
+from clinic.release.step import LABORATORY, held, undecided
 from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
@@ -51,7 +54,7 @@ def band_of(product: Product) -> Any:
 
 def product_url(product: Product) -> str:
     """Return the address of a product's page."""
-    return url_for("products.show", id=product.id)
+    return url_for("products.show", product_id=product.id)
 
 
 DESK = record_pages.desk(
@@ -91,6 +94,7 @@ def index() -> str:
     state = ProductState(chosen) if chosen in set(ProductState) else None
     found = product_search.search(
         db.session(),
+        site_id=me().site_id,
         at=at,
         text=text,
         state=state,
@@ -135,7 +139,7 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
     until = f"{clock.local(row.expires_at, zone()):%-d %b %Y, %H:%M}" if row.expires_at else None
     left = f"{until} ({running['fig']} {'ago' if running['state'] == 'over' else 'left'})" if running else until
     return [
-        (f"{row.name} {row.division or ''}".strip(), url_for("products.show", id=row.id)),
+        (f"{row.name} {row.division or ''}".strip(), url_for("products.show", product_id=row.id)),
         found.states[row.id].tag,
         f"{plain(row.volume)} mL" if row.volume else None,
         whom,
@@ -144,19 +148,21 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
     ]
 
 
-@bp.get("/products/<id>")
+@bp.get("/products/<product_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002 - the address says <id>
+def show(product_id: str) -> str:
     """Show one product: what it is, where it is, where it came from, what was found, who decided."""
-    product, at, role = find(Product, id), clock.now(), me().role
+    product, at, role = find(Product, product_id), clock.now(), me().role
     return render_template("products/show.html", **_told(product, at, role))
 
 
 def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
     """Return all that the page of a product shows."""
-    state, results = state_of(product, at), results_of(product)
+    records = around(db.session(), product)
+    state, results = state_of(records, product, at), records.on(product, QCResult)
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
-    acts = undecided(product, at) if state is ProductState.QUARANTINE else []
+    acts = undecided(records, product, at) if state is ProductState.QUARANTINE else []
+    acts += held(records, product, at) if state is ProductState.HOLD else []
     return {
         "record": product,
         "patient": band_of(product),
@@ -168,20 +174,22 @@ def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "facts": record_display.facts(product, zone(), people=names()),
         "hands": [line for line in record_display.hands(product, zone()) if line != "Not yet signed"],
         "amendments": record_display.amendments(product, zone()),
-        "doses": doses(product, db.session()),
-        "columns": genealogy.columns(db.session(), product, at),
+        "doses": doses(product, results),
+        "columns": genealogy.columns(records, product, at),
         "version": product.judged_under,
         "results": result_table(product.judged_under, results),
-        "workings": workings_of(product, results, at),
-        "decisions": [(r, record_display.signature_lines(r, zone())) for r in reversed(releases_of(product))],
+        "workings": workings_of(records, product, at),
+        "decisions": [(r, record_display.signature_lines(r, zone())) for r in reversed(decisions(records, product))],
         "movements": list(reversed(product.movements)),
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),
-        "amend_url": url_for("record_pages.amendment", id=product.id) if role in DESK.amends and not gone else None,
+        "amend_url": url_for("record_pages.amendment", record_id=product.id)
+        if role in DESK.amends and not gone
+        else None,
         "moves": []
         if gone
         else [
-            (url_for("products.move", id=product.id, kind=kind), custody.ICONS[kind], MOVEMENTS[kind])
+            (url_for("products.move", product_id=product.id, kind=kind), custody.ICONS[kind], MOVEMENTS[kind])
             for kind in custody.offered(product, role)
         ],
         "may_assign": product.treatment_id is None and role in ASSIGNS and not gone,
@@ -204,11 +212,11 @@ def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:
     }
 
 
-@bp.route("/products/<id>/movements", methods=["GET", "POST"])
+@bp.route("/products/<product_id>/movements", methods=["GET", "POST"])
 @allow(custody.MOVES)
-def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def move(product_id: str) -> Response | str | tuple[str, int]:
     """Write down one movement; its kind is in the address."""
-    product, kind = find(Product, id), request.args.get("kind", "")
+    product, kind = find(Product, product_id), request.args.get("kind", "")
     if kind not in custody.MOVERS:
         abort(404)
     form = form_of(form_for(Movement, only=("performed_at", "performed_by_id", *custody.ASKED[kind])))
@@ -225,7 +233,7 @@ def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
                 raise
             db.session.rollback()
             form.take(fault)
-            product = find(Product, id)
+            product = find(Product, product_id)
     page = render_template(
         "records/form.html",
         heading=f"{MOVEMENTS[kind]}: {product.name} {product.division or ''}".strip(),
@@ -234,7 +242,7 @@ def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         lede=f"{lede(product)} · now: {product.place}",
         back_url=product_url(product),
         patient=band_of(product),
-        url=url_for("products.move", id=product.id, kind=kind),
+        url=url_for("products.move", product_id=product.id, kind=kind),
         before=_before_move(product, kind),
     )
     return (page, 422) if form.error_list else page
@@ -243,7 +251,7 @@ def move(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
 def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:
     if kind != "issued":
         return []
-    reasons = custody.may_issue(product, clock.now())
+    reasons = custody.may_issue(around(db.session(), product), product, clock.now())
     return [(False, reason.because, f"rule {reason.rule}" if reason.rule else "") for reason in reasons] or [
         (True, "Released, in time, right patient", "")
     ]
@@ -257,18 +265,18 @@ class AssignForm(RecordForm):
     )
 
 
-@bp.route("/products/<id>/assignment", methods=["GET", "POST"])
+@bp.route("/products/<product_id>/assignment", methods=["GET", "POST"])
 @allow(ASSIGNS)
-def assign(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def assign(product_id: str) -> Response | str | tuple[str, int]:
     """Give a banked product to one course (rules 3, 4)."""
-    product = find(Product, id)
+    product = find(Product, product_id)
     form = form_of(AssignForm)
     form.record_version = product.version
     form.offer("treatment_id", _courses(product))
     if form.validate_on_submit():
         unchanged_since_shown(product)
         course = find(Treatment, form.treatment_id.data)
-        product.assign(course, by=me(), at=clock.now())
+        custody.assign(product, course, by=me(), at=clock.now())
         return saved(
             product_url(product),
             f"Assigned to {course.patient.display_name}. Chain of identity {course.chain_of_identity}.",

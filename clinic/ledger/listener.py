@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import UOWTransaction
 
 
-
 class Written(NamedTuple):
     """One row that was written since the last commit: its kind, and which of its columns changed (None: it is new)."""
 

@@ -65,10 +65,14 @@ def _of_product(records: CourseRecords, product: Product, made: list[Event]) -> 
         yield collected, Event("the sample of the test", result.sampled_at, result)
     later += [Event("the decision on the release", one.performed_at, one) for one in records.on(product, Release)]
     later += [Event(move.headline().lower(), move.performed_at, move) for move in records.on(product, Movement)]
-    given = [Event("the start of the administration", one.performed_at, one) for one in records.on(product, Administration)]
+    given = [
+        Event("the start of the administration", one.performed_at, one) for one in records.on(product, Administration)
+    ]
     for event in (*later, *given):
         yield from ((one, event) for one in (*made, collected))
-    thaws = [Event("the thaw", move.performed_at, move) for move in records.on(product, Movement) if move.kind == "thawed"]
+    thaws = [
+        Event("the thaw", move.performed_at, move) for move in records.on(product, Movement) if move.kind == "thawed"
+    ]
     frozen = Event("the freezing", product.frozen_at, product)
     for thaw in thaws:
         yield frozen, thaw

@@ -51,13 +51,13 @@ def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, s
     name = ", ".join(part for part in (family, given) if part) or "Name not recorded"
     born = f"{row.birth_date:%-d %b %Y}" if row.birth_date else "not known"
     return (
-        _named(name, url_for("pathway.patient", id=row.id))
+        _named(name, url_for("pathway.patient", patient_id=row.id))
         if similar
-        else (name, url_for("pathway.patient", id=row.id)),
+        else (name, url_for("pathway.patient", patient_id=row.id)),
         born,
         sexes.get(row.sex or "", "not known"),
         row.record_number,
-        (course.title, url_for("pathway.course", id=course.id)) if course else None,
+        (course.title, url_for("pathway.course", treatment_id=course.id)) if course else None,
         _state(row, course),
     )
 
@@ -117,7 +117,7 @@ def next_action(patient: Patient, user: User, *, at: datetime) -> dict[str, Any]
         "tag": "Go on",
         "title": course.title,
         "text": f"What comes next stands on the course's page. {course.protocol_version.name}.",
-        "url": url_for("pathway.course", id=course.id),
+        "url": url_for("pathway.course", treatment_id=course.id),
         "icon": "list-check",
         "label": "Open the course",
     }
@@ -130,7 +130,7 @@ def _waits(consent: Consent, user: User, at: datetime) -> bool:
 
 
 def _turn(user: User, endpoint: str, patient_id: str, title: str, text: str, icon: str, whose: str) -> dict[str, Any]:  # noqa: PLR0913, PLR0917
-    url = url_for(endpoint, id=patient_id) if may(user.role, endpoint) else None
+    url = url_for(endpoint, patient_id=patient_id) if may(user.role, endpoint) else None
     return {
         "tag": "Your next action" if url else f"Waits for {whose}",
         "title": title,

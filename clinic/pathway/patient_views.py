@@ -49,11 +49,11 @@ def patients() -> str:
     )
 
 
-@bp.get("/patients/<id>")
+@bp.get("/patients/<patient_id>")
 @allow(CLINICAL)
-def patient(id: str) -> str:  # noqa: A002 - the address says <id>
+def patient(patient_id: str) -> str:
     """Show who the patient is, what must be known, the courses and consents, and one next action."""
-    patient, at, role = find(Patient, id), clock.now(), me().role
+    patient, at, role = find(Patient, patient_id), clock.now(), me().role
     return render_template(
         "pathway/patient.html",
         record=patient,
@@ -65,16 +65,16 @@ def patient(id: str) -> str:  # noqa: A002 - the address says <id>
         hands=record_display.hands(patient, zone()),
         consents=patient_page.consents(patient, at),
         donors=patient_page.donors(db.session(), patient),
-        amend_url=url_for("record_pages.amendment", id=patient.id) if role in REGISTERS else None,
+        amend_url=url_for("record_pages.amendment", record_id=patient.id) if role in REGISTERS else None,
         may={endpoint: may(role, endpoint) for endpoint in patient_page.BEGINNINGS},
     )
 
 
-@bp.get("/patients/<id>/print.css")
+@bp.get("/patients/<patient_id>/print.css")
 @allow(CLINICAL)
-def patient_print(id: str) -> Response:  # noqa: A002
+def patient_print(patient_id: str) -> Response:
     """Give the style sheet that puts name, birth date, number and allergy on top of every printed sheet."""
-    patient, now = find(Patient, id), clock.local(clock.now(), zone())
+    patient, now = find(Patient, patient_id), clock.local(clock.now(), zone())
     return Response(
         patient_page.margin_boxes(patient, f"{now:%-d %b %Y, %H:%M}"), content_type="text/css; charset=utf-8"
     )

@@ -11,12 +11,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, String, delete, event, insert, or_, select
-from sqlalchemy.orm import Mapped, Session, mapped_column
+from sqlalchemy import delete, event, insert, or_, select
+from sqlalchemy.orm import Session
 
 from clinic import clock
 from clinic.course_records import CourseRecords, around, in_turns, link, load, turns
-from clinic.identifiers import LENGTH
+from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import Written, written
 from clinic.model import Base, Model
 from clinic.pathway.event_order import refuse_disorder
@@ -28,45 +28,6 @@ from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-
-class CourseLine(Base):
-    """One line about one course: the state of a step (``title`` empty), or one action that waits."""
-
-    __table_args__ = (
-        Index(None, "site_id", "danger", "due_at", "key"),
-        Index(None, "site_id", "step", "state", "treatment_id"),
-        Index(None, "site_id", "changes_at"),
-    )
-
-    key: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    site_id: Mapped[str] = mapped_column(String(LENGTH))
-    treatment_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
-    patient_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
-    step: Mapped[str] = mapped_column(String(40))
-    state: Mapped[str] = mapped_column(String(10))
-    word: Mapped[str] = mapped_column(default="")
-    title: Mapped[str] = mapped_column(default="")
-    why: Mapped[str] = mapped_column(default="")
-    roles: Mapped[str] = mapped_column(default="")
-    endpoint: Mapped[str] = mapped_column(default="")
-    target: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    since: Mapped[datetime | None]
-    due_at: Mapped[datetime | None]
-    due_words: Mapped[str] = mapped_column(default="")
-    danger: Mapped[bool] = mapped_column(default=False)
-    changes_at: Mapped[datetime | None]
-
-
-class ProductLine(Base):
-    """The state of one product, and the moment when time alone will change it."""
-
-    __table_args__ = (Index(None, "site_id", "state", "product_id"), Index(None, "site_id", "changes_at"))
-
-    product_id: Mapped[str] = mapped_column(String(LENGTH), primary_key=True)
-    site_id: Mapped[str] = mapped_column(String(LENGTH))
-    state: Mapped[str] = mapped_column(String(20))
-    changes_at: Mapped[datetime | None]
 
 
 def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:

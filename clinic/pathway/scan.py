@@ -17,7 +17,11 @@ from clinic.treatments.models import IDENTITY, Treatment
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-PLAIN = {"PT": (Patient, "pathway.patient"), "TR": (Treatment, "pathway.course"), "PR": (Product, "products.show")}
+PLAIN = {
+    "PT": (Patient, "pathway.patient", "patient_id"),
+    "TR": (Treatment, "pathway.course", "treatment_id"),
+    "PR": (Product, "products.show", "product_id"),
+}
 NOT_FOUND = "No record of this clinic has this code. Scan it again; typed codes need their check character."
 
 
@@ -35,23 +39,23 @@ def leads_to(session: Session, typed: str) -> str:
     if IDENTITY.fullmatch(code):
         course = session.scalar(select(Treatment.id).where(Treatment.chain_of_identity == code))
         if course is not None:
-            return url_for("pathway.course", id=course)
+            return url_for("pathway.course", treatment_id=course)
     if code.startswith("=") or DIN.match(code):
         product = session.scalar(
             select(Product.id).where(Product.din == parse_din(code)).order_by(Product.division).limit(1)
         )
         if product is not None:
-            return url_for("products.show", id=product)
+            return url_for("products.show", product_id=product)
     patient = session.scalar(select(Patient.id).where(Patient.record_number == typed.strip()))
     if patient is not None:
-        return url_for("pathway.patient", id=patient)
+        return url_for("pathway.patient", patient_id=patient)
     raise RuleBroken(NOT_FOUND)
 
 
 def _of_id(session: Session, wanted: str) -> str:
-    model, endpoint = PLAIN.get(wanted[:2], (None, ""))
+    model, endpoint, key = PLAIN.get(wanted[:2], (None, "", ""))
     if model is not None and session.scalar(select(model.id).where(model.id == wanted)) is not None:
-        return url_for(endpoint, id=wanted)
+        return url_for(endpoint, **{key: wanted})
     place = DESKS.get(wanted[:2])
     record = session.scalar(select(place.model).where(place.model.id == wanted)) if place else None
     if place is None or record is None:

@@ -11,18 +11,21 @@ from sqlalchemy import select
 
 from clinic import clock, drafts
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
+from clinic.course_records import load, of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.fields import RUNS_AS_FORMULA
 from clinic.followup.charts import charts
-from clinic.followup.step import plans_of, visits_of
+from clinic.followup.step import plans, visits
 from clinic.inventory import genealogy
 from clinic.pages import find, me, saved, zone
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
+from clinic.pathway.judgement import judge
 from clinic.patients.banner import band
 from clinic.patients.models import Patient
+from clinic.products.models import Product
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -41,19 +44,19 @@ def today() -> str:
     words = f"{clock.local(at, zone()):%A %-d %B %Y, %H:%M}"
     return render_template(
         "pathway/today.html",
-        board=worklist.board(db.session(), me().role, zone=zone(), at=at),
+        board=worklist.board(db.session(), me().role, site_id=me().site_id, zone=zone(), at=at),
         today_words=words,
         drafts=drafts.mine(me().id),
     )
 
 
-@bp.get("/treatments/<id>")
+@bp.get("/treatments/<treatment_id>")
 @allow(CLINICAL)
-def course(id: str) -> str:  # noqa: A002 - the address says <id>
+def course(treatment_id: str) -> str:
     """Show one course: step rail, one next action, what is blocked and why, its cells, its facts."""
-    treatment, at = find(Treatment, id), clock.now()
-    found = courses.standings(treatment, at)
-    records = courses.records_of(db.session(), found, treatment)
+    treatment, at = find(Treatment, treatment_id), clock.now()
+    records = of_course(db.session(), treatment)
+    found = judge(records, at)
     done, total, missing = courses.completeness(records)
     return render_template(
         "pathway/course.html",
@@ -61,15 +64,17 @@ def course(id: str) -> str:  # noqa: A002 - the address says <id>
         patient=band(treatment.patient, zone(), chain_of_identity=treatment.chain_of_identity),
         rail=courses.rail(found, treatment),
         action=courses.next_action(found, me().role, at),
-        blocked=courses.blocked(found, treatment, at),
-        gantt=courses.by_date(found, records, treatment, zone()),
-        genealogy=genealogy.of_course(db.session(), treatment.id, at),
-        products=records["products"],
-        signatures=courses.signatures(db.session(), records, zone()),
+        blocked=courses.blocked(found, records, at),
+        gantt=courses.by_date(found, records, zone()),
+        genealogy=genealogy.of_course(records, at),
+        products=records.of(Product),
+        signatures=courses.signatures(records, zone()),
         completeness=(done, total, missing),
         facts=courses.key_facts(treatment),
         may_stop=may(me().role, "treatments.stop"),
-        acts=[(s.step, url_for(s.step.begin, id=treatment.id)) for s in found if may(me().role, s.step.begin)],
+        acts=[
+            (s.step, url_for(s.step.begin, treatment_id=treatment.id)) for s in found if may(me().role, s.step.begin)
+        ],
     )
 
 
@@ -81,16 +86,18 @@ def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:
     return kinds, request.args.get("course") or None, int(page) if page.isdigit() and len(page) < 6 else 0
 
 
-@bp.get("/patients/<id>/timeline")
+@bp.get("/patients/<patient_id>/timeline")
 @allow(CLINICAL)
-def timeline_of(id: str) -> str:  # noqa: A002
+def timeline_of(patient_id: str) -> str:
     """Show everything recorded about a patient, newest first."""
-    patient = find(Patient, id)
+    patient = find(Patient, patient_id)
     kinds, course_id, page = _asked()
     days, total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, page=page)
     here = list(
         db.session.scalars(select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at))
     )
+    told = load(db.session(), [one.id for one in here if course_id in {None, one.id}]).values()
+    told = [one for one in told if course_id in {None, one.course.id}]
     return render_template(
         "pathway/timeline.html",
         record=patient,
@@ -103,16 +110,16 @@ def timeline_of(id: str) -> str:  # noqa: A002
         course_id=course_id,
         page=page,
         pages=-(-total // timeline.PAGE),
-        charts=[chart for t in here if course_id in {None, t.id} for chart in charts(t, plans_of(t), visits_of(t))],
+        charts=[chart for one in told for chart in charts(one.course, plans(one), visits(one))],
         query=request.query_string.decode(),
     )
 
 
-@bp.get("/patients/<id>/timeline.csv")
+@bp.get("/patients/<patient_id>/timeline.csv")
 @allow(CLINICAL)
-def timeline_csv(id: str) -> Response:  # noqa: A002
+def timeline_csv(patient_id: str) -> Response:
     """Give the same entries as a table, every fact a line, with both times and the hands."""
-    patient = find(Patient, id)
+    patient = find(Patient, patient_id)
     kinds, course_id, _page = _asked()
     days, _total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, size=100_000)
     out = io.StringIO()

@@ -54,8 +54,8 @@ def band(patient: Patient, zone: str, *, chain_of_identity: str = "", alike: str
         session, named = object_session(patient), {alert.about_id for alert in standing}
         alike = warning([other for other in lookalikes(session, patient) if other.id not in named]) if session else ""
     return Band(
-        url=url_for("pathway.patient", id=patient.id),
-        print_url=url_for("pathway.patient_print", id=patient.id),
+        url=url_for("pathway.patient", patient_id=patient.id),
+        print_url=url_for("pathway.patient_print", patient_id=patient.id),
         display_name=patient.display_name,
         is_synthetic=patient.is_synthetic,
         allergy_status=patient.allergy_status,

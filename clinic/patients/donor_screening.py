@@ -52,7 +52,7 @@ def problems(
     if donor.kind == "self":
         return []
     found = directed(donor, recipient)
-    new = {"fix": ("donors.new_eligibility", {"id": donor.id}), "who": PHYSICIAN}
+    new = {"fix": ("donors.new_eligibility", {"donor_id": donor.id}), "who": PHYSICIAN}
     determination = counting(records, donor)
     if determination is None:
         because = f"The eligibility of {donor.display_name} as donor is not determined and signed."
@@ -92,7 +92,7 @@ def named_donor(records: CourseRecords, at: datetime) -> list[Blocked]:
     if course.relation == "autologous":
         return []
     if course.donor is None:
-        name = ("treatments.donor", {"id": course.id})
+        name = ("treatments.donor", {"treatment_id": course.id})
         who = (Role.PHYSICIAN, Role.COORDINATOR)
         because = "No donor is named for this course."
         return [Blocked(rule=17, because=because, who=who, fix=name, fix_label="Name the donor")]
@@ -104,9 +104,9 @@ def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
     """Ask, where the protocol does, for two agreeing blood groups of donor and recipient (rule 20)."""
     if not records.says.screening.two_blood_groups:
         return []
-    people = [("donor", donor, ("donors.show", {"id": donor.id})) for donor in donors if donor.kind != "self"]
+    people = [("donor", donor, ("donors.show", {"donor_id": donor.id})) for donor in donors if donor.kind != "self"]
     if people:
-        people.append(("recipient", records.patient, ("pathway.patient", {"id": records.patient.id})))
+        people.append(("recipient", records.patient, ("pathway.patient", {"patient_id": records.patient.id})))
     found = []
     for who, person, fix in people:
         typings = [typing for typing in records.on(person, BloodTyping) if typing.signed]

@@ -48,20 +48,24 @@ def _typing_band(typing: BloodTyping) -> Any:
 
 
 def _url(donor: Donor) -> str:
-    return url_for("donors.show", id=donor.id)
+    return url_for("donors.show", donor_id=donor.id)
 
 
 DONORS = record_pages.desk(Donor, show=_url, amends=REGISTERS, patient=_band, fixed=frozenset({"kind"}))
 DETERMINATIONS = record_pages.desk(
     DonorEligibility,
-    show=lambda row: url_for("donors.eligibility", id=row.id),
+    show=lambda row: url_for("donors.eligibility", eligibility_id=row.id),
     signs=frozenset({Role.PHYSICIAN}),
     amends=DETERMINES,
     patient=lambda row: _band(row.donor),
     fixed=frozenset({"markers"}),
 )
 TYPINGS = record_pages.desk(
-    BloodTyping, show=lambda row: url_for("donors.typing", id=row.id), signs=TYPES, amends=TYPES, patient=_typing_band
+    BloodTyping,
+    show=lambda row: url_for("donors.typing", typing_id=row.id),
+    signs=TYPES,
+    amends=TYPES,
+    patient=_typing_band,
 )
 
 
@@ -161,18 +165,18 @@ def new() -> Response | str | tuple[str, int]:
         save_label="Add the donor",
         save_icon="user-heart",
         lede="A relative has a name. An unrelated donor or a cord donation has a number, and never a name.",
-        back_url=url_for("pathway.patient", id=patient.id) if patient else url_for("donors.index"),
+        back_url=url_for("pathway.patient", patient_id=patient.id) if patient else url_for("donors.index"),
         after="The donor's eligibility comes next; the cells stay in quarantine until a physician has signed it.",
         patient=band(patient, zone()) if patient else None,
     )
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/donors/<id>")
+@bp.get("/donors/<donor_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002 - the address says <id>
+def show(donor_id: str) -> str:
     """Show one donor with every determination and blood group."""
-    donor, role = find(Donor, id), me().role
+    donor, role = find(Donor, donor_id), me().role
     typings = donor.patient.typings if donor.patient is not None else donor.typings
     return render_template(
         "donors/show.html",
@@ -189,28 +193,28 @@ def show(id: str) -> str:  # noqa: A002 - the address says <id>
         may_determine=role in DETERMINES,
         may_type=role in TYPES,
         may_collect=donor.kind != "self" and may(role, "harvest.new_banked"),
-        amend_url=url_for("record_pages.amendment", id=donor.id) if role in REGISTERS else None,
-        new_typing_url=url_for("patients.new_blood_group", id=donor.patient_id)
+        amend_url=url_for("record_pages.amendment", record_id=donor.id) if role in REGISTERS else None,
+        new_typing_url=url_for("patients.new_blood_group", patient_id=donor.patient_id)
         if donor.patient_id
-        else url_for("donors.new_typing", id=donor.id),
+        else url_for("donors.new_typing", donor_id=donor.id),
     )
 
 
-@bp.route("/donors/<id>/eligibility/new", methods=["GET", "POST"])
+@bp.route("/donors/<donor_id>/eligibility/new", methods=["GET", "POST"])
 @allow(DETERMINES)
-def new_eligibility(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new_eligibility(donor_id: str) -> Response | str | tuple[str, int]:
     """Determine whether the donor may be used: history, a result for every marker, the answer (rules 17 to 19)."""
-    donor = find(Donor, id)
+    donor = find(Donor, donor_id)
     form = form_of(EligibilityForm)
     form.start()
     return _new(form, DonorEligibility, donor, "Determine the donor's eligibility", DETERMINES)
 
 
-@bp.get("/donor-eligibilities/<id>")
+@bp.get("/donor-eligibilities/<eligibility_id>")
 @allow(CLINICAL)
-def eligibility(id: str) -> str:  # noqa: A002
+def eligibility(eligibility_id: str) -> str:
     """Show one determination with its markers."""
-    row = find(DonorEligibility, id)
+    row = find(DonorEligibility, eligibility_id)
     return record_page(
         row,
         DETERMINATIONS,
@@ -222,11 +226,11 @@ def eligibility(id: str) -> str:  # noqa: A002
     )
 
 
-@bp.route("/donors/<id>/blood-groups/new", methods=["GET", "POST"])
+@bp.route("/donors/<donor_id>/blood-groups/new", methods=["GET", "POST"])
 @allow(TYPES)
-def new_typing(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new_typing(donor_id: str) -> Response | str | tuple[str, int]:
     """Write down one blood group from one sample of the donor (rule 20)."""
-    return _new(form_of(form_for(BloodTyping)), BloodTyping, find(Donor, id), "Write down a blood group", TYPES)
+    return _new(form_of(form_for(BloodTyping)), BloodTyping, find(Donor, donor_id), "Write down a blood group", TYPES)
 
 
 def _new(
@@ -255,14 +259,17 @@ def _new(
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/blood-groups/<id>")
+@bp.get("/blood-groups/<typing_id>")
 @allow(CLINICAL)
-def typing(id: str) -> str:  # noqa: A002
+def typing(typing_id: str) -> str:
     """Show one blood group of a patient or a donor."""
-    row = find(BloodTyping, id)
+    row = find(BloodTyping, typing_id)
     if row.patient_id is not None:
         return record_page(
-            row, TYPINGS, back_url=url_for("patients.blood_groups", id=row.patient_id), back_label="Blood groups"
+            row,
+            TYPINGS,
+            back_url=url_for("patients.blood_groups", patient_id=row.patient_id),
+            back_label="Blood groups",
         )
     donor: Any = row.donor
     return record_page(row, TYPINGS, back_url=_url(donor), back_label="Donor", lede=donor.display_name)

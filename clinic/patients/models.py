@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, UniqueConstraint, event, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
@@ -17,9 +17,7 @@ from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
-    from clinic.consent.models import Consent
     from clinic.patients.donors import BloodTyping
-    from clinic.treatments.models import Treatment
 
 SEXES = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Unknown"}
 ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "No known allergies", "present": "Yes"}
@@ -66,13 +64,13 @@ class Patient(Entry):
     alerts: Mapped[list[Alert]] = relationship(
         back_populates="patient", order_by="Alert.recorded_at", foreign_keys="Alert.patient_id"
     )
-    consents: Mapped[list[Consent]] = relationship(
+    consents: Mapped[list[Any]] = relationship(
         "Consent", back_populates="patient", order_by="(Consent.performed_at, Consent.recorded_at)"
     )
     typings: Mapped[list[BloodTyping]] = relationship(
         "BloodTyping", back_populates="patient", order_by="BloodTyping.performed_at"
     )
-    courses: Mapped[list[Treatment]] = relationship(
+    courses: Mapped[list[Any]] = relationship(
         "Treatment", viewonly=True, order_by="(Treatment.recorded_at, Treatment.id)"
     )
 

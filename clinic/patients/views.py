@@ -37,15 +37,19 @@ def _band(row: Any) -> object:
 
 
 def _url(patient: Patient) -> str:
-    return url_for("pathway.patient", id=patient.id)
+    return url_for("pathway.patient", patient_id=patient.id)
 
 
 PATIENTS = record_pages.desk(Patient, show=_url, amends=REGISTERS, patient=lambda patient: band(patient, zone()))
 WEIGHTS = record_pages.desk(
-    Weight, show=lambda weight: url_for("patients.weight", id=weight.id), signs=WEIGHS, amends=WEIGHS, patient=_band
+    Weight,
+    show=lambda weight: url_for("patients.weight", weight_id=weight.id),
+    signs=WEIGHS,
+    amends=WEIGHS,
+    patient=_band,
 )
 ALERTS = record_pages.desk(
-    Alert, show=lambda alert: url_for("patients.alerts", id=alert.patient_id), amends=WRITERS, patient=_band
+    Alert, show=lambda alert: url_for("patients.alerts", patient_id=alert.patient_id), amends=WRITERS, patient=_band
 )
 
 
@@ -87,11 +91,11 @@ def new() -> Answer | str | tuple[str, int]:
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/patients/<id>/allergies", methods=["GET", "POST"])
+@bp.route("/patients/<patient_id>/allergies", methods=["GET", "POST"])
 @allow(REGISTERS)
-def allergies(id: str) -> Answer | str | tuple[str, int]:  # noqa: A002
+def allergies(patient_id: str) -> Answer | str | tuple[str, int]:
     """Write down the answer about allergies with the day on which it was given; the old answer stays readable."""
-    patient = find(Patient, id)
+    patient = find(Patient, patient_id)
     form = form_of(AllergyForm, patient)
     form._fields["allergies_asked_on"].required = True
     form.prefill("allergies_asked_on", clock.today(zone()), "filled in: today")
@@ -105,7 +109,7 @@ def allergies(id: str) -> Answer | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            patient = find(Patient, id)
+            patient = find(Patient, patient_id)
     return _form(form, patient, "Ask about allergies", "Save the answer", _url(patient))
 
 
@@ -125,14 +129,14 @@ def _state(record: Record) -> tuple[str, str, str]:
     return ("ok", "check", "Signed") if record.signed else ("wait", "hourglass", "Not signed")
 
 
-@bp.get("/patients/<id>/weights")
+@bp.get("/patients/<patient_id>/weights")
 @allow(CLINICAL)
-def weights(id: str) -> str:  # noqa: A002
+def weights(patient_id: str) -> str:
     """List the weighings, the last one first."""
-    patient = find(Patient, id)
+    patient = find(Patient, patient_id)
     rows = [
         (
-            (when(w.performed_at, zone()), url_for("patients.weight", id=w.id)),
+            (when(w.performed_at, zone()), url_for("patients.weight", weight_id=w.id)),
             kilograms(w),
             names().get(w.performed_by_id or ""),
             _state(w),
@@ -152,35 +156,37 @@ def weights(id: str) -> str:  # noqa: A002
             ("Weighed by", "by", False),
             ("State", "state", False),
         ],
-        actions=[(url_for("patients.new_weight", id=patient.id), "scale", "Write down a weight")]
+        actions=[(url_for("patients.new_weight", patient_id=patient.id), "scale", "Write down a weight")]
         if me().role in WEIGHS
         else [],
     )
 
 
-@bp.route("/patients/<id>/weights/new", methods=["GET", "POST"])
+@bp.route("/patients/<patient_id>/weights/new", methods=["GET", "POST"])
 @allow(WEIGHS)
-def new_weight(id: str) -> Answer | str | tuple[str, int]:  # noqa: A002
+def new_weight(patient_id: str) -> Answer | str | tuple[str, int]:
     """Write down a weighing."""
-    return _new(Weight, id, "Write down a weight", url_for("patients.weights", id=id), WEIGHS)
+    return _new(Weight, patient_id, "Write down a weight", url_for("patients.weights", patient_id=patient_id), WEIGHS)
 
 
-@bp.get("/weights/<id>")
+@bp.get("/weights/<weight_id>")
 @allow(CLINICAL)
-def weight(id: str) -> str:  # noqa: A002
+def weight(weight_id: str) -> str:
     """Show one weighing."""
-    row = find(Weight, id)
-    return record_page(row, WEIGHTS, back_url=url_for("patients.weights", id=row.patient_id), back_label="Weights")
+    row = find(Weight, weight_id)
+    return record_page(
+        row, WEIGHTS, back_url=url_for("patients.weights", patient_id=row.patient_id), back_label="Weights"
+    )
 
 
-@bp.get("/patients/<id>/blood-groups")
+@bp.get("/patients/<patient_id>/blood-groups")
 @allow(CLINICAL)
-def blood_groups(id: str) -> str:  # noqa: A002
+def blood_groups(patient_id: str) -> str:
     """List the blood groups, each from its own sample; two that agree are asked for (rule 20)."""
-    patient = find(Patient, id)
+    patient = find(Patient, patient_id)
     rows = [
         (
-            (t.headline(), url_for("donors.typing", id=t.id)),
+            (t.headline(), url_for("donors.typing", typing_id=t.id)),
             when(t.performed_at, zone()),
             names().get(t.performed_by_id or ""),
             _state(t),
@@ -200,17 +206,23 @@ def blood_groups(id: str) -> str:  # noqa: A002
             ("Typed by", "by", False),
             ("State", "state", False),
         ],
-        actions=[(url_for("patients.new_blood_group", id=patient.id), "test-pipe", "Write down a blood group")]
+        actions=[(url_for("patients.new_blood_group", patient_id=patient.id), "test-pipe", "Write down a blood group")]
         if me().role in TYPES
         else [],
     )
 
 
-@bp.route("/patients/<id>/blood-groups/new", methods=["GET", "POST"])
+@bp.route("/patients/<patient_id>/blood-groups/new", methods=["GET", "POST"])
 @allow(TYPES)
-def new_blood_group(id: str) -> Answer | str | tuple[str, int]:  # noqa: A002
+def new_blood_group(patient_id: str) -> Answer | str | tuple[str, int]:
     """Write down one blood group from one sample of the patient."""
-    return _new(BloodTyping, id, "Write down a blood group", url_for("patients.blood_groups", id=id), TYPES)
+    return _new(
+        BloodTyping,
+        patient_id,
+        "Write down a blood group",
+        url_for("patients.blood_groups", patient_id=patient_id),
+        TYPES,
+    )
 
 
 def _new(kind: type[Record], patient_id: str, heading: str, back_url: str, roles: frozenset[Role]) -> Any:
@@ -233,11 +245,11 @@ def _new(kind: type[Record], patient_id: str, heading: str, back_url: str, roles
     return _form(form, patient, heading, "Save", back_url)
 
 
-@bp.get("/patients/<id>/alerts")
+@bp.get("/patients/<patient_id>/alerts")
 @allow(CLINICAL)
-def alerts(id: str) -> str:  # noqa: A002
+def alerts(patient_id: str) -> str:
     """List the alerts, those that are over too."""
-    patient, today = find(Patient, id), clock.today(zone())
+    patient, today = find(Patient, patient_id), clock.today(zone())
     return render_template(
         "patients/alerts.html",
         record=patient,
@@ -248,24 +260,24 @@ def alerts(id: str) -> str:  # noqa: A002
     )
 
 
-@bp.route("/patients/<id>/alerts/new", methods=["GET", "POST"])
+@bp.route("/patients/<patient_id>/alerts/new", methods=["GET", "POST"])
 @allow(WRITERS)
-def new_alert(id: str) -> Answer | str | tuple[str, int]:  # noqa: A002
+def new_alert(patient_id: str) -> Answer | str | tuple[str, int]:
     """Warn everybody of something about this patient."""
-    patient = find(Patient, id)
-    form, back_url = form_of(AlertForm), url_for("patients.alerts", id=patient.id)
+    patient = find(Patient, patient_id)
+    form, back_url = form_of(AlertForm), url_for("patients.alerts", patient_id=patient.id)
     if form.validate_on_submit():
         db.session.add(Alert.log(by=me(), at=clock.now(), patient=patient, **form.facts()))
         return saved(back_url, "The alert now stands on every page about this patient.")
     return _form(form, patient, "Add an alert", "Add the alert", back_url)
 
 
-@bp.route("/alerts/<id>/closing", methods=["GET", "POST"])
+@bp.route("/alerts/<alert_id>/closing", methods=["GET", "POST"])
 @allow(WRITERS)
-def close_alert(id: str) -> Answer | str | tuple[str, int]:  # noqa: A002
+def close_alert(alert_id: str) -> Answer | str | tuple[str, int]:
     """End an alert with a reason; it stays readable in the list."""
-    alert = find(Alert, id)
-    form, back_url = form_of(ClosingForm, alert), url_for("patients.alerts", id=alert.patient_id)
+    alert = find(Alert, alert_id)
+    form, back_url = form_of(ClosingForm, alert), url_for("patients.alerts", patient_id=alert.patient_id)
     if form.validate_on_submit():
         unchanged_since_shown(alert)
         alert.close(by=me(), at=clock.now(), today=clock.today(zone()), reason=form.facts()["reason"])

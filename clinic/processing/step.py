@@ -36,9 +36,7 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
         for donor in donors(records, product):
             asked.setdefault(donor.id, (donor, product.collected_at or at))
     for donor, collected_at in asked.values():
-        found += problems(
-            records, donor, says=records.says, collected_at=collected_at, recipient=records.patient
-        )
+        found += problems(records, donor, says=records.says, collected_at=collected_at, recipient=records.patient)
     return found + blood_groups(records, [donor for donor, _at in asked.values()])
 
 
@@ -50,7 +48,7 @@ def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
             Blocked(
                 because="There are no cells yet: nothing was harvested, and no banked product is assigned.",
                 who=(Role.NURSE, Role.PHYSICIAN),
-                fix=("harvest.index", {"id": records.course.id}),
+                fix=("harvest.index", {"treatment_id": records.course.id}),
                 fix_label="Open the harvests",
             )
         ]
@@ -73,7 +71,7 @@ def unfinished(run: ProcessingRun) -> Blocked:
     """Return that a run is not signed, or not verified where the protocol asks for it."""
     said, who = ("signed", tuple(LOGS)) if not run.signed else ("verified by a second person", run.verifiers)
     because = f"The processing ({run.headline()}) is not {said}."
-    return Blocked(because=because, who=who, fix=("processing.show", {"id": run.id}), fix_label="Open the run")
+    return Blocked(because=because, who=who, fix=("processing.show", {"run_id": run.id}), fix_label="Open the run")
 
 
 def progress(records: CourseRecords, at: datetime) -> Progress:
@@ -106,16 +104,18 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             return []
         why = f"{ready[0].headline()}: collected and signed, for {course.title}."
         due = min((p.expires_at for p in ready if p.expires_at is not None), default=None)
-        to = ("processing.new", {"id": course.id})
+        to = ("processing.new", {"treatment_id": course.id})
         return [Action(title="Process the cells", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before")]
     return [_open(run) for run in runs if not closed(run)]
 
 
 def _open(run: ProcessingRun) -> Action:
-    to, said = ("processing.show", {"id": run.id}), run.headline()
+    to, said = ("processing.show", {"run_id": run.id}), run.headline()
     more = {"due_at": run.ended_at, "due_words": "ended"}
     if not run.outputs:
-        return Action(title="Record what came out", why=f"{said}: no product was made of it yet.", who=tuple(LOGS), to=to)
+        return Action(
+            title="Record what came out", why=f"{said}: no product was made of it yet.", who=tuple(LOGS), to=to
+        )
     if not run.signed:
         why = f"{said}: recorded, not signed."
         return Action(title="Finish and sign the run", why=why, who=tuple(LOGS), to=to, **more)

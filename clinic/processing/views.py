@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow, may
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.pages import find, form_of, me, saved, zone
@@ -24,8 +25,8 @@ from clinic.processing.forms import (
     banked_versions,
 )
 from clinic.processing.models import LOSS_TO_EXPLAIN, Manipulation, ProcessingRun
-from clinic.processing.step import LOGS, PROCESSING, runs_of, verified
-from clinic.products.models import Product, products_of
+from clinic.processing.step import LOGS, PROCESSING, closed
+from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_pages import offer_people, record_page
 from clinic.treatments.models import Treatment
@@ -46,7 +47,7 @@ def _band(run: ProcessingRun) -> Any:
 
 
 def _url(run: ProcessingRun) -> str:
-    return url_for("processing.show", id=run.id)
+    return url_for("processing.show", run_id=run.id)
 
 
 DESK = record_pages.desk(
@@ -62,16 +63,16 @@ for _part in (Manipulation, InProcessCount):
     record_pages.desk(_part, show=lambda part: _url(part.run), amends=LOGS, patient=lambda part: _band(part.run))
 
 
-@bp.get("/treatments/<id>/processing")
+@bp.get("/treatments/<treatment_id>/processing")
 @allow(CLINICAL)
-def index(id: str) -> str:  # noqa: A002 - the address says <id>
+def index(treatment_id: str) -> str:
     """List the runs of a course."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     return render_template(
         "records/list.html",
         heading="Processing",
         lede=course.title,
-        rows=[_line(run) for run in runs_of(course)],
+        rows=[_line(run) for run in of_course(db.session(), course).of(ProcessingRun)],
         columns=[
             ("Run", "run", False),
             ("Processed by", "by", False),
@@ -79,7 +80,9 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
             ("State", "state", False),
         ],
         empty_text="Nothing was processed for this course yet.",
-        actions=[(url_for("processing.new", id=course.id), "plus", "Begin a run")] if me().role in LOGS else [],
+        actions=[(url_for("processing.new", treatment_id=course.id), "plus", "Begin a run")]
+        if me().role in LOGS
+        else [],
         patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity),
     )
 
@@ -87,7 +90,7 @@ def index(id: str) -> str:  # noqa: A002 - the address says <id>
 def _line(run: ProcessingRun) -> list[Any]:
     state = (
         ("ok", "check", "Verified" if run.verified else "Signed")
-        if verified(run)
+        if closed(run)
         else ("wait", "hourglass", "Not verified" if run.signed else "Not signed")
     )
     return [
@@ -98,13 +101,13 @@ def _line(run: ProcessingRun) -> list[Any]:
     ]
 
 
-@bp.route("/treatments/<id>/processing/new", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/processing/new", methods=["GET", "POST"])
 @allow(LOGS)
-def new(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new(treatment_id: str) -> Response | str | tuple[str, int]:
     """Begin a run for a course."""
-    course = find(Treatment, id)
-    PROCESSING.admit(course, by=me(), at=clock.now())
-    return _begin(course, back_url=url_for("pathway.course", id=course.id))
+    course = find(Treatment, treatment_id)
+    PROCESSING.admit(of_course(db.session(), course), by=me(), at=clock.now())
+    return _begin(course, back_url=url_for("pathway.course", treatment_id=course.id))
 
 
 @bp.route("/processing/new", methods=["GET", "POST"])
@@ -156,7 +159,7 @@ def _begun(course: Treatment | None, facts: dict[str, Any]) -> ProcessingRun:
 def _available(course: Treatment | None) -> list[Product]:
     """Return the products that a run may take: those of its course, or those of the bank."""
     if course is not None:
-        found = products_of(db.session(), course.id)
+        found = of_course(db.session(), course).of(Product)
     else:
         chosen = select(Product).where(Product.treatment_id.is_(None)).order_by(Product.recorded_at.desc()).limit(200)
         found = list(db.session.scalars(chosen))
@@ -168,11 +171,11 @@ def _available(course: Treatment | None) -> list[Product]:
     ]
 
 
-@bp.get("/runs/<id>")
+@bp.get("/runs/<run_id>")
 @allow(CLINICAL)
-def show(id: str) -> str:  # noqa: A002
+def show(run_id: str) -> str:
     """Show one run: what went in, what was done and counted, what came out, and the balance."""
-    run, role = find(ProcessingRun, id), me().role
+    run, role = find(ProcessingRun, run_id), me().role
     course = run.treatment
     return record_page(
         run,
@@ -180,7 +183,7 @@ def show(id: str) -> str:  # noqa: A002
         template="processing/show.html",
         may_add=role in LOGS and not run.signed,
         next=_next(run),
-        back_url=url_for("pathway.course", id=course.id) if course else url_for("products.index"),
+        back_url=url_for("pathway.course", treatment_id=course.id) if course else url_for("products.index"),
         back_label="Course" if course else "Products",
         loses=run.loss_share > LOSS_TO_EXPLAIN,
         share=f"{run.loss_share * 100:.0f} %",
@@ -189,7 +192,7 @@ def show(id: str) -> str:  # noqa: A002
 
 def _next(run: ProcessingRun) -> dict[str, Any] | None:
     """Return the one next act on a run: sign it, or verify it; whose turn it is where it is not this person's."""
-    if verified(run) or not run.outputs:
+    if closed(run) or not run.outputs:
         return None
     if run.ended_at is None:
         mine = me().role in LOGS
@@ -197,7 +200,7 @@ def _next(run: ProcessingRun) -> dict[str, Any] | None:
             "tag": "Your next action" if mine else "Waits for " + " or ".join(role.label for role in LOGS),
             "title": "Write down end and balance",
             "text": "When it ended, and how much went into samples and waste. Then it can be signed.",
-            "url": url_for("processing.finish", id=run.id) if mine else None,
+            "url": url_for("processing.finish", run_id=run.id) if mine else None,
             "icon": "flag",
             "label": "End and balance",
         }
@@ -214,7 +217,7 @@ def _next(run: ProcessingRun) -> dict[str, Any] | None:
         "tag": "Your next action" if mine else f"Waits for {waits}",
         "title": title,
         "text": text,
-        "url": url_for("record_pages.signature", id=run.id) if mine else None,
+        "url": url_for("record_pages.signature", record_id=run.id) if mine else None,
         "icon": "signature",
         "label": label,
     }
@@ -237,11 +240,11 @@ def _part_page(
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/runs/<id>/inputs/new", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/inputs/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_input(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def add_input(run_id: str) -> Response | str | tuple[str, int]:
     """Put one more product, or a part of it, into a run."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(InputForm)
     taken = {one.product_id for one in run.inputs}
     form.offer(
@@ -260,11 +263,11 @@ def add_input(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return _part_page(run, form, act, heading="Put a product in", save_label="Put it in", save_icon="plus")
 
 
-@bp.route("/runs/<id>/manipulations/new", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/manipulations/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_manipulation(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def add_manipulation(run_id: str) -> Response | str | tuple[str, int]:
     """Write down one thing that was done (rule 35: no expired lot)."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(ManipulationForm)
     offer_people(form, mine=True, roles=LOGS)
     form.plan(run.follows.says if run.follows else None)
@@ -276,11 +279,11 @@ def add_manipulation(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return _part_page(run, form, act, heading="Write down a step", save_label="Write it down")
 
 
-@bp.route("/runs/<id>/counts/new", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/counts/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_count(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def add_count(run_id: str) -> Response | str | tuple[str, int]:
     """Write down one count; the total is worked out (rule 38)."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(CountForm)
     offer_people(form, mine=True, roles=LOGS)
     form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
@@ -300,11 +303,11 @@ def add_count(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     )
 
 
-@bp.route("/runs/<id>/outputs/new", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/outputs/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_output(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def add_output(run_id: str) -> Response | str | tuple[str, int]:
     """Make one container, or several alike, of what went in (rules 36, 37, 38)."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(OutputForm)
     form.plan(run)
 
@@ -328,11 +331,11 @@ def add_output(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     )
 
 
-@bp.route("/runs/<id>/end", methods=["GET", "POST"])
+@bp.route("/runs/<run_id>/end", methods=["GET", "POST"])
 @allow(LOGS)
-def finish(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def finish(run_id: str) -> Response | str | tuple[str, int]:
     """Fill in the end of the run and its balance."""
-    run = find(ProcessingRun, id)
+    run = find(ProcessingRun, run_id)
     form = form_of(FinishForm)
     for name in ("added_volume", "waste_volume", "ended_at", "loss_reason"):
         form.prefill(name, getattr(run, name))

@@ -6,6 +6,7 @@ into one pool. What is found in one of them says something about all of them (ha
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from clinic.patients.donors import Donor
@@ -31,6 +32,25 @@ def ancestry(records: CourseRecords, product: Product) -> list[Product]:
             found[one.id] = one
             waiting += parents(records, one)
     return list(found.values())
+
+
+def made_of(records: CourseRecords, product: Product) -> list[Product]:
+    """Return all containers that were made of a product, itself included."""
+    found: dict[str, Product] = {}
+    waiting = [product]
+    while waiting:
+        one = waiting.pop()
+        if one.id not in found:
+            found[one.id] = one
+            runs = {use.run_id for use in one.uses}
+            waiting += [made for made in records.every(Product) if made.run_id in runs]
+    return list(found.values())
+
+
+def natural(division: str | None) -> list[tuple[bool, int, str]]:
+    """Return the key that puts numbered divisions in their order: A1, A2, A11."""
+    parts = re.findall(r"\d+|\D+", division or "")
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
 
 
 def relatives(records: CourseRecords, product: Product) -> list[Product]:

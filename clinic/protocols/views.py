@@ -40,7 +40,7 @@ SHIPPED = "demonstration:"
 
 
 def _version_url(version: ProtocolVersion) -> str:
-    return url_for("protocols.version", id=version.id)
+    return url_for("protocols.version", version_id=version.id)
 
 
 @bp.get("/protocols")
@@ -59,11 +59,11 @@ def index() -> str:
     )
 
 
-@bp.get("/protocols/<id>")
+@bp.get("/protocols/<protocol_id>")
 @allow(EVERYBODY)
-def show(id: str) -> str:  # noqa: A002 - the address says <id>
+def show(protocol_id: str) -> str:
     """Show one protocol with all its versions."""
-    protocol = find(Protocol, id)
+    protocol = find(Protocol, protocol_id)
     drafted = any(version.stage is Stage.DRAFT for version in protocol.versions)
     now = protocol.published() or protocol.versions[-1]
     return render_template(
@@ -76,11 +76,11 @@ def show(id: str) -> str:  # noqa: A002 - the address says <id>
     )
 
 
-@bp.get("/protocols/versions/<id>")
+@bp.get("/protocols/versions/<version_id>")
 @allow(EVERYBODY)
-def version(id: str) -> str:  # noqa: A002
+def version(version_id: str) -> str:
     """Show one version in full: what it allows, asks, limits, and says of itself."""
-    chosen = find(ProtocolVersion, id)
+    chosen = find(ProtocolVersion, version_id)
     says, role, draft = chosen.says, me().role, chosen.stage is Stage.DRAFT
     earlier = next((v for v in reversed(chosen.protocol.versions) if v.number < chosen.number), None)
     return render_template(
@@ -93,9 +93,9 @@ def version(id: str) -> str:  # noqa: A002
         tests=[wording.quality_test(spec) for spec in says.qc],
         visits=[wording.visit(plan) for plan in says.visits],
         wrong=problems(says) if draft else [],
-        edit_url=url_for("protocols.edit", id=id) if draft and role in DRAFTS else None,
-        publish_url=url_for("protocols.publication", id=id) if draft and role in PUBLISHES else None,
-        retire_url=url_for("protocols.retirement", id=id)
+        edit_url=url_for("protocols.edit", version_id=version_id) if draft and role in DRAFTS else None,
+        publish_url=url_for("protocols.publication", version_id=version_id) if draft and role in PUBLISHES else None,
+        retire_url=url_for("protocols.retirement", version_id=version_id)
         if chosen.stage is Stage.PUBLISHED and role in PUBLISHES
         else None,
         authors=", ".join(_authors(chosen)),
@@ -108,11 +108,11 @@ def _authors(version: ProtocolVersion) -> list[str]:
     return [printed[one] for one in version.author_ids if one in printed] or [version.drafted_by.printed_name]
 
 
-@bp.get("/protocols/versions/<id>/changes")
+@bp.get("/protocols/versions/<version_id>/changes")
 @allow(EVERYBODY)
-def changes(id: str) -> str:  # noqa: A002
+def changes(version_id: str) -> str:
     """Show what is different from another version of the same protocol, the one before unless said otherwise."""
-    later = find(ProtocolVersion, id)
+    later = find(ProtocolVersion, version_id)
     others = [v for v in later.protocol.versions if v.id != later.id]
     since = request.args.get("since", "")
     before = next((v for v in others if v.id == since), None)
@@ -164,7 +164,8 @@ def new() -> Response | str | tuple[str, int]:
             draft = protocol.draft(by=me(), at=clock.now(), content=_start(form.start.data))
             db.session.add(protocol)
             return saved(
-                url_for("protocols.edit", id=draft.id), f"{code} begun. Change the copy; nothing is published yet."
+                url_for("protocols.edit", version_id=draft.id),
+                f"{code} begun. Change the copy; nothing is published yet.",
             )
     page = render_template(
         "records/form.html",
@@ -177,33 +178,33 @@ def new() -> Response | str | tuple[str, int]:
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/protocols/<id>/versions/new", methods=["GET", "POST"])
+@bp.route("/protocols/<protocol_id>/versions/new", methods=["GET", "POST"])
 @allow(DRAFTS)
-def new_version(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new_version(protocol_id: str) -> Response | str | tuple[str, int]:
     """Begin the next version of a protocol as a copy."""
-    protocol = find(Protocol, id)
+    protocol = find(Protocol, protocol_id)
     form = form_of(CopyForm)
     now = protocol.published() or protocol.versions[-1]
     form.offer("start", _copies(), chosen=now.id, filled="the version in force")
     if form.validate_on_submit():
         draft = protocol.draft(by=me(), at=clock.now(), content=_start(form.start.data))
-        return saved(url_for("protocols.edit", id=draft.id), f"{draft.name} begun as a draft.")
+        return saved(url_for("protocols.edit", version_id=draft.id), f"{draft.name} begun as a draft.")
     page = render_template(
         "records/form.html",
         heading=f"Next version of {protocol.code}",
         form=form,
         save_label="Begin the draft",
         lede="Courses under the version in force go on as they are.",
-        back_url=url_for("protocols.show", id=id),
+        back_url=url_for("protocols.show", protocol_id=protocol_id),
     )
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/protocols/versions/<id>/draft", methods=["GET", "POST"])
+@bp.route("/protocols/versions/<version_id>/draft", methods=["GET", "POST"])
 @allow(DRAFTS)
-def edit(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def edit(version_id: str) -> Response | str | tuple[str, int]:
     """Change a draft."""
-    chosen = find(ProtocolVersion, id)
+    chosen = find(ProtocolVersion, version_id)
     if chosen.stage is not Stage.DRAFT:
         raise RuleBroken("A published version is never changed. Draft the next version instead.")
     form: DraftForm = draft_form(chosen.says, request.form)(
@@ -214,7 +215,9 @@ def edit(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         _same_draft(chosen)
         chosen.rewrite(form.content(chosen.says), by=me())
         if request.form.get("do") == "more":
-            return saved(url_for("protocols.edit", id=id), "Draft kept. There are empty rows again below.")
+            return saved(
+                url_for("protocols.edit", version_id=version_id), "Draft kept. There are empty rows again below."
+            )
         return saved(_version_url(chosen), "Draft kept.")
     page = render_template(
         "protocols/edit.html",
@@ -236,14 +239,14 @@ def _same_draft(chosen: ProtocolVersion) -> None:
         )
 
 
-@bp.route("/protocols/versions/<id>/publication", methods=["GET", "POST"])
+@bp.route("/protocols/versions/<version_id>/publication", methods=["GET", "POST"])
 @allow(PUBLISHES)
-def publication(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def publication(version_id: str) -> Response | str | tuple[str, int]:
     """Publish a draft: a second person, after the password, and only when nothing is wrong with it."""
-    chosen = find(ProtocolVersion, id)
+    chosen = find(ProtocolVersion, version_id)
     reasons = chosen.not_ready(by=me())
     if reasons:
-        who, fix = tuple(sorted(DRAFTS)), ("protocols.version", {"id": chosen.id})
+        who, fix = tuple(sorted(DRAFTS)), ("protocols.version", {"version_id": chosen.id})
         raise StepBlocked(
             "Publication", [Blocked(because=said, who=who, fix=fix, fix_label="Open the draft") for said in reasons]
         )
@@ -254,7 +257,7 @@ def publication(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
             _same_draft(chosen)
             chosen.publish(by=me(), at=clock.now())
             return saved(_version_url(chosen), f"{chosen.name} is published. New courses begin under it.")
-        chosen = find(ProtocolVersion, id)
+        chosen = find(ProtocolVersion, version_id)
     then = (
         f"{earlier.name} is retired; its courses go on, and a new course needs consent to the new version"
         if earlier
@@ -283,11 +286,11 @@ def publication(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if error else page
 
 
-@bp.route("/protocols/versions/<id>/retirement", methods=["GET", "POST"])
+@bp.route("/protocols/versions/<version_id>/retirement", methods=["GET", "POST"])
 @allow(PUBLISHES)
-def retirement(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def retirement(version_id: str) -> Response | str | tuple[str, int]:
     """Close a version for new courses, after the password."""
-    chosen, error = find(ProtocolVersion, id), ""
+    chosen, error = find(ProtocolVersion, version_id), ""
     if chosen.stage is not Stage.PUBLISHED:
         raise RuleBroken("Only a published version can be retired.")
     if request.method == "POST":
@@ -299,7 +302,7 @@ def retirement(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
                 f"{chosen.name} is retired. Its courses go on; no new one begins under it.",
                 "wait",
             )
-        chosen = find(ProtocolVersion, id)
+        chosen = find(ProtocolVersion, version_id)
     page = render_template(
         "sign.html",
         heading=f"Retire: {chosen.name}",

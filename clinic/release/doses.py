@@ -8,16 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from clinic.patients.donors import DONOR_KINDS
 from clinic.protocols.catalogues import BODY_SITES, CELL_TYPES, QC_TESTS, ROUTES, SOURCES, within
 from clinic.release.results import QCResult, standing
 from clinic.treatments.models import SIDES
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from clinic.products.models import Product
 
 EXHIBITED = (
@@ -44,14 +40,13 @@ EXHIBITED = (
 LABELS = ("Donor", "Origin of tissue", "Separation", "Exhibited characteristics", "Site of delivery")
 
 
-def doses(product: Product, session: Session) -> list[tuple[str, str]]:
+def doses(product: Product, results: list[QCResult]) -> list[tuple[str, str]]:
     """Return label and value of the five items; a value is empty where nothing was recorded."""
-    chosen = select(QCResult).where(QCResult.product_id == product.id).order_by(QCResult.performed_at, QCResult.id)
     values = (
         donor_text(product),
         origin_text(product),
         separation_text(product),
-        exhibited_text(list(session.scalars(chosen))),
+        exhibited_text(results),
         delivery_text(product),
     )
     return list(zip(LABELS, values, strict=True))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import JSON, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
@@ -13,7 +13,7 @@ from clinic.course_records import CourseRecords, around
 from clinic.errors import RuleBroken
 from clinic.fields import field
 from clinic.ledger.models import digest
-from clinic.model import reference
+from clinic.model import ADDED, reference
 from clinic.products.models import Product
 from clinic.records import Meaning, Origin, Record
 from clinic.release.evidence import basis, outdated
@@ -68,7 +68,7 @@ class Release(Record):
     )
     routes: Mapped[list[str]] = mapped_column(default=list)
     evidence: Mapped[str] = mapped_column(default="")
-    basis: Mapped[dict[str, str]] = mapped_column(default=dict)
+    basis: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True), info=ADDED)
     findings: Mapped[list[str]] = mapped_column(default=list)
     workings: Mapped[list[str]] = mapped_column(default=list)
 
@@ -149,7 +149,7 @@ class Release(Record):
 
     def outdated(self, records: CourseRecords) -> list[str]:
         """Return in words what changed since the decision, so that it no longer stands; empty: it does (rule 46)."""
-        return outdated(records, self.product, self.basis, self.evidence) if self.releases else []
+        return outdated(records, self.product, self.basis or {}, self.evidence) if self.releases else []
 
     def effective(self, records: CourseRecords) -> bool:
         """Whether it counts now (rules 45 to 47).

@@ -55,7 +55,7 @@ def unsigned(records: CourseRecords, product: Product) -> list[Blocked]:
         if isinstance(harvest, Harvest) and not harvest.signed and harvest.origin is not Origin.IMPORTED:
             found[harvest.id] = Blocked(
                 rule=31, because=f"The harvest ({harvest.headline()}) is recorded but not signed.",
-                who=(Role.PHYSICIAN,), fix=("harvest.show", {"id": harvest.id}), fix_label="Open the harvest",
+                who=(Role.PHYSICIAN,), fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
             )  # fmt: skip
     return list(found.values())
 
@@ -79,7 +79,7 @@ def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
     if not products:
         processed = needed(records)
         because = "There is no product to decide on yet." + (" Nothing was processed." if processed else "")
-        fix = ("processing.index" if processed else "harvest.index", {"id": records.course.id})
+        fix = ("processing.index" if processed else "harvest.index", {"treatment_id": records.course.id})
         return [Blocked(because=because, who=LABORATORY, fix=fix)]
     runs = [records.get(product.run_id) for product in products]
     open_runs = [run for run in runs if isinstance(run, ProcessingRun) and not closed(run)]
@@ -92,15 +92,13 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
     made = records.of(Product)
     left = [p for p in made if state_of(records, p, at) not in {ProductState.GIVEN, ProductState.DISCARDED}]
     if not left:
-        because = (
-            "All products of this course were given or discarded." if made else "This course has no product yet."
-        )
+        because = "All products of this course were given or discarded." if made else "This course has no product yet."
         return [Blocked(because=because, rule=50, who=LABORATORY)]
     if any(state_of(records, product, at).usable for product in left):
         return []
     held = [reason for product in left for reason in held_because(records, product, at)]
     because = "No product of this course is released." + (f" {held[0]}" if held else "")
-    fix = ("products.show", {"id": left[-1].id})
+    fix = ("products.show", {"product_id": left[-1].id})
     return [Blocked(because=because, rule=50, who=(Role.QUALITY,), fix=fix, fix_label="Open the product")]
 
 
@@ -143,7 +141,11 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
     """Return the next act on a product in quarantine."""
     name = f"{product.name} {product.division or ''}".strip()
-    more = {"to": ("release.release", {"id": product.id}), "due_at": product.expires_at, "due_words": "use before"}
+    more = {
+        "to": ("release.release", {"product_id": product.id}),
+        "due_at": product.expires_at,
+        "due_words": "use before",
+    }
     last = next(iter(reversed(decisions(records, product))), None)
     changed = last.outdated(records) if last is not None and last.releases else []
     if last is not None and last.releases and not changed and last.lacks(records):
@@ -157,7 +159,7 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
     missing = [point for point in points if "no result" in point.sentence]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
-        to = ("release.results", {"id": product.id})
+        to = ("release.results", {"product_id": product.id})
         return [Action(title="Enter the test results", why=why, who=LABORATORY, **(more | {"to": to}))]
     why = f"{name}: every result is within its limit." if not points else f"{name}: {points[0].sentence}"
     return [Action(title="Decide on the release", why=why, who=tuple(LOGS), **more)]
@@ -168,7 +170,7 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
     reasons = held_because(records, product, at)
     if not reasons:
         return []
-    name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"id": product.id})
+    name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
     title, why = "Decide what becomes of the product", f"{name} is on hold: {reasons[0]}"
     return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.expires_at)]
 
@@ -181,7 +183,7 @@ def cultures(records: CourseRecords, product: Product) -> list[Action]:
         final = readings[-1].final_at if readings and (readings[-1].pending or readings[-1].interim) else None
         if final is not None:
             why = f"{QC_TESTS[test].label} of {product.name} {product.division or ''} is awaited."
-            to = ("release.results", {"id": product.id})
+            to = ("release.results", {"product_id": product.id})
             found.append(
                 Action(title="Read the culture", why=why, who=LABORATORY, to=to, due_at=final, due_words="final")
             )
@@ -192,7 +194,7 @@ def contaminated(records: CourseRecords, product: Product) -> list[Action]:
     """Germs in cells that a patient has, or in what shares cells with them: a physician assesses it (rule 43)."""
     if product.treatment_id is None:
         return []
-    to = ("events.index", {"id": product.treatment_id})
+    to = ("events.index", {"treatment_id": product.treatment_id})
     return [
         Action(
             title="Assess: the cells that were given are contaminated", danger=True, who=(Role.PHYSICIAN,), to=to,

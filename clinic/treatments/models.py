@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic.consent.models import Consent
 from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field
@@ -26,7 +25,6 @@ from clinic.records import Record
 if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.course_records import Scope
-    from clinic.eligibility.models import Eligibility
     from clinic.protocols.content import Content
 
 SIDES = {"left": "Left", "right": "Right", "none": "No side"}
@@ -110,9 +108,6 @@ class Treatment(Record):
     patient: Mapped[Patient] = relationship(lazy="joined")
     protocol_version: Mapped[ProtocolVersion] = relationship(lazy="joined")
     donor: Mapped[Donor | None] = relationship()
-    eligibilities: Mapped[list[Eligibility]] = relationship(
-        back_populates="treatment", order_by="Eligibility.performed_at"
-    )
     stop: Mapped[Stop | None] = relationship(back_populates="treatment", uselist=False)
 
     @classmethod
@@ -214,23 +209,6 @@ class Treatment(Record):
         if self.protocol_version.stage is not Stage.PUBLISHED:
             raise RuleBroken(f"{self.protocol_version.name} is not published: no course may begin under it.")
         self.chain_of_identity = new_identity(facility_code, self.recorded_at.year)
-
-    def consent(self, at: datetime) -> Consent | None:
-        """Return the consent to this treatment that holds at a moment, for exactly this protocol version (rule 14)."""
-        return next(
-            (
-                consent
-                for consent in reversed(self.patient.consents)
-                if consent.scope == "treatment"
-                and consent.protocol_version_id == self.protocol_version_id
-                and consent.current(at)
-            ),
-            None,
-        )
-
-    def eligibility(self) -> Eligibility | None:
-        """Return the last signed decision."""
-        return next((decision for decision in reversed(self.eligibilities) if decision.signed), None)
 
     def weight_at(self, moment: datetime) -> Weight | None:
         """Return the last weighing of the patient by a moment."""

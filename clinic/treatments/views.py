@@ -20,7 +20,7 @@ from clinic.protocols.claims import claims
 from clinic.protocols.listing import by_field, offered
 from clinic.protocols.models import ProtocolVersion, Stage
 from clinic.record_pages import offer_people, record_page
-from clinic.treatments import gates
+from clinic.steps import Blocked
 from clinic.treatments.forms import DonorForm, OrderForm, StopForm, donors
 from clinic.treatments.models import Stop, Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
@@ -40,11 +40,11 @@ def _band(course: Treatment) -> Band:
 
 
 def _order_url(course: Treatment) -> str:
-    return url_for("treatments.order", id=course.id)
+    return url_for("treatments.order", treatment_id=course.id)
 
 
 def _course_url(course: Treatment) -> str:
-    return url_for("pathway.course", id=course.id)
+    return url_for("pathway.course", treatment_id=course.id)
 
 
 ORDER_DESK = record_pages.desk(
@@ -57,7 +57,7 @@ ORDER_DESK = record_pages.desk(
 )
 STOP_DESK = record_pages.desk(
     Stop,
-    show=lambda stop: url_for("treatments.stopped", id=stop.id),
+    show=lambda stop: url_for("treatments.stopped", stop_id=stop.id),
     signs=STOPS,
     amends=STOPS,
     patient=lambda stop: _band(stop.treatment),
@@ -65,22 +65,26 @@ STOP_DESK = record_pages.desk(
 )
 
 
-@bp.get("/patients/<id>/treatments/new")
+@bp.get("/patients/<patient_id>/treatments/new")
 @allow(ORDERS)
-def new(id: str) -> Response | str:  # noqa: A002 - the address says <id>
+def new(patient_id: str) -> Response | str:
     """Choose the protocol version of a new course; ``?version=`` leads to its order at once."""
-    patient, wanted = find(Patient, id), request.args.get("version", "")
+    patient, wanted = find(Patient, patient_id), request.args.get("version", "")
     if wanted:
-        return redirect(url_for("treatments.new_under", id=patient.id, version=find(ProtocolVersion, wanted).id))
+        return redirect(
+            url_for("treatments.new_under", patient_id=patient.id, version=find(ProtocolVersion, wanted).id)
+        )
     groups = by_field(offered(db.session()))
-    return render_template("treatments/choose.html", groups=groups, patient=band(patient, zone()), id=patient.id)
+    return render_template(
+        "treatments/choose.html", groups=groups, patient=band(patient, zone()), patient_id=patient.id
+    )
 
 
-@bp.route("/patients/<id>/treatments/new/<version>", methods=["GET", "POST"])
+@bp.route("/patients/<patient_id>/treatments/new/<version>", methods=["GET", "POST"])
 @allow(ORDERS)
-def new_under(id: str, version: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def new_under(patient_id: str, version: str) -> Response | str | tuple[str, int]:
     """Order a course within what one protocol version allows."""
-    patient, wanted = find(Patient, id), version
+    patient, wanted = find(Patient, patient_id), version
     chosen = find(ProtocolVersion, wanted)
     if chosen.stage is not Stage.PUBLISHED:
         raise RuleBroken(f"{chosen.name} is not published: no course may begin under it.")
@@ -98,19 +102,19 @@ def new_under(id: str, version: str) -> Response | str | tuple[str, int]:  # noq
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            patient, chosen = find(Patient, id), find(ProtocolVersion, wanted)
+            patient, chosen = find(Patient, patient_id), find(ProtocolVersion, wanted)
     page = render_template(
         "treatments/new.html",
         heading="Order a course",
         lede=f"{chosen.title} · {chosen.name}",
         form=form,
         save_label="Order the course",
-        back_url=url_for("pathway.patient", id=patient.id),
+        back_url=url_for("pathway.patient", patient_id=patient.id),
         version=chosen,
         claims=claims(chosen.says),
         bmi=_mass_index(form),
         patient=band(patient, zone()),
-        other_url=url_for("treatments.new", id=patient.id),
+        other_url=url_for("treatments.new", patient_id=patient.id),
     )
     return (page, 422) if form.error_list else page
 
@@ -128,11 +132,11 @@ def _sum(course: Treatment) -> tuple[str, str] | None:
     return f"{plain(course.weight_kg)} kg ÷ ({plain(course.height_cm / 100)} m)²", f"{plain(index)} kg/m²"
 
 
-@bp.get("/treatments/<id>/order")
+@bp.get("/treatments/<treatment_id>/order")
 @allow(CLINICAL)
-def order(id: str) -> str:  # noqa: A002
+def order(treatment_id: str) -> str:
     """Show the order of a course: what was asked for, under which version, with whose cells."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     role = me().role
     return record_page(
         course,
@@ -150,15 +154,15 @@ def order(id: str) -> str:  # noqa: A002
     )
 
 
-@bp.route("/treatments/<id>/donor", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/donor", methods=["GET", "POST"])
 @allow(ORDERS)
-def donor(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def donor(treatment_id: str) -> Response | str | tuple[str, int]:
     """Name the donor of a course that uses somebody else's cells."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     if course.relation == "autologous":
         raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
     if course.stop is not None:
-        raise StepBlocked("Naming the donor", gates.running(course))
+        raise StepBlocked("Naming the donor", [Blocked(because=f"The course was stopped: {course.stop.reason}.")])
     form = form_of(DonorForm, course)
     form.offer("donor_id", donors(db.session()))
     if course.donor_id is None:
@@ -172,7 +176,7 @@ def donor(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault), form.donor_id.anchor)
-            course = find(Treatment, id)
+            course = find(Treatment, treatment_id)
     page = render_template(
         "treatments/donor.html",
         heading="Name the donor",
@@ -189,11 +193,11 @@ def donor(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.route("/treatments/<id>/stop", methods=["GET", "POST"])
+@bp.route("/treatments/<treatment_id>/stop", methods=["GET", "POST"])
 @allow(STOPS)
-def stop(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
+def stop(treatment_id: str) -> Response | str | tuple[str, int]:
     """Stop a course before its plan, with the reason."""
-    course = find(Treatment, id)
+    course = find(Treatment, treatment_id)
     if course.stop is not None:
         raise RuleBroken(f"The course is stopped already: {course.stop.reason}")
     form = form_of(StopForm)
@@ -209,7 +213,7 @@ def stop(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
         except RuleBroken as fault:
             db.session.rollback()
             form.refuse(str(fault))
-            course = find(Treatment, id)
+            course = find(Treatment, treatment_id)
     page = render_template(
         "records/form.html",
         heading="Stop the course",
@@ -225,9 +229,9 @@ def stop(id: str) -> Response | str | tuple[str, int]:  # noqa: A002
     return (page, 422) if form.error_list else page
 
 
-@bp.get("/stops/<id>")
+@bp.get("/stops/<stop_id>")
 @allow(CLINICAL)
-def stopped(id: str) -> str:  # noqa: A002
+def stopped(stop_id: str) -> str:
     """Show how a course was stopped."""
-    record: Record = find(Stop, id)
+    record: Record = find(Stop, stop_id)
     return record_page(record, STOP_DESK, lede=record.treatment.title, back_url=_course_url(record.treatment))

@@ -92,7 +92,7 @@ def test_consent_to_another_version_opens_no_step_of_this_course(course, people)
     consent(course, people, protocol_version=other)
     assert course.consent(NOW) is None
     blocked = gates.consent(course, NOW)[0]
-    assert (blocked.rule, blocked.fix) == (16, ("consent.new", {"id": course.patient_id}))
+    assert (blocked.rule, blocked.fix) == (16, ("consent.new", {"patient_id": course.patient_id}))
     assert course.protocol_version.name in blocked.because
 
 

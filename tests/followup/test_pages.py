@@ -205,7 +205,7 @@ def test_an_event_waits_on_the_physicians_list_until_it_is_signed(
     )
     told = session.scalars(select(AdverseEvent)).one()
     (line,) = [one for one in waiting(session, clock.now()) if one.title == "Judge and sign the event"]
-    assert (line.who, line.to) == (frozenset({Role.PHYSICIAN}), ("events.show", {"id": told.id}))
+    assert (line.who, line.to) == (frozenset({Role.PHYSICIAN}), ("events.show", {"event_id": told.id}))
     told.sign(by=team.physician, at=clock.now())
     session.flush()
     assert "Judge and sign the event" not in {line.title for line in waiting(session, clock.now())}

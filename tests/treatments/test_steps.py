@@ -46,7 +46,7 @@ def test_consent_goes_from_open_over_unsigned_to_valid() -> None:
     consent = consented(one, people, signed=False)
     assert CONSENT.progress(one, clock.now()).word == "Not signed"
     assert [reason.rule for reason in gates.consent(one, clock.now())] == [14]
-    assert CONSENT.actions(one, clock.now())[0].to == ("consent.show", {"id": consent.id})
+    assert CONSENT.actions(one, clock.now())[0].to == ("consent.show", {"consent_id": consent.id})
     consent.sign(by=people.physician, at=clock.now())
     progress = CONSENT.progress(one, clock.now())
     assert (progress.state, progress.word, progress.by) == (State.DONE, "Valid", "Dr I. Novak")
@@ -89,7 +89,7 @@ def test_after_a_withdrawal_the_course_waits_for_its_end() -> None:
     consented(one, people).withdraw(by=people.nurse, at=at, performed_at=at, performed_by=people.nurse)
     assert CONSENT.progress(one, at).word == "Withdrawn"
     (action,) = CONSENT.actions(one, at)
-    assert action.to == ("treatments.stop", {"id": one.id})
+    assert action.to == ("treatments.stop", {"treatment_id": one.id})
     assert [reason.rule for reason in gates.may_go_on(one, at)] == [15, 23]
 
 
