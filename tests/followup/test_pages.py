@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clinic.followup.listing import events_with_clock, overdue_visits, visits_open, waiting
 from sqlalchemy import select
 
 from clinic import clock
 from clinic.access import Role, keep_to_site
 from clinic.followup.adverse_events import AdverseEvent
-from clinic.followup.listing import events_with_clock, overdue_visits, visits_open, waiting
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from tests.bedside import checked, given, released_product
 from tests.factories import boxes, day_boxes, ready_for_harvest
