@@ -12,13 +12,13 @@ from clinic.processing.models import ProcessingRun
 from clinic.processing.step import closed, donors_usable, needed, unfinished
 from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
-from clinic.protocols.catalogues import QC_TESTS
+from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
 from clinic.release.evidence import germs
 from clinic.release.models import Release, decisions, standing_decision
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
-from clinic.release.results import CLEAN, QCResult, standing
+from clinic.release.results import QCResult, standing
 from clinic.steps import Action, Blocked, Progress, State, Step
 
 if TYPE_CHECKING:
@@ -92,9 +92,7 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
     made = records.of(Product)
     left = [p for p in made if state_of(records, p, at) not in {ProductState.GIVEN, ProductState.DISCARDED}]
     if not left:
-        because = (
-            "All products of this course were given or discarded." if made else "This course has no product yet."
-        )
+        because = "All products of this course were given or discarded." if made else "This course has no product yet."
         return [Blocked(because=because, rule=50, who=LABORATORY)]
     if any(state_of(records, product, at).usable for product in left):
         return []

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clinic.protocols import catalogues
-from clinic.protocols.catalogue import Entry, catalogue
+from clinic.protocols.catalogue import Catalogue, Entry
 from clinic.protocols.catalogues import (
     BODY_SITES,
     CELL_TYPES,
@@ -48,7 +48,7 @@ def test_an_entry_is_found_under_its_own_key_and_its_label_is_its_own(name: str)
 
 def test_a_key_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="knee"):
-        catalogue(Entry(key="knee", label="Knee"), Entry(key="knee", label="Other knee"))
+        Catalogue(Entry(key="knee", label="Knee"), Entry(key="knee", label="Other knee"))
 
 
 def test_no_embryonic_source_is_offered() -> None:
