@@ -22,11 +22,10 @@ from clinic.protocols.models import ProtocolVersion, parsed
 from clinic.protocols.problems import problems
 from clinic.protocols.qc_tests import IDENTITY, QCTest
 from clinic.protocols.wording import changed, lines
-from clinic.release import views
 from clinic.release.doses import exhibited_text
-from clinic.release.models import Point
 from clinic.release.results import QCResult
-from tests.factories import published
+from tests.bedside import released_product
+from tests.factories import published, ready_for_harvest
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -179,14 +178,17 @@ def test_a_key_that_is_in_no_catalogue_is_named_wherever_it_is() -> None:
 
 
 def test_a_test_added_to_the_catalogue_is_on_the_form_on_the_doses_line_and_breaks_its_rule(
-    app: Flask, team: Team, monkeypatch: pytest.MonkeyPatch
+    app: Flask, client_as: Any, page: Any, team: Team, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     added = QCTest(key="cd271", label="CD271", unit="%", possible=between(0, 100), in_doses=True, rule=IDENTITY)
     monkeypatch.setitem(QC_TESTS._entries, "cd271", added)
     with app.test_request_context():
         form = draft_form(KNEE)(data=flat(KNEE))
         assert ("cd271", "CD271") in form._fields["qc_0_test"].pairs
-        product = type("Product", (), {"id": "PR-1"})()
-        reason = views._blocked_by(product, Point(test="cd271", sentence="CD271 is 3 %."))
-    assert reason.rule == 41
     assert exhibited_text([QCResult(test="cd271", value=Decimal(97), comparator="=", pending=False)]) == "CD271 97 %"
+    product = released_product(ready_for_harvest(team), team, released=False)
+    says = DEMONSTRATIONS["BMAC-KNEE"]
+    asked = QCSpec(test="cd271", limit=Range(95), source="ours")
+    monkeypatch.setattr(ProtocolVersion, "says", says.model_copy(update={"qc": (*says.qc, asked)}))
+    shown = page(client_as("quality"), f"/products/{product.id}/release").text
+    assert "CD271 has no result. rule 41 ·" in " ".join(shown.split())
