@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from clinic.demo import facts
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
-from clinic.processing.models import COUNTED_AS, InProcessCount, Manipulation, ProcessingRun
-from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, QC_TESTS, SOURCES, class_name
+from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
+from clinic.protocols.catalogues import BODY_SITES, COUNTS, DOSE_MEASURES, QC_TESTS, SOURCES, class_name
 from clinic.records import Meaning
 from clinic.release.results import QCResult
 
@@ -205,9 +205,9 @@ def formulate(  # noqa: PLR0913 - facts of one record
 ) -> list[Product]:
     """Count, fill the containers, sign, and have a second technologist verify."""
     by, says, measure = house.hand(house.technologist), version.says, DOSE_MEASURES[version.says.dose.measure]
-    kind = COUNTED_AS.get(measure.key)
-    if kind is not None and len(amounts) == 1:
-        factor = D(1) if kind == "particles" else measure.each / D(10**6)
+    kind = measure.count
+    if kind and len(amounts) == 1:
+        factor = measure.each / COUNTS[kind].each
         per_ml = facts.figures(amounts[0] * factor / volume, 6)
         run.counts.append(
             InProcessCount.log(

@@ -15,9 +15,9 @@ from clinic.errors import Question, RuleBroken, Unconfirmed
 from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.patients.donors import Donor
-from clinic.processing.counts import APART, COUNTED_AS, InProcessCount
+from clinic.processing.counts import APART, InProcessCount
 from clinic.products.models import Product, RunInput, bearer, unused
-from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS, labels
+from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, MANIPULATIONS, labels
 from clinic.protocols.models import ProtocolVersion
 from clinic.records import Meaning, Record
 from clinic.treatments.models import Treatment
@@ -280,7 +280,7 @@ class ProcessingRun(Record):
 
     def counted(self, measure: str) -> InProcessCount | None:
         """Return the last count of what a dose measure counts."""
-        kind = COUNTED_AS.get(measure)
+        kind = DOSE_MEASURES[measure].count
         return next((one for one in reversed(self.counts) if one.counted == kind), None)
 
     def expected_amount(self, measure: str, volume: Decimal) -> tuple[Decimal, str] | None:
@@ -289,7 +289,7 @@ class ProcessingRun(Record):
         if last is None or last.concentration is None:
             return None
         unit = DOSE_MEASURES[measure]
-        factor = Decimal(1) if last.counted == "particles" else Decimal(10**6) / unit.each
+        factor = COUNTS[unit.count].each / unit.each
         amount = last.concentration * volume * factor
         return (
             amount,

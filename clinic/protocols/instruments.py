@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from clinic.fields import Range, plain
-from clinic.protocols.catalogue import Entry, Number, catalogue
+from clinic.protocols.catalogue import Catalogue, Entry, Number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,7 +125,7 @@ KOOS_QOL = "PMC3943561"
 DIFFERS = "published MCID varies by population"
 
 # key, label, lowest, highest, step (1 unless given)
-INSTRUMENTS = catalogue(
+INSTRUMENTS = Catalogue(
     # pain
     _lower("vas_pain_cm", "VAS pain", 0, 10, "0.1", unit="cm", mcid=D("1.75"),
         mcid_source="knee osteoarthritis, 1.75 cm", loinc="38214-3"),

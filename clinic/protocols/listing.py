@@ -1,4 +1,4 @@
-"""Lists of protocols, read by columns: the shelf of a site, and what a new course may begin under."""
+"""Lists of protocols, read by columns: the protocols of a site, and what a new course may begin under."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RANKS = {key: rank for rank, key in enumerate(FIELDS)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelved:
+class ProtocolLine:
     """One protocol as a list shows it, under the version in force, else under its last one."""
 
     protocol_id: str
@@ -39,25 +39,20 @@ class Shelved:
     @property
     def treats(self) -> str:
         """Its conditions in words."""
-        return words(CONDITIONS, self.content.conditions)
+        return CONDITIONS.words(self.content.conditions)
 
     @property
     def way(self) -> str:
         """Whose cells, from where, by which route."""
         whose = " or ".join({"autologous": "own", "allogeneic": "donor's"}[r.value] for r in self.content.relations)
         sources, routes = (
-            ", ".join(within(words(entries, (key,))) for key in keys)
+            ", ".join(within(entries.words([key])) for key in keys)
             for entries, keys in ((SOURCES, self.content.sources), (ROUTES, self.content.routes))
         )
         return f"{whose.capitalize()} {sources}, {routes}"
 
 
-def words(entries: Any, keys: Iterable[str]) -> str:
-    """Return the labels of some keys of a catalogue; a key that is no longer in it as it is."""
-    return ", ".join(entries[key].label if key in entries else key for key in keys)
-
-
-def shelf(session: Session, *, field: str = "", after: str = "") -> tuple[list[Shelved], str]:
+def list_protocols(session: Session, *, field: str = "", after: str = "") -> tuple[list[ProtocolLine], str]:
     """Return a page of protocols, field by field, and where the next one begins ("" at the end)."""
     version, other = aliased(ProtocolVersion), aliased(ProtocolVersion)
     rank = case(RANKS, value=version.field_key, else_=len(RANKS))
@@ -90,10 +85,10 @@ def shelf(session: Session, *, field: str = "", after: str = "") -> tuple[list[S
         chosen = chosen.where(or_(rank > int(at_rank), (rank == int(at_rank)) & (Protocol.code > at_code)))
     rows = session.execute(chosen).all()
     more = f"{rows[PAGE - 1].rank}.{rows[PAGE - 1].code}" if len(rows) > PAGE else ""
-    return [_shelved(row) for row in rows[:PAGE]], more
+    return [_line(row) for row in rows[:PAGE]], more
 
 
-def offered(session: Session) -> list[Shelved]:
+def offered(session: Session) -> list[ProtocolLine]:
     """Return every published version of the site, field by field: a course may begin under these only."""
     rank = case(RANKS, value=ProtocolVersion.field_key, else_=len(RANKS))
     chosen = (
@@ -113,20 +108,20 @@ def offered(session: Session) -> list[Shelved]:
         .order_by(rank, Protocol.code)
         .limit(400)
     )
-    return [_shelved(row) for row in session.execute(chosen)]
+    return [_line(row) for row in session.execute(chosen)]
 
 
-def by_field(found: Iterable[Shelved]) -> list[tuple[str, list[Shelved]]]:
+def by_field(found: Iterable[ProtocolLine]) -> list[tuple[str, list[ProtocolLine]]]:
     """Return the label of each field with its protocols, in the order of the catalogue of fields."""
-    grouped: dict[str, list[Shelved]] = {}
+    grouped: dict[str, list[ProtocolLine]] = {}
     for one in found:
         grouped.setdefault(FIELDS[one.field].label if one.field in FIELDS else "Other", []).append(one)
     return list(grouped.items())
 
 
-def _shelved(row: Any) -> Shelved:
+def _line(row: Any) -> ProtocolLine:
     stage = Stage.RETIRED if row.retired_at else Stage.PUBLISHED if row.published_at else Stage.DRAFT
-    return Shelved(
+    return ProtocolLine(
         protocol_id=row.protocol_id,
         version_id=row.id,
         code=row.code,

@@ -21,7 +21,7 @@ from clinic.protocols.catalogues import FIELDS
 from clinic.protocols.claims import claims
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.forms import CodeForm, CopyForm, DraftForm, draft_form, flat
-from clinic.protocols.listing import by_field, shelf
+from clinic.protocols.listing import by_field, list_protocols
 from clinic.protocols.models import Protocol, ProtocolVersion, Stage
 from clinic.protocols.problems import problems
 from clinic.steps import Blocked
@@ -48,7 +48,8 @@ def _version_url(version: ProtocolVersion) -> str:
 def index() -> str:
     """List the protocols of the site, field by field."""
     field = request.args.get("field", "")
-    found, more = shelf(db.session(), field=field if field in FIELDS else "", after=request.args.get("after", ""))
+    after = request.args.get("after", "")
+    found, more = list_protocols(db.session(), field=field if field in FIELDS else "", after=after)
     return render_template(
         "protocols/index.html",
         groups=by_field(found),
@@ -90,8 +91,6 @@ def version(version_id: str) -> str:
         telling=wording,
         claims=claims(says),
         earlier=earlier,
-        tests=[wording.quality_test(spec) for spec in says.qc],
-        visits=[wording.visit(plan) for plan in says.visits],
         wrong=problems(says) if draft else [],
         edit_url=url_for("protocols.edit", version_id=version_id) if draft and role in DRAFTS else None,
         publish_url=url_for("protocols.publication", version_id=version_id) if draft and role in PUBLISHES else None,

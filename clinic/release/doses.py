@@ -16,27 +16,6 @@ from clinic.treatments.models import SIDES
 if TYPE_CHECKING:
     from clinic.products.models import Product
 
-EXHIBITED = (
-    "viability",
-    "cd34_viability",
-    "cd73",
-    "cd90",
-    "cd105",
-    "negative_markers",
-    "cd45",
-    "cd34_negative",
-    "cd14",
-    "cd45_cd31",
-    "hla_dr",
-    "cd34_purity",
-    "cell_purity",
-    "cfu_f",
-    "potency",
-    "potency_assay",
-    "differentiation",
-    "vesicle_markers",
-)
-"""Tests that tell how the cells behave: viability, markers, potency."""
 LABELS = ("Donor", "Origin of tissue", "Separation", "Exhibited characteristics", "Site of delivery")
 
 
@@ -76,10 +55,10 @@ def separation_text(product: Product) -> str:
 def exhibited_text(results: list[QCResult]) -> str:
     """Return the standing results that characterise the cells: “Viability 94 %, CD73 98.5 %, CD90 100 %”."""
     said = []
-    for test in EXHIBITED:
-        readings = standing(results, test)
+    for test in QC_TESTS.values():
+        readings = standing(results, test.key) if test.in_doses else []
         if readings and not readings[-1].pending:
-            said.append(f"{QC_TESTS[test].label} {readings[-1].words}")
+            said.append(f"{test.label} {readings[-1].words}")
     return ", ".join(said)
 
 

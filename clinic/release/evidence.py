@@ -19,7 +19,8 @@ from clinic.patients.donors import DonorEligibility
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors, relatives
 from clinic.products.models import Movement
-from clinic.release.results import CLEAN, QCResult, Verdict
+from clinic.protocols.catalogues import CLEAN
+from clinic.release.results import QCResult, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from clinic.errors import RuleBroken
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
-from clinic.protocols.catalogues import QC_TESTS
+from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.release.arithmetic import Working, endotoxin_per_kg
 from clinic.release.evidence import findings
-from clinic.release.results import CLEAN, QCResult, Verdict, standing, unmet
+from clinic.release.results import QCResult, Verdict, standing, unmet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 COMPARATORS = {"=": "=", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least"}
 
 
-CLEAN = {"sterility": "no_growth", "mycoplasma": "negative", "gram_stain": "no_organisms"}
-"""Tests of germs with their one good outcome. Any other outcome no exception can release (rule 43, hazard H26)."""
-
-
 class Verdict(StrEnum):
     """What a result means against its limit."""
 

@@ -12,13 +12,13 @@ from clinic.processing.models import ProcessingRun
 from clinic.processing.step import closed, donors_usable, needed, unfinished
 from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
-from clinic.protocols.catalogues import QC_TESTS
+from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
 from clinic.release.evidence import germs
 from clinic.release.models import Release, decisions, standing_decision
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
-from clinic.release.results import CLEAN, QCResult, standing
+from clinic.release.results import QCResult, standing
 from clinic.steps import Action, Blocked, Progress, State, Step
 
 if TYPE_CHECKING:

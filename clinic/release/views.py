@@ -36,20 +36,6 @@ if TYPE_CHECKING:
 bp = Blueprint("release", __name__, template_folder="templates")
 
 TESTS = frozenset({Role.TECHNOLOGIST})
-RULES = {"viability": 40, "endotoxin": 42, "sterility": 43, "mycoplasma": 43, "gram_stain": 43}
-MARKERS_OF_CELLS = frozenset(
-    {
-        "cd73",
-        "cd90",
-        "cd105",
-        "negative_markers",
-        "cd45",
-        "cd34_negative",
-        "cd14",
-        "cd45_cd31",
-        "hla_dr",
-    }
-)
 
 
 def band_of(product: Product) -> Any:
@@ -238,7 +224,8 @@ def _decision_form() -> RecordForm:
 
 
 def _blocked_by(product: Product, point: Point) -> Blocked:
-    rule = 41 if point.test in MARKERS_OF_CELLS else 44 if point.may_wait else RULES.get(point.test, 0)
+    test = QC_TESTS.get(point.test)
+    rule = test.broken_rule(may_wait=point.may_wait) if test is not None else 0
     who = () if point.never else LABORATORY
     return Blocked(
         rule=rule,

@@ -175,9 +175,9 @@ def broken(**changes: Any) -> Content:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"sources": ("embryo",)}, "No source is called “embryo”."),
+        ({"sources": ("embryo",)}, "Source: “embryo” is not in the catalogue."),
         ({"sources": ()}, "Choose at least one source."),
-        ({"cell_type": "magic"}, "No cell type is called “magic”."),
+        ({"cell_type": "magic"}, "Cell type: “magic” is not in the catalogue."),
         ({"conditions": ("stroke",)}, "Stroke recovery belongs to another field."),
         ({"evidence": " "}, "rule 74"),
         ({"regulatory_path": RegulatoryPath.HCTP_361}, "more than minimal"),
