@@ -39,19 +39,18 @@ SECRETS = ("password", "again")
 
 BUSY = "The database is busy: somebody else is writing a lot."
 AWAY = "The database does not answer."
+NOT_SET_UP = "The database is empty: it is not this clinic's, or it was not set up (clinic migrate)."
 NOT_WRITABLE = "The database cannot be written: its disk is full, broken or read-only."
 BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 AWAY_CODES = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 NOT_WRITABLE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
-POSTGRESQL = {"55P03": BUSY, "53300": BUSY, "53100": NOT_WRITABLE, "25006": NOT_WRITABLE}
-"""Lock not available, too many connections, disk full, read-only transaction."""
+POSTGRESQL = {"42P01": NOT_SET_UP, "55P03": BUSY, "53300": BUSY, "53100": NOT_WRITABLE, "25006": NOT_WRITABLE}
+"""Undefined table, lock not available, too many connections, disk full, read-only transaction."""
 CONNECTION_CLASSES = {"08", "57"}
 
 
 def unavailable(fault: BaseException | None) -> str | None:
     """Return in a sentence why the database cannot be used now; None where a fault has another cause."""
-    if isinstance(fault, InternalServerError):
-        fault = fault.original_exception
     if isinstance(fault, NoConnectionFree | DisconnectionError):
         return BUSY if isinstance(fault, NoConnectionFree) else AWAY
     if not isinstance(fault, DBAPIError):
@@ -63,6 +62,8 @@ def _of_sqlite(fault: sqlite3.Error) -> str | None:
     code = getattr(fault, "sqlite_errorcode", None)
     if code is None:
         return AWAY if "unable to open" in str(fault) else None
+    if "no such table" in str(fault):
+        return NOT_SET_UP
     kinds = ((BUSY_CODES, BUSY), (AWAY_CODES, AWAY), (NOT_WRITABLE_CODES, NOT_WRITABLE))
     return next((sentence for codes, sentence in kinds if code & 0xFF in codes), None)
 
@@ -96,11 +97,16 @@ def _page(code: int, sentence: str, reference: str | None = None) -> tuple[str, 
     ), code
 
 
+def _ask_no_database() -> None:
+    """See that the page says what happened even where the database is the cause: it is made for nobody."""
+    g.without_database, g.user = True, None
+    current_app.login_manager._update_request_context_with_user()  # noqa: SLF001 - nobody, or it would ask the database
+    db.session.remove()
+
+
 def _unavailable_page(sentence: str) -> Response:
     """Return a page that asks no database, and carries what was typed so that one button sends it again."""
-    g.without_database = True
-    g.user = None
-    db.session.remove()
+    _ask_no_database()
     typed = [(name, text) for name, text in request.form.items(multi=True) if text and name != "do"]
     secret = bool(request.files) or any(name in SECRETS for name, _text in typed)
     fits = sum(len(text) for _name, text in typed) <= MOST_CARRIED
@@ -120,9 +126,8 @@ def _unavailable_page(sentence: str) -> Response:
 def _http(fault: HTTPException) -> Any:
     if fault.response is not None:
         return fault.response
-    away = unavailable(fault)
-    if away is not None:  # while another answer was being made
-        return _unavailable_page(away)
+    if isinstance(fault, InternalServerError) and isinstance(fault.original_exception, Exception):
+        return _broke(fault.original_exception)  # while another answer was being made
     code = fault.code or 500
     default = type(fault).description
     said = fault.description if fault.description and fault.description != default else ""
@@ -160,7 +165,7 @@ def _broke(fault: Exception) -> Any:
         raise fault
     reference = secrets.token_hex(4)
     current_app.logger.error("reference %s\n%s", reference, _where(fault))
-    _start_over()
+    _ask_no_database()
     return _page(500, "The program met something it does not know.", reference)
 
 

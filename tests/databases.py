@@ -113,8 +113,12 @@ class PostgreSQLStore:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def stop(self) -> None:
-        """Stop the server of this run at once, as a power cut would."""
-        self.server._pg_ctl_stop_if_running() if False else None
+        """Stop the server of this run under whoever uses it."""
+        self.server.stop()
+
+    def start_again(self) -> None:
+        """Start it at the same place, with what it had."""
+        self.server.ensure_postgres_running()
 
     def _start(self) -> str:
         """Start a server of our own that keeps nothing over a power cut, and return its address."""
