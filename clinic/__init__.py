@@ -6,6 +6,7 @@ from datetime import timedelta
 from importlib import import_module
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from flask import Flask, g, url_for
 from jinja2 import TemplateNotFound
@@ -20,7 +21,8 @@ from clinic.extensions import db, engine_options, migrate, prepare
 from clinic.schema import MIGRATIONS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
     from flask import Blueprint
 
@@ -44,13 +46,31 @@ MENU = (
 )
 
 
+class UnderPrefix:
+    """Serves the application under the path of CLINIC_PUBLIC_URL, whether or not the proxy in front cuts it off."""
+
+    def __init__(self, application: WSGIApplication, prefix: str) -> None:
+        self.application, self.prefix = application, prefix
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Move the prefix from the path to the name under which the application is mounted."""
+        path = environ.get("PATH_INFO", "")
+        if not environ.get("SCRIPT_NAME"):
+            environ["SCRIPT_NAME"] = self.prefix
+            if path == self.prefix or path.startswith(f"{self.prefix}/"):
+                environ["PATH_INFO"] = path.removeprefix(self.prefix)
+        return self.application(environ, start_response)
+
+
 def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None = None) -> Flask:
     """Return the application.
 
     ``settings`` None: as the environment and ``instance/config.toml`` say. ``pathway`` None: the clinic's own steps;
     a test may give one step more. Raises `SettingsWrong` with a sentence.
     """
-    settings = settings or import_module("config").load()  # which imports this package
+    if settings is None:
+        chosen: Settings = import_module("config").load()  # not imported above: it imports this package
+        return create_app(chosen, pathway)
     app = Flask(__name__, instance_path=str(settings.instance), static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key,
@@ -70,9 +90,12 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
         DEBUG=False,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
     )
+    prefix = urlsplit(settings.public_url).path.rstrip("/")
+    if prefix:
+        app.wsgi_app = UnderPrefix(app.wsgi_app, prefix)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count, x_prefix=count)
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():

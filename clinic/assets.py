@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import request, send_from_directory
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from markupsafe import Markup
-from werkzeug.utils import safe_join
+from werkzeug.security import safe_join
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -41,6 +42,15 @@ def icon(name: str) -> Markup:
     )
 
 
+class SessionOfPages(SecureCookieSessionInterface):
+    """The session belongs to pages. A style sheet that varied with its cookie would be fetched anew for every page."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Leave static files as they are."""
+        if request.endpoint != "static":
+            super().save_session(app, session, response)
+
+
 def send(filename: str) -> Response:
     """Send a static file, packed where the browser takes that; kept for good where the address names its content."""
     wanted = safe_join(str(STATIC), filename)
@@ -56,11 +66,13 @@ def send(filename: str) -> Response:
         response.content_encoding = "gzip"
     response.vary.add("Accept-Encoding")
     response.cache_control.public = True
-    response.cache_control.immutable = known or None
+    if known:
+        response.cache_control.immutable = True
     return response
 
 
 def init_app(app: Flask) -> None:
     """Serve the static files, and give templates the addresses of what they ask for."""
+    app.session_interface = SessionOfPages()
     app.add_url_rule("/static/<path:filename>", endpoint="static", view_func=send)
     app.jinja_env.globals.update(asset=asset, draw_icon=icon)

@@ -8,6 +8,7 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, g, make_response, render_template, request
+from flask_login import AnonymousUserMixin
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm.exc import StaleDataError
@@ -100,7 +101,7 @@ def _page(code: int, sentence: str, reference: str | None = None) -> tuple[str, 
 def _ask_no_database() -> None:
     """See that the page says what happened even where the database is the cause: it is made for nobody."""
     g.without_database, g.user = True, None
-    current_app.login_manager._update_request_context_with_user()  # noqa: SLF001 - nobody, or it would ask the database
+    g._login_user = AnonymousUserMixin()  # noqa: SLF001 - or the sign-in package would ask the database who it is
     db.session.remove()
 
 

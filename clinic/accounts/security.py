@@ -152,11 +152,12 @@ class WrongPassword(RuleBroken):
 
 def _began(_app: Flask, user: User, **_more: Any) -> None:
     token, at, db_session = secrets.token_urlsafe(32), clock.now(), db.session()
-    kept_anew = inspect(user).attrs.password.history  # a password that was kept with less work than today's
+    changed = inspect(user).attrs.password.history  # by the package, where it was kept with less work than today's
+    before, after = next(iter(changed.deleted or ()), None), next(iter(changed.added or ()), None)
     with writing(db_session):
         set_actor(db_session, user.id, "")
-        if kept_anew.has_changes() and user.password == kept_anew.deleted[0]:
-            user.password = kept_anew.added[0]
+        if before and user.password == before:
+            user.password = after
         db_session.execute(
             insert(SignIn).values(
                 token_hash=_hash(token), user_id=user.id, began_at=at, address=request.remote_addr or ""
