@@ -67,7 +67,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
     from granian.server import Server  # noqa: PLC0415
 
     from clinic.accounts.security import is_demo  # noqa: PLC0415
-    from clinic.extensions import db, reading  # noqa: PLC0415
+    from clinic.extensions import SQLITE_THREADS, db, reading  # noqa: PLC0415
 
     app, settings = application()
     with app.app_context():
@@ -89,7 +89,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
     Server(
         "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count,
-        blocking_threads=min(8 if sqlite else 4, 2 * (os.cpu_count() or 1)),
+        blocking_threads=SQLITE_THREADS if sqlite else min(4, 2 * (os.cpu_count() or 1)),
         log_level=LogLevels.error, working_dir=ROOT,
         respawn_failed_workers=True, workers_kill_timeout=10,
     ).serve()  # fmt: skip

@@ -26,6 +26,8 @@ db = SQLAlchemy(metadata=Model.metadata, disable_autonaming=True)
 migrate = Migrate()
 csrf = CSRFProtect()
 
+SQLITE_THREADS = 16
+"""Threads that serve a SQLite clinic, each with a connection: enough that readers are served while writers wait."""
 reading_only: ContextVar[bool] = ContextVar("reading_only", default=False)
 """Whether what runs now only reads. On SQLite everything else takes the write lock at its first statement, so that
 no decision rests on rows that another writer changes before the commit."""
@@ -70,7 +72,9 @@ def writing(session: Session) -> Iterator[None]:
 def engine_options(url: str, wait: int) -> dict[str, Any]:
     """Return how the engine is made: nothing waits longer than ``wait`` seconds for a connection or a lock."""
     options: dict[str, Any] = {"hide_parameters": True}
-    if not url.startswith("sqlite"):
+    if url.startswith("sqlite:///"):
+        options |= {"pool_size": SQLITE_THREADS, "max_overflow": 4, "pool_timeout": wait}
+    elif not url.startswith("sqlite"):
         limits = f"-c lock_timeout={wait * 1000}"
         options |= {
             "pool_pre_ping": True,  # after the server's restart, pages work with their first try

@@ -202,3 +202,38 @@ def test_the_style_sheet_holds_every_part_of_ours(app):
     whole = (assets.STATIC / "vendor" / "clinic.css").read_text()
     for part in (assets.STATIC / "css").glob("*.css"):
         assert part.read_text().splitlines()[0] in whole, f"run make set-up: {part.name} is missing"
+
+
+def spoken_for(package):
+    """Return every word of templates, modules and scripts, and every beginning that a template completes."""
+    files = [*package.rglob("*.html"), *package.rglob("*.py"), *package.glob("static/js/*.js")]
+    text = "\n".join(file.read_text() for file in files)
+    words = set(re.findall(r"[A-Za-z_][\w-]*", text))
+    begun = set(re.findall(r"([a-z][\w-]*-+)(?=\{\{|['\"] ?~)", text))
+    return words, tuple(begun)
+
+
+def test_every_class_of_the_style_sheets_is_used_by_a_page(app):
+    words, begun = spoken_for(Path(app.root_path))
+    unused = []
+    for file in (assets.STATIC / "css").glob("*.css"):
+        text = re.sub(r'/\*.*?\*/|url\([^)]*\)|"[^"]*"', "", file.read_text(), flags=re.DOTALL)
+        names = set(re.findall(r"\.([A-Za-z_][\w-]*)", text))
+        unused += [f"{file.name}: {name}" for name in names - words if not name.startswith(begun)]
+    assert unused == []
+
+
+def test_every_class_of_a_page_is_styled(app):
+    """A class of ours that no style sheet knows was renamed in one of the two places."""
+    styled = (assets.STATIC / "vendor" / "clinic.css").read_text()
+    for file in Path(app.root_path).rglob("*.html"):
+        for said in re.findall(r'class="([^"]*)"', re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "*", file.read_text())):
+            for name in said.split():
+                assert not re.fullmatch(r"c-[\w-]+", name) or f".{name}" in styled, f"{file.name}: {name}"
+
+
+def test_every_hook_of_the_script_is_in_a_page(app):
+    pages = "\n".join(file.read_text() for file in Path(app.root_path).rglob("*.html"))
+    hooks = re.findall(r"\[data-([a-z-]+)\]", "\n".join(file.read_text() for file in assets.STATIC.glob("js/*.js")))
+    made_by_the_script = {"typed", "sent"}
+    assert {hook for hook in hooks if f"data-{hook}" not in pages} <= made_by_the_script

@@ -242,6 +242,11 @@ def test_a_file_that_is_moved_while_connections_are_open_takes_no_more_writes(ho
     assert browser.get("/").status_code == 200
 
 
+def test_a_page_waits_five_seconds_for_another_writer_and_no_longer(house, engine):
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar() == 5000
+
+
 def test_a_disk_that_is_almost_full_is_not_ready(house, client, monkeypatch):
     free = LEAST_SPACE - 1
     monkeypatch.setattr("clinic.health.shutil.disk_usage", lambda _place: type("Usage", (), {"free": free})())
