@@ -15,7 +15,17 @@ from sqlalchemy import func, select
 from clinic import clock
 from clinic.access import Role
 from clinic.cli_staff import site, user
-from clinic.console import NO, application, current_schema, progress, reading, run, site_with, user_with, with_database
+from clinic.console import (
+    NO,
+    application,
+    current_schema,
+    progress,
+    run,
+    site_with,
+    user_with,
+    with_database,
+    with_database_to_read,
+)
 from clinic.errors import RuleBroken, SettingsWrong
 from config import ROOT, load
 
@@ -57,13 +67,14 @@ def serve(host: str, port: int, workers: int | None) -> None:
     from granian.server import Server  # noqa: PLC0415
 
     from clinic.accounts.security import is_demo  # noqa: PLC0415
-    from clinic.extensions import db  # noqa: PLC0415
+    from clinic.extensions import SQLITE_THREADS, db, reading  # noqa: PLC0415
 
     app, settings = application()
     with app.app_context():
         current_schema()
-        demo, sqlite = is_demo(), db.engine.dialect.name == "sqlite"
-        db.session.remove()
+        with reading():
+            demo, sqlite = is_demo(), db.engine.dialect.name == "sqlite"
+            db.session.remove()
         db.engine.dispose()
     if sqlite and workers not in {None, 1}:
         raise SettingsWrong("SQLite is served by one process with several threads; for more processes use PostgreSQL.")
@@ -78,7 +89,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
     Server(
         "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count,
-        blocking_threads=min(8 if sqlite else 4, 2 * (os.cpu_count() or 1)),
+        blocking_threads=SQLITE_THREADS if sqlite else min(4, 2 * (os.cpu_count() or 1)),
         log_level=LogLevels.error, working_dir=ROOT,
         respawn_failed_workers=True, workers_kill_timeout=10,
     ).serve()  # fmt: skip
@@ -139,7 +150,7 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
 @click.option("--map", "mapping", type=FILE, help="Which column is which fact.")
 @click.option("--dry-run", is_flag=True, help="Check everything, take nothing in.")
 @click.option("--as", "email", required=True, help="Who answers for it: an address of the staff.")
-@with_database
+@with_database_to_read
 def import_table(  # noqa: PLR0913 - one for each option
     session: Session, kind: str, file: Path, mapping: Path | None, *, dry_run: bool, email: str
 ) -> None:
@@ -172,7 +183,7 @@ def import_table(  # noqa: PLR0913 - one for each option
 @click.option("--research", is_flag=True, help="Without names, birth dates and free text.")
 @click.option("--list", "listing", is_flag=True, help="Name the data sets.")
 @click.option("-o", "--output", type=FILE, help="File to write; standard output without it.")
-@with_database
+@with_database_to_read
 def export(
     session: Session, dataset: str | None, form: str, output: Path | None, *, listing: bool, **chosen: Any
 ) -> None:
@@ -214,7 +225,7 @@ def _pour(pieces: Iterator[str | bytes], target: IO[bytes]) -> None:
 
 @clinic.command()
 @click.option("--head", "seal_file", type=FILE, help="An earlier seal: shows whether entries are gone since.")
-@with_database
+@with_database_to_read
 def verify(session: Session, seal_file: Path | None) -> None:
     """Check the ledger, and that every record agrees with it."""
     from clinic.ledger import sealing  # noqa: PLC0415
@@ -222,7 +233,6 @@ def verify(session: Session, seal_file: Path | None) -> None:
 
     key = sealing.key_of(load().instance)
     earlier = sealing.opened(seal_file.read_text(), key=key) if seal_file else None
-    reading(session)
     found = proof.verify(session, earlier=earlier)
     for fault in found:
         click.echo(str(fault))
@@ -236,14 +246,13 @@ def verify(session: Session, seal_file: Path | None) -> None:
 
 @clinic.command()
 @click.option("-o", "--output", type=FILE, help="File to write; a new one in the instance's seals without it.")
-@with_database
+@with_database_to_read
 def seal(session: Session, output: Path | None) -> None:
     """Write and sign the present heads of the ledger. Keep the file elsewhere."""
     from clinic.ledger import sealing  # noqa: PLC0415
     from clinic.ledger import verify as proof  # noqa: PLC0415
 
     instance, at = load().instance, clock.now()
-    reading(session)
     heads = proof.heads(session)
     text = sealing.seal(heads, at=at, key=sealing.key_of(instance))
     if output is None:
@@ -258,7 +267,7 @@ def seal(session: Session, output: Path | None) -> None:
 
 @clinic.command()
 @click.argument("file", type=FILE)
-@with_database
+@with_database_to_read
 def backup(session: Session, file: Path) -> None:
     """Copy the database to a new file while it is in use, and verify the copy."""
     from clinic import backup as keeping  # noqa: PLC0415

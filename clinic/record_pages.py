@@ -19,6 +19,7 @@ from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field
 from clinic.forms import RecordForm, form_for
+from clinic.idempotency import address
 from clinic.identifiers import parse_id
 from clinic.ledger.listener import set_actor
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
@@ -95,7 +96,7 @@ def signature(record_id: str) -> Response | str | tuple[str, int]:
         meaning=meaning.label,
         seal=record_display.seal(record.content_hash),
         version=record.version,
-        url=request.path,
+        url=address(),
         back_url=place.show(record),
         patient=place.patient(record),
     )
@@ -130,7 +131,7 @@ def amendment(record_id: str) -> Response | str | tuple[str, int]:
         heading=f"Amend: {record.NOUN.lower()}",
         lede=record.headline(),
         form=form,
-        url=request.path,
+        url=address(),
         save_label="Save the correction",
         back_url=place.show(record),
         history=[row[:4] for row in record_display.amendments(record, zone())],

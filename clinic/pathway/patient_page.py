@@ -11,6 +11,7 @@ from sqlalchemy import or_, select
 
 from clinic import record_display
 from clinic.access import may
+from clinic.assets import icon
 from clinic.consent.display import STANDINGS, sign_consent
 from clinic.consent.models import Consent, Standing
 from clinic.patients.donors import Donor
@@ -63,9 +64,8 @@ def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, s
 
 
 def _named(name: str, url: str) -> Markup:
-    tag = '<span class="c-tag c-tag--wait"><svg class="c-icon" aria-hidden="true" focusable="false">'
-    icon = '<use href="/static/vendor/icons.svg#i-users"/></svg>Similar name</span>'
-    return Markup('<a href="{}">{}</a> ' + tag + icon).format(url, name)  # noqa: S704 - the name is escaped by format
+    tag = '<a href="{}">{}</a> <span class="c-tag c-tag--wait">{}Similar name</span>'
+    return Markup(tag).format(url, name, icon("users"))  # noqa: S704 - the name is escaped by format
 
 
 def _state(row: Row[Any], course: Treatment | None) -> tuple[str, str, str]:

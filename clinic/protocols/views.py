@@ -14,6 +14,7 @@ from clinic.accounts.models import User
 from clinic.accounts.security import WrongPassword, recheck
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
+from clinic.idempotency import address
 from clinic.ledger.listener import set_actor
 from clinic.pages import find, form_of, me, saved, zone
 from clinic.protocols import wording
@@ -278,7 +279,7 @@ def publication(version_id: str) -> Response | str | tuple[str, int]:
         error=error,
         version=chosen.version,
         meaning="I have read this version in full. New courses may begin under it",
-        url=request.path,
+        url=address(),
         label="Publish",
         back_url=_version_url(chosen),
     )
@@ -311,7 +312,7 @@ def retirement(version_id: str) -> Response | str | tuple[str, int]:
         label="Retire",
         icon="archive",
         meaning="No new course may begin under this version; the courses that follow it go on",
-        url=request.path,
+        url=address(),
         facts=wording.plan(chosen.says),
         back_url=_version_url(chosen),
     )
