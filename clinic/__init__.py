@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -23,8 +22,6 @@ from clinic.schema import MIGRATIONS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
-
-    from flask import Blueprint
 
     from clinic.accounts.models import User
     from clinic.steps import Step
@@ -107,27 +104,17 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     assets.init_app(app)
     templating.init_app(app, _zone)
     error_pages.init_app(app)
-    steps = tuple(import_module("clinic.pathway.order").PATHWAY if pathway is None else pathway)
-    for bp in (*(import_module(name).bp for name in ROOMS), *(bp for step in steps for bp in _blueprints_of(step))):
-        app.register_blueprint(bp)
+    order = import_module("clinic.pathway.order")
+    steps = order.choose(order.PATHWAY if pathway is None else pathway)
+    for name in (*ROOMS, *(name for step in steps for name in step.views)):
+        app.register_blueprint(import_module(name).bp)
     _close_what_is_undeclared(app)
     _refuse_steps_without_pages(app, steps)
-    app.extensions["pathway"] = steps
     app.context_processor(_around_every_page)
     if settings.production:
         with app.app_context():
             security.refuse_demonstration()
     return app
-
-
-def _blueprints_of(step: Step) -> list[Blueprint]:
-    """Return a step's blueprints: those that it names, or ``bp`` of each module in its folder that ends with views."""
-    named = getattr(step, "blueprints", None)
-    if named is None:
-        folder = import_module(step.records[0].__module__.rpartition(".")[0])
-        found = sorted(module.name for module in iter_modules(folder.__path__) if module.name.endswith("views"))
-        named = [f"{folder.__name__}.{name}" for name in found]
-    return [import_module(one).bp if isinstance(one, str) else one for one in named]
 
 
 def _refuse_steps_without_pages(app: Flask, steps: Sequence[Step]) -> None:
@@ -136,7 +123,7 @@ def _refuse_steps_without_pages(app: Flask, steps: Sequence[Step]) -> None:
         for endpoint in (step.endpoint, step.begin):
             if endpoint not in app.view_functions:
                 raise RuntimeError(f"The step {step.name} leads to {endpoint}, which is no page.")
-        for name in getattr(step, "templates", ()):
+        for name in step.templates:
             try:
                 app.jinja_env.get_template(name)
             except TemplateNotFound as missing:

@@ -10,7 +10,7 @@ from flask import url_for
 from clinic import clock, record_display
 from clinic.fields import fields_of
 from clinic.pathway import judgement
-from clinic.pathway.order import PATHWAY
+from clinic.pathway.order import current
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
 from clinic.steps import State
@@ -79,7 +79,7 @@ def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tupl
 
 def every(records: CourseRecords) -> list[Record]:
     """Return the order, the products and the records of all steps of a course."""
-    kinds = [kind for step in PATHWAY for kind in step.records]
+    kinds = [kind for step in current() for kind in step.records]
     return [records.course, *records.of(Product), *(one for kind in kinds for one in records.of(kind))]
 
 

@@ -13,7 +13,7 @@ from clinic import clock
 from clinic.administration.models import Administration
 from clinic.errors import RuleBroken
 from clinic.harvest.models import Harvest
-from clinic.pathway.order import PATHWAY
+from clinic.pathway.order import current
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Movement, Product
 from clinic.records import Origin, Record
@@ -111,7 +111,7 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
     if records.course is None or records.course.origin is Origin.IMPORTED:
         return []
     found = []
-    for step in PATHWAY:
+    for step in current():
         for act in (one for kind in step.records for one in records.of(kind)):
             written = changed.get(act.id)
             timed = act.performed_at is not None and act.origin is Origin.CLINIC and act.needs_permission

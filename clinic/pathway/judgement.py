@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from clinic.pathway.order import PATHWAY
+from clinic.pathway.order import current
 from clinic.steps import State
 
 if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
-    from clinic.steps import Action, Blocked, Pathway, Progress, Step
+    from clinic.steps import Action, Blocked, Progress, Step
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,9 @@ class Standing:
     actions: list[Action]
 
 
-def judge(records: CourseRecords, at: datetime, pathway: Pathway | None = None) -> list[Standing]:
+def judge(records: CourseRecords, at: datetime) -> list[Standing]:
     """Return how far every step of a course is and what waits in it."""
-    steps = PATHWAY if pathway is None else pathway
-    return [Standing(step, step.progress(records, at), list(step.actions(records, at))) for step in steps]
+    return [Standing(step, step.progress(records, at), list(step.actions(records, at))) for step in current()]
 
 
 def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tuple[Step, list[Blocked]] | None:
@@ -39,7 +38,6 @@ def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tupl
     return None
 
 
-def changes_at(records: CourseRecords, at: datetime, pathway: Pathway | None = None) -> datetime | None:
+def changes_at(records: CourseRecords, at: datetime) -> datetime | None:
     """Return the next moment at which time alone changes the judgement; None where it never will."""
-    steps = PATHWAY if pathway is None else pathway
-    return min((moment for step in steps for moment in step.moments(records) if moment > at), default=None)
+    return min((moment for step in current() for moment in step.moments(records) if moment > at), default=None)

@@ -81,7 +81,7 @@ def course(treatment_id: str) -> str:
 def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:
     """Return the kinds, the course and the page that the address asks for; unknown ones are ignored."""
     keys = set(request.args.getlist("kind"))
-    kinds = [kind for kind in timeline.KINDS if (kind.key in keys if keys else kind.key not in timeline.QUIET)]
+    kinds = [kind for kind in timeline.kinds() if (kind.key in keys if keys else kind.key not in timeline.QUIET)]
     page = request.args.get("page", "0")
     return kinds, request.args.get("course") or None, int(page) if page.isdigit() and len(page) < 6 else 0
 
@@ -104,7 +104,7 @@ def timeline_of(patient_id: str) -> str:
         patient=band(patient, zone()),
         days=days,
         total=total,
-        kinds=timeline.KINDS,
+        kinds=timeline.kinds(),
         picked={kind.key for kind in kinds},
         courses=[(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in here],
         course_id=course_id,
