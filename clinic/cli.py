@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 from alembic import command
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from clinic import clock
 from clinic.access import Role
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from flask import Flask
     from sqlalchemy.orm import Session
 
     from clinic.exchange.exporting import Choice
@@ -87,13 +90,34 @@ def serve(host: str, port: int, workers: int | None) -> None:
         click.echo("Demonstration accounts: ROLE@north.demo or ROLE@south.demo, password cellcourse-demo-1")
         click.echo(f"ROLE is one of {roles}")
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
-    Server(
+    server = Server(
         "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count,
         blocking_threads=SQLITE_THREADS if sqlite else min(4, 2 * (os.cpu_count() or 1)),
         log_level=LogLevels.error, working_dir=ROOT,
         respawn_failed_workers=True, workers_kill_timeout=10,
-    ).serve()  # fmt: skip
+    )  # fmt: skip
+    stop = threading.Event()
+    server.on_startup(partial(_sweep_beside, app, stop))
+    server.serve()
+    stop.set()
     click.echo("Stopped.")
+
+
+def _sweep_beside(app: Flask, stop: threading.Event) -> None:
+    """Judge anew, beside the server, what time alone changes; a database that is away is tried again next time."""
+    from clinic.extensions import db  # noqa: PLC0415
+    from clinic.pathway.sweeping import keep_sweeping, sweep  # noqa: PLC0415
+
+    def judge() -> None:
+        with app.app_context():
+            try:
+                sweep(db.session(), clock.now())
+            except SQLAlchemyError as fault:
+                app.logger.warning("the sweep waits for the next time: %s", type(fault).__name__)
+            finally:
+                db.session.remove()
+
+    keep_sweeping(judge, stop)
 
 
 @clinic.command()
@@ -101,6 +125,7 @@ def migrate() -> None:
     """Bring the database to the current schema; safe when many start at once."""
     from clinic.extensions import db  # noqa: PLC0415
     from clinic.extensions import migrate as migrations  # noqa: PLC0415
+    from clinic.pathway.sweeping import sweep  # noqa: PLC0415
     from clinic.schema import current, head  # noqa: PLC0415
 
     app, _settings = application()
@@ -110,6 +135,9 @@ def migrate() -> None:
             config: Any = migrations.get_config()
             command.upgrade(config, "head")
         after = current(db.engine)
+        if before != after:
+            sweep(db.session(), clock.now())
+            db.session.remove()
         db.engine.dispose()
     click.echo(
         f"The database is current, at {after}."
@@ -233,7 +261,9 @@ def verify(session: Session, seal_file: Path | None) -> None:
 
     key = sealing.key_of(load().instance)
     earlier = sealing.opened(seal_file.read_text(), key=key) if seal_file else None
-    found = proof.verify(session, earlier=earlier)
+    from clinic.pathway.sweeping import disagreements  # noqa: PLC0415
+
+    found: list[Any] = [*proof.verify(session, earlier=earlier), *disagreements(session, clock.now())]
     for fault in found:
         click.echo(str(fault))
     if found:
@@ -242,6 +272,16 @@ def verify(session: Session, seal_file: Path | None) -> None:
         )
     count = sum(head.number for head in proof.heads(session).values())
     click.echo(f"All {count} entries of the ledger follow each other, and every record agrees with them.")
+
+
+@clinic.command()
+@with_database
+def sweep(session: Session) -> None:
+    """Judge anew what time alone has changed; the server does it by itself."""
+    from clinic.pathway import sweeping  # noqa: PLC0415
+
+    count = sweeping.sweep(session, clock.now())
+    click.echo("Nothing has changed." if not count else f"Judged anew: {count} courses and products.")
 
 
 @clinic.command()

@@ -7,10 +7,15 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import object_session
 
+from clinic.consent.models import Consent, valid
 from clinic.course_records import CourseRecords, around, of_course
 from clinic.model import Model
+from clinic.release.models import Release, decisions
+from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from clinic.products.models import Product
     from clinic.treatments.models import Treatment
 
@@ -39,3 +44,18 @@ def records_around(product: Product) -> CourseRecords:
     assert session is not None
     session.flush()
     return around(session, product)
+
+
+def valid_consent(course: Treatment, at: datetime) -> Consent | None:
+    """Return the consent to the treatment that holds at a moment."""
+    return valid(records_of(course), at)
+
+
+def decisions_on(product: Product) -> list[Release]:
+    """Return the decisions on a product, the earliest first."""
+    return decisions(records_around(product), product)
+
+
+def results_on(product: Product) -> list[QCResult]:
+    """Return the results of a product, the earliest first."""
+    return records_around(product).on(product, QCResult)

@@ -14,10 +14,11 @@ from clinic.administration.models import Administration, BedsideCheck
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.followup.models import PlannedVisit
 from clinic.identifiers import check_character
-from clinic.release.models import decide, releases_of
+from clinic.release.models import decide
 from clinic.release.results import QCResult
 from tests.bedside import VITALS, checked, frozen, given, released_product, rules
 from tests.factories import ready_for_harvest
+from tests.judging import decisions_on, valid_consent
 
 if TYPE_CHECKING:
     from tests.factories import Team
@@ -171,7 +172,7 @@ def test_a_product_is_given_only_by_a_route_it_was_released_for(team: Team) -> N
     course = ready_for_harvest(team)
     product = released_product(course, team)
 
-    decision = releases_of(product)[0]
+    decision = decisions_on(product)[0]
     decision.routes = ["intravenous"]
     decision.sign(by=team.quality, at=clock.now())
     team.session.flush()
@@ -231,7 +232,7 @@ def test_a_consent_withdrawn_between_check_and_start_closes_the_gate(team: Team)
     course = ready_for_harvest(team)
     check = checked(course, released_product(course, team), team)
     assert check.clear
-    consent = course.consent(clock.now())
+    consent = valid_consent(course, clock.now())
     assert consent is not None
     consent.withdraw(
         by=team.nurse, at=clock.now(), performed_at=clock.now() - timedelta(seconds=1), performed_by=team.nurse
