@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinic.errors import Question
 from clinic.fields import plain
 from clinic.products.models import year_apart
-from clinic.protocols.catalogues import ANAESTHESIA, BODY_SITES, METHODS, SOURCES, within
+from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
 
 if TYPE_CHECKING:
     from clinic.harvest.models import Harvest
@@ -50,7 +50,7 @@ def _safety(harvest: Harvest) -> list[str]:
         found.append("Time-out held at is missing: it comes before the incision.")
     if harvest.time_out_at and harvest.performed_at and harvest.time_out_at > harvest.performed_at:
         found.append("The time-out comes before the start.")
-    anaesthesia = ANAESTHESIA.get(harvest.anaesthesia or "")
+    anaesthesia = ANESTHESIA.get(harvest.anaesthesia or "")
     if anaesthesia and anaesthesia.fasting and harvest.fasting != "confirmed":
         found.append("Fasting must be confirmed where sedation or more is planned.")
     dose, most = lidocaine_per_kg(harvest), _lidocaine_most(harvest)

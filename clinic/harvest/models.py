@@ -18,7 +18,7 @@ from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.models import Product, bearer, unused
 from clinic.protocols.catalogues import (
-    ANAESTHESIA,
+    ANESTHESIA,
     ANTICOAGULANTS,
     BODY_SITES,
     METHODS,
@@ -60,7 +60,7 @@ class Harvest(Record):
         "Method", reported=True, choices=labels(METHODS), required=True, section="Method"
     )
     anaesthesia: Mapped[str | None] = field(
-        "Anaesthesia", reported=True, choices=labels(ANAESTHESIA), required=True, section="Method"
+        "Anesthesia", reported=True, choices=labels(ANESTHESIA), required=True, section="Method"
     )
     fasting: Mapped[str | None] = field("Fasting", choices=FASTING, section="Method")
     lidocaine_mg: Mapped[Decimal | None] = field(

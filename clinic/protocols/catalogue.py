@@ -54,7 +54,7 @@ def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
 
 
 def within(label: str) -> str:
-    """Return a label as it stands within a sentence: its first letter small, names and abbreviations as they are."""
+    """Return a label as written within a sentence: its first letter small, names and abbreviations as they are."""
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clinic.protocols.catalogue import UCUM, labels, within
 from clinic.protocols.cells import (
-    ANAESTHESIA,
+    ANESTHESIA,
     ANTICOAGULANTS,
     CELL_TYPES,
     HARVESTS,
@@ -28,7 +28,7 @@ from clinic.protocols.instruments import INSTRUMENTS, change, responder, score_f
 from clinic.protocols.qc_tests import BLOOD_GROUPS, CLEAN, MARKERS, QC_TESTS, REACTIVE
 
 __all__ = [
-    "ANAESTHESIA",
+    "ANESTHESIA",
     "ANTICOAGULANTS",
     "BLOOD_GROUPS",
     "BODY_SITES",

@@ -131,20 +131,20 @@ METHODS = Catalogue(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anaesthesia(Entry):
+class Anesthesia(Entry):
     """Anesthesia of a collection or delivery. ``fasting``: the patient must have fasted (rule 27)."""
 
     fasting: bool = False
 
 
-ANAESTHESIA = Catalogue(
-    Anaesthesia(key="none", label="No anesthesia"),
-    Anaesthesia(key="topical", label="Topical"),
-    Anaesthesia(key="local", label="Local"),
-    Anaesthesia(key="tumescent", label="Tumescent local"),
-    Anaesthesia(key="regional", label="Regional or spinal", fasting=True),
-    Anaesthesia(key="sedation", label="Local with sedation", fasting=True),
-    Anaesthesia(key="general", label="General", fasting=True),
+ANESTHESIA = Catalogue(
+    Anesthesia(key="none", label="No anesthesia"),
+    Anesthesia(key="topical", label="Topical"),
+    Anesthesia(key="local", label="Local"),
+    Anesthesia(key="tumescent", label="Tumescent local"),
+    Anesthesia(key="regional", label="Regional or spinal", fasting=True),
+    Anesthesia(key="sedation", label="Local with sedation", fasting=True),
+    Anesthesia(key="general", label="General", fasting=True),
 )
 
 ANTICOAGULANTS = Catalogue(

@@ -64,7 +64,7 @@ class RegulatoryPath(StrEnum):
         """Words for the page."""
         return {
             "361": "361 HCT/P (minimally manipulated, homologous use)",
-            "351": "351 biologic (trial or licence)",
+            "351": "351 biologic (trial or license)",
             "same_procedure": "Same surgical procedure",
             "medical_practice": "Medical practice under national law",
         }[self.value]

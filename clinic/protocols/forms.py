@@ -62,7 +62,7 @@ class DayNumberBox(Box):
         if not self.text:
             return None
         if not re.fullmatch(r"-?\d{1,5}", self.text.replace("−", "-"), re.ASCII):
-            raise Unreadable(f"“{self.text}” is no whole number of days.")
+            raise Unreadable(f"“{self.text}” is not a whole number of days.")
         return int(self.text.replace("−", "-"))
 
 

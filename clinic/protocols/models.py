@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Stage(StrEnum):
-    """Where a version stands; derived from who published and who retired it."""
+    """The stage of a version; derived from who published and who retired it."""
 
     DRAFT = "draft"
     PUBLISHED = "published"

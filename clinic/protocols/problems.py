@@ -1,4 +1,4 @@
-"""What is wrong with a protocol before it is published: each fault a sentence to its author."""
+"""What is wrong with a protocol before it is published: a sentence to its author for each problem."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _limit(spec: QCSpec) -> Iterator[str]:
 def _dose(content: Content) -> Iterator[str]:
     dose = content.dose
     if dose.usual not in dose.window:
-        yield "The usual dose lies outside the dose window."
+        yield "The usual dose is outside the dose window."
     if not dose.source.strip():
         yield "The dose window needs its source."
     if dose.doses < 1 or (dose.doses > 1 and not dose.days_between):
@@ -71,7 +71,7 @@ def _visits(content: Content) -> Iterator[str]:
     yield from (f"Two visits are called “{name}”." for name in sorted({n for n in names if names.count(n) > 1}))
     days = [plan.day for plan in content.visits]
     if days != sorted(days):
-        yield "Visits stand in the order of their days."
+        yield "Visits must be in the order of their days."
 
 
 def _claims(content: Content) -> Iterator[str]:

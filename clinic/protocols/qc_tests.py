@@ -1,6 +1,7 @@
 """What is measured on a product, and what a donor is tested for.
 
-Limits belong to the protocol version; here stand a test's unit, what can be written down at all, and its bar.
+Limits belong to the protocol version; a test has its unit, what can be recorded at all, the rule that it breaks, and
+the scale of its bar.
 LOINC codes are given only where the code's own page was read; elsewhere "".
 """
 

@@ -195,7 +195,7 @@ def test_a_fault_is_told_in_a_sentence(changes: dict[str, Any], said: str) -> No
 @pytest.mark.rule(52)
 def test_the_usual_dose_lies_in_its_window() -> None:
     dose = DEMONSTRATIONS["UC-MSC-WELLNESS"].dose
-    assert "The usual dose lies outside the dose window." in problems(
+    assert "The usual dose is outside the dose window." in problems(
         broken(dose=dose.model_copy(update={"usual": D(9)}))
     )
     assert "More than one dose needs the days between them." in problems(

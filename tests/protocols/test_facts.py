@@ -23,9 +23,8 @@ from clinic.protocols.problems import problems
 from clinic.protocols.qc_tests import IDENTITY, QCTest
 from clinic.protocols.wording import changed, lines
 from clinic.release.doses import exhibited_text
-from clinic.release.results import QCResult
-from tests.bedside import released_product
-from tests.factories import published, ready_for_harvest
+from clinic.release.results import QCResult, unmet
+from tests.factories import published
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -178,7 +177,7 @@ def test_a_key_that_is_in_no_catalogue_is_named_wherever_it_is() -> None:
 
 
 def test_a_test_added_to_the_catalogue_is_on_the_form_on_the_doses_line_and_breaks_its_rule(
-    app: Flask, client_as: Any, page: Any, team: Team, monkeypatch: pytest.MonkeyPatch
+    app: Flask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     added = QCTest(key="cd271", label="CD271", unit="%", possible=between(0, 100), in_doses=True, rule=IDENTITY)
     monkeypatch.setitem(QC_TESTS._entries, "cd271", added)
@@ -186,9 +185,16 @@ def test_a_test_added_to_the_catalogue_is_on_the_form_on_the_doses_line_and_brea
         form = draft_form(KNEE)(data=flat(KNEE))
         assert ("cd271", "CD271") in form._fields["qc_0_test"].pairs
     assert exhibited_text([QCResult(test="cd271", value=Decimal(97), comparator="=", pending=False)]) == "CD271 97 %"
-    product = released_product(ready_for_harvest(team), team, released=False)
-    says = DEMONSTRATIONS["BMAC-KNEE"]
     asked = QCSpec(test="cd271", limit=Range(95), source="ours")
-    monkeypatch.setattr(ProtocolVersion, "says", says.model_copy(update={"qc": (*says.qc, asked)}))
-    shown = page(client_as("quality"), f"/products/{product.id}/release").text
-    assert "CD271 has no result. rule 41 ·" in " ".join(shown.split())
+    version = ProtocolVersion(content=KNEE.model_copy(update={"qc": (asked,)}).model_dump(mode="json"))
+    assert [sentence for _spec, sentence, _may_wait in unmet(version, [])] == ["CD271 has no result."]
+    assert QC_TESTS["cd271"].broken_rule() == 41
+
+
+@pytest.mark.rule(41)
+@pytest.mark.rule(44)
+def test_a_result_that_may_wait_names_the_rule_of_pending_results_but_identity_never_waits() -> None:
+    assert QC_TESTS["sterility"].broken_rule() == 43
+    assert QC_TESTS["sterility"].broken_rule(may_wait=True) == 44
+    assert QC_TESTS["cd73"].broken_rule(may_wait=True) == 41
+    assert QC_TESTS["hematocrit"].broken_rule() == 0
