@@ -50,7 +50,7 @@ def released_product(
     if frozen_at is not None:
         product.expires_at = None
         product.keep_to_expiry()
-    laboratory.close_run(people, run, made_at)
+    laboratory.close_run(people, run, made_at, verified=released)
     for spec in says.qc:
         tested(product, people, of.protocol_version, spec, value=(results or {}).get(spec.test), at=made_at)
     if released:

@@ -24,6 +24,9 @@ from clinic.model import Model
 from clinic.schema import MIGRATIONS, head
 from config import Settings
 from tests.databases import PostgreSQLStore, SQLiteStore, Store
+from tests.demonstration import demonstration as demonstration
+from tests.demonstration import empty as empty
+from tests.demonstration import pytest_collection_modifyitems as pytest_collection_modifyitems
 from tests.factories import PASSWORD, Team, clinic_of, team_of
 from tests.reading import Page
 

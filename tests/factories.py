@@ -132,7 +132,8 @@ def course(
 def consented(of: Treatment, people: Team, *, at: datetime | None = None, signed: bool = True, **facts: Any) -> Consent:
     """Give the course its consent to treatment: taken and signed by the physician."""
     at = at or clock.now() - timedelta(days=15)
-    return builder.consent(people, of, at, signed=signed, **({"written": at} | facts))
+    facts = {"written": at, "form_version": "3.1", "signer": "patient", "signer_name": of.patient.display_name} | facts
+    return builder.consent(people, of, at, signed=signed, **facts)
 
 
 def eligible(

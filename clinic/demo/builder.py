@@ -54,7 +54,7 @@ def order(  # noqa: PLR0913 - facts of one record
         "relation": says.relations[0].value,
         "source": says.sources[0],
         "route": says.routes[0],
-    } | {name: fact for name, fact in facts.items() if fact is not None}
+    } | facts
     site = said.setdefault("body_site", next(iter(sites_for(said["condition"], said["route"])), None))
     if site and BODY_SITES[site].sided and "side" not in said:
         said["side"] = team.pick("right", "left")

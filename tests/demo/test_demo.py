@@ -29,7 +29,7 @@ from clinic.release.arithmetic import endotoxin_per_kg
 from clinic.release.models import Release, released, results_of
 from clinic.release.results import QCResult, Verdict
 from clinic.treatments.models import Stop, Treatment
-from tests.exchange.conftest import AT, empty_database
+from tests.demonstration import AT, empty_database
 
 pytestmark = pytest.mark.slow
 DOI = "12967-020-02568-6"
