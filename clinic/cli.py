@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -127,7 +128,6 @@ def migrate() -> None:
 def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_empty: bool) -> None:
     """Make a demonstration clinic; refuses a database that holds another clinic."""
     from clinic.accounts.models import Site  # noqa: PLC0415
-    from clinic.demo import build as demonstration  # noqa: PLC0415
 
     if session.scalar(select(func.count()).select_from(Site)):
         if if_empty:
@@ -135,6 +135,10 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
         raise RuleBroken("This database holds a clinic already. A demonstration is made in an empty one only.")
     if load().production:
         raise SettingsWrong("CLINIC_ENV is production: a demonstration clinic is not made there.")
+    if find_spec("faker") is None:
+        raise SettingsWrong("The demonstration needs Faker. Install it: pip install 'cellcourse[demo]'.")
+    from clinic.demo import build as demonstration  # noqa: PLC0415 - it needs what production does not have
+
     number = demonstration.SYNTHETIC_PATIENTS if patients is None else patients
     tell = partial(click.echo, err=True) if sys.stderr.isatty() else None
     made = demonstration.build(session, patients=number, seed=seed, sites=sites, at=clock.now(), progress=tell)
