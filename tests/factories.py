@@ -20,7 +20,6 @@ from clinic.demo.team import Team, staff_of
 from clinic.ledger.listener import set_actor
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
-from clinic.protocols.catalogues import MARKERS
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.models import Protocol, ProtocolVersion
 
@@ -171,9 +170,8 @@ def stranger(
 ) -> Donor:
     """Return an unrelated donor who is determined eligible; every marker is negative unless said otherwise."""
     at = at or clock.now() - timedelta(days=12)
-    found = dict.fromkeys(MARKERS, "negative") | (markers or {})
     facts = {"kind": "unrelated", "donor_number": f"R-{next(_number):07d}", "sex": "female"} | facts
-    return builder.donor(people, at, markers=found, signed=signed, **facts)
+    return builder.donor(people, at, markers=markers, signed=signed, **facts)
 
 
 def harvested(of: Treatment, people: Team, *, at: datetime | None = None, **facts: Any) -> Harvest:

@@ -115,21 +115,6 @@ def follows_from(product: Product, kg: Decimal) -> dict[str, dict[str, Any]]:
     return known
 
 
-def vitals(dice: random.Random, *, child: bool = False) -> dict[str, Any]:
-    """Return one set of normal vital signs."""
-    if child:
-        return {
-            "spo2": D(dice.randrange(93, 99)), "temperature": D(dice.randrange(364, 373)) / 10,
-            "systolic": dice.randrange(90, 102), "pulse": dice.randrange(115, 150),
-            "breathing": dice.randrange(28, 44),
-        }  # fmt: skip
-    return {
-        "spo2": D(dice.randrange(95, 100)), "temperature": D(dice.randrange(362, 373)) / 10,
-        "systolic": dice.randrange(108, 142), "diastolic": dice.randrange(62, 88), "pulse": dice.randrange(58, 92),
-        "breathing": dice.randrange(12, 18),
-    }  # fmt: skip
-
-
 def reading(spec: QCSpec, dice: random.Random, *, good: bool = True) -> dict[str, Any]:
     """Return the result of one test: value or outcome, within its limit or, where it can be, outside."""
     test = QC_TESTS[spec.test]
@@ -172,9 +157,10 @@ SCORES: dict[str, tuple[float, float]] = {
     "acute_gvhd_3_4": (0, 0), "chronic_gvhd": (0, 0), "relapse": (0, 0), "survival_status": (0, 0),
 }  # fmt: skip
 """Instrument → a usual score before the cells and a year after. Made up; nobody's result."""
-AS_THEY_ARE = frozenset(
-    "anc_recovered platelets_recovered acute_gvhd_2_4 acute_gvhd_3_4 chronic_gvhd relapse survival_status".split()
-)
+AS_THEY_ARE = {
+    "anc_recovered", "platelets_recovered", "acute_gvhd_2_4", "acute_gvhd_3_4", "chronic_gvhd", "relapse",
+    "survival_status",
+}  # fmt: skip
 
 
 def score(instrument: str, day: int, luck: float, dice: random.Random) -> Decimal | None:

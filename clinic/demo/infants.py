@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from clinic.demo import builder, laboratory
+from clinic.demo.bank import donation, expanded
 from clinic.demo.builder import DAY, HOUR
-from clinic.demo.synthetic import banked, expanded, follow_up, give
 from clinic.followup.models import BASELINE
 from clinic.patients.models import Patient
 
@@ -54,7 +54,7 @@ def build(house: House) -> int:
     today = house.at.astimezone(zone).date()
     first = datetime(today.year, today.month, today.day, 10, tzinfo=zone) - FIRST_INFUSION * DAY
     version, at = house.versions[CODE], first - 75 * DAY
-    cord = banked(house, version, "cord_tissue", at, kind="cord", donor_number="CORD-4417", sex="male")
+    cord = donation(house, version, "cord_tissue", at, kind="cord", donor_number="CORD-4417", sex="male")
     doses = [_kg(row) for row in infants for _dose in range(2)]
     bank = expanded(house, version, cord, at + 4 * HOUR, volume=VOLUME, amounts=doses, days=25)
     for number, row in enumerate(infants):
@@ -91,13 +91,8 @@ def _infant(
     )  # fmt: skip
     builder.consent(house, course, at - 11 * DAY)
     builder.decide_eligibility(house, course, at - 10 * DAY)
-    builder.visit(
-        house, course, BASELINE, at - DAY,
-        scores={
-            "paco2": D(row["paco2_before_mmhg"]), "hco3": D(row["hco3_before_as_printed"]),
-            "spo2": D(row["spo2_before_pct"]), "oxygen_flow": D(row["oxygen_before_l_per_min"]),
-        },
-    )  # fmt: skip
+    scores = _scores(row)
+    builder.visit(house, course, BASELINE, at - DAY, scores[BASELINE])
     for number, (product, figures) in enumerate(infusions):
         when, results = at + 7 * number * DAY, _results(figures)
         product.assign(course, by=house.act(house.technologist), at=when - 9 * DAY)
@@ -106,9 +101,8 @@ def _infant(
             house, product, version, sampled, until=house.at, reading=lambda spec, known=results: known[spec.test]
         )
         laboratory.release(house, course, product, when - 2 * DAY)
-        give(house, course, product, when, kg)
-    scores = _scores(row)
-    follow_up(house, course, lambda plan: scores.get(plan.name, {}), missed={})
+        builder.administer(house, course, product, when, kg=kg)
+    builder.follow_up(house, course, lambda plan: scores.get(plan.name, {}), until=house.at, missed={})
 
 
 def _results(figures: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -137,7 +131,11 @@ def _scores(row: dict[str, str]) -> dict[str, dict[str, Decimal | None]]:
     """Return the published readings by visit. What is not published is not made up."""
     month_1: dict[str, Decimal | None] = {"oxygen_flow": D(0)} if row["patient"] in INDEPENDENT_BY_MONTH_1 else {}
     return {
+        BASELINE: {
+            "paco2": D(row["paco2_before_mmhg"]), "hco3": D(row["hco3_before_as_printed"]),
+            "spo2": D(row["spo2_before_pct"]), "oxygen_flow": D(row["oxygen_before_l_per_min"]),
+        },
         "Month 1": month_1,
         "Month 6": {"paco2": D(row["paco2_6m"]), "spo2": D(row["spo2_6m_pct"]), "oxygen_flow": D(0)},
         "Month 12": {"spo2": D(row["spo2_12m_pct"]), "oxygen_flow": D(0), "chest_xray": CHEST[row["cxr_12m"]]},
-    }
+    }  # fmt: skip

@@ -20,7 +20,6 @@ from clinic.release.step import RELEASE
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from clinic.accounts.models import User
     from clinic.demo.team import Team
     from clinic.products.models import Product
     from clinic.protocols.content import QCSpec
@@ -42,31 +41,21 @@ def receive(team: Team, product: Product, at: datetime) -> None:
     product.move(kind="received", place="Laboratory, reception", by=by, at=at, temperature=D("19.5"), intact=True)
 
 
-def process(  # noqa: PLR0913 - facts of one record
-    team: Team,
-    course: Treatment,
-    products: Sequence[Product],
-    at: datetime,
-    *,
-    until: datetime | None,
-    written: datetime,
-    **facts: Any,
-) -> ProcessingRun:
-    """Begin to process the cells of a course where the gate is open, as `begin_run` does."""
+def process(team: Team, course: Treatment, products: Sequence[Product], at: datetime, **facts: Any) -> ProcessingRun:
+    """Begin to process the cells of a course where the gate is open; ``facts`` as for `begin_run`."""
     PROCESSING.admit(course, by=team.technologist, at=at)
-    run = begin_run(team, course.protocol_version, at, until=until, written=written, treatment=course, **facts)
+    run = begin_run(team, course.protocol_version, at, treatment=course, **facts)
     for product in products:
         run.take(product, by=team.technologist, at=at)
     return team.add(run)
 
 
-def begin_run(  # noqa: PLR0913 - facts of one record
+def begin_run(
     team: Team,
     version: ProtocolVersion,
     at: datetime,
     *,
     until: datetime | None,
-    written: datetime,
     kinds: Sequence[str] = (),
     **facts: Any,
 ) -> ProcessingRun:
@@ -75,15 +64,16 @@ def begin_run(  # noqa: PLR0913 - facts of one record
     A run without an end goes on: its first three manipulations are begun.
     """
     by, says = team.technologist, version.says
-    said = {"preparation": says.preparation, "vehicle": says.vehicle or None} | facts
-    run = team.log(ProcessingRun, by, at, written=written, ended_at=until, **said)
+    said = {"preparation": says.preparation, "vehicle": says.vehicle or None, **facts}
+    run = team.log(ProcessingRun, by, at, written=until or at + HOUR, ended_at=until, **said)
     length = ((until or at + 3 * HOUR) - at) / max(len(kinds), 1)
     for number, kind in enumerate(kinds if until else kinds[:3]):
         begun = at + number * length
         ended = begun + length if until else None
         part = team.new(
-            Manipulation, by, begun, written=ended, run_id=run.id, kind=kind, ended_at=ended, equipment=f"EQ-{10 + number:03}",
-            lot=f"L{team.next('lot', 2201)}", lot_expires_on=(at + 400 * DAY).date(),
+            Manipulation, by, begun, written=ended, run_id=run.id, kind=kind, ended_at=ended,
+            equipment=f"EQ-{10 + number:03}", lot=f"L{team.next('lot', 2201)}",
+            lot_expires_on=(at + 400 * DAY).date(),
         )  # fmt: skip
         run.enter(part)
     return team.add(run)
@@ -96,40 +86,31 @@ def fill(  # noqa: PLR0913 - facts of several containers
     *,
     volume: Decimal,
     amounts: Sequence[Decimal],
-    viability: Decimal | None = None,
+    counted: bool = False,
     **facts: Any,
 ) -> list[Product]:
-    """Fill a container for each amount, and write down what was added and wasted.
+    """Fill a container with ``volume`` mL for each amount, and write down what was added and wasted.
 
-    ``volume`` mL of each; amounts in the protocol's measure of the dose; ``viability`` where a count is written down, %.
+    Amounts are in the protocol's measure of the dose; ``counted``: the first one was counted in the run.
     """
-    by, version = team.act(team.technologist), run.follows
-    says = version.says  # type: ignore[union-attr]
+    by, says = team.act(team.technologist), run.follows.says  # type: ignore[union-attr]
     measure = DOSE_MEASURES[says.dose.measure]
-    counted = COUNTED_AS.get(measure.key)
-    if viability is not None and counted is not None:
-        each = D(1) if counted == "particles" else measure.each / D(10**6)
-        run.enter(
-            team.new(
-                InProcessCount, by, at, run_id=run.id, counted=counted, stage="Final container", volume=volume,
-                viability=viability, concentration=figures(amounts[0] * each / volume, 6),
-            )
+    unit = COUNTED_AS.get(measure.key)
+    if counted and unit is not None:
+        each = D(1) if unit == "particles" else measure.each / D(10**6)
+        count = team.new(
+            InProcessCount, by, at, run_id=run.id, counted=unit, stage="Final container", volume=volume,
+            viability=D(team.pick(*range(90, 98))), concentration=figures(amounts[0] * each / volume, 6),
         )  # fmt: skip
-    taken, wanted = run.input_volume, volume * len(amounts)
-    run.added_volume = wanted - taken + 1 if wanted >= taken else None
-    run.waste_volume = D(1) if wanted >= taken else taken - wanted
+        run.enter(count)
+    spare = volume * len(amounts) - run.input_volume
+    run.added_volume, run.waste_volume = (spare + 1, D(1)) if spare >= 0 else (None, -spare)
     said = {
         "name": class_name(says.cell_type, run.inputs[0].product.source or "") or says.title.split(" for ")[0],
-        "cell_type": says.cell_type,
-        "container": "mould" if measure.key == "constructs" else "bag" if volume >= 20 else "vial",
-        "measure": measure.key,
-        "source_note": team.note,
-    } | facts
-    made = []
-    for amount in amounts:
-        made.append(run.make(by=by, at=at, volume=volume, amount=amount, **said))
-        team.add(made[-1])
-    return made
+        "cell_type": says.cell_type, "measure": measure.key, "source_note": team.note,
+        "container": "mould" if measure.key == "constructs" else "bag" if volume >= 20 else "vial", **facts,
+    }  # fmt: skip
+    return [team.add(run.make(by=by, at=at, volume=volume, amount=amount, **said)) for amount in amounts]
 
 
 def close_run(team: Team, run: ProcessingRun, at: datetime, *, verified: bool = True) -> None:
@@ -154,11 +135,11 @@ def store(team: Team, products: Sequence[Product], at: datetime) -> None:
         product.move(kind="stored", place=place, by=by, at=at, temperature=D(-178), intact=True)
 
 
-def result(  # noqa: PLR0913 - facts of one record
-    team: Team, product: Product, version: ProtocolVersion, spec: QCSpec, at: datetime, *, by: User, **facts: Any
+def result(
+    team: Team, product: Product, version: ProtocolVersion, spec: QCSpec, at: datetime, **facts: Any
 ) -> QCResult:
-    """Write down the result of one test, judged by the limits of a protocol version."""
-    found = team.new(QCResult, by, at, product=product, test=spec.test, **facts)
+    """Write down the result of one test, judged by the limits of a protocol version; ``by``: who read it."""
+    found = team.new(QCResult, facts.pop("by"), at, product=product, test=spec.test, **facts)
     found.weigh(version)
     return team.add(found)
 
@@ -187,7 +168,7 @@ def examine(  # noqa: PLR0913 - facts of one kind of record
             result(team, product, version, spec, at + 20 * MINUTE, pending=True, **said)
 
 
-def release(  # noqa: PLR0913 - facts of one record
+def release(
     team: Team, course: Treatment, product: Product, at: datetime, decision: str = "conforms", **facts: Any
 ) -> Release:
     """Decide as quality and sign; an exception is signed by the medical director as well."""

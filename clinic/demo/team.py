@@ -1,4 +1,4 @@
-"""One site and its staff while records are written for them: the demonstration's in a database, a test's also in memory."""
+"""One site and its staff while records are written for them, in a database or, for a test, in memory."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ E = TypeVar("E", bound=Entry)
 class Team:
     """The staff of one site: ``team.nurse``, ``team.nurse2``, ``team(Role.NURSE, second=True)``.
 
-    Without a session nothing is stored. ``note`` is the source note of every record; ``reason`` stands in the ledger
-    beside the person who acted, and where it is empty the session's actor stays. Without dice the first choice is taken.
+    Without a session nothing is stored. ``note`` is the source note of every record. ``reason`` stands in the ledger
+    beside the person who acted; where it is empty the session's actor stays. Without dice the first choice is taken.
     """
 
     site: Site
