@@ -136,7 +136,7 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
     if load().production:
         raise SettingsWrong("CLINIC_ENV is production: a demonstration clinic is not made there.")
     if find_spec("faker") is None:
-        raise SettingsWrong("The demonstration needs Faker. Install it: pip install 'cellcourse[demo]'.")
+        raise SettingsWrong("The demonstration needs Faker: run `make set-up`, or install requirements-demo.txt.")
     from clinic.demo import build as demonstration  # noqa: PLC0415 - it needs what production does not have
 
     number = demonstration.SYNTHETIC_PATIENTS if patients is None else patients

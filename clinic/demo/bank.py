@@ -54,18 +54,16 @@ def expanded(  # noqa: PLR0913 - facts of one run
     donated: Product,
     begun: datetime,
     *,
-    days: int,
-    volume: Decimal,
+    making: facts.Plan,
     amounts: list[Decimal],
     taken: Decimal | None = None,
-    frozen: bool = True,
 ) -> list[Product]:
     """Make a container for each amount out of a donation, or out of ``taken`` mL of it, and store them."""
-    ended = begun + days * DAY
-    said = facts.run(version.says, frozen=frozen)
+    ended = begun + max(making.culture_days, 1) * DAY
+    said = facts.run(version.says, frozen=making.frozen)
     run = laboratory.begin_run(house, version, begun, until=ended, protocol_version=version, **said)
     run.take(donated, by=house.technologist, at=begun, volume=taken)
-    made = laboratory.fill(house, run, ended, volume=volume, amounts=amounts, counted=len(amounts) == 1)
+    made = laboratory.fill(house, run, ended, volume=making.volume, amounts=amounts, counted=len(amounts) == 1)
     laboratory.close_run(house, run, ended)
     laboratory.store(house, made, ended + HOUR)
     return made

@@ -6,7 +6,7 @@ that the worklist lives: cells that wait, cultures that grow, visits that are du
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
@@ -35,21 +35,11 @@ HISTORIES = "bmt_children_uci_187"
 
 @dataclass(kw_only=True)
 class Summary:
-    """What was built: sites, published and synthetic patients, and the accounts that may sign in."""
+    """What was built: the names of the sites, how many published and synthetic patients."""
 
-    sites: list[str] = field(default_factory=list)
+    sites: list[str]
     published: int = 0
     synthetic: int = 0
-    accounts: list[str] = field(default_factory=list)
-    password: str = PASSWORD
-
-    def sentences(self) -> list[str]:
-        """Return the summary as a person reads it, a line each."""
-        people = f"{self.published} published histories and {self.synthetic} synthetic patients"
-        return [
-            f"Demonstration clinic: {', '.join(self.sites)}; {people}.",
-            f"Sign in as ROLE@SITE.demo or ROLE2@SITE.demo, for example {self.accounts[0]}; password {self.password}",
-        ]
 
 
 def is_empty(session: Session) -> bool:
@@ -86,17 +76,16 @@ def build(  # noqa: PLR0913 - each is a choice of the command line
         raise RuleBroken(f"A demonstration has 1 to {len(SITES)} sites, not {sites}.")
     say = progress or (lambda _sentence: None)
     password, at = password_hash or hash_password(PASSWORD), at.replace(second=0, microsecond=0)
-    summary = Summary()
     with drawn_from(seed) as dice:
         houses = [open_house(session, number, at=at, dice=dice, password=password) for number in range(sites)]
-        for house in houses:
-            summary.sites.append(house.site.name)
-            summary.accounts += [user.email for user in house.people.values()]
+        summary = Summary(sites=[house.site.name for house in houses])
         say("Sites, staff and protocols are written.")
         summary.published = _published(session, houses[0])
         say(f"{summary.published} published histories are written.")
         for house, count in zip(houses, _shares(patients, sites), strict=True):
-            _synthetic(house, count)
+            faker = namer(house)
+            for story, again in chosen(house.site.code, count):
+                tell(house, faker, story, again=again)
             summary.synthetic += count
             say(f"{count} synthetic courses of {house.site.name} are written.")
         session.flush()
@@ -113,12 +102,6 @@ def _published(session: Session, house: House) -> int:
     if report.refused:
         raise RuleBroken(" ".join(report.sentences()))
     return infant_courses + report.rows
-
-
-def _synthetic(house: House, count: int) -> None:
-    faker = namer(house)
-    for story, again in chosen(house.site.code, count):
-        tell(house, faker, story, again=again)
 
 
 def _shares(patients: int, sites: int) -> list[int]:

@@ -127,19 +127,18 @@ def reading(spec: QCSpec, dice: random.Random, *, good: bool = True) -> dict[str
 
 
 def _ends(spec: QCSpec, *, good: bool) -> tuple[Decimal, Decimal]:
-    test = QC_TESTS[spec.test]
-    bottom, top = D(str(test.scale[0])), D(str(test.scale[1]))
-    if spec.limit is None:
-        return bottom + (top - bottom) * D("0.3"), bottom + (top - bottom) * D("0.6")
-    low, high = spec.limit.low, spec.limit.high
+    """Return between which values a usual result lies: well inside the limit, or a little outside."""
+    bottom, top = (D(str(end)) for end in QC_TESTS[spec.test].scale)
+    low, high = (spec.limit.low, spec.limit.high) if spec.limit else (None, None)
     if not good:
         return (low * D("0.8"), low * D("0.97")) if low else ((high or top) * D("1.05"), (high or top) * D("1.4"))
     if spec.test == "endotoxin":
         return D("0.02"), min(D("0.4"), high or top)
-    if low is not None and high is not None:
-        return low, high
     if low is None:
-        return bottom, (high or top) * D("0.5")
+        end = high / 2 if high else bottom + (top - bottom) * D("0.6")
+        return bottom, end
+    if high is not None:
+        return low, high
     return (low + (top - low) * D("0.3"), top) if top > low else (low * D("1.1"), low * D("1.6"))
 
 

@@ -7,17 +7,17 @@ dates, volumes, people, containers, and what the clinic did between those figure
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from clinic.demo import builder, laboratory
 from clinic.demo.bank import donation, expanded
 from clinic.demo.builder import DAY, HOUR
+from clinic.demo.facts import Plan
+from clinic.demo.people import rows_of
 from clinic.followup.models import BASELINE
 from clinic.patients.models import Patient
 
@@ -32,7 +32,8 @@ NOTE = (
     "names, dates and volumes are synthetic"
 )
 NAMES = (("Nguyễn", "Thị An Nhiên"), ("Trần", "Thị Bảo Châu"), ("Lê", "Minh Quân"), ("Phạm", "Thị Diệu Linh"))
-VOLUME = D(10)
+MAKING = Plan(culture_days=25, frozen=True, volume=D(10), amount=D(0))
+"""How the cord was expanded; each container has an amount of its own."""
 FIRST_INFUSION = 480
 """Days before now on which the first infant had the first infusion: long enough ago for the visit at twelve months."""
 CHEST = {"normal": D(0), "reduction in fibrosis": D(1)}
@@ -40,23 +41,17 @@ INDEPENDENT_BY_MONTH_1 = {"1", "4"}
 """Infants who needed no oxygen within a month; of the others the need at one month is not published."""
 
 
-def published(name: str) -> list[dict[str, str]]:
-    """Return the rows of a published table that comes with the program."""
-    text = files("clinic.demo").joinpath("data", name).read_text(encoding="utf-8")
-    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
-
-
 def build(house: House) -> int:
     """Walk the four infants from the cord donation to the visit after twelve months; return how many they are."""
     house = replace(house, note=NOTE)
-    infants, infusions = published("ucmsc_bpd_vietnam_patients_4.csv"), published("ucmsc_bpd_vietnam_infusions_8.csv")
+    infants, infusions = rows_of("ucmsc_bpd_vietnam_patients_4.csv"), rows_of("ucmsc_bpd_vietnam_infusions_8.csv")
     zone = ZoneInfo(house.site.zone)
     today = house.at.astimezone(zone).date()
     first = datetime(today.year, today.month, today.day, 10, tzinfo=zone) - FIRST_INFUSION * DAY
     version, at = house.versions[CODE], first - 75 * DAY
     cord = donation(house, version, "cord_tissue", at, kind="cord", donor_number="CORD-4417", sex="male")
     doses = [_kg(row) for row in infants for _dose in range(2)]
-    bank = expanded(house, version, cord, at + 4 * HOUR, volume=VOLUME, amounts=doses, days=25)
+    bank = expanded(house, version, cord, at + 4 * HOUR, making=MAKING, amounts=doses)
     for number, row in enumerate(infants):
         own = [one for one in infusions if one["patient"] == row["patient"]]
         products = bank[2 * number : 2 * number + 2]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from clinic.access import Role
 from clinic.accounts.models import Site
 from clinic.demo.team import Team, staff_of
 from clinic.ledger.listener import set_actor
@@ -28,30 +29,12 @@ SITES = (
     ("west", "Cellcourse West", "America/Chicago", "D9999"),
 )
 """Code, name, zone and facility code. The codes of facilities are those of examples: no real one has them."""
-STAFF = {
-    "north": (
-        ("Clara Odenthal", "Bohdan Kaczor"), ("Nadja Rask", "Niels Brandt"), ("Dr. Irena Novák", "Dr. Adaeze Okafor"),
-        ("Tomás Lindqvist", "Teresa Vaz"), ("Quirin Marsh", "Qiu Lan"), ("Prof. Dorothea Hartmann", "Dr. Emi Satō"),
-        ("Ada Quist", "Abel Moor"), ("Inés Pohl", "Ivo Reiter"),
-    ),
-    "south": (
-        ("Catarina Pires", "Duarte Neves"), ("Noémia Saraiva", "Nuno Bettencourt"),
-        ("Dra. Inês Cavaleiro", "Dr. Rui Abrantes"), ("Telmo Quaresma", "Leonor Freixo"),
-        ("Graça Viegas", "Óscar Mourão"), ("Prof. Duarte Sá Nogueira", "Dra. Elisa Trindade"),
-        ("Abílio Cunha", "Alda Rebelo"), ("Ivone Lacerda", "Jaime Toscano"),
-    ),
-    "east": (
-        ("Kaede Mori", "Ren Aoki"), ("Nao Fujita", "Sora Hayashi"), ("Dr. Itsuki Ono", "Dr. Akari Kudō"),
-        ("Tōru Wada", "Mio Sakai"), ("Kyō Noda", "Rin Ueda"), ("Prof. Daichi Hara", "Dr. Ema Ōta"),
-        ("Asa Kitano", "Aoi Sugi"), ("Iori Baba", "Jun Mizuno"),
-    ),
-    "west": (
-        ("Carla Whitfield", "Dwight Nolan"), ("Nell Ashby", "Noah Trujillo"), ("Dr. Imani Reyes", "Dr. Arlo Finch"),
-        ("Tess Holloway", "Theo Vance"), ("Quinn Delgado", "Greta Lowe"), ("Dr. Delia Marlowe", "Dr. Ezra Stone"),
-        ("Abby Crane", "Amos Teller"), ("Isla Burke", "Jonah Pratt"),
-    ),
-}  # fmt: skip
-"""Two people of each role, in the order of `Role`."""
+
+
+def rows_of(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table that comes with the demonstration."""
+    text = files("clinic.demo").joinpath("data", name).read_text(encoding="utf-8")
+    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
 
 
 @dataclass(kw_only=True)
@@ -62,7 +45,7 @@ class House(Team):
     """
 
     at: datetime
-    dice: random.Random
+    dice: random.Random  # pyright: ignore[reportGeneralTypeIssues] - one without is no demonstration
     bank: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
     def din(self, at: datetime) -> str:
@@ -74,7 +57,8 @@ def open_house(session: Session, number: int, *, at: datetime, dice: random.Rand
     """Write one site with its staff; the first administrator stands at the beginning of its ledger."""
     code, name, zone, facility = SITES[number]
     site = Site(code=code, name=name, zone=zone, facility_code=facility, is_demo=True)
-    people = staff_of(site, dict(zip((role.value for role in Role), STAFF[code], strict=True)), password=password)
+    names = {row["role"]: (row["first"], row["second"]) for row in rows_of("staff.csv") if row["site"] == code}
+    people = staff_of(site, names, password=password)
     own = random.Random(f"{code}{dice.random()}")  # noqa: S311 - to be repeated, and nothing secret
     house = House(site=site, people=people, session=session, note=SYNTHETIC, reason=REASON, at=at, dice=own)
     set_actor(session, house.administrator.id, REASON)

@@ -182,10 +182,8 @@ def _take_from_bank(walk: Walk, donated: Product, at: datetime) -> None:
     """Take a container for each dose out of the bank, tested there, and assign them."""
     house, making = walk.house, walk.making
     begun = house.at - LONG_AGO * DAY + (house.next("vial") % MOST_VIALS) * 2 * HOUR + 3 * HOUR
-    walk.made = expanded(
-        house, walk.version, donated, begun, volume=making.volume, taken=VIAL, frozen=making.frozen,
-        amounts=[making.amount] * walk.says.dose.doses, days=max(making.culture_days, 1),
-    )  # fmt: skip
+    amounts = [making.amount] * walk.says.dose.doses
+    walk.made = expanded(house, walk.version, donated, begun, making=making, amounts=amounts, taken=VIAL)
     by = house.act(house.technologist)
     for product in walk.made:
         product.assign(walk.course, by=by, at=at - 2 * DAY)

@@ -35,7 +35,7 @@ def test_where_faker_is_not_installed_it_says_what_to_install_and_ends_with_two(
     monkeypatch.setitem(sys.modules, "faker", None)
     status, out, err = run("demo")
     assert (status, out) == (2, "")
-    assert err == "clinic: The demonstration needs Faker. Install it: pip install 'cellcourse[demo]'.\n"
+    assert err == "clinic: The demonstration needs Faker: run `make set-up`, or install requirements-demo.txt.\n"
 
 
 @pytest.mark.slow

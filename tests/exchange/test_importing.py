@@ -13,7 +13,7 @@ from xlsxwriter import Workbook
 
 from clinic import clock
 from clinic.administration.models import Administration
-from clinic.demo.infants import published as rows_of
+from clinic.demo.people import rows_of
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing, tables
 from clinic.exchange.exporting import Choice
