@@ -14,6 +14,7 @@ import clinic.demo
 from clinic.demo import build
 from clinic.extensions import prepare
 from clinic.model import Model
+from clinic.schema import make_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,6 +28,7 @@ def empty_database(folder: Path) -> Session:
     """Return a session on a new database with the schema and nothing in it."""
     engine = create_engine(f"sqlite:///{folder / 'empty.db'}")
     prepare(engine)
+    make_file(engine)
     Model.metadata.create_all(engine)
     return Session(engine)
 

@@ -86,7 +86,7 @@ def order(  # noqa: PLR0913 - facts of one record
 def consent(team: Team, course: Treatment, at: datetime, *, signed: bool = True, **facts: Any) -> Consent:
     """Take the consent to treatment on paper as a physician, write it down, sign."""
     by, patient, given = team.physician, course.patient, course.patient.given_names or ""
-    CONSENT.admit(course, by=by, at=at)
+    team.admit(CONSENT, course, by, at)
     said = {
         "written": at + 20 * MINUTE, "scope": "treatment", "form_version": "2.1", "copy_given": True,
         "protocol_version": course.protocol_version, "signer": "parents" if course.is_child else "patient",
@@ -103,7 +103,7 @@ def decide_eligibility(
 ) -> Eligibility:
     """Decide as a physician that the patient is eligible, and sign."""
     by, patient, written = team.physician, course.patient, at + 10 * MINUTE
-    ELIGIBILITY.admit(course, by=by, at=at)
+    team.admit(ELIGIBILITY, course, by, at)
     fertile = patient.sex != "male" and not course.is_child and (patient.age_on(at.date()) or 0) <= 55
     said = {
         "eligible": True, "active_infection": False, "malignancy": False,
@@ -169,7 +169,7 @@ def type_blood(team: Team, at: datetime, **facts: Any) -> None:
 
 def harvest(team: Team, course: Treatment, at: datetime, donor: Donor, **facts: Any) -> Harvest:
     """Collect cells for a course, as `collect` does, where the gate is open."""
-    HARVEST.admit(course, by=team.physician, at=at)
+    team.admit(HARVEST, course, team.physician, at)
     return collect(team, donor, at, treatment=course, **facts)
 
 
@@ -244,7 +244,7 @@ def administer(  # noqa: PLR0913 - facts of one record
     """
     nurse, child = team.nurse, kg < CHILD_KG
     weigh(team, course.patient, at - HOUR, kg)
-    ADMINISTRATION.admit(course, by=nurse, at=at)
+    team.admit(ADMINISTRATION, course, nurse, at)
     issue(team, product, at - 25 * MINUTE)
     read = check(team, course, product, at - 5 * MINUTE, vitals=vitals(team, child=child))
     said = {

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clinic.processing.models import COUNTED_AS, InProcessCount, Manipulation, ProcessingRun
+from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
 from clinic.processing.step import PROCESSING
-from clinic.protocols.catalogues import DOSE_MEASURES, QC_TESTS, class_name
+from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, QC_TESTS, class_name
 from clinic.records import Meaning
 from clinic.release.models import Release, decide
 from clinic.release.results import QCResult
@@ -43,7 +43,7 @@ def receive(team: Team, product: Product, at: datetime) -> None:
 
 def process(team: Team, course: Treatment, products: Sequence[Product], at: datetime, **facts: Any) -> ProcessingRun:
     """Begin to process the cells of a course where the gate is open; ``facts`` as for `begin_run`."""
-    PROCESSING.admit(course, by=team.technologist, at=at)
+    team.admit(PROCESSING, course, team.technologist, at)
     run = begin_run(team, course.protocol_version, at, treatment=course, **facts)
     for product in products:
         run.take(product, by=team.technologist, at=at)
@@ -95,11 +95,10 @@ def fill(  # noqa: PLR0913 - facts of several containers
     """
     by, says = team.act(team.technologist), run.follows.says  # type: ignore[union-attr]
     measure = DOSE_MEASURES[says.dose.measure]
-    unit = COUNTED_AS.get(measure.key)
-    if counted and unit is not None:
-        each = D(1) if unit == "particles" else measure.each / D(10**6)
+    if counted and measure.count:
+        each = measure.each / COUNTS[measure.count].each
         count = team.new(
-            InProcessCount, by, at, run_id=run.id, counted=unit, stage="Final container", volume=volume,
+            InProcessCount, by, at, run_id=run.id, counted=measure.count, stage="Final container", volume=volume,
             viability=D(team.pick(*range(90, 98))), concentration=figures(amounts[0] * each / volume, 6),
         )  # fmt: skip
         run.enter(count)
@@ -173,7 +172,7 @@ def release(
 ) -> Release:
     """Decide as quality and sign; an exception is signed by the medical director as well."""
     by, version = team.act(team.quality), course.protocol_version
-    RELEASE.admit(course, by=by, at=at)
+    team.admit(RELEASE, course, by, at)
     if decision == "conditional":
         told = {"reason": "14-day culture pending; Gram stain without organisms"}
         facts = told | {"physician_told": team.physician.printed_name} | facts

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from clinic.access import Role
 from clinic.accounts.models import Site, User
+from clinic.course_records import CourseRecords, of_course
 from clinic.ledger.listener import set_actor
 from clinic.records import Entry, Record
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
     from clinic.model import Model
     from clinic.protocols.models import ProtocolVersion
+    from clinic.steps import Step
+    from clinic.treatments.models import Treatment
 
 M = TypeVar("M", bound="Model")
 E = TypeVar("E", bound=Entry)
@@ -63,6 +66,11 @@ class Team:
             self.database.flush()
             set_actor(self.database, by.id, self.reason)
         return by
+
+    def admit(self, step: Step, course: Treatment, by: User, at: datetime) -> None:
+        """Ask the gate of a step; raises as `Step.admit` does."""
+        records = of_course(self.session, course) if self.session else CourseRecords(course, [course])
+        step.admit(records, by=self.act(by), at=at)
 
     def add(self, row: M, by: User | None = None) -> M:
         """Store a new or changed row, for a person where one is named."""

@@ -72,11 +72,11 @@ def event(house: House, course: Treatment, *, onset: float, aware: float, ended:
 
 
 def withdrawn(house: House, course: Treatment) -> None:
-    """Withdraw the consent: the open steps close (rule 15)."""
-    at, by = house.at - 20 * HOUR, house.act(house.coordinator)
+    """Withdraw the consent after the harvest: the open steps close (rule 15)."""
+    at, by = house.at - 20 * MINUTE, house.act(house.coordinator)
     said = {"reason": "Prefers to wait for an operation.", "source_note": house.note}
     consent = course.patient.consents[-1]
-    house.add(consent.withdraw(by=by, at=at, performed_at=at - HOUR, performed_by=by, **said))
+    house.add(consent.withdraw(by=by, at=at, performed_at=at - 20 * MINUTE, performed_by=by, **said))
 
 
 def stopped(house: House, course: Treatment) -> None:
