@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -155,7 +156,6 @@ def migrate() -> None:
 def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_empty: bool) -> None:
     """Make a demonstration clinic; refuses a database that holds another clinic."""
     from clinic.accounts.models import Site  # noqa: PLC0415
-    from clinic.demo import build as demonstration  # noqa: PLC0415
 
     if session.scalar(select(func.count()).select_from(Site)):
         if if_empty:
@@ -163,6 +163,10 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
         raise RuleBroken("This database holds a clinic already. A demonstration is made in an empty one only.")
     if load().production:
         raise SettingsWrong("CLINIC_ENV is production: a demonstration clinic is not made there.")
+    if find_spec("faker") is None:
+        raise SettingsWrong("The demonstration needs Faker: run `make set-up`, or install requirements-demo.txt.")
+    from clinic.demo import build as demonstration  # noqa: PLC0415 - it needs what production does not have
+
     number = demonstration.SYNTHETIC_PATIENTS if patients is None else patients
     tell = partial(click.echo, err=True) if sys.stderr.isatty() else None
     made = demonstration.build(session, patients=number, seed=seed, sites=sites, at=clock.now(), progress=tell)

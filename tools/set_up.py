@@ -135,15 +135,17 @@ def environment() -> Stamp:
 
 
 def locked(stamp: Stamp, *, tests: bool) -> None:
-    """Install exactly what the lock says, every file checked against its hash."""
-    runtime, everything = ROOT / "requirements.txt", ROOT / "requirements-dev.txt"
-    lock = everything if tests else runtime
-    made_from = {file.name: digest(file) for file in ([runtime, everything] if tests else [runtime])}
+    """Install exactly what the locks say, the demonstration's too, every file checked against its hash."""
+    runtime = [ROOT / "requirements.txt", ROOT / "requirements-demo.txt"]
+    everything = ROOT / "requirements-dev.txt"
+    locks = [everything] if tests else runtime
+    made_from = {file.name: digest(file) for file in ([*runtime, everything] if tests else runtime)}
     if stamp.holds(**made_from):
         return
-    count = sum("==" in line for line in lock.read_text().splitlines())
+    count = len({line for file in locks for line in file.read_text().splitlines() if "==" in line})
     with step(f"Installing {count} locked Python packages"):
-        pip("--require-hashes", "--requirement", lock, otherwise=f"Installing {lock.name} failed.")
+        asked = [part for file in locks for part in ("--requirement", file)]
+        pip("--require-hashes", *asked, otherwise=f"Installing {' and '.join(file.name for file in locks)} failed.")
     stamp.note(**made_from)
 
 

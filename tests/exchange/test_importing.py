@@ -13,7 +13,7 @@ from xlsxwriter import Workbook
 
 from clinic import clock
 from clinic.administration.models import Administration
-from clinic.demo.infants import published as rows_of
+from clinic.demo.people import rows_of
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing, tables
 from clinic.exchange.exporting import Choice
@@ -24,7 +24,7 @@ from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.release.results import QCResult, Verdict
 from clinic.treatments.models import Treatment
-from tests.exchange.conftest import PACKAGE
+from tests.demonstration import DATA
 from tests.factories import patient
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from tests.factories import Team
 
-TABLE, MAP = PACKAGE / "data/bmt_children_uci_187.csv", PACKAGE / "maps/bmt_children_uci_187.toml"
+TABLE, MAP = DATA / "bmt_children_uci_187.csv", DATA / "bmt_children_uci_187.toml"
 HEADINGS = "Record number,Family name,Given names,Born on,Sex,Allergies"
 SCRIPTS = (
     ("Müller-Lüdenscheidt", "Jürgen"),
