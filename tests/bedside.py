@@ -52,20 +52,32 @@ def released_product(
     for spec in says.qc:
         tested(product, people, of.protocol_version, spec, value=(results or {}).get(spec.test), at=made_at)
     if released:
-        laboratory.release(people, of, product, made_at)
+        last = max([made_at, *(moment for test in says.qc if (moment := known_at(test, made_at)) <= clock.now())])
+        waits = any(known_at(spec, made_at) > clock.now() for spec in says.qc)
+        laboratory.release(people, of, product, last, decision="conditional" if waits else "conforms")
     return product
+
+
+def known_at(spec: QCSpec, at: datetime) -> datetime:
+    """Return when the result of a sample taken at a moment is final."""
+    return at + timedelta(days=QC_TESTS[spec.test].final_after_days or 0)
 
 
 def tested(
     product: Product, people: Team, version: ProtocolVersion, spec: QCSpec, *, value: Decimal | None, at: datetime
 ) -> None:
-    """Write down a result that conforms, or the value given; read by as many people as the protocol wants."""
+    """Write down a result that conforms, or the value given; a culture whose days are not over is still pending.
+
+    It is read by as many people as the protocol wants.
+    """
     found: dict[str, Any] = {"outcome": spec.accepted} if spec.accepted else {}
     if QC_TESTS[spec.test].outcomes is None:
         found = {"value": value if value is not None else conforming(spec)}
     for reader in [people.technologist, people.technologist2][: spec.readers]:
-        sampled = at - timedelta(days=20)
-        laboratory.result(people, product, version, spec, at, by=reader, sampled_at=sampled, **found)
+        final = known_at(spec, at)
+        if final > clock.now():
+            final, found = at, {"pending": True}
+        laboratory.result(people, product, version, spec, final, by=reader, sampled_at=at, **found)
 
 
 def conforming(spec: QCSpec) -> Decimal:

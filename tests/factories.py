@@ -144,10 +144,11 @@ def eligible(
 
 
 def ready_for_harvest(people: Team, of: Patient | None = None, **facts: Any) -> Treatment:
-    """Return a course that is ordered, consented and eligible, all of it signed: the harvest's gate is open."""
-    one = course(people, of, signed=True, **facts)
-    consented(one, people)
-    eligible(one, people)
+    """Return a course that was ordered ``at``, consented and eligible, all of it signed: the gate of harvest is open."""
+    at = facts.pop("at", None) or clock.now() - timedelta(days=20)
+    one = course(people, of, at=at, signed=True, **facts)
+    consented(one, people, at=at + timedelta(days=5))
+    eligible(one, people, at=at + timedelta(days=6))
     return one
 
 
