@@ -25,7 +25,7 @@ from clinic.protocols.models import ProtocolVersion
 from clinic.records import Meaning
 from clinic.release.results import QCResult
 from tests.bedside import tested
-from tests.factories import PASSWORD, Team, boxes
+from tests.factories import PASSWORD, Team, boxes, harvested
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,16 +116,16 @@ class Ward:
     def person(self, who: str) -> Any:
         return getattr(self.team, who)
 
-    def fill(self, who: str, url: str, *, because: str = "", **typed: Any) -> TestResponse:
-        """Open a form, fill in what is told beside what stands in it, send it; ``because`` answers its questions."""
+    def fill(self, who: str, url: str, *, sure: str = "", **typed: Any) -> TestResponse:
+        """Open a form, fill in what is told beside what stands in it, send it; ``sure`` answers its questions."""
         browser = self.browser(who)
         shown = browser.get(url, follow_redirects=True)
         if shown.status_code >= 400:
             return self._heard(shown)
         sent = _written(typed)
         answer = self._send(browser, url, Sheet(shown.text).form(sent), sent)
-        if answer.status_code == 422 and because and (asked := Sheet(answer.text).asked):
-            replies = {f"{name}-sure": ["yes"] for name in asked} | {f"{name}-why": [because] for name in asked}
+        if answer.status_code == 422 and sure and (asked := Sheet(answer.text).asked):
+            replies = {f"{name}-sure": ["yes"] for name in asked} | {f"{name}-why": [sure] for name in asked}
             answer = self._send(browser, url, Sheet(answer.text).form(sent), sent | replies)
         return self._heard(answer)
 
@@ -147,7 +147,7 @@ class Ward:
         return self.fill(who, f"/records/{record.id}/signature", password=PASSWORD)
 
     def amend(self, who: str, record: Any, *, why: str = "slip of the pen", **typed: Any) -> TestResponse:
-        return self.fill(who, f"/records/{record.id}/amendment", because=why, amend_reason=why, **typed)
+        return self.fill(who, f"/records/{record.id}/amendment", sure=why, amend_reason=why, **typed)
 
     def assign(self, product: Product, course: Treatment) -> TestResponse:
         return self.fill("technologist", f"/products/{product.id}/assignment", treatment_id=course.id)
@@ -183,7 +183,9 @@ class Ward:
             self.refused += [f"bedside: {r['because']} rule {r['rule']}" for r in made.reasons]
         return made
 
-    def begin(self, check: BedsideCheck | None, *, because: str = "seen, and right", **typed: Any) -> TestResponse | None:
+    def begin(
+        self, check: BedsideCheck | None, *, because: str = "seen, and right", **typed: Any
+    ) -> TestResponse | None:
         """The nurse begins on a check; ``because`` answers warnings, so that a warning alone refuses nothing."""
         if check is None:
             return None
@@ -216,7 +218,9 @@ class Ward:
 
     def tag(self, product: Product) -> str:
         """The state that the product's page shows."""
-        return re.search(r'c-tag[^>]*>(?:<svg.*?</svg>)?([^<]+)', self.browser("quality").get(f"/products/{product.id}").text, re.S)[1]  # type: ignore[index]
+        return re.search(
+            r"c-tag[^>]*>(?:<svg.*?</svg>)?([^<]+)", self.browser("quality").get(f"/products/{product.id}").text, re.S
+        )[1]  # type: ignore[index]
 
     @contextmanager
     def later(self, **span: float) -> Iterator[None]:
@@ -294,6 +298,12 @@ class Ward:
             for spec in says.qc:
                 tested(product, people, version, spec, value=None, at=at)
         return made
+
+    def own(self, of: Treatment, **holds: Any) -> Product:
+        """One bag of a patient's own marrow, out of a run that says what it was kept in; not released yet."""
+        bag = harvested(of, self.team, at=clock.now() - timedelta(hours=3)).products[0]
+        at = clock.now() - timedelta(minutes=30)
+        return self.banked(bag, of.protocol_version, course=of, amount="100", at=at, **holds)[0]
 
     def group(self, who: Patient | Donor, abo: str, rhd: str) -> list[BloodTyping]:
         """Type somebody twice, on two days, signed; and write the group on her or his own record."""

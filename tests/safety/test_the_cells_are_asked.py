@@ -238,10 +238,7 @@ def test_the_groups_of_the_bags_donor_are_compared_and_not_those_of_the_named_on
 def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, holds):
     who = patient(ward.team, allergy_status="present", allergies="human albumin (anaphylaxis), DMSO (hives)")
     mine = ready_for_harvest(ward.team, who)
-    (bag,) = ward.banked(
-        harvested(mine, ward.team).products[0], mine.protocol_version, course=mine, volume="10", amount="100",
-        at=clock.now() - timedelta(hours=1), **holds,
-    )  # fmt: skip
+    bag = ward.own(mine, **holds)
     ward.release(bag)
     ward.give(mine, bag)
     ward.not_given(bag, "rule 23", "allerg")
@@ -250,7 +247,8 @@ def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, holds)
 @pytest.mark.rule(23)
 def test_an_allergy_learned_between_check_and_start_stops_the_start(ward):
     mine = ready_for_harvest(ward.team)
-    bag = released_product(mine, ward.team, vehicle="Saline with 2 % human albumin")
+    bag = ward.own(mine, vehicle="Saline with 2 % human albumin")
+    ward.release(bag)
     check = ward.check(mine, bag)
     ward.fill(
         "nurse", f"/patients/{mine.patient_id}/allergies", allergy_status="present",
@@ -338,8 +336,8 @@ def harvests(ward: Ward, of: Treatment) -> list[Any]:
 @pytest.mark.rule(61)
 def test_two_courses_of_one_patient_give_no_two_full_doses_in_an_hour(ward):
     who = patient(ward.team)
-    first, second = (ready_for_harvest(ward.team, who) for _course in range(2))
-    bags = [released_product(one, ward.team) for one in (first, second)]
+    first, second = (ready_for_harvest(ward.team, who, code="BM-MSC-MS") for _course in range(2))
+    bags = [released_product(one, ward.team, amount="110") for one in (first, second)]
     ward.give(first, bags[0])
     assert ward.given(bags[0]), ward.refused
     ward.give(second, bags[1])
