@@ -217,10 +217,10 @@ class Ward:
         assert heard, f"nothing was refused with {words}; heard: {self.refused}"
 
     def tag(self, product: Product) -> str:
-        """The state that the product's page shows."""
-        return re.search(
-            r"c-tag[^>]*>(?:<svg.*?</svg>)?([^<]+)", self.browser("quality").get(f"/products/{product.id}").text, re.S
-        )[1]  # type: ignore[index]
+        """The state that stands beside the product's name on its page."""
+        html = self.browser("quality").get(f"/products/{product.id}").text
+        found = re.search(r"<h1.*?c-tag[^>]*>(?:<svg.*?</svg>)?([^<]+)", html, re.DOTALL)
+        return found[1].strip() if found else ""
 
     @contextmanager
     def later(self, **span: float) -> Iterator[None]:

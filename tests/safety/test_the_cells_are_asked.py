@@ -15,7 +15,7 @@ from clinic.patients.donors import Donor
 from clinic.products.models import Product
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from tests.bedside import released_product
-from tests.factories import course, harvested, patient, published, ready_for_harvest, stranger
+from tests.factories import harvested, patient, published, ready_for_harvest, stranger
 
 if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
@@ -361,8 +361,9 @@ def test_dmso_is_added_up_over_all_courses_of_a_person(ward):
     first, second = (ready_for_harvest(ward.team, who, code="BM-MSC-MS", weight_kg=Decimal(20)) for _course in range(2))
     bags = [
         released_product(
-            one, ward.team, volume="100", results={"endotoxin": Decimal("0.1")}, cryo_medium="10 % DMSO", dmso_percent=Decimal(10),
-            frozen_at=clock.now() - timedelta(hours=2), thawed_at=clock.now() - timedelta(minutes=5),
+            one, ward.team, volume="100", results={"endotoxin": Decimal("0.1")}, cryo_medium="10 % DMSO",
+            dmso_percent=Decimal(10), frozen_at=clock.now() - timedelta(hours=2),
+            thawed_at=clock.now() - timedelta(minutes=5),
         )
         for one in (first, second)
     ]  # fmt: skip
