@@ -25,7 +25,7 @@ from clinic.protocols.models import ProtocolVersion
 from clinic.records import Meaning
 from clinic.release.results import QCResult
 from tests.bedside import tested
-from tests.factories import PASSWORD, Team, boxes, harvested
+from tests.factories import PASSWORD, Team, boxes, stranger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -234,7 +234,8 @@ class Ward:
         """Put signatures under a record of the scene."""
         for person in people:
             who, meaning = (person, Meaning.AUTHORSHIP) if isinstance(person, str) else person
-            record.sign(by=self.person(who), at=clock.now(), meaning=meaning)
+            if self.person(who).id not in {signature.signed_by_id for signature in record.present_signatures}:
+                record.sign(by=self.person(who), at=clock.now(), meaning=meaning)
         return self.team.add(record)
 
     def verified(self, product: Product) -> Product:
@@ -246,11 +247,15 @@ class Ward:
             self.team.add(run)
         return product
 
+    def giver(self, **facts: Any) -> Donor:
+        """A donor who was found eligible two days before the donation."""
+        return stranger(self.team, at=clock.now() - timedelta(days=42), **facts)
+
     def donated(
         self, donor: Donor, version: ProtocolVersion, *, at: datetime | None = None, volume: str = "60"
     ) -> Product:
         """A banked donation in one bag: collected from a donor for no course yet."""
-        at = at or clock.now() - timedelta(hours=6)
+        at = at or clock.now() - timedelta(days=40)
         people, source = self.team, SOURCES[version.says.sources[0]]
         harvest = people.add(
             Harvest.log(
@@ -271,7 +276,7 @@ class Ward:
     ) -> list[Product]:  # fmt: skip
         """Bags of a run over donations, each with results that conform, the run signed and verified."""
         taken = donations if isinstance(donations, list) else [donations]
-        at, people, says = at or clock.now() - timedelta(hours=4), self.team, version.says
+        at, people, says = at or clock.now() - timedelta(days=39), self.team, version.says
         went_in = sum((one.volume or Decimal(0) for one in taken), Decimal(0))
         came_out = Decimal(volume) * bags
         medium = {name: facts.pop(name) for name in ("cryo_medium", "dmso_percent", "vehicle") if name in facts}
@@ -296,14 +301,8 @@ class Ward:
         self.stands(run, "technologist", ("technologist2", Meaning.VERIFICATION))
         for product in [] if untested else made:
             for spec in says.qc:
-                tested(product, people, version, spec, value=None, at=at)
+                tested(product, people, version, spec, value=None, at=at + timedelta(days=21))
         return made
-
-    def own(self, of: Treatment, **holds: Any) -> Product:
-        """One bag of a patient's own marrow, out of a run that says what it was kept in; not released yet."""
-        bag = harvested(of, self.team, at=clock.now() - timedelta(hours=3)).products[0]
-        at = clock.now() - timedelta(minutes=30)
-        return self.banked(bag, of.protocol_version, course=of, amount="100", at=at, **holds)[0]
 
     def group(self, who: Patient | Donor, abo: str, rhd: str) -> list[BloodTyping]:
         """Type somebody twice, on two days, signed; and write the group on her or his own record."""

@@ -10,14 +10,14 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.processing.models import ProcessingRun
 from tests.bedside import released_product
-from tests.factories import eligible, harvested, published, ready_for_harvest, stranger
+from tests.factories import eligible, harvested, published, ready_for_harvest
 from tests.safety.driver import Ward
 
 
 @pytest.fixture
 def cord(ward: Ward):
     """A released bag out of the bank, its course, its donor."""
-    version, donor = published(ward.team, "UC-MSC-RA"), stranger(ward.team)
+    version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
     (bag,) = ward.banked(ward.donated(donor, version), version)
     mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
     ward.assign(bag, mine)

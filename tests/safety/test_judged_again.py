@@ -15,7 +15,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.release.models import Release
 from tests.bedside import released_product
-from tests.factories import consented, course, eligible, published, ready_for_harvest, stranger
+from tests.factories import consented, course, eligible, published, ready_for_harvest
 from tests.safety.driver import Ward
 
 STALE = ("not released", "is released", "no longer", "changed", "again", "rule 46", "rule 50")
@@ -31,7 +31,7 @@ def own(ward: Ward):
 @pytest.fixture
 def cord(ward: Ward):
     """A released bag out of the bank, its course, its donor; both people's groups are known and agree."""
-    version, donor = published(ward.team, "UC-MSC-RA"), stranger(ward.team)
+    version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
     (bag,) = ward.banked(ward.donated(donor, version), version)
     mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
     typings = ward.group(donor, "O", "negative")

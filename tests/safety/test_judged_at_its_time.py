@@ -160,12 +160,11 @@ def test_no_start_lies_before_the_thaw(ward):
 @pytest.mark.rule(69)
 def test_no_start_lies_before_the_release(ward):
     mine = ready_for_harvest(ward.team)
-    bag = ward.own(mine)
-    ward.release(bag)
+    bag = released_product(mine, ward.team)
     ward.give(mine, bag)
     record = ward.given(bag)
     assert record, ward.refused
-    ward.amend("nurse", record, performed_at=minutes(60))
+    ward.amend("nurse", record, performed_at=minutes(60 * 5))
     ward.said_no("rule 69", "released", "check", *ORDER)
 
 

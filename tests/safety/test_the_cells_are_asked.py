@@ -15,7 +15,7 @@ from clinic.patients.donors import Donor
 from clinic.products.models import Product
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from tests.bedside import released_product
-from tests.factories import harvested, patient, published, ready_for_harvest, stranger
+from tests.factories import harvested, patient, published, ready_for_harvest
 
 if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
@@ -53,7 +53,7 @@ def test_the_patients_own_cells_are_given(ward):
 
 
 def test_an_eligible_donors_banked_cells_are_assigned_released_and_given(ward, cord):
-    donor = stranger(ward.team)
+    donor = ward.giver()
     bag, _spare = ward.banked(ward.donated(donor, cord), cord, bags=2)
     out_of_the_bank(ward, bag, recipient(ward, donor))
     assert ward.given(bag) is not None, ward.refused
@@ -65,7 +65,7 @@ def test_an_eligible_donors_banked_cells_are_assigned_released_and_given(ward, c
 @pytest.mark.rule(17)
 @pytest.mark.hazard("H13")
 def test_the_donor_of_the_bag_is_judged_and_not_the_one_whom_the_course_names(ward, cord):
-    named, infected = stranger(ward.team), stranger(ward.team)
+    named, infected = ward.giver(), ward.giver()
     (bag,) = ward.banked(ward.donated(infected, cord), cord)
     ward.determine(infected, "ineligible", signed=True, hiv_nat="reactive", hbv_nat="reactive")
     out_of_the_bank(ward, bag, recipient(ward, named))
@@ -74,9 +74,9 @@ def test_the_donor_of_the_bag_is_judged_and_not_the_one_whom_the_course_names(wa
 
 @pytest.mark.rule(17)
 def test_one_ineligible_donor_of_a_pool_keeps_the_whole_pool_back(ward, cord):
-    good, bad = stranger(ward.team), stranger(ward.team)
+    good, bad = ward.giver(), ward.giver()
     donations = [ward.donated(good, cord), ward.donated(bad, cord)]
-    pool = stranger(ward.team, donor_number="POOL-4711")
+    pool = ward.giver(donor_number="POOL-4711")
     (bag,) = ward.banked(donations, cord, donor=pool)
     ward.determine(bad, "ineligible", signed=True, hcv_nat="reactive")
     out_of_the_bank(ward, bag, recipient(ward, pool))
@@ -85,7 +85,7 @@ def test_one_ineligible_donor_of_a_pool_keeps_the_whole_pool_back(ward, cord):
 
 @pytest.mark.rule(18)
 def test_urgent_need_of_one_patient_excuses_no_other_donors_cells(ward, cord):
-    excused, infected = stranger(ward.team), stranger(ward.team)
+    excused, infected = ward.giver(), ward.giver()
     (bag,) = ward.banked(ward.donated(infected, cord), cord)
     last = ward.determine(excused, "ineligible", signed=False, syphilis="reactive")
     last.urgent_need, last.physician_told = "only donor there is", "Dr I. Novak, 08:10"
@@ -98,9 +98,7 @@ def test_urgent_need_of_one_patient_excuses_no_other_donors_cells(ward, cord):
 @pytest.mark.rule(4)
 def test_a_sisters_directed_cells_go_to_nobody_but_her_sister(ward, cord):
     named, unrelated = patient(ward.team), patient(ward.team)
-    sister = stranger(
-        ward.team, kind="related", donor_number=None, name="Berta Lind", relation="sibling", relative_of=named
-    )
+    sister = ward.giver(kind="related", donor_number=None, name="Berta Lind", relation="sibling", relative_of=named)
     (bag,) = ward.banked(ward.donated(sister, cord), cord)
     theirs = ready_for_harvest(ward.team, unrelated, code="UC-MSC-RA")
     ward.fill("physician", f"/treatments/{theirs.id}/donor", donor_id=sister.id)
@@ -111,9 +109,7 @@ def test_a_sisters_directed_cells_go_to_nobody_but_her_sister(ward, cord):
 @pytest.mark.rule(4)
 def test_directed_cells_named_for_another_patient_after_their_release_are_not_given(ward, cord):
     named = patient(ward.team)
-    sister = stranger(
-        ward.team, kind="related", donor_number=None, name="Berta Lind", relation="sibling", relative_of=named
-    )
+    sister = ward.giver(kind="related", donor_number=None, name="Berta Lind", relation="sibling", relative_of=named)
     mine = ready_for_harvest(ward.team, named, code="UC-MSC-RA", donor=sister)
     (bag,) = ward.banked(ward.donated(sister, cord), cord)
     ward.assign(bag, mine)
@@ -131,7 +127,7 @@ def test_directed_cells_named_for_another_patient_after_their_release_are_not_gi
 @pytest.mark.hazard("H9")
 @pytest.mark.hazard("H29")
 def test_growth_in_one_of_four_bags_stops_the_other_three_at_once(ward, cord):
-    donor = stranger(ward.team)
+    donor = ward.giver()
     first, second, *_rest = ward.banked(ward.donated(donor, cord), cord, bags=4)
     mine = recipient(ward, donor)
     ward.assign(second, mine)
@@ -156,7 +152,7 @@ def test_growth_in_the_harvests_own_culture_stops_what_was_made_of_it(ward):
 @pytest.mark.rule(43)
 @pytest.mark.hazard("H9")
 def test_growth_in_a_donation_follows_its_bags_into_another_patients_course(ward, cord):
-    donor = stranger(ward.team)
+    donor = ward.giver()
     donation = ward.donated(donor, cord)
     first, second = ward.banked(donation, cord, bags=2)
     mine, theirs = recipient(ward, donor), recipient(ward, donor)
@@ -195,7 +191,7 @@ def test_a_release_holds_for_the_specification_that_judged_it_and_for_no_stricte
     loose = strict.model_copy(update={"qc": tuple(spec for spec in strict.qc if spec.test != "potency")})
     banked_under = published(ward.team, "UC-MSC-BANK", content=loose)
     published(ward.team, "UC-MSC-RA")
-    donor = stranger(ward.team)
+    donor = ward.giver()
     (bag,) = ward.banked(ward.donated(donor, banked_under), banked_under)
     ward.release(bag)
     mine = recipient(ward, donor)
@@ -209,7 +205,7 @@ def test_a_release_holds_for_the_specification_that_judged_it_and_for_no_stricte
 
 @pytest.mark.rule(21)
 def test_a_blood_group_mismatch_is_not_passed_over_in_silence(ward, cord):
-    donor = stranger(ward.team)
+    donor = ward.giver()
     (bag,) = ward.banked(ward.donated(donor, cord), cord)
     mine = recipient(ward, donor)
     ward.group(donor, "AB", "positive")
@@ -222,7 +218,7 @@ def test_a_blood_group_mismatch_is_not_passed_over_in_silence(ward, cord):
 
 @pytest.mark.rule(21)
 def test_the_groups_of_the_bags_donor_are_compared_and_not_those_of_the_named_one(ward, cord):
-    named, other = stranger(ward.team), stranger(ward.team)
+    named, other = ward.giver(), ward.giver()
     (bag,) = ward.banked(ward.donated(other, cord), cord)
     mine = recipient(ward, named)
     for who, abo in ((named, "O"), (mine.patient, "O"), (other, "B")):
@@ -234,12 +230,11 @@ def test_the_groups_of_the_bags_donor_are_compared_and_not_those_of_the_named_on
 
 
 @pytest.mark.rule(23)
-@pytest.mark.parametrize("holds", [{"vehicle": "Saline with 2 % human albumin"}, {"cryo_medium": "10 % DMSO"}])
-def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, holds):
+@pytest.mark.parametrize("medium", ["10 % DMSO in own plasma", "20 % human albumin"])
+def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, medium):
     who = patient(ward.team, allergy_status="present", allergies="human albumin (anaphylaxis), DMSO (hives)")
     mine = ready_for_harvest(ward.team, who)
-    bag = ward.own(mine, **holds)
-    ward.release(bag)
+    bag = released_product(mine, ward.team, cryo_medium=medium, dmso_percent=Decimal(1))
     ward.give(mine, bag)
     ward.not_given(bag, "rule 23", "allerg")
 
@@ -247,13 +242,15 @@ def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, holds)
 @pytest.mark.rule(23)
 def test_an_allergy_learned_between_check_and_start_stops_the_start(ward):
     mine = ready_for_harvest(ward.team)
-    bag = ward.own(mine, vehicle="Saline with 2 % human albumin")
-    ward.release(bag)
+    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
     check = ward.check(mine, bag)
     ward.fill(
-        "nurse", f"/patients/{mine.patient_id}/allergies", allergy_status="present",
-        allergies="human albumin (anaphylaxis)", amend_reason="the daughter brought the card",
-    )  # fmt: skip
+        "nurse",
+        f"/patients/{mine.patient_id}/allergies",
+        allergy_status="present",
+        allergies="human albumin (anaphylaxis)",
+        amend_reason="the daughter brought the card",
+    )
     ward.begin(check)
     ward.not_given(bag, "rule 23", "allerg")
 
