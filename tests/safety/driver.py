@@ -191,7 +191,11 @@ class Ward:
             return None
         url = f"/treatments/{check.treatment_id}/administrations/new?check={check.id}"
         more = {"because": because, "performed_by_id": self.team.nurse.id, "premedication": "given"}
-        return self.fill("nurse", url, **(more | typed))
+        answer = self.fill("nurse", url, **(more | typed))
+        if answer.status_code >= 400 and not because:
+            asked = [f"{line['check']} rule {line['rule']}" for line in check.evidence if line.get("warning")]
+            self.refused.append(f"a reason is wanted: {'; '.join(asked)}")
+        return answer
 
     def give(self, course: Treatment, product: Product, **typed: Any) -> TestResponse | None:
         """Check and begin, as far as the product lets."""
