@@ -1,14 +1,34 @@
-"""What may go wrong in a way that a person can mend."""
+"""What may go wrong in a way that a person can mend; each refusal may name its rule in the clinic's rule book."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from clinic.steps import Blocked
+
+
+def naming(sentence: str, rule: int) -> str:
+    """Return a sentence with the number of its rule before the full stop: “… was held (rule 27).”; 0 names none."""
+    if not rule:
+        return sentence
+    said, stop = (sentence[:-1], sentence[-1]) if sentence.endswith((".", "?")) else (sentence, "")
+    return f"{said} (rule {rule}){stop}"
+
+
+class Problem(str):
+    """A sentence that says what is wrong with a record; ``rule`` is the number of the rule that it breaks, or 0."""
+
+    __slots__ = ("rule",)
+    rule: int
+
+    def __new__(cls, sentence: str, *, rule: int = 0) -> Self:
+        """Return the sentence, ending with its rule's number."""
+        problem = super().__new__(cls, naming(sentence, rule))
+        problem.rule = rule
+        return problem
 
 
 class ClinicError(Exception):
@@ -16,16 +36,31 @@ class ClinicError(Exception):
 
 
 class RuleBroken(ClinicError):
-    """A rule of the clinic says no; the message is the sentence that the user reads (HTTP 409)."""
+    """A rule of the clinic says no; the message is the sentence that the user reads (HTTP 409).
+
+    ``rule`` is its number in the rule book, 0 where none fits; the sentence ends with it.
+    """
+
+    def __init__(self, sentence: str, *, rule: int = 0) -> None:
+        super().__init__(naming(sentence, rule))
+        self.rule = rule
 
 
 @dataclass(frozen=True)
 class Question:
-    """Something possible but unusual: asked once about one fact, and confirmed with a reason."""
+    """Something possible but unusual: asked once about one fact, and confirmed with a reason.
+
+    ``rule`` is the number of the rule that asks; the explanation ends with it.
+    """
 
     name: str
     question: str
     explain: str
+    rule: int = 0
+
+    def __post_init__(self) -> None:
+        """Name the rule where the question is explained."""
+        object.__setattr__(self, "explain", naming(self.explain, self.rule))
 
 
 class Unconfirmed(RuleBroken):

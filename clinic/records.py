@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, UniqueConstraint, exists, inspect
 from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_column, object_session, relationship
 
-from clinic.errors import Question, RuleBroken, Unconfirmed
+from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
 from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
 from clinic.ledger.listener import ledger_value
@@ -238,7 +238,7 @@ class Entry(Model):
     def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
         """Correct facts, keeping what stood there; raises `RuleBroken` without a reason or a real change (rule 70)."""
         if not reason.strip():
-            raise RuleBroken("Say why this is corrected. The reason stays beside the old value.")
+            raise RuleBroken("Say why this is corrected. The reason stays beside the old value.", rule=70)
         old = {name: getattr(self, name) for name in changes}
         changed = {
             name: [ledger_value(old[name]), ledger_value(value)]
@@ -302,7 +302,7 @@ class Record(Entry):
         """Also refuse a time that lies in the future (rule 69)."""
         found = super().problems(at=at)
         if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
-            found.append(f"{self.HAPPENED} lies in the future.")
+            found.append(Problem(f"{self.HAPPENED} lies in the future.", rule=69))
         return found
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import ADDED, reference
 from clinic.products.models import Product
@@ -141,27 +141,27 @@ class Administration(Record):
         """Also rules 2, 56, 59: two people, no filter, and the volumes come out even."""
         found = super().problems(at=at)
         if self.verified_by_id and self.verified_by_id == self.performed_by_id:
-            found.append("The second person must be somebody else.")
+            found.append(Problem("The second person must be somebody else.", rule=2))
         if self.ended_at and self.performed_at and self.ended_at < self.performed_at:
-            found.append("End lies before the start.")
+            found.append(Problem("End lies before the start.", rule=69))
         if self.ended_at and self.ended_at > at + CLOCK_SLACK:
-            found.append("End lies in the future.")
+            found.append(Problem("End lies in the future.", rule=69))
         if self.origin != "clinic":
             return found
         if not self.verified_by_id:
-            found.append("Verified by is missing: two people give cells.")
+            found.append(Problem("Verified by is missing: two people give cells.", rule=2))
         held = self.product.left if self.product is not None else None
         if self.volume_issued is not None and held is not None and self.volume_issued > held:
-            found.append(
-                f"Volume issued {plain(self.volume_issued)} mL is more than the container holds: {plain(held)} mL."
-            )
+            said = f"Volume issued {plain(self.volume_issued)} mL is more than the container holds: {plain(held)} mL."
+            found.append(Problem(said, rule=36))
         if self.filter_used and self.treatment.says.cell_type == "hsc":
-            found.append("Hematopoietic cells are never irradiated or run through a leukocyte filter.")
+            found.append(
+                Problem("Hematopoietic cells are never irradiated or run through a leukocyte filter.", rule=56)
+            )
         ordered = self.treatment.says.premedication
         if ordered and self.premedication != "given" and not self.premedication_note:
-            found.append(
-                f"Premedication: the protocol orders {ordered}. Say that it was given, or why it was left out."
-            )
+            said = f"Premedication: the protocol orders {ordered}. Say that it was given, or why it was left out."
+            found.append(Problem(said, rule=58))
         return found + self._volume_problems()
 
     def _volume_problems(self) -> list[str]:
@@ -172,9 +172,11 @@ class Administration(Record):
         used = sum((v or Decimal(0) for v in (self.volume_given, self.volume_wasted, self.volume_returned)), Decimal(0))
         found = []
         if used != issued:
-            found.append(f"Given + wasted + returned = {plain(used)} mL, but {plain(issued)} mL were issued.")
+            found.append(
+                Problem(f"Given + wasted + returned = {plain(used)} mL, but {plain(issued)} mL were issued.", rule=59)
+            )
         if self.volume_given < issued and not self.partial_reason:
-            found.append("Say why not the whole dose was given.")
+            found.append(Problem("Say why not the whole dose was given.", rule=59))
         return found
 
     def finish(

@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic import clock
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.model import reference
 from clinic.patients.models import CHILD_YEARS, Patient
@@ -70,16 +70,20 @@ class Consent(Record):
         found = super().problems(at=at)
         version = self.protocol_version
         if self.scope == "treatment" and version is None and self.protocol_version_id is None:
-            found.append("Say to which protocol version the patient consents.")
+            found.append(Problem("Say to which protocol version the patient consents.", rule=14))
         if self.scope == "treatment" and version is not None and version.stage is Stage.DRAFT:
-            found.append(f"{version.name} is a draft: nobody can consent to it yet.")
+            found.append(Problem(f"{version.name} is a draft: nobody can consent to it yet.", rule=14))
         if self.origin != "clinic" or self.performed_at is None:
             return found
         if self.expires_on is not None and self.expires_on < self.performed_at.date():
-            found.append("Valid until lies before the day of signing.")
+            found.append(Problem("Valid until lies before the day of signing.", rule=14))
         age = self.patient.age_on(self.performed_at.date()) if self.patient is not None else None
         if age is not None and age < CHILD_YEARS and self.signer == "patient":
-            found.append(f"The patient was {age} when it was signed: parents or a legal guardian sign for a child.")
+            found.append(
+                Problem(
+                    f"The patient was {age} when it was signed: parents or a legal guardian sign for a child.", rule=14
+                )
+            )
         return found
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
@@ -87,7 +91,7 @@ class Consent(Record):
         if meaning is Meaning.AUTHORSHIP and self.performed_by_id not in {None, by.id}:
             taker = self.performed_by.printed_name if self.performed_by else "who took it"
             raise RuleBroken(
-                f"A consent is signed by who took it: {taker}. Sign in as that person, or amend who took it."
+                f"A consent is signed by who took it: {taker}. Sign in as that person, or amend who took it.", rule=14
             )
         return super().sign(by=by, at=at, meaning=meaning)
 

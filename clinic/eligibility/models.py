@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
 
+from clinic.errors import Problem
 from clinic.fields import field
 from clinic.model import reference
 from clinic.protocols.catalogues import CONDITIONS
@@ -64,9 +65,9 @@ class Eligibility(Record):
         found = super().problems(at=at)
         exclusions = self.exclusions()
         if self.eligible and exclusions:
-            found.append(f"The patient cannot be eligible with {', '.join(exclusions)}.")
+            found.append(Problem(f"The patient cannot be eligible with {', '.join(exclusions)}.", rule=23))
         if self.eligible is False and not self.reasons and not exclusions:
-            found.append("Say why the patient is not eligible.")
+            found.append(Problem("Say why the patient is not eligible.", rule=23))
         return found
 
     def headline(self) -> str:

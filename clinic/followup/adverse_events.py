@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.model import reference
 from clinic.records import Record
@@ -88,14 +88,16 @@ class AdverseEvent(Record):
         """Also rules 64 to 68: grade 5, fatal and death go together; the end comes after the onset."""
         found = super().problems(at=at)
         if self.origin == "clinic" and self.grade == "5" and self.treatment.patient.died_on is None:
-            found.append("The day of death is missing: grade 5 is death.")
+            found.append(Problem("The day of death is missing: grade 5 is death.", rule=65))
         fatal = {self.grade == "5", self.outcome == "fatal", "death" in self.serious}
         if len(fatal) == 2 and self.origin == "clinic":
-            found.append("Grade 5, outcome fatal and serious because of death go together: all three or none.")
+            found.append(
+                Problem("Grade 5, outcome fatal and serious because of death go together: all three or none.", rule=65)
+            )
         if self.ended_at and self.performed_at and self.ended_at < self.performed_at:
-            found.append("End lies before the onset.")
+            found.append(Problem("End lies before the onset.", rule=68))
         if self.aware_on and self.aware_on > at.date() + timedelta(days=1):
-            found.append("We learned of it on lies in the future.")
+            found.append(Problem("We learned of it on lies in the future.", rule=69))
         return found
 
     @classmethod
@@ -105,7 +107,7 @@ class AdverseEvent(Record):
         """Return a new event; a fatal one writes the day of death into the patient's record as well (rule 65)."""
         patient = treatment.patient
         if died_on is not None and facts.get("grade") != "5":
-            raise RuleBroken("A day of death belongs to an event of grade 5.")
+            raise RuleBroken("A day of death belongs to an event of grade 5.", rule=65)
         if died_on is not None and patient.died_on is None:
             patient.amend(by=by, at=at, reason=f"Adverse event, grade 5: {facts.get('term', '')}", died_on=died_on)
         return cls.log(by=by, at=at, treatment=treatment, **facts)

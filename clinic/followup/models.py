@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.administration.models import Administration
 from clinic.clock import local
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import field, plain
 from clinic.model import Model, reference
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
@@ -132,15 +132,16 @@ class FollowUpVisit(Record):
                 "Write the day of death into the patient's record first, or report it as an adverse event of grade 5."
             )
         if self.made != "made" and not self.missed_reason:
-            found.append("Say why the visit was missed.")
+            found.append(Problem("Say why the visit was missed.", rule=62))
         if self.made == "lost" and self.plan is not None:
             session = object_session(self.plan)
             with session.no_autoflush if session else nullcontext():
                 tries = [c for c in self.plan.contacts if c.result in {"not_reached", "message"}]
             if len(tries) < LOST_AFTER:
-                found.append(
+                said = (
                     f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are written down."
                 )
+                found.append(Problem(said, rule=62))
         return found
 
     @property
@@ -155,7 +156,7 @@ class FollowUpVisit(Record):
     def refuse_scores(self) -> None:
         """Refuse scores of a visit that was not made (rule 63)."""
         if self.made != "made" and self.scores:
-            raise RuleBroken("A visit that was not made has no scores: empty them, or say that it was made.")
+            raise RuleBroken("A visit that was not made has no scores: empty them, or say that it was made.", rule=63)
 
     def score(
         self, instrument: str, *, by: User, at: datetime, value: Decimal | None, did_not_occur: bool = False
@@ -207,7 +208,7 @@ class OutcomeScore(Record):
         if self.value is not None:
             fault = score_fault(instrument, self.value)
             if fault:
-                found.append(fault)
+                found.append(Problem(fault, rule=63))
         return found
 
     @property

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import Mapped, object_session, relationship
 
-from clinic.errors import Question, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
 from clinic.model import reference
@@ -117,9 +117,9 @@ class Harvest(Record):
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
         found = super().problems(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
-            found.append("End lies before the start.")
+            found.append(Problem("End lies before the start.", rule=69))
         if self.ended_at and self.ended_at > at:
-            found.append("End lies in the future.")
+            found.append(Problem("End lies in the future.", rule=69))
         return found if self.origin != "clinic" else found + limits.problems(self)
 
     def questions(self) -> list[Question]:
@@ -153,7 +153,9 @@ class Harvest(Record):
     def collect(self, *, by: User, at: datetime, volume: Decimal, division: str = "", **facts: Any) -> Product:
         """Make one starting product of what was collected; together they hold no more than that (rule 36)."""
         if volume > self.volume_to_label:
-            raise RuleBroken(f"Only {self.volume_to_label} mL of {self.volume} mL are left to put into a container.")
+            raise RuleBroken(
+                f"Only {self.volume_to_label} mL of {self.volume} mL are left to put into a container.", rule=36
+            )
         division = division or self._next_division()
         unused(object_session(self), self.din, division)
         product = Product.log(

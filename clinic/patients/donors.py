@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
@@ -37,7 +37,7 @@ KINSHIP = {
 }  # fmt: skip
 RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent", "aunt_uncle", "niece_nephew"}
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
-ANONYMOUS = "Use a number that tells nothing of a person (rule 10)."
+ANONYMOUS = "Use a number that tells nothing of a person."
 SPOKEN = 4
 """A name or number of this length counts wherever it stands in a code; a shorter one only as a part of its own."""
 
@@ -102,7 +102,9 @@ class Donor(Entry):
         found = super().problems(at=at)
         if self.kind in {"unrelated", "cord"}:
             if self.name:
-                found.append("An unrelated or cord donor is kept without a name: use the donor number.")
+                found.append(
+                    Problem("An unrelated or cord donor is kept without a name: use the donor number.", rule=10)
+                )
             if not self.donor_number:
                 found.append("Donor number is missing.")
         if self.kind == "related" and not self.relation:
@@ -151,9 +153,9 @@ def number_problems(session: Session, number: str | None, site_id: str) -> list[
         for family, given, record in rows:
             words = [*searchable(family or "").split(), *searchable(given or "").split()]
             if any(_told(word, parts, whole) for word in words):
-                return [f"Donor number holds the name of a patient. {ANONYMOUS}"]
+                return [Problem(f"Donor number holds the name of a patient. {ANONYMOUS}", rule=10)]
             if _told(compact(record or ""), parts, whole):
-                return [f"Donor number holds the record number of a patient. {ANONYMOUS}"]
+                return [Problem(f"Donor number holds the record number of a patient. {ANONYMOUS}", rule=10)]
     return []
 
 
@@ -197,11 +199,15 @@ class DonorEligibility(Record):
             if result in {"reactive", "indeterminate"} and marker in MARKERS and MARKERS[marker].excludes
         ]
         if reactive and self.outcome == "eligible":
-            found.append(f"A donor with a reactive or indeterminate marker ({', '.join(reactive)}) is not eligible.")
+            found.append(
+                Problem(
+                    f"A donor with a reactive or indeterminate marker ({', '.join(reactive)}) is not eligible.", rule=17
+                )
+            )
         if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.performed_at.date():
-            found.append("Blood sample taken on lies after the determination.")
+            found.append(Problem("Blood sample taken on lies after the determination.", rule=69))
         if self.outcome == "eligible" and "not_done" in self.markers.values():
-            found.append("A marker was not done, so the determination is not complete.")
+            found.append(Problem("A marker was not done, so the determination is not complete.", rule=19))
         return found
 
     def missing(self, markers: tuple[str, ...]) -> list[str]:

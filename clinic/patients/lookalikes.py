@@ -189,5 +189,6 @@ class Perhaps(RuleBroken):
     """Somebody very like this patient is there already; a person has to say whether it is the same one."""
 
     def __init__(self, alike: list[Alike]) -> None:
-        super().__init__("Somebody very like this patient is registered already. Say whether it is the same person.")
+        said = "Somebody very like this patient is registered already. Say whether it is the same person."
+        super().__init__(said, rule=11)
         self.alike = alike

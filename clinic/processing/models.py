@@ -11,7 +11,7 @@ from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.access import Role
-from clinic.errors import Question, RuleBroken, Unconfirmed
+from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
 from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.patients.donors import Donor
@@ -80,11 +80,11 @@ class ProcessingRun(Record):
         """Also: the run ends after it starts, and not in the future; and the volumes come out (rule 36)."""
         found = super().problems(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
-            found.append("End lies before the start.")
+            found.append(Problem("End lies before the start.", rule=69))
         if self.ended_at and self.ended_at > at:
-            found.append("End lies in the future.")
+            found.append(Problem("End lies in the future.", rule=69))
         if self.origin == "clinic" and self.inputs and self.loss < 0:
-            found.append(f"More came out than went in: {self.balance}. Write down what was added.")
+            found.append(Problem(f"More came out than went in: {self.balance}. Write down what was added.", rule=36))
         return found
 
     @property
@@ -158,26 +158,28 @@ class ProcessingRun(Record):
         """
         self._open()
         if product.discarded or product.given:
-            raise RuleBroken("A product that was discarded or given cannot be processed.")
+            raise RuleBroken("A product that was discarded or given cannot be processed.", rule=50)
         if any(i.product_id == product.id for i in self.inputs):
             raise RuleBroken("This product went into the run already.")
         if product.run_id == self.id:
             raise RuleBroken("A product of this run cannot go into the run that made it.")
         if self.treatment_id is not None and product.treatment_id != self.treatment_id:
-            raise RuleBroken("This product belongs to another course. Assign a banked one to this course first.")
+            raise RuleBroken(
+                "This product belongs to another course. Assign a banked one to this course first.", rule=4
+            )
         if self.treatment_id is None and product.treatment_id is not None:
             raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
         if product.expired(at):
             raise RuleBroken(
-                f"This product expired: it was to be used before {product.expires_at:%d %b %Y, %H:%M} UTC."
+                f"This product expired: it was to be used before {product.expires_at:%d %b %Y, %H:%M} UTC.", rule=50
             )
         own = {i.product.donor_id for i in self.inputs} | {product.donor_id}
         if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in self.inputs)}:
-            raise RuleBroken("Different patients' own cells are never pooled.")
+            raise RuleBroken("Different patients' own cells are never pooled.", rule=37)
         wanted = product.left if volume is None else volume
         if wanted <= 0 or wanted > product.left:
             raise RuleBroken(
-                f"The container has {plain(product.left)} mL left: {plain(wanted)} mL cannot be taken from it."
+                f"The container has {plain(product.left)} mL left: {plain(wanted)} mL cannot be taken from it.", rule=36
             )
         taken = RunInput.log(
             by=by, at=at, site_id=self.site_id, run_id=self.id, product_id=product.id, product=product, volume=wanted
@@ -195,14 +197,16 @@ class ProcessingRun(Record):
         if not self.inputs:
             raise RuleBroken("Say first what went in: a product comes from products.")
         if volume > self.loss:
-            raise RuleBroken(f"{plain(volume)} mL cannot come out: {self.balance} are left. Write down what was added.")
+            raise RuleBroken(
+                f"{plain(volume)} mL cannot come out: {self.balance} are left. Write down what was added.", rule=36
+            )
         parents = [i.product for i in self.inputs]
         donor = self._donor(parents, facts.pop("donor", None))
         dins = {p.din for p in parents}
         din = facts.pop("din", None) or (dins.pop() if len(dins) == 1 else None)
         division = division or self._next_division(parents)
         if any(product.division == division for product in self.outputs):
-            raise RuleBroken(f"Division {division} is taken in this run. Every container has its own.")
+            raise RuleBroken(f"Division {division} is taken in this run. Every container has its own.", rule=37)
         unused(object_session(self), din, division)
         self._amount_agrees(volume, facts)
         facts.setdefault("thawed_at", self.thawed_at)
@@ -264,7 +268,7 @@ class ProcessingRun(Record):
     def _donor(self, parents: list[Product], named: Donor | None) -> Donor:
         donors = {parent.donor_id: parent.donor for parent in parents}
         if len(donors) > 1 and named is None:
-            raise RuleBroken("A pool of several donors needs its own donor entry.")
+            raise RuleBroken("A pool of several donors needs its own donor entry.", rule=37)
         return named or parents[0].donor
 
     def _next_division(self, parents: list[Product]) -> str:
@@ -306,7 +310,7 @@ class ProcessingRun(Record):
         apart = abs(amount - worked_out[0]) / worked_out[0]
         if apart > APART:
             said = f"{plain(amount)} {DOSE_MEASURES[measure].unit}, but the count says {worked_out[1]}. Is this right?"
-            raise Unconfirmed([Question("amount", said, "They lie more than 5 % apart (rule 38).")])
+            raise Unconfirmed([Question("amount", said, "They lie more than 5 % apart.", rule=38)])
 
     @property
     def verifiers(self) -> tuple[Role, ...]:
@@ -345,7 +349,7 @@ class ProcessingRun(Record):
             raise RuleBroken("Write down first when it ended, with samples and waste.")
         if self.loss_share > LOSS_TO_EXPLAIN and not self.loss_reason and self.origin == "clinic":
             share = f"{self.loss_share:.0%}".replace("%", " %")
-            raise RuleBroken(f"{share} of the volume is lost: {self.balance}. Amend the run and say why.")
+            raise RuleBroken(f"{share} of the volume is lost: {self.balance}. Amend the run and say why.", rule=36)
         if meaning is None or meaning is Meaning.AUTHORSHIP:
             meaning = self.meaning_for(by)
         if meaning is Meaning.VERIFICATION:
@@ -384,9 +388,11 @@ class Manipulation(Record):
         """Also rule 35: no expired lot; and the end comes after the start."""
         found = super().problems(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
-            found.append("End lies before the start.")
+            found.append(Problem("End lies before the start.", rule=69))
         if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.performed_at.date():
-            found.append(f"Lot {self.lot or ''} expired on {self.lot_expires_on:%d %b %Y}: it cannot be used.")
+            found.append(
+                Problem(f"Lot {self.lot or ''} expired on {self.lot_expires_on:%d %b %Y}: it cannot be used.", rule=35)
+            )
         return found
 
     def headline(self) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy import Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic import clock
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import drawn
 from clinic.model import reference
@@ -167,13 +167,16 @@ class Treatment(Record):
         ):
             value = getattr(self, name)
             if value and value not in allowed:
-                found.append(f"{self.protocol_version.name} does not allow this {name}: “{value}”.")
+                said = f"{self.protocol_version.name} does not allow this {name}: “{value}”."
+                found.append(Problem(said, rule=55 if name == "route" else 0))
         site = BODY_SITES.get(self.body_site or "")
         sided = site is not None and site.sided
         if sided and self.side not in {"left", "right"} and not self._excused("side"):
-            found.append("Side is missing: this body site has a left and a right. Two sides are two courses.")
+            found.append(
+                Problem("Side is missing: this body site has a left and a right. Two sides are two courses.", rule=26)
+            )
         if not sided and self.side in {"left", "right"}:
-            found.append("This body site has no side.")
+            found.append(Problem("This body site has no side.", rule=26))
         return found + (self._place_problems() if self.origin == "clinic" else [])
 
     def _place_problems(self) -> list[str]:
@@ -194,12 +197,12 @@ class Treatment(Record):
         if self.relation == "autologous":
             raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
         if donor.patient_id is not None:
-            raise RuleBroken("A patient's own record as donor is not named for somebody else's course.")
+            raise RuleBroken("A patient's own record as donor is not named for somebody else's course.", rule=3)
         route = ROUTES.get(self.route or "")
         systemic = route is not None and route.systemic
         related = donor.kind == "related" and donor.relation in RELATIVES_ALLOWED
         if self.says.regulatory_path is RegulatoryPath.HCTP_361 and systemic and not related:
-            raise RuleBroken("Under the 361 path the donor is a relative of first or second degree (rule 22).")
+            raise RuleBroken("Under the 361 path the donor is a relative of first or second degree.", rule=22)
         if self.donor_id is not None:
             self.amend(by=by, at=at, reason=reason, donor_id=donor.id)
         self.donor, self.donor_id = donor, donor.id
