@@ -94,7 +94,7 @@ class AdverseEvent(Record):
             found.append("Grade 5, outcome fatal and serious because of death go together: all three or none.")
         if self.ended_at and self.performed_at and self.ended_at < self.performed_at:
             found.append("End lies before the onset.")
-        if self.aware_on and self.aware_on > at.date() + timedelta(days=1):
+        if self.aware_on and self.aware_on > self.local_day(at):
             found.append("We learned of it on lies in the future.")
         return found
 

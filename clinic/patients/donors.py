@@ -198,7 +198,7 @@ class DonorEligibility(Record):
         ]
         if reactive and self.outcome == "eligible":
             found.append(f"A donor with a reactive or indeterminate marker ({', '.join(reactive)}) is not eligible.")
-        if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.performed_at.date():
+        if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.local_day(self.performed_at):
             found.append("Blood sample taken on lies after the determination.")
         if self.outcome == "eligible" and "not_done" in self.markers.values():
             found.append("A marker was not done, so the determination is not complete.")
