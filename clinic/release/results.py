@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.protocols.models import ProtocolVersion
-    from clinic.protocols.qc_tests import QCTest
 
 COMPARATORS = {"=": "=", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least"}
 
@@ -104,20 +103,13 @@ class QCResult(Record):
             found.append(f"{test.label}: the result is missing.")
         elif test.possible is not None and self.value not in test.possible:
             found.append(f"{test.label} must be {test.possible} {test.unit}, not {plain(self.value)}.")
-        return found + self._sample_problems(test)
-
-    def _sample_problems(self, test: QCTest) -> list[str]:
-        """Return what is wrong with the moment of the sample: it lies between the collection and the reading."""
-        if self.sampled_at is None:
-            if test.final_after_days and self.origin == "clinic":
-                return [f"{test.label}: say when the sample was taken; its {test.final_after_days} days run from then."]
-            return []
-        if self.performed_at and self.sampled_at > self.performed_at:
-            return [f"{test.label}: the sample was taken after the result was read."]
-        collected_at = self.product.collected_at if self.product is not None else None
-        if collected_at and self.sampled_at < collected_at:
-            return [f"{test.label}: the sample was taken before the cells were collected."]
-        return []
+        if self.sampled_at and self.performed_at and self.sampled_at > self.performed_at:
+            found.append(f"{test.label}: the sample was taken after the result was read.")
+        if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
+            found.append(
+                f"{test.label}: say when the sample was taken; its {test.final_after_days} days run from then."
+            )
+        return found
 
     def questions(self) -> list[Question]:
         """Also rule 39: a figure that is possible, but whose unit was probably mistaken."""
