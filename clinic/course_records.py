@@ -16,6 +16,7 @@ from sqlalchemy import inspect, or_, select
 from sqlalchemy.orm import RelationshipDirection, Session, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
+from clinic import wording
 from clinic.model import Model
 from clinic.records import Amendment, Signature
 
@@ -296,10 +297,14 @@ def _hanging(pool: Pool, relation: Any, row: Any) -> list[Any]:
     rows = list(pool.index(relation.mapper.class_, str(remote.key)).get(row.id, ()))
     for clause in reversed(relation.order_by or ()):
         down = getattr(clause, "modifier", None) is not None
-        key = str((clause.element if down else clause).key)
+        key = (clause.element if down else clause).key
+        if key is None:  # the parts of a natural order: the text itself says as much, see `_comparable`
+            continue
         rows.sort(key=lambda one: _comparable(getattr(one, key)), reverse=down)
     return rows
 
 
 def _comparable(value: datetime | Any) -> tuple[bool, Any]:
+    if isinstance(value, str):
+        return (True, wording.natural(value))
     return (value is not None, value if value is not None else 0)

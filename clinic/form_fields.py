@@ -14,7 +14,7 @@ from typing import Any
 
 from wtforms import Field as WTField
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.fields import Field, plain
 
 MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
@@ -258,9 +258,13 @@ class DayBox(Box):
 
 
 class MomentBox(DayBox):
-    """A day and a time on the site's clock; kept in UTC."""
+    """A day and a time on the site's clock; kept in UTC.
+
+    ``twice``: the clock showed this time twice when summer time ended, so the form asks which of the two it was.
+    """
 
     kind = "moment"
+    twice = False
 
     def read(self, formdata: Any) -> datetime | None:  # type: ignore[override]
         day = super().read(formdata) if any(self.sent[part] for part in ("d", "m", "y")) else None
@@ -271,8 +275,12 @@ class MomentBox(DayBox):
         if day is None or match is None:
             raise Unreadable(f"{self.label.text}: write the day and the time, like 14 May 2026, 09:30")
         wall = datetime(day.year, day.month, day.day, int(match[1]), int(match[2]))  # noqa: DTZ001 - the wall clock
+        self.sent["twice"] = formdata.get(f"{self.name}-twice", "")
+        self.twice = clock.came_twice(wall, self.zone)
         try:
-            return clock.from_wall(wall, self.zone)
+            return clock.from_wall(wall, self.zone, second={"first": False, "second": True}.get(self.sent["twice"]))
+        except clock.TwiceOnTheClock as fault:
+            raise Unreadable(f"{self.label.text}: {fault}. Say which of the two it was") from fault
         except ValueError as fault:
             raise Unreadable(f"{self.label.text}: {fault}") from fault
 
@@ -280,4 +288,6 @@ class MomentBox(DayBox):
         if value is not None:
             wall = clock.local(value, self.zone)
             super().show(wall)
-            self.sent["t"] = f"{wall:%H:%M}"
+            self.sent["t"] = wording.time_of_day(value, self.zone)
+            self.twice = clock.came_twice(wall, self.zone)
+            self.sent["twice"] = "second" if wall.fold else "first"

@@ -8,7 +8,7 @@ from flask import abort, flash, redirect, request
 from flask_login import current_user
 from sqlalchemy import select
 
-from clinic import clock, drafts, idempotency
+from clinic import drafts, idempotency, wording
 from clinic.extensions import db
 from clinic.identifiers import parse_id
 from clinic.model import Model
@@ -51,7 +51,7 @@ def form_of(kind: type[F], row: Model | None = None, **more: Any) -> F:
     form = kind(obj=row, zone=zone(), record_version=row.version if row is not None else None, **more)
     form.can_draft = row is None
     if draft is not None:
-        form.draft_note = f"Your draft of {clock.local(draft[1], zone()):%-d %b, %H:%M} is filled in."
+        form.draft_note = f"Your draft of {wording.moment(draft[1], zone())} is filled in."
     return form
 
 

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response
 
+    from clinic.form_fields import Box
+
 bp = Blueprint("record_pages", __name__, url_prefix="/records")
 
 
@@ -115,13 +117,14 @@ def amendment(record_id: str) -> Response | str | tuple[str, int]:
     if form.validate_on_submit():
         unchanged_since_shown(record)
         changes = form.facts()
-        reason = changes.pop("amend_reason")
-        changes.pop("confirmed", None)
+        reason, confirmed = changes.pop("amend_reason"), changes.pop("confirmed", {})
+        if confirmed:
+            changes["confirmed"] = record.confirmed | confirmed
         set_actor(db.session(), me().id, reason)
         try:
             record.amend(by=me(), at=clock.now(), reason=reason, **changes)
         except RuleBroken as fault:
-            form.refuse(str(fault))
+            form.take(fault)
             db.session.rollback()
             place, record = _at(record_id)
         else:
@@ -197,6 +200,13 @@ def record_page(record: Record, place: Desk, **more: Any) -> str:
     )
 
 
+def _typed(box: Box) -> Any:
+    """Return what was typed into a box as the record's page would show it; what cannot be read as it was typed."""
+    if not box.unreadable:
+        return dict(box.pairs).get(box.text) or record_display.words(box.fact, box.data, zone())
+    return box.text or " ".join(part for part in box.parts.values() if part)
+
+
 def both_versions(row: Any) -> str:
     """Return the page that shows what the second person wrote beside what the first one saved (hazard H18)."""
     db.session.rollback()
@@ -204,11 +214,7 @@ def both_versions(row: Any) -> str:
     form = form_of(amend_form(place))
     offer_people(form)
     now = {label: value for label, value, _note in record_display.facts(record, zone(), people=names(), empty=True)}
-    rows = [
-        (box.label.text, box.fact.words(box.data) if not box.unreadable else box.text, now[box.label.text])
-        for box in form.boxes
-        if box.label.text in now and box.kind not in {"moment", "day"}
-    ]
+    rows = [(box.label.text, _typed(box), now[box.label.text]) for box in form.boxes if box.label.text in now]
     return render_template(
         "records/conflict.html",
         heading=f"{record.NOUN} was changed meanwhile",

@@ -8,13 +8,32 @@ is an `Amendment` with a reason, and a signature binds the content that was sign
 from __future__ import annotations
 
 from contextlib import nullcontext
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, UniqueConstraint, exists, inspect
-from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_column, object_session, relationship
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    String,
+    UniqueConstraint,
+    event,
+    exists,
+    inspect,
+)
+from sqlalchemy.orm import (
+    ColumnProperty,
+    Mapped,
+    RelationshipDirection,
+    declared_attr,
+    mapped_column,
+    object_session,
+    relationship,
+)
 
+from clinic import clock, wording
 from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
 from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
@@ -101,7 +120,12 @@ def signed_now(model: type[Record]) -> ColumnElement[bool]:
 
 
 class Entry(Model):
-    """Base of all that staff write down: who, when, where it comes from, and its amendments."""
+    """Base of all that staff write down: who, when, where it comes from, and its amendments.
+
+    ``precision`` says of which days and moments not everything is known, and how much is: ``{"performed_at": "day"}``;
+    see `wording.day` for the words. Such a moment is kept as the first one of that day, month or year on the site's
+    clock. None: everything is known.
+    """
 
     __abstract__ = True
     NOUN: ClassVar[str]
@@ -117,6 +141,7 @@ class Entry(Model):
     source_note: Mapped[str] = mapped_column(default="")
     not_recorded: Mapped[dict[str, str]] = mapped_column(default=dict)
     confirmed: Mapped[dict[str, str]] = mapped_column(default=dict)
+    precision: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True), info={"added": True})
 
     @declared_attr
     def recorded_by(cls) -> Mapped[User]:
@@ -140,6 +165,21 @@ class Entry(Model):
                 cls.__table__.append_constraint(  # type: ignore[attr-defined]
                     CheckConstraint(f"{name} IS NOT NULL OR origin = 'imported'", name=f"{name}_recorded")
                 )
+
+    @property
+    def zone(self) -> str:
+        """The time zone of the clinic in which it was written down: its days are that clock's."""
+        session = object_session(self)
+        with session.no_autoflush if session is not None else nullcontext():
+            return self.recorded_by.site.zone
+
+    def local_day(self, moment: datetime) -> date:
+        """Return the day that a moment has where this was written down."""
+        return clock.day(moment, self.zone)
+
+    def precision_of(self, name: str) -> str:
+        """Return how much of a day or moment is known; "" where all of it is."""
+        return (self.precision or {}).get(name, "")
 
     @classmethod
     def log(cls, *, by: User, at: datetime, **facts: Any) -> Self:
@@ -241,7 +281,7 @@ class Entry(Model):
             raise RuleBroken("Say why this is corrected. The reason stays beside the old value.", rule=70)
         old = {name: getattr(self, name) for name in changes}
         changed = {
-            name: [ledger_value(old[name]), ledger_value(value)]
+            name: [self._written(name, old[name]), ledger_value(value)]
             for name, value in changes.items()
             if old[name] != value
         }
@@ -249,6 +289,9 @@ class Entry(Model):
             raise RuleBroken("Nothing was changed, so nothing was amended.")
         for name in changed:
             setattr(self, name, changes[name])
+        left = {name: known for name, known in (self.precision or {}).items() if name not in changed}
+        if left != (self.precision or {}):
+            self.precision = left or None
         self.check(at=at)
         amendment = Amendment(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, number=len(self.amendments) + 1,
@@ -257,9 +300,25 @@ class Entry(Model):
         self.amendments.append(amendment)
         return amendment
 
+    def _written(self, name: str, value: Any) -> Any:
+        """Return a value as an amendment keeps it: of a day or moment no more than was known."""
+        known = self.precision_of(name)
+        return wording.iso(value, self.zone, known) if known and value is not None else ledger_value(value)
+
     def headline(self) -> str:
         """Return the record in one line, for the timeline."""
         return self.NOUN
+
+
+@event.listens_for(Entry, "attribute_instrument", propagate=True)
+def _take_out_what_nobody_sees(_entry: type[Entry], _key: str, attribute: Any) -> None:
+    """Take invisible characters out of every text that is written down, whichever way it came in."""
+    if isinstance(attribute.property, ColumnProperty) and isinstance(attribute.property.columns[0].type, String):
+        event.listen(attribute, "set", _visible, retval=True)
+
+
+def _visible(_record: Entry, value: Any, *_more: Any) -> Any:
+    return wording.visible(value) if isinstance(value, str) else value
 
 
 class Record(Entry):

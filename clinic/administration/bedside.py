@@ -214,9 +214,8 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     _once(session)
     if check.product is not None:
         check.product.move(kind="given", place=course.chain_of_identity, by=by, at=at)
-    if not bedside.records.of(Administration):
-        for follow in Administration.after_first:
-            follow(administration, by)
+    for follow in Administration.when_started:
+        follow(administration, by)
     return administration
 
 

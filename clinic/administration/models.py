@@ -16,6 +16,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels, within
 from clinic.records import CLOCK_SLACK, Meaning, Record
 from clinic.treatments.models import SIDES, Treatment
+from clinic.wording import figure, kilograms, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -90,8 +91,8 @@ class Administration(Record):
         CheckConstraint("verified_by_id <> performed_by_id", name="two_people"),
         CheckConstraint("ended_at IS NULL OR volume_given IS NOT NULL OR origin = 'imported'", name="given_when_ended"),
     )
-    after_first: ClassVar[list[Callable[[Administration, User], None]]] = []
-    """What later rooms do when the first cells of a course were given, in the same transaction."""
+    when_started: ClassVar[list[Callable[[Administration, User], None]]] = []
+    """What later rooms do when cells were given, or when that moment is corrected, in the same transaction."""
 
     treatment_id: Mapped[str] = reference("treatment")
     product_id: Mapped[str] = reference("product", unique=True)
@@ -216,21 +217,28 @@ class Administration(Record):
         measure = DOSE_MEASURES[product.measure]
         dose = _figures(dose_in(product, volume))
         text = (
-            f"{_short(product.amount)} {measure.unit} × {plain(volume)} mL ÷ {plain(product.volume)} mL"
-            f" = {_short(dose)} {measure.unit}"
+            f"{quantity(product.amount.normalize(), measure.unit)} × {plain(volume)} mL ÷ {plain(product.volume)} mL"
+            f" = {figure(dose, measure.unit)}"
         )
         found = {"measure": product.measure, "dose": dose}
         if self.weight_kg:
             per_kg = _figures(dose_in(product, volume) / self.weight_kg)
             found["dose_per_kg"] = per_kg
-            text += f"; ÷ {plain(self.weight_kg)} kg = {_short(per_kg)} {measure.unit_per_kg}"
+            text += f"; ÷ {kilograms(self.weight_kg)} = {figure(per_kg, measure.unit_per_kg)}"
         return found | {"working": text}
 
     def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
-        """Correct facts; a corrected volume corrects the dose that was worked out from it, in the same amendment."""
+        """Correct facts; a corrected volume corrects the dose that was worked out from it, in the same amendment.
+
+        A corrected start moves what was planned from it.
+        """
         if changes.get("volume_given", self.volume_given) != self.volume_given:
             changes |= self._dose_of(changes["volume_given"])
-        return super().amend(by=by, at=at, reason=reason, **changes)
+        amendment = super().amend(by=by, at=at, reason=reason, **changes)
+        if "performed_at" in amendment.changes:
+            for follow in self.when_started:
+                follow(self, by)
+        return amendment
 
     @property
     def needs_permission(self) -> bool:
@@ -251,11 +259,11 @@ class Administration(Record):
 
     def headline(self) -> str:
         measure = DOSE_MEASURES.get(self.measure or "")
-        dose = (
-            f"{_short(self.dose)} {measure.unit} {within(measure.label)}" if measure and self.dose is not None else ""
-        )
-        if not dose and measure and self.dose_per_kg is not None:
-            dose = f"{_short(self.dose_per_kg)} {measure.unit_per_kg} {within(measure.label)}"
+        dose = ""
+        if measure and self.dose is not None:
+            dose = f"{figure(self.dose, measure.unit)} {within(measure.label)}"
+        elif measure and self.dose_per_kg is not None:
+            dose = f"{figure(self.dose_per_kg, measure.unit_per_kg)} {within(measure.label)}"
         site = " ".join(
             p
             for p in (
@@ -283,10 +291,6 @@ def dmso_grams(volume: Decimal, percent: Decimal | None) -> Decimal:
 def _figures(value: Decimal) -> Decimal:
     """Round to four significant figures, as a dose is written."""
     return value if value == 0 else value.quantize(Decimal(1).scaleb(value.adjusted() - 3))
-
-
-def _short(value: Decimal | None) -> str:
-    return "" if value is None else plain(value.normalize())
 
 
 class VitalSigns(Record):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, allow
 from clinic.accounts.models import User
 from clinic.accounts.security import recheck
@@ -89,7 +89,7 @@ def index(treatment_id: str) -> str:
     given = [
         (
             (a.headline() or "Cells given", _url(a)),
-            f"{clock.local(a.performed_at, zone()):%-d %b %Y, %H:%M}"
+            wording.moment(a.performed_at, zone(), a.precision_of("performed_at"))
             if a.performed_at
             else f"Day {a.course_day}"
             if a.course_day is not None
@@ -108,7 +108,7 @@ def index(treatment_id: str) -> str:
     checks = [
         (
             (f"{c.NOUN}: {c.headline()}", url_for("administration.check", check_id=c.id)),
-            f"{clock.local(c.performed_at, zone()):%-d %b %Y, %H:%M}" if c.performed_at else None,
+            wording.moment(c.performed_at, zone()) or None,
             c.performed_by.printed_name if c.performed_by else None,
             ("ok", "check", "Clear") if c.clear else ("danger", "alert-octagon", "Refused"),
         )

@@ -17,6 +17,7 @@ from clinic.identifiers import parse_id
 from clinic.ledger.models import LedgerEntry, LedgerHead
 from clinic.ledger.verify import models
 from clinic.pages import me, zone
+from clinic.paging import Page, page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,13 +42,13 @@ def index() -> str:
     kinds = {table: noun for table, noun in nouns().items() if _may_read(table)}
     notes: list[str] = []
     where = list(_where(asked, kinds, notes))
-    rows = db.session.execute(_newest(where, request.args.get("before", ""))).all()
-    told = [tell(row, people=people, zone=zone()) for row in rows[:PAGE]]
+    found = _newest(where, request.args.get("before", ""))
+    told = [tell(row, people=people, zone=zone()) for row in found.rows]
     head = db.session.execute(
         select(LedgerHead.number, LedgerHead.hash).where(LedgerHead.site_id == me().site_id)
     ).one_or_none()
     more: dict[str, Any] = {name: text for name, text in asked.items() if text}
-    older = url_for("ledger.index", before=told[-1].number, **more) if len(rows) > PAGE else None
+    older = url_for("ledger.index", before=found.after, **more) if found.after else None
     return render_template(
         "audit/index.html", told=told, asked=asked, notes=notes, older=older, head=head, people=people.items(),
         first="before" in request.args, kinds=sorted(kinds.items(), key=lambda pair: pair[1]),
@@ -58,10 +59,13 @@ def _may_read(table: str) -> bool:
     return me().role is not Role.ADMINISTRATOR or table in ADMINISTRATION
 
 
-def _newest(where: list[Any], before: str) -> Any:
-    if before.isascii() and before.isdigit() and len(before) < 18:
-        where = [*where, LedgerEntry.number < int(before)]
-    return select(*LedgerEntry.__table__.columns).where(*where).order_by(LedgerEntry.number.desc()).limit(PAGE + 1)
+def _newest(where: list[Any], before: str) -> Page[Any]:
+    """Return the page of entries before a number, the newest first."""
+    place = (int(before),) if before.isascii() and before.isdigit() and len(before) < 18 else None
+    return page(
+        db.session(), select(*LedgerEntry.__table__.columns).where(*where), order=(LedgerEntry.number,), place=place,
+        descending=True, size=PAGE, mark=lambda row: str(row.number),
+    )  # fmt: skip
 
 
 def _where(asked: dict[str, str], kinds: dict[str, str], notes: list[str]) -> Iterator[Any]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic import clock
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.model import reference
@@ -75,9 +74,9 @@ class Consent(Record):
             found.append(Problem(f"{version.name} is a draft: nobody can consent to it yet.", rule=14))
         if self.origin != "clinic" or self.performed_at is None:
             return found
-        if self.expires_on is not None and self.expires_on < self.performed_at.date():
+        if self.expires_on is not None and self.expires_on < self.local_day(self.performed_at):
             found.append(Problem("Valid until lies before the day of signing.", rule=14))
-        age = self.patient.age_on(self.performed_at.date()) if self.patient is not None else None
+        age = self.patient.age_on(self.local_day(self.performed_at)) if self.patient is not None else None
         if age is not None and age < CHILD_YEARS and self.signer == "patient":
             found.append(
                 Problem(
@@ -99,7 +98,7 @@ class Consent(Record):
         """Return where this consent stands at a moment."""
         if self.withdrawal is not None and (self.withdrawal.performed_at or at) <= at:
             return Standing.WITHDRAWN
-        if self.expires_on is not None and clock.local(at, self.recorded_by.site.zone).date() > self.expires_on:
+        if self.expires_on is not None and self.local_day(at) > self.expires_on:
             return Standing.EXPIRED
         return Standing.VALID if self.signed else Standing.UNSIGNED
 

@@ -96,7 +96,7 @@ class AdverseEvent(Record):
             )
         if self.ended_at and self.performed_at and self.ended_at < self.performed_at:
             found.append(Problem("End lies before the onset.", rule=68))
-        if self.aware_on and self.aware_on > at.date() + timedelta(days=1):
+        if self.aware_on and self.aware_on > self.local_day(at):
             found.append(Problem("We learned of it on lies in the future.", rule=69))
         return found
 

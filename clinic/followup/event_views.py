@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from flask import Blueprint, render_template, url_for
 from sqlalchemy import select
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, allow
 from clinic.administration.models import Administration
 from clinic.course_records import of_course
@@ -60,8 +60,8 @@ def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
     state = "over" if left < 0 else "urgent" if left <= 2 else "soon" if left <= days // 2 else ""
     word = {"over": "Overdue", "urgent": "Urgent", "soon": "Soon"}.get(state, "")
     return {
-        "fig": f"{abs(left)} d",
-        "say": f"{'over' if left < 0 else 'left'} · day {day} of {days} · send by {due:%-d %b %Y}",
+        "fig": wording.days(abs(left)),
+        "say": f"{'over' if left < 0 else 'left'} · day {day} of {days} · send by {wording.day(due)}",
         "state": state,
         "word": word,
         "frac": 100 * day / days,

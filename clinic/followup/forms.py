@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.administration.models import Administration
 from clinic.fields import Field, plain
 from clinic.followup.adverse_events import AdverseEvent
@@ -162,7 +162,7 @@ class EventForm(form_for(AdverseEvent)):
         first = self.first_procedure
         if box.errors or box.data is None or first is None or box.data >= first:
             return right
-        day = f"{clock.local(first, self.zone):%-d %b %Y}"
+        day = wording.day(clock.day(first, self.zone))
         answer, reason = box.sent.get("sure", ""), box.sent.get("why", "")
         box.sure = Sure(
             question="The onset lies before the first procedure. Is this right?",

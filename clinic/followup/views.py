@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template, url_for
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, allow
 from clinic.course_records import of_course
 from clinic.errors import RuleBroken
@@ -147,9 +147,11 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Response | 
             return saved(url_for("followup.show", visit_id=made.id), f"Visit written down. {signs}")
         except RuleBroken as fault:
             db.session.rollback()
-            form.refuse(str(fault))
+            form.take(fault)
             course, plan = _course(course_id), find(PlannedVisit, plan_id) if plan_id else None
-    window = f"window {plan.opens_on:%-d %b} to {plan.closes_on:%-d %b %Y}" if plan else "no planned visit"
+    window = (
+        f"window {wording.short_day(plan.opens_on)} to {wording.day(plan.closes_on)}" if plan else "no planned visit"
+    )
     page = render_template(
         "records/form.html",
         heading=plan.name if plan else "Write down a visit",
@@ -200,7 +202,7 @@ def contacts(plan_id: str) -> Response | str | tuple[str, int]:
         form=form,
         plan=plan,
         save_label="Save the contact",
-        lede=f"{plan.treatment.title} · window {plan.opens_on:%-d %b} to {plan.closes_on:%-d %b %Y}",
+        lede=f"{plan.treatment.title} · window {wording.short_day(plan.opens_on)} to {wording.day(plan.closes_on)}",
         back_url=url_for("followup.index", treatment_id=plan.treatment_id),
         patient=_band(plan.treatment),
     )

@@ -97,9 +97,12 @@ def questions(harvest: Harvest) -> list[Question]:
 
 
 def _donation(harvest: Harvest) -> list[Question]:
-    if not harvest.din or harvest.ended_at is None or not year_apart(harvest.din, harvest.ended_at.date()):
+    if not harvest.din or harvest.ended_at is None:
         return []
-    said = f"This donation number is of the year {harvest.din[5:7]}, collected was in {harvest.ended_at.year}."
+    collected_on = harvest.local_day(harvest.ended_at)
+    if not year_apart(harvest.din, collected_on):
+        return []
+    said = f"This donation number is of the year {harvest.din[5:7]}, collected was in {collected_on.year}."
     return [Question("din", f"{said} Is this right?", "A donation number bears the year of its collection.", rule=7)]
 
 

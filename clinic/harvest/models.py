@@ -15,6 +15,7 @@ from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
 from clinic.model import reference
+from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.products.models import Product, bearer, unused
 from clinic.protocols.catalogues import (
@@ -111,7 +112,7 @@ class Harvest(Record):
 
     treatment: Mapped[Treatment | None] = relationship()
     donor: Mapped[Donor] = relationship()
-    products: Mapped[list[Product]] = relationship(order_by="(Product.division, Product.id)")
+    products: Mapped[list[Product]] = relationship(order_by=lambda: (*natural_order(Product.division), Product.id))
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, abort, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, record_display, record_pages
+from clinic import clock, record_display, record_pages, wording
 from clinic.access import CLINICAL, Role, allow, may
 from clinic.course_records import around
 from clinic.errors import RuleBroken, StepBlocked
@@ -136,7 +136,7 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
         if found.states[row.id] not in {ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED}
         else None
     )
-    until = f"{clock.local(row.expires_at, zone()):%-d %b %Y, %H:%M}" if row.expires_at else None
+    until = wording.moment(row.expires_at, zone()) or None
     left = f"{until} ({running['fig']} {'ago' if running['state'] == 'over' else 'left'})" if running else until
     return [
         (f"{row.name} {row.division or ''}".strip(), url_for("products.show", product_id=row.id)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Response, render_template, request, url_for
 
-from clinic import clock, record_display
+from clinic import clock, record_display, wording
 from clinic.access import CLINICAL, allow, may
 from clinic.extensions import db
 from clinic.pages import find, me, zone
@@ -59,7 +59,7 @@ def patient(patient_id: str) -> str:
         record=patient,
         patient=band(patient, zone()),
         action=patient_page.next_action(patient, me(), at=at),
-        today=clock.local(at, zone()).date(),
+        today=clock.day(at, zone()),
         facts=patient_page.facts_of(patient, zone()),
         amendments=record_display.amendments(patient, zone()),
         hands=record_display.hands(patient, zone()),
@@ -74,7 +74,6 @@ def patient(patient_id: str) -> str:
 @allow(CLINICAL)
 def patient_print(patient_id: str) -> Response:
     """Give the style sheet that puts name, birth date, number and allergy on top of every printed sheet."""
-    patient, now = find(Patient, patient_id), clock.local(clock.now(), zone())
-    return Response(
-        patient_page.margin_boxes(patient, f"{now:%-d %b %Y, %H:%M}"), content_type="text/css; charset=utf-8"
-    )
+    printed = wording.moment(clock.now(), zone())
+    sheet = patient_page.margin_boxes(find(Patient, patient_id), printed)
+    return Response(sheet, content_type="text/css; charset=utf-8")

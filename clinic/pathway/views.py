@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, drafts
+from clinic import clock, drafts, wording
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
 from clinic.course_records import load, of_course
 from clinic.errors import RuleBroken
@@ -41,7 +41,7 @@ def today() -> str:
     at = clock.now()
     if me().role is Role.ADMINISTRATOR:
         return render_template("pathway/today_administrator.html")
-    words = f"{clock.local(at, zone()):%A %-d %B %Y, %H:%M}"
+    words = f"{wording.long_day(clock.day(at, zone()))}, {wording.time_of_day(at, zone())}"
     return render_template(
         "pathway/today.html",
         board=worklist.board(db.session(), me().role, site_id=me().site_id, zone=zone(), at=at),

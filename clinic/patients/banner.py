@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from flask import url_for
 from sqlalchemy.orm import object_session
 
-from clinic import clock
-from clinic.fields import plain
+from clinic import clock, wording
 from clinic.patients.lookalikes import lookalikes, warning
 from clinic.patients.models import SEXES
 
@@ -46,9 +45,9 @@ def band(patient: Patient, zone: str, *, chain_of_identity: str = "", alike: str
     one bounded query, and those of whom an alert warns already are not named twice.
     """
     at = clock.now()
-    today = clock.local(at, zone).date()
+    today = clock.day(at, zone)
     weight = patient.weight_at(at)
-    weighed = clock.local(weight.performed_at, zone) if weight and weight.performed_at else None
+    weighed = wording.day(clock.day(weight.performed_at, zone)) if weight and weight.performed_at else ""
     standing = [alert for alert in patient.alerts if alert.shown_on(today)]
     if alike is None:
         session, named = object_session(patient), {alert.about_id for alert in standing}
@@ -66,6 +65,6 @@ def band(patient: Patient, zone: str, *, chain_of_identity: str = "", alike: str
         sex_label=SEXES.get(patient.sex or "", "not known"),
         record_number=patient.record_number or "",
         chain_of_identity=chain_of_identity,
-        weight_text=f"{plain(weight.kg)} kg, {weighed:%-d %b %Y}" if weight and weighed else "",
+        weight_text=f"{wording.kilograms(weight.kg)}, {weighed}" if weight and weighed else "",
         alerts=[alert.text for alert in standing] + ([alike] if alike else []),
     )

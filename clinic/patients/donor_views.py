@@ -8,15 +8,16 @@ from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, Role, allow, may
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
 from clinic.pages import find, form_of, me, saved, zone
+from clinic.paging import page, place_of
 from clinic.patients.banner import band
-from clinic.patients.display import agreement, when
+from clinic.patients.display import agreement
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient
@@ -73,25 +74,24 @@ TYPINGS = record_pages.desk(
 @allow(CLINICAL)
 def index() -> str:
     """List the donors of the site, the newest first, page by page."""
-    after = parse_id(request.args.get("after", ""), Donor.KIND)
+    asked, order = request.args, (Donor.recorded_at, Donor.id)
     linked = (selectinload(Donor.patient), selectinload(Donor.relative_of))
     chosen = select(Donor).options(*linked, selectinload(Donor.eligibilities).selectinload(DonorEligibility.signatures))
-    place = (
-        db.session.execute(select(Donor.recorded_at).where(Donor.id == after)).scalar_one_or_none() if after else None
-    )
-    if place is not None:
-        chosen = chosen.where((Donor.recorded_at < place) | ((Donor.recorded_at == place) & (Donor.id < after)))
-    found = list(db.session.scalars(chosen.order_by(Donor.recorded_at.desc(), Donor.id.desc()).limit(PAGE + 1)))
+    place = place_of(db.session(), order, parse_id(asked.get("after") or asked.get("before", ""), Donor.KIND))
+    found = page(
+        db.session(), chosen, order=order, place=place, backwards="before" in asked, descending=True, size=PAGE,
+        entities=True,
+    )  # fmt: skip
     rows = [
         (
             (donor.display_name, _url(donor)),
             donor.kind_words,
             donor.donor_number or None,
             _linked(donor),
-            when(donor.recorded_at, zone()),
+            wording.moment(donor.recorded_at, zone()),
             _state(donor),
         )
-        for donor in found[:PAGE]
+        for donor in found.rows
     ]
     return render_template(
         "records/list.html",
@@ -109,11 +109,9 @@ def index() -> str:
         empty_text="No donor is written down yet. A patient becomes donor of own cells with the first harvest.",
         actions=[(url_for("donors.new"), "user-plus", "Add a donor")] if me().role in REGISTERS else [],
         pager={
-            "previous_url": url_for("donors.index") if place is not None else None,
-            "next_url": url_for("donors.index", after=found[PAGE - 1].id) if len(found) > PAGE else None,
-            "text": f"{len(rows)} donors on this page, the newest first"
-            if len(found) > PAGE or place is not None
-            else "",
+            "previous_url": url_for("donors.index", before=found.before) if found.before else None,
+            "next_url": url_for("donors.index", after=found.after) if found.after else None,
+            "text": f"{len(rows)} donors on this page, the newest first" if found.before or found.after else "",
         },
     )
 
@@ -122,7 +120,7 @@ def _linked(donor: Donor) -> str | None:
     patient = _patient_of(donor)
     if patient is None:
         return None
-    born = f", born {patient.birth_date:%-d %b %Y}" if patient.birth_date else ""
+    born = f", {wording.born(patient.birth_date)}" if patient.birth_date else ""
     return f"{patient.record_number}{born}"
 
 

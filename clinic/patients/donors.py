@@ -204,7 +204,7 @@ class DonorEligibility(Record):
                     f"A donor with a reactive or indeterminate marker ({', '.join(reactive)}) is not eligible.", rule=17
                 )
             )
-        if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.performed_at.date():
+        if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.local_day(self.performed_at):
             found.append(Problem("Blood sample taken on lies after the determination.", rule=69))
         if self.outcome == "eligible" and "not_done" in self.markers.values():
             found.append(Problem("A marker was not done, so the determination is not complete.", rule=19))

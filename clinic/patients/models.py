@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, UniqueConstraint, event, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
+from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
@@ -81,7 +82,7 @@ class Patient(Entry):
             found.append("Say which allergy, and what happened.")
         if self.allergies and self.allergy_status != "present":
             found.append("An allergy is named: answer “Yes” to Allergies.")
-        if self.birth_date and self.birth_date > at.date():
+        if self.birth_date and self.birth_date > self.local_day(at):
             found.append("Born on lies in the future.")
         if self.birth_date and self.died_on and self.died_on < self.birth_date:
             found.append("Died on lies before the birth date.")
@@ -100,9 +101,7 @@ class Patient(Entry):
     @property
     def display_name(self) -> str:
         """Family name in capitals, then given names; the record number where a history has no name."""
-        if not self.family_name and not self.given_names:
-            return f"Name not recorded ({self.record_number})"
-        return ", ".join(part for part in ((self.family_name or "").upper(), self.given_names or "") if part)
+        return wording.person(self.family_name, self.given_names, self.record_number)
 
     def age_on(self, day: date) -> int | None:
         """Return whole years on a day, None where the birth date is not recorded."""
@@ -118,8 +117,15 @@ class Patient(Entry):
             return ""
         days = (day - self.birth_date).days
         if days < 183:
-            return f"{days} days"
-        return f"{days * 12 // 365} months" if years < 2 else f"{years} y"
+            return wording.days(days)
+        return f"{self.months_on(day)} months" if years < 2 else f"{years} y"
+
+    def months_on(self, day: date) -> int:
+        """Return whole months of age on a day, by the calendar: born on the 25th, a month older on each 25th."""
+        if self.birth_date is None:
+            return 0
+        born = self.birth_date
+        return (day.year - born.year) * 12 + day.month - born.month - (day.day < born.day)
 
     def weight_at(self, moment: datetime) -> Weight | None:
         """Return the last weight measured by a moment."""
@@ -132,7 +138,7 @@ class Patient(Entry):
 def _keep_search_text(_mapper: object, _connection: object, patient: Patient) -> None:
     born = patient.birth_date
     said = (patient.family_name, patient.given_names, patient.record_number, compact(patient.record_number or ""))
-    days = (f"{born:%Y-%m-%d} {born:%d %m %Y} {born:%d %b %Y}",) if born else ()
+    days = (f"{born.isoformat()} {born:%d %m %Y} {born:%d} {born:%b} {born.year}",) if born else ()
     patient.search_text = searchable(" ".join(part for part in (*said, *days) if part))
     patient.name_key = name_key(patient.family_name, patient.given_names)
 

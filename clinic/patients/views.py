@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
 from clinic.patients.banner import band
-from clinic.patients.display import agreement, kilograms, when
+from clinic.patients.display import agreement
 from clinic.patients.donors import BloodTyping
 from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm
 from clinic.patients.lookalikes import NumberTaken, Perhaps, register
@@ -136,8 +136,11 @@ def weights(patient_id: str) -> str:
     patient = find(Patient, patient_id)
     rows = [
         (
-            (when(w.performed_at, zone()), url_for("patients.weight", weight_id=w.id)),
-            kilograms(w),
+            (
+                wording.when(w.performed_at, zone(), w.precision_of("performed_at")),
+                url_for("patients.weight", weight_id=w.id),
+            ),
+            wording.kilograms(w.kg),
             names().get(w.performed_by_id or ""),
             _state(w),
         )
@@ -187,7 +190,7 @@ def blood_groups(patient_id: str) -> str:
     rows = [
         (
             (t.headline(), url_for("donors.typing", typing_id=t.id)),
-            when(t.performed_at, zone()),
+            wording.when(t.performed_at, zone(), t.precision_of("performed_at")),
             names().get(t.performed_by_id or ""),
             _state(t),
         )

@@ -14,6 +14,7 @@ from clinic.access import Role
 from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
 from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
+from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.processing.counts import APART, InProcessCount
 from clinic.products.models import Product, RunInput, bearer, unused
@@ -21,6 +22,7 @@ from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, MANIPULATIONS, la
 from clinic.protocols.models import ProtocolVersion
 from clinic.records import Meaning, Record
 from clinic.treatments.models import Treatment
+from clinic.wording import day, moment
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -72,7 +74,9 @@ class ProcessingRun(Record):
     treatment: Mapped[Treatment | None] = relationship()
     protocol_version: Mapped[ProtocolVersion | None] = relationship()
     inputs: Mapped[list[RunInput]] = relationship(order_by="RunInput.id")
-    outputs: Mapped[list[Product]] = relationship(order_by="Product.division", foreign_keys="Product.run_id")
+    outputs: Mapped[list[Product]] = relationship(
+        order_by=lambda: (*natural_order(Product.division), Product.id), foreign_keys="Product.run_id"
+    )
     manipulations: Mapped[list[Manipulation]] = relationship(back_populates="run", order_by="Manipulation.performed_at")
     counts: Mapped[list[InProcessCount]] = relationship(back_populates="run", order_by="InProcessCount.performed_at")
 
@@ -170,9 +174,8 @@ class ProcessingRun(Record):
         if self.treatment_id is None and product.treatment_id is not None:
             raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
         if product.expired(at):
-            raise RuleBroken(
-                f"This product expired: it was to be used before {product.expires_at:%d %b %Y, %H:%M} UTC.", rule=50
-            )
+            ended = moment(product.expires_at, self.zone)
+            raise RuleBroken(f"This product expired: it was to be used before {ended}.", rule=50)
         own = {i.product.donor_id for i in self.inputs} | {product.donor_id}
         if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in self.inputs)}:
             raise RuleBroken("Different patients' own cells are never pooled.", rule=37)
@@ -389,10 +392,9 @@ class Manipulation(Record):
         found = super().problems(at=at)
         if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
             found.append(Problem("End lies before the start.", rule=69))
-        if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.performed_at.date():
-            found.append(
-                Problem(f"Lot {self.lot or ''} expired on {self.lot_expires_on:%d %b %Y}: it cannot be used.", rule=35)
-            )
+        if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.local_day(self.performed_at):
+            said = f"Lot {self.lot or ''} expired on {day(self.lot_expires_on)}: it cannot be used."
+            found.append(Problem(said, rule=35))
         return found
 
     def headline(self) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import aliased
 
+from clinic.paging import page
 from clinic.protocols.catalogues import CONDITIONS, FIELDS, ROUTES, SOURCES, within
 from clinic.protocols.models import Protocol, ProtocolVersion, Stage, parsed
 
@@ -75,17 +76,16 @@ def list_protocols(session: Session, *, field: str = "", after: str = "") -> tup
         )
         .join(version, version.protocol_id == Protocol.id)
         .where(version.number == func.coalesce(in_force.scalar_subquery(), last.scalar_subquery()))
-        .order_by(rank, Protocol.code)
-        .limit(PAGE + 1)
     )
     if field:
         chosen = chosen.where(version.field_key == field)
     at_rank, _, at_code = after.partition(".")
-    if at_rank.isdigit() and len(at_rank) < 4:
-        chosen = chosen.where(or_(rank > int(at_rank), (rank == int(at_rank)) & (Protocol.code > at_code)))
-    rows = session.execute(chosen).all()
-    more = f"{rows[PAGE - 1].rank}.{rows[PAGE - 1].code}" if len(rows) > PAGE else ""
-    return [_line(row) for row in rows[:PAGE]], more
+    place = (int(at_rank), at_code) if at_rank.isdigit() and len(at_rank) < 4 else None
+    found = page(
+        session, chosen, order=(rank, Protocol.code), place=place, size=PAGE,
+        mark=lambda row: f"{row.rank}.{row.code}",
+    )  # fmt: skip
+    return [_line(row) for row in found.rows], found.after
 
 
 def offered(session: Session) -> list[ProtocolLine]:

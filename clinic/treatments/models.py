@@ -145,7 +145,7 @@ class Treatment(Record):
     def is_child(self) -> bool:
         """Whether the patient was under 18 when the course was ordered; decides how long a weight is valid."""
         if self.performed_at and self.patient.birth_date:
-            return (self.patient.age_on(self.performed_at.date()) or 0) < CHILD_YEARS
+            return (self.patient.age_on(self.local_day(self.performed_at)) or 0) < CHILD_YEARS
         return self.age_years is not None and self.age_years < CHILD_YEARS
 
     @property
@@ -211,7 +211,7 @@ class Treatment(Record):
         """Give the course its chain of identity; raises `RuleBroken` unless the version is published."""
         if self.protocol_version.stage is not Stage.PUBLISHED:
             raise RuleBroken(f"{self.protocol_version.name} is not published: no course may begin under it.")
-        self.chain_of_identity = new_identity(facility_code, self.recorded_at.year)
+        self.chain_of_identity = new_identity(facility_code, self.local_day(self.recorded_at).year)
 
     def weight_at(self, moment: datetime) -> Weight | None:
         """Return the last weighing of the patient by a moment."""
