@@ -33,7 +33,7 @@ from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.treatments.models import Treatment
 from tests.conftest import Client, settings
-from tests.exchange.conftest import AT, empty_database
+from tests.demonstration import AT, empty_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,7 +14,7 @@ from clinic import clock
 from clinic.errors import RuleBroken, Unconfirmed
 from clinic.fields import Range
 from clinic.release.arithmetic import endotoxin_per_kg
-from clinic.release.models import open_points, refusal
+from clinic.release.points import open_points, refusal
 from clinic.release.result_entry import one_result
 from clinic.release.results import QCResult, Verdict, judge, unmet
 from tests.bedside import released_product
