@@ -160,7 +160,7 @@ def _changed(fault: ChangedMeanwhile) -> Any:
 def _broke(fault: Exception) -> Any:
     away = unavailable(fault)
     if away is not None:
-        current_app.logger.error("503: %s\n%s", away, _where(fault))
+        current_app.logger.error("503: %s (%s)", away, type(fault).__name__)  # a line: there will be many
         return _unavailable_page(away)
     if current_app.testing:
         raise fault
