@@ -227,6 +227,7 @@ def test_every_page_says_that_the_database_is_away_and_comes_back_by_itself(hous
     for url in ("/", "/patients", "/exports/patients.csv", "/login"):
         is_the_page(browser.get(url))
     is_the_page(browser.post("/patients/new", data={"family_name": "Lindqvist"}))
+    assert is_the_page(browser.get("/patients?page=2")).links[-1] == "/patients?page=2"
     assert browser.get("/healthz").status_code == 200
     with browser.get("/static/vendor/clinic.css") as sheet:
         assert sheet.status_code == 200
