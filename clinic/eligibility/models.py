@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
 
+from clinic.errors import Problem
 from clinic.fields import field
 from clinic.model import reference
 from clinic.protocols.catalogues import CONDITIONS
@@ -21,6 +22,7 @@ class Eligibility(Record):
     NOUN = "Eligibility"
     HAPPENED = "Decided at"
     DONE = "Decided by"
+    PERSON = "treatment.patient"
 
     treatment_id: Mapped[str] = reference("treatment")
     active_infection: Mapped[bool | None] = field("Active infection", required=True, section="Exclusions")
@@ -41,7 +43,7 @@ class Eligibility(Record):
     )
     anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
     eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
-    reasons: Mapped[str | None] = field("Reasons", Text, long=True, section="Decision")
+    reasons: Mapped[str | None] = field("Reasons", Text, long=True, conditional=True, section="Decision")
 
     treatment: Mapped[Treatment] = relationship(back_populates="eligibilities")
 
@@ -64,9 +66,9 @@ class Eligibility(Record):
         found = super().problems(at=at)
         exclusions = self.exclusions()
         if self.eligible and exclusions:
-            found.append(f"The patient cannot be eligible with {', '.join(exclusions)}.")
+            found.append(Problem(f"The patient cannot be eligible with {', '.join(exclusions)}.", "eligible"))
         if self.eligible is False and not self.reasons and not exclusions:
-            found.append("Say why the patient is not eligible.")
+            found.append(Problem("Say why the patient is not eligible.", "reasons"))
         return found
 
     def headline(self) -> str:

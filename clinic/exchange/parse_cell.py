@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import JSON, Boolean, Date, Integer
 
 from clinic.clock import from_wall
+from clinic.errors import RuleBroken
 from clinic.model import Quantity, UTCDateTime
 
 if TYPE_CHECKING:
@@ -53,6 +54,14 @@ def day(text: str) -> date:
         return datetime.fromisoformat(text).date() if "T" in text or " " in text else date.fromisoformat(text)
     except ValueError as fault:
         raise NotThat("a day like 2026-11-23") from fault
+
+
+def day_of(text: str) -> date:
+    """Return a day that an address names; raises `RuleBroken` with how to write one."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RuleBroken(f"“{text}” is not a day. Write it like 2026-11-23.") from None
 
 
 def moment(text: str, zone: str) -> datetime:

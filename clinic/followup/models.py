@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.administration.models import Administration
 from clinic.clock import local
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import field, plain
 from clinic.model import Model, reference
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
@@ -109,12 +109,14 @@ class FollowUpVisit(Record):
     NOUN = "Follow-up visit"
     HAPPENED = "Visit at"
     DONE = "Seen by"
+    PERSON = "treatment.patient"
+    AFTER_DEATH = True
 
     treatment_id: Mapped[str] = reference("treatment")
     plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
     name: Mapped[str] = field("Visit", required=True, default=BASELINE, section="Visit")
     made: Mapped[str] = field("The visit was", choices=MADE, required=True, default="made", section="Visit")
-    missed_reason: Mapped[str | None] = field("Why not", section="Visit", hint="Of a missed visit")
+    missed_reason: Mapped[str | None] = field("Why not", conditional=True, section="Visit", hint="Of a missed visit")
     alive: Mapped[bool] = field("The patient is alive", default=True, section="Visit")
     notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
 
@@ -126,19 +128,21 @@ class FollowUpVisit(Record):
         """Also: a missed visit says why; lost to follow-up needs three contacts without an answer (rule 62)."""
         found = super().problems(at=at)
         if self.origin == "clinic" and not self.alive and self.treatment.patient.died_on is None:
-            found.append(
+            said = (
                 "Write the day of death into the patient's record first, or report it as an adverse event of grade 5."
             )
+            found.append(Problem(said, "alive"))
         if self.made != "made" and not self.missed_reason:
-            found.append("Say why the visit was missed.")
+            found.append(Problem("Say why the visit was missed.", "missed_reason"))
         if self.made == "lost" and self.plan is not None:
             session = object_session(self.plan)
             with session.no_autoflush if session else nullcontext():
                 tries = [c for c in self.plan.contacts if c.result in {"not_reached", "message"}]
             if len(tries) < LOST_AFTER:
-                found.append(
+                said = (
                     f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are written down."
                 )
+                found.append(Problem(said, "made"))
         return found
 
     @property
@@ -192,6 +196,7 @@ class OutcomeScore(Record):
     did_not_occur: Mapped[bool] = field("Did not occur", default=False)
     note: Mapped[str | None] = field("Note")
 
+    treatment: Mapped[Treatment] = relationship(viewonly=True)
     visit: Mapped[FollowUpVisit | None] = relationship(back_populates="scores")
 
     def problems(self, *, at: datetime) -> list[str]:
@@ -201,11 +206,11 @@ class OutcomeScore(Record):
         if instrument is None:
             return found
         if self.value is None and not self.did_not_occur:
-            found.append(f"{instrument.label}: the score is missing.")
+            found.append(Problem(f"{instrument.label}: fill in the score", "value"))
         if self.value is not None:
             fault = score_fault(instrument, self.value)
             if fault:
-                found.append(fault)
+                found.append(Problem(fault, "value"))
         return found
 
     @property

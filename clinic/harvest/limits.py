@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from clinic.errors import Question
+from clinic.errors import Problem, Question
 from clinic.fields import plain
 from clinic.products.models import year_apart
 from clinic.protocols.catalogues import ANAESTHESIA, BODY_SITES, METHODS, SOURCES, within
@@ -34,12 +34,12 @@ def _site(harvest: Harvest) -> list[str]:
     found = []
     source, method = SOURCES.get(harvest.source or ""), METHODS.get(harvest.method or "")
     if source and method and method.harvest != source.harvest:
-        found.append(f"Method does not fit: it is no way to collect {within(source.label)}.")
+        found.append(Problem(f"Method does not fit: it does not collect {within(source.label)}.", "method"))
     site = BODY_SITES.get(harvest.body_site or "")
     if site and site.sided and harvest.side not in {"left", "right"}:
-        found.append("Side is missing. Two sides are two harvests.")
+        found.append(Problem("Side: fill this in. Two sides are two harvests.", "side"))
     if harvest.treatment is not None and harvest.source and harvest.source != harvest.treatment.source:
-        found.append("The order plans another source. Amend the order first.")
+        found.append(Problem("The order plans another source. Amend the order first.", "source"))
     return found
 
 
@@ -47,28 +47,27 @@ def _safety(harvest: Harvest) -> list[str]:
     found = []
     source = SOURCES.get(harvest.source or "")
     if source and source.harvest in {"aspiration", "liposuction"} and harvest.time_out_at is None:
-        found.append("Time-out held at is missing: it comes before the incision.")
-    if harvest.time_out_at and harvest.performed_at and harvest.time_out_at > harvest.performed_at:
-        found.append("The time-out comes before the start.")
+        found.append(Problem("Time-out held at: fill this in; it comes before the incision.", "time_out_at"))
     anaesthesia = ANAESTHESIA.get(harvest.anaesthesia or "")
     if anaesthesia and anaesthesia.fasting and harvest.fasting != "confirmed":
-        found.append("Fasting must be confirmed where sedation or more is planned.")
+        found.append(Problem("Fasting must be confirmed where sedation or more is planned.", "fasting"))
     dose, most = lidocaine_per_kg(harvest), _lidocaine_most(harvest)
     if dose is not None and dose > most:
-        found.append(f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the most that may be given so.")
+        said = f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the most that may be given so."
+        found.append(Problem(said, "lidocaine_mg"))
     return found
 
 
 def _papers(harvest: Harvest) -> list[str]:
     found = []
     if harvest.anticoagulant not in {None, "none"} and not harvest.anticoagulant_lot:
-        found.append("Its lot is missing: scan or type the anticoagulant's lot.")
+        found.append(Problem("Its lot: fill this in; scan or type the anticoagulant's lot.", "anticoagulant_lot"))
     if (
         harvest.source == "peripheral_blood"
         and harvest.cd34_before is None
         and harvest.method == "continuous_apheresis"
     ):
-        found.append("CD34 count before collection is missing.")
+        found.append(Problem("CD34 count before collection: fill this in", "cd34_before"))
     return found
 
 

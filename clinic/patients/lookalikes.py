@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.patients.models import Alert, Patient
 from clinic.patients.names import Nearness, compact, name_key, searchable
 
@@ -181,7 +181,9 @@ class NumberTaken(RuleBroken):
     """The record number belongs to somebody already."""
 
     def __init__(self, alike: Alike) -> None:
-        super().__init__(f"Record number {alike.record_number} belongs to {alike.name} already.")
+        super().__init__(
+            Problem(f"Record number {alike.record_number} belongs to {alike.name} already.", "record_number")
+        )
         self.alike = alike
 
 

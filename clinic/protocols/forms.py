@@ -7,16 +7,17 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic.access import Role
-from clinic.fields import Field, Range, plain
+from clinic.fields import Range, plain
 from clinic.form_fields import (
-    Box,
-    ChoiceBox,
-    LongBox,
-    ManyBox,
-    NumberBox,
+    DecimalField,
+    FactField,
+    IntegerField,
+    MultiSelectField,
+    SelectField,
+    StringField,
+    TextAreaField,
     Unreadable,
-    WholeBox,
-    YesNoBox,
+    YesNoField,
     parse_decimal,
 )
 from clinic.forms import RecordForm
@@ -47,7 +48,7 @@ OUTCOMES = {key: label for test in QC_TESTS.values() for key, label in (test.out
 WRITING = {role.value: role.label.capitalize() for role in Role if role not in {Role.ADMINISTRATOR, Role.INSPECTOR}}
 
 
-class EndBox(Box):
+class LimitField(StringField):
     """One end of a limit: a figure, or ``> 4`` / ``< 4`` where the figure itself is not enough.
 
     Its data: the figure, and whether the figure itself is left out.
@@ -55,37 +56,36 @@ class EndBox(Box):
 
     kind = "number"
 
-    def read(self, _formdata: Any) -> tuple[Decimal, bool] | None:
-        if not self.text:
-            return None
-        typed = self.text.lstrip("<>").strip()
-        return parse_decimal(typed), self.text[0] in "<>"
+    def read(self, text: str) -> tuple[Decimal, bool]:
+        """Return the figure, and whether it is left out."""
+        return parse_decimal(text.lstrip("<>").strip()), text[0] in "<>"
 
     def show(self, value: Any) -> None:
         sign = "<" if self.short_name.endswith("high") else ">"
         self.text = "" if value is None else f"{f'{sign} ' if value[1] else ''}{plain(value[0])}"
 
 
-class DayNumberBox(Box):
+class DayNumberField(StringField):
     """A day counted from the administration; days before it are negative."""
 
     kind = "whole"
 
-    def read(self, _formdata: Any) -> int | None:
-        if not self.text:
-            return None
-        if not re.fullmatch(r"-?\d{1,5}", self.text.replace("−", "-"), re.ASCII):
-            raise Unreadable(f"“{self.text}” is no whole number of days.")
-        return int(self.text.replace("−", "-"))
+    def read(self, text: str) -> int:
+        """Return the number of days."""
+        if not re.fullmatch(r"-?\d{1,5}", text.replace("−", "-"), re.ASCII):
+            raise Unreadable(f"“{text}” is not a whole number of days")
+        return int(text.replace("−", "-"))
 
 
-class TickBox(Box):
+class TickField(StringField):
     """A mark that is set or not."""
 
     kind = "tick"
 
-    def read(self, _formdata: Any) -> bool:
-        return self.text == "yes"
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read a mark; a box that was not sent is not marked."""
+        super().process_formdata(valuelist)
+        self.data = self.text == "yes"
 
     def show(self, value: Any) -> None:
         self.text = "yes" if value else ""
@@ -94,79 +94,81 @@ class TickBox(Box):
 class CodeForm(RecordForm):
     """A new protocol: its code, and what its first version is copied from."""
 
-    code = Box("Code", Field(label="Code", required=True, hint="Short, like BM-MSC-KNEE", section="The new protocol"))
-    start = ChoiceBox(
-        "Begin with a copy of", Field(label="Begin with a copy of", required=True, section="The new protocol")
-    )
+    code = StringField("Code", required=True, hint="Short, like BM-MSC-KNEE", section="The new protocol")
+    start = SelectField("Begin with a copy of", required=True, section="The new protocol")
 
 
 class CopyForm(RecordForm):
     """The next version: what it is copied from."""
 
-    start = ChoiceBox(
-        "Begin with a copy of", Field(label="Begin with a copy of", required=True, section="The next version")
-    )
+    start = SelectField("Begin with a copy of", required=True, section="The next version")
 
 
-def _box(kind: type[Box], label: str, section: str, **says: Any) -> Box:
-    return kind(label, Field(label=label, section=section, **says))
+def _box(kind: type[FactField], label: str, section: str, **says: Any) -> FactField:
+    return kind(label, section=section, **says)
 
 
-def _many(label: str, section: str, choices: Mapping[str, str], hint: str = "") -> Box:
-    return ManyBox(label, Field(label=label, section=section, choices=choices, many=True, hint=hint))
+def _many(label: str, section: str, choices: Mapping[str, str], hint: str = "") -> FactField:
+    return MultiSelectField(label, section=section, choices=choices, many=True, hint=hint)
 
 
 PARTS: dict[str, Any] = {
-    "title": lambda: _box(Box, "Title", "What it treats", required=True),
-    "field": lambda: _box(ChoiceBox, "Field", "What it treats", choices=labels(FIELDS), required=True),
+    "title": lambda: _box(StringField, "Title", "What it treats", required=True),
+    "field": lambda: _box(SelectField, "Field", "What it treats", choices=labels(FIELDS), required=True),
     "conditions": lambda: _many("Conditions", "What it treats", labels(CONDITIONS), "Of the field as it was kept last"),
-    "cell_type": lambda: _box(ChoiceBox, "Cells", "The cells", choices=labels(CELL_TYPES), required=True),
+    "cell_type": lambda: _box(SelectField, "Cells", "The cells", choices=labels(CELL_TYPES), required=True),
     "relations": lambda: _many("Whose cells", "The cells", {r.value: r.label for r in Relation}),
     "sources": lambda: _many("Source", "The cells", labels(SOURCES)),
     "routes": lambda: _many("Route", "The cells", labels(ROUTES)),
-    "preparation": lambda: _box(Box, "Preparation", "The cells"),
+    "preparation": lambda: _box(StringField, "Preparation", "The cells"),
     "manipulations": lambda: _many("Laboratory steps", "The cells", labels(MANIPULATIONS)),
-    "vehicle": lambda: _box(Box, "Vehicle", "The cells", hint="What the cells are given in"),
-    "premedication": lambda: _box(LongBox, "Before administration", "The cells", hint="Premedication and hydration"),
-    "dose_measure": lambda: _box(ChoiceBox, "Counted as", "The dose", choices=labels(DOSE_MEASURES), required=True),
-    "dose_per_kg": lambda: _box(YesNoBox, "Per kg of body weight", "The dose", required=True),
-    "dose_low": lambda: _box(EndBox, "Dose, at least", "The dose", hint="Write > 4 for more than 4"),
-    "dose_high": lambda: _box(EndBox, "Dose, at most", "The dose", hint="Write < 4 for less than 4"),
-    "dose_usual": lambda: _box(NumberBox, "Usual dose", "The dose", required=True),
-    "dose_doses": lambda: _box(WholeBox, "Number of doses", "The dose", required=True),
-    "dose_days_between": lambda: _box(WholeBox, "Days between doses", "The dose", unit="days"),
-    "dose_weight_valid_days": lambda: _box(WholeBox, "Weight valid for", "The dose", unit="days", required=True),
-    "dose_source": lambda: _box(LongBox, "Source of the dose", "The dose"),
-    "expiry_fresh_hours": lambda: _box(WholeBox, "Fresh, from the end of collection", "How long it keeps", unit="h"),
-    "expiry_thaw_minutes": lambda: _box(WholeBox, "After thaw", "How long it keeps", unit="min"),
-    "expiry_frozen_days": lambda: _box(WholeBox, "Frozen", "How long it keeps", unit="days"),
-    "expiry_low": lambda: _box(EndBox, "Kept at, at least", "How long it keeps", unit="°C"),
-    "expiry_high": lambda: _box(EndBox, "Kept at, at most", "How long it keeps", unit="°C"),
-    "expiry_source": lambda: _box(LongBox, "Source of the times", "How long it keeps"),
-    "harvest_low": lambda: _box(EndBox, "Volume, at least", "The collection", unit="mL"),
-    "harvest_high": lambda: _box(EndBox, "Volume, at most", "The collection", unit="mL"),
-    "harvest_ml_per_kg": lambda: _box(NumberBox, "Most per body weight", "The collection", unit="mL/kg"),
-    "harvest_ml_per_pass": lambda: _box(NumberBox, "Most per puncture", "The collection", unit="mL"),
-    "ratio_low": lambda: _box(EndBox, "Anticoagulant to blood, at least", "The collection", hint="1 to 10 is 0.1"),
-    "ratio_high": lambda: _box(EndBox, "Anticoagulant to blood, at most", "The collection"),
-    "harvest_source": lambda: _box(LongBox, "Source of these limits", "The collection"),
+    "vehicle": lambda: _box(StringField, "Vehicle", "The cells", hint="What the cells are given in"),
+    "premedication": lambda: _box(
+        TextAreaField, "Before administration", "The cells", hint="Premedication and hydration"
+    ),
+    "dose_measure": lambda: _box(SelectField, "Counted as", "The dose", choices=labels(DOSE_MEASURES), required=True),
+    "dose_per_kg": lambda: _box(YesNoField, "Per kg of body weight", "The dose", required=True),
+    "dose_low": lambda: _box(LimitField, "Dose, at least", "The dose", hint="Write > 4 for more than 4"),
+    "dose_high": lambda: _box(LimitField, "Dose, at most", "The dose", hint="Write < 4 for less than 4"),
+    "dose_usual": lambda: _box(DecimalField, "Usual dose", "The dose", required=True),
+    "dose_doses": lambda: _box(IntegerField, "Number of doses", "The dose", required=True),
+    "dose_days_between": lambda: _box(IntegerField, "Days between doses", "The dose", unit="days"),
+    "dose_weight_valid_days": lambda: _box(IntegerField, "Weight valid for", "The dose", unit="days", required=True),
+    "dose_source": lambda: _box(TextAreaField, "Source of the dose", "The dose"),
+    "expiry_fresh_hours": lambda: _box(
+        IntegerField, "Fresh, from the end of collection", "How long it keeps", unit="h"
+    ),
+    "expiry_thaw_minutes": lambda: _box(IntegerField, "After thaw", "How long it keeps", unit="min"),
+    "expiry_frozen_days": lambda: _box(IntegerField, "Frozen", "How long it keeps", unit="days"),
+    "expiry_low": lambda: _box(LimitField, "Kept at, at least", "How long it keeps", unit="°C"),
+    "expiry_high": lambda: _box(LimitField, "Kept at, at most", "How long it keeps", unit="°C"),
+    "expiry_source": lambda: _box(TextAreaField, "Source of the times", "How long it keeps"),
+    "harvest_low": lambda: _box(LimitField, "Volume, at least", "The collection", unit="mL"),
+    "harvest_high": lambda: _box(LimitField, "Volume, at most", "The collection", unit="mL"),
+    "harvest_ml_per_kg": lambda: _box(DecimalField, "Most per body weight", "The collection", unit="mL/kg"),
+    "harvest_ml_per_pass": lambda: _box(DecimalField, "Most per puncture", "The collection", unit="mL"),
+    "ratio_low": lambda: _box(LimitField, "Anticoagulant to blood, at least", "The collection", hint="1 to 10 is 0.1"),
+    "ratio_high": lambda: _box(LimitField, "Anticoagulant to blood, at most", "The collection"),
+    "harvest_source": lambda: _box(TextAreaField, "Source of these limits", "The collection"),
     "screening_markers": lambda: _many("Markers asked for", "The donor", labels(MARKERS)),
-    "screening_valid_days": lambda: _box(WholeBox, "Blood sample valid for", "The donor", unit="days", required=True),
+    "screening_valid_days": lambda: _box(
+        IntegerField, "Blood sample valid for", "The donor", unit="days", required=True
+    ),
     "screening_two_blood_groups": lambda: _box(
-        YesNoBox, "Two blood groups of donor and recipient", "The donor", required=True
+        YesNoField, "Two blood groups of donor and recipient", "The donor", required=True
     ),
     "regulatory_path": lambda: _box(
-        ChoiceBox,
+        SelectField,
         "Regulatory path",
         "What it may claim",
         choices={p.value: p.label for p in RegulatoryPath},
         required=True,
     ),
-    "homologous": lambda: _box(YesNoBox, "Homologous use", "What it may claim", required=True),
-    "evidence": lambda: _box(LongBox, "Evidence", "What it may claim", hint="What is known, and how well"),
-    "ethics": lambda: _box(LongBox, "Ethics approval", "What it may claim", hint="Committee, number, date"),
-    "sources_read": lambda: _box(LongBox, "Sources read", "What it may claim", hint="One on each line"),
-    "demonstration": lambda: _box(YesNoBox, "Demonstration only", "What it may claim", required=True),
+    "homologous": lambda: _box(YesNoField, "Homologous use", "What it may claim", required=True),
+    "evidence": lambda: _box(TextAreaField, "Evidence", "What it may claim", hint="What is known, and how well"),
+    "ethics": lambda: _box(TextAreaField, "Ethics approval", "What it may claim", hint="Committee, number, date"),
+    "sources_read": lambda: _box(TextAreaField, "Sources read", "What it may claim", hint="One on each line"),
+    "demonstration": lambda: _box(YesNoField, "Demonstration only", "What it may claim", required=True),
     **{
         f"logs_{name}": (lambda label=label: _many(f"{label}: written down by", "Who", WRITING))
         for name, label in STEPS.items()
@@ -193,23 +195,21 @@ WHOLE = (
 TEXTS = ("preparation", "vehicle", "premedication", "evidence", "ethics")
 
 TEST: dict[str, Any] = {
-    "test": lambda n: ChoiceBox(f"Test {n}", Field(label=f"Test {n}", choices=labels(QC_TESTS))),
-    "low": lambda n: EndBox(f"Test {n}, at least", Field(label=f"Test {n}, at least")),
-    "high": lambda n: EndBox(f"Test {n}, at most", Field(label=f"Test {n}, at most")),
-    "accepted": lambda n: ChoiceBox(
-        f"Test {n}, accepted outcome", Field(label=f"Test {n}, accepted outcome", choices=OUTCOMES)
-    ),
-    "mandatory": lambda n: TickBox(f"Test {n}, judged", Field(label=f"Test {n}, judged")),
-    "may_be_pending": lambda n: TickBox(f"Test {n}, may be pending", Field(label=f"Test {n}, may be pending")),
-    "readers": lambda n: WholeBox(f"Test {n}, readers", Field(label=f"Test {n}, readers")),
-    "source": lambda n: Box(f"Test {n}, source", Field(label=f"Test {n}, source")),
+    "test": lambda n: SelectField(f"Test {n}", choices=labels(QC_TESTS)),
+    "low": lambda n: LimitField(f"Test {n}, at least"),
+    "high": lambda n: LimitField(f"Test {n}, at most"),
+    "accepted": lambda n: SelectField(f"Test {n}, accepted outcome", choices=OUTCOMES),
+    "mandatory": lambda n: TickField(f"Test {n}, judged"),
+    "may_be_pending": lambda n: TickField(f"Test {n}, may be pending"),
+    "readers": lambda n: IntegerField(f"Test {n}, readers"),
+    "source": lambda n: StringField(f"Test {n}, source"),
 }
 VISIT: dict[str, Any] = {
-    "name": lambda n: Box(f"Visit {n}", Field(label=f"Visit {n}")),
-    "day": lambda n: DayNumberBox(f"Visit {n}, day", Field(label=f"Visit {n}, day", possible=Range(EARLIEST, 20000))),
-    "before": lambda n: WholeBox(f"Visit {n}, days before", Field(label=f"Visit {n}, days before")),
-    "after": lambda n: WholeBox(f"Visit {n}, days after", Field(label=f"Visit {n}, days after")),
-    "contact": lambda n: TickBox(f"Visit {n}, contact only", Field(label=f"Visit {n}, contact only")),
+    "name": lambda n: StringField(f"Visit {n}"),
+    "day": lambda n: DayNumberField(f"Visit {n}, day", possible=Range(EARLIEST, 20000)),
+    "before": lambda n: IntegerField(f"Visit {n}, days before"),
+    "after": lambda n: IntegerField(f"Visit {n}, days after"),
+    "contact": lambda n: TickField(f"Visit {n}, contact only"),
     "instruments": lambda n: _many(f"Visit {n}, asks", "", labels(INSTRUMENTS)),
 }
 
@@ -224,25 +224,25 @@ class DraftForm(RecordForm):
         """Offer the conditions of a field, besides what is chosen: another field's are told as a fault, not hidden."""
         box = self._fields["conditions"]
         chosen = set(box.data or ())
-        box.pairs = [(key, one.label) for key, one in CONDITIONS.items() if one.field == field or key in chosen]
+        box.offer((key, one.label) for key, one in CONDITIONS.items() if one.field == field or key in chosen)
 
     @property
-    def sections(self) -> list[tuple[str, list[Box]]]:
+    def sections(self) -> list[tuple[str, list[Any]]]:
         """The single boxes by section; the rows are drawn in tables of their own."""
         return [(title, boxes) for title, boxes in super().sections if title]
 
-    def row(self, kind: str, number: int) -> dict[str, Box]:
+    def row(self, kind: str, number: int) -> dict[str, Any]:
         """Return the boxes of one row by the part that they hold."""
         parts = TEST if kind == "qc" else VISIT
         return {part: self._fields[f"{kind}_{number}_{part}"] for part in parts}
 
     @property
-    def test_rows(self) -> list[dict[str, Box]]:
+    def test_rows(self) -> list[dict[str, Any]]:
         """Return every row of a test, the empty ones last."""
         return [self.row("qc", number) for number in range(self.tests)]
 
     @property
-    def visit_rows(self) -> list[dict[str, Box]]:
+    def visit_rows(self) -> list[dict[str, Any]]:
         """Return every row of a visit, the empty ones last."""
         return [self.row("visit", number) for number in range(self.visits)]
 
@@ -326,7 +326,7 @@ def _ends(limit: Range | None) -> tuple[tuple[Decimal, bool] | None, tuple[Decim
     return low, None if limit.high is None else (limit.high, limit.below)
 
 
-def _spec(row: dict[str, Box]) -> dict[str, Any]:
+def _spec(row: dict[str, Any]) -> dict[str, Any]:
     return {
         "test": row["test"].data,
         "limit": _range(row["low"].data, row["high"].data),
@@ -338,7 +338,7 @@ def _spec(row: dict[str, Box]) -> dict[str, Any]:
     }
 
 
-def _plan(row: dict[str, Box], asked: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
+def _plan(row: dict[str, Any], asked: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     return {
         "name": row["name"].data,
         "day": row["day"].data,
