@@ -104,7 +104,7 @@ def _infant(  # noqa: PLR0913 - one published row and its products
             birth_date=born,
             sex={"F": "female", "M": "male"}[row["sex"]],
             allergy_status="none_known",
-            allergies_asked_on=(at - 20 * DAY).date(),
+            allergies_asked_on=(at - 30 * DAY).date(),
             is_synthetic=True,
             source_note=NOTE,
         ),

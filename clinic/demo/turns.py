@@ -34,7 +34,8 @@ def event(walk: Walk, *, days_ago: float, aware_days_ago: int, **facts: Any) -> 
         .where(Administration.treatment_id == walk.course.id)
         .order_by(Administration.performed_at)
     )
-    written = max(onset, aware) + HOUR if aware_days_ago else house.at - 30 * timedelta(minutes=1)
+    ended = facts.get("ended_at") or onset
+    written = max(onset, aware, ended) + HOUR if aware_days_ago else house.at - 30 * timedelta(minutes=1)
     found = AdverseEvent.report(
         by=by,
         at=written,

@@ -276,3 +276,12 @@ def test_the_list_of_a_course_is_read_by_as_many_queries_for_one_as_for_three(
         assert nurse.get(f"/treatments/{course.id}/administrations").status_code == 200
         counts.append(count())
     assert counts[0] == counts[1] <= 20
+
+
+def test_a_refusal_kept_by_an_earlier_release_still_leads_to_its_page(
+    course: Treatment, product: Product, team: Team, session: Session, client_as: Callable, page: Callable
+) -> None:
+    check = checked(course, product, team, vitals=None)
+    check.reasons = [dict(check.reasons[0], fix=["products.show", {"id": product.id}])]
+    session.commit()
+    assert f"/products/{product.id}" in page(client_as("nurse"), f"/bedside-checks/{check.id}").links
