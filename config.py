@@ -1,7 +1,9 @@
-"""Settings: from the environment, then ``instance/config.toml``, then the deproblems below."""
+"""Settings: from the environment, then ``instance/config.toml``, then the defaults below."""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import secrets
 import stat
@@ -17,6 +19,10 @@ KNOWN_KEYS = {"dev", "secret", "changeme", "change-me", "development", "a-key-of
 VARIED = 10
 """How many different characters a key has at least; one letter many times is no secret."""
 OTHERS = stat.S_IRWXO
+PAGE_WAIT = 5
+"""Seconds for which a page waits for another writer; then it says so, rather than hang."""
+COMMAND_WAIT = 30
+"""The same for a command, at which nobody stands with a patient."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,11 +37,19 @@ class Settings:
     trusted_proxies: int = 0
     zone: str = "Europe/Berlin"
     testing: bool = False
+    database_wait: int = PAGE_WAIT
 
     @property
     def production(self) -> bool:
         """Whether real patients are treated with it."""
         return self.env == "production"
+
+    def derived(self, purpose: str) -> str:
+        """Return a secret of its own for one purpose: HMAC-SHA256 of the purpose's name under the secret key.
+
+        It tells nothing about the key, and nothing about the secret of another purpose.
+        """
+        return hmac.new(self.secret_key.encode(), f"cellcourse {purpose}".encode(), hashlib.sha256).hexdigest()
 
     def check(self) -> None:
         """Raise `SettingsWrong` where a setting is unsafe for what the program is used for."""

@@ -5,11 +5,10 @@ import sys
 
 from clinic import create_app
 from clinic.errors import SettingsWrong
-from config import load
 
 os.umask(0o077)
 try:
-    app = create_app(load())
+    app = create_app()
 except SettingsWrong as fault:
     sys.stderr.write(f"clinic: {fault}\n")
     sys.exit(2)

@@ -2,93 +2,114 @@
 
 from __future__ import annotations
 
-import secrets
-import traceback
 from datetime import timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from flask import Flask, g, render_template, request
+from flask import Flask, g, url_for
+from jinja2 import TemplateNotFound
 from sqlalchemy import select
-from sqlalchemy.orm.exc import StaleDataError
-from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from clinic import clock, headers, idempotency, record_display, record_pages, templating
-from clinic.access import PUBLIC, ROUTES, may
+from clinic import assets, clock, error_pages, guards, headers, idempotency, templating
+from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, may
 from clinic.accounts import security
 from clinic.accounts.models import Site
-from clinic.errors import RuleBroken, StepBlocked
-from clinic.extensions import csrf, db, migrate, prepare
-from clinic.pages import ChangedMeanwhile
+from clinic.extensions import db, engine_options, migrate, prepare
 from clinic.schema import MIGRATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from clinic.accounts.models import User
+    from clinic.steps import Step
     from config import Settings
 
 ROOMS = (
-    "clinic.health", "clinic.record_pages", "clinic.audit.views", "clinic.accounts.views", "clinic.protocols.views",
-    "clinic.patients.views", "clinic.patients.donor_views", "clinic.treatments.views", "clinic.consent.views",
-    "clinic.eligibility.views", "clinic.harvest.views", "clinic.processing.views", "clinic.release.views",
-    "clinic.inventory.views", "clinic.administration.views", "clinic.followup.views", "clinic.followup.event_views",
-    "clinic.pathway.patient_views", "clinic.exchange.views",
+    "clinic.health", "clinic.record_pages", "clinic.accounts.views", "clinic.protocols.views", "clinic.patients.views",
+    "clinic.patients.donor_views", "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
+    "clinic.audit.views", "clinic.exchange.views",
 )  # fmt: skip
+"""Modules with pages that belong to no step; each has its blueprint ``bp``. The steps' pages come with the pathway."""
 MENU = (
-    ("Today", "list-check", "pathway.today", "/"),
-    ("Patients", "users", "pathway.patients", "/patients"),
-    ("Products", "droplet-half-2", "products.index", "/products"),
-    ("Protocols", "clipboard-list", "protocols.index", "/protocols"),
-    ("Ledger", "shield-check", "ledger.index", "/ledger"),
-    ("Staff", "user-cog", "accounts.index", "/staff"),
+    ("Today", "list-check", "pathway.today"),
+    ("Patients", "users", "pathway.patients"),
+    ("Products", "droplet-half-2", "products.index"),
+    ("Protocols", "clipboard-list", "protocols.index"),
+    ("Ledger", "shield-check", "ledger.index"),
+    ("Staff", "user-cog", "accounts.index"),
 )
-SORRY = {
-    400: ("This could not be read", "Go back, open the page again and repeat what you did."),
-    403: ("This is not yours to open", "Your role does not do this. Ask somebody whose role does."),
-    404: ("Nothing is here", "The address may be mistyped. Search for the patient, or scan the label again."),
-    405: ("This page cannot do that", "Go back and use the buttons of the page."),
-    409: ("The clinic's rules say no", "Go back, mend what is named, and try again."),
-    413: ("That is too large", "Send a smaller file."),
-    429: ("Too many tries", "Wait a little and try again."),
-    500: ("Something broke", "Nothing was saved. Try once more; then tell your administrator the reference."),
-}  # fmt: skip
 
 
-def create_app(settings: Settings) -> Flask:
-    """Return the application for the given settings."""
-    app = Flask(__name__, instance_path=str(settings.instance))
+class UnderPrefix:
+    """Serves the application under the path of CLINIC_PUBLIC_URL, whether or not the proxy in front cuts it off."""
+
+    def __init__(self, application: WSGIApplication, prefix: str) -> None:
+        self.application, self.prefix = application, prefix
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Move the prefix from the path to the name under which the application is mounted."""
+        path = environ.get("PATH_INFO", "")
+        if not environ.get("SCRIPT_NAME"):
+            environ["SCRIPT_NAME"] = self.prefix
+            if path == self.prefix or path.startswith(f"{self.prefix}/"):
+                environ["PATH_INFO"] = path.removeprefix(self.prefix)
+        return self.application(environ, start_response)
+
+
+def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None = None) -> Flask:
+    """Return the application.
+
+    ``settings`` None: as the environment and ``instance/config.toml`` say. ``pathway`` None: the clinic's own steps;
+    a test may give one step more. Raises `SettingsWrong` with a sentence.
+    """
+    if settings is None:
+        chosen: Settings = import_module("config").load()  # not imported above: it imports this package
+        return create_app(chosen, pathway)
+    app = Flask(__name__, instance_path=str(settings.instance), static_folder=None)
     app.config.update(
         SECRET_KEY=settings.secret_key,
-        SECURITY_PASSWORD_SALT=settings.secret_key[::-1],
+        SECURITY_PASSWORD_SALT=settings.derived("password salt"),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
-        SQLALCHEMY_ENGINE_OPTIONS={"hide_parameters": True},
+        SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, settings.database_wait),
         SESSION_COOKIE_NAME="__Host-session" if settings.production else "session",
         SESSION_COOKIE_SECURE=settings.production,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         PERMANENT_SESSION_LIFETIME=timedelta(hours=12),
         WTF_CSRF_TIME_LIMIT=None,
+        WTF_CSRF_CHECK_DEFAULT=False,  # a guard asks for the token, in its turn
         MAX_CONTENT_LENGTH=16 * 1024 * 1024,
         MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
         TESTING=settings.testing,
         DEBUG=False,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
     )
+    prefix = urlsplit(settings.public_url).path.rstrip("/")
+    if prefix:
+        app.wsgi_app = UnderPrefix(app.wsgi_app, prefix)
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
-    csrf.init_app(app)
     with app.app_context():
-        prepare(db.engine)
+        prepare(db.engine, wait=settings.database_wait)
+    guards.init_app(app)
     security.init_app(app)
     idempotency.init_app(app)
     headers.init_app(app, production=settings.production)
+    assets.init_app(app)
     templating.init_app(app, _zone)
-    for name in ROOMS:
+    error_pages.init_app(app)
+    order = import_module("clinic.pathway.order")
+    steps = order.choose(order.PATHWAY if pathway is None else pathway)
+    for name in (*ROOMS, *(name for step in steps for name in step.views)):
         app.register_blueprint(import_module(name).bp)
     _close_what_is_undeclared(app)
-    _say_sorry(app)
+    _refuse_steps_without_pages(app, steps)
     app.context_processor(_around_every_page)
     if settings.production:
         with app.app_context():
@@ -96,15 +117,28 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
+def _refuse_steps_without_pages(app: Flask, steps: Sequence[Step]) -> None:
+    """Stop the start where a step names a page or a template that is not there."""
+    for step in steps:
+        for endpoint in (step.endpoint, step.begin):
+            if endpoint not in app.view_functions:
+                raise RuntimeError(f"The step {step.name} leads to {endpoint}, which is no page.")
+        for name in step.templates:
+            try:
+                app.jinja_env.get_template(name)
+            except TemplateNotFound as missing:
+                raise RuntimeError(f"The step {step.name} needs the template {missing}, which is not there.") from None
+
+
 def _close_what_is_undeclared(app: Flask) -> None:
     """Fill the table of routes; one of ours without roles stops the start (deny by default)."""
     for endpoint, view in app.view_functions.items():
         if hasattr(view, "allowed"):
             ROUTES[endpoint] = view.allowed  # type: ignore[attr-defined]
-        elif endpoint in security.OPEN | security.KEYLESS | {"static"}:
+        elif endpoint in OPEN | KEYLESS:
             ROUTES[endpoint] = None
         elif endpoint.startswith("security."):
-            ROUTES[endpoint] = PUBLIC
+            ROUTES[endpoint] = NOBODY
         else:
             raise RuntimeError(f"The route {endpoint} names no roles: mark its view with allow()")
 
@@ -118,26 +152,27 @@ def _around_every_page() -> dict[str, Any]:
     """Return what the layout needs on every page."""
     at, user = clock.now(), g.get("user")
     wall = clock.local(at, _zone())
-    menu = [
-        {
-            "label": label,
-            "icon": icon,
-            "url": url,
-            "current": request.path == url or (url != "/" and request.path.startswith(url)),
-        }
-        for label, icon, endpoint, url in MENU
-        if user is not None and may(user.role, endpoint)
-    ]
     return {
         "user": user,
-        "menu": menu,
+        "menu": _menu(user) if user is not None else [],
         "site_zone": f"{_zone()} ({_offset(f'{wall:%z}')})",
         "page_made_at": at,
-        "is_demo": _is_demo(user),
+        "is_demo": not g.get("without_database") and _is_demo(user),
         "sealed": None,
-        "exports_url": "/exports" if user is not None and may(user.role, "exchange.index") else None,
+        "exports_url": url_for("exchange.index") if user is not None and may(user.role, "exchange.index") else None,
         "theme": user.theme if user is not None else "",
     }
+
+
+def _menu(user: User) -> list[dict[str, Any]]:
+    """Return the places that a person's role may open; the one that this page belongs to is current."""
+    here, home, places = idempotency.address(), url_for("pathway.today"), []
+    for label, icon, endpoint in MENU:
+        if may(user.role, endpoint):
+            url = url_for(endpoint)
+            current = here == url or (url != home and here.startswith(url))
+            places.append({"label": label, "icon": icon, "url": url, "current": current})
+    return places
 
 
 def _offset(said: str) -> str:
@@ -151,60 +186,3 @@ def _is_demo(user: Any) -> bool:
     if user is not None:
         return user.site.is_demo
     return db.session.scalar(select(Site.id).where(Site.is_demo).limit(1)) is not None
-
-
-def _where(fault: BaseException) -> str:
-    """Return what broke and in which lines, without the fault's own words: a database repeats there what was typed."""
-    frames = "".join(traceback.format_tb(fault.__traceback__))
-    cause = fault.__cause__ or fault.__context__
-    return f"{frames}{type(fault).__name__}" + (f", because of {type(cause).__name__}" if cause else "")
-
-
-def _say_sorry(app: Flask) -> None:
-    """Answer every fault with a page that says what happened and what to do; one place for all of them."""
-
-    def page(code: int, sentence: str, reference: str | None = None) -> tuple[str, int]:
-        title, what_to_do = SORRY.get(code, SORRY[500])
-        return render_template(
-            "errors/error.html", code=code, title=title, sentence=sentence, what_to_do=what_to_do, reference=reference
-        ), code
-
-    @app.errorhandler(HTTPException)
-    def _http(fault: HTTPException) -> Any:
-        if fault.response is not None:
-            return fault.response
-        code = fault.code or 500
-        default = type(fault).description
-        said = fault.description if fault.description and fault.description != default else ""
-        return page(code, said or {404: "No record of your clinic has this address."}.get(code, ""))
-
-    @app.errorhandler(StepBlocked)
-    def _blocked(fault: StepBlocked) -> Any:
-        db.session.rollback()
-        reasons = record_display.reasons(fault.reasons)
-        return render_template("errors/blocked.html", title=f"{fault.title} is blocked, because…", reasons=reasons), 409
-
-    @app.errorhandler(RuleBroken)
-    def _rule(fault: RuleBroken) -> Any:
-        db.session.rollback()
-        return page(409, str(fault))
-
-    @app.errorhandler(StaleDataError)
-    def _stale(_fault: StaleDataError) -> Any:
-        db.session.rollback()
-        return page(
-            409, "Somebody else changed this record at the same moment. Nothing of yours was saved. Open it again."
-        )
-
-    @app.errorhandler(ChangedMeanwhile)
-    def _changed(fault: ChangedMeanwhile) -> Any:
-        return record_pages.both_versions(fault.row), 409
-
-    @app.errorhandler(Exception)
-    def _broke(fault: Exception) -> Any:
-        if app.testing:
-            raise fault
-        reference = secrets.token_hex(4)
-        app.logger.error("reference %s\n%s", reference, _where(fault))
-        db.session.rollback()
-        return page(500, "The program met something it does not know.", reference)

@@ -45,14 +45,21 @@ EVERYBODY = frozenset(Role)
 CLINICAL = EVERYBODY - {Role.ADMINISTRATOR}
 """Who reads patients' records. An administrator keeps staff and sites and sees no patient (R31)."""
 WRITERS = CLINICAL - {Role.INSPECTOR}
-PUBLIC: frozenset[Role] = frozenset()
+NOBODY: frozenset[Role] = frozenset()
 
 ROUTES: dict[str, frozenset[Role] | None] = {}
 """Endpoint → roles that may call it; None is open to people who are not signed in."""
+OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.welcome"}
+"""Endpoints that ask nobody to sign in."""
+KEYLESS = {"security.login", "security.logout"}
+"""Posts that carry no record and so no idempotency key."""
+SEARCHES = {"pathway.patients", "products.index"}
+"""Posts that only ask: names and numbers travel in the form, never in an address. They write nothing, so they need
+no key, leave no draft and wait for no writer."""
 
 
 def allow(roles: Iterable[Role] | None) -> Callable[[View], View]:
-    """Mark a view with the roles that may call it; `register` puts it in the table."""
+    """Mark a view with the roles that may call it; `create_app` puts it in the table."""
 
     def mark(view: View) -> View:
         view.allowed = None if roles is None else frozenset(roles)  # type: ignore[attr-defined]
@@ -63,7 +70,7 @@ def allow(roles: Iterable[Role] | None) -> Callable[[View], View]:
 
 def may(role: Role, endpoint: str) -> bool:
     """Return whether a role may call an endpoint. An unknown endpoint: no."""
-    roles = ROUTES.get(endpoint, PUBLIC)
+    roles = ROUTES.get(endpoint, NOBODY)
     return roles is None or role in roles
 
 

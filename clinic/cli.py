@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
 from alembic import command
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from clinic import clock
 from clinic.access import Role
 from clinic.cli_staff import site, user
-from clinic.console import NO, application, current_schema, progress, reading, run, site_with, user_with, with_database
+from clinic.console import (
+    NO,
+    application,
+    current_schema,
+    progress,
+    run,
+    site_with,
+    user_with,
+    with_database,
+    with_database_to_read,
+)
 from clinic.errors import RuleBroken, SettingsWrong
 from config import ROOT, load
 
@@ -23,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from flask import Flask
     from sqlalchemy.orm import Session
 
     from clinic.exchange.exporting import Choice
@@ -57,13 +71,14 @@ def serve(host: str, port: int, workers: int | None) -> None:
     from granian.server import Server  # noqa: PLC0415
 
     from clinic.accounts.security import is_demo  # noqa: PLC0415
-    from clinic.extensions import db  # noqa: PLC0415
+    from clinic.extensions import SQLITE_THREADS, db, reading  # noqa: PLC0415
 
     app, settings = application()
     with app.app_context():
         current_schema()
-        demo, sqlite = is_demo(), db.engine.dialect.name == "sqlite"
-        db.session.remove()
+        with reading():
+            demo, sqlite = is_demo(), db.engine.dialect.name == "sqlite"
+            db.session.remove()
         db.engine.dispose()
     if sqlite and workers not in {None, 1}:
         raise SettingsWrong("SQLite is served by one process with several threads; for more processes use PostgreSQL.")
@@ -76,13 +91,34 @@ def serve(host: str, port: int, workers: int | None) -> None:
         click.echo("Demonstration accounts: ROLE@north.demo or ROLE@south.demo, password cellcourse-demo-1")
         click.echo(f"ROLE is one of {roles}")
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
-    Server(
+    server = Server(
         "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count,
-        blocking_threads=min(8 if sqlite else 4, 2 * (os.cpu_count() or 1)),
+        blocking_threads=SQLITE_THREADS if sqlite else min(4, 2 * (os.cpu_count() or 1)),
         log_level=LogLevels.error, working_dir=ROOT,
         respawn_failed_workers=True, workers_kill_timeout=10,
-    ).serve()  # fmt: skip
+    )  # fmt: skip
+    stop = threading.Event()
+    server.on_startup(partial(_sweep_beside, app, stop))
+    server.serve()
+    stop.set()
     click.echo("Stopped.")
+
+
+def _sweep_beside(app: Flask, stop: threading.Event) -> None:
+    """Judge anew, beside the server, what time alone changes; a database that is away is tried again next time."""
+    from clinic.extensions import db  # noqa: PLC0415
+    from clinic.pathway.sweeping import keep_sweeping, sweep  # noqa: PLC0415
+
+    def judge() -> None:
+        with app.app_context():
+            try:
+                sweep(db.session(), clock.now())
+            except SQLAlchemyError as fault:
+                app.logger.warning("the sweep waits for the next time: %s", type(fault).__name__)
+            finally:
+                db.session.remove()
+
+    keep_sweeping(judge, stop)
 
 
 @clinic.command()
@@ -90,6 +126,7 @@ def migrate() -> None:
     """Bring the database to the current schema; safe when many start at once."""
     from clinic.extensions import db  # noqa: PLC0415
     from clinic.extensions import migrate as migrations  # noqa: PLC0415
+    from clinic.pathway.sweeping import sweep  # noqa: PLC0415
     from clinic.schema import current, head  # noqa: PLC0415
 
     app, _settings = application()
@@ -99,6 +136,9 @@ def migrate() -> None:
             config: Any = migrations.get_config()
             command.upgrade(config, "head")
         after = current(db.engine)
+        if before != after:
+            sweep(db.session(), clock.now())
+            db.session.remove()
         db.engine.dispose()
     click.echo(
         f"The database is current, at {after}."
@@ -116,7 +156,6 @@ def migrate() -> None:
 def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_empty: bool) -> None:
     """Make a demonstration clinic; refuses a database that holds another clinic."""
     from clinic.accounts.models import Site  # noqa: PLC0415
-    from clinic.demo import build as demonstration  # noqa: PLC0415
 
     if session.scalar(select(func.count()).select_from(Site)):
         if if_empty:
@@ -124,6 +163,10 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
         raise RuleBroken("This database holds a clinic already. A demonstration is made in an empty one only.")
     if load().production:
         raise SettingsWrong("CLINIC_ENV is production: a demonstration clinic is not made there.")
+    if find_spec("faker") is None:
+        raise SettingsWrong("The demonstration needs Faker: run `make set-up`, or install requirements-demo.txt.")
+    from clinic.demo import build as demonstration  # noqa: PLC0415 - it needs what production does not have
+
     number = demonstration.SYNTHETIC_PATIENTS if patients is None else patients
     tell = partial(click.echo, err=True) if sys.stderr.isatty() else None
     made = demonstration.build(session, patients=number, seed=seed, sites=sites, at=clock.now(), progress=tell)
@@ -139,7 +182,7 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
 @click.option("--map", "mapping", type=FILE, help="Which column is which fact.")
 @click.option("--dry-run", is_flag=True, help="Check everything, take nothing in.")
 @click.option("--as", "email", required=True, help="Who answers for it: an address of the staff.")
-@with_database
+@with_database_to_read
 def import_table(  # noqa: PLR0913 - one for each option
     session: Session, kind: str, file: Path, mapping: Path | None, *, dry_run: bool, email: str
 ) -> None:
@@ -172,7 +215,7 @@ def import_table(  # noqa: PLR0913 - one for each option
 @click.option("--research", is_flag=True, help="Without names, birth dates and free text.")
 @click.option("--list", "listing", is_flag=True, help="Name the data sets.")
 @click.option("-o", "--output", type=FILE, help="File to write; standard output without it.")
-@with_database
+@with_database_to_read
 def export(
     session: Session, dataset: str | None, form: str, output: Path | None, *, listing: bool, **chosen: Any
 ) -> None:
@@ -214,7 +257,7 @@ def _pour(pieces: Iterator[str | bytes], target: IO[bytes]) -> None:
 
 @clinic.command()
 @click.option("--head", "seal_file", type=FILE, help="An earlier seal: shows whether entries are gone since.")
-@with_database
+@with_database_to_read
 def verify(session: Session, seal_file: Path | None) -> None:
     """Check the ledger, and that every record agrees with it."""
     from clinic.ledger import sealing  # noqa: PLC0415
@@ -222,8 +265,9 @@ def verify(session: Session, seal_file: Path | None) -> None:
 
     key = sealing.key_of(load().instance)
     earlier = sealing.opened(seal_file.read_text(), key=key) if seal_file else None
-    reading(session)
-    found = proof.verify(session, earlier=earlier)
+    from clinic.pathway.sweeping import disagreements  # noqa: PLC0415
+
+    found: list[Any] = [*proof.verify(session, earlier=earlier), *disagreements(session, clock.now())]
     for fault in found:
         click.echo(str(fault))
     if found:
@@ -235,15 +279,24 @@ def verify(session: Session, seal_file: Path | None) -> None:
 
 
 @clinic.command()
-@click.option("-o", "--output", type=FILE, help="File to write; a new one in the instance's seals without it.")
 @with_database
+def sweep(session: Session) -> None:
+    """Judge anew what time alone has changed; the server does it by itself."""
+    from clinic.pathway import sweeping  # noqa: PLC0415
+
+    count = sweeping.sweep(session, clock.now())
+    click.echo("Nothing has changed." if not count else f"Judged anew: {count} courses and products.")
+
+
+@clinic.command()
+@click.option("-o", "--output", type=FILE, help="File to write; a new one in the instance's seals without it.")
+@with_database_to_read
 def seal(session: Session, output: Path | None) -> None:
     """Write and sign the present heads of the ledger. Keep the file elsewhere."""
     from clinic.ledger import sealing  # noqa: PLC0415
     from clinic.ledger import verify as proof  # noqa: PLC0415
 
     instance, at = load().instance, clock.now()
-    reading(session)
     heads = proof.heads(session)
     text = sealing.seal(heads, at=at, key=sealing.key_of(instance))
     if output is None:
@@ -258,7 +311,7 @@ def seal(session: Session, output: Path | None) -> None:
 
 @clinic.command()
 @click.argument("file", type=FILE)
-@with_database
+@with_database_to_read
 def backup(session: Session, file: Path) -> None:
     """Copy the database to a new file while it is in use, and verify the copy."""
     from clinic import backup as keeping  # noqa: PLC0415

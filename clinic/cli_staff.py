@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import click
 from sqlalchemy import select
@@ -10,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from clinic import clock
 from clinic.access import Role
-from clinic.console import site_with, user_with, with_database
+from clinic.console import site_with, user_with, with_database, with_database_to_read
 from clinic.errors import RuleBroken
 from config import load
 
@@ -74,7 +75,7 @@ def reset_user(session: Session, email: str) -> None:
 
 
 @user.command("list")
-@with_database
+@with_database_to_read
 def list_users(session: Session) -> None:
     """List the staff of all sites, tab between columns."""
     from clinic.accounts.models import User  # noqa: PLC0415
@@ -90,11 +91,8 @@ def list_users(session: Session) -> None:
 def _link(one: User) -> str:
     from clinic.accounts import staffing  # noqa: PLC0415
 
-    return (
-        load().public_url.rstrip("/") + staffing.one_time_link(one)
-        if load().public_url
-        else f"http://127.0.0.1:8000{staffing.one_time_link(one)}"
-    )
+    public = urlsplit(load().public_url or "http://127.0.0.1:8000")
+    return f"{public.scheme}://{public.netloc}{staffing.one_time_link(one)}"  # the path begins with the public one's
 
 
 def _actor(session: Session, site: Site) -> str:
@@ -145,7 +143,7 @@ def add_site(session: Session, code: str, name: str, zone: str, facility: str) -
 
 
 @site.command("list")
-@with_database
+@with_database_to_read
 def list_sites(session: Session) -> None:
     """List the sites, tab between columns."""
     from clinic.accounts.models import Site  # noqa: PLC0415

@@ -1,9 +1,21 @@
-"""The one place that asks what time it is. Times are aware and UTC; a site's zone is for pages and exports."""
+"""The one place that asks what time it is, and which day a moment belongs to.
+
+Times are aware and UTC. A day exists only on somebody's wall clock: 11:30 in Greenwich is tomorrow in Auckland. So
+`day` asks for the zone of a site, and nothing else in the program takes the date of a moment.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+
+class NotOnTheClock(ValueError):
+    """The wall clock never showed this time: the clocks went forward over it."""
+
+
+class TwiceOnTheClock(ValueError):
+    """The wall clock showed this time twice: the clocks went back. Somebody has to say which of the two."""
 
 
 def now() -> datetime:
@@ -16,28 +28,55 @@ def local(moment: datetime, zone: str) -> datetime:
     return moment.astimezone(ZoneInfo(zone))
 
 
+def day(moment: datetime, zone: str) -> date:
+    """Return the calendar day that a moment has on the wall clock of a zone."""
+    return local(moment, zone).date()
+
+
+def midnight_after(on: date, zone: str) -> datetime:
+    """Return the moment at which a calendar day is over in a zone."""
+    return start_of(on + timedelta(days=1), zone)
+
+
+def today(zone: str) -> date:
+    """Return the calendar day that it is now in a zone."""
+    return day(now(), zone)
+
+
+def start_of(on: date, zone: str) -> datetime:
+    """Return the first moment of a day on the wall clock of a zone, in UTC."""
+    return datetime.combine(on, time.min, ZoneInfo(zone)).astimezone(UTC)
+
+
+def from_wall(moment: datetime, zone: str, *, second: bool | None = None) -> datetime:
+    """Return a naive wall-clock time of a zone as aware UTC.
+
+    ``second`` says which of two is meant where the clock showed this time twice: False the first (summer time), True
+    the second (winter time). Raises `NotOnTheClock` for a time that was skipped in spring, and `TwiceOnTheClock` for
+    one that came twice in autumn while ``second`` is None: a clinical time must mean one moment (hazard H30).
+    """
+    place = ZoneInfo(zone)
+    if moment.replace(tzinfo=place).astimezone(UTC).astimezone(place).replace(tzinfo=None) != moment:
+        raise NotOnTheClock(f"{moment:%H:%M} did not exist here on this day: the clocks went forward")
+    if second is None and came_twice(moment, zone):
+        raise TwiceOnTheClock(f"{moment:%H:%M} came twice here on this day: the clocks went back")
+    return moment.replace(tzinfo=place, fold=int(second or False)).astimezone(UTC)
+
+
+def came_twice(moment: datetime, zone: str) -> bool:
+    """Return whether the wall clock of a zone showed this time of day twice on its day."""
+    place = ZoneInfo(zone)
+    wall = moment.replace(tzinfo=None)
+    first, second = (wall.replace(tzinfo=place, fold=fold).utcoffset() for fold in (0, 1))
+    back = wall.replace(tzinfo=place, fold=0).astimezone(UTC).astimezone(place).replace(tzinfo=None)
+    return first != second and back == wall
+
+
 def said(moment: datetime, zone: str) -> str:
     """Return a moment as people write it on a zone's wall clock: 14 May 2026, 10:42."""
     return f"{local(moment, zone):%-d %b %Y, %H:%M}"
 
 
-def today(zone: str) -> date:
-    """Return the calendar day that it is now in a zone."""
-    return local(now(), zone).date()
-
-
-def from_wall(moment: datetime, zone: str) -> datetime:
-    """Return a naive wall-clock time of a zone as aware UTC.
-
-    Raises ``ValueError`` where the wall clock never showed that time (spring) or showed it twice (autumn):
-    a clinical time must mean one moment (hazard H30).
-    """
-    place = ZoneInfo(zone)
-    first, second = moment.replace(tzinfo=place, fold=0), moment.replace(tzinfo=place, fold=1)
-    if first.astimezone(UTC).astimezone(place).replace(tzinfo=None) != moment:
-        raise ValueError(f"{moment:%d %b %Y, %H:%M} did not exist here: the clocks went forward")
-    if first.utcoffset() != second.utcoffset():
-        raise ValueError(
-            f"{moment:%d %b %Y, %H:%M} happened twice here: the clocks went back. Write a time outside that hour"
-        )
-    return first.astimezone(UTC)
+def said_day(day: date) -> str:
+    """Return a calendar day as people write it: 14 May 2026."""
+    return f"{day:%-d %b %Y}"

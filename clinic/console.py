@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import click
 from alembic.util import CommandError
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from clinic.errors import ClinicError, RuleBroken, SettingsWrong
-from config import load
+from config import COMMAND_WAIT, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,23 +62,35 @@ def say(sentence: str, status: int) -> None:
 def application() -> tuple[Flask, Settings]:
     from clinic import create_app  # noqa: PLC0415 - `clinic --help` waits for no rooms
 
-    settings = load()
+    settings = replace(load(), database_wait=COMMAND_WAIT)
     return create_app(settings), settings
 
 
 def with_database(act: Callable[..., Any]) -> Callable[..., Any]:
     """Call a command inside the application, with its session as the first argument, over a current schema."""
+    return _inside(act, only_reads=False)
 
+
+def with_database_to_read(act: Callable[..., Any]) -> Callable[..., Any]:
+    """Do so for a command that only reads: in one snapshot, waiting for no writer and keeping none waiting."""
+    return _inside(act, only_reads=True)
+
+
+def _inside(act: Callable[..., Any], *, only_reads: bool) -> Callable[..., Any]:
     @wraps(act)
     def call(*args: Any, **more: Any) -> Any:
-        from clinic.extensions import db  # noqa: PLC0415
+        from clinic.extensions import db, read_from_here, reading_only  # noqa: PLC0415
 
         app, settings = application()
+        before = reading_only.get()
         with app.test_request_context(base_url=settings.public_url or None):
             current_schema()
             try:
+                if only_reads:
+                    read_from_here(db.session())
                 return act(db.session(), *args, **more)
             finally:
+                reading_only.set(before)
                 db.session.remove()
                 db.engine.dispose()
 
@@ -124,13 +137,3 @@ def user_with(session: Session, email: str) -> User:
     if found is None:
         raise RuleBroken(f"Nobody signs in with {email}.")
     return found
-
-
-def reading(session: Session) -> None:
-    """Read from here on in one snapshot, without keeping anybody from writing."""
-    from clinic.extensions import reading_only  # noqa: PLC0415
-
-    session.rollback()
-    reading_only.set(True)
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))

@@ -141,7 +141,7 @@ class Field:
         if isinstance(value, Decimal):
             return plain(value)
         if zone and isinstance(value, date):
-            return clock.said(value, zone) if isinstance(value, datetime) else f"{value:%-d %b %Y}"
+            return clock.said(value, zone) if isinstance(value, datetime) else clock.said_day(value)
         return (self.choices or {}).get(str(value), str(value))
 
     def figure(self, value: object) -> str:
@@ -210,7 +210,7 @@ def later(one: date, other: date, zone: str) -> bool:
 
 
 def _day(value: date, zone: str) -> date:
-    return clock.local(value, zone).date() if isinstance(value, datetime) else value
+    return clock.day(value, zone) if isinstance(value, datetime) else value
 
 
 def field(label: str, *column: Any, order: int | None = None, **declared: Any) -> MappedColumn[Any]:

@@ -17,7 +17,7 @@ from wtforms.fields import choices as wtforms_choices
 from wtforms.validators import ValidationError
 from wtforms.widgets import PasswordInput, Select, TextArea, TextInput
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.fields import FACTS, Field, plain
 
 if TYPE_CHECKING:
@@ -328,7 +328,7 @@ class DateField(FactField):
     inputs: tuple[str, ...] = PARTS
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        self.parts: dict[str, str] = dict.fromkeys((*PARTS, "t"), "")
+        self.parts: dict[str, str] = dict.fromkeys((*PARTS, "t", "twice"), "")
         super().__init__(*args, **options)
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -363,10 +363,16 @@ class DateField(FactField):
 
 
 class DateTimeField(DateField):
-    """A day and a time on the site's clock; kept in UTC."""
+    """A day and a time on the site's clock; kept in UTC.
+
+    ``twice``: the clock showed this time twice when summer time ended, so the form asks which of the two it was;
+    ``which`` is the answer, “first” or “second”.
+    """
 
     kind = "moment"
-    inputs = (*PARTS, "t")
+    inputs = (*PARTS, "t", "twice")
+    twice = False
+    which = ""
 
     def read_parts(self, typed: list[str]) -> datetime | None:
         """Return the moment that the site's clock showed."""
@@ -377,10 +383,17 @@ class DateTimeField(DateField):
         if day is None or match is None:
             raise Unreadable("write the day and the time, like 14 May 2026, 09:30")
         wall = datetime(day.year, day.month, day.day, int(match[1]), int(match[2]))  # noqa: DTZ001 - the wall clock
-        return clock.from_wall(wall, self.zone)
+        self.which = typed[4]
+        self.twice = clock.came_twice(wall, self.zone)
+        try:
+            return clock.from_wall(wall, self.zone, second={"first": False, "second": True}.get(self.which))
+        except clock.TwiceOnTheClock as fault:
+            raise Unreadable(f"{fault}. Say which of the two it was") from fault
 
     def show(self, value: Any) -> None:
         if value is not None:
             wall = clock.local(value, self.zone)
             super().show(wall)
-            self.parts["t"] = f"{wall:%H:%M}"
+            self.parts["t"] = wording.time_of_day(value, self.zone)
+            self.twice = clock.came_twice(wall, self.zone)
+            self.which = "second" if wall.fold else "first"

@@ -103,11 +103,14 @@ class RecordForm(FlaskForm):
         else:
             self.more_errors.append(("main", sentence))
 
-    def refuse_all(self, problems: Iterable[str], questions: Sequence[Question] = ()) -> None:
-        """Show what a rule or a record said: each problem at its field, once, and each question under its field."""
-        complained = {field.short_name for field in self.visible_fields if field.errors}
+    def refuse_all(self, problems: Iterable[str], questions: Sequence[Question] = (), field: str = "") -> None:
+        """Show what a rule or a record said: each problem at its field, once, and each question under its field.
+
+        A problem that is about no fact is shown at ``field``.
+        """
+        complained = {one.short_name for one in self.visible_fields if one.errors}
         for problem in problems:
-            name = problem.field if isinstance(problem, Problem) else ""
+            name = (problem.field if isinstance(problem, Problem) else "") or field
             if not name or name not in complained:
                 self.refuse(problem, name)
         for question in questions:
@@ -133,8 +136,7 @@ class RecordForm(FlaskForm):
     def take(self, broken: RuleBroken, field: str = "") -> None:
         """Show what a rule said; what is about no fact is shown at ``field``."""
         self.refused = True
-        named = [problem if isinstance(problem, Problem) else Problem(problem, field) for problem in broken.problems]
-        self.refuse_all(named, broken.questions)
+        self.refuse_all(broken.problems, broken.questions, field)
 
     def facts(self) -> dict[str, Any]:
         """Return what was filled in, as `Entry.log` takes it, with the reasons given for unexpected values."""
@@ -178,7 +180,7 @@ class RecordForm(FlaskForm):
             elif starts == "now" and isinstance(field, DateTimeField):
                 self.prefill(field.short_name, now, FILLED["now"])
             elif starts == "now":
-                self.prefill(field.short_name, clock.local(now, self.zone).date(), "filled in: today")
+                self.prefill(field.short_name, clock.day(now, self.zone), "filled in: today")
 
     def offer_people(self, people: Iterable[tuple[str, str]]) -> None:
         """Offer these people, id and name of each, in every field that asks for a person."""

@@ -47,7 +47,12 @@ def _earlier(key: str, user_id: str) -> Response | None:
         return None
     if row.user_id != user_id or row.path != request.path:
         abort(400, "This form belongs to another page. Open the page again.")
-    return redirect(row.location or request.path, 303)
+    return redirect(row.location or address(), 303)
+
+
+def address() -> str:
+    """Return the address of this page as a browser asks for it, with the prefix under which the app is mounted."""
+    return f"{request.script_root}{request.path}"
 
 
 def claim(user_id: str) -> Response | None:

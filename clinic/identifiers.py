@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 VALUES = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ*"
 DRAWN = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 LENGTH = 12
+PREFIX = re.compile(r"^[\x1d\s]*(\][A-Za-z][0-9A-Za-z])?[\x1d\s]*")
+"""What a scanner may put before a code: ``]C0`` and the like name its symbology (AIM, ISO/IEC 15424)."""
 SHAPE = re.compile(rf"[A-Z]{{2}}-[{DRAWN}]{{8}}[0-9A-Z]")
 
 _source: ContextVar[random.Random] = ContextVar("source", default=random.SystemRandom())  # noqa: B039 - it keeps no state
@@ -49,9 +51,14 @@ def new_id(kind: str) -> str:
             return f"{kind}-{body}{check}"
 
 
+def scanned(text: str) -> str:
+    """Return a code as it was printed, without what the scanner put before it."""
+    return PREFIX.sub("", text).strip()
+
+
 def parse_id(text: str, kind: str | None = None) -> str | None:
     """Return the id that was typed or scanned, in its one spelling, or None where it cannot be one."""
-    typed = re.sub(r"[\s-]", "", text).upper()
+    typed = re.sub(r"[\s-]", "", scanned(text)).upper()
     spelled = f"{typed[:2]}-{typed[2:]}"
     if not SHAPE.fullmatch(spelled) or (kind and typed[:2] != kind):
         return None

@@ -6,6 +6,7 @@ import enum
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -122,6 +123,14 @@ class Model(Base):
 
     __abstract__ = True
     KIND: ClassVar[str]
+    JUDGED: ClassVar[bool] = False
+    """Whether a judgement about a course reads it; see `clinic.course_records`."""
+    READ_WITH: ClassVar[tuple[str, ...]] = ()
+    """Relations whose rows are parts of this one and are read in the same statement."""
+    READ_ORDER: ClassVar[int] = 0
+    """Kinds with a lower number are read first: what follows is found through them."""
+    READ_BESIDE: ClassVar[bool] = False
+    """Whether it is a small table that is read whole, such as the staff."""
 
     id: Mapped[str] = mapped_column(String(LENGTH), primary_key=True, sort_order=-3)
     version: Mapped[int] = mapped_column(Integer, sort_order=-2)
@@ -145,6 +154,10 @@ class Model(Base):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
+
+
+ADDED = MappingProxyType({"added": True})
+"""``info`` of a column that came after records were signed: it is nullable, and while it is empty no hash covers it."""
 
 
 def reference(target: str, **more: Any) -> Any:

@@ -19,7 +19,7 @@ from flask import abort, flash, redirect, render_template, request
 from flask_login import current_user
 from sqlalchemy import select
 
-from clinic import clock, drafts, idempotency
+from clinic import clock, drafts, idempotency, wording
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.identifiers import parse_id
@@ -89,7 +89,7 @@ def form_of(
     if any(field.short_name.endswith("_by_id") for field in form.visible_fields):
         form.offer_people(staff_choices(people))
     if draft is not None:
-        form.draft_note = f"Your draft of {clock.local(draft[1], zone()):%-d %b, %H:%M} is filled in."
+        form.draft_note = f"Your draft of {wording.moment(draft[1], zone())} is filled in."
     elif row is None:
         form.prefill_starts(me=me().id)
     return form

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from flask import current_app, url_for
 
-from clinic import clock
+from clinic import wording
 from clinic.fields import Field, fields_of
 from clinic.records import Meaning, Origin, Record
 from clinic.templating import units
@@ -25,12 +26,14 @@ LATE = timedelta(minutes=30)
 Told = tuple[str, Any, str]
 
 
-def words(fact: Field, value: Any, zone: str) -> Any:
-    """Return a value as a page shows it: in words, with its unit, on the site's clock."""
+def words(fact: Field, value: Any, zone: str, precision: str = "") -> Any:
+    """Return a value as a page shows it: in words, with its unit, on the site's clock, no more precise than known."""
     if isinstance(value, datetime):
-        return f"{clock.local(value, zone):%-d %b %Y, %H:%M}"
+        return wording.moment(value, zone, precision)
     if isinstance(value, date):
-        return f"{value:%-d %b %Y}"
+        return wording.day(value, precision)
+    if isinstance(value, Decimal):
+        return units(wording.quantity(value, fact.unit))
     said = fact.words(value)
     return units(f"{said} {fact.unit}".strip()) if said else ""
 
@@ -56,7 +59,7 @@ def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, 
                 found.append((fact.label, "", missing))
             continue
         told = replace(fact, unit=record.unit_of(name)) if record.unit_of(name) else fact
-        found.append((fact.label, words(told, value, zone), note))
+        found.append((fact.label, words(told, value, zone, record.precision_of(name)), note))
     return found
 
 
@@ -68,14 +71,14 @@ def hands(record: Entry, zone: str, *, signs: bool = True) -> list[str]:
             lines.append(f"{type(record).DONE} {record.performed_by.label}")
         elif record.performed_by_id is None and "performed_by_id" in record.not_recorded:
             lines.append(f"{type(record).DONE}: not recorded ({record.not_recorded['performed_by_id']})")
-    written = f"Written down by {record.recorded_by.printed_name}, {_moment(record.recorded_at, zone)}"
+    written = f"Written down by {record.recorded_by.printed_name}, {wording.moment(record.recorded_at, zone)}"
     if record.origin is Origin.IMPORTED:
-        written = f"Imported by {record.recorded_by.printed_name}, {_moment(record.recorded_at, zone)}"
+        written = f"Imported by {record.recorded_by.printed_name}, {wording.moment(record.recorded_at, zone)}"
     lines.append(written)
     if isinstance(record, Record):
         present = set(record.present_signatures)
         lines += [
-            f"Signed by {s.printed_name}, {_moment(s.signed_at, zone)}"
+            f"Signed by {s.printed_name}, {wording.moment(s.signed_at, zone)}"
             + ("" if s in present else " (an earlier content)")
             for s in record.signatures
         ]
@@ -93,13 +96,11 @@ def late(record: Entry, zone: str) -> str:
         or record.late_by is None
         or record.late_by < LATE
         or record.origin is Origin.IMPORTED
+        or record.precision_of("performed_at")
     ):
         return ""
-    hours, minutes = divmod(int(record.late_by.total_seconds() // 60), 60)
-    said = f"{hours // 24} d" if hours >= 48 else f"{hours} h {minutes} min" if hours else f"{minutes} min"
-    return (
-        f"Happened {_moment(record.performed_at, zone)}, written down {_moment(record.recorded_at, zone)}: {said} later"
-    )
+    happened, written = (wording.moment(at, zone) for at in (record.performed_at, record.recorded_at))
+    return f"Happened {happened}, written down {written}: {wording.duration(record.late_by)} later"
 
 
 def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple[str, str, str]], str]]:
@@ -109,15 +110,15 @@ def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple
     for amendment in record.amendments:
         changes = [
             (
-                declared[name].label if name in declared else name,
-                _said(declared.get(name), old),
-                _said(declared.get(name), new),
+                declared[name].label if name in declared else name.replace("_", " ").capitalize(),
+                _said(declared.get(name), old, zone),
+                _said(declared.get(name), new, zone),
             )
             for name, (old, new) in amendment.changes.items()
         ]
         told.append(
             (
-                _moment(amendment.amended_at, zone),
+                wording.moment(amendment.amended_at, zone),
                 amendment.amended_by.printed_name,
                 amendment.reason,
                 changes,
@@ -134,7 +135,7 @@ def signature_lines(record: Record, zone: str) -> list[tuple[str, str, str]]:
         (
             f"{s.printed_name}, {s.role}",
             _meaning(s, present=s in present),
-            f"{_moment(s.signed_at, zone)} · {seal(s.content_hash)}",
+            f"{wording.moment(s.signed_at, zone)} · {seal(s.content_hash)}",
         )
         for s in record.signatures
     ]
@@ -182,16 +183,16 @@ def _covers(record: Entry, amendment: Amendment) -> str:
     return "Signed again after this correction." if after else ""
 
 
-def _said(fact: Field | None, value: Any) -> str:
-    if value is None or value == "":
+def _said(fact: Field | None, value: Any, zone: str) -> str:
+    """Return a value that an amendment kept, in words: choices by their label, moments on the site's clock."""
+    if value is None or value in ("", [], {}):
         return "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, list | dict):
-        return ", ".join(str(item) for item in value)
-    text = (fact.choices or {}).get(str(value), str(value)) if fact else str(value)
+    choices = (fact.choices or {}) if fact else {}
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_said(None, item, zone)}" for key, item in value.items())
+    if isinstance(value, list):
+        return ", ".join(_said(fact, item, zone) for item in value)
+    text = choices.get(str(value)) or wording.from_iso(str(value), zone) or str(value)
     return f"{text} {fact.unit}".rstrip() if fact and fact.unit else text
-
-
-def _moment(value: datetime | None, zone: str) -> str:
-    return "" if value is None else f"{clock.local(value, zone):%-d %b %Y, %H:%M}"

@@ -18,6 +18,7 @@ from clinic.accounts.security import recheck
 from clinic.extensions import db
 from clinic.fields import Field
 from clinic.forms import RecordForm, form_for
+from clinic.idempotency import address
 from clinic.identifiers import parse_id
 from clinic.ledger.listener import set_actor
 from clinic.pages import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 
 SIGN_AGAIN = "A signature covers this record. After the correction it must be signed again."
+
 
 bp = Blueprint("record_pages", __name__, url_prefix="/records")
 
@@ -106,7 +108,7 @@ def _signing(place: Desk, record: Record, meaning: Meaning) -> dict[str, Any]:
         "meaning": meaning.label,
         "seal": record_display.seal(record.content_hash),
         "version": record.version,
-        "url": request.path,
+        "url": address(),
         "back_url": place.show(record),
         "patient": place.patient(record),
     }
@@ -132,7 +134,7 @@ def _amend(record: Any, changes: dict[str, Any]) -> None:
     reason, confirmed = changes.pop("amend_reason"), changes.pop("confirmed", {})
     set_actor(db.session(), me().id, reason)
     if confirmed:
-        record.confirmed = {**record.confirmed, **confirmed}
+        changes["confirmed"] = record.confirmed | confirmed
     record.amend(by=me(), at=clock.now(), reason=reason, **changes)
 
 
@@ -142,7 +144,7 @@ def _amending(place: Desk, record: Any) -> dict[str, Any]:
     return {
         "heading": f"Amend: {record.NOUN.lower()}",
         "lede": record.headline(),
-        "url": request.path,
+        "url": address(),
         "save_label": "Save the correction",
         "back_url": place.show(record),
         "history": [row[:4] for row in record_display.amendments(record, zone())],
@@ -185,6 +187,14 @@ def record_page(record: Record, place: Desk, **more: Any) -> str:
     )
 
 
+def _typed(field: Any) -> Any:
+    """Return what was typed into a field as the record's page would show it; what cannot be read as it was typed."""
+    if field.process_errors:
+        return field.text
+    offered = getattr(field, "offered", {})
+    return offered.get(field.text) or record_display.words(field.fact, field.data, zone())
+
+
 def both_versions(row: Any) -> str:
     """Return the page that shows what the second person wrote beside what the first one saved (hazard H18)."""
     db.session.rollback()
@@ -192,9 +202,9 @@ def both_versions(row: Any) -> str:
     form = form_of(amend_form(place, record))
     now = {label: value for label, value, _note in record_display.facts(record, zone(), people=names(), empty=True)}
     rows = [
-        (field.label.text, field.text if field.process_errors else field.fact.words(field.data), now[field.label.text])
+        (field.label.text, _typed(field), now[field.label.text])
         for field in form.visible_fields
-        if field.label.text in now and field.kind not in {"moment", "day"}
+        if field.label.text in now
     ]
     return render_template(
         "records/conflict.html",

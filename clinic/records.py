@@ -12,9 +12,28 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sqlalchemy import CheckConstraint, ColumnElement, ForeignKey, String, UniqueConstraint, exists, inspect
-from sqlalchemy.orm import Mapped, RelationshipDirection, declared_attr, mapped_column, object_session, relationship
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    ColumnElement,
+    ForeignKey,
+    String,
+    UniqueConstraint,
+    event,
+    exists,
+    inspect,
+)
+from sqlalchemy.orm import (
+    ColumnProperty,
+    Mapped,
+    RelationshipDirection,
+    declared_attr,
+    mapped_column,
+    object_session,
+    relationship,
+)
 
+from clinic import clock, wording
 from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
 from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
@@ -98,10 +117,16 @@ def signed_now(model: type[Record]) -> ColumnElement[bool]:
 
 
 class Entry(Model):
-    """Base of all that staff write down: who, when, where it comes from, and its amendments."""
+    """Base of all that staff write down: who, when, where it comes from, and its amendments.
+
+    ``precision`` says of which days and moments not everything is known, and how much is: ``{"performed_at": "day"}``;
+    see `wording.day` for the words. Such a moment is kept as the first one of that day, month or year on the site's
+    clock. None: everything is known.
+    """
 
     __abstract__ = True
     NOUN: ClassVar[str]
+    JUDGED: ClassVar[bool] = True
 
     recorded_at: Mapped[datetime]
 
@@ -113,6 +138,7 @@ class Entry(Model):
     source_note: Mapped[str] = mapped_column(default="")
     not_recorded: Mapped[dict[str, str]] = mapped_column(default=dict)
     confirmed: Mapped[dict[str, str]] = mapped_column(default=dict)
+    precision: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True), info={"added": True})
 
     @declared_attr
     def recorded_by(cls) -> Mapped[User]:
@@ -137,6 +163,21 @@ class Entry(Model):
                     CheckConstraint(f"{name} IS NOT NULL OR origin = 'imported'", name=f"{name}_recorded")
                 )
 
+    @property
+    def zone(self) -> str:
+        """The time zone of the clinic in which it was written down: its days are that clock's."""
+        session = object_session(self)
+        with session.no_autoflush if session is not None else nullcontext():
+            return self.recorded_by.site.zone
+
+    def local_day(self, moment: datetime) -> date:
+        """Return the day that a moment has where this was written down."""
+        return clock.day(moment, self.zone)
+
+    def precision_of(self, name: str) -> str:
+        """Return how much of a day or moment is known; "" where all of it is."""
+        return (self.precision or {}).get(name, "")
+
     @classmethod
     def log(cls, *, by: User, at: datetime, **facts: Any) -> Self:
         """Return a new record written down by a person at a moment.
@@ -145,7 +186,7 @@ class Entry(Model):
         unexpected one has no reason, or the time is in the future. The caller adds it to the session.
         """
         with _unflushed(by):
-            record = cls._written(by=by, at=at, **facts)
+            record = cls._made(by=by, at=at, **facts)
             record.check(at=at)
         return record
 
@@ -153,11 +194,11 @@ class Entry(Model):
     def judged(cls, *, by: User, at: datetime, **facts: Any) -> tuple[list[str], list[Question]]:
         """Return the problems and open questions of a record that is not made; the caller rolls back afterwards."""
         with _unflushed(by):
-            record = cls._written(by=by, at=at, **facts)
+            record = cls._made(by=by, at=at, **facts)
             return record.problems(at=at), record.open_questions()
 
     @classmethod
-    def _written(cls, *, by: User, at: datetime, **facts: Any) -> Self:
+    def _made(cls, *, by: User, at: datetime, **facts: Any) -> Self:
         facts.setdefault("site_id", by.site_id)
         record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
         record.fill_keys(object_session(by))
@@ -203,7 +244,7 @@ class Entry(Model):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Return what is wrong with the facts, a sentence each; a `Problem` names its fact. Rooms add their checks."""
-        found, zone = [], self.site_zone
+        found, zone = [], self.zone
         for name, fact in fields_of(type(self)).items():
             value = getattr(self, name)
             if (value is None or value in ("", [])) and self._excused(name):
@@ -211,16 +252,12 @@ class Entry(Model):
             sentences = fact.problems(value, at=at, zone=zone)
             if isinstance(value, date) and not sentences:
                 sentences = self._order_problems(fact, value, zone)
-            found += [Problem(sentence, name) for sentence in sentences]
+            rule = 69 if isinstance(value, date) else 0
+            found += [Problem(sentence, name, rule=rule) for sentence in sentences]
         return found
 
     def _excused(self, name: str) -> bool:
         return self.origin is Origin.IMPORTED and bool(self.not_recorded.get(name))
-
-    @property
-    def site_zone(self) -> str:
-        """The time zone of the site that keeps the record."""
-        return self.recorded_by.site.zone if self.recorded_by is not None else "Etc/UTC"
 
     def _order_problems(self, fact: Field, value: date, zone: str) -> list[str]:
         """Return which facts, of this record or a related one, a day or moment precedes or follows and may not."""
@@ -248,12 +285,13 @@ class Entry(Model):
         return frozenset()
 
     def content(self) -> dict[str, Any]:
-        """Return all that a signature covers: every column but the row's version."""
-        return {
-            attribute.key: ledger_value(getattr(self, attribute.key))
-            for attribute in inspect(type(self)).column_attrs
-            if attribute.key != "version"
-        }
+        """Return all that a signature covers: every column but the row's version, and empty ones added later."""
+        found = {}
+        for attribute in inspect(type(self)).column_attrs:
+            value = getattr(self, attribute.key)
+            if attribute.key != "version" and not (value is None and attribute.columns[0].info.get("added")):
+                found[attribute.key] = ledger_value(value)
+        return found
 
     def unit_of(self, name: str) -> str:  # noqa: ARG002 - most facts have one unit, declared with them
         """Return the unit of a fact that has another one in each record; empty where it is declared with the fact."""
@@ -267,10 +305,10 @@ class Entry(Model):
     def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
         """Correct facts, keeping what stood there; raises `RuleBroken` without a reason or a real change (rule 70)."""
         if not reason.strip():
-            raise RuleBroken("Say why this is corrected. The reason stays beside the old value.")
+            raise RuleBroken("Say why this is corrected. The reason stays beside the old value.", rule=70)
         old = {name: getattr(self, name) for name in changes}
         changed = {
-            name: [ledger_value(old[name]), ledger_value(value)]
+            name: [self._written(name, old[name]), ledger_value(value)]
             for name, value in changes.items()
             if old[name] != value
         }
@@ -279,6 +317,9 @@ class Entry(Model):
         with _unflushed(self):
             for name in changed:
                 setattr(self, name, changes[name])
+            left = {name: known for name, known in (self.precision or {}).items() if name not in changed}
+            if left != (self.precision or {}):
+                self.precision = left or None
             self.check(at=at)
         amendment = Amendment(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, number=len(self.amendments) + 1,
@@ -286,6 +327,11 @@ class Entry(Model):
         )  # fmt: skip
         self.amendments.append(amendment)
         return amendment
+
+    def _written(self, name: str, value: Any) -> Any:
+        """Return a value as an amendment keeps it: of a day or moment no more than was known."""
+        known = self.precision_of(name)
+        return wording.iso(value, self.zone, known) if known and value is not None else ledger_value(value)
 
     def headline(self) -> str:
         """Return the record in one line, for the timeline."""
@@ -307,6 +353,17 @@ def _related(row: Any, relation: str, by: User | None) -> Any:
     ((local, _remote),) = known.local_remote_pairs
     key, session = getattr(row, str(local.key)), object_session(by) if by is not None else None
     return session.get(known.mapper.class_, key) if key and session is not None else None
+
+
+@event.listens_for(Entry, "attribute_instrument", propagate=True)
+def _take_out_what_nobody_sees(_entry: type[Entry], _key: str, attribute: Any) -> None:
+    """Take invisible characters out of every text that is written down, whichever way it came in."""
+    if isinstance(attribute.property, ColumnProperty) and isinstance(attribute.property.columns[0].type, String):
+        event.listen(attribute, "set", _visible, retval=True)
+
+
+def _visible(_record: Entry, value: Any, *_more: Any) -> Any:
+    return wording.visible(value) if isinstance(value, str) else value
 
 
 class Record(Entry):
@@ -355,6 +412,11 @@ class Record(Entry):
             order_by="Signature.signed_at",
             overlaps="signatures",
         )
+
+    @property
+    def needs_permission(self) -> bool:
+        """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
+        return False
 
     @property
     def late_by(self) -> timedelta | None:

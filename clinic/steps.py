@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Any
 from clinic.errors import RuleBroken, StepBlocked
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from sqlalchemy.orm import Session
-
     from clinic.access import Role
-    from clinic.accounts.models import User
+    from clinic.course_records import CourseRecords
     from clinic.records import Record
 
 
@@ -54,63 +52,108 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """What somebody should do next: verb and noun, why now, who, and where."""
+    """What somebody should do next: verb and noun, why now, who, and where.
+
+    ``due_at``: by when, ``due_words`` what happens then; ``since``: when a clock that is drawn as days began to run.
+    ``danger``: it comes before everything else.
+    """
 
     title: str
     why: str
     who: tuple[Role, ...]
     to: tuple[str, dict[str, Any]]
     due_at: datetime | None = None
-    danger: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Waiting:
-    """One line of the day's worklist: about whom, what to do, why, who may, where, until when."""
-
-    patient: str
-    title: str
-    why: str
-    who: frozenset[Role]
-    to: tuple[str, dict[str, Any]]
-    due_at: datetime | None = None
     due_words: str = ""
+    since: datetime | None = None
     danger: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One room of the pathway.
+def nothing(_records: CourseRecords, _at: datetime) -> tuple[()]:
+    """Return nothing: the answer of a step that has no reasons, actions or moments of its own."""
+    return ()
 
-    ``blockers(course, at)`` gives every reason why the step may not be begun now; empty means open.
-    ``progress(course, at)`` tells how far it is. ``actions(course, at)`` what waits in it, ``waiting(session, at)``
-    what waits in it for all courses of a site, by a counted few queries. ``endpoint`` lists its
-    records for a course, ``begin`` is the form on which a new one is filled in.
+
+@dataclass(kw_only=True, eq=False)
+class Step:
+    """One step of the pathway: a folder with its pages, its records and its judgement.
+
+    Every judgement is a function of the records of one course and a moment:
+
+    ``permission``: why nothing that follows may be done, such as a withdrawn consent; each later act needs it at its
+    own time. ``outcome``: what this step still owes before a later one may begin, such as a signature.
+    ``blockers``: what this step itself needs besides. ``progress`` tells how far it is, ``actions`` what waits in it,
+    ``moments`` when time alone will change any of these. ``after`` names the steps that it comes after; None: all
+    that stand before it in the pathway.
+
+    ``rule`` is the number under which the bedside lists it. ``endpoint`` lists its records for a course, ``begin`` is the form on which a new one is filled in, ``views`` the
+    modules with its blueprints.
     """
 
     name: str
     title: str
     icon: str
+    views: tuple[str, ...]
     records: tuple[type[Record], ...]
     endpoint: str
     begin: str
     logs: frozenset[Role]
     signs: frozenset[Role]
-    blockers: Callable[[Any, datetime], Sequence[Blocked]]
-    progress: Callable[[Any, datetime], Progress]
-    actions: Callable[[Any, datetime], Sequence[Action]] = field(default=lambda _course, _at: ())
-    waiting: Callable[[Session, datetime], Sequence[Waiting]] = field(default=lambda _session, _at: ())
+    progress: Callable[[CourseRecords, datetime], Progress]
+    blockers: Callable[[CourseRecords, datetime], Sequence[Blocked]] = nothing
+    permission: Callable[[CourseRecords, datetime], Sequence[Blocked]] = nothing
+    outcome: Callable[[CourseRecords, datetime], Sequence[Blocked]] = nothing
+    actions: Callable[[CourseRecords, datetime], Sequence[Action]] = nothing
+    moments: Callable[[CourseRecords], Iterable[datetime]] = field(default=lambda _records: ())
+    rule: int = 0
+    after: tuple[str, ...] | None = None
+    templates: tuple[str, ...] = ()
+    earlier: tuple[Step, ...] = ()
 
-    def admit(self, course: Any, *, by: User, at: datetime) -> None:
+    def reasons(self, records: CourseRecords, at: datetime) -> list[Blocked]:
+        """Return every reason why the step may not be begun now; empty: it may."""
+        found = stopped(records)
+        for step in self.earlier:
+            found += [*step.permission(records, at), *step.outcome(records, at)]
+        return [*found, *self.blockers(records, at)]
+
+    def forbidden(self, records: CourseRecords, at: datetime) -> list[Blocked]:
+        """Return why an act of this step was not permitted at the moment when it happened."""
+        return [reason for step in self.earlier for reason in step.permission(records, at)]
+
+    def admit(self, records: CourseRecords, *, by: Any, at: datetime) -> None:
         """Raise unless this person may begin the step for this course now.
 
         `RuleBroken` for a role that does not log this step, here or under the course's protocol; `StepBlocked` with
         every reason where the gate is closed. The page, the command line and the demonstration all go through here.
         """
-        allowed = course.says.logs.get(self.name)
+        allowed = records.says.logs.get(self.name)
         if by.role not in self.logs or (allowed and by.role.value not in allowed):
             who = " or ".join(sorted(role.label for role in self.logs if not allowed or role.value in allowed))
             raise RuleBroken(f"{self.title} is logged by {who}, not by {by.role.label}.")
-        reasons = list(self.blockers(course, at))
+        reasons = self.reasons(records, at)
         if reasons:
             raise StepBlocked(self.title, reasons)
+
+
+def stopped(records: CourseRecords) -> list[Blocked]:
+    """Return why nothing is begun any more in a course that was stopped."""
+    stop = records.course.stop
+    return [] if stop is None else [Blocked(because=f"The course was stopped: {stop.reason}.")]
+
+
+class Pathway(tuple[Step, ...]):
+    """The steps of a course in their order. Each is told which ones it comes after."""
+
+    __slots__ = ()
+
+    def __new__(cls, steps: Iterable[Step]) -> Pathway:
+        """Return the pathway of some steps, linked."""
+        made = super().__new__(cls, steps)
+        made.link()
+        return made
+
+    def link(self) -> None:
+        """Tell each step which ones it comes after: those that it names, else all before it."""
+        for number, step in enumerate(self):
+            before = self[:number]
+            step.earlier = tuple(s for s in before if step.after is None or s.name in step.after)

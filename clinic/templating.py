@@ -1,20 +1,19 @@
-"""How values look on a page: days, times, quantities with real superscripts."""
+"""How values look on a page: what `clinic.wording` writes, with real superscripts."""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import StrictUndefined
 from markupsafe import Markup, escape
 
-from clinic import clock
-from clinic.fields import plain
+from clinic import clock, wording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from flask import Flask
 
@@ -24,48 +23,33 @@ LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
 
 def units(text: str) -> Markup:
     """Return text with real superscripts: ×10⁶/kg becomes × 10<sup>6</sup>/kg."""
-    safe = str(escape(text)).replace("×10", "× 10")
+    safe = re.sub("× ?10", "× 10", str(escape(text)))
     safe = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: f"<sup>{m[0].translate(RAISED)}</sup>", safe)
     return Markup(re.sub("[₀-₉]+", lambda m: f"<sub>{m[0].translate(LOWERED)}</sub>", safe))  # noqa: S704 - escaped above
 
 
 def quantity(value: Decimal | int | None, unit: str = "") -> Markup:
-    """Return a figure with its unit and a narrow space between thousands; “not recorded” where there is none."""
-    if value is None:
-        return Markup("not recorded")
-    text = plain(value) if isinstance(value, Decimal) else str(value)
-    whole, point, rest = text.partition(".")
-    if len(whole.lstrip("−")) > 4:
-        whole = f"{int(whole.replace('−', '-')):,}".replace(",", "\u202f").replace("-", "−")
-    return units(f"{whole}{point}{rest} {unit}".rstrip())
+    """Return a figure as it was written down with its unit; “not recorded” where there is none."""
+    return units(wording.quantity(value, unit))
 
 
 def init_app(app: Flask, zone: Callable[[], str]) -> None:
     """Give the templates their filters; times are shown on the zone that ``zone()`` names."""
 
-    def local(value: datetime | date) -> datetime | date:
-        return clock.local(value, zone()) if isinstance(value, datetime) else value
+    def on(value: datetime | date | None) -> date | None:
+        return clock.day(value, zone()) if isinstance(value, datetime) else value
 
-    def day(value: datetime | date | None) -> str:
-        return "" if value is None else f"{local(value):%-d %b %Y}"
-
-    def shortday(value: datetime | date | None) -> str:
-        return "" if value is None else f"{local(value):%-d %b}"
-
-    def wall(value: datetime | None) -> str:
-        return "" if value is None else f"{local(value):%H:%M}"
-
-    def moment(value: datetime | None) -> str:
-        return "" if value is None else f"{local(value):%-d %b %Y, %H:%M}"
-
-    def iso(value: datetime | date) -> str:
-        return local(value).isoformat()
-
+    filters: dict[str, Callable[..., Any]] = {
+        "day": lambda value, precision="": wording.day(on(value), precision),
+        "shortday": lambda value: wording.short_day(on(value)),
+        "weekday": lambda value: wording.weekday(on(value)),
+        "clock": lambda value: wording.time_of_day(value, zone()),
+        "moment": lambda value, precision="": wording.moment(value, zone(), precision),
+        "iso": lambda value: wording.iso(value, zone()),
+        "quantity": quantity,
+        "units": units,
+    }
     env = app.jinja_env
     env.undefined = StrictUndefined
     env.trim_blocks = env.lstrip_blocks = True
-    filters: dict[str, Callable[..., Any]] = {
-        "day": day, "shortday": shortday, "clock": wall, "moment": moment, "iso": iso,
-        "quantity": quantity, "units": units,
-    }  # fmt: skip
     env.filters.update(filters)

@@ -13,6 +13,8 @@ from alembic import context
 from alembic.script import ScriptDirectory
 from flask import current_app
 
+from clinic.schema import make_file
+
 HERE = Path(__file__).resolve().parent
 HEAD = HERE / "current_head.txt"
 LOCK = 7_202_611_231
@@ -46,6 +48,7 @@ def number(_context, _revision, directives):
 
 def run() -> None:
     """Bring the database of the application to the wanted revision."""
+    make_file(database.engine)
     with database.engine.connect() as connection:
         sqlite = connection.dialect.name == "sqlite"
         if sqlite:
@@ -58,6 +61,7 @@ def run() -> None:
         try:
             with context.begin_transaction():
                 if not sqlite:
+                    connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
                     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({LOCK})")
                 context.run_migrations()
                 if sqlite and (loose := connection.exec_driver_sql("PRAGMA foreign_key_check").all()):

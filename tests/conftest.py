@@ -24,6 +24,7 @@ from clinic.model import Model
 from clinic.schema import MIGRATIONS, head
 from config import Settings
 from tests.databases import PostgreSQLStore, SQLiteStore, Store
+from tests.demonstration import demonstration, empty, pytest_collection_modifyitems
 from tests.factories import PASSWORD, Team, clinic_of, team_of
 from tests.reading import Page
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from werkzeug.test import TestResponse
 
+__all__ = ["demonstration", "empty", "pytest_collection_modifyitems"]
 FAST = CryptContext(schemes=["argon2"], argon2__time_cost=1, argon2__memory_cost=8, argon2__parallelism=1)
 """Real argon2 with the least work: a test signs in often, and no password of a test is worth guessing."""
 

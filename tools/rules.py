@@ -1,7 +1,9 @@
-"""Makes docs/rules.md: each rule, where the code names it, and the tests that carry its mark.
+"""Makes docs/rules.md: each rule, where code refuses with its number, and the marked tests that show it refused.
 
 python tools/rules.py            # writes the page
 python tools/rules.py --check    # exits 1 where the page is not what would be written
+
+A rule is enforced where both are there. A docstring or a comment that names a rule proves nothing and is not read.
 """
 
 from __future__ import annotations
@@ -12,80 +14,175 @@ import sys
 import tomllib
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "rules.md"
 KINDS = {"S": "stop", "W": "warning", "C": "computed"}
-NAMED = re.compile(r"\brules? ((?:\d+(?:, | to | and )?)+)")
+SAYING_NO = frozenset({"Blocked", "Problem", "Question", "RuleBroken"})
+"""What a refusal is made of; its number is the keyword ``rule=``, or stands in its sentence: “(rule 22)”."""
+GATE = frozenset({"fault", "judge", "warn"})
+"""How a check of the bedside gate speaks: what was checked, then the number of its rule."""
+IN_WORDS = re.compile(r"\(rules? (\d+)\)|\bRule (\d+)\.")
+REFUSALS = frozenset({"not_given", "said_no", "rules", "blockers", "refusal", "clear", "blocked", "reasons"})
+"""Names in a test that ask for a refusal, beside `pytest.raises` and a status of 409, 422 or 403."""
+STATUSES = frozenset({403, 409, 422})
+MOST = 6
+
+Found = dict[int, set[str]]
 
 
-def numbers(said: str) -> set[int]:
-    """Return the numbers in “14 to 16, 23 and 42”."""
-    found: set[int] = set()
-    for low, high in re.findall(r"(\d+)(?: to (\d+))?", said):
-        found |= set(range(int(low), int(high or low) + 1))
-    return found
-
-
-def enforced() -> dict[int, set[str]]:
-    """Return the functions whose docstring, comment or refusal names a rule, by number."""
-    found: dict[int, set[str]] = defaultdict(set)
+def raised() -> Found:
+    """Return the functions that refuse with a rule's number, by number."""
+    found: Found = defaultdict(set)
     for path in sorted((ROOT / "clinic").rglob("*.py")):
-        source = path.read_text()
-        tree = ast.parse(source)
-        spans = [
-            (node.lineno, node.end_lineno or node.lineno, node.name)
-            for node in ast.walk(tree)
-            if isinstance(node, ast.FunctionDef | ast.ClassDef)
-        ]
-        for line, text in enumerate(source.splitlines(), start=1):
-            named = {n for said in NAMED.findall(text) for n in numbers(said)}
-            named |= {int(n) for n in re.findall(r"\brule=(\d+)", text)} - {0}
-            inside = [span for span in spans if span[0] <= line <= span[1]]
-            place = max(inside)[2] if inside else path.stem
-            for number in named:
-                found[number].add(f"`{path.relative_to(ROOT / 'clinic')}` {place}")
+        file = path.relative_to(ROOT / "clinic").as_posix()
+        for name, body in _functions(ast.parse(path.read_text())):
+            for number in _refused_in(body):
+                found[number].add(f"`{file}` {name}")
     return found
 
 
-def tested() -> dict[int, set[str]]:
-    """Return the tests that carry a rule's mark, by number; a mark on a class or module counts for its tests."""
-    found: dict[int, set[str]] = defaultdict(set)
+def _functions(tree: ast.Module) -> Iterator[tuple[str, ast.AST]]:
+    """Yield each function with the name of its class before it, if it has one."""
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef):
+            yield node.name, node
+        elif isinstance(node, ast.ClassDef):
+            for part in node.body:
+                if isinstance(part, ast.FunctionDef):
+                    yield f"{node.name}.{part.name}", part
+
+
+def _refused_in(body: ast.AST) -> set[int]:
+    found: set[int] = set()
+    for node in ast.walk(body):
+        if isinstance(node, ast.Call):
+            found |= _numbers_of(node)
+        elif isinstance(node, ast.Yield) and node.value is not None:
+            found |= _in_words(node.value)
+    return found - {0}
+
+
+def _numbers_of(call: ast.Call) -> set[int]:
+    """Return the rules that a call refuses by: ``rule=``, the second argument of a gate's check, words in a refusal."""
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+    if called in GATE and len(call.args) > 1:
+        return _whole_numbers(call.args[1])
+    found = {n for key in call.keywords if key.arg == "rule" for n in _whole_numbers(key.value)}
+    return found | _in_words(call) if called in SAYING_NO else found if called in {"__init__", "fault"} else set()
+
+
+def _whole_numbers(value: ast.expr) -> set[int]:
+    return {part.value for part in ast.walk(value) if isinstance(part, ast.Constant) and type(part.value) is int}
+
+
+def _in_words(value: ast.AST) -> set[int]:
+    texts = [part.value for part in ast.walk(value) if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+    return {int(one or other) for text in texts for one, other in IN_WORDS.findall(text)}
+
+
+def tested() -> Found:
+    """Return the marked tests that show a refusal, by number; a mark on a class counts for each of its tests."""
+    found: Found = defaultdict(set)
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                for mark in node.decorator_list:
-                    if isinstance(mark, ast.Call) and ast.unparse(mark.func).endswith("mark.rule"):
-                        for argument in mark.args:
-                            found[ast.literal_eval(argument)].add(f"`{path.relative_to(ROOT)}` {node.name}")
+        tree, file = ast.parse(path.read_text()), path.relative_to(ROOT).as_posix()
+        helpers = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _shows_refusal(node, set())}
+        for test, numbers in _tests(tree):
+            if _shows_refusal(test, helpers):
+                for number in numbers:
+                    found[number].add(f"`{file}` {test.name}")
     return found
+
+
+def computed() -> Found:
+    """Return all marked tests by number: a computed rule is shown by its figures, not by a refusal."""
+    found: Found = defaultdict(set)
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        for test, numbers in _tests(ast.parse(path.read_text())):
+            for number in numbers:
+                found[number].add(f"`{path.relative_to(ROOT).as_posix()}` {test.name}")
+    return found
+
+
+def _tests(tree: ast.Module) -> Iterator[tuple[ast.FunctionDef, set[int]]]:
+    for node in tree.body:
+        inside = [node] if isinstance(node, ast.FunctionDef) else node.body if isinstance(node, ast.ClassDef) else []
+        of_class = _marks(node) if isinstance(node, ast.ClassDef) else set()
+        for test in inside:
+            if isinstance(test, ast.FunctionDef) and (numbers := _marks(test) | of_class):
+                yield test, numbers
+
+
+def _marks(node: ast.FunctionDef | ast.ClassDef) -> set[int]:
+    marks = [mark for mark in node.decorator_list if isinstance(mark, ast.Call)]
+    named = [mark for mark in marks if ast.unparse(mark.func).endswith("mark.rule")]
+    return {ast.literal_eval(argument) for mark in named for argument in mark.args}
+
+
+def _shows_refusal(test: ast.FunctionDef, helpers: set[str]) -> bool:
+    """Whether a test asks for a refusal, itself or by a function of its file that does."""
+    for node in ast.walk(test):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in {"pytest.raises", "raises", *helpers}:
+            return True
+        if isinstance(node, ast.Constant) and type(node.value) is int and node.value in STATUSES:
+            return True
+        name = node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
+        if name in REFUSALS:
+            return True
+    return False
+
+
+def state(kind: str, where: set[str], tests: set[str]) -> str:
+    """Return in words how far a rule is kept."""
+    if kind == "C" and tests:
+        return "computed and tested"
+    if where and tests:
+        return "**enforced**"
+    if where:
+        return "raised, not shown by a test"
+    return "tested, raised without its number" if tests else "not enforced"
 
 
 def page() -> str:
-    """Return the page as it should stand."""
+    """Return the page as it should be."""
     rules = tomllib.loads((ROOT / "docs" / "rules.toml").read_text())["rules"]
-    where, tests = enforced(), tested()
-    proved = [number for number in map(int, rules) if tests[number]]
-    lines = [
-        "# The rule book: rule → where it is enforced → tests",
-        "",
-        "Made by `make rules`; do not edit. A rule without a test is not enforced yet.",
-        "",
-        f"{len(proved)} of {len(rules)} rules have a test that carries their number.",
-        "",
-        "| rule | kind | says | where | tests |",
-        "|---|---|---|---|---|",
-    ]
+    where, refusing, marked = raised(), tested(), computed()
+    rows, kept = [], 0
     for key, (kind, says) in rules.items():
         number = int(key)
-        proof = sorted(tests[number])
-        shown = "<br>".join(proof[:6]) + (f"<br>and {len(proof) - 6} more" if len(proof) > 6 else "")
-        lines.append(f"| {number} | {KINDS[kind]} | {says} | {'<br>'.join(sorted(where[number])[:8])} | {shown} |")
-    return "\n".join(lines) + "\n"
+        tests = marked[number] if kind == "C" else refusing[number]
+        told = state(kind, where[number], tests)
+        kept += told in {"**enforced**", "computed and tested"}
+        cells = (key, KINDS[kind], says, _listed(where[number]), _listed(tests), told)
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(
+        [
+            "# The rule book",
+            "",
+            "Made by `make rules`; do not edit. A rule counts as enforced only where code refuses with its number and",
+            "a test that carries its mark shows the refusal. A rule that is computed is shown by its figures.",
+            "",
+            f"{kept} of {len(rules)} rules are enforced, or computed and tested.",
+            "",
+            "| rule | kind | says | raised in | refused by tests | state |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def _listed(lines: set[str]) -> str:
+    shown = sorted(lines)[:MOST]
+    return "<br>".join(shown + [f"and {len(lines) - MOST} more"] * (len(lines) > MOST))
 
 
 def main() -> int:
-    """Write the page, or tell whether it is current."""
+    """Write the page, or say whether it is current."""
     made = page()
     if "--check" in sys.argv:
         if not PAGE.exists() or PAGE.read_text() != made:

@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import assets as bundles
 import icons
 
 if TYPE_CHECKING:
@@ -36,13 +37,14 @@ PYTHON = VENV / "bin" / "python"
 NODE_MODULES = ROOT / "node_modules"
 VENDOR = ROOT / "clinic" / "static" / "vendor"
 ICON_NAMES = ROOT / "clinic" / "static" / "icons.txt"
+CSS, JS = ROOT / "clinic" / "static" / "css", ROOT / "clinic" / "static" / "js"
 
 SERVED = {
     "tabler.min.css": "@tabler/core/dist/css/tabler.min.css",
     "fonts/SourceSans3VF-Upright.ttf.woff2": "source-sans/WOFF2/VF/SourceSans3VF-Upright.ttf.woff2",
     "fonts/LICENSE.md": "source-sans/LICENSE.md",
 }
-"""What pages ask for → where its package keeps it. The icons are the one thing that is made, not copied."""
+"""What is copied → where its package keeps it. Style sheet, script and icons are made of their parts."""
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
@@ -133,15 +135,17 @@ def environment() -> Stamp:
 
 
 def locked(stamp: Stamp, *, tests: bool) -> None:
-    """Install exactly what the lock says, every file checked against its hash."""
-    runtime, everything = ROOT / "requirements.txt", ROOT / "requirements-dev.txt"
-    lock = everything if tests else runtime
-    made_from = {file.name: digest(file) for file in ([runtime, everything] if tests else [runtime])}
+    """Install exactly what the locks say, the demonstration's too, every file checked against its hash."""
+    runtime = [ROOT / "requirements.txt", ROOT / "requirements-demo.txt"]
+    everything = ROOT / "requirements-dev.txt"
+    locks = [everything] if tests else runtime
+    made_from = {file.name: digest(file) for file in ([*runtime, everything] if tests else runtime)}
     if stamp.holds(**made_from):
         return
-    count = sum("==" in line for line in lock.read_text().splitlines())
+    count = len({line for file in locks for line in file.read_text().splitlines() if "==" in line})
     with step(f"Installing {count} locked Python packages"):
-        pip("--require-hashes", "--requirement", lock, otherwise=f"Installing {lock.name} failed.")
+        asked = [part for file in locks for part in ("--requirement", file)]
+        pip("--require-hashes", *asked, otherwise=f"Installing {' and '.join(file.name for file in locks)} failed.")
     stamp.note(**made_from)
 
 
@@ -179,9 +183,10 @@ def packages() -> None:
 
 
 def assets(*, tests: bool) -> None:
-    """Copy what is served into the application's static folder, and draw the sprite of the icons in use."""
+    """Make what is served in the application's static folder: font, one style sheet, one script, the icons in use."""
     stamp = Stamp(VENDOR)
-    inputs = (ROOT / "package-lock.json", ICON_NAMES, Path(__file__), Path(icons.__file__))
+    ours = sorted([*CSS.glob("*.css"), *JS.glob("*.js")])
+    inputs = (ROOT / "package-lock.json", ICON_NAMES, *map(Path, (__file__, icons.__file__, bundles.__file__)), *ours)
     made_from = digest(*inputs)
     stale = not stamp.holds(inputs=made_from)
     if stale or tests:
@@ -196,9 +201,14 @@ def assets(*, tests: bool) -> None:
             shutil.copyfile(NODE_MODULES / source, target)
         try:
             sprite = icons.sprite(ICON_NAMES, NODE_MODULES / "@tabler" / "icons" / "icons" / "outline")
-        except icons.UnknownIconError as unknown:
+            sheet = bundles.style_sheet(VENDOR, CSS)
+        except (icons.UnknownIconError, bundles.UnknownPartError) as unknown:
             raise SetUpError(str(unknown)) from None
         (VENDOR / "icons.svg").write_text(sprite)
+        (VENDOR / "clinic.css").write_text(sheet)
+        (VENDOR / "clinic.js").write_text(bundles.script(JS))
+        (VENDOR / "tabler.min.css").unlink()
+        bundles.pack(VENDOR.iterdir())
         stamp.note(inputs=made_from)
 
 

@@ -6,9 +6,9 @@ import hashlib
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from flask import Flask, abort, flash, g, redirect, request, session, url_for
+from flask import Flask, g, request, session
 from flask_login import current_user, user_logged_in, user_logged_out
 from flask_security.core import Security
 from flask_security.datastore import SQLAlchemyUserDatastore
@@ -18,16 +18,13 @@ from flask_security.utils import verify_password
 from sqlalchemy import delete, func, insert, inspect, select, update
 from werkzeug.datastructures import ImmutableMultiDict
 
-from clinic import clock, drafts, idempotency
-from clinic.access import PUBLIC, ROUTES, keep_to_site
+from clinic import clock
 from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
 from clinic.errors import RuleBroken, SettingsWrong
-from clinic.extensions import db, reading_only
-from clinic.ledger.listener import lock_site, set_actor
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response
+from clinic.extensions import db, reading, writing
+from clinic.ledger.listener import set_actor
+from clinic.schema import current
 
 PATH = re.compile(r"/(?!/)[!-\[\]-~]*")
 """A path of ours: one slash first, then visible ASCII letters, and no backslash."""
@@ -35,12 +32,8 @@ IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
 MOST_TYPED = 320
 """Characters of an address or a password that are looked at; no account has more."""
-OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.welcome"}
-KEYLESS = {"security.login", "security.logout"}
-"""Posts that carry no record and so no idempotency key."""
-SEARCHES = {"pathway.patients", "products.index"}
-"""Posts that only ask: names and numbers travel in the form, never in an address. They write nothing, so they need
-no key, leave no draft and wait for no writer."""
+SECOND_PERSON = "second_person_id"
+"""The box of a form in which a second person is named, who types a password of her or his own."""
 
 
 def _hash(text: str) -> str:
@@ -74,9 +67,11 @@ def must_wait(email: str, *, at: datetime) -> timedelta:
 
 def _failed(email: str, *, at: datetime) -> None:
     """Write down a failed try; forget those that no longer count, so that the table stays small (R26)."""
-    db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
-    db.session.execute(insert(FailedSignIn).values(name_hash=_address(email), at=at))
-    db.session.commit()
+    session = db.session()
+    with writing(session):
+        session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
+        session.execute(insert(FailedSignIn).values(name_hash=_address(email), at=at))
+        session.commit()
 
 
 def within(place: str | None) -> str:
@@ -87,7 +82,7 @@ def within(place: str | None) -> str:
     return place if place and PATH.fullmatch(place) else ""
 
 
-def _lead_within() -> None:
+def lead_within() -> None:
     """Forget where this request asks to be led, unless that is a path of the clinic."""
     for part in ("args", "form"):
         sent = getattr(request, part)
@@ -123,11 +118,32 @@ def recheck(user: User, password: str) -> None:
     at = clock.now()
     if must_wait(user.email, at=at):
         raise RuleBroken("Too many wrong passwords. Wait a little before you try again.")
-    right = 0 < len(password) <= MOST_TYPED and user.password
-    if not right or not verify_password(staffing.normal(password), user.password or ""):
+    if not _is_password_of(user, password):
         db.session.rollback()
         _failed(user.email, at=at)
         raise WrongPassword("The password is not right. Nothing was signed.")
+
+
+def _is_password_of(user: User, password: str) -> bool:
+    """Return whether a password is the user's; the work of finding out is done once in a request."""
+    if not 0 < len(password) <= MOST_TYPED or not user.password:
+        return False
+    found, key = g.setdefault("passwords_checked", {}), (user.password, password)
+    if key not in found:
+        found[key] = verify_password(staffing.normal(password), user.password)
+    return found[key]
+
+
+def check_password_ahead(user: User) -> None:
+    """Do the work of checking a password (argon2, a third of a second) before the write lock is taken.
+
+    `recheck` finds the answer, and judges it. ``user`` is who is signed in; where the form names a second person,
+    the password is hers or his.
+    """
+    password, second = request.form.get("password", ""), request.form.get(SECOND_PERSON, "")
+    whose = db.session.scalar(select(User).where(User.id == second)) if second else user
+    if password and whose is not None and not must_wait(whose.email, at=clock.now()):
+        _is_password_of(whose, password)
 
 
 class WrongPassword(RuleBroken):
@@ -135,13 +151,20 @@ class WrongPassword(RuleBroken):
 
 
 def _began(_app: Flask, user: User, **_more: Any) -> None:
-    set_actor(db.session(), user.id, "")  # a password that was kept with less work than today's is kept anew
-    token, at = secrets.token_urlsafe(32), clock.now()
+    token, at, db_session = secrets.token_urlsafe(32), clock.now(), db.session()
+    changed = inspect(user).attrs.password.history  # by the package, where it was kept with less work than today's
+    before, after = next(iter(changed.deleted or ()), None), next(iter(changed.added or ()), None)
+    with writing(db_session):
+        set_actor(db_session, user.id, "")
+        if before and user.password == before:
+            user.password = after
+        db_session.execute(
+            insert(SignIn).values(
+                token_hash=_hash(token), user_id=user.id, began_at=at, address=request.remote_addr or ""
+            )
+        )
+        db_session.commit()
     session["token"], session["began"], session["seen"] = token, at.timestamp(), at.timestamp()
-    db.session.execute(
-        insert(SignIn).values(token_hash=_hash(token), user_id=user.id, began_at=at, address=request.remote_addr or "")
-    )
-    db.session.commit()
 
 
 def _ended(_app: Flask, **_more: Any) -> None:
@@ -153,9 +176,19 @@ def _ended(_app: Flask, **_more: Any) -> None:
         session.pop(name, None)
 
 
-def _still_open() -> bool:
-    """Whether this session is within its limits and was not ended on another machine."""
-    return _for_how_long() <= IDLE and clock.now() - _moment("began") <= ABSOLUTE and _not_ended()
+def still_open() -> bool:
+    """Return whether this session is within its limits and was not ended on another machine."""
+    return _for_how_long() <= IDLE and clock.now() - _moment("began") <= ABSOLUTE and not_ended()
+
+
+def may_keep_what_was_typed() -> bool:
+    """Return whether this session only ran out, and was ended by nobody: then what was typed in it is kept."""
+    return _for_how_long() <= ABSOLUTE and not_ended()
+
+
+def touch() -> None:
+    """Note in the session's cookie that its owner is at work; nothing is written to the database."""
+    session["seen"] = clock.now().timestamp()
 
 
 def _moment(name: str) -> datetime:
@@ -167,68 +200,12 @@ def _for_how_long() -> timedelta:
     return clock.now() - _moment("seen")
 
 
-def _not_ended() -> bool:
-    """Whether this session was begun here and ended by nobody, and its owner still works here."""
+def not_ended() -> bool:
+    """Return whether this session was begun here and ended by nobody, and its owner still works here."""
     ended = db.session.execute(
         select(SignIn.ended_at).where(SignIn.token_hash == _hash(session.get("token", "")))
     ).one_or_none()
     return current_user.active and ended is not None and ended.ended_at is None
-
-
-def _keep_what_was_typed() -> bool:
-    """Keep the form of somebody whose session ran out while typing; a session that was ended keeps nothing."""
-    ours = request.method == "POST" and request.endpoint not in KEYLESS | SEARCHES
-    kept = ours and _for_how_long() <= ABSOLUTE and _not_ended() and drafts.keep(current_user.id)
-    if kept:
-        db.session.commit()
-    return kept
-
-
-def _who_and_what() -> Response | None:
-    """Before every request: who is it, may they, and is this form new."""
-    endpoint = request.endpoint or ""
-    reading_only.set(request.method in {"GET", "HEAD", "OPTIONS"} or endpoint in SEARCHES)
-    if any("\0" in text for part in (request.args, request.form) for pair in part.items(multi=True) for text in pair):
-        abort(400, "A character that was sent cannot be kept. Type it again.")
-    if endpoint in KEYLESS:
-        if request.is_json:
-            abort(400, "Sign in and out with the form of the page.")
-        _lead_within()
-    if endpoint in OPEN or endpoint == "":
-        return None
-    if not current_user.is_authenticated:
-        return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
-    if not _still_open():
-        kept = _keep_what_was_typed()
-        session.clear()
-        if kept:
-            flash("You were signed out after a pause. What you wrote is kept and comes back after you sign in.", "wait")
-            return redirect(url_for("security.login", next=request.path))
-        return redirect(url_for("security.login", next=request.path if request.method == "GET" else None))
-    session["seen"] = clock.now().timestamp()
-    user: Any = current_user._get_current_object()  # noqa: SLF001
-    keep_to_site(db.session(), user.site_id)
-    set_actor(db.session(), user.id)
-    roles = ROUTES.get(endpoint, PUBLIC)
-    if roles is not None and user.role not in roles:
-        abort(403)
-    g.user = user
-    if request.method == "POST" and endpoint not in KEYLESS | SEARCHES:
-        lock_site(db.session(), user.site_id)
-        return _draft(user.id) if request.form.get("do") == "draft" else idempotency.claim(user.id)
-    return None
-
-
-def _draft(user_id: str) -> Response:
-    kept = drafts.keep(user_id)
-    db.session.commit()
-    flash(
-        "Kept as a draft. Open the form again to go on; it waits on your page of the day."
-        if kept
-        else "Nothing was written yet.",
-        "wait",
-    )
-    return redirect("/", 303)
 
 
 class _NoRoles:
@@ -249,21 +226,21 @@ def init_app(app: Flask) -> None:
         SECURITY_FLASH_MESSAGES=False,
         SECURITY_LOGOUT_METHODS=["POST"],
         SECURITY_LOGOUT_CSRF=True,
-        SECURITY_POST_LOGOUT_VIEW="/login",
+        SECURITY_POST_LOGIN_VIEW="pathway.today",
+        SECURITY_POST_LOGOUT_VIEW="security.login",
+        SECURITY_CLI_USERS_NAME=None,  # `clinic user` keeps staff, with its rules and its ledger
+        SECURITY_CLI_ROLES_NAME=None,
         SECURITY_DEFAULT_REMEMBER_ME=False,
         SECURITY_EMAIL_VALIDATOR_ARGS={"check_deliverability": False, "test_environment": True},
         SECURITY_SEND_REGISTER_EMAIL=False,
         SECURITY_ANONYMOUS_USER_DISABLED=False,
     )
     store = SQLAlchemyUserDatastore(db, User, _NoRoles)  # type: ignore[arg-type]
-    Security(app, store, login_form=SignInForm, register_blueprint=True)
+    package = Security(app, store, login_form=SignInForm, register_blueprint=True)
+    # its permissions are not used, and would read the user even for a style sheet
+    package.principal.identity_loaders.clear()
     user_logged_in.connect(_began, app, weak=False)
     user_logged_out.connect(_ended, app, weak=False)
-    app.before_request(_who_and_what)
-
-    @app.teardown_request
-    def _again(_fault: BaseException | None) -> None:
-        reading_only.set(False)
 
 
 def is_demo() -> bool:
@@ -273,7 +250,9 @@ def is_demo() -> bool:
 
 def refuse_demonstration() -> None:
     """Raise `SettingsWrong` over a demonstration clinic: everybody knows its accounts' password (hazard H38)."""
-    if inspect(db.engine).has_table(Site.__tablename__) and is_demo():
-        raise SettingsWrong("This is a demonstration clinic; production takes no demonstration accounts.")
-    db.session.remove()
+    with reading():
+        found = current(db.engine) is not None and is_demo()
+        db.session.remove()
     db.engine.dispose()
+    if found:
+        raise SettingsWrong("This is a demonstration clinic; production takes no demonstration accounts.")

@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from clinic.access import Role
 from clinic.accounts.models import SignIn, Site, User, new_uniquifier
 from clinic.errors import RuleBroken
+from clinic.extensions import write_from_here
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -110,12 +111,19 @@ def bearer(session: Session, token: str) -> User | None:
 
 
 def set_password(session: Session, *, user: User, password: str, at: datetime) -> None:
-    """Set a password that its owner chose; raises `RuleBroken` with every reason against it."""
+    """Set a password that its owner chose; raises `RuleBroken` with every reason against it.
+
+    The work of hashing is done before the write lock is taken; a link that was used meanwhile is refused.
+    """
     chosen = normal(password)
     problems = password_problems(chosen, user)
     if problems:
         raise RuleBroken(" ".join(problems))
-    user.password = hash_password(chosen)
+    hashed, bound = hash_password(chosen), _bound(user)
+    write_from_here(session)
+    if _bound(user) != bound:
+        raise RuleBroken("This account was changed a moment ago. Ask an administrator for a new link.")
+    user.password = hashed
     end_sessions(session, user=user, at=at)
 
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import joinedload, selectinload
 
 from clinic.administration.gate import Bedside, Verdict, judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.scanning import read_bag, read_wristband
+from clinic.administration.step import ADMINISTRATION, waiting_products
+from clinic.course_records import CourseRecords, load
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.patients.models import Patient
-from clinic.products.models import Product, ancestors, products_of
+from clinic.products.graph import ancestry
+from clinic.products.models import Product
 from clinic.records import Meaning
-from clinic.release.models import DECISIONS, RELEASING, evidence_of, released, releases_of, standing_decision
+from clinic.release.models import DECISIONS, released, standing_decision
+from clinic.release.product_state import held_because
 from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
@@ -40,22 +43,24 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     vitals: VitalSigns | None,
     **more: Any,
 ) -> Bedside:
-    """Return everything that the gate judges, as it stands in the database now; ``more``: route, site, side, volume."""
+    """Return everything that the gate judges, read from the database now; ``more``: route, site, side, volume."""
     wristband, bag = read_wristband(patient_scan), read_bag(product_scan)
     product, fault = _product(session, bag)
+    records = load(session, [course.id], product_ids=[product.id] if product is not None else [])[course.id]
     known: dict[str, Any] = {}
     if product is not None:
-        last = standing_decision(releases_of(product), evidence_of(product))
-        releases = last is not None and last.decision in RELEASING
+        last = standing_decision(records, product)
+        held = held_because(records, product, at)
+        decided = DECISIONS[last.decision or ""].lower() if last is not None and not last.releases else ""
         known = {
-            "release": last if releases else None,
-            "held": DECISIONS[last.decision or ""].lower() if last is not None and not releases else "",
-            "given": session.scalar(select(Administration).where(Administration.product_id == product.id)),
-            "results": _results(session, product),
-            "ready": _ready(session, course, product, at),
+            "release": released(records, product) if not held else None,
+            "held": " ".join(held) or decided,
+            "given": next(iter(records.on(product, Administration)), None),
+            "results": _results(records, product),
+            "ready": _ready(records, product, at),
         }
     return Bedside(
-        course=course,
+        records=records,
         wristband=wristband,
         wearer=_wearer(session, wristband),
         product=product,
@@ -63,7 +68,8 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
         by=by,
         second=second,
         vitals=vitals,
-        earlier=given_to(session, course.patient_id),
+        earlier=given_to_patient(records),
+        steps=ADMINISTRATION.earlier,
         **known,
         **more,
     )
@@ -115,6 +121,7 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
         clear=verdict.clear,
         reasons=_told(verdict),
         evidence=[line.told() for line in verdict.evidence],
+        rests_on=bedside.evidence(),
     )
     if signs is not None:
         check.vital_signs = signs
@@ -133,12 +140,11 @@ def must_be_usable(check: BedsideCheck, course: Treatment, at: datetime) -> None
         raise RuleBroken(unusable)
 
 
-def ask_again(session: Session, check: BedsideCheck, at: datetime, **more: Any) -> Verdict:
-    """Return the verdict on the same scans at this moment: consent and release may have changed (hazards H12, H13)."""
-    course = check.treatment
-    bedside = gather(
+def ask_again(session: Session, check: BedsideCheck, at: datetime, **more: Any) -> Bedside:
+    """Gather anew what the same scans are judged by: consent and release may have changed (hazards H12, H13)."""
+    return gather(
         session,
-        course,
+        check.treatment,
         by=check.performed_by,
         at=at,
         second=check.second_person,
@@ -147,7 +153,6 @@ def ask_again(session: Session, check: BedsideCheck, at: datetime, **more: Any) 
         vitals=check.vital_signs,
         **more,
     )
-    return judge(bedside, at)
 
 
 def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
@@ -170,7 +175,7 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     if by.id not in pair or performed_by_id not in pair:
         raise RuleBroken("The cells are given by one of the two people who read the wristband.")
     volume = facts.get("volume_issued")
-    verdict = ask_again(
+    bedside = ask_again(
         session,
         check,
         at,
@@ -179,8 +184,11 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
         body_site=facts.get("body_site"),
         side=facts.get("side"),
     )
+    verdict = judge(bedside, at)
     if not verdict.clear:
         raise StepBlocked("Administration", verdict.blocked)
+    if check.rests_on and bedside.evidence() != check.rests_on:
+        raise RuleBroken("What the bedside check rested on was changed since. Scan wristband and bag again.")
     if verdict.warnings and not (because or "").strip():
         raise RuleBroken(
             "Say why it is right to go on: " + "; ".join(f"{w.check} ({w.left})" for w in verdict.warnings) + "."
@@ -209,14 +217,12 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     administration.work_out_dose(course.weight_at(at))
     if check.vital_signs is not None:
         administration.vital_signs.append(check.vital_signs)
-    first_of_course = not course_given(session, course)
     session.add(administration)
     _once(session)
     if check.product is not None:
         check.product.move(kind="given", place=course.chain_of_identity, by=by, at=at)
-    if first_of_course:
-        for follow in Administration.after_first:
-            follow(administration, by)
+    for follow in Administration.when_started:
+        follow(administration, by)
     return administration
 
 
@@ -232,53 +238,17 @@ def _once(session: Session) -> None:
         ) from fault
 
 
-def given_to(session: Session, patient_id: str) -> list[Administration]:
-    """Return what a patient was given in all courses, oldest first."""
-    chosen = select(Administration).join(Treatment).where(Treatment.patient_id == patient_id)
-    return list(
-        session.scalars(
-            chosen.options(joinedload(Administration.product)).order_by(Administration.performed_at, Administration.id)
-        )
-    )
+def given_to_patient(records: CourseRecords) -> list[Administration]:
+    """Return what the patient was given in all courses, oldest first."""
+    own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    return [given for given in records.every(Administration) if given.treatment_id in own]
 
 
-def administrations_of(session: Session, course: Treatment) -> list[Administration]:
-    """Return the administrations of a course, oldest first."""
-    chosen = select(Administration).where(Administration.treatment_id == course.id)
-    return list(
-        session.scalars(
-            chosen.options(
-                joinedload(Administration.product),
-                joinedload(Administration.performed_by),
-                selectinload(Administration.signatures),
-            ).order_by(Administration.performed_at, Administration.id)
-        )
-    )
-
-
-def course_given(session: Session, course: Treatment) -> bool:
-    """Whether cells of this course were given before what is being written down now."""
-    with session.no_autoflush:
-        return (
-            session.scalar(
-                select(func.count()).select_from(Administration).where(Administration.treatment_id == course.id)
-            )
-            != 0
-        )
-
-
-def waiting_products(session: Session, course: Treatment) -> list[Product]:
-    """Return the course's products that are released and were neither given, discarded nor used up."""
-    given = set(session.scalars(select(Administration.product_id).where(Administration.treatment_id == course.id)))
-    open_ones = [p for p in products_of(session, course.id) if p.id not in given and not p.discarded and p.left > 0]
-    return [p for p in open_ones if released(p) is not None]
-
-
-def _ready(session: Session, course: Treatment, product: Product, at: datetime) -> list[Product]:
+def _ready(records: CourseRecords, product: Product, at: datetime) -> list[Product]:
     """Return what else of one dose lies ready; a protocol of several doses has no other container of this one."""
-    if course.says.dose.doses > 1:
+    if records.says.dose.doses > 1:
         return []
-    return [p for p in waiting_products(session, course) if p.id != product.id and not p.expired(at)]
+    return [other for other in waiting_products(records, at) if other.id != product.id]
 
 
 def _product(session: Session, bag: Bag) -> tuple[Product | None, str]:
@@ -306,11 +276,11 @@ def _wearer(session: Session, wristband: Wristband) -> Patient | None:
     return None
 
 
-def _results(session: Session, product: Product) -> list[QCResult]:
+def _results(records: CourseRecords, product: Product) -> list[QCResult]:
     """Return the product's endotoxin results; where it has none of its own, those of what it was made of."""
-    wanted = select(QCResult).where(QCResult.test == "endotoxin").order_by(QCResult.performed_at, QCResult.id)
-    own = list(session.scalars(wanted.where(QCResult.product_id == product.id)))
-    return own or list(session.scalars(wanted.where(QCResult.product_id.in_(ancestors(session, product.id)))))
+    line = [product, *(one for one in ancestry(records, product) if one.id != product.id)]
+    found = [[r for r in records.on(one, QCResult) if r.test == "endotoxin"] for one in line]
+    return found[0] or [result for results in found for result in results]
 
 
 def _told(verdict: Verdict) -> list[dict[str, Any]]:

@@ -9,24 +9,20 @@ from flask import url_for
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.administration.bedside import waiting_products
 from clinic.administration.models import dose_in
 from clinic.administration.scanning import read_wristband
+from clinic.consent.models import valid
 from clinic.fields import plain
 from clinic.patients.models import RHD, Patient
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
-from clinic.release.models import releases_of
+from clinic.release.models import decisions
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.administration.models import Administration, BedsideCheck
-    from clinic.products.models import Product
-
-MISSED_AFTER = timedelta(hours=12)
-MONITORED = (("15 minutes after the start", "start", 15), ("At the end", "end", 0), ("1 hour after the end", "end", 60))
-NEAR = timedelta(minutes=10)
+    from clinic.course_records import CourseRecords
 
 
 def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bool]]:
@@ -112,11 +108,6 @@ def _left(span: timedelta) -> str:
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
-def first_doses(session: Session, course: Treatment) -> list[Product]:
-    """Return the released containers of a course, as help for the eye; they are scanned all the same."""
-    return waiting_products(session, course)
-
-
 def times(given: Administration) -> list[tuple[str, datetime, str]]:
     """Return thaw, hand-over, start and end that are known, each with the minutes since the one before."""
     known = [
@@ -138,48 +129,29 @@ def times(given: Administration) -> list[tuple[str, datetime, str]]:
     return told
 
 
-def rested_on(given: Administration) -> list[tuple[str, str, str, str, bool]]:
-    """Return what stood when the cells were given: what, its words, who and when, where it is shown, as it should be.
+def rested_on(records: CourseRecords, given: Administration) -> list[tuple[str, str, str, str, bool]]:
+    """Return what the giving rested on: what, its words, who and when, where it is shown, as it should be.
 
     A release under a condition or by exception stays marked here (hazard H26).
     """
-    at, told = given.performed_at, []
+    at, found = given.performed_at, []
     if at is None:
         return []
-    release = next((r for r in reversed(releases_of(given.product)) if r.performed_at and r.performed_at <= at), None)
-    if release is not None:
+    taken = [one for one in decisions(records, given.product) if one.performed_at and one.performed_at <= at]
+    if taken:
+        release = taken[-1]
         plainly = release.decision == "conforms"
         words = release.headline() if plainly or not release.reason else f"{release.headline()}. {release.reason}"
-        told.append(("Release", words, release, url_for("release.release", product_id=given.product_id), plainly))
-    consent = given.treatment.consent(at)
+        to = url_for("release.release", product_id=given.product_id)
+        found.append(("Release", words, release, to, plainly))
+    consent = valid(records, at)
     if consent is not None:
-        told.append(("Consent", consent.headline(), consent, url_for("consent.show", consent_id=consent.id), True))
-    return [(what, words, _by(record), url, well) for what, words, record, url, well in told]
+        to = url_for("consent.show", consent_id=consent.id)
+        found.append(("Consent", consent.headline(), consent, to, True))
+    return [(what, words, _by(record), url, well) for what, words, record, url, well in found]
 
 
 def _by(record: Any) -> str:
     who = record.performed_by.printed_name if record.performed_by else ""
     when = clock.local(record.performed_at, record.recorded_by.site.zone) if record.performed_at else None
     return ", ".join(part for part in (who, f"{when:%-d %b %Y, %H:%M}" if when else "") if part)
-
-
-def monitoring(given: Administration, at: datetime) -> list[tuple[str, datetime | None, str]]:
-    """Return label, due at and standing (done, due, missed, planned) of each later set of vital signs (rule 57)."""
-    told: list[tuple[str, datetime | None, str]] = []
-    if given.origin != "clinic":
-        return told
-    for label, since, minutes in MONITORED:
-        base = given.performed_at if since == "start" else given.ended_at
-        due = base + timedelta(minutes=minutes) if base is not None else None
-        taken = [
-            v
-            for v in given.vital_signs
-            if due is not None
-            and v.performed_at is not None
-            and v.check_id is None
-            and abs(v.performed_at - due) <= NEAR
-        ]
-        late = due is not None and at - due > MISSED_AFTER
-        standing = "missed" if late else "due" if due is not None and at >= due else "planned"
-        told.append((label, due, "done" if taken else standing))
-    return told

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 from sqlalchemy import select
 
-from clinic import clock
-from clinic.administration.bedside import administrations_of
+from clinic import wording
 from clinic.administration.models import Administration, BedsideCheck
+from clinic.course_records import of_course
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -21,7 +21,7 @@ MOST_CHECKS = 50
 
 def given_rows(session: Session, course: Treatment, zone: str) -> list[tuple[Any, ...]]:
     """Return what was given in a course, oldest first: what, when, by whom, its state."""
-    return [_given_row(given, zone) for given in administrations_of(session, course)]
+    return [_given_row(given, zone) for given in of_course(session, course).of(Administration)]
 
 
 def _given_row(given: Administration, zone: str) -> tuple[Any, ...]:
@@ -47,7 +47,7 @@ def _check_row(check: BedsideCheck, zone: str) -> tuple[Any, ...]:
 
 def _when(record: Administration | BedsideCheck, zone: str) -> str | None:
     if record.performed_at is not None:
-        return clock.said(record.performed_at, zone)
+        return wording.moment(record.performed_at, zone, record.precision_of("performed_at"))
     return f"Day {record.course_day}" if record.course_day is not None else None
 
 

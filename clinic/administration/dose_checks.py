@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from clinic import clock
 from clinic.access import Role
 from clinic.administration.models import dmso_grams, dose_in
 from clinic.fields import plain
@@ -50,7 +51,7 @@ def _used(administration: Administration) -> Decimal:
 
 def dose(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
     """Judge all that follows from how much is given to how heavy a patient."""
-    volume = bedside.volume if bedside.volume is not None else product.volume or Decimal(0)
+    volume = bedside.volume if bedside.volume is not None else product.left
     body = weight(verdict, bedside, product, at)
     portion = Portion(product=product, volume=volume, body=body, at=at)
     window(verdict, bedside, portion)
@@ -119,16 +120,12 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     if dosing.per_kg and portion.kg is None:
         return  # rule 51 has refused already
     kilos = portion.kg if dosing.per_kg and portion.kg else Decimal(1)
-    if volume > product.volume:
-        because = f"{plain(volume)} mL are more than the container holds: {plain(product.volume)} mL."
-        verdict.fault("Volume", 52, because, f"{plain(volume)} mL", f"{plain(product.volume)} mL", **who)
+    if volume > product.left:
+        because = f"{plain(volume)} mL are more than the container holds: {plain(product.left)} mL."
+        verdict.fault("Volume", 52, because, f"{plain(volume)} mL", f"{plain(product.left)} mL", **who)
         return
     this = dose_in(product, volume) / kilos
-    same_day = [
-        a
-        for a in bedside.earlier
-        if a.treatment_id == bedside.course.id and a.performed_at and at - a.performed_at < DAY
-    ]
+    same_day = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY]
     before = (
         sum(
             (dose_in(a.product, _used(a)) for a in same_day if a.product.measure == dosing.measure),
@@ -173,7 +170,7 @@ def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         (dmso_grams(_used(a), a.product.dmso_percent) for a in recent),
         Decimal(0),
     )
-    if not product.dmso_percent or portion.kg is None:
+    if not grams or portion.kg is None:
         return
     per_kg = grams / portion.kg
     said = f"{_short(per_kg)} g/kg in 24 h"
@@ -224,18 +221,20 @@ def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
 
 
 def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
-    """Days since the last cells, and how many doses the protocol has (rule 61)."""
-    dosing = bedside.course.says.dose
-    mine = [a for a in bedside.earlier if a.treatment_id == bedside.course.id and a.performed_at]
-    other_days = sorted({a.performed_at.date() for a in mine if a.performed_at and at - a.performed_at >= DAY})
-    if dosing.days_between and mine and other_days:
-        days = (at.date() - other_days[-1]).days
+    """Days since the patient's last cells in any course, and how many doses the protocol has (rule 61)."""
+    dosing, zone = bedside.course.says.dose, bedside.records.zone
+    before = [a for a in bedside.earlier if a.performed_at and at - a.performed_at >= DAY]
+    last = max((clock.day(a.performed_at, zone) for a in before if a.performed_at), default=None)
+    if dosing.days_between and last is not None:
+        days = (clock.day(at, zone) - last).days
+        said = (f"{days} days", f"{dosing.days_between} days by protocol")
         if days < dosing.days_between:
-            verdict.warn("Days since the last cells", 61, f"{days} days", f"{dosing.days_between} days by protocol")
+            verdict.warn("Days since the last cells", 61, *said)
         else:
-            verdict.fine("Days since the last cells", 61, f"{days} days", f"{dosing.days_between} days by protocol")
-    if len(other_days) >= dosing.doses:
-        verdict.warn("Doses", 61, f"{len(other_days)} given already", f"{dosing.doses} by protocol")
+            verdict.fine("Days since the last cells", 61, *said)
+    mine = {clock.day(a.performed_at, zone) for a in before if a.performed_at and a.treatment_id == bedside.course.id}
+    if len(mine) >= dosing.doses:
+        verdict.warn("Doses", 61, f"{len(mine)} given already", f"{dosing.doses} by protocol")
 
 
 def _days(number: int) -> str:
@@ -243,7 +242,7 @@ def _days(number: int) -> str:
 
 
 def _is_child(bedside: Bedside, at: datetime) -> bool:
-    years = bedside.course.patient.age_on(at.date())
+    years = bedside.course.patient.age_on(clock.day(at, bedside.records.zone))
     return years < 18 if years is not None else bedside.course.is_child
 
 

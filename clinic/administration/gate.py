@@ -14,10 +14,22 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.access import Role
 from clinic.administration import dose_checks
+from clinic.administration.known_facts import (
+    allergy_conflicts,
+    group_conflicts,
+    known_allergies,
+    medication_not_held,
+)
+from clinic.consent.models import Consent
+from clinic.eligibility.models import Eligibility
 from clinic.fields import plain
+from clinic.ledger.models import digest
+from clinic.patients.donors import BloodTyping
+from clinic.patients.models import Weight
+from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import BODY_SITES, ROUTES, within
-from clinic.steps import Blocked
-from clinic.treatments import gates
+from clinic.release.evidence import basis
+from clinic.steps import Blocked, Step, stopped
 from clinic.treatments.models import SIDES
 
 if TYPE_CHECKING:
@@ -26,6 +38,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.administration.models import Administration, VitalSigns
     from clinic.administration.scanning import Wristband
+    from clinic.course_records import CourseRecords
     from clinic.patients.models import Patient
     from clinic.products.models import Product
     from clinic.release.models import Release
@@ -107,11 +120,12 @@ class Verdict:
 class Bedside:
     """Everything that is judged at the bedside. ``wearer``: who the scanned wristband belongs to, if it is known here.
 
-    ``given``: the administration that used this product up; ``earlier``: what the patient was given before, oldest
-    first; ``ready``: other containers of the course that may still be given.
+    ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
+    course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
+    before the giving.
     """
 
-    course: Treatment
+    records: CourseRecords
     wristband: Wristband
     wearer: Patient | None
     product: Product | None
@@ -129,6 +143,22 @@ class Bedside:
     route: str | None = None
     body_site: str | None = None
     side: str | None = None
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def course(self) -> Treatment:
+        """The course for which the cells are."""
+        return self.records.course
+
+    def evidence(self) -> str:
+        """Return the hash of all that a clear check rests on: cells, order, consent, decision, weight, typings."""
+        records = self.records
+        kinds = (Consent, Eligibility, Weight, BloodTyping)
+        rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
+        patient = records.patient
+        told = [patient.allergy_status, patient.allergies, patient.abo, patient.rhd, str(patient.died_on)]
+        cells = basis(records, self.product) if self.product is not None else {}
+        return digest([self.course.content_hash, told, rests, cells])
 
 
 def judge(bedside: Bedside, at: datetime) -> Verdict:
@@ -141,6 +171,7 @@ def judge(bedside: Bedside, at: datetime) -> Verdict:
         dose_checks.dose(verdict, bedside, bedside.product, at)
     place(verdict, bedside)
     vital_signs(verdict, bedside.vitals)
+    whole_person(verdict, bedside, at)
     papers(verdict, bedside, at)
     return verdict
 
@@ -371,19 +402,51 @@ def vital_signs(verdict: Verdict, vitals: VitalSigns | None) -> None:
             verdict.warn(label, 57, f"{plain(value) if isinstance(value, Decimal) else value} {unit}", "")
 
 
+def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Ask what is known of the patient on any record: alive, allergies, blood group, medication (rules 21, 23, 24)."""
+    patient, product = bedside.course.patient, bedside.product
+    fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
+    if patient.died_on is not None and patient.died_on <= clock.day(at, bedside.records.zone):
+        verdict.fault("Patient alive", 23, f"{patient.display_name} has died. Nothing more is given.", **fix)
+    if patient.allergy_status == "not_asked":
+        because = "Nobody has asked about allergies yet."
+        verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
+    elif product is not None:
+        found = allergy_conflicts(bedside.records, product)
+        said = "; ".join(known_allergies(bedside.records)) or "none known"
+        because = f"The patient is allergic to what the product holds: {', '.join(found)}."
+        verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
+    if product is None:
+        return
+    for conflict in group_conflicts(bedside.records, product):
+        verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
+    held = medication_not_held(bedside.records)
+    if held:
+        verdict.warn("Medication on the order", 24, held, "not held on record")
+
+
 def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
-    """Consent, eligibility, donor: asked again at this moment (rules 14 to 23; hazards H12, H13)."""
-    course = bedside.course
-    collected = bedside.product.collected_at if bedside.product and bedside.product.collected_at else at
-    for check, reasons in (
-        ("Course runs", gates.running(course)), ("Consent valid", gates.consent(course, at)),
-        ("Patient eligible", gates.eligibility(course)), ("Donor eligible", gates.donor(course, collected)),
-    ):  # fmt: skip
+    """Ask again for all that comes before the giving (rules 14 to 23; hazards H12, H13)."""
+    reasons = stopped(bedside.records)
+    if reasons:
+        verdict.evidence.append(Line(check="Course runs", rule=0, agrees=False))
+        verdict.blocked += reasons
+    else:
+        verdict.fine("Course runs", 0)
+    for step in bedside.steps:
+        reasons = [*step.permission(bedside.records, at), *step.outcome(bedside.records, at)]
         if reasons:
-            verdict.evidence.append(Line(check=check, rule=reasons[0].rule, agrees=False))
+            verdict.evidence.append(Line(check=step.title, rule=reasons[0].rule, agrees=False))
             verdict.blocked += reasons
-        elif check != "Donor eligible" or course.relation != "autologous":
-            verdict.fine(check, {"Consent valid": 14, "Patient eligible": 23, "Donor eligible": 17}.get(check, 0))
+        else:
+            verdict.fine(step.title, step.rule)
+    if bedside.product is not None and bedside.course.relation != "autologous":
+        reasons = donors_usable(bedside.records, [bedside.product], at)
+        if reasons:
+            verdict.evidence.append(Line(check="Donor eligible", rule=reasons[0].rule, agrees=False))
+            verdict.blocked += reasons
+        else:
+            verdict.fine("Donor eligible", 17)
 
 
 def _site(key: str | None, side: str | None) -> str:

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import CLOCK_SLACK, Range, field, plain
-from clinic.model import reference
+from clinic.model import ADDED, reference
 from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels, within
 from clinic.records import Meaning, Record
 from clinic.treatments.models import SIDES, Treatment
+from clinic.wording import figure, kilograms, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -47,6 +48,7 @@ class BedsideCheck(Record):
     clear: Mapped[bool] = field("All checks agree", default=False)
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
+    rests_on: Mapped[str | None] = mapped_column(info=ADDED)
 
     treatment: Mapped[Treatment] = relationship()
     product: Mapped[Product | None] = relationship()
@@ -91,8 +93,8 @@ class Administration(Record):
         CheckConstraint("verified_by_id <> performed_by_id", name="two_people"),
         CheckConstraint("ended_at IS NULL OR volume_given IS NOT NULL OR origin = 'imported'", name="given_when_ended"),
     )
-    after_first: ClassVar[list[Callable[[Administration, User], None]]] = []
-    """What later rooms do when the first cells of a course were given, in the same transaction."""
+    when_started: ClassVar[list[Callable[[Administration, User], None]]] = []
+    """What later rooms do when cells were given, or when that moment is corrected, in the same transaction."""
 
     treatment_id: Mapped[str] = reference("treatment")
     product_id: Mapped[str] = reference("product", unique=True)
@@ -152,18 +154,22 @@ class Administration(Record):
         """Also rules 2, 56, 59: two people, no filter, and the volumes come out even."""
         found = super().problems(at=at)
         if self.verified_by_id and self.verified_by_id == self.performed_by_id:
-            found.append(Problem("The second person must be somebody else.", "verified_by_id"))
+            found.append(Problem("The second person must be somebody else.", "verified_by_id", rule=2))
         if self.origin != "clinic":
             return found
         if not self.verified_by_id:
-            found.append(Problem("Verified by: fill this in; two people give cells.", "verified_by_id"))
+            found.append(Problem("Verified by: fill this in; two people give cells.", "verified_by_id", rule=2))
+        held = self.product.left if self.product is not None else None
+        if self.volume_issued is not None and held is not None and self.volume_issued > held:
+            said = f"Volume issued {plain(self.volume_issued)} mL is more than the container holds: {plain(held)} mL."
+            found.append(Problem(said, "volume_issued", rule=36))
         if self.filter_used and self.treatment.says.cell_type == "hsc":
             said = "Hematopoietic cells are never irradiated or run through a leukocyte filter."
-            found.append(Problem(said, "filter_used"))
+            found.append(Problem(said, "filter_used", rule=56))
         ordered = self.treatment.says.premedication
         if ordered and self.premedication != "given" and not self.premedication_note:
             said = f"Premedication: the protocol orders {ordered}. Say that it was given, or why it was left out."
-            found.append(Problem(said, "premedication"))
+            found.append(Problem(said, "premedication", rule=58))
         return found + self._volume_problems()
 
     def _volume_problems(self) -> list[str]:
@@ -176,9 +182,9 @@ class Administration(Record):
         found = []
         if used != issued:
             said = f"Given + wasted + returned = {plain(used)} mL, but {plain(issued)} mL were issued."
-            found.append(Problem(said, "volume_given"))
+            found.append(Problem(said, "volume_given", rule=59))
         if self.volume_given < issued and not self.partial_reason:
-            found.append(Problem("Say why not the whole dose was given.", "partial_reason"))
+            found.append(Problem("Say why not the whole dose was given.", "partial_reason", rule=59))
         return found
 
     def finish(
@@ -218,21 +224,32 @@ class Administration(Record):
         measure = DOSE_MEASURES[product.measure]
         dose = _figures(dose_in(product, volume))
         text = (
-            f"{_short(product.amount)} {measure.unit} × {plain(volume)} mL ÷ {plain(product.volume)} mL"
-            f" = {_short(dose)} {measure.unit}"
+            f"{quantity(product.amount.normalize(), measure.unit)} × {plain(volume)} mL ÷ {plain(product.volume)} mL"
+            f" = {figure(dose, measure.unit)}"
         )
         found = {"measure": product.measure, "dose": dose}
         if self.weight_kg:
             per_kg = _figures(dose_in(product, volume) / self.weight_kg)
             found["dose_per_kg"] = per_kg
-            text += f"; ÷ {plain(self.weight_kg)} kg = {_short(per_kg)} {measure.unit_per_kg}"
+            text += f"; ÷ {kilograms(self.weight_kg)} = {figure(per_kg, measure.unit_per_kg)}"
         return found | {"working": text}
 
     def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
-        """Correct facts; a corrected volume corrects the dose that was worked out from it, in the same amendment."""
+        """Correct facts; a corrected volume corrects the dose that was worked out from it, in the same amendment.
+
+        A corrected start moves what was planned from it.
+        """
         if changes.get("volume_given", self.volume_given) != self.volume_given:
             changes |= self._dose_of(changes["volume_given"])
-        return super().amend(by=by, at=at, reason=reason, **changes)
+        amendment = super().amend(by=by, at=at, reason=reason, **changes)
+        if "performed_at" in amendment.changes:
+            for follow in self.when_started:
+                follow(self, by)
+        return amendment
+
+    @property
+    def needs_permission(self) -> bool:
+        return True
 
     @property
     def minutes_after_thaw(self) -> int | None:
@@ -249,11 +266,11 @@ class Administration(Record):
 
     def headline(self) -> str:
         measure = DOSE_MEASURES.get(self.measure or "")
-        dose = (
-            f"{_short(self.dose)} {measure.unit} {within(measure.label)}" if measure and self.dose is not None else ""
-        )
-        if not dose and measure and self.dose_per_kg is not None:
-            dose = f"{_short(self.dose_per_kg)} {measure.unit_per_kg} {within(measure.label)}"
+        dose = ""
+        if measure and self.dose is not None:
+            dose = f"{figure(self.dose, measure.unit)} {within(measure.label)}"
+        elif measure and self.dose_per_kg is not None:
+            dose = f"{figure(self.dose_per_kg, measure.unit_per_kg)} {within(measure.label)}"
         site = " ".join(
             p
             for p in (
@@ -281,10 +298,6 @@ def dmso_grams(volume: Decimal, percent: Decimal | None) -> Decimal:
 def _figures(value: Decimal) -> Decimal:
     """Round to four significant figures, as a dose is written."""
     return value if value == 0 else value.quantize(Decimal(1).scaleb(value.adjusted() - 3))
-
-
-def _short(value: Decimal | None) -> str:
-    return "" if value is None else plain(value.normalize())
 
 
 class VitalSigns(Record):

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from clinic.errors import RuleBroken
-from clinic.identifiers import check_character, parse_id
+from clinic.identifiers import check_character, parse_id, scanned
 from clinic.products.models import parse_din
 from clinic.treatments.models import IDENTITY
 
@@ -37,7 +37,7 @@ def read_wristband(text: str) -> Wristband:
     patient_id = parse_id(text, "PT")
     if patient_id:
         return Wristband(patient_id=patient_id)
-    typed = re.sub(r"[\s-]", "", text).upper()
+    typed = re.sub(r"[\s-]", "", scanned(text)).upper()
     code, check = typed[:13], typed[13:]
     if IDENTITY.fullmatch(code):
         if check == check_character(code):
@@ -57,7 +57,7 @@ def read_bag(text: str) -> Bag:
         return Bag(product_id=product_id)
     if parse_id(text, "PT"):
         return Bag(fault="This is a wristband's code, not a bag. Scan the label on the bag.")
-    number, _slash, division = text.partition("/")
+    number, _slash, division = scanned(text).partition("/")
     try:
         return Bag(din=parse_din(number), division=division.strip().upper())
     except RuleBroken as fault:

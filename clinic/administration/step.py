@@ -5,188 +5,126 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-from sqlalchemy.orm import object_session
-
+from clinic import clock
 from clinic.access import Role
-from clinic.administration.bedside import administrations_of, waiting_products
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.administration.waiting import bedside
-from clinic.patients.models import Patient
-from clinic.products.models import products_of
-from clinic.records import Signature
-from clinic.steps import Action, Blocked, Progress, State, Step, Waiting
-from clinic.treatments import gates
-from clinic.treatments.models import Treatment
+from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
+from clinic.administration.monitoring import due_vital_signs, monitored
+from clinic.processing.step import donors_usable
+from clinic.products.models import Product
+from clinic.records import Origin
+from clinic.release.product_state import usable
+from clinic.steps import Action, Blocked, Progress, State, Step
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
+    from collections.abc import Iterable
+
+    from clinic.course_records import CourseRecords
 
 LOGS = frozenset({Role.NURSE, Role.PHYSICIAN})
 SIGNS = frozenset({Role.NURSE, Role.PHYSICIAN})
-WORKLIST = 50
-"""How many open administrations the worklist shows at most."""
+HURRY = timedelta(hours=2)
+"""From here on cells that wait come before everything else."""
 
 
-def blockers(course: Treatment, at: datetime) -> list[Blocked]:
-    """Consent, eligibility and donor again, and a released product that nobody was given yet (rules 14 to 23, 50)."""
-    session = object_session(course)
-    collected = [p.collected_at for p in waiting_products(session, course) if p.collected_at] if session else []
-    return gates.may_go_on(course, at) + gates.donor(course, min(collected, default=at)) + cells(course)
+def waiting_products(records: CourseRecords, at: datetime) -> list[Product]:
+    """Return the course's products that may be given now: released, not held, not expired, not used up."""
+    return [product for product in records.of(Product) if usable(records, product, at) is not None]
 
 
-def cells(course: Treatment) -> list[Blocked]:
-    """Return why no released product waits for this course; empty: one does."""
-    session = object_session(course)
-    if session is None or waiting_products(session, course):
-        return []
-    made = products_of(session, course.id)
-    given = {a.product_id for a in administrations_of(session, course)}
-    left = [p for p in made if p.id not in given and not p.discarded]
-    if not left:
-        because = (
-            "All products of this course were given or discarded."
-            if made
-            else "There is no product for this course yet."
-        )
-        return [Blocked(because=because, rule=50, who=(Role.TECHNOLOGIST,))]
-    return [
-        Blocked(
-            because="No product of this course is released.",
-            rule=50,
-            who=(Role.QUALITY,),
-            fix=("products.show", {"product_id": left[-1].id}),
-            fix_label="Open the product",
-        )
-    ]
+def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """Ask once more for the donors of the cells that wait (rules 4, 17 to 20)."""
+    return donors_usable(records, waiting_products(records, at), at)
 
 
-def progress(course: Treatment, at: datetime) -> Progress:
+def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when every dose of the protocol was given and signed."""
-    session = object_session(course)
-    found = administrations_of(session, course) if session else []
+    found = records.of(Administration)
     if not found:
-        closed = bool(blockers(course, at))
-        return Progress(state=State.BLOCKED if closed else State.TO_DO, word="Blocked" if closed else "To do")
+        blocked = bool(ADMINISTRATION.reasons(records, at))
+        return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
     last = found[-1]
     who = last.performed_by.printed_name if last.performed_by else ""
-    if last.origin == "clinic" and last.ended_at is None:
+    if last.origin is Origin.CLINIC and last.ended_at is None:
         return Progress(state=State.NOW, word="Being given", by=who)
-    if any(a.origin == "clinic" and not a.signed for a in found):
+    if any(given.origin is Origin.CLINIC and not given.signed for given in found):
         return Progress(state=State.NOW, word="Not signed", by=who)
-    doses = course.says.dose.doses
-    days = len({a.performed_at.date() if a.performed_at else a.course_day for a in found})
-    if days < doses and course.stop is None and any(a.origin == "clinic" for a in found):
+    doses, days = records.says.dose.doses, doses_given(records)
+    if days < doses and records.course.stop is None and any(given.origin is Origin.CLINIC for given in found):
         return Progress(state=State.NOW, word=f"Dose {days} of {doses}", by=who)
     return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
 
 
-def actions(course: Treatment, at: datetime) -> list[Action]:
-    """Write down the end, take vital signs, sign; scan wristband and bag for the next product."""
-    session = object_session(course)
-    if session is None:
-        return []
-    waiting: list[Action] = []
-    for given in administrations_of(session, course):
-        to = ("administration.show", {"administration_id": given.id})
-        if given.origin != "clinic" or given.signed:
+def doses_given(records: CourseRecords) -> int:
+    """Return on how many days cells of this course were given; several bags of one day are one dose."""
+    days = {
+        clock.day(given.performed_at, records.zone) if given.performed_at else given.course_day
+        for given in records.of(Administration)
+    }
+    return len(days)
+
+
+def actions(records: CourseRecords, at: datetime) -> list[Action]:
+    """Record the end, take vital signs, sign; scan wristband and bag for the next product."""
+    course, waiting = records.course, []
+    for given in records.of(Administration):
+        if given.origin is not Origin.CLINIC:
             continue
+        waiting += due_vital_signs(given, at)
         if given.ended_at is None:
+            why, to = (
+                f"{given.headline()}: begun, its end is not recorded.",
+                ("administration.finish", {"administration_id": given.id}),
+            )
+            due = _thaw_end(records, given.product) or given.performed_at
             waiting.append(
-                Action(
-                    title="Write down the end",
-                    why=f"{given.headline()}: begun, its end is not written down.",
-                    who=tuple(LOGS),
-                    to=("administration.finish", {"administration_id": given.id}),
-                    due_at=_end_by(course, given),
-                )
+                Action(title="Record the end", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="begun")
             )
-        else:
-            waiting.append(
-                Action(
-                    title="Sign the administration",
-                    why=f"{given.headline()}: written down, not signed.",
-                    who=tuple(SIGNS),
-                    to=to,
-                )
+        elif not given.signed:
+            why, to = (
+                f"{given.headline()}: recorded, not signed.",
+                ("administration.show", {"administration_id": given.id}),
             )
-    if not waiting and not blockers(course, at):
-        product = waiting_products(session, course)[0]
-        why = f"{product.headline()} is released. Two people scan wristband and bag first."
-        waiting.append(
-            Action(
-                title="Give the cells",
-                why=why,
-                who=tuple(LOGS),
-                to=("administration.bedside", {"treatment_id": course.id}),
-                due_at=_thaw_end(course, product.thawed_at) or product.expires_at,
-            )
+            more = {"due_at": given.ended_at, "due_words": "ended"}
+            waiting.append(Action(title="Sign the administration", why=why, who=tuple(SIGNS), to=to, **more))
+    if course.origin is Origin.IMPORTED or any(action.title == "Record the end" for action in waiting):
+        return waiting
+    if ADMINISTRATION.reasons(records, at):
+        return waiting
+    product = waiting_products(records, at)[0]
+    thawed = ", and thawed" if product.thawed_at else ""
+    why = f"{product.name} {product.division or ''} is released{thawed}: {course.title}. Two people scan first."
+    due = _thaw_end(records, product) or product.expires_at
+    to = ("administration.bedside", {"treatment_id": course.id})
+    waiting.append(
+        Action(
+            title="Check at the bedside", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before",
+            danger=due is not None and due - at <= HURRY,
         )
+    )  # fmt: skip
     return waiting
 
 
-def _thaw_end(course: Treatment, thawed_at: datetime | None) -> datetime | None:
-    minutes = course.says.expiry.thaw_minutes
-    return thawed_at + timedelta(minutes=minutes) if thawed_at and minutes else None
+def _thaw_end(records: CourseRecords, product: Product) -> datetime | None:
+    minutes = records.says.expiry.thaw_minutes
+    return product.thawed_at + timedelta(minutes=minutes) if product.thawed_at and minutes else None
 
 
-def _end_by(course: Treatment, given: Administration) -> datetime | None:
-    return _thaw_end(course, given.product.thawed_at)
-
-
-def waiting(session: Session, at: datetime) -> list[Waiting]:
-    """Return what may be given, what was begun and not ended, what was ended and not signed; two queries."""
-    signed = select(Signature.id).where(Signature.record_id == Administration.id).exists()
-    rows = session.execute(
-        select(
-            Administration.id,
-            Administration.ended_at,
-            Administration.performed_at,
-            Patient.family_name,
-            Patient.given_names,
-            Patient.record_number,
-        )
-        .join(Treatment, Treatment.id == Administration.treatment_id)
-        .join(Patient, Patient.id == Treatment.patient_id)
-        .where(Administration.origin == "clinic", ~signed)
-        .order_by(Administration.performed_at, Administration.id)
-        .limit(WORKLIST)
-    )
-    found = bedside(session, at)
-    for row in rows:
-        who = (
-            ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part)
-            or row.record_number
-            or ""
-        )
-        name = "finish" if row.ended_at is None else "show"
-        title = "Write down the end" if row.ended_at is None else "Sign the administration"
-        why = "The cells are being given." if row.ended_at is None else "Written down, not signed."
-        found.append(
-            Waiting(
-                patient=f"{who} · {row.record_number or ''}",
-                title=title,
-                why=why,
-                who=LOGS,
-                to=(f"administration.{name}", {"administration_id": row.id}),
-                due_at=row.ended_at or row.performed_at,
-                due_words="ended" if row.ended_at else "begun",
-            )
-        )
-    return found
+def moments(records: CourseRecords) -> Iterable[datetime]:
+    """Return when cells become urgent, and when checks and vital signs are due."""
+    for product in records.of(Product):
+        for end in (product.expires_at, _thaw_end(records, product)):
+            if end is not None:
+                yield from (end - HURRY, end)
+    for check in records.of(BedsideCheck):
+        if check.performed_at is not None:
+            yield check.performed_at + CHECK_HOLDS
+    for given in records.of(Administration):
+        yield from monitored(given)
 
 
 ADMINISTRATION = Step(
-    name="administration",
-    title="Administration",
-    icon="vaccine",
-    records=(BedsideCheck, Administration, VitalSigns),
-    endpoint="administration.index",
-    begin="administration.bedside",
-    logs=LOGS,
-    signs=SIGNS,
-    blockers=blockers,
-    progress=progress,
-    actions=actions,
-    waiting=waiting,
-)
+    name="administration", title="Administration", icon="vaccine", views=("clinic.administration.views",),
+    records=(BedsideCheck, Administration, VitalSigns), endpoint="administration.index",
+    begin="administration.bedside", logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions,
+    moments=moments,
+)  # fmt: skip

@@ -11,11 +11,13 @@ from clinic.access import CLINICAL, allow
 from clinic.accounts.models import User
 from clinic.accounts.security import recheck
 from clinic.administration import bedside as acts
-from clinic.administration.bedside_page import big_three, first_doses, monitoring, pairs, rested_on, times
+from clinic.administration.bedside_page import big_three, pairs, rested_on, times
 from clinic.administration.display import check_rows, given_rows
 from clinic.administration.forms import WORKED_OUT, AdministrationForm, BedsideForm, FinishForm, VitalSignsForm
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.administration.step import ADMINISTRATION
+from clinic.administration.monitoring import monitoring
+from clinic.administration.step import ADMINISTRATION, waiting_products
+from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.pages import (
     Answer,
@@ -34,6 +36,7 @@ from clinic.record_display import address, reasons
 from clinic.record_pages import record_page
 from clinic.records import Meaning
 from clinic.release.doses import doses
+from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
 bp = Blueprint("administration", __name__, template_folder="templates")
@@ -115,11 +118,12 @@ def bedside(treatment_id: str) -> Answer:
 
 def _bedside(course: Treatment) -> dict[str, Any]:
     """Return what the page of the bedside check shows."""
+    records, at = of_course(db.session(), course), clock.now()
     return {
         "course": course,
         "patient": patient_banner(course),
-        "products": first_doses(db.session(), course),
-        "closed": reasons(ADMINISTRATION.blockers(course, clock.now())),
+        "products": waiting_products(records, at),
+        "closed": reasons(ADMINISTRATION.reasons(records, at)),
     }
 
 
@@ -148,7 +152,7 @@ def new(treatment_id: str) -> Answer:
     course = get_or_404(Treatment, treatment_id)
     checked = get_or_404(BedsideCheck, request.args.get("check", ""))
     acts.must_be_usable(checked, course, clock.now())
-    ADMINISTRATION.admit(course, by=me(), at=clock.now())
+    ADMINISTRATION.admit(of_course(db.session(), course), by=me(), at=clock.now())
     form = form_of(AdministrationForm)
     form.can_draft = False
     form.plan(course, checked)
@@ -180,14 +184,15 @@ def _beginning(course: Treatment, checked: BedsideCheck) -> dict[str, Any]:
 def show(administration_id: str) -> str:
     """Show one administration: its times from thaw to end, its dose and working, the vital signs."""
     given = get_or_404(Administration, administration_id)
+    records = of_course(db.session(), given.treatment)
     return record_page(
         given,
         DESK,
         template="administration/show.html",
         times=times(given),
-        doses=doses(given.product, db.session()),
+        doses=doses(given.product, records.on(given.product, QCResult)),
         monitoring=monitoring(given, clock.now()),
-        rested_on=rested_on(given),
+        rested_on=rested_on(records, given),
         unfinished=_running(given),
         back_url=url_for("pathway.course", treatment_id=given.treatment_id),
         **_acts_on(given, me()),

@@ -12,11 +12,15 @@ from clinic.access import Role
 from clinic.identifiers import parse_id
 from clinic.ledger.models import LedgerEntry
 from clinic.ledger.verify import models
+from clinic.paging import page
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sqlalchemy.orm import Session
+
     from clinic.accounts.models import User
+    from clinic.paging import Page
 
 ADMINISTRATION = ("site", "user_account")
 """What an administrator reads: accounts and the site, nothing about patients (R31)."""
@@ -27,10 +31,13 @@ def may_read(user: User, table: str) -> bool:
     return user.role is not Role.ADMINISTRATOR or table in ADMINISTRATION
 
 
-def newest(where: list[Any], before: str) -> Any:
-    if before.isascii() and before.isdigit() and len(before) < 18:
-        where = [*where, LedgerEntry.number < int(before)]
-    return select(*LedgerEntry.__table__.columns).where(*where).order_by(LedgerEntry.number.desc()).limit(PAGE + 1)
+def newest(session: Session, where: list[Any], before: str) -> Page[Any]:
+    """Return the page of entries before a number, the newest first."""
+    place = (int(before),) if before.isascii() and before.isdigit() and len(before) < 18 else None
+    return page(
+        session, select(*LedgerEntry.__table__.columns).where(*where), order=(LedgerEntry.number,), place=place,
+        descending=True, size=PAGE, mark=lambda row: str(row.number),
+    )  # fmt: skip
 
 
 def conditions(user: User, asked: dict[str, str], kinds: dict[str, str], notes: list[str]) -> Iterator[Any]:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from clinic import clock
+from clinic import wording
 from clinic.fields import fields_of
 from clinic.ledger.verify import State, models
 
@@ -123,17 +123,5 @@ def _said(fact: Field | None, value: Any, people: Mapping[str, str], zone: str) 
         return ", ".join(_said(fact, part, people, zone) for part in value)
     said = str(value)
     choices = (fact.choices or {}) if fact else {}
-    text = people.get(said) or choices.get(said) or _time(said, zone) or said
+    text = people.get(said) or choices.get(said) or wording.from_iso(said, zone) or said
     return f"{text} {fact.unit}" if fact and fact.unit else text
-
-
-def _time(text: str, zone: str) -> str:
-    """Return a moment or day of the ledger as it is written on a page, nothing where the text is none."""
-    try:
-        if len(text) == len("2026-05-14"):
-            return f"{date.fromisoformat(text):%-d %b %Y}"
-        if len(text) > len("2026-05-14T09:30Z") and text[4] == "-":
-            return f"{clock.local(datetime.fromisoformat(text), zone):%-d %b %Y, %H:%M}"
-    except ValueError:
-        pass
-    return ""

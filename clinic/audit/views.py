@@ -29,11 +29,11 @@ def index() -> str:
     kinds = {table: noun for table, noun in nouns().items() if filters.may_read(me(), table)}
     notes: list[str] = []
     where = list(filters.conditions(me(), asked, kinds, notes))
-    rows = db.session.execute(filters.newest(where, request.args.get("before", ""))).all()
-    told = [tell(row, people=people, zone=zone()) for row in rows[: filters.PAGE]]
+    found = filters.newest(db.session(), where, request.args.get("before", ""))
+    told = [tell(row, people=people, zone=zone()) for row in found.rows]
     head = select(LedgerHead.number, LedgerHead.hash).where(LedgerHead.site_id == me().site_id)
     more: dict[str, Any] = {name: text for name, text in asked.items() if text}
-    older = url_for("ledger.index", before=told[-1].number, **more) if len(rows) > filters.PAGE else None
+    older = url_for("ledger.index", before=found.after, **more) if found.after else None
     return render_template(
         "audit/index.html", told=told, asked=asked, notes=notes, older=older, people=people.items(),
         head=db.session.execute(head).one_or_none(), first="before" in request.args,

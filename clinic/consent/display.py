@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from clinic.accounts.models import User
     from clinic.consent.models import Withdrawal
-    from clinic.treatments.models import Treatment
 
 COLUMNS = [
     ("Consent", "consent", False),
@@ -108,10 +107,10 @@ def withdrawing(consent: Consent) -> dict[str, str]:
     }
 
 
-def rows_of(course: Treatment, now: Sequence[Consent], at: datetime) -> list[tuple[object, ...]]:
-    """Return the consents to treatment of a course's patient as rows of a list, those to its version first."""
-    consents = [c for c in course.patient.consents if c.scope == "treatment"]
-    return [_row(consent, at) for consent in sorted(consents, key=lambda c: c not in now)]
+def rows_of(consents: Sequence[Consent], now: Sequence[Consent], at: datetime) -> list[tuple[object, ...]]:
+    """Return the consents to treatment as rows of a list, first those ``now``: to the version of the course."""
+    to_treatment = [consent for consent in consents if consent.scope == "treatment"]
+    return [_row(consent, at) for consent in sorted(to_treatment, key=lambda c: c not in now)]
 
 
 def _row(consent: Consent, at: datetime) -> tuple[object, ...]:

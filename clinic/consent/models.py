@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic import clock
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.model import reference
@@ -19,6 +18,7 @@ from clinic.records import Meaning, Record, Signature
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
+    from clinic.course_records import CourseRecords
 
 SCOPES = {"treatment": "Treatment", "data_use": "Use of data", "research": "Research"}
 SIGNERS = {
@@ -46,6 +46,7 @@ class Consent(Record):
     HAPPENED = "Signed on paper at"
     DONE = "Taken by"
     PERSON = "patient"
+    READ_WITH = ("withdrawal",)
     __table_args__ = (
         CheckConstraint("scope <> 'treatment' OR protocol_version_id IS NOT NULL", name="treatment_names_protocol"),
     )
@@ -71,15 +72,16 @@ class Consent(Record):
         found = super().problems(at=at)
         version = self.protocol_version
         if self.scope == "treatment" and version is None and self.protocol_version_id is None:
-            found.append(Problem("Say to which protocol version the patient consents.", "protocol"))
+            found.append(Problem("Say to which protocol version the patient consents.", "protocol", rule=14))
         if self.scope == "treatment" and version is not None and version.stage is Stage.DRAFT:
-            found.append(Problem(f"{version.name} is a draft: nobody can consent to it yet.", "protocol"))
+            said = f"{version.name} is a draft: nobody can consent to it yet."
+            found.append(Problem(said, "protocol", rule=14))
         if self.origin != "clinic" or self.performed_at is None:
             return found
-        age = self.patient.age_on(self.performed_at.date()) if self.patient is not None else None
+        age = self.patient.age_on(self.local_day(self.performed_at)) if self.patient is not None else None
         if age is not None and age < CHILD_YEARS and self.signer == "patient":
             said = f"The patient was {age} when it was signed: parents or a legal guardian sign for a child."
-            found.append(Problem(said, "signer"))
+            found.append(Problem(said, "signer", rule=14))
         return found
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
@@ -87,7 +89,7 @@ class Consent(Record):
         if meaning is Meaning.AUTHORSHIP and self.performed_by_id not in {None, by.id}:
             taker = self.performed_by.printed_name if self.performed_by else "who took it"
             raise RuleBroken(
-                f"A consent is signed by who took it: {taker}. Sign in as that person, or amend who took it."
+                f"A consent is signed by who took it: {taker}. Sign in as that person, or amend who took it.", rule=14
             )
         return super().sign(by=by, at=at, meaning=meaning)
 
@@ -95,7 +97,7 @@ class Consent(Record):
         """Return where this consent stands at a moment."""
         if self.withdrawal is not None and (self.withdrawal.performed_at or at) <= at:
             return Standing.WITHDRAWN
-        if self.expires_on is not None and clock.local(at, self.recorded_by.site.zone).date() > self.expires_on:
+        if self.expires_on is not None and self.local_day(at) > self.expires_on:
             return Standing.EXPIRED
         return Standing.VALID if self.signed else Standing.UNSIGNED
 
@@ -133,3 +135,35 @@ class Withdrawal(Record):
 
     def headline(self) -> str:
         return "Consent withdrawn"
+
+
+def to_treatment(records: CourseRecords) -> list[Consent]:
+    """Return the patient's consents to a treatment under any version, the earliest first."""
+    return [consent for consent in records.of(Consent) if consent.scope == "treatment"]
+
+
+def to_version(records: CourseRecords) -> list[Consent]:
+    """Return the patient's consents to exactly the protocol version of the course, the earliest first (rule 14)."""
+    version = records.course.protocol_version_id
+    return [consent for consent in to_treatment(records) if consent.protocol_version_id == version]
+
+
+def withdrawn(records: CourseRecords, at: datetime) -> datetime | None:
+    """Return when consent to this treatment was last withdrawn, by a moment; None where it never was.
+
+    A withdrawal ends every consent that was given before it, and counts from the moment it is written (rule 15).
+    """
+    ends = [consent.withdrawal.performed_at or at for consent in to_version(records) if consent.withdrawal is not None]
+    return max((end for end in ends if end <= at), default=None)
+
+
+def valid(records: CourseRecords, at: datetime) -> Consent | None:
+    """Return the consent to exactly this version that holds at a moment: signed, unexpired, given since then."""
+    end = withdrawn(records, at)
+    for consent in reversed(to_version(records)):
+        given = consent.performed_at
+        if given is not None and (given > at or (end is not None and given <= end)):
+            continue
+        if consent.current(at):
+            return consent
+    return None

@@ -1,71 +1,108 @@
-"""Who takes a consent, and how far it is."""
+"""Who takes a consent, and how far it is (rules 14 to 16)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from clinic.consent.models import Consent, Standing
+from clinic import clock
+from clinic.access import Role
+from clinic.consent.models import Consent, Standing, to_treatment, to_version, valid, withdrawn
+from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
-from clinic.treatments import gates, waiting
 from clinic.treatments.roles import STOPS
 
 if TYPE_CHECKING:
-    from clinic.treatments.models import Treatment
+    from collections.abc import Iterable
 
-TAKES_CONSENT = frozenset(gates.TAKES_CONSENT)
+    from clinic.course_records import CourseRecords
 
-
-def consents_of(course: Treatment) -> list[Consent]:
-    """Return the patient's consents to exactly this treatment, the earliest first (rule 14)."""
-    return [
-        consent
-        for consent in course.patient.consents
-        if consent.scope == "treatment" and consent.protocol_version_id == course.protocol_version_id
-    ]
+TAKES_CONSENT = frozenset({Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR})
+WHO = (Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR)
 
 
-def open_to_consent(course: Treatment, _at: datetime) -> list[Blocked]:
-    """Leave the consent open at any time, unless the course is over."""
-    return gates.running(course)
+def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """Ask for the consent: signed, unexpired, not withdrawn, to exactly this protocol version (rules 14 to 16)."""
+    if valid(records, at) is not None:
+        return []
+    new = ("consent.new_for_course", {"treatment_id": records.course.id})
+    same, given = to_version(records), to_treatment(records)
+    if same and withdrawn(records, at) is not None:
+        because = "The patient withdrew the consent to this treatment."
+        return [Blocked(rule=15, because=because, who=WHO, fix=new, fix_label="Take a new consent")]
+    if same:
+        last = same[-1]
+        if last.performed_at is not None and last.performed_at > at:
+            wall = clock.local(last.performed_at, records.zone)
+            because = f"The consent to this treatment was signed later, on {wall:%-d %b %Y, %H:%M}."
+            return [Blocked(rule=14, because=because, who=WHO, fix=("consent.show", {"consent_id": last.id}))]
+        if last.standing(at) is Standing.EXPIRED:
+            because = "The consent to this treatment has expired."
+            return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Take a new consent")]
+        because, show = (
+            "The consent is not signed by the person who took it.",
+            ("consent.show", {"consent_id": last.id}),
+        )
+        return [Blocked(rule=14, because=because, who=WHO, fix=show, fix_label="Open the consent")]
+    if given:
+        name = records.course.protocol_version.name
+        because = f"The consent is for another protocol version; this course follows {name}."
+        return [Blocked(rule=16, because=because, who=WHO, fix=new, fix_label="Consent again")]
+    because = "There is no consent to this treatment."
+    return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Record the consent")]
 
 
-def consent_progress(course: Treatment, at: datetime) -> Progress:
-    """Done while a signed consent to this protocol version holds (rules 14 to 16)."""
-    given = consents_of(course)
-    holding = course.consent(at)
+def progress(records: CourseRecords, at: datetime) -> Progress:
+    """Done while a signed consent to this protocol version is valid (rules 14 to 16)."""
+    holding = valid(records, at)
     if holding is not None:
         return Progress(state=State.DONE, word="Valid", by=_who(holding))
+    given = to_version(records)
     if not given:
-        other = any(c.scope == "treatment" for c in course.patient.consents)
-        return Progress(state=State.TO_DO, word="For another version" if other else "To do")
+        return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
+    if withdrawn(records, at) is not None:
+        return Progress(state=State.BLOCKED, word="Withdrawn", by=_who(last))
     standing = last.standing(at)
-    if standing is Standing.UNSIGNED and last.origin == "imported":
+    if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
         return Progress(state=State.DONE, word="Imported", by=_who(last))
     state = State.NOW if standing is Standing.UNSIGNED else State.BLOCKED
     return Progress(state=state, word=standing.value.removesuffix(" yet").capitalize(), by=_who(last))
 
 
-def consent_actions(course: Treatment, at: datetime) -> list[Action]:
-    """Write the consent down, sign it, take it again; after a withdrawal, decide what becomes of the course."""
-    if course.origin == "imported" or gates.running(course) or course.consent(at) is not None:
+def actions(records: CourseRecords, at: datetime) -> list[Action]:
+    """Take the consent, sign it, take it again; after a withdrawal, decide what becomes of the course."""
+    course = records.course
+    if course.origin == "imported" or course.stop is not None or records.patient.died_on is not None:
         return []
-    given = consents_of(course)
-    reason = gates.consent(course, at)[0]
-    if given and given[-1].standing(at) is Standing.WITHDRAWN:
+    reasons = permission(records, at)
+    if not reasons:
+        return []
+    given, why, due = to_version(records), reasons[0].because, course.planned_at(records.zone)
+    if given and withdrawn(records, at) is not None:
         why = "The patient withdrew the consent: nothing more may be done for this course."
         return [
             Action(
                 title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"treatment_id": course.id})
             )
         ]
+    more = {"due_at": due, "due_words": "for the planned day"}
     if given and given[-1].standing(at) is Standing.UNSIGNED:
         to = ("consent.show", {"consent_id": given[-1].id})
-        return [Action(title="Sign the consent", why=reason.because, who=gates.TAKES_CONSENT, to=to)]
-    title = "Take the consent again" if reason.rule == 16 or given else "Take the consent"
-    to = ("consent.new_for_course", {"treatment_id": course.id})
-    return [Action(title=title, why=reason.because, who=gates.TAKES_CONSENT, to=to)]
+        return [Action(title="Sign the consent", why=why, who=WHO, to=to, **more)]
+    title = "Take the consent again" if reasons[0].rule == 16 or given else "Take the consent"
+    return [Action(title=title, why=why, who=WHO, to=("consent.new_for_course", {"treatment_id": course.id}), **more)]
+
+
+def moments(records: CourseRecords) -> Iterable[datetime]:
+    """Return when consents begin and end."""
+    for consent in to_treatment(records):
+        if consent.performed_at is not None:
+            yield consent.performed_at
+        if consent.expires_on is not None:
+            yield clock.midnight_after(consent.expires_on, records.zone)
+        if consent.withdrawal is not None and consent.withdrawal.performed_at is not None:
+            yield consent.withdrawal.performed_at
 
 
 def _who(record: Consent) -> str:
@@ -73,7 +110,7 @@ def _who(record: Consent) -> str:
 
 
 CONSENT = Step(
-    name="consent", title="Consent", icon="signature", records=(Consent,), endpoint="consent.index",
-    begin="consent.new_for_course", logs=TAKES_CONSENT, signs=TAKES_CONSENT, blockers=open_to_consent,
-    progress=consent_progress, actions=consent_actions, waiting=waiting.consents,
+    name="consent", title="Consent", icon="signature", views=("clinic.consent.views",), records=(Consent,),
+    endpoint="consent.index", begin="consent.new_for_course", logs=TAKES_CONSENT, signs=TAKES_CONSENT,
+    permission=permission, progress=progress, actions=actions, moments=moments, rule=14, after=(),
 )  # fmt: skip

@@ -10,8 +10,9 @@ from clinic import clock, record_pages
 from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.consent.display import COLUMNS, rows_of, standing_of, withdrawal_shown, withdrawing
 from clinic.consent.forms import ConsentForm, explained
-from clinic.consent.models import Consent, Withdrawal
-from clinic.consent.step import TAKES_CONSENT, consents_of
+from clinic.consent.models import Consent, Withdrawal, to_version
+from clinic.consent.step import TAKES_CONSENT
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.forms import form_for
@@ -133,13 +134,13 @@ def withdraw(consent_id: str) -> Answer:
 def index(treatment_id: str) -> str:
     """List the consents to this treatment and to its earlier versions."""
     course = get_or_404(Treatment, treatment_id)
-    take_url = url_for("consent.new_for_course", treatment_id=course.id)
+    records, take_url = of_course(db.session(), course), url_for("consent.new_for_course", treatment_id=course.id)
     return render_template(
         "records/list.html",
         heading="Consent to treatment",
         lede=f"{course.title} · {course.protocol_version.name}",
         columns=COLUMNS,
-        rows=rows_of(course, consents_of(course), clock.now()),
+        rows=rows_of(records.of(Consent), to_version(records), clock.now()),
         empty_text="Nobody has consented to this treatment yet.",
         patient=patient_banner(course),
         note=f"This course needs consent to exactly {course.protocol_version.name} (rules 14 to 16).",

@@ -6,7 +6,7 @@ that the worklist lives: cells that wait, cultures that grow, visits that are du
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import TYPE_CHECKING
 
@@ -15,11 +15,9 @@ from sqlalchemy import func, select
 
 from clinic.accounts.models import Site
 from clinic.demo import infants
-from clinic.demo.people import HOUSES, PASSWORD, House, open_house
-from clinic.demo.stages import tell
+from clinic.demo.people import PASSWORD, SITES, House, open_house
 from clinic.demo.stories import chosen
-from clinic.demo.synthetic import crowd
-from clinic.demo.turns import TURNS
+from clinic.demo.synthetic import namer, tell
 from clinic.errors import RuleBroken
 from clinic.exchange import importing
 from clinic.identifiers import drawn_from
@@ -37,21 +35,11 @@ HISTORIES = "bmt_children_uci_187"
 
 @dataclass(kw_only=True)
 class Summary:
-    """What was built: sites, published and synthetic patients, and the accounts that may sign in."""
+    """What was built: the names of the sites, how many published and synthetic patients."""
 
-    sites: list[str] = field(default_factory=list)
+    sites: list[str]
     published: int = 0
     synthetic: int = 0
-    accounts: list[str] = field(default_factory=list)
-    password: str = PASSWORD
-
-    def sentences(self) -> list[str]:
-        """Return the summary as a person reads it, a line each."""
-        people = f"{self.published} published histories and {self.synthetic} synthetic patients"
-        return [
-            f"Demonstration clinic: {', '.join(self.sites)}; {people}.",
-            f"Sign in as ROLE@SITE.demo or ROLE2@SITE.demo, for example {self.accounts[0]}; password {self.password}",
-        ]
 
 
 def is_empty(session: Session) -> bool:
@@ -84,21 +72,20 @@ def build(  # noqa: PLR0913 - each is a choice of the command line
     `RuleBroken` where the database is not empty.
     """
     refuse_real(session)
-    if not 1 <= sites <= len(HOUSES):
-        raise RuleBroken(f"A demonstration has 1 to {len(HOUSES)} sites, not {sites}.")
+    if not 1 <= sites <= len(SITES):
+        raise RuleBroken(f"A demonstration has 1 to {len(SITES)} sites, not {sites}.")
     say = progress or (lambda _sentence: None)
     password, at = password_hash or hash_password(PASSWORD), at.replace(second=0, microsecond=0)
-    summary = Summary()
     with drawn_from(seed) as dice:
         houses = [open_house(session, number, at=at, dice=dice, password=password) for number in range(sites)]
-        for house in houses:
-            summary.sites.append(house.site.name)
-            summary.accounts += [user.email for user in house.staff.values()]
+        summary = Summary(sites=[house.site.name for house in houses])
         say("Sites, staff and protocols are written.")
         summary.published = _published(session, houses[0])
         say(f"{summary.published} published histories are written.")
         for house, count in zip(houses, _shares(patients, sites), strict=True):
-            _synthetic(house, count)
+            faker = namer(house)
+            for story, again in chosen(house.site.code, count):
+                tell(house, faker, story, again=again)
             summary.synthetic += count
             say(f"{count} synthetic courses of {house.site.name} are written.")
         session.flush()
@@ -106,32 +93,15 @@ def build(  # noqa: PLR0913 - each is a choice of the command line
 
 
 def _published(session: Session, house: House) -> int:
+    """Write down the infants, act by act, and import the 187 children through the mapping that comes with them."""
     infant_courses = infants.build(house)
-    house.session.flush()
-    package = files("clinic.exchange")
-    with (
-        as_file(package.joinpath("data", f"{HISTORIES}.csv")) as table,
-        as_file(package.joinpath("maps", f"{HISTORIES}.toml")) as mapping,
-    ):
-        report = importing.run(session, "courses", table, mapping, house.coordinator2, house.at, dry_run=False)
+    data = files("clinic.demo") / "data"
+    with as_file(data / f"{HISTORIES}.csv") as table, as_file(data / f"{HISTORIES}.toml") as mapping:
+        by = house.coordinator2
+        report = importing.run(session, "courses", table, mapping, by, house.at, dry_run=False)
     if report.refused:
         raise RuleBroken(" ".join(report.sentences()))
-    return len(infant_courses) + report.rows
-
-
-def _synthetic(house: House, count: int) -> None:
-    faker = crowd(house)
-    for story, again in chosen(house.site.code, count):
-        person = {
-            key: value
-            for key, value in story.person.items()
-            if key != "turn" and not (again and key in {"family_name", "given_names", "birth_date"})
-        }
-        walk = tell(house, faker, replace(story, person=person))
-        turn = story.person.get("turn")
-        if turn and not (again and turn == "alike"):
-            TURNS[turn](walk)
-        house.session.flush()
+    return infant_courses + report.rows
 
 
 def _shares(patients: int, sites: int) -> list[int]:

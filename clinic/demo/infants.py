@@ -7,16 +7,18 @@ dates, volumes, people, containers, and what the clinic did between those figure
 
 from __future__ import annotations
 
-import csv
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from clinic.demo import care, laboratory
-from clinic.demo.course import Walk
-from clinic.demo.laboratory import DAY, HOUR
+from clinic.demo import builder, laboratory
+from clinic.demo.bank import donation, expanded
+from clinic.demo.builder import DAY, HOUR
+from clinic.demo.facts import Plan
+from clinic.demo.people import rows_of
+from clinic.followup.models import BASELINE
 from clinic.patients.models import Patient
 
 if TYPE_CHECKING:
@@ -30,7 +32,8 @@ NOTE = (
     "names, dates and volumes are synthetic"
 )
 NAMES = (("Nguyễn", "Thị An Nhiên"), ("Trần", "Thị Bảo Châu"), ("Lê", "Minh Quân"), ("Phạm", "Thị Diệu Linh"))
-VOLUME = D(10)
+MAKING = Plan(culture_days=25, frozen=True, volume=D(10), amount=D(0))
+"""How the cord was expanded; each container has an amount of its own."""
 FIRST_INFUSION = 480
 """Days before now on which the first infant had the first infusion: long enough ago for the visit at twelve months."""
 CHEST = {"normal": D(0), "reduction in fibrosis": D(1)}
@@ -38,106 +41,63 @@ INDEPENDENT_BY_MONTH_1 = {"1", "4"}
 """Infants who needed no oxygen within a month; of the others the need at one month is not published."""
 
 
-def published(name: str) -> list[dict[str, str]]:
-    """Return the rows of a published table that comes with the program."""
-    text = files("clinic.exchange").joinpath("data", name).read_text(encoding="utf-8")
-    return list(csv.DictReader(line for line in text.splitlines() if not line.startswith("#")))
-
-
-def build(house: House) -> list[Walk]:
-    """Walk the four infants from the cord donation to the visit after twelve months."""
-    infants, infusions = published("ucmsc_bpd_vietnam_patients_4.csv"), published("ucmsc_bpd_vietnam_infusions_8.csv")
+def build(house: House) -> int:
+    """Walk the four infants from the cord donation to the visit after twelve months; return how many they are."""
+    house = replace(house, note=NOTE)
+    infants, infusions = rows_of("ucmsc_bpd_vietnam_patients_4.csv"), rows_of("ucmsc_bpd_vietnam_infusions_8.csv")
     zone = ZoneInfo(house.site.zone)
     today = house.at.astimezone(zone).date()
-    first = [
-        datetime(today.year, today.month, today.day, 10, tzinfo=zone) - (FIRST_INFUSION - 21 * number) * DAY
-        for number in range(4)
-    ]
-    weights = [D(row["weight_at_infusion_g"]) / 1000 for row in infants]
-    bank = _bank(house, first[0] - 75 * DAY, [kg for kg in weights for _dose in range(2)])
-    walks = []
+    first = datetime(today.year, today.month, today.day, 10, tzinfo=zone) - FIRST_INFUSION * DAY
+    version, at = house.versions[CODE], first - 75 * DAY
+    cord = donation(house, version, "cord_tissue", at, kind="cord", donor_number="CORD-4417", sex="male")
+    doses = [_kg(row) for row in infants for _dose in range(2)]
+    bank = expanded(house, version, cord, at + 4 * HOUR, making=MAKING, amounts=doses)
     for number, row in enumerate(infants):
         own = [one for one in infusions if one["patient"] == row["patient"]]
-        walks.append(_infant(house, row, own, bank[2 * number : 2 * number + 2], at=first[number], name=NAMES[number]))
-    return walks
+        products = bank[2 * number : 2 * number + 2]
+        _infant(house, row, list(zip(products, own, strict=True)), at=first + 21 * number * DAY, name=NAMES[number])
+    return len(infants)
 
 
-def _bank(house: House, at: datetime, weights: list[Decimal]) -> list[Product]:
-    """Bank one cord's cells: a harvest without a course, one expansion, a container for each infusion."""
-    version = house.versions[CODE]
-    donor = laboratory.eligible_donor(house, at - DAY, version, NOTE, kind="cord", donor_number="CORD-4417", sex="male")
-    harvest = laboratory.collect(house, at, "cord_tissue", donor, note=NOTE)
-    house.hand(house.physician)
-    cord = harvest.collect(by=house.physician, at=at + HOUR, volume=harvest.volume or D(0))
-    house.sign(house.physician, harvest, at + HOUR)
-    laboratory.received(house, cord, at + 2 * HOUR)
-    begun, ended = at + 4 * HOUR, at + 25 * DAY
-    run = laboratory.begin(house, begun, ended, version.says, note=NOTE, frozen=True, protocol_version=version)
-    run.take(cord, by=house.technologist, at=begun)
-    made = laboratory.formulate(
-        house, run, ended, version, volume=VOLUME, amounts=[D("1.0") * kg for kg in weights], note=NOTE
-    )
-    laboratory.store(house, made, ended + HOUR)
-    return made
+def _kg(row: dict[str, str]) -> Decimal:
+    return D(row["weight_at_infusion_g"]) / 1000
 
 
-def _infant(  # noqa: PLR0913 - one published row and its products
+def _infant(
     house: House,
     row: dict[str, str],
-    infusions: list[dict[str, str]],
-    products: list[Product],
+    infusions: list[tuple[Product, dict[str, str]]],
     *,
     at: datetime,
     name: tuple[str, str],
-) -> Walk:
-    kg = D(row["weight_at_infusion_g"]) / 1000
-    born = (at - int(row["postnatal_age_at_infusion_days"]) * DAY).date()
-    by = house.coordinator
-    patient = house.add(
-        by,
-        Patient.log(
-            by=by,
-            at=at - 30 * DAY,
-            record_number=f"N-{at.year}-{house.next('infant', 1):03}",
-            family_name=name[0],
-            given_names=name[1],
-            birth_date=born,
-            sex={"F": "female", "M": "male"}[row["sex"]],
-            allergy_status="none_known",
-            allergies_asked_on=(at - 30 * DAY).date(),
-            is_synthetic=True,
-            source_note=NOTE,
-        ),
-    )
-    walk = Walk(house=house, patient=patient, version=house.versions[CODE], kg=kg, note=NOTE)
-    walk.order(
-        at - 12 * DAY,
-        diagnosis=f"Bronchopulmonary dysplasia; born at {row['gestational_age_weeks']} weeks, "
-        f"{row['birth_weight_g']} g",
-    )
-    walk.consent(at - 11 * DAY)
-    walk.eligible(at - 10 * DAY, pregnancy="not_applicable")
-    walk.named(products[0].donor, at - 10 * DAY)
-    care.baseline(
-        walk,
-        at - DAY,
-        {
-            "paco2": D(row["paco2_before_mmhg"]),
-            "hco3": D(row["hco3_before_as_printed"]),
-            "spo2": D(row["spo2_before_pct"]),
-            "oxygen_flow": D(row["oxygen_before_l_per_min"]),
-        },
-    )
-    for number, (product, figures) in enumerate(zip(products, infusions, strict=True)):
-        when = at + 7 * number * DAY
-        house.hand(house.technologist)
-        product.assign(walk.course, by=house.technologist, at=when - 9 * DAY)
-        tested = (product.performed_at or when) + HOUR
-        laboratory.examine(house, product, walk.version, tested, until=house.at, note=NOTE, overrides=_results(figures))
-        walk.release(product, when - 2 * DAY)
-        care.give(walk, product, when, kg=kg)
-    care.follow(walk, until=house.at, scores=_scores(row))
-    return walk
+) -> None:
+    kg, version, donor = _kg(row), house.versions[CODE], infusions[0][0].donor
+    patient = house.log(
+        Patient, house.coordinator, at - 30 * DAY,
+        record_number=f"N-{at.year}-{house.next('infant', 1):03}", family_name=name[0], given_names=name[1],
+        birth_date=(at - int(row["postnatal_age_at_infusion_days"]) * DAY).date(),
+        sex={"F": "female", "M": "male"}[row["sex"]], allergy_status="none_known",
+        allergies_asked_on=(at - 30 * DAY).date(), is_synthetic=True,
+    )  # fmt: skip
+    born = f"born at {row['gestational_age_weeks']} weeks, {row['birth_weight_g']} g"
+    course = builder.order(
+        house, patient, version, at - 12 * DAY, donor=donor, weight_kg=kg,
+        diagnosis=f"Bronchopulmonary dysplasia; {born}",
+    )  # fmt: skip
+    builder.consent(house, course, at - 11 * DAY)
+    builder.decide_eligibility(house, course, at - 10 * DAY)
+    scores = _scores(row)
+    builder.visit(house, course, BASELINE, at - DAY, scores[BASELINE])
+    for number, (product, figures) in enumerate(infusions):
+        when, results = at + 7 * number * DAY, _results(figures)
+        product.assign(course, by=house.act(house.technologist), at=when - 9 * DAY)
+        sampled = (product.performed_at or when) + HOUR
+        laboratory.examine(
+            house, product, version, sampled, until=house.at, reading=lambda spec, known=results: known[spec.test]
+        )
+        laboratory.release(house, course, product, when - 2 * DAY)
+        builder.administer(house, course, product, when, kg=kg)
+    builder.follow_up(house, course, lambda plan: scores.get(plan.name, {}), until=house.at, missed={})
 
 
 def _results(figures: dict[str, str]) -> dict[str, dict[str, Any]]:
@@ -166,7 +126,11 @@ def _scores(row: dict[str, str]) -> dict[str, dict[str, Decimal | None]]:
     """Return the published readings by visit. What is not published is not made up."""
     month_1: dict[str, Decimal | None] = {"oxygen_flow": D(0)} if row["patient"] in INDEPENDENT_BY_MONTH_1 else {}
     return {
+        BASELINE: {
+            "paco2": D(row["paco2_before_mmhg"]), "hco3": D(row["hco3_before_as_printed"]),
+            "spo2": D(row["spo2_before_pct"]), "oxygen_flow": D(row["oxygen_before_l_per_min"]),
+        },
         "Month 1": month_1,
         "Month 6": {"paco2": D(row["paco2_6m"]), "spo2": D(row["spo2_6m_pct"]), "oxygen_flow": D(0)},
         "Month 12": {"spo2": D(row["spo2_12m_pct"]), "oxygen_flow": D(0), "chest_xray": CHEST[row["cxr_12m"]]},
-    }
+    }  # fmt: skip

@@ -2,130 +2,102 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
+from typing import Any
 
-from clinic.demo.synthetic import Story
 
-KNEE = "Gonarthrosis, Kellgren-Lawrence 3"
-TWIN = date(1959, 3, 14)
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """One synthetic patient: the protocol, how far the course is, and what is special.
+
+    ``days``: since the cells, or since the order in a stage before them. ``turn``: what befalls the patient later, a
+    name of `TURNS`. ``person``, ``ordered``: facts of the patient and of the order; ``more``: what its stage needs.
+    """
+
+    code: str
+    stage: str
+    days: int = 0
+    turn: str = ""
+    person: dict[str, Any] = field(default_factory=dict)
+    ordered: dict[str, Any] = field(default_factory=dict)
+    more: dict[str, Any] = field(default_factory=dict)
+
+
+def _told(code: str, stage: str, days: int = 0, turn: str = "", **facts: dict[str, Any]) -> Story:
+    return Story(code=code, stage=stage, days=days, turn=turn, **facts)
+
+
+def _with(condition: str) -> dict[str, Any]:
+    return {"condition": condition}
+
+
+def _allergic(to: str) -> dict[str, Any]:
+    return {"allergy_status": "present", "allergies": to}
+
+
+def _named(family: str, given: str, sex: str) -> dict[str, Any]:
+    return {"family_name": family, "given_names": given, "sex": sex}
+
+
+KNEE = {"diagnosis": "Gonarthrosis, Kellgren-Lawrence 3"}
+TWIN = {"birth_date": date(1959, 3, 14)}
+FAILED = {"bad": "viability", "reason": "Viability under the limit of the protocol."}
+SHORT = {"per_kg": Decimal("1.4"), "reason": "1.4 million CD34+ cells per kg, under the minimum of 2."}
 
 STORIES: dict[str, tuple[Story, ...]] = {
     "north": (
-        Story(
-            code="BMAC-KNEE",
-            stage="bedside",
-            more={"diagnosis": KNEE},
-            person={
-                "family_name": "Kowalska",
-                "given_names": "Marta",
-                "birth_date": TWIN,
-                "sex": "female",
-                "turn": "alike",
-            },
-        ),
-        Story(
-            code="BM-MSC-KNEE",
-            stage="culture_pending",
-            more={"diagnosis": KNEE},
-            person={"allergy_status": "present", "allergies": "Penicillin (anaphylaxis 2011)"},
-        ),
-        Story(
-            code="AD-MSC-KNEE",
-            stage="given",
-            days=190,
-            person={
-                "family_name": "Kowalski",
-                "given_names": "Marta",
-                "birth_date": TWIN,
-                "sex": "female",
-                "turn": "alike",
-            },
-        ),
-        Story(code="SVF-KNEE", stage="harvested", more={"diagnosis": KNEE}),
-        Story(code="BM-MSC-ALS", stage="ready"),
-        Story(code="HPC-A-CHILD", stage="given", days=32, more={"condition": "aml"}, person={"turn": "expected"}),
-        Story(code="BMAC-SHOULDER", stage="running"),
-        Story(code="BM-MSC-MS", stage="culture"),
-        Story(
-            code="BM-MNC-STROKE",
-            stage="given",
-            days=0,
-            person={"family_name": "Ğüneş", "given_names": "İbrahim", "sex": "male"},
-        ),
-        Story(code="BMAC-KNEE", stage="given", days=3, more={"diagnosis": KNEE}, person={"turn": "unexpected"}),
-        Story(code="BM-MSC-HEART", stage="unsigned", days=3),
-        Story(
-            code="UC-MSC-RA",
-            stage="bedside",
-            person={"allergy_status": "present", "allergies": "Latex (urticaria); sulfonamides (rash)"},
-        ),
-        Story(code="BM-MNC-MI", stage="waiting"),
-        Story(code="BM-MSC-KNEE", stage="eligible", days=5, more={"diagnosis": KNEE, "in_days": 0}),
-        Story(code="AD-MSC-FISTULA", stage="given", days=58),
-        Story(
-            code="BM-MSC-KNEE",
-            stage="failed",
-            more={"bad": "viability", "reason": "Viability under the limit of the protocol."},
-        ),
-        Story(code="HPC-A-AUTO", stage="given", days=101, more={"condition": "multiple_myeloma"}),
-        Story(code="UC-MSC-LUPUS", stage="given", days=14, person={"turn": "hospital"}),
-        Story(
-            code="HPC-M-CHILD",
-            stage="exceptional",
-            days=20,
-            more={
-                "condition": "all",
-                "per_kg": Decimal("1.4"),
-                "reason": "1.4 million CD34+ cells per kg, under the minimum of 2.",
-            },
-        ),
-        Story(code="BMAC-SVF-HIP", stage="undecided", days=3, more={"body_site": "hip"}),
-        Story(
-            code="BMAC-KNEE",
-            stage="given",
-            days=370,
-            more={"diagnosis": KNEE, "missed": {"Month 3": "Away on a journey"}},
-        ),
-        Story(code="IPSC-PD", stage="given", days=185, more={"relation": "autologous"}),
-        Story(code="UC-MSC-IT", stage="given", days=104, more={"left_out": ("Month 3",)}),
-        Story(code="SVF-KNEE", stage="waiting", more={"diagnosis": KNEE}, person={"turn": "amended"}),
-        Story(code="BM-MSC-HEART", stage="given", days=400, more={"left_out": ("Month 12",)}, person={"turn": "lost"}),
-        Story(code="BIOPRINT-CARTILAGE", stage="culture"),
-        Story(code="GM-HSC", stage="culture_pending"),
-        Story(code="UC-MSC-WELLNESS", stage="no_consent", days=2),
-        Story(code="HPC-C", stage="given", days=62, more={"condition": "hemoglobinopathy"}),
-        Story(code="EV-WELLNESS", stage="given", days=5, person={"turn": "mild"}),
-        Story(code="BMAC-KNEE", stage="waiting", more={"diagnosis": KNEE}, person={"turn": "withdrawn"}),
-        Story(code="BMAC-SHOULDER", stage="eligible", days=5, person={"turn": "stopped"}),
+        _told("BMAC-KNEE", "bedside", turn="alike", ordered=KNEE, person=_named("Kowalska", "Marta", "female") | TWIN),
+        _told("BM-MSC-KNEE", "culture_pending", ordered=KNEE, person=_allergic("Penicillin (anaphylaxis 2011)")),
+        _told("AD-MSC-KNEE", "given", 190, "alike", person=_named("Kowalski", "Marta", "female") | TWIN),
+        _told("SVF-KNEE", "harvested", ordered=KNEE),
+        _told("BM-MSC-ALS", "ready"),
+        _told("HPC-A-CHILD", "given", 32, "expected", ordered=_with("aml")),
+        _told("BMAC-SHOULDER", "running"),
+        _told("BM-MSC-MS", "culture"),
+        _told("BM-MNC-STROKE", "given", person=_named("Ğüneş", "İbrahim", "male")),
+        _told("BMAC-KNEE", "given", 3, "unexpected", ordered=KNEE),
+        _told("BM-MSC-HEART", "unsigned", 3),
+        _told("UC-MSC-RA", "bedside", person=_allergic("Latex (urticaria); sulfonamides (rash)")),
+        _told("BM-MNC-MI", "waiting"),
+        _told("BM-MSC-KNEE", "eligible", 5, ordered=KNEE, more={"in_days": 0}),
+        _told("AD-MSC-FISTULA", "given", 58),
+        _told("BM-MSC-KNEE", "failed", more=FAILED),
+        _told("HPC-A-AUTO", "given", 101, ordered=_with("multiple_myeloma")),
+        _told("UC-MSC-LUPUS", "given", 14, "hospital"),
+        _told("HPC-M-CHILD", "exceptional", 20, ordered=_with("all"), more=SHORT),
+        _told("BMAC-SVF-HIP", "undecided", 3, ordered={"body_site": "hip"}),
+        _told("BMAC-KNEE", "given", 370, ordered=KNEE, more={"missed": {"Month 3": "Away on a journey"}}),
+        _told("IPSC-PD", "given", 185, ordered={"relation": "autologous"}),
+        _told("UC-MSC-IT", "given", 104, more={"left_out": ("Month 3",)}),
+        _told("SVF-KNEE", "waiting", turn="amended", ordered=KNEE),
+        _told("BM-MSC-HEART", "given", 400, "lost", more={"left_out": ("Month 12",)}),
+        _told("BIOPRINT-CARTILAGE", "culture"),
+        _told("GM-HSC", "culture_pending"),
+        _told("UC-MSC-WELLNESS", "no_consent", 2),
+        _told("HPC-C", "given", 62, ordered=_with("hemoglobinopathy")),
+        _told("EV-WELLNESS", "given", 5, "mild"),
+        _told("BMAC-KNEE", "waiting", turn="withdrawn", ordered=KNEE),
+        _told("BMAC-SHOULDER", "eligible", 5, "stopped"),
     ),
     "south": (
-        Story(
-            code="BMAC-KNEE",
-            stage="given",
-            days=0,
-            more={"diagnosis": KNEE},
-            person={"family_name": "Conceição", "given_names": "João Inácio", "sex": "male"},
-        ),
-        Story(code="BM-MSC-KNEE", stage="ready", more={"diagnosis": KNEE}),
-        Story(code="UC-MSC-RA", stage="given", days=33),
-        Story(code="SVF-KNEE", stage="harvested", more={"diagnosis": KNEE}),
-        Story(
-            code="AD-MSC-KNEE",
-            stage="bedside",
-            person={"allergy_status": "present", "allergies": "Iodinated contrast (bronchospasm)"},
-        ),
-        Story(code="BM-MSC-MS", stage="culture_pending"),
-        Story(code="BMAC-SHOULDER", stage="no_consent", days=1),
-        Story(code="HPC-M-CHILD", stage="given", days=103, more={"condition": "nonmalignant"}),
-        Story(code="BM-MNC-STROKE", stage="waiting"),
-        Story(code="BMAC-KNEE", stage="given", days=94, more={"diagnosis": KNEE, "left_out": ("Month 3",)}),
-        Story(code="AD-MSC-FISTULA", stage="unsigned", days=2),
-        Story(code="UC-MSC-IT", stage="given", days=8, person={"turn": "mild"}),
-        Story(code="BM-MSC-HEART", stage="culture"),
-        Story(code="BMAC-KNEE", stage="given", days=12, more={"diagnosis": KNEE}, person={"turn": "joint"}),
-        Story(code="BM-MSC-ALS", stage="eligible", days=4, more={"in_days": 1}),
-        Story(code="HPC-A-AUTO", stage="given", days=29, more={"condition": "lymphoma"}),
+        _told("BMAC-KNEE", "given", ordered=KNEE, person=_named("Conceição", "João Inácio", "male")),
+        _told("BM-MSC-KNEE", "ready", ordered=KNEE),
+        _told("UC-MSC-RA", "given", 33),
+        _told("SVF-KNEE", "harvested", ordered=KNEE),
+        _told("AD-MSC-KNEE", "bedside", person=_allergic("Iodinated contrast (bronchospasm)")),
+        _told("BM-MSC-MS", "culture_pending"),
+        _told("BMAC-SHOULDER", "no_consent", 1),
+        _told("HPC-M-CHILD", "given", 103, ordered=_with("nonmalignant")),
+        _told("BM-MNC-STROKE", "waiting"),
+        _told("BMAC-KNEE", "given", 94, ordered=KNEE, more={"left_out": ("Month 3",)}),
+        _told("AD-MSC-FISTULA", "unsigned", 2),
+        _told("UC-MSC-IT", "given", 8, "mild"),
+        _told("BM-MSC-HEART", "culture"),
+        _told("BMAC-KNEE", "given", 12, "joint", ordered=KNEE),
+        _told("BM-MSC-ALS", "eligible", 4, more={"in_days": 1}),
+        _told("HPC-A-AUTO", "given", 29, ordered=_with("lymphoma")),
     ),
 }
 """By the code of the site. A site without stories of its own tells the southern ones."""

@@ -2,260 +2,279 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from faker import Faker
 
-from clinic.demo import care, facts, laboratory
-from clinic.demo.course import Walk
-from clinic.demo.laboratory import DAY, HOUR, MINUTE
-from clinic.demo.people import SYNTHETIC
+from clinic.demo import builder, facts, laboratory
+from clinic.demo.bank import LONG_AGO, VIAL, banked, donation_for, expanded
+from clinic.demo.builder import DAY, HOUR, MINUTE
+from clinic.demo.turns import TURNS
+from clinic.followup.models import BASELINE
+from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
 from clinic.protocols.catalogues import SOURCES
+from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from clinic.demo.people import House
+    from clinic.demo.stories import Story
     from clinic.products.models import Product
+    from clinic.protocols.content import Content, QCSpec
+    from clinic.protocols.models import ProtocolVersion
 
 D = Decimal
 LOCALES = {"north": ("de_DE", "pl_PL", "tr_TR", "cs_CZ", "fr_FR"), "south": ("pt_PT", "es_ES", "fr_FR", "it_IT")}
+NAMING = frozenset({"family_name", "given_names", "birth_date"})
 EARLY = frozenset({"no_consent", "unsigned", "undecided", "eligible"})
-"""Stages before the cells; ``days`` counts from the order."""
+"""Stages before the cells; a story's ``days`` count from the order."""
 CHILDREN = frozenset({"HPC-A-CHILD", "HPC-M-CHILD"})
-ORDERED = frozenset({"diagnosis", "condition", "relation", "body_site", "comorbidities", "medication"})
-BANKED = frozenset({"cord_tissue", "cord_blood"})
 TESTS_TAKE = 70 * MINUTE
 """How long the tests take that cells for the same day wait for."""
-VIAL = D(2)
-"""What one container of the bank is made of, mL; an emptied donation is followed by the next."""
 MOST_VIALS = 4000
-LONG_AGO = 900
-"""Days before now on which the donations of the bank were collected."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Story:
-    """One synthetic patient: the protocol, how far the course is, what is special. ``days``: since cells or order."""
+@dataclass(kw_only=True)
+class Walk:
+    """One synthetic course on its way. ``luck`` 0 to 1.3: how well the patient will do; ``known``: when tests are."""
 
-    code: str
-    stage: str
-    days: int = 0
-    person: dict[str, Any] = field(default_factory=dict)
-    more: dict[str, Any] = field(default_factory=dict)
+    house: House
+    story: Story
+    version: ProtocolVersion
+    patient: Patient
+    kg: Decimal
+    luck: float
+    course: Treatment = field(init=False)
+    donated: Product | None = None
+    made: list[Product] = field(default_factory=list)
+    known: datetime = field(init=False)
+
+    @property
+    def says(self) -> Content:
+        return self.version.says
+
+    @property
+    def making(self) -> facts.Plan:
+        return facts.plan(self.says, self.kg)
+
+    def scores(self, instruments: Iterable[str], day: int) -> dict[str, Decimal | None]:
+        """Return how the patient does on a day after the cells."""
+        return {name: facts.score(name, day, self.luck, self.house.dice) for name in instruments}
 
 
-def patient(house: House, faker: Faker, story: Story, at: datetime) -> tuple[Patient, Decimal]:
-    """Write down a made-up person and return her or him with a weight, kg."""
-    dice, child = house.random, story.code in CHILDREN
+def namer(house: House) -> Faker:
+    """Return who names the people of a site: names of several countries, repeatable."""
+    faker = Faker(list(LOCALES.get(house.site.code, ("en_GB",))))
+    faker.seed_instance(house.dice.randrange(10**9))
+    return faker
+
+
+def tell(house: House, faker: Faker, story: Story, *, again: bool) -> None:
+    """Walk one synthetic course to where its story ends now. A story told again is another person's."""
+    if again:
+        person = {name: fact for name, fact in story.person.items() if name not in NAMING}
+        story = replace(story, person=person, turn="" if story.turn == "alike" else story.turn)
+    version, begun = house.versions[story.code], _begun(house, story)
+    patient, kg = _person(house, faker, story, begun - 5 * DAY)
+    luck = house.pick(1.1, 1.0, 0.8, 0.3)
+    walk = Walk(house=house, story=story, version=version, patient=patient, kg=kg, luck=luck)
+    for stage in _path(walk, begun):
+        if stage == story.stage:
+            break
+    if story.turn:
+        TURNS[story.turn](house, walk.course)
+
+
+def _person(house: House, faker: Faker, story: Story, at: datetime) -> tuple[Patient, Decimal]:
+    """Write down a made-up person, and return her or him with a weight, kg."""
+    dice, child = house.dice, story.code in CHILDREN
     sex = story.person.get("sex") or house.pick("female", "male")
     years = dice.randrange(3, 15) if child else dice.randrange(34, 78)
     born = date(at.year - years, dice.randrange(1, 13), dice.randrange(1, 28))
-    family, given = named(faker, house, sex)
-    kg = D(str(round(8 + years * 2.7 + dice.uniform(-1, 1), 1))) if child else D(str(round(dice.uniform(56, 94), 1)))
-    said = {
-        "record_number": f"{house.site.code[0].upper()}-{house.next('patient', 20417)}",
-        "family_name": family,
-        "given_names": given,
-        "birth_date": born,
-        "sex": sex,
-        "allergy_status": "none_known",
-        "allergies_asked_on": at.date(),
-        "abo": house.pick("A", "A", "O", "O", "B", "AB"),
-        "rhd": house.pick("positive", "positive", "positive", "negative"),
-        "phone": f"0{dice.randrange(200, 999)} 5550{dice.randrange(100, 999)}",
-        **story.person,
-    }
-    by = house.hand(house.coordinator)
-    found = Patient.log(by=by, at=at, is_synthetic=True, source_note=SYNTHETIC, **said)
-    return house.add(by, found), kg
-
-
-def named(faker: Faker, house: House, sex: str) -> tuple[str, str]:
-    """Return a family name and given names of one country."""
     country = faker[house.pick(*LOCALES.get(house.site.code, ("en_GB",)))]
     family = getattr(country, f"last_name_{sex}", country.last_name)()
-    return family, getattr(country, f"first_name_{sex}")()
+    given = getattr(country, f"first_name_{sex}")()
+    kg = 8 + years * 2.7 + dice.uniform(-1, 1) if child else dice.uniform(56, 94)
+    said = {
+        "record_number": f"{house.site.code[0].upper()}-{house.next('patient', 20417)}", "birth_date": born,
+        "family_name": family, "given_names": given, "sex": sex, "allergy_status": "none_known",
+        "allergies_asked_on": at.date(), "abo": house.pick("A", "A", "O", "O", "B", "AB"),
+        "rhd": house.pick("positive", "positive", "positive", "negative"),
+        "phone": f"0{dice.randrange(200, 999)} 5550{dice.randrange(100, 999)}", **story.person,
+    }  # fmt: skip
+    return house.log(Patient, house.coordinator, at, is_synthetic=True, **said), D(str(round(kg, 1)))
 
 
-def start(house: House, story: Story) -> datetime:
-    """Return when the course was ordered, so that it stands now where the story says."""
+def _relation(story: Story, says: Content) -> str:
+    return story.ordered.get("relation", says.relations[0].value)
+
+
+def _begun(house: House, story: Story) -> datetime:
+    """Return when the course was ordered, so that it stands now where the story says.
+
+    Cells are collected, or those of the bank assigned, six days after the order.
+    """
     if story.stage in EARLY:
         return house.at - (story.days or 4) * DAY - 2 * HOUR
-    return collected_at(house, story) - 6 * DAY
-
-
-@dataclass(frozen=True, kw_only=True)
-class Durations:
-    """How long it takes from the begin of a collection to what comes next."""
-
-    made: timedelta
-    known: timedelta
-    given: timedelta
-
-
-def durations(house: House, story: Story) -> Durations:
-    """Return how long the cells of a story take. Banked cells are there; what is not frozen is given the same day."""
     says = house.versions[story.code].says
-    making = facts.plan(says, D(70))
-    if banked(says, story.more.get("relation", says.relations[0].value)):
-        return Durations(made=timedelta(0), known=4 * HOUR, given=4 * HOUR + 2 * DAY)
-    minutes = 60 if says.sources[0] == "cord_blood" else facts.HARVESTS[says.sources[0]]["minutes"]
-    made = (minutes + 40) * MINUTE + (making.culture_days * DAY if making.culture_days else 45 * MINUTE)
+    making, source = facts.plan(says, D(70)), says.sources[0]
+    made = facts.HARVESTS[source]["minutes"] * MINUTE + 40 * MINUTE + making.takes
     known = made + (15 * DAY if making.frozen else TESTS_TAKE)
-    return Durations(made=made, known=known, given=known + (2 * DAY if making.frozen else 20 * MINUTE))
-
-
-def banked(says: Any, relation: str) -> bool:
-    """Whether the cells of a protocol come out of a bank: somebody else's, and not collected for one patient."""
-    return relation == "allogeneic" and says.sources[0] not in {"peripheral_blood", "bone_marrow"}
-
-
-def collected_at(house: House, story: Story) -> datetime:
-    """Return when the cells are collected, or where they are banked, when they are assigned."""
-    takes = durations(house, story)
+    if banked(source, _relation(story, says)):
+        made, known = timedelta(0), 4 * HOUR
+    given = known + (2 * DAY if making.frozen else 20 * MINUTE)
     before = {
-        "harvested": 2 * HOUR,
-        "waiting": 3 * HOUR,
-        "culture": 9 * DAY,
-        "culture_pending": takes.made + 9 * DAY,
-        "failed": takes.known + 2 * HOUR,
-        "ready": takes.known + 2 * HOUR,
-        "bedside": takes.known + 40 * MINUTE,
-        "running": takes.given + 6 * MINUTE,
-    }.get(story.stage)
-    return house.at - (before if before is not None else takes.given + max(story.days * DAY, 2 * HOUR))
+        "harvested": 2 * HOUR, "waiting": 3 * HOUR, "culture": 9 * DAY, "culture_pending": made + 9 * DAY,
+        "ready": known + 2 * HOUR, "failed": known + 2 * HOUR, "bedside": known + 40 * MINUTE,
+        "running": given + 6 * MINUTE,
+    }  # fmt: skip
+    return house.at - before.get(story.stage, given + max(story.days * DAY, 2 * HOUR)) - 6 * DAY
 
 
-def ordered(walk: Walk, story: Story, begun: datetime, **more: Any) -> None:
-    """Order the course with what the story says of it."""
-    walk.order(begun, **{key: value for key, value in story.more.items() if key in ORDERED}, **more)
+def _path(walk: Walk, at: datetime) -> Iterator[str]:
+    """Walk the path from the order on; yields the name of each stage at which a story may end."""
+    house, story, says = walk.house, walk.story, walk.says
+    complete = story.stage != "no_consent" or _relation(story, says) == "autologous"
+    giver = _donor(walk, at - HOUR) if complete else None
+    due = (house.at + story.more["in_days"] * DAY).date() if "in_days" in story.more else None
+    walk.course = builder.order(
+        house, walk.patient, walk.version, at, donor=giver, signed=complete, weight_kg=walk.kg, planned_on=due,
+        **story.ordered,
+    )  # fmt: skip
+    yield "no_consent"
+    consent = builder.consent(house, walk.course, at + DAY, signed=False)
+    yield "unsigned"
+    house.sign(consent, house.physician, at + DAY + 22 * MINUTE)
+    yield "undecided"
+    illness = says.field == "hematology" and walk.course.condition not in {"nonmalignant", "hemoglobinopathy"}
+    builder.decide_eligibility(house, walk.course, at + 2 * DAY, malignancy=illness)
+    instruments = next((visit.instruments for visit in says.visits if visit.name == BASELINE), ())
+    builder.visit(house, walk.course, BASELINE, at + 3 * DAY, walk.scores(instruments, 0))
+    yield "eligible"
+    if walk.donated is not None:
+        _take_from_bank(walk, walk.donated, at + 6 * DAY)
+    else:
+        yield from _make(walk, at + 6 * DAY)
+    yield story.stage if story.stage in {"culture_pending", "ready"} else ""
+    yield from _give(walk)
 
 
-def prepared(walk: Walk, story: Story, begun: datetime) -> datetime:
-    """Order, consent, eligibility, baseline; return when the cells may be collected."""
-    ordered(walk, story, begun)
-    walk.consent(begun + DAY)
-    walk.eligible(begun + 2 * DAY)
-    care.baseline(walk, begun + 3 * DAY)
-    return begun + 6 * DAY
+def _donor(walk: Walk, at: datetime) -> Donor | None:
+    """Return whose cells a course takes that are not the patient's own: of the bank, or examined for this patient."""
+    house, patient, relation = walk.house, walk.patient, _relation(walk.story, walk.says)
+    if relation == "autologous":
+        return None
+    if banked(walk.says.sources[0], relation):
+        walk.donated = donation_for(house, walk.version, patient)
+        return walk.donated.donor
+    return builder.donor(
+        house, at, kind="unrelated", donor_number=f"REG-{house.next('registry', 88012)}", abo=patient.abo,
+        rhd=patient.rhd, hla_match="10/10", sex=house.pick("female", "male"), cmv=house.pick("present", "absent"),
+        age_years=D(house.dice.randrange(20, 45)), typed=walk.says.screening.two_blood_groups,
+    )  # fmt: skip
 
 
-def cells(walk: Walk, story: Story, at: datetime, **more: Any) -> list[Product]:
-    """Get the cells of a course to where they can be tested: collected and processed, or out of the bank."""
-    says, making = walk.says, facts.plan(walk.says, walk.kg)
-    if banked(says, walk.course.relation):
-        return _from_the_bank(walk, at, making)
-    donor_of_others(walk, at)
-    harvest = walk.harvest(at, **special_harvest(walk), **more)
-    ended = harvest.ended_at or at
-    begun = ended + 40 * MINUTE
-    until = begun + (making.culture_days * DAY if making.culture_days else 45 * MINUTE)
-    return walk.process(begun, until=until, per_kg=story.more.get("per_kg"))
-
-
-def donor_of_others(walk: Walk, at: datetime) -> None:
-    """Name an unrelated donor, examined within the days that the protocol allows."""
-    if walk.course.relation == "autologous" or walk.course.donor is not None:
-        return
-    dice = walk.house.random
-    donor = laboratory.eligible_donor(
-        walk.house,
-        at - 4 * DAY,
-        walk.version,
-        SYNTHETIC,
-        kind="unrelated",
-        donor_number=f"REG-{walk.house.next('registry', 88012)}",
-        sex=walk.house.pick("female", "male"),
-        age_years=D(dice.randrange(20, 45)),
-        abo=walk.patient.abo,
-        rhd=walk.patient.rhd,
-        hla_match="10/10",
-        cmv=walk.house.pick("present", "absent"),
-    )
-    walk.named(donor, at - 3 * DAY)
-
-
-def special_harvest(walk: Walk) -> dict[str, Any]:
-    if walk.course.source == "peripheral_blood" and walk.says.cell_type == "ipsc":
-        return {"method": "unmobilized_apheresis", "cd34_before": None, "body_site": "peripheral_vein"}
-    return (
-        {"side": walk.course.side}
-        if walk.course.side in {"left", "right"} and SOURCES[walk.course.source].harvest == "aspiration"
-        else {}
-    )
-
-
-def _from_the_bank(walk: Walk, at: datetime, making: facts.Plan) -> list[Product]:
-    """Take a container for this patient out of the bank: one donation serves many courses."""
-    house, version, source = walk.house, walk.version, walk.course.source
-    shelf = f"{source} {version.id} {walk.patient.id if source == 'cord_blood' else ''}"
-    cord = house.shelf.get(shelf)
-    then = house.at - LONG_AGO * DAY
-    if cord is None or cord.left < VIAL:
-        kind = "cord" if source in BANKED else "unrelated"
-        donor = laboratory.eligible_donor(
-            house,
-            then - DAY,
-            version,
-            SYNTHETIC,
-            kind=kind,
-            donor_number=f"BANK-{house.next('bank', 1201)}",
-            abo="O",
-            rhd="negative",
-            sex="female",
-        )
-        harvest = laboratory.collect(house, then, source, donor, note=SYNTHETIC)
-        by = house.hand(house.physician)
-        cord = harvest.collect(by=by, at=then + HOUR, volume=harvest.volume_to_label)
-        house.sign(by, harvest, then + HOUR)
-        laboratory.received(house, cord, then + 2 * HOUR)
-        house.shelf[shelf] = cord
-    walk.named(cord.donor, at - 3 * DAY)
-    number = house.next("vial")
-    begun = then + (number % MOST_VIALS) * 2 * HOUR + 3 * HOUR
-    ended = begun + max(making.culture_days, 1) * DAY
-    run = laboratory.begin(
-        house, begun, ended, walk.says, note=SYNTHETIC, frozen=making.frozen, protocol_version=version
-    )
-    run.take(cord, by=house.technologist, at=begun, volume=VIAL)
-    made = laboratory.formulate(
-        house, run, ended, version, volume=making.volume, amounts=[making.amount] * walk.says.dose.doses, note=SYNTHETIC
-    )
-    laboratory.store(house, made, ended + HOUR)
-    by = house.hand(house.technologist)
-    for product in made:
+def _take_from_bank(walk: Walk, donated: Product, at: datetime) -> None:
+    """Take a container for each dose out of the bank, tested there, and assign them."""
+    house, making = walk.house, walk.making
+    begun = house.at - LONG_AGO * DAY + (house.next("vial") % MOST_VIALS) * 2 * HOUR + 3 * HOUR
+    amounts = [making.amount] * walk.says.dose.doses
+    walk.made = expanded(house, walk.version, donated, begun, making=making, amounts=amounts, taken=VIAL)
+    by = house.act(house.technologist)
+    for product in walk.made:
         product.assign(walk.course, by=by, at=at - 2 * DAY)
-    walk.products = made
-    return made
+    _test(walk)
+    walk.known = at + 4 * HOUR
 
 
-def tested(walk: Walk, made: list[Product], **more: Any) -> datetime:
-    """Test every container; return when all is known that the release waits for: of fresh cells, not the culture."""
-    ready = made[0].performed_at or walk.house.at
-    known = ready + (15 * DAY if made[0].cryo_medium else TESTS_TAKE)
-    for product in made:
-        walk.test(product, ready + 5 * MINUTE, until=min(walk.house.at, known), **more)
-    return known
+def _make(walk: Walk, at: datetime) -> Iterator[str]:
+    """Collect the cells of one course, process and test them."""
+    house, course, making = walk.house, walk.course, walk.making
+    giver, source = course.donor or builder.own_donor(house, walk.patient, at), course.source or ""
+    special: dict[str, Any] = {}
+    if source == "peripheral_blood" and walk.says.cell_type == "ipsc":
+        special = {"method": "unmobilized_apheresis", "cd34_before": None, "body_site": "peripheral_vein"}
+    elif course.side in {"left", "right"} and SOURCES[source].harvest == "aspiration":
+        special = {"side": course.side}
+    said = facts.collection(house, source, at, walk.says, **special)
+    harvest = builder.harvest(house, course, at, giver, signed=False, contained=False, **said)
+    yield "harvested"
+    ended = harvest.ended_at or at
+    product = builder.contain(house, harvest, ended + 12 * MINUTE)
+    house.sign(harvest, house.physician, ended + 17 * MINUTE)
+    laboratory.receive(house, product, ended + 32 * MINUTE)
+    yield "waiting"
+    begun, how = ended + 40 * MINUTE, facts.run(walk.says, frozen=making.frozen)
+    done = begun + making.takes
+    until = None if walk.story.stage == "culture" else done
+    run = laboratory.process(house, course, [product], begun, until=until, **how)
+    yield "culture"
+    amount = walk.story.more["per_kg"] * walk.kg if "per_kg" in walk.story.more else making.amount
+    walk.made = laboratory.fill(house, run, done, volume=making.volume, amounts=[amount], counted=True)
+    laboratory.close_run(house, run, done)
+    if making.frozen:
+        laboratory.store(house, walk.made, done + HOUR)
+    _test(walk)
 
 
-def released(walk: Walk, story: Story, begun: datetime) -> tuple[list[Product], datetime]:
-    """Go as far as a signed release; return the containers and when that was."""
-    at = prepared(walk, story, begun)
-    made = cells(walk, story, at)
-    known = tested(walk, made)
-    if banked(walk.says, walk.course.relation):
-        known = at + 4 * HOUR
-    for product in made:
-        pending = not product.cryo_medium and any(spec.test == "sterility" and spec.mandatory for spec in walk.says.qc)
-        walk.release(product, known, "conditional" if pending else "conforms")
-    return made, known
+def _test(walk: Walk) -> None:
+    """Test every container, and note when all is known that a release waits for: of fresh cells, not the culture."""
+    ready = walk.made[0].performed_at or walk.house.at
+    walk.known = ready + (15 * DAY if walk.made[0].cryo_medium else TESTS_TAKE)
+    for product in walk.made:
+        _examine(walk, product, until=min(walk.house.at, walk.known))
 
 
-def crowd(house: House) -> Faker:
-    """Return who names the people of a site: names of several countries, repeatable."""
-    faker = Faker(list(LOCALES.get(house.site.code, ("en_GB",))))
-    faker.seed_instance(house.random.randrange(10**9))
-    return faker
+def _examine(walk: Walk, product: Product, *, until: datetime, only: str = "") -> None:
+    known, bad = facts.follows_from(product, walk.kg), walk.story.more.get("bad", "")
+
+    def reading(spec: QCSpec) -> dict[str, Any]:
+        return known.get(spec.test) or facts.reading(spec, walk.house.dice, good=spec.test != bad)
+
+    skip = frozenset(spec.test for spec in walk.says.qc if only and spec.test != only)
+    at = (product.performed_at or walk.house.at) + 5 * MINUTE
+    laboratory.examine(walk.house, product, walk.version, at, until=until, reading=reading, skip=skip)
+
+
+def _give(walk: Walk) -> Iterator[str]:
+    """Release, give and follow up."""
+    house, course, story, more, product = walk.house, walk.course, walk.story, walk.story.more, walk.made[0]
+    first = walk.known + (2 * DAY if product.cryo_medium else 20 * MINUTE)
+    if story.stage == "failed":
+        at = min(walk.known + HOUR, house.at - 20 * MINUTE)
+        laboratory.release(house, course, product, at, "reject", reason=more["reason"])
+        yield "failed"
+    if story.stage == "exceptional":
+        laboratory.release(
+            house, course, product, walk.known, "exceptional", reason=more["reason"], patient_told=True,
+            physician_told=house.physician.printed_name, requested_by=house.physician,
+            benefit_risk="No second collection is possible in time; every test of safety is within limits.",
+            follow_up_plan="Counts every second day until day 30; second dose only if there is no engraftment.",
+        )  # fmt: skip
+        first = walk.known + 2 * HOUR
+    else:
+        cultured = any(spec.test == "sterility" and spec.mandatory for spec in walk.says.qc)
+        decision = "conditional" if cultured and not product.cryo_medium else "conforms"
+        for one in walk.made:
+            laboratory.release(house, course, one, walk.known, decision)
+    if story.stage == "bedside":
+        builder.weigh(house, walk.patient, house.at - 50 * MINUTE, walk.kg)
+        yield "bedside"
+    if story.stage == "running":
+        builder.administer(house, course, product, first, kg=walk.kg, finished=False)
+        yield "running"
+    for number, one in enumerate(walk.made):
+        when = first + number * (walk.says.dose.days_between or 0) * DAY
+        if when <= house.at - 75 * MINUTE:
+            builder.administer(house, course, one, when, kg=walk.kg)
+    if not product.cryo_medium and house.at - (product.performed_at or house.at) > 15 * DAY:
+        _examine(walk, product, until=house.at, only="sterility")
+    builder.follow_up(
+        house, course, lambda plan: walk.scores(plan.instruments, plan.day), until=house.at,
+        missed=more.get("missed", {}), left_out=more.get("left_out", ()),
+    )  # fmt: skip
+    yield story.stage

@@ -45,7 +45,7 @@ class Eligibility(Record):
     eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
     reasons: Mapped[str | None] = field("Reasons", Text, long=True, conditional=True, section="Decision")
 
-    treatment: Mapped[Treatment] = relationship(back_populates="eligibilities")
+    treatment: Mapped[Treatment] = relationship()
 
     def exclusions(self) -> list[str]:
         """Return the exclusions that apply (rule 23); a malignancy is none where it is what the course treats."""
@@ -66,9 +66,10 @@ class Eligibility(Record):
         found = super().problems(at=at)
         exclusions = self.exclusions()
         if self.eligible and exclusions:
-            found.append(Problem(f"The patient cannot be eligible with {', '.join(exclusions)}.", "eligible"))
+            said = f"The patient cannot be eligible with {', '.join(exclusions)}."
+            found.append(Problem(said, "eligible", rule=23))
         if self.eligible is False and not self.reasons and not exclusions:
-            found.append(Problem("Say why the patient is not eligible.", "reasons"))
+            found.append(Problem("Say why the patient is not eligible.", "reasons", rule=23))
         return found
 
     def headline(self) -> str:

@@ -6,6 +6,7 @@ from flask import Blueprint, render_template, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
+from clinic.course_records import of_course
 from clinic.eligibility.forms import EligibilityForm
 from clinic.eligibility.models import Eligibility
 from clinic.eligibility.step import ELIGIBILITY
@@ -38,12 +39,13 @@ ELIGIBILITY_DESK = record_pages.desk(
 def index(treatment_id: str) -> str:
     """List the decisions on eligibility of a course, the latest first."""
     course = get_or_404(Treatment, treatment_id)
+    decisions = of_course(db.session(), course).of(Eligibility)
     decide = (url_for("eligibility.new", treatment_id=course.id), "plus", "Decide")
     return render_template(
         "records/list.html",
         heading="Eligibility",
         lede=course.title,
-        rows=[_row(decision) for decision in reversed(course.eligibilities)],
+        rows=[_row(decision) for decision in reversed(decisions)],
         patient=patient_banner(course),
         columns=[("Decision", "decision", False), ("By", "by", False), ("State", "state", False)],
         empty_text="Nobody has decided yet whether the patient is eligible.",
@@ -65,7 +67,7 @@ def _row(decision: Eligibility) -> tuple[object, ...]:
 def new(treatment_id: str) -> Answer:
     """Write down whether the patient may be treated so."""
     course = get_or_404(Treatment, treatment_id)
-    ELIGIBILITY.admit(course, by=me(), at=clock.now())
+    ELIGIBILITY.admit(of_course(db.session(), course), by=me(), at=clock.now())
     form = form_of(EligibilityForm, people=DECIDES, about={"treatment": course})
     if form.validate_on_submit():
         with refusals_to(form):

@@ -1,1 +1,1 @@
-"""Tables in and out: the importer, the data sets, and the demonstration clinic."""
+"""Tables in and out: the importer and the data sets."""

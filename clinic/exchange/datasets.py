@@ -84,6 +84,7 @@ PLAIN = {
     "source_note": "Where it comes from",
     "not_recorded": "Not recorded, because",
     "confirmed": "Unusual, and confirmed because",
+    "precision": "How much of a day is known",
     "course_day": "Day of the course",
     "is_synthetic": "Synthetic patient",
     "did_not_occur": "Did not occur",
@@ -288,8 +289,8 @@ DICTIONARY = (
     "description",
 )
 DESCRIBED = {
-    "moment": "ISO 8601, UTC",
-    "wall": "ISO 8601 with the offset of the site's wall clock",
+    "moment": "ISO 8601, UTC; a day, month or year where no more is known, with ~ where estimated",
+    "wall": "ISO 8601 with the offset of the site's wall clock; less where no more is known",
     "day": "ISO 8601 day",
     "yesno": "yes or no",
     "person": "printed name of the member of staff",

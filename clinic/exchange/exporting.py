@@ -12,25 +12,26 @@ import io
 import json
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Date, func, select
+from sqlalchemy import Date, func, inspect, select
 from xlsxwriter import Workbook
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
-from clinic.exchange.datasets import DICTIONARY, DOSES, Dataset, datasets, dictionary
+from clinic.exchange.datasets import DICTIONARY, DOSES, Column, Dataset, datasets, dictionary
 from clinic.fields import RUNS_AS_FORMULA
 from clinic.products.models import Product
 from clinic.records import Amendment, Entry, Record, Signature
 from clinic.release.doses import doses
+from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,14 +53,15 @@ OLDEST_TOLD = 90
 class Choice:
     """Which rows to take: of one site or (None) of all that the session may see, from one day to another.
 
-    ``zone``: on whose clock those days begin and end. ``on``: the day for which the research variant gives ages.
+    ``zone``: on whose clock those days begin and end. ``on``: the day for which the research variant
+    gives ages; None: today at the row's site.
     """
 
     site_id: str | None = None
     since: date | None = None
     until: date | None = None
     research: bool = False
-    on: date = field(default_factory=lambda: clock.now().date())
+    on: date | None = None
     zone: str = "Etc/UTC"
 
 
@@ -86,12 +88,14 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
     """Yield each row as values: text, `Decimal`, int, bool, date, None. Pages of `PAGE` rows, by id."""
     columns = dataset.chosen(research=choice.research)
     model = dataset.model
+    kept = {attribute.key for attribute in inspect(model).column_attrs}
     keys = list(
         dict.fromkeys(
             [
                 "id",
                 "site_id",
-                *(c.key for c in columns if hasattr(model, c.key) and c.kind not in {"signers", "signed"}),
+                *(c.key for c in columns if c.key in kept),
+                *({"precision"} & kept),
             ]
         )
     )
@@ -110,11 +114,11 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
             _add_doses(session, page)
         for row in page:
             code, zone = places.get(row["site_id"], ("", "Etc/UTC"))
-            around = _Around(people=people, code=code, zone=zone, besides=besides[row["id"]], on=choice.on)
-            yield [
-                _READ[column.kind](row.get(column.key), around) if column.kind in _READ else _plain(row.get(column.key))
-                for column in columns
-            ]
+            around = _Around(
+                people=people, code=code, zone=zone, besides=besides[row["id"]], on=choice.on or clock.today(zone),
+                precision=row.get("precision") or {},
+            )  # fmt: skip
+            yield [_value(column, row.get(column.key), around) for column in columns]
 
 
 def _narrowed(statement: Any, dataset: Dataset, choice: Choice) -> Any:
@@ -153,8 +157,14 @@ def _besides(session: Session, model: type[Any], ids: list[str]) -> dict[str, di
 
 def _add_doses(session: Session, page: list[dict[str, Any]]) -> None:
     """Put the five items that describe each cell therapy beside its administration."""
-    chosen = select(Product).where(Product.id.in_([row["product_id"] for row in page]))
-    told = {product.id: doses(product, session) for product in session.scalars(chosen)}
+    ids = [row["product_id"] for row in page]
+    chosen = select(Product).where(Product.id.in_(ids))
+    results: dict[str, list[QCResult]] = defaultdict(list)
+    for result in session.scalars(
+        select(QCResult).where(QCResult.product_id.in_(ids)).order_by(QCResult.performed_at, QCResult.id)
+    ):
+        results[result.product_id].append(result)
+    told = {product.id: doses(product, results[product.id]) for product in session.scalars(chosen)}
     for row in page:
         row |= {key: value for key, (_label, value) in zip(DOSES, told.get(row["product_id"], []), strict=False)}
 
@@ -168,6 +178,15 @@ class _Around:
     zone: str
     besides: dict[str, Any]
     on: date
+    precision: dict[str, str]
+
+
+def _value(column: Column, value: Any, around: _Around) -> Any:
+    """Return a value as it is exported; of a day or moment no more than is known."""
+    known = around.precision.get(column.key)
+    if known and value is not None and column.kind in {"moment", "wall", "day"}:
+        return wording.iso(value, around.zone, known)
+    return _READ[column.kind](value, around) if column.kind in _READ else _plain(value)
 
 
 _READ: dict[str, Callable[[Any, _Around], Any]] = {
@@ -185,7 +204,7 @@ _READ: dict[str, Callable[[Any, _Around], Any]] = {
 
 
 def _utc(value: datetime | None) -> str | None:
-    return value.astimezone(ZoneInfo("Etc/UTC")).strftime("%Y-%m-%dT%H:%M:%SZ") if value else None
+    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z" if value else None
 
 
 def _age(born: date | None, on: date) -> int | None:

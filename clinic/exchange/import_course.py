@@ -197,6 +197,8 @@ class History:
                 return
         happened = {"performed_at": visit.performed_at, "course_day": visit.course_day}
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
+        known = visit.precision_of("performed_at")
+        common["precision"] = {"performed_at": known} if known else None
         score = OutcomeScore(
             **common,
             instrument=wanted.name,
@@ -274,8 +276,11 @@ class History:
                 continue
             if wanted.name == "not_recorded":
                 missing |= value
-            else:
-                facts[wanted.name] = value
+                continue
+            facts[wanted.name] = value
+            known = parse_cell.precision(given.text) if isinstance(value, datetime) else ""
+            if known:
+                facts["precision"] = facts.get("precision", {}) | {wanted.name: known}
         missing |= _absent(model, facts, self._reason_for)
         return self._check(
             part, key, model(**self._common(missing), **{n: v for n, v in facts.items() if v is not None})

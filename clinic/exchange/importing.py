@@ -20,6 +20,7 @@ from clinic.exchange.import_course import Fault, Given, History
 from clinic.exchange.import_targets import KINDS, Slot, slot
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.tables import Table, read
+from clinic.extensions import write_from_here
 from clinic.ledger.listener import set_actor
 from clinic.patients.models import Patient
 from clinic.protocols.models import Protocol
@@ -103,15 +104,24 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     report.problems.sort(key=lambda fault: fault.row)
     if report.problems or dry_run:
         return report
-    set_actor(session, by.id, f"Import of {path.name}")
-    for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
+    write_from_here(session)
+    report.problems += _known_already(session, table, mapping, by)  # somebody may have been added meanwhile
+    if not report.problems:
+        set_actor(session, by.id, f"Import of {path.name}")
+        _write(session, _histories(table, mapping, by, at, published), len(table.rows), progress)
+    return report
+
+
+def _write(
+    session: Session, histories: Iterator[History], rows: int, progress: Callable[[int, int], None] | None
+) -> None:
+    for done, history in enumerate(histories, start=1):
         session.add_all(history.records)
         if done % AT_ONCE == 0:
             session.flush()
         if progress:
-            progress(len(table.rows) + done, 2 * len(table.rows))
+            progress(rows + done, 2 * rows)
     session.flush()
-    return report
 
 
 def own(table: Table, kind: str, file: str) -> Mapping:

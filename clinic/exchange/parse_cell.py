@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Boolean, Date, Integer
 
-from clinic.clock import from_wall
+from clinic.clock import from_wall, start_of
 from clinic.errors import RuleBroken
 from clinic.model import Quantity, UTCDateTime
+from clinic.wording import ESTIMATED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from clinic.fields import Field
 
 YES = frozenset({"yes", "y", "true", "1", "+"})
+PARTLY = re.compile(r"(?P<y>\d{4})(-(?P<m>\d{2})(-(?P<d>\d{2}))?)?(?P<about>~)?", re.ASCII)
 NO = frozenset({"no", "n", "false", "0", "-"})
 
 
@@ -51,7 +53,7 @@ def whole(text: str) -> int:
 def day(text: str) -> date:
     """Return a day written 2026-11-23; a moment's day counts too."""
     try:
-        return datetime.fromisoformat(text).date() if "T" in text or " " in text else date.fromisoformat(text)
+        return date.fromisoformat(re.split("[T ]", text, maxsplit=1)[0])
     except ValueError as fault:
         raise NotThat("a day like 2026-11-23") from fault
 
@@ -64,9 +66,26 @@ def day_of(text: str) -> date:
         raise RuleBroken(f"“{text}” is not a day. Write it like 2026-11-23.") from None
 
 
+def precision(text: str) -> str:
+    """Return how much of a moment is written, as `Entry.precision` has it; "" where it has a time of day.
+
+    Written 2015-04-01, 2015-04 or 2015; a ``~`` behind says that it is estimated (ISO 8601-2).
+    """
+    found = PARTLY.fullmatch(text)
+    if found is None:
+        return ""
+    return (ESTIMATED if found["about"] else "") + ("day" if found["d"] else "month" if found["m"] else "year")
+
+
 def moment(text: str, zone: str) -> datetime:
-    """Return an aware moment; one without an offset is on the site's wall clock."""
+    """Return an aware moment; one without an offset is on the site's wall clock.
+
+    A day, month or year alone is its first moment there; `precision` tells that no more is known.
+    """
+    partly = PARTLY.fullmatch(text)
     try:
+        if partly is not None:
+            return start_of(date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1)), zone)
         value = datetime.fromisoformat(text)
         return value if value.tzinfo is not None else from_wall(value, zone)
     except ValueError as fault:

@@ -16,7 +16,7 @@ from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import FORMATS, Choice
 from clinic.exchange.parse_cell import day_of
-from clinic.extensions import db, reading_only
+from clinic.extensions import db, reading
 from clinic.pages import me, zone
 
 bp = Blueprint("exchange", __name__, template_folder="templates")
@@ -80,10 +80,8 @@ def _read(engine: Engine, name: str, form: str, choice: Choice) -> Iterator[str 
     """Read a data set in a transaction of its own, which only reads: it outlasts the request that asked for it."""
     with Session(engine) as session:
         keep_to_site(session, choice.site_id)
-        before = reading_only.get()
-        reading_only.set(True)
-        session.connection()
-        reading_only.set(before)
+        with reading():
+            session.connection()
         yield from exporting.chunks(session, name, form, choice)
 
 

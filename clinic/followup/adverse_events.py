@@ -100,11 +100,11 @@ class AdverseEvent(Record):
         """Also rules 64 to 68: grade 5, fatal and death go together."""
         found = super().problems(at=at)
         if self.origin == "clinic" and self.grade == "5" and self.treatment.patient.died_on is None:
-            found.append(Problem("Died on: fill this in; grade 5 is death.", "died_on"))
+            found.append(Problem("Died on: fill this in; grade 5 is death.", "died_on", rule=65))
         fatal = {self.grade == "5", self.outcome == "fatal", "death" in self.serious}
         if len(fatal) == 2 and self.origin == "clinic":
             said = "Grade 5, outcome fatal and serious because of death go together: all three or none."
-            found.append(Problem(said, "grade"))
+            found.append(Problem(said, "grade", rule=65))
         return found
 
     @classmethod
@@ -114,7 +114,7 @@ class AdverseEvent(Record):
         """Return a new event; a fatal one writes the day of death into the patient's record as well (rule 65)."""
         patient = treatment.patient
         if died_on is not None and facts.get("grade") != "5":
-            raise RuleBroken(Problem("A day of death belongs to an event of grade 5.", "died_on"))
+            raise RuleBroken(Problem("A day of death belongs to an event of grade 5.", "died_on", rule=65))
         if died_on is not None and patient.died_on is None:
             patient.amend(by=by, at=at, reason=f"Adverse event, grade 5: {facts.get('term', '')}", died_on=died_on)
         return cls.log(by=by, at=at, treatment=treatment, **facts)

@@ -70,7 +70,8 @@ def _tag(score: OutcomeScore, visit: FollowUpVisit, start: dict[str, Decimal]) -
 def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[FollowUpVisit]) -> list[dict[str, Any]]:
     """Return a chart for each instrument with two readings or more; visits to come and missed ones are open points."""
     start, found = baselines(visits), []
-    days = {plan.id: plan.day for plan in plans}
+    first = min((plan.day_zero for plan in plans), default=None)
+    days = {plan.id: (plan.due_on - first).days for plan in plans if first is not None}
     planned = [plan for plan in plans if plan.visit is None or plan.visit.made != "made"]
     for key in dict.fromkeys(score.instrument for visit in visits for score in visit.scores):
         instrument = INSTRUMENTS[key or ""]
@@ -82,7 +83,9 @@ def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[Fo
         ]
         if len(points) < TWO:
             continue
-        points += [(_label(plan.name), plan.day, None) for plan in planned if key in plan.instruments and plan.day > 0]
+        points += [
+            (_label(plan.name), days[plan.id], None) for plan in planned if key in plan.instruments and plan.day > 0
+        ]
         baseline = start.get(key or "")
         needed = threshold(instrument, baseline) if baseline is not None else None
         low, high = _ends(instrument, [value for _l, _d, value in points if value is not None])
@@ -126,9 +129,11 @@ def _day(visit: FollowUpVisit, days: dict[str, int], course: Treatment) -> int:
 
 def _label(name: str) -> str:
     """Return a visit's name as short as an axis needs it: “M 3” for “Month 3”."""
-    words = name.split()
-    return (
+    visit, _after, dose = name.partition(" after dose ")
+    words = visit.split()
+    short = (
         f"{words[0][0]}{words[1]}"
         if len(words) == TWO and words[1].isdigit()
         else {"Baseline": "Start"}.get(name, words[0][:5])
     )
+    return f"{short}/{dose}" if dose else short

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, render_template, url_for
 from sqlalchemy import select
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, allow
 from clinic.administration.models import Administration
+from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.forms import EventForm
-from clinic.followup.listing import REPORTERS
-from clinic.followup.step import JUDGES, events_of
+from clinic.followup.roles import JUDGES, REPORTERS
+from clinic.followup.step import events
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
 from clinic.record_pages import record_page
@@ -52,8 +53,8 @@ def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
     state = "over" if left < 0 else "urgent" if left <= 2 else "soon" if left <= days // 2 else ""
     word = {"over": "Overdue", "urgent": "Urgent", "soon": "Soon"}.get(state, "")
     return {
-        "fig": f"{abs(left)} d",
-        "say": f"{'over' if left < 0 else 'left'} · day {day} of {days} · send by {due:%-d %b %Y}",
+        "fig": wording.days(abs(left)),
+        "say": f"{'over' if left < 0 else 'left'} · day {day} of {days} · send by {wording.day(due)}",
         "state": state,
         "word": word,
         "frac": 100 * day / days,
@@ -65,7 +66,7 @@ def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
 def index(treatment_id: str) -> str:
     """List the adverse events of a course with grade, seriousness and clock."""
     course, on = get_or_404(Treatment, treatment_id), clock.today(zone())
-    rows = [(event, day_box(event, on)) for event in events_of(course)]
+    rows = [(event, day_box(event, on)) for event in events(of_course(db.session(), course))]
     return render_template(
         "events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=patient_banner(course)
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.administration.models import Administration
 from clinic.errors import Question
 from clinic.fields import plain
@@ -161,7 +161,7 @@ class EventForm(form_for(AdverseEvent)):
         first = self.first_procedure
         if field.errors or field.data is None or first is None or field.data >= first:
             return
-        day = f"{clock.local(first, self.zone):%-d %b %Y}"
+        day = wording.day(clock.day(first, self.zone))
         field.ask(
             Question(
                 "performed_at",

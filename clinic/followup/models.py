@@ -8,11 +8,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship, selectinload
 
+from clinic import wording
 from clinic.administration.models import Administration
-from clinic.clock import local
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, plain
 from clinic.model import Model, reference
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
@@ -20,7 +20,10 @@ from clinic.records import Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from clinic.accounts.models import User
+    from clinic.protocols.content import VisitPlan
 
 MADE = {"made": "Made", "missed": "Missed", "lost": "Lost to follow-up"}
 CONTACT_RESULTS = {
@@ -36,9 +39,11 @@ LOST_AFTER = 3
 
 
 class PlannedVisit(Model):
-    """One visit that the protocol asks for, with its window. Made from the day of administration (rule 62)."""
+    """One visit that the protocol asks for, with its window. Counted from the day of administration (rule 62)."""
 
     KIND = "PL"
+    JUDGED = True
+    READ_WITH = ("contacts",)
     __table_args__ = (
         UniqueConstraint("treatment_id", "number"),
         CheckConstraint("opens_on <= closes_on", name="window"),
@@ -54,9 +59,22 @@ class PlannedVisit(Model):
     contact: Mapped[bool] = mapped_column(default=False)
     instruments: Mapped[list[str]] = mapped_column(default=list)
 
+    administration_id: Mapped[str | None] = reference("administration")
+
     treatment: Mapped[Treatment] = relationship()
-    visit: Mapped[FollowUpVisit | None] = relationship(back_populates="plan", uselist=False, lazy="selectin")
+    visit: Mapped[FollowUpVisit | None] = relationship(back_populates="plan", uselist=False)
     contacts: Mapped[list[ContactAttempt]] = relationship(back_populates="plan", order_by="ContactAttempt.performed_at")
+
+    @property
+    def day_zero(self) -> date:
+        """The day on which the cells were given from which it is counted."""
+        return self.due_on - timedelta(days=self.day)
+
+    def move_to(self, day_zero: date) -> None:
+        """Count it from another day; its window stays as wide."""
+        by = day_zero - self.day_zero
+        if by:
+            self.due_on, self.opens_on, self.closes_on = self.due_on + by, self.opens_on + by, self.closes_on + by
 
     def standing(self, on: date) -> str:
         """Return done, missed, overdue, open or planned, for a day."""
@@ -76,30 +94,72 @@ def plan_visits(treatment: Treatment, day_zero: date, *, by: User) -> list[Plann
     chosen = select(FollowUpVisit.id).where(FollowUpVisit.treatment_id == treatment.id, FollowUpVisit.name == BASELINE)
     read = session is not None and session.scalar(chosen.limit(1)) is not None
     return [
-        PlannedVisit(
-            site_id=by.site_id, treatment=treatment, treatment_id=treatment.id, number=number, name=visit.name,
-            day=visit.day, due_on=day_zero + timedelta(days=visit.day),
-            opens_on=day_zero + timedelta(days=visit.day - visit.before),
-            closes_on=day_zero + timedelta(days=visit.day + visit.after),
-            contact=visit.contact, instruments=list(visit.instruments),
-        )
+        _planned(treatment, visit, day_zero, number=number, name=visit.name, by=by)
         for number, visit in enumerate(treatment.says.visits, start=1)
         if not (read and visit.name == BASELINE)
-    ]  # fmt: skip
+    ]
 
 
-def plan_after(administration: Administration, by: User) -> None:
-    """Plan the visits when the first cells of a course were given, in the same transaction."""
+def _planned(  # noqa: PLR0913 - what one line of the plan consists of
+    treatment: Treatment, visit: VisitPlan, day_zero: date, *, number: int, name: str, by: User
+) -> PlannedVisit:
+    return PlannedVisit(
+        site_id=by.site_id, treatment=treatment, treatment_id=treatment.id, number=number, name=name,
+        day=visit.day, due_on=day_zero + timedelta(days=visit.day),
+        opens_on=day_zero + timedelta(days=visit.day - visit.before),
+        closes_on=day_zero + timedelta(days=visit.day + visit.after),
+        contact=visit.contact, instruments=list(visit.instruments),
+    )  # fmt: skip
+
+
+def plan_again(administration: Administration, by: User) -> None:
+    """Plan the visits when cells were given, and again when that moment is corrected, in the same transaction.
+
+    The first cells of a course plan all visits of its protocol, a later dose on another day those that come after it.
+    Where a start is corrected, the visits of which nobody has written anything down move with it.
+    """
     session = object_session(administration)
     if session is None or administration.performed_at is None:
         return
-    planned = select(PlannedVisit.id).where(PlannedVisit.treatment_id == administration.treatment_id).limit(1)
-    if session.scalar(planned) is None:
-        day_zero = local(administration.performed_at, by.site.zone).date()
-        session.add_all(plan_visits(administration.treatment, day_zero, by=by))
+    day_zero = administration.local_day(administration.performed_at)
+    course = administration.treatment
+    chosen = select(PlannedVisit).where(PlannedVisit.treatment_id == course.id)
+    with_visits = chosen.options(selectinload(PlannedVisit.visit), selectinload(PlannedVisit.contacts))
+    plans = list(session.scalars(with_visits))
+    mine = [plan for plan in plans if plan.administration_id == administration.id]
+    if not mine and _is_first(session, administration):
+        # plans from before a plan named its cells were made from the first ones
+        mine = [plan for plan in plans if plan.administration_id is None]
+    if mine:
+        for plan in mine:
+            if plan.visit is None and not plan.contacts:
+                plan.move_to(day_zero)
+        return
+    made = plan_visits(course, day_zero, by=by) if not plans else _plan_dose(course, plans, day_zero, by)
+    for plan in made:
+        plan.administration_id = administration.id
+    session.add_all(made)
 
 
-Administration.after_first.append(plan_after)
+def _is_first(session: Session, administration: Administration) -> bool:
+    chosen = select(Administration.id).where(Administration.treatment_id == administration.treatment_id)
+    return session.scalar(chosen.order_by(Administration.recorded_at, Administration.id).limit(1)) == administration.id
+
+
+def _plan_dose(course: Treatment, plans: list[PlannedVisit], day_zero: date, by: User) -> list[PlannedVisit]:
+    """Return the visits after one more dose; more cells on a day that is planned from are part of its dose."""
+    doses = {plan.day_zero for plan in plans}
+    if course.says.dose.doses <= 1 or day_zero in doses:
+        return []
+    last, dose = max(plan.number for plan in plans), len(doses) + 1
+    after = [visit for visit in course.says.visits if visit.day > 0]
+    return [
+        _planned(course, visit, day_zero, number=last + number, name=f"{visit.name} after dose {dose}", by=by)
+        for number, visit in enumerate(after, start=1)
+    ]
+
+
+Administration.when_started.append(plan_again)
 
 
 class FollowUpVisit(Record):
@@ -133,7 +193,7 @@ class FollowUpVisit(Record):
             )
             found.append(Problem(said, "alive"))
         if self.made != "made" and not self.missed_reason:
-            found.append(Problem("Say why the visit was missed.", "missed_reason"))
+            found.append(Problem("Say why the visit was missed.", "missed_reason", rule=62))
         if self.made == "lost" and self.plan is not None:
             session = object_session(self.plan)
             with session.no_autoflush if session else nullcontext():
@@ -142,8 +202,32 @@ class FollowUpVisit(Record):
                 said = (
                     f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are written down."
                 )
-                found.append(Problem(said, "made"))
+                found.append(Problem(said, "made", rule=62))
+        plan, made_on = self.plan, self.made_on
+        if plan is not None and plan.day > 0 and made_on is not None and made_on < plan.day_zero:
+            said = f"Visit at is before the cells were given, {wording.day(plan.day_zero)}."
+            found.append(Problem(said, "performed_at", rule=62))
         return found
+
+    def questions(self) -> list[Question]:
+        """Also: a visit outside its window is asked about once, and kept as outside (rule 62)."""
+        if not self.outside_window or self.plan is None:
+            return []
+        days = f"{wording.day(self.plan.opens_on)} to {wording.day(self.plan.closes_on)}"
+        said = f"{wording.day(self.made_on)} lies outside the window of this visit, {days}. Is this right?"
+        return [Question("performed_at", said, "The visit is then shown as outside its window.")]
+
+    @property
+    def made_on(self) -> date | None:
+        """The day on which it was made; None where it was not, or where no day is known."""
+        known = self.precision_of("performed_at") in {"", "day"}
+        return self.local_day(self.performed_at) if self.made == "made" and self.performed_at and known else None
+
+    @property
+    def outside_window(self) -> bool:
+        """Whether it was made before its window opened or after it closed."""
+        plan, made_on = self.plan, self.made_on
+        return plan is not None and made_on is not None and not plan.opens_on <= made_on <= plan.closes_on
 
     @property
     def is_baseline(self) -> bool:
@@ -157,7 +241,7 @@ class FollowUpVisit(Record):
     def refuse_scores(self) -> None:
         """Refuse scores of a visit that was not made (rule 63)."""
         if self.made != "made" and self.scores:
-            raise RuleBroken("A visit that was not made has no scores: empty them, or say that it was made.")
+            raise RuleBroken("A visit that was not made has no scores: empty them, or say that it was made.", rule=63)
 
     def score(
         self, instrument: str, *, by: User, at: datetime, value: Decimal | None, did_not_occur: bool = False
@@ -173,11 +257,12 @@ class FollowUpVisit(Record):
 
     def headline(self) -> str:
         said = ", ".join(score.headline() for score in self.scores[:3])
-        return " · ".join(
-            part
-            for part in (self.name if self.made == "made" else f"{self.name}: {MADE[self.made].lower()}", said)
-            if part
-        )
+        return " · ".join(part for part in (self._what(), said) if part)
+
+    def _what(self) -> str:
+        if self.made != "made":
+            return f"{self.name}: {MADE[self.made].lower()}"
+        return f"{self.name}, outside its window" if self.outside_window else self.name
 
 
 class OutcomeScore(Record):
@@ -210,7 +295,7 @@ class OutcomeScore(Record):
         if self.value is not None:
             fault = score_fault(instrument, self.value)
             if fault:
-                found.append(Problem(fault, "value"))
+                found.append(Problem(fault, "value", rule=63))
         return found
 
     @property

@@ -1,178 +1,139 @@
-"""Who may write down visits and events, and how far the follow-up is."""
+"""Who records visits and events, and how far the follow-up is (rules 62, 67)."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-from sqlalchemy.orm import object_session, selectinload
-
+from clinic import clock
 from clinic.access import Role
+from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
-from clinic.followup.listing import REPORTERS, VISITORS, waiting
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
-from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.followup.roles import JUDGES, SIGNS, VISITORS
+from clinic.records import Origin
+from clinic.steps import Action, Progress, State, Step
 
 if TYPE_CHECKING:
-    from clinic.treatments.models import Treatment
+    from collections.abc import Iterable
+    from datetime import date
 
-SIGNS = frozenset({Role.PHYSICIAN, Role.NURSE})
-JUDGES = frozenset({Role.PHYSICIAN})
+    from clinic.course_records import CourseRecords
 
-
-def plans_of(course: Treatment) -> list[PlannedVisit]:
-    """Return the planned visits of a course, in order, with what was written down of each."""
-    session = object_session(course)
-    if session is None:
-        return []
-    chosen = (
-        select(PlannedVisit)
-        .where(PlannedVisit.treatment_id == course.id)
-        .order_by(PlannedVisit.due_on, PlannedVisit.number)
-    )
-    return list(session.scalars(chosen.options(selectinload(PlannedVisit.visit))))
+OVERDUE, OPEN = "Follow up an overdue visit", "Make the visit"
 
 
-def visits_of(course: Treatment) -> list[FollowUpVisit]:
-    """Return the visits of a course that were written down, with their scores."""
-    session = object_session(course)
-    if session is None:
-        return []
-    chosen = select(FollowUpVisit).where(FollowUpVisit.treatment_id == course.id)
-    ordered = chosen.order_by(FollowUpVisit.course_day, FollowUpVisit.performed_at, FollowUpVisit.id)
-    return list(
-        session.scalars(
-            ordered.options(
-                selectinload(FollowUpVisit.scores),
-                selectinload(FollowUpVisit.plan),
-                selectinload(FollowUpVisit.signatures),
-            )
-        )
-    )
+def plans(records: CourseRecords) -> list[PlannedVisit]:
+    """Return the planned visits of a course in the order of their days."""
+    return sorted(records.of(PlannedVisit), key=lambda plan: (plan.due_on, plan.number))
 
 
-def events_of(course: Treatment) -> list[AdverseEvent]:
+def visits(records: CourseRecords) -> list[FollowUpVisit]:
+    """Return the visits that were recorded; those without a date by their day of the course."""
+    found = records.of(FollowUpVisit)
+    return sorted(found, key=lambda visit: visit.course_day if visit.course_day is not None else -(10**6))
+
+
+def events(records: CourseRecords) -> list[AdverseEvent]:
     """Return the adverse events of a course, the latest first."""
-    session = object_session(course)
-    if session is None:
-        return []
-    chosen = select(AdverseEvent).where(AdverseEvent.treatment_id == course.id)
-    return list(
-        session.scalars(
-            chosen.options(selectinload(AdverseEvent.signatures)).order_by(
-                AdverseEvent.performed_at.desc(), AdverseEvent.id
-            )
-        )
-    )
+    return list(reversed(records.of(AdverseEvent)))
 
 
-def blockers(course: Treatment, at: datetime) -> list[Blocked]:  # noqa: ARG001 - every gate is asked alike
-    """Nothing blocks it: what happened to a patient may always be written down, after a stop or a withdrawal too."""
-    return []
-
-
-def progress(course: Treatment, at: datetime) -> Progress:
+def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when every planned visit was made, missed with a reason, or lost."""
-    plans, visits = plans_of(course), visits_of(course)
-    if not plans:
-        made = [v for v in visits if v.made == "made" and not v.is_baseline]
-        if made and course.origin == "imported":
+    planned, made = plans(records), visits(records)
+    if not planned:
+        later = [visit for visit in made if visit.made == "made" and not visit.is_baseline]
+        if later and records.course.origin is Origin.IMPORTED:
             return Progress(state=State.DONE, word="Imported")
-        return Progress(state=State.TO_DO, word="Baseline read" if visits else "To do")
-    on = at.date()
-    standings = [plan.standing(on) for plan in plans]
-    closed = sum(s in {"done", "missed"} for s in standings)
-    overdue = standings.count("overdue")
-    if closed == len(plans):
-        return Progress(state=State.DONE, word=f"{closed} of {len(plans)} visits")
-    word = f"{overdue} overdue" if overdue else f"{closed} of {len(plans)} visits"
-    return Progress(state=State.NOW, word=word)
+        return Progress(state=State.TO_DO, word="Baseline done" if made else "To do")
+    on = clock.day(at, records.zone)
+    standings = [plan.standing(on) for plan in planned]
+    closed, overdue = sum(s in {"done", "missed"} for s in standings), standings.count("overdue")
+    if closed == len(planned):
+        return Progress(state=State.DONE, word=f"{closed} of {len(planned)} visits")
+    return Progress(state=State.NOW, word=f"{overdue} overdue" if overdue else f"{closed} of {len(planned)} visits")
 
 
-def actions(course: Treatment, at: datetime) -> list[Action]:
-    """Send a report whose clock runs; visits overdue, then open; the baseline before the cells; unsigned visits."""
-    on, who, found = at.date(), tuple(sorted(VISITORS)), []
-    for event in events_of(course):
-        if event.report_due_on is not None and event.origin == "clinic":
-            found.append(
-                Action(
-                    title="Send the report",
-                    why=f"{event.headline()}: day {event.clock_day(on)} of {event.clock_days}.",
-                    who=(Role.PHYSICIAN, Role.QUALITY),
-                    to=("events.show", {"event_id": event.id}),
-                    due_at=_end(event.report_due_on),
-                    danger=True,
-                )
-            )
-        elif event.origin == "clinic" and not event.signed:
-            found.append(
-                Action(
-                    title="Judge and sign the event",
-                    why=f"{event.headline()}: written down, not signed by a physician.",
-                    who=tuple(JUDGES),
-                    to=("events.show", {"event_id": event.id}),
-                )
-            )
-    if course.stop is not None or course.patient.died_on is not None:
-        return found
-    plans, visits = plans_of(course), visits_of(course)
-    for standing, title in (("overdue", "Follow up an overdue visit"), ("open", "Make the visit")):
+def actions(records: CourseRecords, at: datetime) -> list[Action]:
+    """Send a report whose clock runs; visits overdue, then open; the baseline before the cells; what is unsigned."""
+    found = [action for event in events(records) for action in _of_event(records, event, at)]
+    course = records.course
+    if course.stop is not None or records.patient.died_on is not None:
+        return found + _unsigned(records)
+    on = clock.day(at, records.zone)
+    for state, title, words in (("overdue", OVERDUE, "window closed"), ("open", OPEN, "window closes")):
         found += [
             Action(
-                title=title,
-                why=f"{plan.name}: window until {plan.closes_on:%-d %b %Y}.",
-                who=who,
-                to=("followup.visit", {"plan_id": plan.id}),
-                due_at=_end(plan.closes_on),
-                danger=standing == "overdue",
+                title=title, why=f"{plan.name}, due {plan.due_on:%-d %b %Y}.", who=tuple(sorted(VISITORS)),
+                to=("followup.visit", {"plan_id": plan.id}), due_at=_end(records, plan.closes_on), due_words=words,
             )
-            for plan in plans
-            if plan.standing(on) == standing
-        ]
-    found += [
-        Action(
-            title="Sign the visit",
-            why=f"{visit.headline()}: written down, not signed.",
-            who=tuple(SIGNS),
-            to=("followup.show", {"visit_id": visit.id}),
-        )
-        for visit in visits
-        if visit.origin == "clinic" and not visit.signed
-    ]
-    if (
-        not plans
-        and not visits
-        and course.eligibility() is not None
-        and any(v.name == BASELINE for v in course.says.visits)
-    ):
+            for plan in plans(records)
+            if plan.standing(on) == state
+        ]  # fmt: skip
+    return found + _unsigned(records) + _baseline(records)
+
+
+def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list[Action]:
+    if event.origin is not Origin.CLINIC:
+        return []
+    found, to, on = [], ("events.show", {"event_id": event.id}), clock.day(at, records.zone)
+    due = event.report_due_on
+    if due is not None and event.aware_on is not None:
+        why = f"{event.headline()}, unexpected: day {event.clock_day(on)} of {event.clock_days}."
         found.append(
             Action(
-                title="Write down the baseline",
-                why="The scores before the cells are what every later visit is compared with.",
-                who=who,
-                to=("followup.new", {"treatment_id": course.id}),
+                title="Send the report", why=why, who=(Role.PHYSICIAN, Role.QUALITY), to=to,
+                since=_end(records, event.aware_on), due_at=_end(records, due), due_words="report due", danger=True,
             )
-        )
+        )  # fmt: skip
+    if not event.signed:
+        why = f"{event.headline()}: recorded, not signed by a physician."
+        more = {"due_at": event.recorded_at, "due_words": "recorded"}
+        found.append(Action(title="Judge and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
     return found
 
 
-def _end(day: object) -> datetime:
-    return datetime.combine(day, time(23, 59), UTC)  # type: ignore[arg-type]
+def _unsigned(records: CourseRecords) -> list[Action]:
+    return [
+        Action(
+            title="Sign the visit", why=f"{visit.headline()}: recorded, not signed.", who=tuple(SIGNS),
+            to=("followup.show", {"visit_id": visit.id}), due_at=visit.recorded_at, due_words="recorded",
+        )
+        for visit in visits(records)
+        if visit.origin is Origin.CLINIC and not visit.signed
+    ]  # fmt: skip
+
+
+def _baseline(records: CourseRecords) -> list[Action]:
+    decided = any(one.signed and one.eligible for one in records.of(Eligibility))
+    asked = any(visit.name == BASELINE for visit in records.says.visits)
+    imported = records.course.origin is Origin.IMPORTED
+    if imported or plans(records) or visits(records) or not decided or not asked:
+        return []
+    why = "The scores before the cells are what every later visit is compared with."
+    to = ("followup.new", {"treatment_id": records.course.id})
+    return [Action(title="Record the baseline", why=why, who=tuple(sorted(VISITORS)), to=to)]
+
+
+def _end(records: CourseRecords, on: date) -> datetime:
+    """Return the last minute of a day on the site's clock: after it, what is due on the day is late."""
+    return clock.midnight_after(on, records.zone) - timedelta(minutes=1)
+
+
+def moments(records: CourseRecords) -> Iterable[datetime]:
+    """Return the midnights at which windows open and close, and each midnight while a reporting clock runs."""
+    day = timedelta(days=1)
+    for plan in records.of(PlannedVisit):
+        yield from (clock.midnight_after(on, records.zone) for on in (plan.opens_on - day, plan.closes_on))
+    for event in records.of(AdverseEvent):
+        if event.report_due_on is not None and event.aware_on is not None and event.origin is Origin.CLINIC:
+            yield from (clock.midnight_after(event.aware_on + n * day, records.zone) for n in range(400))
 
 
 FOLLOW_UP = Step(
-    name="followup",
-    title="Follow-up",
-    icon="stethoscope",
-    records=(FollowUpVisit, OutcomeScore, ContactAttempt, AdverseEvent),
-    endpoint="followup.index",
-    begin="followup.new",
-    logs=VISITORS,
-    signs=SIGNS,
-    blockers=blockers,
-    progress=progress,
-    actions=actions,
-    waiting=waiting,
-)
-__all__ = ["FOLLOW_UP", "JUDGES", "REPORTERS", "SIGNS", "events_of", "plans_of", "visits_of"]
+    name="followup", title="Follow-up", icon="stethoscope",
+    views=("clinic.followup.views", "clinic.followup.event_views"),
+    records=(FollowUpVisit, OutcomeScore, ContactAttempt, AdverseEvent), endpoint="followup.index",
+    begin="followup.new", logs=VISITORS, signs=SIGNS, progress=progress, actions=actions, moments=moments, after=(),
+)  # fmt: skip

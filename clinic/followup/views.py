@@ -6,14 +6,15 @@ from typing import Any
 
 from flask import Blueprint, render_template, url_for
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, allow
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup.charts import charts, scores_table
 from clinic.followup.forms import ContactForm, instruments_of, visit_form
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
-from clinic.followup.step import FOLLOW_UP, events_of, plans_of, visits_of
+from clinic.followup.step import FOLLOW_UP, events, plans, visits
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
 from clinic.record_pages import record_page
@@ -68,18 +69,19 @@ record_pages.desk(
 def index(treatment_id: str) -> str:
     """Show the schedule with windows and standings, the scores with their change, and the course of each."""
     course, on = get_or_404(Treatment, treatment_id), clock.today(zone())
-    plans, visits = plans_of(course), visits_of(course)
+    records = of_course(db.session(), course)
+    planned, made = plans(records), visits(records)
     return render_template(
         "followup/index.html",
         course=course,
-        plans=[(plan, STANDINGS[plan.standing(on)], plan.standing(on) in {"open", "overdue"}) for plan in plans],
-        unplanned=[v for v in visits if v.plan_id is None],
-        table=scores_table(visits),
-        charts=charts(course, plans, visits),
-        events=events_of(course),
+        plans=[(plan, STANDINGS[plan.standing(on)], plan.standing(on) in {"open", "overdue"}) for plan in planned],
+        unplanned=[v for v in made if v.plan_id is None],
+        table=scores_table(made),
+        charts=charts(course, planned, made),
+        events=events(records),
         on=on,
         may_log=me().role in FOLLOW_UP.logs,
-        has_baseline=any(v.is_baseline for v in visits),
+        has_baseline=any(v.is_baseline for v in made),
         patient=patient_banner(course),
     )
 
@@ -89,10 +91,11 @@ def index(treatment_id: str) -> str:
 def new(treatment_id: str) -> Answer:
     """Write down the baseline, or a visit that nobody planned."""
     course = get_or_404(Treatment, treatment_id)
-    FOLLOW_UP.admit(course, by=me(), at=clock.now())
-    first = not any(v.is_baseline for v in visits_of(course))
+    records = of_course(db.session(), course)
+    FOLLOW_UP.admit(records, by=me(), at=clock.now())
+    first = not any(v.is_baseline for v in visits(records))
     form = form_of(visit_form(instruments_of(course)), people=FOLLOW_UP.logs, about={"treatment": course})
-    form.plan(name=BASELINE if first and not plans_of(course) else "Unscheduled visit", fixed=False)
+    form.plan(name=BASELINE if first and not plans(records) else "Unscheduled visit", fixed=False)
     return _log(form, course, None)
 
 
@@ -101,7 +104,7 @@ def new(treatment_id: str) -> Answer:
 def visit(plan_id: str) -> Answer:
     """Write down a planned visit: made with its scores, missed with its reason, or lost after three contacts."""
     plan = get_or_404(PlannedVisit, plan_id)
-    FOLLOW_UP.admit(plan.treatment, by=me(), at=clock.now())
+    FOLLOW_UP.admit(of_course(db.session(), plan.treatment), by=me(), at=clock.now())
     if plan.visit is not None:
         raise RuleBroken("This visit is written down already. Correct it with a reason, by an amendment.")
     form = form_of(visit_form(plan.instruments), people=FOLLOW_UP.logs, about={"treatment": plan.treatment})
@@ -129,7 +132,9 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Answer:
 
 
 def _window(plan: PlannedVisit | None) -> str:
-    return f"window {plan.opens_on:%-d %b} to {plan.closes_on:%-d %b %Y}" if plan else "no planned visit"
+    if plan is None:
+        return "no planned visit"
+    return f"window {wording.short_day(plan.opens_on)} to {wording.day(plan.closes_on)}"
 
 
 @bp.get("/visits/<visit_id>")
@@ -141,7 +146,7 @@ def show(visit_id: str) -> str:
         made,
         DESK,
         template="followup/show.html",
-        rows=scores_table(visits_of(made.treatment), only=made),
+        rows=scores_table(visits(of_course(db.session(), made.treatment)), only=made),
         back_url=url_for("followup.index", treatment_id=made.treatment_id),
         back_label="Visits",
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinic.errors import Problem, Question
 from clinic.fields import plain
 from clinic.products.models import year_apart
-from clinic.protocols.catalogues import ANAESTHESIA, BODY_SITES, METHODS, SOURCES, within
+from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
 
 if TYPE_CHECKING:
     from clinic.harvest.models import Harvest
@@ -37,9 +37,9 @@ def _site(harvest: Harvest) -> list[str]:
         found.append(Problem(f"Method does not fit: it does not collect {within(source.label)}.", "method"))
     site = BODY_SITES.get(harvest.body_site or "")
     if site and site.sided and harvest.side not in {"left", "right"}:
-        found.append(Problem("Side: fill this in. Two sides are two harvests.", "side"))
+        found.append(Problem("Side: fill this in. Two sides are two harvests.", "side", rule=26))
     if harvest.treatment is not None and harvest.source and harvest.source != harvest.treatment.source:
-        found.append(Problem("The order plans another source. Amend the order first.", "source"))
+        found.append(Problem("The order plans another source. Amend the order first.", "source", rule=26))
     return found
 
 
@@ -47,27 +47,28 @@ def _safety(harvest: Harvest) -> list[str]:
     found = []
     source = SOURCES.get(harvest.source or "")
     if source and source.harvest in {"aspiration", "liposuction"} and harvest.time_out_at is None:
-        found.append(Problem("Time-out held at: fill this in; it comes before the incision.", "time_out_at"))
-    anaesthesia = ANAESTHESIA.get(harvest.anaesthesia or "")
+        found.append(Problem("Time-out held at: fill this in; it comes before the incision.", "time_out_at", rule=27))
+    anaesthesia = ANESTHESIA.get(harvest.anaesthesia or "")
     if anaesthesia and anaesthesia.fasting and harvest.fasting != "confirmed":
-        found.append(Problem("Fasting must be confirmed where sedation or more is planned.", "fasting"))
+        found.append(Problem("Fasting must be confirmed where sedation or more is planned.", "fasting", rule=27))
     dose, most = lidocaine_per_kg(harvest), _lidocaine_most(harvest)
     if dose is not None and dose > most:
         said = f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the most that may be given so."
-        found.append(Problem(said, "lidocaine_mg"))
+        found.append(Problem(said, "lidocaine_mg", rule=29))
     return found
 
 
 def _papers(harvest: Harvest) -> list[str]:
     found = []
     if harvest.anticoagulant not in {None, "none"} and not harvest.anticoagulant_lot:
-        found.append(Problem("Its lot: fill this in; scan or type the anticoagulant's lot.", "anticoagulant_lot"))
+        said = "Its lot: fill this in; scan or type the anticoagulant's lot."
+        found.append(Problem(said, "anticoagulant_lot", rule=31))
     if (
         harvest.source == "peripheral_blood"
         and harvest.cd34_before is None
         and harvest.method == "continuous_apheresis"
     ):
-        found.append(Problem("CD34 count before collection: fill this in", "cd34_before"))
+        found.append(Problem("CD34 count before collection: fill this in", "cd34_before", rule=33))
     return found
 
 
@@ -91,10 +92,13 @@ def questions(harvest: Harvest) -> list[Question]:
 
 
 def _donation(harvest: Harvest) -> list[Question]:
-    if not harvest.din or harvest.ended_at is None or not year_apart(harvest.din, harvest.ended_at.date()):
+    if not harvest.din or harvest.ended_at is None:
         return []
-    said = f"This donation number is of the year {harvest.din[5:7]}, collected was in {harvest.ended_at.year}."
-    return [Question("din", f"{said} Is this right?", "A donation number bears the year of its collection (rule 7).")]
+    collected_on = harvest.local_day(harvest.ended_at)
+    if not year_apart(harvest.din, collected_on):
+        return []
+    said = f"This donation number is of the year {harvest.din[5:7]}, collected was in {collected_on.year}."
+    return [Question("din", f"{said} Is this right?", "A donation number bears the year of its collection.", rule=7)]
 
 
 def _volumes(harvest: Harvest) -> list[Question]:
@@ -106,18 +110,34 @@ def _volumes(harvest: Harvest) -> list[Question]:
     limit = (own.ml_per_kg if own else None) or (MARROW_ML_PER_KG if marrow else None)
     if limit and harvest.per_kg is not None and harvest.per_kg > limit:
         sum_ = f"{plain(volume)} mL ÷ {plain(harvest.weight_kg)} kg = {plain(harvest.per_kg)} mL/kg"
-        found.append(Question("volume", f"{sum_} is more than {plain(limit)} mL/kg. Is this right?", "Rule 28."))
+        found.append(
+            Question(
+                "volume",
+                f"{sum_} is more than {plain(limit)} mL/kg. Is this right?",
+                "The body weight sets this limit.",
+                rule=28,
+            )
+        )
     elif own and own.volume is not None and volume not in own.volume:
         found.append(
-            Question("volume", f"{plain(volume)} mL is not the protocol's {own.volume} mL. Is this right?", "Rule 28.")
+            Question(
+                "volume",
+                f"{plain(volume)} mL is not the protocol's {own.volume} mL. Is this right?",
+                "The protocol sets this range.",
+                rule=28,
+            )
         )
     elif harvest.source == "adipose_tissue" and volume > LARGE_LIPOASPIRATE_ML:
-        found.append(Question("volume", "More than 5 L is a large-volume liposuction. Is this right?", "Rule 30."))
+        found.append(
+            Question(
+                "volume", "More than 5 L is a large-volume liposuction. Is this right?", "It is possible.", rule=30
+            )
+        )
     each = (own.ml_per_pass if own else None) or (MARROW_ML_PER_PASS if marrow else None)
     if each and harvest.passes and volume / harvest.passes > each:
         amount = (volume / harvest.passes).quantize(Decimal("0.1"))
         said = f"{plain(amount)} mL from each puncture is more than {plain(each)} mL. Is this right?"
-        found.append(Question("passes", said, "Blood dilutes the marrow beyond that (rule 28)."))
+        found.append(Question("passes", said, "Blood dilutes the marrow beyond that.", rule=28))
     return found
 
 
@@ -126,7 +146,12 @@ def _additives(harvest: Harvest) -> list[Question]:
     dose = lidocaine_per_kg(harvest)
     if dose is not None and LIDOCAINE_USUAL < dose <= _lidocaine_most(harvest):
         found.append(
-            Question("lidocaine_mg", f"Lidocaine {plain(dose)} mg/kg is more than 35 mg/kg. Is this right?", "Rule 29.")
+            Question(
+                "lidocaine_mg",
+                f"Lidocaine {plain(dose)} mg/kg is more than 35 mg/kg. Is this right?",
+                "It is below the most that may be given.",
+                rule=29,
+            )
         )
     wanted = harvest.treatment.says.harvest.anticoagulant_ratio if harvest.treatment else None
     if wanted is not None and harvest.anticoagulant_volume and harvest.volume:
@@ -134,5 +159,5 @@ def _additives(harvest: Harvest) -> list[Question]:
         if ratio not in wanted:
             parts = (harvest.volume / harvest.anticoagulant_volume).quantize(Decimal("0.1"))
             said = f"Anticoagulant 1 : {plain(parts)} is not the protocol's ratio. Is this right?"
-            found.append(Question("anticoagulant_volume", said, "Rule 32."))
+            found.append(Question("anticoagulant_volume", said, "The protocol sets this ratio.", rule=32))
     return found

@@ -15,10 +15,11 @@ from clinic.errors import Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
 from clinic.model import reference
+from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.products.models import Product, bearer, unused
 from clinic.protocols.catalogues import (
-    ANAESTHESIA,
+    ANESTHESIA,
     ANTICOAGULANTS,
     BODY_SITES,
     METHODS,
@@ -73,7 +74,7 @@ class Harvest(Record):
         "Method", reported=True, choices=labels(METHODS), required=True, section="Method"
     )
     anaesthesia: Mapped[str | None] = field(
-        "Anaesthesia", reported=True, choices=labels(ANAESTHESIA), required=True, section="Method"
+        "Anesthesia", reported=True, choices=labels(ANESTHESIA), required=True, section="Method"
     )
     fasting: Mapped[str | None] = field("Fasting", choices=FASTING, conditional=True, section="Method")
     lidocaine_mg: Mapped[Decimal | None] = field(
@@ -127,7 +128,7 @@ class Harvest(Record):
 
     treatment: Mapped[Treatment | None] = relationship()
     donor: Mapped[Donor] = relationship()
-    products: Mapped[list[Product]] = relationship(order_by="(Product.division, Product.id)")
+    products: Mapped[list[Product]] = relationship(order_by=lambda: (*natural_order(Product.division), Product.id))
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
@@ -143,6 +144,10 @@ class Harvest(Record):
         """CD34+ cells are counted beforehand where they are collected from the blood."""
         source = SOURCES.get(self.source or "")
         return frozenset({"cd34_before"}) if source is not None and source.harvest != "apheresis" else frozenset()
+
+    @property
+    def needs_permission(self) -> bool:
+        return True
 
     @property
     def weight_kg(self) -> Decimal | None:
@@ -167,7 +172,9 @@ class Harvest(Record):
     def collect(self, *, by: User, at: datetime, volume: Decimal, division: str = "", **facts: Any) -> Product:
         """Make one starting product of what was collected; together they hold no more than that (rule 36)."""
         if volume > self.volume_to_label:
-            raise RuleBroken(f"Only {self.volume_to_label} mL of {self.volume} mL are left to put into a container.")
+            raise RuleBroken(
+                f"Only {self.volume_to_label} mL of {self.volume} mL are left to put into a container.", rule=36
+            )
         division = division or self._next_division()
         unused(object_session(self), self.din, division)
         product = Product.log(

@@ -8,11 +8,12 @@ from flask import Blueprint, render_template, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
+from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.harvest.forms import ContainerForm, HarvestForm, own_donor
 from clinic.harvest.models import Harvest
-from clinic.harvest.step import HARVEST, harvests_of
+from clinic.harvest.step import HARVEST
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
 from clinic.patients.banner import patient_banner
 from clinic.patients.donors import Donor
@@ -44,12 +45,12 @@ DESK = record_pages.desk(
 def index(treatment_id: str) -> str:
     """List the harvests of a course."""
     course = get_or_404(Treatment, treatment_id)
-    new_url = url_for("harvest.new", treatment_id=course.id)
+    harvests, new_url = of_course(db.session(), course).of(Harvest), url_for("harvest.new", treatment_id=course.id)
     return render_template(
         "records/list.html",
         heading="Harvests",
         lede=course.title,
-        rows=[_row(harvest) for harvest in harvests_of(course)],
+        rows=[_row(harvest) for harvest in harvests],
         empty_text="Nothing was harvested for this course yet.",
         columns=[("Harvest", "harvest", False), ("Collected by", "by", False), ("State", "state", False)],
         actions=[(new_url, "plus", "Log a harvest")] if me().role in HARVEST.logs else [],
@@ -80,7 +81,7 @@ def _log(form: HarvestForm, course: Treatment | None, donor: Donor) -> Response:
 def new(treatment_id: str) -> Answer:
     """Log a harvest for a course."""
     course = get_or_404(Treatment, treatment_id)
-    HARVEST.admit(course, by=me(), at=clock.now())
+    HARVEST.admit(of_course(db.session(), course), by=me(), at=clock.now())
     donor = course.donor or own_donor(course, by=me())
     form = form_of(HarvestForm, people=HARVEST.logs, about={"treatment": course, "donor": donor})
     form.plan(course)

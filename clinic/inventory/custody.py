@@ -5,16 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.orm import object_session
+
 from clinic.access import Role
+from clinic.course_records import CourseRecords, around, load
 from clinic.errors import RuleBroken, StepBlocked
+from clinic.processing.step import donors_usable
+from clinic.products.graph import donors
 from clinic.products.models import MOVEMENTS
-from clinic.release.product_state import ProductState, state_of
+from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.step import before
-from clinic.steps import Blocked
+from clinic.steps import Blocked, stopped
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.products.models import Movement, Product
+    from clinic.treatments.models import Treatment
 
 LABORATORY = frozenset({Role.TECHNOLOGIST})
 CARRIES = LABORATORY | {Role.NURSE, Role.PHYSICIAN}
@@ -64,34 +70,42 @@ def offered(product: Product, role: Role) -> list[str]:
     return [kind for kind, roles in MOVERS.items() if role in roles and sense.get(kind, True)]
 
 
-def may_issue(product: Product, at: datetime) -> list[Blocked]:
+def may_issue(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
     """Return why a product may not leave for the bedside now: not released, expired, of no course, came back broken."""
     found: list[Blocked] = []
-    state = state_of(product, at)
+    state = state_of(records, product, at)
     release = ("release.release", {"product_id": product.id})
     if state is ProductState.EXPIRED:
         found.append(Blocked(rule=50, because="The product is expired."))
     elif not state.usable:
-        because = f"The product is not released: it is {state.label.lower()}."
-        who = (Role.QUALITY,) if state is ProductState.QUARANTINE else ()
+        held = held_because(records, product, at)
+        because = f"The product is not released: it is {state.label.lower()}." + (f" {held[0]}" if held else "")
+        who = (Role.QUALITY,) if state in {ProductState.QUARANTINE, ProductState.HOLD} else ()
         found.append(Blocked(rule=50, because=because, who=who, fix=release, fix_label="Open the release"))
     if product.treatment is None:
-        assign = ("products.assign", {"product_id": product.id})
-        found.append(
-            Blocked(
-                rule=4,
-                because="The product is assigned to no patient's course.",
-                who=(Role.PHYSICIAN, Role.TECHNOLOGIST),
-                fix=assign,
-                fix_label="Assign it",
-            )
-        )
+        assign, who = ("products.assign", {"product_id": product.id}), (Role.PHYSICIAN, Role.TECHNOLOGIST)
+        because = "The product is assigned to no patient's course."
+        found.append(Blocked(rule=4, because=because, who=who, fix=assign, fix_label="Assign it"))
     elif product.relation == "autologous" and product.donor.patient_id != product.treatment.patient_id:
         found.append(Blocked(rule=3, because="These are another patient's own cells."))
     returns = [movement for movement in product.movements if movement.kind == "returned"]
     if returns and returns[-1].intact is False:
         found.append(Blocked(rule=60, because=f"It came back damaged: {returns[-1].reason}. It is not issued again."))
-    return found + [reason for reason in before(product, at) if reason not in found]
+    return found + [reason for reason in before(records, product, at) if reason not in found]
+
+
+def assign(product: Product, course: Treatment, *, by: User, at: datetime) -> Movement:
+    """Give a banked product to one course; its donors are asked for this patient first (rules 3, 4, 17 to 20)."""
+    session = object_session(product)
+    if session is not None:
+        records = load(session, [course.id], product_ids=[product.id])[course.id]
+        reasons = [*stopped(records), *donors_usable(records, [product], at)]
+        if course.donor_id is not None and course.donor_id not in {d.id for d in donors(records, product)}:
+            because = "The order names another donor than the one who gave these cells. Name the right donor first."
+            reasons.append(Blocked(rule=17, because=because, fix=("treatments.donor", {"treatment_id": course.id})))
+        if reasons:
+            raise StepBlocked("Assigning the product", reasons)
+    return product.assign(course, by=by, at=at)
 
 
 def move(product: Product, *, kind: str, by: User, at: datetime, **facts: Any) -> Movement:
@@ -101,7 +115,8 @@ def move(product: Product, *, kind: str, by: User, at: datetime, **facts: Any) -
         raise RuleBroken(
             f"“{MOVEMENTS.get(kind, kind)}” is written down by {who or 'nobody here'}, not by {by.role.label}."
         )
-    reasons = may_issue(product, at) if kind == "issued" else []
+    session = object_session(product)
+    reasons = may_issue(around(session, product), product, at) if kind == "issued" and session is not None else []
     if reasons:
         raise StepBlocked("Issuing the product", reasons)
     return product.move(kind=kind, by=by, at=at, **facts)

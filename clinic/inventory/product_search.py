@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, false, or_, select, tuple_
 
 from clinic.identifiers import parse_id
+from clinic.inventory.product_states import in_state, states
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient, searchable
 from clinic.products.models import MOVEMENTS, Movement, Product
-from clinic.release.product_state import ProductState, in_state, states
+from clinic.release.product_state import ProductState
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Shelf:
 def search(  # noqa: PLR0913 - what the list's page was asked for
     session: Session,
     *,
+    site_id: str,
     at: datetime,
     text: str = "",
     state: ProductState | None = None,
@@ -67,7 +69,7 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
     if text:
         chosen = chosen.where(_fits(text))
     if state is not None:
-        chosen = chosen.where(in_state(state, at))
+        chosen = chosen.where(in_state(session, site_id, state, at))
     mark = parse_id(after or before, Product.KIND)
     place = (
         session.execute(select(Product.recorded_at, Product.id).where(Product.id == mark)).one_or_none()
@@ -86,7 +88,7 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
     ids = [row.id for row in rows]
     return Shelf(
         rows=rows,
-        states=states(session, [(row.id, row.volume, row.expires_at) for row in rows], at),
+        states=states(session, ids, at),
         places=_places(session, ids),
         after=ids[-1] if ids and (more or backwards) else "",
         before=ids[0] if ids and place is not None and (more or not backwards) else "",

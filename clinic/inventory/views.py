@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request, url_for
 
-from clinic import clock, record_display, record_pages
+from clinic import clock, record_display, record_pages, wording
 from clinic.access import CLINICAL, Role, allow, may
+from clinic.course_records import around
 from clinic.extensions import db
 from clinic.fields import plain
 from clinic.inventory import custody, genealogy, product_search
@@ -27,10 +28,12 @@ from clinic.patients.banner import patient_banner
 from clinic.products.models import MOVEMENTS, Movement, Product, spell_din
 from clinic.record_pages import names
 from clinic.release.doses import doses
-from clinic.release.models import releases_of, results_of, workings_of
+from clinic.release.models import decisions
+from clinic.release.points import workings_of
 from clinic.release.product_state import ProductState, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
-from clinic.release.step import LABORATORY, undecided
+from clinic.release.results import QCResult
+from clinic.release.step import LABORATORY, held, undecided
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -90,7 +93,7 @@ def index() -> str:
     at, text, asked = clock.now(), request.form.get("q", "").strip()[:100], request.form or request.args
     state = ProductState(asked["state"]) if asked.get("state") in set(ProductState) else None
     place = {"after": asked.get("after", ""), "before": asked.get("before", "")}
-    found = product_search.search(db.session(), at=at, text=text, state=state, **place)
+    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=text, state=state, **place)
     bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
         "products/index.html",
@@ -127,7 +130,7 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
         if found.states[row.id] not in {ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED}
         else None
     )
-    until = f"{clock.local(row.expires_at, zone()):%-d %b %Y, %H:%M}" if row.expires_at else None
+    until = wording.moment(row.expires_at, zone()) or None
     left = f"{until} ({running['fig']} {'ago' if running['state'] == 'over' else 'left'})" if running else until
     return [
         (f"{row.name} {row.division or ''}".strip(), url_for("products.show", product_id=row.id)),
@@ -149,9 +152,11 @@ def show(product_id: str) -> str:
 
 def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
     """Return all that the page of a product shows."""
-    state, results = state_of(product, at), results_of(product)
+    records = around(db.session(), product)
+    state, results = state_of(records, product, at), records.on(product, QCResult)
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
-    acts = undecided(product, at) if state is ProductState.QUARANTINE else []
+    acts = undecided(records, product, at) if state is ProductState.QUARANTINE else []
+    acts += held(records, product, at) if state is ProductState.HOLD else []
     return {
         "record": product,
         "patient": patient_banner(product),
@@ -163,12 +168,12 @@ def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "facts": record_display.facts(product, zone(), people=names()),
         "hands": [line for line in record_display.hands(product, zone()) if line != "Not yet signed"],
         "amendments": record_display.amendments(product, zone()),
-        "doses": doses(product, db.session()),
-        "columns": genealogy.columns(db.session(), product, at),
+        "doses": doses(product, results),
+        "columns": genealogy.columns(records, product, at),
         "version": product.judged_under,
         "results": result_table(product.judged_under, results),
-        "workings": workings_of(product, results, at),
-        "decisions": [(r, record_display.signature_lines(r, zone())) for r in reversed(releases_of(product))],
+        "workings": workings_of(records, product, at),
+        "decisions": [(r, record_display.signature_lines(r, zone())) for r in reversed(decisions(records, product))],
         "movements": list(reversed(product.movements)),
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),
@@ -234,7 +239,7 @@ def _moving(product: Product, kind: str) -> dict[str, Any]:
 def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:
     if kind != "issued":
         return []
-    reasons = custody.may_issue(product, clock.now())
+    reasons = custody.may_issue(around(db.session(), product), product, clock.now())
     return [(False, reason.because, f"rule {reason.rule}" if reason.rule else "") for reason in reasons] or [
         (True, "Released, in time, right patient", "")
     ]
@@ -252,7 +257,7 @@ def assign(product_id: str) -> Answer:
         refuse_stale(product)
         with refusals_to(form, "treatment_id"):
             course = get_or_404(Treatment, form.treatment_id.data)
-            product.assign(course, by=me(), at=clock.now())
+            custody.assign(product, course, by=me(), at=clock.now())
             return commit_and_redirect(product_url(product), _assigned_to(course))
     return form_page(
         form,

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Engine, UpdateBase, event, insert, inspect, select, update
 from sqlalchemy.orm import ColumnProperty, Session
@@ -22,6 +22,33 @@ from clinic.model import Model
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import UOWTransaction
+
+
+class Written(NamedTuple):
+    """One row that was written since the last commit: its kind, and which of its columns changed (None: it is new)."""
+
+    model: type[Model]
+    columns: frozenset[str] | None
+
+    @property
+    def touches_time(self) -> bool:
+        """Whether the row is new, or one of its moments changed."""
+        return self.columns is None or any(name.endswith("_at") for name in self.columns)
+
+
+def written(session: Session) -> dict[str, Written]:
+    """Return, once, what this session wrote since the last commit, by the row's id."""
+    return session.info.pop("written", {})
+
+
+def _remember(session: Session, rows: list[Any]) -> None:
+    known: dict[str, Written] = session.info.setdefault("written", {})
+    for row, act, _before, after in rows:
+        before = known.get(row.id)
+        new = act != "update" or (before is not None and before.columns is None)
+        columns = frozenset(after or ()) | (before.columns if before is not None and before.columns else frozenset())
+        known[row.id] = Written(type(row), None if new else columns)
+
 
 _flush: ContextVar[UOWTransaction | None] = ContextVar("flush", default=None)
 """The flush that is under way, with the rows that it writes: the only moment at which rows may change."""
@@ -107,6 +134,7 @@ def _write_down(session: Session, _context: UOWTransaction) -> None:
     rows = _rows(session)
     if not rows:
         return
+    _remember(session, rows)
     actor_id = session.info.get("actor_id")
     if not actor_id:
         raise RuntimeError("Nobody is named who writes this: call set_actor(session, actor_id) first")
@@ -170,8 +198,9 @@ def _flush_ends(_session: Session, _context: UOWTransaction) -> None:
 
 
 @event.listens_for(Session, "after_soft_rollback")
-def _flush_failed(_session: Session, _transaction: Any) -> None:
+def _flush_failed(session: Session, _transaction: Any) -> None:
     _flush.set(None)
+    session.info.pop("written", None)
 
 
 @event.listens_for(Engine, "before_execute")

@@ -2,47 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import select
 
 from clinic import clock, record_display
 from clinic.fields import fields_of
-from clinic.pathway.order import PATHWAY
-from clinic.products.models import Product, products_of
+from clinic.pathway import judgement
+from clinic.pathway.order import current
+from clinic.products.models import Product
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
-from clinic.records import Record, Signature
 from clinic.steps import State
 from clinic.templating import units
 from clinic.treatments.models import ASA, RELATIONS
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
-    from sqlalchemy.orm import Session
-
     from clinic.access import Role
-    from clinic.steps import Action, Progress, Step
+    from clinic.course_records import CourseRecords
+    from clinic.pathway.judgement import Standing
+    from clinic.records import Record
     from clinic.treatments.models import Treatment
 
 EMPTY = (None, "", [], {})
 SOON = timedelta(days=1)
-
-
-@dataclass(frozen=True)
-class Standing:
-    """One step of one course, at one moment."""
-
-    step: Step
-    progress: Progress
-    actions: list[Action]
-
-
-def standings(course: Treatment, at: datetime) -> list[Standing]:
-    """Return how far every step is and what waits in it."""
-    return [Standing(step, step.progress(course, at), list(step.actions(course, at))) for step in PATHWAY]
 
 
 def rail(found: list[Standing], course: Treatment) -> list[dict[str, Any]]:
@@ -88,46 +71,19 @@ def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, An
     }
 
 
-def blocked(found: list[Standing], course: Treatment, at: datetime) -> tuple[str, list[dict[str, Any]]] | None:
+def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tuple[str, list[dict[str, Any]]] | None:
     """Return the first step whose gate is closed, with every reason; None where nothing is blocked."""
-    for s in found:
-        if s.progress.state in {State.BLOCKED, State.TO_DO} and course.stop is None:
-            reasons = list(s.step.blockers(course, at))
-            if reasons:
-                return f"{s.step.title} is blocked, because…", record_display.reasons(reasons)
-    return None
+    first = judgement.blocked(found, records, at)
+    return None if first is None else (f"{first[0].title} is blocked, because…", record_display.reasons(first[1]))
 
 
-def of_course(model: type[Record], course: Treatment) -> Select[Any] | None:
-    """Return the rows of one kind of record that belong to a course, its consent and products included."""
-    columns = model.__table__.columns  # type: ignore[attr-defined]
-    rows: Any = model
-    if "treatment_id" in columns:
-        return select(model).where(rows.treatment_id == course.id)
-    if "protocol_version_id" in columns and "patient_id" in columns:
-        same = rows.protocol_version_id == course.protocol_version_id
-        return select(model).where(rows.patient_id == course.patient_id, same)
-    if "product_id" in columns:
-        products = select(Product.id).where(Product.treatment_id == course.id)
-        return select(model).where(rows.product_id.in_(products))
-    return None
+def every(records: CourseRecords) -> list[Record]:
+    """Return the order, the products and the records of all steps of a course."""
+    kinds = [kind for step in current() for kind in step.records]
+    return [records.course, *records.of(Product), *(one for kind in kinds for one in records.of(kind))]
 
 
-def records_of(session: Session, found: list[Standing], course: Treatment) -> dict[str, list[Record]]:
-    """Return all records of a course by step, read once; the order and the products stand under their own names."""
-    records: dict[str, list[Record]] = {"course": [course], "products": [*products_of(session, course.id)]}
-    for s in found:
-        chosen = [rows for model in s.step.records if (rows := of_course(model, course)) is not None]
-        records[s.step.name] = [record for rows in chosen for record in session.scalars(rows)]
-    return records
-
-
-def every(records: dict[str, list[Record]]) -> list[Record]:
-    """Return the records of all steps as one list."""
-    return [record for kind in records.values() for record in kind]
-
-
-def completeness(records: dict[str, list[Record]]) -> tuple[int, int, list[str]]:
+def completeness(records: CourseRecords) -> tuple[int, int, list[str]]:
     """Return how many of the facts that a published course should tell are recorded, of how many, and which are not.
 
     Counted are the facts declared ``reported`` (DOSES, MIBO, vial to vein); those that do not apply are left out.
@@ -144,31 +100,29 @@ def completeness(records: dict[str, list[Record]]) -> tuple[int, int, list[str]]
     return done, done + len(missing), list(dict.fromkeys(missing))
 
 
-def signatures(session: Session, records: dict[str, list[Record]], zone: str) -> list[tuple[str, str, str]]:
-    """Return who signed what in a course, newest first, in one query."""
-    by_id = {record.id: record for record in every(records)}
-    rows = session.scalars(select(Signature).where(Signature.record_id.in_(by_id)).order_by(Signature.signed_at.desc()))
+def signatures(records: CourseRecords, zone: str) -> list[tuple[str, str, str]]:
+    """Return who signed what in a course, newest first."""
+    signed = [(row, record) for record in every(records) for row in record.signatures]
     return [
         (
             f"{row.printed_name}, {row.role}",
-            f"{by_id[row.record_id].NOUN}: {row.meaning.label}"
-            + ("" if row.content_hash == by_id[row.record_id].content_hash else " (earlier content)"),
+            f"{record.NOUN}: {row.meaning.label}"
+            + ("" if row.content_hash == record.content_hash else " (earlier content)"),
             f"{clock.local(row.signed_at, zone):%-d %b %Y, %H:%M} · {record_display.seal(row.content_hash)}",
         )
-        for row in rows
+        for row, record in sorted(signed, key=lambda pair: pair[0].signed_at, reverse=True)
     ]
 
 
-def by_date(
-    found: list[Standing], records: dict[str, list[Record]], course: Treatment, zone: str
-) -> dict[str, Any] | None:
+def by_date(found: list[Standing], records: CourseRecords, zone: str) -> dict[str, Any] | None:
     """Return the course as the drawing by date shows it; None where nothing has a date."""
-    today = clock.today(zone)
+    course, today = records.course, clock.today(zone)
     rows, days = [], []
     for s in found:
         moments = [
             moment
-            for record in records[s.step.name]
+            for kind in s.step.records
+            for record in records.of(kind)
             for moment in (record.performed_at, getattr(record, "ended_at", None))
         ]
         dates = sorted(clock.local(moment, zone).date() for moment in moments if moment is not None)

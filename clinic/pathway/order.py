@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from clinic.administration.step import ADMINISTRATION
 from clinic.consent.step import CONSENT
 from clinic.eligibility.step import ELIGIBILITY
@@ -9,5 +11,23 @@ from clinic.followup.step import FOLLOW_UP
 from clinic.harvest.step import HARVEST
 from clinic.processing.step import PROCESSING
 from clinic.release.step import RELEASE
+from clinic.steps import Pathway
 
-PATHWAY = (CONSENT, ELIGIBILITY, HARVEST, PROCESSING, RELEASE, ADMINISTRATION, FOLLOW_UP)
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clinic.steps import Step
+
+PATHWAY = Pathway((CONSENT, ELIGIBILITY, HARVEST, PROCESSING, RELEASE, ADMINISTRATION, FOLLOW_UP))
+_chosen = [PATHWAY]
+
+
+def choose(steps: Iterable[Step]) -> Pathway:
+    """Make some steps the pathway of this program and link each to those before it; a clinic may have one more."""
+    _chosen[0] = Pathway(steps)
+    return _chosen[0]
+
+
+def current() -> Pathway:
+    """Return the pathway that the application was made with."""
+    return _chosen[0]

@@ -9,8 +9,9 @@ from flask import url_for
 from markupsafe import Markup
 from sqlalchemy import or_, select
 
-from clinic import record_display
+from clinic import record_display, wording
 from clinic.access import may
+from clinic.assets import icon
 from clinic.consent.display import STANDINGS, sign_consent
 from clinic.consent.models import Consent, Standing
 from clinic.patients.donors import Donor
@@ -47,9 +48,8 @@ BEGINNINGS = (
 
 def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, similar: bool) -> tuple[Any, ...]:
     """Return one row of the list; a name never stands without birth date and number, a similar one is marked (H4)."""
-    family, given = (row.family_name or "").upper(), row.given_names or ""
-    name = ", ".join(part for part in (family, given) if part) or "Name not recorded"
-    born = f"{row.birth_date:%-d %b %Y}" if row.birth_date else "not known"
+    name = wording.person(row.family_name, row.given_names)
+    born = wording.day(row.birth_date) or "not known"
     return (
         _named(name, url_for("pathway.patient", patient_id=row.id))
         if similar
@@ -63,9 +63,8 @@ def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, s
 
 
 def _named(name: str, url: str) -> Markup:
-    tag = '<span class="c-tag c-tag--wait"><svg class="c-icon" aria-hidden="true" focusable="false">'
-    icon = '<use href="/static/vendor/icons.svg#i-users"/></svg>Similar name</span>'
-    return Markup('<a href="{}">{}</a> ' + tag + icon).format(url, name)  # noqa: S704 - the name is escaped by format
+    tag = '<a href="{}">{}</a> <span class="c-tag c-tag--wait">{}Similar name</span>'
+    return Markup(tag).format(url, name, icon("users"))  # noqa: S704 - the name is escaped by format
 
 
 def _state(row: Row[Any], course: Treatment | None) -> tuple[str, str, str]:
@@ -149,11 +148,10 @@ def css_text(text: str) -> str:
 def margin_boxes(patient: Patient, printed: str) -> str:
     """Return the style sheet of one patient: who it is about stands on top of every printed sheet."""
     allergy = {"present": f"ALLERGY: {patient.allergies}", "none_known": "No known allergies"}
-    born = f"born {patient.birth_date:%-d %b %Y}" if patient.birth_date else "birth date not known"
     said = "  ·  ".join(
         (
             patient.display_name,
-            born,
+            wording.born(patient.birth_date),
             patient.record_number or "",
             allergy.get(patient.allergy_status, "Allergies not asked"),
         )

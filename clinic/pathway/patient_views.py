@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, render_template, request, url_for
 
-from clinic import clock, record_display
+from clinic import clock, record_display, wording
 from clinic.access import CLINICAL, allow, may
 from clinic.extensions import db
 from clinic.pages import get_or_404, me, zone
@@ -68,7 +68,7 @@ def patient(patient_id: str) -> str:
         record=patient,
         patient=patient_banner(patient),
         action=patient_page.next_action(patient, me(), at=at),
-        today=clock.local(at, zone()).date(),
+        today=clock.day(at, zone()),
         facts=patient_page.facts_of(patient, zone()),
         amendments=record_display.amendments(patient, zone()),
         hands=record_display.hands(patient, zone()),
@@ -83,7 +83,6 @@ def patient(patient_id: str) -> str:
 @allow(CLINICAL)
 def patient_print(patient_id: str) -> Response:
     """Give the style sheet that puts name, birth date, number and allergy on top of every printed sheet."""
-    patient, now = get_or_404(Patient, patient_id), clock.local(clock.now(), zone())
-    return Response(
-        patient_page.margin_boxes(patient, f"{now:%-d %b %Y, %H:%M}"), content_type="text/css; charset=utf-8"
-    )
+    printed = wording.moment(clock.now(), zone())
+    sheet = patient_page.margin_boxes(get_or_404(Patient, patient_id), printed)
+    return Response(sheet, content_type="text/css; charset=utf-8")

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from clinic.errors import RuleBroken
-from clinic.identifiers import parse_id
+from clinic.identifiers import parse_id, scanned
+from clinic.paging import natural_order
 from clinic.patients.models import Patient
 from clinic.products.models import DIN, Product, parse_din
 from clinic.record_pages import DESKS
 from clinic.treatments.models import IDENTITY, Treatment
+from clinic.wording import visible
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -28,8 +30,10 @@ NOT_FOUND = "No record of this clinic has this code. Scan it again; typed codes 
 def leads_to(session: Session, typed: str) -> str:
     """Return the address of the record that a code names; raises `RuleBroken` with a sentence (hazard H3).
 
-    Read are our own ids (with their check character), a chain of identity, a donation number, a record number.
+    Read are our own ids (with their check character), a chain of identity, a donation number, a record number; whatever
+    the scanner puts before the code is taken off, and small letters count as capitals.
     """
+    typed = scanned(visible(typed))
     code = "".join(typed.split()).upper()
     if not code:
         raise RuleBroken("Scan or type a code.")
@@ -42,11 +46,13 @@ def leads_to(session: Session, typed: str) -> str:
             return url_for("pathway.course", treatment_id=course)
     if code.startswith("=") or DIN.match(code):
         product = session.scalar(
-            select(Product.id).where(Product.din == parse_din(code)).order_by(Product.division).limit(1)
+            select(Product.id).where(Product.din == parse_din(code)).order_by(*natural_order(Product.division)).limit(1)
         )
         if product is not None:
             return url_for("products.show", product_id=product)
-    patient = session.scalar(select(Patient.id).where(Patient.record_number == typed.strip()))
+    same = func.lower(Patient.record_number) == typed.lower()
+    chosen = select(Patient.id).where(same).order_by(Patient.record_number != typed, Patient.id)
+    patient = session.scalar(chosen.limit(1))
     if patient is not None:
         return url_for("pathway.patient", patient_id=patient)
     raise RuleBroken(NOT_FOUND)

@@ -21,7 +21,7 @@ from clinic.administration.models import VitalSigns
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, OutcomeScore
 from clinic.harvest.models import Harvest
-from clinic.pathway.order import PATHWAY
+from clinic.pathway.order import current
 from clinic.patients.donors import BloodTyping
 from clinic.patients.models import Weight
 from clinic.processing.models import ProcessingRun
@@ -54,17 +54,25 @@ class Kind:
     models: tuple[type[Record], ...]
 
 
-KINDS: tuple[Kind, ...] = (
-    Kind(key="course", label="Course", icon="clipboard-list", models=(Treatment, Stop)),
-    *(Kind(key=step.name, label=step.title, icon=step.icon, models=step.records) for step in PATHWAY),
-    Kind(key="product", label="Products", icon="droplet", models=(Product,)),
-    Kind(key="result", label="Test results", icon="microscope", models=(QCResult,)),
-    Kind(key="custody", label="Custody", icon="snowflake", models=(Movement,)),
-    Kind(key="measurement", label="Measured", icon="heartbeat", models=(Weight, BloodTyping, VitalSigns)),
-    Kind(key="event", label="Adverse events", icon="alert-triangle", models=(AdverseEvent,)),
-)
-SIGNED = {Treatment, AdverseEvent, *(m for s in PATHWAY for m in s.records)} - {OutcomeScore, VitalSigns}
-"""Records on which a missing signature is told; a weighing may be signed and need not be."""
+def kinds() -> tuple[Kind, ...]:
+    """Return the kinds of entries: the steps of the pathway, and the few things that lie between them."""
+    return (
+        Kind(key="course", label="Course", icon="clipboard-list", models=(Treatment, Stop)),
+        *(Kind(key=step.name, label=step.title, icon=step.icon, models=step.records) for step in current()),
+        Kind(key="product", label="Products", icon="droplet", models=(Product,)),
+        Kind(key="result", label="Test results", icon="microscope", models=(QCResult,)),
+        Kind(key="custody", label="Custody", icon="snowflake", models=(Movement,)),
+        Kind(key="measurement", label="Measured", icon="heartbeat", models=(Weight, BloodTyping, VitalSigns)),
+        Kind(key="event", label="Adverse events", icon="alert-triangle", models=(AdverseEvent,)),
+    )
+
+
+def is_signed_by_rule(model: type[Record]) -> bool:
+    """Whether a missing signature of a kind of record is told; a weighing may be signed and need not be."""
+    of_steps = {one for step in current() for one in step.records}
+    return model in {Treatment, AdverseEvent, *of_steps} - {OutcomeScore, VitalSigns}
+
+
 QUIET = {"custody"}
 """Kinds that are not shown until they are asked for."""
 
@@ -222,7 +230,7 @@ def _read(session: Session, wanted: dict[str, list[str]], kinds: Sequence[Kind])
 
 def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:
     place = record_pages.DESKS.get(record.KIND)
-    expected = place is not None and bool(place.signs) and type(record) in SIGNED
+    expected = place is not None and bool(place.signs) and is_signed_by_rule(type(record))
     who = record.performed_by.label if record.performed_by else ""
     return Line(
         at=record.performed_at,

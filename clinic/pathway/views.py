@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, drafts
+from clinic import clock, drafts, wording
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
+from clinic.course_records import load, of_course
 from clinic.extensions import db
 from clinic.followup.charts import charts
-from clinic.followup.step import plans_of, visits_of
+from clinic.followup.step import plans, visits
 from clinic.inventory import genealogy
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
 from clinic.pathway.forms import ScanForm
+from clinic.pathway.judgement import judge
 from clinic.pathway.timeline_table import timeline_table
 from clinic.patients.banner import patient_banner
 from clinic.patients.models import Patient
+from clinic.products.models import Product
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -37,10 +40,10 @@ def today() -> str:
     at = clock.now()
     if me().role is Role.ADMINISTRATOR:
         return render_template("pathway/today_administrator.html")
-    words = f"{clock.local(at, zone()):%A %-d %B %Y, %H:%M}"
+    words = f"{wording.long_day(clock.day(at, zone()))}, {wording.time_of_day(at, zone())}"
     return render_template(
         "pathway/today.html",
-        board=worklist.board(db.session(), me().role, zone=zone(), at=at),
+        board=worklist.board(db.session(), me().role, site_id=me().site_id, zone=zone(), at=at),
         today_words=words,
         drafts=drafts.mine(me().id),
     )
@@ -56,19 +59,19 @@ def course(treatment_id: str) -> str:
 
 def _course_page(treatment: Treatment, role: Role, at: datetime) -> dict[str, Any]:
     """Return all that the page of a course shows."""
-    found = courses.standings(treatment, at)
-    records = courses.records_of(db.session(), found, treatment)
+    records = of_course(db.session(), treatment)
+    found = judge(records, at)
     begins = [s.step for s in found if may(role, s.step.begin)]
     return {
         "treatment": treatment,
         "patient": patient_banner(treatment),
         "rail": courses.rail(found, treatment),
         "action": courses.next_action(found, role, at),
-        "blocked": courses.blocked(found, treatment, at),
-        "gantt": courses.by_date(found, records, treatment, zone()),
-        "genealogy": genealogy.of_course(db.session(), treatment.id, at),
-        "products": records["products"],
-        "signatures": courses.signatures(db.session(), records, zone()),
+        "blocked": courses.blocked(found, records, at),
+        "gantt": courses.by_date(found, records, zone()),
+        "genealogy": genealogy.of_course(records, at),
+        "products": records.of(Product),
+        "signatures": courses.signatures(records, zone()),
         "completeness": courses.completeness(records),
         "facts": courses.key_facts(treatment),
         "may_stop": may(role, "treatments.stop"),
@@ -79,7 +82,7 @@ def _course_page(treatment: Treatment, role: Role, at: datetime) -> dict[str, An
 def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:
     """Return the kinds, the course and the page that the address asks for; unknown ones are ignored."""
     keys = set(request.args.getlist("kind"))
-    kinds = [kind for kind in timeline.KINDS if (kind.key in keys if keys else kind.key not in timeline.QUIET)]
+    kinds = [kind for kind in timeline.kinds() if (kind.key in keys if keys else kind.key not in timeline.QUIET)]
     page = request.args.get("page", "0")
     return kinds, request.args.get("course") or None, int(page) if page.isdigit() and len(page) < 6 else 0
 
@@ -97,7 +100,7 @@ def timeline_of(patient_id: str) -> str:
         patient=patient_banner(patient),
         days=days,
         total=total,
-        kinds=timeline.KINDS,
+        kinds=timeline.kinds(),
         picked={kind.key for kind in kinds},
         page=page,
         pages=-(-total // timeline.PAGE),
@@ -110,10 +113,12 @@ def _courses_of(patient: Patient, course_id: str | None) -> dict[str, Any]:
     """Return the courses that the timeline can be kept to, and the charts of those that are shown."""
     chosen = select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at)
     here = list(db.session.scalars(chosen))
+    loaded = load(db.session(), [one.id for one in here if course_id in {None, one.id}]).values()
+    shown = [one for one in loaded if course_id in {None, one.course.id}]
     return {
         "courses": [(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in here],
         "course_id": course_id,
-        "charts": [chart for t in here if course_id in {None, t.id} for chart in charts(t, plans_of(t), visits_of(t))],
+        "charts": [chart for one in shown for chart in charts(one.course, plans(one), visits(one))],
     }
 
 

@@ -1,34 +1,39 @@
-"""The day's worklist: what waits for whom, products whose time runs, visits and events that are late."""
+"""The day's worklist: what waits for whom, products whose time runs, visits and events that are late.
+
+Everything is read from the stored lines of the judgement, so that the list says what the pages of the courses say.
+Courses whose lines are out of date by now are judged in memory and take the place of their stored lines.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import exists, select
+from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.access import Role, may
-from clinic.followup.adverse_events import SERIOUS
-from clinic.followup.listing import events_with_clock, overdue_visits
-from clinic.pathway.order import PATHWAY
+from clinic.course_records import in_turns
+from clinic.followup.step import OVERDUE
+from clinic.judged_lines import CourseLine, ProductLine
+from clinic.pathway.projection import lines_of
 from clinic.patients.models import Patient
-from clinic.products.models import Movement, Product, RunInput
-from clinic.records import Origin
+from clinic.products.models import Product
+from clinic.release.product_state import ProductState
 from clinic.treatments.models import Treatment
-from clinic.treatments.waiting import person
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
-
-    from clinic.steps import Waiting
 
 SOON, URGENT = timedelta(hours=24), timedelta(hours=2)
 NEAR_DAYS = 3
 NEAR = timedelta(days=NEAR_DAYS)
 """Products whose time ends within this are shown on the worklist; frozen ones lie for years."""
+SHOWN = 25
+"""Lines of one kind on the page of the day; the rest is counted, and shown on a page of its own."""
+GONE = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,20 +48,28 @@ class Clock:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """Some rows of a list, with how many there are in all."""
+
+    rows: list[dict[str, Any]]
+    total: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
     """All that the page of the day shows."""
 
-    mine: list[dict[str, Any]]
-    others: list[dict[str, Any]]
-    products: list[dict[str, Any]]
-    late: list[dict[str, Any]]
-    clocks: list[dict[str, Any]]
+    mine: Part
+    others: Part
+    products: Part
+    late: Part
+    clocks: Part
 
 
 def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     """Return the clock to a moment: minutes and hours when it is near, days when it is far, “ago” when it is over."""
     if due is None:
-        return Clock(figure="open", say="no time set", state="", word="", due=None)
+        return Clock(figure="open", say="no due time", state="", word="", due=None)
     left = due - at
     wall = clock.local(due, zone)
     when = f"{wall:%H:%M} today" if wall.date() == clock.local(at, zone).date() else f"{wall:%-d %b %Y}"
@@ -82,111 +95,153 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     )
 
 
-def board(session: Session, role: Role, *, zone: str, at: datetime) -> Board:
+class Lines:
+    """The actions of all courses of a site at a moment: stored lines, and fresh ones where time has changed them."""
+
+    def __init__(self, session: Session, site_id: str, at: datetime) -> None:
+        self.session, self.site_id = session, site_id
+        here = CourseLine.site_id == site_id
+        stale = set(
+            session.scalars(select(CourseLine.treatment_id).where(here, CourseLine.changes_at <= at).distinct())
+        )
+        self.fresh = [line for one in in_turns(session, sorted(stale)) for line in lines_of(one, at)]
+        self.people = self._people({line["patient_id"] for line in self.fresh})
+        self.stored = [here, CourseLine.title != "", CourseLine.treatment_id.not_in(stale)]
+
+    def _people(self, ids: set[str]) -> dict[str, Any]:
+        if not ids:
+            return {}
+        rows = self.session.execute(select(*PERSON).where(Patient.id.in_(ids)))
+        return {row.patient_id: row for row in rows}
+
+    def part(self, *conditions: Any, keep: Any, limit: int = SHOWN) -> tuple[list[dict[str, Any]], int]:
+        """Return the first lines that fit, soonest first, and how many fit in all; two statements."""
+        chosen = [*self.stored, *conditions]
+        total = self.session.scalar(select(func.count()).select_from(CourseLine).where(*chosen)) or 0
+        order = (CourseLine.danger.desc(), CourseLine.due_at.is_(None), CourseLine.due_at, CourseLine.key)
+        rows = self.session.execute(
+            select(*SHOWN_COLUMNS, *PERSON)
+            .join(Patient, Patient.id == CourseLine.patient_id)
+            .where(*chosen)
+            .order_by(*order)
+            .limit(limit)
+        )
+        found = [dict(row._mapping) for row in rows]  # noqa: SLF001 - the public way to a row's names
+        fresh = [line | self._named(line) for line in self.fresh if line["title"] and keep(line)]
+        found = sorted([*found, *fresh], key=_soonest)
+        return found[:limit], total + len(fresh)
+
+    def _named(self, line: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.people[line["patient_id"]]._mapping)  # noqa: SLF001 - as above
+
+
+PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number)
+SHOWN_COLUMNS = (
+    CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why, CourseLine.roles, CourseLine.endpoint,
+    CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger,
+)  # fmt: skip
+
+
+def _soonest(line: dict[str, Any]) -> tuple[bool, bool, float]:
+    due = line["due_at"]
+    return (not line["danger"], due is None, due.timestamp() if due is not None else 0)
+
+
+def person(line: dict[str, Any] | Any) -> str:
+    """Return whom a line is about, by two identifiers: family and given name, record number."""
+    row = line if isinstance(line, dict) else line._mapping  # noqa: SLF001 - as above
+    name = ", ".join(part for part in ((row["family_name"] or "").upper(), row["given_names"] or "") if part)
+    return " · ".join(part for part in (name, row["record_number"] or "") if part)
+
+
+def board(session: Session, role: Role, *, site_id: str, zone: str, at: datetime) -> Board:
     """Return the worklist of a role: what its people may do now first, then what waits for others."""
-    waiting = [line for step in PATHWAY for line in step.waiting(session, at)]
-    far = datetime.max.replace(tzinfo=at.tzinfo)
-    waiting.sort(key=lambda line: (not line.danger, line.due_at or far))
-    told = [(line, _told(line, role, at, zone)) for line in waiting]
+    lines, mark = Lines(session, site_id, at), f" {role.value} "
+    mine, mine_total = lines.part(CourseLine.roles.contains(mark), keep=lambda line: mark in line["roles"])
+    others, others_total = lines.part(~CourseLine.roles.contains(mark), keep=lambda line: mark not in line["roles"])
     return Board(
-        mine=[row for line, row in told if role in line.who],
-        others=[row for line, row in told if role not in line.who],
-        products=ending(session, at, zone),
-        late=late(session, clock.local(at, zone).date(), role),
-        clocks=reporting(session, clock.local(at, zone).date()),
+        mine=Part(rows=[_shown(line, role, at, zone) for line in mine], total=mine_total),
+        others=Part(rows=[_shown(line, role, at, zone) for line in others], total=others_total),
+        products=ending(session, site_id, at, zone),
+        late=late(lines, at, zone, role),
+        clocks=reporting(lines, at, zone),
     )
 
 
-def late(session: Session, on: date, role: Role) -> list[dict[str, Any]]:
-    """Return the visits whose window is over and of which nothing was written down, the longest overdue first."""
-    return [
+def late(lines: Lines, at: datetime, zone: str, role: Role) -> Part:
+    """Return the visits whose window is over and of which nothing was recorded, the longest overdue first."""
+    found, total = lines.part(CourseLine.title == OVERDUE, keep=lambda line: line["title"] == OVERDUE)
+    rows = [
         {
-            "patient": person(row),
-            "visit": row.name,
-            "closed": row.closes_on,
-            "days": (on - row.closes_on).days,
-            "url": url_for("followup.visit", plan_id=row.id) if may(role, "followup.visit") else "",
+            "patient": person(line),
+            "visit": line["why"].partition(",")[0],
+            "closed": clock.day(line["due_at"], zone),
+            "days": (clock.day(at, zone) - clock.day(line["due_at"], zone)).days,
+            "url": url_for(line["endpoint"], **line["target"]) if may(role, line["endpoint"]) else "",
         }
-        for row in overdue_visits(session, on)
+        for line in found
     ]
+    return Part(rows=rows, total=total)
 
 
-def reporting(session: Session, on: date) -> list[dict[str, Any]]:
+def reporting(lines: Lines, at: datetime, zone: str) -> Part:
     """Return the serious events whose reporting clock runs, with its days as boxes (rule 67)."""
-    found = []
-    for row, due in events_with_clock(session, on):
-        days = (due - row.aware_on).days
-        left = (due - on).days
-        reasons = ", ".join(SERIOUS[key].lower() for key in row.serious if key in SERIOUS)
-        found.append(
+    found, total = lines.part(CourseLine.since.is_not(None), keep=lambda line: line["since"] is not None)
+    on = clock.day(at, zone)
+    rows = []
+    for line in found:
+        due, since = clock.day(line["due_at"], zone), clock.day(line["since"], zone)
+        left, days = (due - on).days, (due - since).days
+        rows.append(
             {
-                "title": row.term,
-                "patient": person(row),
-                "why": f"{reasons}, unexpected, suspected: {days} calendar days",
-                "url": url_for("events.show", event_id=row.id),
-                "due": due,
-                "of": days,
-                "gone": min(max((on - row.aware_on).days, 0), days),
-                "days": abs(left),
-                "over": left < 0,
+                "title": line["why"].partition(", unexpected")[0], "patient": person(line),
+                "why": f"serious, unexpected, suspected: {days} calendar days",
+                "url": url_for(line["endpoint"], **line["target"]), "due": due, "of": days,
+                "gone": min(max((on - since).days, 0), days), "days": abs(left), "over": left < 0,
                 "urgent": left <= NEAR_DAYS,
             }
-        )
-    return found
+        )  # fmt: skip
+    return Part(rows=rows, total=total)
 
 
-def _told(line: Waiting, role: Role, at: datetime, zone: str) -> dict[str, Any]:
+def _shown(line: dict[str, Any], role: Role, at: datetime, zone: str) -> dict[str, Any]:
     return {
-        "patient": line.patient,
-        "title": line.title,
-        "why": line.why,
-        "who": " or ".join(sorted(role.label for role in line.who)),
-        "url": url_for(line.to[0], **line.to[1]) if may(role, line.to[0]) else "",
-        "clock": clock_of(line.due_at, line.due_words, at, zone),
-        "danger": line.danger,
+        "patient": person(line),
+        "title": line["title"],
+        "why": line["why"],
+        "who": " or ".join(sorted(Role(name).label for name in line["roles"].split())),
+        "url": url_for(line["endpoint"], **line["target"]) if may(role, line["endpoint"]) else "",
+        "course_url": url_for("pathway.course", treatment_id=line["treatment_id"]),
+        "clock": clock_of(line["due_at"], line["due_words"], at, zone),
+        "danger": line["danger"],
     }
 
 
-def ending(session: Session, at: datetime, zone: str) -> list[dict[str, Any]]:
-    """Return the products whose time ends soon or ended lately and that are not used up, soonest first."""
-    used = exists().where(RunInput.product_id == Product.id)
-    gone = exists().where(Movement.product_id == Product.id, Movement.kind.in_(("discarded", "given")))
-    rows = session.execute(
-        select(
-            Product.id,
-            Product.name,
-            Product.division,
-            Product.expires_at,
-            Product.thawed_at,
-            Patient.family_name,
-            Patient.given_names,
-            Patient.record_number,
-        )
+def ending(session: Session, site_id: str, at: datetime, zone: str) -> Part:
+    """Return the products of courses whose time ends soon or ended lately and that are not used up, soonest first."""
+    near: list[Any] = [
+        ProductLine.site_id == site_id, ProductLine.state.not_in([state.value for state in GONE]),
+        Product.expires_at < at + NEAR, Product.expires_at > at - NEAR,
+    ]  # fmt: skip
+    chosen = (
+        select(Product.id, Product.name, Product.division, Product.expires_at, *PERSON)
+        .join(ProductLine, ProductLine.product_id == Product.id)
         .join(Treatment, Treatment.id == Product.treatment_id)
         .join(Patient, Patient.id == Treatment.patient_id)
-        .where(
-            Product.origin == Origin.CLINIC,
-            Product.expires_at < at + NEAR,
-            Product.expires_at > at - NEAR,
-            ~used,
-            ~gone,
-        )
-        .order_by(Product.expires_at)
-        .limit(12)
+        .where(*near)
     )
-    found = []
-    for row in rows:
+    total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+    rows = []
+    for row in session.execute(chosen.order_by(Product.expires_at, Product.id).limit(12)):
         over = row.expires_at <= at
         timer = clock_of(row.expires_at, "ended" if over else "use before", at, zone)
         state = "over" if over else timer.state
         word = {"over": "Expired", "urgent": "Urgent", "soon": "Soon"}.get(state, "")
-        found.append(
+        rows.append(
             {
-                "name": f"{row.name} {row.division or ''}".strip(),
-                "id": row.id,
-                "patient": person(row),
+                "name": f"{row.name} {row.division or ''}".strip(), "id": row.id, "patient": person(row),
                 "url": url_for("products.show", product_id=row.id),
                 "clock": Clock(figure=timer.figure, say=timer.say, state=state, word=word, due=timer.due),
             }
-        )
-    return found
+        )  # fmt: skip
+    return Part(rows=rows, total=total)

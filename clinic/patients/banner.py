@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 from sqlalchemy.orm import object_session
 
-from clinic import clock
-from clinic.fields import plain
+from clinic import clock, wording
 from clinic.pages import zone
 from clinic.patients.lookalikes import lookalikes, warning
 from clinic.patients.models import SEXES, Patient
@@ -67,9 +66,9 @@ def _subject(row: Any) -> tuple[Patient | None, str]:
 
 def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | None) -> Banner:
     at = clock.now()
-    today = clock.local(at, place).date()
+    today = clock.day(at, place)
     weight = patient.weight_at(at)
-    weighed = clock.local(weight.performed_at, place) if weight and weight.performed_at else None
+    weighed = wording.day(clock.day(weight.performed_at, place)) if weight and weight.performed_at else ""
     standing = [alert for alert in patient.alerts if alert.shown_on(today)]
     if alike is None:
         session, named = object_session(patient), {alert.about_id for alert in standing}
@@ -87,6 +86,6 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
         sex_label=SEXES.get(patient.sex or "", "not known"),
         record_number=patient.record_number or "",
         chain_of_identity=chain_of_identity,
-        weight_text=f"{plain(weight.kg)} kg, {weighed:%-d %b %Y}" if weight and weighed else "",
+        weight_text=f"{wording.kilograms(weight.kg)}, {weighed}" if weight and weighed else "",
         alerts=[alert.text for alert in standing] + ([alike] if alike else []),
     )

@@ -1,28 +1,13 @@
-"""How weights, blood groups and their moments are shown."""
+"""How blood groups are shown."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clinic import clock
-from clinic.fields import plain
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from datetime import datetime
 
     from clinic.patients.donors import BloodTyping
-    from clinic.patients.models import Weight
-
-
-def when(moment: datetime | None, zone: str) -> str:
-    """Return a moment on the site's clock; in words where it is not known."""
-    return "not recorded" if moment is None else f"{clock.local(moment, zone):%-d %b %Y, %H:%M}"
-
-
-def kilograms(weight: Weight) -> str:
-    """Return a weight with its unit."""
-    return f"{plain(weight.kg)} kg"
 
 
 def agreement(typings: Iterable[BloodTyping]) -> str:

@@ -8,14 +8,15 @@ from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, Role, allow, may
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
+from clinic.paging import Page, page, place_of
 from clinic.patients.banner import patient_banner
-from clinic.patients.display import agreement, when
+from clinic.patients.display import agreement
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient
@@ -66,36 +67,37 @@ COLUMNS = [
 @allow(CLINICAL)
 def index() -> str:
     """List the donors of the site, the newest first, page by page."""
-    found, first = _found(parse_id(request.args.get("after", ""), Donor.KIND))
+    found = _found()
     return render_template(
         "records/list.html",
         heading="Donors",
         lede="Whose cells are used, and whether they may be.",
-        rows=[_row(donor) for donor in found[:PAGE]],
+        rows=[_row(donor) for donor in found.rows],
         columns=COLUMNS,
         empty_text="No donor is written down yet. A patient becomes donor of own cells with the first harvest.",
         actions=[(url_for("donors.new"), "user-plus", "Add a donor")] if me().role in REGISTERS else [],
-        pager=_pager(found, first=first),
+        pager=_pager(found),
     )
 
 
-def _found(after: str | None) -> tuple[list[Donor], bool]:
-    """Return the donors of a page and one more, and whether it is the first page; ``after`` ends the page before."""
+def _found() -> Page[Donor]:
+    """Return the page of donors that the address asks for, the newest first."""
+    asked, order = request.args, (Donor.recorded_at, Donor.id)
     linked = (selectinload(Donor.patient), selectinload(Donor.relative_of))
     chosen = select(Donor).options(*linked, selectinload(Donor.eligibilities).selectinload(DonorEligibility.signatures))
-    place = db.session.scalar(select(Donor.recorded_at).where(Donor.id == after)) if after else None
-    if place is not None:
-        chosen = chosen.where((Donor.recorded_at < place) | ((Donor.recorded_at == place) & (Donor.id < after)))
-    rows = db.session.scalars(chosen.order_by(Donor.recorded_at.desc(), Donor.id.desc()).limit(PAGE + 1))
-    return list(rows), place is None
+    place = place_of(db.session(), order, parse_id(asked.get("after") or asked.get("before", ""), Donor.KIND))
+    return page(
+        db.session(), chosen, order=order, place=place, backwards="before" in asked, descending=True, size=PAGE,
+        entities=True,
+    )  # fmt: skip
 
 
-def _pager(found: list[Donor], *, first: bool) -> dict[str, Any]:
-    more = len(found) > PAGE
+def _pager(found: Page[Donor]) -> dict[str, Any]:
+    more = found.before or found.after
     return {
-        "previous_url": None if first else url_for("donors.index"),
-        "next_url": url_for("donors.index", after=found[PAGE - 1].id) if more else None,
-        "text": f"{len(found[:PAGE])} donors on this page, the newest first" if more or not first else "",
+        "previous_url": url_for("donors.index", before=found.before) if found.before else None,
+        "next_url": url_for("donors.index", after=found.after) if found.after else None,
+        "text": f"{len(found.rows)} donors on this page, the newest first" if more else "",
     }
 
 
@@ -105,7 +107,7 @@ def _row(donor: Donor) -> tuple[object, ...]:
         donor.kind_words,
         donor.donor_number or None,
         _linked(donor),
-        when(donor.recorded_at, zone()),
+        wording.moment(donor.recorded_at, zone()),
         _state(donor),
     )
 
@@ -114,7 +116,7 @@ def _linked(donor: Donor) -> str | None:
     patient = donor.patient or donor.relative_of
     if patient is None:
         return None
-    born = f", born {patient.birth_date:%-d %b %Y}" if patient.birth_date else ""
+    born = f", {wording.born(patient.birth_date)}" if patient.birth_date else ""
     return f"{patient.record_number}{born}"
 
 

@@ -37,7 +37,7 @@ KINSHIP = {
 }  # fmt: skip
 RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent", "aunt_uncle", "niece_nephew"}
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
-ANONYMOUS = "Use a number that tells nothing of a person (rule 10)."
+ANONYMOUS = "Use a number that tells nothing of a person."
 SPOKEN = 4
 """A name or number of this length counts wherever it stands in a code; a shorter one only as a part of its own."""
 
@@ -47,6 +47,7 @@ class Donor(Entry):
 
     KIND = "DN"
     NOUN = "Donor"
+    READ_WITH = ("eligibilities",)
     __table_args__ = (
         CheckConstraint("(kind = 'self') = (patient_id IS NOT NULL)", name="self_is_the_patient"),
         CheckConstraint("kind NOT IN ('unrelated', 'cord') OR name IS NULL", name="strangers_have_no_name"),
@@ -103,7 +104,7 @@ class Donor(Entry):
         if self.kind in {"unrelated", "cord"}:
             if self.name:
                 found.append(
-                    Problem("An unrelated or cord donor is kept without a name: use the donor number.", "name")
+                    Problem("An unrelated or cord donor is kept without a name: use the donor number.", "name", rule=10)
                 )
             if not self.donor_number:
                 found.append(Problem("Donor number: fill this in", "donor_number"))
@@ -153,9 +154,10 @@ def number_problems(session: Session, number: str | None, site_id: str) -> list[
         for family, given, record in rows:
             words = [*searchable(family or "").split(), *searchable(given or "").split()]
             if any(_told(word, parts, whole) for word in words):
-                return [Problem(f"Donor number holds the name of a patient. {ANONYMOUS}", "donor_number")]
+                return [Problem(f"Donor number holds the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
             if _told(compact(record or ""), parts, whole):
-                return [Problem(f"Donor number holds the record number of a patient. {ANONYMOUS}", "donor_number")]
+                said = f"Donor number holds the record number of a patient. {ANONYMOUS}"
+                return [Problem(said, "donor_number", rule=10)]
     return []
 
 
@@ -201,11 +203,15 @@ class DonorEligibility(Record):
             if result in {"reactive", "indeterminate"} and marker in MARKERS and MARKERS[marker].excludes
         ]
         if reactive and self.outcome == "eligible":
-            found.append(f"A donor with a reactive or indeterminate marker ({', '.join(reactive)}) is not eligible.")
-        if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.performed_at.date():
-            found.append("Blood sample taken on lies after the determination.")
+            found.append(
+                Problem(
+                    f"A donor with a reactive or indeterminate marker ({', '.join(reactive)}) is not eligible.", rule=17
+                )
+            )
+        if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.local_day(self.performed_at):
+            found.append(Problem("Blood sample taken on lies after the determination.", rule=69))
         if self.outcome == "eligible" and "not_done" in self.markers.values():
-            found.append("A marker was not done, so the determination is not complete.")
+            found.append(Problem("A marker was not done, so the determination is not complete.", rule=19))
         return found
 
     def missing(self, markers: tuple[str, ...]) -> list[str]:

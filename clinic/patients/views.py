@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template, request, url_for
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.extensions import db
 from clinic.forms import form_for
@@ -22,7 +22,7 @@ from clinic.pages import (
     zone,
 )
 from clinic.patients.banner import patient_banner
-from clinic.patients.display import agreement, kilograms, when
+from clinic.patients.display import agreement
 from clinic.patients.donors import BloodTyping
 from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm
 from clinic.patients.lookalikes import register
@@ -101,6 +101,10 @@ def _form(form: Any, patient: Patient, heading: str, save_label: str, back_url: 
     return form_page(form, heading=heading, save_label=save_label, back_url=back_url, patient=patient_banner(patient))
 
 
+def _when(record: Record) -> str:
+    return wording.when(record.performed_at, zone(), record.precision_of("performed_at"))
+
+
 def _state(record: Record) -> tuple[str, str, str]:
     return ("ok", "check", "Signed") if record.signed else ("wait", "hourglass", "Not signed")
 
@@ -133,8 +137,8 @@ WEIGHT_COLUMNS = [
 
 def _weight_row(weight: Weight, people: Mapping[str, str]) -> tuple[object, ...]:
     return (
-        (when(weight.performed_at, zone()), url_for("patients.weight", weight_id=weight.id)),
-        kilograms(weight),
+        (_when(weight), url_for("patients.weight", weight_id=weight.id)),
+        wording.kilograms(weight.kg),
         people.get(weight.performed_by_id or ""),
         _state(weight),
     )
@@ -186,7 +190,7 @@ TYPING_COLUMNS = [
 def _typing_row(typing: BloodTyping, people: Mapping[str, str]) -> tuple[object, ...]:
     return (
         (typing.headline(), url_for("donors.typing", typing_id=typing.id)),
-        when(typing.performed_at, zone()),
+        _when(typing),
         people.get(typing.performed_by_id or ""),
         _state(typing),
     )

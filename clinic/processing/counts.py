@@ -9,20 +9,12 @@ from sqlalchemy.orm import Mapped, relationship
 
 from clinic.fields import Range, field, plain
 from clinic.model import reference
+from clinic.protocols.catalogues import COUNTS, labels
 from clinic.records import Record
 
 if TYPE_CHECKING:
     from clinic.processing.models import ProcessingRun
 
-COUNTS = {
-    "tnc": "Total nucleated cells",
-    "viable": "Viable cells",
-    "cd34": "CD34+ cells",
-    "mnc": "Mononuclear cells",
-    "particles": "Particles",
-}
-COUNTED_AS = {"viable_cells": "viable", "cd34": "cd34", "tnc_8": "tnc", "tnc_7": "tnc", "particles": "particles"}
-"""Dose measure → what the laboratory counted for it."""
 APART = Decimal("0.05")
 """How far a figure may lie from concentration × volume before it needs a reason (rule 38)."""
 
@@ -36,7 +28,7 @@ class InProcessCount(Record):
     DONE = "Counted by"
 
     run_id: Mapped[str] = reference("processing_run")
-    counted: Mapped[str | None] = field("Counted", choices=COUNTS, required=True)
+    counted: Mapped[str | None] = field("Counted", choices=labels(COUNTS), required=True)
     stage: Mapped[str | None] = field("Stage", hint="For example: after wash, passage 2")
     concentration: Mapped[Decimal | None] = field(
         "Concentration", unit="×10⁶/mL", hint="Particles: ×10⁹/mL", possible=Range(0, 100000), required=True
@@ -54,12 +46,12 @@ class InProcessCount(Record):
     @property
     def unit(self) -> str:
         """The unit of the concentration: cells are counted in millions, vesicles in thousand millions."""
-        return "×10⁹/mL" if self.counted == "particles" else "×10⁶/mL"
+        return f"{COUNTS[self.counted or ''].unit}/mL" if self.counted in COUNTS else "×10⁶/mL"
 
     @property
     def what(self) -> str:
         """What was counted, in words."""
-        return COUNTS.get(self.counted or "", "Count")
+        return COUNTS[self.counted or ""].label if self.counted in COUNTS else "Count"
 
     @property
     def arithmetic(self) -> str:

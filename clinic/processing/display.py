@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 
 from clinic.access import may
-from clinic.processing.step import LOGS, verified
+from clinic.processing.step import LOGS, closed
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def next_act(run: ProcessingRun, user: User) -> dict[str, Any] | None:
     """Return the one next act on a run: sign it, or verify it; whose turn it is where it is not ``user``'s."""
-    if verified(run) or not run.outputs:
+    if closed(run) or not run.outputs:
         return None
     if run.ended_at is None:
         mine = user.role in LOGS

@@ -14,13 +14,15 @@ from clinic.access import Role
 from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
 from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
+from clinic.paging import natural_order
 from clinic.patients.donors import Donor
-from clinic.processing.counts import APART, COUNTED_AS, InProcessCount
+from clinic.processing.counts import APART, InProcessCount
 from clinic.products.models import Product, RunInput, bearer, unused
-from clinic.protocols.catalogues import DOSE_MEASURES, MANIPULATIONS, labels
+from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, MANIPULATIONS, labels
 from clinic.protocols.models import ProtocolVersion
 from clinic.records import Meaning, Record
 from clinic.treatments.models import Treatment
+from clinic.wording import day, moment
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -36,6 +38,7 @@ class ProcessingRun(Record):
     NOUN = "Processing"
     HAPPENED = "Start"
     DONE = "Processed by"
+    READ_WITH = ("manipulations", "counts")
 
     treatment_id: Mapped[str | None] = reference("treatment")
     protocol_version_id: Mapped[str | None] = reference("protocol_version")
@@ -73,7 +76,9 @@ class ProcessingRun(Record):
     treatment: Mapped[Treatment | None] = relationship()
     protocol_version: Mapped[ProtocolVersion | None] = relationship()
     inputs: Mapped[list[RunInput]] = relationship(order_by="RunInput.id")
-    outputs: Mapped[list[Product]] = relationship(order_by="Product.division", foreign_keys="Product.run_id")
+    outputs: Mapped[list[Product]] = relationship(
+        order_by=lambda: (*natural_order(Product.division), Product.id), foreign_keys="Product.run_id"
+    )
     manipulations: Mapped[list[Manipulation]] = relationship(back_populates="run", order_by="Manipulation.performed_at")
     counts: Mapped[list[InProcessCount]] = relationship(back_populates="run", order_by="InProcessCount.performed_at")
 
@@ -81,10 +86,13 @@ class ProcessingRun(Record):
         """Also: the volumes come out (rule 36)."""
         found = super().problems(at=at)
         if self.origin == "clinic" and self.inputs and self.loss < 0:
-            found.append(
-                Problem(f"More came out than went in: {self.balance}. Write down what was added.", "added_volume")
-            )
+            said = f"More came out than went in: {self.balance}. Write down what was added."
+            found.append(Problem(said, "added_volume", rule=36))
         return found
+
+    @property
+    def needs_permission(self) -> bool:
+        return True
 
     @property
     def not_applicable(self) -> frozenset[str]:
@@ -153,26 +161,27 @@ class ProcessingRun(Record):
         """
         self._open()
         if product.discarded or product.given:
-            raise RuleBroken("A product that was discarded or given cannot be processed.")
+            raise RuleBroken("A product that was discarded or given cannot be processed.", rule=50)
         if any(i.product_id == product.id for i in self.inputs):
             raise RuleBroken("This product went into the run already.")
         if product.run_id == self.id:
             raise RuleBroken("A product of this run cannot go into the run that made it.")
         if self.treatment_id is not None and product.treatment_id != self.treatment_id:
-            raise RuleBroken("This product belongs to another course. Assign a banked one to this course first.")
+            raise RuleBroken(
+                "This product belongs to another course. Assign a banked one to this course first.", rule=4
+            )
         if self.treatment_id is None and product.treatment_id is not None:
             raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
         if product.expired(at):
-            raise RuleBroken(
-                f"This product expired: it was to be used before {product.expires_at:%d %b %Y, %H:%M} UTC."
-            )
+            ended = moment(product.expires_at, self.zone)
+            raise RuleBroken(f"This product expired: it was to be used before {ended}.", rule=50)
         own = {i.product.donor_id for i in self.inputs} | {product.donor_id}
         if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in self.inputs)}:
-            raise RuleBroken("Different patients' own cells are never pooled.")
+            raise RuleBroken("Different patients' own cells are never pooled.", rule=37)
         wanted = product.left if volume is None else volume
         if wanted <= 0 or wanted > product.left:
             raise RuleBroken(
-                f"The container has {plain(product.left)} mL left: {plain(wanted)} mL cannot be taken from it."
+                f"The container has {plain(product.left)} mL left: {plain(wanted)} mL cannot be taken from it.", rule=36
             )
         taken = RunInput.log(
             by=by, at=at, site_id=self.site_id, run_id=self.id, product_id=product.id, product=product, volume=wanted
@@ -190,14 +199,16 @@ class ProcessingRun(Record):
         if not self.inputs:
             raise RuleBroken("Say first what went in: a product comes from products.")
         if volume > self.loss:
-            raise RuleBroken(f"{plain(volume)} mL cannot come out: {self.balance} are left. Write down what was added.")
+            raise RuleBroken(
+                f"{plain(volume)} mL cannot come out: {self.balance} are left. Write down what was added.", rule=36
+            )
         parents = [i.product for i in self.inputs]
         donor = self._donor(parents, facts.pop("donor", None))
         dins = {p.din for p in parents}
         din = facts.pop("din", None) or (dins.pop() if len(dins) == 1 else None)
         division = division or self._next_division(parents)
         if any(product.division == division for product in self.outputs):
-            raise RuleBroken(f"Division {division} is taken in this run. Every container has its own.")
+            raise RuleBroken(f"Division {division} is taken in this run. Every container has its own.", rule=37)
         unused(object_session(self), din, division)
         self._amount_agrees(volume, facts)
         facts.setdefault("thawed_at", self.thawed_at)
@@ -259,7 +270,7 @@ class ProcessingRun(Record):
     def _donor(self, parents: list[Product], named: Donor | None) -> Donor:
         donors = {parent.donor_id: parent.donor for parent in parents}
         if len(donors) > 1 and named is None:
-            raise RuleBroken("A pool of several donors needs its own donor entry.")
+            raise RuleBroken("A pool of several donors needs its own donor entry.", rule=37)
         return named or parents[0].donor
 
     def _next_division(self, parents: list[Product]) -> str:
@@ -275,7 +286,7 @@ class ProcessingRun(Record):
 
     def counted(self, measure: str) -> InProcessCount | None:
         """Return the last count of what a dose measure counts."""
-        kind = COUNTED_AS.get(measure)
+        kind = DOSE_MEASURES[measure].count
         return next((one for one in reversed(self.counts) if one.counted == kind), None)
 
     def expected_amount(self, measure: str, volume: Decimal) -> tuple[Decimal, str] | None:
@@ -284,7 +295,7 @@ class ProcessingRun(Record):
         if last is None or last.concentration is None:
             return None
         unit = DOSE_MEASURES[measure]
-        factor = Decimal(1) if last.counted == "particles" else Decimal(10**6) / unit.each
+        factor = COUNTS[unit.count].each / unit.each
         amount = last.concentration * volume * factor
         return (
             amount,
@@ -301,7 +312,7 @@ class ProcessingRun(Record):
         apart = abs(amount - worked_out[0]) / worked_out[0]
         if apart > APART:
             said = f"{plain(amount)} {DOSE_MEASURES[measure].unit}, but the count says {worked_out[1]}. Is this right?"
-            raise Unconfirmed([Question("amount", said, "They lie more than 5 % apart (rule 38).")])
+            raise Unconfirmed([Question("amount", said, "They lie more than 5 % apart.", rule=38)])
 
     @property
     def verifiers(self) -> tuple[Role, ...]:
@@ -340,7 +351,7 @@ class ProcessingRun(Record):
             raise RuleBroken("Write down first when it ended, with samples and waste.")
         if self.loss_share > LOSS_TO_EXPLAIN and not self.loss_reason and self.origin == "clinic":
             share = f"{self.loss_share:.0%}".replace("%", " %")
-            raise RuleBroken(f"{share} of the volume is lost: {self.balance}. Amend the run and say why.")
+            raise RuleBroken(f"{share} of the volume is lost: {self.balance}. Amend the run and say why.", rule=36)
         if meaning is None or meaning is Meaning.AUTHORSHIP:
             meaning = self.meaning_for(by)
         if meaning is Meaning.VERIFICATION:
@@ -378,9 +389,9 @@ class Manipulation(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 35: no expired lot."""
         found = super().problems(at=at)
-        if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.performed_at.date():
-            said = f"Lot {self.lot or ''} expired on {self.lot_expires_on:%d %b %Y}: it cannot be used."
-            found.append(Problem(said, "lot_expires_on"))
+        if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.local_day(self.performed_at):
+            said = f"Lot {self.lot or ''} expired on {day(self.lot_expires_on)}: it cannot be used."
+            found.append(Problem(said, "lot_expires_on", rule=35))
         return found
 
     def headline(self) -> str:

@@ -5,149 +5,131 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-from sqlalchemy.orm import object_session
-
 from clinic.access import Role
-from clinic.harvest.models import Harvest
+from clinic.patients.donor_screening import blood_groups, problems
 from clinic.processing.models import ProcessingRun
-from clinic.processing.waiting import runs as waiting_runs
-from clinic.products.models import Product, products_of
+from clinic.products.graph import donors
+from clinic.products.models import Product
+from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
-from clinic.treatments import gates
 
 if TYPE_CHECKING:
-    from clinic.treatments.models import Treatment
+    from collections.abc import Iterable
+
+    from clinic.course_records import CourseRecords
 
 LOGS = frozenset({Role.TECHNOLOGIST})
 SIGNS = frozenset({Role.TECHNOLOGIST, Role.QUALITY})
 
 
-def runs_of(course: Treatment) -> list[ProcessingRun]:
-    """Return the runs of a course in the order in which they began."""
-    session = object_session(course)
-    if session is None:
-        return []
-    chosen = select(ProcessingRun).where(ProcessingRun.treatment_id == course.id)
-    return list(session.scalars(chosen.order_by(ProcessingRun.performed_at, ProcessingRun.id)))
-
-
-def starting_products(course: Treatment) -> list[Product]:
+def starting_products(records: CourseRecords) -> list[Product]:
     """Return what a run of this course can begin with: its harvested containers, and banked ones assigned to it."""
-    session = object_session(course)
-    if session is None:
-        return []
-    own_runs = {run.id for run in runs_of(course)}
-    return [product for product in products_of(session, course.id) if product.run_id not in own_runs]
+    own = {run.id for run in records.of(ProcessingRun)}
+    return [product for product in records.of(Product) if product.run_id not in own]
 
 
-def unsigned_harvests(course: Treatment) -> list[Blocked]:
-    """Return the harvests that no signature closes yet: the laboratory waits for it (rule 31)."""
-    session = object_session(course)
-    if session is None:
-        return []
-    found = session.scalars(select(Harvest).where(Harvest.treatment_id == course.id).order_by(Harvest.performed_at))
-    return [
-        Blocked(
-            rule=31,
-            because=f"The harvest ({harvest.headline()}) is written down but not signed.",
-            who=(Role.PHYSICIAN,),
-            fix=("harvest.show", {"harvest_id": harvest.id}),
-            fix_label="Open the harvest",
-        )
-        for harvest in found
-        if not harvest.signed and harvest.origin == "clinic"
-    ]
+def donors_usable(records: CourseRecords, products: list[Product], at: datetime) -> list[Blocked]:
+    """Ask for each donor in the ancestry of some cells whether they may be used for this patient (rules 4, 17 to 20)."""
+    found: list[Blocked] = []
+    asked = {}
+    for product in products:
+        for donor in donors(records, product):
+            asked.setdefault(donor.id, (donor, product.collected_at or at))
+    for donor, collected_at in asked.values():
+        found += problems(records, donor, says=records.says, collected_at=collected_at, recipient=records.patient)
+    return found + blood_groups(records, [donor for donor, _at in asked.values()])
 
 
-def blockers(course: Treatment, at: datetime) -> list[Blocked]:
-    """Consent and eligibility hold, there are cells, their harvest is signed, their donor may give (rules 14 to 31)."""
-    found = gates.may_go_on(course, at)
-    starting = starting_products(course)
+def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """There are cells, and their donors may give them (rules 17 to 20)."""
+    starting = starting_products(records)
     if not starting:
-        because = "There are no cells yet: nothing was harvested, and no banked product is assigned."
         return [
-            *found,
             Blocked(
-                because=because,
+                because="There are no cells yet: nothing was harvested, and no banked product is assigned.",
                 who=(Role.NURSE, Role.PHYSICIAN),
-                fix=("harvest.index", {"treatment_id": course.id}),
+                fix=("harvest.index", {"treatment_id": records.course.id}),
                 fix_label="Open the harvests",
-            ),
+            )
         ]
-    collected = [product.collected_at for product in starting if product.collected_at is not None]
-    return found + unsigned_harvests(course) + gates.donor(course, min(collected, default=at))
+    return donors_usable(records, starting, at)
 
 
-def asked(course: Treatment) -> bool:
+def needed(records: CourseRecords) -> bool:
     """Whether the protocol asks for more than receiving what was collected."""
-    return any(kind != "receive" for kind in course.says.manipulations)
+    return any(kind != "receive" for kind in records.says.manipulations)
 
 
-def verified(run: ProcessingRun) -> bool:
+def closed(run: ProcessingRun) -> bool:
     """Whether all have signed who must: the author, and a second person where the protocol says so."""
-    if run.origin == "imported":
+    if run.origin is Origin.IMPORTED:
         return True
     return run.signed and (not run.wants_verification or run.verified)
 
 
-def progress(course: Treatment, at: datetime) -> Progress:
+def unfinished(run: ProcessingRun) -> Blocked:
+    """Return that a run is not signed, or not verified where the protocol asks for it."""
+    said, who = ("signed", tuple(LOGS)) if not run.signed else ("verified by a second person", run.verifiers)
+    because = f"The processing ({run.headline()}) is not {said}."
+    return Blocked(because=because, who=who, fix=("processing.show", {"run_id": run.id}), fix_label="Open the run")
+
+
+def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when every run is signed and verified, or when nothing has to be processed."""
-    runs = runs_of(course)
+    runs = records.of(ProcessingRun)
     if not runs:
-        banked = [product for product in starting_products(course) if product.run_id is not None]
+        banked = [product for product in starting_products(records) if product.run_id is not None]
         if banked:
             return Progress(state=State.DONE, word="From the bank", by=banked[0].name or "")
-        if not asked(course):
+        if not needed(records):
             return Progress(state=State.DONE, word="Not needed")
-        closed = bool(blockers(course, at))
-        return Progress(state=State.BLOCKED if closed else State.TO_DO, word="Blocked" if closed else "To do")
+        blocked = bool(PROCESSING.reasons(records, at))
+        return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
     last = runs[-1]
     who = last.performed_by.printed_name if last.performed_by else ""
-    if all(verified(run) for run in runs):
+    if all(closed(run) for run in runs):
         return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
     return Progress(state=State.NOW, word="Not verified" if last.signed else "Not signed", by=who)
 
 
-def actions(course: Treatment, at: datetime) -> list[Action]:
+def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Log the run; make its products; sign; have it verified."""
-    runs = runs_of(course)
+    course, runs = records.course, records.of(ProcessingRun)
     if not runs:
-        if course.stop is not None or progress(course, at).state is State.DONE or blockers(course, at):
+        starting = starting_products(records)
+        if course.origin is Origin.IMPORTED or not needed(records) or any(p.run_id for p in starting):
             return []
-        starting = starting_products(course)
-        why = f"{starting[0].headline()}: collected and signed."
-        due = min((p.expires_at for p in starting if p.expires_at is not None), default=None)
-        begin = ("processing.new", {"treatment_id": course.id})
-        return [Action(title="Process the cells", why=why, who=tuple(LOGS), to=begin, due_at=due)]
-    waiting = []
-    for run in runs:
-        if verified(run):
-            continue
-        to, said = ("processing.show", {"run_id": run.id}), run.headline()
-        if not run.outputs:
-            why = f"{said}: no product was made of it yet."
-            waiting.append(Action(title="Write down what came out", why=why, who=tuple(LOGS), to=to))
-        elif not run.signed:
-            why = f"{said}: written down, not signed."
-            waiting.append(Action(title="Sign the processing", why=why, who=tuple(LOGS), to=to))
-        else:
-            why = f"{said}: signed; a second person has to check it."
-            waiting.append(Action(title="Verify the processing", why=why, who=run.verifiers, to=to))
-    return waiting
+        ready = [p for p in starting if not p.discarded and not p.given and p.left > 0]
+        if not ready or PROCESSING.reasons(records, at):
+            return []
+        why = f"{ready[0].headline()}: collected and signed, for {course.title}."
+        due = min((p.expires_at for p in ready if p.expires_at is not None), default=None)
+        to = ("processing.new", {"treatment_id": course.id})
+        return [Action(title="Process the cells", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before")]
+    return [_open(run) for run in runs if not closed(run)]
+
+
+def _open(run: ProcessingRun) -> Action:
+    to, said = ("processing.show", {"run_id": run.id}), run.headline()
+    more = {"due_at": run.ended_at, "due_words": "ended"}
+    if not run.outputs:
+        return Action(
+            title="Record what came out", why=f"{said}: no product was made of it yet.", who=tuple(LOGS), to=to
+        )
+    if not run.signed:
+        why = f"{said}: recorded, not signed."
+        return Action(title="Finish and sign the run", why=why, who=tuple(LOGS), to=to, **more)
+    why = f"{said}: signed; a second person has to check it."
+    return Action(title="Verify the processing", why=why, who=run.verifiers, to=to, **more)
+
+
+def moments(records: CourseRecords) -> Iterable[datetime]:
+    """Return when the cells that a run may begin with end."""
+    return (product.expires_at for product in records.of(Product) if product.expires_at is not None)
 
 
 PROCESSING = Step(
-    name="processing",
-    title="Processing",
-    icon="microscope",
-    records=(ProcessingRun,),
-    endpoint="processing.index",
-    begin="processing.new",
-    logs=LOGS,
-    signs=SIGNS,
-    blockers=blockers,
-    progress=progress,
-    actions=actions,
-    waiting=waiting_runs,
-)
+    name="processing", title="Processing", icon="microscope", views=("clinic.processing.views",),
+    records=(ProcessingRun,), endpoint="processing.index", begin="processing.new", logs=LOGS, signs=SIGNS,
+    blockers=blockers, progress=progress, actions=actions, moments=moments,
+)  # fmt: skip

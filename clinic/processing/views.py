@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
+from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
 from clinic.patients.banner import patient_banner
@@ -24,8 +25,8 @@ from clinic.processing.forms import (
     banked_versions,
 )
 from clinic.processing.models import LOSS_TO_EXPLAIN, Manipulation, ProcessingRun
-from clinic.processing.step import LOGS, PROCESSING, runs_of, verified
-from clinic.products.models import Product, products_of
+from clinic.processing.step import LOGS, PROCESSING, closed
+from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_pages import record_page
 from clinic.treatments.models import Treatment
@@ -74,7 +75,7 @@ def index(treatment_id: str) -> str:
         "records/list.html",
         heading="Processing",
         lede=course.title,
-        rows=[_line(run) for run in runs_of(course)],
+        rows=[_line(run) for run in of_course(db.session(), course).of(ProcessingRun)],
         columns=COLUMNS,
         empty_text="Nothing was processed for this course yet.",
         actions=[(new_url, "plus", "Begin a run")] if me().role in LOGS else [],
@@ -85,7 +86,7 @@ def index(treatment_id: str) -> str:
 def _line(run: ProcessingRun) -> list[Any]:
     state = (
         ("ok", "check", "Verified" if run.verified else "Signed")
-        if verified(run)
+        if closed(run)
         else ("wait", "hourglass", "Not verified" if run.signed else "Not signed")
     )
     return [
@@ -101,7 +102,7 @@ def _line(run: ProcessingRun) -> list[Any]:
 def new(treatment_id: str) -> Answer:
     """Begin a run for a course."""
     course = get_or_404(Treatment, treatment_id)
-    PROCESSING.admit(course, by=me(), at=clock.now())
+    PROCESSING.admit(of_course(db.session(), course), by=me(), at=clock.now())
     return _begin(course, back_url=url_for("pathway.course", treatment_id=course.id))
 
 
@@ -147,7 +148,7 @@ def _begun(course: Treatment | None, facts: dict[str, Any]) -> ProcessingRun:
 def _available(course: Treatment | None) -> list[Product]:
     """Return the products that a run may take: those of its course, or those of the bank."""
     if course is not None:
-        found = products_of(db.session(), course.id)
+        found = of_course(db.session(), course).of(Product)
     else:
         chosen = select(Product).where(Product.treatment_id.is_(None)).order_by(Product.recorded_at.desc()).limit(200)
         found = list(db.session.scalars(chosen))

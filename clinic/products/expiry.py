@@ -5,13 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from clinic.protocols.catalogues import MANIPULATIONS
+
 if TYPE_CHECKING:
     from clinic.protocols.content import Content
-
-CULTURE = frozenset({
-    "isolate", "expand", "reprogram", "differentiate", "transduce", "edit", "bioprint", "mature", "collect_vesicles",
-})  # fmt: skip
-"""Steps that take days in culture: what comes out of them is fresh from that moment, not from the collection."""
 
 
 def use_before(  # noqa: PLR0913 - each of these moments starts a clock of its own
@@ -31,7 +28,8 @@ def use_before(  # noqa: PLR0913 - each of these moments starts a clock of its o
     """
     expiry = says.expiry
     ends = []
-    fresh_from = made_at if made_by_run and CULTURE.intersection(says.manipulations) else collected_at
+    cultured = any(MANIPULATIONS[step].culture for step in says.manipulations if step in MANIPULATIONS)
+    fresh_from = made_at if made_by_run and cultured else collected_at
     if frozen_at is None and thawed_at is None and expiry.fresh_hours is not None and fresh_from is not None:
         ends.append(fresh_from + timedelta(hours=expiry.fresh_hours))
     if frozen_at is not None and expiry.frozen_days is not None:

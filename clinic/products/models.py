@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint, func, literal, select
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, or_, select, true, union_all
+from sqlalchemy.orm import Mapped, aliased, relationship
 
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field, plain
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
+    from clinic.course_records import Scope
 
 DIN = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[0-9]{6}")
 CONTAINERS = {"bag": "Bag", "vial": "Vial", "syringe": "Syringe", "tube": "Tube", "mould": "Mould"}
@@ -80,6 +81,8 @@ class Product(Record):
     NOUN = "Product"
     HAPPENED = "Made at"
     DONE = "Made by"
+    READ_ORDER = -1
+    READ_WITH = ("uses", "movements")
     __table_args__ = (
         UniqueConstraint("site_id", "din", "division"),
         Index(None, "site_id", "recorded_at", "id"),
@@ -121,6 +124,13 @@ class Product(Record):
         back_populates="product", order_by="(Movement.performed_at, Movement.recorded_at)"
     )
     uses: Mapped[list[RunInput]] = relationship(back_populates="product", order_by="RunInput.recorded_at")
+
+    @classmethod
+    def found(cls, scope: Scope) -> Any:
+        """Return the condition that finds the cells of the courses with their whole family."""
+        seeds = [cls.id.in_(scope.product_ids)] if scope.product_ids else []
+        seeds += [cls.treatment_id.in_(courses)] if (courses := scope.pool.ids("treatment")) else []
+        return cls.id.in_(family(or_(*seeds), scope.dialect)) if seeds else None
 
     @property
     def judged_under(self) -> ProtocolVersion | None:
@@ -324,34 +334,25 @@ def unused(session: Session | None, din: str | None, division: str | None) -> No
         )
 
 
-def ancestors(session: Session, product_id: str) -> list[str]:
-    """Return the ids of all products that went into a product, itself included, by one recursive query."""
-    tree = select(literal(product_id).label("id")).cte("ancestor", recursive=True)
-    parents = (
-        select(RunInput.product_id).join(Product, Product.run_id == RunInput.run_id).join(tree, tree.c.id == Product.id)
-    )
-    tree = tree.union(parents)
-    return list(session.scalars(select(tree.c.id)))
+def family(seeds: ColumnElement[bool], dialect: str) -> Any:
+    """Return a select of the ids of some products and of all that share cells with them, by one recursive query."""
+    tree = select(Product.id).where(seeds).cte("family", recursive=True)
+    if dialect == "sqlite":
+        tree = tree.union(*(near.join(tree, tree.c.id == here) for near, here in _steps()))
+    else:  # PostgreSQL takes one recursive term
+        near = union_all(*(step.where(here == tree.c.id) for step, here in _steps())).lateral("near")
+        tree = tree.union(select(near.c.id).select_from(tree.join(near, true())))
+    return select(tree.c.id)
 
 
-def descendants(session: Session, product_id: str) -> list[str]:
-    """Return the ids of all products that were made of a product, itself included, by one recursive query."""
-    tree = select(literal(product_id).label("id")).cte("descendant", recursive=True)
-    children = (
-        select(Product.id)
-        .join(RunInput, RunInput.run_id == Product.run_id)
-        .join(tree, tree.c.id == RunInput.product_id)
-    )
-    tree = tree.union(children)
-    return list(session.scalars(select(tree.c.id)))
-
-
-def products_of(session: Session, treatment_id: str) -> list[Product]:
-    """Return a course's products in the order in which they were made."""
-    return list(
-        session.scalars(
-            select(Product)
-            .where(Product.treatment_id == treatment_id)
-            .order_by(func.coalesce(Product.performed_at, Product.recorded_at), Product.id)
-        )
-    )
+def _steps() -> list[tuple[Any, Any]]:
+    """Return each way from one container to a next one: the select of the next ones, and the column of the first."""
+    here, there = aliased(Product), aliased(Product)
+    mine, also = aliased(RunInput), aliased(RunInput)
+    return [
+        (select(there.id).join(here, there.run_id == here.run_id), here.id),
+        (select(there.id).join(here, there.harvest_id == here.harvest_id), here.id),
+        (select(also.product_id.label("id")).join(here, here.run_id == also.run_id), here.id),
+        (select(there.id).join(mine, mine.run_id == there.run_id), mine.product_id),
+        (select(also.product_id.label("id")).join(mine, mine.run_id == also.run_id), mine.product_id),
+    ]

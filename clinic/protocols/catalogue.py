@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from types import MappingProxyType
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from clinic.fields import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator
 
 E = TypeVar("E", bound="Entry")
 Number = Decimal | int | str
@@ -24,13 +25,27 @@ class Entry:
     label: str
 
 
-def catalogue(*entries: E) -> Mapping[str, E]:
-    """Return the entries by key, in order. A key given twice is a mistake of ours: `ValueError`."""
-    by_key = {entry.key: entry for entry in entries}
-    if len(by_key) != len(entries):
-        keys = [entry.key for entry in entries]
-        raise ValueError(f"given twice: {sorted({key for key in keys if keys.count(key) > 1})}")
-    return MappingProxyType(by_key)
+class Catalogue(Mapping[str, E]):
+    """Entries by key, in order. A key given twice is a mistake of ours: `ValueError`."""
+
+    def __init__(self, *entries: E) -> None:
+        self._entries = {entry.key: entry for entry in entries}
+        if len(self._entries) != len(entries):
+            keys = [entry.key for entry in entries]
+            raise ValueError(f"given twice: {sorted({key for key in keys if keys.count(key) > 1})}")
+
+    def __getitem__(self, key: str) -> E:
+        return self._entries[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def words(self, keys: Iterable[str]) -> str:
+        """Return the labels of some keys; a key that is no longer in the catalogue as it is."""
+        return ", ".join(self[key].label if key in self else key for key in keys)
 
 
 def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
@@ -39,7 +54,7 @@ def labels(entries: Mapping[str, Entry]) -> dict[str, str]:
 
 
 def within(label: str) -> str:
-    """Return a label as it stands within a sentence: its first letter small, names and abbreviations as they are."""
+    """Return a label as written within a sentence: its first letter small, names and abbreviations as they are."""
     return label if label[1:2].isupper() else label[:1].lower() + label[1:]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from clinic.protocols.catalogue import UCUM, labels, within
 from clinic.protocols.cells import (
-    ANAESTHESIA,
+    ANESTHESIA,
     ANTICOAGULANTS,
     CELL_TYPES,
     HARVESTS,
@@ -16,6 +16,7 @@ from clinic.protocols.cells import (
 from clinic.protocols.conditions import CONDITIONS, FIELDS
 from clinic.protocols.delivery import (
     BODY_SITES,
+    COUNTS,
     CRYOPRESERVED_EVENTS,
     DOSE_MEASURES,
     LATE_EVENTS,
@@ -24,15 +25,17 @@ from clinic.protocols.delivery import (
     Delivery,
 )
 from clinic.protocols.instruments import INSTRUMENTS, change, responder, score_fault, threshold, values
-from clinic.protocols.qc_tests import BLOOD_GROUPS, MARKERS, QC_TESTS, REACTIVE
+from clinic.protocols.qc_tests import BLOOD_GROUPS, CLEAN, MARKERS, QC_TESTS, REACTIVE
 
 __all__ = [
-    "ANAESTHESIA",
+    "ANESTHESIA",
     "ANTICOAGULANTS",
     "BLOOD_GROUPS",
     "BODY_SITES",
     "CELL_TYPES",
+    "CLEAN",
     "CONDITIONS",
+    "COUNTS",
     "CRYOPRESERVED_EVENTS",
     "DOSE_MEASURES",
     "FIELDS",

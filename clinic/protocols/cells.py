@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from clinic.protocols.catalogue import Entry, catalogue
+from clinic.protocols.catalogue import Catalogue, Entry
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ TRANSPLANT_EVENTS = (
     "Relapse",
 )  # fmt: skip
 
-CELL_TYPES = catalogue(
+CELL_TYPES = Catalogue(
     CellType(key="msc", label="Mesenchymal stromal cells (MSC)",
         description="Adherent stromal cells, CD73+ CD90+ CD105+, usually culture-expanded", adverse_events=("Fever",)),
     CellType(key="hsc", label="Hematopoietic progenitor cells (HPC)",
@@ -85,7 +85,7 @@ HARVESTS = {
 ILIAC = ("posterior_iliac_crest", "anterior_iliac_crest", "proximal_tibia", "sternum")
 FAT = ("abdomen", "flank", "thigh", "buttock")
 
-SOURCES = catalogue(
+SOURCES = Catalogue(
     Source(key="bone_marrow", label="Bone marrow", harvest="aspiration", sites=ILIAC,
         class_names={"hsc": "HPC, Marrow", "msc": "MSC, Marrow"}, adverse_events=MARROW_EVENTS),
     Source(key="adipose_tissue", label="Adipose tissue", harvest="liposuction", sites=FAT,
@@ -112,7 +112,7 @@ class Method(Entry):
     harvest: str
 
 
-METHODS = catalogue(
+METHODS = Catalogue(
     Method(key="needle_aspiration", label="Needle aspiration, small volumes", harvest="aspiration"),
     Method(key="multi_hole_needle", label="Multi-hole needle aspiration", harvest="aspiration"),
     Method(key="operating_room_harvest", label="Harvest under anesthesia, both crests", harvest="aspiration"),
@@ -131,23 +131,23 @@ METHODS = catalogue(
 
 
 @dataclass(frozen=True, kw_only=True)
-class Anaesthesia(Entry):
+class Anesthesia(Entry):
     """Anesthesia of a collection or delivery. ``fasting``: the patient must have fasted (rule 27)."""
 
     fasting: bool = False
 
 
-ANAESTHESIA = catalogue(
-    Anaesthesia(key="none", label="No anesthesia"),
-    Anaesthesia(key="topical", label="Topical"),
-    Anaesthesia(key="local", label="Local"),
-    Anaesthesia(key="tumescent", label="Tumescent local"),
-    Anaesthesia(key="regional", label="Regional or spinal", fasting=True),
-    Anaesthesia(key="sedation", label="Local with sedation", fasting=True),
-    Anaesthesia(key="general", label="General", fasting=True),
+ANESTHESIA = Catalogue(
+    Anesthesia(key="none", label="No anesthesia"),
+    Anesthesia(key="topical", label="Topical"),
+    Anesthesia(key="local", label="Local"),
+    Anesthesia(key="tumescent", label="Tumescent local"),
+    Anesthesia(key="regional", label="Regional or spinal", fasting=True),
+    Anesthesia(key="sedation", label="Local with sedation", fasting=True),
+    Anesthesia(key="general", label="General", fasting=True),
 )
 
-ANTICOAGULANTS = catalogue(
+ANTICOAGULANTS = Catalogue(
     Entry(key="acd_a", label="ACD-A"),
     Entry(key="heparin", label="Heparin"),
     Entry(key="acd_a_heparin", label="ACD-A and heparin"),
@@ -161,12 +161,16 @@ ANTICOAGULANTS = catalogue(
 
 @dataclass(frozen=True, kw_only=True)
 class Manipulation(Entry):
-    """One step of the laboratory. ``more_than_minimal``: it takes the product out of 361 (rule 22)."""
+    """One step of the laboratory. ``more_than_minimal``: it takes the product out of 361 (rule 22).
+
+    ``culture``: takes days in culture; what comes out is fresh from that moment, not from the collection (rule 50).
+    """
 
     more_than_minimal: bool = False
+    culture: bool = False
 
 
-MANIPULATIONS = catalogue(
+MANIPULATIONS = Catalogue(
     Manipulation(key="receive", label="Receive"),
     Manipulation(key="filter", label="Filter"),
     Manipulation(key="concentrate", label="Concentrate by centrifuge"),
@@ -176,16 +180,16 @@ MANIPULATIONS = catalogue(
     Manipulation(key="mince", label="Mince tissue"),
     Manipulation(key="mechanical_fragment", label="Fragment mechanically"),
     Manipulation(key="digest", label="Digest with enzyme", more_than_minimal=True),
-    Manipulation(key="isolate", label="Isolate by adherence", more_than_minimal=True),
-    Manipulation(key="expand", label="Expand in culture", more_than_minimal=True),
+    Manipulation(key="isolate", label="Isolate by adherence", more_than_minimal=True, culture=True),
+    Manipulation(key="expand", label="Expand in culture", more_than_minimal=True, culture=True),
     Manipulation(key="select", label="Select by marker (CD34)"),
-    Manipulation(key="reprogram", label="Reprogram", more_than_minimal=True),
-    Manipulation(key="differentiate", label="Differentiate", more_than_minimal=True),
-    Manipulation(key="transduce", label="Transduce", more_than_minimal=True),
-    Manipulation(key="edit", label="Edit genome", more_than_minimal=True),
-    Manipulation(key="bioprint", label="Bioprint", more_than_minimal=True),
-    Manipulation(key="mature", label="Mature construct", more_than_minimal=True),
-    Manipulation(key="collect_vesicles", label="Collect vesicles", more_than_minimal=True),
+    Manipulation(key="reprogram", label="Reprogram", more_than_minimal=True, culture=True),
+    Manipulation(key="differentiate", label="Differentiate", more_than_minimal=True, culture=True),
+    Manipulation(key="transduce", label="Transduce", more_than_minimal=True, culture=True),
+    Manipulation(key="edit", label="Edit genome", more_than_minimal=True, culture=True),
+    Manipulation(key="bioprint", label="Bioprint", more_than_minimal=True, culture=True),
+    Manipulation(key="mature", label="Mature construct", more_than_minimal=True, culture=True),
+    Manipulation(key="collect_vesicles", label="Collect vesicles", more_than_minimal=True, culture=True),
     Manipulation(key="wash", label="Wash"),
     Manipulation(key="formulate", label="Formulate"),
     Manipulation(key="cryopreserve", label="Cryopreserve"),

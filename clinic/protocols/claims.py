@@ -1,4 +1,4 @@
-"""What must be told of a protocol before anybody agrees to it: how it is regulated, what is proven, who approved it."""
+"""What is said of a protocol before anybody agrees to it: how it is regulated, what is proven, who approved it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from clinic.protocols.cells import MANIPULATIONS
 from clinic.protocols.conditions import CONDITIONS
 from clinic.protocols.content import RegulatoryPath, Relation
 from clinic.protocols.delivery import ROUTES
+from clinic.protocols.facts import leaves
 
 if TYPE_CHECKING:
     from clinic.protocols.content import Content
@@ -30,16 +31,14 @@ def more_than_minimal(content: Content) -> list[str]:
 
 def claims(content: Content) -> list[tuple[str, str]]:
     """Return label and words of what the order and the consent show (rules 22 and 74)."""
-    found = [("Regulatory path", content.regulatory_path.label)]
-    more = more_than_minimal(content)
-    systemic = any(ROUTES[key].systemic for key in content.routes if key in ROUTES)
-    if content.regulatory_path is RegulatoryPath.HCTP_361 and systemic and Relation.ALLOGENEIC in content.relations:
-        found.append(("Donor", "Acts on the whole body: a donor is a relative of first or second degree (rule 22)"))
+    more, not_proven = more_than_minimal(content), unproven(content)
+    found = [(leaf.fact.label, leaf.words(content)) for leaf in leaves(type(content)) if leaf.fact.claim]
     found.append(
         ("Manipulation", f"More than minimal: {', '.join(within(label) for label in more)}" if more else "Minimal")
     )
-    found.append(("Use", "Homologous" if content.homologous else "Not claimed to be homologous"))
-    wanting = unproven(content)
-    if wanting:
-        found.append(("Not proven for", ", ".join(wanting)))
-    return [*found, ("Evidence", content.evidence or "Not stated"), ("Ethics approval", content.ethics or "Not stated")]
+    systemic = any(ROUTES[key].systemic for key in content.routes if key in ROUTES)
+    if content.regulatory_path is RegulatoryPath.HCTP_361 and systemic and Relation.ALLOGENEIC in content.relations:
+        found.append(("Donor", "Acts on the whole body: a donor is a relative of first or second degree (rule 22)"))
+    if not_proven:
+        found.append(("Not proven for", ", ".join(not_proven)))
+    return found

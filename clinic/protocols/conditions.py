@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from clinic.protocols.catalogue import Entry, catalogue
+from clinic.protocols.catalogue import Catalogue, Entry
 from clinic.protocols.delivery import BODY_SITES, CORD, DISCS, JOINTS, LIGAMENTS, TENDONS
 
-FIELDS = catalogue(
+FIELDS = Catalogue(
     Entry(key="orthopedics", label="Orthopedics"),
     Entry(key="neurology", label="Neurology"),
     Entry(key="cardiology", label="Cardiology"),
@@ -39,7 +39,7 @@ class Condition(Entry):
         return any(BODY_SITES[site].sided for site in self.sites)
 
 
-CONDITIONS = catalogue(
+CONDITIONS = Catalogue(
     Condition(key="osteoarthritis", label="Osteoarthritis", field="orthopedics", sites=JOINTS, aliases=("oa",)),
     Condition(key="cartilage_damage", label="Cartilage damage", field="orthopedics", sites=JOINTS),
     Condition(key="tendon_injury", label="Tendon injury", field="orthopedics", sites=TENDONS),

@@ -1,17 +1,42 @@
 """What a protocol version says: values only, never a condition (house rule: protocols are data, not programs).
 
-Kept as JSON in `ProtocolVersion.content`; every key names an entry of a catalogue in `catalogues.py`.
+Kept as JSON in `ProtocolVersion.content`; every key names an entry of a catalogue in `catalogues.py`. Each field is
+declared with its `Fact`; form, page and comparison of versions follow from it, in the order of the fields here.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import Field, PlainSerializer
 
-from clinic.fields import Range
+from clinic.access import Role
+from clinic.fields import Range, plain
+from clinic.protocols.cells import CELL_TYPES, MANIPULATIONS, SOURCES
+from clinic.protocols.conditions import CONDITIONS, FIELDS
+from clinic.protocols.delivery import DOSE_MEASURES, ROUTES
+from clinic.protocols.facts import Fact, Part
+from clinic.protocols.instruments import INSTRUMENTS
+from clinic.protocols.qc_tests import MARKERS, QC_TESTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STEPS = {
+    "harvest": "Harvest",
+    "processing": "Processing",
+    "release": "Release",
+    "administration": "Administration",
+    "followup": "Follow-up",
+}
+"""Steps for which a version names who records and who verifies."""
+ROLES = {role.value: role.label for role in Role if role not in {Role.ADMINISTRATOR, Role.INSPECTOR}}
+CLINICS_RULE = "as the clinic's rules say"
+OUTCOMES = {key: label for test in QC_TESTS.values() for key, label in (test.outcomes or {}).items()}
+DAYS = Range(-400, 20000)
+"""Days of a visit, counted from the administration."""
 
 
 class Relation(StrEnum):
@@ -39,19 +64,27 @@ class RegulatoryPath(StrEnum):
         """Words for the page."""
         return {
             "361": "361 HCT/P (minimally manipulated, homologous use)",
-            "351": "351 biologic (trial or licence)",
+            "351": "351 biologic (trial or license)",
             "same_procedure": "Same surgical procedure",
             "medical_practice": "Medical practice under national law",
         }[self.value]
 
 
-class Part(BaseModel):
-    """Base of the parts of a protocol: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 Exact = Annotated[Decimal, PlainSerializer(lambda value: format(value, "f"), return_type=str, when_used="json")]
+
+
+def yes(words: str, no: str = "") -> Callable[[bool, Any], str]:
+    """Return the words of a yes and of a no; "" leaves it out."""
+    return lambda value, _part: words if value else no
+
+
+def _in_unit(value: Range | Decimal, part: QCSpec | DoseWindow) -> str:
+    return f"{plain(value) if isinstance(value, Decimal) else value} {part.unit}".strip()
+
+
+def _judged(mandatory: bool, spec: QCSpec) -> str:  # noqa: FBT001 - the value of the field
+    days = QC_TESTS[spec.test].final_after_days if spec.test in QC_TESTS else 0
+    return f"{'judged' if mandatory else 'recorded, not judged'}{f', final after {days} days' if days else ''}"
 
 
 class QCSpec(Part):
@@ -62,92 +95,181 @@ class QCSpec(Part):
     the result (rule 44). ``mandatory`` False: recorded, not judged. ``readers``: how many different people read it.
     """
 
-    test: str
-    limit: Range | None = None
-    accepted: str | None = None
-    mandatory: bool = True
-    may_be_pending: bool = False
-    readers: int = 1
-    source: str
+    test: Annotated[str, Fact(label="Test", catalogue=QC_TESTS)]
+    limit: Annotated[Range | None, Fact(label="Limit", section="Accepted", words=_in_unit, scaled=True)] = None
+    accepted: Annotated[str | None, Fact(label="Accepted outcome", section="Accepted", choices=OUTCOMES)] = None
+    mandatory: Annotated[bool, Fact(label="Judged", section="How", words=_judged)] = True
+    may_be_pending: Annotated[
+        bool, Fact(label="May be pending", section="How", words=yes("release may go ahead of the result"))
+    ] = False
+    readers: Annotated[
+        int, Fact(label="Readers", section="How", words=lambda n, _: f"read by {n} people" if n > 1 else "")
+    ] = 1
+    source: Annotated[str, Fact(label="Source of the limit")]
+
+    @property
+    def unit(self) -> str:
+        """The unit of its limit."""
+        return QC_TESTS[self.test].unit if self.test in QC_TESTS else ""
+
+    @property
+    def scale(self) -> tuple[Decimal, Decimal, None]:
+        """Ends of the bar on which the limit is drawn, wide enough for the limit."""
+        low, high = (Decimal(end) for end in (QC_TESTS[self.test].scale if self.test in QC_TESTS else (0, 0)))
+        ends = [end for end in (self.limit.low, self.limit.high) if end is not None] if self.limit is not None else []
+        return min([low, *ends]), max([high, *(end * Decimal("1.25") for end in ends)]), None
 
 
 class DoseWindow(Part):
     """The dose of one administration. ``measure`` is a key of ``DOSE_MEASURES``; per kg of body weight or in all."""
 
-    measure: str
-    per_kg: bool
-    window: Range
-    usual: Exact
-    doses: int = 1
-    days_between: int | None = None
-    weight_valid_days: int = 30
-    source: str
+    measure: Annotated[str, Fact(label="Counted as", catalogue=DOSE_MEASURES)]
+    per_kg: Annotated[bool, Fact(label="Per kg of body weight")]
+    window: Annotated[
+        Range, Fact(label="Dose allowed", hint="Write > 4 for more than 4, < 4 for less", words=_in_unit, scaled=True)
+    ]
+    usual: Annotated[Exact, Fact(label="Usual dose", words=_in_unit)]
+    doses: Annotated[int, Fact(label="Number of doses")] = 1
+    days_between: Annotated[int | None, Fact(label="Days between doses", unit="days")] = None
+    weight_valid_days: Annotated[
+        int, Fact(label="Weight valid for", unit="days", words=lambda n, dose: f"{n} days" if dose.per_kg else "")
+    ] = 30
+    source: Annotated[str, Fact(label="Source of the dose", long=True)]
+
+    @property
+    def unit(self) -> str:
+        """The unit of the dose."""
+        measure = DOSE_MEASURES.get(self.measure)
+        return "" if measure is None else measure.unit_per_kg if self.per_kg else measure.unit
+
+    @property
+    def scale(self) -> tuple[Decimal, Decimal, Decimal]:
+        """Ends of the bar on which the window is drawn, and the usual dose to mark on it."""
+        top = max(self.usual, self.window.high or Decimal(0), self.window.low or Decimal(0))
+        return Decimal(0), top * Decimal("1.25"), self.usual
 
 
 class Expiry(Part):
     """How long the product may be used. Judged from the end of collection, the thaw, the freezing."""
 
-    fresh_hours: int | None = None
-    thaw_minutes: int | None = None
-    frozen_days: int | None = None
-    storage: Range | None = None
-    source: str
+    fresh_hours: Annotated[int | None, Fact(label="Fresh, from the end of collection", unit="h")] = None
+    thaw_minutes: Annotated[int | None, Fact(label="After thaw", unit="min")] = None
+    frozen_days: Annotated[int | None, Fact(label="Frozen", unit="days")] = None
+    storage: Annotated[Range | None, Fact(label="Stored at", unit="°C")] = None
+    source: Annotated[str, Fact(label="Source of the times", long=True)]
+
+
+def _window(_days: int, plan: VisitPlan) -> str:
+    return plan.window
 
 
 class VisitPlan(Part):
     """One follow-up visit: its day after administration (0 is the day itself), its window in days, its instruments."""
 
-    name: str
-    day: int
-    before: int
-    after: int
-    contact: bool = False
-    instruments: tuple[str, ...] = ()
+    name: Annotated[str, Fact(label="Visit")]
+    day: Annotated[int, Fact(label="Day", possible=DAYS)]
+    before: Annotated[int, Fact(label="Days before", section="Window", words=_window)] = 0
+    after: Annotated[int, Fact(label="Days after", section="Window", words=_window)] = 0
+    contact: Annotated[bool, Fact(label="Contact only", section="Asked", words=yes("contact, no visit"))] = False
+    instruments: Annotated[tuple[str, ...], Fact(label="Asks", section="Asked", catalogue=INSTRUMENTS, join=" · ")] = ()
+
+    @property
+    def window(self) -> str:
+        """The days on which it may be made, counted from the administration."""
+        first, last = (plain(Decimal(day)) for day in (self.day - self.before, self.day + self.after))
+        return f"day {first}" if first == last else f"day {first} to {last}"
 
 
 class HarvestLimits(Part):
     """Limits of the collection that this protocol sets (rules 28 to 32); None: the general rule alone."""
 
-    volume: Range | None = None
-    ml_per_kg: Exact | None = None
-    ml_per_pass: Exact | None = None
-    anticoagulant_ratio: Range | None = None
-    source: str = ""
+    volume: Annotated[Range | None, Fact(label="Volume collected", unit="mL")] = None
+    ml_per_kg: Annotated[Exact | None, Fact(label="Most per body weight", unit="mL/kg")] = None
+    ml_per_pass: Annotated[Exact | None, Fact(label="Most per puncture", unit="mL")] = None
+    anticoagulant_ratio: Annotated[Range | None, Fact(label="Anticoagulant to blood", hint="1 to 10 is 0.1")] = None
+    source: Annotated[str, Fact(label="Source of these limits", long=True)] = ""
 
 
 class Infectious(Part):
     """Donor screening asked for: keys of ``MARKERS``, and how old the sample may be before collection (rule 19)."""
 
-    markers: tuple[str, ...] = ()
-    valid_days: int = 30
-    two_blood_groups: bool = False
+    markers: Annotated[tuple[str, ...], Fact(label="Tested for", catalogue=MARKERS)] = ()
+    valid_days: Annotated[
+        int,
+        Fact(label="Blood sample valid for", unit="days",
+             words=lambda days, screening: f"{days} days at collection" if screening.markers else ""),
+    ] = 30  # fmt: skip
+    two_blood_groups: Annotated[
+        bool, Fact(label="Two blood groups", hint="Of donor and recipient, each from two samples",
+                   words=yes("donor and recipient, each from two samples"))
+    ] = False  # fmt: skip
+
+
+TREATS, CELLS, DOSE, CLAIMS, WHO = "What it treats", "The cells", "The dose", "What it may claim", "Who"
 
 
 class Content(Part):
     """All that one protocol version says."""
 
-    title: str
-    field: str
-    conditions: tuple[str, ...]
-    cell_type: str
-    sources: tuple[str, ...]
-    routes: tuple[str, ...]
-    relations: tuple[Relation, ...]
-    preparation: str
-    manipulations: tuple[str, ...]
-    vehicle: str = ""
-    qc: tuple[QCSpec, ...]
-    dose: DoseWindow
-    expiry: Expiry
-    harvest: HarvestLimits = HarvestLimits()
-    screening: Infectious = Infectious()
-    visits: tuple[VisitPlan, ...]
-    premedication: str = ""
-    logs: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    verifies: dict[str, tuple[str, ...]] = Field(default_factory=dict)
-    homologous: bool = False
-    regulatory_path: RegulatoryPath
-    evidence: str
-    ethics: str
-    demonstration: bool = False
-    sources_read: tuple[str, ...] = ()
+    title: Annotated[str, Fact(label="Title", section=TREATS, required=True)]
+    field: Annotated[str, Fact(label="Field", section=TREATS, catalogue=FIELDS)]
+    conditions: Annotated[
+        tuple[str, ...],
+        Fact(label="Condition", section=TREATS, catalogue=CONDITIONS, at_least_one=True,
+             hint="Of the field as it was kept last"),
+    ]  # fmt: skip
+    cell_type: Annotated[str, Fact(label="Cell type", section=CELLS, catalogue=CELL_TYPES)]
+    relations: Annotated[tuple[Relation, ...], Fact(label="Whose cells", section=CELLS)]
+    sources: Annotated[tuple[str, ...], Fact(label="Source", section=CELLS, catalogue=SOURCES, at_least_one=True)]
+    routes: Annotated[tuple[str, ...], Fact(label="Route", section=CELLS, catalogue=ROUTES, at_least_one=True)]
+    preparation: Annotated[str, Fact(label="Preparation", section=CELLS)]
+    manipulations: Annotated[
+        tuple[str, ...], Fact(label="Laboratory steps", section=CELLS, catalogue=MANIPULATIONS, join=" → ")
+    ]
+    vehicle: Annotated[
+        str, Fact(label="Vehicle", section=CELLS, hint="What the cells are given in", empty="none named")
+    ] = ""
+    premedication: Annotated[
+        str,
+        Fact(label="Before administration", section=CELLS, long=True, hint="Premedication and hydration",
+             empty="nothing ordered"),
+    ] = ""  # fmt: skip
+    dose: Annotated[DoseWindow, Fact(label="Dose", section=DOSE)]
+    expiry: Annotated[Expiry, Fact(label="Expiry", section="How long it keeps")]
+    harvest: Annotated[HarvestLimits, Fact(label="Collection", section="The collection")] = HarvestLimits()
+    screening: Annotated[Infectious, Fact(label="Donor", section="The donor")] = Infectious()
+    qc: Annotated[
+        tuple[QCSpec, ...],
+        Fact(label="Test", section="Tests of the product",
+             hint="A measured test has a limit: write > 4 or < 4 where the figure itself is not enough. "
+                  "Another test has its accepted outcome. Every limit names its source."),
+    ]  # fmt: skip
+    visits: Annotated[
+        tuple[VisitPlan, ...],
+        Fact(label="Visit", section="Visits", hint="In the order of their days; day 0 is the administration."),
+    ]
+    regulatory_path: Annotated[RegulatoryPath, Fact(label="Regulatory path", section=CLAIMS, claim=True)]
+    homologous: Annotated[
+        bool,
+        Fact(label="Homologous use", section=CLAIMS, claim=True, words=yes("Claimed", "Not claimed")),
+    ] = False
+    evidence: Annotated[
+        str,
+        Fact(label="Evidence", section=CLAIMS, claim=True, long=True, hint="What is known, and how well",
+             empty="Not stated"),
+    ]  # fmt: skip
+    ethics: Annotated[
+        str,
+        Fact(label="Ethics approval", section=CLAIMS, claim=True, long=True, hint="Committee, number, date",
+             empty="Not stated"),
+    ]  # fmt: skip
+    sources_read: Annotated[tuple[str, ...], Fact(label="Sources read", section=CLAIMS, hint="One on each line")] = ()
+    demonstration: Annotated[bool, Fact(label="Demonstration only", section=CLAIMS)] = False
+    logs: Annotated[
+        dict[str, tuple[str, ...]],
+        Fact(label="recorded by", section=WHO, keys=STEPS, choices=ROLES, empty=CLINICS_RULE),
+    ] = Field(default_factory=dict)
+    verifies: Annotated[
+        dict[str, tuple[str, ...]],
+        Fact(label="verified by", section=WHO, keys=STEPS, choices=ROLES, empty=CLINICS_RULE),
+    ] = Field(default_factory=dict)

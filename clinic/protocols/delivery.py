@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from clinic.protocols.catalogue import Entry, between, catalogue
+from clinic.protocols.catalogue import Catalogue, Entry, between
 
 if TYPE_CHECKING:
     from clinic.fields import Range
@@ -42,7 +42,7 @@ class BodySite(Entry):
 
 SIDES = {"left": "Left", "right": "Right"}
 
-BODY_SITES = catalogue(
+BODY_SITES = Catalogue(
     BodySite(key="knee", label="Knee", sided=True),
     BodySite(key="hip", label="Hip", sided=True),
     BodySite(key="shoulder", label="Shoulder", sided=True),
@@ -146,7 +146,7 @@ class Route(Entry):
 
 IN, TO = Delivery.INJECTION, Delivery.TARGETED
 
-ROUTES = catalogue(
+ROUTES = Catalogue(
     Route(key="intra_articular", label="Intra-articular", group=IN, sites=JOINTS, adverse_events=JOINT_EVENTS,
         snomed="12130007"),
     Route(key="intratendinous", label="Into the tendon", group=IN, sites=TENDONS, adverse_events=LESION_EVENTS),
@@ -182,14 +182,33 @@ ROUTES = catalogue(
 
 
 @dataclass(frozen=True, kw_only=True)
-class DoseMeasure(Entry):
-    """What is counted as the dose. One ``unit`` stands for ``each`` of what is counted (×10⁶ → 1,000,000).
+class Count(Entry):
+    """What the laboratory counts during a run. One ``unit`` stands for ``each`` of it (×10⁶ → 1,000,000)."""
 
-    ``expected``: outside it, per kg of body weight, the unit was probably mistaken (rule 39).
+    unit: str = "×10⁶"
+    each: Decimal = Decimal(10**6)
+
+
+COUNTS = Catalogue(
+    Count(key="tnc", label="Total nucleated cells"),
+    Count(key="viable", label="Viable cells"),
+    Count(key="cd34", label="CD34+ cells"),
+    Count(key="mnc", label="Mononuclear cells"),
+    Count(key="particles", label="Particles", unit="×10⁹", each=Decimal(10**9)),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DoseMeasure(Entry):
+    """What is counted as the dose. One ``unit`` stands for ``each`` of what is counted (×10⁸ → 100,000,000).
+
+    ``count``: key of what the laboratory counts for it, in `COUNTS`; "": nothing. ``expected``: outside it, per kg
+    of body weight, the unit was probably mistaken (rule 39).
     """
 
     unit: str
     each: Decimal
+    count: str
     loinc_per_kg: str = ""
     expected: Range | None = None
 
@@ -199,13 +218,14 @@ class DoseMeasure(Entry):
         return f"{self.unit}/kg"
 
 
-DOSE_MEASURES = catalogue(
-    DoseMeasure(key="viable_cells", label="Viable cells", unit="×10⁶", each=Decimal(10**6)),
-    DoseMeasure(key="cd34", label="CD34+ cells", unit="×10⁶", each=Decimal(10**6), loinc_per_kg="78002-3",
-        expected=between("0.1", 100)),
-    DoseMeasure(key="tnc_8", label="Total nucleated cells", unit="×10⁸", each=Decimal(10**8), loinc_per_kg="78003-1"),
-    DoseMeasure(key="tnc_7", label="Total nucleated cells (cord blood)", unit="×10⁷", each=Decimal(10**7),
+DOSE_MEASURES = Catalogue(
+    DoseMeasure(key="viable_cells", label="Viable cells", unit="×10⁶", each=Decimal(10**6), count="viable"),
+    DoseMeasure(key="cd34", label="CD34+ cells", unit="×10⁶", each=Decimal(10**6), count="cd34",
+        loinc_per_kg="78002-3", expected=between("0.1", 100)),
+    DoseMeasure(key="tnc_8", label="Total nucleated cells", unit="×10⁸", each=Decimal(10**8), count="tnc",
         loinc_per_kg="78003-1"),
-    DoseMeasure(key="particles", label="Particles", unit="×10⁹", each=Decimal(10**9)),
-    DoseMeasure(key="constructs", label="Constructs", unit="pieces", each=Decimal(1)),
+    DoseMeasure(key="tnc_7", label="Total nucleated cells (cord blood)", unit="×10⁷", each=Decimal(10**7), count="tnc",
+        loinc_per_kg="78003-1"),
+    DoseMeasure(key="particles", label="Particles", unit="×10⁹", each=Decimal(10**9), count="particles"),
+    DoseMeasure(key="constructs", label="Constructs", unit="pieces", each=Decimal(1), count=""),
 )  # fmt: skip

@@ -55,7 +55,7 @@ VERIFIES = {
 
 
 def measured(test: str, limit: Range, source: str, *, judged: bool = True) -> QCSpec:
-    """Return a test with its limit, in the test's unit; not ``judged``: written down for information."""
+    """Return a test with its limit, in the test's unit; not ``judged``: recorded for information."""
     return QCSpec(test=test, limit=limit, mandatory=judged, source=source)
 
 
@@ -65,7 +65,7 @@ def found(test: str, accepted: str, source: str, *, may_be_pending: bool = False
 
 
 def recorded(test: str, source: str) -> QCSpec:
-    """Return a test that is written down and not judged."""
+    """Return a test that is recorded and not judged."""
     return QCSpec(test=test, mandatory=False, source=source)
 
 
@@ -139,7 +139,7 @@ def schedule(baseline: tuple[str, ...], *later: VisitPlan) -> tuple[VisitPlan, .
 
 
 def demonstration(**says: object) -> Content:
-    """Return a demonstration protocol: marked so, with the roles that write down and verify each step."""
+    """Return a demonstration protocol: marked so, with the roles that record and verify each step."""
     evidence = f"{DEMONSTRATION} {says.pop('evidence')}"
     more = {"ethics": NO_ETHICS, "logs": LOGS, "verifies": VERIFIES, **says}
     return Content.model_validate({**more, "evidence": evidence, "demonstration": True})

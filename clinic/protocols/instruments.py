@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from clinic.fields import Range, plain
-from clinic.protocols.catalogue import Entry, Number, catalogue
+from clinic.protocols.catalogue import Catalogue, Entry, Number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Instrument(Entry):
     mcid_high_from: Decimal | None = None
     mcid_exceeded: bool = False
     mcid_source: str = ""
-    licence: str = FREE
+    license: str = FREE
     loinc: str = ""
     version: str = ""
     note: str = ""
@@ -75,7 +75,7 @@ def score_fault(instrument: Instrument, value: Decimal) -> str | None:
     if value in instrument.gaps:
         return f"{instrument.label} has no {plain(value)}."
     if (value - low) % instrument.step:
-        return f"{instrument.label} goes in steps of {plain(instrument.step)}; {plain(value)} lies between two."
+        return f"{instrument.label} goes in steps of {plain(instrument.step)}; {plain(value)} is between two."
     return None
 
 
@@ -125,7 +125,7 @@ KOOS_QOL = "PMC3943561"
 DIFFERS = "published MCID varies by population"
 
 # key, label, lowest, highest, step (1 unless given)
-INSTRUMENTS = catalogue(
+INSTRUMENTS = Catalogue(
     # pain
     _lower("vas_pain_cm", "VAS pain", 0, 10, "0.1", unit="cm", mcid=D("1.75"),
         mcid_source="knee osteoarthritis, 1.75 cm", loinc="38214-3"),
@@ -139,24 +139,24 @@ INSTRUMENTS = catalogue(
     _higher("koos_sport", "KOOS sport and recreation", 0, 100, "0.01"),
     _higher("koos_qol", "KOOS quality of life", 0, 100, "0.01", mcid=D(8), mcid_source=KOOS_QOL),
     _lower("womac", "WOMAC total (Likert)", 0, 96, mcid_percent=D(12), mcid_source="12 % of baseline",
-        licence="licence needed"),
-    _lower("womac_pain", "WOMAC pain (Likert)", 0, 20, licence="licence needed"),
-    _lower("womac_stiffness", "WOMAC stiffness (Likert)", 0, 8, licence="licence needed"),
-    _lower("womac_function", "WOMAC function (Likert)", 0, 68, licence="licence needed"),
+        license="license needed"),
+    _lower("womac_pain", "WOMAC pain (Likert)", 0, 20, license="license needed"),
+    _lower("womac_stiffness", "WOMAC stiffness (Likert)", 0, 8, license="license needed"),
+    _lower("womac_function", "WOMAC function (Likert)", 0, 68, license="license needed"),
     _higher("oxford_knee", "Oxford Knee Score", 0, 48, mcid=D("6.1"), mcid_source="6.1 points",
-        licence="licence needed"),
+        license="license needed"),
     _higher("ikdc", "IKDC", 0, 100, "0.1"),
-    _higher("lysholm", "Lysholm", 0, 100, licence=SITE),
-    _higher("harris_hip", "Harris Hip Score", 0, 100, "0.01", licence=SITE),
-    _higher("constant", "Constant score", 0, 100, mcid=D("6.7"), mcid_source="6.3 to 6.7, the larger", licence=SITE),
-    _higher("ucla_shoulder", "UCLA shoulder", 2, 35, mcid=D(3), mcid_source="3.0 points", licence=SITE),
+    _higher("lysholm", "Lysholm", 0, 100, license=SITE),
+    _higher("harris_hip", "Harris Hip Score", 0, 100, "0.01", license=SITE),
+    _higher("constant", "Constant score", 0, 100, mcid=D("6.7"), mcid_source="6.3 to 6.7, the larger", license=SITE),
+    _higher("ucla_shoulder", "UCLA shoulder", 2, 35, mcid=D(3), mcid_source="3.0 points", license=SITE),
     _higher("oxford_shoulder", "Oxford Shoulder Score", 0, 48, mcid=D(3), mcid_source=OSS_MCID,
-        licence="licence needed"),
+        license="license needed"),
     # nerves
     _lower("edss", "EDSS", 0, 10, "0.5", gaps=(D("0.5"),), mcid=D(1), mcid_high=D("0.5"), mcid_high_from=D("5.5"),
         mcid_source=SITE),
     _lower("mds_updrs_3", "MDS-UPDRS part III", 0, 132, mcid=D("3.25"), mcid_source="3.25 better, 4.63 worse",
-        licence="licence needed"),
+        license="license needed"),
     _lower("mrs", "Modified Rankin Scale", 0, 6, mcid=D(1), mcid_source=SITE),
     _lower("nihss", "NIHSS", 0, 42),
     _higher("asia", "ASIA impairment scale", 0, 4, grades=ASIA, mcid=D(1), mcid_source="one grade",
@@ -164,14 +164,14 @@ INSTRUMENTS = catalogue(
     _higher("scim_3", "SCIM-III", 0, 100),
     _higher("alsfrs_r", "ALSFRS-R", 0, 48, note="read as a slope over time"),
     # heart
-    _higher("lvef", "LVEF", 0, 100, "0.1", unit="%", mcid=D(5), mcid_source=SITE, licence="",
+    _higher("lvef", "LVEF", 0, 100, "0.1", unit="%", mcid=D(5), mcid_source=SITE, license="",
         note="50 or more preserved, 41 to 49 mildly reduced, 40 or less reduced"),
     _lower("nyha", "NYHA class", 1, 4, grades=CLASSES, mcid=D(1), mcid_source="one class", loinc="88020-3"),
     _higher("kccq", "KCCQ overall", 0, 100, "0.01", mcid=D(5), mcid_source="5 small, 10 moderate, 20 large",
-        licence="licence needed", loinc="71940-1"),
+        license="license needed", loinc="71940-1"),
     _higher("kccq_12", "KCCQ-12 overall", 0, 100, "0.01", mcid=D(5), mcid_source="5 small, 10 moderate, 20 large",
-        licence="licence needed", loinc="86924-8"),
-    _lower("mlhfq", "MLHFQ", 0, 105, licence="fee", note="published MCID 3.59 to 19.14"),
+        license="license needed", loinc="86924-8"),
+    _lower("mlhfq", "MLHFQ", 0, 105, license="fee", note="published MCID 3.59 to 19.14"),
     _higher("six_minute_walk", "6-minute walk", 0, 900, unit="m", mcid=D(30), mcid_source=SITE),
     # joints and bowel under attack; two different instruments are called CDAI
     _lower("das28", "DAS28", 0, "9.4", "0.01", mcid=D("1.2"), mcid_exceeded=True, mcid_source="EULAR, more than 1.2",
@@ -184,36 +184,36 @@ INSTRUMENTS = catalogue(
     _lower("sledai", "SLEDAI", 0, 105, mcid=D(4), mcid_source=SITE),
     _lower("draining_fistulas", "Draining fistula openings", 0, 50, note="0: all treated openings closed"),
     # life
-    _higher("sf36_physical", "SF-36 physical functioning", 0, 100, "0.01", licence="RAND-36 free, SF-36v2 licence",
+    _higher("sf36_physical", "SF-36 physical functioning", 0, 100, "0.01", license="RAND-36 free, SF-36v2 license",
         note=DIFFERS),
-    _higher("sf36_mental", "SF-36 mental health", 0, 100, "0.01", licence="RAND-36 free, SF-36v2 licence",
+    _higher("sf36_mental", "SF-36 mental health", 0, 100, "0.01", license="RAND-36 free, SF-36v2 license",
         note=DIFFERS),
     _higher("promis_physical", "PROMIS global physical T", 20, 80, "0.1", loinc="71971-6", note=DIFFERS),
     _higher("promis_mental", "PROMIS global mental T", 20, 80, "0.1", loinc="71969-0", note=DIFFERS),
     _lower("promis_pain", "PROMIS pain interference T", 20, 80, "0.1", note=DIFFERS),
-    _higher("eq_vas", "EQ-5D VAS", 0, 100, licence="registration needed"),
-    _higher("eq_index", "EQ-5D-5L index", "-0.6", 1, "0.001", licence="registration needed"),
+    _higher("eq_vas", "EQ-5D VAS", 0, 100, license="registration needed"),
+    _higher("eq_index", "EQ-5D-5L index", "-0.6", 1, "0.001", license="registration needed"),
     # transplant
-    _higher("anc_recovered", "Neutrophils recovered", 0, 1, grades=YES_NO, licence=""),
-    _lower("anc_recovery", "Neutrophil recovery, day", 1, 365, unit="days", licence="",
+    _higher("anc_recovered", "Neutrophils recovered", 0, 1, grades=YES_NO, license=""),
+    _lower("anc_recovery", "Neutrophil recovery, day", 1, 365, unit="days", license="",
         note="no score where it did not occur"),
-    _higher("platelets_recovered", "Platelets recovered", 0, 1, grades=YES_NO, licence=""),
-    _lower("platelet_recovery", "Platelet recovery, day", 1, 1000, unit="days", licence="",
+    _higher("platelets_recovered", "Platelets recovered", 0, 1, grades=YES_NO, license=""),
+    _lower("platelet_recovery", "Platelet recovery, day", 1, 1000, unit="days", license="",
         note="no score where it did not occur"),
-    _higher("donor_chimerism", "Donor chimerism", 0, 100, "0.1", unit="%", licence=""),
+    _higher("donor_chimerism", "Donor chimerism", 0, 100, "0.1", unit="%", license=""),
     _lower("acute_gvhd", "Acute GVHD grade", 0, 4, grades=GVHD),
     _lower("acute_gvhd_2_4", "Acute GVHD grade II to IV", 0, 1, grades=YES_NO),
     _lower("acute_gvhd_3_4", "Acute GVHD grade III or IV", 0, 1, grades=YES_NO),
     _higher("acute_gvhd_3_4_day", "Day of acute GVHD III or IV", 1, 3650, unit="days",
         note="no score where it did not occur"),
     _lower("chronic_gvhd", "Extensive chronic GVHD", 0, 1, grades=YES_NO),
-    _lower("relapse", "Relapse", 0, 1, grades=YES_NO, licence=""),
-    _higher("survival_days", "Survival, days observed", 0, 36500, unit="days", licence=""),
-    _lower("survival_status", "Survival status", 0, 1, grades=ALIVE, licence=""),
+    _lower("relapse", "Relapse", 0, 1, grades=YES_NO, license=""),
+    _higher("survival_days", "Survival, days observed", 0, 36500, unit="days", license=""),
+    _lower("survival_status", "Survival status", 0, 1, grades=ALIVE, license=""),
     # lungs
-    _lower("paco2", "PaCO₂", 5, 250, "0.1", unit="mmHg", licence="", note="better is lower while it is above normal"),
-    _lower("hco3", "HCO₃⁻", 0, 100, "0.1", licence="", note="unit as the source prints it; mmol/L is usual"),
-    _higher("spo2", "SpO₂ in room air", 0, 100, "0.1", unit="%", licence=""),
-    _lower("oxygen_flow", "Oxygen need", 0, 60, "0.01", unit="L/min", licence="", note="0: independent of oxygen"),
-    _lower("chest_xray", "Chest X-ray against the first", 0, 3, grades=CHEST, licence=""),
+    _lower("paco2", "PaCO₂", 5, 250, "0.1", unit="mmHg", license="", note="better is lower while it is above normal"),
+    _lower("hco3", "HCO₃⁻", 0, 100, "0.1", license="", note="unit as the source prints it; mmol/L is usual"),
+    _higher("spo2", "SpO₂ in room air", 0, 100, "0.1", unit="%", license=""),
+    _lower("oxygen_flow", "Oxygen need", 0, 60, "0.01", unit="L/min", license="", note="0: independent of oxygen"),
+    _lower("chest_xray", "Chest X-ray against the first", 0, 3, grades=CHEST, license=""),
 )  # fmt: skip

@@ -1,13 +1,14 @@
-"""Lists of protocols, read by columns: the shelf of a site, and what a new course may begin under."""
+"""Lists of protocols, read by columns: the protocols of a site, and what a new course may begin under."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import case, exists, func, or_, select
+from sqlalchemy import case, exists, func, select
 from sqlalchemy.orm import aliased
 
+from clinic.paging import page
 from clinic.protocols.catalogues import CONDITIONS, FIELDS, ROUTES, SOURCES, within
 from clinic.protocols.models import Protocol, ProtocolVersion, Stage, parsed
 
@@ -23,7 +24,7 @@ RANKS = {key: rank for rank, key in enumerate(FIELDS)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Shelved:
+class ProtocolLine:
     """One protocol as a list shows it, under the version in force, else under its last one."""
 
     protocol_id: str
@@ -39,25 +40,20 @@ class Shelved:
     @property
     def treats(self) -> str:
         """Its conditions in words."""
-        return words(CONDITIONS, self.content.conditions)
+        return CONDITIONS.words(self.content.conditions)
 
     @property
     def way(self) -> str:
         """Whose cells, from where, by which route."""
         whose = " or ".join({"autologous": "own", "allogeneic": "donor's"}[r.value] for r in self.content.relations)
         sources, routes = (
-            ", ".join(within(words(entries, (key,))) for key in keys)
+            ", ".join(within(entries.words([key])) for key in keys)
             for entries, keys in ((SOURCES, self.content.sources), (ROUTES, self.content.routes))
         )
         return f"{whose.capitalize()} {sources}, {routes}"
 
 
-def words(entries: Any, keys: Iterable[str]) -> str:
-    """Return the labels of some keys of a catalogue; a key that is no longer in it as it is."""
-    return ", ".join(entries[key].label if key in entries else key for key in keys)
-
-
-def shelf(session: Session, *, field: str = "", after: str = "") -> tuple[list[Shelved], str]:
+def list_protocols(session: Session, *, field: str = "", after: str = "") -> tuple[list[ProtocolLine], str]:
     """Return a page of protocols, field by field, and where the next one begins ("" at the end)."""
     version, other = aliased(ProtocolVersion), aliased(ProtocolVersion)
     rank = case(RANKS, value=version.field_key, else_=len(RANKS))
@@ -80,20 +76,19 @@ def shelf(session: Session, *, field: str = "", after: str = "") -> tuple[list[S
         )
         .join(version, version.protocol_id == Protocol.id)
         .where(version.number == func.coalesce(in_force.scalar_subquery(), last.scalar_subquery()))
-        .order_by(rank, Protocol.code)
-        .limit(PAGE + 1)
     )
     if field:
         chosen = chosen.where(version.field_key == field)
     at_rank, _, at_code = after.partition(".")
-    if at_rank.isdigit() and len(at_rank) < 4:
-        chosen = chosen.where(or_(rank > int(at_rank), (rank == int(at_rank)) & (Protocol.code > at_code)))
-    rows = session.execute(chosen).all()
-    more = f"{rows[PAGE - 1].rank}.{rows[PAGE - 1].code}" if len(rows) > PAGE else ""
-    return [_shelved(row) for row in rows[:PAGE]], more
+    place = (int(at_rank), at_code) if at_rank.isdigit() and len(at_rank) < 4 else None
+    found = page(
+        session, chosen, order=(rank, Protocol.code), place=place, size=PAGE,
+        mark=lambda row: f"{row.rank}.{row.code}",
+    )  # fmt: skip
+    return [_line(row) for row in found.rows], found.after
 
 
-def offered(session: Session) -> list[Shelved]:
+def offered(session: Session) -> list[ProtocolLine]:
     """Return every published version of the site, field by field: a course may begin under these only."""
     rank = case(RANKS, value=ProtocolVersion.field_key, else_=len(RANKS))
     chosen = (
@@ -113,20 +108,20 @@ def offered(session: Session) -> list[Shelved]:
         .order_by(rank, Protocol.code)
         .limit(400)
     )
-    return [_shelved(row) for row in session.execute(chosen)]
+    return [_line(row) for row in session.execute(chosen)]
 
 
-def by_field(found: Iterable[Shelved]) -> list[tuple[str, list[Shelved]]]:
+def by_field(found: Iterable[ProtocolLine]) -> list[tuple[str, list[ProtocolLine]]]:
     """Return the label of each field with its protocols, in the order of the catalogue of fields."""
-    grouped: dict[str, list[Shelved]] = {}
+    grouped: dict[str, list[ProtocolLine]] = {}
     for one in found:
         grouped.setdefault(FIELDS[one.field].label if one.field in FIELDS else "Other", []).append(one)
     return list(grouped.items())
 
 
-def _shelved(row: Any) -> Shelved:
+def _line(row: Any) -> ProtocolLine:
     stage = Stage.RETIRED if row.retired_at else Stage.PUBLISHED if row.published_at else Stage.DRAFT
-    return Shelved(
+    return ProtocolLine(
         protocol_id=row.protocol_id,
         version_id=row.id,
         code=row.code,

@@ -27,7 +27,7 @@ CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{1,29}")
 
 
 class Stage(StrEnum):
-    """Where a version stands; derived from who published and who retired it."""
+    """The stage of a version; derived from who published and who retired it."""
 
     DRAFT = "draft"
     PUBLISHED = "published"
@@ -84,6 +84,9 @@ class ProtocolVersion(Model):
     """What one version says. Courses, consents and results refer to the version, so it never changes."""
 
     KIND = "PV"
+    JUDGED = True
+    READ_ORDER = 1
+    READ_WITH = ("protocol",)
     __table_args__ = (
         UniqueConstraint("protocol_id", "number"),
         CheckConstraint("(published_at IS NULL) = (published_by_id IS NULL)", name="published_by_and_at"),

@@ -1,15 +1,15 @@
-"""What is wrong with a protocol before it is published: each fault a sentence to its author."""
+"""What is wrong with a protocol before it is published: a sentence to its author for each problem."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from clinic.protocols.cells import CELL_TYPES, MANIPULATIONS, SOURCES
-from clinic.protocols.conditions import CONDITIONS, FIELDS
+from clinic.protocols.catalogue import within
+from clinic.protocols.claims import more_than_minimal, unproven
+from clinic.protocols.conditions import CONDITIONS
 from clinic.protocols.content import RegulatoryPath
-from clinic.protocols.delivery import DOSE_MEASURES, ROUTES
-from clinic.protocols.instruments import INSTRUMENTS
-from clinic.protocols.qc_tests import MARKERS, QC_TESTS
+from clinic.protocols.facts import leaves, tables
+from clinic.protocols.qc_tests import QC_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,23 +23,15 @@ def problems(content: Content) -> list[str]:
 
 
 def _unknown(content: Content) -> Iterator[str]:
-    chosen = (
-        ("field", FIELDS, (content.field,)),
-        ("condition", CONDITIONS, content.conditions),
-        ("cell type", CELL_TYPES, (content.cell_type,)),
-        ("source", SOURCES, content.sources),
-        ("route", ROUTES, content.routes),
-        ("laboratory step", MANIPULATIONS, content.manipulations),
-        ("test", QC_TESTS, [spec.test for spec in content.qc]),
-        ("dose measure", DOSE_MEASURES, (content.dose.measure,)),
-        ("infectious marker", MARKERS, content.screening.markers),
-        ("instrument", INSTRUMENTS, [key for plan in content.visits for key in plan.instruments]),
-    )
-    for noun, entries, keys in chosen:
-        yield from (f"No {noun} is called “{key}”." for key in keys if key not in entries)
-    for noun, keys in (("condition", content.conditions), ("source", content.sources), ("route", content.routes)):
-        if not keys:
-            yield f"Choose at least one {noun}."
+    wholes = [(leaf, content) for leaf in leaves(type(content))]
+    wholes += [(leaf, row) for rows in tables(type(content)) for row in rows.of(content) for leaf in rows.leaves]
+    for leaf, whole in wholes:
+        value, entries = leaf.value(whole), leaf.fact.catalogue
+        keys = value if isinstance(value, tuple) else (value,)
+        if entries is not None:
+            yield from (f"{leaf.fact.label}: “{key}” is not in the catalogue." for key in keys if key not in entries)
+        if leaf.fact.at_least_one and not value:
+            yield f"Choose at least one {within(leaf.fact.label)}."
 
 
 def _qc(content: Content) -> Iterator[str]:
@@ -67,7 +59,7 @@ def _limit(spec: QCSpec) -> Iterator[str]:
 def _dose(content: Content) -> Iterator[str]:
     dose = content.dose
     if dose.usual not in dose.window:
-        yield "The usual dose lies outside the dose window."
+        yield "The usual dose is outside the dose window."
     if not dose.source.strip():
         yield "The dose window needs its source."
     if dose.doses < 1 or (dose.doses > 1 and not dose.days_between):
@@ -79,7 +71,7 @@ def _visits(content: Content) -> Iterator[str]:
     yield from (f"Two visits are called “{name}”." for name in sorted({n for n in names if names.count(n) > 1}))
     days = [plan.day for plan in content.visits]
     if days != sorted(days):
-        yield "Visits stand in the order of their days."
+        yield "Visits must be in the order of their days."
 
 
 def _claims(content: Content) -> Iterator[str]:
@@ -88,12 +80,10 @@ def _claims(content: Content) -> Iterator[str]:
         for key in content.conditions
         if key in CONDITIONS and CONDITIONS[key].field != content.field
     )
-    unproven = any(CONDITIONS[key].unproven for key in content.conditions if key in CONDITIONS)
-    if unproven and not (content.evidence.strip() and content.ethics.strip()):
+    if unproven(content) and not (content.evidence.strip() and content.ethics.strip()):
         yield "An unproven indication must state its evidence and its ethics approval (rule 74)."
     if content.regulatory_path is RegulatoryPath.HCTP_361:
-        more = [MANIPULATIONS[key].label for key in content.manipulations if key in MANIPULATIONS
-                and MANIPULATIONS[key].more_than_minimal]  # fmt: skip
+        more = more_than_minimal(content)
         if more:
             yield f"It cannot be a 361 product: {', '.join(more)} is more than minimal manipulation (rule 22)."
         if not content.homologous:

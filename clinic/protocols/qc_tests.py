@@ -1,6 +1,7 @@
 """What is measured on a product, and what a donor is tested for.
 
-Limits belong to the protocol version; here stand a test's unit, what can be written down at all, and its bar.
+Limits belong to the protocol version; a test has its unit, what can be recorded at all, the rule that it breaks, and
+the scale of its bar.
 LOINC codes are given only where the code's own page was read; elsewhere "".
 """
 
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from clinic.protocols.catalogue import Entry, Number, at_least, between, catalogue
+from clinic.protocols.catalogue import Catalogue, Entry, Number, at_least, between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,14 +19,25 @@ if TYPE_CHECKING:
     from clinic.fields import Range
 
 
+UNSAID = "unsaid"
+
+
 @dataclass(frozen=True, kw_only=True)
 class QCTest(Entry):
     """One test. Measured (``unit``, ``possible``) or with an outcome (``outcomes``: key → words), never both.
+
+    ``in_doses``: on the DOSES line, among the characteristics that the cells exhibit. ``rule``: number of the rule that
+    a bad result breaks; None: only the protocol's limit. ``clean``: the one good outcome of a test for germs; no
+    exception releases a product with any other (rule 43); None: no test for germs. All three must be said: an entry
+    without them is a `TypeError` at import.
 
     ``final_after_days``: until then no result is final (rule 44). ``scale``: the ends of the bar on a page, in the
     unit. ``expected``: outside it asks once whether it is right (rule 39).
     """
 
+    in_doses: bool
+    rule: int | None
+    clean: str | None = UNSAID
     unit: str = ""
     possible: Range | None = None
     expected: Range | None = None
@@ -35,7 +47,22 @@ class QCTest(Entry):
     decimals: int = 1
     scale: tuple[Number, Number] = (0, 100)
 
+    def __post_init__(self) -> None:
+        if self.outcomes is None:
+            object.__setattr__(self, "clean", None)
+        elif self.clean is not None and self.clean not in self.outcomes:
+            raise TypeError(f"{self.key}: say which outcome is clean, or None where it is no test for germs")
 
+    def broken_rule(self, *, may_wait: bool = False) -> int:
+        """Return the number of the rule that a product breaks by this test; 0 where no rule names it.
+
+        ``may_wait``: the result may still be pending (rule 44); identity may not wait for it.
+        """
+        return 44 if may_wait and self.rule != IDENTITY else self.rule or 0
+
+
+VIABLE, IDENTITY, ENDOTOXIN, GERMS = 40, 41, 42, 43
+"""Numbers of the rules of release that a test can break."""
 PERCENT = between(0, 100)
 NOT_NEGATIVE = at_least(0)
 GROWTH = MappingProxyType({"no_growth": "No growth", "growth": "Growth"})
@@ -48,62 +75,84 @@ BLOOD_GROUPS = MappingProxyType({
     "B-": "B RhD negative", "B+": "B RhD positive", "AB-": "AB RhD negative", "AB+": "AB RhD positive",
 })  # fmt: skip
 
-QC_TESTS = catalogue(
-    QCTest(key="viability", label="Viability", unit="%", possible=PERCENT),
-    QCTest(key="cd73", label="CD73", unit="%", possible=PERCENT, decimals=2),
-    QCTest(key="cd90", label="CD90", unit="%", possible=PERCENT, decimals=2),
-    QCTest(key="cd105", label="CD105", unit="%", possible=PERCENT, decimals=2),
+QC_TESTS = Catalogue(
+    QCTest(key="viability", label="Viability", unit="%", possible=PERCENT, in_doses=True, rule=VIABLE),
+    QCTest(key="cd73", label="CD73", unit="%", possible=PERCENT, decimals=2, in_doses=True, rule=IDENTITY),
+    QCTest(key="cd90", label="CD90", unit="%", possible=PERCENT, decimals=2, in_doses=True, rule=IDENTITY),
+    QCTest(key="cd105", label="CD105", unit="%", possible=PERCENT, decimals=2, in_doses=True, rule=IDENTITY),
     QCTest(key="negative_markers", label="Negative markers (CD11b, CD19, CD34, CD45, HLA-DR)", unit="%",
-        possible=PERCENT, scale=(0, 10)),
-    QCTest(key="cd45", label="CD45", unit="%", possible=PERCENT, scale=(0, 10)),
-    QCTest(key="cd34_negative", label="CD34 (as negative marker)", unit="%", possible=PERCENT, scale=(0, 10)),
-    QCTest(key="cd14", label="CD14", unit="%", possible=PERCENT, scale=(0, 10)),
-    QCTest(key="cd45_cd31", label="CD45 and CD31", unit="%", possible=PERCENT, scale=(0, 20)),
-    QCTest(key="hla_dr", label="HLA-DR", unit="%", possible=PERCENT, scale=(0, 30)),
-    QCTest(key="endotoxin", label="Endotoxin", unit="EU/mL", possible=NOT_NEGATIVE, decimals=3, scale=(0, 5)),
-    QCTest(key="gram_stain", label="Gram stain", outcomes=ORGANISMS),
-    QCTest(key="sterility", label="Sterility (aerobic, anaerobic, fungal)", outcomes=GROWTH, final_after_days=14),
-    QCTest(key="mycoplasma", label="Mycoplasma", outcomes=DETECTED),
-    QCTest(key="karyotype", label="Karyotype", outcomes=KARYOTYPES),
-    QCTest(key="differentiation", label="Differentiation (adipo-, chondro-, osteogenic)", outcomes=PASSED),
-    QCTest(key="cfu_f", label="CFU-F", unit="per 1000 cells", possible=between(0, 1000), scale=(0, 1000)),
-    QCTest(key="potency", label="Potency (inhibition of PBMC proliferation)", unit="%", possible=between(-100, 100)),
-    QCTest(key="potency_assay", label="Potency assay of the protocol", outcomes=PASSED),
-    QCTest(key="tnc", label="Total nucleated cells", unit="×10⁸", possible=NOT_NEGATIVE, decimals=2, scale=(0, 50)),
+        possible=PERCENT, scale=(0, 10), in_doses=True, rule=IDENTITY),
+    QCTest(key="cd45", label="CD45", unit="%", possible=PERCENT, scale=(0, 10), in_doses=True, rule=IDENTITY),
+    QCTest(key="cd34_negative", label="CD34 (as negative marker)", unit="%", possible=PERCENT, scale=(0, 10),
+        in_doses=True, rule=IDENTITY),
+    QCTest(key="cd14", label="CD14", unit="%", possible=PERCENT, scale=(0, 10), in_doses=True, rule=IDENTITY),
+    QCTest(key="cd45_cd31", label="CD45 and CD31", unit="%", possible=PERCENT, scale=(0, 20), in_doses=True,
+        rule=IDENTITY),
+    QCTest(key="hla_dr", label="HLA-DR", unit="%", possible=PERCENT, scale=(0, 30), in_doses=True, rule=IDENTITY),
+    QCTest(key="endotoxin", label="Endotoxin", unit="EU/mL", possible=NOT_NEGATIVE, decimals=3, scale=(0, 5),
+        in_doses=False, rule=ENDOTOXIN),
+    QCTest(key="gram_stain", label="Gram stain", outcomes=ORGANISMS, in_doses=False, rule=GERMS, clean="no_organisms"),
+    QCTest(key="sterility", label="Sterility (aerobic, anaerobic, fungal)", outcomes=GROWTH, final_after_days=14,
+        in_doses=False, rule=GERMS, clean="no_growth"),
+    QCTest(key="mycoplasma", label="Mycoplasma", outcomes=DETECTED, in_doses=False, rule=GERMS, clean="negative"),
+    QCTest(key="karyotype", label="Karyotype", outcomes=KARYOTYPES, in_doses=False, rule=None, clean=None),
+    QCTest(key="differentiation", label="Differentiation (adipo-, chondro-, osteogenic)", outcomes=PASSED,
+        in_doses=True, rule=None, clean=None),
+    QCTest(key="cfu_f", label="CFU-F", unit="per 1000 cells", possible=between(0, 1000), scale=(0, 1000), in_doses=True,
+        rule=None),
+    QCTest(key="potency", label="Potency (inhibition of PBMC proliferation)", unit="%", possible=between(-100, 100),
+        in_doses=True, rule=None),
+    QCTest(key="potency_assay", label="Potency assay of the protocol", outcomes=PASSED, in_doses=True, rule=None,
+        clean=None),
+    QCTest(key="tnc", label="Total nucleated cells", unit="×10⁸", possible=NOT_NEGATIVE, decimals=2, scale=(0, 50),
+        in_doses=False, rule=None),
     QCTest(key="tnc_dose_8", label="Nucleated cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE, decimals=2,
-        loinc="78003-1", scale=(0, 10)),
+        loinc="78003-1", scale=(0, 10), in_doses=False, rule=None),
     QCTest(key="tnc_dose_7", label="Nucleated cells per kg (cord blood)", unit="×10⁷/kg", possible=NOT_NEGATIVE,
-        decimals=2, loinc="78003-1", scale=(0, 20)),
+        decimals=2, loinc="78003-1", scale=(0, 20), in_doses=False, rule=None),
     QCTest(key="cd34_concentration", label="CD34+ concentration", unit="×10⁶/mL", possible=NOT_NEGATIVE, decimals=3,
-        loinc="74838-4", scale=(0, 10)),
-    QCTest(key="cd34_count", label="CD34+ cells in the product", unit="×10⁶", possible=NOT_NEGATIVE, scale=(0, 1000)),
+        loinc="74838-4", scale=(0, 10), in_doses=False, rule=None),
+    QCTest(key="cd34_count", label="CD34+ cells in the product", unit="×10⁶", possible=NOT_NEGATIVE, scale=(0, 1000),
+        in_doses=False, rule=None),
     QCTest(key="cd34_dose", label="CD34+ cells per kg", unit="×10⁶/kg", possible=NOT_NEGATIVE,
-        expected=between("0.1", 100), decimals=2, loinc="78002-3", scale=(0, 20)),
-    QCTest(key="cd34_viability", label="Viability of CD34+ cells", unit="%", possible=PERCENT),
-    QCTest(key="cd34_purity", label="CD34+ purity", unit="%", possible=PERCENT),
-    QCTest(key="cd3_dose", label="CD3+ cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE, decimals=2, scale=(0, 20)),
-    QCTest(key="cfu_gm", label="CFU-GM per kg", unit="×10⁵/kg", possible=NOT_NEGATIVE, scale=(0, 20)),
-    QCTest(key="hematocrit", label="Hematocrit", unit="%", possible=PERCENT),
-    QCTest(key="abo_rh", label="ABO and RhD", outcomes=BLOOD_GROUPS),
+        expected=between("0.1", 100), decimals=2, loinc="78002-3", scale=(0, 20), in_doses=False, rule=None),
+    QCTest(key="cd34_viability", label="Viability of CD34+ cells", unit="%", possible=PERCENT, in_doses=True,
+        rule=None),
+    QCTest(key="cd34_purity", label="CD34+ purity", unit="%", possible=PERCENT, in_doses=True, rule=None),
+    QCTest(key="cd3_dose", label="CD3+ cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE, decimals=2,
+        scale=(0, 20), in_doses=False, rule=None),
+    QCTest(key="cfu_gm", label="CFU-GM per kg", unit="×10⁵/kg", possible=NOT_NEGATIVE, scale=(0, 20), in_doses=False,
+        rule=None),
+    QCTest(key="hematocrit", label="Hematocrit", unit="%", possible=PERCENT, in_doses=False, rule=None),
+    QCTest(key="abo_rh", label="ABO and RhD", outcomes=BLOOD_GROUPS, in_doses=False, rule=None, clean=None),
     QCTest(key="pluripotent_cells", label="Residual pluripotent cells", unit="%", possible=PERCENT, decimals=4,
-        scale=(0, 1)),
-    QCTest(key="cell_purity", label="Cells of the intended type", unit="%", possible=PERCENT),
+        scale=(0, 1), in_doses=False, rule=None),
+    QCTest(key="cell_purity", label="Cells of the intended type", unit="%", possible=PERCENT, in_doses=True, rule=None),
     QCTest(key="vector_copies", label="Vector copy number", unit="copies/cell", possible=NOT_NEGATIVE, decimals=2,
-        scale=(0, 10)),
-    QCTest(key="transduced_cells", label="Transduced cells", unit="%", possible=PERCENT),
-    QCTest(key="replicating_virus", label="Replication-competent virus", outcomes=DETECTED),
+        scale=(0, 10), in_doses=False, rule=None),
+    QCTest(key="transduced_cells", label="Transduced cells", unit="%", possible=PERCENT, in_doses=False, rule=None),
+    QCTest(key="replicating_virus", label="Replication-competent virus", outcomes=DETECTED, in_doses=False, rule=None,
+        clean=None),
     QCTest(key="particle_concentration", label="Particle concentration", unit="×10⁹/mL", possible=NOT_NEGATIVE,
-        scale=(0, 500)),
+        scale=(0, 500), in_doses=False, rule=None),
     QCTest(key="particle_size", label="Particle size (mode)", unit="nm", possible=between(1, 10000), decimals=0,
-        scale=(0, 300)),
-    QCTest(key="vesicle_markers", label="Vesicle markers CD9, CD63, CD81", outcomes=PASSED),
-    QCTest(key="vesicle_protein", label="Protein", unit="µg/mL", possible=NOT_NEGATIVE, scale=(0, 1000)),
+        scale=(0, 300), in_doses=False, rule=None),
+    QCTest(key="vesicle_markers", label="Vesicle markers CD9, CD63, CD81", outcomes=PASSED, in_doses=True, rule=None,
+        clean=None),
+    QCTest(key="vesicle_protein", label="Protein", unit="µg/mL", possible=NOT_NEGATIVE, scale=(0, 1000), in_doses=False,
+        rule=None),
     QCTest(key="construct_thickness", label="Construct thickness", unit="mm", possible=between(0, 100), decimals=2,
-        scale=(0, 10)),
-    QCTest(key="construct_diameter", label="Construct diameter", unit="mm", possible=between(0, 500), scale=(0, 50)),
-    QCTest(key="construct_handling", label="Construct holds when handled", outcomes=PASSED),
-    QCTest(key="appearance", label="Appearance and container integrity", outcomes=PASSED),
+        scale=(0, 10), in_doses=False, rule=None),
+    QCTest(key="construct_diameter", label="Construct diameter", unit="mm", possible=between(0, 500), scale=(0, 50),
+        in_doses=False, rule=None),
+    QCTest(key="construct_handling", label="Construct holds when handled", outcomes=PASSED, in_doses=False, rule=None,
+        clean=None),
+    QCTest(key="appearance", label="Appearance and container integrity", outcomes=PASSED, in_doses=False, rule=None,
+        clean=None),
 )  # fmt: skip
+
+CLEAN = {key: test.clean for key, test in QC_TESTS.items() if test.clean is not None}
+"""Tests for germs with their one good outcome. Any other outcome no exception can release (rule 43, hazard H26)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +167,7 @@ REACTIVE = MappingProxyType(
     {"negative": "Negative / non-reactive", "reactive": "Reactive", "indeterminate": "Indeterminate"}
 )
 
-MARKERS = catalogue(
+MARKERS = Catalogue(
     Marker(key="hiv_ab", label="HIV-1/2 antibody", agent="HIV"),
     Marker(key="hiv_nat", label="HIV NAT", agent="HIV"),
     Marker(key="hbsag", label="HBsAg", agent="Hepatitis B virus"),

@@ -14,6 +14,7 @@ from clinic.accounts.models import User
 from clinic.accounts.security import recheck
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
+from clinic.idempotency import address
 from clinic.ledger.listener import set_actor
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.protocols import wording
@@ -22,7 +23,7 @@ from clinic.protocols.claims import claims
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.display import publishing, retiring
 from clinic.protocols.forms import CodeForm, CopyForm, DraftForm, draft_form, flat
-from clinic.protocols.listing import by_field, shelf
+from clinic.protocols.listing import by_field, list_protocols
 from clinic.protocols.models import Protocol, ProtocolVersion, Stage, unused_code
 from clinic.protocols.problems import problems
 from clinic.steps import Blocked
@@ -48,7 +49,8 @@ def _version_url(version: ProtocolVersion) -> str:
 def index() -> str:
     """List the protocols of the site, field by field."""
     field = request.args.get("field", "")
-    found, more = shelf(db.session(), field=field if field in FIELDS else "", after=request.args.get("after", ""))
+    after = request.args.get("after", "")
+    found, more = list_protocols(db.session(), field=field if field in FIELDS else "", after=after)
     return render_template(
         "protocols/index.html",
         groups=by_field(found),
@@ -89,8 +91,6 @@ def version(version_id: str) -> str:
         telling=wording,
         claims=claims(says),
         earlier=next((v for v in reversed(chosen.protocol.versions) if v.number < chosen.number), None),
-        tests=[wording.quality_test(spec) for spec in says.qc],
-        visits=[wording.visit(plan) for plan in says.visits],
         wrong=problems(says) if chosen.stage is Stage.DRAFT else [],
         authors=", ".join(_authors(chosen)),
         **_acts_on(chosen, me().role),
@@ -261,7 +261,7 @@ def publication(version_id: str) -> Answer:
             chosen.publish(by=me(), at=clock.now())
             done = f"{chosen.name} is published. New courses begin under it."
             return commit_and_redirect(_version_url(chosen), done)
-    return form_page(form, template="sign.html", url=request.path, **publishing(chosen), back_url=_version_url(chosen))
+    return form_page(form, template="sign.html", url=address(), **publishing(chosen), back_url=_version_url(chosen))
 
 
 def _may_publish(chosen: ProtocolVersion) -> None:
@@ -286,7 +286,7 @@ def retirement(version_id: str) -> Answer:
             chosen.retire(by=me(), at=clock.now())
             done = f"{chosen.name} is retired. Its courses go on; no new one begins under it."
             return commit_and_redirect(_version_url(chosen), done, "wait")
-    return form_page(form, template="sign.html", url=request.path, **retiring(chosen), back_url=_version_url(chosen))
+    return form_page(form, template="sign.html", url=address(), **retiring(chosen), back_url=_version_url(chosen))
 
 
 def _recheck(form: PasswordForm, reason: str) -> None:

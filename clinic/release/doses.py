@@ -8,50 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
-
 from clinic.patients.donors import DONOR_KINDS
 from clinic.protocols.catalogues import BODY_SITES, CELL_TYPES, QC_TESTS, ROUTES, SOURCES, within
 from clinic.release.results import QCResult, standing
 from clinic.treatments.models import SIDES
 
 if TYPE_CHECKING:
-    from sqlalchemy.orm import Session
-
     from clinic.products.models import Product
 
-EXHIBITED = (
-    "viability",
-    "cd34_viability",
-    "cd73",
-    "cd90",
-    "cd105",
-    "negative_markers",
-    "cd45",
-    "cd34_negative",
-    "cd14",
-    "cd45_cd31",
-    "hla_dr",
-    "cd34_purity",
-    "cell_purity",
-    "cfu_f",
-    "potency",
-    "potency_assay",
-    "differentiation",
-    "vesicle_markers",
-)
-"""Tests that tell how the cells behave: viability, markers, potency."""
 LABELS = ("Donor", "Origin of tissue", "Separation", "Exhibited characteristics", "Site of delivery")
 
 
-def doses(product: Product, session: Session) -> list[tuple[str, str]]:
+def doses(product: Product, results: list[QCResult]) -> list[tuple[str, str]]:
     """Return label and value of the five items; a value is empty where nothing was recorded."""
-    chosen = select(QCResult).where(QCResult.product_id == product.id).order_by(QCResult.performed_at, QCResult.id)
     values = (
         donor_text(product),
         origin_text(product),
         separation_text(product),
-        exhibited_text(list(session.scalars(chosen))),
+        exhibited_text(results),
         delivery_text(product),
     )
     return list(zip(LABELS, values, strict=True))
@@ -81,10 +55,10 @@ def separation_text(product: Product) -> str:
 def exhibited_text(results: list[QCResult]) -> str:
     """Return the standing results that characterise the cells: “Viability 94 %, CD73 98.5 %, CD90 100 %”."""
     said = []
-    for test in EXHIBITED:
-        readings = standing(results, test)
+    for test in QC_TESTS.values():
+        readings = standing(results, test.key) if test.in_doses else []
         if readings and not readings[-1].pending:
-            said.append(f"{QC_TESTS[test].label} {readings[-1].words}")
+            said.append(f"{test.label} {readings[-1].words}")
     return ", ".join(said)
 
 

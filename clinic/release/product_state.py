@@ -1,28 +1,19 @@
-"""What state a product is in: derived from its movements, runs, decisions and clock, never stored."""
+"""What state a product is in: derived from its movements, runs, decisions, findings and the time, never stored."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from datetime import datetime
-from decimal import Decimal
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from sqlalchemy import and_, exists, not_, or_, select
-from sqlalchemy.orm import object_session, selectinload
-
-from clinic.products.models import Movement, Product, RunInput
-from clinic.records import Amendment, Signature
-from clinic.release.models import RELEASING, Release, evidence, standing_decision
-from clinic.release.results import QCResult
+from clinic.consent.models import valid, withdrawn
+from clinic.release.evidence import findings, items, news
+from clinic.release.models import Release, decisions, released, standing_decision
+from clinic.release.points import points_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sqlalchemy import ColumnElement
-    from sqlalchemy.orm import Session
-
-ENDS = ("given", "discarded")
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
 
 
 class ProductState(StrEnum):
@@ -87,110 +78,42 @@ DECIDED = {
 }
 
 
-def derive(  # noqa: PLR0913 - a state follows from all of them
-    at: datetime, *, ends: set[str], left: Decimal, used: bool, expires_at: datetime | None, decision: Release | None
-) -> ProductState:
-    """Return the state that follows from the kinds of its last movements, what is left, its end and its decision."""
-    for end in ENDS:
-        if end in ends:
-            return ProductState(end)
-    if used and left <= 0:
-        return ProductState.PROCESSED
-    decided = DECIDED[decision.decision or "hold"] if decision else ProductState.QUARANTINE
-    if decided in {ProductState.REJECTED, ProductState.HOLD}:
-        return decided
-    return ProductState.EXPIRED if expires_at is not None and at >= expires_at else decided
-
-
-def state_of(product: Product, at: datetime) -> ProductState:
+def state_of(records: CourseRecords, product: Product, at: datetime) -> ProductState:
     """Return the state of one product at a moment."""
-    session = object_session(product)
-    if session is None:
-        ends = {movement.kind for movement in product.movements}
-        return derive(
-            at, ends=ends, left=product.left, used=bool(product.uses), expires_at=product.expires_at, decision=None
-        )
-    return states(session, [(product.id, product.volume, product.expires_at)], at)[product.id]
+    if product.discarded:
+        return ProductState.DISCARDED
+    if product.given:
+        return ProductState.GIVEN
+    if product.uses and product.left <= 0:
+        return ProductState.PROCESSED
+    decision = standing_decision(records, product)
+    state = DECIDED[decision.decision or "hold"] if decision is not None else ProductState.QUARANTINE
+    if state is ProductState.REJECTED:
+        return state
+    if state is ProductState.HOLD or held_because(records, product, at):
+        return ProductState.HOLD
+    if product.expired(at):
+        return ProductState.EXPIRED
+    if state is ProductState.CONDITIONAL and not points_of(records, product, at):
+        return ProductState.RELEASED
+    return state
 
 
-def states(
-    session: Session, products: Iterable[tuple[str, Decimal | None, datetime | None]], at: datetime
-) -> dict[str, ProductState]:
-    """Return the state of many products (id, volume, use before) by five queries, however many they are."""
-    rows = list(products)
-    ids = [row[0] for row in rows]
-    ends: dict[str, set[str]] = defaultdict(set)
-    for product_id, kind in session.execute(
-        select(Movement.product_id, Movement.kind).where(Movement.product_id.in_(ids), Movement.kind.in_(ENDS))
-    ):
-        ends[product_id].add(kind)
-    taken: dict[str, list[Decimal | None]] = defaultdict(list)
-    for product_id, volume in session.execute(
-        select(RunInput.product_id, RunInput.volume).where(RunInput.product_id.in_(ids))
-    ):
-        taken[product_id].append(volume)
-    releases: dict[str, list[Release]] = defaultdict(list)
-    chosen = select(Release).where(Release.product_id.in_(ids)).options(selectinload(Release.signatures))
-    for release in session.scalars(chosen.order_by(Release.recorded_at, Release.id)):
-        releases[release.product_id].append(release)
-    results: dict[str, list[QCResult]] = defaultdict(list)
-    if releases:
-        read = (
-            select(QCResult).where(QCResult.product_id.in_(list(releases))).order_by(QCResult.performed_at, QCResult.id)
-        )
-        for result in session.scalars(read):
-            results[result.product_id].append(result)
-    found = {}
-    for product_id, volume, expires_at in rows:
-        whole = volume or Decimal(0)
-        left = whole - sum((whole if part is None else part for part in taken[product_id]), Decimal(0))
-        decision = (
-            standing_decision(releases[product_id], evidence(results[product_id])) if releases[product_id] else None
-        )
-        found[product_id] = derive(
-            at, ends=ends[product_id], left=left, used=bool(taken[product_id]), expires_at=expires_at, decision=decision
-        )
-    return found
+def held_because(records: CourseRecords, product: Product, at: datetime) -> list[str]:
+    """Return what was found against a product that no decision on it has taken into account; empty: nothing.
 
-
-def _decided(*decisions: str) -> ColumnElement[bool]:
-    """Return the SQL condition that the last standing decision is one of these.
-
-    Written with times where `Release.holds` compares hashes: signed, not amended since, and no result written down or
-    amended after it. The two agree as long as nobody changes rows behind the program; the tag on the page is exact.
+    Growth in a container that shares cells with it, damage, a donor who is not eligible, withdrawn consent hold it
+    from the moment when they are recorded, until quality decides (rules 15, 34, 43; hazards H9, H29).
     """
-    later_result = exists().where(QCResult.product_id == Release.product_id, QCResult.recorded_at > Release.recorded_at)
-    amended_result = exists().where(
-        Amendment.record_id == QCResult.id,
-        QCResult.product_id == Release.product_id,
-        Amendment.amended_at > Release.recorded_at,
-    )
-    signed = exists().where(Signature.record_id == Release.id)
-    stands = or_(Release.decision.not_in(RELEASING), and_(signed, not_(later_result), not_(amended_result)))
-    last = (
-        select(Release.decision)
-        .where(Release.product_id == Product.id, stands)
-        .order_by(Release.recorded_at.desc(), Release.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    return last.in_(decisions) if decisions else last.is_(None)
+    course = records.course
+    gone = course is not None and product.treatment_id == course.id and withdrawn(records, at) is not None
+    ended = ["The patient withdrew the consent to this treatment."] if gone and valid(records, at) is None else []
+    taken = [one for one in decisions(records, product) if one.releases and (one.basis or one.effective(records))]
+    if taken and taken[-1].basis:
+        return ended + news(items(records, product), taken[-1].basis)
+    return ended + findings(records, product)
 
 
-def in_state(state: ProductState, at: datetime) -> ColumnElement[bool]:
-    """Return the SQL condition that a product is in a state, for a list that the database filters and pages."""
-    moved = {end: exists().where(Movement.product_id == Product.id, Movement.kind == end) for end in ENDS}
-    used = exists().where(RunInput.product_id == Product.id)
-    if state.value in moved:
-        return moved[state.value]
-    here = not_(or_(*moved.values()))
-    if state is ProductState.PROCESSED:
-        return and_(here, used)
-    decision = {kind: key for key, kind in DECIDED.items()}.get(state)
-    if state in {ProductState.REJECTED, ProductState.HOLD}:
-        return and_(here, _decided(str(decision)))
-    over = and_(Product.expires_at.is_not(None), Product.expires_at <= at)
-    stopped = _decided("hold", "reject")
-    if state is ProductState.EXPIRED:
-        return and_(here, not_(used), over, or_(_decided(), not_(stopped)))
-    return and_(here, not_(used), not_(over), _decided(str(decision)) if decision else _decided())
+def usable(records: CourseRecords, product: Product, at: datetime) -> Release | None:
+    """Return the decision under which a product may be given at a moment, None where it may not."""
+    return released(records, product) if state_of(records, product, at).usable else None

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.orm import object_session
+
+from clinic.course_records import around
 from clinic.errors import RuleBroken
 from clinic.form_fields import DateTimeField, DecimalField, MultiSelectField, SelectField, StringField
 from clinic.forms import RecordForm
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release.arithmetic import dose_disagrees
-from clinic.release.models import results_of
 from clinic.release.results import COMPARATORS, QCResult, asked_for
 
 if TYPE_CHECKING:
@@ -144,13 +146,18 @@ def write_down(form: Worksheet, products: list[Product], *, by: User, at: dateti
     return made
 
 
+def _results(product: Product) -> list[QCResult]:
+    session = object_session(product)
+    return [] if session is None else around(session, product).on(product, QCResult)
+
+
 def one_result(product: Product, *, by: User, at: datetime, **facts: Any) -> QCResult:
     """Log one result with the limit that judges it; a stated CD34 dose has to agree with its count (rules 38, 39)."""
     course = product.treatment
     if facts["test"] == "cd34_dose" and facts.get("value") is not None and not facts.get("confirmed", {}).get("value"):
         weight = course.weight_at(at) if course is not None else None
         said = dose_disagrees(
-            results_of(product), facts["value"], volume=product.volume, kg=weight.kg if weight else None
+            _results(product), facts["value"], volume=product.volume, kg=weight.kg if weight else None
         )
         if said:
             raise RuleBroken(said)

@@ -5,234 +5,216 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sqlalchemy.orm import object_session
-
 from clinic.access import Role
-from clinic.processing.step import asked, unsigned_harvests, verified
-from clinic.processing.waiting import releases
-from clinic.products.models import Product, products_of
-from clinic.protocols.catalogues import QC_TESTS
-from clinic.release.models import (
-    CLEAN,
-    Point,
-    Release,
-    evidence_of,
-    open_points,
-    releases_of,
-    results_of,
-    run_of,
-    standing_decision,
-    workings_of,
-)
-from clinic.release.product_state import ProductState, state_of
-from clinic.release.results import standing
+from clinic.harvest.models import Harvest
+from clinic.patients.donor_screening import problems
+from clinic.processing.models import ProcessingRun
+from clinic.processing.step import closed, donors_usable, needed, unfinished
+from clinic.products.graph import ancestry, donors
+from clinic.products.models import Product
+from clinic.protocols.catalogues import CLEAN, QC_TESTS
+from clinic.records import Origin
+from clinic.release.evidence import germs
+from clinic.release.models import Release, decisions, standing_decision
+from clinic.release.points import points_of
+from clinic.release.product_state import ProductState, held_because, state_of
+from clinic.release.results import QCResult, standing
 from clinic.steps import Action, Blocked, Progress, State, Step
-from clinic.treatments import gates
 
 if TYPE_CHECKING:
-    from clinic.treatments.models import Treatment
+    from collections.abc import Iterable
+
+    from clinic.course_records import CourseRecords
 
 LOGS = frozenset({Role.QUALITY})
 SIGNS = frozenset({Role.QUALITY, Role.DIRECTOR})
 LABORATORY = (Role.TECHNOLOGIST,)
 
 
-def decidable(course: Treatment) -> list[Product]:
+def decidable(records: CourseRecords) -> list[Product]:
     """Return the products of a course to decide on: what runs made, banked cells; without a run, the harvest's."""
-    session = object_session(course)
-    if session is None:
-        return []
-    found = products_of(session, course.id)
-    if asked(course):
+    found = records.of(Product)
+    if needed(records):
         found = [product for product in found if product.run_id is not None]
     return [product for product in found if not (product.uses and product.left <= 0)]
 
 
-def unfinished_run(product: Product) -> list[Blocked]:
-    """Return that the run that made a product is not signed, or not verified where the protocol asks for it."""
-    run = run_of(product)
-    if run is None or verified(run):
-        return []
-    said, who = ("signed", LABORATORY) if not run.signed else ("verified by a second person", run.verifiers)
-    because = f"The processing ({run.headline()}) is not {said}."
-    return [Blocked(because=because, who=who, fix=("processing.show", {"run_id": run.id}), fix_label="Open the run")]
-
-
-def donor_of_the_bank(product: Product, at: datetime) -> list[Blocked]:
-    """Banked cells of a donor wait in quarantine until the donor is determined to be eligible (rules 17, 18)."""
-    if product.treatment is not None:
-        collected = product.collected_at or at
-        return gates.donor(product.treatment, collected)
-    determination = product.donor.eligibility()
-    if product.relation == "autologous" or (determination is not None and determination.outcome == "eligible"):
-        return []
-    if determination is not None and determination.urgent_need and determination.physician_told:
-        return []
-    because = (
-        "The donor's eligibility is not determined and signed."
-        if determination is None
-        else "The donor is not eligible."
-    )
-    fix = ("donors.new_eligibility", {"donor_id": product.donor_id})
-    return [Blocked(rule=17, because=because, who=(Role.PHYSICIAN,), fix=fix, fix_label="Determine")]
-
-
-def before(product: Product, at: datetime) -> list[Blocked]:
+def before(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
     """Return what must be true before anybody decides to release one product, apart from its results."""
-    course = product.treatment
-    found = gates.may_go_on(course, at) + unsigned_harvests(course) if course is not None else []
-    return found + donor_of_the_bank(product, at) + unfinished_run(product)
+    found = RELEASE.forbidden(records, at) if records.course is not None else []
+    return [*found, *cells_usable(records, product, at), *unsigned(records, product)]
 
 
-def points_of(product: Product, at: datetime) -> list[Point]:
-    """Return what keeps the results of a product from conforming; all of it where no protocol judges them."""
-    version = product.judged_under
-    results = results_of(product)
-    if version is None:
-        return [
-            Point(
-                test="",
-                sentence="No protocol says yet what this product must pass. Assign it to a course.",
-            )
-        ]
-    return open_points(version, results, workings_of(product, results, at))
+def unsigned(records: CourseRecords, product: Product) -> list[Blocked]:
+    """Return the harvests and runs in the ancestry of a product that nobody answers for yet (rule 31)."""
+    found: dict[str, Blocked] = {}
+    for one in ancestry(records, product):
+        run, harvest = records.get(one.run_id), records.get(one.harvest_id)
+        if isinstance(run, ProcessingRun) and not closed(run):
+            found[run.id] = unfinished(run)
+        if isinstance(harvest, Harvest) and not harvest.signed and harvest.origin is not Origin.IMPORTED:
+            found[harvest.id] = Blocked(
+                rule=31, because=f"The harvest ({harvest.headline()}) is recorded but not signed.",
+                who=(Role.PHYSICIAN,), fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
+            )  # fmt: skip
+    return list(found.values())
 
 
-def blockers(course: Treatment, at: datetime) -> list[Blocked]:
-    """Return what has to come first: a product of a closed run; consent, eligibility and donor (rules 14 to 23)."""
-    found = gates.may_go_on(course, at)
-    products = decidable(course)
+def cells_usable(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
+    """Ask for each donor in the ancestry of a product whether the cells may be used (rules 4, 17 to 20)."""
+    if records.course is not None:
+        return donors_usable(records, [product], at)
+    says = product.judged_under.says if product.judged_under is not None else None
+    collected_at = product.collected_at or at
+    return [
+        reason
+        for donor in donors(records, product)
+        for reason in problems(records, donor, says=says, collected_at=collected_at)
+    ]
+
+
+def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """Return what has to come first: a product of a closed run, whose donors may give it (rules 17 to 20)."""
+    products = decidable(records)
     if not products:
-        because = (
-            "There is no product to decide on: nothing was processed yet."
-            if asked(course)
-            else "There is no product to decide on yet."
-        )
-        fix = (
-            ("processing.index", {"treatment_id": course.id})
-            if asked(course)
-            else ("harvest.index", {"treatment_id": course.id})
-        )
-        return [*found, Blocked(because=because, who=LABORATORY, fix=fix)]
-    collected = [product.collected_at for product in products if product.collected_at is not None]
-    found = found + unsigned_harvests(course) + gates.donor(course, min(collected, default=at))
-    closed = [unfinished_run(product) for product in products]
-    return found if not all(closed) else found + closed[0]
+        processed = needed(records)
+        because = "There is no product to decide on yet." + (" Nothing was processed." if processed else "")
+        fix = ("processing.index" if processed else "harvest.index", {"treatment_id": records.course.id})
+        return [Blocked(because=because, who=LABORATORY, fix=fix)]
+    runs = [records.get(product.run_id) for product in products]
+    open_runs = [run for run in runs if isinstance(run, ProcessingRun) and not closed(run)]
+    found = donors_usable(records, products, at)
+    return [*found, unfinished(open_runs[0])] if len(open_runs) == len(products) else found
 
 
-def progress(course: Treatment, at: datetime) -> Progress:
+def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """Return why no released product waits for this course; empty: one does (rule 50)."""
+    made = records.of(Product)
+    left = [p for p in made if state_of(records, p, at) not in {ProductState.GIVEN, ProductState.DISCARDED}]
+    if not left:
+        because = "All products of this course were given or discarded." if made else "This course has no product yet."
+        return [Blocked(because=because, rule=50, who=LABORATORY)]
+    if any(state_of(records, product, at).usable for product in left):
+        return []
+    held = [reason for product in left for reason in held_because(records, product, at)]
+    because = "No product of this course is released." + (f" {held[0]}" if held else "")
+    fix = ("products.show", {"product_id": left[-1].id})
+    return [Blocked(because=because, rule=50, who=(Role.QUALITY,), fix=fix, fix_label="Open the product")]
+
+
+def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when a product is released or was given; in progress while its results come in."""
-    products = decidable(course)
-    found = [(product, state_of(product, at)) for product in products]
+    found = [(product, state_of(records, product, at)) for product in decidable(records)]
     for product, state in found:
         if state.usable or state is ProductState.GIVEN:
-            last = standing_decision(releases_of(product), evidence_of(product))
+            last = standing_decision(records, product)
             who = last.performed_by.printed_name if last is not None and last.performed_by else ""
             return Progress(state=State.DONE, word="Released" if state is ProductState.GIVEN else state.label, by=who)
     for wanted in (ProductState.HOLD, ProductState.REJECTED, ProductState.EXPIRED):
         if found and all(state in {wanted, ProductState.DISCARDED} for _product, state in found):
             return Progress(state=State.BLOCKED, word=wanted.label)
-    if any(results_of(product) for product in products):
+    if any(records.on(product, QCResult) for product, _state in found):
         return Progress(state=State.NOW, word="In quarantine")
-    closed = bool(blockers(course, at))
-    return Progress(state=State.BLOCKED if closed else State.TO_DO, word="Blocked" if closed else "To do")
+    blocked = bool(RELEASE.reasons(records, at))
+    return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
 
 
-def actions(course: Treatment, at: datetime) -> list[Action]:
+def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Test, decide, sign; read the culture when it is final; assess what was found after the cells were given."""
-    closed = bool(blockers(course, at))
+    if records.course.origin is Origin.IMPORTED:
+        return []
+    blocked = bool(RELEASE.reasons(records, at))
     found: list[Action] = []
-    for product in decidable(course):
-        state = state_of(product, at)
-        found += contaminated(product, state)
-        found += cultures(product, at)
-        if state is ProductState.QUARANTINE and not closed:
-            found += undecided(product, at)
+    for product in decidable(records):
+        state = state_of(records, product, at)
+        if state is ProductState.GIVEN:
+            found += contaminated(records, product)
+        if state is not ProductState.DISCARDED:
+            found += cultures(records, product)
+        if state is ProductState.QUARANTINE and not blocked:
+            found += undecided(records, product, at)
+        if state is ProductState.HOLD:
+            found += held(records, product, at)
     return found
 
 
-def undecided(product: Product, at: datetime) -> list[Action]:
+def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
     """Return the next act on a product in quarantine."""
     name = f"{product.name} {product.division or ''}".strip()
-    to_release, due = ("release.release", {"product_id": product.id}), product.expires_at
-    last = next(iter(reversed(releases_of(product))), None)
-    if last is not None and last.evidence == evidence_of(product) and last.lacks:
-        why = f"{name}: {last.headline()}. Written down, not signed."
-        return [Action(title="Sign the release", why=why, who=tuple(last.lacks), to=to_release, due_at=due)]
-    points = points_of(product, at)
-    if last is not None and last.signatures:
-        why = f"{name}: a result was added or amended after the release, so it no longer holds (rule 46)."
-        return [
-            Action(
-                title="Decide again",
-                why=why,
-                who=tuple(LOGS),
-                to=to_release,
-                due_at=due,
-                danger=any(not p.may_wait for p in points),
-            )
-        ]
+    more = {
+        "to": ("release.release", {"product_id": product.id}),
+        "due_at": product.expires_at,
+        "due_words": "use before",
+    }
+    last = next(iter(reversed(decisions(records, product))), None)
+    changed = last.outdated(records) if last is not None and last.releases else []
+    if last is not None and last.releases and not changed and last.lacks(records):
+        why = f"{name}: {last.headline()}. Recorded, not signed."
+        return [Action(title="Sign the release", why=why, who=tuple(last.lacks(records)), **more)]
+    points = points_of(records, product, at)
+    if last is not None and last.signatures and changed:
+        hard = any(not point.may_wait for point in points)
+        why = f"{name}: {changed[0]} The release no longer stands (rule 46)."
+        return [Action(title="Decide again", why=why, who=tuple(LOGS), danger=hard, **more)]
     missing = [point for point in points if "no result" in point.sentence]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
-        return [
-            Action(
-                title="Enter the test results",
-                why=why,
-                who=LABORATORY,
-                to=("release.results", {"product_id": product.id}),
-                due_at=due,
-            )
-        ]
+        to = ("release.results", {"product_id": product.id})
+        return [Action(title="Enter the test results", why=why, who=LABORATORY, **(more | {"to": to}))]
     why = f"{name}: every result is within its limit." if not points else f"{name}: {points[0].sentence}"
-    return [Action(title="Decide on the release", why=why, who=tuple(LOGS), to=to_release, due_at=due)]
+    return [Action(title="Decide on the release", why=why, who=tuple(LOGS), **more)]
 
 
-def cultures(product: Product, at: datetime) -> list[Action]:
+def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
+    """Return that quality decides on a product that something holds which no decision has taken into account."""
+    reasons = held_because(records, product, at)
+    if not reasons:
+        return []
+    name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
+    title, why = "Decide what becomes of the product", f"{name} is on hold: {reasons[0]}"
+    return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.expires_at)]
+
+
+def cultures(records: CourseRecords, product: Product) -> list[Action]:
     """Return the cultures to read on their last day, also after the cells were given (rule 44)."""
     found = []
     for test in CLEAN:
-        readings = standing(results_of(product), test)
+        readings = standing(records.on(product, QCResult), test)
         final = readings[-1].final_at if readings and (readings[-1].pending or readings[-1].interim) else None
         if final is not None:
-            why = f"{QC_TESTS[test].label} of {product.name} {product.division or ''} is final {final:%-d %b %Y}."
+            why = f"{QC_TESTS[test].label} of {product.name} {product.division or ''} is awaited."
             to = ("release.results", {"product_id": product.id})
             found.append(
-                Action(title="Read the culture", why=why, who=LABORATORY, to=to, due_at=final, danger=at > final)
+                Action(title="Read the culture", why=why, who=LABORATORY, to=to, due_at=final, due_words="final")
             )
     return found
 
 
-def contaminated(product: Product, state: ProductState) -> list[Action]:
-    """Germs found in cells that a patient already has: a physician assesses it as an adverse event (rule 43)."""
-    if state is not ProductState.GIVEN or product.treatment_id is None:
+def contaminated(records: CourseRecords, product: Product) -> list[Action]:
+    """Germs in cells that a patient has, or in what shares cells with them: a physician assesses it (rule 43)."""
+    if product.treatment_id is None:
         return []
-    results = results_of(product)
-    found = [r for test, good in CLEAN.items() for r in standing(results, test) if r.outcome not in {None, good}]
+    to = ("events.index", {"treatment_id": product.treatment_id})
     return [
         Action(
-            title="Assess: the cells that were given are contaminated",
-            danger=True,
-            who=(Role.PHYSICIAN,),
+            title="Assess: the cells that were given are contaminated", danger=True, who=(Role.PHYSICIAN,), to=to,
             why=f"{result.headline()}{': ' if result.finding else ''}{result.finding or ''}. Tell the patient.",
-            to=("events.index", {"treatment_id": product.treatment_id}),
-            due_at=result.recorded_at,
+            due_at=result.recorded_at, due_words="found",
         )
-        for result in found
-    ]
+        for result in germs(records, product)
+    ]  # fmt: skip
+
+
+def moments(records: CourseRecords) -> Iterable[datetime]:
+    """Return when products end and cultures are final."""
+    for product in records.of(Product):
+        if product.expires_at is not None:
+            yield product.expires_at
+        yield from (r.final_at for r in records.on(product, QCResult) if r.final_at is not None)
 
 
 RELEASE = Step(
-    name="release",
-    title="Release",
-    icon="certificate",
-    records=(Release,),
-    endpoint="release.course",
-    begin="release.course",
-    logs=LOGS,
-    signs=SIGNS,
-    blockers=blockers,
-    progress=progress,
-    actions=actions,
-    waiting=releases,
-)
+    name="release", title="Release", icon="certificate", views=("clinic.release.views",), records=(Release,),
+    endpoint="release.course", begin="release.course", logs=LOGS, signs=SIGNS, blockers=blockers, outcome=outcome,
+    progress=progress, actions=actions, moments=moments, rule=50,
+)  # fmt: skip

@@ -8,6 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 
 from clinic import clock, record_display, record_pages
 from clinic.access import CLINICAL, Role, allow
+from clinic.course_records import around, of_course
 from clinic.errors import StepBlocked
 from clinic.extensions import db
 from clinic.forms import form_for
@@ -17,47 +18,27 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
 from clinic.records import Meaning
-from clinic.release.models import (
-    RELEASING,
-    Point,
-    Release,
-    decide,
-    hands_on,
-    releases_of,
-    results_of,
-    run_of,
-    workings_of,
-)
+from clinic.release.models import Release, decide, decisions
+from clinic.release.points import RELEASING, Point, hands_on, points_of, workings_of
 from clinic.release.product_state import state_of
 from clinic.release.result_entry import worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import LABORATORY, RELEASE, before, decidable, points_of
+from clinic.release.step import LABORATORY, RELEASE, before, decidable
 from clinic.steps import Blocked
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from clinic.course_records import CourseRecords
     from clinic.forms import RecordForm
 
 bp = Blueprint("release", __name__, template_folder="templates")
 
 TESTS = frozenset({Role.TECHNOLOGIST})
-RULES = {"viability": 40, "endotoxin": 42, "sterility": 43, "mycoplasma": 43, "gram_stain": 43}
-MARKERS_OF_CELLS = frozenset(
-    {
-        "cd73",
-        "cd90",
-        "cd105",
-        "negative_markers",
-        "cd45",
-        "cd34_negative",
-        "cd14",
-        "cd45_cd31",
-        "hla_dr",
-    }
-)
+
+
 DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"))
 
 RESULTS = record_pages.desk(
@@ -90,22 +71,23 @@ COLUMNS = [
 def course(treatment_id: str) -> str:
     """List the products of a course that are decided on, with their state."""
     one, at = get_or_404(Treatment, treatment_id), clock.now()
+    records = of_course(db.session(), one)
     return render_template(
         "records/list.html",
         heading="Release",
         lede=one.title,
-        rows=[_row(product, at) for product in decidable(one)],
+        rows=[_row(records, product, at) for product in decidable(records)],
         empty_text="There is no product to decide on yet.",
         columns=COLUMNS,
         patient=patient_banner(one),
     )
 
 
-def _row(product: Product, at: datetime) -> list[Any]:
+def _row(records: CourseRecords, product: Product, at: datetime) -> list[Any]:
     return [
         (f"{product.name} {product.division or ''}".strip(), url_for("release.release", product_id=product.id)),
-        state_of(product, at).tag,
-        len(results_of(product)),
+        state_of(records, product, at).tag,
+        len(records.on(product, QCResult)),
         product.place_text,
     ]
 
@@ -136,18 +118,19 @@ def add_results(product_id: str) -> Answer:
 
 def _worksheet(product: Product) -> Any:
     """Return the worksheet: a row for each test that is asked for, was read, or is named in the address."""
-    version = product.judged_under
+    version, records = product.judged_under, around(db.session(), product)
     tests = [spec.test for spec in version.says.qc] if version else []
-    tests += [str(result.test) for result in results_of(product)]
+    tests += [str(result.test) for result in records.on(product, QCResult)]
     tests += [test for test in request.args.getlist("test") if test in QC_TESTS]
     form: Any = form_of(worksheet(tuple(dict.fromkeys(tests))), people=TESTS)
-    run = run_of(product)
+    run = records.get(product.run_id)
     form.plan([other for other in run.outputs if other.id != product.id] if run else [])
     return form
 
 
 def _sheet(product: Product, form: Any) -> dict[str, Any]:
-    found = results_of(product)
+    records = around(db.session(), product)
+    found = records.on(product, QCResult)
     asked = set(form.tests)
     return {
         "record": product,
@@ -158,10 +141,10 @@ def _sheet(product: Product, form: Any) -> dict[str, Any]:
         "may_add": me().role in TESTS,
         "lines": form.lines(product, found),
         "table": result_table(product.judged_under, found),
-        "workings": workings_of(product, found, clock.now()),
+        "workings": workings_of(records, product, clock.now()),
         "others": [(key, test.label) for key, test in QC_TESTS.items() if key not in asked],
         "back_url": url_for("products.show", product_id=product.id),
-        "state": state_of(product, clock.now()),
+        "state": state_of(records, product, clock.now()),
         "added": [test for test in request.args.getlist("test") if test in QC_TESTS],
     }
 
@@ -211,9 +194,10 @@ def _admit(product: Product, decision: str, at: Any) -> None:
     """Raise where the gate of a release is closed; to hold or to reject nothing has to come first."""
     if decision not in RELEASING:
         return
-    if product.treatment is not None:
-        RELEASE.admit(product.treatment, by=me(), at=at)
-    reasons = before(product, at)
+    records = around(db.session(), product)
+    if records.course is not None:
+        RELEASE.admit(records, by=me(), at=at)
+    reasons = before(records, product, at)
     if reasons:
         raise StepBlocked(RELEASE.title, reasons)
 
@@ -225,7 +209,8 @@ def _decision_form() -> RecordForm:
 
 
 def _blocked_by(product: Product, point: Point) -> Blocked:
-    rule = 41 if point.test in MARKERS_OF_CELLS else 44 if point.may_wait else RULES.get(point.test, 0)
+    test = QC_TESTS.get(point.test)
+    rule = test.broken_rule(may_wait=point.may_wait) if test is not None else 0
     who = () if point.never else LABORATORY
     return Blocked(
         rule=rule,
@@ -238,31 +223,30 @@ def _blocked_by(product: Product, point: Point) -> Blocked:
 
 def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
     at, user = clock.now(), me()
-    found, points = results_of(product), points_of(product, at)
-    missing = before(product, at) + [_blocked_by(product, point) for point in points]
-    decisions = releases_of(product)
+    records = around(db.session(), product)
+    found, points = records.on(product, QCResult), points_of(records, product, at)
+    missing = before(records, product, at) + [_blocked_by(product, point) for point in points]
+    taken, hands = decisions(records, product), hands_on(records, product)
     return {
         "record": product,
         "form": form,
         "patient": patient_banner(product),
         "heading": f"Release: {product.name} {product.division or ''}".strip(),
         "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
-        "state": state_of(product, at),
+        "state": state_of(records, product, at),
         "table": result_table(product.judged_under, found),
-        "workings": workings_of(product, found, at),
+        "workings": workings_of(records, product, at),
         "reasons": record_display.reasons(missing),
-        "may_decide": user.role in RELEASE.logs and user.id not in hands_on(product),
-        "had_a_hand": user.id in hands_on(product),
+        "may_decide": user.role in RELEASE.logs and user.id not in hands,
+        "had_a_hand": user.id in hands,
         "decisions": [
             (
                 r,
                 record_display.signature_lines(r, zone()),
-                r.effective,
-                url_for("record_pages.signature", record_id=r.id)
-                if user.role in r.lacks and r.decision in RELEASING
-                else None,
+                r.effective(records),
+                url_for("record_pages.signature", record_id=r.id) if user.role in r.lacks(records) else None,
             )
-            for r in reversed(decisions)
+            for r in reversed(taken)
         ],
         "back_url": url_for("products.show", product_id=product.id),
     }

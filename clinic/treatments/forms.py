@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.form_fields import SelectField, TextAreaField
 from clinic.forms import RecordForm, form_for
 from clinic.patients.donors import DONOR_KINDS, Donor
@@ -34,7 +34,7 @@ class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ig
             del self.age_years
         weight = patient.weight_at(clock.now())
         if weight is not None and weight.performed_at is not None:
-            self.prefill("weight_kg", weight.kg, f"weighed {clock.local(weight.performed_at, self.zone):%-d %b %Y}")
+            self.prefill("weight_kg", weight.kg, f"weighed {wording.day(clock.day(weight.performed_at, self.zone))}")
 
     def _allow(self, name: str, pairs: list[tuple[str, str]]) -> None:
         only = pairs[0][0] if len(pairs) == 1 else None

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, UniqueConstraint
+from sqlalchemy import Text, UniqueConstraint, select
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic.consent.models import Consent
+from clinic import clock
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import drawn
@@ -24,7 +24,7 @@ from clinic.records import Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
-    from clinic.eligibility.models import Eligibility
+    from clinic.course_records import Scope
     from clinic.protocols.content import Content
 
 SIDES = {"left": "Left", "right": "Right", "none": "No side"}
@@ -63,6 +63,8 @@ class Treatment(Record):
     HAPPENED = "Ordered at"
     PERSON = "patient"
     DONE = "Responsible physician"
+    READ_ORDER = -2
+    READ_WITH = ("stop", "patient")
     __table_args__ = (UniqueConstraint("site_id", "chain_of_identity"),)
 
     patient_id: Mapped[str] = reference("patient")
@@ -109,15 +111,23 @@ class Treatment(Record):
     patient: Mapped[Patient] = relationship(lazy="joined")
     protocol_version: Mapped[ProtocolVersion] = relationship(lazy="joined")
     donor: Mapped[Donor | None] = relationship()
-    eligibilities: Mapped[list[Eligibility]] = relationship(
-        back_populates="treatment", order_by="Eligibility.performed_at"
-    )
     stop: Mapped[Stop | None] = relationship(back_populates="treatment", uselist=False)
+
+    @classmethod
+    def found(cls, scope: Scope) -> Any:
+        """Return the condition that finds the courses asked for, and the other courses of the same patients."""
+        asked = select(cls.patient_id).where(cls.id.in_(scope.course_ids))
+        return cls.patient_id.in_(asked) if scope.course_ids else None
 
     @property
     def says(self) -> Content:
         """What the protocol version of this course says."""
         return self.protocol_version.says
+
+    def planned_at(self, zone: str) -> datetime | None:
+        """Return seven in the morning of the planned day on a zone's clock: by then earlier steps must be done."""
+        day = self.planned_on
+        return None if day is None else clock.from_wall(datetime.combine(day, time(7)), zone)
 
     @property
     def title(self) -> str:
@@ -138,7 +148,7 @@ class Treatment(Record):
     def is_child(self) -> bool:
         """Whether the patient was under 18 when the course was ordered; decides how long a weight is valid."""
         if self.performed_at and self.patient.birth_date:
-            return (self.patient.age_on(self.performed_at.date()) or 0) < CHILD_YEARS
+            return (self.patient.age_on(self.local_day(self.performed_at)) or 0) < CHILD_YEARS
         return self.age_years is not None and self.age_years < CHILD_YEARS
 
     @property
@@ -160,14 +170,15 @@ class Treatment(Record):
         ):
             value = getattr(self, name)
             if value and value not in allowed:
-                found.append(Problem(f"{self.protocol_version.name} does not allow this {name}: “{value}”.", name))
+                said = f"{self.protocol_version.name} does not allow this {name}: “{value}”."
+                found.append(Problem(said, name, rule=55 if name == "route" else 0))
         site = BODY_SITES.get(self.body_site or "")
         sided = site is not None and site.sided
         if sided and self.side not in {"left", "right"} and not self._excused("side"):
             said = "Side: fill this in; this body site has a left and a right. Two sides are two courses."
-            found.append(Problem(said, "side"))
+            found.append(Problem(said, "side", rule=26))
         if not sided and self.side in {"left", "right"}:
-            found.append(Problem("This body site has no side.", "side"))
+            found.append(Problem("This body site has no side.", "side", rule=26))
         return found + (self._place_problems() if self.origin == "clinic" else [])
 
     def _place_problems(self) -> list[str]:
@@ -188,12 +199,12 @@ class Treatment(Record):
         if self.relation == "autologous":
             raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
         if donor.patient_id is not None:
-            raise RuleBroken("A patient's own record as donor is not named for somebody else's course.")
+            raise RuleBroken("A patient's own record as donor is not named for somebody else's course.", rule=3)
         route = ROUTES.get(self.route or "")
         systemic = route is not None and route.systemic
         related = donor.kind == "related" and donor.relation in RELATIVES_ALLOWED
         if self.says.regulatory_path is RegulatoryPath.HCTP_361 and systemic and not related:
-            raise RuleBroken("Under the 361 path the donor is a relative of first or second degree (rule 22).")
+            raise RuleBroken("Under the 361 path the donor is a relative of first or second degree.", rule=22)
         if self.donor_id is not None:
             self.amend(by=by, at=at, reason=reason, donor_id=donor.id)
         self.donor, self.donor_id = donor, donor.id
@@ -201,24 +212,7 @@ class Treatment(Record):
     def begin(self, *, facility_code: str) -> None:
         """Give the course its chain of identity; raises `RuleBroken` unless the version is published."""
         self.protocol_version.must_be_published()
-        self.chain_of_identity = new_identity(facility_code, self.recorded_at.year)
-
-    def consent(self, at: datetime) -> Consent | None:
-        """Return the consent to this treatment that holds at a moment, for exactly this protocol version (rule 14)."""
-        return next(
-            (
-                consent
-                for consent in reversed(self.patient.consents)
-                if consent.scope == "treatment"
-                and consent.protocol_version_id == self.protocol_version_id
-                and consent.current(at)
-            ),
-            None,
-        )
-
-    def eligibility(self) -> Eligibility | None:
-        """Return the last signed decision."""
-        return next((decision for decision in reversed(self.eligibilities) if decision.signed), None)
+        self.chain_of_identity = new_identity(facility_code, self.local_day(self.recorded_at).year)
 
     def weight_at(self, moment: datetime) -> Weight | None:
         """Return the last weighing of the patient by a moment."""

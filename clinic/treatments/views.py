@@ -19,7 +19,7 @@ from clinic.protocols.claims import claims
 from clinic.protocols.listing import by_field, offered
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_pages import record_page
-from clinic.treatments import gates
+from clinic.steps import Blocked
 from clinic.treatments.forms import DonorForm, OrderForm, StopForm, donors
 from clinic.treatments.models import Stop, Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
@@ -167,7 +167,7 @@ def _may_name_donor(course: Treatment) -> None:
     if course.relation == "autologous":
         raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
     if course.stop is not None:
-        raise StepBlocked("Naming the donor", gates.running(course))
+        raise StepBlocked("Naming the donor", [Blocked(because=f"The course was stopped: {course.stop.reason}.")])
 
 
 def _naming(form: DonorForm, course: Treatment) -> dict[str, Any]:

@@ -112,3 +112,11 @@ def test_a_donation_number_is_read_with_its_division() -> None:
     assert "wristband" in read_bag(new_id("PT")).fault
     assert "bag" in read_wristband(new_id("PR")).fault
     assert read_wristband("  ").fault
+
+
+@pytest.mark.hazard("H3")
+def test_what_a_scanner_puts_before_a_code_does_not_keep_it_from_being_read():
+    patient, product = new_id("PT"), new_id("PR")
+    assert read_wristband(f"]C0{patient}").patient_id == patient
+    assert read_bag(f"]d2{product}").product_id == product
+    assert read_bag("]C0G123417654321H/A1") == read_bag("G123417654321H/A1")

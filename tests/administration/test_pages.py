@@ -15,6 +15,7 @@ from clinic.administration.models import Administration, BedsideCheck, VitalSign
 from clinic.followup.models import PlannedVisit
 from tests.bedside import checked, given, released_product
 from tests.factories import PASSWORD, boxes, ready_for_harvest
+from tests.judging import valid_consent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -184,7 +185,7 @@ def test_a_consent_withdrawn_while_the_form_is_open_closes_it(
     begin = f"/treatments/{course.id}/administrations/new?check={check.id}"
     nurse = client_as("nurse")
     page(nurse, begin)
-    consent = course.consent(clock.now())
+    consent = valid_consent(course, clock.now())
     assert consent is not None
     consent.withdraw(
         by=team.nurse, at=clock.now(), performed_at=clock.now() - timedelta(seconds=1), performed_by=team.nurse

@@ -6,13 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import clinic.harvest.models  # noqa: F401 - the whole graph is mapped
 from clinic.access import Role
-from clinic.consent.models import Standing, Withdrawal
+from clinic.consent.models import Standing, Withdrawal, valid
+from clinic.consent.step import CONSENT
 from clinic.errors import RuleBroken
+from clinic.pathway.order import HARVEST
 from clinic.records import Meaning
-from clinic.treatments import gates
 from tests import factories
+from tests.judging import records_of
 
 NOW = datetime(2026, 5, 14, 9, 0, tzinfo=UTC)
 
@@ -37,11 +38,11 @@ def consent(course, people, **facts):
 def test_a_consent_holds_only_when_who_took_it_has_signed(course, people):
     one = consent(course, people, signed=False)
     assert one.standing(NOW) is Standing.UNSIGNED
-    assert course.consent(NOW) is None
+    assert valid(records_of(course), NOW) is None
     with pytest.raises(RuleBroken, match="signed by who took it: Dr I"):
         one.sign(by=people.nurse, at=NOW)
     one.sign(by=people.physician, at=NOW)
-    assert course.consent(NOW) is one
+    assert valid(records_of(course), NOW) is one
 
 
 @pytest.mark.rule(14)
@@ -56,10 +57,10 @@ def test_a_second_person_may_verify_but_that_alone_makes_no_consent_of_another_t
 def test_an_amended_consent_no_longer_holds_until_it_is_signed_again(course, people):
     one = consent(course, people)
     one.amend(by=people.physician, at=NOW, reason="wrong form", form_version="3.2")
-    assert course.consent(NOW) is None
-    assert "not signed" in gates.consent(course, NOW)[0].because
+    assert valid(records_of(course), NOW) is None
+    assert "not signed" in CONSENT.permission(records_of(course), NOW)[0].because
     one.sign(by=people.physician, at=NOW)
-    assert course.consent(NOW) is one
+    assert valid(records_of(course), NOW) is one
 
 
 @pytest.mark.rule(14)
@@ -68,9 +69,9 @@ def test_an_amended_consent_no_longer_holds_until_it_is_signed_again(course, peo
 def test_a_consent_holds_to_the_end_of_its_last_day(course, people, days, holds):
     one = consent(course, people, expires_on=NOW.date() + timedelta(days=days))
     assert one.current(NOW) is holds
-    assert bool(gates.consent(course, NOW)) is not holds
+    assert bool(CONSENT.permission(records_of(course), NOW)) is not holds
     if not holds:
-        assert "expired" in gates.consent(course, NOW)[0].because
+        assert "expired" in CONSENT.permission(records_of(course), NOW)[0].because
 
 
 @pytest.mark.rule(14)
@@ -90,9 +91,9 @@ def test_the_last_day_of_a_consent_ends_at_the_sites_midnight(course, people, zo
 def test_consent_to_another_version_opens_no_step_of_this_course(course, people):
     other = factories.published(people, "BMAC-KNEE", content=factories.DEMONSTRATIONS["BMAC-KNEE"])
     consent(course, people, protocol_version=other)
-    assert course.consent(NOW) is None
-    blocked = gates.consent(course, NOW)[0]
-    assert (blocked.rule, blocked.fix) == (16, ("consent.new", {"patient_id": course.patient_id}))
+    assert valid(records_of(course), NOW) is None
+    blocked = CONSENT.permission(records_of(course), NOW)[0]
+    assert (blocked.rule, blocked.fix) == (16, ("consent.new_for_course", {"treatment_id": course.id}))
     assert course.protocol_version.name in blocked.because
 
 
@@ -101,8 +102,8 @@ def test_consent_to_another_version_opens_no_step_of_this_course(course, people)
 @pytest.mark.parametrize("scope", ["data_use", "research"])
 def test_consent_to_the_use_of_data_or_to_research_is_none_to_treatment(course, people, scope):
     consent(course, people, scope=scope, protocol_version=None)
-    assert course.consent(NOW) is None
-    assert "no consent to this treatment" in gates.consent(course, NOW)[0].because
+    assert valid(records_of(course), NOW) is None
+    assert "no consent to this treatment" in CONSENT.permission(records_of(course), NOW)[0].because
 
 
 @pytest.mark.rule(15)
@@ -119,7 +120,7 @@ def test_from_the_moment_of_withdrawal_nothing_rests_on_a_consent(at):
     )
     moment = NOW + timedelta(seconds=at)
     assert one.current(moment) is (moment < NOW)
-    blocked = gates.may_go_on(course, moment)
+    blocked = HARVEST.forbidden(records_of(course), moment)
     assert any(reason.rule == 15 for reason in blocked) is (moment >= NOW)
 
 
@@ -148,8 +149,8 @@ def test_a_new_consent_after_a_withdrawal_opens_the_course_again(course, people)
     old = consent(course, people)
     old.withdraw(by=people.nurse, at=NOW, performed_at=NOW - timedelta(days=1), performed_by=people.nurse)
     new = consent(course, people, at=NOW - timedelta(hours=1))
-    assert course.consent(NOW) is new
-    assert gates.consent(course, NOW) == []
+    assert valid(records_of(course), NOW) is new
+    assert CONSENT.permission(records_of(course), NOW) == []
 
 
 @pytest.mark.rule(15)
@@ -157,7 +158,7 @@ def test_the_withdrawal_of_one_scope_leaves_the_others(course, people):
     treatment, research = consent(course, people), consent(course, people, scope="research", protocol_version=None)
     research.withdraw(by=people.nurse, at=NOW, performed_at=NOW, performed_by=people.nurse)
     assert not research.current(NOW)
-    assert course.consent(NOW) is treatment
+    assert valid(records_of(course), NOW) is treatment
 
 
 @pytest.mark.rule(14)
@@ -185,6 +186,6 @@ def test_a_consent_does_not_end_before_it_began(course, people):
 
 @pytest.mark.rule(14)
 def test_every_refusal_says_who_can_mend_it_and_where(course, people):
-    for blocked in gates.consent(course, NOW):
+    for blocked in CONSENT.permission(records_of(course), NOW):
         assert set(blocked.who) == {Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR}
         assert blocked.fix

@@ -12,8 +12,7 @@ from flask import Blueprint
 from sqlalchemy import func, select
 
 import clinic
-from clinic.access import ROUTES, Role
-from clinic.accounts.security import OPEN
+from clinic.access import OPEN, ROUTES, Role
 from clinic.identifiers import check_character
 from clinic.ledger.listener import set_actor
 from clinic.ledger.models import LedgerEntry
@@ -82,7 +81,7 @@ def test_a_route_that_names_no_roles_stops_the_start(monkeypatch, tmp_path):
     monkeypatch.setattr(clinic, "import_module", lambda _name: type("Room", (), {"bp": bp}))
     monkeypatch.setattr(clinic, "ROOMS", ("forgotten",))
     with pytest.raises(RuntimeError, match=r"forgotten\.page names no roles"):
-        clinic.create_app(settings("sqlite://", tmp_path))
+        clinic.create_app(settings("sqlite://", tmp_path), pathway=())
 
 
 @pytest.fixture

@@ -204,15 +204,36 @@ def test_a_time_that_the_clock_never_showed_is_refused(app):
     with app.test_request_context(method="POST"):
         form, right = filled(kg="70", at_d="29", at_m="3", at_y="2026", at_t="02:30")
     assert not right
-    assert "did not exist here: the clocks went forward" in form.at.errors[0]
+    assert "did not exist here on this day: the clocks went forward" in form.at.errors[0]
 
 
 @pytest.mark.hazard("H30")
-def test_a_time_that_the_clock_showed_twice_is_refused(app):
+def test_a_time_that_the_clock_showed_twice_is_asked_about_until_somebody_says_which(app):
+    sent = {"kg": "70", "at_d": "25", "at_m": "10", "at_y": "2026", "at_t": "02:30"}
     with app.test_request_context(method="POST"):
-        form, right = filled(kg="70", at_d="25", at_m="10", at_y="2026", at_t="02:30")
-    assert not right
-    assert "happened twice here: the clocks went back" in form.at.errors[0]
+        form, right = filled(**sent)
+        assert not right
+        assert "came twice here on this day: the clocks went back. Say which of the two" in form.at.errors[0]
+        macros = app.jinja_env.get_template("macros/forms.html").module
+        drawn = macros.field(form.at)
+        assert 'value="first"' in drawn
+        assert "winter time" in drawn
+        for which, hour in (("first", 0), ("second", 1)):
+            form, right = filled(**sent, at_twice=which)
+            assert right, form.at.errors
+            assert form.at.data == datetime(2026, 10, 25, hour, 30, tzinfo=UTC)
+        form, right = filled(**sent | {"at_t": "03:30"})
+        assert right
+        assert "winter time" not in macros.field(form.at)
+
+
+@pytest.mark.hazard("H30")
+def test_a_kept_time_of_the_repeated_hour_comes_back_as_the_one_that_it_was(app):
+    with app.test_request_context():
+        for hour, which in ((0, "first"), (1, "second")):
+            row = type("Row", (), {"at": datetime(2026, 10, 25, hour, 30, tzinfo=UTC)})
+            shown = WeighingForm(obj=row, zone=BERLIN)
+            assert (shown.at.parts["t"], shown.at.twice, shown.at.which) == ("02:30", True, which)
 
 
 @pytest.mark.hazard("H30")

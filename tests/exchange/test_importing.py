@@ -13,18 +13,19 @@ from xlsxwriter import Workbook
 
 from clinic import clock
 from clinic.administration.models import Administration
-from clinic.demo.infants import published as rows_of
+from clinic.demo.people import rows_of
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing, tables
 from clinic.exchange.exporting import Choice
 from clinic.followup.models import FollowUpVisit, OutcomeScore
 from clinic.patients.donors import Donor
-from clinic.patients.models import Patient
+from clinic.patients.models import Patient, Weight
 from clinic.products.models import Product
+from clinic.record_display import facts
 from clinic.records import Origin
 from clinic.release.results import QCResult, Verdict
 from clinic.treatments.models import Treatment
-from tests.exchange.conftest import PACKAGE
+from tests.demonstration import DATA
 from tests.factories import patient
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from tests.factories import Team
 
-TABLE, MAP = PACKAGE / "data/bmt_children_uci_187.csv", PACKAGE / "maps/bmt_children_uci_187.toml"
+TABLE, MAP = DATA / "bmt_children_uci_187.csv", DATA / "bmt_children_uci_187.toml"
 HEADINGS = "Record number,Family name,Given names,Born on,Sex,Allergies"
 SCRIPTS = (
     ("Müller-Lüdenscheidt", "Jürgen"),
@@ -274,7 +275,7 @@ def test_a_wide_row_becomes_a_history_with_visits_and_an_event(session, children
     report = run(session, children, "courses", file, mapping)
     assert report.problems == []
     given = session.scalars(select(Administration).where(Administration.performed_at.is_not(None))).one()
-    assert given.working == "120 ×10⁶ × 50 mL ÷ 100 mL = 60 ×10⁶; ÷ 20.000 kg = 3 ×10⁶/kg"
+    assert given.working == "120 × 10⁶ × 50 mL ÷ 100 mL = 60 × 10⁶; ÷ 20.000 kg = 3 × 10⁶/kg"
     result = session.scalars(select(QCResult)).one()
     assert (result.comparator, result.value) == ("<", Decimal("0.05"))
     visits = session.scalars(select(FollowUpVisit)).all()
@@ -323,3 +324,34 @@ def test_whoever_writes_no_records_answers_for_no_import(session, team, table, r
     file = table(HEADINGS, "A-1,Ode,Clara,1970-01-01,female,none_known")
     with pytest.raises(RuleBroken, match="cannot answer for an import"):
         importing.run(session, "patients", file, None, team(role), clock.now(), dry_run=False)
+
+
+DAYS = """
+kind = "patients"
+source = "A register"
+reason = "not in the register"
+[columns]
+number = { to = "patient.record_number" }
+kg = { to = "weight.kg" }
+weighed = { to = "weight.performed_at" }
+"""
+
+
+def test_of_a_day_no_more_comes_in_and_goes_out_than_is_known(session, team, table):
+    """A day alone is no midnight: not on a page, not in a file, on whatever clock."""
+    written = {"2015-04-01": "1 Apr 2015", "2015-04": "Apr 2015", "2015": "2015", "2015-04~": "about Apr 2015"}
+    texts = [*written, "2015-04-01T09:30:00+02:00"]
+    lines = ["number,kg,weighed", *(f"D-{number},70,{text}" for number, text in enumerate(texts))]
+    assert run(session, team, "patients", table(*lines), table(DAYS, name="map.toml")).problems == []
+    chosen = select(Weight).where(Weight.origin == "imported").join(Patient).order_by(Patient.record_number)
+    shown = [
+        {label: value for label, value, _note in facts(one, "Europe/Berlin")}["Weighed at"]
+        for one in session.scalars(chosen)
+    ]
+    assert shown == [*written.values(), "1 Apr 2015, 09:30"]
+    dataset = exporting.dataset_named("weights")
+    rows = list(exporting.rows(session, dataset, Choice(site_id=team.site.id)))
+    heads = exporting.heading(dataset, Choice())
+    for name in ("Weighed at (UTC)", "Weighed at (site time)"):
+        assert set(written) < {row[heads.index(name)] for row in rows}
+    assert "2015-04-01T07:30:00Z" in {row[heads.index("Weighed at (UTC)")] for row in rows}

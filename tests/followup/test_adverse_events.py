@@ -126,7 +126,7 @@ def test_an_overdue_report_stays_in_sight_until_it_is_sent() -> None:
     late = date(2026, 6, 5)
     box = day_box(made, late)
     assert box is not None
-    assert (box["state"], box["fig"]) == ("over", "1 d")
+    assert (box["state"], box["fig"]) == ("over", "1 day")
     made.amend(by=PEOPLE.physician, at=AT + timedelta(days=16), reason="report sent", reported_on=date(2026, 5, 21))
     assert day_box(made, late) is None
 

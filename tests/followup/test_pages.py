@@ -7,12 +7,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from clinic.followup.listing import events_with_clock, overdue_visits, visits_open, waiting
 from sqlalchemy import select
 
 from clinic import clock
 from clinic.access import Role, keep_to_site
 from clinic.followup.adverse_events import AdverseEvent
-from clinic.followup.listing import events_with_clock, overdue_visits, visits_open, waiting
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from tests.bedside import checked, given, released_product
 from tests.factories import boxes, day_boxes, ready_for_harvest
@@ -97,10 +97,19 @@ def test_a_planned_visit_is_written_down_with_its_change_since_baseline(
     refused = post(nurse, address, form)
     assert refused.status_code == 422
     assert "10.5 is outside" in refused.text
-    answer = post(nurse, address, form | {"score_vas_pain_cm": "3"})
-    assert "4 better; at least the least important difference" in page(nurse, answer.location)
-    assert "The same in figures" in page(nurse, f"/treatments/{treated.id}/visits")
-    assert post(nurse, address, form | {"score_vas_pain_cm": "3"}).status_code == 409
+    form |= {"score_vas_pain_cm": "3"}
+    asked = post(nurse, address, form)
+    assert asked.status_code == 422
+    assert "lies outside the window of this visit" in asked.text
+    form |= {"performed_at-sure": "yes", "performed_at-why": "She came early, before a journey."}
+    answer = post(nurse, address, form)
+    shown = page(nurse, answer.location)
+    assert "4 better; at least the least important difference" in shown
+    assert "Month 3, outside its window" in shown
+    schedule = page(nurse, f"/treatments/{treated.id}/visits")
+    assert "The same in figures" in schedule
+    assert "outside its window" in schedule
+    assert post(nurse, address, form).status_code == 409
 
 
 @pytest.mark.rule(62)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic.errors import RuleBroken
+from clinic.errors import RuleBroken, Unconfirmed
 from clinic.followup.charts import charts, scores_table
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit, plan_visits
 from clinic.protocols.catalogues import INSTRUMENTS, score_fault
@@ -29,7 +29,7 @@ def plans() -> list[PlannedVisit]:
 def visit(**facts: object) -> FollowUpVisit:
     """A visit made."""
     facts = {"treatment": COURSE, "performed_at": AT, "performed_by": PEOPLE.nurse} | facts
-    return FollowUpVisit.log(by=PEOPLE.nurse, at=AT, **facts)
+    return FollowUpVisit.log(by=PEOPLE.nurse, at=facts.pop("at", AT), **facts)
 
 
 @pytest.mark.rule(62)
@@ -61,7 +61,10 @@ def test_a_visit_is_planned_open_or_overdue_by_its_window(day: date, standing: s
 def test_a_visit_that_was_written_down_is_done_or_missed_for_good() -> None:
     for made, standing in (("made", "done"), ("missed", "missed")):
         month = next(plan for plan in plans() if plan.name == "Month 3")
-        visit(plan=month, name=month.name, made=made, missed_reason="did not come")
+        visit(
+            plan=month, name=month.name, made=made, missed_reason="did not come",
+            performed_at=AT + timedelta(days=90), at=AT + timedelta(days=90),
+        )  # fmt: skip
         assert month.standing(date(2030, 1, 1)) == standing
 
 
@@ -182,9 +185,10 @@ def test_the_two_cdai_are_two_instruments() -> None:
 def test_a_chart_is_drawn_from_two_points_on() -> None:
     planned = plans()
     month = next(plan for plan in planned if plan.name == "Month 3")
-    first, later = visit(), visit(name="Month 3", plan=month)
+    seen = AT + timedelta(days=90)
+    first, later = visit(), visit(name="Month 3", plan=month, performed_at=seen, at=seen)
     for made, value in ((first, 7), (later, 3)):
-        made.score("vas_pain_cm", by=PEOPLE.nurse, at=AT, value=Decimal(value))
+        made.score("vas_pain_cm", by=PEOPLE.nurse, at=seen, value=Decimal(value))
     (chart,) = charts(COURSE, planned, [first, later])
     assert chart["points"][0] == ("Start", 0, Decimal(7))
     assert ("M3", 90, Decimal(3)) in chart["points"]
@@ -206,3 +210,31 @@ def test_scores_belong_to_their_visit() -> None:
     score = made.score("nrs_pain", by=PEOPLE.nurse, at=AT, value=Decimal(3))
     assert isinstance(score, OutcomeScore)
     assert (score.visit_id, score.treatment_id, score.performed_at) == (made.id, COURSE.id, AT)
+
+
+def made_on(plan: PlannedVisit, day: date, **facts: object) -> FollowUpVisit:
+    """A planned visit, made at noon of a day."""
+    at = datetime(day.year, day.month, day.day, 10, 0, tzinfo=UTC)
+    return visit(plan=plan, name=plan.name, performed_at=at, at=at, **facts)
+
+
+@pytest.mark.rule(62)
+def test_a_visit_outside_its_window_is_asked_about_once_and_shown_as_outside() -> None:
+    for day in (date(2026, 8, 4), date(2026, 8, 20)):
+        month = next(plan for plan in plans() if plan.name == "Month 3")
+        with pytest.raises(Unconfirmed, match="outside the window of this visit, 5 Aug 2026 to 19 Aug 2026") as asked:
+            made_on(month, day)
+        assert [question.name for question in asked.value.questions] == ["performed_at"]
+        kept = made_on(month, day, confirmed={"performed_at": "on a journey"})
+        assert kept.outside_window
+        assert kept.headline() == "Month 3, outside its window"
+    for day in (date(2026, 8, 5), date(2026, 8, 19)):
+        month = next(plan for plan in plans() if plan.name == "Month 3")
+        assert made_on(month, day).headline() == "Month 3"
+
+
+@pytest.mark.rule(62)
+def test_a_visit_after_the_cells_is_never_dated_before_them() -> None:
+    month = next(plan for plan in plans() if plan.name == "Month 3")
+    with pytest.raises(RuleBroken, match="before the cells were given, 14 May 2026"):
+        made_on(month, date(2021, 8, 12), confirmed={"performed_at": "sure"})

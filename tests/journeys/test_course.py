@@ -102,7 +102,7 @@ def when_i_log_the_harvest_with_a_slip(me: Person, course: str) -> None:
     me.goes_to(course)
     me.clicks("Log the harvest")
     me.fills({"Body site": "Posterior iliac crest", "Side": "Right", "Time-out held at": now()})
-    me.fills({"Method": "Needle aspiration", "Anaesthesia": "Local"})
+    me.fills({"Method": "Needle aspiration", "Anesthesia": "Local"})
     me.fills({"Volume collected": "6,,0", "Anticoagulant": "ACD-A", "Its volume": "6", "Its lot": "ACD-24-117"})
     me.presses("Save the harvest")
 

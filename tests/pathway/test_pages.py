@@ -10,7 +10,7 @@ import pytest
 
 from clinic import clock
 from clinic.pathway.order import PATHWAY
-from clinic.pathway.timeline import KINDS
+from clinic.pathway.timeline import kinds
 from tests.bedside import released_product
 from tests.factories import consented, course, eligible, harvested, patient, ready_for_harvest
 
@@ -99,7 +99,7 @@ def test_the_timeline_is_filtered_by_kind_and_course(team, client_as, page):
 
 
 def test_every_step_of_the_pathway_is_a_kind_of_the_timeline():
-    offered = {model for kind in KINDS for model in kind.models}
+    offered = {model for kind in kinds() for model in kind.models}
     assert {model for step in PATHWAY for model in step.records} <= offered
 
 
@@ -160,6 +160,12 @@ def test_a_scan_leads_to_the_record_and_a_wrong_character_to_none(team, client_a
         (begun.chain_of_identity, f"/treatments/{begun.id}"),
         (harvest.id.lower(), f"/harvests/{harvest.id}"),
         (harvest.products[0].id.replace("-", " "), f"/products/{harvest.products[0].id}"),
+        (f"]C0{begun.patient_id}", f"/patients/{begun.patient_id}"),
+        (f"]d2{harvest.products[0].id.lower()}", f"/products/{harvest.products[0].id}"),
+        (f"]Q3{begun.chain_of_identity}", f"/treatments/{begun.id}"),
+        (begun.patient.record_number.lower(), f"/patients/{begun.patient_id}"),
+        (f"\u200e{begun.patient.record_number}\u200b", f"/patients/{begun.patient_id}"),
+        (f"]C1{begun.patient.record_number}", f"/patients/{begun.patient_id}"),
     ):
         assert post(browser, "/scan", code=code).location == leads
     digit = "2" if begun.patient_id[5] != "2" else "3"

@@ -11,6 +11,7 @@ from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.protocols.catalogues import MARKERS
 from tests import factories
 from tests.factories import PASSWORD, boxes, day_boxes
+from tests.judging import valid_consent
 
 
 @pytest.fixture
@@ -145,7 +146,7 @@ def test_a_consent_is_written_down_and_signed_by_who_took_it(client_as, page, po
     assert "Read and sign" in page(browser, answer.location)
     assert signed(browser, page, post, consent.id).status_code == 303
     session.expire_all()
-    assert course.consent(clock.now()) is not None
+    assert valid_consent(course, clock.now()) is not None
     assert "Valid" in page(browser, answer.location)
 
 
@@ -185,7 +186,7 @@ def test_a_withdrawal_is_a_record_of_its_own_and_the_page_says_what_is_locked(
     assert answer.status_code == 303
     gone = session.scalars(select(Withdrawal)).one()
     session.expire_all()
-    assert course.consent(clock.now()) is None
+    assert valid_consent(course, clock.now()) is None
     shown = page(browser, f"/consents/{consent.id}")
     for sentence in (
         "is locked, because the patient withdrew it",

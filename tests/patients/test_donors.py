@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 
 import clinic.harvest.models  # noqa: F401 - the whole graph is mapped
 from clinic.errors import RuleBroken
+from clinic.patients.donor_screening import blood_groups, named_donor
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.protocols.catalogues import MARKERS
-from clinic.treatments import gates
 from tests import factories
+from tests.judging import records_of
 
 NOW = datetime(2026, 5, 14, 9, 0, tzinfo=UTC)
 EXCLUDING = [key for key, marker in MARKERS.items() if marker.excludes]
@@ -45,7 +46,7 @@ def determined(people, *, signed=True, donor=None, **facts):
 
 
 def rules(course, at=NOW):
-    return sorted({blocked.rule for blocked in gates.donor(course, at) if blocked.rule != 20})
+    return sorted({blocked.rule for blocked in named_donor(records_of(course), at) if blocked.rule != 20})
 
 
 def test_an_unrelated_donor_has_a_number_and_no_name(people):
@@ -108,7 +109,7 @@ def test_a_marker_that_the_protocol_asks_for_is_not_left_out(course, people):
     asked = course.says.screening.markers
     assert asked
     course.donor = determined(people, markers={key: "negative" for key in MARKERS if key != asked[0]})
-    blocked = next(reason for reason in gates.donor(course, NOW) if reason.rule == 19)
+    blocked = next(reason for reason in named_donor(records_of(course), NOW) if reason.rule == 19)
     assert MARKERS[asked[0]].label in blocked.because
 
 
@@ -149,7 +150,7 @@ def test_donor_and_recipient_each_need_two_samples_that_agree(course, people):
     donor, recipient = {"donor": course.donor}, {"patient": course.patient}
 
     def missing():
-        return [blocked.because for blocked in gates.blood_groups(course)]
+        return [blocked.because for blocked in blood_groups(records_of(course), [course.donor])]
 
     assert len(missing()) == 2
     typed(people, donor, "D-1")
@@ -160,11 +161,11 @@ def test_donor_and_recipient_each_need_two_samples_that_agree(course, people):
     unsigned.sign(by=people.nurse, at=NOW)
     typed(people, recipient, "R-1", "O")
     typed(people, recipient, "R-2", "O", "negative")
-    assert missing() == ["The recipient's two blood groups do not agree."]
+    assert missing() == ["The recipient's blood groups do not agree."]
 
 
 def test_own_cells_ask_for_no_donor(people):
-    assert gates.donor(factories.course(people, at=NOW - timedelta(days=20)), NOW) == []
+    assert named_donor(records_of(factories.course(people, at=NOW - timedelta(days=20))), NOW) == []
 
 
 @pytest.fixture

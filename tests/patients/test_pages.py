@@ -5,7 +5,7 @@ from datetime import date, timedelta
 import pytest
 from sqlalchemy import select
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.patients.models import Alert, Patient, Weight
 from clinic.patients.search import search
 from tests import factories
@@ -116,6 +116,32 @@ def test_pages_of_the_list_go_on_where_the_last_one_ended_and_back(session, team
     back = search(session, "same", before=third.before, size=3)
     assert [row.id for row in back.rows] == [row.id for row in second.rows]
     assert search(session, "same", before=second.before, size=3).rows == first.rows
+
+
+@pytest.mark.parametrize(
+    ("family", "typed"),
+    [
+        ("O'Brien", "OBrien"),
+        ("O'Brien", "o brien"),
+        ("Müllerowitz", "Muellerowitz"),
+        ("Müllerowitz", "Mullerowitz"),
+        ("Muellerowitz", "Müllerowitz"),
+        ("Bäcker", "Baecker"),
+        ("Bäcker", "Backer"),
+        ("Sørensen", "Soerensen"),
+        ("D’Angelo", "dangelo"),
+        ("van der Berg", "vanderberg"),
+        ("Mac Donald", "MacDonald"),
+        ("Müller", "Mül\u00adler"),
+        ("Strauß", "Strauss"),
+    ],
+)
+def test_a_name_is_found_however_it_is_spelled(session, team, family, typed):
+    one = factories.patient(team, family_name=family, given_names="Kim", weight=None)
+    factories.patient(team, family_name="Lindqvist", given_names="Grace", weight=None)
+    session.commit()
+    assert [row.id for row in search(session, typed).rows] == [one.id]
+    assert [row.id for row in search(session, f"{typed} kim").rows] == [one.id]
 
 
 def test_the_list_asks_the_database_as_often_for_many_patients_as_for_few(client_as, page, session, team, queries):
@@ -342,3 +368,21 @@ def test_every_printed_sheet_says_whose_it_is_and_a_name_cannot_break_out(client
     assert "body{" not in answer.text
     assert "\\eb " in answer.text
     assert "N\\2d 1" in answer.text
+
+
+def test_the_page_of_two_versions_tells_the_typed_time_on_the_sites_clock(client_as, post, grace, team):
+    weight = grace.weights[0]
+    moment = clock.now().replace(second=0, microsecond=0) - timedelta(hours=1)
+    answer = post(
+        client_as("nurse"),
+        f"/records/{weight.id}/amendment",
+        factories.boxes("performed_at", moment),
+        performed_by_id=team.nurse.id,
+        kg="71",
+        amend_reason="read wrong",
+        version="0",
+    )
+    assert answer.status_code == 409
+    shown = Page.of(answer.text)
+    assert wording.moment(moment, "Europe/Berlin") in shown
+    assert wording.moment(weight.performed_at, "Europe/Berlin") in shown

@@ -15,6 +15,7 @@ from clinic.protocols.content import Expiry
 from clinic.release.product_state import ProductState, state_of
 from tests.bedside import released_product
 from tests.factories import ready_for_harvest
+from tests.judging import records_around
 
 T = datetime(2026, 3, 29, 0, 30, tzinfo=UTC)  # Berlin's clock jumps an hour ahead at 01:00 UTC that night
 SECOND = timedelta(seconds=1)
@@ -82,13 +83,13 @@ def test_without_a_limit_nothing_ends_by_itself():
 def test_a_product_expires_to_the_second(team):
     product = released_product(ready_for_harvest(team), team)
     over = product.expires_at
-    assert state_of(product, over - SECOND) is ProductState.RELEASED
-    assert not any(reason.rule == 50 for reason in may_issue(product, over - SECOND))
+    assert state_of(records_around(product), product, over - SECOND) is ProductState.RELEASED
+    assert not any(reason.rule == 50 for reason in may_issue(records_around(product), product, over - SECOND))
     for moment in (over, over + SECOND):
-        assert state_of(product, moment) is ProductState.EXPIRED
-        assert [reason.because for reason in may_issue(product, moment) if reason.rule == 50] == [
-            "The product is expired."
-        ]
+        assert state_of(records_around(product), product, moment) is ProductState.EXPIRED
+        assert [
+            reason.because for reason in may_issue(records_around(product), product, moment) if reason.rule == 50
+        ] == ["The product is expired."]
 
 
 @pytest.mark.hazard("H10")

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from clinic.protocols import catalogues
-from clinic.protocols.catalogue import Entry, catalogue
+from clinic.protocols.catalogue import Catalogue, Entry
 from clinic.protocols.catalogues import (
     BODY_SITES,
     CELL_TYPES,
+    CLEAN,
     CONDITIONS,
+    COUNTS,
     DOSE_MEASURES,
     FIELDS,
     HARVESTS,
@@ -33,6 +36,7 @@ from clinic.protocols.catalogues import (
     threshold,
     values,
 )
+from clinic.protocols.qc_tests import QCTest
 
 D = Decimal
 NAMES = ("BODY_SITES", "CELL_TYPES", "CONDITIONS", "INSTRUMENTS", "METHODS", "QC_TESTS", "ROUTES", "SOURCES")
@@ -48,7 +52,7 @@ def test_an_entry_is_found_under_its_own_key_and_its_label_is_its_own(name: str)
 
 def test_a_key_given_twice_is_refused() -> None:
     with pytest.raises(ValueError, match="knee"):
-        catalogue(Entry(key="knee", label="Knee"), Entry(key="knee", label="Other knee"))
+        Catalogue(Entry(key="knee", label="Knee"), Entry(key="knee", label="Other knee"))
 
 
 def test_no_embryonic_source_is_offered() -> None:
@@ -267,3 +271,27 @@ def test_change_there_and_back_is_nothing_and_no_worsening_responds(key: str, da
 )
 def test_published_outcomes_can_be_written_down(key: str, figures: str) -> None:
     assert [score_fault(INSTRUMENTS[key], D(figure)) for figure in figures.split()] == [None] * len(figures.split())
+
+
+@pytest.mark.parametrize("missing", ["in_doses", "rule"])
+def test_a_test_that_does_not_say_its_place_and_its_rule_is_refused(missing: str) -> None:
+    says: dict[str, Any] = {"key": "lactate", "label": "Lactate", "in_doses": False, "rule": None}
+    del says[missing]
+    with pytest.raises(TypeError, match=missing):
+        QCTest(**says)
+
+
+@pytest.mark.rule(43)
+def test_a_test_with_outcomes_says_which_one_is_clean() -> None:
+    says: dict[str, Any] = {"key": "yeast", "label": "Yeast", "in_doses": False, "rule": 43, "outcomes": {"no": "No"}}
+    with pytest.raises(TypeError, match="yeast: say which outcome is clean"):
+        QCTest(**says)
+    with pytest.raises(TypeError, match="yeast: say which outcome is clean"):
+        QCTest(**says, clean="none")
+    assert QCTest(**says, clean="no").clean == "no"
+    assert CLEAN == {"gram_stain": "no_organisms", "sterility": "no_growth", "mycoplasma": "negative"}
+
+
+def test_what_the_laboratory_counts_for_a_dose_is_a_count_or_nothing() -> None:
+    assert all(measure.count in {"", *COUNTS} for measure in DOSE_MEASURES.values())
+    assert {key for key, measure in DOSE_MEASURES.items() if not measure.count} == {"constructs"}

@@ -175,9 +175,9 @@ def broken(**changes: Any) -> Content:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"sources": ("embryo",)}, "No source is called “embryo”."),
+        ({"sources": ("embryo",)}, "Source: “embryo” is not in the catalogue."),
         ({"sources": ()}, "Choose at least one source."),
-        ({"cell_type": "magic"}, "No cell type is called “magic”."),
+        ({"cell_type": "magic"}, "Cell type: “magic” is not in the catalogue."),
         ({"conditions": ("stroke",)}, "Stroke recovery belongs to another field."),
         ({"evidence": " "}, "rule 74"),
         ({"regulatory_path": RegulatoryPath.HCTP_361}, "more than minimal"),
@@ -195,7 +195,7 @@ def test_a_fault_is_told_in_a_sentence(changes: dict[str, Any], said: str) -> No
 @pytest.mark.rule(52)
 def test_the_usual_dose_lies_in_its_window() -> None:
     dose = DEMONSTRATIONS["UC-MSC-WELLNESS"].dose
-    assert "The usual dose lies outside the dose window." in problems(
+    assert "The usual dose is outside the dose window." in problems(
         broken(dose=dose.model_copy(update={"usual": D(9)}))
     )
     assert "More than one dose needs the days between them." in problems(

@@ -11,41 +11,18 @@ from clinic.access import Role
 from clinic.fields import Range
 from clinic.protocols.content import RegulatoryPath
 from clinic.protocols.demonstration import DEMONSTRATIONS
-from clinic.protocols.forms import TEST, VISIT, draft_form, flat
+from clinic.protocols.forms import draft_form
 from clinic.protocols.models import Protocol, ProtocolVersion, Stage
-from clinic.protocols.wording import changed, lines
+from clinic.protocols.wording import changed
 from tests.factories import PASSWORD, published
 from tests.reading import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy.orm import Session
 
-    from clinic.protocols.content import Content
     from tests.factories import Team
 
 every = pytest.mark.parametrize("code", DEMONSTRATIONS)
-
-
-def sent(form: Any) -> dict[str, Any]:
-    """Return what a browser would send of a form as it is shown."""
-    found: dict[str, Any] = {}
-    for box in form.visible_fields:
-        if box.kind == "multi":
-            found[box.name] = [value for value, _label, chosen in box.choices_now if chosen]
-        elif box.text:
-            found[box.name] = box.text
-    return found
-
-
-@pytest.fixture
-def fill(app: Any) -> Callable[[Content], dict[str, Any]]:
-    def filled(content: Content) -> dict[str, Any]:
-        with app.test_request_context():
-            return sent(draft_form(content)(data=flat(content)))
-
-    return filled
 
 
 def begin(team: Team, code: str = "OUR-KNEE", start: str = "BMAC-KNEE") -> ProtocolVersion:
@@ -151,20 +128,20 @@ def test_a_draft_is_changed_row_by_row(
     browser, url = client_as("quality"), f"/protocols/versions/{version.id}/draft"
     session.commit()
     shown = page(browser, url)
-    boxes = fill(version.says) | {"version": shown.hidden["version"], "title": "Our knee", "dose_high": "< 20"}
+    boxes = fill(version.says) | {"version": shown.hidden["version"], "title": "Our knee", "dose_window_high": "< 20"}
     row = len(version.says.qc)
     boxes |= {
         f"qc_{row}_test": "endotoxin",
-        f"qc_{row}_high": "<0,5",
+        f"qc_{row}_limit_high": "<0,5",
         f"qc_{row}_mandatory": "yes",
         f"qc_{row}_source": "Our limit",
     }
     last = len(version.says.visits)
     boxes |= {
-        f"visit_{last}_name": "Year 5",
-        f"visit_{last}_day": "1825",
-        f"visit_{last}_before": "30",
-        f"visit_{last}_instruments": ["womac"],
+        f"visits_{last}_name": "Year 5",
+        f"visits_{last}_day": "1825",
+        f"visits_{last}_before": "30",
+        f"visits_{last}_instruments": ["womac"],
     }
     assert post(browser, url, boxes).status_code == 303
     session.expire_all()
@@ -182,16 +159,20 @@ def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(
     version = begin(team)
     browser, url = client_as("quality"), f"/protocols/versions/{version.id}/draft"
     shown = page(browser, url)
-    boxes = fill(version.says) | {"version": shown.hidden["version"], "qc_0_low": "seventy", "visit_0_day": "soon"}
+    boxes = fill(version.says) | {
+        "version": shown.hidden["version"],
+        "qc_0_limit_low": "seventy",
+        "visits_0_day": "soon",
+    }
     boxes["qc_9_source"] = "a source without its test"
     answer = post(browser, url, boxes | {"qc_7_source": "alone"})
     assert answer.status_code == 422
     came = Page.of(answer.text)
     assert came.problems() == []
-    assert came.values["qc_0_low"] == "seventy"
+    assert came.values["qc_0_limit_low"] == "seventy"
     assert "“seventy” is not a number" in came
     assert "“soon” is not a whole number of days" in came
-    assert "Test 8: choose the test" in came
+    assert "Test 8: choose it, or empty the row" in came
     session.expire_all()
     assert version.says == DEMONSTRATIONS["BMAC-KNEE"]
 
@@ -302,7 +283,7 @@ def test_the_next_version_retires_the_one_before_and_tells_what_changed(
     assert (first.stage, second.stage) == (Stage.RETIRED, Stage.PUBLISHED)
     shown = page(quality, f"/protocols/versions/{second.id}/changes")
     assert "1 line changed" in shown
-    assert "Dose: Usual" in shown
+    assert "Usual dose" in shown
     assert page(quality, f"/protocols/{first.protocol_id}").text.count("Retired") >= 2
 
 
@@ -327,14 +308,25 @@ def test_a_published_version_has_no_form(client_as: Any, post: Any, team: Team, 
     assert post(browser, url, fill(version.says) | {"version": str(version.version)}).status_code == 409
 
 
-def test_each_line_of_a_version_has_its_own_name() -> None:
-    for content in DEMONSTRATIONS.values():
-        said = lines(content)
-        assert len([name for name in said if name.startswith("Test: ")]) == len(content.qc)
-        assert len([name for name in said if name.startswith("Visit: ")]) == len(content.visits)
-
-
-def test_rows_have_a_box_for_every_part_of_a_test_and_a_visit() -> None:
+def test_a_row_is_named_and_a_visit_has_its_day(app: Any, fill: Any) -> None:
     content = DEMONSTRATIONS["BMAC-KNEE"]
-    assert set(TEST) - {"low", "high"} == set(type(content.qc[0]).model_fields) - {"limit"}
-    assert set(VISIT) == set(type(content.visits[0]).model_fields)
+    last = len(content.visits)
+    for more, said in (
+        ({f"visits_{last}_day": "30"}, f"Visit {last + 1}: name it, or empty the row"),
+        ({f"visits_{last}_name": "Extra"}, f"Visit {last + 1}, day: fill this in"),
+        ({f"qc_{len(content.qc)}_source": "ours"}, f"Test {len(content.qc) + 1}: choose it, or empty the row"),
+    ):
+        with app.test_request_context(method="POST", data=fill(content) | more):
+            form = draft_form(content, more)()
+            assert not form.validate()
+            assert [sentence for _anchor, sentence in form.error_list] == [said]
+
+
+def test_an_emptied_row_is_left_out(app: Any, fill: Any) -> None:
+    content = DEMONSTRATIONS["BMAC-KNEE"]
+    rows = {name: value for name, value in fill(content).items() if not name.startswith(("qc_0_", "visits_1_"))}
+    with app.test_request_context(method="POST", data=rows):
+        form = draft_form(content)()
+        assert form.validate(), form.error_list
+        assert form.content(content).qc == content.qc[1:]
+        assert form.content(content).visits == (content.visits[0], *content.visits[2:])

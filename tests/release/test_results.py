@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-import clinic.exchange
+import clinic.demo
 from clinic import clock
 from clinic.errors import RuleBroken, Unconfirmed
 from clinic.fields import Range
 from clinic.release.arithmetic import endotoxin_per_kg
-from clinic.release.models import open_points, refusal
+from clinic.release.points import open_points, refusal
 from clinic.release.result_entry import one_result
 from clinic.release.results import QCResult, Verdict, judge, unmet
 from tests.bedside import released_product
 from tests.factories import course, harvested, published, ready_for_harvest, team
 
-DATA = Path(clinic.exchange.__path__[0], "data", "ucmsc_bpd_vietnam_infusions_8.csv")
+DATA = Path(clinic.demo.__path__[0], "data", "ucmsc_bpd_vietnam_infusions_8.csv")
 PUBLISHED = list(csv.DictReader(line for line in DATA.read_text().splitlines() if not line.startswith("#")))
 """Published: J Transl Med 2020, doi 10.1186/s12967-020-02568-6, Table 2; eight infusions of four infants."""
 COLUMNS = {

@@ -12,9 +12,9 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.ledger.verify import verify
 from clinic.patients.models import Alert
-from clinic.release.models import releases_of
 from tests.bedside import checked, given, released_product
 from tests.factories import patient, ready_for_harvest
+from tests.judging import decisions_on, valid_consent
 
 
 @pytest.fixture
@@ -28,8 +28,8 @@ def infusion(session, team):
 
 def test_an_infusion_s_page_says_on_what_it_rested(client_as, page, infusion):
     shown = page(client_as("inspector"), f"/administrations/{infusion.id}")
-    release = releases_of(infusion.product)[-1]
-    consent = infusion.treatment.consent(infusion.performed_at)
+    release = decisions_on(infusion.product)[-1]
+    consent = valid_consent(infusion.treatment, infusion.performed_at)
     for said in (release.headline(), release.performed_by.printed_name, consent.headline(), "form 3.1"):
         assert said in shown
     assert f"/products/{infusion.product_id}/release" in shown.links
@@ -39,7 +39,7 @@ def test_an_infusion_s_page_says_on_what_it_rested(client_as, page, infusion):
 
 @pytest.mark.hazard("H26")
 def test_a_release_under_a_condition_stays_marked_on_the_infusion(client_as, page, session, team, infusion):
-    release = releases_of(infusion.product)[-1]
+    release = decisions_on(infusion.product)[-1]
     release.decision, release.reason = "conditional", "14-day culture pending"
     session.commit()
     shown = page(client_as("inspector"), f"/administrations/{infusion.id}")

@@ -223,7 +223,7 @@ def test_an_exclusion_against_a_yes_comes_back_with_its_reason(
     assert answer.status_code == 422
     shown = Page.of(answer.text)
     assert shown.problems() == []
-    assert "The patient cannot be eligible with an active infection." in shown
+    assert "The patient cannot be eligible with an active infection" in shown
     assert session.scalars(select(Eligibility)).all() == []
 
 

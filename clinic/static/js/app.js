@@ -78,7 +78,7 @@
       var b = e.target.closest("button");
       if (!b) { return; }
       if (b.dataset.themeTo) { root.dataset.bsTheme = b.dataset.themeTo; } else { delete root.dataset.bsTheme; }
-      document.cookie = "theme=" + b.dataset.themeTo + ";path=/;samesite=lax;max-age=" + (b.dataset.themeTo ? 31536000 : 0);
+      document.cookie = "theme=" + b.dataset.themeTo + ";path=" + root.dataset.root + ";samesite=lax;max-age=" + (b.dataset.themeTo ? 31536000 : 0);
       show();
     });
   });
@@ -102,20 +102,6 @@
       var p = document.getElementById("password");
       p.value = "cellcourse-demo-1";
       p.form.querySelector("button").focus();
-    });
-  });
-
-  // Map of a box: one tab stop, arrow keys within.
-  all("[data-map]").forEach(function (map) {
-    var rows = Array.from(map.tBodies[0].rows, function (r) { return all("a", r); });
-    var here = map.querySelector("a[aria-current]") || rows.flat()[0];
-    rows.flat().forEach(function (a) { a.tabIndex = a === here ? 0 : -1; });
-    map.addEventListener("keydown", function (e) {
-      var d = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[e.key];
-      if (!d) { return; }
-      var r = rows.findIndex(function (x) { return x.includes(e.target); }), c = r < 0 ? -1 : rows[r].indexOf(e.target);
-      var to = rows[r + d[0]] && rows[r + d[0]][c + d[1]];
-      if (to) { e.target.tabIndex = -1; to.tabIndex = 0; to.focus(); e.preventDefault(); }
     });
   });
 })();

@@ -23,13 +23,15 @@ from clinic.harvest.models import Harvest
 from clinic.harvest.step import HARVEST
 from clinic.ledger.listener import set_actor
 from clinic.patients.models import Patient
+from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
+from clinic.protocols.catalogues import SOURCES
 from clinic.records import Amendment, Record, Signature
 from clinic.release.arithmetic import endotoxin_per_kg
 from clinic.release.models import Release, released, results_of
 from clinic.release.results import QCResult, Verdict
 from clinic.treatments.models import Stop, Treatment
-from tests.exchange.conftest import AT, empty_database
+from tests.demonstration import AT, empty_database
 
 pytestmark = pytest.mark.slow
 DOI = "12967-020-02568-6"
@@ -148,6 +150,31 @@ def test_events_of_a_course_come_in_the_order_of_the_path(demonstration):
         assert product.collected_at <= product.performed_at <= decision.performed_at <= given.performed_at
         if product.harvest_id is None and product.donor.kind == "self":
             assert consent.performed_at <= product.collected_at
+
+
+def test_every_course_with_a_consent_has_an_order_that_a_physician_signed_first(demonstration):
+    courses = demonstration.scalars(select(Treatment).where(Treatment.origin == "clinic")).all()
+    consented = [course for course in courses if course.patient.consents]
+    assert len(courses) - len(consented) == 2
+    for course in consented:
+        (signature,) = course.present_signatures
+        assert signature.role == "physician"
+        assert signature.signed_at < course.patient.consents[0].performed_at
+
+
+def test_donors_are_determined_runs_verified_and_allergies_asked_before_the_cells(demonstration):
+    for given in demonstration.scalars(select(Administration).where(Administration.origin == "clinic")):
+        course, donor = given.treatment, given.product.donor
+        assert donor.kind == "self" or donor.eligibility() is not None
+        assert course.patient.allergy_status != "not_asked"
+        assert demonstration.get(ProcessingRun, given.product.run_id).verified
+        assert course.weight_at(given.performed_at).performed_at == given.performed_at - timedelta(hours=1)
+
+
+def test_a_harvest_is_on_the_side_that_was_ordered(demonstration):
+    for harvest in demonstration.scalars(select(Harvest).where(Harvest.treatment_id.is_not(None))):
+        if harvest.origin == "clinic" and SOURCES[harvest.source].harvest == "aspiration":
+            assert harvest.treatment.side in {None, "none", harvest.side}
 
 
 def test_nobody_verifies_or_releases_the_own_work(demonstration):

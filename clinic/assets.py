@@ -1,0 +1,78 @@
+"""Style sheet, script, font and icons: each at an address that names its content, so that browsers keep it for good.
+
+`tools/set_up.py` makes them, packed too; see `clinic/static/css` and `clinic/static/js` for what is ours.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flask import request, send_from_directory
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
+from markupsafe import Markup
+from werkzeug.security import safe_join
+
+if TYPE_CHECKING:
+    from flask import Flask, Response
+
+STATIC = Path(__file__).resolve().parent / "static"
+FOR_GOOD = 365 * 24 * 3600
+
+
+@cache
+def version(name: str) -> str:
+    """Return what names the content of a static file, the same that `tools/assets.py` writes; nothing without file."""
+    file = STATIC / name
+    return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else ""
+
+
+def asset(name: str) -> str:
+    """Return the address of a static file, under the prefix where the app is mounted."""
+    return f"{request.script_root}/static/{name}?v={version(name)}"
+
+
+def icon(name: str) -> Markup:
+    """Return an icon of the sprite; a word stands beside it, always."""
+    return Markup('<svg class="c-icon" aria-hidden="true" focusable="false"><use href="{}#i-{}"/></svg>').format(
+        asset("vendor/icons.svg"), name
+    )
+
+
+class SessionOfPages(SecureCookieSessionInterface):
+    """The session belongs to pages. A style sheet that varied with its cookie would be fetched anew for every page."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Leave static files as they are."""
+        if request.endpoint != "static":
+            super().save_session(app, session, response)
+
+
+def send(filename: str) -> Response:
+    """Send a static file, packed where the browser takes that; kept for good where the address names its content."""
+    wanted = safe_join(str(STATIC), filename)
+    packed = wanted is not None and "gzip" in request.accept_encodings and Path(f"{wanted}.gz").is_file()
+    known = bool(wanted) and request.args.get("v", "") == version(filename) != ""
+    response = send_from_directory(
+        STATIC,
+        f"{filename}.gz" if packed else filename,
+        mimetype=mimetypes.guess_type(filename)[0],
+        max_age=FOR_GOOD if known else None,
+    )
+    if packed:
+        response.content_encoding = "gzip"
+    response.vary.add("Accept-Encoding")
+    response.cache_control.public = True
+    if known:
+        response.cache_control.immutable = True
+    return response
+
+
+def init_app(app: Flask) -> None:
+    """Serve the static files, and give templates the addresses of what they ask for."""
+    app.session_interface = SessionOfPages()
+    app.add_url_rule("/static/<path:filename>", endpoint="static", view_func=send)
+    app.jinja_env.globals.update(asset=asset, draw_icon=icon)

@@ -1,0 +1,310 @@
+"""All records that a judgement about some courses can need, read by a fixed number of statements, one a table.
+
+A judgement (`blockers`, `progress`, `actions` of a step, a product's state, the gate at the bedside) is a function of
+`CourseRecords` and a moment. It asks no session, no clock and no request, so that page, list, export and gate cannot
+disagree. What belongs to a course follows from the foreign keys: a record with ``treatment_id`` hangs on the course,
+one with ``product_id`` on a container of cells, and so on. A new kind of record is read without a word here.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from sqlalchemy import inspect, or_, select
+from sqlalchemy.orm import RelationshipDirection, Session, joinedload, lazyload
+from sqlalchemy.orm.attributes import set_committed_value
+
+from clinic import wording
+from clinic.model import Model
+from clinic.records import Amendment, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+M = TypeVar("M", bound=Model)
+AT_ONCE = 50
+"""Courses that are read together; more are read in several turns."""
+
+
+@cache
+def link(model: type[Model], table: str) -> str | None:
+    """Return the attribute of a model that names a row of a table: ``<table>_id``, else its first foreign key there."""
+    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
+    found = [c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys)]
+    plain = f"{table}_id"
+    return plain if plain in found else next(iter(found), None)
+
+
+@cache
+def kinds() -> tuple[type[Model], ...]:
+    """Return the models that are read by a statement of their own, in the order in which one leads to the next."""
+    order = [table.name for table in Model.metadata.sorted_tables]
+    models = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
+    parts = {part for model in models for part in _parts(model)}
+    chosen = [model for model in models if model.JUDGED and model not in parts]
+    return tuple(sorted(chosen, key=lambda model: (model.READ_ORDER, order.index(model.__tablename__))))
+
+
+@cache
+def _parts(model: type[Model]) -> tuple[type[Model], ...]:
+    """Return the models whose rows are read in the same statement as the row that they are a part of."""
+    relations = inspect(model).relationships
+    return tuple(relations[name].mapper.class_ for name in model.READ_WITH)
+
+
+class Pool:
+    """The rows of some courses: by kind in their order, by id, and by what they hang on."""
+
+    def __init__(self, rows: Iterable[Model] = ()) -> None:
+        self.rows: dict[type[Model], list[Any]] = defaultdict(list)
+        self.by_id: dict[str, Any] = {}
+        self._on: dict[tuple[type[Model], str], dict[str, list[Any]]] = {}
+        self.kept: list[Any] = []
+        self.add(rows)
+
+    def add(self, rows: Iterable[Model]) -> None:
+        """Put rows in; one that is in already stays where it is."""
+        for row in rows:
+            if row.id not in self.by_id:
+                self.by_id[row.id] = row
+                self.rows[type(row)].append(row)
+        self._on.clear()
+
+    def ids(self, table: str) -> list[str]:
+        """Return the ids of all rows of a table."""
+        return [row.id for kind, rows in self.rows.items() if kind.__tablename__ == table for row in rows]
+
+    def on(self, owner_id: str, table: str, model: type[M]) -> list[M]:
+        """Return the rows of a kind that name a row of a table, in their order."""
+        name = "record_id" if model in {Signature, Amendment} else link(model, table)
+        if name is None:
+            return []
+        return list(self.index(model, name).get(owner_id, ()))
+
+    def index(self, model: type[Any], name: str) -> dict[str, list[Any]]:
+        """Return the rows of a kind by the value of one of their columns, each list in its order."""
+        if (model, name) not in self._on:
+            found: dict[str, list[Any]] = defaultdict(list)
+            for row in sorted(self.rows[model], key=_order):
+                found[getattr(row, name)].append(row)
+            self._on[model, name] = found
+        return self._on[model, name]
+
+
+class CourseRecords:
+    """What a judgement about one course rests on; of banked cells the course is None.
+
+    ``course``: the order. ``zone``: the site's zone, for days. Everything else is asked by kind: `of`, `on`, `get`.
+    """
+
+    def __init__(self, course: Any, rows: Iterable[Model] | Pool, *, zone: str = "Etc/UTC") -> None:
+        self.course = course
+        self.pool = rows if isinstance(rows, Pool) else Pool(rows)
+        self.zone = zone
+        self._of: dict[type[Model], list[Any]] = {}
+
+    @property
+    def patient(self) -> Any:
+        """Who is treated; None for banked cells."""
+        return None if self.course is None else self.course.patient
+
+    @property
+    def says(self) -> Any:
+        """What the protocol version of the course says."""
+        return self.course.says
+
+    def get(self, row_id: str | None) -> Any:
+        """Return one of the records by its id, None where it is not among them."""
+        return self.pool.by_id.get(row_id or "")
+
+    def every(self, model: type[M]) -> list[M]:
+        """Return all rows of a kind, those of relatives of the cells and of the patient's other courses too."""
+        return sorted(self.pool.rows[model], key=_order)
+
+    def on(self, owner: Model | None, model: type[M]) -> list[M]:
+        """Return the rows of a kind that hang on one record, e.g. ``on(product, QCResult)``, oldest first."""
+        return [] if owner is None else self.pool.on(owner.id, owner.__tablename__, model)
+
+    def of(self, model: type[M]) -> list[M]:
+        """Return the rows of a kind that belong to this course: on it, on its patient, or on what belongs to it."""
+        if model not in self._of:
+            self._of[model] = self._belonging(model)
+        return list(self._of[model])
+
+    def _belonging(self, model: type[Any]) -> list[Any]:
+        if self.course is None:
+            return []
+        if link(model, "treatment"):
+            return self.on(self.course, model)
+        if link(model, "patient"):
+            return self.on(self.patient, model)
+        for owner in self.pool.rows:
+            if owner is not model and link(owner, "treatment") and link(model, owner.__tablename__):
+                found = [row for one in self.of(owner) for row in self.on(one, model)]
+                if found:
+                    return sorted(dict.fromkeys(found), key=_order)
+        return []
+
+
+def _order(row: Any) -> tuple[Any, ...]:
+    """Return the key by which rows of one kind are ordered: when it happened, when it was written down, its id."""
+    happened, written = getattr(row, "performed_at", None), getattr(row, "recorded_at", None)
+    return (
+        happened is not None,
+        happened.timestamp() if happened else 0,
+        written.timestamp() if written else 0,
+        row.id or "",
+    )
+
+
+def load(session: Session, course_ids: Iterable[str], *, product_ids: Iterable[str] = ()) -> dict[str, CourseRecords]:
+    """Return the records of some courses by the course's id, by the same number of statements for one as for fifty."""
+    pool = _pool(session, list(dict.fromkeys(course_ids)), list(product_ids))
+    return {course.id: _records(course, pool) for course in _courses(pool)}
+
+
+def of_course(session: Session, course: Any) -> CourseRecords:
+    """Return the records of one course."""
+    return load(session, [course.id])[course.id]
+
+
+def around(session: Session, product: Any) -> CourseRecords:
+    """Return the records of the course that a product is assigned to; of a banked product, those of its family."""
+    if product.treatment_id is not None:
+        return load(session, [product.treatment_id], product_ids=[product.id])[product.treatment_id]
+    return CourseRecords(None, _pool(session, [], [product.id]), zone=_zone(product))
+
+
+def turns(ids: Sequence[str]) -> Iterable[list[str]]:
+    """Yield ids, as many at a time as are read together."""
+    for start in range(0, len(ids), AT_ONCE):
+        yield list(ids[start : start + AT_ONCE])
+
+
+def in_turns(session: Session, course_ids: Sequence[str]) -> Iterable[CourseRecords]:
+    """Yield the records of many courses, some at a time."""
+    for turn in turns(course_ids):
+        found = load(session, turn)
+        yield from (found[course_id] for course_id in turn if course_id in found)
+
+
+def _records(course: Any, pool: Pool) -> CourseRecords:
+    return CourseRecords(course, pool, zone=_zone(course))
+
+
+def _zone(row: Any) -> str:
+    return row.recorded_by.site.zone if row.recorded_by is not None and row.recorded_by.site is not None else "Etc/UTC"
+
+
+def _courses(pool: Pool) -> list[Any]:
+    return [row for kind, rows in pool.rows.items() if kind.__tablename__ == "treatment" for row in rows]
+
+
+class Scope:
+    """What was asked for, and the rows that were read so far."""
+
+    def __init__(self, pool: Pool, course_ids: list[str], product_ids: list[str], dialect: str) -> None:
+        self.pool, self.course_ids, self.product_ids, self.dialect = pool, course_ids, product_ids, dialect
+
+    def named(self, table: str) -> set[str]:
+        """Return the ids of a table's rows that rows read so far name by a foreign key."""
+        return {
+            value
+            for kind, rows in self.pool.rows.items()
+            for column in _columns_to(kind, table)
+            for row in rows
+            if (value := getattr(row, column)) is not None
+        }
+
+
+@cache
+def _columns_to(model: type[Model], table: str) -> tuple[str, ...]:
+    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
+    return tuple(c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys))
+
+
+def _pool(session: Session, course_ids: list[str], product_ids: list[str]) -> Pool:
+    pool = Pool()
+    scope = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name)
+    for model in kinds():
+        condition = model.found(scope) if hasattr(model, "found") else _found(model, scope)
+        if condition is not None:
+            _take(pool, session, model, condition)
+    owners = list(pool.by_id)
+    for model in (Signature, Amendment):
+        pool.add(session.scalars(select(model).where(model.record_id.in_(owners))))
+    for model in _beside():
+        pool.kept += session.scalars(select(model))
+    _fill(pool, set(kinds()))
+    return pool
+
+
+@cache
+def _beside() -> tuple[type[Model], ...]:
+    """Return the small tables that every record names, read whole: the staff."""
+    return tuple(m.class_ for m in Model.registry.mappers if issubclass(m.class_, Model) and m.class_.READ_BESIDE)
+
+
+def _found(model: type[Any], scope: Scope) -> Any:
+    """Return the condition under which rows of a kind belong to what was read: they name it, or it names them."""
+    tables = {kind.__tablename__ for kind, rows in scope.pool.rows.items() if rows}
+    found = [
+        getattr(model, column).in_(scope.pool.ids(table))
+        for table in sorted(tables)
+        if table != model.__tablename__ and (column := link(model, table)) is not None
+    ]
+    named = scope.named(model.__tablename__)
+    if named:
+        found.append(model.id.in_(named))
+    return or_(*found) if found else None
+
+
+def _take(pool: Pool, session: Session, model: type[Any], condition: Any) -> None:
+    chosen = select(model).where(condition).options(lazyload("*"))
+    for name in model.READ_WITH:
+        chosen = chosen.options(joinedload(getattr(model, name)).lazyload("*"))
+    for row in session.scalars(chosen).unique():
+        pool.add([row])
+        for name in model.READ_WITH:
+            value = getattr(row, name)
+            pool.add(value if isinstance(value, list) else [value] if value is not None else [])
+
+
+def _fill(pool: Pool, read: set[type[Model]]) -> None:
+    """Give each row its related rows, so that no question about them goes to the database again."""
+    known = read | {part for model in read for part in _parts(model)} | {Signature, Amendment}
+    for model, rows in list(pool.rows.items()):
+        for relation in inspect(model).relationships:
+            target = relation.mapper.class_
+            if relation.direction is RelationshipDirection.MANYTOONE:
+                ((local, _remote),) = relation.local_remote_pairs
+                for row in rows:
+                    named = getattr(row, str(local.key))
+                    other = pool.by_id.get(named or "")
+                    if named is None or other is not None:
+                        set_committed_value(row, relation.key, other)
+            elif target in known:
+                for row in rows:
+                    hanging = _hanging(pool, relation, row)
+                    set_committed_value(row, relation.key, hanging if relation.uselist else next(iter(hanging), None))
+
+
+def _hanging(pool: Pool, relation: Any, row: Any) -> list[Any]:
+    ((_local, remote),) = relation.local_remote_pairs
+    rows = list(pool.index(relation.mapper.class_, str(remote.key)).get(row.id, ()))
+    for clause in reversed(relation.order_by or ()):
+        down = getattr(clause, "modifier", None) is not None
+        key = (clause.element if down else clause).key
+        if key is None:  # the parts of a natural order: the text itself says as much, see `_comparable`
+            continue
+        rows.sort(key=lambda one: _comparable(getattr(one, key)), reverse=down)
+    return rows
+
+
+def _comparable(value: datetime | Any) -> tuple[bool, Any]:
+    if isinstance(value, str):
+        return (True, wording.natural(value))
+    return (value is not None, value if value is not None else 0)

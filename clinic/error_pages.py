@@ -1,0 +1,180 @@
+"""What is answered when something goes wrong: what happened, what became of one's work, what to do."""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import traceback
+from typing import TYPE_CHECKING, Any
+
+from flask import Response, current_app, g, make_response, render_template, request
+from flask_login import AnonymousUserMixin
+from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
+from sqlalchemy.orm.exc import StaleDataError
+from werkzeug.exceptions import HTTPException, InternalServerError
+
+from clinic import idempotency, record_display, record_pages
+from clinic.errors import RuleBroken, StepBlocked
+from clinic.extensions import db, reading_only
+from clinic.pages import ChangedMeanwhile
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+SORRY = {
+    400: ("This could not be read", "Go back, open the page again and repeat what you did."),
+    403: ("This is not yours to open", "Your role does not do this. Ask somebody whose role does."),
+    404: ("Nothing is here", "The address may be mistyped. Search for the patient, or scan the label again."),
+    405: ("This page cannot do that", "Go back and use the buttons of the page."),
+    409: ("The clinic's rules say no", "Go back, mend what is named, and try again."),
+    413: ("That is too large", "Send a smaller file."),
+    429: ("Too many tries", "Wait a little and try again."),
+    500: ("Something broke", "Nothing was saved. Try once more; then tell your administrator the reference."),
+}  # fmt: skip
+RETRY_AFTER = 10
+"""Seconds after which a page may be asked for again while the database is away."""
+MOST_CARRIED = 100_000
+"""Characters of a form that the page carries for another try."""
+SECRETS = ("password", "again")
+
+BUSY = "The database is busy: somebody else is writing a lot."
+AWAY = "The database does not answer."
+NOT_SET_UP = "The database is empty: it is not this clinic's, or it was not set up (clinic migrate)."
+NOT_WRITABLE = "The database cannot be written: its disk is full, broken or read-only."
+BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+AWAY_CODES = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
+NOT_WRITABLE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
+POSTGRESQL = {"42P01": NOT_SET_UP, "55P03": BUSY, "53300": BUSY, "53100": NOT_WRITABLE, "25006": NOT_WRITABLE}
+"""Undefined table, lock not available, too many connections, disk full, read-only transaction."""
+CONNECTION_CLASSES = {"08", "57"}
+
+
+def unavailable(fault: BaseException | None) -> str | None:
+    """Return in a sentence why the database cannot be used now; None where a fault has another cause."""
+    if isinstance(fault, NoConnectionFree | DisconnectionError):
+        return BUSY if isinstance(fault, NoConnectionFree) else AWAY
+    if not isinstance(fault, DBAPIError):
+        return None
+    return _of_sqlite(fault.orig) if isinstance(fault.orig, sqlite3.Error) else _of_postgresql(fault)
+
+
+def _of_sqlite(fault: sqlite3.Error) -> str | None:
+    code = getattr(fault, "sqlite_errorcode", None)
+    if code is None:
+        return AWAY if "unable to open" in str(fault) else None
+    if "no such table" in str(fault):
+        return NOT_SET_UP
+    kinds = ((BUSY_CODES, BUSY), (AWAY_CODES, AWAY), (NOT_WRITABLE_CODES, NOT_WRITABLE))
+    return next((sentence for codes, sentence in kinds if code & 0xFF in codes), None)
+
+
+def _of_postgresql(fault: DBAPIError) -> str | None:
+    """Read the server's code; where the server was not even reached there is none."""
+    state = getattr(fault.orig, "sqlstate", None)
+    if state in POSTGRESQL:
+        return POSTGRESQL[state]
+    unreached = isinstance(fault, OperationalError) and (state is None or state[:2] in CONNECTION_CLASSES)
+    return AWAY if unreached or fault.connection_invalidated else None
+
+
+def _where(fault: BaseException) -> str:
+    """Return what broke and in which lines, without the fault's own words: a database repeats there what was typed."""
+    frames = "".join(traceback.format_tb(fault.__traceback__))
+    cause = fault.__cause__ or fault.__context__
+    return f"{frames}{type(fault).__name__}" + (f", because of {type(cause).__name__}" if cause else "")
+
+
+def _start_over() -> None:
+    """Let go of what was begun. The page that says so only reads."""
+    db.session.rollback()
+    reading_only.set(True)
+
+
+def _page(code: int, sentence: str, reference: str | None = None) -> tuple[str, int]:
+    title, what_to_do = SORRY.get(code, SORRY[500])
+    return render_template(
+        "errors/error.html", code=code, title=title, sentence=sentence, what_to_do=what_to_do, reference=reference
+    ), code
+
+
+def _ask_no_database() -> None:
+    """See that the page says what happened even where the database is the cause: it is made for nobody."""
+    g.without_database, g.user = True, None
+    g._login_user = AnonymousUserMixin()  # noqa: SLF001 - or the sign-in package would ask the database who it is
+    db.session.remove()
+
+
+def _unavailable_page(sentence: str) -> Response:
+    """Return a page that asks no database, and carries what was typed so that one button sends it again."""
+    _ask_no_database()
+    typed = [(name, text) for name, text in request.form.items(multi=True) if text and name != "do"]
+    secret = bool(request.files) or any(name in SECRETS for name, _text in typed)
+    fits = sum(len(text) for _name, text in typed) <= MOST_CARRIED
+    sent = request.method == "POST"
+    page = render_template(
+        "errors/unavailable.html",
+        sentence=sentence,
+        sent=sent,
+        url=idempotency.address() if sent else request.full_path.rstrip("?"),
+        typed=typed if sent and fits and not secret else [],
+    )
+    answer = make_response(page, 503)
+    answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
+
+
+def _http(fault: HTTPException) -> Any:
+    if fault.response is not None:
+        return fault.response
+    if isinstance(fault, InternalServerError) and isinstance(fault.original_exception, Exception):
+        return _broke(fault.original_exception)  # while another answer was being made
+    code = fault.code or 500
+    default = type(fault).description
+    said = fault.description if fault.description and fault.description != default else ""
+    return _page(code, said or {404: "No record of your clinic has this address."}.get(code, ""))
+
+
+def _blocked(fault: StepBlocked) -> Any:
+    _start_over()
+    reasons = record_display.reasons(fault.reasons)
+    return render_template("errors/blocked.html", title=f"{fault.title} is blocked, because…", reasons=reasons), 409
+
+
+def _rule(fault: RuleBroken) -> Any:
+    _start_over()
+    return _page(409, str(fault))
+
+
+def _stale(_fault: StaleDataError) -> Any:
+    _start_over()
+    return _page(
+        409, "Somebody else changed this record at the same moment. Nothing of yours was saved. Open it again."
+    )
+
+
+def _changed(fault: ChangedMeanwhile) -> Any:
+    return record_pages.both_versions(fault.row), 409
+
+
+def _broke(fault: Exception) -> Any:
+    away = unavailable(fault)
+    if away is not None:
+        current_app.logger.error("503: %s\n%s", away, _where(fault))
+        return _unavailable_page(away)
+    if current_app.testing:
+        raise fault
+    reference = secrets.token_hex(4)
+    current_app.logger.error("reference %s\n%s", reference, _where(fault))
+    _ask_no_database()
+    return _page(500, "The program met something it does not know.", reference)
+
+
+def init_app(app: Flask) -> None:
+    """Answer every fault with a page; one place for all of them."""
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(StepBlocked, _blocked)
+    app.register_error_handler(RuleBroken, _rule)
+    app.register_error_handler(StaleDataError, _stale)
+    app.register_error_handler(ChangedMeanwhile, _changed)
+    app.register_error_handler(Exception, _broke)

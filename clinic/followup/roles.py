@@ -1,0 +1,10 @@
+"""Who records visits and events, and who judges them."""
+
+from __future__ import annotations
+
+from clinic.access import Role
+
+REPORTERS = frozenset({Role.NURSE, Role.PHYSICIAN})
+VISITORS = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN})
+SIGNS = frozenset({Role.PHYSICIAN, Role.NURSE})
+JUDGES = frozenset({Role.PHYSICIAN})

@@ -1,0 +1,43 @@
+"""The states of many products for a list: stored lines, and fresh ones where time has changed them since."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, or_, select
+
+from clinic.course_records import around
+from clinic.judged_lines import ProductLine
+from clinic.products.models import Product
+from clinic.release.product_state import ProductState, state_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+
+def states(session: Session, ids: Sequence[str], at: datetime) -> dict[str, ProductState]:
+    """Return the states of some products at a moment."""
+    rows = session.execute(
+        select(ProductLine.product_id, ProductLine.state, ProductLine.changes_at).where(ProductLine.product_id.in_(ids))
+    ).all()
+    found = {row.product_id: ProductState(row.state) for row in rows}
+    stale = [row.product_id for row in rows if row.changes_at is not None and row.changes_at <= at]
+    return found | _fresh(session, [*stale, *(one for one in ids if one not in found)], at)
+
+
+def in_state(session: Session, site_id: str, state: ProductState, at: datetime) -> ColumnElement[bool]:
+    """Return the condition that a product is in a state, for a list that the database filters and pages."""
+    here = ProductLine.site_id == site_id
+    stale = list(session.scalars(select(ProductLine.product_id).where(here, ProductLine.changes_at <= at)))
+    fresh = [product_id for product_id, now in _fresh(session, stale, at).items() if now is state]
+    stored = select(ProductLine.product_id).where(here, ProductLine.state == state.value)
+    return or_(and_(Product.id.in_(stored), Product.id.not_in(stale)), Product.id.in_(fresh))
+
+
+def _fresh(session: Session, ids: Sequence[str], at: datetime) -> dict[str, ProductState]:
+    products: list[Any] = list(session.scalars(select(Product).where(Product.id.in_(ids)))) if ids else []
+    return {product.id: state_of(around(session, product), product, at) for product in products}

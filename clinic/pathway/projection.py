@@ -1,0 +1,157 @@
+"""The stored projection of the judgement, from which lists over many courses are read.
+
+After every write the courses that it touched are judged in the same transaction, and their lines are kept: one for
+each step, one for each action, one for each product. A line says when time alone will change it; lines whose moment
+has passed are judged in memory when a list is shown, and stored by `sweep`. `clinic verify` judges everything anew and
+compares. Nothing here is a record: every line can be made again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, event, insert, or_, select
+from sqlalchemy.orm import Session
+
+from clinic import clock
+from clinic.course_records import CourseRecords, around, in_turns, link, load, turns
+from clinic.judged_lines import CourseLine, ProductLine
+from clinic.ledger.listener import Written, written
+from clinic.model import Base, Model
+from clinic.pathway.event_order import refuse_disorder
+from clinic.pathway.judgement import changes_at, judge
+from clinic.products.models import Product, family
+from clinic.records import Amendment, Signature
+from clinic.release.product_state import state_of
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
+    """Return the lines of one course as rows of `CourseLine`."""
+    course, change = records.course, changes_at(records, at)
+    same = {
+        "site_id": course.site_id, "treatment_id": course.id, "patient_id": course.patient_id, "changes_at": change,
+    }  # fmt: skip
+    empty = {
+        "title": "", "why": "", "roles": "", "endpoint": "", "target": {}, "since": None, "due_at": None,
+        "due_words": "", "danger": False,
+    }  # fmt: skip
+    found = []
+    for one in judge(records, at):
+        step = same | {"step": one.step.name, "state": one.progress.state.value, "word": one.progress.word}
+        found.append(step | empty)
+        found += [
+            step
+            | {
+                "title": action.title, "why": action.why, "endpoint": action.to[0], "target": dict(action.to[1]),
+                "roles": f" {' '.join(sorted(role.value for role in action.who))} ", "since": action.since,
+                "due_at": action.due_at, "due_words": action.due_words, "danger": action.danger,
+            }
+            for action in one.actions
+        ]  # fmt: skip
+    return found
+
+
+def product_lines(records: CourseRecords, products: Iterable[Product], at: datetime) -> list[dict[str, Any]]:
+    """Return the states of some products as rows of `ProductLine`."""
+    return [
+        {
+            "product_id": product.id, "site_id": product.site_id, "state": state_of(records, product, at).value,
+            "changes_at": product.expires_at if product.expires_at is not None and product.expires_at > at else None,
+        }
+        for product in products
+    ]  # fmt: skip
+
+
+def store(session: Session, course_ids: list[str], product_ids: set[str], at: datetime) -> None:
+    """Judge some courses and products anew and keep their lines in place of the ones that stood."""
+    done: set[str] = set()
+    for turn in turns(course_ids):
+        courses: list[dict[str, Any]] = []
+        products: list[dict[str, Any]] = []
+        for records in load(session, turn).values():
+            if records.course.id in turn:
+                courses += lines_of(records, at)
+                products += product_lines(records, records.of(Product), at)
+        _replace(session, CourseLine, CourseLine.treatment_id, turn, courses)
+        done |= {line["product_id"] for line in products}
+        _replace(session, ProductLine, ProductLine.product_id, [line["product_id"] for line in products], products)
+    for turn in turns(sorted(product_ids - done)):
+        found = [product for product in (session.get(Product, one) for one in turn) if product is not None]
+        lines = [line for product in found for line in product_lines(around(session, product), [product], at)]
+        _replace(session, ProductLine, ProductLine.product_id, turn, lines)
+
+
+def _replace(session: Session, model: type[Base], column: Any, keys: list[str], lines: list[dict[str, Any]]) -> None:
+    connection = session.connection()
+    if keys:
+        connection.execute(delete(model).where(column.in_(keys)))
+    if lines:
+        connection.execute(insert(model), lines)
+
+
+@event.listens_for(Session, "before_commit")
+def judge_what_was_written(session: Session) -> None:
+    """Judge each course that the transaction touched, refuse what is out of order, and keep the new lines."""
+    session.flush()
+    changed = written(session)
+    if not changed:
+        return
+    courses, products = touched(session, changed)
+    for records in in_turns(session, courses):
+        refuse_disorder(records, changed)
+    store(session, courses, products, clock.now())
+
+
+def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:
+    """Return the ids of the courses, and of the products, whose judgement rests on rows that were written."""
+    named = _named(session, changed)
+    courses = set(named["treatment"])
+    if named["patient"] or named["donor"]:
+        found = or_(Treatment.patient_id.in_(named["patient"]), Treatment.donor_id.in_(named["donor"]))
+        courses |= set(session.scalars(select(Treatment.id).where(found)))
+    seeds = or_(
+        Product.id.in_(named["product"]),
+        Product.harvest_id.in_(named["harvest"]),
+        Product.run_id.in_(named["processing_run"]),
+        Product.donor_id.in_(named["donor"]),
+    )
+    products: set[str] = set()
+    if any(named[table] for table in ("product", "harvest", "processing_run", "donor")):
+        dialect = session.get_bind().dialect.name
+        near = select(Product.id, Product.treatment_id).where(Product.id.in_(family(seeds, dialect)))
+        for product_id, course_id in session.execute(near):
+            products.add(product_id)
+            courses |= {course_id} - {None}
+    return sorted(courses), products
+
+
+TABLES = ("treatment", "patient", "product", "harvest", "processing_run", "donor")
+
+
+def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]:
+    """Return the ids of the rows in the tables that lead to courses, which the written rows are or name."""
+    found: dict[str, set[str]] = {table: set() for table in TABLES}
+    waiting = [(one.model, row_id) for row_id, one in changed.items()]
+    by_kind = {mapper.class_.KIND: mapper.class_ for mapper in Model.registry.mappers if hasattr(mapper.class_, "KIND")}
+    while waiting:
+        model, row_id = waiting.pop()
+        row: Any = session.get(model, row_id)
+        if row is None:
+            continue
+        if model in {Signature, Amendment}:
+            owner = by_kind.get(row.record_id[:2])
+            waiting += [(owner, row.record_id)] if owner is not None else []
+            continue
+        if model.__tablename__ in found:
+            found[model.__tablename__].add(row.id)
+        for table in TABLES:
+            name = link(model, table)
+            value = getattr(row, name) if name is not None else None
+            if value is not None:
+                found[table].add(value)
+    return found

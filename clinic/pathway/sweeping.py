@@ -1,0 +1,105 @@
+"""Judging anew what time alone has changed, and proving that the stored lines are what a judgement says today."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import or_, select
+
+from clinic.accounts.models import Site
+from clinic.course_records import load, turns
+from clinic.extensions import reading
+from clinic.judged_lines import CourseLine, ProductLine
+from clinic.ledger.listener import lock_site
+from clinic.pathway.projection import lines_of, product_lines, store
+from clinic.products.models import Product
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy.orm import Session
+
+EVERY = 60
+"""Seconds between two sweeps of the server."""
+COMPARED = ("step", "state", "word", "title", "why", "roles", "endpoint", "target", "since", "due_at", "danger")
+
+
+def sweep(session: Session, at: datetime) -> int:
+    """Judge anew each course and product whose moment has passed or that has no lines; return how many there were.
+
+    Commits after some courses at a time, so that nobody waits for long.
+    """
+    count = 0
+    with reading():
+        sites = session.scalars(select(Site.id)).all()
+        session.rollback()
+    for site_id in sites:
+        with reading():
+            courses, products = stale(session, site_id, at)
+            session.rollback()
+        for turn in turns(courses):
+            count += _stored(session, site_id, turn, set(), at)
+        for turn in turns(products):
+            count += _stored(session, site_id, [], set(turn), at)
+    return count
+
+
+def _stored(session: Session, site_id: str, courses: list[str], products: set[str], at: datetime) -> int:
+    lock_site(session, site_id)
+    store(session, courses, products, at)
+    session.commit()
+    return len(courses) + len(products)
+
+
+def stale(session: Session, site_id: str, at: datetime) -> tuple[list[str], list[str]]:
+    """Return the ids of the courses and of the products of a site whose lines are out of date or missing."""
+    lines = select(CourseLine.treatment_id).where(CourseLine.site_id == site_id)
+    late = lines.where(CourseLine.changes_at <= at)
+    courses = select(Treatment.id).where(
+        Treatment.site_id == site_id, or_(Treatment.id.in_(late), Treatment.id.not_in(lines))
+    )
+    states = select(ProductLine.product_id).where(ProductLine.site_id == site_id)
+    over = states.where(ProductLine.changes_at <= at)
+    products = select(Product.id).where(
+        Product.site_id == site_id, or_(Product.id.in_(over), Product.id.not_in(states))
+    )
+    return list(session.scalars(courses)), list(session.scalars(products))
+
+
+def disagreements(session: Session, at: datetime) -> Iterator[str]:
+    """Yield a sentence for each course or product whose stored lines are not what a judgement says now."""
+    for turn in turns(session.scalars(select(Treatment.id).order_by(Treatment.id)).all()):
+        for course_id, records in load(session, turn).items():
+            if course_id not in turn:
+                continue
+            stored = session.scalars(select(CourseLine).where(CourseLine.treatment_id == course_id)).all()
+            if any(line.changes_at is not None and line.changes_at <= at for line in stored):
+                continue  # time has passed over it; a list judges it in memory
+            said = sorted(_key({name: getattr(line, name) for name in COMPARED}) for line in stored)
+            if said != sorted(_key(line) for line in lines_of(records, at)):
+                yield f"course {course_id}: the stored lines are not what its records say; run clinic sweep"
+            for product in product_lines(records, records.of(Product), at):
+                line = session.get(ProductLine, product["product_id"])
+                fresh = line is not None and (line.changes_at is None or line.changes_at > at)
+                if line is None or (fresh and line.state != product["state"]):
+                    yield f"product {product['product_id']}: the stored state is not {product['state']}"
+
+
+def _key(line: dict[str, Any]) -> str:
+    return repr([line[name] for name in COMPARED])
+
+
+def keep_sweeping(judge: Callable[[], None], stop: threading.Event, every: float = EVERY) -> threading.Thread:
+    """Start a thread that judges anew at once and then every minute, until it is told to stop."""
+
+    def run() -> None:
+        while not stop.is_set():
+            judge()
+            stop.wait(every)
+
+    thread = threading.Thread(target=run, name="sweep", daemon=True)
+    thread.start()
+    return thread

@@ -1,0 +1,120 @@
+"""Whether a donor's cells may be used: signed, complete, fresh enough, for this recipient (rules 4, 17 to 20)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from clinic import clock
+from clinic.access import Role
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
+from clinic.protocols.catalogues import MARKERS
+from clinic.steps import Blocked
+
+if TYPE_CHECKING:
+    from clinic.course_records import CourseRecords
+    from clinic.protocols.content import Content
+
+PHYSICIAN = (Role.PHYSICIAN,)
+BAD = frozenset({"reactive", "indeterminate"})
+
+
+def adverse(determination: DonorEligibility) -> str:
+    """Return in words what speaks against a donor, signed or not; empty: nothing. A “no” counts when it is written."""
+    reactive = [
+        MARKERS[marker].label
+        for marker, result in determination.markers.items()
+        if result in BAD and marker in MARKERS and MARKERS[marker].excludes
+    ]
+    if reactive:
+        return f"The donor is reactive or indeterminate for {', '.join(reactive)}."
+    return "The donor is not eligible." if determination.outcome == "ineligible" else ""
+
+
+def counting(records: CourseRecords, donor: Donor) -> DonorEligibility | None:
+    """Return the determination that counts: the last signed one, or a later “no” from when it is written."""
+    found = None
+    for one in records.on(donor, DonorEligibility):
+        if one.signed or adverse(one):
+            found = one
+    return found
+
+
+def excused(determination: DonorEligibility) -> bool:
+    """Whether a donor who is not eligible may be used: urgent medical need, signed, a physician told (rule 18)."""
+    return bool(determination.signed and determination.urgent_need and determination.physician_told)
+
+
+def problems(
+    records: CourseRecords, donor: Donor, *, says: Content | None, collected_at: datetime, recipient: Any = None
+) -> list[Blocked]:
+    """Return why the cells of one donor may not be used for a recipient under a protocol; empty: they may."""
+    if donor.kind == "self":
+        return []
+    found = directed(donor, recipient)
+    new = {"fix": ("donors.new_eligibility", {"donor_id": donor.id}), "who": PHYSICIAN}
+    determination = counting(records, donor)
+    if determination is None:
+        because = f"The eligibility of {donor.display_name} as donor is not determined and signed."
+        return [*found, Blocked(rule=17, because=because, fix_label="Determine", **new)]
+    if excused(determination):
+        return found
+    against = adverse(determination)
+    if against or determination.outcome != "eligible":
+        because = against or "The donor is not eligible."
+        said = f"{because} No urgent medical need is signed for {donor.display_name}."
+        found.append(Blocked(rule=18, because=said, fix_label="Determine again", **new))
+    screening = says.screening if says is not None else None
+    missing = determination.missing(screening.markers) if screening is not None else []
+    if missing:
+        names = ", ".join(MARKERS[m].label if m in MARKERS else m for m in missing)
+        because = f"{donor.display_name} was not tested for: {names}."
+        found.append(Blocked(rule=19, because=because, fix_label="Determine again", **new))
+    taken, days = determination.sample_taken_on, screening.valid_days if screening is not None else None
+    on = clock.day(collected_at, records.zone)
+    if taken is not None and days is not None and on - taken > timedelta(days=days):
+        because = f"The blood sample of {donor.display_name} is older than {days} days before the collection."
+        found.append(Blocked(rule=19, because=because, fix_label="Determine again", **new))
+    return found
+
+
+def directed(donor: Donor, recipient: Any) -> list[Blocked]:
+    """Return why a relative's cells are not for this recipient: they are for the named patient only (rule 4)."""
+    if donor.kind != "related" or recipient is None or donor.relative_of_id in {None, recipient.id}:
+        return []
+    because = f"{donor.display_name} gives cells for another patient only. They are never given to anybody else."
+    return [Blocked(rule=4, because=because)]
+
+
+def named_donor(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """Ask for the donor whom the order names, before there are any cells (rules 17 to 20)."""
+    course = records.course
+    if course.relation == "autologous":
+        return []
+    if course.donor is None:
+        name = ("treatments.donor", {"treatment_id": course.id})
+        who = (Role.PHYSICIAN, Role.COORDINATOR)
+        because = "No donor is named for this course."
+        return [Blocked(rule=17, because=because, who=who, fix=name, fix_label="Name the donor")]
+    found = problems(records, course.donor, says=records.says, collected_at=at, recipient=records.patient)
+    return found + blood_groups(records, [course.donor])
+
+
+def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
+    """Ask, where the protocol does, for two agreeing blood groups of donor and recipient (rule 20)."""
+    if not records.says.screening.two_blood_groups:
+        return []
+    people = [("donor", donor, ("donors.show", {"donor_id": donor.id})) for donor in donors if donor.kind != "self"]
+    if people:
+        people.append(("recipient", records.patient, ("pathway.patient", {"patient_id": records.patient.id})))
+    found = []
+    for who, person, fix in people:
+        typings = [typing for typing in records.on(person, BloodTyping) if typing.signed]
+        samples = {typing.sample_number for typing in typings}
+        if len({(typing.abo, typing.rhd) for typing in typings}) > 1:
+            because = f"The {who}'s blood groups do not agree."
+            found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.PHYSICIAN), fix=fix))
+        elif len(samples) < 2:
+            because = f"The {who}'s blood group is typed from {len(samples)} of 2 samples."
+            found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.NURSE), fix=fix))
+    return found

@@ -1,0 +1,86 @@
+"""The graph of cells: which containers share cells with which, among records that were read.
+
+Containers share cells when they come from one harvest or one run, when one went into the other, or when both went
+into one pool. What is found in one of them says something about all of them (hazards H9, H29).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from clinic.patients.donors import Donor
+from clinic.products.models import Product, RunInput
+
+if TYPE_CHECKING:
+    from clinic.course_records import CourseRecords
+
+
+def parents(records: CourseRecords, product: Product) -> list[Product]:
+    """Return what went into the run that made a product."""
+    inputs = [] if product.run_id is None else records.pool.on(product.run_id, "processing_run", RunInput)
+    return [parent for one in inputs if (parent := records.get(one.product_id)) is not None]
+
+
+def ancestry(records: CourseRecords, product: Product) -> list[Product]:
+    """Return a product and all that it was made of, back to what was harvested."""
+    found: dict[str, Product] = {}
+    waiting = [product]
+    while waiting:
+        one = waiting.pop()
+        if one.id not in found:
+            found[one.id] = one
+            waiting += parents(records, one)
+    return list(found.values())
+
+
+def made_of(records: CourseRecords, product: Product) -> list[Product]:
+    """Return all containers that were made of a product, itself included."""
+    found: dict[str, Product] = {}
+    waiting = [product]
+    while waiting:
+        one = waiting.pop()
+        if one.id not in found:
+            found[one.id] = one
+            runs = {use.run_id for use in one.uses}
+            waiting += [made for made in records.every(Product) if made.run_id in runs]
+    return list(found.values())
+
+
+def natural(division: str | None) -> list[tuple[bool, int, str]]:
+    """Return the key that puts numbered divisions in their order: A1, A2, A11."""
+    parts = re.findall(r"\d+|\D+", division or "")
+    return [(part.isdigit(), int(part) if part.isdigit() else 0, part) for part in parts]
+
+
+def relatives(records: CourseRecords, product: Product) -> list[Product]:
+    """Return all other containers that share cells with a product."""
+    near: dict[str, list[Product]] = {}
+    for one in records.every(Product):
+        for made in {one.run_id, one.harvest_id, *(use.run_id for use in one.uses)} - {None}:
+            near.setdefault(str(made), []).append(one)
+    found: dict[str, Product] = {}
+    waiting = [product]
+    while waiting:
+        one = waiting.pop()
+        if one.id in found:
+            continue
+        found[one.id] = one
+        for made in {one.run_id, one.harvest_id, *(use.run_id for use in one.uses)} - {None}:
+            waiting += near.pop(str(made), [])
+    return [one for one in found.values() if one.id != product.id]
+
+
+def donors(records: CourseRecords, product: Product) -> list[Donor]:
+    """Return every donor in the ancestry of a product: who gave what was harvested, and whom a pool names."""
+    found: dict[str, Donor] = {}
+    for one in ancestry(records, product):
+        for donor in (records.get(one.donor_id), *_harvest_donor(records, one)):
+            if donor is not None:
+                found[donor.id] = donor
+    return list(found.values())
+
+
+def _harvest_donor(records: CourseRecords, product: Product) -> list[Donor]:
+    harvest = records.get(product.harvest_id)
+    return [] if harvest is None else [records.get(harvest.donor_id)]

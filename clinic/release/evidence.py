@@ -1,0 +1,158 @@
+"""What a decision on a product rests on, and whether it still stands (rules 43, 46; hazards H9, H29).
+
+The evidence of a product is its protocol version, what the container holds, every result on it and on what it was
+made of, the runs and harvests of its ancestry, and the determinations of its donors. A decision keeps the hash of
+each. When one of them is amended, or something adverse is added, the decision no longer stands; a result that was
+awaited and came out well fulfills the condition instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clinic.harvest.models import Harvest
+from clinic.ledger.models import digest
+from clinic.patients.donor_screening import adverse as against_donor
+from clinic.patients.donor_screening import counting, excused
+from clinic.patients.donors import DonorEligibility
+from clinic.processing.models import ProcessingRun
+from clinic.products.graph import ancestry, donors, relatives
+from clinic.products.models import Movement
+from clinic.protocols.catalogues import CLEAN
+from clinic.release.results import QCResult, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
+
+PENDING = "pending "
+"""Begins the hash of a result that was awaited when a decision was taken."""
+MAY_CHANGE = frozenset({
+    "thawed_at", "expires_at", "treatment_id", "protocol_version_id", "confirmed", "not_recorded", "source_note",
+})  # fmt: skip
+"""Facts of a container that follow from later acts and are judged by themselves, or tell nothing of the cells."""
+COLDEST, WARMEST = -200, 37
+"""°C at which a container may arrive at all; outside it the cells are damaged, whatever the protocol [K]."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One piece of evidence: its hash, what it is called, and what it says against the product (empty: nothing)."""
+
+    hash: str
+    name: str
+    adverse: str = ""
+
+
+def items(records: CourseRecords, product: Product) -> dict[str, Item]:
+    """Return the present evidence of a product by the id of the record that it comes from."""
+    version = product.judged_under
+    found = {"version": Item(hash=version.id if version else "", name="protocol version")}
+    line = ancestry(records, product)
+    for one in line:
+        content = {key: value for key, value in one.content().items() if key not in MAY_CHANGE}
+        found[one.id] = Item(hash=digest(content), name=f"{one.name} {one.division or ''}".strip())
+        for result in records.on(one, QCResult):
+            found[result.id] = _result(result, product)
+        for made in (records.get(one.run_id), records.get(one.harvest_id)):
+            if isinstance(made, (ProcessingRun, Harvest)):
+                found[made.id] = Item(hash=made.content_hash, name=f"{made.NOUN} ({made.headline()})")
+    for other in relatives(records, product):
+        found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r)}
+    for donor in donors(records, product):
+        counts = counting(records, donor)
+        for one in records.on(donor, DonorEligibility) if donor.kind != "self" else ():
+            said = against_donor(one) if one is counts and not excused(one) else ""
+            found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
+    for movement in records.on(product, Movement):
+        said = damage(movement)
+        if said:
+            found[movement.id] = Item(hash=movement.content_hash, name=movement.headline(), adverse=said)
+    return found
+
+
+def _result(result: QCResult, product: Product) -> Item:
+    """Judge a result by the limit of the version that judges the product; germs count whatever it asks for."""
+    version = product.judged_under
+    spec = next((s for s in version.says.qc if s.test == result.test), None) if version else None
+    awaited = PENDING if result.against(spec) is Verdict.PENDING else ""
+    bad = result.product_id == product.id and result.against(spec) is Verdict.OUTSIDE
+    adverse = f"{result.headline()}." if bad or contaminated(result) else ""
+    return Item(hash=f"{awaited}{result.content_hash}", name=result.headline(), adverse=adverse)
+
+
+def _sibling(result: QCResult, other: Product) -> Item:
+    name = f"{other.name} {other.division or ''}".strip()
+    said = f"{result.headline()} in {name}, which shares cells with this product."
+    return Item(hash=result.content_hash, name=result.headline(), adverse=said)
+
+
+def contaminated(result: QCResult) -> bool:
+    """Whether a result found germs, or has another outcome than the one good one (rule 43)."""
+    good = CLEAN.get(result.test or "")
+    return good is not None and result.outcome not in {None, good}
+
+
+def damage(movement: Movement) -> str:
+    """Return what a movement says against a container: damaged, wrongly labelled, too warm; empty: nothing (rule 34)."""
+    if movement.intact is False:
+        return f"{movement.headline()}: not intact or wrongly labelled ({movement.reason or 'no reason recorded'})."
+    temperature = movement.temperature
+    if temperature is not None and not COLDEST <= temperature <= WARMEST:
+        return f"{movement.headline()} at {temperature} °C."
+    return ""
+
+
+def basis(records: CourseRecords, product: Product) -> dict[str, str]:
+    """Return the hash of each piece of evidence, as a decision keeps it."""
+    return {key: item.hash for key, item in items(records, product).items()}
+
+
+def legacy(records: CourseRecords, product: Product) -> str:
+    """Return the hash that decisions kept before they kept each piece: of all results of the product."""
+    return digest([result.content() for result in records.on(product, QCResult)])
+
+
+def outdated(records: CourseRecords, product: Product, kept: dict[str, str], evidence: str) -> list[str]:
+    """Return in words why a decision with this basis no longer stands; empty: it does (rule 46)."""
+    now = items(records, product)
+    if not kept:
+        same = evidence == legacy(records, product)
+        return [] if same else ["A result was added or amended after the decision."]
+    found = []
+    for key, hash_then in kept.items():
+        item = now.get(key)
+        if item is None or (item.hash != hash_then and not _fulfilled(item, hash_then)):
+            found.append(_changed(key, item))
+    return found + news(now, kept)
+
+
+def news(now: dict[str, Item], kept: Iterable[str]) -> list[str]:
+    """Return what speaks against a product and was not known to a decision."""
+    known = set(kept)
+    return [item.adverse for key, item in now.items() if item.adverse and key not in known]
+
+
+def _fulfilled(item: Item, hash_then: str) -> bool:
+    return hash_then.startswith(PENDING) and not item.adverse
+
+
+def _changed(key: str, item: Item | None) -> str:
+    if key == "version":
+        return "The product is judged under another protocol version than the one that it was decided under."
+    return f"{item.name} was amended after the decision." if item else "A record that the decision rested on is gone."
+
+
+def findings(records: CourseRecords, product: Product) -> list[str]:
+    """Return all that speaks against a product now, apart from its own results within or outside their limits."""
+    own = {result.id for result in records.on(product, QCResult) if not contaminated(result)}
+    return [item.adverse for key, item in items(records, product).items() if item.adverse and key not in own]
+
+
+def germs(records: CourseRecords, product: Product) -> list[QCResult]:
+    """Return the results that found germs in a product or in anything that shares cells with it."""
+    family = [product, *relatives(records, product)]
+    return [result for one in family for result in records.on(one, QCResult) if contaminated(result)]

@@ -1,0 +1,134 @@
+"""What keeps a product from conforming, and which decision its results carry (rules 40 to 44, 50)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from clinic.errors import RuleBroken
+from clinic.processing.models import ProcessingRun
+from clinic.products.graph import ancestry
+from clinic.protocols.catalogues import CLEAN, QC_TESTS
+from clinic.release.arithmetic import Working, endotoxin_per_kg
+from clinic.release.evidence import findings
+from clinic.release.results import QCResult, Verdict, standing, unmet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
+    from clinic.protocols.models import ProtocolVersion
+
+RELEASING = frozenset({"conforms", "conditional", "exceptional"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One thing that keeps a product from conforming. ``may_wait``: a condition may; ``never``: no exception can."""
+
+    test: str
+    sentence: str
+    may_wait: bool = False
+    never: bool = False
+
+
+def open_points(version: ProtocolVersion, results: list[QCResult], workings: Sequence[Working] = ()) -> list[Point]:
+    """Return all that keeps a product with these results from conforming (rules 40 to 44)."""
+    points = []
+    for spec, sentence, may_wait in unmet(version, results):
+        final = [r for r in standing(results, spec.test) if r.against(spec) is Verdict.OUTSIDE]
+        points.append(
+            Point(test=spec.test, sentence=sentence, may_wait=may_wait, never=spec.test in CLEAN and bool(final))
+        )
+    named = {point.test for point in points}
+    for test, good in CLEAN.items():
+        found = [reading for reading in standing(results, test) if reading.outcome not in {None, good}]
+        if found and test not in named:
+            label = QC_TESTS[test].label
+            points.append(
+                Point(
+                    test=test,
+                    sentence=f"{label} is {found[-1].words}, though this protocol does not ask for it.",
+                    never=True,
+                )
+            )
+    return points + [Point(test="endotoxin", sentence=working.sentence) for working in workings if not working.good]
+
+
+def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Point]:
+    """Return what keeps a product from conforming: its results, and what else its evidence says against it."""
+    version = product.judged_under
+    if version is None:
+        return [Point(test="", sentence="No protocol says yet what this product must pass. Assign it to a course.")]
+    results = records.on(product, QCResult)
+    points = open_points(version, results, workings_of(records, product, at))
+    said = {point.sentence for point in points}
+    own = {result.headline() for result in results}
+    return points + [
+        Point(test="", sentence=sentence)
+        for sentence in findings(records, product)
+        if sentence not in said and sentence.removesuffix(".") not in own
+    ]
+
+
+def workings_of(records: CourseRecords, product: Product, at: datetime) -> list[Working]:
+    """Return the sums that judge a product for the patient of its course: endotoxin per kg and route (rule 42)."""
+    course = product.treatment
+    if course is None:
+        return []
+    weight = course.weight_at(at)
+    return endotoxin_per_kg(
+        records.on(product, QCResult),
+        volume=product.volume,
+        kg=weight.kg if weight else course.weight_kg,
+        route=course.route,
+    )
+
+
+def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
+    """Return in words why a decision cannot be taken on these points; empty where it can (rules 43, 44)."""
+    if decision == "conforms" and points:
+        return " ".join(["The product does not conform:", *(point.sentence for point in points)])
+    if decision == "conditional":
+        hard = [point.sentence for point in points if not point.may_wait]
+        if hard or not points:
+            return " ".join(["A condition can only wait for a result that the protocol lets be pending.", *hard])
+        gram = [reading for reading in standing(results, "gram_stain") if reading.outcome == CLEAN["gram_stain"]]
+        if any(point.test == "sterility" for point in points) and not gram:
+            return "While the culture is pending, a Gram stain without organisms is needed."
+    if decision == "exceptional":
+        never = [point.sentence for point in points if point.never]
+        if never:
+            return " ".join(["No exception can release this:", *never])
+        if not points:
+            return "The product conforms: no exception is needed."
+    return ""
+
+
+def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
+    """Refuse to release what cannot be given any more, or whose processing nobody answers for yet (rule 50)."""
+    if product.discarded or product.given:
+        raise RuleBroken("This product was given or discarded. It cannot be released any more.")
+    if product.uses and product.left <= 0:
+        raise RuleBroken("All of this product went into processing. Release what was made of it.")
+    if product.expired(at):
+        raise RuleBroken("This product is expired. It cannot be released.")
+    run = records.get(product.run_id)
+    if run is not None and run.origin == "clinic" and not run.signed:
+        raise RuleBroken("The processing that made this product is not signed yet.")
+
+
+def hands_on(records: CourseRecords, product: Product) -> set[str]:
+    """Return the ids of everybody who processed, tested or corrected a product, or what it was made of (rule 45)."""
+    people: set[str | None] = set()
+    for one in ancestry(records, product):
+        made = records.get(one.run_id)
+        people |= made.hands if isinstance(made, ProcessingRun) else set()
+        for record in (one, *([made] if isinstance(made, ProcessingRun) else ())):
+            people |= {amendment.amended_by_id for amendment in record.amendments}
+    for result in records.on(product, QCResult):
+        people |= {result.performed_by_id, result.recorded_by_id}
+        people |= {amendment.amended_by_id for amendment in result.amendments}
+    return {person for person in people if person}

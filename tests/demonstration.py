@@ -1,0 +1,60 @@
+"""The demonstration clinic, built once for the run, and an empty database for what builds a whole clinic."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from sqlalchemy import create_engine
+from sqlalchemy.orm import Session
+
+import clinic.demo
+from clinic.demo import build
+from clinic.extensions import prepare
+from clinic.model import Model
+from clinic.schema import make_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+DATA = Path(clinic.demo.__path__[0], "data")
+"""The published tables that come with the demonstration."""
+
+
+def empty_database(folder: Path) -> Session:
+    """Return a session on a new database with the schema and nothing in it."""
+    engine = create_engine(f"sqlite:///{folder / 'empty.db'}")
+    prepare(engine)
+    make_file(engine)
+    Model.metadata.create_all(engine)
+    return Session(engine)
+
+
+@pytest.fixture
+def empty(tmp_path: Path, app: object) -> Iterator[Session]:
+    """A session on an empty database."""
+    session = empty_database(tmp_path)
+    yield session
+    session.close()
+    session.get_bind().dispose()
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """The demonstration clinic as it stands on one morning; for reading only."""
+    session = empty_database(tmp_path_factory.mktemp("demonstration"))
+    build.build(session, seed=1, at=AT, password_hash="not asked for")
+    session.commit()
+    yield session
+    session.close()
+    session.get_bind().dispose()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Call slow what waits for the demonstration clinic to be built."""
+    for item in items:
+        if "demonstration" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)

@@ -1,0 +1,389 @@
+"""What the cells are decides, not what a course names: donors, siblings, parents, groups, allergies, whole persons."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.harvest.models import Harvest
+from clinic.patients.donors import Donor
+from clinic.products.models import Product
+from clinic.protocols.demonstration import DEMONSTRATIONS
+from tests.bedside import released_product
+from tests.factories import harvested, patient, published, ready_for_harvest
+
+if TYPE_CHECKING:
+    from clinic.treatments.models import Treatment
+    from tests.safety.driver import Ward
+
+GERMS = ("rule 43", "growth", "organisms", "on hold", "contaminat")
+
+
+@pytest.fixture
+def cord(ward: Ward) -> Any:
+    """The protocol of cord tissue cells out of a bank."""
+    return published(ward.team, "UC-MSC-RA")
+
+
+def recipient(ward: Ward, donor: Donor, **facts: Any) -> Treatment:
+    """A course under it that is consented and eligible, and names a donor."""
+    return ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor, **facts)
+
+
+def out_of_the_bank(ward: Ward, product: Product, to: Treatment) -> None:
+    """Assign and release, as far as the product lets; then to the bedside."""
+    ward.assign(product, to)
+    ward.release(product)
+    ward.give(to, product)
+
+
+# what is right is given: without these the refusals below would prove nothing
+
+
+def test_the_patients_own_cells_are_given(ward):
+    mine = ready_for_harvest(ward.team)
+    product = released_product(mine, ward.team)
+    ward.give(mine, product)
+    assert ward.given(product) is not None, ward.refused
+
+
+def test_an_eligible_donors_banked_cells_are_assigned_released_and_given(ward, cord):
+    donor = ward.giver()
+    bag, _spare = ward.banked(ward.donated(donor, cord), cord, bags=2)
+    out_of_the_bank(ward, bag, recipient(ward, donor))
+    assert ward.given(bag) is not None, ward.refused
+
+
+# the donor
+
+
+@pytest.mark.rule(17)
+@pytest.mark.hazard("H13")
+def test_the_donor_of_the_bag_is_judged_and_not_the_one_whom_the_course_names(ward, cord):
+    named, infected = ward.giver(), ward.giver()
+    (bag,) = ward.banked(ward.donated(infected, cord), cord)
+    ward.determine(infected, "ineligible", signed=True, hiv_nat="reactive", hbv_nat="reactive")
+    out_of_the_bank(ward, bag, recipient(ward, named))
+    ward.not_given(bag, "rule 17", "rule 18", "donor is not eligible", "another donor", "donor of these cells")
+
+
+@pytest.mark.rule(17)
+def test_one_ineligible_donor_of_a_pool_keeps_the_whole_pool_back(ward, cord):
+    good, bad = ward.giver(), ward.giver()
+    donations = [ward.donated(good, cord), ward.donated(bad, cord)]
+    pool = ward.giver(donor_number="POOL-4711")
+    (bag,) = ward.banked(donations, cord, donor=pool)
+    ward.determine(bad, "ineligible", signed=True, hcv_nat="reactive")
+    out_of_the_bank(ward, bag, recipient(ward, pool))
+    ward.not_given(bag, "rule 17", "rule 18", "donor")
+
+
+@pytest.mark.rule(18)
+def test_urgent_need_of_one_patient_excuses_no_other_donors_cells(ward, cord):
+    excused, infected = ward.giver(), ward.giver()
+    (bag,) = ward.banked(ward.donated(infected, cord), cord)
+    last = ward.determine(excused, "ineligible", signed=False, syphilis="reactive")
+    last.urgent_need, last.physician_told = "only donor there is", "Dr I. Novak, 08:10"
+    ward.stands(last, "physician")
+    ward.determine(infected, "ineligible", signed=True, hiv_nat="reactive")
+    out_of_the_bank(ward, bag, recipient(ward, excused))
+    ward.not_given(bag, "rule 17", "rule 18", "donor")
+
+
+@pytest.mark.rule(4)
+def test_a_sisters_directed_cells_go_to_nobody_but_her_sister(ward, cord):
+    named, unrelated = patient(ward.team), patient(ward.team)
+    sister = ward.giver(kind="related", donor_number=None, name="Berta Lind", relation="sibling", relative_of=named)
+    (bag,) = ward.banked(ward.donated(sister, cord), cord)
+    theirs = ready_for_harvest(ward.team, unrelated, code="UC-MSC-RA")
+    ward.fill("physician", f"/treatments/{theirs.id}/donor", donor_id=sister.id)
+    out_of_the_bank(ward, bag, theirs)
+    ward.not_given(bag, "rule 4", "directed", "named recipient", "only for", "relative of")
+
+
+@pytest.mark.rule(4)
+def test_directed_cells_named_for_another_patient_after_their_release_are_not_given(ward, cord):
+    named = patient(ward.team)
+    sister = ward.giver(kind="related", donor_number=None, name="Berta Lind", relation="sibling", relative_of=named)
+    mine = ready_for_harvest(ward.team, named, code="UC-MSC-RA", donor=sister)
+    (bag,) = ward.banked(ward.donated(sister, cord), cord)
+    ward.assign(bag, mine)
+    ward.release(bag)
+    sister.relative_of = patient(ward.team)
+    ward.session.flush()
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 4", "directed", "named recipient", "only for", "relative of", "no longer")
+
+
+# sisters and parents
+
+
+@pytest.mark.rule(43)
+@pytest.mark.hazard("H9")
+@pytest.mark.hazard("H29")
+def test_growth_in_one_of_four_bags_stops_the_other_three_at_once(ward, cord):
+    donor = ward.giver()
+    first, second, *_rest = ward.banked(ward.donated(donor, cord), cord, bags=4)
+    mine = recipient(ward, donor)
+    ward.assign(second, mine)
+    ward.release(second)
+    ward.result(first, "sterility", outcome="growth", finding="Escherichia coli")
+    tag = ward.tag(second)
+    ward.give(mine, second)
+    ward.not_given(second, *GERMS)
+    assert "Released" not in tag
+
+
+@pytest.mark.rule(43)
+@pytest.mark.hazard("H9")
+def test_growth_in_the_harvests_own_culture_stops_what_was_made_of_it(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team)
+    ward.result(harvest_bag(ward, mine), "sterility", outcome="growth", finding="Staphylococcus aureus")
+    ward.give(mine, bag)
+    ward.not_given(bag, *GERMS)
+
+
+@pytest.mark.rule(43)
+@pytest.mark.hazard("H9")
+def test_growth_in_a_donation_follows_its_bags_into_another_patients_course(ward, cord):
+    donor = ward.giver()
+    donation = ward.donated(donor, cord)
+    first, second = ward.banked(donation, cord, bags=2)
+    mine, theirs = recipient(ward, donor), recipient(ward, donor)
+    for bag, to in ((first, mine), (second, theirs)):
+        ward.assign(bag, to)
+        ward.release(bag)
+    ward.result(first, "sterility", outcome="growth", finding="Escherichia coli")
+    ward.give(theirs, second)
+    ward.not_given(second, *GERMS)
+
+
+@pytest.mark.rule(50)
+@pytest.mark.parametrize("decision", ["hold", "reject"])
+def test_a_no_to_the_parent_stops_what_was_split_from_it(ward, decision):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team)
+    ward.decide(harvest_bag(ward, mine), decision, reason="freezer alarm during the night")
+    ward.give(mine, bag)
+    ward.not_given(bag, "hold", "reject")
+
+
+def harvest_bag(ward: Ward, of: Treatment) -> Product:
+    """The container of a course that its run took."""
+    return ward.session.scalars(
+        select(Product).where(Product.treatment_id == of.id, Product.harvest_id.is_not(None))
+    ).one()
+
+
+# the specification
+
+
+@pytest.mark.rule(40)
+@pytest.mark.hazard("H8")
+def test_a_release_holds_for_the_specification_that_judged_it_and_for_no_stricter_one(ward):
+    strict = DEMONSTRATIONS["UC-MSC-RA"]
+    loose = strict.model_copy(update={"qc": tuple(spec for spec in strict.qc if spec.test != "potency")})
+    banked_under = published(ward.team, "UC-MSC-BANK", content=loose)
+    published(ward.team, "UC-MSC-RA")
+    donor = ward.giver()
+    (bag,) = ward.banked(ward.donated(donor, banked_under), banked_under)
+    ward.release(bag)
+    mine = recipient(ward, donor)
+    ward.assign(bag, mine)
+    ward.give(mine, bag)
+    ward.not_given(bag, "not released", "no longer", "another protocol", "potency", "judged")
+
+
+# groups, allergies, the living
+
+
+@pytest.mark.rule(21)
+def test_a_blood_group_mismatch_is_not_passed_over_in_silence(ward, cord):
+    donor = ward.giver()
+    (bag,) = ward.banked(ward.donated(donor, cord), cord)
+    mine = recipient(ward, donor)
+    ward.group(donor, "AB", "positive")
+    ward.group(mine.patient, "O", "negative")
+    ward.assign(bag, mine)
+    ward.release(bag)
+    ward.give(mine, bag, because="")
+    ward.not_given(bag, "rule 21", "blood group", "ABO")
+
+
+@pytest.mark.rule(21)
+def test_the_groups_of_the_bags_donor_are_compared_and_not_those_of_the_named_one(ward, cord):
+    named, other = ward.giver(), ward.giver()
+    (bag,) = ward.banked(ward.donated(other, cord), cord)
+    mine = recipient(ward, named)
+    for who, abo in ((named, "O"), (mine.patient, "O"), (other, "B")):
+        ward.group(who, abo, "negative")
+    ward.assign(bag, mine)
+    ward.release(bag)
+    ward.give(mine, bag, because="")
+    ward.not_given(bag, "rule 21", "blood group", "ABO", "another donor", "rule 17")
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("medium", ["10 % DMSO in own plasma", "20 % human albumin"])
+def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, medium):
+    who = patient(ward.team, allergy_status="present", allergies="human albumin (anaphylaxis), DMSO (hives)")
+    mine = ready_for_harvest(ward.team, who)
+    bag = released_product(mine, ward.team, cryo_medium=medium, dmso_percent=Decimal(1))
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 23", "allerg")
+
+
+@pytest.mark.rule(23)
+def test_an_allergy_learned_between_check_and_start_stops_the_start(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    check = ward.check(mine, bag)
+    ward.fill(
+        "nurse",
+        f"/patients/{mine.patient_id}/allergies",
+        allergy_status="present",
+        allergies="human albumin (anaphylaxis)",
+        amend_reason="the daughter brought the card",
+    )
+    ward.begin(check)
+    ward.not_given(bag, "rule 23", "allerg")
+
+
+@pytest.mark.rule(23)
+def test_allergies_that_nobody_asked_about_stop_the_cells(ward):
+    who = patient(ward.team, allergy_status="not_asked", allergies_asked_on=None)
+    mine = ready_for_harvest(ward.team, who)
+    bag = released_product(mine, ward.team)
+    ward.give(mine, bag)
+    ward.not_given(bag, "allerg")
+
+
+@pytest.mark.rule(65)
+def test_nothing_is_given_to_a_patient_who_has_died(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team)
+    ward.amend("coordinator", mine.patient, died_on=None, **day("died_on", -1))
+    ward.give(mine, bag)
+    ward.not_given(bag, "died", "dead", "deceased", "death")
+
+
+def day(name: str, days: int) -> dict[str, str]:
+    """A day in the boxes of a form, so many from today."""
+    on = (clock.now() + timedelta(days=days)).date()
+    return {f"{name}-d": str(on.day), f"{name}-m": str(on.month), f"{name}-y": str(on.year)}
+
+
+# medicines on the order
+
+
+@pytest.mark.rule(24)
+def test_an_anticoagulant_on_the_order_is_asked_about_before_the_harvest(ward):
+    mine = ready_for_harvest(ward.team, medication="apixaban 5 mg twice a day, metformin")
+    collect(ward, mine)
+    ward.said_no("rule 24", "apixaban", "anticoagulant is", "anticoagulants")
+    assert not harvests(ward, mine)
+
+
+@pytest.mark.rule(25)
+def test_an_anti_inflammatory_on_the_order_is_asked_about_before_the_harvest(ward):
+    mine = ready_for_harvest(ward.team, medication="ibuprofen 400 mg as needed")
+    collect(ward, mine)
+    ward.said_no("rule 25", "ibuprofen", "anti-inflammatory", "NSAID", "washout")
+    assert not harvests(ward, mine)
+
+
+@pytest.mark.rule(24)
+@pytest.mark.parametrize("medicine", ["apixaban 5 mg twice a day", "ibuprofen 400 mg as needed"])
+def test_the_bedside_asks_about_what_the_order_says_that_the_patient_takes(ward, medicine):
+    mine = ready_for_harvest(ward.team, medication=medicine)
+    bag = released_product(mine, ward.team)
+    ward.give(mine, bag, because="")
+    ward.not_given(bag, "rule 24", "rule 25", medicine.split()[0])
+
+
+def collect(ward: Ward, of: Treatment, **typed: Any) -> Any:
+    """The nurse logs a harvest of marrow that ended a quarter of an hour ago."""
+    now = clock.now().replace(second=0, microsecond=0)
+    facts = {
+        "performed_at": now - timedelta(minutes=55), "ended_at": now - timedelta(minutes=15),
+        "time_out_at": now - timedelta(minutes=60), "performed_by_id": ward.team.nurse.id,
+        "source": of.source, "body_site": "posterior_iliac_crest", "side": "right",
+        "method": "needle_aspiration", "anaesthesia": "local", "volume": "60", "passes": "10",
+        "anticoagulant": "acd_a", "anticoagulant_volume": "6", "anticoagulant_lot": "ACD-1", "containers": "1",
+    }  # fmt: skip
+    return ward.fill("nurse", f"/treatments/{of.id}/harvests/new", **(facts | typed))
+
+
+def harvests(ward: Ward, of: Treatment) -> list[Any]:
+    """What was collected in a course."""
+    ward.session.expire_all()
+    return list(ward.session.scalars(select(Harvest).where(Harvest.treatment_id == of.id)))
+
+
+# sums are a person's
+
+
+@pytest.mark.rule(52)
+@pytest.mark.rule(61)
+def test_two_courses_of_one_patient_give_no_two_full_doses_in_an_hour(ward):
+    who = patient(ward.team)
+    first, second = (ready_for_harvest(ward.team, who, code="BM-MSC-MS") for _course in range(2))
+    bags = [released_product(one, ward.team, amount="110") for one in (first, second)]
+    ward.give(first, bags[0])
+    assert ward.given(bags[0]), ward.refused
+    ward.give(second, bags[1])
+    ward.not_given(bags[1], "rule 52", "rule 61", "dose")
+
+
+@pytest.mark.rule(53)
+def test_a_freezing_medium_without_its_percentage_cannot_be_judged_and_stops(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = released_product(
+        mine, ward.team, cryo_medium="DMSO in own plasma", frozen_at=clock.now() - timedelta(hours=2),
+        thawed_at=clock.now() - timedelta(minutes=5),
+    )  # fmt: skip
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 53", "DMSO")
+
+
+@pytest.mark.rule(53)
+def test_dmso_is_added_up_over_all_courses_of_a_person(ward):
+    who = patient(ward.team, weight="20")
+    first, second = (ready_for_harvest(ward.team, who, code="BM-MSC-MS", weight_kg=Decimal(20)) for _course in range(2))
+    bags = [
+        released_product(
+            one, ward.team, volume="100", results={"endotoxin": Decimal("0.1")}, cryo_medium="10 % DMSO",
+            dmso_percent=Decimal(10), frozen_at=clock.now() - timedelta(hours=2),
+            thawed_at=clock.now() - timedelta(minutes=5),
+        )
+        for one in (first, second)
+    ]  # fmt: skip
+    ward.give(first, bags[0])
+    assert ward.given(bags[0]), ward.refused
+    ward.give(second, bags[1])
+    ward.not_given(bags[1], "rule 53", "DMSO")
+
+
+@pytest.mark.rule(29)
+def test_lidocaine_of_two_harvests_on_one_day_is_one_dose(ward):
+    mine = ready_for_harvest(ward.team)
+    harvested(mine, ward.team, lidocaine_mg=Decimal(400), at=clock.now() - timedelta(hours=3))
+    collect(ward, mine, side="left", lidocaine_mg="400")
+    ward.said_no("rule 29", "lidocaine")
+    assert len(harvests(ward, mine)) == 1
+
+
+@pytest.mark.rule(28)
+def test_marrow_of_two_courses_on_one_day_is_one_loss(ward):
+    who = patient(ward.team, weight="12")
+    first, second = (ready_for_harvest(ward.team, who, weight_kg=Decimal(12)) for _course in range(2))
+    harvested(first, ward.team, volume=Decimal(140), anticoagulant_volume=Decimal(14))
+    collect(ward, second, volume="140", anticoagulant_volume="14", passes="20")
+    ward.said_no("rule 28", "ml/kg")
+    assert not harvests(ward, second)
