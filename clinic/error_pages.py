@@ -7,14 +7,15 @@ import sqlite3
 import traceback
 from typing import TYPE_CHECKING, Any
 
-from flask import Response, current_app, g, make_response, render_template, request
+from flask import Response, current_app, g, make_response, render_template, request, url_for
 from flask_login import AnonymousUserMixin
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from clinic import idempotency, record_display, record_pages
+from clinic import record_display, record_pages
+from clinic.accounts.security import within
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db, reading_only
 from clinic.pages import ChangedMeanwhile
@@ -116,7 +117,7 @@ def _unavailable_page(sentence: str) -> Response:
         "errors/unavailable.html",
         sentence=sentence,
         sent=sent,
-        url=idempotency.address() if sent else request.full_path.rstrip("?"),
+        url=within(f"{request.script_root}{request.full_path}".rstrip("?")) or url_for("pathway.today"),
         typed=typed if sent and fits and not secret else [],
     )
     answer = make_response(page, 503)
@@ -160,7 +161,7 @@ def _changed(fault: ChangedMeanwhile) -> Any:
 def _broke(fault: Exception) -> Any:
     away = unavailable(fault)
     if away is not None:
-        current_app.logger.error("503: %s\n%s", away, _where(fault))
+        current_app.logger.error("503: %s (%s)", away, type(fault).__name__)  # a line: there will be many
         return _unavailable_page(away)
     if current_app.testing:
         raise fault

@@ -65,13 +65,25 @@ def must_wait(email: str, *, at: datetime) -> timedelta:
     return max(timedelta(), (last or at) + pause - at)
 
 
-def _failed(email: str, *, at: datetime) -> None:
+def _failed(email: str, *, at: datetime) -> int:
     """Write down a failed try; forget those that no longer count, so that the table stays small (R26)."""
-    session = db.session()
-    with writing(session):
-        session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
-        session.execute(insert(FailedSignIn).values(name_hash=_address(email), at=at))
-        session.commit()
+    db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
+    return db.session.execute(
+        insert(FailedSignIn).values(name_hash=_address(email), at=at).returning(FailedSignIn.key)
+    ).scalar_one()
+
+
+def _count_try(email: str, *, at: datetime) -> timedelta:
+    """Count a try as failed before it is judged, so that many at once gain nothing; success takes it back.
+
+    Returns how long it has to wait; then it is neither counted nor judged.
+    """
+    with writing(db.session()):
+        wait = must_wait(email, at=at)
+        if not wait:
+            g.counted_try = _failed(email, at=at)
+        db.session.commit()
+    return wait
 
 
 def within(place: str | None) -> str:
@@ -96,21 +108,17 @@ class SignInForm(LoginForm):
     wait: timedelta = timedelta()
 
     def validate(self, **more: Any) -> bool:
-        """Check the throttle, then address and password; write down a failure."""
+        """Check the throttle, then address and password, which is slow and done without the write lock."""
         self.remember.data = False  # nobody is remembered: shared tablets (ASVS 7.3)
         at, email, password = clock.now(), self.email.data or "", self.password.data or ""
         if len(email) > MOST_TYPED or len(password) > MOST_TYPED:
             self.form_errors.append("Nobody signs in with this.")
             return False
-        self.wait = must_wait(email, at=at)
+        self.wait = _count_try(email, at=at) if email else timedelta()
         if self.wait:
             self.form_errors.append("Too many tries. Wait a little, or ask an administrator of your clinic.")
             return False
-        if super().validate(**more):
-            return True
-        if email:
-            _failed(email, at=at)
-        return False
+        return super().validate(**more)
 
 
 def recheck(user: User, password: str) -> None:
@@ -121,6 +129,7 @@ def recheck(user: User, password: str) -> None:
     if not _is_password_of(user, password):
         db.session.rollback()
         _failed(user.email, at=at)
+        db.session.commit()
         raise WrongPassword("The password is not right. Nothing was signed.")
 
 
@@ -158,6 +167,7 @@ def _began(_app: Flask, user: User, **_more: Any) -> None:
         set_actor(db_session, user.id, "")
         if before and user.password == before:
             user.password = after
+        db_session.execute(delete(FailedSignIn).where(FailedSignIn.key == g.pop("counted_try", None)))
         db_session.execute(
             insert(SignIn).values(
                 token_hash=_hash(token), user_id=user.id, began_at=at, address=request.remote_addr or ""

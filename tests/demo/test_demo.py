@@ -8,10 +8,12 @@ from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import object_session
 
 from clinic.accounts.models import Site, User
 from clinic.administration.models import Administration, BedsideCheck
 from clinic.consent.models import Withdrawal
+from clinic.course_records import around
 from clinic.demo import build
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting
@@ -28,10 +30,11 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import SOURCES
 from clinic.records import Amendment, Record, Signature
 from clinic.release.arithmetic import endotoxin_per_kg
-from clinic.release.models import Release, released, results_of
+from clinic.release.models import Release, released
 from clinic.release.results import QCResult, Verdict
 from clinic.treatments.models import Stop, Treatment
 from tests.demonstration import AT, empty_database
+from tests.judging import records_of
 
 pytestmark = pytest.mark.slow
 DOI = "12967-020-02568-6"
@@ -40,6 +43,10 @@ DOI = "12967-020-02568-6"
 def infants(session) -> list[Treatment]:
     chosen = select(Treatment).where(Treatment.source_note.contains(DOI)).order_by(Treatment.performed_at)
     return list(session.scalars(chosen))
+
+
+def results_of(product: Product) -> list[QCResult]:
+    return list(object_session(product).scalars(select(QCResult).where(QCResult.product_id == product.id)))
 
 
 def given_to(session, course: Treatment) -> list[Administration]:
@@ -138,7 +145,7 @@ def test_events_of_a_course_come_in_the_order_of_the_path(demonstration):
     for given in demonstration.scalars(select(Administration).where(Administration.origin == "clinic")):
         product, course = given.product, given.treatment
         decision = (
-            released(product)
+            released(around(demonstration, product), product)
             or demonstration.scalars(
                 select(Release).where(Release.product_id == product.id).order_by(Release.performed_at)
             ).first()
@@ -214,7 +221,7 @@ def test_the_morning_holds_every_stage_of_the_path(demonstration):
     ready = [
         course
         for course in session.scalars(select(Treatment).where(Treatment.origin == "clinic"))
-        if course.stop is None and not HARVEST.blockers(course, AT) and HARVEST.progress(course, AT).word == "To do"
+        if not HARVEST.reasons(records_of(course), AT) and HARVEST.progress(records_of(course), AT).word == "To do"
     ]
     assert ready
 
@@ -228,7 +235,11 @@ def test_both_reporting_clocks_run(demonstration):
 def test_at_the_bedside_of_this_morning_a_released_product_waits_and_its_time_runs(demonstration):
     given = select(Administration.product_id)
     chosen = select(Product).where(Product.origin == "clinic", Product.id.not_in(given), Product.expires_at > AT)
-    soon = [p for p in demonstration.scalars(chosen) if released(p) and p.expires_at - AT < timedelta(hours=4)]
+    soon = [
+        p
+        for p in demonstration.scalars(chosen)
+        if released(around(demonstration, p), p) and p.expires_at - AT < timedelta(hours=4)
+    ]
     assert soon
     assert all(product.treatment.weight_at(AT).performed_at > AT - timedelta(days=1) for product in soon)
 

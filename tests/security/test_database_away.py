@@ -11,14 +11,16 @@ from click.testing import CliRunner
 from sqlalchemy import event, func, select
 
 from clinic import create_app, guards
-from clinic.access import OPEN, ROUTES, SEARCHES, Role
-from clinic.accounts.models import User
-from clinic.assets import STATIC
+from clinic.access import ROUTES, SEARCHES, Role
+from clinic.accounts import security
+from clinic.accounts.models import FailedSignIn, User
+from clinic.cli import clinic
 from clinic.extensions import db
 from clinic.health import LEAST_SPACE
 from clinic.patients.models import Patient
+from tests.conftest import FAST, make_schema, settings
 from tests.databases import PostgreSQLStore
-from tests.factories import PASSWORD, harvested, ready_for_harvest
+from tests.factories import PASSWORD, clinic_of, harvested, ready_for_harvest
 from tests.reading import Page
 
 
@@ -175,12 +177,8 @@ def test_a_password_is_never_put_into_the_page(house, impatient, client):
     assert client.post("/login", data={"email": "nurse@north.demo", "password": PASSWORD}).status_code == 302
 
 
-def test_the_work_of_checking_a_password_is_done_before_the_lock_is_taken(
-    app, begun, client, client_as, course, session, monkeypatch
-):
+def test_the_work_of_checking_a_password_is_done_before_the_lock_is_taken(begun, client_as, course, monkeypatch):
     before = []
-    from clinic.accounts import security  # noqa: PLC0415
-
     check = security.verify_password
     monkeypatch.setattr(security, "verify_password", lambda *given: before.append(list(begun)) or check(*given))
     browser, harvest = client_as("physician", second=True), course.id
@@ -192,11 +190,23 @@ def test_the_work_of_checking_a_password_is_done_before_the_lock_is_taken(
     assert "BEGIN IMMEDIATE" not in before[0]
     assert "BEGIN IMMEDIATE" in begun
 
-    monkeypatch.setattr(User, "verify_and_update_password", lambda _user, _typed: before.append(list(begun)))
-    begun.clear()
-    client.post("/login", data={"email": "nurse@north.demo", "password": "wrong"})
-    assert "BEGIN IMMEDIATE" not in before[-1]
-    assert "BEGIN IMMEDIATE" in begun, "the failed try is written down"
+
+def test_a_sign_in_is_counted_before_it_is_judged_and_judged_without_the_lock(house, client, session, monkeypatch):
+    """Otherwise many tries at once would all be judged before the first of them counts."""
+    counted = select(func.count()).select_from(FailedSignIn)
+    judge, seen = User.verify_and_update_password, []
+
+    def judged(person, typed):
+        with locked(house.store):  # which would wait for five seconds and then fail if this request held the lock
+            seen.append(session.scalar(counted))
+            session.commit()
+        return judge(person, typed)
+
+    monkeypatch.setattr(User, "verify_and_update_password", judged)
+    assert client.post("/login", data={"email": "nurse@north.demo", "password": "wrong"}).status_code == 200
+    assert client.post("/login", data={"email": "nurse@north.demo", "password": PASSWORD}).status_code == 302
+    assert seen == [1, 2]
+    assert session.scalar(counted) == 1, "the one that was right is taken back"
 
 
 @pytest.mark.parametrize("damage", ["moved", "no database", "empty"])
@@ -217,6 +227,7 @@ def test_every_page_says_that_the_database_is_away_and_comes_back_by_itself(hous
     for url in ("/", "/patients", "/exports/patients.csv", "/login"):
         is_the_page(browser.get(url))
     is_the_page(browser.post("/patients/new", data={"family_name": "Lindqvist"}))
+    assert is_the_page(browser.get("/patients?page=2")).links[-1] == "/patients?page=2"
     assert browser.get("/healthz").status_code == 200
     with browser.get("/static/vendor/clinic.css") as sheet:
         assert sheet.status_code == 200
@@ -274,9 +285,6 @@ def test_a_full_disk_is_said_as_it_is(house, impatient, client_as, post, engine)
 @pytest.mark.slow
 def test_a_postgresql_server_that_stops_is_said_and_comes_back(tmp_path):
     """A server of this test's own, which it may stop."""
-    from tests.conftest import FAST, make_schema, settings  # noqa: PLC0415
-    from tests.factories import clinic_of  # noqa: PLC0415
-
     store = PostgreSQLStore()
     try:
         store.renew()
@@ -304,8 +312,6 @@ def test_a_postgresql_server_that_stops_is_said_and_comes_back(tmp_path):
 
 
 def test_commands_that_read_wait_for_no_writer(house, impatient, session, course, tmp_path, monkeypatch):
-    from clinic.cli import clinic  # noqa: PLC0415
-
     monkeypatch.setenv("CLINIC_INSTANCE", str(tmp_path))
     monkeypatch.setenv("CLINIC_DATABASE_URL", house.store.url)
     monkeypatch.setattr("clinic.console.COMMAND_WAIT", 0)
@@ -345,8 +351,6 @@ def test_the_guards_are_these_and_in_this_order():
         "take_form_once",
     ]
     assert all(guard.__doc__ for guard in guards.GUARDS)
-    assert STATIC.is_dir()
-    assert "static" in OPEN
 
 
 def test_the_guards_are_asked_before_anything_else_of_the_program(app):
