@@ -19,31 +19,25 @@ def naming(sentence: str, rule: int) -> str:
 
 
 class Problem(str):
-    """A sentence that says what is wrong with a record; ``rule`` is the number of the rule that it breaks, or 0."""
+    """A sentence about what is wrong with a record.
 
-    __slots__ = ("rule",)
+    ``field`` names the fact that it is about, where it is about one; ``rule`` is the number of the rule that it
+    breaks, or 0.
+    """
+
+    __slots__ = ("field", "rule")
+    field: str
     rule: int
 
-    def __new__(cls, sentence: str, *, rule: int = 0) -> Self:
+    def __new__(cls, sentence: str, field: str = "", *, rule: int = 0) -> Self:
         """Return the sentence, ending with its rule's number."""
         problem = super().__new__(cls, naming(sentence, rule))
-        problem.rule = rule
+        problem.field, problem.rule = field, rule
         return problem
 
 
 class ClinicError(Exception):
     """A fault that is told to the person in one sentence."""
-
-
-class RuleBroken(ClinicError):
-    """A rule of the clinic says no; the message is the sentence that the user reads (HTTP 409).
-
-    ``rule`` is its number in the rule book, 0 where none fits; the sentence ends with it.
-    """
-
-    def __init__(self, sentence: str, *, rule: int = 0) -> None:
-        super().__init__(naming(sentence, rule))
-        self.rule = rule
 
 
 @dataclass(frozen=True)
@@ -63,12 +57,29 @@ class Question:
         object.__setattr__(self, "explain", naming(self.explain, self.rule))
 
 
+class RuleBroken(ClinicError):
+    """A rule of the clinic says no; the message is what the user reads (HTTP 409).
+
+    ``problems`` are its sentences, each shown at the field that it names; ``questions`` are asked on the form.
+    ``rule`` is its number in the rule book, 0 where none fits; the sentence ends with it.
+    """
+
+    def __init__(self, *problems: str, questions: Sequence[Question] = (), rule: int = 0) -> None:
+        self.problems = [one if isinstance(one, Problem) else Problem(one, rule=rule) for one in problems]
+        self.questions = list(questions)
+        self.rule = rule or next((one.rule for one in self.problems if one.rule), 0)
+        asked = [f"{question.question} {question.explain}" for question in questions]
+        said = [*self.problems, *asked]
+        super().__init__(
+            str(said[0]) if len(said) == 1 else " ".join(one if one[-1:] in ".?!" else f"{one}." for one in said)
+        )
+
+
 class Unconfirmed(RuleBroken):
     """Facts that fit together oddly; the form asks each question, and the reason stays with the record."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
-        super().__init__(" ".join(f"{q.question} {q.explain}" for q in questions))
-        self.questions = list(questions)
+        super().__init__(questions=questions)
 
 
 class StepBlocked(RuleBroken):

@@ -8,16 +8,27 @@ From it come the form, its check and hint, the page, the timeline, the export he
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import MappedColumn, mapped_column
 
+from clinic import clock
+from clinic.errors import Question
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _counter = count()
+
+CLOCK_SLACK = timedelta(minutes=2)
+"""How far a typed time may lie ahead of the server's clock before it counts as the future (rule 69)."""
+FIRST_YEAR, LAST_YEAR = 1900, 2199
+"""No birth, act or expiry that a clinic writes down lies outside these years: another year is a typing error."""
+SHORT_TEXT, LONG_TEXT = 500, 10_000
+"""The most characters of one line and of several lines of text, where the field declares no other length."""
 
 RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """How a text begins that a spreadsheet would run; the full-width signs count too. An apostrophe goes before it."""
@@ -69,12 +80,18 @@ def plain(value: Decimal | None) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """What a person reads about one column. ``possible``: outside it is a typing error, refused.
+    """What a person reads about one column, and all that one value of it must satisfy.
 
-    ``expected``: outside it asks once "is this right?" and keeps the reason. ``identifying`` facts (names,
-    birth date, contact, free text) are dropped from research exports (rule 73). ``reported``: one of the facts that
-    a published course should tell (DOSES, MIBO, vial to vein); counted in a course's completeness.
-    ``code`` is ``SYSTEM|CODE``.
+    ``possible``: outside it is a typing error, refused. ``expected``: outside it asks once "is this right?" and keeps
+    the reason. ``conditional``: a rule may ask for it, depending on other facts, so no form calls it optional.
+
+    Of a day or a moment: ``past`` says that it may not lie in the future; ``not_before`` and ``not_after`` name other
+    facts of the record, or dotted paths such as ``patient.birth_date``, that it may not precede or follow.
+    ``starts``: "now" or "me", what a new record's form begins with. ``max_length``: the most characters of a text.
+
+    ``identifying`` facts (names, birth date, contact, free text) are dropped from research exports (rule 73).
+    ``reported``: one of the facts that a published course should tell (DOSES, MIBO, vial to vein); counted in a
+    course's completeness. ``code`` is ``SYSTEM|CODE``.
     """
 
     label: str
@@ -86,7 +103,13 @@ class Field:
     choices: Mapping[str, str] | None = None
     many: bool = False
     required: bool = False
+    conditional: bool = False
     long: bool = False
+    max_length: int | None = None
+    past: bool = True
+    not_before: tuple[str, ...] = ()
+    not_after: tuple[str, ...] = ()
+    starts: str = ""
     identifying: bool = False
     reported: bool = False
     code: str = ""
@@ -97,8 +120,18 @@ class Field:
         """Label and unit, as a table's or an export's heading has them."""
         return f"{self.label} ({self.unit})" if self.unit else self.label
 
-    def words(self, value: object) -> str:
-        """Return a stored value as a person reads it, without its unit."""
+    @property
+    def longest(self) -> int:
+        """The most characters that a text of this field may have."""
+        return self.max_length or (LONG_TEXT if self.long else SHORT_TEXT)
+
+    @property
+    def missing(self) -> str:
+        """The sentence that asks for a value."""
+        return f"{self.label}: fill this in"
+
+    def words(self, value: object, zone: str = "") -> str:
+        """Return a stored value as a person reads it, without its unit; a moment on the clock of ``zone``."""
         if value is None or value == []:
             return ""
         if isinstance(value, bool):
@@ -107,34 +140,88 @@ class Field:
             return ", ".join(self.words(item) for item in value)
         if isinstance(value, Decimal):
             return plain(value)
+        if zone and isinstance(value, date):
+            return clock.said(value, zone) if isinstance(value, datetime) else clock.said_day(value)
         return (self.choices or {}).get(str(value), str(value))
 
+    def figure(self, value: object) -> str:
+        """Return a value in words with its unit."""
+        return f"{self.words(value)} {self.unit}".rstrip()
 
-def field(  # noqa: PLR0913 - one argument for each thing that is declared
-    label: str,
-    *column: Any,
-    unit: str = "",
-    hint: str = "",
-    section: str = "",
-    possible: Range | None = None,
-    expected: Range | None = None,
-    choices: Mapping[str, str] | None = None,
-    many: bool = False,
-    required: bool = False,
-    long: bool = False,
-    identifying: bool = False,
-    reported: bool = False,
-    code: str = "",
-    order: int | None = None,
-    **more: Any,
-) -> MappedColumn[Any]:
+    def problems(self, value: Any, *, at: datetime | None = None, zone: str = "Etc/UTC") -> list[str]:
+        """Return what is wrong with one value by itself, a sentence each.
+
+        Form, record, import and amendment all ask here. ``at`` is the moment of writing: a day or a moment that must
+        be past is compared with it, a day on the calendar of ``zone``.
+        """
+        if value is None or value in ("", []):
+            return [self.missing] if self.required else []
+        if self.many or self.choices is not None:
+            return self._choice_problems(value)
+        if isinstance(value, date):
+            return self._time_problems(value, at, zone)
+        if isinstance(value, str):
+            too_long = f"{self.label}: {len(value):,} characters are too many; write at most {self.longest:,}"
+            return [too_long] if len(value) > self.longest else []
+        if self.possible is not None and value not in self.possible:
+            return [
+                f"{self.label} {self.figure(value)} is not possible: it must be {self.possible} {self.unit}".rstrip()
+            ]
+        return []
+
+    def _choice_problems(self, value: Any) -> list[str]:
+        chosen = value if self.many else [value]
+        if self.choices is None or all(one in self.choices for one in chosen):
+            return []
+        return [f"{self.label}: choose from the list"]
+
+    def _time_problems(self, value: date, at: datetime | None, zone: str) -> list[str]:
+        if not FIRST_YEAR <= value.year <= LAST_YEAR:
+            return [f"{self.label}: the year {value.year} is not possible; write its four digits, from {FIRST_YEAR} on"]
+        if self.past and at is not None and later(value, at + CLOCK_SLACK, zone):
+            return [f"{self.label}, {self.words(value, zone)}, is in the future"]
+        return []
+
+    def order_problems(self, value: date, other: date, its: Field, *, before: bool, zone: str) -> list[str]:
+        """Return why a day or a moment does not agree with another one, ``its``, that it may not precede or follow."""
+        first, second = (value, other) if before else (other, value)
+        if not later(second, first, zone):
+            return []
+        word = "before" if before else "after"
+        return [f"{self.label}, {self.words(value, zone)}, is {word} “{its.label}”, {its.words(other, zone)}"]
+
+    def question(self, name: str, value: Any) -> Question | None:
+        """Return what to ask about a value that is possible but not expected; None where it is expected."""
+        if self.expected is None or value is None or value in self.expected:
+            return None
+        more = self.expected.high is not None and value > self.expected.high
+        return Question(
+            name,
+            f"{self.label} {self.figure(value)} is {'more' if more else 'less'} than expected. Is this right?",
+            f"Expected: {self.expected} {self.unit}. It is still possible, so you decide.",
+        )
+
+
+def later(one: date, other: date, zone: str) -> bool:
+    """Whether a day or moment is later than another; a day is compared with the day that a moment has in a zone."""
+    if isinstance(one, datetime) and isinstance(other, datetime):
+        return one > other
+    return _day(one, zone) > _day(other, zone)
+
+
+def _day(value: date, zone: str) -> date:
+    return clock.day(value, zone) if isinstance(value, datetime) else value
+
+
+def field(label: str, *column: Any, order: int | None = None, **declared: Any) -> MappedColumn[Any]:
     """Declare a column together with what a person reads about it; see `Field`. The rest goes to the column."""
-    fact = Field(
-        label=label, unit=unit, hint=hint, section=section, possible=possible, expected=expected, choices=choices,
-        many=many, required=required, long=long, identifying=identifying, reported=reported, code=code,
-        order=next(_counter) if order is None else order,
-    )  # fmt: skip
-    return mapped_column(*column, info={"field": fact}, **more)
+    facts = {name: declared.pop(name) for name in FACTS & declared.keys()}
+    fact = Field(label=label, order=next(_counter) if order is None else order, **facts)
+    return mapped_column(*column, info={"field": fact}, **declared)
+
+
+FACTS = frozenset(Field.__dataclass_fields__) - {"label", "order"}
+"""What may be declared about a field."""
 
 
 def fields_of(model: type) -> dict[str, Field]:

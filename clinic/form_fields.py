@@ -1,25 +1,35 @@
-"""The boxes of a form: each reads what was typed, keeps it as it was, and judges it by the declared fact.
+"""The fields of a form: WTForms' own, each of which reads what people type and is judged by its declared fact.
 
 Numbers are written 1.5 or 1,5 and never 1e8; days are day, month, year; times are 24 h on the site's clock.
+Only WTForms' hooks are used, so ``validators=[...]`` and ``validate_<field>`` work as its documentation says.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from wtforms import Field as WTField
+import wtforms
+from wtforms.fields import choices as wtforms_choices
+from wtforms.validators import ValidationError
+from wtforms.widgets import PasswordInput, Select, TextArea, TextInput
 
 from clinic import clock, wording
-from clinic.fields import Field, plain
+from clinic.fields import FACTS, Field, plain
 
-MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from clinic.errors import Question
+
 RADIO_MOST = 4
+_choices: Any = wtforms_choices  # the published types are of an older release: they know neither of these names
 NUMBER = re.compile(r"[-−+]?(\d+([.,]\d*)?|[.,]\d+)")
+PARTS = ("d", "m", "y")
+"""The inputs in which a day is typed: ``born-d``, ``born-m``, ``born-y``; a moment has ``-t`` too."""
 
 
 class Unreadable(ValueError):
@@ -30,20 +40,20 @@ def parse_decimal(text: str) -> Decimal:
     """Return the number that was typed; one point or comma before the decimals, nothing else (hazard H17)."""
     typed = text.strip().replace("\u202f", "").replace("\u00a0", "")
     if not NUMBER.fullmatch(typed) or (not typed.isascii() and "−" not in typed):
-        raise Unreadable(f"“{text.strip()}” is no number here. Write it like 1.5 or 1,5, without thousands marks.")
+        raise Unreadable(f"“{text.strip()}” is not a number. Write it like 1.5 or 1,5, without thousands marks")
     return Decimal(typed.replace("−", "-").replace(",", "."))
 
 
 def parse_whole(text: str) -> int:
     """Return the whole number that was typed."""
     if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
-        raise Unreadable(f"“{text.strip()}” is no whole number.")
+        raise Unreadable(f"“{text.strip()}” is not a whole number")
     return int(text.strip())
 
 
 @dataclass(frozen=True)
 class Sure:
-    """The question under a box whose value is possible but not expected."""
+    """The question under a field whose value is possible but not expected, and what was answered."""
 
     question: str
     explain: str
@@ -51,243 +61,339 @@ class Sure:
     reason: str = ""
 
 
-class Box(WTField):
-    """One box of a form. ``kind`` tells the page how to draw it; ``text`` is what was typed, kept as it was."""
+class FactField(wtforms.Field):
+    """Base of our fields. ``kind`` says how the page draws it; ``text`` is what was typed, kept as it was.
+
+    What is declared about the value is given as a `Field` (``fact``), or by the same words: ``required``, ``unit``,
+    ``hint``, ``section``, ``possible``, ``choices`` and so on.
+    """
 
     kind = "text"
+    widget = TextInput()
+    autocomplete = "off"
+    _form: Any
+    name: str
+    short_name: str
+    label: Any
+    flags: Any
+    data: Any
+    errors: Any
 
-    def __init__(self, label: str = "", fact: Field | None = None, **more: Any) -> None:
-        super().__init__(label, **more)
-        self.fact = fact or Field(label=label)
-        self.unit, self.hint, self.required = self.fact.unit, self.fact.hint, self.fact.required
-        self.zone = "Etc/UTC"
-        self.text = ""
-        self.sent: dict[str, str] = {}
-        self.filled = ""
-        self.autocomplete = "off"
+    def __init__(
+        self, label: str | None = None, validators: Any = None, *, fact: Field | None = None, **options: Any
+    ) -> None:
+        declared = {name: options.pop(name) for name in FACTS & options.keys()}
+        self.fact = fact or Field(label=label or "", **declared)
+        self.text, self.filled = "", ""
+        self.answer, self.reason = "", ""
         self.sure: Sure | None = None
-        self.unreadable = ""
-        self.pairs: list[tuple[str, str]] = []
-        if self.fact.choices is not None:
-            self.pairs = list(self.fact.choices.items())
+        super().__init__(label or self.fact.label, validators, **options)
+        self.unit, self.hint = self.fact.unit, self.fact.hint
+        self.required = self.fact.required or bool(self.flags.required)
         self.wide = self.kind in {"text", "long"}
 
     @property
-    def parts(self) -> dict[str, str]:
-        """The separate boxes of a day or a moment."""
-        return {part: self.sent.get(part, "") for part in ("d", "m", "y", "t")}
+    def zone(self) -> str:
+        """The zone on whose clock the form is filled in."""
+        return self._form.zone
 
     @property
-    def choices_now(self) -> list[tuple[str, str, bool]]:
-        """Value, label and whether it is chosen."""
-        return [(value, label, value == self.text) for value, label in self.pairs]
+    def optional(self) -> bool:
+        """Whether no rule can ask for it."""
+        return not (self.required or self.fact.required or self.fact.conditional)
 
-    def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:  # noqa: ARG002
-        """Read the boxes as they were sent, or show the record's value."""
-        self.process_errors, self.errors = [], []
-        self.data = self.object_data = self.default if data is None or not self._is_value(data) else data
-        if formdata:
-            self.sent = {
-                part: formdata.get(f"{self.name}-{part}", "").strip() for part in ("d", "m", "y", "t", "sure", "why")
-            }
-            self.text = formdata.get(self.name, "").strip()
-            try:
-                self.data = self.read(formdata)
-            except Unreadable as fault:
-                self.data, self.unreadable = None, str(fault)
-        else:
-            self.show(self.data)
+    def process_data(self, value: Any) -> None:
+        """Show the value of a record."""
+        self.data = value
+        self.show(value)
 
-    @staticmethod
-    def _is_value(data: Any) -> bool:
-        return not repr(data).startswith("<unset")
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read what was sent; what cannot be read is a `ValueError`, and stays in the field as it was typed."""
+        self.text, self.data = (valuelist[0].strip() if valuelist else ""), None
+        try:
+            self.data = self.read(self.text) if self.text else None
+        except Unreadable as problem:
+            raise Unreadable(self.named(str(problem))) from problem
 
-    def read(self, _formdata: Any) -> Any:
-        """Return the value that was typed; `Unreadable` where it cannot be read."""
-        return self.text or None
+    def read(self, text: str) -> Any:
+        """Return the value of what was typed; `Unreadable` where there is none."""
+        return text
 
     def show(self, value: Any) -> None:
-        """Put a value of a record into the boxes."""
+        """Put a value into the field as a person would have typed it."""
         self.text = "" if value is None else str(value)
 
-    def validate(self, form: Any, extra_validators: Sequence[Any] = ()) -> bool:  # noqa: ARG002
-        """Judge against the declared fact; leave the sentences in ``errors``."""
-        self.errors = self.problems()
-        self.ask(form)
-        return not self.errors
+    def _value(self) -> str:
+        return self.text
+
+    def post_process(self, formdata: Any = None) -> None:
+        """Take the answer to “Is this right?” and its reason, which are inputs beside the field's own."""
+        base: Any = super()  # the published types do not know this hook
+        base.post_process(formdata)
+        if formdata is not None:
+            self.answer = formdata.get(f"{self.name}-sure", "").strip()
+            self.reason = formdata.get(f"{self.name}-why", "").strip()
+
+    def named(self, sentence: str) -> str:
+        """Return a sentence that begins with the field's label."""
+        return sentence if sentence.startswith(self.label.text) else f"{self.label.text}: {sentence}"
+
+    def pre_validate(self, form: Any) -> None:  # noqa: ARG002 - WTForms' signature
+        """Judge the value by its declared fact, as the record does."""
+        if not self.process_errors:
+            self.errors.extend(self.problems())
 
     def problems(self) -> list[str]:
-        """Return what is wrong with what was typed, a sentence each."""
-        if self.unreadable:
-            named = self.unreadable.startswith(self.label.text)
-            return [self.unreadable if named else f"{self.label.text}: {self.unreadable}"]
-        if self.data is None or self.data == []:
-            return [f"{self.label.text}: fill this in"] if self.required else []
-        if self.kind in {"choice", "radio"} and self.data not in dict(self.pairs):
-            return [f"{self.label.text}: choose one of the list"]
-        if self.fact.possible is not None and self.data not in self.fact.possible:
-            said = f"{self.fact.words(self.data)} {self.unit}".rstrip()
-            return [f"{self.label.text} {said} is not possible: it must be {self.fact.possible} {self.unit}".rstrip()]
-        return []
+        """Return what is wrong with the value by itself, a sentence each."""
+        if self.data in (None, "", []):
+            return [self.named("fill this in")] if self.required else []
+        return self.fact.problems(self.data, at=clock.now(), zone=self.zone)
 
-    def ask(self, _form: Any) -> None:
+    def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: ARG002, FBT001
         """Ask once whether an unexpected value is right, and want the reason."""
-        expected = self.fact.expected
-        if self.errors or expected is None or self.data is None or self.data in expected:
-            return
-        said = f"{self.fact.words(self.data)} {self.unit}".rstrip()
-        more = expected.high is not None and self.data > expected.high
-        answer, reason = self.sent.get("sure", ""), self.sent.get("why", "")
-        self.sure = Sure(
-            question=f"{said} is {'more' if more else 'less'} than expected. Is this right?",
-            explain=f"Expected: {expected} {self.unit}. It is still possible, so you decide.",
-            answer=answer,
-            reason=reason,
-        )
-        if answer != "yes":
-            self.errors = [f"{self.label.text}: {self.sure.question}"]
-        elif not reason:
-            self.errors = [f"{self.label.text}: say why {said} is right"]
+        asked = None if self.errors else self.fact.question(self.short_name, self.data)
+        if asked is not None:
+            self.ask(asked)
+
+    def ask(self, asked: Question) -> None:
+        """Show a question under the field; raises `ValidationError` until it is answered with a reason."""
+        self.sure = Sure(asked.question, asked.explain, self.answer, self.reason)
+        if self.answer != "yes":
+            raise ValidationError(self.named(asked.question))
+        if not self.reason:
+            raise ValidationError(self.named("say why this is right"))
 
     @property
     def anchor(self) -> str:
         """The id to which the error summary leads."""
-        if self.kind in {"day", "moment"}:
-            return f"{self.id}-d"
         if self.sure is not None:
             return f"{self.id}-sure-yes"
-        if self.kind in {"radio", "yesno", "multi"} and self.choices_now:
-            return f"{self.id}-0"
         return self.id
 
 
-class LongBox(Box):
+class StringField(FactField, wtforms.StringField):
+    """One line of text."""
+
+
+class PasswordField(FactField, wtforms.PasswordField):
+    """A password: never shown again, kept exactly as it was typed."""
+
+    kind = "password"
+    widget = PasswordInput()
+
+    def __init__(self, *args: Any, autocomplete: str = "off", **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.autocomplete = autocomplete
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read without stripping spaces."""
+        self.data = (valuelist[0] if valuelist else "") or None
+
+
+class TextAreaField(FactField, wtforms.TextAreaField):
     """Several lines of text."""
 
     kind = "long"
+    widget = TextArea()
+
+    def __init__(self, label: str | None = None, validators: Any = None, **options: Any) -> None:
+        if "fact" not in options:
+            options.setdefault("long", True)
+        super().__init__(label, validators, **options)
 
 
-class NumberBox(Box):
-    """A decimal quantity."""
+class DecimalField(FactField):
+    """A decimal quantity, its digits kept."""
 
     kind = "number"
 
-    def read(self, _formdata: Any) -> Decimal | None:
-        return parse_decimal(self.text) if self.text else None
+    def read(self, text: str) -> Any:
+        return parse_decimal(text)
 
     def show(self, value: Any) -> None:
         self.text = plain(value) if isinstance(value, Decimal) else ""
 
 
-class WholeBox(Box):
+class IntegerField(FactField):
     """A whole number."""
 
     kind = "whole"
 
-    def read(self, _formdata: Any) -> int | None:
-        return parse_whole(self.text) if self.text else None
+    def read(self, text: str) -> Any:
+        return parse_whole(text)
 
 
-class ChoiceBox(Box):
-    """One of a list: radios where they are few, a select where they are many."""
+class SelectField(FactField, wtforms_choices.SelectFieldBase):
+    """One of a list: radios where they are few, a select where they are many or ``listed`` is set."""
+
+    widget = Select()
+    drawn = ""
+
+    def __init__(
+        self, label: str | None = None, validators: Any = None, *, listed: bool = False, **options: Any
+    ) -> None:
+        self.choices: list[Any] = []
+        self.listed = listed
+        super().__init__(label, validators, **options)
+        if self.fact.choices is not None:
+            self.offer(self.fact.choices.items())
 
     @property
     def kind(self) -> str:  # type: ignore[override]
-        """How to draw it."""
-        return "radio" if 0 < len(self.pairs) <= RADIO_MOST else "choice"
+        """How the page draws it."""
+        return self.drawn or ("radio" if 0 < len(self.choices) <= RADIO_MOST and not self.listed else "choice")
+
+    def offer(self, pairs: Iterable[tuple[str, str]]) -> None:
+        """Say what can be chosen here and now: value and label of each."""
+        self.choices = [_choices.SelectChoice(value, label) for value, label in pairs]
+
+    @property
+    def offered(self) -> dict[str, str]:
+        """Label of each value that can be chosen."""
+        return {choice.value: choice.label for choice in self.choices}
+
+    def chosen(self, value: str) -> bool:
+        """Whether a value is chosen."""
+        return value == self.text
+
+    def iter_choices(self) -> Iterator[Any]:
+        """Yield each choice as WTForms' widgets draw it."""
+        for choice in self.choices:
+            yield _choices.Choice(choice.value, choice.label, self.chosen(choice.value), choice.render_kw)
+
+    @property
+    def choices_now(self) -> list[tuple[str, str, bool]]:
+        """Value, label and whether it is chosen."""
+        return [(choice.value, choice.label, choice.selected) for choice in self.iter_choices()]
+
+    def problems(self) -> list[str]:
+        """Also: what was chosen is offered here and now, which may be less than what is declared."""
+        chosen = [self.data] if isinstance(self.data, str) else self.data
+        if chosen and not set(chosen) <= self.offered.keys():
+            return [self.named("choose from the list")]
+        return super().problems()
+
+    @property
+    def anchor(self) -> str:
+        if self.sure is None and self.kind != "choice" and self.choices:
+            return f"{self.id}-0"
+        return super().anchor
 
 
-class YesNoBox(Box):
+class YesNoField(SelectField):
     """Yes, no, or not answered."""
 
-    kind = "yesno"
+    drawn = "yesno"
 
-    def __init__(self, label: str = "", fact: Field | None = None, **more: Any) -> None:
-        super().__init__(label, fact, **more)
-        self.pairs = [("yes", "Yes"), ("no", "No")]
+    def __init__(self, label: str | None = None, validators: Any = None, **options: Any) -> None:
+        super().__init__(label, validators, **options)
+        self.offer((("yes", "Yes"), ("no", "No")))
 
-    def read(self, _formdata: Any) -> bool | None:
-        return {"yes": True, "no": False}.get(self.text)
+    def read(self, text: str) -> Any:
+        return {"yes": True, "no": False}.get(text)
 
     def show(self, value: Any) -> None:
         self.text = {True: "yes", False: "no"}.get(value, "")
 
+    def problems(self) -> list[str]:
+        return FactField.problems(self)
 
-class ManyBox(Box):
+
+class MultiSelectField(SelectField):
     """Any number of a list."""
 
-    kind = "multi"
+    drawn = "multi"
+    widget = Select(multiple=True)
 
-    def read(self, formdata: Any) -> list[str]:
-        self.chosen = formdata.getlist(self.name)
-        return self.chosen
+    def __init__(self, label: str | None = None, validators: Any = None, **options: Any) -> None:
+        if "fact" not in options:
+            options.setdefault("many", True)
+        super().__init__(label, validators, **options)
 
-    def problems(self) -> list[str]:
-        """Also: what was sent is offered here and now; it may be offered only after the form was read."""
-        if not set(self.data or []) <= set(dict(self.pairs)):
-            return [f"{self.label.text}: choose of the list"]
-        return super().problems()
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read every value that was ticked."""
+        self.data = list(valuelist)
 
     def show(self, value: Any) -> None:
-        self.chosen = list(value or [])
+        self.text = ", ".join(value or ())
 
-    @property
-    def choices_now(self) -> list[tuple[str, str, bool]]:
-        return [(value, label, value in getattr(self, "chosen", [])) for value, label in self.pairs]
+    def chosen(self, value: str) -> bool:
+        return value in (self.data or ())
 
 
-class DayBox(Box):
-    """A calendar day in three boxes."""
+class DateField(FactField):
+    """A calendar day in three inputs, ``<name>-d``, ``-m`` and ``-y``."""
 
     kind = "day"
+    inputs: tuple[str, ...] = PARTS
 
-    def read(self, _formdata: Any) -> date | None:
-        day, month, year = (self.sent[part] for part in ("d", "m", "y"))
+    def __init__(self, *args: Any, **options: Any) -> None:
+        self.parts: dict[str, str] = dict.fromkeys((*PARTS, "t", "twice"), "")
+        super().__init__(*args, **options)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read the inputs in their order; `RecordForm` gives them together."""
+        typed = [part.strip() for part in valuelist] or [""] * len(self.inputs)
+        self.parts |= dict(zip(self.inputs, typed, strict=True))
+        self.text, self.data = " ".join(typed).strip(), None
+        try:
+            self.data = self.read_parts(typed)
+        except ValueError as problem:
+            raise Unreadable(self.named(str(problem))) from problem
+
+    def read_parts(self, typed: list[str]) -> date | None:
+        """Return the day of the three inputs, None where all are empty."""
+        day, month, year = typed[:3]
         if not (day or month or year):
             return None
         if not (day and month and year):
-            raise Unreadable(f"{self.label.text}: fill in day, month and year")
+            raise Unreadable("fill in day, month and year")
         try:
             return date(parse_whole(year), parse_whole(month), parse_whole(day))
-        except ValueError as fault:
-            raise Unreadable(f"{self.label.text}: {day}.{month}.{year} is no day of the calendar") from fault
+        except ValueError as problem:
+            raise Unreadable(f"{day}.{month}.{year} is not a day of the calendar") from problem
 
     def show(self, value: Any) -> None:
         if value is not None:
-            self.sent = {"d": str(value.day), "m": str(value.month), "y": str(value.year)}
+            self.parts |= {"d": str(value.day), "m": str(value.month), "y": str(value.year)}
+
+    @property
+    def anchor(self) -> str:
+        return super().anchor if self.sure is not None else f"{self.id}-d"
 
 
-class MomentBox(DayBox):
+class DateTimeField(DateField):
     """A day and a time on the site's clock; kept in UTC.
 
-    ``twice``: the clock showed this time twice when summer time ended, so the form asks which of the two it was.
+    ``twice``: the clock showed this time twice when summer time ended, so the form asks which of the two it was;
+    ``which`` is the answer, “first” or “second”.
     """
 
     kind = "moment"
+    inputs = (*PARTS, "t", "twice")
     twice = False
+    which = ""
 
-    def read(self, formdata: Any) -> datetime | None:  # type: ignore[override]
-        day = super().read(formdata) if any(self.sent[part] for part in ("d", "m", "y")) else None
-        time = self.sent["t"]
+    def read_parts(self, typed: list[str]) -> datetime | None:
+        """Return the moment that the site's clock showed."""
+        day, time = super().read_parts(typed), typed[3]
         if day is None and not time:
             return None
         match = re.fullmatch(r"([01]?\d|2[0-3])[:.h]?([0-5]\d)", time, re.ASCII)
         if day is None or match is None:
-            raise Unreadable(f"{self.label.text}: write the day and the time, like 14 May 2026, 09:30")
+            raise Unreadable("write the day and the time, like 14 May 2026, 09:30")
         wall = datetime(day.year, day.month, day.day, int(match[1]), int(match[2]))  # noqa: DTZ001 - the wall clock
-        self.sent["twice"] = formdata.get(f"{self.name}-twice", "")
+        self.which = typed[4]
         self.twice = clock.came_twice(wall, self.zone)
         try:
-            return clock.from_wall(wall, self.zone, second={"first": False, "second": True}.get(self.sent["twice"]))
+            return clock.from_wall(wall, self.zone, second={"first": False, "second": True}.get(self.which))
         except clock.TwiceOnTheClock as fault:
-            raise Unreadable(f"{self.label.text}: {fault}. Say which of the two it was") from fault
-        except ValueError as fault:
-            raise Unreadable(f"{self.label.text}: {fault}") from fault
+            raise Unreadable(f"{fault}. Say which of the two it was") from fault
 
     def show(self, value: Any) -> None:
         if value is not None:
             wall = clock.local(value, self.zone)
             super().show(wall)
-            self.sent["t"] = wording.time_of_day(value, self.zone)
+            self.parts["t"] = wording.time_of_day(value, self.zone)
             self.twice = clock.came_twice(wall, self.zone)
-            self.sent["twice"] = "second" if wall.fold else "first"
+            self.which = "second" if wall.fold else "first"

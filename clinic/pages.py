@@ -1,26 +1,43 @@
-"""What every room's views do alike: find a row that the user may see, take a form, show a page about a patient."""
+"""What every room's views do alike: get a row that the user may see, take a form, show a page about a patient.
+
+A view that takes a form reads
+
+    form = form_of(HarvestForm, people=HARVEST.logs, about={"treatment": course})
+    if form.validate_on_submit():
+        with refusals_to(form):
+            harvest = Harvest.log(by=me(), at=clock.now(), treatment=course, **form.facts())
+            return commit_and_redirect(url_of(harvest), "Harvest logged.")
+    return form_page(form, heading="Log a harvest", …)
+"""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import abort, flash, redirect, request
+from flask import abort, flash, redirect, render_template, request
 from flask_login import current_user
 from sqlalchemy import select
 
-from clinic import drafts, idempotency, wording
+from clinic import clock, drafts, idempotency, wording
+from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.identifiers import parse_id
 from clinic.model import Model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
     from werkzeug.wrappers import Response
 
+    from clinic.access import Role
     from clinic.accounts.models import User
     from clinic.forms import RecordForm
 
 M = TypeVar("M", bound=Model)
 F = TypeVar("F", bound="RecordForm")
+Answer = Any
+"""What a view of a form returns: a page, a page with its status, or a redirect."""
 
 
 def me() -> User:
@@ -34,7 +51,7 @@ def zone() -> str:
     return me().site.zone
 
 
-def find(model: type[M], public_id: str) -> M:
+def get_or_404(model: type[M], public_id: str) -> M:
     """Return the row with an id that this user's site may see; anything else is the same 404."""
     wanted = parse_id(public_id, model.KIND)
     row = db.session.scalar(select(model).where(model.id == wanted)) if wanted else None
@@ -43,34 +60,89 @@ def find(model: type[M], public_id: str) -> M:
     return row
 
 
-def form_of(kind: type[F], row: Model | None = None, **more: Any) -> F:
-    """Return a form on the site's clock, filled in from a row or from this person's draft where there is one."""
+def staff_choices(roles: Iterable[Role] | None = None) -> list[tuple[str, str]]:
+    """Return id and name of the staff of the user's site, of some roles or all."""
+    user = type(me())
+    chosen = select(user.id, user.printed_name, user.role).order_by(user.printed_name)
+    rows = db.session.execute(chosen).all()
+    return [(row.id, f"{row.printed_name}, {row.role.label}") for row in rows if roles is None or row.role in roles]
+
+
+def form_of(
+    kind: type[F],
+    row: Model | None = None,
+    *,
+    people: Iterable[Role] | None = None,
+    about: Mapping[str, Any] | None = None,
+    **more: Any,
+) -> F:
+    """Return a form on the site's clock, filled in from a row or from this person's draft where there is one.
+
+    Staff of the roles ``people`` (all where it is left out) are offered in its fields for a person. A new record's
+    form starts with now and me where its facts say so. ``about``: the rows that the record belongs to.
+    """
     draft = drafts.at_hand(me().id) if row is None and request.method == "GET" else None
     if draft is not None:
         more["formdata"] = draft[0]
-    form = kind(obj=row, zone=zone(), record_version=row.version if row is not None else None, **more)
+    form = kind(obj=row, zone=zone(), record_version=row.version if row is not None else None, about=about, **more)
     form.can_draft = row is None
+    if any(field.short_name.endswith("_by_id") for field in form.visible_fields):
+        form.offer_people(staff_choices(people))
     if draft is not None:
         form.draft_note = f"Your draft of {wording.moment(draft[1], zone())} is filled in."
+    elif row is None:
+        form.prefill_starts(me=me().id)
     return form
 
 
-def unchanged_since_shown(row: Model) -> None:
+def form_page(form: RecordForm, *, template: str = "records/form.html", **shown: Any) -> Answer:
+    """Return the page of a form: 422 where something is wrong with what was sent, each problem at its field."""
+    if form.is_submitted():
+        _judge_together(form)
+    page = render_template(template, form=form, **shown)
+    return (page, 422) if form.error_list else page
+
+
+def _judge_together(form: RecordForm) -> None:
+    """Add what the record says about its facts together to what the fields say one by one; leave no trace of it."""
+    if form.about is None or form.model is None or form.refused or not form.error_list:
+        return
+    problems, questions = form.model.judged(by=me(), at=clock.now(), **{**form.declared(), **form.about})
+    db.session.rollback()
+    form.refuse_all(form.unanswered(problems), questions)
+
+
+@contextmanager
+def refusals_to(form: RecordForm, field: str = "") -> Iterator[None]:
+    """Show on the form what a rule says to what is done inside, each problem at its field; nothing of it is kept.
+
+    A problem that names no field is shown at ``field``. A closed gate goes on to its own page, and so does a
+    question that is about no field of this form.
+    """
+    try:
+        yield
+    except StepBlocked:
+        raise
+    except RuleBroken as broken:
+        db.session.rollback()
+        form.take(broken, field)
+
+
+def refuse_stale(row: Model) -> None:
     """Refuse a change of a record that somebody else changed since this form was opened (hazard H18)."""
-    seen = request.form.get("version", "")
-    if seen != str(row.version):
+    if request.form.get("version", "") != str(row.version):
         raise ChangedMeanwhile(row)
 
 
 class ChangedMeanwhile(Exception):
-    """Two people changed one record; the first change stands and the second sees both."""
+    """Two people changed one record; the first change is kept and the second person sees both."""
 
     def __init__(self, row: Model) -> None:
         super().__init__(row.id)
         self.row = row
 
 
-def saved(location: str, message: str = "", kind: str = "ok") -> Response:
+def commit_and_redirect(location: str, message: str = "", kind: str = "ok") -> Response:
     """Commit what was done and lead on; a repeated post of the same form leads to the same place."""
     idempotency.led_to(location)
     drafts.end(me().id, request.path)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flask import url_for
+from flask import current_app, url_for
 
 from clinic import wording
 from clinic.fields import Field, fields_of
@@ -148,11 +148,19 @@ def reasons(blocked: Iterable[Blocked]) -> list[dict[str, Any]]:
             "because": reason.because,
             "rule": f"rule {reason.rule}" if reason.rule else "",
             "who_label": " or ".join(role.label for role in reason.who),
-            "fix": url_for(reason.fix[0], **reason.fix[1]) if reason.fix else None,
+            "fix": address(*reason.fix) if reason.fix else None,
             "fix_label": reason.fix_label,
         }
         for reason in blocked
     ]
+
+
+def address(endpoint: str, values: Mapping[str, Any]) -> str:
+    """Return the address of a destination. A bedside check of an earlier release kept the id of its row as ``id``."""
+    if "id" in values:
+        (name,) = next(current_app.url_map.iter_rules(endpoint)).arguments
+        values = {name: values["id"]}
+    return url_for(endpoint, **values)
 
 
 def seal(content_hash: str) -> str:

@@ -9,28 +9,38 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request, url_for
-from sqlalchemy import select
 
 from clinic import clock, record_display
 from clinic.access import WRITERS, Role, allow
+from clinic.accounts.forms import PasswordForm
 from clinic.accounts.models import User
-from clinic.accounts.security import WrongPassword, recheck
-from clinic.errors import RuleBroken
+from clinic.accounts.security import recheck
 from clinic.extensions import db
 from clinic.fields import Field
 from clinic.forms import RecordForm, form_for
 from clinic.idempotency import address
 from clinic.identifiers import parse_id
 from clinic.ledger.listener import set_actor
-from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
+from clinic.pages import (
+    Answer,
+    commit_and_redirect,
+    form_of,
+    form_page,
+    get_or_404,
+    me,
+    refusals_to,
+    refuse_stale,
+    staff_choices,
+    zone,
+)
 from clinic.records import Entry, Meaning, Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from werkzeug.wrappers import Response
 
-    from clinic.form_fields import Box
+SIGN_AGAIN = "A signature covers this record. After the correction it must be signed again."
+
 
 bp = Blueprint("record_pages", __name__, url_prefix="/records")
 
@@ -68,113 +78,90 @@ def _at(public_id: str) -> tuple[Desk, Any]:
     found = DESKS.get(wanted[:2]) if wanted else None
     if found is None:
         abort(404)
-    return found, find(found.model, public_id)
+    return found, get_or_404(found.model, public_id)
 
 
 @bp.route("/<record_id>/signature", methods=["GET", "POST"])
 @allow(WRITERS)
-def signature(record_id: str) -> Response | str | tuple[str, int]:
+def signature(record_id: str) -> Answer:
     """Show what is signed and take the signature."""
     place, record = _at(record_id)
     if not isinstance(record, Record) or me().role not in place.signs:
         abort(403)
-    meaning, error = place.meaning(record, me()), ""
-    if request.method == "POST":
-        unchanged_since_shown(record)
-        try:
-            recheck(me(), request.form.get("password", ""))
-        except WrongPassword as fault:
-            error, record = str(fault), find(place.model, record_id)
-        else:
+    form, meaning = form_of(PasswordForm), place.meaning(record, me())
+    if form.validate_on_submit():
+        refuse_stale(record)
+        with refusals_to(form):
+            recheck(me(), form.password.data or "")
             record.sign(by=me(), at=clock.now(), meaning=meaning)
             place.after_sign(record)
-            return saved(place.show(record), f"{record.NOUN} signed.")
-    page = render_template(
-        "sign.html",
-        heading=f"Sign: {record.NOUN.lower()}",
-        lede=record.headline(),
-        error=error,
-        facts=record_display.facts(record, zone(), people=names()),
-        meaning=meaning.label,
-        seal=record_display.seal(record.content_hash),
-        version=record.version,
-        url=address(),
-        back_url=place.show(record),
-        patient=place.patient(record),
-    )
-    return (page, 422) if error else page
+            return commit_and_redirect(place.show(record), f"{record.NOUN} signed.")
+    return form_page(form, template="sign.html", **_signing(place, record, meaning))
+
+
+def _signing(place: Desk, record: Record, meaning: Meaning) -> dict[str, Any]:
+    """Return what the page of a signature shows."""
+    return {
+        "heading": f"Sign: {record.NOUN.lower()}",
+        "lede": record.headline(),
+        "facts": record_display.facts(record, zone(), people=names()),
+        "meaning": meaning.label,
+        "seal": record_display.seal(record.content_hash),
+        "version": record.version,
+        "url": address(),
+        "back_url": place.show(record),
+        "patient": place.patient(record),
+    }
 
 
 @bp.route("/<record_id>/amendment", methods=["GET", "POST"])
 @allow(WRITERS)
-def amendment(record_id: str) -> Response | str | tuple[str, int]:
+def amendment(record_id: str) -> Answer:
     """Correct a record with a reason."""
     place, record = _at(record_id)
     if me().role not in place.amends:
         abort(403)
-    form = form_of(amend_form(place), record)
-    offer_people(form)
+    form = form_of(amend_form(place, record), record)
     if form.validate_on_submit():
-        unchanged_since_shown(record)
-        changes = form.facts()
-        reason, confirmed = changes.pop("amend_reason"), changes.pop("confirmed", {})
-        if confirmed:
-            changes["confirmed"] = record.confirmed | confirmed
-        set_actor(db.session(), me().id, reason)
-        try:
-            record.amend(by=me(), at=clock.now(), reason=reason, **changes)
-        except RuleBroken as fault:
-            form.take(fault)
-            db.session.rollback()
-            place, record = _at(record_id)
-        else:
-            return saved(place.show(record), f"{record.NOUN} amended. The old value stays readable.")
-    page = render_template(
-        "records/amend.html",
-        heading=f"Amend: {record.NOUN.lower()}",
-        lede=record.headline(),
-        form=form,
-        url=address(),
-        save_label="Save the correction",
-        back_url=place.show(record),
-        history=[row[:4] for row in record_display.amendments(record, zone())],
-        signed=["A signature covers this record. After the correction it must be signed again."]
-        if isinstance(record, Record) and record.signed
-        else [],
-        patient=place.patient(record),
-    )
-    return (page, 422) if form.error_list else page
+        refuse_stale(record)
+        with refusals_to(form):
+            _amend(record, form.facts())
+            return commit_and_redirect(place.show(record), f"{record.NOUN} amended. The old value stays readable.")
+    return form_page(form, template="records/amend.html", **_amending(place, record))
 
 
-def amend_form(place: Desk) -> type[RecordForm]:
-    """Return the form of a record's facts with the reason as its last box."""
+def _amend(record: Any, changes: dict[str, Any]) -> None:
+    reason, confirmed = changes.pop("amend_reason"), changes.pop("confirmed", {})
+    set_actor(db.session(), me().id, reason)
+    if confirmed:
+        changes["confirmed"] = record.confirmed | confirmed
+    record.amend(by=me(), at=clock.now(), reason=reason, **changes)
+
+
+def _amending(place: Desk, record: Any) -> dict[str, Any]:
+    """Return what the page of an amendment shows."""
+    signed = isinstance(record, Record) and record.signed
+    return {
+        "heading": f"Amend: {record.NOUN.lower()}",
+        "lede": record.headline(),
+        "url": address(),
+        "save_label": "Save the correction",
+        "back_url": place.show(record),
+        "history": [row[:4] for row in record_display.amendments(record, zone())],
+        "signed": [SIGN_AGAIN] if signed else [],
+        "patient": place.patient(record),
+    }
+
+
+def amend_form(place: Desk, record: Entry) -> type[RecordForm]:
+    """Return the form of a record's facts, without those that it cannot have, with the reason as its last field."""
     ask = {"amend_reason": Field(label="Why is it corrected?", long=True, required=True, section="Reason")}
-    return form_for(place.model, without=place.fixed, extra=ask)
+    return form_for(place.model, without=place.fixed | record.not_applicable, extra=ask)
 
 
 def names() -> dict[str, str]:
     """Return the printed name of everybody on the staff of this site, by id."""
     return dict(staff_choices())
-
-
-def staff_choices(roles: frozenset[Role] | None = None) -> list[tuple[str, str]]:
-    """Return id and name of active staff of the user's site, of some roles or all."""
-    chosen = select(User.id, User.printed_name, User.role).order_by(User.printed_name)
-    rows = db.session.execute(chosen).all()
-    return [(row.id, f"{row.printed_name}, {row.role.label}") for row in rows if roles is None or row.role in roles]
-
-
-def offer_people(form: RecordForm, *, mine: bool = False, roles: frozenset[Role] | None = None) -> None:
-    """Offer the staff in every box that asks for a person; ``mine`` fills in who did it with the user."""
-    people = staff_choices(roles)
-    for box in form.boxes:
-        if box.short_name.endswith("_by_id"):
-            form.offer(
-                box.short_name,
-                people,
-                chosen=me().id if mine and box.short_name == "performed_by_id" else None,
-                filled="filled in: me",
-            )
 
 
 def record_page(record: Record, place: Desk, **more: Any) -> str:
@@ -200,21 +187,25 @@ def record_page(record: Record, place: Desk, **more: Any) -> str:
     )
 
 
-def _typed(box: Box) -> Any:
-    """Return what was typed into a box as the record's page would show it; what cannot be read as it was typed."""
-    if not box.unreadable:
-        return dict(box.pairs).get(box.text) or record_display.words(box.fact, box.data, zone())
-    return box.text or " ".join(part for part in box.parts.values() if part)
+def _typed(field: Any) -> Any:
+    """Return what was typed into a field as the record's page would show it; what cannot be read as it was typed."""
+    if field.process_errors:
+        return field.text
+    offered = getattr(field, "offered", {})
+    return offered.get(field.text) or record_display.words(field.fact, field.data, zone())
 
 
 def both_versions(row: Any) -> str:
     """Return the page that shows what the second person wrote beside what the first one saved (hazard H18)."""
     db.session.rollback()
     place, record = _at(row.id)
-    form = form_of(amend_form(place))
-    offer_people(form)
+    form = form_of(amend_form(place, record))
     now = {label: value for label, value, _note in record_display.facts(record, zone(), people=names(), empty=True)}
-    rows = [(box.label.text, _typed(box), now[box.label.text]) for box in form.boxes if box.label.text in now]
+    rows = [
+        (field.label.text, _typed(field), now[field.label.text])
+        for field in form.visible_fields
+        if field.label.text in now
+    ]
     return render_template(
         "records/conflict.html",
         heading=f"{record.NOUN} was changed meanwhile",

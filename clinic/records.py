@@ -46,9 +46,6 @@ if TYPE_CHECKING:
 
     from clinic.accounts.models import User
 
-CLOCK_SLACK = timedelta(minutes=2)
-"""How far a typed time may lie ahead of the server's clock before it counts as the future (rule 69)."""
-
 
 class Origin(StrEnum):
     """Where a record comes from."""
@@ -186,25 +183,45 @@ class Entry(Model):
         """Return a new record written down by a person at a moment.
 
         Raises `RuleBroken` with a sentence where a required fact is missing, a quantity is impossible, an
-        unexpected one has no reason, or the time lies in the future. The caller adds it to the session.
+        unexpected one has no reason, or the time is in the future. The caller adds it to the session.
         """
-        facts.setdefault("site_id", by.site_id)
-        session = object_session(by)
-        # related rows are read while the record is not in the session yet: nothing is to be flushed meanwhile
-        with session.no_autoflush if session is not None else nullcontext():
-            record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
-            record.fill_keys(session)
+        with _unflushed(by):
+            record = cls._made(by=by, at=at, **facts)
             record.check(at=at)
         return record
 
+    @classmethod
+    def judged(cls, *, by: User, at: datetime, **facts: Any) -> tuple[list[str], list[Question]]:
+        """Return the problems and open questions of a record that is not made; the caller rolls back afterwards."""
+        with _unflushed(by):
+            record = cls._made(by=by, at=at, **facts)
+            return record.problems(at=at), record.open_questions()
+
+    @classmethod
+    def _made(cls, *, by: User, at: datetime, **facts: Any) -> Self:
+        facts.setdefault("site_id", by.site_id)
+        record = cls(recorded_by=by, recorded_by_id=by.id, recorded_at=at, **facts)
+        record.fill_keys(object_session(by))
+        return record
+
     def check(self, *, at: datetime) -> None:
-        """Raise `RuleBroken` with every fault, or `Unconfirmed` with every question that has no reason yet."""
-        problems = self.problems(at=at)
+        """Raise `RuleBroken` with its problems and the questions without a reason, `Unconfirmed` with questions only.
+
+        A record that comes from elsewhere is asked no questions.
+        """
+        problems, questions = self.problems(at=at), self.open_questions()
         if problems:
-            raise RuleBroken(" ".join(problems))
-        open_questions = [question for question in self.questions() if not self.confirmed.get(question.name)]
-        if open_questions and self.origin is Origin.CLINIC:
-            raise Unconfirmed(open_questions)
+            raise RuleBroken(*problems, questions=questions)
+        if questions:
+            raise Unconfirmed(questions)
+
+    def open_questions(self) -> list[Question]:
+        """Return what is unusual about the facts, one by one and together, and has no reason in ``confirmed`` yet."""
+        if self.origin is Origin.IMPORTED:
+            return []
+        single = [fact.question(name, getattr(self, name)) for name, fact in fields_of(type(self)).items()]
+        asked = [*(question for question in single if question is not None), *self.questions()]
+        return [question for question in asked if not self.confirmed.get(question.name)]
 
     def questions(self) -> list[Question]:
         """Return what is possible but unusual about facts together; each wants a reason in ``confirmed``."""
@@ -225,32 +242,42 @@ class Entry(Model):
             elif named is not None and session is not None and relation.back_populates is None:
                 setattr(self, relation.key, session.get(relation.mapper.class_, named))
 
-    def problems(self, *, at: datetime) -> list[str]:  # noqa: ARG002 - rooms judge by the moment
-        """Return what is wrong with the facts themselves, a sentence each; rooms add checks over two facts."""
-        found = []
+    def problems(self, *, at: datetime) -> list[str]:
+        """Return what is wrong with the facts, a sentence each; a `Problem` names its fact. Rooms add their checks."""
+        found, zone = [], self.zone
         for name, fact in fields_of(type(self)).items():
             value = getattr(self, name)
-            if value is None or value in ("", []):
-                if fact.required and not self._excused(name):
-                    found.append(f"{fact.label} is missing.")
-            else:
-                found += self._limit_problems(name, fact, value)
+            if (value is None or value in ("", [])) and self._excused(name):
+                continue
+            sentences = fact.problems(value, at=at, zone=zone)
+            if isinstance(value, date) and not sentences:
+                sentences = self._order_problems(fact, value, zone)
+            rule = 69 if isinstance(value, date) else 0
+            found += [Problem(sentence, name, rule=rule) for sentence in sentences]
         return found
 
     def _excused(self, name: str) -> bool:
         return self.origin is Origin.IMPORTED and bool(self.not_recorded.get(name))
 
-    def _limit_problems(self, name: str, fact: Field, value: Any) -> list[str]:
-        said = f"{fact.words(value)} {fact.unit}".rstrip()
-        if fact.possible is not None and value not in fact.possible:
-            return [f"{fact.label} must be {fact.possible} {fact.unit}".rstrip() + f", not {fact.words(value)}."]
-        if fact.choices is not None and not set(value if fact.many else [value]) <= set(fact.choices):
-            return [f"{fact.label}: “{said}” is none of the choices."]
-        if fact.expected is None or value in fact.expected or self.confirmed.get(name):
-            return []
-        if self.origin is Origin.IMPORTED:
-            return []
-        return [f"{fact.label}: {said} is not the expected {fact.expected}. Confirm it with a reason."]
+    def _order_problems(self, fact: Field, value: date, zone: str) -> list[str]:
+        """Return which facts, of this record or a related one, a day or moment precedes or follows and may not."""
+        found = []
+        for before, paths in ((True, fact.not_before), (False, fact.not_after)):
+            for path in paths:
+                other, its = self._at_path(path)
+                if other is not None and its is not None:
+                    found += fact.order_problems(value, other, its, before=before, zone=zone)
+        return found
+
+    def _at_path(self, path: str) -> tuple[Any, Field | None]:
+        """Return a fact and its declaration along a dotted path such as ``treatment.patient.birth_date``."""
+        row: Any = self
+        *relations, name = path.split(".")
+        for relation in relations:
+            row = _related(row, relation, self.recorded_by)
+            if row is None:
+                return None, None
+        return getattr(row, name), fields_of(type(row)).get(name)
 
     @property
     def not_applicable(self) -> frozenset[str]:
@@ -287,12 +314,13 @@ class Entry(Model):
         }
         if not changed:
             raise RuleBroken("Nothing was changed, so nothing was amended.")
-        for name in changed:
-            setattr(self, name, changes[name])
-        left = {name: known for name, known in (self.precision or {}).items() if name not in changed}
-        if left != (self.precision or {}):
-            self.precision = left or None
-        self.check(at=at)
+        with _unflushed(self):
+            for name in changed:
+                setattr(self, name, changes[name])
+            left = {name: known for name, known in (self.precision or {}).items() if name not in changed}
+            if left != (self.precision or {}):
+                self.precision = left or None
+            self.check(at=at)
         amendment = Amendment(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, number=len(self.amendments) + 1,
             amended_by=by, amended_by_id=by.id, amended_at=at, reason=reason.strip(), changes=changed,
@@ -310,6 +338,23 @@ class Entry(Model):
         return self.NOUN
 
 
+def _unflushed(row: Model) -> Any:
+    """Return the context in which a record is judged before it is stored: reading related rows flushes nothing."""
+    session = object_session(row)
+    return session.no_autoflush if session is not None else nullcontext()
+
+
+def _related(row: Any, relation: str, by: User | None) -> Any:
+    """Return a row's related row; where only its key is known so far, from the session of who writes it down."""
+    found = getattr(row, relation)
+    if found is not None:
+        return found
+    known = inspect(type(row)).relationships[relation]
+    ((local, _remote),) = known.local_remote_pairs
+    key, session = getattr(row, str(local.key)), object_session(by) if by is not None else None
+    return session.get(known.mapper.class_, key) if key and session is not None else None
+
+
 @event.listens_for(Entry, "attribute_instrument", propagate=True)
 def _take_out_what_nobody_sees(_entry: type[Entry], _key: str, attribute: Any) -> None:
     """Take invisible characters out of every text that is written down, whichever way it came in."""
@@ -325,22 +370,33 @@ class Record(Entry):
     """Base of all that is done to or known about a patient. See the module.
 
     ``course_day`` is the day of the course, counted from administration (day 0), where a published history
-    gives no date.
+    gives no date. ``PERSON`` is the path to the patient that it is done to: nothing is done to a patient before the
+    birth, nor after the death unless ``AFTER_DEATH``. ``STARTS``: whether its form starts with now.
     """
 
     __abstract__ = True
     HAPPENED: ClassVar[str] = "Happened at"
     DONE: ClassVar[str] = "Done by"
+    PERSON: ClassVar[str] = ""
+    AFTER_DEATH: ClassVar[bool] = False
+    STARTS: ClassVar[str] = "now"
+    NOT_BEFORE: ClassVar[tuple[str, ...]] = ()
 
     @declared_attr
     def performed_at(cls) -> Mapped[datetime | None]:
-        return field(cls.HAPPENED, required=True, section="When and who", order=-9, index=True)
+        born = (f"{cls.PERSON}.birth_date",) if cls.PERSON else ()
+        died = (f"{cls.PERSON}.died_on",) if cls.PERSON and not cls.AFTER_DEATH else ()
+        return field(
+            cls.HAPPENED, required=True, section="When and who", order=-9, index=True, starts=cls.STARTS,
+            not_before=(*born, *cls.NOT_BEFORE), not_after=died,
+        )  # fmt: skip
 
     @declared_attr
     def performed_by_id(cls) -> Mapped[str | None]:
         return field(
-            cls.DONE, String(LENGTH), ForeignKey("user_account.id"), required=True, section="When and who", order=-8
-        )
+            cls.DONE, String(LENGTH), ForeignKey("user_account.id"), required=True, section="When and who", order=-8,
+            starts="me",
+        )  # fmt: skip
 
     course_day: Mapped[int | None]
 
@@ -356,13 +412,6 @@ class Record(Entry):
             order_by="Signature.signed_at",
             overlaps="signatures",
         )
-
-    def problems(self, *, at: datetime) -> list[str]:
-        """Also refuse a time that lies in the future (rule 69)."""
-        found = super().problems(at=at)
-        if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
-            found.append(Problem(f"{self.HAPPENED} lies in the future.", rule=69))
-        return found
 
     def critical_correction(self) -> Amendment | None:
         """Return the last amendment that a second person must confirm; kinds of records say which ones are critical."""

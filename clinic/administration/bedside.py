@@ -131,6 +131,15 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
     return check
 
 
+def must_be_usable(check: BedsideCheck, course: Treatment, at: datetime) -> None:
+    """Raise `RuleBroken` where no cells of a course may be given on a bedside check now."""
+    if check.treatment_id != course.id:
+        raise RuleBroken("This bedside check belongs to another course.")
+    unusable = check.unusable(at)
+    if unusable:
+        raise RuleBroken(unusable)
+
+
 def ask_again(session: Session, check: BedsideCheck, at: datetime, **more: Any) -> Bedside:
     """Gather anew what the same scans are judged by: consent and release may have changed (hazards H12, H13)."""
     return gather(
@@ -162,9 +171,7 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     The product's time of hand-over and the end may follow with `Administration.finish`.
     """
     course, pair = check.treatment, {check.performed_by_id, check.second_person_id}
-    unusable = check.unusable(at)
-    if unusable:
-        raise RuleBroken(unusable)
+    must_be_usable(check, course, at)
     if by.id not in pair or performed_by_id not in pair:
         raise RuleBroken("The cells are given by one of the two people who read the wristband.")
     volume = facts.get("volume_issued")

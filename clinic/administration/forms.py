@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clinic import clock
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.fields import Field
-from clinic.form_fields import Box
+from clinic.form_fields import PasswordField
 from clinic.forms import form_for
 from clinic.protocols.catalogues import BODY_SITES, ROUTES
 
@@ -18,36 +17,32 @@ SIGNS = ("spo2", "temperature", "systolic", "diastolic", "pulse", "breathing")
 WORKED_OUT = {"measure", "dose", "dose_per_kg", "weight_kg", "working", "verified_by_id"}
 
 
-class PasswordBox(Box):
-    """A password: never shown again."""
-
-    kind = "password"
-
-
 ASKED = {
     "patient_scan": Field(label="Wristband", required=True, section="Scan", hint="The scanner presses Enter by itself"),
     "product_scan": Field(label="Bag", required=True, section="Scan", hint="Our code, or donation number / division"),
-    "second_person_id": Field(label="Second person", choices={}, required=True, section="Second person"),
+    "second_person_id": Field(label="Second person", required=True, section="Second person"),
 }
 
 
 class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
     """Wristband, bag, vital signs before the start, and the second person with her or his own password."""
 
-    password = PasswordBox("Password of the second person", Field(label="Password of the second person", required=True))
+    password = PasswordField("Password of the second person", required=True)
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.needed = [name for name in SIGNS if self._fields[name].required]
-
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Let what was not measured pass: the gate refuses it, together with everything else that is wrong."""
-        for name in self.needed:
+        # what was not measured passes here: the gate refuses it, together with everything else that is wrong
+        for name in SIGNS:
             self._fields[name].required = False
-        right = super().validate(extra_validators)
-        for name in self.needed:
-            self._fields[name].required = True
-        return right
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What was scanned, and the vital signs, as `bedside.read` takes them."""
+        return {
+            "patient_scan": self["patient_scan"].data,
+            "product_scan": self["product_scan"].data,
+            "vitals": self.vitals,
+        }
 
     @property
     def vitals(self) -> dict[str, Any] | None:
@@ -71,7 +66,6 @@ class AdministrationForm(
     def plan(self, course: Treatment, check: BedsideCheck) -> None:
         """Fill in now, the ordered route and place, and what the bag holds; warnings of the check ask for a reason."""
         product = check.product
-        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
         route = ROUTES[course.route or ""]
         self.offer("route", [(route.key, route.label)], chosen=route.key, filled="filled in: the order")
         ordered = course.body_site if course.body_site in route.sites else None
@@ -115,7 +109,7 @@ class FinishForm(
     def plan(self, administration: Administration) -> None:
         """Fill in now and the whole volume; end and volume are needed."""
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
-        self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        self.prefill_starts("ended_at")
         self.prefill("volume_given", administration.volume_issued, "filled in: all of it")
 
 

@@ -1,4 +1,4 @@
-"""How a consent is shown: where it stands, and the action that waits under an unsigned one."""
+"""How a consent is shown: whether it is valid, what waits under an unsigned one, its withdrawal."""
 
 from __future__ import annotations
 
@@ -6,11 +6,23 @@ from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 
-from clinic.access import Role
+from clinic.access import WRITERS, Role
 from clinic.consent.models import SCOPES, Consent, Standing
+from clinic.record_display import amendments, facts, hands, signature_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from datetime import datetime
+
     from clinic.accounts.models import User
+    from clinic.consent.models import Withdrawal
+
+COLUMNS = [
+    ("Consent", "consent", False),
+    ("To", "version", False),
+    ("Taken by", "by", False),
+    ("State", "state", False),
+]
 
 STANDINGS = {
     Standing.VALID: ("ok", "check", "Valid"),
@@ -44,3 +56,70 @@ def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
         "text": text,
         "url": None,
     }
+
+
+def standing_of(consent: Consent, user: User, at: datetime) -> dict[str, Any]:
+    """Return the state of a consent at a moment, the next action on it, and the courses that rest on it."""
+    standing, gone = consent.standing(at), consent.withdrawal
+    action = sign_consent(consent, user) if standing is Standing.UNSIGNED and consent.origin == "clinic" else None
+    if gone is not None and not gone.signed and user.role in WRITERS:
+        action = {
+            "tag": "Your next action",
+            "title": "Sign the withdrawal",
+            "text": "It is in force already. The signature says that it was written down as the patient said it.",
+            "url": url_for("record_pages.signature", record_id=gone.id),
+            "icon": "signature",
+            "label": "Read and sign",
+        }
+    courses = consent.patient.courses if consent.scope == "treatment" else []
+    return {
+        "next": action,
+        "state": STANDINGS[standing],
+        "standing": standing.value,
+        "courses": [c for c in courses if c.protocol_version_id == consent.protocol_version_id],
+    }
+
+
+def withdrawal_shown(gone: Withdrawal | None, zone: str, people: Mapping[str, str], *, writes: bool) -> dict[str, Any]:
+    """Return what the page of a consent shows of its withdrawal."""
+    url = url_for("record_pages.amendment", record_id=gone.id) if gone is not None and writes else None
+    return {
+        "withdrawal": gone,
+        "withdrawal_facts": facts(gone, zone, people=people) if gone else [],
+        "withdrawal_hands": hands(gone, zone) if gone else [],
+        "withdrawal_amendments": amendments(gone, zone) if gone else [],
+        "withdrawal_signatures": signature_lines(gone, zone) if gone else [],
+        "withdrawal_amend_url": url,
+    }
+
+
+def withdrawing(consent: Consent) -> dict[str, str]:
+    """Return the words on the form of a withdrawal."""
+    return {
+        "heading": "Withdraw the consent",
+        "lede": f"{consent.headline()}. A patient may withdraw at any time and needs no reason.",
+        "save_label": "Write down the withdrawal",
+        "save_icon": "hand-stop",
+        "after": (
+            "At once no harvest, processing, release or administration goes on under it. The products stay where they "
+            "are, locked, until somebody decides about them with the patient. Nothing is thrown away or deleted."
+        ),
+    }
+
+
+def rows_of(consents: Sequence[Consent], now: Sequence[Consent], at: datetime) -> list[tuple[object, ...]]:
+    """Return the consents to treatment as rows of a list, first those ``now``: to the version of the course."""
+    to_treatment = [consent for consent in consents if consent.scope == "treatment"]
+    return [_row(consent, at) for consent in sorted(to_treatment, key=lambda c: c not in now)]
+
+
+def _row(consent: Consent, at: datetime) -> tuple[object, ...]:
+    state = ("ok", "check", "Valid")
+    if not consent.current(at):
+        state = ("wait", "hourglass", consent.standing(at).value.capitalize())
+    return (
+        (consent.headline(), url_for("consent.show", consent_id=consent.id)),
+        consent.protocol_version.name if consent.protocol_version else None,
+        consent.performed_by.printed_name if consent.performed_by else None,
+        state,
+    )

@@ -45,6 +45,7 @@ class Consent(Record):
     NOUN = "Consent"
     HAPPENED = "Signed on paper at"
     DONE = "Taken by"
+    PERSON = "patient"
     READ_WITH = ("withdrawal",)
     __table_args__ = (
         CheckConstraint("scope <> 'treatment' OR protocol_version_id IS NOT NULL", name="treatment_names_protocol"),
@@ -54,7 +55,9 @@ class Consent(Record):
     protocol_version_id: Mapped[str | None] = reference("protocol_version")
     scope: Mapped[str] = field("Consent to", choices=SCOPES, required=True, section="What")
     form_version: Mapped[str | None] = field("Version of the form", required=True, section="What")
-    expires_on: Mapped[date | None] = field("Valid until", section="What", hint="Empty: until it is withdrawn")
+    expires_on: Mapped[date | None] = field(
+        "Valid until", section="What", hint="Empty: until it is withdrawn", past=False, not_before=("performed_at",)
+    )
     signer: Mapped[str | None] = field("Signed by", choices=SIGNERS, required=True, section="Who signed")
     signer_name: Mapped[str | None] = field("Name of who signed", required=True, identifying=True, section="Who signed")
     witness_name: Mapped[str | None] = field("Witness", identifying=True, section="Who signed")
@@ -69,20 +72,16 @@ class Consent(Record):
         found = super().problems(at=at)
         version = self.protocol_version
         if self.scope == "treatment" and version is None and self.protocol_version_id is None:
-            found.append(Problem("Say to which protocol version the patient consents.", rule=14))
+            found.append(Problem("Say to which protocol version the patient consents.", "protocol", rule=14))
         if self.scope == "treatment" and version is not None and version.stage is Stage.DRAFT:
-            found.append(Problem(f"{version.name} is a draft: nobody can consent to it yet.", rule=14))
+            said = f"{version.name} is a draft: nobody can consent to it yet."
+            found.append(Problem(said, "protocol", rule=14))
         if self.origin != "clinic" or self.performed_at is None:
             return found
-        if self.expires_on is not None and self.expires_on < self.local_day(self.performed_at):
-            found.append(Problem("Valid until lies before the day of signing.", rule=14))
         age = self.patient.age_on(self.local_day(self.performed_at)) if self.patient is not None else None
         if age is not None and age < CHILD_YEARS and self.signer == "patient":
-            found.append(
-                Problem(
-                    f"The patient was {age} when it was signed: parents or a legal guardian sign for a child.", rule=14
-                )
-            )
+            said = f"The patient was {age} when it was signed: parents or a legal guardian sign for a child."
+            found.append(Problem(said, "signer", rule=14))
         return found
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
@@ -133,6 +132,7 @@ class Withdrawal(Record):
     NOUN = "Consent withdrawn"
     HAPPENED = "Withdrawn at"
     DONE = "Told to"
+    NOT_BEFORE = ("consent.performed_at",)
 
     consent_id: Mapped[str] = reference("consent", unique=True)
     patient_id: Mapped[str] = reference("patient")

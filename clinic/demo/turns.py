@@ -61,8 +61,9 @@ def event(house: House, course: Treatment, *, onset: float, aware: float, ended:
     chosen = select(Administration.id).where(Administration.treatment_id == course.id)
     first = house.database.scalar(chosen.order_by(Administration.performed_at).limit(1))
     began = house.at - onset * DAY
-    written = max(began, known) + HOUR
-    said = USUAL | facts | ({"ended_at": house.at - ended * DAY} if ended else {})
+    over = house.at - ended * DAY if ended else began
+    written = max(began, known, over) + HOUR
+    said = USUAL | facts | ({"ended_at": over} if ended else {})
     found = AdverseEvent.report(
         by=by, at=written, treatment=course, performed_at=began, performed_by=by, administration_id=first,
         aware_on=known.date(), source_note=house.note, **said,

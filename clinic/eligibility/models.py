@@ -22,6 +22,7 @@ class Eligibility(Record):
     NOUN = "Eligibility"
     HAPPENED = "Decided at"
     DONE = "Decided by"
+    PERSON = "treatment.patient"
 
     treatment_id: Mapped[str] = reference("treatment")
     active_infection: Mapped[bool | None] = field("Active infection", required=True, section="Exclusions")
@@ -42,7 +43,7 @@ class Eligibility(Record):
     )
     anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
     eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
-    reasons: Mapped[str | None] = field("Reasons", Text, long=True, section="Decision")
+    reasons: Mapped[str | None] = field("Reasons", Text, long=True, conditional=True, section="Decision")
 
     treatment: Mapped[Treatment] = relationship()
 
@@ -65,9 +66,10 @@ class Eligibility(Record):
         found = super().problems(at=at)
         exclusions = self.exclusions()
         if self.eligible and exclusions:
-            found.append(Problem(f"The patient cannot be eligible with {', '.join(exclusions)}.", rule=23))
+            said = f"The patient cannot be eligible with {', '.join(exclusions)}."
+            found.append(Problem(said, "eligible", rule=23))
         if self.eligible is False and not self.reasons and not exclusions:
-            found.append(Problem("Say why the patient is not eligible.", rule=23))
+            found.append(Problem("Say why the patient is not eligible.", "reasons", rule=23))
         return found
 
     def headline(self) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Blueprint, render_template, url_for
 
 from clinic import clock, record_pages
@@ -12,24 +10,14 @@ from clinic.course_records import of_course
 from clinic.eligibility.forms import EligibilityForm
 from clinic.eligibility.models import Eligibility
 from clinic.eligibility.step import ELIGIBILITY
-from clinic.errors import RuleBroken
 from clinic.extensions import db
-from clinic.pages import find, form_of, me, saved, zone
-from clinic.patients.banner import band
-from clinic.record_pages import offer_people, record_page
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
+from clinic.patients.banner import patient_banner
+from clinic.record_pages import record_page
 from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES
 
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response
-
-    from clinic.patients.banner import Band
-
 bp = Blueprint("eligibility", __name__)
-
-
-def _band(course: Treatment) -> Band:
-    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity)
 
 
 def _course_url(course: Treatment) -> str:
@@ -41,7 +29,7 @@ ELIGIBILITY_DESK = record_pages.desk(
     show=lambda decision: url_for("eligibility.show", eligibility_id=decision.id),
     signs=DECIDES,
     amends=DECIDES,
-    patient=lambda decision: _band(decision.treatment),
+    patient=patient_banner,
     fixed=frozenset({"performed_by_id"}),
 )
 
@@ -50,81 +38,72 @@ ELIGIBILITY_DESK = record_pages.desk(
 @allow(CLINICAL)
 def index(treatment_id: str) -> str:
     """List the decisions on eligibility of a course, the latest first."""
-    course = find(Treatment, treatment_id)
-    rows = [
-        (
-            (e.headline(), url_for("eligibility.show", eligibility_id=e.id)),
-            e.performed_by.printed_name if e.performed_by else None,
-            ("ok", "check", "Signed") if e.signed else ("wait", "hourglass", "Not signed"),
-        )
-        for e in reversed(of_course(db.session(), course).of(Eligibility))
-    ]
+    course = get_or_404(Treatment, treatment_id)
+    decisions = of_course(db.session(), course).of(Eligibility)
+    decide = (url_for("eligibility.new", treatment_id=course.id), "plus", "Decide")
     return render_template(
         "records/list.html",
         heading="Eligibility",
         lede=course.title,
-        rows=rows,
-        patient=_band(course),
+        rows=[_row(decision) for decision in reversed(decisions)],
+        patient=patient_banner(course),
         columns=[("Decision", "decision", False), ("By", "by", False), ("State", "state", False)],
         empty_text="Nobody has decided yet whether the patient is eligible.",
         note="The last signed decision counts (rule 23).",
-        actions=[
-            (_course_url(course), "list-check", "Course"),
-            *([(url_for("eligibility.new", treatment_id=course.id), "plus", "Decide")] if me().role in DECIDES else []),
-        ],
+        actions=[(_course_url(course), "list-check", "Course"), *([decide] if me().role in DECIDES else [])],
+    )
+
+
+def _row(decision: Eligibility) -> tuple[object, ...]:
+    return (
+        (decision.headline(), url_for("eligibility.show", eligibility_id=decision.id)),
+        decision.performed_by.printed_name if decision.performed_by else None,
+        ("ok", "check", "Signed") if decision.signed else ("wait", "hourglass", "Not signed"),
     )
 
 
 @bp.route("/treatments/<treatment_id>/eligibility/new", methods=["GET", "POST"])
 @allow(ELIGIBILITY.logs)
-def new(treatment_id: str) -> Response | str | tuple[str, int]:
+def new(treatment_id: str) -> Answer:
     """Write down whether the patient may be treated so."""
-    course = find(Treatment, treatment_id)
+    course = get_or_404(Treatment, treatment_id)
     ELIGIBILITY.admit(of_course(db.session(), course), by=me(), at=clock.now())
-    form = form_of(EligibilityForm)
-    offer_people(form, mine=True, roles=DECIDES)
-    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    form = form_of(EligibilityForm, people=DECIDES, about={"treatment": course})
     if form.validate_on_submit():
-        try:
+        with refusals_to(form):
             decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
             db.session.add(decision)
-            db.session.flush()
-            return saved(
-                url_for("eligibility.show", eligibility_id=decision.id),
-                "Decision written down. Read it once more and sign.",
-            )
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.refuse(str(fault))
-            course = find(Treatment, treatment_id)
-    patient, says = course.patient, course.says
-    allergy = {"present": patient.allergies or "", "none_known": "No known allergies"}.get(
-        patient.allergy_status, "Not asked yet"
-    )
-    page = render_template(
-        "records/form.html",
+            done = "Decision written down. Read it once more and sign."
+            return commit_and_redirect(url_for("eligibility.show", eligibility_id=decision.id), done)
+    return form_page(
+        form,
         heading="Decide on the eligibility",
         lede=f"{course.title} · {course.protocol_version.name}",
-        form=form,
         save_label="Save the decision",
         back_url=_course_url(course),
-        patient=_band(course),
-        before=[
-            (patient.allergy_status == "none_known", "Allergies", allergy),
-            (True, "The product holds", says.vehicle or "no vehicle is named in the protocol"),
-            (bool(course.medication), "Medication on the order", course.medication or "not written down"),
-            (bool(course.comorbidities), "Other illnesses on the order", course.comorbidities or "not written down"),
-        ],
+        patient=patient_banner(course),
+        before=_known(course),
         after="The decision waits for your signature. With an exclusion nobody can be eligible (rule 23).",
     )
-    return (page, 422) if form.error_list else page
+
+
+def _known(course: Treatment) -> list[tuple[bool, str, str]]:
+    """Return what is known about the patient that the decision looks at."""
+    patient = course.patient
+    allergy = {"present": patient.allergies or "", "none_known": "No known allergies"}
+    return [
+        (patient.allergy_status == "none_known", "Allergies", allergy.get(patient.allergy_status, "Not asked yet")),
+        (True, "The product holds", course.says.vehicle or "no vehicle is named in the protocol"),
+        (bool(course.medication), "Medication on the order", course.medication or "not written down"),
+        (bool(course.comorbidities), "Other illnesses on the order", course.comorbidities or "not written down"),
+    ]
 
 
 @bp.get("/eligibilities/<eligibility_id>")
 @allow(CLINICAL)
 def show(eligibility_id: str) -> str:
     """Show one decision on eligibility."""
-    decision = find(Eligibility, eligibility_id)
+    decision = get_or_404(Eligibility, eligibility_id)
     return record_page(
         decision, ELIGIBILITY_DESK, lede=decision.treatment.title, back_url=_course_url(decision.treatment)
     )

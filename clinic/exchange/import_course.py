@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
@@ -288,12 +288,10 @@ class History:
 
     def _check(self, part: str, key: str, record: Any, wanted: Slot | None = None) -> Any:
         record.fill_keys()
-        by_label = {fact.label: name for name, fact in fields_of(type(record)).items()}
+        declared = fields_of(type(record))
         for sentence in record.problems(at=self.at):
-            name = next(
-                (by_label[label] for label in sorted(by_label, key=len, reverse=True) if sentence.startswith(label)), ""
-            )
-            missing = name and sentence == f"{fields_of(type(record))[name].label} is missing."
+            name = sentence.field if isinstance(sentence, Problem) else ""
+            missing = name in declared and sentence == declared[name].missing
             self._fault(wanted or Slot(part=part, key=key, name=name), "a value" if missing else sentence)
         self.records.append(record)
         return record

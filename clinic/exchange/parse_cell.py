@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import JSON, Boolean, Date, Integer
 
 from clinic.clock import from_wall, start_of
+from clinic.errors import RuleBroken
 from clinic.model import Quantity, UTCDateTime
 from clinic.wording import ESTIMATED
 
@@ -55,6 +56,14 @@ def day(text: str) -> date:
         return date.fromisoformat(re.split("[T ]", text, maxsplit=1)[0])
     except ValueError as fault:
         raise NotThat("a day like 2026-11-23") from fault
+
+
+def day_of(text: str) -> date:
+    """Return a day that an address names; raises `RuleBroken` with how to write one."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise RuleBroken(f"“{text}” is not a day. Write it like 2026-11-23.") from None
 
 
 def precision(text: str) -> str:

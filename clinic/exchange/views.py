@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 
 from clinic import clock
 from clinic.access import CLINICAL, allow, keep_to_site
-from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import FORMATS, Choice
+from clinic.exchange.parse_cell import day_of
 from clinic.extensions import db, reading
 from clinic.pages import me, zone
 
@@ -24,12 +24,7 @@ bp = Blueprint("exchange", __name__, template_folder="templates")
 
 def _day(name: str) -> date | None:
     text = request.args.get(name, "").strip()
-    if not text:
-        return None
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise RuleBroken(f"“{text}” is no day. Write it like 2026-11-23.") from None
+    return day_of(text) if text else None
 
 
 def _choice() -> Choice:

@@ -52,15 +52,25 @@ class AdverseEvent(Record):
     NOUN = "Adverse event"
     HAPPENED = "Onset"
     DONE = "Reported by"
+    PERSON = "treatment.patient"
+    AFTER_DEATH = True
+    STARTS = ""
 
     treatment_id: Mapped[str] = reference("treatment")
     administration_id: Mapped[str | None] = reference("administration")
     term: Mapped[str | None] = field(
         "What happened", required=True, section="The event", hint="Short, like: fever, septic arthritis"
     )
-    ended_at: Mapped[datetime | None] = field("End", section="The event", hint="Empty: it goes on")
+    ended_at: Mapped[datetime | None] = field(
+        "End", section="The event", hint="Empty: it goes on", not_before=("performed_at",)
+    )
     aware_on: Mapped[date | None] = field(
-        "We learned of it on", required=True, section="The event", hint="Day 0 of the reporting clock"
+        "We learned of it on",
+        required=True,
+        section="The event",
+        hint="Day 0 of the reporting clock",
+        starts="now",
+        not_before=("performed_at",),
     )
     grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, required=True, section="Judgement")
     serious: Mapped[list[str]] = field(
@@ -80,24 +90,21 @@ class AdverseEvent(Record):
     outcome: Mapped[str | None] = field("Outcome", choices=OUTCOMES, required=True, section="Outcome")
     action: Mapped[str | None] = field("What was done", Text, long=True, section="Outcome")
     narrative: Mapped[str | None] = field("In full", Text, long=True, identifying=True, section="Outcome")
-    reported_on: Mapped[date | None] = field("Report sent on", section="Outcome", hint="To the authority or sponsor")
+    reported_on: Mapped[date | None] = field(
+        "Report sent on", section="Outcome", hint="To the authority or sponsor", not_before=("aware_on",)
+    )
 
     treatment: Mapped[Treatment] = relationship()
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also rules 64 to 68: grade 5, fatal and death go together; the end comes after the onset."""
+        """Also rules 64 to 68: grade 5, fatal and death go together."""
         found = super().problems(at=at)
         if self.origin == "clinic" and self.grade == "5" and self.treatment.patient.died_on is None:
-            found.append(Problem("The day of death is missing: grade 5 is death.", rule=65))
+            found.append(Problem("Died on: fill this in; grade 5 is death.", "died_on", rule=65))
         fatal = {self.grade == "5", self.outcome == "fatal", "death" in self.serious}
         if len(fatal) == 2 and self.origin == "clinic":
-            found.append(
-                Problem("Grade 5, outcome fatal and serious because of death go together: all three or none.", rule=65)
-            )
-        if self.ended_at and self.performed_at and self.ended_at < self.performed_at:
-            found.append(Problem("End lies before the onset.", rule=68))
-        if self.aware_on and self.aware_on > self.local_day(at):
-            found.append(Problem("We learned of it on lies in the future.", rule=69))
+            said = "Grade 5, outcome fatal and serious because of death go together: all three or none."
+            found.append(Problem(said, "grade", rule=65))
         return found
 
     @classmethod
@@ -107,7 +114,7 @@ class AdverseEvent(Record):
         """Return a new event; a fatal one writes the day of death into the patient's record as well (rule 65)."""
         patient = treatment.patient
         if died_on is not None and facts.get("grade") != "5":
-            raise RuleBroken("A day of death belongs to an event of grade 5.", rule=65)
+            raise RuleBroken(Problem("A day of death belongs to an event of grade 5.", "died_on", rule=65))
         if died_on is not None and patient.died_on is None:
             patient.amend(by=by, at=at, reason=f"Adverse event, grade 5: {facts.get('term', '')}", died_on=died_on)
         return cls.log(by=by, at=at, treatment=treatment, **facts)

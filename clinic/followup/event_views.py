@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template, url_for
 from sqlalchemy import select
@@ -11,15 +11,14 @@ from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, allow
 from clinic.administration.models import Administration
 from clinic.course_records import of_course
-from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.forms import EventForm
 from clinic.followup.roles import JUDGES, REPORTERS
 from clinic.followup.step import events
-from clinic.pages import find, form_of, me, saved, zone
-from clinic.patients.banner import band
-from clinic.record_pages import offer_people, record_page
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
+from clinic.patients.banner import patient_banner
+from clinic.record_pages import record_page
 from clinic.records import Meaning
 from clinic.treatments.models import Treatment
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 
     from werkzeug.wrappers import Response
 
-    from clinic.patients.banner import Band
-
 bp = Blueprint("events", __name__, template_folder="templates")
 AFTER = (
     "Serious, unexpected and possibly from the treatment: a clock of 7 or 15 days runs from the day we learned of it, "
@@ -37,16 +34,12 @@ AFTER = (
 )
 
 
-def _band(course: Treatment) -> Band:
-    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity)
-
-
 DESK = record_pages.desk(
     AdverseEvent,
     show=lambda event: url_for("events.show", event_id=event.id),
     signs=JUDGES,
     amends=REPORTERS | JUDGES,
-    patient=lambda event: _band(event.treatment),
+    patient=patient_banner,
     means=lambda _event, _user: Meaning.REVIEW,
 )
 
@@ -72,46 +65,42 @@ def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
 @allow(CLINICAL)
 def index(treatment_id: str) -> str:
     """List the adverse events of a course with grade, seriousness and clock."""
-    course, on = find(Treatment, treatment_id), clock.today(zone())
+    course, on = get_or_404(Treatment, treatment_id), clock.today(zone())
     rows = [(event, day_box(event, on)) for event in events(of_course(db.session(), course))]
     return render_template(
-        "events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=_band(course)
+        "events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=patient_banner(course)
     )
 
 
 @bp.route("/treatments/<treatment_id>/adverse-events/new", methods=["GET", "POST"])
 @allow(REPORTERS)
-def new(treatment_id: str) -> Response | str | tuple[str, int]:
+def new(treatment_id: str) -> Answer:
     """Report an event; a fatal one writes the day of death into the patient's record in the same act."""
-    course = find(Treatment, treatment_id)
-    form = form_of(EventForm)
-    offer_people(form, mine=True)
+    course = get_or_404(Treatment, treatment_id)
+    form = form_of(EventForm, about={"treatment": course})
     form.plan(db.session(), course)
     if form.validate_on_submit():
-        try:
-            event = AdverseEvent.report(
-                by=me(), at=clock.now(), treatment=course, administration_id=_last_given(course), **form.facts()
-            )
-            db.session.add(event)
-            return saved(
-                url_for("events.show", event_id=event.id), "Event written down. A physician reads and signs it."
-            )
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.refuse(str(fault))
-            course = find(Treatment, treatment_id)
-    page = render_template(
-        "events/new.html",
+        with refusals_to(form):
+            return _report(course, form.facts())
+    return form_page(
+        form,
+        template="events/new.html",
         heading="Report an adverse event",
         lede=course.title,
-        form=form,
         save_label="Save the event",
-        patient=_band(course),
+        patient=patient_banner(course),
         back_url=url_for("events.index", treatment_id=course.id),
         grades=[(GRADES[key], text) for key, text in GRADE_TEXTS.items()],
         after=AFTER,
     )
-    return (page, 422) if form.error_list else page
+
+
+def _report(course: Treatment, facts: dict[str, Any]) -> Response:
+    rows = {"treatment": course, "administration_id": _last_given(course)}
+    event = AdverseEvent.report(by=me(), at=clock.now(), **rows, **facts)
+    db.session.add(event)
+    url = url_for("events.show", event_id=event.id)
+    return commit_and_redirect(url, "Event saved. A physician reads and signs it.")
 
 
 def _last_given(course: Treatment) -> str | None:
@@ -123,7 +112,7 @@ def _last_given(course: Treatment) -> str | None:
 @allow(CLINICAL)
 def show(event_id: str) -> str:
     """Show one event with its clock."""
-    event = find(AdverseEvent, event_id)
+    event = get_or_404(AdverseEvent, event_id)
     return record_page(
         event,
         DESK,

@@ -10,10 +10,11 @@ from sqlalchemy import func, select
 
 from clinic import clock, wording
 from clinic.administration.models import Administration
-from clinic.fields import Field, plain
+from clinic.errors import Question
+from clinic.fields import plain
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
-from clinic.form_fields import ChoiceBox, DayBox, ManyBox, NumberBox, Sure
+from clinic.form_fields import DateField, DateTimeField, DecimalField, MultiSelectField, SelectField
 from clinic.forms import form_for
 from clinic.harvest.models import Harvest
 from clinic.protocols.catalogues import (
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from clinic.accounts.models import User
+    from clinic.followup.models import PlannedVisit
     from clinic.protocols.instruments import Instrument
     from clinic.treatments.models import Treatment
 
@@ -42,7 +45,7 @@ UNSEEN = "days"
 PREFIX = "score_"
 
 
-class ScoreBox(NumberBox):
+class ScoreField(DecimalField):
     """A score: within its instrument's range and steps (rule 63)."""
 
     def problems(self) -> list[str]:
@@ -54,19 +57,19 @@ class ScoreBox(NumberBox):
         return [fault] if fault else []
 
 
-class ScoreChoice(ChoiceBox):
+class ScoreSelectField(SelectField):
     """A score out of few: the words of the scale, the value behind them."""
 
-    def read(self, _formdata: Any) -> Decimal | None:
+    def read(self, text: str) -> Decimal | None:
         """Return the chosen value."""
-        return Decimal(self.text) if self.text in dict(self.pairs) else None
+        return Decimal(text) if text in self.offered else None
 
     def problems(self) -> list[str]:
         """Find nothing: a choice is right by itself, and may be left open."""
         return []
 
 
-def score_box(instrument: Instrument) -> ScoreBox | ScoreChoice:
+def score_box(instrument: Instrument) -> ScoreField | ScoreSelectField:
     """Return the box of one instrument, saying its range, its steps and which way is better."""
     choices = values(instrument)
     hint = f"{instrument.range}, {instrument.better} is better"
@@ -78,8 +81,8 @@ def score_box(instrument: Instrument) -> ScoreBox | ScoreChoice:
     hint += f". {instrument.note}" if instrument.note else ""
     if instrument.grades is not None or 0 < len(choices) <= FEW:
         pairs = {str(value): instrument.words(value) for value in choices}
-        return ScoreChoice(instrument.label, Field(label=instrument.label, choices=pairs, hint=hint, section="Scores"))
-    return ScoreBox(instrument.label, Field(label=instrument.label, unit=instrument.unit, hint=hint, section="Scores"))
+        return ScoreSelectField(instrument.label, choices=pairs, hint=hint, section="Scores")
+    return ScoreField(instrument.label, unit=instrument.unit, hint=hint, section="Scores")
 
 
 class _VisitForm(form_for(FollowUpVisit)):
@@ -100,16 +103,22 @@ class _VisitForm(form_for(FollowUpVisit)):
         return {name: value for name, value in super().facts().items() if name in FACTS}
 
     def plan(self, *, name: str, fixed: bool) -> None:
-        """Fill in now, the visit's name, and that the patient is alive."""
-        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        """Fill in the visit's name, and that the patient is alive."""
         self.prefill("alive", value=True)
         self.offer("made", [(k, v) for k, v in MADE.items() if fixed or k == "made"], chosen="made")
         if fixed:
             del self._fields["name"]
         elif not self.is_submitted():
-            box = self._fields["name"]
-            box.data = name
-            box.show(name)
+            self._fields["name"].process_data(name)
+
+    def log(self, course: Treatment, plan: PlannedVisit | None, *, by: User, at: datetime) -> FollowUpVisit:
+        """Return the visit with its scores; raises `RuleBroken` where the record refuses either."""
+        named = {"name": plan.name} if plan else {}
+        made = FollowUpVisit.log(by=by, at=at, treatment=course, plan=plan, **named, **self.facts())
+        for key, (value, unseen) in self.scores.items():
+            made.score(key, by=by, at=at, value=value, did_not_occur=unseen)
+        made.refuse_scores()
+        return made
 
 
 FACTS = {"performed_at", "performed_by_id", "name", "made", "missed_reason", "alive", "notes", "confirmed"}
@@ -121,14 +130,9 @@ def visit_form(instruments: Iterable[str]) -> type[_VisitForm]:
     boxes: dict[str, Any] = {f"{PREFIX}{key}": score_box(INSTRUMENTS[key]) for key in keys}
     counted = {key: INSTRUMENTS[key].label for key in keys if INSTRUMENTS[key].unit == UNSEEN}
     if counted:
-        fact = Field(
-            label="Did not occur",
-            choices=counted,
-            many=True,
-            section="Scores",
-            hint="Ticked: looked for, and it did not happen",
+        boxes["did_not_occur"] = MultiSelectField(
+            "Did not occur", choices=counted, section="Scores", hint="Ticked: looked for, and it did not happen"
         )
-        boxes["did_not_occur"] = ManyBox("Did not occur", fact)
     return type("VisitForm", (_VisitForm,), boxes)
 
 
@@ -143,39 +147,28 @@ ContactForm = form_for(ContactAttempt)
 class EventForm(form_for(AdverseEvent)):
     """An adverse event; an onset before the first procedure asks once whether it is right (rule 68)."""
 
-    died_on = DayBox(
-        "Died on", Field(label="Died on", section="Outcome", hint="Grade 5 only; goes into the patient's record")
-    )
+    died_on = DateField("Died on", section="Outcome", hint="Grade 5 only; goes into the patient's record")
     first_procedure: datetime | None = None
     suggestions: tuple[str, ...] = ()
 
     def plan(self, session: Session, course: Treatment) -> None:
-        """Fill in today; offer the usual events of route, source and cell type; know when the first procedure was."""
-        self.prefill("aware_on", clock.today(self.zone), "filled in: today")
+        """Offer the usual events of route, source and cell type; know when the first procedure was."""
         self.first_procedure = first_procedure(session, course)
         self.suggestions = suggestions(course)
 
-    def validate(self, extra_validators: Any = None) -> bool:
-        """Also ask about an onset before anything was done."""
-        right = super().validate(extra_validators)
-        box = self._fields["performed_at"]
+    def validate_performed_at(self, field: DateTimeField) -> None:
+        """Ask about an onset before anything was done."""
         first = self.first_procedure
-        if box.errors or box.data is None or first is None or box.data >= first:
-            return right
+        if field.errors or field.data is None or first is None or field.data >= first:
+            return
         day = wording.day(clock.day(first, self.zone))
-        answer, reason = box.sent.get("sure", ""), box.sent.get("why", "")
-        box.sure = Sure(
-            question="The onset lies before the first procedure. Is this right?",
-            explain=f"The first procedure of this course was on {day}.",
-            answer=answer,
-            reason=reason,
+        field.ask(
+            Question(
+                "performed_at",
+                "The onset is before the first procedure. Is this right?",
+                f"The first procedure of this course was on {day}.",
+            )
         )
-        if answer == "yes" and reason:
-            return right
-        box.errors = [
-            f"Onset: {box.sure.question}" if answer != "yes" else "Onset: say why it lies before the first procedure"
-        ]
-        return False
 
 
 def first_procedure(session: Session, course: Treatment) -> datetime | None:

@@ -169,12 +169,14 @@ class FollowUpVisit(Record):
     NOUN = "Follow-up visit"
     HAPPENED = "Visit at"
     DONE = "Seen by"
+    PERSON = "treatment.patient"
+    AFTER_DEATH = True
 
     treatment_id: Mapped[str] = reference("treatment")
     plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
     name: Mapped[str] = field("Visit", required=True, default=BASELINE, section="Visit")
     made: Mapped[str] = field("The visit was", choices=MADE, required=True, default="made", section="Visit")
-    missed_reason: Mapped[str | None] = field("Why not", section="Visit", hint="Of a missed visit")
+    missed_reason: Mapped[str | None] = field("Why not", conditional=True, section="Visit", hint="Of a missed visit")
     alive: Mapped[bool] = field("The patient is alive", default=True, section="Visit")
     notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
 
@@ -186,11 +188,12 @@ class FollowUpVisit(Record):
         """Also: a missed visit says why; lost to follow-up needs three contacts without an answer (rule 62)."""
         found = super().problems(at=at)
         if self.origin == "clinic" and not self.alive and self.treatment.patient.died_on is None:
-            found.append(
+            said = (
                 "Write the day of death into the patient's record first, or report it as an adverse event of grade 5."
             )
+            found.append(Problem(said, "alive"))
         if self.made != "made" and not self.missed_reason:
-            found.append(Problem("Say why the visit was missed.", rule=62))
+            found.append(Problem("Say why the visit was missed.", "missed_reason", rule=62))
         if self.made == "lost" and self.plan is not None:
             session = object_session(self.plan)
             with session.no_autoflush if session else nullcontext():
@@ -199,11 +202,11 @@ class FollowUpVisit(Record):
                 said = (
                     f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are written down."
                 )
-                found.append(Problem(said, rule=62))
+                found.append(Problem(said, "made", rule=62))
         plan, made_on = self.plan, self.made_on
         if plan is not None and plan.day > 0 and made_on is not None and made_on < plan.day_zero:
-            said = f"Visit at lies before the cells were given, {wording.day(plan.day_zero)}."
-            found.append(Problem(said, rule=62))
+            said = f"Visit at is before the cells were given, {wording.day(plan.day_zero)}."
+            found.append(Problem(said, "performed_at", rule=62))
         return found
 
     def questions(self) -> list[Question]:
@@ -278,6 +281,7 @@ class OutcomeScore(Record):
     did_not_occur: Mapped[bool] = field("Did not occur", default=False)
     note: Mapped[str | None] = field("Note")
 
+    treatment: Mapped[Treatment] = relationship(viewonly=True)
     visit: Mapped[FollowUpVisit | None] = relationship(back_populates="scores")
 
     def problems(self, *, at: datetime) -> list[str]:
@@ -287,11 +291,11 @@ class OutcomeScore(Record):
         if instrument is None:
             return found
         if self.value is None and not self.did_not_occur:
-            found.append(f"{instrument.label}: the score is missing.")
+            found.append(Problem(f"{instrument.label}: fill in the score", "value"))
         if self.value is not None:
             fault = score_fault(instrument, self.value)
             if fault:
-                found.append(Problem(fault, rule=63))
+                found.append(Problem(fault, "value", rule=63))
         return found
 
     @property

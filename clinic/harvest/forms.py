@@ -9,12 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from clinic import clock
-from clinic.fields import Field, Range
-from clinic.form_fields import Box, ChoiceBox, NumberBox
+from clinic.fields import Range
+from clinic.form_fields import DecimalField, SelectField, StringField
 from clinic.forms import RecordForm, form_for
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
-from clinic.products.forms import DinBox
+from clinic.products.forms import DonationNumberField
 from clinic.products.models import CONTAINERS
 from clinic.protocols.catalogues import BODY_SITES, METHODS, SOURCES
 
@@ -23,39 +23,35 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 
-class HarvestForm(form_for(Harvest, other={"din": DinBox})):
+class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
     """All facts of a harvest; the planned source decides which sites and methods are offered."""
 
     def plan(self, course: Treatment) -> None:
-        """Fill in now, the planned source and what fits it; the protocol's limits become the hint."""
-        self._plan_now()
+        """Fill in the planned source and what fits it; the protocol's limits become the hint."""
+        self.prefill("containers", 1, "filled in: one")
         source = SOURCES[course.source or ""]
         self.offer("source", [(source.key, source.label)], chosen=source.key, filled="filled in: the order")
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in source.sites])
         self.offer("method", [(m.key, m.label) for m in METHODS.values() if m.harvest == source.harvest])
+        if source.harvest != "apheresis":
+            del self.cd34_before
         limits = course.says.harvest
         if limits.volume is not None:
             self._fields["volume"].hint = f"This protocol: {limits.volume} mL. Without anticoagulant"
 
     def plan_donation(self) -> None:
-        """Fill in now; every source is offered, with the sites that any of them has."""
-        self._plan_now()
+        """Every source is offered, with the sites that any of them has."""
+        self.prefill("containers", 1, "filled in: one")
         sites = dict.fromkeys(site for source in SOURCES.values() for site in source.sites)
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
-
-    def _plan_now(self) -> None:
-        now = clock.now().replace(second=0, microsecond=0)
-        self.prefill("performed_at", now, "filled in: now")
-        self.prefill("ended_at", now, "filled in: now")
-        self.prefill("containers", 1, "filled in: one")
 
 
 class ContainerForm(RecordForm):
     """One more container of a harvest."""
 
-    volume = NumberBox("Volume", Field(label="Volume", unit="mL", possible=Range(Decimal("0.01"), 3000), required=True))
-    container = ChoiceBox("Container", Field(label="Container", choices=CONTAINERS, required=True))
-    division = Box("Division", Field(label="Division", hint="Empty: the next letter"))
+    volume = DecimalField("Volume", unit="mL", possible=Range(Decimal("0.01"), 3000), required=True)
+    container = SelectField("Container", choices=CONTAINERS, required=True)
+    division = StringField("Division", hint="Empty: the next letter")
 
 
 def own_donor(course: Treatment, *, by: User) -> Donor:

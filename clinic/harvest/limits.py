@@ -36,12 +36,12 @@ def _site(harvest: Harvest) -> list[str]:
     found = []
     source, method = SOURCES.get(harvest.source or ""), METHODS.get(harvest.method or "")
     if source and method and method.harvest != source.harvest:
-        found.append(f"Method does not fit: it is no way to collect {within(source.label)}.")
+        found.append(Problem(f"Method does not fit: it does not collect {within(source.label)}.", "method"))
     site = BODY_SITES.get(harvest.body_site or "")
     if site and site.sided and harvest.side not in {"left", "right"}:
-        found.append(Problem("Side is missing. Two sides are two harvests.", rule=26))
+        found.append(Problem("Side: fill this in. Two sides are two harvests.", "side", rule=26))
     if harvest.treatment is not None and harvest.source and harvest.source != harvest.treatment.source:
-        found.append(Problem("The order plans another source. Amend the order first.", rule=26))
+        found.append(Problem("The order plans another source. Amend the order first.", "source", rule=26))
     return found
 
 
@@ -49,33 +49,28 @@ def _safety(harvest: Harvest) -> list[str]:
     found = []
     source = SOURCES.get(harvest.source or "")
     if source and source.harvest in {"aspiration", "liposuction"} and harvest.time_out_at is None:
-        found.append(Problem("Time-out held at is missing: it comes before the incision.", rule=27))
-    if harvest.time_out_at and harvest.performed_at and harvest.time_out_at > harvest.performed_at:
-        found.append(Problem("The time-out comes before the start.", rule=27))
+        found.append(Problem("Time-out held at: fill this in; it comes before the incision.", "time_out_at", rule=27))
     anaesthesia = ANESTHESIA.get(harvest.anaesthesia or "")
     if anaesthesia and anaesthesia.fasting and harvest.fasting != "confirmed":
-        found.append(Problem("Fasting must be confirmed where sedation or more is planned.", rule=27))
+        found.append(Problem("Fasting must be confirmed where sedation or more is planned.", "fasting", rule=27))
     dose, most = lidocaine_per_kg(harvest), _lidocaine_most(harvest)
     if dose is not None and dose > most:
-        found.append(
-            Problem(
-                f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the most that may be given so.",
-                rule=29,
-            )
-        )
+        said = f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the most that may be given so."
+        found.append(Problem(said, "lidocaine_mg", rule=29))
     return found
 
 
 def _papers(harvest: Harvest) -> list[str]:
     found = []
     if harvest.anticoagulant not in {None, "none"} and not harvest.anticoagulant_lot:
-        found.append(Problem("Its lot is missing: scan or type the anticoagulant's lot.", rule=31))
+        said = "Its lot: fill this in; scan or type the anticoagulant's lot."
+        found.append(Problem(said, "anticoagulant_lot", rule=31))
     if (
         harvest.source == "peripheral_blood"
         and harvest.cd34_before is None
         and harvest.method == "continuous_apheresis"
     ):
-        found.append(Problem("CD34 count before collection is missing.", rule=33))
+        found.append(Problem("CD34 count before collection: fill this in", "cd34_before", rule=33))
     return found
 
 

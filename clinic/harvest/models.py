@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, String, Text, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
-from clinic.errors import Problem, Question, RuleBroken
+from clinic.errors import Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
 from clinic.model import reference
@@ -44,18 +44,31 @@ class Harvest(Record):
     NOUN = "Harvest"
     HAPPENED = "Start"
     DONE = "Collected by"
+    PERSON = "donor.patient"
     __table_args__ = (CheckConstraint("label_checked_by_id <> performed_by_id", name="label_second_person"),)
 
     treatment_id: Mapped[str | None] = reference("treatment")
     donor_id: Mapped[str] = reference("donor")
-    ended_at: Mapped[datetime | None] = field("End", reported=True, required=True, section="When and who", order=-7)
+    ended_at: Mapped[datetime | None] = field(
+        "End",
+        reported=True,
+        required=True,
+        section="When and who",
+        order=-7,
+        starts="now",
+        not_before=("performed_at",),
+    )
     source: Mapped[str | None] = field("Source", reported=True, choices=labels(SOURCES), required=True, section="Site")
     body_site: Mapped[str | None] = field(
         "Body site", reported=True, choices=labels(BODY_SITES), required=True, section="Site"
     )
-    side: Mapped[str | None] = field("Side", choices=SIDES, section="Site")
+    side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="Site")
     time_out_at: Mapped[datetime | None] = field(
-        "Time-out held at", section="Site", hint="Right patient, right side, right procedure, said aloud by the team"
+        "Time-out held at",
+        section="Site",
+        conditional=True,
+        not_after=("performed_at",),
+        hint="Right patient, right side, right procedure, said aloud by the team",
     )
     method: Mapped[str | None] = field(
         "Method", reported=True, choices=labels(METHODS), required=True, section="Method"
@@ -63,7 +76,7 @@ class Harvest(Record):
     anaesthesia: Mapped[str | None] = field(
         "Anesthesia", reported=True, choices=labels(ANESTHESIA), required=True, section="Method"
     )
-    fasting: Mapped[str | None] = field("Fasting", choices=FASTING, section="Method")
+    fasting: Mapped[str | None] = field("Fasting", choices=FASTING, conditional=True, section="Method")
     lidocaine_mg: Mapped[Decimal | None] = field(
         "Lidocaine in all", unit="mg", possible=Range(0, 10000), section="Method"
     )
@@ -73,6 +86,7 @@ class Harvest(Record):
         unit="/µL",
         possible=Range(0, 5000),
         section="Method",
+        conditional=True,
         hint="Peripheral blood only, after mobilisation",
     )
     volume: Mapped[Decimal | None] = field(
@@ -93,7 +107,7 @@ class Harvest(Record):
         "Its volume", unit="mL", possible=Range(0, 1000), section="Anticoagulant"
     )
     anticoagulant_lot: Mapped[str | None] = field(
-        "Its lot", section="Anticoagulant", hint="Scan the code on the bag, or type the lot"
+        "Its lot", conditional=True, section="Anticoagulant", hint="Scan the code on the bag, or type the lot"
     )
     din: Mapped[str | None] = field(
         "Donation number",
@@ -103,7 +117,9 @@ class Harvest(Record):
     label_checked_by_id: Mapped[str | None] = field(
         "Label checked by a second person", String(12), section="Containers and labels"
     )
-    handed_over_at: Mapped[datetime | None] = field("Handed over at", reported=True, section="Containers and labels")
+    handed_over_at: Mapped[datetime | None] = field(
+        "Handed over at", reported=True, section="Containers and labels", not_before=("performed_at",)
+    )
     transport: Mapped[str | None] = field(
         "Kept and carried", reported=True, section="Containers and labels", hint="For example: cool box 2 to 8 °C"
     )
@@ -117,15 +133,17 @@ class Harvest(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
         found = super().problems(at=at)
-        if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
-            found.append(Problem("End lies before the start.", rule=69))
-        if self.ended_at and self.ended_at > at:
-            found.append(Problem("End lies in the future.", rule=69))
         return found if self.origin != "clinic" else found + limits.problems(self)
 
     def questions(self) -> list[Question]:
         """Also rules 7, 28, 29, 30, 32: a number's year, volumes, lidocaine and anticoagulant beyond what is usual."""
         return limits.questions(self)
+
+    @property
+    def not_applicable(self) -> frozenset[str]:
+        """CD34+ cells are counted beforehand where they are collected from the blood."""
+        source = SOURCES.get(self.source or "")
+        return frozenset({"cd34_before"}) if source is not None and source.harvest != "apheresis" else frozenset()
 
     @property
     def needs_permission(self) -> bool:

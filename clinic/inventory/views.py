@@ -5,22 +5,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request, url_for
-from sqlalchemy import select
 
 from clinic import clock, record_display, record_pages, wording
 from clinic.access import CLINICAL, Role, allow, may
 from clinic.course_records import around
-from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
-from clinic.fields import Field, plain
-from clinic.form_fields import ChoiceBox
-from clinic.forms import RecordForm, form_for
+from clinic.fields import plain
 from clinic.inventory import custody, genealogy, product_search
-from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
-from clinic.patients.banner import band
-from clinic.patients.models import Patient
+from clinic.inventory.forms import AssignForm, courses_for, movement_form
+from clinic.pages import (
+    Answer,
+    commit_and_redirect,
+    form_of,
+    form_page,
+    get_or_404,
+    me,
+    refusals_to,
+    refuse_stale,
+    zone,
+)
+from clinic.patients.banner import patient_banner
 from clinic.products.models import MOVEMENTS, Movement, Product, spell_din
-from clinic.record_pages import names, offer_people
+from clinic.record_pages import names
 from clinic.release.doses import doses
 from clinic.release.models import decisions
 from clinic.release.points import workings_of
@@ -28,12 +34,13 @@ from clinic.release.product_state import ProductState, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY, held, undecided
-from clinic.treatments.models import Stop, Treatment
+from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Response
+    pass
 
 bp = Blueprint("products", __name__, template_folder="templates")
+NONE_FITS = "No product fits. Try fewer words, or every state."
 
 ASSIGNS = frozenset({Role.TECHNOLOGIST, Role.PHYSICIAN, Role.COORDINATOR})
 COLUMNS = [
@@ -46,12 +53,6 @@ COLUMNS = [
 ]
 
 
-def band_of(product: Product) -> Any:
-    """Return the band of the patient whose course a product belongs to; banked cells have none."""
-    course = product.treatment
-    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity) if course else None
-
-
 def product_url(product: Product) -> str:
     """Return the address of a product's page."""
     return url_for("products.show", product_id=product.id)
@@ -61,7 +62,7 @@ DESK = record_pages.desk(
     Product,
     show=product_url,
     amends=frozenset(LABORATORY),
-    patient=band_of,
+    patient=patient_banner,
     fixed=frozenset(
         {
             "source",
@@ -80,7 +81,7 @@ record_pages.desk(
     Movement,
     show=lambda movement: product_url(movement.product),
     amends=custody.MOVES,
-    patient=lambda movement: band_of(movement.product),
+    patient=patient_banner,
     fixed=frozenset({"kind", "performed_at", "performed_by_id"}),
 )
 
@@ -90,42 +91,35 @@ record_pages.desk(
 def index() -> str:
     """List the products of the site, the newest first. Words travel in the form, never in an address."""
     at, text, asked = clock.now(), request.form.get("q", "").strip()[:100], request.form or request.args
-    chosen = asked.get("state", "")
-    state = ProductState(chosen) if chosen in set(ProductState) else None
-    found = product_search.search(
-        db.session(),
-        site_id=me().site_id,
-        at=at,
-        text=text,
-        state=state,
-        after=asked.get("after", ""),
-        before=asked.get("before", ""),
-    )
-    more: dict[str, Any] = {"state": state.value} if state else {}
-    count = len(found.rows)
+    state = ProductState(asked["state"]) if asked.get("state") in set(ProductState) else None
+    place = {"after": asked.get("after", ""), "before": asked.get("before", "")}
+    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=text, state=state, **place)
+    bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
         "products/index.html",
         heading="Products",
         columns=COLUMNS,
         rows=[_line(row, found, at) for row in found.rows],
         typed=text,
-        chosen=chosen,
+        chosen=asked.get("state", ""),
         all_states=[(s.value, s.label) for s in ProductState],
-        actions=[(url_for("processing.new_banked"), "plus", "Process for the bank")]
-        if may(me().role, "processing.new_banked")
-        else [],
-        pager={
-            "previous_url": url_for("products.index", before=found.before, **more) if found.before else None,
-            "next_url": url_for("products.index", after=found.after, **more) if found.after else None,
-            "words": {"q": text, **more} if text else {},
-            "before": found.before,
-            "after": found.after,
-            "text": f"{count} {'product' if count == 1 else 'products'} on this page",
-        },
-        empty_text="No product fits. Try fewer words, or every state."
-        if text or state
-        else "Nothing was collected yet.",
+        actions=[bank] if may(me().role, "processing.new_banked") else [],
+        pager=_pager(found, text, state),
+        empty_text=NONE_FITS if text or state else "Nothing was collected yet.",
     )
+
+
+def _pager(found: product_search.Shelf, text: str, state: ProductState | None) -> dict[str, Any]:
+    more: dict[str, Any] = {"state": state.value} if state else {}
+    count = len(found.rows)
+    return {
+        "previous_url": url_for("products.index", before=found.before, **more) if found.before else None,
+        "next_url": url_for("products.index", after=found.after, **more) if found.after else None,
+        "words": {"q": text, **more} if text else {},
+        "before": found.before,
+        "after": found.after,
+        "text": f"{count} {'product' if count == 1 else 'products'} on this page",
+    }
 
 
 def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
@@ -152,7 +146,7 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
 @allow(CLINICAL)
 def show(product_id: str) -> str:
     """Show one product: what it is, where it is, where it came from, what was found, who decided."""
-    product, at, role = find(Product, product_id), clock.now(), me().role
+    product, at, role = get_or_404(Product, product_id), clock.now(), me().role
     return render_template("products/show.html", **_told(product, at, role))
 
 
@@ -165,7 +159,7 @@ def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
     acts += held(records, product, at) if state is ProductState.HOLD else []
     return {
         "record": product,
-        "patient": band_of(product),
+        "patient": patient_banner(product),
         "heading": f"{product.name} {product.division or ''}".strip(),
         "lede": lede(product),
         "state": state,
@@ -214,38 +208,32 @@ def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:
 
 @bp.route("/products/<product_id>/movements", methods=["GET", "POST"])
 @allow(custody.MOVES)
-def move(product_id: str) -> Response | str | tuple[str, int]:
+def move(product_id: str) -> Answer:
     """Write down one movement; its kind is in the address."""
-    product, kind = find(Product, product_id), request.args.get("kind", "")
+    product, kind = get_or_404(Product, product_id), request.args.get("kind", "")
     if kind not in custody.MOVERS:
         abort(404)
-    form = form_of(form_for(Movement, only=("performed_at", "performed_by_id", *custody.ASKED[kind])))
+    form = form_of(movement_form(kind), about={"product_id": product.id, "kind": kind})
     form.record_version = product.version
-    offer_people(form, mine=True)
-    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
     if form.validate_on_submit():
-        unchanged_since_shown(product)
-        try:
+        refuse_stale(product)
+        with refusals_to(form):
             custody.move(product, kind=kind, by=me(), at=clock.now(), **form.facts())
-            return saved(product_url(product), f"{MOVEMENTS[kind]}: written down.")
-        except RuleBroken as fault:
-            if isinstance(fault, StepBlocked):
-                raise
-            db.session.rollback()
-            form.take(fault)
-            product = find(Product, product_id)
-    page = render_template(
-        "records/form.html",
-        heading=f"{MOVEMENTS[kind]}: {product.name} {product.division or ''}".strip(),
-        form=form,
-        save_label="Write it down",
-        lede=f"{lede(product)} · now: {product.place}",
-        back_url=product_url(product),
-        patient=band_of(product),
-        url=url_for("products.move", product_id=product.id, kind=kind),
-        before=_before_move(product, kind),
-    )
-    return (page, 422) if form.error_list else page
+            return commit_and_redirect(product_url(product), f"{MOVEMENTS[kind]}: saved.")
+    return form_page(form, **_moving(product, kind))
+
+
+def _moving(product: Product, kind: str) -> dict[str, Any]:
+    """Return what the page of a movement shows."""
+    return {
+        "heading": f"{MOVEMENTS[kind]}: {product.name} {product.division or ''}".strip(),
+        "save_label": "Save",
+        "lede": f"{lede(product)} · now: {product.place}",
+        "back_url": product_url(product),
+        "patient": patient_banner(product),
+        "url": url_for("products.move", product_id=product.id, kind=kind),
+        "before": _before_move(product, kind),
+    }
 
 
 def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:
@@ -257,67 +245,30 @@ def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:
     ]
 
 
-class AssignForm(RecordForm):
-    """The course that banked cells are given to."""
-
-    treatment_id = ChoiceBox(
-        "Course", Field(label="Course", required=True, hint="Running courses with the same kind of cells")
-    )
-
-
 @bp.route("/products/<product_id>/assignment", methods=["GET", "POST"])
 @allow(ASSIGNS)
-def assign(product_id: str) -> Response | str | tuple[str, int]:
+def assign(product_id: str) -> Answer:
     """Give a banked product to one course (rules 3, 4)."""
-    product = find(Product, product_id)
+    product = get_or_404(Product, product_id)
     form = form_of(AssignForm)
     form.record_version = product.version
-    form.offer("treatment_id", _courses(product))
+    form.offer("treatment_id", courses_for(db.session(), product))
     if form.validate_on_submit():
-        unchanged_since_shown(product)
-        course = find(Treatment, form.treatment_id.data)
-        custody.assign(product, course, by=me(), at=clock.now())
-        return saved(
-            product_url(product),
-            f"Assigned to {course.patient.display_name}. Chain of identity {course.chain_of_identity}.",
-        )
-    page = render_template(
-        "records/form.html",
+        refuse_stale(product)
+        with refusals_to(form, "treatment_id"):
+            course = get_or_404(Treatment, form.treatment_id.data)
+            custody.assign(product, course, by=me(), at=clock.now())
+            return commit_and_redirect(product_url(product), _assigned_to(course))
+    return form_page(
+        form,
         heading=f"Assign {product.name} {product.division or ''}".strip(),
         lede=lede(product),
-        form=form,
         save_label="Assign",
         save_icon="link",
         back_url=product_url(product),
         after="From now on the product carries the chain of identity of this course. It goes to nobody else.",
     )
-    return (page, 422) if form.error_list else page
 
 
-def _courses(product: Product) -> list[tuple[str, str]]:
-    """Return the running courses that these cells may go to; own cells only those of their donor."""
-    chosen = (
-        select(
-            Treatment.id, Treatment.chain_of_identity, Patient.family_name, Patient.given_names, Patient.record_number
-        )
-        .join(Patient, Patient.id == Treatment.patient_id)
-        .where(
-            Treatment.relation == product.relation, ~select(Stop.id).where(Stop.treatment_id == Treatment.id).exists()
-        )
-        .order_by(Patient.family_name, Patient.given_names)
-    )
-    if product.relation == "autologous":
-        chosen = chosen.where(Treatment.patient_id == product.donor.patient_id)
-    return [
-        (
-            row.id,
-            " · ".join(
-                (
-                    f"{(row.family_name or '').upper()}, {row.given_names or ''}",
-                    row.record_number or "",
-                    row.chain_of_identity,
-                )
-            ),
-        )
-        for row in db.session.execute(chosen)
-    ]
+def _assigned_to(course: Treatment) -> str:
+    return f"Assigned to {course.patient.display_name}. Chain of identity {course.chain_of_identity}."

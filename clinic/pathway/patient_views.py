@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, render_template, request, url_for
 
 from clinic import clock, record_display, wording
 from clinic.access import CLINICAL, allow, may
 from clinic.extensions import db
-from clinic.pages import find, me, zone
+from clinic.pages import get_or_404, me, zone
 from clinic.pathway import patient_page
 from clinic.pathway.views import bp
-from clinic.patients.banner import band
+from clinic.patients.banner import patient_banner
 from clinic.patients.models import SEXES, Patient
 from clinic.patients.search import present_courses, search, similar_names
 from clinic.patients.views import REGISTERS
@@ -28,36 +30,43 @@ def patients() -> str:
     courses = present_courses(db.session(), [row.id for row in found.rows])
     similar = similar_names(db.session(), found.rows)
     rows = [patient_page.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar) for row in found.rows]
+    register = (url_for("patients.new"), "user-plus", "Register a patient")
     return render_template(
         "pathway/patients.html",
         heading="Patients",
         typed=typed,
         rows=rows,
         columns=patient_page.COLUMNS,
-        actions=[(url_for("patients.new"), "user-plus", "Register a patient")] if me().role in REGISTERS else [],
-        pager={
-            "previous_url": url_for("pathway.patients", before=found.before) if found.before else None,
-            "next_url": url_for("pathway.patients", after=found.after) if found.after else None,
-            "words": {"q": typed} if typed else {},
-            "before": found.before,
-            "after": found.after,
-            "text": patient_page.counted(len(rows), typed=typed, whole=not (found.before or found.after)),
-        },
-        empty_text="Nobody here fits what you typed. Try fewer letters, or the birth date."
-        if typed
-        else "Nobody is registered yet.",
+        actions=[register] if me().role in REGISTERS else [],
+        pager=_pager(found, typed),
+        empty_text=NOBODY_FITS if typed else "Nobody is registered yet.",
     )
+
+
+NOBODY_FITS = "Nobody here fits what you typed. Try fewer letters, or the birth date."
+
+
+def _pager(found: Any, typed: str) -> dict[str, Any]:
+    whole = not (found.before or found.after)
+    return {
+        "previous_url": url_for("pathway.patients", before=found.before) if found.before else None,
+        "next_url": url_for("pathway.patients", after=found.after) if found.after else None,
+        "words": {"q": typed} if typed else {},
+        "before": found.before,
+        "after": found.after,
+        "text": patient_page.counted(len(found.rows), typed=typed, whole=whole),
+    }
 
 
 @bp.get("/patients/<patient_id>")
 @allow(CLINICAL)
 def patient(patient_id: str) -> str:
     """Show who the patient is, what must be known, the courses and consents, and one next action."""
-    patient, at, role = find(Patient, patient_id), clock.now(), me().role
+    patient, at, role = get_or_404(Patient, patient_id), clock.now(), me().role
     return render_template(
         "pathway/patient.html",
         record=patient,
-        patient=band(patient, zone()),
+        patient=patient_banner(patient),
         action=patient_page.next_action(patient, me(), at=at),
         today=clock.day(at, zone()),
         facts=patient_page.facts_of(patient, zone()),
@@ -75,5 +84,5 @@ def patient(patient_id: str) -> str:
 def patient_print(patient_id: str) -> Response:
     """Give the style sheet that puts name, birth date, number and allergy on top of every printed sheet."""
     printed = wording.moment(clock.now(), zone())
-    sheet = patient_page.margin_boxes(find(Patient, patient_id), printed)
+    sheet = patient_page.margin_boxes(get_or_404(Patient, patient_id), printed)
     return Response(sheet, content_type="text/css; charset=utf-8")

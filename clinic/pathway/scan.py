@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 from sqlalchemy import func, select
@@ -60,8 +60,9 @@ def leads_to(session: Session, typed: str) -> str:
 
 def _of_id(session: Session, wanted: str) -> str:
     model, endpoint, key = PLAIN.get(wanted[:2], (None, "", ""))
+    values: dict[str, Any] = {key: wanted}
     if model is not None and session.scalar(select(model.id).where(model.id == wanted)) is not None:
-        return url_for(endpoint, **{key: wanted})
+        return url_for(endpoint, **values)
     place = DESKS.get(wanted[:2])
     record = session.scalar(select(place.model).where(place.model.id == wanted)) if place else None
     if place is None or record is None:

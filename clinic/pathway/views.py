@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, render_template, request, url_for
@@ -12,24 +10,25 @@ from sqlalchemy import select
 from clinic import clock, drafts, wording
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
 from clinic.course_records import load, of_course
-from clinic.errors import RuleBroken
 from clinic.extensions import db
-from clinic.fields import RUNS_AS_FORMULA
 from clinic.followup.charts import charts
 from clinic.followup.step import plans, visits
 from clinic.inventory import genealogy
-from clinic.pages import find, me, saved, zone
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
+from clinic.pathway.forms import ScanForm
 from clinic.pathway.judgement import judge
-from clinic.patients.banner import band
+from clinic.pathway.timeline_table import timeline_table
+from clinic.patients.banner import patient_banner
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
 bp = Blueprint("pathway", __name__, template_folder="templates")
 
@@ -54,28 +53,30 @@ def today() -> str:
 @allow(CLINICAL)
 def course(treatment_id: str) -> str:
     """Show one course: step rail, one next action, what is blocked and why, its cells, its facts."""
-    treatment, at = find(Treatment, treatment_id), clock.now()
+    treatment = get_or_404(Treatment, treatment_id)
+    return render_template("pathway/course.html", **_course_page(treatment, me().role, clock.now()))
+
+
+def _course_page(treatment: Treatment, role: Role, at: datetime) -> dict[str, Any]:
+    """Return all that the page of a course shows."""
     records = of_course(db.session(), treatment)
     found = judge(records, at)
-    done, total, missing = courses.completeness(records)
-    return render_template(
-        "pathway/course.html",
-        treatment=treatment,
-        patient=band(treatment.patient, zone(), chain_of_identity=treatment.chain_of_identity),
-        rail=courses.rail(found, treatment),
-        action=courses.next_action(found, me().role, at),
-        blocked=courses.blocked(found, records, at),
-        gantt=courses.by_date(found, records, zone()),
-        genealogy=genealogy.of_course(records, at),
-        products=records.of(Product),
-        signatures=courses.signatures(records, zone()),
-        completeness=(done, total, missing),
-        facts=courses.key_facts(treatment),
-        may_stop=may(me().role, "treatments.stop"),
-        acts=[
-            (s.step, url_for(s.step.begin, treatment_id=treatment.id)) for s in found if may(me().role, s.step.begin)
-        ],
-    )
+    begins = [s.step for s in found if may(role, s.step.begin)]
+    return {
+        "treatment": treatment,
+        "patient": patient_banner(treatment),
+        "rail": courses.rail(found, treatment),
+        "action": courses.next_action(found, role, at),
+        "blocked": courses.blocked(found, records, at),
+        "gantt": courses.by_date(found, records, zone()),
+        "genealogy": genealogy.of_course(records, at),
+        "products": records.of(Product),
+        "signatures": courses.signatures(records, zone()),
+        "completeness": courses.completeness(records),
+        "facts": courses.key_facts(treatment),
+        "may_stop": may(role, "treatments.stop"),
+        "acts": [(step, url_for(step.begin, treatment_id=treatment.id)) for step in begins],
+    }
 
 
 def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:
@@ -90,89 +91,54 @@ def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:
 @allow(CLINICAL)
 def timeline_of(patient_id: str) -> str:
     """Show everything recorded about a patient, newest first."""
-    patient = find(Patient, patient_id)
+    patient = get_or_404(Patient, patient_id)
     kinds, course_id, page = _asked()
     days, total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, page=page)
-    here = list(
-        db.session.scalars(select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at))
-    )
-    told = load(db.session(), [one.id for one in here if course_id in {None, one.id}]).values()
-    told = [one for one in told if course_id in {None, one.course.id}]
     return render_template(
         "pathway/timeline.html",
         record=patient,
-        patient=band(patient, zone()),
+        patient=patient_banner(patient),
         days=days,
         total=total,
         kinds=timeline.kinds(),
         picked={kind.key for kind in kinds},
-        courses=[(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in here],
-        course_id=course_id,
         page=page,
         pages=-(-total // timeline.PAGE),
-        charts=[chart for one in told for chart in charts(one.course, plans(one), visits(one))],
         query=request.query_string.decode(),
+        **_courses_of(patient, course_id),
     )
+
+
+def _courses_of(patient: Patient, course_id: str | None) -> dict[str, Any]:
+    """Return the courses that the timeline can be kept to, and the charts of those that are shown."""
+    chosen = select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at)
+    here = list(db.session.scalars(chosen))
+    loaded = load(db.session(), [one.id for one in here if course_id in {None, one.id}]).values()
+    shown = [one for one in loaded if course_id in {None, one.course.id}]
+    return {
+        "courses": [(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in here],
+        "course_id": course_id,
+        "charts": [chart for one in shown for chart in charts(one.course, plans(one), visits(one))],
+    }
 
 
 @bp.get("/patients/<patient_id>/timeline.csv")
 @allow(CLINICAL)
 def timeline_csv(patient_id: str) -> Response:
     """Give the same entries as a table, every fact a line, with both times and the hands."""
-    patient = find(Patient, patient_id)
+    patient = get_or_404(Patient, patient_id)
     kinds, course_id, _page = _asked()
     days, _total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, size=100_000)
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(
-        ["Patient", "Happened at", "Day", "Kind", "Entry", "Fact", "Value", "Note", "Done by", "History", "Time zone"]
-    )
-    for line in (entry for day in days for entry in day.entries):
-        for label, value, note in line.facts or [("", "", "")]:
-            table.writerow(
-                [
-                    safe(cell)
-                    for cell in (
-                        patient.id,
-                        line.at.isoformat() if line.at else "",
-                        line.day_label,
-                        line.kind_label,
-                        plain(line.headline),
-                        label,
-                        plain(value),
-                        note,
-                        line.who,
-                        "; ".join(line.hands),
-                        zone(),
-                    )
-                ]
-            )
-    return Response(
-        out.getvalue(),
-        mimetype="text/csv",
-        headers={"Content-Disposition": f"attachment; filename=timeline-{patient.id}.csv"},
-    )
+    named = {"Content-Disposition": f"attachment; filename=timeline-{patient.id}.csv"}
+    return Response(timeline_table(days, patient, zone()), mimetype="text/csv", headers=named)
 
 
 @bp.route("/scan", methods=["GET", "POST"])
 @allow(CLINICAL)
-def scan() -> Any:
+def scan() -> Answer:
     """Lead to whatever was scanned; the code travels in the form, never in an address."""
-    typed, error = request.form.get("code", ""), ""
-    if request.method == "POST":
-        try:
-            return saved(codes.leads_to(db.session(), typed))
-        except RuleBroken as fault:
-            error = str(fault)
-    page = render_template("pathway/scan.html", error=error, typed=typed)
-    return (page, 422) if error else page
-
-
-def plain(value: Any) -> str:
-    """Return text without markup."""
-    return value.striptags() if hasattr(value, "striptags") else str(value)
-
-
-def safe(cell: str) -> str:
-    """Return a cell that a spreadsheet does not take for a formula (it gets a leading apostrophe)."""
-    return f"'{cell}" if cell.startswith(RUNS_AS_FORMULA) else cell
+    form = form_of(ScanForm)
+    if form.validate_on_submit():
+        with refusals_to(form):
+            return commit_and_redirect(codes.leads_to(db.session(), form.code.data or ""))
+    return form_page(form, template="pathway/scan.html")

@@ -1,26 +1,25 @@
-"""The patient's band: always the same facts, on every page about a patient."""
+"""The patient's banner: always the same facts, on every page about a patient."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 from sqlalchemy.orm import object_session
 
 from clinic import clock, wording
+from clinic.pages import zone
 from clinic.patients.lookalikes import lookalikes, warning
-from clinic.patients.models import SEXES
+from clinic.patients.models import SEXES, Patient
 
 if TYPE_CHECKING:
     from datetime import date
 
-    from clinic.patients.models import Patient
-
 
 @dataclass(frozen=True, kw_only=True)
-class Band:
-    """What the band shows; two identifiers at least, the allergy always."""
+class Banner:
+    """What the banner shows; two identifiers at least, the allergy always."""
 
     url: str
     print_url: str
@@ -38,21 +37,43 @@ class Band:
     alerts: list[str]
 
 
-def band(patient: Patient, zone: str, *, chain_of_identity: str = "", alike: str | None = None) -> Band:
-    """Return the band of a patient for a page that is made now.
+RELATED = ("product", "run", "plan", "consent", "patient", "relative_of", "donor")
+"""The relations along which a row that is no course's leads to a patient."""
 
-    ``alike`` warns of a similar name or the same birth date (rule 11); left out, the site's patients are asked, by
-    one bounded query, and those of whom an alert warns already are not named twice.
+
+def patient_banner(row: Any, *, alike: str | None = None) -> Banner | None:
+    """Return the banner of the patient whom a row is about: a patient, a course, or any record of either.
+
+    None where the row is about no patient, such as banked cells. ``alike`` warns of a similar name or the same birth
+    date (rule 11); left out, the site's patients are asked, by one bounded query, and those of whom an alert warns
+    already are not named twice.
     """
+    patient, chain_of_identity = _subject(row)
+    return None if patient is None else _banner(patient, zone(), chain_of_identity, alike)
+
+
+def _subject(row: Any) -> tuple[Patient | None, str]:
+    """Return the patient whom a row is about, and the chain of identity of the course where it is of one."""
+    if row is None or isinstance(row, Patient):
+        return row, ""
+    if hasattr(row, "chain_of_identity"):
+        return row.patient, row.chain_of_identity
+    if hasattr(row, "treatment"):
+        return _subject(row.treatment)
+    found = (getattr(row, name, None) for name in RELATED)
+    return _subject(next((related for related in found if related is not None), None))
+
+
+def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | None) -> Banner:
     at = clock.now()
-    today = clock.day(at, zone)
+    today = clock.day(at, place)
     weight = patient.weight_at(at)
-    weighed = wording.day(clock.day(weight.performed_at, zone)) if weight and weight.performed_at else ""
+    weighed = wording.day(clock.day(weight.performed_at, place)) if weight and weight.performed_at else ""
     standing = [alert for alert in patient.alerts if alert.shown_on(today)]
     if alike is None:
         session, named = object_session(patient), {alert.about_id for alert in standing}
         alike = warning([other for other in lookalikes(session, patient) if other.id not in named]) if session else ""
-    return Band(
+    return Banner(
         url=url_for("pathway.patient", patient_id=patient.id),
         print_url=url_for("pathway.patient_print", patient_id=patient.id),
         display_name=patient.display_name,

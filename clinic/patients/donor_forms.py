@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-from clinic.fields import Field
-from clinic.form_fields import Box, ChoiceBox
+from clinic.errors import Problem, RuleBroken
+from clinic.form_fields import SelectField, StringField
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
 from clinic.patients.donors import MARKER_RESULTS, Donor, DonorEligibility
@@ -21,27 +21,29 @@ if TYPE_CHECKING:
 class DonorForm(form_for(Donor)):
     """A new donor. A relative, or the patient as donor of own cells, is linked to the patient."""
 
-    patient_number = Box(
-        "Patient",
-        Field(
-            label="Patient", section="Patient",
-            hint="Record number. Only where the donor is a relative or the patient",
-        ),
-    )  # fmt: skip
+    patient_number = StringField(
+        "Patient", section="Patient", hint="Record number. Only where the donor is a relative or the patient"
+    )
+
+    def start_with(self, patient: Patient | None) -> None:
+        """Fill in the patient from whose page the form was opened."""
+        if patient is not None:
+            self.prefill("kind", "related")
+            self.prefill("patient_number", patient.record_number, "filled in: from the patient's page")
 
     def linked(self, session: Session) -> dict[str, Any]:
-        """Return the facts with the patient that was named; the sentence stands at the box where there is none."""
+        """Return the facts with the patient that was named; raises `RuleBroken` where there is none."""
         facts = self.facts()
         typed = facts.pop("patient_number") or ""
         if facts["kind"] not in {"self", "related"}:
             if typed:
-                self.patient_number.errors = ["Patient: an unrelated or cord donor is linked by the course, not here"]
+                said = "an unrelated or cord donor is linked by the course, not here"
+                raise RuleBroken(Problem(said, "patient_number"))
             return facts
         patient = _patient(session, typed)
         if patient is None:
             said = f"no patient of this clinic has the number {typed}" if typed else "say of whom, by record number"
-            self.patient_number.errors = [f"Patient: {said}"]
-            return facts
+            raise RuleBroken(Problem(said, "patient_number"))
         return facts | {"patient" if facts["kind"] == "self" else "relative_of": patient}
 
 
@@ -51,16 +53,14 @@ def _patient(session: Session, typed: str) -> Patient | None:
     return session.scalar(select(Patient).where(same).limit(1)) if typed else None
 
 
-def _marker_boxes() -> dict[str, ChoiceBox]:
+def _marker_fields() -> dict[str, SelectField]:
     return {
-        f"marker_{marker.key}": ChoiceBox(
-            marker.label, Field(label=marker.label, choices=MARKER_RESULTS, required=True, section="Markers")
-        )
+        f"marker_{marker.key}": SelectField(marker.label, choices=MARKER_RESULTS, required=True, section="Markers")
         for marker in MARKERS.values()
     }  # fmt: skip
 
 
-class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("markers",)),), _marker_boxes())):
+class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("markers",)),), _marker_fields())):
     """A determination: a result for every marker of the catalogue, “not done” where it is so."""
 
     def facts(self) -> dict[str, Any]:
@@ -69,7 +69,7 @@ class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("m
         markers = {key: found.pop(f"marker_{key}") for key in MARKERS}
         return found | {"markers": markers}
 
-    def start(self) -> None:
+    def start_markers(self) -> None:
         """Say “not done” of every marker until a result is chosen."""
         for key in MARKERS:
             self.prefill(f"marker_{key}", "not_done")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import select
@@ -10,22 +10,18 @@ from sqlalchemy.orm import selectinload
 
 from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, Role, allow, may
-from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
-from clinic.pages import find, form_of, me, saved, zone
-from clinic.paging import page, place_of
-from clinic.patients.banner import band
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
+from clinic.paging import Page, page, place_of
+from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient
 from clinic.record_display import amendments, facts, hands
-from clinic.record_pages import offer_people, record_page
-
-if TYPE_CHECKING:
-    from werkzeug.wrappers import Response
+from clinic.record_pages import record_page
 
 bp = Blueprint("donors", __name__, template_folder="templates")
 
@@ -35,30 +31,17 @@ DETERMINES = frozenset({Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR})
 TYPES = frozenset({Role.NURSE, Role.TECHNOLOGIST, Role.PHYSICIAN})
 
 
-def _patient_of(donor: Donor | None) -> Patient | None:
-    return (donor.patient or donor.relative_of) if donor is not None else None
-
-
-def _band(donor: Donor | None) -> Any:
-    patient = _patient_of(donor)
-    return band(patient, zone()) if patient is not None else None
-
-
-def _typing_band(typing: BloodTyping) -> Any:
-    return band(typing.patient, zone()) if typing.patient is not None else _band(typing.donor)
-
-
 def _url(donor: Donor) -> str:
     return url_for("donors.show", donor_id=donor.id)
 
 
-DONORS = record_pages.desk(Donor, show=_url, amends=REGISTERS, patient=_band, fixed=frozenset({"kind"}))
+DONORS = record_pages.desk(Donor, show=_url, amends=REGISTERS, patient=patient_banner, fixed=frozenset({"kind"}))
 DETERMINATIONS = record_pages.desk(
     DonorEligibility,
     show=lambda row: url_for("donors.eligibility", eligibility_id=row.id),
     signs=frozenset({Role.PHYSICIAN}),
     amends=DETERMINES,
-    patient=lambda row: _band(row.donor),
+    patient=patient_banner,
     fixed=frozenset({"markers"}),
 )
 TYPINGS = record_pages.desk(
@@ -66,58 +49,71 @@ TYPINGS = record_pages.desk(
     show=lambda row: url_for("donors.typing", typing_id=row.id),
     signs=TYPES,
     amends=TYPES,
-    patient=_typing_band,
+    patient=patient_banner,
 )
+
+
+COLUMNS = [
+    ("Donor", "donor", False),
+    ("Kind", "kind", False),
+    ("Donor number", "number", False),
+    ("Linked patient", "patient", False),
+    ("Written down", "at", False),
+    ("Eligibility", "state", False),
+]
 
 
 @bp.get("/donors")
 @allow(CLINICAL)
 def index() -> str:
     """List the donors of the site, the newest first, page by page."""
-    asked, order = request.args, (Donor.recorded_at, Donor.id)
-    linked = (selectinload(Donor.patient), selectinload(Donor.relative_of))
-    chosen = select(Donor).options(*linked, selectinload(Donor.eligibilities).selectinload(DonorEligibility.signatures))
-    place = place_of(db.session(), order, parse_id(asked.get("after") or asked.get("before", ""), Donor.KIND))
-    found = page(
-        db.session(), chosen, order=order, place=place, backwards="before" in asked, descending=True, size=PAGE,
-        entities=True,
-    )  # fmt: skip
-    rows = [
-        (
-            (donor.display_name, _url(donor)),
-            donor.kind_words,
-            donor.donor_number or None,
-            _linked(donor),
-            wording.moment(donor.recorded_at, zone()),
-            _state(donor),
-        )
-        for donor in found.rows
-    ]
+    found = _found()
     return render_template(
         "records/list.html",
         heading="Donors",
         lede="Whose cells are used, and whether they may be.",
-        rows=rows,
-        columns=[
-            ("Donor", "donor", False),
-            ("Kind", "kind", False),
-            ("Donor number", "number", False),
-            ("Linked patient", "patient", False),
-            ("Written down", "at", False),
-            ("Eligibility", "state", False),
-        ],
+        rows=[_row(donor) for donor in found.rows],
+        columns=COLUMNS,
         empty_text="No donor is written down yet. A patient becomes donor of own cells with the first harvest.",
         actions=[(url_for("donors.new"), "user-plus", "Add a donor")] if me().role in REGISTERS else [],
-        pager={
-            "previous_url": url_for("donors.index", before=found.before) if found.before else None,
-            "next_url": url_for("donors.index", after=found.after) if found.after else None,
-            "text": f"{len(rows)} donors on this page, the newest first" if found.before or found.after else "",
-        },
+        pager=_pager(found),
+    )
+
+
+def _found() -> Page[Donor]:
+    """Return the page of donors that the address asks for, the newest first."""
+    asked, order = request.args, (Donor.recorded_at, Donor.id)
+    linked = (selectinload(Donor.patient), selectinload(Donor.relative_of))
+    chosen = select(Donor).options(*linked, selectinload(Donor.eligibilities).selectinload(DonorEligibility.signatures))
+    place = place_of(db.session(), order, parse_id(asked.get("after") or asked.get("before", ""), Donor.KIND))
+    return page(
+        db.session(), chosen, order=order, place=place, backwards="before" in asked, descending=True, size=PAGE,
+        entities=True,
+    )  # fmt: skip
+
+
+def _pager(found: Page[Donor]) -> dict[str, Any]:
+    more = found.before or found.after
+    return {
+        "previous_url": url_for("donors.index", before=found.before) if found.before else None,
+        "next_url": url_for("donors.index", after=found.after) if found.after else None,
+        "text": f"{len(found.rows)} donors on this page, the newest first" if more else "",
+    }
+
+
+def _row(donor: Donor) -> tuple[object, ...]:
+    return (
+        (donor.display_name, _url(donor)),
+        donor.kind_words,
+        donor.donor_number or None,
+        _linked(donor),
+        wording.moment(donor.recorded_at, zone()),
+        _state(donor),
     )
 
 
 def _linked(donor: Donor) -> str | None:
-    patient = _patient_of(donor)
+    patient = donor.patient or donor.relative_of
     if patient is None:
         return None
     born = f", {wording.born(patient.birth_date)}" if patient.birth_date else ""
@@ -138,81 +134,75 @@ def _state(donor: Donor) -> tuple[str, str, str]:
 
 @bp.route("/donors/new", methods=["GET", "POST"])
 @allow(REGISTERS)
-def new() -> Response | str | tuple[str, int]:
+def new() -> Answer:
     """Add a donor; the number must tell nothing of a patient (rule 10)."""
-    form = form_of(DonorForm)
     named = request.args.get("patient", "")
-    patient = find(Patient, named) if named else None
-    if patient is not None:
-        form.prefill("kind", "related")
-        form.prefill("patient_number", patient.record_number, "filled in: from the patient's page")
+    patient = get_or_404(Patient, named) if named else None
+    form = form_of(DonorForm, about={})
+    form.start_with(patient)
     if form.validate_on_submit():
-        given = form.linked(db.session())
-        if not form.error_list:
-            try:
-                donor = Donor.register(db.session(), by=me(), at=clock.now(), **given)
-                return saved(_url(donor), f"{donor.display_name} is written down as donor.")
-            except RuleBroken as fault:
-                db.session.rollback()
-                form.refuse(str(fault))
-                patient = find(Patient, named) if named else None
-    page = render_template(
-        "records/form.html",
+        with refusals_to(form):
+            donor = Donor.register(db.session(), by=me(), at=clock.now(), **form.linked(db.session()))
+            return commit_and_redirect(_url(donor), f"{donor.display_name} is added as a donor.")
+    return form_page(
+        form,
         heading="Add a donor",
-        form=form,
         save_label="Add the donor",
         save_icon="user-heart",
         lede="A relative has a name. An unrelated donor or a cord donation has a number, and never a name.",
         back_url=url_for("pathway.patient", patient_id=patient.id) if patient else url_for("donors.index"),
         after="The donor's eligibility comes next; the cells stay in quarantine until a physician has signed it.",
-        patient=band(patient, zone()) if patient else None,
+        patient=patient_banner(patient),
     )
-    return (page, 422) if form.error_list else page
 
 
 @bp.get("/donors/<donor_id>")
 @allow(CLINICAL)
 def show(donor_id: str) -> str:
     """Show one donor with every determination and blood group."""
-    donor, role = find(Donor, donor_id), me().role
+    return render_template("donors/show.html", **_shown(get_or_404(Donor, donor_id), me().role))
+
+
+def _shown(donor: Donor, role: Role) -> dict[str, Any]:
+    """Return all that the page of a donor shows."""
     typings = donor.patient.typings if donor.patient is not None else donor.typings
-    return render_template(
-        "donors/show.html",
-        record=donor,
-        facts=facts(donor, zone()),
-        hands=hands(donor, zone()),
-        state=_state(donor),
-        amendments=amendments(donor, zone()),
-        patient=_band(donor),
-        related=_patient_of(donor),
-        typings=typings,
-        agreement=agreement(typings),
-        outcomes=ELIGIBILITY,
-        may_determine=role in DETERMINES,
-        may_type=role in TYPES,
-        may_collect=donor.kind != "self" and may(role, "harvest.new_banked"),
-        amend_url=url_for("record_pages.amendment", record_id=donor.id) if role in REGISTERS else None,
-        new_typing_url=url_for("patients.new_blood_group", patient_id=donor.patient_id)
-        if donor.patient_id
+    own = donor.patient_id is not None
+    return {
+        "record": donor,
+        "facts": facts(donor, zone()),
+        "hands": hands(donor, zone()),
+        "state": _state(donor),
+        "amendments": amendments(donor, zone()),
+        "patient": patient_banner(donor),
+        "related": donor.patient or donor.relative_of,
+        "typings": typings,
+        "agreement": agreement(typings),
+        "outcomes": ELIGIBILITY,
+        "may_determine": role in DETERMINES,
+        "may_type": role in TYPES,
+        "may_collect": donor.kind != "self" and may(role, "harvest.new_banked"),
+        "amend_url": url_for("record_pages.amendment", record_id=donor.id) if role in REGISTERS else None,
+        "new_typing_url": url_for("patients.new_blood_group", patient_id=donor.patient_id)
+        if own
         else url_for("donors.new_typing", donor_id=donor.id),
-    )
+    }
 
 
 @bp.route("/donors/<donor_id>/eligibility/new", methods=["GET", "POST"])
 @allow(DETERMINES)
-def new_eligibility(donor_id: str) -> Response | str | tuple[str, int]:
-    """Determine whether the donor may be used: history, a result for every marker, the answer (rules 17 to 19)."""
-    donor = find(Donor, donor_id)
-    form = form_of(EligibilityForm)
-    form.start()
-    return _new(form, DonorEligibility, donor, "Determine the donor's eligibility", DETERMINES)
+def new_eligibility(donor_id: str) -> Answer:
+    """Determine whether a donor may be used: history, markers, the answer (rules 17 to 19)."""
+    donor = get_or_404(Donor, donor_id)
+    form = form_of(EligibilityForm, people=DETERMINES, about={"donor": donor})
+    form.start_markers()
+    return _new(form, DonorEligibility, donor, "Determine the donor's eligibility")
 
 
 @bp.get("/donor-eligibilities/<eligibility_id>")
 @allow(CLINICAL)
 def eligibility(eligibility_id: str) -> str:
     """Show one determination with its markers."""
-    row = find(DonorEligibility, eligibility_id)
+    row = get_or_404(DonorEligibility, eligibility_id)
     return record_page(
         row,
         DETERMINATIONS,
@@ -226,48 +216,37 @@ def eligibility(eligibility_id: str) -> str:
 
 @bp.route("/donors/<donor_id>/blood-groups/new", methods=["GET", "POST"])
 @allow(TYPES)
-def new_typing(donor_id: str) -> Response | str | tuple[str, int]:
+def new_typing(donor_id: str) -> Answer:
     """Write down one blood group from one sample of the donor (rule 20)."""
-    return _new(form_of(form_for(BloodTyping)), BloodTyping, find(Donor, donor_id), "Write down a blood group", TYPES)
+    donor = get_or_404(Donor, donor_id)
+    form = form_of(form_for(BloodTyping), people=TYPES, about={"donor": donor})
+    return _new(form, BloodTyping, donor, "Write down a blood group")
 
 
-def _new(
-    form: Any, kind: type[DonorEligibility | BloodTyping], donor: Donor, heading: str, roles: frozenset[Role]
-) -> Any:
-    offer_people(form, mine=True, roles=roles)
-    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+def _new(form: Any, kind: type[DonorEligibility | BloodTyping], donor: Donor, heading: str) -> Answer:
     if form.validate_on_submit():
-        try:
+        with refusals_to(form):
             row = kind.log(by=me(), at=clock.now(), donor=donor, **form.facts())
             db.session.add(row)
-            return saved(record_pages.DESKS[kind.KIND].show(row), "Written down. Read it once more and sign.")
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.refuse(str(fault))
-            donor = find(Donor, donor.id)
-    page = render_template(
-        "records/form.html",
+            done = "Written down. Read it once more and sign."
+            return commit_and_redirect(record_pages.DESKS[kind.KIND].show(row), done)
+    return form_page(
+        form,
         heading=heading,
         lede=f"{donor.display_name} · {donor.kind_words}",
-        form=form,
         save_label="Save",
         back_url=_url(donor),
-        patient=_band(donor),
+        patient=patient_banner(donor),
     )
-    return (page, 422) if form.error_list else page
 
 
 @bp.get("/blood-groups/<typing_id>")
 @allow(CLINICAL)
 def typing(typing_id: str) -> str:
     """Show one blood group of a patient or a donor."""
-    row = find(BloodTyping, typing_id)
+    row = get_or_404(BloodTyping, typing_id)
     if row.patient_id is not None:
-        return record_page(
-            row,
-            TYPINGS,
-            back_url=url_for("patients.blood_groups", patient_id=row.patient_id),
-            back_label="Blood groups",
-        )
+        back_url = url_for("patients.blood_groups", patient_id=row.patient_id)
+        return record_page(row, TYPINGS, back_url=back_url, back_label="Blood groups")
     donor: Any = row.donor
     return record_page(row, TYPINGS, back_url=_url(donor), back_label="Donor", lede=donor.display_name)

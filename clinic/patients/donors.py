@@ -56,12 +56,13 @@ class Donor(Entry):
     kind: Mapped[str] = field("Donor", choices=DONOR_KINDS, required=True, section="Who")
     donor_number: Mapped[str | None] = field(
         "Donor number",
+        conditional=True,
         section="Who",
         index=True,
         hint="Of the registry or the cord bank. Never a name or record number",
     )
     name: Mapped[str | None] = field("Name", identifying=True, section="Who", hint="Only of a relative")
-    relation: Mapped[str | None] = field("Relation to the patient", choices=KINSHIP, section="Who")
+    relation: Mapped[str | None] = field("Relation to the patient", choices=KINSHIP, conditional=True, section="Who")
     sex: Mapped[str | None] = field("Sex", choices=SEXES, section="About the donor")
     age_years: Mapped[Decimal | None] = field(
         "Age at donation", unit="years", possible=Range(0, 100), section="About the donor"
@@ -103,12 +104,12 @@ class Donor(Entry):
         if self.kind in {"unrelated", "cord"}:
             if self.name:
                 found.append(
-                    Problem("An unrelated or cord donor is kept without a name: use the donor number.", rule=10)
+                    Problem("An unrelated or cord donor is kept without a name: use the donor number.", "name", rule=10)
                 )
             if not self.donor_number:
-                found.append("Donor number is missing.")
+                found.append(Problem("Donor number: fill this in", "donor_number"))
         if self.kind == "related" and not self.relation:
-            found.append("Relation to the patient is missing.")
+            found.append(Problem("Relation to the patient: fill this in", "relation"))
         session = object_session(self)
         return found + ([] if session is None else number_problems(session, self.donor_number, self.site_id))
 
@@ -120,7 +121,7 @@ class Donor(Entry):
         if donor.kind == "self" and donor.patient is not None and _own(session, donor.patient):
             problems.append(f"{donor.patient.display_name} is written down as a donor already.")
         if problems:
-            raise RuleBroken(" ".join(problems))
+            raise RuleBroken(*problems)
         session.add(donor)
         return donor
 
@@ -153,9 +154,10 @@ def number_problems(session: Session, number: str | None, site_id: str) -> list[
         for family, given, record in rows:
             words = [*searchable(family or "").split(), *searchable(given or "").split()]
             if any(_told(word, parts, whole) for word in words):
-                return [Problem(f"Donor number holds the name of a patient. {ANONYMOUS}", rule=10)]
+                return [Problem(f"Donor number holds the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
             if _told(compact(record or ""), parts, whole):
-                return [Problem(f"Donor number holds the record number of a patient. {ANONYMOUS}", rule=10)]
+                said = f"Donor number holds the record number of a patient. {ANONYMOUS}"
+                return [Problem(said, "donor_number", rule=10)]
     return []
 
 
@@ -172,7 +174,9 @@ class DonorEligibility(Record):
     DONE = "Determined by"
 
     donor_id: Mapped[str] = reference("donor")
-    sample_taken_on: Mapped[date | None] = field("Blood sample taken on", required=True, section="Markers")
+    sample_taken_on: Mapped[date | None] = field(
+        "Blood sample taken on", required=True, section="Markers", not_after=("performed_at",)
+    )
     markers: Mapped[dict[str, str]] = field("Markers", section="Markers", default=dict)
     history: Mapped[str | None] = field(
         "History", long=True, section="History",
@@ -224,6 +228,7 @@ class BloodTyping(Record):
     KIND = "BT"
     NOUN = "Blood group"
     HAPPENED = "Sample taken at"
+    PERSON = "patient"
     DONE = "Typed by"
     __table_args__ = (CheckConstraint("(patient_id IS NULL) <> (donor_id IS NULL)", name="of_one_person"),)
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clinic.errors import RuleBroken
 from clinic.fields import Field
-from clinic.form_fields import Box, ChoiceBox, LongBox
+from clinic.form_fields import SelectField, TextAreaField
 from clinic.forms import form_for
+from clinic.patients.lookalikes import Perhaps
 from clinic.patients.models import Alert, Patient
 
 if TYPE_CHECKING:
@@ -19,17 +21,12 @@ QUESTION = {"same_person", "same_why"}
 class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
     """A new patient. Where somebody alike is registered, the form asks once whether it is the same person."""
 
-    same_person = ChoiceBox(
-        "Is this the same person?", Field(label="Is this the same person?", choices=SAME, section="Same person?")
-    )
-    same_why = LongBox(
+    same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
+    same_why = TextAreaField(
         "If another person: how do you know?",
-        Field(
-            label="If another person: how do you know?",
-            long=True,
-            section="Same person?",
-            hint="One sentence, for example: other address, asked both. Both records keep it",
-        ),
+        long=True,
+        section="Same person?",
+        hint="One sentence, for example: other address, asked both. Both records keep it",
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -37,7 +34,7 @@ class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
         super().__init__(*args, **more)
 
     @property
-    def sections(self) -> list[tuple[str, list[Box]]]:
+    def sections(self) -> list[tuple[str, list[Any]]]:
         """Without the question, which is drawn beside the people it is about."""
         return [(title, boxes) for title, boxes in super().sections if title != "Same person?"]
 
@@ -58,16 +55,38 @@ class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
                 "Somebody very like this patient is registered: say whether it is the same person"
             ]
 
+    def take(self, broken: RuleBroken, field: str = "") -> None:
+        """Show who is alike where that is what was said."""
+        if isinstance(broken, Perhaps):
+            self.ask_about(broken.alike)
+        else:
+            super().take(broken, field)
+
     def facts(self) -> dict[str, Any]:
         """Return what was filled in, without the question."""
         return {name: value for name, value in super().facts().items() if name not in QUESTION}
 
 
-AllergyForm = form_for(
-    Patient,
-    only=("allergy_status", "allergies", "allergies_asked_on"),
-    extra={"amend_reason": Field(label="Why is it asked again?", section="Reason", hint="Empty: asked at a visit")},
-)
+class AllergyForm(
+    form_for(
+        Patient,
+        only=("allergy_status", "allergies", "allergies_asked_on"),
+        extra={"amend_reason": Field(label="Why is it asked again?", section="Reason", hint="Empty: asked at a visit")},
+    )
+):
+    """The answer about allergies, with the day on which it was given."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._fields["allergies_asked_on"].required = True
+        self.prefill_starts("allergies_asked_on")
+
+    def changes(self) -> dict[str, Any]:
+        """Return what was filled in, with the reason for the amendment."""
+        facts = self.facts()
+        return facts | {"reason": facts.pop("amend_reason") or "Asked at a visit"}
+
+
 AlertForm = form_for(Alert)
 ClosingForm = form_for(
     Alert, only=(), extra={"reason": Field(label="Why does it no longer hold?", long=True, required=True)}

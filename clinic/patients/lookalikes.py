@@ -10,7 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import wording
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.patients.models import Alert, Patient
 from clinic.patients.names import Nearness, compact, name_key, searchable
 
@@ -179,7 +179,9 @@ class NumberTaken(RuleBroken):
     """The record number belongs to somebody already."""
 
     def __init__(self, alike: Alike) -> None:
-        super().__init__(f"Record number {alike.record_number} belongs to {alike.name} already.")
+        super().__init__(
+            Problem(f"Record number {alike.record_number} belongs to {alike.name} already.", "record_number")
+        )
         self.alike = alike
 
 

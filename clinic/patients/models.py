@@ -10,7 +10,7 @@ from sqlalchemy import Index, UniqueConstraint, event, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic import wording
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
 from clinic.patients.names import compact, name_key, searchable
@@ -51,12 +51,19 @@ class Patient(Entry):
         "Allergies", choices=ALLERGY_STATUSES, required=True, section="Allergies and blood group", default="not_asked"
     )
     allergies: Mapped[str | None] = field(
-        "Which, and what happened", section="Allergies and blood group", hint="For example: penicillin (anaphylaxis)"
+        "Which, and what happened",
+        conditional=True,
+        section="Allergies and blood group",
+        hint="For example: penicillin (anaphylaxis)",
     )
-    allergies_asked_on: Mapped[date | None] = field("Asked on", section="Allergies and blood group")
+    allergies_asked_on: Mapped[date | None] = field(
+        "Asked on", section="Allergies and blood group", starts="now", not_before=("birth_date",)
+    )
     abo: Mapped[str | None] = field("Blood group", choices=BLOOD_GROUPS, section="Allergies and blood group")
     rhd: Mapped[str | None] = field("RhD", choices=RHD, section="Allergies and blood group")
-    died_on: Mapped[date | None] = field("Died on", identifying=True, section="Allergies and blood group")
+    died_on: Mapped[date | None] = field(
+        "Died on", identifying=True, section="Allergies and blood group", not_before=("birth_date",)
+    )
     is_synthetic: Mapped[bool] = mapped_column(default=False)
     search_text: Mapped[str] = mapped_column(default="")
     name_key: Mapped[str] = mapped_column(default="", index=True)
@@ -76,16 +83,12 @@ class Patient(Entry):
     )
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: named allergies say that there are some; nobody is born tomorrow."""
+        """Also: named allergies say that there are some."""
         found = super().problems(at=at)
         if self.allergy_status == "present" and not self.allergies:
-            found.append("Say which allergy, and what happened.")
+            found.append(Problem("Say which allergy, and what happened.", "allergies"))
         if self.allergies and self.allergy_status != "present":
-            found.append("An allergy is named: answer “Yes” to Allergies.")
-        if self.birth_date and self.birth_date > self.local_day(at):
-            found.append("Born on lies in the future.")
-        if self.birth_date and self.died_on and self.died_on < self.birth_date:
-            found.append("Died on lies before the birth date.")
+            found.append(Problem("An allergy is named: answer “Yes” to Allergies.", "allergy_status"))
         return found + self._number_problems()
 
     def _number_problems(self) -> list[str]:
@@ -96,7 +99,8 @@ class Patient(Entry):
         with session.no_autoflush:
             same = select(Patient.id).where(Patient.record_number == self.record_number, Patient.id != self.id)
             other = session.scalar(same.where(Patient.site_id == self.site_id).limit(1))
-        return [f"Record number {self.record_number} belongs to another patient of this clinic."] if other else []
+        said = f"Record number {self.record_number} belongs to another patient of this clinic."
+        return [Problem(said, "record_number")] if other else []
 
     @property
     def display_name(self) -> str:
@@ -149,6 +153,7 @@ class Weight(Record):
     KIND = "WT"
     NOUN = "Weight"
     HAPPENED = "Weighed at"
+    PERSON = "patient"
     DONE = "Weighed by"
 
     patient_id: Mapped[str] = reference("patient")
@@ -177,7 +182,7 @@ class Alert(Entry):
     text: Mapped[str] = field(
         "Alert", required=True, identifying=True, hint="One line, seen on every page about this patient"
     )
-    until_on: Mapped[date | None] = field("Until", hint="Empty: until it is closed")
+    until_on: Mapped[date | None] = field("Until", past=False, hint="Empty: until it is closed")
 
     patient: Mapped[Patient] = relationship(back_populates="alerts", foreign_keys=[patient_id])
 

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from clinic import clock
 from clinic.extensions import db
-from clinic.fields import Field, Range, plain
-from clinic.form_fields import Box, ChoiceBox, ManyBox, NumberBox, WholeBox
+from clinic.fields import Range, plain
+from clinic.form_fields import DecimalField, IntegerField, MultiSelectField, SelectField, StringField
 from clinic.forms import RecordForm, form_for
 from clinic.processing.counts import InProcessCount
 from clinic.processing.models import Manipulation, ProcessingRun
@@ -30,22 +29,15 @@ def _named(product: Product) -> tuple[str, str]:
 class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss_reason"))):
     """A run as it begins: how, with what, out of which containers."""
 
-    protocol_version_id = ChoiceBox(
-        "Protocol",
-        Field(
-            label="Protocol", required=True, section="What goes in", hint="Under which these cells are made and judged"
-        ),
+    protocol_version_id = SelectField(
+        "Protocol", required=True, section="What goes in", hint="Under which these cells are made and judged"
     )
-    inputs = ManyBox(
-        "Products",
-        Field(
-            label="Products", many=True, required=True, section="What goes in", hint="Each with all that is left in it"
-        ),
+    inputs = MultiSelectField(
+        "Products", many=True, required=True, section="What goes in", hint="Each with all that is left in it"
     )
 
     def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
-        """Fill in now and what the protocol says; offer the containers that hold something."""
-        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        """Fill in what the protocol says; offer the containers that hold something."""
         self.offer("inputs", [_named(product) for product in available if product.left > 0])
         if says is None:
             self.offer("protocol_version_id", versions)
@@ -68,62 +60,52 @@ def banked_versions() -> list[tuple[str, str]]:
 class InputForm(RecordForm):
     """One more container, or a part of it."""
 
-    product_id = ChoiceBox("Product", Field(label="Product", required=True))
-    volume = NumberBox(
-        "Volume taken",
-        Field(label="Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Empty: all that is left"),
-    )
+    product_id = SelectField("Product", required=True)
+    volume = DecimalField("Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Empty: all that is left")
+
+    def plan(self, available: list[Product]) -> None:
+        """Offer the containers that hold something."""
+        self.offer("product_id", [_named(product) for product in available])
 
 
 class ManipulationForm(form_for(Manipulation)):
     """One thing done: the protocol's own steps come first."""
 
     def plan(self, says: Content | None) -> None:
-        """Offer what the protocol asks for before the rest, and now."""
-        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        """Offer what the protocol asks for before the rest."""
         asked = says.manipulations if says else ()
         keys = [*asked, *(key for key in MANIPULATIONS if key not in asked)]
         self.offer("kind", [(key, MANIPULATIONS[key].label) for key in keys])
 
 
 CountForm = form_for(InProcessCount)
-FinishForm = form_for(ProcessingRun, only=("ended_at", "added_volume", "waste_volume", "loss_reason"))
+
+
+class FinishForm(form_for(ProcessingRun, only=("ended_at", "added_volume", "waste_volume", "loss_reason"))):
+    """The end of a run and its balance."""
+
+    def plan(self, run: ProcessingRun) -> None:
+        """Fill in what is written down already."""
+        for field in self.visible_fields:
+            self.prefill(field.short_name, getattr(run, field.short_name))
 
 
 class OutputForm(RecordForm):
     """One container that came out, or several alike."""
 
-    name = Box("Product", Field(label="Product", required=True, hint="Proper name", section="What it is"))
-    cell_type = ChoiceBox(
-        "Cell type",
-        Field(
-            label="Cell type",
-            choices={key: kind.label for key, kind in CELL_TYPES.items()},
-            required=True,
-            section="What it is",
-        ),
+    name = StringField("Product", required=True, hint="Proper name", section="What it is")
+    cell_type = SelectField(
+        "Cell type", choices={key: kind.label for key, kind in CELL_TYPES.items()}, required=True, section="What it is"
     )
-    container = ChoiceBox(
-        "Container", Field(label="Container", choices=CONTAINERS, required=True, section="What it is")
+    container = SelectField("Container", choices=CONTAINERS, required=True, section="What it is")
+    division = StringField("Division", hint="Empty: the next free one", section="What it is")
+    alike = IntegerField("Containers alike", required=True, possible=Range(1, MOST_AT_ONCE), section="How much")
+    volume = DecimalField("Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="How much")
+    measure = SelectField("Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="How much")
+    amount = DecimalField(
+        "Amount in each", possible=Range(0), section="How much", hint="In the unit of what is counted"
     )
-    division = Box("Division", Field(label="Division", hint="Empty: the next free one", section="What it is"))
-    alike = WholeBox(
-        "Containers alike",
-        Field(label="Containers alike", required=True, possible=Range(1, MOST_AT_ONCE), section="How much"),
-    )
-    volume = NumberBox(
-        "Volume of each",
-        Field(label="Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="How much"),
-    )
-    measure = ChoiceBox(
-        "Counted as",
-        Field(label="Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="How much"),
-    )
-    amount = NumberBox(
-        "Amount in each",
-        Field(label="Amount in each", possible=Range(0), section="How much", hint="In the unit of what is counted"),
-    )
-    place = Box("Stored at", Field(label="Stored at", section="Where", hint="Tank, shelf, box, position"))
+    place = StringField("Stored at", section="Where", hint="Tank, shelf, box, position")
 
     def plan(self, run: ProcessingRun) -> None:
         """Fill in the proper name, what is counted, and what the balance leaves."""

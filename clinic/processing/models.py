@@ -42,7 +42,9 @@ class ProcessingRun(Record):
 
     treatment_id: Mapped[str | None] = reference("treatment")
     protocol_version_id: Mapped[str | None] = reference("protocol_version")
-    ended_at: Mapped[datetime | None] = field("End", reported=True, section="When and who", order=-7)
+    ended_at: Mapped[datetime | None] = field(
+        "End", reported=True, section="When and who", order=-7, starts="now", not_before=("performed_at",)
+    )
     room: Mapped[str | None] = field("Room or cabinet", section="When and who")
     preparation: Mapped[str | None] = field(
         "Preparation method",
@@ -67,7 +69,7 @@ class ProcessingRun(Record):
         "Samples and waste", unit="mL", possible=Range(0, 110000), section="Balance"
     )
     loss_reason: Mapped[str | None] = field(
-        "Why more than 10 % is lost", section="Balance", hint="Only where the balance asks for it"
+        "Why more than 10 % is lost", conditional=True, section="Balance", hint="Only where the balance asks for it"
     )
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="Notes")
 
@@ -81,14 +83,11 @@ class ProcessingRun(Record):
     counts: Mapped[list[InProcessCount]] = relationship(back_populates="run", order_by="InProcessCount.performed_at")
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: the run ends after it starts, and not in the future; and the volumes come out (rule 36)."""
+        """Also: the volumes come out (rule 36)."""
         found = super().problems(at=at)
-        if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
-            found.append(Problem("End lies before the start.", rule=69))
-        if self.ended_at and self.ended_at > at:
-            found.append(Problem("End lies in the future.", rule=69))
         if self.origin == "clinic" and self.inputs and self.loss < 0:
-            found.append(Problem(f"More came out than went in: {self.balance}. Write down what was added.", rule=36))
+            said = f"More came out than went in: {self.balance}. Write down what was added."
+            found.append(Problem(said, "added_volume", rule=36))
         return found
 
     @property
@@ -386,23 +385,21 @@ class Manipulation(Record):
 
     run_id: Mapped[str] = reference("processing_run")
     kind: Mapped[str | None] = field("Manipulation", choices=labels(MANIPULATIONS), required=True)
-    ended_at: Mapped[datetime | None] = field("End", order=-7)
+    ended_at: Mapped[datetime | None] = field("End", order=-7, not_before=("performed_at",))
     reagent: Mapped[str | None] = field("Reagent or kit")
     lot: Mapped[str | None] = field("Lot")
-    lot_expires_on: Mapped[date | None] = field("Lot expires on")
+    lot_expires_on: Mapped[date | None] = field("Lot expires on", past=False)
     equipment: Mapped[str | None] = field("Equipment")
     detail: Mapped[str | None] = field("Detail", hint="Speed, time, temperature, cooling rate, cell density")
 
     run: Mapped[ProcessingRun] = relationship(back_populates="manipulations")
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also rule 35: no expired lot; and the end comes after the start."""
+        """Also rule 35: no expired lot."""
         found = super().problems(at=at)
-        if self.performed_at and self.ended_at and self.ended_at < self.performed_at:
-            found.append(Problem("End lies before the start.", rule=69))
         if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.local_day(self.performed_at):
             said = f"Lot {self.lot or ''} expired on {day(self.lot_expires_on)}: it cannot be used."
-            found.append(Problem(said, rule=35))
+            found.append(Problem(said, "lot_expires_on", rule=35))
         return found
 
     def headline(self) -> str:

@@ -8,13 +8,13 @@ from flask import Blueprint, render_template, url_for
 from sqlalchemy import select
 
 from clinic import clock, record_pages
-from clinic.access import CLINICAL, allow, may
+from clinic.access import CLINICAL, allow
 from clinic.course_records import of_course
-from clinic.errors import RuleBroken
 from clinic.extensions import db
-from clinic.pages import find, form_of, me, saved, zone
-from clinic.patients.banner import band
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
+from clinic.patients.banner import patient_banner
 from clinic.processing.counts import InProcessCount
+from clinic.processing.display import next_act
 from clinic.processing.forms import (
     CountForm,
     FinishForm,
@@ -28,22 +28,16 @@ from clinic.processing.models import LOSS_TO_EXPLAIN, Manipulation, ProcessingRu
 from clinic.processing.step import LOGS, PROCESSING, closed
 from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
-from clinic.record_pages import offer_people, record_page
+from clinic.record_pages import record_page
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from werkzeug.wrappers import Response
-
     from clinic.forms import RecordForm
 
 bp = Blueprint("processing", __name__, template_folder="templates")
-
-
-def _band(run: ProcessingRun) -> Any:
-    course = run.treatment
-    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity) if course else None
+BANK = "For the bank: cells of a donor, for a patient to come"
 
 
 def _url(run: ProcessingRun) -> str:
@@ -55,35 +49,37 @@ DESK = record_pages.desk(
     show=_url,
     signs=PROCESSING.signs,
     amends=LOGS,
-    patient=_band,
+    patient=patient_banner,
     means=lambda run, user: run.meaning_for(user),
     fixed=frozenset({"thawed_at"}),
 )
 for _part in (Manipulation, InProcessCount):
-    record_pages.desk(_part, show=lambda part: _url(part.run), amends=LOGS, patient=lambda part: _band(part.run))
+    record_pages.desk(_part, show=lambda part: _url(part.run), amends=LOGS, patient=patient_banner)
+
+
+COLUMNS = [
+    ("Run", "run", False),
+    ("Processed by", "by", False),
+    ("Products", "products", True),
+    ("State", "state", False),
+]
 
 
 @bp.get("/treatments/<treatment_id>/processing")
 @allow(CLINICAL)
 def index(treatment_id: str) -> str:
     """List the runs of a course."""
-    course = find(Treatment, treatment_id)
+    course = get_or_404(Treatment, treatment_id)
+    new_url = url_for("processing.new", treatment_id=course.id)
     return render_template(
         "records/list.html",
         heading="Processing",
         lede=course.title,
         rows=[_line(run) for run in of_course(db.session(), course).of(ProcessingRun)],
-        columns=[
-            ("Run", "run", False),
-            ("Processed by", "by", False),
-            ("Products", "products", True),
-            ("State", "state", False),
-        ],
+        columns=COLUMNS,
         empty_text="Nothing was processed for this course yet.",
-        actions=[(url_for("processing.new", treatment_id=course.id), "plus", "Begin a run")]
-        if me().role in LOGS
-        else [],
-        patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity),
+        actions=[(new_url, "plus", "Begin a run")] if me().role in LOGS else [],
+        patient=patient_banner(course),
     )
 
 
@@ -103,56 +99,49 @@ def _line(run: ProcessingRun) -> list[Any]:
 
 @bp.route("/treatments/<treatment_id>/processing/new", methods=["GET", "POST"])
 @allow(LOGS)
-def new(treatment_id: str) -> Response | str | tuple[str, int]:
+def new(treatment_id: str) -> Answer:
     """Begin a run for a course."""
-    course = find(Treatment, treatment_id)
+    course = get_or_404(Treatment, treatment_id)
     PROCESSING.admit(of_course(db.session(), course), by=me(), at=clock.now())
     return _begin(course, back_url=url_for("pathway.course", treatment_id=course.id))
 
 
 @bp.route("/processing/new", methods=["GET", "POST"])
 @allow(LOGS)
-def new_banked() -> Response | str | tuple[str, int]:
+def new_banked() -> Answer:
     """Begin a run for the bank: products of donors that belong to no course."""
     return _begin(None, back_url=url_for("products.index"))
 
 
-def _begin(course: Treatment | None, *, back_url: str) -> Response | str | tuple[str, int]:
-    form = form_of(RunForm)
-    offer_people(form, mine=True, roles=LOGS)
+def _begin(course: Treatment | None, *, back_url: str) -> Answer:
+    version = course.protocol_version if course else None
+    form = form_of(RunForm, people=LOGS, about={"treatment": course, "protocol_version": version})
     form.plan(course.says if course else None, _available(course), banked_versions() if course is None else [])
     if form.validate_on_submit():
-        try:
+        with refusals_to(form):
             run = _begun(course, form.facts())
-            return saved(_url(run), "The run has begun. Write down what is done as it is done.")
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.take(fault)
-            course = find(Treatment, course.id) if course else None
-    page = render_template(
-        "records/form.html",
+            return commit_and_redirect(_url(run), "The run has begun. Write down what is done as it is done.")
+    lede = f"{course.title} · {course.protocol_version.name}" if course else BANK
+    return form_page(
+        form,
         heading="Begin a run",
-        form=form,
         save_label="Begin the run",
         save_icon="microscope",
         back_url=back_url,
-        lede=f"{course.title} · {course.protocol_version.name}"
-        if course
-        else "For the bank: cells of a donor, for a patient to come",
+        lede=lede,
         after="The run opens. Add each step, count and container there; then you sign, and a second person checks it.",
-        patient=band(course.patient, zone(), chain_of_identity=course.chain_of_identity) if course else None,
+        patient=patient_banner(course),
     )
-    return (page, 422) if form.error_list else page
 
 
 def _begun(course: Treatment | None, facts: dict[str, Any]) -> ProcessingRun:
     """Return the new run with its inputs, all of what is left in each."""
     inputs, version_id = facts.pop("inputs"), facts.pop("protocol_version_id", None)
-    version = course.protocol_version if course else find(ProtocolVersion, version_id)
+    version = course.protocol_version if course else get_or_404(ProtocolVersion, version_id)
     run = ProcessingRun.log(by=me(), at=clock.now(), treatment=course, protocol_version=version, **facts)
     db.session.add(run)
     for product_id in inputs:
-        run.take(find(Product, product_id), by=me(), at=clock.now())
+        run.take(get_or_404(Product, product_id), by=me(), at=clock.now())
     return run
 
 
@@ -175,14 +164,14 @@ def _available(course: Treatment | None) -> list[Product]:
 @allow(CLINICAL)
 def show(run_id: str) -> str:
     """Show one run: what went in, what was done and counted, what came out, and the balance."""
-    run, role = find(ProcessingRun, run_id), me().role
+    run = get_or_404(ProcessingRun, run_id)
     course = run.treatment
     return record_page(
         run,
         DESK,
         template="processing/show.html",
-        may_add=role in LOGS and not run.signed,
-        next=_next(run),
+        may_add=me().role in LOGS and not run.signed,
+        next=next_act(run, me()),
         back_url=url_for("pathway.course", treatment_id=course.id) if course else url_for("products.index"),
         back_label="Course" if course else "Products",
         loses=run.loss_share > LOSS_TO_EXPLAIN,
@@ -190,167 +179,99 @@ def show(run_id: str) -> str:
     )
 
 
-def _next(run: ProcessingRun) -> dict[str, Any] | None:
-    """Return the one next act on a run: sign it, or verify it; whose turn it is where it is not this person's."""
-    if closed(run) or not run.outputs:
-        return None
-    if run.ended_at is None:
-        mine = me().role in LOGS
-        return {
-            "tag": "Your next action" if mine else "Waits for " + " or ".join(role.label for role in LOGS),
-            "title": "Write down end and balance",
-            "text": "When it ended, and how much went into samples and waste. Then it can be signed.",
-            "url": url_for("processing.finish", run_id=run.id) if mine else None,
-            "icon": "flag",
-            "label": "End and balance",
-        }
-    who = (*LOGS,) if not run.signed else run.verifiers
-    mine = me().role in who and not (run.signed and me().id in run.hands) and may(me().role, "record_pages.signature")
-    title, label = ("Sign this run", "Read and sign") if not run.signed else ("Verify this run", "Check and sign")
-    text = (
-        "Read it once more. Your signature says that it is complete and true."
-        if not run.signed
-        else "Check the calculations, lots and labels as somebody who had no hand in it."
-    )
-    waits = " or ".join(role.label for role in who)
-    return {
-        "tag": "Your next action" if mine else f"Waits for {waits}",
-        "title": title,
-        "text": text,
-        "url": url_for("record_pages.signature", record_id=run.id) if mine else None,
-        "icon": "signature",
-        "label": label,
-    }
-
-
 def _part_page(
     run: ProcessingRun, form: RecordForm, act: Callable[[ProcessingRun, dict[str, Any]], str], **words: str
-) -> Response | str | tuple[str, int]:
+) -> Answer:
     """Take the form of one part of a run; the form comes back filled in where a rule says no."""
     if form.validate_on_submit():
-        try:
-            return saved(_url(run), act(run, form.facts()))
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.take(fault)
-            run = find(ProcessingRun, run.id)
-    page = render_template(
-        "records/form.html", form=form, lede=run.headline(), back_url=_url(run), patient=_band(run), **words
-    )
-    return (page, 422) if form.error_list else page
+        with refusals_to(form):
+            return commit_and_redirect(_url(run), act(run, form.facts()))
+    return form_page(form, lede=run.headline(), back_url=_url(run), patient=patient_banner(run), **words)
 
 
 @bp.route("/runs/<run_id>/inputs/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_input(run_id: str) -> Response | str | tuple[str, int]:
+def add_input(run_id: str) -> Answer:
     """Put one more product, or a part of it, into a run."""
-    run = find(ProcessingRun, run_id)
-    form = form_of(InputForm)
-    taken = {one.product_id for one in run.inputs}
-    form.offer(
-        "product_id",
-        [
-            (p.id, f"{p.name} {p.division or ''} · {p.left} mL left · {p.id}")
-            for p in _available(run.treatment)
-            if p.id not in taken
-        ],
-    )
+    run = get_or_404(ProcessingRun, run_id)
+    form, taken = form_of(InputForm), {one.product_id for one in run.inputs}
+    form.plan([product for product in _available(run.treatment) if product.id not in taken])
+    return _part_page(run, form, _put_in, heading="Put a product in", save_label="Put it in", save_icon="plus")
 
-    def act(run: ProcessingRun, facts: dict[str, Any]) -> str:
-        run.take(find(Product, facts["product_id"]), by=me(), at=clock.now(), volume=facts["volume"])
-        return "The product went in."
 
-    return _part_page(run, form, act, heading="Put a product in", save_label="Put it in", save_icon="plus")
+def _put_in(run: ProcessingRun, facts: dict[str, Any]) -> str:
+    run.take(get_or_404(Product, facts["product_id"]), by=me(), at=clock.now(), volume=facts["volume"])
+    return "The product went in."
 
 
 @bp.route("/runs/<run_id>/manipulations/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_manipulation(run_id: str) -> Response | str | tuple[str, int]:
+def add_manipulation(run_id: str) -> Answer:
     """Write down one thing that was done (rule 35: no expired lot)."""
-    run = find(ProcessingRun, run_id)
-    form = form_of(ManipulationForm)
-    offer_people(form, mine=True, roles=LOGS)
+    run = get_or_404(ProcessingRun, run_id)
+    form = form_of(ManipulationForm, people=LOGS, about=_of(run))
     form.plan(run.follows.says if run.follows else None)
+    return _part_page(run, form, _manipulate, heading="Write down a step", save_label="Save")
 
-    def act(run: ProcessingRun, facts: dict[str, Any]) -> str:
-        run.enter(Manipulation.log(by=me(), at=clock.now(), run_id=run.id, site_id=run.site_id, **facts))
-        return "Written down."
 
-    return _part_page(run, form, act, heading="Write down a step", save_label="Write it down")
+def _of(run: ProcessingRun) -> dict[str, str]:
+    return {"run_id": run.id, "site_id": run.site_id}
+
+
+def _manipulate(run: ProcessingRun, facts: dict[str, Any]) -> str:
+    run.enter(Manipulation.log(by=me(), at=clock.now(), **_of(run), **facts))
+    return "Step saved."
 
 
 @bp.route("/runs/<run_id>/counts/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_count(run_id: str) -> Response | str | tuple[str, int]:
+def add_count(run_id: str) -> Answer:
     """Write down one count; the total is worked out (rule 38)."""
-    run = find(ProcessingRun, run_id)
-    form = form_of(CountForm)
-    offer_people(form, mine=True, roles=LOGS)
-    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    run = get_or_404(ProcessingRun, run_id)
+    form = form_of(CountForm, people=LOGS, about=_of(run))
+    after = "The total is worked out from concentration and volume, and shown with its sum."
+    return _part_page(run, form, _count, heading="Write down a count", save_label="Save", after=after)
 
-    def act(run: ProcessingRun, facts: dict[str, Any]) -> str:
-        count = InProcessCount.log(by=me(), at=clock.now(), run_id=run.id, site_id=run.site_id, **facts)
-        run.enter(count)
-        return f"{count.arithmetic} = {count.total_text}."
 
-    return _part_page(
-        run,
-        form,
-        act,
-        heading="Write down a count",
-        save_label="Write it down",
-        after="The total is worked out from concentration and volume, and shown with its sum.",
-    )
+def _count(run: ProcessingRun, facts: dict[str, Any]) -> str:
+    count = InProcessCount.log(by=me(), at=clock.now(), **_of(run), **facts)
+    run.enter(count)
+    return f"{count.arithmetic} = {count.total_text}."
 
 
 @bp.route("/runs/<run_id>/outputs/new", methods=["GET", "POST"])
 @allow(LOGS)
-def add_output(run_id: str) -> Response | str | tuple[str, int]:
+def add_output(run_id: str) -> Answer:
     """Make one container, or several alike, of what went in (rules 36, 37, 38)."""
-    run = find(ProcessingRun, run_id)
+    run = get_or_404(ProcessingRun, run_id)
     form = form_of(OutputForm)
     form.plan(run)
+    words = {"heading": "What came out", "save_label": "Make it", "save_icon": "plus"}
+    return _part_page(run, form, _make, after=f"The balance so far: {run.balance}.", **words)
 
-    def act(run: ProcessingRun, facts: dict[str, Any]) -> str:
-        number, place, division = facts.pop("alike"), facts.pop("place"), facts.pop("division") or ""
-        for turn in range(1, number + 1):
-            named = f"{division}{turn}" if division and number > 1 else division
-            product = run.make(by=me(), at=clock.now(), division=named, **facts)
-            if place:
-                product.move(kind="stored", place=place, by=me(), at=clock.now())
-        return "One container was made." if number == 1 else f"{number} containers were made."
 
-    return _part_page(
-        run,
-        form,
-        act,
-        heading="What came out",
-        save_label="Make it",
-        save_icon="plus",
-        after=f"The balance so far: {run.balance}.",
-    )
+def _make(run: ProcessingRun, facts: dict[str, Any]) -> str:
+    number, place, division = facts.pop("alike"), facts.pop("place"), facts.pop("division") or ""
+    for turn in range(1, number + 1):
+        named = f"{division}{turn}" if division and number > 1 else division
+        product = run.make(by=me(), at=clock.now(), division=named, **facts)
+        if place:
+            product.move(kind="stored", place=place, by=me(), at=clock.now())
+    return "One container was made." if number == 1 else f"{number} containers were made."
 
 
 @bp.route("/runs/<run_id>/end", methods=["GET", "POST"])
 @allow(LOGS)
-def finish(run_id: str) -> Response | str | tuple[str, int]:
+def finish(run_id: str) -> Answer:
     """Fill in the end of the run and its balance."""
-    run = find(ProcessingRun, run_id)
+    run = get_or_404(ProcessingRun, run_id)
     form = form_of(FinishForm)
-    for name in ("added_volume", "waste_volume", "ended_at", "loss_reason"):
-        form.prefill(name, getattr(run, name))
-    form.prefill("ended_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    form.plan(run)
+    after = f"Now: {run.balance}. More than 10 % lost needs a reason."
+    return _part_page(run, form, _finish, heading="End and balance", save_label="Save", after=after)
 
-    def act(run: ProcessingRun, facts: dict[str, Any]) -> str:
-        facts.pop("confirmed", None)
-        run.finish(at=clock.now(), **facts)
-        return f"The end is written down. {run.balance}."
 
-    return _part_page(
-        run,
-        form,
-        act,
-        heading="End and balance",
-        save_label="Write it down",
-        after=f"Now: {run.balance}. More than 10 % lost needs a reason.",
-    )
+def _finish(run: ProcessingRun, facts: dict[str, Any]) -> str:
+    facts.pop("confirmed", None)
+    run.finish(at=clock.now(), **facts)
+    return f"End saved. {run.balance}."

@@ -1,22 +1,21 @@
-"""The box in which a donation number is scanned or typed."""
+"""The field in which a donation number is scanned or typed."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from clinic.errors import RuleBroken
-from clinic.form_fields import Box, Unreadable
+from clinic.form_fields import StringField, Unreadable
 from clinic.products.models import parse_din, spell_din
 
 
-class DinBox(Box):
+class DonationNumberField(StringField):
     """A donation number with its check character, or as the scanner sends it (rule 5)."""
 
-    def read(self, _formdata: Any) -> str | None:
-        if not self.text:
-            return None
+    def read(self, text: str) -> str:
+        """Return the number without its check character."""
         try:
-            return parse_din(self.text)
+            return parse_din(text)
         except RuleBroken as fault:
             raise Unreadable(str(fault)) from fault
 

@@ -115,7 +115,7 @@ class Product(Record):
     collected_at: Mapped[datetime | None] = field("Collection ended at")
     frozen_at: Mapped[datetime | None] = field("Frozen at")
     thawed_at: Mapped[datetime | None] = field("Thawed at")
-    expires_at: Mapped[datetime | None] = field("Use before", index=True)
+    expires_at: Mapped[datetime | None] = field("Use before", past=False, index=True)
 
     donor: Mapped[Donor] = relationship()
     treatment: Mapped[Treatment | None] = relationship()

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.fields import Field, Range, plain
 from clinic.form_fields import (
-    Box,
-    ChoiceBox,
-    LongBox,
-    ManyBox,
-    NumberBox,
+    DecimalField,
+    FactField,
+    IntegerField,
+    MultiSelectField,
+    SelectField,
+    StringField,
+    TextAreaField,
     Unreadable,
-    WholeBox,
-    YesNoBox,
+    YesNoField,
     parse_decimal,
 )
 from clinic.forms import RecordForm
@@ -34,7 +35,7 @@ SPARE = 3
 MOST_ROWS = 80
 
 
-class EndBox(Box):
+class LimitField(StringField):
     """One end of a limit: a figure, or ``> 4`` / ``< 4`` where the figure itself is not enough.
 
     Its data: the figure, and whether the figure itself is left out.
@@ -42,50 +43,49 @@ class EndBox(Box):
 
     kind = "number"
 
-    def read(self, _formdata: Any) -> tuple[Decimal, bool] | None:
-        if not self.text:
-            return None
-        typed = self.text.lstrip("<>").strip()
-        return parse_decimal(typed), self.text[0] in "<>"
+    def read(self, text: str) -> tuple[Decimal, bool]:
+        """Return the figure, and whether it is left out."""
+        return parse_decimal(text.lstrip("<>").strip()), text[0] in "<>"
 
     def show(self, value: Any) -> None:
         sign = "<" if self.short_name.endswith("high") else ">"
         self.text = "" if value is None else f"{f'{sign} ' if value[1] else ''}{plain(value[0])}"
 
 
-class DayNumberBox(Box):
+class DayNumberField(StringField):
     """A day counted from the administration; days before it are negative."""
 
     kind = "whole"
 
-    def read(self, _formdata: Any) -> int | None:
-        if not self.text:
-            return None
-        if not re.fullmatch(r"-?\d{1,5}", self.text.replace("−", "-"), re.ASCII):
-            raise Unreadable(f"“{self.text}” is not a whole number of days.")
-        return int(self.text.replace("−", "-"))
+    def read(self, text: str) -> int:
+        """Return the number of days."""
+        if not re.fullmatch(r"-?\d{1,5}", text.replace("−", "-"), re.ASCII):
+            raise Unreadable(f"“{text}” is not a whole number of days")
+        return int(text.replace("−", "-"))
 
 
-class TickBox(Box):
+class TickField(StringField):
     """A mark that is set or not."""
 
     kind = "tick"
 
-    def read(self, _formdata: Any) -> bool:
-        return self.text == "yes"
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Read a mark; a box that was not sent is not marked."""
+        super().process_formdata(valuelist)
+        self.data = self.text == "yes"
 
     def show(self, value: Any) -> None:
         self.text = "yes" if value else ""
 
 
-BOXES: dict[Kind, type[Box]] = {
-    Kind.TEXT: Box,
-    Kind.LINES: LongBox,
-    Kind.YES_NO: YesNoBox,
-    Kind.WHOLE: WholeBox,
-    Kind.NUMBER: NumberBox,
-    Kind.CHOICE: ChoiceBox,
-    Kind.MANY: ManyBox,
+FIELDS: dict[Kind, type[FactField]] = {
+    Kind.TEXT: StringField,
+    Kind.LINES: TextAreaField,
+    Kind.YES_NO: YesNoField,
+    Kind.WHOLE: IntegerField,
+    Kind.NUMBER: DecimalField,
+    Kind.CHOICE: SelectField,
+    Kind.MANY: MultiSelectField,
 }
 """The form field of each kind of value; a range has one for each of its `ENDS`."""
 ENDS = {"low": "at least", "high": "at most"}
@@ -94,29 +94,25 @@ ENDS = {"low": "at least", "high": "at most"}
 class CodeForm(RecordForm):
     """A new protocol: its code, and what its first version is copied from."""
 
-    code = Box("Code", Field(label="Code", required=True, hint="Short, like BM-MSC-KNEE", section="The new protocol"))
-    start = ChoiceBox(
-        "Begin with a copy of", Field(label="Begin with a copy of", required=True, section="The new protocol")
-    )
+    code = StringField("Code", required=True, hint="Short, like BM-MSC-KNEE", section="The new protocol")
+    start = SelectField("Begin with a copy of", required=True, section="The new protocol")
 
 
 class CopyForm(RecordForm):
     """The next version: what it is copied from."""
 
-    start = ChoiceBox(
-        "Begin with a copy of", Field(label="Begin with a copy of", required=True, section="The next version")
-    )
+    start = SelectField("Begin with a copy of", required=True, section="The next version")
 
 
-def _boxes(leaf: Leaf, row: str = "", label: str = "") -> dict[str, Box]:
+def _boxes(leaf: Leaf, row: str = "", label: str = "") -> dict[str, Any]:
     """Return the form fields of one value by name. In a row: ``row`` begins their names, ``label`` is theirs."""
-    fact, kind = leaf.fact, BOXES.get(leaf.kind, EndBox)
+    fact, kind = leaf.fact, FIELDS.get(leaf.kind, LimitField)
     if fact.long:
-        kind = LongBox
+        kind = TextAreaField
     elif row and leaf.kind is Kind.YES_NO:
-        kind = TickBox
+        kind = TickField
     elif fact.possible is not None and fact.possible.low is not None and fact.possible.low < 0:
-        kind = DayNumberBox
+        kind = DayNumberField
     named = label or fact.label
     declared = Field(
         label=named,
@@ -126,12 +122,13 @@ def _boxes(leaf: Leaf, row: str = "", label: str = "") -> dict[str, Box]:
         choices=fact.options or None,
         many=leaf.kind is Kind.MANY,
         possible=fact.possible,
+        long=kind is TextAreaField,
         required=not row and leaf.required,
     )
     if leaf.kind is not Kind.RANGE:
-        return {f"{row}{leaf.name}": kind(named, declared)}
+        return {f"{row}{leaf.name}": kind(fact=declared)}
     return {
-        f"{row}{leaf.name}_{end}": EndBox(f"{named}, {words}", replace(declared, label=f"{named}, {words}"))
+        f"{row}{leaf.name}_{end}": LimitField(fact=replace(declared, label=f"{named}, {words}"))
         for end, words in ENDS.items()
     }
 
@@ -142,7 +139,7 @@ class DraftTable:
 
     rows: Rows
     columns: list[str]
-    lines: list[list[Box]]
+    lines: list[list[Any]]
 
 
 class DraftForm(RecordForm):
@@ -155,10 +152,10 @@ class DraftForm(RecordForm):
         """Offer the conditions of a field, and what is chosen: a condition of another field is a fault, not hidden."""
         box = self._fields["conditions"]
         chosen = set(box.data or ())
-        box.pairs = [(key, one.label) for key, one in CONDITIONS.items() if one.field == field or key in chosen]
+        box.offer((key, one.label) for key, one in CONDITIONS.items() if one.field == field or key in chosen)
 
     @property
-    def sections(self) -> list[tuple[str, list[Box]]]:
+    def sections(self) -> list[tuple[str, list[Any]]]:
         """The single boxes by section; the rows are drawn in tables of their own."""
         return [(title, boxes) for title, boxes in super().sections if title]
 

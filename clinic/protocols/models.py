@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, String, UniqueConstraint, event, inspect
+from sqlalchemy import CheckConstraint, String, UniqueConstraint, event, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.ledger.models import canonical
 from clinic.model import Model, reference
@@ -18,7 +19,11 @@ from clinic.protocols.content import Content
 from clinic.protocols.problems import problems
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from clinic.accounts.models import User
+
+CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{1,29}")
 
 
 class Stage(StrEnum):
@@ -63,6 +68,16 @@ class Protocol(Model):
         )  # fmt: skip
         self.versions.append(version)
         return version
+
+
+def unused_code(session: Session, typed: str) -> str:
+    """Return a code for a new protocol in capital letters; raises `RuleBroken` where it is malformed or taken."""
+    code = typed.upper()
+    if not CODE.fullmatch(code):
+        raise RuleBroken(Problem("Code: write capital letters, digits and hyphens, like BM-MSC-KNEE", "code"))
+    if session.scalar(select(Protocol.id).where(Protocol.code == code)):
+        raise RuleBroken(Problem(f"Code: {code} is taken. Draft its next version instead", "code"))
+    return code
 
 
 class ProtocolVersion(Model):
@@ -113,6 +128,11 @@ class ProtocolVersion(Model):
     def name(self) -> str:
         """Code and number, as people cite it."""
         return f"{self.protocol.code}, version {self.number}"
+
+    def must_be_published(self) -> None:
+        """Raise `RuleBroken` unless courses may begin under it now."""
+        if self.stage is not Stage.PUBLISHED:
+            raise RuleBroken(f"{self.name} is not published: no course may begin under it.")
 
     def rewrite(self, content: Content, *, by: User) -> None:
         """Change a draft; a published version is never changed again, a new one is drafted instead."""

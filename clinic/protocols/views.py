@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request, url_for
 from sqlalchemy import select
 
 from clinic import clock
 from clinic.access import EVERYBODY, Role, allow
+from clinic.accounts.forms import PasswordForm
 from clinic.accounts.models import User
-from clinic.accounts.security import WrongPassword, recheck
+from clinic.accounts.security import recheck
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.idempotency import address
 from clinic.ledger.listener import set_actor
-from clinic.pages import find, form_of, me, saved, zone
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.protocols import wording
 from clinic.protocols.catalogues import FIELDS
 from clinic.protocols.claims import claims
 from clinic.protocols.demonstration import DEMONSTRATIONS
+from clinic.protocols.display import publishing, retiring
 from clinic.protocols.forms import CodeForm, CopyForm, DraftForm, draft_form, flat
 from clinic.protocols.listing import by_field, list_protocols
-from clinic.protocols.models import Protocol, ProtocolVersion, Stage
+from clinic.protocols.models import Protocol, ProtocolVersion, Stage, unused_code
 from clinic.protocols.problems import problems
 from clinic.steps import Blocked
 
@@ -36,7 +37,6 @@ bp = Blueprint("protocols", __name__, template_folder="templates")
 
 DRAFTS = frozenset({Role.DIRECTOR, Role.QUALITY})
 PUBLISHES = frozenset({Role.DIRECTOR})
-CODE = re.compile(r"[A-Z0-9][A-Z0-9-]{1,29}")
 SHIPPED = "demonstration:"
 
 
@@ -65,7 +65,7 @@ def index() -> str:
 @allow(EVERYBODY)
 def show(protocol_id: str) -> str:
     """Show one protocol with all its versions."""
-    protocol = find(Protocol, protocol_id)
+    protocol = get_or_404(Protocol, protocol_id)
     drafted = any(version.stage is Stage.DRAFT for version in protocol.versions)
     now = protocol.published() or protocol.versions[-1]
     return render_template(
@@ -82,24 +82,31 @@ def show(protocol_id: str) -> str:
 @allow(EVERYBODY)
 def version(version_id: str) -> str:
     """Show one version in full: what it allows, asks, limits, and says of itself."""
-    chosen = find(ProtocolVersion, version_id)
-    says, role, draft = chosen.says, me().role, chosen.stage is Stage.DRAFT
-    earlier = next((v for v in reversed(chosen.protocol.versions) if v.number < chosen.number), None)
+    chosen = get_or_404(ProtocolVersion, version_id)
+    says = chosen.says
     return render_template(
         "protocols/version.html",
         version=chosen,
         says=says,
         telling=wording,
         claims=claims(says),
-        earlier=earlier,
-        wrong=problems(says) if draft else [],
-        edit_url=url_for("protocols.edit", version_id=version_id) if draft and role in DRAFTS else None,
-        publish_url=url_for("protocols.publication", version_id=version_id) if draft and role in PUBLISHES else None,
-        retire_url=url_for("protocols.retirement", version_id=version_id)
-        if chosen.stage is Stage.PUBLISHED and role in PUBLISHES
-        else None,
+        earlier=next((v for v in reversed(chosen.protocol.versions) if v.number < chosen.number), None),
+        wrong=problems(says) if chosen.stage is Stage.DRAFT else [],
         authors=", ".join(_authors(chosen)),
+        **_acts_on(chosen, me().role),
     )
+
+
+def _acts_on(chosen: ProtocolVersion, role: Role) -> dict[str, str | None]:
+    """Return the addresses of what a role may do with a version now; None where it is not to be done."""
+    draft, published = chosen.stage is Stage.DRAFT, chosen.stage is Stage.PUBLISHED
+    named: dict[str, Any] = {"version_id": chosen.id}
+    publishes = role in PUBLISHES
+    return {
+        "edit_url": url_for("protocols.edit", **named) if draft and role in DRAFTS else None,
+        "publish_url": url_for("protocols.publication", **named) if draft and publishes else None,
+        "retire_url": url_for("protocols.retirement", **named) if published and publishes else None,
+    }
 
 
 def _authors(version: ProtocolVersion) -> list[str]:
@@ -112,10 +119,9 @@ def _authors(version: ProtocolVersion) -> list[str]:
 @allow(EVERYBODY)
 def changes(version_id: str) -> str:
     """Show what is different from another version of the same protocol, the one before unless said otherwise."""
-    later = find(ProtocolVersion, version_id)
+    later = get_or_404(ProtocolVersion, version_id)
     others = [v for v in later.protocol.versions if v.id != later.id]
-    since = request.args.get("since", "")
-    before = next((v for v in others if v.id == since), None)
+    before = next((v for v in others if v.id == request.args.get("since", "")), None)
     before = before or next((v for v in reversed(others) if v.number < later.number), None)
     if before is None:
         abort(404)
@@ -144,91 +150,93 @@ def _copies() -> list[tuple[str, str]]:
 def _start(chosen: str) -> Content:
     if chosen.startswith(SHIPPED):
         return DEMONSTRATIONS[chosen.removeprefix(SHIPPED)]
-    return find(ProtocolVersion, chosen).says
+    return get_or_404(ProtocolVersion, chosen).says
 
 
 @bp.route("/protocols/new", methods=["GET", "POST"])
 @allow(DRAFTS)
-def new() -> Response | str | tuple[str, int]:
+def new() -> Answer:
     """Begin a protocol: its code, and a first draft as a copy."""
     form = form_of(CodeForm)
     form.offer("start", _copies())
     if form.validate_on_submit():
-        code = form.code.data.upper()
-        if not CODE.fullmatch(code):
-            form.code.errors = ["Code: write capital letters, digits and hyphens, like BM-MSC-KNEE"]
-        elif db.session.scalar(select(Protocol.id).where(Protocol.code == code)):
-            form.code.errors = [f"Code: {code} is taken. Draft its next version instead"]
-        else:
-            protocol = Protocol(site_id=me().site_id, code=code)
-            draft = protocol.draft(by=me(), at=clock.now(), content=_start(form.start.data))
-            db.session.add(protocol)
-            return saved(
-                url_for("protocols.edit", version_id=draft.id),
-                f"{code} begun. Change the copy; nothing is published yet.",
-            )
-    page = render_template(
-        "records/form.html",
+        with refusals_to(form):
+            code = unused_code(db.session(), form.code.data)
+            draft = _draft(Protocol(site_id=me().site_id, code=code), form.start.data)
+            done = f"{code} begun. Change the copy; nothing is published yet."
+            return commit_and_redirect(url_for("protocols.edit", version_id=draft.id), done)
+    return form_page(
+        form,
         heading="New protocol",
         lede="It begins as a copy and is a draft until a second person publishes it.",
-        form=form,
         save_label="Begin the draft",
         back_url=url_for("protocols.index"),
     )
-    return (page, 422) if form.error_list else page
+
+
+def _draft(protocol: Protocol, copied: str) -> ProtocolVersion:
+    draft = protocol.draft(by=me(), at=clock.now(), content=_start(copied))
+    db.session.add(protocol)
+    return draft
 
 
 @bp.route("/protocols/<protocol_id>/versions/new", methods=["GET", "POST"])
 @allow(DRAFTS)
-def new_version(protocol_id: str) -> Response | str | tuple[str, int]:
+def new_version(protocol_id: str) -> Answer:
     """Begin the next version of a protocol as a copy."""
-    protocol = find(Protocol, protocol_id)
-    form = form_of(CopyForm)
-    now = protocol.published() or protocol.versions[-1]
+    protocol = get_or_404(Protocol, protocol_id)
+    form, now = form_of(CopyForm), protocol.published() or protocol.versions[-1]
     form.offer("start", _copies(), chosen=now.id, filled="the version in force")
     if form.validate_on_submit():
-        draft = protocol.draft(by=me(), at=clock.now(), content=_start(form.start.data))
-        return saved(url_for("protocols.edit", version_id=draft.id), f"{draft.name} begun as a draft.")
-    page = render_template(
-        "records/form.html",
+        with refusals_to(form):
+            draft = _draft(protocol, form.start.data)
+            return commit_and_redirect(
+                url_for("protocols.edit", version_id=draft.id), f"{draft.name} begun as a draft."
+            )
+    return form_page(
+        form,
         heading=f"Next version of {protocol.code}",
-        form=form,
         save_label="Begin the draft",
         lede="Courses under the version in force go on as they are.",
         back_url=url_for("protocols.show", protocol_id=protocol_id),
     )
-    return (page, 422) if form.error_list else page
 
 
 @bp.route("/protocols/versions/<version_id>/draft", methods=["GET", "POST"])
 @allow(DRAFTS)
-def edit(version_id: str) -> Response | str | tuple[str, int]:
+def edit(version_id: str) -> Answer:
     """Change a draft."""
-    chosen = find(ProtocolVersion, version_id)
+    chosen = get_or_404(ProtocolVersion, version_id)
     if chosen.stage is not Stage.DRAFT:
         raise RuleBroken("A published version is never changed. Draft the next version instead.")
-    form: DraftForm = draft_form(chosen.says, request.form)(
-        data=flat(chosen.says), zone=zone(), record_version=chosen.version
-    )
-    form.offer_conditions(chosen.says.field)
+    form = _draft_form(chosen)
     if form.validate_on_submit():
         _same_draft(chosen)
         chosen.rewrite(form.content(chosen.says), by=me())
-        if request.form.get("do") == "more":
-            return saved(
-                url_for("protocols.edit", version_id=version_id), "Draft kept. There are empty rows again below."
-            )
-        return saved(_version_url(chosen), "Draft kept.")
-    page = render_template(
-        "protocols/edit.html",
+        return _kept(chosen)
+    return form_page(
+        form,
+        template="protocols/edit.html",
         heading=f"Draft: {chosen.name}",
         lede=chosen.says.title,
-        form=form,
         version=chosen,
         wrong=problems(chosen.says),
         back_url=_version_url(chosen),
     )
-    return (page, 422) if form.error_list else page
+
+
+def _draft_form(chosen: ProtocolVersion) -> DraftForm:
+    kind = draft_form(chosen.says, request.form)
+    form = kind(data=flat(chosen.says), zone=zone(), record_version=chosen.version)
+    form.offer_conditions(chosen.says.field)
+    return form
+
+
+def _kept(chosen: ProtocolVersion) -> Response:
+    if request.form.get("do") != "more":
+        return commit_and_redirect(_version_url(chosen), "Draft saved.")
+    more_url = url_for("protocols.edit", version_id=chosen.id)
+    return commit_and_redirect(more_url, "Draft saved. There are empty rows again below.")
 
 
 def _same_draft(chosen: ProtocolVersion) -> None:
@@ -241,89 +249,47 @@ def _same_draft(chosen: ProtocolVersion) -> None:
 
 @bp.route("/protocols/versions/<version_id>/publication", methods=["GET", "POST"])
 @allow(PUBLISHES)
-def publication(version_id: str) -> Response | str | tuple[str, int]:
+def publication(version_id: str) -> Answer:
     """Publish a draft: a second person, after the password, and only when nothing is wrong with it."""
-    chosen = find(ProtocolVersion, version_id)
+    chosen = get_or_404(ProtocolVersion, version_id)
+    _may_publish(chosen)
+    form = form_of(PasswordForm)
+    if form.validate_on_submit():
+        with refusals_to(form):
+            _recheck(form, f"{chosen.name} published")
+            _same_draft(chosen)
+            chosen.publish(by=me(), at=clock.now())
+            done = f"{chosen.name} is published. New courses begin under it."
+            return commit_and_redirect(_version_url(chosen), done)
+    return form_page(form, template="sign.html", url=address(), **publishing(chosen), back_url=_version_url(chosen))
+
+
+def _may_publish(chosen: ProtocolVersion) -> None:
     reasons = chosen.not_ready(by=me())
     if reasons:
         who, fix = tuple(sorted(DRAFTS)), ("protocols.version", {"version_id": chosen.id})
-        raise StepBlocked(
-            "Publication", [Blocked(because=said, who=who, fix=fix, fix_label="Open the draft") for said in reasons]
-        )
-    earlier, error = chosen.protocol.published(), ""
-    if request.method == "POST":
-        error = _password_fault(f"{chosen.name} published")
-        if not error:
-            _same_draft(chosen)
-            chosen.publish(by=me(), at=clock.now())
-            return saved(_version_url(chosen), f"{chosen.name} is published. New courses begin under it.")
-        chosen = find(ProtocolVersion, version_id)
-    then = (
-        f"{earlier.name} is retired; its courses go on, and a new course needs consent to the new version"
-        if earlier
-        else ""
-    )
-    facts = [
-        *wording.plan(chosen.says),
-        *wording.dose(chosen.says),
-        ("Tests", str(len(chosen.says.qc)), ""),
-        ("Visits", str(len(chosen.says.visits)), ""),
-        *((label, said, "") for label, said in claims(chosen.says)),
-        *([("Then", then, "")] if then else []),
-    ]
-    page = render_template(
-        "sign.html",
-        heading=f"Publish: {chosen.name}",
-        lede=chosen.says.title,
-        facts=facts,
-        error=error,
-        version=chosen.version,
-        meaning="I have read this version in full. New courses may begin under it",
-        url=address(),
-        label="Publish",
-        back_url=_version_url(chosen),
-    )
-    return (page, 422) if error else page
+        blocked = [Blocked(because=said, who=who, fix=fix, fix_label="Open the draft") for said in reasons]
+        raise StepBlocked("Publication", blocked)
 
 
 @bp.route("/protocols/versions/<version_id>/retirement", methods=["GET", "POST"])
 @allow(PUBLISHES)
-def retirement(version_id: str) -> Response | str | tuple[str, int]:
+def retirement(version_id: str) -> Answer:
     """Close a version for new courses, after the password."""
-    chosen, error = find(ProtocolVersion, version_id), ""
+    chosen = get_or_404(ProtocolVersion, version_id)
     if chosen.stage is not Stage.PUBLISHED:
         raise RuleBroken("Only a published version can be retired.")
-    if request.method == "POST":
-        error = _password_fault(f"{chosen.name} retired")
-        if not error:
+    form = form_of(PasswordForm)
+    if form.validate_on_submit():
+        with refusals_to(form):
+            _recheck(form, f"{chosen.name} retired")
             chosen.retire(by=me(), at=clock.now())
-            return saved(
-                _version_url(chosen),
-                f"{chosen.name} is retired. Its courses go on; no new one begins under it.",
-                "wait",
-            )
-        chosen = find(ProtocolVersion, version_id)
-    page = render_template(
-        "sign.html",
-        heading=f"Retire: {chosen.name}",
-        lede=chosen.says.title,
-        error=error,
-        version=chosen.version,
-        label="Retire",
-        icon="archive",
-        meaning="No new course may begin under this version; the courses that follow it go on",
-        url=address(),
-        facts=wording.plan(chosen.says),
-        back_url=_version_url(chosen),
-    )
-    return (page, 422) if error else page
+            done = f"{chosen.name} is retired. Its courses go on; no new one begins under it."
+            return commit_and_redirect(_version_url(chosen), done, "wait")
+    return form_page(form, template="sign.html", url=address(), **retiring(chosen), back_url=_version_url(chosen))
 
 
-def _password_fault(reason: str) -> str:
-    """Ask for the password again (law 5); return the sentence where it is wrong."""
-    try:
-        recheck(me(), request.form.get("password", ""))
-    except WrongPassword as fault:
-        return str(fault)
+def _recheck(form: PasswordForm, reason: str) -> None:
+    """Ask for the password again (law 5), and keep the reason with what is done."""
+    recheck(me(), form.password.data or "")
     set_actor(db.session(), me().id, reason)
-    return ""

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import object_session
 
-from clinic import clock
 from clinic.course_records import around
 from clinic.errors import RuleBroken
-from clinic.fields import Field
-from clinic.form_fields import Box, ChoiceBox, ManyBox, MomentBox, NumberBox
+from clinic.form_fields import DateTimeField, DecimalField, MultiSelectField, SelectField, StringField
 from clinic.forms import RecordForm
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release.arithmetic import dose_disagrees
@@ -34,30 +32,32 @@ class Line:
     label: str
     asked: str
     readings: list[Any]
-    boxes: dict[str, Box]
+    boxes: dict[str, Any]
 
 
 class Worksheet(RecordForm):
     """What all rows share; the rows are added for the tests of one product by `worksheet`."""
 
     tests: tuple[str, ...] = ()
-    performed_at = MomentBox("Read at", Field(label="Read at", required=True))
-    performed_by_id = ChoiceBox("Tested by", Field(label="Tested by", required=True))
-    sample = Box("Sample", Field(label="Sample", hint="Number of the sample"))
-    sampled_at = MomentBox(
-        "Sample taken at", Field(label="Sample taken at", hint="Cultures are final 14 days after it")
-    )
-    also = ManyBox("The same sample speaks for", Field(label="The same sample speaks for", many=True))
+    performed_at = DateTimeField("Read at", required=True, starts="now")
+    performed_by_id = SelectField("Tested by", required=True, starts="me")
+    sample = StringField("Sample", hint="Number of the sample")
+    sampled_at = DateTimeField("Sample taken at", hint="Cultures are final 14 days after it")
+    also = MultiSelectField("The same sample speaks for", many=True)
 
     def plan(self, siblings: list[Product]) -> None:
-        """Fill in now; offer the other containers of the same run."""
-        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+        """Offer the other containers of the same run."""
         if siblings:
             self.offer("also", [(p.id, f"{p.name} {p.division or ''}".strip()) for p in siblings])
         else:
             del self.also
 
-    def row(self, test: str) -> dict[str, Box]:
+    @property
+    def siblings(self) -> list[str]:
+        """The ids of the other products for which the sample speaks."""
+        return list(self.also.data or ()) if "also" in self else []
+
+    def row(self, test: str) -> dict[str, Any]:
         """Return the boxes of one test by their short names."""
         return {
             name: self._fields[f"{test}_{name}"]
@@ -118,16 +118,14 @@ def worksheet(tests: tuple[str, ...]) -> type[RecordForm]:
     for key in tests:
         test = QC_TESTS[key]
         if test.outcomes is None:
-            boxes[f"{key}_comparator"] = ChoiceBox(
-                "Sign", Field(label="Sign", choices={sign: sign for sign in COMPARATORS}), default="="
-            )
-            boxes[f"{key}_value"] = NumberBox("Result", Field(label="Result", unit=test.unit, possible=test.possible))
+            boxes[f"{key}_comparator"] = SelectField("Sign", choices={sign: sign for sign in COMPARATORS}, default="=")
+            boxes[f"{key}_value"] = DecimalField("Result", unit=test.unit, possible=test.possible)
         else:
-            boxes[f"{key}_outcome"] = ChoiceBox("Outcome", Field(label="Outcome", choices=test.outcomes))
-        boxes[f"{key}_pending"] = ManyBox("Pending", Field(label="Pending", choices=PENDING, many=True))
-        boxes[f"{key}_finding"] = Box("Finding", Field(label="Finding", hint="46,XY,16qh+ or the organism"))
-        boxes[f"{key}_method"] = Box("Method", Field(label="Method"))
-        boxes[f"{key}_why"] = Box("Why an unusual figure is right", Field(label="Why an unusual figure is right"))
+            boxes[f"{key}_outcome"] = SelectField("Outcome", choices=test.outcomes)
+        boxes[f"{key}_pending"] = MultiSelectField("Pending", choices=PENDING, many=True)
+        boxes[f"{key}_finding"] = StringField("Finding", hint="46,XY,16qh+ or the organism")
+        boxes[f"{key}_method"] = StringField("Method")
+        boxes[f"{key}_why"] = StringField("Why an unusual figure is right")
     return type("ProductWorksheet", (Worksheet,), boxes)
 
 

@@ -9,14 +9,14 @@ from flask import Blueprint, render_template, request, url_for
 from clinic import clock, record_display, record_pages
 from clinic.access import CLINICAL, Role, allow
 from clinic.course_records import around, of_course
-from clinic.errors import RuleBroken, StepBlocked
+from clinic.errors import StepBlocked
 from clinic.extensions import db
 from clinic.forms import form_for
-from clinic.pages import find, form_of, me, saved, zone
-from clinic.patients.banner import band
+from clinic.pages import Answer, commit_and_redirect, form_of, get_or_404, me, refusals_to, zone
+from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
-from clinic.record_pages import offer_people, record_page, staff_choices
+from clinic.record_pages import record_page
 from clinic.records import Meaning
 from clinic.release.models import Release, decide, decisions
 from clinic.release.points import RELEASING, Point, hands_on, points_of, workings_of
@@ -29,19 +29,14 @@ from clinic.steps import Blocked
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from werkzeug.wrappers import Response
+    from datetime import datetime
 
+    from clinic.course_records import CourseRecords
     from clinic.forms import RecordForm
 
 bp = Blueprint("release", __name__, template_folder="templates")
 
 TESTS = frozenset({Role.TECHNOLOGIST})
-
-
-def band_of(product: Product) -> Any:
-    """Return the banner of the patient whose course a product belongs to; banked cells have none."""
-    course = product.treatment
-    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity) if course else None
 
 
 DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"))
@@ -51,76 +46,73 @@ RESULTS = record_pages.desk(
     show=lambda result: url_for("release.result", result_id=result.id),
     signs=TESTS,
     amends=TESTS | {Role.QUALITY},
-    patient=lambda result: band_of(result.product),
+    patient=patient_banner,
     fixed=frozenset({"test"}),
 )
 record_pages.desk(
     Release,
     show=lambda release: url_for("release.release", product_id=release.product_id),
     signs=RELEASE.signs,
-    patient=lambda release: band_of(release.product),
+    patient=patient_banner,
     means=lambda release, _user: Meaning.RELEASE if release.decision in RELEASING else Meaning.REVIEW,
 )
+
+
+COLUMNS = [
+    ("Product", "product", False),
+    ("State", "state", False),
+    ("Results", "results", True),
+    ("Where", "place", False),
+]
 
 
 @bp.get("/treatments/<treatment_id>/release")
 @allow(CLINICAL)
 def course(treatment_id: str) -> str:
     """List the products of a course that are decided on, with their state."""
-    one, at = find(Treatment, treatment_id), clock.now()
+    one, at = get_or_404(Treatment, treatment_id), clock.now()
     records = of_course(db.session(), one)
-    rows = [
-        [
-            (f"{p.name} {p.division or ''}".strip(), url_for("release.release", product_id=p.id)),
-            state_of(records, p, at).tag,
-            len(records.on(p, QCResult)),
-            p.place_text,
-        ]
-        for p in decidable(records)
-    ]
     return render_template(
         "records/list.html",
         heading="Release",
         lede=one.title,
-        rows=rows,
+        rows=[_row(records, product, at) for product in decidable(records)],
         empty_text="There is no product to decide on yet.",
-        columns=[
-            ("Product", "product", False),
-            ("State", "state", False),
-            ("Results", "results", True),
-            ("Where", "place", False),
-        ],
-        patient=band(one.patient, zone(), chain_of_identity=one.chain_of_identity),
+        columns=COLUMNS,
+        patient=patient_banner(one),
     )
+
+
+def _row(records: CourseRecords, product: Product, at: datetime) -> list[Any]:
+    return [
+        (f"{product.name} {product.division or ''}".strip(), url_for("release.release", product_id=product.id)),
+        state_of(records, product, at).tag,
+        len(records.on(product, QCResult)),
+        product.place_text,
+    ]
 
 
 @bp.get("/products/<product_id>/results")
 @allow(CLINICAL)
 def results(product_id: str) -> str:
     """Show the results of a product and, to who tests, the worksheet."""
-    product = find(Product, product_id)
+    product = get_or_404(Product, product_id)
     return render_template("release/results.html", **_sheet(product, _worksheet(product)))
 
 
 @bp.post("/products/<product_id>/results")
 @allow(TESTS)
-def add_results(product_id: str) -> Response | tuple[str, int]:
+def add_results(product_id: str) -> Answer:
     """Write down the results of every row that is filled in."""
-    product = find(Product, product_id)
+    product = get_or_404(Product, product_id)
     form = _worksheet(product)
     if form.validate_on_submit():
-        also = [find(Product, other) for other in form.also.data or []] if "also" in form else []
-        try:
+        with refusals_to(form):
+            also = [get_or_404(Product, other) for other in form.siblings]
             made = write_down(form, [product, *also], by=me(), at=clock.now())
             db.session.add_all(made)
-            return saved(
-                url_for("release.results", product_id=product.id),
-                f"{len(made)} {'result' if len(made) == 1 else 'results'} written down.",
-            )
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.refuse(str(fault))
-            product = find(Product, product_id)
+            done = f"{len(made)} {'result' if len(made) == 1 else 'results'} saved."
+            return commit_and_redirect(url_for("release.results", product_id=product.id), done)
     return render_template("release/results.html", **_sheet(product, form)), 422
 
 
@@ -130,8 +122,7 @@ def _worksheet(product: Product) -> Any:
     tests = [spec.test for spec in version.says.qc] if version else []
     tests += [str(result.test) for result in records.on(product, QCResult)]
     tests += [test for test in request.args.getlist("test") if test in QC_TESTS]
-    form: Any = form_of(worksheet(tuple(dict.fromkeys(tests))))
-    offer_people(form, mine=True, roles=TESTS)
+    form: Any = form_of(worksheet(tuple(dict.fromkeys(tests))), people=TESTS)
     run = records.get(product.run_id)
     form.plan([other for other in run.outputs if other.id != product.id] if run else [])
     return form
@@ -144,7 +135,7 @@ def _sheet(product: Product, form: Any) -> dict[str, Any]:
     return {
         "record": product,
         "form": form,
-        "patient": band_of(product),
+        "patient": patient_banner(product),
         "heading": f"Test results: {product.name} {product.division or ''}".strip(),
         "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
         "may_add": me().role in TESTS,
@@ -162,7 +153,7 @@ def _sheet(product: Product, form: Any) -> dict[str, Any]:
 @allow(CLINICAL)
 def result(result_id: str) -> str:
     """Show one result with the limit that judged it."""
-    one = find(QCResult, result_id)
+    one = get_or_404(QCResult, result_id)
     return record_page(
         one,
         RESULTS,
@@ -178,29 +169,24 @@ def result(result_id: str) -> str:
 @allow(CLINICAL)
 def release(product_id: str) -> str:
     """Show what a decision rests on, what is missing, and the form on which it is taken."""
-    product = find(Product, product_id)
+    product = get_or_404(Product, product_id)
     return render_template("release/release.html", **_bench(product, _decision_form()))
 
 
 @bp.post("/products/<product_id>/release")
 @allow(RELEASE.logs)
-def decide_on(product_id: str) -> Response | tuple[str, int]:
+def decide_on(product_id: str) -> Answer:
     """Write down a decision; its signature follows on the next page (rules 43 to 47)."""
-    product, at = find(Product, product_id), clock.now()
+    product, at = get_or_404(Product, product_id), clock.now()
     form = _decision_form()
     if form.validate_on_submit():
-        facts = form.facts()
-        _admit(product, facts["decision"], at)
-        try:
+        with refusals_to(form):
+            facts = form.facts()
+            _admit(product, facts["decision"], at)
             made = decide(product, product.judged_under, by=me(), at=at, **facts)
             db.session.add(made)
-            return saved(
-                url_for("record_pages.signature", record_id=made.id), "Written down. It holds when it is signed."
-            )
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.take(fault)
-            product = find(Product, product_id)
+            done = "Written down. It is in force when it is signed."
+            return commit_and_redirect(url_for("record_pages.signature", record_id=made.id), done)
     return render_template("release/release.html", **_bench(product, form)), 422
 
 
@@ -217,9 +203,8 @@ def _admit(product: Product, decision: str, at: Any) -> None:
 
 
 def _decision_form() -> RecordForm:
-    form = form_of(DecisionForm)
+    form = form_of(DecisionForm, people={Role.PHYSICIAN})
     form.can_draft = False
-    form.offer("requested_by_id", staff_choices(frozenset({Role.PHYSICIAN})))
     return form
 
 
@@ -245,7 +230,7 @@ def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
     return {
         "record": product,
         "form": form,
-        "patient": band_of(product),
+        "patient": patient_banner(product),
         "heading": f"Release: {product.name} {product.division or ''}".strip(),
         "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
         "state": state_of(records, product, at),

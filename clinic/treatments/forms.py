@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic import clock, wording
-from clinic.fields import Field
-from clinic.form_fields import ChoiceBox, LongBox
+from clinic.form_fields import SelectField, TextAreaField
 from clinic.forms import RecordForm, form_for
 from clinic.patients.donors import DONOR_KINDS, Donor
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES
@@ -26,7 +25,6 @@ class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ig
 
     def plan(self, patient: Patient, says: Content) -> None:
         """Offer what the version allows; one choice alone is filled in, and so is the last weight."""
-        self.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
         self._allow("condition", [(key, CONDITIONS[key].label) for key in says.conditions])
         self._allow("relation", [(relation.value, RELATIONS[relation.value]) for relation in says.relations])
         self._allow("source", [(key, SOURCES[key].label) for key in says.sources])
@@ -65,8 +63,19 @@ class StopForm(form_for(Stop)):  # type: ignore[misc] - made from the record
 class DonorForm(RecordForm):
     """Whose cells the patient gets."""
 
-    donor_id = ChoiceBox("Donor", Field(label="Donor", required=True, section="The donor"))
-    reason = LongBox("Why another one", Field(label="Why another one", long=True, section="The donor"))
+    donor_id = SelectField("Donor", required=True, section="The donor")
+    reason = TextAreaField("Why another one", conditional=True, section="The donor")
+
+    def plan(self, course: Treatment, offered: list[tuple[str, str]]) -> None:
+        """Offer the donors; a first one is named without a reason."""
+        self.offer("donor_id", offered)
+        if course.donor_id is None:
+            del self.reason
+
+    @property
+    def why(self) -> str:
+        """The reason for another donor than the one before."""
+        return (self.reason.data or "") if "reason" in self else ""
 
 
 def donors(session: Session) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from clinic.patients.donors import RELATIVES_ALLOWED, Donor
 from clinic.patients.models import CHILD_YEARS, Patient, Weight
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels, within
 from clinic.protocols.content import RegulatoryPath, Relation
-from clinic.protocols.models import ProtocolVersion, Stage
+from clinic.protocols.models import ProtocolVersion
 from clinic.records import Record
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Treatment(Record):
     KIND = "TR"
     NOUN = "Order"
     HAPPENED = "Ordered at"
+    PERSON = "patient"
     DONE = "Responsible physician"
     READ_ORDER = -2
     READ_WITH = ("stop", "patient")
@@ -78,8 +79,10 @@ class Treatment(Record):
         section="What is treated",
         hint="With stage or grade, for example Kellgren-Lawrence 3",
     )
-    body_site: Mapped[str | None] = field("Body site", choices=labels(BODY_SITES), section="What is treated")
-    side: Mapped[str | None] = field("Side", choices=SIDES, section="What is treated")
+    body_site: Mapped[str | None] = field(
+        "Body site", choices=labels(BODY_SITES), conditional=True, section="What is treated"
+    )
+    side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="What is treated")
     relation: Mapped[str | None] = field(
         "Whose cells", reported=True, choices=RELATIONS, required=True, section="The plan"
     )
@@ -87,7 +90,7 @@ class Treatment(Record):
         "Source", reported=True, choices=labels(SOURCES), required=True, section="The plan"
     )
     route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="The plan")
-    planned_on: Mapped[date | None] = field("Planned for", section="The plan")
+    planned_on: Mapped[date | None] = field("Planned for", past=False, section="The plan")
     height_cm: Mapped[Decimal | None] = field(
         "Height", unit="cm", possible=Range(20, 260), expected=Range(40, 210), section="Health before"
     )
@@ -168,24 +171,23 @@ class Treatment(Record):
             value = getattr(self, name)
             if value and value not in allowed:
                 said = f"{self.protocol_version.name} does not allow this {name}: “{value}”."
-                found.append(Problem(said, rule=55 if name == "route" else 0))
+                found.append(Problem(said, name, rule=55 if name == "route" else 0))
         site = BODY_SITES.get(self.body_site or "")
         sided = site is not None and site.sided
         if sided and self.side not in {"left", "right"} and not self._excused("side"):
-            found.append(
-                Problem("Side is missing: this body site has a left and a right. Two sides are two courses.", rule=26)
-            )
+            said = "Side: fill this in; this body site has a left and a right. Two sides are two courses."
+            found.append(Problem(said, "side", rule=26))
         if not sided and self.side in {"left", "right"}:
-            found.append(Problem("This body site has no side.", rule=26))
+            found.append(Problem("This body site has no side.", "side", rule=26))
         return found + (self._place_problems() if self.origin == "clinic" else [])
 
     def _place_problems(self) -> list[str]:
         possible = sites_for(self.condition or "", self.route or "")
         if self.body_site and possible and self.body_site not in possible:
-            return [f"Body site does not fit the condition and the route: {self._site()}."]
+            return [Problem(f"Body site does not fit the condition and the route: {self._site()}.", "body_site")]
         treated = CONDITIONS.get(self.condition or "")
         if treated is not None and treated.sites and not self.body_site:
-            return ["Body site is missing: this condition has its place on the body."]
+            return [Problem("Body site: fill this in; this condition has its place on the body.", "body_site")]
         return []
 
     def name_donor(self, donor: Donor, *, by: User, at: datetime, reason: str = "") -> None:
@@ -209,8 +211,7 @@ class Treatment(Record):
 
     def begin(self, *, facility_code: str) -> None:
         """Give the course its chain of identity; raises `RuleBroken` unless the version is published."""
-        if self.protocol_version.stage is not Stage.PUBLISHED:
-            raise RuleBroken(f"{self.protocol_version.name} is not published: no course may begin under it.")
+        self.protocol_version.must_be_published()
         self.chain_of_identity = new_identity(facility_code, self.local_day(self.recorded_at).year)
 
     def weight_at(self, moment: datetime) -> Weight | None:
@@ -227,6 +228,8 @@ class Stop(Record):
     KIND = "SP"
     NOUN = "Course stopped"
     HAPPENED = "Stopped at"
+    PERSON = "treatment.patient"
+    AFTER_DEATH = True
     DONE = "Stopped by"
 
     treatment_id: Mapped[str] = reference("treatment", unique=True)

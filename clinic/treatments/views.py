@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, Role, allow
-from clinic.accounts.models import Site
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.fields import plain
-from clinic.pages import find, form_of, me, saved, unchanged_since_shown, zone
-from clinic.patients.banner import band
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, refuse_stale
+from clinic.patients.banner import patient_banner
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
 from clinic.protocols.claims import claims
 from clinic.protocols.listing import by_field, offered
-from clinic.protocols.models import ProtocolVersion, Stage
-from clinic.record_pages import offer_people, record_page
+from clinic.protocols.models import ProtocolVersion
+from clinic.record_pages import record_page
 from clinic.steps import Blocked
 from clinic.treatments.forms import DonorForm, OrderForm, StopForm, donors
 from clinic.treatments.models import Stop, Treatment
@@ -29,14 +28,13 @@ if TYPE_CHECKING:
     from werkzeug.wrappers import Response
 
     from clinic.forms import RecordForm
-    from clinic.patients.banner import Band
     from clinic.records import Record
 
 bp = Blueprint("treatments", __name__, template_folder="templates")
-
-
-def _band(course: Treatment) -> Band:
-    return band(course.patient, zone(), chain_of_identity=course.chain_of_identity)
+AFTER_STOP = (
+    "No step of this course can be begun any more. Adverse events and visits can still be written down. "
+    "Its products stay where they are, until somebody decides."
+)
 
 
 def _order_url(course: Treatment) -> str:
@@ -52,7 +50,7 @@ ORDER_DESK = record_pages.desk(
     show=_order_url,
     signs=DECIDES,
     amends=ORDERS,
-    patient=_band,
+    patient=patient_banner,
     fixed=frozenset({"chain_of_identity", "performed_by_id"}),
 )
 STOP_DESK = record_pages.desk(
@@ -60,7 +58,7 @@ STOP_DESK = record_pages.desk(
     show=lambda stop: url_for("treatments.stopped", stop_id=stop.id),
     signs=STOPS,
     amends=STOPS,
-    patient=lambda stop: _band(stop.treatment),
+    patient=patient_banner,
     fixed=frozenset({"performed_by_id"}),
 )
 
@@ -69,54 +67,48 @@ STOP_DESK = record_pages.desk(
 @allow(ORDERS)
 def new(patient_id: str) -> Response | str:
     """Choose the protocol version of a new course; ``?version=`` leads to its order at once."""
-    patient, wanted = find(Patient, patient_id), request.args.get("version", "")
+    patient, wanted = get_or_404(Patient, patient_id), request.args.get("version", "")
     if wanted:
         return redirect(
-            url_for("treatments.new_under", patient_id=patient.id, version=find(ProtocolVersion, wanted).id)
+            url_for("treatments.new_under", patient_id=patient.id, version=get_or_404(ProtocolVersion, wanted).id)
         )
     groups = by_field(offered(db.session()))
     return render_template(
-        "treatments/choose.html", groups=groups, patient=band(patient, zone()), patient_id=patient.id
+        "treatments/choose.html", groups=groups, patient=patient_banner(patient), patient_id=patient.id
     )
 
 
 @bp.route("/patients/<patient_id>/treatments/new/<version>", methods=["GET", "POST"])
 @allow(ORDERS)
-def new_under(patient_id: str, version: str) -> Response | str | tuple[str, int]:
+def new_under(patient_id: str, version: str) -> Answer:
     """Order a course within what one protocol version allows."""
-    patient, wanted = find(Patient, patient_id), version
-    chosen = find(ProtocolVersion, wanted)
-    if chosen.stage is not Stage.PUBLISHED:
-        raise RuleBroken(f"{chosen.name} is not published: no course may begin under it.")
-    form = form_of(OrderForm)
-    offer_people(form, mine=me().role is Role.PHYSICIAN, roles=frozenset({Role.PHYSICIAN}))
+    patient, chosen = get_or_404(Patient, patient_id), get_or_404(ProtocolVersion, version)
+    chosen.must_be_published()
+    form = form_of(OrderForm, people={Role.PHYSICIAN}, about={"patient": patient, "protocol_version": chosen})
     form.plan(patient, chosen.says)
     if form.validate_on_submit():
-        try:
+        with refusals_to(form):
             course = Treatment.log(by=me(), at=clock.now(), patient=patient, protocol_version=chosen, **form.facts())
-            site = db.session.get_one(Site, me().site_id)
-            course.begin(facility_code=site.facility_code)
+            course.begin(facility_code=me().site.facility_code)
             db.session.add(course)
-            db.session.flush()
-            return saved(_course_url(course), "Course ordered. A physician signs the order; then comes the consent.")
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.refuse(str(fault))
-            patient, chosen = find(Patient, patient_id), find(ProtocolVersion, wanted)
-    page = render_template(
-        "treatments/new.html",
-        heading="Order a course",
-        lede=f"{chosen.title} · {chosen.name}",
-        form=form,
-        save_label="Order the course",
-        back_url=url_for("pathway.patient", patient_id=patient.id),
-        version=chosen,
-        claims=claims(chosen.says),
-        bmi=_mass_index(form),
-        patient=band(patient, zone()),
-        other_url=url_for("treatments.new", patient_id=patient.id),
-    )
-    return (page, 422) if form.error_list else page
+            done = "Course ordered. A physician signs the order; then comes the consent."
+            return commit_and_redirect(_course_url(course), done)
+    return form_page(form, template="treatments/new.html", **_ordering(form, patient, chosen))
+
+
+def _ordering(form: OrderForm, patient: Patient, chosen: ProtocolVersion) -> dict[str, Any]:
+    """Return what the page of a new order shows."""
+    return {
+        "heading": "Order a course",
+        "lede": f"{chosen.title} · {chosen.name}",
+        "save_label": "Order the course",
+        "back_url": url_for("pathway.patient", patient_id=patient.id),
+        "version": chosen,
+        "claims": claims(chosen.says),
+        "bmi": _mass_index(form),
+        "patient": patient_banner(patient),
+        "other_url": url_for("treatments.new", patient_id=patient.id),
+    }
 
 
 def _mass_index(form: RecordForm) -> tuple[str, str] | None:
@@ -136,8 +128,8 @@ def _sum(course: Treatment) -> tuple[str, str] | None:
 @allow(CLINICAL)
 def order(treatment_id: str) -> str:
     """Show the order of a course: what was asked for, under which version, with whose cells."""
-    course = find(Treatment, treatment_id)
-    role = me().role
+    course, role = get_or_404(Treatment, treatment_id), me().role
+    runs = course.stop is None
     return record_page(
         course,
         ORDER_DESK,
@@ -148,90 +140,79 @@ def order(treatment_id: str) -> str:
         bmi=_sum(course),
         donor=course.donor,
         needs_donor=course.relation != "autologous",
-        may_name=role in ORDERS and course.stop is None,
-        may_stop=role in STOPS and course.stop is None,
+        may_name=role in ORDERS and runs,
+        may_stop=role in STOPS and runs,
         stop=course.stop,
     )
 
 
 @bp.route("/treatments/<treatment_id>/donor", methods=["GET", "POST"])
 @allow(ORDERS)
-def donor(treatment_id: str) -> Response | str | tuple[str, int]:
+def donor(treatment_id: str) -> Answer:
     """Name the donor of a course that uses somebody else's cells."""
-    course = find(Treatment, treatment_id)
+    course = get_or_404(Treatment, treatment_id)
+    _may_name_donor(course)
+    form = form_of(DonorForm, course)
+    form.plan(course, donors(db.session()))
+    if form.validate_on_submit():
+        refuse_stale(course)
+        with refusals_to(form, "donor_id"):
+            course.name_donor(get_or_404(Donor, form.donor_id.data), by=me(), at=clock.now(), reason=form.why)
+            done = "Donor named. The order is signed again, now with the donor."
+            return commit_and_redirect(_course_url(course), done)
+    return form_page(form, template="treatments/donor.html", **_naming(form, course))
+
+
+def _may_name_donor(course: Treatment) -> None:
     if course.relation == "autologous":
         raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
     if course.stop is not None:
         raise StepBlocked("Naming the donor", [Blocked(because=f"The course was stopped: {course.stop.reason}.")])
-    form = form_of(DonorForm, course)
-    form.offer("donor_id", donors(db.session()))
-    if course.donor_id is None:
-        del form.reason
-    if form.validate_on_submit():
-        unchanged_since_shown(course)
-        chosen, said = find(Donor, form.donor_id.data), form.facts()
-        try:
-            course.name_donor(chosen, by=me(), at=clock.now(), reason=said.get("reason") or "")
-            return saved(_course_url(course), "Donor named. The order is signed again, now with the donor.")
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.refuse(str(fault), form.donor_id.anchor)
-            course = find(Treatment, treatment_id)
-    page = render_template(
-        "treatments/donor.html",
-        heading="Name the donor",
-        lede=f"{course.title} · {course.protocol_version.name}",
-        form=form,
-        save_label="Name this donor",
-        back_url=_course_url(course),
-        patient=_band(course),
-        now=course.donor,
-        new_url=url_for("donors.new"),
-        any_donor=bool(form.donor_id.pairs),
-        after="The donor's eligibility is asked at every later step: signed, complete, the blood sample fresh.",
-    )
-    return (page, 422) if form.error_list else page
+
+
+def _naming(form: DonorForm, course: Treatment) -> dict[str, Any]:
+    """Return what the page on which a donor is named shows."""
+    return {
+        "heading": "Name the donor",
+        "lede": f"{course.title} · {course.protocol_version.name}",
+        "save_label": "Name this donor",
+        "back_url": _course_url(course),
+        "patient": patient_banner(course),
+        "now": course.donor,
+        "new_url": url_for("donors.new"),
+        "any_donor": bool(form.donor_id.choices),
+        "after": "The donor's eligibility is asked at every later step: signed, complete, the blood sample fresh.",
+    }
 
 
 @bp.route("/treatments/<treatment_id>/stop", methods=["GET", "POST"])
 @allow(STOPS)
-def stop(treatment_id: str) -> Response | str | tuple[str, int]:
+def stop(treatment_id: str) -> Answer:
     """Stop a course before its plan, with the reason."""
-    course = find(Treatment, treatment_id)
+    course = get_or_404(Treatment, treatment_id)
     if course.stop is not None:
         raise RuleBroken(f"The course is stopped already: {course.stop.reason}")
-    form = form_of(StopForm)
-    offer_people(form, mine=True, roles=STOPS)
-    form.prefill("performed_at", clock.now().replace(second=0, microsecond=0), "filled in: now")
+    form = form_of(StopForm, people=STOPS, about={"treatment_id": course.id})
     if form.validate_on_submit():
-        try:
-            stopped = Stop.log(by=me(), at=clock.now(), treatment=course, **form.facts())
-            db.session.add(stopped)
-            return saved(
-                _course_url(course), "Course stopped. What was done stays readable; nothing more is begun.", "wait"
-            )
-        except RuleBroken as fault:
-            db.session.rollback()
-            form.refuse(str(fault))
-            course = find(Treatment, treatment_id)
-    page = render_template(
-        "records/form.html",
+        with refusals_to(form):
+            db.session.add(Stop.log(by=me(), at=clock.now(), treatment=course, **form.facts()))
+            done = "Course stopped. What was done stays readable; nothing more is begun."
+            return commit_and_redirect(_course_url(course), done, "wait")
+    return form_page(
+        form,
         heading="Stop the course",
         lede=f"{course.title} · {course.protocol_version.name}",
-        form=form,
         save_label="Stop the course",
         save_icon="player-stop",
         back_url=_course_url(course),
-        patient=_band(course),
-        after="No step of this course can be begun any more. Adverse events and visits can still be written down. "
-        "Its products stay where they are, until somebody decides.",
+        patient=patient_banner(course),
+        after=AFTER_STOP,
     )
-    return (page, 422) if form.error_list else page
 
 
 @bp.get("/stops/<stop_id>")
 @allow(CLINICAL)
 def stopped(stop_id: str) -> str:
     """Show how a course was stopped."""
-    record: Record = find(Stop, stop_id)
+    record: Record = get_or_404(Stop, stop_id)
     return record_page(record, STOP_DESK, lede=record.treatment.title, back_url=_course_url(record.treatment))

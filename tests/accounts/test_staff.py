@@ -162,7 +162,7 @@ def test_a_password_with_accents_signs_too(app, session, team):
         ({"email": "NURSE@south.demo "}, "belongs to an account already"),
         ({"email": "no address"}, "is no e-mail address"),
         ({"printed_name": "X"}, "printed beside a signature"),
-        ({"role": "king"}, "choose one of the list"),
+        ({"role": "king"}, "choose from the list"),
         ({"role": ""}, "fill this in"),
     ],
 )

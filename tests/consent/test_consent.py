@@ -180,7 +180,7 @@ def test_a_child_does_not_sign_alone(people):
 
 
 def test_a_consent_does_not_end_before_it_began(course, people):
-    with pytest.raises(RuleBroken, match="before the day of signing"):
+    with pytest.raises(RuleBroken, match="is before “Signed on paper at”"):
         consent(course, people, expires_on=NOW.date() - timedelta(days=11))
 
 

@@ -12,10 +12,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from werkzeug.datastructures import MultiDict
+from wtforms.validators import AnyOf, InputRequired, Length, Optional, ValidationError
 
 from clinic import clock
-from clinic.fields import Field, Range, plain
-from clinic.form_fields import ChoiceBox, DayBox, MomentBox, NumberBox, Unreadable, WholeBox, parse_decimal, parse_whole
+from clinic.fields import Range, plain
+from clinic.form_fields import (
+    DateField,
+    DateTimeField,
+    DecimalField,
+    IntegerField,
+    SelectField,
+    StringField,
+    Unreadable,
+    parse_decimal,
+    parse_whole,
+)
 from clinic.forms import RecordForm
 
 BERLIN = "Europe/Berlin"
@@ -27,12 +38,10 @@ class WeighingForm(RecordForm):
     class Meta:
         csrf = False
 
-    kg = NumberBox(
-        "Weight", Field(label="Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), required=True)
-    )
-    times = WholeBox("Times", Field(label="Times"))
-    on = DayBox("Day", Field(label="Day"))
-    at = MomentBox("Moment", Field(label="Moment"))
+    kg = DecimalField("Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), required=True)
+    times = IntegerField("Times")
+    on = DateField("Day")
+    at = DateTimeField("Moment")
 
 
 def filled(**sent):
@@ -148,7 +157,7 @@ def test_an_unusual_weight_is_asked_about_once_and_its_reason_is_kept(app):
     with app.test_request_context(method="POST"):
         asked, right = filled(kg="1,9")
         assert not right
-        assert asked.kg.sure.question == "1.9 kg is less than expected. Is this right?"
+        assert asked.kg.sure.question == "Weight 1.9 kg is less than expected. Is this right?"
         assert not filled(kg="1,9", kg_sure="yes")[1], "a yes without a reason is none"
         assert not filled(kg="1,9", kg_sure="no", kg_why="x")[1]
         form, right = filled(kg="1,9", kg_sure="yes", kg_why="Born at 32 weeks.")
@@ -160,10 +169,10 @@ def test_an_unusual_weight_is_asked_about_once_and_its_reason_is_kept(app):
 @pytest.mark.parametrize(
     ("day", "fault"),
     [
-        ({"on_d": "31", "on_m": "2", "on_y": "2026"}, "31.2.2026 is no day of the calendar"),
+        ({"on_d": "31", "on_m": "2", "on_y": "2026"}, "31.2.2026 is not a day of the calendar"),
         ({"on_d": "3", "on_m": "", "on_y": "2026"}, "fill in day, month and year"),
-        ({"on_d": "3", "on_m": "5", "on_y": "zwanzig"}, "is no day of the calendar"),
-        ({"on_d": "0", "on_m": "5", "on_y": "0"}, "is no day of the calendar"),
+        ({"on_d": "3", "on_m": "5", "on_y": "zwanzig"}, "is not a day of the calendar"),
+        ({"on_d": "0", "on_m": "5", "on_y": "0"}, "is not a day of the calendar"),
     ],
 )
 def test_a_day_that_is_none_is_named_and_stays_as_it_was_typed(app, day, fault):
@@ -224,7 +233,7 @@ def test_a_kept_time_of_the_repeated_hour_comes_back_as_the_one_that_it_was(app)
         for hour, which in ((0, "first"), (1, "second")):
             row = type("Row", (), {"at": datetime(2026, 10, 25, hour, 30, tzinfo=UTC)})
             shown = WeighingForm(obj=row, zone=BERLIN)
-            assert (shown.at.parts["t"], shown.at.twice, shown.at.sent["twice"]) == ("02:30", True, which)
+            assert (shown.at.parts["t"], shown.at.twice, shown.at.which) == ("02:30", True, which)
 
 
 @pytest.mark.hazard("H30")
@@ -271,9 +280,102 @@ def test_a_record_fills_the_form_and_comes_back_unchanged(app):
 
 def test_a_choice_that_was_offered_nothing_takes_nothing(app):
     class Choosing(WeighingForm):
-        person_id = ChoiceBox("Person", Field(label="Person"))
+        person_id = SelectField("Person")
 
     with app.test_request_context():
         form = Choosing(MultiDict({"kg": "72", "person_id": "US-0000000X"}), zone=BERLIN)
         assert not form.validate()
-    assert form.person_id.errors == ["Person: choose one of the list"]
+    assert form.person_id.errors == ["Person: choose from the list"]
+
+
+class VisitForm(RecordForm):
+    """Fields with WTForms' own validators, as its documentation writes them."""
+
+    class Meta:
+        csrf = False
+
+    code = StringField("Code", validators=[InputRequired(), Length(min=3, message="at least three characters")])
+    born = DateField("Born on", validators=[InputRequired()])
+    dose = DecimalField("Dose", required=True, validators=[Optional()])
+    side = SelectField("Side", choices={"left": "Left", "right": "Right"}, validators=[AnyOf(["left"])])
+
+    def validate_dose(self, field):
+        if field.data is not None and field.data > 9:
+            raise ValidationError("Nobody gives so much")
+
+    def filter_code(self, value):
+        return value.upper() if value else value
+
+
+def visiting(app, **sent):
+    with app.test_request_context(method="POST"):
+        form = VisitForm(MultiDict({name.replace("_", "-", 1): text for name, text in sent.items()}))
+        return form, form.validate()
+
+
+BORN = {"born_d": "3", "born_m": "5", "born_y": "1961"}
+
+
+def test_the_validators_of_wtforms_work_on_our_fields(app):
+    form, right = visiting(app, code="ab", side="right")
+    assert not right
+    assert form.code.errors == ["at least three characters"]
+    assert form.born.errors == ["This field is required."]
+    assert form.side.errors == ["Invalid value, must be one of: left."]
+
+
+def test_an_optional_field_may_be_left_empty_though_its_fact_is_required(app):
+    form, right = visiting(app, code="abc", side="left", **BORN)
+    assert right, form.errors
+    assert form.dose.data is None
+
+
+def test_a_form_s_own_validate_and_filter_methods_are_called(app):
+    form, right = visiting(app, code="abc", side="left", dose="9.5", **BORN)
+    assert not right
+    assert form.dose.errors == ["Nobody gives so much"]
+    assert form.code.data == "ABC"
+
+
+def test_what_wtforms_validators_find_stands_beside_what_the_fact_says(app):
+    form, right = visiting(app, code="abc", side="up", dose="1e8", **BORN)
+    assert not right
+    assert form.side.errors == ["Side: choose from the list", "Invalid value, must be one of: left."]
+    assert "is not a number" in form.dose.errors[0]
+
+
+def test_a_field_of_ours_draws_itself(app):
+    form, _right = visiting(app, code="abc", side="left", **BORN)
+    assert 'value="abc"' in str(form.code())
+    assert '<option selected value="left">Left</option>' in str(form.side())
+
+
+@pytest.mark.parametrize("year", ["74", "997", "1780", "2500"])
+def test_a_year_is_written_with_four_digits_and_within_living_memory(app, year):
+    form, right = visiting(app, code="abc", side="left", born_d="3", born_m="5", born_y=year)
+    assert not right
+    assert f"the year {int(year)} is not possible" in form.born.errors[0]
+
+
+def test_a_day_in_the_future_is_refused_unless_its_fact_says_that_it_may_be(app):
+    class PlanForm(RecordForm):
+        class Meta:
+            csrf = False
+
+        done = DateField("Done on")
+        planned = DateField("Planned for", past=False)
+
+    tomorrow = clock.now().date() + timedelta(days=2)
+    sent = {f"{name}-{part}": str(value) for name in ("done", "planned") for part, value in zip(
+        "dmy", (tomorrow.day, tomorrow.month, tomorrow.year), strict=True)}  # fmt: skip
+    with app.test_request_context(method="POST"):
+        form = PlanForm(MultiDict(sent), zone=BERLIN)
+        assert not form.validate()
+    assert form.done.errors == [f"Done on, {tomorrow:%-d %b %Y}, is in the future"]
+    assert not form.planned.errors
+
+
+def test_a_text_that_is_too_long_is_refused_with_both_lengths(app):
+    form, right = visiting(app, code="x" * 501, side="left", **BORN)
+    assert not right
+    assert form.code.errors == ["Code: 501 characters are too many; write at most 500"]

@@ -268,7 +268,7 @@ def test_what_is_no_data_set_is_not_found_and_a_wrong_day_is_named(client_as):
     assert browser.get("/exports/patients.pdf").status_code == 404
     answer = browser.get("/exports/patients.csv?from=yesterday")
     assert answer.status_code == 409
-    assert "is no day" in answer.text
+    assert "is not a day" in answer.text
 
 
 def test_the_dictionary_can_be_downloaded(client_as):

@@ -160,7 +160,7 @@ def test_a_death_is_written_into_the_patients_record_with_the_event(
 ) -> None:
     physician, at = client_as("physician"), f"/treatments/{treated.id}/adverse-events/new"
     fatal = event(team, grade="5", outcome="fatal", serious=["death"])
-    assert "day of death is missing" in post(physician, at, fatal).text
+    assert "Died on: fill this in" in post(physician, at, fatal).text
     session.expire_all()
     assert treated.patient.died_on is None
     assert post(physician, at, fatal | day_boxes("died_on", clock.now().date())).status_code == 303

@@ -140,7 +140,7 @@ def test_what_did_not_occur_has_no_score_but_says_so() -> None:
     made = visit()
     made.score("anc_recovery", by=PEOPLE.nurse, at=AT, value=None, did_not_occur=True)
     assert made.scores[0].words == "did not occur"
-    with pytest.raises(RuleBroken, match="the score is missing"):
+    with pytest.raises(RuleBroken, match="fill in the score"):
         made.score("anc_recovery", by=PEOPLE.nurse, at=AT, value=None)
 
 

@@ -164,6 +164,6 @@ def test_apheresis_after_mobilization_has_a_cd34_count_before_it(people):
         "time_out_at": None, "volume": Decimal(220), "anaesthesia": "none", "anticoagulant_volume": None,
     }  # fmt: skip
     begun.protocol_version.content = {**begun.protocol_version.content, "harvest": {}}
-    with pytest.raises(RuleBroken, match="CD34 count before collection is missing"):
+    with pytest.raises(RuleBroken, match="CD34 count before collection: fill this in"):
         harvested(begun, people, **said)
     assert harvested(begun, people, **said, cd34_before=Decimal(48)).cd34_before == Decimal(48)

@@ -110,7 +110,7 @@ def when_i_log_the_harvest_with_a_slip(me: Person, course: str) -> None:
 def then_my_slip_is_named_and_nothing_is_lost(me: Person) -> None:
     summary = me.page.locator(".c-errsum")
     expect(summary).to_be_focused()
-    me.sees("Volume collected: “6,,0” is no number here.")
+    me.sees("Volume collected: “6,,0” is not a number.")
     expect(me.box("Volume collected")).to_have_value("6,,0")
     expect(me.box("Its lot")).to_have_value("ACD-24-117")
     summary.get_by_role("link", name=re.compile("6,,0")).click()

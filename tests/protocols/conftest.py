@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def sent(form: Any) -> dict[str, Any]:
     """Return what a browser would send of a form as it is shown."""
     found: dict[str, Any] = {}
-    for box in form.boxes:
+    for box in form.visible_fields:
         if box.kind == "multi":
             found[box.name] = [value for value, _label, chosen in box.choices_now if chosen]
         elif box.text:

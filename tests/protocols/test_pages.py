@@ -170,7 +170,7 @@ def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(
     came = Page.of(answer.text)
     assert came.problems() == []
     assert came.values["qc_0_limit_low"] == "seventy"
-    assert "“seventy” is no number here" in came
+    assert "“seventy” is not a number" in came
     assert "“soon” is not a whole number of days" in came
     assert "Test 8: choose it, or empty the row" in came
     session.expire_all()

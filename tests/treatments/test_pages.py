@@ -121,7 +121,7 @@ def test_a_choice_that_the_version_does_not_offer_is_refused(
     one, version = patient(team), published(team)
     answer = post(client_as("physician"), f"/patients/{one.id}/treatments/new/{version.id}", order(team, **changed))
     assert answer.status_code == 422
-    assert "choose one of the list" in Page.of(answer.text)
+    assert "choose from the list" in Page.of(answer.text)
     assert session.scalars(select(Treatment)).all() == []
 
 

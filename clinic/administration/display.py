@@ -1,0 +1,55 @@
+"""What was given in a course, and every bedside check, as rows of a list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import url_for
+from sqlalchemy import select
+
+from clinic import wording
+from clinic.administration.models import Administration, BedsideCheck
+from clinic.course_records import of_course
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.treatments.models import Treatment
+
+MOST_CHECKS = 50
+
+
+def given_rows(session: Session, course: Treatment, zone: str) -> list[tuple[Any, ...]]:
+    """Return what was given in a course, oldest first: what, when, by whom, its state."""
+    return [_given_row(given, zone) for given in of_course(session, course).of(Administration)]
+
+
+def _given_row(given: Administration, zone: str) -> tuple[Any, ...]:
+    state = ("ok", "check", "Signed") if given.signed else ("wait", "hourglass", "Not signed")
+    if given.origin == "imported" and not given.signed:
+        state = ("rest", "archive", "Imported")
+    url = url_for("administration.show", administration_id=given.id)
+    return (given.headline() or "Cells given", url), _when(given, zone), _by(given), state
+
+
+def check_rows(session: Session, course: Treatment, zone: str) -> list[tuple[Any, ...]]:
+    """Return the latest bedside checks of a course, clear and refused, the last one first."""
+    chosen = select(BedsideCheck).where(BedsideCheck.treatment_id == course.id)
+    latest = chosen.order_by(BedsideCheck.performed_at.desc(), BedsideCheck.id).limit(MOST_CHECKS)
+    return [_check_row(check, zone) for check in session.scalars(latest)]
+
+
+def _check_row(check: BedsideCheck, zone: str) -> tuple[Any, ...]:
+    state = ("ok", "check", "Clear") if check.clear else ("danger", "alert-octagon", "Refused")
+    named = (f"{check.NOUN}: {check.headline()}", url_for("administration.check", check_id=check.id))
+    return named, _when(check, zone), _by(check), state
+
+
+def _when(record: Administration | BedsideCheck, zone: str) -> str | None:
+    if record.performed_at is not None:
+        return wording.moment(record.performed_at, zone, record.precision_of("performed_at"))
+    return f"Day {record.course_day}" if record.course_day is not None else None
+
+
+def _by(record: Administration | BedsideCheck) -> str | None:
+    return record.performed_by.printed_name if record.performed_by else None

@@ -1,0 +1,68 @@
+"""The form of a consent: which version may be consented to, and what it says of itself."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import or_, select
+
+from clinic import clock
+from clinic.consent.models import Consent
+from clinic.extensions import db
+from clinic.form_fields import SelectField
+from clinic.forms import form_for
+from clinic.pages import get_or_404
+from clinic.protocols.claims import claims
+from clinic.protocols.models import Protocol, ProtocolVersion
+
+if TYPE_CHECKING:
+    from clinic.patients.models import Patient
+
+
+class ConsentForm(form_for(Consent)):
+    """One consent of one scope; to a treatment it names the protocol version that was explained."""
+
+    protocol = SelectField("Protocol version", section="What", hint="The one that was explained. To a treatment only")
+
+    def plan(self, patient: Patient, wanted: str = "") -> None:
+        """Offer the versions that may be consented to; fill in the course under way (or ``wanted``) and the patient."""
+        running = [course.protocol_version_id for course in patient.courses if course.stop is None]
+        last = wanted if wanted in running else running[-1] if running else None
+        self.offer("protocol", versions(patient), chosen=last, filled="filled in: the course under way")
+        self.prefill("scope", "treatment" if not patient.consents else None)
+        adult = (patient.age_on(clock.today(self.zone)) or 0) >= 18
+        self.prefill("signer", "patient" if adult else None)
+        self.prefill(
+            "signer_name", f"{patient.given_names} {patient.family_name}" if adult else None, "filled in: the patient"
+        )
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was filled in; use of data and research name no protocol version."""
+        found = super().facts()
+        version_id = found.pop("protocol")
+        treatment = found["scope"] == "treatment"
+        return found | {
+            "protocol_version": get_or_404(ProtocolVersion, version_id) if version_id and treatment else None
+        }
+
+
+def versions(patient: Patient) -> list[tuple[str, str]]:
+    """Return id and name of the versions that may be consented to: published now, or of a course of this patient."""
+    open_now = ProtocolVersion.published_at.is_not(None) & ProtocolVersion.retired_at.is_(None)
+    own = ProtocolVersion.id.in_([course.protocol_version_id for course in patient.courses])
+    chosen = (
+        select(ProtocolVersion.id, Protocol.code, ProtocolVersion.number, ProtocolVersion.title)
+        .join(Protocol, Protocol.id == ProtocolVersion.protocol_id)
+        .where(or_(open_now, own))
+        .order_by(Protocol.code, ProtocolVersion.number.desc())
+    )
+    return [
+        (row.id, f"{row.code}, version {row.number}{f': {row.title}' if row.title else ''}")
+        for row in db.session.execute(chosen)
+    ]
+
+
+def explained(version_id: str | None) -> list[tuple[bool, str, str]]:
+    """Return what the version says of itself, to be explained before anybody agrees (rules 22 and 74)."""
+    version = db.session.scalar(select(ProtocolVersion).where(ProtocolVersion.id == version_id)) if version_id else None
+    return [(label != "Not proven for", label, said) for label, said in claims(version.says)] if version else []

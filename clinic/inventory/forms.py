@@ -1,0 +1,59 @@
+"""The forms of a product: a movement, the course to which banked cells are assigned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from clinic.form_fields import SelectField
+from clinic.forms import RecordForm, form_for
+from clinic.inventory import custody
+from clinic.patients.models import Patient
+from clinic.products.models import Movement
+from clinic.treatments.models import Stop, Treatment
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.products.models import Product
+
+
+def movement_form(kind: str) -> type[RecordForm]:
+    """Return the form of one kind of movement: when, by whom, and what that kind asks for."""
+    return form_for(Movement, only=("performed_at", "performed_by_id", *custody.ASKED[kind]))
+
+
+class AssignForm(RecordForm):
+    """The course that banked cells are given to."""
+
+    treatment_id = SelectField("Course", required=True, hint="Running courses with the same kind of cells")
+
+
+def courses_for(session: Session, product: Product) -> list[tuple[str, str]]:
+    """Return the running courses that these cells may go to; own cells only those of their donor."""
+    chosen = (
+        select(
+            Treatment.id, Treatment.chain_of_identity, Patient.family_name, Patient.given_names, Patient.record_number
+        )
+        .join(Patient, Patient.id == Treatment.patient_id)
+        .where(
+            Treatment.relation == product.relation, ~select(Stop.id).where(Stop.treatment_id == Treatment.id).exists()
+        )
+        .order_by(Patient.family_name, Patient.given_names)
+    )
+    if product.relation == "autologous":
+        chosen = chosen.where(Treatment.patient_id == product.donor.patient_id)
+    return [
+        (
+            row.id,
+            " · ".join(
+                (
+                    f"{(row.family_name or '').upper()}, {row.given_names or ''}",
+                    row.record_number or "",
+                    row.chain_of_identity,
+                )
+            ),
+        )
+        for row in session.execute(chosen)
+    ]
