@@ -267,7 +267,8 @@ def verify(session: Session, seal_file: Path | None) -> None:
     earlier = sealing.opened(seal_file.read_text(), key=key) if seal_file else None
     from clinic.pathway.sweeping import disagreements  # noqa: PLC0415
 
-    found: list[Any] = [*proof.verify(session, earlier=earlier), *disagreements(session, clock.now())]
+    found: list[Any] = list(proof.verify(session, earlier=earlier))
+    found = found or list(disagreements(session, clock.now()))
     for fault in found:
         click.echo(str(fault))
     if found:

@@ -164,13 +164,19 @@ def names() -> dict[str, str]:
     return dict(staff_choices())
 
 
+def _awaits(record: Record, user: User) -> bool:
+    """Whether a record waits for this person's signature: nobody answers for it, or a correction needs somebody else."""
+    correction = record.unconfirmed
+    return not record.signed or (correction is not None and correction.amended_by_id != user.id)
+
+
 def record_page(record: Record, place: Desk, **more: Any) -> str:
     """Return the page of one record: facts, hands, amendments, signatures, and the acts that are open to this user.
 
     ``unfinished``: the record waits for more to be written down, so nobody is asked to sign it yet.
     """
     role, unfinished = me().role, more.pop("unfinished", False)
-    waits = not record.signed and not unfinished and role in place.signs
+    waits = not unfinished and role in place.signs and _awaits(record, me())
     return render_template(
         more.pop("template", "records/show.html"),
         record=record,

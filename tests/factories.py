@@ -103,7 +103,7 @@ def patient(
         "birth_date": date(1960, 1, 1) + timedelta(days=37 * number % 12000),
         "sex": "female" if number % 2 else "male",
         "allergy_status": "none_known",
-        "allergies_asked_on": at.date(),
+        "allergies_asked_on": clock.day(at, people.site.zone),
         "is_synthetic": True,
     } | facts
     one = people.log(Patient, people.coordinator, at, **facts)

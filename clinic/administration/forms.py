@@ -17,6 +17,7 @@ SIGNS = ("spo2", "temperature", "systolic", "diastolic", "pulse", "breathing")
 WORKED_OUT = {"measure", "dose", "dose_per_kg", "weight_kg", "working", "verified_by_id"}
 
 
+AT_THE_END = {"ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason", "reaction"}
 ASKED = {
     "patient_scan": Field(label="Wristband", required=True, section="Scan", hint="The scanner presses Enter by itself"),
     "product_scan": Field(label="Bag", required=True, section="Scan", hint="Our code, or donation number / division"),
@@ -57,7 +58,7 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
 class AdministrationForm(
     form_for(
         Administration,
-        without=WORKED_OUT,
+        without=WORKED_OUT | AT_THE_END,
         extra={"because": Field(label="Why it is right to go on", long=True, section="Look at this first")},
     )
 ):
@@ -79,7 +80,7 @@ class AdministrationForm(
         if ordered and course.side in {"left", "right", "none"}:
             self.prefill("side", course.side, "filled in: the order")
         if product is not None:
-            self.prefill("volume_issued", product.volume, "filled in: the whole container")
+            self.prefill("volume_issued", product.left, "filled in: the whole container")
         handed = [m for m in product.movements if m.kind == "handed_over"] if product is not None else []
         if handed:
             self.prefill("handed_over_at", handed[-1].performed_at, "filled in: chain of custody")
@@ -101,7 +102,7 @@ class AdministrationForm(
 class FinishForm(
     form_for(
         Administration,
-        only=("ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason", "reaction"),
+        only=AT_THE_END,
     )
 ):
     """The end of what was begun."""

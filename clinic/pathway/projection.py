@@ -87,11 +87,11 @@ def store(session: Session, course_ids: list[str], product_ids: set[str], at: da
 
 
 def _replace(session: Session, model: type[Base], column: Any, keys: list[str], lines: list[dict[str, Any]]) -> None:
-    connection = session.connection()
+    table: Any = model.__table__
     if keys:
-        connection.execute(delete(model).where(column.in_(keys)))
+        session.execute(delete(table).where(column.in_(keys)))
     if lines:
-        connection.execute(insert(model), lines)
+        session.execute(insert(table), lines)
 
 
 @event.listens_for(Session, "before_commit")

@@ -135,6 +135,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             found += undecided(records, product, at)
         if state is ProductState.HOLD:
             found += held(records, product, at)
+        found += corrected(records, product)
     return found
 
 
@@ -173,6 +174,18 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
     name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
     title, why = "Decide what becomes of the product", f"{name} is on hold: {reasons[0]}"
     return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.expires_at)]
+
+
+def corrected(records: CourseRecords, product: Product) -> list[Action]:
+    """Return the corrected critical results that a second person has to confirm with a signature (rule 45)."""
+    return [
+        Action(
+            title="Confirm the correction", why=f"{result.headline()}: corrected, not confirmed by a second person.",
+            who=LABORATORY, to=("release.result", {"result_id": result.id}),
+        )
+        for result in records.on(product, QCResult)
+        if result.unconfirmed is not None
+    ]  # fmt: skip
 
 
 def cultures(records: CourseRecords, product: Product) -> list[Action]:

@@ -45,7 +45,7 @@ DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"))
 RESULTS = record_pages.desk(
     QCResult,
     show=lambda result: url_for("release.result", result_id=result.id),
-    signs=TESTS,
+    signs=TESTS | {Role.QUALITY},
     amends=TESTS | {Role.QUALITY},
     patient=patient_banner,
     fixed=frozenset({"test"}),

@@ -7,15 +7,16 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from clinic.followup.listing import events_with_clock, overdue_visits, visits_open, waiting
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.access import Role, keep_to_site
+from clinic.access import Role
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
+from clinic.followup.step import OPEN, OVERDUE, actions
 from tests.bedside import checked, given, released_product
 from tests.factories import boxes, day_boxes, ready_for_harvest
+from tests.judging import records_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,10 +149,11 @@ def test_a_serious_unexpected_event_starts_its_clock(
     assert answer.status_code == 303, answer.text
     assert "day 0 of 15" in page(nurse, answer.location)
     assert "Serious" in page(client_as("quality"), at)
-    keep_to_site(session, team.site.id)
-    rows = events_with_clock(session, clock.now().date())
-    assert [(row.term, (last - row.aware_on).days) for row, last in rows] == [("Septic arthritis", 15)]
-    assert rows[0][0].record_number == treated.patient.record_number
+    session.expire_all()
+    (line,) = [one for one in actions(records_of(treated), clock.now()) if one.since is not None]
+    assert (line.due_at - line.since).days == 15
+    assert "Septic arthritis" in line.why
+    assert treated.patient.record_number in page(client_as("physician"), "/")
 
 
 @pytest.mark.rule(65)
@@ -183,23 +185,10 @@ def test_an_onset_before_the_first_procedure_asks_once(
 
 
 @pytest.mark.rule(62)
-def test_the_worklist_asks_five_questions_whatever_the_number_of_patients(
-    treated: Treatment, team: Team, session: Session, queries: Callable
-) -> None:
-    again = ready_for_harvest(team)
-    given(checked(again, released_product(again, team), team), team)
-    session.commit()
-    keep_to_site(session, team.site.id)
-    on = clock.now() + timedelta(days=33)
-    count = queries()
-    found = waiting(session, on)
-    assert count() == 5
-    titles = [(line.title, line.danger) for line in found]
-    assert (
-        titles.count(("Follow up an overdue visit", False)) == 6
-    )  # late, and no danger: red is for harm and legal clocks
-    assert titles.count(("Make the visit", False)) == 2
-    assert all(line.patient for line in found)
+def test_visits_are_overdue_or_open_by_their_windows(treated: Treatment) -> None:
+    titles = [(line.title, line.danger) for line in actions(records_of(treated), clock.now() + timedelta(days=33))]
+    assert titles.count((OVERDUE, False)) == 3, "late, and no danger: red is for harm and legal clocks"
+    assert titles.count((OPEN, False)) == 1
 
 
 def test_an_event_waits_on_the_physicians_list_until_it_is_signed(
@@ -213,27 +202,23 @@ def test_an_event_waits_on_the_physicians_list_until_it_is_signed(
         == 303
     )
     told = session.scalars(select(AdverseEvent)).one()
-    (line,) = [one for one in waiting(session, clock.now()) if one.title == "Judge and sign the event"]
-    assert (line.who, line.to) == (frozenset({Role.PHYSICIAN}), ("events.show", {"event_id": told.id}))
+    (line,) = [one for one in actions(records_of(treated), clock.now()) if one.title == "Judge and sign the event"]
+    assert (line.who, line.to) == ((Role.PHYSICIAN,), ("events.show", {"event_id": told.id}))
     told.sign(by=team.physician, at=clock.now())
     session.flush()
-    assert "Judge and sign the event" not in {line.title for line in waiting(session, clock.now())}
+    assert "Judge and sign the event" not in {line.title for line in actions(records_of(treated), clock.now())}
 
 
 @pytest.mark.hazard("H35")
 def test_the_worklist_is_kept_to_the_site(
-    treated: Treatment, team: Team, southern_team: Team, session: Session
+    treated: Treatment, client_as: Callable, page: Callable, time_machine: Any
 ) -> None:
-    on = clock.now().date() + timedelta(days=33)
-    keep_to_site(session, southern_team.site.id)
-    assert overdue_visits(session, on) == []
-    assert visits_open(session, on) == []
-    keep_to_site(session, team.site.id)
-    first = overdue_visits(session, on, limit=1)
-    rest = overdue_visits(session, on, after=(first[0].closes_on, first[0].id))
-    assert len(rest) == 2
-    assert first[0].id not in {row.id for row in rest}
-    assert treated.id == rest[0].treatment_id
+    time_machine.move_to(clock.now() + timedelta(days=33))
+    number = treated.patient.record_number
+    assert number not in page(client_as("nurse", site="south"), "/")
+    assert number in page(client_as("nurse"), "/")
+    titles = [one.title for one in actions(records_of(treated), clock.now())]
+    assert titles.count(OVERDUE) == 3
 
 
 def test_the_steps_pages_are_closed_to_who_does_not_do_them(treated: Treatment, client_as: Callable) -> None:

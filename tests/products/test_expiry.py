@@ -83,7 +83,7 @@ def test_without_a_limit_nothing_ends_by_itself():
 def test_a_product_expires_to_the_second(team):
     product = released_product(ready_for_harvest(team), team)
     over = product.expires_at
-    assert state_of(records_around(product), product, over - SECOND) is ProductState.RELEASED
+    assert state_of(records_around(product), product, over - SECOND) is ProductState.CONDITIONAL
     assert not any(reason.rule == 50 for reason in may_issue(records_around(product), product, over - SECOND))
     for moment in (over, over + SECOND):
         assert state_of(records_around(product), product, moment) is ProductState.EXPIRED

@@ -127,12 +127,13 @@ def test_a_consent_amended_to_another_form_is_signed_again_before_anything_goes_
 def test_a_coordinator_alone_gives_no_expired_consent_a_longer_life(ward):
     mine = course(ward.team, signed=True)
     eligible(mine, ward.team)
-    consent = consented(
-        mine, ward.team, signed=False, performed_by=ward.team.coordinator,
-        expires_on=(clock.now() - timedelta(days=2)).date(),
-    )  # fmt: skip
+    consent = consented(mine, ward.team, signed=False, performed_by=ward.team.coordinator)
     ward.stands(consent, "coordinator")
     bag = released_product(mine, ward.team)
+    ward.session.commit()
+    consent.expires_on = clock.day(clock.now(), ward.team.site.zone) - timedelta(days=2)
+    ward.session.flush()
+    ward.stands(consent, "coordinator")
     until = (clock.now() + timedelta(days=90)).date()
     ward.amend(
         "coordinator", consent, **{"expires_on-d": until.day, "expires_on-m": until.month, "expires_on-y": until.year}
@@ -209,8 +210,9 @@ def test_quality_does_not_turn_organisms_into_none_and_release_on_it_alone(ward)
     mine = ready_for_harvest(ward.team)
     bag = ward.verified(released_product(mine, ward.team, released=False))
     gram = ward.results(bag, "gram_stain")[0]
+    ward.session.commit()
     gram.outcome = "organisms"
-    ward.session.flush()
+    ward.session.commit()
     ward.amend("quality", gram, outcome="no_organisms", why="artefact")
     ward.release(bag)
     ward.give(mine, bag)

@@ -301,8 +301,11 @@ def test_an_anti_inflammatory_on_the_order_is_asked_about_before_the_harvest(war
 @pytest.mark.rule(24)
 @pytest.mark.parametrize("medicine", ["apixaban 5 mg twice a day", "ibuprofen 400 mg as needed"])
 def test_the_bedside_asks_about_what_the_order_says_that_the_patient_takes(ward, medicine):
-    mine = ready_for_harvest(ward.team, medication=medicine)
+    mine = ready_for_harvest(ward.team)
     bag = released_product(mine, ward.team)
+    mine.medication = medicine
+    ward.session.flush()
+    ward.stands(mine, "physician")
     ward.give(mine, bag, because="")
     ward.not_given(bag, "rule 24", "rule 25", medicine.split()[0])
 

@@ -11,9 +11,11 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.access import Role
 from clinic.eligibility.models import Eligibility
+from clinic.eligibility.step import decision as decision_on
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.treatments.models import Stop, Treatment
 from tests.factories import PASSWORD, boxes, consented, course, eligible, patient, published, stranger
+from tests.judging import records_of
 from tests.reading import Page
 
 if TYPE_CHECKING:
@@ -208,7 +210,7 @@ def test_a_physician_decides_and_signs(client_as: Any, page: Any, post: Any, ses
     seen = page(browser, f"/records/{made.id}/signature").hidden["version"]
     assert post(browser, f"/records/{made.id}/signature", password=PASSWORD, version=seen).status_code == 303
     session.expire_all()
-    assert one.eligibility().id == made.id
+    assert decision_on(records_of(one), clock.now()).id == made.id
     assert "Eligible for treatment" in page(client_as("inspector"), f"/treatments/{one.id}/eligibility")
 
 
