@@ -101,7 +101,7 @@ class Administration(Record):
     check_id: Mapped[str | None] = reference("bedside_check", unique=True)
     verified_by_id: Mapped[str | None] = field("Verified by", String(12), section="When and who", order=-6)
     ended_at: Mapped[datetime | None] = field(
-        "End", reported=True, section="When and who", order=-7, starts="now", not_before=("performed_at",)
+        "End", reported=True, section="When and who", order=-7, not_before=("performed_at",)
     )
     route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="Where")
     body_site: Mapped[str | None] = field("Body site", reported=True, choices=labels(BODY_SITES), section="Where")
