@@ -413,6 +413,17 @@ class Record(Entry):
             overlaps="signatures",
         )
 
+    def critical_correction(self) -> Amendment | None:
+        """Return the last amendment that a second person must confirm; kinds of records say which ones are critical."""
+        return None
+
+    @property
+    def unconfirmed(self) -> Amendment | None:
+        """The critical correction that nobody but who made it has signed; None where nothing waits for a second person."""
+        correction = self.critical_correction()
+        others = [s for s in self.present_signatures if correction and s.signed_by_id != correction.amended_by_id]
+        return correction if correction is not None and not others else None
+
     @property
     def needs_permission(self) -> bool:
         """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""

@@ -170,6 +170,11 @@ def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         (dmso_grams(_used(a), a.product.dmso_percent) for a in recent),
         Decimal(0),
     )
+    if product.cryo_medium and product.dmso_percent is None:
+        because = "The cells are in a freezing medium whose DMSO nobody recorded: it cannot be judged."
+        fix = ("products.show", {"product_id": product.id})
+        verdict.fault("DMSO", 53, because, product.cryo_medium, "% v/v recorded", who=(Role.TECHNOLOGIST,), fix=fix)
+        return
     if not grams or portion.kg is None:
         return
     per_kg = grams / portion.kg

@@ -18,7 +18,6 @@ from clinic.administration.known_facts import (
     allergy_conflicts,
     group_conflicts,
     known_allergies,
-    medication_not_held,
 )
 from clinic.consent.models import Consent
 from clinic.eligibility.models import Eligibility
@@ -403,7 +402,7 @@ def vital_signs(verdict: Verdict, vitals: VitalSigns | None) -> None:
 
 
 def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
-    """Ask what is known of the patient on any record: alive, allergies, blood group, medication (rules 21, 23, 24)."""
+    """Ask what is known of the patient on any record: alive, allergies, blood group (rules 21, 23)."""
     patient, product = bedside.course.patient, bedside.product
     fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
     if patient.died_on is not None and patient.died_on <= clock.day(at, bedside.records.zone):
@@ -420,9 +419,6 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         return
     for conflict in group_conflicts(bedside.records, product):
         verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
-    held = medication_not_held(bedside.records)
-    if held:
-        verdict.warn("Medication on the order", 24, held, "not held on record")
 
 
 def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

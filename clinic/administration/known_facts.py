@@ -1,4 +1,4 @@
-"""What is known of the patient on any record, compared with what is in the bag (rules 21, 23, 24)."""
+"""What is known of the patient on any record, compared with what is in the bag (rules 21, 23)."""
 
 from __future__ import annotations
 
@@ -36,16 +36,6 @@ ADDITIVES = {
     "latex": ("latex",),
 }
 """What a preparation may hold, with the words by which it is written on orders, bags and allergy lists."""
-ANTICOAGULANTS = (
-    "apixaban", "rivaroxaban", "edoxaban", "dabigatran", "warfarin", "phenprocoumon", "marcumar", "acenocoumarol",
-    "heparin", "enoxaparin", "dalteparin", "tinzaparin", "fondaparinux", "clopidogrel", "prasugrel", "ticagrelor",
-    "aspirin", "acetylsalicylic", "dipyridamole", "cilostazol", "eliquis", "xarelto", "plavix",
-)  # fmt: skip
-ANTI_INFLAMMATORY = (
-    "ibuprofen", "naproxen", "diclofenac", "indometacin", "indomethacin", "ketoprofen", "celecoxib", "etoricoxib",
-    "meloxicam", "piroxicam", "ketorolac", "prednisone", "prednisolone", "methylprednisolone", "dexamethasone",
-    "hydrocortisone", "cortisone", "triamcinolone", "betamethasone",
-)  # fmt: skip
 GIVES_TO = {"O": {"O", "A", "B", "AB"}, "A": {"A", "AB"}, "B": {"B", "AB"}, "AB": {"AB"}}
 
 
@@ -117,11 +107,3 @@ def _group(records: CourseRecords, person: Patient | Donor) -> tuple[str | None,
 
 def _words(group: tuple[str | None, str | None]) -> str:
     return f"{group[0] or 'ABO not known'} RhD {group[1] or 'not known'}"
-
-
-def medication_not_held(records: CourseRecords) -> str:
-    """Return the anticoagulants on the order of which no decision says how they are held; empty: none (rule 24)."""
-    order = searchable(records.course.medication or "")
-    named = [word for word in ANTICOAGULANTS if word in order]
-    answered = any(one.anticoagulation for one in records.of(Eligibility))
-    return "" if answered else ", ".join(named)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlalchemy import CheckConstraint, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, Range, field, plain
 from clinic.model import ADDED, reference
 from clinic.products.models import Product
@@ -172,6 +172,14 @@ class Administration(Record):
             found.append(Problem(said, "premedication", rule=58))
         return found + self._volume_problems()
 
+    def questions(self) -> list[Question]:
+        """Also rule 54: an end after the protocol's time from thaw is asked about, and the reason stays with it."""
+        limit, minutes = self.treatment.says.expiry.thaw_minutes, self.minutes_after_thaw
+        if self.origin != "clinic" or self.ended_at is None or limit is None or minutes is None or minutes <= limit:
+            return []
+        said = f"The end lies {minutes} minutes after the thaw; the protocol allows {limit}. Is this right?"
+        return [Question("ended_at", said, "Say why: it is a deviation from the protocol.", rule=54)]
+
     def _volume_problems(self) -> list[str]:
         """Rule 59: once the end is written down, given + wasted + returned is what was issued, to the last digit."""
         if self.volume_given is None:
@@ -196,9 +204,8 @@ class Administration(Record):
         self.ended_at, self.volume_given = ended_at, volume_given
         for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction"):
             setattr(self, name, facts.get(name))
-        problems = self.problems(at=at)
-        if problems:
-            raise RuleBroken(*problems)
+        self.confirmed = {**self.confirmed, **facts.get("confirmed", {})}
+        self.check(at=at)
         self.work_out_dose(weight)
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:

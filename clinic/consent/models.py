@@ -14,7 +14,7 @@ from clinic.fields import field
 from clinic.model import reference
 from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.protocols.models import ProtocolVersion, Stage
-from clinic.records import Meaning, Record, Signature
+from clinic.records import Amendment, Meaning, Record, Signature
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -93,13 +93,20 @@ class Consent(Record):
             )
         return super().sign(by=by, at=at, meaning=meaning)
 
+    def critical_correction(self) -> Amendment | None:
+        """Return the last amendment that gave the consent a longer life: a second person confirms it (rule 14)."""
+        longer = [
+            one for one in self.amendments if "expires_on" in one.changes and one.changes["expires_on"][0] is not None
+        ]
+        return longer[-1] if longer else None
+
     def standing(self, at: datetime) -> Standing:
         """Return where this consent stands at a moment."""
         if self.withdrawal is not None and (self.withdrawal.performed_at or at) <= at:
             return Standing.WITHDRAWN
         if self.expires_on is not None and self.local_day(at) > self.expires_on:
             return Standing.EXPIRED
-        return Standing.VALID if self.signed else Standing.UNSIGNED
+        return Standing.VALID if self.signed and self.unconfirmed is None else Standing.UNSIGNED
 
     def current(self, at: datetime) -> bool:
         """Whether it holds at a moment: signed by who took it, not expired, not withdrawn."""

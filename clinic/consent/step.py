@@ -27,7 +27,8 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
         return []
     new = ("consent.new_for_course", {"treatment_id": records.course.id})
     same, given = to_version(records), to_treatment(records)
-    if same and withdrawn(records, at) is not None:
+    end = withdrawn(records, at)
+    if same and end is not None and (same[-1].performed_at or at) <= end:
         because = "The patient withdrew the consent to this treatment."
         return [Blocked(rule=15, because=because, who=WHO, fix=new, fix_label="Take a new consent")]
     if same:
@@ -43,6 +44,9 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
             "The consent is not signed by the person who took it.",
             ("consent.show", {"consent_id": last.id}),
         )
+        if last.unconfirmed is not None:
+            who = last.unconfirmed.amended_by.printed_name
+            because = f"The consent was given a longer life by {who}; a second person has not confirmed it."
         return [Blocked(rule=14, because=because, who=WHO, fix=show, fix_label="Open the consent")]
     if given:
         name = records.course.protocol_version.name

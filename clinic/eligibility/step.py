@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clinic import clock
+from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, named
 from clinic.eligibility.models import Eligibility
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
@@ -51,9 +52,27 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
         if begun:
             because = "The eligibility was decided later than this."
         return [*found, Blocked(rule=23, because=because, who=WHO, fix=decide, fix_label="Decide")]
+    found += _medication(records, counts, decide)
     if not counts.eligible:
         because = f"The patient is not eligible: {counts.reasons or ', '.join(counts.exclusions())}."
         found.append(Blocked(rule=23, because=because, who=WHO, fix=decide, fix_label="Decide again"))
+    return found
+
+
+def _medication(records: CourseRecords, counts: Eligibility, decide: tuple[str, dict[str, Any]]) -> list[Blocked]:
+    """Ask how medicines on the order are held before anything is collected or given (rules 24, 25)."""
+    order = records.course.medication or ""
+    thinning = [] if counts.anticoagulation else named(order, ANTICOAGULANTS)
+    calming = [] if counts.anti_inflammatory else named(order, ANTI_INFLAMMATORY)
+    found, more = [], {"who": WHO, "fix": decide, "fix_label": "Decide again"}
+    if thinning:
+        because = f"The order names {', '.join(thinning)}, and the decision does not say how anticoagulants are held."
+        found.append(Blocked(rule=24, because=because, **more))
+    if calming:
+        because = (
+            f"The order names {', '.join(calming)}, and the decision does not tell the last anti-inflammatory dose."
+        )
+        found.append(Blocked(rule=25, because=because, **more))
     return found
 
 

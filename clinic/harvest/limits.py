@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES
 if TYPE_CHECKING:
     from clinic.harvest.models import Harvest
 
+DAY = timedelta(hours=24)
 MARROW_ML_PER_KG = Decimal(20)
 MARROW_ML_PER_PASS = Decimal(10)
 LARGE_LIPOASPIRATE_ML = Decimal(5000)
@@ -72,11 +74,30 @@ def _papers(harvest: Harvest) -> list[str]:
     return found
 
 
+def of_the_day(harvest: Harvest) -> list[Harvest]:
+    """Return all harvests of the same donor within a day, in any course: limits of a body are sums over them."""
+    others = harvest.others_of_the_donor()
+    return [harvest, *(one for one in others if _near(one.performed_at, harvest.performed_at))]
+
+
+def _near(one: datetime | None, other: datetime | None) -> bool:
+    return one is not None and other is not None and abs(one - other) < DAY
+
+
 def lidocaine_per_kg(harvest: Harvest) -> Decimal | None:
-    """Return lidocaine per body weight, mg/kg, to one decimal; None where either is not known."""
+    """Return lidocaine of one day per body weight, mg/kg, to one decimal; None where either is not known."""
     if harvest.lidocaine_mg is None or not harvest.weight_kg:
         return None
-    return (harvest.lidocaine_mg / harvest.weight_kg).quantize(Decimal("0.1"))
+    total = sum((one.lidocaine_mg or Decimal(0) for one in of_the_day(harvest)), Decimal(0))
+    return (total / harvest.weight_kg).quantize(Decimal("0.1"))
+
+
+def volume_per_kg(harvest: Harvest) -> Decimal | None:
+    """Return what one source of the donor gave within a day per body weight, mL/kg, to one decimal."""
+    if harvest.volume is None or not harvest.weight_kg:
+        return None
+    same = [one for one in of_the_day(harvest) if one.source == harvest.source]
+    return (sum((one.volume or Decimal(0) for one in same), Decimal(0)) / harvest.weight_kg).quantize(Decimal("0.1"))
 
 
 def _lidocaine_most(harvest: Harvest) -> Decimal:
@@ -108,8 +129,12 @@ def _volumes(harvest: Harvest) -> list[Question]:
         return []
     marrow = harvest.source == "bone_marrow"
     limit = (own.ml_per_kg if own else None) or (MARROW_ML_PER_KG if marrow else None)
-    if limit and harvest.per_kg is not None and harvest.per_kg > limit:
-        sum_ = f"{plain(volume)} mL ÷ {plain(harvest.weight_kg)} kg = {plain(harvest.per_kg)} mL/kg"
+    per_kg = volume_per_kg(harvest)
+    if limit and per_kg is not None and per_kg > limit:
+        all_of_it = sum(
+            (one.volume or Decimal(0) for one in of_the_day(harvest) if one.source == harvest.source), Decimal(0)
+        )
+        sum_ = f"{plain(all_of_it)} mL ÷ {plain(harvest.weight_kg)} kg = {plain(per_kg)} mL/kg"
         found.append(
             Question(
                 "volume",

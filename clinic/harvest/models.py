@@ -8,7 +8,7 @@ from itertools import count
 from string import ascii_uppercase
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, String, Text
+from sqlalchemy import CheckConstraint, String, Text, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.errors import Question, RuleBroken
@@ -163,6 +163,16 @@ class Harvest(Record):
         if self.volume is None or not self.weight_kg:
             return None
         return (self.volume / self.weight_kg).quantize(Decimal("0.1"))
+
+    def others_of_the_donor(self) -> list[Harvest]:
+        """Return the other harvests of the same donor that are stored, in any course."""
+        near = self.donor if self.donor is not None else self.treatment
+        session = object_session(near) if near is not None else None
+        if session is None:
+            return []
+        donor_id = self.donor.id if self.donor is not None else self.donor_id
+        with session.no_autoflush:
+            return list(session.scalars(select(Harvest).where(Harvest.donor_id == donor_id, Harvest.id != self.id)))
 
     @property
     def volume_to_label(self) -> Decimal:

@@ -27,8 +27,8 @@ from clinic.pages import (
 from clinic.patients.banner import patient_banner
 from clinic.products.models import MOVEMENTS, Movement, Product, spell_din
 from clinic.record_pages import names
+from clinic.release.decision_rows import decision_rows
 from clinic.release.doses import doses
-from clinic.release.models import decisions
 from clinic.release.points import workings_of
 from clinic.release.product_state import ProductState, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
@@ -173,7 +173,7 @@ def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "version": product.judged_under,
         "results": result_table(product.judged_under, results),
         "workings": workings_of(records, product, at),
-        "decisions": [(r, record_display.signature_lines(r, zone())) for r in reversed(decisions(records, product))],
+        "decisions": decision_rows(records, product, zone()),
         "movements": list(reversed(product.movements)),
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),

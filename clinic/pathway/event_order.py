@@ -15,9 +15,10 @@ from clinic.errors import RuleBroken
 from clinic.harvest.models import Harvest
 from clinic.pathway.order import current
 from clinic.processing.models import ProcessingRun
-from clinic.products.models import Movement, Product
+from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, Record
 from clinic.release.models import Release
+from clinic.release.product_state import held_because
 from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
@@ -111,17 +112,44 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
     if records.course is None or records.course.origin is Origin.IMPORTED:
         return []
     found = []
+    moved = [
+        step for step in current() if any(_moved(one, changed) for kind in step.records for one in records.of(kind))
+    ]
     for step in current():
         for act in (one for kind in step.records for one in records.of(kind)):
+            if act.performed_at is None or act.origin is not Origin.CLINIC or not act.needs_permission:
+                continue
             written = changed.get(act.id)
-            timed = act.performed_at is not None and act.origin is Origin.CLINIC and act.needs_permission
-            if written is not None and written.touches_time and timed:
+            if written is not None and written.touches_time:
                 found += [reason.because for reason in step.forbidden(records, act.performed_at)]
+            for earlier in step.earlier:
+                if earlier in moved:
+                    found += [reason.because for reason in earlier.permission(records, act.performed_at)]
     return list(dict.fromkeys(found))
 
 
-def refuse_disorder(records: CourseRecords, changed: Mapping[str, Written]) -> None:
+def _moved(record: Record, changed: Mapping[str, Written]) -> bool:
+    """Whether a record that was there before was given another time."""
+    written = changed.get(record.id)
+    return written is not None and written.columns is not None and written.touches_time
+
+
+def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> list[str]:
+    """Return why containers that went into a run now should not have: damaged, contaminated, on hold (rule 34)."""
+    found = []
+    for use in records.every(RunInput):
+        product = records.get(use.product_id)
+        written = changed.get(use.id)
+        if written is not None and written.columns is None and use.origin is Origin.CLINIC and product is not None:
+            found += [f"{product.name} is on hold. {reason}" for reason in held_because(records, product, at)]
+    return list(dict.fromkeys(found))
+
+
+def refuse_disorder(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> None:
     """Raise `RuleBroken` where what was written now breaks the order of events or lacked permission at its time."""
     found = disorder(records, changed) + forbidden(records, changed)
     if found:
-        raise RuleBroken(" ".join(found))
+        raise RuleBroken(" ".join(found), rule=69)
+    held = held_inputs(records, changed, at)
+    if held:
+        raise RuleBroken(" ".join(held), rule=34)

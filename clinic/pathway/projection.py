@@ -101,10 +101,11 @@ def judge_what_was_written(session: Session) -> None:
     changed = written(session)
     if not changed:
         return
+    at = clock.now()
     courses, products = touched(session, changed)
     for records in in_turns(session, courses):
-        refuse_disorder(records, changed)
-    store(session, courses, products, clock.now())
+        refuse_disorder(records, changed, at)
+    store(session, courses, products, at)
 
 
 def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:

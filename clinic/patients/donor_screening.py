@@ -28,7 +28,8 @@ def adverse(determination: DonorEligibility) -> str:
     ]
     if reactive:
         return f"The donor is reactive or indeterminate for {', '.join(reactive)}."
-    return "The donor is not eligible." if determination.outcome == "ineligible" else ""
+    said = {"ineligible": "The donor is not eligible.", "incomplete": "The donor's examination is not complete."}
+    return said.get(determination.outcome or "", "")
 
 
 def counting(records: CourseRecords, donor: Donor) -> DonorEligibility | None:
@@ -101,20 +102,19 @@ def named_donor(records: CourseRecords, at: datetime) -> list[Blocked]:
 
 
 def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
-    """Ask, where the protocol does, for two agreeing blood groups of donor and recipient (rule 20)."""
-    if not records.says.screening.two_blood_groups:
-        return []
+    """Ask for blood groups of donor and recipient that agree, where the protocol does from two samples (rule 20)."""
+    asked = records.says.screening.two_blood_groups
     people = [("donor", donor, ("donors.show", {"donor_id": donor.id})) for donor in donors if donor.kind != "self"]
     if people:
         people.append(("recipient", records.patient, ("pathway.patient", {"patient_id": records.patient.id})))
     found = []
     for who, person, fix in people:
-        typings = [typing for typing in records.on(person, BloodTyping) if typing.signed]
-        samples = {typing.sample_number for typing in typings}
+        typings = records.on(person, BloodTyping)
+        samples = {typing.sample_number for typing in typings if typing.signed}
         if len({(typing.abo, typing.rhd) for typing in typings}) > 1:
             because = f"The {who}'s blood groups do not agree."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.PHYSICIAN), fix=fix))
-        elif len(samples) < 2:
+        elif asked and len(samples) < 2:
             because = f"The {who}'s blood group is typed from {len(samples)} of 2 samples."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.NURSE), fix=fix))
     return found

@@ -246,8 +246,16 @@ class ProcessingRun(Record):
         part.run_id = self.id
         if isinstance(part, Manipulation):
             self.manipulations.append(part)
+            self._freeze_containers()
         else:
             self.counts.append(part)
+
+    def _freeze_containers(self) -> None:
+        """Let the containers follow the freezing, whichever was written down first: when they end and that they thaw."""
+        for product in self.outputs:
+            if product.frozen_at != self.frozen_at:
+                product.frozen_at, product.expires_at = self.frozen_at, None
+                product.keep_to_expiry()
 
     def finish(self, *, at: datetime, **facts: Any) -> None:
         """Fill in what is known only at the end: end, volumes added and wasted; what stands there is amended."""

@@ -265,6 +265,10 @@ MOVEMENTS = {
 }
 
 
+WARMEST = 37
+"""°C above which cells are damaged on the way, whatever the protocol says [site default]."""
+
+
 class Movement(Record):
     """One hand-over of a product: the chain of custody, only ever added to."""
 
@@ -294,6 +298,15 @@ class Movement(Record):
         if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
             found.append("Say to whom it was handed.")
         return found
+
+    @property
+    def damage(self) -> str:
+        """What it says against the container: damaged, wrongly labelled, too warm; empty: nothing (rule 34)."""
+        if self.intact is False:
+            return f"{self.headline()}: not intact or wrongly labelled ({self.reason or 'no reason recorded'})."
+        if self.temperature is not None and self.temperature > WARMEST:
+            return f"{self.headline()} at {plain(self.temperature)} °C."
+        return ""
 
     def words(self) -> str:
         """Return the movement as a place: “stored at Tank 2, box 14”."""

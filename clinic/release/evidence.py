@@ -34,8 +34,6 @@ MAY_CHANGE = frozenset({
     "thawed_at", "expires_at", "treatment_id", "protocol_version_id", "confirmed", "not_recorded", "source_note",
 })  # fmt: skip
 """Facts of a container that follow from later acts and are judged by themselves, or tell nothing of the cells."""
-COLDEST, WARMEST = -200, 37
-"""°C at which a container may arrive at all; outside it the cells are damaged, whatever the protocol [K]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,14 +59,14 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
             if isinstance(made, (ProcessingRun, Harvest)):
                 found[made.id] = Item(hash=made.content_hash, name=f"{made.NOUN} ({made.headline()})")
     for other in relatives(records, product):
-        found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r)}
+        found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r) or _in_doubt(r)}
     for donor in donors(records, product):
         counts = counting(records, donor)
         for one in records.on(donor, DonorEligibility) if donor.kind != "self" else ():
             said = against_donor(one) if one is counts and not excused(one) else ""
             found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
     for movement in records.on(product, Movement):
-        said = damage(movement)
+        said = movement.damage
         if said:
             found[movement.id] = Item(hash=movement.content_hash, name=movement.headline(), adverse=said)
     return found
@@ -80,13 +78,14 @@ def _result(result: QCResult, product: Product) -> Item:
     spec = next((s for s in version.says.qc if s.test == result.test), None) if version else None
     awaited = PENDING if result.against(spec) is Verdict.PENDING else ""
     bad = result.product_id == product.id and result.against(spec) is Verdict.OUTSIDE
-    adverse = f"{result.headline()}." if bad or contaminated(result) else ""
+    adverse = f"{result.headline()}." if bad or contaminated(result) else unconfirmed(result)
     return Item(hash=f"{awaited}{result.content_hash}", name=result.headline(), adverse=adverse)
 
 
 def _sibling(result: QCResult, other: Product) -> Item:
     name = f"{other.name} {other.division or ''}".strip()
-    said = f"{result.headline()} in {name}, which shares cells with this product."
+    found = unconfirmed(result).removesuffix(".") or result.headline()
+    said = f"{found} in {name}, which shares cells with this product."
     return Item(hash=result.content_hash, name=result.headline(), adverse=said)
 
 
@@ -96,14 +95,17 @@ def contaminated(result: QCResult) -> bool:
     return good is not None and result.outcome not in {None, good}
 
 
-def damage(movement: Movement) -> str:
-    """Return what a movement says against a container: damaged, wrongly labelled, too warm; empty: nothing (rule 34)."""
-    if movement.intact is False:
-        return f"{movement.headline()}: not intact or wrongly labelled ({movement.reason or 'no reason recorded'})."
-    temperature = movement.temperature
-    if temperature is not None and not COLDEST <= temperature <= WARMEST:
-        return f"{movement.headline()} at {temperature} °C."
-    return ""
+def unconfirmed(result: QCResult) -> str:
+    """Return that a critical result was corrected and nobody else has confirmed it; empty: nothing waits (rule 45)."""
+    correction = result.unconfirmed
+    if correction is None:
+        return ""
+    who = correction.amended_by.printed_name
+    return f"{result.headline()} was corrected by {who}; a second person has not confirmed it by a signature."
+
+
+def _in_doubt(result: QCResult) -> bool:
+    return result.test in CLEAN and result.unconfirmed is not None
 
 
 def basis(records: CourseRecords, product: Product) -> dict[str, str]:
@@ -148,7 +150,7 @@ def _changed(key: str, item: Item | None) -> str:
 
 def findings(records: CourseRecords, product: Product) -> list[str]:
     """Return all that speaks against a product now, apart from its own results within or outside their limits."""
-    own = {result.id for result in records.on(product, QCResult) if not contaminated(result)}
+    own = {r.id for r in records.on(product, QCResult) if not contaminated(r) and r.unconfirmed is None}
     return [item.adverse for key, item in items(records, product).items() if item.adverse and key not in own]
 
 

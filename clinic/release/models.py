@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
 from clinic.course_records import CourseRecords, around
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.ledger.models import digest
 from clinic.model import ADDED, reference
@@ -81,16 +81,18 @@ class Release(Record):
         if self.decision not in {None, "conforms"} and not self.reason:
             found.append("Reason is missing.")
         if self.decision in {"conditional", "exceptional"} and not self.physician_told:
-            found.append("Physician who was told is missing.")
+            found.append(Problem("Physician who was told is missing.", rule=44))
         if self.decision == "exceptional" and self.origin == "clinic":
             if self.requested_by is None or self.requested_by.role is not Role.PHYSICIAN:
-                found.append("An exception is requested by a physician: say by whom.")
+                found.append(Problem("An exception is requested by a physician: say by whom.", rule=47))
             if not self.benefit_risk:
-                found.append("Benefit and risk is missing.")
+                found.append(Problem("Benefit and risk is missing.", rule=47))
             if not self.patient_told:
-                found.append("The patient must have been told before a product is released by exception.")
+                found.append(
+                    Problem("The patient must have been told before a product is released by exception.", rule=47)
+                )
             if not self.follow_up_plan:
-                found.append("What is watched afterwards is missing.")
+                found.append(Problem("What is watched afterwards is missing.", rule=47))
         return found
 
     @property
@@ -105,7 +107,7 @@ class Release(Record):
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.RELEASE) -> Signature:
         """Sign the decision: quality, for an exception the medical director too; never who made or tested it."""
         if by.role not in {Role.QUALITY, Role.DIRECTOR}:
-            raise RuleBroken("A release is signed by quality; an exception by the medical director as well.")
+            raise RuleBroken("A release is signed by quality; an exception by the medical director as well.", rule=45)
         session = object_session(self)
         if session is not None:
             session.flush()
@@ -117,15 +119,15 @@ class Release(Record):
 
     def _admit(self, records: CourseRecords, *, by: User, at: datetime) -> None:
         if by.id in hands_on(records, self.product):
-            raise RuleBroken(TESTER)
+            raise RuleBroken(TESTER, rule=45)
         if not self.releases:
             return
         rejected = self.overturns(records)
         if rejected is not None and by.id == rejected.performed_by_id:
-            raise RuleBroken("Whoever rejected a product does not release it. Two other people decide.")
+            raise RuleBroken("Whoever rejected a product does not release it. Two other people decide.", rule=45)
         changed = self.outdated(records)
         if changed:
-            raise RuleBroken(" ".join([*changed, "Decide again."]))
+            raise RuleBroken(" ".join([*changed, "Decide again."]), rule=46)
         may_be_decided(records, self.product, at)
 
     def overturns(self, records: CourseRecords) -> Release | None:
@@ -191,13 +193,13 @@ def decide(
         raise RuleBroken("No protocol judges this product yet. Assign it to a course first.")
     records = around(session, product)
     if by.id in hands_on(records, product):
-        raise RuleBroken(TESTER)
+        raise RuleBroken(TESTER, rule=45)
     points, rests = points_of(records, product, at), basis(records, product)
     if decision in RELEASING:
         may_be_decided(records, product, at)
         last = standing_decision(records, product)
         if last is not None and last.decision == "reject" and last.performed_by_id == by.id:
-            raise RuleBroken("Whoever rejected a product does not release it. Two other people decide.")
+            raise RuleBroken("Whoever rejected a product does not release it. Two other people decide.", rule=45)
         said = refusal(decision, points, records.on(product, QCResult))
         if said:
             raise RuleBroken(said)

@@ -110,14 +110,14 @@ def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
     """Refuse to release what cannot be given any more, or whose processing nobody answers for yet (rule 50)."""
     if product.discarded or product.given:
-        raise RuleBroken("This product was given or discarded. It cannot be released any more.")
+        raise RuleBroken("This product was given or discarded. It cannot be released any more.", rule=50)
     if product.uses and product.left <= 0:
-        raise RuleBroken("All of this product went into processing. Release what was made of it.")
+        raise RuleBroken("All of this product went into processing. Release what was made of it.", rule=50)
     if product.expired(at):
-        raise RuleBroken("This product is expired. It cannot be released.")
+        raise RuleBroken("This product is expired. It cannot be released.", rule=50)
     run = records.get(product.run_id)
     if run is not None and run.origin == "clinic" and not run.signed:
-        raise RuleBroken("The processing that made this product is not signed yet.")
+        raise RuleBroken("The processing that made this product is not signed yet.", rule=45)
 
 
 def hands_on(records: CourseRecords, product: Product) -> set[str]:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from clinic.consent.models import valid, withdrawn
+from clinic.products.graph import ancestry
 from clinic.release.evidence import findings, items, news
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
@@ -109,9 +110,22 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     gone = course is not None and product.treatment_id == course.id and withdrawn(records, at) is not None
     ended = ["The patient withdrew the consent to this treatment."] if gone and valid(records, at) is None else []
     taken = [one for one in decisions(records, product) if one.releases and (one.basis or one.effective(records))]
+    ended += _stopped_parents(records, product, taken[-1] if taken else None)
     if taken and taken[-1].basis:
         return ended + news(items(records, product), taken[-1].basis)
     return ended + findings(records, product)
+
+
+def _stopped_parents(records: CourseRecords, product: Product, decided: Release | None) -> list[str]:
+    """Return which containers that the product was made of were held or rejected since it was decided on."""
+    found = []
+    for parent in ancestry(records, product):
+        last = standing_decision(records, parent) if parent.id != product.id else None
+        known = decided is not None and last is not None and decided.recorded_at > last.recorded_at
+        if last is not None and not last.releases and not known:
+            name = f"{parent.name} {parent.division or ''}".strip()
+            found.append(f"{name}, which it was made of, is {'rejected' if last.decision == 'reject' else 'on hold'}.")
+    return found
 
 
 def usable(records: CourseRecords, product: Product, at: datetime) -> Release | None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.protocols.models import ProtocolVersion
+    from clinic.records import Amendment
 
 COMPARATORS = {"=": "=", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least"}
 
@@ -59,6 +60,11 @@ def judge(comparator: str, value: Decimal, limit: Range) -> bool:
     if limit.high is not None:
         return False
     return limit.low is None or value > limit.low or (value == limit.low and (comparator == ">" or not limit.above))
+
+
+def _said(correction: Amendment, name: str) -> bool:
+    """Whether a correction changed something that was found, not only filled in what was awaited."""
+    return correction.changes[name][0] is not None
 
 
 class QCResult(Record):
@@ -137,6 +143,15 @@ class QCResult(Record):
             and self.performed_at is not None
             and self.performed_at < final
         )
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last correction of what was found, where the test decides on a release (rules 40 to 43)."""
+        test = QC_TESTS.get(self.test or "")
+        if test is None or not test.rule or self.origin != "clinic":
+            return None
+        found = {"value", "outcome", "comparator"}
+        corrections = [one for one in self.amendments if any(_said(one, name) for name in found & set(one.changes))]
+        return corrections[-1] if corrections else None
 
     def weigh(self, version: ProtocolVersion) -> None:
         """Keep beside the result the limit of a protocol version, which judges it from now on."""

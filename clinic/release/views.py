@@ -18,7 +18,8 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
 from clinic.records import Meaning
-from clinic.release.models import Release, decide, decisions
+from clinic.release.decision_rows import decision_rows
+from clinic.release.models import Release, decide
 from clinic.release.points import RELEASING, Point, hands_on, points_of, workings_of
 from clinic.release.product_state import state_of
 from clinic.release.result_entry import worksheet, write_down
@@ -226,7 +227,7 @@ def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
     records = around(db.session(), product)
     found, points = records.on(product, QCResult), points_of(records, product, at)
     missing = before(records, product, at) + [_blocked_by(product, point) for point in points]
-    taken, hands = decisions(records, product), hands_on(records, product)
+    hands = hands_on(records, product)
     return {
         "record": product,
         "form": form,
@@ -239,14 +240,7 @@ def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
         "reasons": record_display.reasons(missing),
         "may_decide": user.role in RELEASE.logs and user.id not in hands,
         "had_a_hand": user.id in hands,
-        "decisions": [
-            (
-                r,
-                record_display.signature_lines(r, zone()),
-                r.effective(records),
-                url_for("record_pages.signature", record_id=r.id) if user.role in r.lacks(records) else None,
-            )
-            for r in reversed(taken)
-        ],
+        "decisions": decision_rows(records, product, zone()),
+        "role": user.role.value,
         "back_url": url_for("products.show", product_id=product.id),
     }

@@ -125,7 +125,7 @@ def test_a_consent_amended_to_another_form_is_signed_again_before_anything_goes_
 
 @pytest.mark.rule(14)
 def test_a_coordinator_alone_gives_no_expired_consent_a_longer_life(ward):
-    mine = course(ward.team)
+    mine = course(ward.team, signed=True)
     eligible(mine, ward.team)
     consent = consented(
         mine, ward.team, signed=False, performed_by=ward.team.coordinator,

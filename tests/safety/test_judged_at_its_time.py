@@ -47,7 +47,7 @@ def harvests(ward: Ward, of):
 @pytest.mark.rule(14)
 @pytest.mark.rule(69)
 def test_a_harvest_of_before_the_consent_is_not_made_right_by_it(ward):
-    mine = course(ward.team)
+    mine = course(ward.team, signed=True)
     eligible(mine, ward.team)
     consented(mine, ward.team, at=clock.now() - timedelta(hours=2))
     collect(ward, mine, ended=60 * 24 * 3)
@@ -58,7 +58,7 @@ def test_a_harvest_of_before_the_consent_is_not_made_right_by_it(ward):
 @pytest.mark.rule(23)
 @pytest.mark.rule(69)
 def test_a_harvest_of_before_the_eligibility_is_not_made_right_by_it(ward):
-    mine = course(ward.team)
+    mine = course(ward.team, signed=True)
     consented(mine, ward.team)
     eligible(mine, ward.team, at=clock.now() - timedelta(hours=2))
     collect(ward, mine, ended=60 * 24 * 3)

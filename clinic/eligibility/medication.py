@@ -1,0 +1,25 @@
+"""Medicines on the order that have to be held or washed out before cells are collected or given (rules 24, 25)."""
+
+from __future__ import annotations
+
+import re
+
+ANTICOAGULANTS = (
+    "apixaban", "rivaroxaban", "edoxaban", "dabigatran", "warfarin", "phenprocoumon", "marcumar", "acenocoumarol",
+    "heparin", "enoxaparin", "dalteparin", "tinzaparin", "fondaparinux", "clopidogrel", "prasugrel", "ticagrelor",
+    "aspirin", "acetylsalicylic", "dipyridamole", "cilostazol", "eliquis", "xarelto", "plavix", "argatroban",
+    "bivalirudin", "abciximab", "eptifibatide", "tirofiban", "ticlopidine", "nadroparin", "lixiana", "pradaxa",
+)  # fmt: skip
+"""Anticoagulants and inhibitors of platelets, as orders write them."""
+ANTI_INFLAMMATORY = (
+    "ibuprofen", "naproxen", "diclofenac", "indometacin", "indomethacin", "ketoprofen", "celecoxib", "etoricoxib",
+    "meloxicam", "piroxicam", "ketorolac", "prednisone", "prednisolone", "methylprednisolone", "dexamethasone",
+    "hydrocortisone", "cortisone", "triamcinolone", "betamethasone", "budesonide", "voltaren", "nsaid", "steroid",
+)  # fmt: skip
+"""NSAIDs and corticosteroids, as orders write them."""
+
+
+def named(text: str, medicines: tuple[str, ...]) -> list[str]:
+    """Return which of some medicines a text names."""
+    said = text.casefold()
+    return [medicine for medicine in medicines if re.search(rf"\b{medicine}", said)]

@@ -1,0 +1,43 @@
+"""The decisions on a product as pages show them: what each says, whether it counts, what it waits for, what changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from clinic import record_display
+from clinic.release.models import Release, decisions
+
+if TYPE_CHECKING:
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRow:
+    """One decision: ``tag`` is kind, icon and words of its state; ``changed`` says why it no longer counts."""
+
+    release: Release
+    signatures: list[tuple[str, str, str]]
+    tag: tuple[str, str, str]
+    changed: list[str]
+    lacks: list[str]
+
+
+def decision_rows(records: CourseRecords, product: Product, zone: str) -> list[DecisionRow]:
+    """Return the decisions on a product, the latest first."""
+    return [_row(records, release, zone) for release in reversed(decisions(records, product))]
+
+
+def _row(records: CourseRecords, release: Release, zone: str) -> DecisionRow:
+    lacks, changed = release.lacks(records), [] if release.product.given else release.outdated(records)
+    if changed:
+        tag = ("bad", "alert-triangle", "No longer in force")
+    elif lacks:
+        tag = ("wait", "hourglass", f"Waiting for {' and '.join(role.label for role in lacks)}")
+    else:
+        tag = ("ok", "check", "In force") if release.releases else ("wait", "hand-stop", "In force")
+    return DecisionRow(
+        release=release, signatures=record_display.signature_lines(release, zone), tag=tag, changed=changed,
+        lacks=[role.value for role in lacks],
+    )  # fmt: skip
