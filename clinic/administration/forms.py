@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clinic import clock
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.fields import Field
 from clinic.form_fields import PasswordField
-from clinic.forms import form_for
+from clinic.forms import FILLED, form_for
 from clinic.protocols.catalogues import BODY_SITES, ROUTES
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ class FinishForm(
     def plan(self, administration: Administration) -> None:
         """Fill in now and the whole volume; end and volume are needed."""
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
-        self.prefill_starts("ended_at")
+        self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
         self.prefill("volume_given", administration.volume_issued, "filled in: all of it")
 
 

@@ -101,7 +101,7 @@ class Administration(Record):
     check_id: Mapped[str | None] = reference("bedside_check", unique=True)
     verified_by_id: Mapped[str | None] = field("Verified by", String(12), section="When and who", order=-6)
     ended_at: Mapped[datetime | None] = field(
-        "End", reported=True, section="When and who", order=-7, starts="now", not_before=("performed_at",)
+        "End", reported=True, section="When and who", order=-7, not_before=("performed_at",)
     )
     route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="Where")
     body_site: Mapped[str | None] = field("Body site", reported=True, choices=labels(BODY_SITES), section="Where")
@@ -262,7 +262,7 @@ class Administration(Record):
     def minutes_after_thaw(self) -> int | None:
         """Whole minutes from thaw to the end (or start) of giving."""
         end = self.ended_at or self.performed_at
-        if self.product.thawed_at is None or end is None:
+        if self.product is None or self.product.thawed_at is None or end is None:
             return None
         return int((end - self.product.thawed_at).total_seconds() // 60)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.fields import Field
 from clinic.form_fields import SelectField, TextAreaField
@@ -79,7 +80,7 @@ class AllergyForm(
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._fields["allergies_asked_on"].required = True
-        self.prefill_starts("allergies_asked_on")
+        self.prefill("allergies_asked_on", clock.today(self.zone), "filled in: today")
 
     def changes(self) -> dict[str, Any]:
         """Return what was filled in, with the reason for the amendment."""

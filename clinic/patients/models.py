@@ -57,7 +57,7 @@ class Patient(Entry):
         hint="For example: penicillin (anaphylaxis)",
     )
     allergies_asked_on: Mapped[date | None] = field(
-        "Asked on", section="Allergies and blood group", starts="now", not_before=("birth_date",)
+        "Asked on", section="Allergies and blood group", not_before=("birth_date",)
     )
     abo: Mapped[str | None] = field("Blood group", choices=BLOOD_GROUPS, section="Allergies and blood group")
     rhd: Mapped[str | None] = field("RhD", choices=RHD, section="Allergies and blood group")

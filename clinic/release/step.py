@@ -135,7 +135,8 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             found += undecided(records, product, at)
         if state is ProductState.HOLD:
             found += held(records, product, at)
-        found += corrected(records, product)
+        if state not in {ProductState.GIVEN, ProductState.DISCARDED}:
+            found += corrected(records, product)
     return found
 
 

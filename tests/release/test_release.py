@@ -117,7 +117,8 @@ def test_an_amended_result_takes_the_release_away_at_once(tested, team):
     assert state(tested) is ProductState.QUARANTINE
     with pytest.raises(StepBlocked, match="not released"):
         custody.move(tested, kind="issued", by=team.technologist, at=clock.now(), handed_to="Ward 3")
-    assert [act.title for act in waiting_for(tested)] == ["Decide again"]
+    run_signed(tested, team)
+    assert [act.title for act in waiting_for(tested)] == ["Decide again", "Confirm the correction"]
     with pytest.raises(RuleBroken, match="a second person has not confirmed"):
         conforms(tested, team)
     one(tested, "viability").sign(by=team.technologist2, at=clock.now())

@@ -303,6 +303,7 @@ def test_an_anti_inflammatory_on_the_order_is_asked_about_before_the_harvest(war
 def test_the_bedside_asks_about_what_the_order_says_that_the_patient_takes(ward, medicine):
     mine = ready_for_harvest(ward.team)
     bag = released_product(mine, ward.team)
+    ward.session.commit()
     mine.medication = medicine
     ward.session.flush()
     ward.stands(mine, "physician")
