@@ -15,12 +15,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from sqlalchemy import (
     JSON,
     CheckConstraint,
-    ColumnElement,
     ForeignKey,
     String,
-    UniqueConstraint,
     event,
-    exists,
     inspect,
 )
 from sqlalchemy.orm import (
@@ -40,6 +37,7 @@ from clinic.identifiers import LENGTH
 from clinic.ledger.listener import ledger_value
 from clinic.ledger.models import digest
 from clinic.model import Model, reference
+from clinic.signatures import Amendment, Meaning, Signature
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -52,68 +50,6 @@ class Origin(StrEnum):
 
     CLINIC = "clinic"
     IMPORTED = "imported"
-
-
-class Meaning(StrEnum):
-    """What a signature says (21 CFR 11.50)."""
-
-    AUTHORSHIP = "authorship"
-    VERIFICATION = "verification"
-    REVIEW = "review"
-    APPROVAL = "approval"
-    RELEASE = "release"
-
-    @property
-    def label(self) -> str:
-        """The sentence that stands by the signature, on screen and on paper."""
-        return {
-            "authorship": "This record is complete and true",
-            "verification": "Second person: I checked this myself",
-            "review": "I have reviewed this record",
-            "approval": "I approve this",
-            "release": "Released for this patient",
-        }[self.value]
-
-
-class Signature(Model):
-    """One person's signature under one content of one record."""
-
-    KIND = "SG"
-    __table_args__ = (UniqueConstraint("record_id", "content_hash", "signed_by_id", "meaning"),)
-
-    record: Mapped[str] = mapped_column(String(40))
-    record_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
-    record_version: Mapped[int]
-    meaning: Mapped[Meaning]
-    content_hash: Mapped[str] = mapped_column(String(64))
-    signed_by_id: Mapped[str] = reference("user_account")
-    signed_at: Mapped[datetime]
-    printed_name: Mapped[str]
-    role: Mapped[str]
-
-    signed_by: Mapped[User] = relationship("User")
-
-
-class Amendment(Model):
-    """One correction of one record: what it said before, what it says now, who, when and why."""
-
-    KIND = "AM"
-    __table_args__ = (UniqueConstraint("record_id", "number"),)
-
-    record: Mapped[str] = mapped_column(String(40))
-    record_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
-    number: Mapped[int]
-    amended_by_id: Mapped[str] = reference("user_account")
-    amended_at: Mapped[datetime]
-    reason: Mapped[str]
-    changes: Mapped[dict[str, Any]]
-
-    amended_by: Mapped[User] = relationship("User")
-
-
-def signed_now(model: type[Record]) -> ColumnElement[bool]:
-    """Return the SQL condition that a record's present version is signed, for lists of many records."""
-    return exists().where(Signature.record_id == model.id, Signature.record_version == model.version)
 
 
 class Entry(Model):

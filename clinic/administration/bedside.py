@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from clinic.administration.gate import Bedside, Verdict, judge
+from clinic.administration.gate import judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.scanning import read_bag, read_wristband
 from clinic.administration.step import ADMINISTRATION, waiting_products
+from clinic.administration.verdict import Bedside, Verdict
 from clinic.course_records import CourseRecords, load
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.patients.models import Patient

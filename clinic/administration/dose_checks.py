@@ -14,8 +14,8 @@ from clinic.fields import plain
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
 
 if TYPE_CHECKING:
-    from clinic.administration.gate import Bedside, Verdict
     from clinic.administration.models import Administration
+    from clinic.administration.verdict import Bedside, Verdict
     from clinic.patients.models import Weight
     from clinic.products.models import Product
 

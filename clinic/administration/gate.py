@@ -6,10 +6,9 @@ Nothing here asks the clock or the database: what is judged is gathered in a `Be
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
@@ -19,29 +18,20 @@ from clinic.administration.known_facts import (
     group_conflicts,
     known_allergies,
 )
-from clinic.consent.models import Consent
-from clinic.eligibility.models import Eligibility
+from clinic.administration.verdict import Bedside, Line, Verdict
 from clinic.fields import plain
-from clinic.ledger.models import digest
-from clinic.patients.donors import BloodTyping
-from clinic.patients.models import Weight
 from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import BODY_SITES, ROUTES, within
-from clinic.release.evidence import basis
-from clinic.steps import Blocked, Step, stopped
+from clinic.steps import stopped
 from clinic.treatments.models import SIDES
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from clinic.accounts.models import User
-    from clinic.administration.models import Administration, VitalSigns
+    from clinic.administration.models import VitalSigns
     from clinic.administration.scanning import Wristband
-    from clinic.course_records import CourseRecords
     from clinic.patients.models import Patient
     from clinic.products.models import Product
-    from clinic.release.models import Release
-    from clinic.release.results import QCResult
     from clinic.treatments.models import Treatment
 
 CARERS = (Role.NURSE, Role.PHYSICIAN)
@@ -52,112 +42,6 @@ VITAL_WARNINGS = (
     ("spo2", "Oxygen saturation", "%", lambda v: v < 92), ("temperature", "Temperature", "°C", lambda v: v >= 38),
     ("systolic", "Systolic pressure", "mmHg", lambda v: v < 90),
 )  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One check: what was compared, both values, whether they agree; ``warning``: they agree, but want a reason."""
-
-    check: str
-    rule: int
-    left: str = ""
-    right: str = ""
-    agrees: bool = True
-    warning: bool = False
-
-    def told(self) -> dict[str, Any]:
-        """Return the line as a bedside check keeps it."""
-        return {
-            "check": self.check,
-            "rule": self.rule,
-            "left": self.left,
-            "right": self.right,
-            "ok": self.agrees,
-            "warning": self.warning,
-        }
-
-
-@dataclass
-class Verdict:
-    """All that the gate found. ``fault`` and ``fine`` are how a check speaks."""
-
-    blocked: list[Blocked] = field(default_factory=list)
-    evidence: list[Line] = field(default_factory=list)
-
-    @property
-    def clear(self) -> bool:
-        """Whether nothing refuses the cells."""
-        return not self.blocked
-
-    @property
-    def warnings(self) -> list[Line]:
-        """What does not refuse but wants a reason."""
-        return [line for line in self.evidence if line.warning]
-
-    def fine(self, check: str, rule: int, left: str = "", right: str = "") -> None:
-        """Write down a check that agrees."""
-        self.evidence.append(Line(check=check, rule=rule, left=left, right=right))
-
-    def warn(self, check: str, rule: int, left: str = "", right: str = "") -> None:
-        """Write down what must be looked at and reasoned."""
-        self.evidence.append(Line(check=check, rule=rule, left=left, right=right, warning=True))
-
-    def fault(self, check: str, rule: int, because: str, left: str = "", right: str = "", **more: Any) -> None:
-        """Refuse the cells."""
-        self.evidence.append(Line(check=check, rule=rule, left=left, right=right, agrees=False))
-        self.blocked.append(Blocked(because=because, rule=rule, **more))
-
-    def judge(self, check: str, rule: int, right: bool, because: str, *values: str, **more: Any) -> None:  # noqa: FBT001
-        """Write down an agreement or refuse."""
-        if right:
-            self.fine(check, rule, *values)
-        else:
-            self.fault(check, rule, because, *values, **more)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bedside:
-    """Everything that is judged at the bedside. ``wearer``: who the scanned wristband belongs to, if it is known here.
-
-    ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
-    course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
-    before the giving.
-    """
-
-    records: CourseRecords
-    wristband: Wristband
-    wearer: Patient | None
-    product: Product | None
-    bag_fault: str = ""
-    by: User | None = None
-    second: User | None = None
-    vitals: VitalSigns | None = None
-    release: Release | None = None
-    held: str = ""
-    given: Administration | None = None
-    results: list[QCResult] = field(default_factory=list)
-    earlier: list[Administration] = field(default_factory=list)
-    ready: list[Product] = field(default_factory=list)
-    volume: Decimal | None = None
-    route: str | None = None
-    body_site: str | None = None
-    side: str | None = None
-    steps: tuple[Step, ...] = ()
-
-    @property
-    def course(self) -> Treatment:
-        """The course for which the cells are."""
-        return self.records.course
-
-    def evidence(self) -> str:
-        """Return the hash of all that a clear check rests on: cells, order, consent, decision, weight, typings."""
-        records = self.records
-        kinds = (Consent, Eligibility, Weight, BloodTyping)
-        rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
-        patient = records.patient
-        told = [patient.allergy_status, patient.allergies, patient.abo, patient.rhd, str(patient.died_on)]
-        cells = basis(records, self.product) if self.product is not None else {}
-        return digest([self.course.content_hash, told, rests, cells])
 
 
 def judge(bedside: Bedside, at: datetime) -> Verdict:

@@ -20,12 +20,14 @@ from clinic.records import Origin, Record
 from clinic.release.models import Release
 from clinic.release.product_state import held_because
 from clinic.release.results import QCResult
+from clinic.steps import nothing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from clinic.course_records import CourseRecords
     from clinic.ledger.listener import Written
+    from clinic.steps import Step
 
 
 class Event(NamedTuple):
@@ -112,9 +114,6 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
     if records.course is None or records.course.origin is Origin.IMPORTED:
         return []
     found = []
-    moved = [
-        step for step in current() if any(_moved(one, changed) for kind in step.records for one in records.of(kind))
-    ]
     for step in current():
         for act in (one for kind in step.records for one in records.of(kind)):
             if act.performed_at is None or act.origin is not Origin.CLINIC or not act.needs_permission:
@@ -122,10 +121,20 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
             written = changed.get(act.id)
             if written is not None and written.touches_time:
                 found += [reason.because for reason in step.forbidden(records, act.performed_at)]
-            for earlier in step.earlier:
-                if earlier in moved:
-                    found += [reason.because for reason in earlier.permission(records, act.performed_at)]
+            found += [said for earlier in step.earlier for said in _rested_on_later(records, earlier, act, changed)]
     return list(dict.fromkeys(found))
+
+
+def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, changed: Mapping[str, Written]) -> list[str]:
+    """Return that a permission was moved to after an act that rests on it, where none is left before the act."""
+    if earlier.permission is nothing:
+        return []
+    given = [one for kind in earlier.records for one in records.of(kind) if one.origin is Origin.CLINIC]
+    if not any(_moved(one, changed) for one in given) or act.performed_at is None:
+        return []
+    if any(one.performed_at is not None and one.performed_at <= act.performed_at for one in given):
+        return []
+    return [f"{earlier.title} would lie after {act.headline()}, which rests on it."]
 
 
 def _moved(record: Record, changed: Mapping[str, Written]) -> bool:

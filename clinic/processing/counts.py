@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Any
 
 from sqlalchemy.orm import Mapped, relationship
 
@@ -11,9 +11,6 @@ from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.protocols.catalogues import COUNTS, labels
 from clinic.records import Record
-
-if TYPE_CHECKING:
-    from clinic.processing.models import ProcessingRun
 
 APART = Decimal("0.05")
 """How far a figure may lie from concentration × volume before it needs a reason (rule 38)."""
@@ -36,7 +33,7 @@ class InProcessCount(Record):
     volume: Mapped[Decimal | None] = field("In a volume of", unit="mL", possible=Range("0.01", 10000), required=True)
     viability: Mapped[Decimal | None] = field("Viability", unit="%", possible=Range(0, 100))
 
-    run: Mapped[ProcessingRun] = relationship(back_populates="counts")
+    run: Mapped[Any] = relationship("ProcessingRun", back_populates="counts")
 
     @property
     def total(self) -> Decimal | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -17,12 +17,13 @@ from clinic.model import reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.processing.counts import APART, InProcessCount
+from clinic.processing.manipulations import Manipulation
 from clinic.products.models import Product, RunInput, bearer, unused
-from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, MANIPULATIONS, labels
+from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES
 from clinic.protocols.models import ProtocolVersion
 from clinic.records import Meaning, Record
 from clinic.treatments.models import Treatment
-from clinic.wording import day, moment
+from clinic.wording import moment
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -374,33 +375,3 @@ class ProcessingRun(Record):
 
     def headline(self) -> str:
         return self.preparation or "Processing"
-
-
-class Manipulation(Record):
-    """One thing done in a run: what, from when to when, with what, by whom."""
-
-    KIND = "MN"
-    NOUN = "Manipulation"
-    HAPPENED = "Start"
-
-    run_id: Mapped[str] = reference("processing_run")
-    kind: Mapped[str | None] = field("Manipulation", choices=labels(MANIPULATIONS), required=True)
-    ended_at: Mapped[datetime | None] = field("End", order=-7, not_before=("performed_at",))
-    reagent: Mapped[str | None] = field("Reagent or kit")
-    lot: Mapped[str | None] = field("Lot")
-    lot_expires_on: Mapped[date | None] = field("Lot expires on", past=False)
-    equipment: Mapped[str | None] = field("Equipment")
-    detail: Mapped[str | None] = field("Detail", hint="Speed, time, temperature, cooling rate, cell density")
-
-    run: Mapped[ProcessingRun] = relationship(back_populates="manipulations")
-
-    def problems(self, *, at: datetime) -> list[str]:
-        """Also rule 35: no expired lot."""
-        found = super().problems(at=at)
-        if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.local_day(self.performed_at):
-            said = f"Lot {self.lot or ''} expired on {day(self.lot_expires_on)}: it cannot be used."
-            found.append(Problem(said, "lot_expires_on", rule=35))
-        return found
-
-    def headline(self) -> str:
-        return MANIPULATIONS[self.kind or ""].label if self.kind in MANIPULATIONS else "Manipulation"

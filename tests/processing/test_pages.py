@@ -15,6 +15,7 @@ from clinic.release.models import Release
 from clinic.release.results import QCResult
 from tests.bedside import released_product
 from tests.factories import PASSWORD, boxes, harvested, ready_for_harvest
+from tests.judging import records_around
 from tests.reading import Page
 
 
@@ -146,16 +147,17 @@ def test_quality_decides_and_signs_with_the_password(client_as, post, session, t
     product = released_product(ready_for_harvest(team), team, released=False)
     run = team.session.get(ProcessingRun, product.run_id)
     quality = client_as("quality")
-    answer = post(quality, f"/products/{product.id}/release", decision="conforms")
+    said = {"decision": "conditional", "reason": "14-day culture", "physician_told": "Dr I. Novak, 14:10"}
+    answer = post(quality, f"/products/{product.id}/release", **said)
     assert (answer.status_code, "not verified by a second person" in answer.text) == (409, True)
     run.sign(by=team.technologist2, at=clock.now())
-    answer = post(quality, f"/products/{product.id}/release", decision="conforms")
+    answer = post(quality, f"/products/{product.id}/release", **said)
     assert answer.status_code == 303, Page.of(answer.text).text[:900]
     release = session.query(Release).one()
-    assert not release.effective
+    assert not release.effective(records_around(product))
     assert sign(quality, post, release.id).status_code == 303
     session.expire_all()
-    assert session.get(Release, release.id).effective
+    assert session.get(Release, release.id).effective(records_around(product))
     assert "Released" in quality.get(f"/products/{product.id}").text
 
 

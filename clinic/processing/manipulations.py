@@ -1,0 +1,45 @@
+"""One thing done in a run: what, from when to when, with what lot and equipment, by whom (rule 35)."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic.errors import Problem
+from clinic.fields import field
+from clinic.model import reference
+from clinic.protocols.catalogues import MANIPULATIONS, labels
+from clinic.records import Record
+from clinic.wording import day
+
+
+class Manipulation(Record):
+    """One thing done in a run: what, from when to when, with what, by whom."""
+
+    KIND = "MN"
+    NOUN = "Manipulation"
+    HAPPENED = "Start"
+
+    run_id: Mapped[str] = reference("processing_run")
+    kind: Mapped[str | None] = field("Manipulation", choices=labels(MANIPULATIONS), required=True)
+    ended_at: Mapped[datetime | None] = field("End", order=-7, not_before=("performed_at",))
+    reagent: Mapped[str | None] = field("Reagent or kit")
+    lot: Mapped[str | None] = field("Lot")
+    lot_expires_on: Mapped[date | None] = field("Lot expires on", past=False)
+    equipment: Mapped[str | None] = field("Equipment")
+    detail: Mapped[str | None] = field("Detail", hint="Speed, time, temperature, cooling rate, cell density")
+
+    run: Mapped[Any] = relationship("ProcessingRun", back_populates="manipulations")
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also rule 35: no expired lot."""
+        found = super().problems(at=at)
+        if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.local_day(self.performed_at):
+            said = f"Lot {self.lot or ''} expired on {day(self.lot_expires_on)}: it cannot be used."
+            found.append(Problem(said, "lot_expires_on", rule=35))
+        return found
+
+    def headline(self) -> str:
+        return MANIPULATIONS[self.kind or ""].label if self.kind in MANIPULATIONS else "Manipulation"
