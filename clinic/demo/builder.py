@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from clinic import clock
 from clinic.administration import bedside
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.step import ADMINISTRATION
@@ -104,7 +105,7 @@ def decide_eligibility(
     """Decide as a physician that the patient is eligible, and sign."""
     by, patient, written = team.physician, course.patient, at + 10 * MINUTE
     team.admit(ELIGIBILITY, course, by, at)
-    fertile = patient.sex != "male" and not course.is_child and (patient.age_on(at.date()) or 0) <= 55
+    fertile = patient.sex != "male" and not course.is_child and (patient.age_on(clock.day(at, team.site.zone)) or 0) <= 55
     said = {
         "eligible": True, "active_infection": False, "malignancy": False,
         "pregnancy": "excluded" if fertile else "not_applicable", **facts,
@@ -146,7 +147,7 @@ def donor(  # noqa: PLR0913 - what is found out about one donor
     by, said = team.act(team.physician), {"source_note": team.note, **facts}
     one = Donor.register(team.session, by=by, at=at, **said) if team.session else Donor.log(by=by, at=at, **said)
     found = team.log(
-        DonorEligibility, by, at, donor=team.add(one), outcome=outcome, sample_taken_on=at.date(),
+        DonorEligibility, by, at, donor=team.add(one), outcome=outcome, sample_taken_on=clock.day(at, team.site.zone),
         markers=dict.fromkeys(MARKERS, "negative") | (markers or {}), history="No risk found at the interview.",
     )  # fmt: skip
     if signed:
@@ -254,8 +255,8 @@ def administer(  # noqa: PLR0913 - facts of one record
     }  # fmt: skip
     given = give(team, read, at, **said)
     if finished:
-        end = at + (40 if ROUTES[course.route or ""].systemic else 8) * MINUTE
-        for when in (at + 15 * MINUTE, end + MINUTE):
+        end = at + (30 if ROUTES[course.route or ""].systemic else 8) * MINUTE
+        for when in (moment for moment in (at + 15 * MINUTE, end + MINUTE, end + HOUR) if moment <= team.until):
             signs = vitals(team, child=child)
             given.vital_signs.append(team.new(VitalSigns, nurse, when, treatment_id=course.id, **signs))
         given.finish(at=end, ended_at=end, volume_given=product.volume or D(0), weight=course.weight_at(at))

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from clinic import clock
 from clinic.demo import builder, laboratory
 from clinic.demo.bank import donation, expanded
 from clinic.demo.builder import DAY, HOUR
@@ -77,7 +78,7 @@ def _infant(
         record_number=f"N-{at.year}-{house.next('infant', 1):03}", family_name=name[0], given_names=name[1],
         birth_date=(at - int(row["postnatal_age_at_infusion_days"]) * DAY).date(),
         sex={"F": "female", "M": "male"}[row["sex"]], allergy_status="none_known",
-        allergies_asked_on=(at - 30 * DAY).date(), is_synthetic=True,
+        allergies_asked_on=clock.day(at - 30 * DAY, house.site.zone), is_synthetic=True,
     )  # fmt: skip
     born = f"born at {row['gestational_age_weeks']} weeks, {row['birth_weight_g']} g"
     course = builder.order(

@@ -48,6 +48,11 @@ class House(Team):
     dice: random.Random  # pyright: ignore[reportGeneralTypeIssues] - one without is no demonstration
     bank: dict[tuple[str, ...], Any] = field(default_factory=dict)
 
+    @property
+    def until(self) -> datetime:
+        """The moment up to which anything has happened: the one at which the site is shown."""
+        return self.at
+
     def din(self, at: datetime) -> str:
         """Return the next donation number of this facility: 13 characters, without its check character."""
         return f"{self.site.facility_code}{at.year % 100:02d}{self.next('din', 100001):06d}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from faker import Faker
 
+from clinic import clock
 from clinic.demo import builder, facts, laboratory
 from clinic.demo.bank import LONG_AGO, VIAL, banked, donation_for, expanded
 from clinic.demo.builder import DAY, HOUR, MINUTE
@@ -102,7 +103,7 @@ def _person(house: House, faker: Faker, story: Story, at: datetime) -> tuple[Pat
     said = {
         "record_number": f"{house.site.code[0].upper()}-{house.next('patient', 20417)}", "birth_date": born,
         "family_name": family, "given_names": given, "sex": sex, "allergy_status": "none_known",
-        "allergies_asked_on": at.date(), "abo": house.pick("A", "A", "O", "O", "B", "AB"),
+        "allergies_asked_on": clock.day(at, house.site.zone), "abo": house.pick("A", "A", "O", "O", "B", "AB"),
         "rhd": house.pick("positive", "positive", "positive", "negative"),
         "phone": f"0{dice.randrange(200, 999)} 5550{dice.randrange(100, 999)}", **story.person,
     }  # fmt: skip

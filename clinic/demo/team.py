@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from clinic import clock
 from clinic.access import Role
 from clinic.accounts.models import Site, User
 from clinic.course_records import CourseRecords, of_course
@@ -52,6 +53,11 @@ class Team:
 
     def __call__(self, role: Role | str, *, second: bool = False) -> User:
         return self.people[f"{Role(role).value}{'2' if second else ''}"]
+
+    @property
+    def until(self) -> datetime:
+        """The moment up to which anything has happened."""
+        return clock.now()
 
     @property
     def database(self) -> Session:

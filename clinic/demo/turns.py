@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from clinic import clock
 from clinic.administration.models import Administration
 from clinic.demo.builder import DAY, HOUR, MINUTE
 from clinic.followup.adverse_events import AdverseEvent
@@ -66,7 +67,7 @@ def event(house: House, course: Treatment, *, onset: float, aware: float, ended:
     said = USUAL | facts | ({"ended_at": over} if ended else {})
     found = AdverseEvent.report(
         by=by, at=written, treatment=course, performed_at=began, performed_by=by, administration_id=first,
-        aware_on=known.date(), source_note=house.note, **said,
+        aware_on=clock.day(known, house.site.zone), source_note=house.note, **said,
     )  # fmt: skip
     house.add(found)
     house.sign(found, by, written)
@@ -96,7 +97,7 @@ def amended(house: House, course: Treatment) -> None:
 
 def lost(house: House, course: Treatment) -> None:
     """Three contacts without an answer: lost to follow-up (rule 62)."""
-    by, today = house.coordinator, house.at.date()
+    by, today = house.coordinator, clock.day(house.at, house.site.zone)
     chosen = select(PlannedVisit).where(PlannedVisit.treatment_id == course.id, PlannedVisit.closes_on < today)
     late = house.database.scalars(chosen.order_by(PlannedVisit.number.desc()))
     plan = next(one for one in late if one.visit is None)

@@ -65,7 +65,7 @@ def test_four_infants_were_given_eight_infusions_a_week_apart(demonstration):
             assert given.dose_per_kg == 1
             assert given.dose == kg
             assert given.weight_kg == kg
-            assert given.working.endswith("= 1 ×10⁶/kg")
+            assert given.working.endswith("= 1 × 10⁶/kg")
             assert len(given.present_signatures) == 2
             assert given.bedside_check.clear
             assert len(given.vital_signs) == 3

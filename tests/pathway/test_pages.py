@@ -53,7 +53,7 @@ def test_the_administrator_keeps_accounts_and_sees_no_patient(team, client_as, p
 
 def test_the_worklist_moves_a_course_from_step_to_step(team, client_as, page):
     someone = patient(team, family_name="Abelsdotter")
-    begun = course(team, someone)
+    begun = course(team, someone, signed=True)
     assert "There is no consent to this treatment" in page(client_as("nurse"), "/")
     consented(begun, team)
     assert "Decide on the eligibility" in page(client_as("physician"), "/")
