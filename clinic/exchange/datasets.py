@@ -112,11 +112,14 @@ class Dataset:
 
 
 def models() -> dict[str, type[Model]]:
-    """Return every kind of record that is mapped, by the name of its data set. Accounts and sites are not records."""
+    """Return every kind of record that is mapped, by the name of its data set. Accounts and sites are not records.
+
+    What staff write down comes first, in the order in which one kind leads to the next.
+    """
     configure_mappers()
     order = [table.name for table in Model.metadata.sorted_tables]
     found = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
-    found.sort(key=lambda model: order.index(model.__tablename__))
+    found.sort(key=lambda model: (not issubclass(model, Entry), order.index(model.__tablename__)))
     return {_name(model.__tablename__): model for model in found if model not in {Site, User}}
 
 
