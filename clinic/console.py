@@ -7,6 +7,7 @@ import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,7 +15,11 @@ from alembic.util import CommandError
 from sqlalchemy import select
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
+from clinic import create_app
+from clinic.accounts.models import Site, User
 from clinic.errors import ClinicError, RuleBroken, SettingsWrong
+from clinic.extensions import db, read_from_here, reading_only
+from clinic.schema import current, head
 from config import COMMAND_WAIT, load
 
 if TYPE_CHECKING:
@@ -23,10 +28,10 @@ if TYPE_CHECKING:
     from flask import Flask
     from sqlalchemy.orm import Session
 
-    from clinic.accounts.models import Site, User
     from config import Settings
 
 NO, WRONG = 1, 2
+FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def run(commands: click.Group) -> None:
@@ -60,8 +65,6 @@ def say(sentence: str, status: int) -> None:
 
 
 def application() -> tuple[Flask, Settings]:
-    from clinic import create_app  # noqa: PLC0415 - `clinic --help` waits for no rooms
-
     settings = replace(load(), database_wait=COMMAND_WAIT)
     return create_app(settings), settings
 
@@ -79,8 +82,6 @@ def with_database_to_read(act: Callable[..., Any]) -> Callable[..., Any]:
 def _inside(act: Callable[..., Any], *, only_reads: bool) -> Callable[..., Any]:
     @wraps(act)
     def call(*args: Any, **more: Any) -> Any:
-        from clinic.extensions import db, read_from_here, reading_only  # noqa: PLC0415
-
         app, settings = application()
         before = reading_only.get()
         with app.test_request_context(base_url=settings.public_url or None):
@@ -98,9 +99,6 @@ def _inside(act: Callable[..., Any], *, only_reads: bool) -> Callable[..., Any]:
 
 
 def current_schema() -> None:
-    from clinic.extensions import db  # noqa: PLC0415
-    from clinic.schema import current, head  # noqa: PLC0415
-
     if current(db.engine) != head():
         raise SettingsWrong("The database waits for its migration. Run: clinic migrate.")
 
@@ -121,8 +119,6 @@ def progress(label: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def site_with(session: Session, code: str) -> Site:
-    from clinic.accounts.models import Site  # noqa: PLC0415
-
     found = session.scalar(select(Site).where(Site.code == code))
     if found is None:
         codes = ", ".join(session.scalars(select(Site.code).order_by(Site.code))) or "none yet"
@@ -131,8 +127,6 @@ def site_with(session: Session, code: str) -> Site:
 
 
 def user_with(session: Session, email: str) -> User:
-    from clinic.accounts.models import User  # noqa: PLC0415
-
     found = session.scalar(select(User).where(User.email == email.strip().casefold()))
     if found is None:
         raise RuleBroken(f"Nobody signs in with {email}.")

@@ -230,7 +230,8 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str]) -> Po
     pool = Pool()
     scope = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name)
     for model in kinds():
-        condition = model.found(scope) if hasattr(model, "found") else _found(model, scope)
+        found: Any = getattr(model, "found", None)
+        condition = found(scope) if found is not None else _found(model, scope)
         if condition is not None:
             _take(pool, session, model, condition)
     owners = list(pool.by_id)

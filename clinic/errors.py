@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
-
-if TYPE_CHECKING:
-    from clinic.steps import Blocked
+from typing import Any, Self
 
 
 def naming(sentence: str, rule: int) -> str:
@@ -83,9 +80,9 @@ class Unconfirmed(RuleBroken):
 
 
 class StepBlocked(RuleBroken):
-    """A step's gate is closed; it carries every reason, each with who can mend it and where."""
+    """A step's gate is closed; ``reasons`` are all of them, each a `clinic.steps.Blocked`."""
 
-    def __init__(self, title: str, reasons: Sequence[Blocked]) -> None:
+    def __init__(self, title: str, reasons: Sequence[Any]) -> None:
         super().__init__(f"{title} is blocked: " + " ".join(reason.because for reason in reasons))
         self.title = title
         self.reasons = list(reasons)

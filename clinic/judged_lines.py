@@ -1,5 +1,6 @@
-"""The tables of the stored judgement, from which lists over many courses are read; `clinic.pathway.projection` keeps them.
+"""The tables of the stored judgement, from which lists over many courses are read.
 
+`clinic.pathway.projection` keeps them.
 Nothing here is a record: every line can be made again from the records, and `clinic verify` does so and compares.
 """
 

@@ -6,7 +6,6 @@ import enum
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -156,7 +155,7 @@ class Model(Base):
         return f"<{type(self).__name__} {self.id}>"
 
 
-ADDED = MappingProxyType({"added": True})
+ADDED: dict[Any, Any] = {"added": True}
 """``info`` of a column that came after records were signed: it is nullable, and while it is empty no hash covers it."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from clinic.errors import RuleBroken, StepBlocked
 
@@ -85,8 +85,8 @@ class Step:
     ``moments`` when time alone will change any of these. ``after`` names the steps that it comes after; None: all
     that stand before it in the pathway.
 
-    ``rule`` is the number under which the bedside lists it. ``endpoint`` lists its records for a course, ``begin`` is the form on which a new one is filled in, ``views`` the
-    modules with its blueprints.
+    ``rule`` is the number under which the bedside lists it. ``endpoint`` lists its records for a course, ``begin`` is
+    the form on which a new one is filled in, ``views`` the modules with its blueprints.
     """
 
     name: str
@@ -146,7 +146,7 @@ class Pathway(tuple[Step, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, steps: Iterable[Step]) -> Pathway:
+    def __new__(cls, steps: Iterable[Step]) -> Self:
         """Return the pathway of some steps, linked."""
         made = super().__new__(cls, steps)
         made.link()

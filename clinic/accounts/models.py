@@ -38,6 +38,7 @@ class User(Model, UserMixin):
     """One member of staff. One person, one account, one role; never deleted, only made inactive (R8)."""
 
     KIND = "US"
+    NOUN = "Account"
     READ_BESIDE = True
     __tablename__ = "user_account"  # type: ignore[assignment] - a fixed name in place of the derived one
 

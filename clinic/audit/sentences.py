@@ -25,7 +25,6 @@ SAID = {
 """What the sentence about a signature or a correction has told already."""
 ASIDE = {"Origin", "Source note", "Is synthetic"}
 """Where a record comes from: told when it unfolds."""
-NOUNS = {"user_account": "account", "protocol_version": "protocol version"}
 Change = tuple[str, str, str]
 """Label, value before, value after."""
 MOST = 4
@@ -51,10 +50,7 @@ class Told:
 
 def nouns() -> dict[str, str]:
     """Return what each table's rows are called, for the filter and the sentences."""
-    return {
-        table: NOUNS.get(table) or getattr(model, "NOUN", table.replace("_", " ")).lower()
-        for table, model in models().items()
-    }
+    return {table: getattr(model, "NOUN", table.replace("_", " ")).lower() for table, model in models().items()}
 
 
 def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:

@@ -14,64 +14,24 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Boolean, Date, Enum, Integer, String, inspect
 from sqlalchemy.orm import configure_mappers
 
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.consent.models import Consent, Withdrawal
-from clinic.eligibility.models import Eligibility
+from clinic.accounts.models import Site, User
+from clinic.administration.models import Administration
 from clinic.fields import Field, fields_of
-from clinic.followup.adverse_events import AdverseEvent
-from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
-from clinic.harvest.models import Harvest
 from clinic.model import Model, Quantity, UTCDateTime
-from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
-from clinic.patients.models import Alert, Patient, Weight
-from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
-from clinic.products.models import Movement, Product, RunInput
-from clinic.protocols.models import Protocol, ProtocolVersion
-from clinic.records import Amendment, Entry, Record, Signature
+from clinic.patients.models import Patient
+from clinic.records import Entry, Record, Signature
 from clinic.release.doses import LABELS
-from clinic.release.models import Release
-from clinic.release.results import QCResult
-from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODELS: dict[str, type[Model]] = {
-    "patients": Patient,
-    "weights": Weight,
-    "alerts": Alert,
-    "donors": Donor,
-    "donor-eligibilities": DonorEligibility,
-    "blood-typings": BloodTyping,
-    "consents": Consent,
-    "withdrawals": Withdrawal,
-    "treatments": Treatment,
-    "eligibilities": Eligibility,
-    "stops": Stop,
-    "harvests": Harvest,
-    "products": Product,
-    "movements": Movement,
-    "processing-runs": ProcessingRun,
-    "run-inputs": RunInput,
-    "manipulations": Manipulation,
-    "counts": InProcessCount,
-    "qc-results": QCResult,
-    "releases": Release,
-    "bedside-checks": BedsideCheck,
-    "administrations": Administration,
-    "vital-signs": VitalSigns,
-    "planned-visits": PlannedVisit,
-    "visits": FollowUpVisit,
-    "scores": OutcomeScore,
-    "contacts": ContactAttempt,
-    "adverse-events": AdverseEvent,
-    "amendments": Amendment,
-    "signatures": Signature,
-    "protocols": Protocol,
-    "protocol-versions": ProtocolVersion,
+SHORTER = {
+    "in_process_count": "counts",
+    "follow_up_visit": "visits",
+    "outcome_score": "scores",
+    "contact_attempt": "contacts",
 }
-"""One data set for each kind of record; a test holds that no kind is forgotten. Accounts and sites are no records."""
-
+"""Names of data sets that outsiders know and that are not the plural of the table's name."""
 DOSES = ("doses_donor", "doses_origin", "doses_separation", "doses_exhibited", "doses_site")
 LEFT_OUT = {"version", "search_text", "name_key", "content"}
 """The row's own counter; a copy for searching; a protocol's whole text, which its own page shows and exports."""
@@ -151,23 +111,29 @@ class Dataset:
         )
 
 
-def kinds() -> set[type[Model]]:
-    """Return every kind of record that the clinic keeps, found by what is mapped."""
+def models() -> dict[str, type[Model]]:
+    """Return every kind of record that is mapped, by the name of its data set. Accounts and sites are not records.
+
+    What staff write down comes first, in the order in which one kind leads to the next.
+    """
     configure_mappers()
-    found: set[type[Model]] = set()
-    waiting = list(Model.__subclasses__())
-    while waiting:
-        kind = waiting.pop()
-        waiting += kind.__subclasses__()
-        if not kind.__dict__.get("__abstract__"):
-            found.add(kind)
-    return found
+    order = [table.name for table in Model.metadata.sorted_tables]
+    found = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
+    found.sort(key=lambda model: (not issubclass(model, Entry), order.index(model.__tablename__)))
+    return {_name(model.__tablename__): model for model in found if model not in {Site, User}}
 
 
-@lru_cache(maxsize=1)
+def _name(table: str) -> str:
+    """Return the name of a table's data set: its plural, as it stands in an address."""
+    name = SHORTER.get(table) or table.replace("_", "-")
+    if name.endswith("s"):
+        return name
+    return f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
+
+
 def datasets() -> dict[str, Dataset]:
     """Return all data sets by name."""
-    return _of_models() | {"doses": _doses()}
+    return _of_models(tuple(models().items()))
 
 
 def _doses() -> Dataset:
@@ -178,11 +144,13 @@ def _doses() -> Dataset:
     return Dataset(name="doses", title="DOSES of each administration", model=Administration, columns=tuple(columns))
 
 
-def _of_models() -> dict[str, Dataset]:
-    return {
+@lru_cache(maxsize=1)
+def _of_models(known: tuple[tuple[str, type[Model]], ...]) -> dict[str, Dataset]:
+    made = {
         name: Dataset(name=name, title=_title(name), model=model, columns=tuple(_columns(model)))
-        for name, model in MODELS.items()
+        for name, model in known
     }
+    return made | {"doses": _doses()}
 
 
 def _title(name: str) -> str:

@@ -1,18 +1,18 @@
-"""What a collection may be: hard stops and what is asked about, general limits and the protocol's own."""
+"""What a collection may be: hard stops and what is asked about, general limits and the protocol's own.
+
+``harvest`` is a `clinic.harvest.models.Harvest`, which asks here about itself.
+"""
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Any
 
 from clinic.errors import Problem, Question
 from clinic.fields import plain
 from clinic.products.models import year_apart
 from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
-
-if TYPE_CHECKING:
-    from clinic.harvest.models import Harvest
 
 DAY = timedelta(hours=24)
 MARROW_ML_PER_KG = Decimal(20)
@@ -27,12 +27,12 @@ LIDOCAINE_USUAL, LIDOCAINE_MOST, LIDOCAINE_NO_SUCTION, LIDOCAINE_PLAIN = (
 """mg of lidocaine per kg: tumescent (Klein), at most (ASDS), without liposuction (Klein), not tumescent (label)."""
 
 
-def problems(harvest: Harvest) -> list[str]:
+def problems(harvest: Any) -> list[str]:
     """Return the hard stops of a collection that was made in the clinic (rules 26, 27, 29, 31, 33)."""
     return _site(harvest) + _safety(harvest) + _papers(harvest)
 
 
-def _site(harvest: Harvest) -> list[str]:
+def _site(harvest: Any) -> list[str]:
     found = []
     source, method = SOURCES.get(harvest.source or ""), METHODS.get(harvest.method or "")
     if source and method and method.harvest != source.harvest:
@@ -45,7 +45,7 @@ def _site(harvest: Harvest) -> list[str]:
     return found
 
 
-def _safety(harvest: Harvest) -> list[str]:
+def _safety(harvest: Any) -> list[str]:
     found = []
     source = SOURCES.get(harvest.source or "")
     if source and source.harvest in {"aspiration", "liposuction"} and harvest.time_out_at is None:
@@ -60,7 +60,7 @@ def _safety(harvest: Harvest) -> list[str]:
     return found
 
 
-def _papers(harvest: Harvest) -> list[str]:
+def _papers(harvest: Any) -> list[str]:
     found = []
     if harvest.anticoagulant not in {None, "none"} and not harvest.anticoagulant_lot:
         said = "Its lot: fill this in; scan or type the anticoagulant's lot."
@@ -74,7 +74,7 @@ def _papers(harvest: Harvest) -> list[str]:
     return found
 
 
-def of_the_day(harvest: Harvest) -> list[Harvest]:
+def of_the_day(harvest: Any) -> list[Any]:
     """Return all harvests of the same donor within a day, in any course: limits of a body are sums over them."""
     others = harvest.others_of_the_donor()
     return [harvest, *(one for one in others if _near(one.performed_at, harvest.performed_at))]
@@ -84,7 +84,7 @@ def _near(one: datetime | None, other: datetime | None) -> bool:
     return one is not None and other is not None and abs(one - other) < DAY
 
 
-def lidocaine_per_kg(harvest: Harvest) -> Decimal | None:
+def lidocaine_per_kg(harvest: Any) -> Decimal | None:
     """Return lidocaine of one day per body weight, mg/kg, to one decimal; None where either is not known."""
     if harvest.lidocaine_mg is None or not harvest.weight_kg:
         return None
@@ -92,7 +92,7 @@ def lidocaine_per_kg(harvest: Harvest) -> Decimal | None:
     return (total / harvest.weight_kg).quantize(Decimal("0.1"))
 
 
-def volume_per_kg(harvest: Harvest) -> Decimal | None:
+def volume_per_kg(harvest: Any) -> Decimal | None:
     """Return what one source of the donor gave within a day per body weight, mL/kg, to one decimal."""
     if harvest.volume is None or not harvest.weight_kg:
         return None
@@ -100,19 +100,19 @@ def volume_per_kg(harvest: Harvest) -> Decimal | None:
     return (sum((one.volume or Decimal(0) for one in same), Decimal(0)) / harvest.weight_kg).quantize(Decimal("0.1"))
 
 
-def _lidocaine_most(harvest: Harvest) -> Decimal:
+def _lidocaine_most(harvest: Any) -> Decimal:
     if harvest.anaesthesia != "tumescent":
         return LIDOCAINE_PLAIN
     suction = harvest.method in {"manual_lipoaspiration", "powered_liposuction", "water_jet"}
     return LIDOCAINE_MOST if suction else LIDOCAINE_NO_SUCTION
 
 
-def questions(harvest: Harvest) -> list[Question]:
+def questions(harvest: Any) -> list[Question]:
     """Return what is unusual about a collection: each is confirmed with a reason (rules 7, 28, 29, 30, 32)."""
     return _volumes(harvest) + _additives(harvest) + _donation(harvest)
 
 
-def _donation(harvest: Harvest) -> list[Question]:
+def _donation(harvest: Any) -> list[Question]:
     if not harvest.din or harvest.ended_at is None:
         return []
     collected_on = harvest.local_day(harvest.ended_at)
@@ -122,7 +122,7 @@ def _donation(harvest: Harvest) -> list[Question]:
     return [Question("din", f"{said} Is this right?", "A donation number bears the year of its collection.", rule=7)]
 
 
-def _volumes(harvest: Harvest) -> list[Question]:
+def _volumes(harvest: Any) -> list[Question]:
     found = []
     volume, own = harvest.volume, harvest.treatment.says.harvest if harvest.treatment else None
     if volume is None:
@@ -166,7 +166,7 @@ def _volumes(harvest: Harvest) -> list[Question]:
     return found
 
 
-def _additives(harvest: Harvest) -> list[Question]:
+def _additives(harvest: Any) -> list[Question]:
     found = []
     dose = lidocaine_per_kg(harvest)
     if dose is not None and LIDOCAINE_USUAL < dose <= _lidocaine_most(harvest):

@@ -127,7 +127,8 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
         near = select(Product.id, Product.treatment_id).where(Product.id.in_(family(seeds, dialect)))
         for product_id, course_id in session.execute(near):
             products.add(product_id)
-            courses |= {course_id} - {None}
+            if course_id is not None:
+                courses.add(course_id)
     return sorted(courses), products
 
 

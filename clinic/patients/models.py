@@ -18,7 +18,6 @@ from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
-    from clinic.patients.donors import BloodTyping
 
 SEXES = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Unknown"}
 ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "No known allergies", "present": "Yes"}
@@ -75,7 +74,7 @@ class Patient(Entry):
     consents: Mapped[list[Any]] = relationship(
         "Consent", back_populates="patient", order_by="(Consent.performed_at, Consent.recorded_at)"
     )
-    typings: Mapped[list[BloodTyping]] = relationship(
+    typings: Mapped[list[Any]] = relationship(
         "BloodTyping", back_populates="patient", order_by="BloodTyping.performed_at"
     )
     courses: Mapped[list[Any]] = relationship(

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
 
-    from clinic.treatments.models import Treatment
 
 PAGE = 50
 LOOSELY = 4
@@ -86,7 +85,7 @@ def similar_names(session: Session, rows: list[Row[Any]]) -> set[str]:
     return set(session.scalars(shared.having(func.count() > 1)))
 
 
-def present_courses(session: Session, ids: list[str]) -> dict[str, Treatment]:
+def present_courses(session: Session, ids: list[str]) -> dict[str, Any]:
     """Return the newest course of each of some patients, with its stop; two queries."""
     if not ids:
         return {}

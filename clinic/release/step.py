@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from clinic.access import Role
@@ -143,28 +144,25 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
     """Return the next act on a product in quarantine."""
     name = f"{product.name} {product.division or ''}".strip()
-    more = {
-        "to": ("release.release", {"product_id": product.id}),
-        "due_at": product.expires_at,
-        "due_words": "use before",
-    }
+    act = partial(Action, due_at=product.expires_at, due_words="use before")
+    to = ("release.release", {"product_id": product.id})
     last = next(iter(reversed(decisions(records, product))), None)
     changed = last.outdated(records) if last is not None and last.releases else []
     if last is not None and last.releases and not changed and last.lacks(records):
         why = f"{name}: {last.headline()}. Recorded, not signed."
-        return [Action(title="Sign the release", why=why, who=tuple(last.lacks(records)), **more)]
+        return [act(title="Sign the release", why=why, who=tuple(last.lacks(records)), to=to)]
     points = points_of(records, product, at)
     if last is not None and last.signatures and changed:
         hard = any(not point.may_wait for point in points)
         why = f"{name}: {changed[0]} The release no longer stands (rule 46)."
-        return [Action(title="Decide again", why=why, who=tuple(LOGS), danger=hard, **more)]
+        return [act(title="Decide again", why=why, who=tuple(LOGS), to=to, danger=hard)]
     missing = [point for point in points if "no result" in point.sentence]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
         to = ("release.results", {"product_id": product.id})
-        return [Action(title="Enter the test results", why=why, who=LABORATORY, **(more | {"to": to}))]
+        return [act(title="Enter the test results", why=why, who=LABORATORY, to=to)]
     why = f"{name}: every result is within its limit." if not points else f"{name}: {points[0].sentence}"
-    return [Action(title="Decide on the release", why=why, who=tuple(LOGS), **more)]
+    return [act(title="Decide on the release", why=why, who=tuple(LOGS), to=to)]
 
 
 def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]:

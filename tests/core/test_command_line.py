@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import sqlite3
+import sys
 from contextlib import closing
 
 import pytest
@@ -222,3 +223,22 @@ def test_a_refused_import_names_row_and_column_and_ends_with_one(run, session, t
     assert out == ""
     assert "Row 2, column Family name: empty; expected a value" in err
     assert "Nothing was taken in" in err
+
+
+def test_the_list_of_commands_loads_none_of_them(run, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("clinic.commands.")]:
+        monkeypatch.delitem(sys.modules, name)
+    status, out, err = run("--help")
+    assert (status, err) == (0, "")
+    assert [line.split()[0] for line in out.partition("Commands:\n")[2].splitlines() if line[2] != " "] == sorted(
+        cli.COMMANDS
+    )
+    assert not [name for name in sys.modules if name.startswith("clinic.commands.")]
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_every_command_that_is_listed_says_what_it_does(run, name):
+    status, out, err = run(name, "--help")
+    assert (status, err) == (0, "")
+    assert f" {name} [OPTIONS]" in out.splitlines()[0]
+    assert cli.COMMANDS[name][1] in " ".join(out.split())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
+from types import ModuleType
 
 import pytest
 from flask import Blueprint, url_for
@@ -20,7 +20,8 @@ from werkzeug.wrappers import Response
 
 from clinic import UnderPrefix, assets, create_app
 from clinic.access import ROUTES, allow
-from clinic.pathway.order import PATHWAY
+from clinic.followup.step import FOLLOW_UP
+from clinic.pathway.order import PATHWAY, choose, current
 from clinic.schema import MIGRATIONS
 from tests.conftest import settings
 from tests.factories import PASSWORD, harvested, ready_for_harvest
@@ -67,28 +68,37 @@ def test_a_password_that_was_kept_under_another_salt_is_still_right(app):
         assert not verify_password(PASSWORD[::-1], kept)
 
 
-def a_step(**facts):
-    """Return what the start asks of a step."""
+@pytest.fixture
+def a_step(monkeypatch):
+    """Return a step whose pages are in a module of the test's own."""
     bp = Blueprint("transport", __name__)
     bp.add_url_rule("/transports", "index", allow({"nurse"})(lambda: ""))
     bp.add_url_rule("/transports/new", "new", allow({"nurse"})(lambda: ""))
-    given = {"name": "transport", "endpoint": "transport.index", "begin": "transport.new", "blueprints": (bp,)}
-    return SimpleNamespace(**given | facts)
+    module = ModuleType("transport_pages")
+    module.bp = bp
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+
+    def step(**facts):
+        given = {"name": "transport", "endpoint": "transport.index", "begin": "transport.new"}
+        return replace(FOLLOW_UP, views=(module.__name__,), **given | facts)
+
+    return step
 
 
 @pytest.fixture
 def routes():
-    """The table of routes as the clinic has it, again after the test."""
+    """The table of routes and the order of the steps as the clinic has them, again after the test."""
     before = dict(ROUTES)
     yield ROUTES
+    choose(PATHWAY)
     ROUTES.clear()
     ROUTES.update(before)
 
 
-def test_an_application_with_one_step_more_has_its_pages(tmp_path, routes):
+def test_an_application_with_one_step_more_has_its_pages(tmp_path, routes, a_step):
     app = create_app(settings("sqlite://", tmp_path), (*PATHWAY, a_step()))
     assert routes["transport.new"] == {"nurse"}
-    assert app.extensions["pathway"][-1].name == "transport"
+    assert current()[-1].name == "transport"
     with app.test_request_context():
         assert url_for("transport.new") == "/transports/new"
 
@@ -98,7 +108,7 @@ def test_an_application_with_one_step_more_has_its_pages(tmp_path, routes):
     ({"endpoint": "transport.list"}, "transport.list, which is no page"),
     ({"templates": ("transport/nowhere.html",)}, "the template transport/nowhere.html"),
 ])  # fmt: skip
-def test_a_step_without_its_pages_stops_the_start(tmp_path, routes, facts, said):
+def test_a_step_without_its_pages_stops_the_start(tmp_path, routes, a_step, facts, said):
     with pytest.raises(RuntimeError, match=said):
         create_app(settings("sqlite://", tmp_path), (*PATHWAY, a_step(**facts)))
 

@@ -17,7 +17,7 @@ from clinic.course_records import around
 from clinic.demo import build
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting
-from clinic.exchange.datasets import MODELS, datasets
+from clinic.exchange.datasets import datasets, models
 from clinic.exchange.exporting import Choice
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
@@ -131,7 +131,7 @@ def test_every_person_of_the_demonstration_says_what_is_made_up(demonstration):
 
 
 def test_nothing_in_the_demonstration_lies_in_the_future(demonstration):
-    for model in MODELS.values():
+    for model in models().values():
         columns = [getattr(model, name) for name in ("recorded_at", "performed_at", "ended_at") if hasattr(model, name)]
         for column in columns:
             assert not demonstration.scalars(select(model.id).where(column > AT)).all(), (
@@ -254,7 +254,7 @@ def test_each_site_and_role_has_two_people(demonstration):
 def test_signatures_of_the_demonstration_cover_what_they_signed(demonstration):
     """Save where a record was amended since, every signature stands."""
     amended = set(demonstration.scalars(select(Amendment.record_id)))
-    for model in (m for m in MODELS.values() if issubclass(m, Record)):
+    for model in (m for m in models().values() if issubclass(m, Record)):
         for record in demonstration.scalars(select(model).where(model.origin == "clinic").limit(40)):
             if record.signatures and record.id not in amended:
                 assert len(record.present_signatures) == len(record.signatures), record.headline()

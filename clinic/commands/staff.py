@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 from sqlalchemy import select
@@ -11,19 +12,20 @@ from sqlalchemy.exc import IntegrityError
 
 from clinic import clock
 from clinic.access import Role
+from clinic.accounts import staffing
+from clinic.accounts.models import Site, User
 from clinic.console import site_with, user_with, with_database, with_database_to_read
 from clinic.errors import RuleBroken
+from clinic.ledger.listener import set_actor
 from config import load
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from clinic.accounts.models import Site, User
-
 
 @click.group()
 def user() -> None:
-    """Staff: add, disable, list, reset."""
+    """Hold the commands about staff."""
 
 
 @user.command("add")
@@ -34,9 +36,6 @@ def user() -> None:
 @with_database
 def add_user(session: Session, name: str, role: str, code: str, email: str) -> None:
     """Add a member of staff and print the link on which the password is set, once."""
-    from clinic.accounts import staffing  # noqa: PLC0415
-    from clinic.ledger.listener import set_actor  # noqa: PLC0415
-
     site = site_with(session, code)
     set_actor(session, _actor(session, site), "added on the command line")
     one = staffing.add(session, by=None, name=name, email=email, role=Role(role), site=site)
@@ -49,9 +48,6 @@ def add_user(session: Session, name: str, role: str, code: str, email: str) -> N
 @with_database
 def disable_user(session: Session, email: str) -> None:
     """End somebody's access at once."""
-    from clinic.accounts import staffing  # noqa: PLC0415
-    from clinic.ledger.listener import set_actor  # noqa: PLC0415
-
     one = user_with(session, email)
     set_actor(session, _actor(session, one.site), "ended on the command line")
     staffing.disable(session, by=None, user=one, at=clock.now())
@@ -64,9 +60,6 @@ def disable_user(session: Session, email: str) -> None:
 @with_database
 def reset_user(session: Session, email: str) -> None:
     """Forget a password and print the link on which the next one is set, once."""
-    from clinic.accounts import staffing  # noqa: PLC0415
-    from clinic.ledger.listener import set_actor  # noqa: PLC0415
-
     one = user_with(session, email)
     set_actor(session, _actor(session, one.site), "reset on the command line")
     staffing.reset(session, by=None, user=one, at=clock.now())
@@ -78,8 +71,6 @@ def reset_user(session: Session, email: str) -> None:
 @with_database_to_read
 def list_users(session: Session) -> None:
     """List the staff of all sites, tab between columns."""
-    from clinic.accounts.models import User  # noqa: PLC0415
-
     for one in session.scalars(select(User).order_by(User.site_id, User.email)):
         click.echo(
             "\t".join(
@@ -89,16 +80,12 @@ def list_users(session: Session) -> None:
 
 
 def _link(one: User) -> str:
-    from clinic.accounts import staffing  # noqa: PLC0415
-
     public = urlsplit(load().public_url or "http://127.0.0.1:8000")
     return f"{public.scheme}://{public.netloc}{staffing.one_time_link(one)}"  # the path begins with the public one's
 
 
 def _actor(session: Session, site: Site) -> str:
     """Return who answers for a change from the command line: the site's first administrator, or the site itself."""
-    from clinic.accounts.models import User  # noqa: PLC0415
-
     first = (
         select(User.id)
         .where(User.site_id == site.id, User.role == Role.ADMINISTRATOR, User.active)
@@ -110,7 +97,7 @@ def _actor(session: Session, site: Site) -> str:
 
 @click.group()
 def site() -> None:
-    """Sites: add, list."""
+    """Hold the commands about sites."""
 
 
 @site.command("add")
@@ -121,11 +108,6 @@ def site() -> None:
 @with_database
 def add_site(session: Session, code: str, name: str, zone: str, facility: str) -> None:
     """Add a site: the first thing that an empty database needs."""
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415
-
-    from clinic.accounts.models import Site  # noqa: PLC0415
-    from clinic.ledger.listener import set_actor  # noqa: PLC0415
-
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
@@ -146,7 +128,5 @@ def add_site(session: Session, code: str, name: str, zone: str, facility: str) -
 @with_database_to_read
 def list_sites(session: Session) -> None:
     """List the sites, tab between columns."""
-    from clinic.accounts.models import Site  # noqa: PLC0415
-
     for one in session.scalars(select(Site).order_by(Site.code)):
         click.echo(f"{one.code}\t{one.name}\t{one.zone}\t{one.facility_code}")

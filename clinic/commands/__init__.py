@@ -1,0 +1,1 @@
+"""The commands of `clinic`, a module for each group; `clinic.cli` names them."""

@@ -1,0 +1,78 @@
+"""Commands about the database as a whole: its schema, what time changes in it, its copies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from alembic import command
+
+from clinic import backup as keeping
+from clinic import clock
+from clinic.console import FILE, application, progress, with_database, with_database_to_read
+from clinic.errors import RuleBroken
+from clinic.extensions import db
+from clinic.extensions import migrate as migrations
+from clinic.pathway import sweeping
+from clinic.schema import current, head
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+
+@click.command()
+def migrate() -> None:
+    app, _settings = application()
+    with app.app_context():
+        before = current(db.engine)
+        if before != head():
+            config: Any = migrations.get_config()
+            command.upgrade(config, "head")
+        after = current(db.engine)
+        if before != after:
+            sweeping.sweep(db.session(), clock.now())
+            db.session.remove()
+        db.engine.dispose()
+    click.echo(
+        f"The database is current, at {after}."
+        if before == after
+        else f"The database was brought from {before or 'nothing'} to {after}."
+    )
+
+
+@click.command()
+@with_database
+def sweep(session: Session) -> None:
+    count = sweeping.sweep(session, clock.now())
+    click.echo("Nothing has changed." if not count else f"Judged anew: {count} courses and products.")
+
+
+@click.command()
+@click.argument("file", type=FILE)
+@with_database_to_read
+def backup(session: Session, file: Path) -> None:
+    session.close()
+    with progress("Copying") as tell:
+        wrong = keeping.backup(db.engine, file, progress=tell)
+    for fault in wrong:
+        click.echo(str(fault))
+    if wrong:
+        raise RuleBroken(f"The copy {file} disagrees with its ledger in {len(wrong)} places.")
+    click.echo(f"Written and verified: {file}" if db.engine.dialect.name == "sqlite" else f"Written: {file}")
+
+
+@click.command()
+@click.argument("file", type=FILE)
+def restore(file: Path) -> None:
+    app, _settings = application()
+    with app.app_context():
+        replaced, missing, what = keeping.restore(db.engine, file, at=clock.now())
+        db.engine.dispose()
+    click.echo(f"{file} is the database now. Run clinic migrate before you serve it.")
+    if replaced is not None:
+        click.echo(f"The database that it replaces is kept as {replaced}.")
+    for place, count in sorted(missing.items()):
+        click.echo(f"Site {place}: the backup lacks the last {count} entries of the ledger.")
+    for (table, act), count in sorted(what.items()):
+        click.echo(f"  {count} × {act} of {table.replace('_', ' ')}: do this again, or check it.")

@@ -1,0 +1,77 @@
+"""The command that serves the clinic."""
+
+from __future__ import annotations
+
+import os
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+import click
+from granian.constants import Interfaces
+from granian.log import LogLevels
+from granian.server import Server
+from sqlalchemy.exc import SQLAlchemyError
+
+from clinic import clock
+from clinic.access import Role
+from clinic.accounts.security import is_demo
+from clinic.console import application, current_schema
+from clinic.errors import SettingsWrong
+from clinic.extensions import SQLITE_THREADS, db, reading
+from clinic.pathway.sweeping import keep_sweeping, sweep
+from config import ROOT
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True)
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", type=click.IntRange(1, 64), help="Processes; SQLite has one. Default: as many as fit.")
+def serve(host: str, port: int, workers: int | None) -> None:
+    app, settings = application()
+    with app.app_context():
+        current_schema()
+        with reading():
+            demo, sqlite = is_demo(), db.engine.dialect.name == "sqlite"
+            db.session.remove()
+        db.engine.dispose()
+    if sqlite and workers not in {None, 1}:
+        raise SettingsWrong("SQLite is served by one process with several threads; for more processes use PostgreSQL.")
+    if demo and settings.production:
+        raise SettingsWrong("This is a demonstration clinic; production takes no demonstration accounts.")
+    count = 1 if sqlite else workers or min(4, os.cpu_count() or 1)
+    click.echo(f"Cellcourse: http://{host if ':' not in host else f'[{host}]'}:{port}")
+    if demo:
+        roles = ", ".join(role.value for role in Role)
+        click.echo("Demonstration accounts: ROLE@north.demo or ROLE@south.demo, password cellcourse-demo-1")
+        click.echo(f"ROLE is one of {roles}")
+    os.environ["CLINIC_INSTANCE"] = str(settings.instance)
+    server = Server(
+        "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count,
+        blocking_threads=SQLITE_THREADS if sqlite else min(4, 2 * (os.cpu_count() or 1)),
+        log_level=LogLevels.error, working_dir=ROOT,
+        respawn_failed_workers=True, workers_kill_timeout=10,
+    )  # fmt: skip
+    stop = threading.Event()
+    server.on_startup(partial(_sweep_beside, app, stop))
+    server.serve()
+    stop.set()
+    click.echo("Stopped.")
+
+
+def _sweep_beside(app: Flask, stop: threading.Event) -> None:
+    """Judge anew, beside the server, what time alone changes; a database that is away is tried again next time."""
+
+    def judge() -> None:
+        with app.app_context():
+            try:
+                sweep(db.session(), clock.now())
+            except SQLAlchemyError as fault:
+                app.logger.warning("the sweep waits for the next time: %s", type(fault).__name__)
+            finally:
+                db.session.remove()
+
+    keep_sweeping(judge, stop)

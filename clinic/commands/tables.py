@@ -1,0 +1,94 @@
+"""Commands that take tables in and out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from clinic import clock
+from clinic.access import keep_to_site
+from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
+from clinic.exchange import exporting, importing
+from clinic.exchange.datasets import datasets
+from clinic.exchange.exporting import Choice
+from clinic.ledger.listener import set_actor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+DAY = click.DateTime(["%Y-%m-%d"])
+
+
+@click.command("import")
+@click.argument("kind")
+@click.argument("file", type=FILE)
+@click.option("--map", "mapping", type=FILE, help="Which column is which fact.")
+@click.option("--dry-run", is_flag=True, help="Check everything, take nothing in.")
+@click.option("--as", "email", required=True, help="Who answers for it: an address of the staff.")
+@with_database_to_read
+def import_table(  # noqa: PLR0913 - one for each option
+    session: Session, kind: str, file: Path, mapping: Path | None, *, dry_run: bool, email: str
+) -> None:
+    one = user_with(session, email)
+    keep_to_site(session, one.site_id)
+    set_actor(session, one.id, f"imported from {file.name}")
+    with progress(f"Reading {file.name}") as tell:
+        report = importing.run(session, kind, file, mapping, one, clock.now(), dry_run, progress=tell)
+    if report.refused or dry_run:
+        session.rollback()
+    else:
+        session.commit()
+    for sentence in report.sentences():
+        click.echo(sentence, err=report.refused)
+    if report.refused:
+        raise click.exceptions.Exit(NO)
+
+
+@click.command()
+@click.argument("dataset", required=False)
+@click.option("--format", "form", default="csv", show_default=True)
+@click.option("--from", "since", type=DAY, help="First day, e.g. 2026-01-31.")
+@click.option("--to", "until", type=DAY, help="Last day, included.")
+@click.option("--site", "code", help="Code of one site; all without it.")
+@click.option("--research", is_flag=True, help="Without names, birth dates and free text.")
+@click.option("--list", "listing", is_flag=True, help="Name the data sets.")
+@click.option("-o", "--output", type=FILE, help="File to write; standard output without it.")
+@with_database_to_read
+def export(
+    session: Session, dataset: str | None, form: str, output: Path | None, *, listing: bool, **chosen: Any
+) -> None:
+    if listing:
+        for known in datasets().values():
+            click.echo(f"{known.name}\t{known.title}")
+        return
+    if dataset is None:
+        raise click.UsageError("Say which data set, or --list to name them.")
+    pieces = exporting.chunks(session, dataset, form, _choice(session, **chosen))
+    if output is None:
+        _pour(pieces, sys.stdout.buffer)
+        return
+    with output.open("xb") as file:
+        _pour(pieces, file)
+
+
+def _choice(
+    session: Session, *, since: datetime | None, until: datetime | None, code: str | None, research: bool
+) -> Choice:
+
+    place = site_with(session, code) if code else None
+    days: dict[str, Any] = {"since": since.date() if since else None, "until": until.date() if until else None}
+    return Choice(
+        site_id=place.id if place else None, zone=place.zone if place else "Etc/UTC", research=research, **days
+    )
+
+
+def _pour(pieces: Iterator[str | bytes], target: IO[bytes]) -> None:
+    for piece in pieces:
+        target.write(piece.encode() if isinstance(piece, str) else piece)
+    target.flush()

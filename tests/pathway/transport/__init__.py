@@ -1,0 +1,1 @@
+"""One step more than the clinic has: released cells travel to the ward before they are given."""
