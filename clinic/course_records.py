@@ -9,6 +9,7 @@ one with ``product_id`` on a container of cells, and so on. A new kind of record
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,10 +22,11 @@ from clinic.model import Model
 from clinic.records import Amendment, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
 M = TypeVar("M", bound=Model)
+Only = Collection[type[Model]] | None
 AT_ONCE = 50
 """Courses that are read together; more are read in several turns."""
 
@@ -50,18 +52,21 @@ def kinds() -> tuple[type[Model], ...]:
 
 @cache
 def _parts(model: type[Model]) -> tuple[type[Model], ...]:
-    """Return the models whose rows are read in the same statement as the row that they are a part of."""
+    """Return the models whose rows are read in the same statement as the row that they are a part of, and their parts."""
     relations = inspect(model).relationships
-    return tuple(relations[name].mapper.class_ for name in model.READ_WITH)
+    direct = [relations[name].mapper.class_ for name in model.READ_WITH]
+    return (*direct, *(deeper for part in direct for deeper in _parts(part)))
 
 
 class Pool:
     """The rows of some courses: by kind in their order, by id, and by what they hang on."""
 
-    def __init__(self, rows: Iterable[Model] = ()) -> None:
+    def __init__(self, rows: Iterable[Model] = (), *, only: frozenset[type[Model]] | None = None) -> None:
+        self.only = only
         self.rows: dict[type[Model], list[Any]] = defaultdict(list)
         self.by_id: dict[str, Any] = {}
         self._on: dict[tuple[type[Model], str], dict[str, list[Any]]] = {}
+        self._every: dict[type[Model], list[Any]] = {}
         self.kept: list[Any] = []
         self.add(rows)
 
@@ -72,6 +77,18 @@ class Pool:
                 self.by_id[row.id] = row
                 self.rows[type(row)].append(row)
         self._on.clear()
+        self._every.clear()
+
+    def every(self, model: type[M]) -> list[M]:
+        """Return the rows of a kind in their order; raises `LookupError` for a kind that was left out when reading.
+
+        So a judgement on records that were read in part can fail, but it cannot be wrong.
+        """
+        if model not in self._every:
+            if self.only is not None and model not in self.only:
+                raise LookupError(f"{model.__name__} was not read: only {sorted(m.__name__ for m in self.only)}")
+            self._every[model] = sorted(self.rows[model], key=_order)
+        return self._every[model]
 
     def ids(self, table: str) -> list[str]:
         """Return the ids of all rows of a table."""
@@ -88,7 +105,7 @@ class Pool:
         """Return the rows of a kind by the value of one of their columns, each list in its order."""
         if (model, name) not in self._on:
             found: dict[str, list[Any]] = defaultdict(list)
-            for row in sorted(self.rows[model], key=_order):
+            for row in self.every(model):
                 found[getattr(row, name)].append(row)
             self._on[model, name] = found
         return self._on[model, name]
@@ -116,13 +133,18 @@ class CourseRecords:
         """What the protocol version of the course says."""
         return self.course.says
 
+    @property
+    def staff(self) -> list[Any]:
+        """All accounts, which the records name as those who did, wrote or signed."""
+        return list(self.pool.kept)
+
     def get(self, row_id: str | None) -> Any:
         """Return one of the records by its id, None where it is not among them."""
         return self.pool.by_id.get(row_id or "")
 
     def every(self, model: type[M]) -> list[M]:
         """Return all rows of a kind, those of relatives of the cells and of the patient's other courses too."""
-        return sorted(self.pool.rows[model], key=_order)
+        return list(self.pool.every(model))
 
     def on(self, owner: Model | None, model: type[M]) -> list[M]:
         """Return the rows of a kind that hang on one record, e.g. ``on(product, QCResult)``, oldest first."""
@@ -160,22 +182,39 @@ def _order(row: Any) -> tuple[Any, ...]:
     )
 
 
-def load(session: Session, course_ids: Iterable[str], *, product_ids: Iterable[str] = ()) -> dict[str, CourseRecords]:
-    """Return the records of some courses by the course's id, by the same number of statements for one as for fifty."""
-    pool = _pool(session, list(dict.fromkeys(course_ids)), list(product_ids))
+def load(
+    session: Session, course_ids: Iterable[str], *, product_ids: Iterable[str] = (), only: Only = None
+) -> dict[str, CourseRecords]:
+    """Return the records of some courses by the course's id, by the same number of statements for one as for fifty.
+
+    ``only``: the kinds that are read, for a page that judges nothing or not all; see `Pool.every`.
+    """
+    pool = _pool(session, list(dict.fromkeys(course_ids)), list(product_ids), only)
     return {course.id: _records(course, pool) for course in _courses(pool)}
 
 
-def of_course(session: Session, course: Any) -> CourseRecords:
-    """Return the records of one course."""
-    return load(session, [course.id])[course.id]
+def of_course(session: Session, course: Any, *, only: Only = None) -> CourseRecords:
+    """Return the records of one course; ``only`` as for `load`."""
+    return load(session, [course.id], only=only)[course.id]
 
 
-def around(session: Session, product: Any) -> CourseRecords:
+def around(session: Session, product: Any, *, only: Only = None) -> CourseRecords:
     """Return the records of the course that a product is assigned to; of a banked product, those of its family."""
-    if product.treatment_id is not None:
-        return load(session, [product.treatment_id], product_ids=[product.id])[product.treatment_id]
-    return CourseRecords(None, _pool(session, [], [product.id]), zone=_zone(product))
+    return around_all(session, [product], only=only)[product.id]
+
+
+def around_all(session: Session, products: Iterable[Any], *, only: Only = None) -> dict[str, CourseRecords]:
+    """Return what `around` returns for each of some products, by the product's id; read together."""
+    assigned: list[Any] = []
+    banked: list[Any] = []
+    for product in products:
+        (assigned if product.treatment_id is not None else banked).append(product)
+    courses = [product.treatment_id for product in assigned]
+    found = load(session, courses, product_ids=[one.id for one in assigned], only=only) if courses else {}
+    pool = _pool(session, [], [one.id for one in banked], only) if banked else Pool()
+    return {one.id: found[one.treatment_id] for one in assigned} | {
+        one.id: CourseRecords(None, pool, zone=_zone(one)) for one in banked
+    }
 
 
 def turns(ids: Sequence[str]) -> Iterable[list[str]]:
@@ -226,10 +265,12 @@ def _columns_to(model: type[Model], table: str) -> tuple[str, ...]:
     return tuple(c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys))
 
 
-def _pool(session: Session, course_ids: list[str], product_ids: list[str]) -> Pool:
-    pool = Pool()
+def _pool(session: Session, course_ids: list[str], product_ids: list[str], only: Only) -> Pool:
+    read = [model for model in kinds() if only is None or model in only or model.__tablename__ == "treatment"]
+    parts = {part for model in read for part in _parts(model)}
+    pool = Pool(only=None if only is None else frozenset({*read, *parts, Signature, Amendment}))
     scope = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name)
-    for model in kinds():
+    for model in read:
         found: Any = getattr(model, "found", None)
         condition = found(scope) if found is not None else _found(model, scope)
         if condition is not None:
@@ -239,7 +280,7 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str]) -> Po
         pool.add(session.scalars(select(model).where(model.record_id.in_(owners))))
     for model in _beside():
         pool.kept += session.scalars(select(model))
-    _fill(pool, set(kinds()))
+    _fill(pool, {*read, *parts})
     return pool
 
 
@@ -264,19 +305,33 @@ def _found(model: type[Any], scope: Scope) -> Any:
 
 
 def _take(pool: Pool, session: Session, model: type[Any], condition: Any) -> None:
-    chosen = select(model).where(condition).options(lazyload("*"))
-    for name in model.READ_WITH:
-        chosen = chosen.options(joinedload(getattr(model, name)).lazyload("*"))
+    chosen = select(model).where(condition).options(lazyload("*"), *_with_parts(model))
     for row in session.scalars(chosen).unique():
-        pool.add([row])
-        for name in model.READ_WITH:
-            value = getattr(row, name)
-            pool.add(value if isinstance(value, list) else [value] if value is not None else [])
+        pool.add(_whole(row))
+
+
+def _with_parts(model: type[Any]) -> Iterator[Any]:
+    """Yield the options that read the parts of a row, and theirs, in its statement."""
+    for name in model.READ_WITH:
+        part = joinedload(getattr(model, name))
+        yield part.lazyload("*")
+        for deeper in inspect(model).relationships[name].mapper.class_.READ_WITH:
+            target = inspect(model).relationships[name].mapper.class_
+            yield joinedload(getattr(model, name)).joinedload(getattr(target, deeper)).lazyload("*")
+
+
+def _whole(row: Any) -> Iterator[Any]:
+    """Yield a row and its parts."""
+    yield row
+    for name in row.READ_WITH:
+        value = getattr(row, name)
+        for part in value if isinstance(value, list) else [value] if value is not None else []:
+            yield from _whole(part)
 
 
 def _fill(pool: Pool, read: set[type[Model]]) -> None:
     """Give each row its related rows, so that no question about them goes to the database again."""
-    known = read | {part for model in read for part in _parts(model)} | {Signature, Amendment}
+    known = read | {Signature, Amendment}
     for model, rows in list(pool.rows.items()):
         for relation in inspect(model).relationships:
             target = relation.mapper.class_

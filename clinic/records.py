@@ -10,6 +10,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from functools import cache
+from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sqlalchemy import (
@@ -233,10 +235,25 @@ class Entry(Model):
         """Return the unit of a fact that has another one in each record; empty where it is declared with the fact."""
         return ""
 
+    def covered(self) -> tuple[Entry, ...]:
+        """Return the rows whose columns the content is made of; who overrides `content` says here of what else."""
+        return (self,)
+
     @property
     def content_hash(self) -> str:
         """SHA-256 of the present content."""
-        return digest(self.content())
+        return self.hash_without(frozenset())
+
+    def hash_without(self, names: frozenset[str]) -> str:
+        """Return the SHA-256 of the present content without some facts; kept until one of its values is another."""
+        rows = self.covered()
+        same, text = _values(rows)
+        kept = self.__dict__.get("_hashes")
+        if kept is None or kept[1] != text or len(kept[0]) != len(same) or not all(map(is_, kept[0], same)):
+            kept = self.__dict__["_hashes"] = (same, text, {})
+        if names not in kept[2]:
+            kept[2][names] = digest({key: value for key, value in self.content().items() if key not in names})
+        return kept[2][names]
 
     def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
         """Correct facts, keeping what stood there; raises `RuleBroken` without a reason or a real change (rule 70)."""
@@ -272,6 +289,26 @@ class Entry(Model):
     def headline(self) -> str:
         """Return the record in one line, for the timeline."""
         return self.NOUN
+
+
+def _values(rows: tuple[Entry, ...]) -> tuple[list[Any], str]:
+    """Return the values of some rows: those that never change in themselves, and the lists and mappings as text."""
+    same: list[Any] = []
+    text: list[str] = []
+    for row in rows:
+        kept = row.__dict__
+        for key in _columns(type(row)):
+            value = kept[key] if key in kept else getattr(row, key)
+            if isinstance(value, (dict, list)):
+                text.append(repr(value))
+            else:
+                same.append(value)
+    return same, "\n".join(text)
+
+
+@cache
+def _columns(model: type[Entry]) -> tuple[str, ...]:
+    return tuple(attribute.key for attribute in inspect(model).column_attrs if attribute.key != "version")
 
 
 def _unflushed(row: Model) -> Any:

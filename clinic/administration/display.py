@@ -21,7 +21,7 @@ MOST_CHECKS = 50
 
 def given_rows(session: Session, course: Treatment, zone: str) -> list[tuple[Any, ...]]:
     """Return what was given in a course, oldest first: what, when, by whom, its state."""
-    return [_given_row(given, zone) for given in of_course(session, course).of(Administration)]
+    return [_given_row(given, zone) for given in of_course(session, course, only={Administration}).of(Administration)]
 
 
 def _given_row(given: Administration, zone: str) -> tuple[Any, ...]:

@@ -39,7 +39,7 @@ ELIGIBILITY_DESK = record_pages.desk(
 def index(treatment_id: str) -> str:
     """List the decisions on eligibility of a course, the latest first."""
     course = get_or_404(Treatment, treatment_id)
-    decisions = of_course(db.session(), course).of(Eligibility)
+    decisions = of_course(db.session(), course, only={Eligibility}).of(Eligibility)
     decide = (url_for("eligibility.new", treatment_id=course.id), "plus", "Decide")
     return render_template(
         "records/list.html",

@@ -66,7 +66,7 @@ def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
 def index(treatment_id: str) -> str:
     """List the adverse events of a course with grade, seriousness and clock."""
     course, on = get_or_404(Treatment, treatment_id), clock.today(zone())
-    rows = [(event, day_box(event, on)) for event in events(of_course(db.session(), course))]
+    rows = [(event, day_box(event, on)) for event in events(of_course(db.session(), course, only={AdverseEvent}))]
     return render_template(
         "events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=patient_banner(course)
     )

@@ -16,7 +16,7 @@ from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, plain
 from clinic.model import Model, reference
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
-from clinic.records import Record
+from clinic.records import Entry, Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -237,6 +237,10 @@ class FollowUpVisit(Record):
     def content(self) -> dict[str, Any]:
         """Cover the scores too: they are part of what is signed."""
         return super().content() | {"scores": sorted((s.content() for s in self.scores), key=lambda c: c["id"])}
+
+    def covered(self) -> tuple[Entry, ...]:
+        """Also the rows of its scores."""
+        return (self, *self.scores)
 
     def refuse_scores(self) -> None:
         """Refuse scores of a visit that was not made (rule 63)."""

@@ -11,6 +11,7 @@ from clinic.access import CLINICAL, allow
 from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
+from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.charts import charts, scores_table
 from clinic.followup.forms import ContactForm, instruments_of, visit_form
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
@@ -64,12 +65,16 @@ record_pages.desk(
 )
 
 
+SHOWN = (PlannedVisit, FollowUpVisit, OutcomeScore, AdverseEvent)
+"""What the page of visits shows; it judges nothing."""
+
+
 @bp.get("/treatments/<treatment_id>/visits")
 @allow(CLINICAL)
 def index(treatment_id: str) -> str:
     """Show the schedule with windows and standings, the scores with their change, and the course of each."""
     course, on = get_or_404(Treatment, treatment_id), clock.today(zone())
-    records = of_course(db.session(), course)
+    records = of_course(db.session(), course, only=SHOWN)
     planned, made = plans(records), visits(records)
     return render_template(
         "followup/index.html",

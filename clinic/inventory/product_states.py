@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, or_, select
 
-from clinic.course_records import around
+from clinic.course_records import around_all
 from clinic.judged_lines import ProductLine
 from clinic.products.models import Product
-from clinic.release.product_state import ProductState, state_of
+from clinic.release.product_state import RESTS_ON, ProductState, state_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,4 +40,5 @@ def in_state(session: Session, site_id: str, state: ProductState, at: datetime) 
 
 def _fresh(session: Session, ids: Sequence[str], at: datetime) -> dict[str, ProductState]:
     products: list[Any] = list(session.scalars(select(Product).where(Product.id.in_(ids)))) if ids else []
-    return {product.id: state_of(around(session, product), product, at) for product in products}
+    records = around_all(session, products, only=RESTS_ON)
+    return {product.id: state_of(records[product.id], product, at) for product in products}

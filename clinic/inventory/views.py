@@ -26,11 +26,10 @@ from clinic.pages import (
 )
 from clinic.patients.banner import patient_banner
 from clinic.products.models import MOVEMENTS, Movement, Product, spell_din
-from clinic.record_pages import names
 from clinic.release.decision_rows import decision_rows
 from clinic.release.doses import doses
 from clinic.release.points import workings_of
-from clinic.release.product_state import ProductState, state_of
+from clinic.release.product_state import RESTS_ON, ProductState, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY, held, undecided
@@ -152,12 +151,13 @@ def show(product_id: str) -> str:
 
 def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
     """Return all that the page of a product shows."""
-    records = around(db.session(), product)
+    records = around(db.session(), product, only=RESTS_ON)
     state, results = state_of(records, product, at), records.on(product, QCResult)
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
     acts = undecided(records, product, at) if state is ProductState.QUARANTINE else []
     acts += held(records, product, at) if state is ProductState.HOLD else []
     return {
+        "records": records,  # held until the page is drawn, so that nothing of it is read again
         "record": product,
         "patient": patient_banner(product),
         "heading": f"{product.name} {product.division or ''}".strip(),
@@ -165,7 +165,7 @@ def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "state": state,
         "din": spell_din(product.din) if product.din else None,
         "running": clock_of(product.expires_at, at) if not gone and state is not ProductState.PROCESSED else None,
-        "facts": record_display.facts(product, zone(), people=names()),
+        "facts": record_display.facts(product, zone(), people={one.id: one.label for one in records.staff}),
         "hands": [line for line in record_display.hands(product, zone()) if line != "Not yet signed"],
         "amendments": record_display.amendments(product, zone()),
         "doses": doses(product, results),

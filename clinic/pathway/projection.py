@@ -8,6 +8,7 @@ compares. Nothing here is a record: every line can be made again.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from sqlalchemy import delete, event, insert, or_, select
 from sqlalchemy.orm import Session
 
 from clinic import clock
-from clinic.course_records import CourseRecords, around, in_turns, link, load, turns
+from clinic.course_records import CourseRecords, around_all, in_turns, link, turns
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import Written, written
 from clinic.model import Base, Model
@@ -27,7 +28,7 @@ from clinic.release.product_state import state_of
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 
 def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
@@ -70,19 +71,26 @@ def product_lines(records: CourseRecords, products: Iterable[Product], at: datet
 def store(session: Session, course_ids: list[str], product_ids: set[str], at: datetime) -> None:
     """Judge some courses and products anew and keep their lines in place of the ones that stood."""
     done: set[str] = set()
-    for turn in turns(course_ids):
-        courses: list[dict[str, Any]] = []
-        products: list[dict[str, Any]] = []
-        for records in load(session, turn).values():
-            if records.course.id in turn:
-                courses += lines_of(records, at)
-                products += product_lines(records, records.of(Product), at)
-        _replace(session, CourseLine, CourseLine.treatment_id, turn, courses)
-        done |= {line["product_id"] for line in products}
-        _replace(session, ProductLine, ProductLine.product_id, [line["product_id"] for line in products], products)
-    for turn in turns(sorted(product_ids - done)):
-        found = [product for product in (session.get(Product, one) for one in turn) if product is not None]
-        lines = [line for product in found for line in product_lines(around(session, product), [product], at)]
+    for records in in_turns(session, course_ids):
+        done |= _keep(session, records, at)
+    _keep_products(session, product_ids - done, at)
+
+
+def _keep(session: Session, records: CourseRecords, at: datetime) -> set[str]:
+    """Judge one course and keep its lines and those of its products; return the ids of the products."""
+    products = product_lines(records, records.of(Product), at)
+    ids = [line["product_id"] for line in products]
+    _replace(session, CourseLine, CourseLine.treatment_id, [records.course.id], lines_of(records, at))
+    _replace(session, ProductLine, ProductLine.product_id, ids, products)
+    return set(ids)
+
+
+def _keep_products(session: Session, product_ids: set[str], at: datetime) -> None:
+    """Judge products that were not judged with their course, such as banked ones, and keep their lines."""
+    for turn in turns(sorted(product_ids)):
+        products = session.scalars(select(Product).where(Product.id.in_(turn))).all()
+        found = around_all(session, products)
+        lines = [line for one in products for line in product_lines(found[one.id], [one], at)]
         _replace(session, ProductLine, ProductLine.product_id, turn, lines)
 
 
@@ -105,7 +113,8 @@ def judge_what_was_written(session: Session) -> None:
     courses, products = touched(session, changed)
     for records in in_turns(session, courses):
         refuse_disorder(records, changed, at)
-    store(session, courses, products, at)
+        products -= _keep(session, records, at)
+    _keep_products(session, products, at)
 
 
 def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:
@@ -132,28 +141,35 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
     return sorted(courses), products
 
 
+AT_ONCE = 500
+"""Written rows whose columns are read together."""
 TABLES = ("treatment", "patient", "product", "harvest", "processing_run", "donor")
 
 
 def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]:
     """Return the ids of the rows in the tables that lead to courses, which the written rows are or name."""
     found: dict[str, set[str]] = {table: set() for table in TABLES}
-    waiting = [(one.model, row_id) for row_id, one in changed.items()]
     by_kind = {mapper.class_.KIND: mapper.class_ for mapper in Model.registry.mappers if hasattr(mapper.class_, "KIND")}
-    while waiting:
-        model, row_id = waiting.pop()
-        row: Any = session.get(model, row_id)
-        if row is None:
-            continue
-        if model in {Signature, Amendment}:
-            owner = by_kind.get(row.record_id[:2])
-            waiting += [(owner, row.record_id)] if owner is not None else []
-            continue
+    rows: dict[type[Any], set[str]] = defaultdict(set)
+    for row_id, one in changed.items():
+        rows[one.model].add(row_id)
+    for kind in (Signature, Amendment):
+        for (record_id,) in _columns(session, kind, ["record_id"], rows.pop(kind, set())):
+            if record_id[:2] in by_kind:
+                rows[by_kind[record_id[:2]]].add(record_id)
+    for model, ids in rows.items():
         if model.__tablename__ in found:
-            found[model.__tablename__].add(row.id)
-        for table in TABLES:
-            name = link(model, table)
-            value = getattr(row, name) if name is not None else None
-            if value is not None:
-                found[table].add(value)
+            found[model.__tablename__] |= ids
+        names = {table: name for table in TABLES if (name := link(model, table)) is not None}
+        for row in _columns(session, model, list(names.values()), ids):
+            for table, value in zip(names, row, strict=True):
+                found[table] |= {value} - {None}
     return found
+
+
+def _columns(session: Session, model: type[Any], names: list[str], ids: set[str]) -> Iterator[Any]:
+    """Yield some columns of the rows of a kind, some hundred rows at a time."""
+    known = sorted(ids) if names else []
+    for start in range(0, len(known), AT_ONCE):
+        chosen = select(*(getattr(model, name) for name in names))
+        yield from session.execute(chosen.where(model.id.in_(known[start : start + AT_ONCE])))

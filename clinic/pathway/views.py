@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, render_template, request, url_for
+from flask import Blueprint, Response, abort, render_template, request, url_for
 from sqlalchemy import select
 
 from clinic import clock, drafts, wording
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
-from clinic.course_records import load, of_course
+from clinic.course_records import load
 from clinic.extensions import db
 from clinic.followup.charts import charts
+from clinic.followup.models import FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.followup.step import plans, visits
+from clinic.identifiers import parse_id
 from clinic.inventory import genealogy
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.pathway import course as courses
@@ -29,6 +31,8 @@ from clinic.treatments.models import Treatment
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
+
+    from clinic.course_records import CourseRecords
 
 bp = Blueprint("pathway", __name__, template_folder="templates")
 
@@ -53,13 +57,16 @@ def today() -> str:
 @allow(CLINICAL)
 def course(treatment_id: str) -> str:
     """Show one course: step rail, one next action, what is blocked and why, its cells, its facts."""
-    treatment = get_or_404(Treatment, treatment_id)
-    return render_template("pathway/course.html", **_course_page(treatment, me().role, clock.now()))
+    wanted = parse_id(treatment_id, Treatment.KIND) or ""
+    records = load(db.session(), [wanted]).get(wanted)
+    if records is None:
+        abort(404)
+    return render_template("pathway/course.html", **_course_page(records, me().role, clock.now()))
 
 
-def _course_page(treatment: Treatment, role: Role, at: datetime) -> dict[str, Any]:
+def _course_page(records: CourseRecords, role: Role, at: datetime) -> dict[str, Any]:
     """Return all that the page of a course shows."""
-    records = of_course(db.session(), treatment)
+    treatment = records.course
     found = judge(records, at)
     begins = [s.step for s in found if may(role, s.step.begin)]
     return {
@@ -109,11 +116,15 @@ def timeline_of(patient_id: str) -> str:
     )
 
 
+CHARTED = (PlannedVisit, FollowUpVisit, OutcomeScore)
+"""What the charts of a course show."""
+
+
 def _courses_of(patient: Patient, course_id: str | None) -> dict[str, Any]:
     """Return the courses that the timeline can be kept to, and the charts of those that are shown."""
     chosen = select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at)
     here = list(db.session.scalars(chosen))
-    loaded = load(db.session(), [one.id for one in here if course_id in {None, one.id}]).values()
+    loaded = load(db.session(), [one.id for one in here if course_id in {None, one.id}], only=CHARTED).values()
     shown = [one for one in loaded if course_id in {None, one.course.id}]
     return {
         "courses": [(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in here],

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import func, select
+from sqlalchemy import func, literal, select, union_all
 
 from clinic import clock
 from clinic.access import Role, may
@@ -25,6 +25,8 @@ from clinic.release.product_state import ProductState
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
 SOON, URGENT = timedelta(hours=24), timedelta(hours=2)
@@ -106,7 +108,7 @@ class Lines:
         )
         self.fresh = [line for one in in_turns(session, sorted(stale)) for line in lines_of(one, at)]
         self.people = self._people({line["patient_id"] for line in self.fresh})
-        self.stored = [here, CourseLine.title != "", CourseLine.treatment_id.not_in(stale)]
+        self.stored = [here, CourseLine.title != "", *([CourseLine.treatment_id.not_in(stale)] if stale else [])]
 
     def _people(self, ids: set[str]) -> dict[str, Any]:
         if not ids:
@@ -114,37 +116,48 @@ class Lines:
         rows = self.session.execute(select(*PERSON).where(Patient.id.in_(ids)))
         return {row.patient_id: row for row in rows}
 
-    def part(self, *conditions: Any, keep: Any, limit: int = SHOWN) -> tuple[list[dict[str, Any]], int]:
-        """Return the first lines that fit, soonest first, and how many fit in all; two statements."""
-        chosen = [*self.stored, *conditions]
-        total = self.session.scalar(select(func.count()).select_from(CourseLine).where(*chosen)) or 0
+    def parts(self, wanted: dict[str, Wanted], limit: int = SHOWN) -> dict[str, tuple[list[dict[str, Any]], int]]:
+        """Return the first lines of some parts, soonest first, and how many each has in all; one statement."""
+        chosen = union_all(*(self._part(name, one.condition, limit) for name, one in wanted.items())).subquery()
+        rows = self.session.execute(select(chosen, *PERSON[1:]).join(Patient, Patient.id == chosen.c.patient_id))
+        stored: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
+        for row in rows.mappings():
+            stored[row["part"]].append(dict(row))
+        found = {}
+        for name, one in wanted.items():
+            fresh = [line | self._named(line) for line in self.fresh if line["title"] and one.keep(line)]
+            total = stored[name][0]["total"] if stored[name] else 0
+            found[name] = (sorted([*stored[name], *fresh], key=_soonest)[:limit], total + len(fresh))
+        return found
+
+    def _part(self, name: str, condition: Any, limit: int) -> Any:
+        total = select(func.count()).select_from(CourseLine).where(*self.stored, condition).correlate(None)
         order = (CourseLine.danger.desc(), CourseLine.due_at.is_(None), CourseLine.due_at, CourseLine.key)
-        rows = self.session.execute(
-            select(*SHOWN_COLUMNS, *PERSON)
-            .join(Patient, Patient.id == CourseLine.patient_id)
-            .where(*chosen)
-            .order_by(*order)
-            .limit(limit)
-        )
-        found = [dict(row._mapping) for row in rows]  # noqa: SLF001 - the public way to a row's names
-        fresh = [line | self._named(line) for line in self.fresh if line["title"] and keep(line)]
-        found = sorted([*found, *fresh], key=_soonest)
-        return found[:limit], total + len(fresh)
+        columns = (literal(name).label("part"), total.scalar_subquery().label("total"), *SHOWN_COLUMNS)
+        return select(select(*columns).where(*self.stored, condition).order_by(*order).limit(limit).subquery())
 
     def _named(self, line: dict[str, Any]) -> dict[str, Any]:
-        return dict(self.people[line["patient_id"]]._mapping)  # noqa: SLF001 - as above
+        return dict(self.people[line["patient_id"]]._mapping)  # noqa: SLF001 - the public way to a row's names
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which lines a part of the page shows: as a condition of the database, and asked of a line that was judged now."""
+
+    condition: Any
+    keep: Callable[[dict[str, Any]], bool]
 
 
 PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number)
 SHOWN_COLUMNS = (
-    CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why, CourseLine.roles, CourseLine.endpoint,
+    CourseLine.key, CourseLine.patient_id, CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why, CourseLine.roles, CourseLine.endpoint,
     CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger,
 )  # fmt: skip
 
 
-def _soonest(line: dict[str, Any]) -> tuple[bool, bool, float]:
+def _soonest(line: dict[str, Any]) -> tuple[bool, bool, float, int]:
     due = line["due_at"]
-    return (not line["danger"], due is None, due.timestamp() if due is not None else 0)
+    return (not line["danger"], due is None, due.timestamp() if due is not None else 0, line.get("key", 0))
 
 
 def person(line: dict[str, Any] | Any) -> str:
@@ -156,21 +169,25 @@ def person(line: dict[str, Any] | Any) -> str:
 
 def board(session: Session, role: Role, *, site_id: str, zone: str, at: datetime) -> Board:
     """Return the worklist of a role: what its people may do now first, then what waits for others."""
-    lines, mark = Lines(session, site_id, at), f" {role.value} "
-    mine, mine_total = lines.part(CourseLine.roles.contains(mark), keep=lambda line: mark in line["roles"])
-    others, others_total = lines.part(~CourseLine.roles.contains(mark), keep=lambda line: mark not in line["roles"])
+    mark = f" {role.value} "
+    parts = Lines(session, site_id, at).parts({
+        "mine": Wanted(condition=CourseLine.roles.contains(mark), keep=lambda line: mark in line["roles"]),
+        "others": Wanted(condition=~CourseLine.roles.contains(mark), keep=lambda line: mark not in line["roles"]),
+        "late": Wanted(condition=CourseLine.title == OVERDUE, keep=lambda line: line["title"] == OVERDUE),
+        "clocks": Wanted(condition=CourseLine.since.is_not(None), keep=lambda line: line["since"] is not None),
+    })  # fmt: skip
+    mine, others = (parts[name] for name in ("mine", "others"))
     return Board(
-        mine=Part(rows=[_shown(line, role, at, zone) for line in mine], total=mine_total),
-        others=Part(rows=[_shown(line, role, at, zone) for line in others], total=others_total),
+        mine=Part(rows=[_shown(line, role, at, zone) for line in mine[0]], total=mine[1]),
+        others=Part(rows=[_shown(line, role, at, zone) for line in others[0]], total=others[1]),
         products=ending(session, site_id, at, zone),
-        late=late(lines, at, zone, role),
-        clocks=reporting(lines, at, zone),
+        late=late(*parts["late"], at, zone, role),
+        clocks=reporting(*parts["clocks"], at, zone),
     )
 
 
-def late(lines: Lines, at: datetime, zone: str, role: Role) -> Part:
+def late(found: list[dict[str, Any]], total: int, at: datetime, zone: str, role: Role) -> Part:
     """Return the visits whose window is over and of which nothing was recorded, the longest overdue first."""
-    found, total = lines.part(CourseLine.title == OVERDUE, keep=lambda line: line["title"] == OVERDUE)
     rows = [
         {
             "patient": person(line),
@@ -184,9 +201,8 @@ def late(lines: Lines, at: datetime, zone: str, role: Role) -> Part:
     return Part(rows=rows, total=total)
 
 
-def reporting(lines: Lines, at: datetime, zone: str) -> Part:
+def reporting(found: list[dict[str, Any]], total: int, at: datetime, zone: str) -> Part:
     """Return the serious events whose reporting clock runs, with its days as boxes (rule 67)."""
-    found, total = lines.part(CourseLine.since.is_not(None), keep=lambda line: line["since"] is not None)
     on = clock.day(at, zone)
     rows = []
     for line in found:
@@ -224,15 +240,15 @@ def ending(session: Session, site_id: str, at: datetime, zone: str) -> Part:
         Product.expires_at < at + NEAR, Product.expires_at > at - NEAR,
     ]  # fmt: skip
     chosen = (
-        select(Product.id, Product.name, Product.division, Product.expires_at, *PERSON)
+        select(Product.id, Product.name, Product.division, Product.expires_at, func.count().over().label("total"), *PERSON)
         .join(ProductLine, ProductLine.product_id == Product.id)
         .join(Treatment, Treatment.id == Product.treatment_id)
         .join(Patient, Patient.id == Treatment.patient_id)
         .where(*near)
     )
-    total = session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
+    found = session.execute(chosen.order_by(Product.expires_at, Product.id).limit(12)).all()
     rows = []
-    for row in session.execute(chosen.order_by(Product.expires_at, Product.id).limit(12)):
+    for row in found:
         over = row.expires_at <= at
         timer = clock_of(row.expires_at, "ended" if over else "use before", at, zone)
         state = "over" if over else timer.state
@@ -244,4 +260,4 @@ def ending(session: Session, site_id: str, at: datetime, zone: str) -> Part:
                 "clock": Clock(figure=timer.figure, say=timer.say, state=state, word=word, due=timer.due),
             }
         )  # fmt: skip
-    return Part(rows=rows, total=total)
+    return Part(rows=rows, total=found[0].total if found else 0)

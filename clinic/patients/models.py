@@ -31,6 +31,7 @@ class Patient(Entry):
 
     KIND = "PT"
     NOUN = "Patient"
+    READ_WITH = ("alerts",)
     __table_args__ = (
         UniqueConstraint("site_id", "record_number"),
         Index("ix_patient_site_id_search_text_id", "site_id", "search_text", "id"),

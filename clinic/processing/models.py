@@ -21,7 +21,7 @@ from clinic.processing.manipulations import Manipulation
 from clinic.products.models import Product, RunInput, bearer, unused
 from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES
 from clinic.protocols.models import ProtocolVersion
-from clinic.records import Meaning, Record
+from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 from clinic.wording import moment
 
@@ -114,6 +114,10 @@ class ProcessingRun(Record):
             "counts": sorted((c.content() for c in self.counts), key=lambda c: c["id"]),
         }
         return super().content() | parts
+
+    def covered(self) -> tuple[Entry, ...]:
+        """Also the rows of what is part of it."""
+        return (self, *self.inputs, *self.outputs, *self.manipulations, *self.counts)
 
     @property
     def input_volume(self) -> Decimal:

@@ -75,7 +75,7 @@ def index(treatment_id: str) -> str:
         "records/list.html",
         heading="Processing",
         lede=course.title,
-        rows=[_line(run) for run in of_course(db.session(), course).of(ProcessingRun)],
+        rows=[_line(run) for run in of_course(db.session(), course, only={ProcessingRun, Product}).of(ProcessingRun)],
         columns=COLUMNS,
         empty_text="Nothing was processed for this course yet.",
         actions=[(new_url, "plus", "Begin a run")] if me().role in LOGS else [],

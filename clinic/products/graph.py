@@ -42,8 +42,8 @@ def made_of(records: CourseRecords, product: Product) -> list[Product]:
         one = waiting.pop()
         if one.id not in found:
             found[one.id] = one
-            runs = {use.run_id for use in one.uses}
-            waiting += [made for made in records.every(Product) if made.run_id in runs]
+            for use in one.uses:
+                waiting += records.pool.on(use.run_id, "processing_run", Product)
     return list(found.values())
 
 
@@ -55,10 +55,6 @@ def natural(division: str | None) -> list[tuple[bool, int, str]]:
 
 def relatives(records: CourseRecords, product: Product) -> list[Product]:
     """Return all other containers that share cells with a product."""
-    near: dict[str, list[Product]] = {}
-    for one in records.every(Product):
-        for made in {one.run_id, one.harvest_id, *(use.run_id for use in one.uses)} - {None}:
-            near.setdefault(str(made), []).append(one)
     found: dict[str, Product] = {}
     waiting = [product]
     while waiting:
@@ -66,9 +62,19 @@ def relatives(records: CourseRecords, product: Product) -> list[Product]:
         if one.id in found:
             continue
         found[one.id] = one
-        for made in {one.run_id, one.harvest_id, *(use.run_id for use in one.uses)} - {None}:
-            waiting += near.pop(str(made), [])
+        for run_id in (one.run_id, *(use.run_id for use in records.pool.on(one.id, "product", RunInput))):
+            waiting += _in_run(records, run_id)
+        waiting += records.pool.index(Product, "harvest_id").get(one.harvest_id or "", ())
     return [one for one in found.values() if one.id != product.id]
+
+
+def _in_run(records: CourseRecords, run_id: str | None) -> list[Product]:
+    """Return what went into a run and what came out of it."""
+    if run_id is None:
+        return []
+    inputs = records.pool.on(run_id, "processing_run", RunInput)
+    parents = [parent for one in inputs if (parent := records.get(one.product_id)) is not None]
+    return [*parents, *records.pool.on(run_id, "processing_run", Product)]
 
 
 def donors(records: CourseRecords, product: Product) -> list[Donor]:

@@ -51,8 +51,7 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     found = {"version": Item(hash=version.id if version else "", name="protocol version")}
     line = ancestry(records, product)
     for one in line:
-        content = {key: value for key, value in one.content().items() if key not in MAY_CHANGE}
-        found[one.id] = Item(hash=digest(content), name=f"{one.name} {one.division or ''}".strip())
+        found[one.id] = Item(hash=one.hash_without(MAY_CHANGE), name=f"{one.name} {one.division or ''}".strip())
         for result in records.on(one, QCResult):
             found[result.id] = _result(result, product)
         for made in (records.get(one.run_id), records.get(one.harvest_id)):

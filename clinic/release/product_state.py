@@ -6,15 +6,28 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from clinic.consent.models import valid, withdrawn
+from clinic.consent.models import Consent, valid, withdrawn
+from clinic.harvest.models import Harvest
+from clinic.patients.donors import Donor
+from clinic.patients.models import Weight
+from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
+from clinic.products.models import Product
+from clinic.protocols.models import ProtocolVersion
 from clinic.release.evidence import findings, items, news
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
+from clinic.release.results import QCResult
+from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
-    from clinic.products.models import Product
+
+
+RESTS_ON = (
+    Treatment, Product, Consent, Donor, Weight, Harvest, ProcessingRun, QCResult, Release, ProtocolVersion,
+)  # fmt: skip
+"""The kinds of records that the state of a product rests on, for a page that judges nothing else."""
 
 
 class ProductState(StrEnum):

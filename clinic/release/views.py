@@ -21,7 +21,7 @@ from clinic.records import Meaning
 from clinic.release.decision_rows import decision_rows
 from clinic.release.models import Release, decide
 from clinic.release.points import RELEASING, Point, hands_on, points_of, workings_of
-from clinic.release.product_state import state_of
+from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
@@ -98,7 +98,8 @@ def _row(records: CourseRecords, product: Product, at: datetime) -> list[Any]:
 def results(product_id: str) -> str:
     """Show the results of a product and, to who tests, the worksheet."""
     product = get_or_404(Product, product_id)
-    return render_template("release/results.html", **_sheet(product, _worksheet(product)))
+    records = around(db.session(), product, only=RESTS_ON)
+    return render_template("release/results.html", **_sheet(records, product, _worksheet(records, product)))
 
 
 @bp.post("/products/<product_id>/results")
@@ -106,7 +107,8 @@ def results(product_id: str) -> str:
 def add_results(product_id: str) -> Answer:
     """Write down the results of every row that is filled in."""
     product = get_or_404(Product, product_id)
-    form = _worksheet(product)
+    records = around(db.session(), product, only=RESTS_ON)
+    form = _worksheet(records, product)
     if form.validate_on_submit():
         with refusals_to(form):
             also = [get_or_404(Product, other) for other in form.siblings]
@@ -114,12 +116,13 @@ def add_results(product_id: str) -> Answer:
             db.session.add_all(made)
             done = f"{len(made)} {'result' if len(made) == 1 else 'results'} saved."
             return commit_and_redirect(url_for("release.results", product_id=product.id), done)
-    return render_template("release/results.html", **_sheet(product, form)), 422
+    records = around(db.session(), product, only=RESTS_ON)  # anew: what was refused was taken back
+    return render_template("release/results.html", **_sheet(records, product, form)), 422
 
 
-def _worksheet(product: Product) -> Any:
+def _worksheet(records: CourseRecords, product: Product) -> Any:
     """Return the worksheet: a row for each test that is asked for, was read, or is named in the address."""
-    version, records = product.judged_under, around(db.session(), product)
+    version = product.judged_under
     tests = [spec.test for spec in version.says.qc] if version else []
     tests += [str(result.test) for result in records.on(product, QCResult)]
     tests += [test for test in request.args.getlist("test") if test in QC_TESTS]
@@ -129,8 +132,7 @@ def _worksheet(product: Product) -> Any:
     return form
 
 
-def _sheet(product: Product, form: Any) -> dict[str, Any]:
-    records = around(db.session(), product)
+def _sheet(records: CourseRecords, product: Product, form: Any) -> dict[str, Any]:
     found = records.on(product, QCResult)
     asked = set(form.tests)
     return {
