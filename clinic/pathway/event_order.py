@@ -96,7 +96,7 @@ def disorder(records: CourseRecords, changed: Mapping[str, Written]) -> list[str
             continue
         if first.at.replace(second=0, microsecond=0) > then.at:
             said = (clock.said(then.at, records.zone), clock.said(first.at, records.zone))
-            found.append(f"{_begin(then.name)} ({said[0]}) lies before {first.name} ({said[1]}).")
+            found.append(f"{_begin(then.name)} ({said[0]}) is before {first.name} ({said[1]}).")
     return list(dict.fromkeys(found))
 
 

@@ -80,7 +80,7 @@ def disagreements(session: Session, at: datetime) -> Iterator[str]:
                 continue  # time has passed over it; a list judges it in memory
             said = sorted(_key({name: getattr(line, name) for name in COMPARED}) for line in stored)
             if said != sorted(_key(line) for line in lines_of(records, at)):
-                yield f"course {course_id}: the stored lines are not what its records say; run clinic sweep"
+                yield f"course {course_id}: the stored lines do not match the records; run clinic sweep"
             for product in product_lines(records, records.of(Product), at):
                 line = session.get(ProductLine, product["product_id"])
                 fresh = line is not None and (line.changes_at is None or line.changes_at > at)
