@@ -2,7 +2,7 @@
 
 The evidence of a product is its protocol version, what the container holds, every result on it and on what it was
 made of, the runs and harvests of its ancestry, and the determinations of its donors. A decision keeps the hash of
-each. When one of them is amended, or something adverse is added, the decision no longer stands; a result that was
+each. When one of them is amended, or something adverse is added, the decision is no longer valid; a result that was
 awaited and came out well fulfills the condition instead.
 """
 
@@ -119,7 +119,7 @@ def legacy(records: CourseRecords, product: Product) -> str:
 
 
 def outdated(records: CourseRecords, product: Product, kept: dict[str, str], evidence: str) -> list[str]:
-    """Return in words why a decision with this basis no longer stands; empty: it does (rule 46)."""
+    """Return in words why a decision with this basis is no longer valid; empty: it does (rule 46)."""
     now = items(records, product)
     if not kept:
         same = evidence == legacy(records, product)
@@ -144,8 +144,10 @@ def _fulfilled(item: Item, hash_then: str) -> bool:
 
 def _changed(key: str, item: Item | None) -> str:
     if key == "version":
-        return "The product is judged under another protocol version than the one that it was decided under."
-    return f"{item.name} was amended after the decision." if item else "A record that the decision rested on is gone."
+        return "The product is now judged under another protocol version than at the decision."
+    return (
+        f"{item.name} was amended after the decision." if item else "A record used for the decision no longer exists."
+    )
 
 
 def findings(records: CourseRecords, product: Product) -> list[str]:

@@ -50,7 +50,7 @@ def open_points(version: ProtocolVersion, results: list[QCResult], workings: Seq
             points.append(
                 Point(
                     test=test,
-                    sentence=f"{label} is {found[-1].words}, though this protocol does not ask for it.",
+                    sentence=f"{label} is {found[-1].words}, although this protocol does not require it.",
                     never=True,
                 )
             )
@@ -61,7 +61,7 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     """Return what keeps a product from conforming: its results, and what else its evidence says against it."""
     version = product.judged_under
     if version is None:
-        return [Point(test="", sentence="No protocol says yet what this product must pass. Assign it to a course.")]
+        return [Point(test="", sentence="No protocol is assigned to this product yet. Assign it to a course.")]
     results = records.on(product, QCResult)
     points = open_points(version, results, workings_of(records, product, at))
     said = {point.sentence for point in points}
@@ -94,7 +94,9 @@ def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
     if decision == "conditional":
         hard = [point.sentence for point in points if not point.may_wait]
         if hard or not points:
-            return " ".join(["A condition can only wait for a result that the protocol lets be pending.", *hard])
+            return " ".join(
+                ["A conditional release is possible only for results that the protocol allows to be pending.", *hard]
+            )
         gram = [reading for reading in standing(results, "gram_stain") if reading.outcome == CLEAN["gram_stain"]]
         if any(point.test == "sterility" for point in points) and not gram:
             return "While the culture is pending, a Gram stain without organisms is needed."
@@ -110,9 +112,9 @@ def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
     """Refuse to release what cannot be given any more, or whose processing nobody answers for yet (rule 50)."""
     if product.discarded or product.given:
-        raise RuleBroken("This product was given or discarded. It cannot be released any more.", rule=50)
+        raise RuleBroken("This product was given or discarded. It can no longer be released.", rule=50)
     if product.uses and product.left <= 0:
-        raise RuleBroken("All of this product went into processing. Release what was made of it.", rule=50)
+        raise RuleBroken("All of this product was processed. Release the products made from it.", rule=50)
     if product.expired(at):
         raise RuleBroken("This product is expired. It cannot be released.", rule=50)
     run = records.get(product.run_id)
