@@ -60,7 +60,7 @@ def nouns() -> dict[str, str]:
 def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
     """Return an entry as a person reads it. ``people``: printed names by id; moments are told on the zone's clock."""
     after, before = row.after or {}, row.before or {}
-    act = {"insert": "wrote down", "update": "changed", "delete": "removed"}[row.act]
+    act = {"insert": "recorded", "update": "changed", "delete": "removed"}[row.act]
     record, record_id = row.record, row.record_id
     reason = row.reason
     if row.act == "update" and reason:
@@ -99,7 +99,7 @@ def _changes(model: type[Model], before: State, after: State, people: Mapping[st
         if name in UNTOLD or name in SAID.get(model.__tablename__, ()) or name not in columns:
             continue
         if columns[name].info.get("secret"):
-            yield _label(name), "", "set anew, never shown"
+            yield _label(name), "", "reset, never shown"
             continue
         fact = declared.get(name)
         old, new = (_said(fact, state.get(name), people, zone) for state in (before, after))

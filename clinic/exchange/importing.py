@@ -60,9 +60,9 @@ class Report:
         """Return the report as a person reads it, a line each."""
         made = ", ".join(f"{count} {noun}" for noun, count in self.made.items())
         if self.refused:
-            some = f"{len(self.problems)} {'fault' if len(self.problems) == 1 else 'problems'}"
-            return [*self.notes, *map(str, self.problems), f"Nothing was taken in: {some} in {self.file}."]
-        did = "would be taken in; this was a dry run" if self.dry_run else "taken in"
+            some = f"{len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}"
+            return [*self.notes, *map(str, self.problems), f"Nothing was imported: {some} in {self.file}."]
+        did = "would be imported; this was a dry run" if self.dry_run else "imported"
         return [*self.notes, f"{self.rows} rows of {self.file} {did}: {made}."]
 
 
@@ -82,9 +82,9 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` is told rows done and rows in all.
     """
     if kind not in KINDS:
-        raise RuleBroken(f"No kind of import is called “{kind}”. There are: {', '.join(KINDS)}.")
+        raise RuleBroken(f"No kind of import is called “{kind}”. Available: {', '.join(KINDS)}.")
     if by.role not in WRITERS or not by.active:
-        raise RuleBroken(f"{by.label} writes no records of patients and cannot answer for an import.")
+        raise RuleBroken(f"{by.label} cannot record patient data and so cannot import.")
     table = read(path)
     mapping = load(mapping_path, kind) if mapping_path else own(table, kind, path.name)
     report = Report(
@@ -137,7 +137,7 @@ def own(table: Table, kind: str, file: str) -> Mapping:
         if slot(target, kind) is not None:
             columns[name] = (Target(to=target),)
         elif name in by_heading:
-            ignored[name] = "written anew by the import"
+            ignored[name] = "assigned by the import"
     return Mapping(kind=kind, source=f"Imported from {file}", columns=columns, ignored=ignored)
 
 
