@@ -83,7 +83,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
     if sqlite and workers not in {None, 1}:
         raise SettingsWrong("SQLite is served by one process with several threads; for more processes use PostgreSQL.")
     if demo and settings.production:
-        raise SettingsWrong("This is a demonstration clinic; production takes no demonstration accounts.")
+        raise SettingsWrong("This is a demonstration clinic; production does not allow demonstration accounts.")
     count = 1 if sqlite else workers or min(4, os.cpu_count() or 1)
     click.echo(f"Cellcourse: http://{host if ':' not in host else f'[{host}]'}:{port}")
     if demo:
@@ -114,7 +114,7 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
             try:
                 sweep(db.session(), clock.now())
             except SQLAlchemyError as fault:
-                app.logger.warning("the sweep waits for the next time: %s", type(fault).__name__)
+                app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
             finally:
                 db.session.remove()
 
@@ -143,15 +143,17 @@ def migrate() -> None:
     click.echo(
         f"The database is current, at {after}."
         if before == after
-        else f"The database was brought from {before or 'nothing'} to {after}."
+        else f"The database was migrated from {before or 'nothing'} to {after}."
     )
 
 
 @clinic.command()
-@click.option("--patients", type=click.IntRange(1, 100_000), help="How many patients, published histories aside.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same clinic.")
+@click.option(
+    "--patients", type=click.IntRange(1, 100_000), help="Number of patients, without the published histories."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed builds the same clinic.")
 @click.option("--sites", type=click.IntRange(1, 20), default=2, show_default=True)
-@click.option("--if-empty", is_flag=True, help="Do nothing where there is a clinic already.")
+@click.option("--if-empty", is_flag=True, help="Do nothing if the database already has a clinic.")
 @with_database
 def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_empty: bool) -> None:
     """Make a demonstration clinic; refuses a database that holds another clinic."""
@@ -160,9 +162,9 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
     if session.scalar(select(func.count()).select_from(Site)):
         if if_empty:
             return
-        raise RuleBroken("This database holds a clinic already. A demonstration is made in an empty one only.")
+        raise RuleBroken("This database already has a clinic. A demonstration is built only in an empty database.")
     if load().production:
-        raise SettingsWrong("CLINIC_ENV is production: a demonstration clinic is not made there.")
+        raise SettingsWrong("CLINIC_ENV is production: a demonstration clinic is not built there.")
     if find_spec("faker") is None:
         raise SettingsWrong("The demonstration needs Faker: run `make set-up`, or install requirements-demo.txt.")
     from clinic.demo import build as demonstration  # noqa: PLC0415 - it needs what production does not have
@@ -172,16 +174,16 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
     made = demonstration.build(session, patients=number, seed=seed, sites=sites, at=clock.now(), progress=tell)
     session.commit()
     click.echo(
-        f"The demonstration clinic is made: {', '.join(made.sites)}; {made.synthetic + made.published} patients."
+        f"The demonstration clinic is ready: {', '.join(made.sites)}; {made.synthetic + made.published} patients."
     )
 
 
 @clinic.command("import")
 @click.argument("kind")
 @click.argument("file", type=FILE)
-@click.option("--map", "mapping", type=FILE, help="Which column is which fact.")
-@click.option("--dry-run", is_flag=True, help="Check everything, take nothing in.")
-@click.option("--as", "email", required=True, help="Who answers for it: an address of the staff.")
+@click.option("--map", "mapping", type=FILE, help="File that maps columns to facts.")
+@click.option("--dry-run", is_flag=True, help="Check everything, import nothing.")
+@click.option("--as", "email", required=True, help="Responsible person: the e-mail address of a staff member.")
 @with_database_to_read
 def import_table(  # noqa: PLR0913 - one for each option
     session: Session, kind: str, file: Path, mapping: Path | None, *, dry_run: bool, email: str
@@ -211,10 +213,10 @@ def import_table(  # noqa: PLR0913 - one for each option
 @click.option("--format", "form", default="csv", show_default=True)
 @click.option("--from", "since", type=DAY, help="First day, e.g. 2026-01-31.")
 @click.option("--to", "until", type=DAY, help="Last day, included.")
-@click.option("--site", "code", help="Code of one site; all without it.")
+@click.option("--site", "code", help="Code of one site; default: all.")
 @click.option("--research", is_flag=True, help="Without names, birth dates and free text.")
-@click.option("--list", "listing", is_flag=True, help="Name the data sets.")
-@click.option("-o", "--output", type=FILE, help="File to write; standard output without it.")
+@click.option("--list", "listing", is_flag=True, help="List the data sets.")
+@click.option("-o", "--output", type=FILE, help="File to write; default: standard output.")
 @with_database_to_read
 def export(
     session: Session, dataset: str | None, form: str, output: Path | None, *, listing: bool, **chosen: Any
@@ -228,7 +230,7 @@ def export(
             click.echo(f"{known.name}\t{known.title}")
         return
     if dataset is None:
-        raise click.UsageError("Say which data set, or --list to name them.")
+        raise click.UsageError("Name a data set, or use --list.")
     pieces = exporting.chunks(session, dataset, form, _choice(session, **chosen))
     if output is None:
         _pour(pieces, sys.stdout.buffer)
@@ -256,7 +258,7 @@ def _pour(pieces: Iterator[str | bytes], target: IO[bytes]) -> None:
 
 
 @clinic.command()
-@click.option("--head", "seal_file", type=FILE, help="An earlier seal: shows whether entries are gone since.")
+@click.option("--head", "seal_file", type=FILE, help="An earlier seal: shows whether entries are missing since.")
 @with_database_to_read
 def verify(session: Session, seal_file: Path | None) -> None:
     """Check the ledger, and that every record agrees with it."""
@@ -286,11 +288,11 @@ def sweep(session: Session) -> None:
     from clinic.pathway import sweeping  # noqa: PLC0415
 
     count = sweeping.sweep(session, clock.now())
-    click.echo("Nothing has changed." if not count else f"Judged anew: {count} courses and products.")
+    click.echo("Nothing has changed." if not count else f"Recalculated: {count} courses and products.")
 
 
 @clinic.command()
-@click.option("-o", "--output", type=FILE, help="File to write; a new one in the instance's seals without it.")
+@click.option("-o", "--output", type=FILE, help="File to write; default: a new one in the instance's seals.")
 @with_database_to_read
 def seal(session: Session, output: Path | None) -> None:
     """Write and sign the present heads of the ledger. Keep the file elsewhere."""
@@ -339,9 +341,9 @@ def restore(file: Path) -> None:
     with app.app_context():
         replaced, missing, what = keeping.restore(db.engine, file, at=clock.now())
         db.engine.dispose()
-    click.echo(f"{file} is the database now. Run clinic migrate before you serve it.")
+    click.echo(f"{file} is now the database. Run clinic migrate before you serve it.")
     if replaced is not None:
-        click.echo(f"The database that it replaces is kept as {replaced}.")
+        click.echo(f"The replaced database is kept as {replaced}.")
     for place, count in sorted(missing.items()):
         click.echo(f"Site {place}: the backup lacks the last {count} entries of the ledger.")
     for (table, act), count in sorted(what.items()):

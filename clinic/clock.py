@@ -57,9 +57,9 @@ def from_wall(moment: datetime, zone: str, *, second: bool | None = None) -> dat
     """
     place = ZoneInfo(zone)
     if moment.replace(tzinfo=place).astimezone(UTC).astimezone(place).replace(tzinfo=None) != moment:
-        raise NotOnTheClock(f"{moment:%H:%M} did not exist here on this day: the clocks went forward")
+        raise NotOnTheClock(f"{moment:%H:%M} did not exist on this day: the clocks went forward")
     if second is None and came_twice(moment, zone):
-        raise TwiceOnTheClock(f"{moment:%H:%M} came twice here on this day: the clocks went back")
+        raise TwiceOnTheClock(f"{moment:%H:%M} occurred twice on this day: the clocks went back")
     return moment.replace(tzinfo=place, fold=int(second or False)).astimezone(UTC)
 
 

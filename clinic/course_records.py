@@ -150,7 +150,7 @@ class CourseRecords:
 
 
 def _order(row: Any) -> tuple[Any, ...]:
-    """Return the key by which rows of one kind are ordered: when it happened, when it was written down, its id."""
+    """Return the key by which rows of one kind are ordered: when it happened, when it was recorded, its id."""
     happened, written = getattr(row, "performed_at", None), getattr(row, "recorded_at", None)
     return (
         happened is not None,

@@ -1,6 +1,6 @@
 """Drafts: what was typed and not finished, kept on the server for the person who typed it.
 
-“Finish later” keeps one, and so does a form that is sent after the session ran out. The form comes back filled in;
+“Save draft” keeps one, and so does a form that is sent after the session ran out. The form comes back filled in;
 saving the record ends the draft. A draft is nobody's record: it is in no ledger, no export and no search.
 """
 

@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from flask import Flask
 
 SORRY = {
-    400: ("This could not be read", "Go back, open the page again and repeat what you did."),
-    403: ("This is not yours to open", "Your role does not do this. Ask somebody whose role does."),
-    404: ("Nothing is here", "The address may be mistyped. Search for the patient, or scan the label again."),
-    405: ("This page cannot do that", "Go back and use the buttons of the page."),
-    409: ("The clinic's rules say no", "Go back, mend what is named, and try again."),
-    413: ("That is too large", "Send a smaller file."),
-    429: ("Too many tries", "Wait a little and try again."),
-    500: ("Something broke", "Nothing was saved. Try once more; then tell your administrator the reference."),
+    400: ("The request could not be read", "Go back, open the page again and try again."),
+    403: ("You don't have access", "Your role does not allow this. Ask a colleague whose role does."),
+    404: ("Page not found", "The address may be mistyped. Search for the patient, or scan the label again."),
+    405: ("This action is not available here", "Go back and use the buttons on the page."),
+    409: ("Not allowed by the clinic's rules", "Go back, correct the problem, and try again."),
+    413: ("The file is too large", "Send a smaller file."),
+    429: ("Too many attempts", "Wait a few minutes and try again."),
+    500: ("Something went wrong", "Nothing was saved. Try again. If it recurs, give your administrator the reference."),
 }  # fmt: skip
 RETRY_AFTER = 10
 """Seconds after which a page may be asked for again while the database is away."""
@@ -39,7 +39,7 @@ MOST_CARRIED = 100_000
 """Characters of a form that the page carries for another try."""
 SECRETS = ("password", "again")
 
-BUSY = "The database is busy: somebody else is writing a lot."
+BUSY = "The database is busy: another user is saving a lot of data."
 AWAY = "The database does not answer."
 NOT_SET_UP = "The database is empty: it is not this clinic's, or it was not set up (clinic migrate)."
 NOT_WRITABLE = "The database cannot be written: its disk is full, broken or read-only."
@@ -133,7 +133,7 @@ def _http(fault: HTTPException) -> Any:
     code = fault.code or 500
     default = type(fault).description
     said = fault.description if fault.description and fault.description != default else ""
-    return _page(code, said or {404: "No record of your clinic has this address."}.get(code, ""))
+    return _page(code, said or {404: "No record in your clinic has this address."}.get(code, ""))
 
 
 def _blocked(fault: StepBlocked) -> Any:
@@ -149,9 +149,7 @@ def _rule(fault: RuleBroken) -> Any:
 
 def _stale(_fault: StaleDataError) -> Any:
     _start_over()
-    return _page(
-        409, "Somebody else changed this record at the same moment. Nothing of yours was saved. Open it again."
-    )
+    return _page(409, "Another user changed this record at the same time. Your changes were not saved. Open it again.")
 
 
 def _changed(fault: ChangedMeanwhile) -> Any:
@@ -168,7 +166,7 @@ def _broke(fault: Exception) -> Any:
     reference = secrets.token_hex(4)
     current_app.logger.error("reference %s\n%s", reference, _where(fault))
     _ask_no_database()
-    return _page(500, "The program met something it does not know.", reference)
+    return _page(500, "An unexpected error occurred.", reference)
 
 
 def init_app(app: Flask) -> None:

@@ -26,7 +26,7 @@ _counter = count()
 CLOCK_SLACK = timedelta(minutes=2)
 """How far a typed time may lie ahead of the server's clock before it counts as the future (rule 69)."""
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-"""No birth, act or expiry that a clinic writes down lies outside these years: another year is a typing error."""
+"""No birth, act or expiry that a clinic records is outside these years: another year is a typing error."""
 SHORT_TEXT, LONG_TEXT = 500, 10_000
 """The most characters of one line and of several lines of text, where the field declares no other length."""
 
@@ -128,7 +128,7 @@ class Field:
     @property
     def missing(self) -> str:
         """The sentence that asks for a value."""
-        return f"{self.label}: fill this in"
+        return f"{self.label}: required"
 
     def words(self, value: object, zone: str = "") -> str:
         """Return a stored value as a person reads it, without its unit; a moment on the clock of ``zone``."""
@@ -161,7 +161,7 @@ class Field:
         if isinstance(value, date):
             return self._time_problems(value, at, zone)
         if isinstance(value, str):
-            too_long = f"{self.label}: {len(value):,} characters are too many; write at most {self.longest:,}"
+            too_long = f"{self.label}: {len(value):,} characters are too many; use at most {self.longest:,}"
             return [too_long] if len(value) > self.longest else []
         if self.possible is not None and value not in self.possible:
             return [
@@ -177,7 +177,7 @@ class Field:
 
     def _time_problems(self, value: date, at: datetime | None, zone: str) -> list[str]:
         if not FIRST_YEAR <= value.year <= LAST_YEAR:
-            return [f"{self.label}: the year {value.year} is not possible; write its four digits, from {FIRST_YEAR} on"]
+            return [f"{self.label}: the year {value.year} is not possible; use four digits, from {FIRST_YEAR} on"]
         if self.past and at is not None and later(value, at + CLOCK_SLACK, zone):
             return [f"{self.label}, {self.words(value, zone)}, is in the future"]
         return []
@@ -198,7 +198,7 @@ class Field:
         return Question(
             name,
             f"{self.label} {self.figure(value)} is {'more' if more else 'less'} than expected. Is this right?",
-            f"Expected: {self.expected} {self.unit}. It is still possible, so you decide.",
+            f"Expected: {self.expected} {self.unit}. It is possible, so please confirm.",
         )
 
 

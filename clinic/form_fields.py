@@ -146,7 +146,7 @@ class FactField(wtforms.Field):
     def problems(self) -> list[str]:
         """Return what is wrong with the value by itself, a sentence each."""
         if self.data in (None, "", []):
-            return [self.named("fill this in")] if self.required else []
+            return [self.named("required")] if self.required else []
         return self.fact.problems(self.data, at=clock.now(), zone=self.zone)
 
     def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: ARG002, FBT001
@@ -161,7 +161,7 @@ class FactField(wtforms.Field):
         if self.answer != "yes":
             raise ValidationError(self.named(asked.question))
         if not self.reason:
-            raise ValidationError(self.named("say why this is right"))
+            raise ValidationError(self.named("give the reason"))
 
     @property
     def anchor(self) -> str:
@@ -347,11 +347,11 @@ class DateField(FactField):
         if not (day or month or year):
             return None
         if not (day and month and year):
-            raise Unreadable("fill in day, month and year")
+            raise Unreadable("enter day, month and year")
         try:
             return date(parse_whole(year), parse_whole(month), parse_whole(day))
         except ValueError as problem:
-            raise Unreadable(f"{day}.{month}.{year} is not a day of the calendar") from problem
+            raise Unreadable(f"{day}.{month}.{year} is not a calendar date") from problem
 
     def show(self, value: Any) -> None:
         if value is not None:
@@ -381,7 +381,7 @@ class DateTimeField(DateField):
             return None
         match = re.fullmatch(r"([01]?\d|2[0-3])[:.h]?([0-5]\d)", time, re.ASCII)
         if day is None or match is None:
-            raise Unreadable("write the day and the time, like 14 May 2026, 09:30")
+            raise Unreadable("enter the day and the time, like 14 May 2026, 09:30")
         wall = datetime(day.year, day.month, day.day, int(match[1]), int(match[2]))  # noqa: DTZ001 - the wall clock
         self.which = typed[4]
         self.twice = clock.came_twice(wall, self.zone)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from clinic.errors import Question, RuleBroken
     from clinic.model import Model
 
-FILLED = {"now": "filled in: now", "me": "filled in: me"}
+FILLED = {"now": "prefilled: now", "me": "prefilled: me"}
 
 
 class RecordForm(FlaskForm):
@@ -180,7 +180,7 @@ class RecordForm(FlaskForm):
             elif starts == "now" and isinstance(field, DateTimeField):
                 self.prefill(field.short_name, now, FILLED["now"])
             elif starts == "now":
-                self.prefill(field.short_name, clock.day(now, self.zone), "filled in: today")
+                self.prefill(field.short_name, clock.day(now, self.zone), "prefilled: today")
 
     def offer_people(self, people: Iterable[tuple[str, str]]) -> None:
         """Offer these people, id and name of each, in every field that asks for a person."""

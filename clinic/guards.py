@@ -34,7 +34,7 @@ def refuse_unstorable_characters() -> None:
     """Refuse the one character that no database keeps in a text."""
     pairs = [pair for part in (request.args, request.form) for pair in part.items(multi=True)]
     if any("\0" in text for pair in pairs for text in pair):
-        abort(400, "A character that was sent cannot be kept. Type it again.")
+        abort(400, "The text contains a character that cannot be stored. Type it again.")
 
 
 def refuse_foreign_forms() -> None:
@@ -47,7 +47,7 @@ def keep_sign_in_within_the_clinic() -> None:
     """Take a sign-in or sign-out from its form alone, and let it lead to our own pages only."""
     if request.endpoint in KEYLESS:
         if request.is_json:
-            abort(400, "Sign in and out with the form of the page.")
+            abort(400, "Use the sign-in form on the page.")
         security.lead_within()
 
 
@@ -68,7 +68,10 @@ def require_open_session() -> Response | None:
     kept = _keep_what_was_typed()
     session.clear()
     if kept:
-        flash("You were signed out after a pause. What you wrote is kept and comes back after you sign in.", "wait")
+        flash(
+            "You were signed out after a period of inactivity. Your entries are saved and come back after you sign in.",
+            "wait",
+        )
     return _to_sign_in(and_back=kept or request.method == "GET")
 
 
@@ -183,9 +186,7 @@ def _keep_draft(user_id: str) -> Response:
     kept = drafts.keep(user_id)
     db.session.commit()
     flash(
-        "Kept as a draft. Open the form again to go on; it waits on your page of the day."
-        if kept
-        else "Nothing was written yet.",
+        "Saved as a draft. You will find it under Today." if kept else "Nothing was entered yet.",
         "wait",
     )
     return redirect(url_for("pathway.today"), 303)

@@ -43,7 +43,7 @@ def why_not_ready() -> str:
     except SQLAlchemyError:
         return "the database does not answer"
     if at != head():
-        return "the database waits for clinic migrate"
+        return "the database needs clinic migrate"
     if file is not None and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
         return "the database cannot be written"
     if file is not None and shutil.disk_usage(file.parent).free < LEAST_SPACE:

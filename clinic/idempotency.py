@@ -59,7 +59,7 @@ def claim(user_id: str) -> Response | None:
     """Claim the key of the form that was sent; return the way to the earlier record where it was taken before."""
     key = request.form.get(KEY, "")
     if len(key) < KEY_SHAPE:
-        abort(400, "The form came without its key. Open the page again and fill it in there.")
+        abort(400, "The form is incomplete. Open the page again and fill in the form there.")
     earlier = _earlier(key, user_id)
     if earlier is not None:
         return earlier

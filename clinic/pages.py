@@ -6,8 +6,8 @@ A view that takes a form reads
     if form.validate_on_submit():
         with refusals_to(form):
             harvest = Harvest.log(by=me(), at=clock.now(), treatment=course, **form.facts())
-            return commit_and_redirect(url_of(harvest), "Harvest logged.")
-    return form_page(form, heading="Log a harvest", …)
+            return commit_and_redirect(url_of(harvest), "Harvest saved.")
+    return form_page(form, heading="Record a harvest", …)
 """
 
 from __future__ import annotations

@@ -129,7 +129,7 @@ class Step:
         allowed = records.says.logs.get(self.name)
         if by.role not in self.logs or (allowed and by.role.value not in allowed):
             who = " or ".join(sorted(role.label for role in self.logs if not allowed or role.value in allowed))
-            raise RuleBroken(f"{self.title} is logged by {who}, not by {by.role.label}.")
+            raise RuleBroken(f"{self.title} is recorded by {who}, not by {by.role.label}.")
         reasons = self.reasons(records, at)
         if reasons:
             raise StepBlocked(self.title, reasons)

@@ -146,7 +146,7 @@ def duration(span: timedelta) -> str:
 def figure(value: Decimal | None, unit: str = "", *, digits: int = 3) -> str:
     """Return a figure that was worked out, to three significant figures, always with its unit: 6.4 × 10⁶/kg.
 
-    Nothing before the decimal point is rounded. For what somebody wrote down see `quantity`, which keeps all digits.
+    Nothing before the decimal point is rounded. For what somebody recorded see `quantity`, which keeps all digits.
     """
     if value is None:
         return NOT_RECORDED
@@ -157,7 +157,7 @@ def figure(value: Decimal | None, unit: str = "", *, digits: int = 3) -> str:
 
 
 def quantity(value: Decimal | int | None, unit: str = "") -> str:
-    """Return a figure as it was written down, all its digits kept, with its unit."""
+    """Return a figure as it was recorded, all its digits kept, with its unit."""
     if value is None:
         return NOT_RECORDED
     return _with_unit(*_scaled(Decimal(value), unit))

@@ -121,7 +121,7 @@ def warning(found: list[Alike]) -> str:
         return ""
     said = "; ".join(f"{alike.words} ({alike.why})" for alike in found[:SHOWN])
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"not to be mistaken for {said}{more}"
+    return f"similar patient: {said}{more}"
 
 
 def register(
@@ -162,7 +162,7 @@ def _tell_apart(session: Session, patient: Patient, alike: Alike, reason: str) -
     other, by, at = session.get_one(Patient, alike.id), patient.recorded_by, patient.recorded_at
     for whose, about in ((patient, other), (other, patient)):
         named = f"{about.display_name}, {wording.born(about.birth_date)}, {about.record_number}"
-        text = f"not to be mistaken for {named} ({alike.why})"
+        text = f"similar patient: {named} ({alike.why})"
         alert = Alert.log(
             by=by,
             at=at,
@@ -180,7 +180,7 @@ class NumberTaken(RuleBroken):
 
     def __init__(self, alike: Alike) -> None:
         super().__init__(
-            Problem(f"Record number {alike.record_number} belongs to {alike.name} already.", "record_number")
+            Problem(f"Record number {alike.record_number} already belongs to {alike.name}.", "record_number")
         )
         self.alike = alike
 
@@ -189,6 +189,6 @@ class Perhaps(RuleBroken):
     """Somebody very like this patient is there already; a person has to say whether it is the same one."""
 
     def __init__(self, alike: list[Alike]) -> None:
-        said = "Somebody very like this patient is registered already. Say whether it is the same person."
+        said = "A similar patient is already registered. Say whether it is the same person."
         super().__init__(said, rule=11)
         self.alike = alike
