@@ -64,7 +64,7 @@ class AdministrationForm(
     form_for(
         Administration,
         without=WORKED_OUT | AT_THE_END,
-        extra={"because": Field(label="Why it is right to go on", long=True, section="Look at this first")},
+        extra={"because": Field(label="Reason for continuing", long=True, section="Warnings")},
     )
 ):
     """What is given, where and how; filled in from the order and the bedside check."""
@@ -85,7 +85,7 @@ class AdministrationForm(
         if ordered and course.side in {"left", "right", "none"}:
             self.prefill("side", course.side, "from the order")
         if product is not None:
-            self.prefill("volume_issued", product.left, "filled in: the whole container")
+            self.prefill("volume_issued", product.left, "prefilled: whole container")
         handed = [m for m in product.movements if m.kind == "handed_over"] if product is not None else []
         if handed:
             self.prefill("handed_over_at", handed[-1].performed_at, "from the chain of custody")
@@ -116,7 +116,7 @@ class FinishForm(
         """Fill in now and the whole volume; end and volume are needed."""
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
-        self.prefill("volume_given", administration.volume_issued, "filled in: all of it")
+        self.prefill("volume_given", administration.volume_issued, "prefilled: whole dose")
 
 
 VitalSignsForm = form_for(VitalSigns)

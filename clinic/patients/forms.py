@@ -80,7 +80,7 @@ class AllergyForm(
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._fields["allergies_asked_on"].required = True
-        self.prefill("allergies_asked_on", clock.today(self.zone), "filled in: today")
+        self.prefill("allergies_asked_on", clock.today(self.zone), "prefilled: today")
 
     def changes(self) -> dict[str, Any]:
         """Return what was filled in, with the reason for the amendment."""

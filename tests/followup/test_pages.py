@@ -202,11 +202,11 @@ def test_an_event_waits_on_the_physicians_list_until_it_is_signed(
         == 303
     )
     told = session.scalars(select(AdverseEvent)).one()
-    (line,) = [one for one in actions(records_of(treated), clock.now()) if one.title == "Judge and sign the event"]
+    (line,) = [one for one in actions(records_of(treated), clock.now()) if one.title == "Assess and sign the event"]
     assert (line.who, line.to) == ((Role.PHYSICIAN,), ("events.show", {"event_id": told.id}))
     told.sign(by=team.physician, at=clock.now())
     session.flush()
-    assert "Judge and sign the event" not in {line.title for line in actions(records_of(treated), clock.now())}
+    assert "Assess and sign the event" not in {line.title for line in actions(records_of(treated), clock.now())}
 
 
 @pytest.mark.hazard("H35")
