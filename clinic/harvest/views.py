@@ -100,7 +100,7 @@ def _logging(course: Treatment) -> dict[str, Any]:
         "save_label": "Save the harvest",
         "back_url": url_for("pathway.course", treatment_id=course.id),
         "before": before,
-        "after": "The product gets its number and appears in the laboratory. Its expiry counts from the end you entered.",
+        "after": "The product gets a number and appears in the laboratory. Its expiry counts from the end you entered.",
         "patient": patient_banner(course),
     }
 
