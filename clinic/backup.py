@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
 PAGES = 1024
-"""Pages of the database that are copied before others get their turn."""
+"""Database pages copied at a time, so that other users are not blocked."""
 
 
 def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] | None = None) -> list[Fault]:
-    """Write a copy of the database to a file that is not there yet, and return what `verify` finds wrong with it.
+    """Write a copy of the database to a new file, and return what `verify` finds wrong with it.
 
     On PostgreSQL the copy is ``pg_dump``'s and can only be verified where it is restored. Raises `RuleBroken`.
     """
@@ -53,7 +53,7 @@ def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] |
 def restore(
     engine: Engine, file: Path, *, at: datetime
 ) -> tuple[Path | None, Mapping[str, int], Counter[tuple[str, str]]]:
-    """Put a backup in the place of the database.
+    """Replace the database by a backup.
 
     Returns where the replaced database was put, how many entries of each site's ledger the backup lacks, and what
     those entries were: (table, act) counted (hazard H34: a withdrawn consent may be among them).
@@ -134,7 +134,7 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
 
 
 def _run(program: str, url: URL, *arguments: str) -> None:
-    """Run one of PostgreSQL's own programs; the password goes where no list of processes shows it."""
+    """Run one of PostgreSQL's own programs; the password is passed in the environment, not on the command line."""
     if shutil.which(program) is None:
         raise SettingsWrong(
             f"{program} is not installed: install PostgreSQL's client programs, or copy the database with them."

@@ -1,4 +1,4 @@
-"""The command line. Exit status: 0 done, 1 the answer is no, 2 wrong usage or settings; errors are one sentence."""
+"""The command line. Exit status: 0 done, 1 failed or refused, 2 wrong usage or settings; errors are one sentence."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def clinic() -> None:
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the command line."""
     run(clinic)
 
 
@@ -105,7 +105,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
 
 def _sweep_beside(app: Flask, stop: threading.Event) -> None:
-    """Judge anew, beside the server, what time alone changes; a database that is away is tried again next time."""
+    """Recalculate, beside the server, what time alone changes; if the database is unavailable, try again next time."""
     from clinic.extensions import db  # noqa: PLC0415
     from clinic.pathway.sweeping import keep_sweeping, sweep  # noqa: PLC0415
 
@@ -156,7 +156,7 @@ def migrate() -> None:
 @click.option("--if-empty", is_flag=True, help="Do nothing if the database already has a clinic.")
 @with_database
 def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_empty: bool) -> None:
-    """Make a demonstration clinic; refuses a database that holds another clinic."""
+    """Build a demonstration clinic; refuses a database that has another clinic."""
     from clinic.accounts.models import Site  # noqa: PLC0415
 
     if session.scalar(select(func.count()).select_from(Site)):
@@ -188,7 +188,7 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
 def import_table(  # noqa: PLR0913 - one for each option
     session: Session, kind: str, file: Path, mapping: Path | None, *, dry_run: bool, email: str
 ) -> None:
-    """Take in patients, courses or observations from CSV or XLSX: all or nothing."""
+    """Import patients, courses or observations from CSV or XLSX: all or nothing."""
     from clinic.access import keep_to_site  # noqa: PLC0415
     from clinic.exchange import importing  # noqa: PLC0415
     from clinic.ledger.listener import set_actor  # noqa: PLC0415
@@ -221,7 +221,7 @@ def import_table(  # noqa: PLR0913 - one for each option
 def export(
     session: Session, dataset: str | None, form: str, output: Path | None, *, listing: bool, **chosen: Any
 ) -> None:
-    """Take a data set out, streaming."""
+    """Export a data set."""
     from clinic.exchange import exporting  # noqa: PLC0415
     from clinic.exchange.datasets import datasets  # noqa: PLC0415
 
@@ -284,7 +284,7 @@ def verify(session: Session, seal_file: Path | None) -> None:
 @clinic.command()
 @with_database
 def sweep(session: Session) -> None:
-    """Judge anew what time alone has changed; the server does it by itself."""
+    """Recalculate what time alone has changed; the server does this by itself."""
     from clinic.pathway import sweeping  # noqa: PLC0415
 
     count = sweeping.sweep(session, clock.now())
@@ -333,7 +333,7 @@ def backup(session: Session, file: Path) -> None:
 @clinic.command()
 @click.argument("file", type=FILE)
 def restore(file: Path) -> None:
-    """Put a backup in the place of the database; says what the backup lacks."""
+    """Replace the database by a backup; reports what the backup lacks."""
     from clinic import backup as keeping  # noqa: PLC0415
     from clinic.extensions import db  # noqa: PLC0415
 

@@ -33,7 +33,7 @@ def user() -> None:
 @click.option("--email", required=True, help="Address with which the person signs in.")
 @with_database
 def add_user(session: Session, name: str, role: str, code: str, email: str) -> None:
-    """Add a member of staff and print the link on which the password is set, once."""
+    """Add a member of staff and print a one-time link to set the password."""
     from clinic.accounts import staffing  # noqa: PLC0415
     from clinic.ledger.listener import set_actor  # noqa: PLC0415
 
@@ -48,7 +48,7 @@ def add_user(session: Session, name: str, role: str, code: str, email: str) -> N
 @click.argument("email")
 @with_database
 def disable_user(session: Session, email: str) -> None:
-    """End somebody's access at once."""
+    """End a person's access at once."""
     from clinic.accounts import staffing  # noqa: PLC0415
     from clinic.ledger.listener import set_actor  # noqa: PLC0415
 
@@ -63,7 +63,7 @@ def disable_user(session: Session, email: str) -> None:
 @click.argument("email")
 @with_database
 def reset_user(session: Session, email: str) -> None:
-    """Forget a password and print the link on which the next one is set, once."""
+    """Reset a password and print a one-time link to set a new one."""
     from clinic.accounts import staffing  # noqa: PLC0415
     from clinic.ledger.listener import set_actor  # noqa: PLC0415
 
@@ -120,7 +120,7 @@ def site() -> None:
 @click.option("--facility", default="", help="Facility identification number, 5 characters.")
 @with_database
 def add_site(session: Session, code: str, name: str, zone: str, facility: str) -> None:
-    """Add a site: the first thing that an empty database needs."""
+    """Add a site. An empty database needs one first."""
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError  # noqa: PLC0415
 
     from clinic.accounts.models import Site  # noqa: PLC0415

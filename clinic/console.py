@@ -1,4 +1,4 @@
-"""What every command does alike: open the application and its database, show progress, say a fault in one sentence."""
+"""What all commands share: open the application and its database, show progress, print errors as one sentence."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NO, WRONG = 1, 2
 
 
 def run(commands: click.Group) -> None:
-    """Run the command line; every expected fault is one sentence on stderr."""
+    """Run the command line; print every expected error as one sentence on stderr."""
     os.umask(0o077)  # what is recorded about patients is its owner's alone: database, copies, exports, seals
     try:
         status = commands.main(standalone_mode=False)  # the status of an Exit comes back as the answer
@@ -72,7 +72,7 @@ def with_database(act: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_database_to_read(act: Callable[..., Any]) -> Callable[..., Any]:
-    """Do so for a command that only reads: in one snapshot, waiting for no writer and keeping none waiting."""
+    """Call a command that only reads, in one snapshot and without a write lock."""
     return _inside(act, only_reads=True)
 
 

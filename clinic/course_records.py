@@ -3,7 +3,7 @@
 A judgement (`blockers`, `progress`, `actions` of a step, a product's state, the gate at the bedside) is a function of
 `CourseRecords` and a moment. It asks no session, no clock and no request, so that page, list, export and gate cannot
 disagree. What belongs to a course follows from the foreign keys: a record with ``treatment_id`` hangs on the course,
-one with ``product_id`` on a container of cells, and so on. A new kind of record is read without a word here.
+one with ``product_id`` on a container of cells, and so on. A new kind of record needs no change here.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Model)
 AT_ONCE = 50
-"""Courses that are read together; more are read in several turns."""
+"""Courses loaded together; more are loaded in batches."""
 
 
 @cache
@@ -66,7 +66,7 @@ class Pool:
         self.add(rows)
 
     def add(self, rows: Iterable[Model]) -> None:
-        """Put rows in; one that is in already stays where it is."""
+        """Add rows; a row that is already there is not replaced."""
         for row in rows:
             if row.id not in self.by_id:
                 self.by_id[row.id] = row
@@ -95,9 +95,9 @@ class Pool:
 
 
 class CourseRecords:
-    """What a judgement about one course rests on; of banked cells the course is None.
+    """The records on which a judgement about one course depends; for banked cells the course is None.
 
-    ``course``: the order. ``zone``: the site's zone, for days. Everything else is asked by kind: `of`, `on`, `get`.
+    ``course``: the order. ``zone``: the site's zone, for days. Get everything else by kind: `of`, `on`, `get`.
     """
 
     def __init__(self, course: Any, rows: Iterable[Model] | Pool, *, zone: str = "Etc/UTC") -> None:
@@ -108,12 +108,12 @@ class CourseRecords:
 
     @property
     def patient(self) -> Any:
-        """Who is treated; None for banked cells."""
+        """The patient; None for banked cells."""
         return None if self.course is None else self.course.patient
 
     @property
     def says(self) -> Any:
-        """What the protocol version of the course says."""
+        """The content of the course's protocol version."""
         return self.course.says
 
     def get(self, row_id: str | None) -> Any:
@@ -179,7 +179,7 @@ def around(session: Session, product: Any) -> CourseRecords:
 
 
 def turns(ids: Sequence[str]) -> Iterable[list[str]]:
-    """Yield ids, as many at a time as are read together."""
+    """Yield ids in batches."""
     for start in range(0, len(ids), AT_ONCE):
         yield list(ids[start : start + AT_ONCE])
 
@@ -204,7 +204,7 @@ def _courses(pool: Pool) -> list[Any]:
 
 
 class Scope:
-    """What was asked for, and the rows that were read so far."""
+    """The ids asked for, and the rows read so far."""
 
     def __init__(self, pool: Pool, course_ids: list[str], product_ids: list[str], dialect: str) -> None:
         self.pool, self.course_ids, self.product_ids, self.dialect = pool, course_ids, product_ids, dialect
@@ -274,7 +274,7 @@ def _take(pool: Pool, session: Session, model: type[Any], condition: Any) -> Non
 
 
 def _fill(pool: Pool, read: set[type[Model]]) -> None:
-    """Give each row its related rows, so that no question about them goes to the database again."""
+    """Set the relationships of each row, so that reading them does not query the database again."""
     known = read | {part for model in read for part in _parts(model)} | {Signature, Amendment}
     for model, rows in list(pool.rows.items()):
         for relation in inspect(model).relationships:

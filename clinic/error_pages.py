@@ -1,4 +1,4 @@
-"""What is answered when something goes wrong: what happened, what became of one's work, what to do."""
+"""Error pages: what happened, whether anything was saved, what to do."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ SORRY = {
 RETRY_AFTER = 10
 """Seconds after which a page may be asked for again while the database is away."""
 MOST_CARRIED = 100_000
-"""Characters of a form that the page carries for another try."""
+"""The most characters of a form that the page keeps for another attempt."""
 SECRETS = ("password", "again")
 
 BUSY = "The database is busy: another user is saving a lot of data."
@@ -52,7 +52,7 @@ CONNECTION_CLASSES = {"08", "57"}
 
 
 def unavailable(fault: BaseException | None) -> str | None:
-    """Return in a sentence why the database cannot be used now; None where a fault has another cause."""
+    """Return why the database cannot be used now, as a sentence; None if the error has another cause."""
     if isinstance(fault, NoConnectionFree | DisconnectionError):
         return BUSY if isinstance(fault, NoConnectionFree) else AWAY
     if not isinstance(fault, DBAPIError):
@@ -80,14 +80,14 @@ def _of_postgresql(fault: DBAPIError) -> str | None:
 
 
 def _where(fault: BaseException) -> str:
-    """Return what broke and in which lines, without the fault's own words: a database repeats there what was typed."""
+    """Return the traceback and the error's class, without its message: database errors repeat what was typed."""
     frames = "".join(traceback.format_tb(fault.__traceback__))
     cause = fault.__cause__ or fault.__context__
     return f"{frames}{type(fault).__name__}" + (f", because of {type(cause).__name__}" if cause else "")
 
 
 def _start_over() -> None:
-    """Let go of what was begun. The page that says so only reads."""
+    """Roll back. The error page only reads."""
     db.session.rollback()
     reading_only.set(True)
 
@@ -100,14 +100,14 @@ def _page(code: int, sentence: str, reference: str | None = None) -> tuple[str, 
 
 
 def _ask_no_database() -> None:
-    """See that the page says what happened even where the database is the cause: it is made for nobody."""
+    """Render the page without a user, so that it works even if the database is the cause."""
     g.without_database, g.user = True, None
     g._login_user = AnonymousUserMixin()  # noqa: SLF001 - or the sign-in package would ask the database who it is
     db.session.remove()
 
 
 def _unavailable_page(sentence: str) -> Response:
-    """Return a page that asks no database, and carries what was typed so that one button sends it again."""
+    """Return a page that needs no database and keeps what was typed, so that one button sends it again."""
     _ask_no_database()
     typed = [(name, text) for name, text in request.form.items(multi=True) if text and name != "do"]
     secret = bool(request.files) or any(name in SECRETS for name, _text in typed)
@@ -170,7 +170,7 @@ def _broke(fault: Exception) -> Any:
 
 
 def init_app(app: Flask) -> None:
-    """Answer every fault with a page; one place for all of them."""
+    """Register the handlers that answer every error with a page."""
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(StepBlocked, _blocked)
     app.register_error_handler(RuleBroken, _rule)

@@ -1,4 +1,4 @@
-"""The tables of the stored judgement, from which lists over many courses are read; `clinic.pathway.projection` keeps them.
+"""Tables of the stored judgement, read by lists over many courses and written by `clinic.pathway.projection`.
 
 Nothing here is a record: every line can be made again from the records, and `clinic verify` does so and compares.
 """

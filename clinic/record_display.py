@@ -1,4 +1,4 @@
-"""How a record is read on a page: its facts, the hands through which it went, its amendments and signatures."""
+"""How a page shows a record: its facts, authors, amendments and signatures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clinic.steps import Blocked
 
 LATE = timedelta(minutes=30)
-"""From here on a record counts as recorded later, and both times are shown."""
+"""After this delay a record counts as recorded later, and both times are shown."""
 
 Told = tuple[str, Any, str]
 
@@ -64,7 +64,7 @@ def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, 
 
 
 def hands(record: Entry, zone: str, *, signs: bool = True) -> list[str]:
-    """Return who did it, who wrote it down, who signed, one line each."""
+    """Return who did it, who recorded it and who signed, one line each."""
     lines = []
     if isinstance(record, Record):
         if record.performed_by is not None:
@@ -142,7 +142,7 @@ def signature_lines(record: Record, zone: str) -> list[tuple[str, str, str]]:
 
 
 def reasons(blocked: Iterable[Blocked]) -> list[dict[str, Any]]:
-    """Return each reason of a closed gate as the page tells it: why, by which rule, who can mend it, and where."""
+    """Return each reason of a closed gate as the page tells it: why, by which rule, who can resolve it, and where."""
     return [
         {
             "because": reason.because,

@@ -1,4 +1,4 @@
-"""Signing and amending: the same two acts for every kind of record, each on its own page.
+"""Signing and amending: the same two pages for every kind of record.
 
 A room says with `desk` where its record is shown, who signs it and who may amend it.
 """
@@ -47,7 +47,7 @@ bp = Blueprint("record_pages", __name__, url_prefix="/records")
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """Where one kind of record is shown, signed and amended."""
+    """Where one kind of record is shown, and who signs and amends it."""
 
     model: type[Entry]
     show: Callable[[Any], str]
@@ -165,7 +165,7 @@ def names() -> dict[str, str]:
 
 
 def _awaits(record: Record, user: User) -> bool:
-    """Whether a record waits for this person's signature: nobody answers for it, or a correction needs somebody else."""
+    """Whether a record needs this person's signature: it is unsigned, or a correction needs a second person."""
     correction = record.unconfirmed
     return not record.signed or (correction is not None and correction.amended_by_id != user.id)
 

@@ -1,4 +1,4 @@
-"""A record: who did it, who wrote it down, who signed, and what was amended since.
+"""A record: who did it, who recorded it, who signed, and what was amended since.
 
 The person who did it (``performed_by``), who typed it (``recorded_by``) and who answers for it (`Signature`) are
 told apart, and so are when it happened and when it was recorded. Nothing is overwritten unseen: a correction
@@ -164,7 +164,7 @@ class Entry(Model):
         return []
 
     def fill_keys(self, session: Session | None = None) -> None:
-        """Let related rows and the columns that name them agree, so that the content is whole before it is stored.
+        """Synchronize relationships and their foreign keys, so that the content is complete before it is stored.
 
         A row that lists its records is not read here: the record would stand in its list before it is in the session.
         """
@@ -239,7 +239,7 @@ class Entry(Model):
         return digest(self.content())
 
     def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
-        """Correct facts, keeping what stood there; raises `RuleBroken` without a reason or a real change (rule 70)."""
+        """Correct facts and keep the old values; raises `RuleBroken` without a reason or a real change (rule 70)."""
         if not reason.strip():
             raise RuleBroken("Give a reason for the correction. It is kept with the old value.", rule=70)
         old = {name: getattr(self, name) for name in changes}
@@ -371,7 +371,7 @@ class Record(Entry):
         return None if self.performed_at is None else self.recorded_at - self.performed_at
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
-        """Put a person's signature under the present content. The caller has just checked the password (law 5)."""
+        """Sign the present content. The caller has just checked the password (law 5)."""
         session = object_session(self)
         if session is not None:
             session.flush()  # the version that lists compare with is counted when a change is written
@@ -396,5 +396,5 @@ class Record(Entry):
 
     @property
     def signed(self) -> bool:
-        """Whether somebody answers for the present content."""
+        """Whether the present content is signed."""
         return bool(self.present_signatures)

@@ -66,7 +66,7 @@ def must_wait(email: str, *, at: datetime) -> timedelta:
 
 
 def _failed(email: str, *, at: datetime) -> int:
-    """Record a failed try; forget those that no longer count, so that the table stays small (R26)."""
+    """Record a failed attempt; delete those that no longer count, so that the table stays small (R26)."""
     db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
     return db.session.execute(
         insert(FailedSignIn).values(name_hash=_address(email), at=at).returning(FailedSignIn.key)

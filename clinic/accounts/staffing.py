@@ -1,6 +1,6 @@
 """Who works here: adding a person, ending and renewing access, the one-time link to set a password.
 
-Nobody is deleted, and nobody learns another's password: an administrator hands over a link that its owner uses once.
+Accounts are never deleted, and passwords are never shared: an administrator hands over a one-time link.
 Every change of an account ends its sessions.
 """
 

@@ -94,7 +94,7 @@ class Administration(Record):
         CheckConstraint("ended_at IS NULL OR volume_given IS NOT NULL OR origin = 'imported'", name="given_when_ended"),
     )
     when_started: ClassVar[list[Callable[[Administration, User], None]]] = []
-    """What later rooms do when cells were given, or when that moment is corrected, in the same transaction."""
+    """Callbacks of later rooms when cells were given, or when that moment is corrected, in the same transaction."""
 
     treatment_id: Mapped[str] = reference("treatment")
     product_id: Mapped[str] = reference("product", unique=True)
@@ -211,7 +211,7 @@ class Administration(Record):
         self.work_out_dose(weight)
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
-        """Sign; the second person's signature is the verification. Nobody signs before the end is recorded."""
+        """Sign; the second person's signature is the verification. It cannot be signed before the end is recorded."""
         if self.origin == "clinic" and self.ended_at is None:
             raise RuleBroken("Record the end first: a signed record must be complete.")
         meaning = Meaning.VERIFICATION if by.id == self.verified_by_id else meaning

@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from clinic.model import Model
 
 UNTOLD = {"id", "version", "site_id", "recorded_by_id", "recorded_at", "content_hash", "record_version", "search_text"}
-"""What stands in the sentence already, or speaks to no person."""
+"""Facts already contained in the sentence, or not meant for people."""
 SAID = {
     "signature": {"record", "record_id", "signed_by_id", "signed_at", "printed_name", "role"},
     "amendment": {"record", "record_id", "amended_by_id", "amended_at", "reason", "number"},
 }
-"""What the sentence about a signature or a correction has told already."""
+"""Facts already contained in the sentence about a signature or a correction."""
 ASIDE = {"Origin", "Source note", "Is synthetic"}
-"""Where a record comes from: told when it unfolds."""
+"""Origin of a record, shown when the entry is opened."""
 NOUNS = {"user_account": "account", "protocol_version": "protocol version"}
 Change = tuple[str, str, str]
 """Label, value before, value after."""
 MOST = 4
-"""Changes that a sentence tells; the rest unfolds."""
+"""Changes named in the sentence; the rest is shown when the entry is opened."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +58,7 @@ def nouns() -> dict[str, str]:
 
 
 def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
-    """Return an entry as a person reads it. ``people``: printed names by id; moments are told on the zone's clock."""
+    """Return an entry as a person reads it. ``people``: printed names by id; moments are shown in the zone."""
     after, before = row.after or {}, row.before or {}
     act = {"insert": "recorded", "update": "changed", "delete": "removed"}[row.act]
     record, record_id = row.record, row.record_id

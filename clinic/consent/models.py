@@ -118,7 +118,7 @@ class Consent(Record):
         return self.standing(at) is Standing.VALID
 
     def withdraw(self, *, by: User, at: datetime, **facts: Any) -> Withdrawal:
-        """Record that it was withdrawn. It stays readable; what rests on it is locked from now on (rule 15)."""
+        """Record that it was withdrawn. It stays visible; everything that depends on it is locked (rule 15)."""
         if self.withdrawal is not None:
             raise RuleBroken("This consent is withdrawn already.")
         gone = Withdrawal.log(by=by, at=at, consent_id=self.id, patient_id=self.patient_id, **facts)

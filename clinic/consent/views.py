@@ -114,7 +114,7 @@ def show(consent_id: str) -> str:
 @bp.route("/consents/<consent_id>/withdrawal", methods=["GET", "POST"])
 @allow(WRITERS)
 def withdraw(consent_id: str) -> Answer:
-    """Record that the patient withdraws; everything that rests on the consent is locked at once (rule 15)."""
+    """Record that the patient withdraws; everything that depends on the consent is locked at once (rule 15)."""
     consent = get_or_404(Consent, consent_id)
     if consent.withdrawal is not None:
         raise RuleBroken("This consent is withdrawn already.")

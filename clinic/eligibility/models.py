@@ -62,7 +62,7 @@ class Eligibility(Record):
         return found
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: nobody is eligible against a hard exclusion; a “no” says why."""
+        """Also: a hard exclusion rules out eligibility; a “no” needs a reason."""
         found = super().problems(at=at)
         exclusions = self.exclusions()
         if self.eligible and exclusions:

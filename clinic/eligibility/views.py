@@ -65,7 +65,7 @@ def _row(decision: Eligibility) -> tuple[object, ...]:
 @bp.route("/treatments/<treatment_id>/eligibility/new", methods=["GET", "POST"])
 @allow(ELIGIBILITY.logs)
 def new(treatment_id: str) -> Answer:
-    """Record whether the patient may be treated so."""
+    """Record the eligibility decision."""
     course = get_or_404(Treatment, treatment_id)
     ELIGIBILITY.admit(of_course(db.session(), course), by=me(), at=clock.now())
     form = form_of(EligibilityForm, people=DECIDES, about={"treatment": course})

@@ -70,7 +70,7 @@ MODELS: dict[str, type[Model]] = {
     "protocols": Protocol,
     "protocol-versions": ProtocolVersion,
 }
-"""One data set for each kind of record; a test holds that no kind is forgotten. Accounts and sites are no records."""
+"""One data set for each kind of record; a test checks that no kind is forgotten. Accounts and sites are no records."""
 
 DOSES = ("doses_donor", "doses_origin", "doses_separation", "doses_exhibited", "doses_site")
 LEFT_OUT = {"version", "search_text", "name_key", "content"}

@@ -171,7 +171,7 @@ def _add_doses(session: Session, page: list[dict[str, Any]]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Around:
-    """What stands around a row: who people are, its site, its signatures and amendments, the day of ages."""
+    """The context of a row: who people are, its site, its signatures and amendments, the day of ages."""
 
     people: dict[str, str]
     code: str
@@ -224,7 +224,7 @@ def _plain(value: Any) -> Any:
 
 
 def _written(value: Any) -> Any:
-    """Return a value as it stands in a CSV cell."""
+    """Return a value as a CSV cell."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -79,7 +79,7 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
 ) -> Report:
     """Take a table in for a person, who answers for it; the caller commits unless it was refused.
 
-    Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` is told rows done and rows in all.
+    Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` gets rows done and rows in total.
     """
     if kind not in KINDS:
         raise RuleBroken(f"No kind of import is called “{kind}”. Available: {', '.join(KINDS)}.")
@@ -199,7 +199,7 @@ def _histories(
 
 
 def _given(row: int, number: int, cells: dict[str, str], mapping: Mapping, problems: list[Fault]) -> dict[Slot, Given]:
-    """Return what one row says about each slot. A fault of reading is told once, and the slot counts as missing."""
+    """Return what one row says about each slot. A reading error is reported once, and the slot counts as missing."""
     found: dict[Slot, Given] = {}
     for target, text in mapping.constants.items():
         found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=text)
@@ -250,7 +250,7 @@ def _same(text: str, never: str) -> bool:
 
 
 def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -> list[Fault]:
-    """Return a fault for each record number that the clinic has already, or that stands in the table twice."""
+    """Return a fault for each record number that the clinic has already, or that is in the table twice."""
     problems, seen = [], set()
     wanted = Slot(part="patient", name="record_number")
     numbers: list[tuple[int, str, str]] = []

@@ -116,7 +116,7 @@ def plan_again(administration: Administration, by: User) -> None:
     """Plan the visits when cells were given, and again when that moment is corrected, in the same transaction.
 
     The first cells of a course plan all visits of its protocol, a later dose on another day those that come after it.
-    Where a start is corrected, the visits of which nobody has written anything down move with it.
+    Where a start is corrected, the visits without a record move with it.
     """
     session = object_session(administration)
     if session is None or administration.performed_at is None:

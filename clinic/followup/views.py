@@ -89,7 +89,7 @@ def index(treatment_id: str) -> str:
 @bp.route("/treatments/<treatment_id>/visits/new", methods=["GET", "POST"])
 @allow(FOLLOW_UP.logs)
 def new(treatment_id: str) -> Answer:
-    """Record the baseline, or a visit that nobody planned."""
+    """Record the baseline, or an unplanned visit."""
     course = get_or_404(Treatment, treatment_id)
     records = of_course(db.session(), course)
     FOLLOW_UP.admit(records, by=me(), at=clock.now())

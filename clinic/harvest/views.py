@@ -67,7 +67,7 @@ def _row(harvest: Harvest) -> tuple[object, ...]:
 
 
 def _log(form: HarvestForm, course: Treatment | None, donor: Donor) -> Response:
-    """Record the harvest; what one container holds is put into it at once."""
+    """Record the harvest; a single container is filled at once."""
     harvest = Harvest.log(by=me(), at=clock.now(), treatment=course, donor=donor, **form.facts())
     db.session.add(harvest)
     if harvest.containers == 1:

@@ -61,7 +61,7 @@ ICONS = {
 
 
 def offered(product: Product, role: Role) -> list[str]:
-    """Return the movements that somebody may record now: only what is frozen thaws, only what left comes back."""
+    """Return the movements that can be recorded now: only what is frozen thaws, only what left comes back."""
     last = product.movements[-1].kind if product.movements else ""
     sense = {
         "thawed": product.thawed_at is None and (product.frozen_at is not None or product.cryo_medium is not None),

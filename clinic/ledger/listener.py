@@ -1,4 +1,4 @@
-"""Writes the ledger on flush, for every `Model`: nobody can forget it, and nothing slips past it.
+"""Writes the ledger on flush, for every `Model`: it cannot be forgotten or bypassed.
 
 Who acts and why are on the session (`set_actor`); a flush without an actor is refused, and so are bulk updates and
 deletes, which would change rows that no listener sees.
@@ -61,7 +61,7 @@ def set_actor(session: Session, actor_id: str, reason: str = "") -> None:
 
 
 def lock_site(session: Session, site_id: str) -> None:
-    """Wait until nobody else writes for a site, and keep others waiting until the commit.
+    """Wait until no other transaction writes for a site, and keep others waiting until the commit.
 
     What a decision depends on (the volume left in a bag, a valid consent) is then not changed before the decision
     is written (hazards H12, H15, H16). SQLite lets one program write at a time anyway.

@@ -1,6 +1,6 @@
 """The seal: the heads of all chains at one moment, signed, to be kept outside the database.
 
-Whoever can write to the database can put back an old copy of it, chains and all. Only a head that lies elsewhere
+Anyone who can write to the database can restore an old copy of it, chains and all. Only a head stored elsewhere
 shows that entries are gone (hazard H23).
 """
 

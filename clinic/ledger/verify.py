@@ -1,4 +1,4 @@
-"""Proof that the records are what was recorded: every chain recomputed, every row compared with its entries.
+"""Proof that the records match the ledger: every chain recomputed, every row compared with its entries.
 
 Reads in pieces, so that its memory does not grow with the clinic. Run it in one reading transaction.
 """
@@ -26,7 +26,7 @@ Columns = Mapping[str, Any]
 State = dict[str, Any]
 
 MOST = 60
-"""Characters of a value that a fault tells."""
+"""Characters of a value shown in a fault."""
 PIECE = 500
 """Rows that are read at once."""
 UNREADABLE = (ValueError, LookupError, ArithmeticError, TypeError)

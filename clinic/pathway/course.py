@@ -72,7 +72,7 @@ def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, An
 
 
 def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tuple[str, list[dict[str, Any]]] | None:
-    """Return the first step whose gate is closed, with every reason; None where nothing is blocked."""
+    """Return the first blocked step with all its reasons; None if nothing is blocked."""
     first = judgement.blocked(found, records, at)
     return None if first is None else (f"{first[0].title} is blocked, because…", record_display.reasons(first[1]))
 

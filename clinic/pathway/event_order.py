@@ -1,7 +1,7 @@
-"""The order of events, asked at every write of either end (rule 69), and the permission that each act needs at its time.
+"""The order of events, checked at every write of either event (rule 69), and each act's permission at its own time.
 
 One list of pairs says what cannot come before what. It is asked of all records that share cells with what was
-written, so that an amendment of a harvest is refused where a run of last week would then lie before it.
+written, so that an amendment of a harvest is refused where a run of last week would then be before it.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ BEGINNINGS = (
 
 
 def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, similar: bool) -> tuple[Any, ...]:
-    """Return one row of the list; a name never stands without birth date and number, a similar one is marked (H4)."""
+    """Return one row of the list; a name is shown with birth date and number; similar names are marked (H4)."""
     name = wording.person(row.family_name, row.given_names)
     born = wording.day(row.birth_date) or "not known"
     return (
@@ -88,7 +88,7 @@ def facts_of(patient: Patient, zone: str) -> list[record_display.Told]:
 
 
 def consents(patient: Patient, at: datetime) -> list[tuple[Consent, tuple[str, str, str]]]:
-    """Return each consent, the newest first, with where it stands."""
+    """Return each consent, the newest first, with its state."""
     return [(consent, STANDINGS[consent.standing(at)]) for consent in reversed(patient.consents)]
 
 
@@ -146,7 +146,7 @@ def css_text(text: str) -> str:
 
 
 def margin_boxes(patient: Patient, printed: str) -> str:
-    """Return the style sheet of one patient: who it is about stands on top of every printed sheet."""
+    """Return the style sheet of one patient: the patient is named at the top of every printed page."""
     allergy = {"present": f"ALLERGY: {patient.allergies}", "none_known": "No known allergies"}
     said = "  ·  ".join(
         (

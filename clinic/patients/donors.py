@@ -39,7 +39,7 @@ RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent"
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
 ANONYMOUS = "Use a number that does not identify a person."
 SPOKEN = 4
-"""A name or number of this length counts wherever it stands in a code; a shorter one only as a part of its own."""
+"""A name or number of this length counts anywhere in a code; a shorter one only as a part of its own."""
 
 
 class Donor(Entry):
@@ -99,7 +99,7 @@ class Donor(Entry):
         return f"{DONOR_KINDS[self.kind]}{f', {kin.lower()}' if kin else ''}"
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: a stranger has a number and no name; a number holds nobody's name or record number (rule 10)."""
+        """Also: an unrelated donor has a number and no name; a number contains no name or record number (rule 10)."""
         found = super().problems(at=at)
         if self.kind in {"unrelated", "cord"}:
             if self.name:
@@ -140,7 +140,7 @@ def _own(session: Session, patient: Patient) -> str | None:
 
 
 def number_problems(session: Session, number: str | None, site_id: str) -> list[str]:
-    """Return why a tracking code may not be used: it holds the name or record number of a patient (rule 10).
+    """Return why a tracking code may not be used: it contains the name or record number of a patient (rule 10).
 
     Every patient of the site is compared, without accents, case and marks (21 CFR 1271.290(c)).
     """
@@ -192,7 +192,7 @@ class DonorEligibility(Record):
     donor: Mapped[Donor] = relationship(back_populates="eligibilities")
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: nobody is eligible with a reactive marker (save one that excludes nobody, CMV) or one not done."""
+        """Also: a donor with a reactive marker (except CMV) or a missing one is not eligible."""
         found = super().problems(at=at)
         unknown = [marker for marker in self.markers if marker not in MARKERS]
         if unknown or not set(self.markers.values()) <= set(MARKER_RESULTS):

@@ -20,7 +20,7 @@ QUESTION = {"same_person", "same_why"}
 
 
 class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
-    """A new patient. Where somebody alike is registered, the form asks once whether it is the same person."""
+    """A new patient. If a similar patient is registered, the form asks once whether it is the same person."""
 
     same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
     same_why = TextAreaField(

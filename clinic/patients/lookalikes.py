@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
 
 SHOWN = 3
-"""How many look-alikes the band names; it counts the rest."""
+"""How many similar patients the banner names; it counts the rest."""
 ASKED = 20
 """How many rows the band's one query reads at most."""
 
@@ -133,7 +133,7 @@ def register(
     known: frozenset[str] = frozenset(),
     **facts: Any,
 ) -> Patient:
-    """Add a new patient; raises `Perhaps` while somebody like her or him is there and nobody said “another person”.
+    """Add a new patient; raises `Perhaps` while a similar patient is registered and “another person” is not confirmed.
 
     ``known`` are the ids of the look-alikes that the person saw, ``another_because`` the reason why this is another
     one. Both people then carry an alert that names the other and keeps the reason. A record number that another
@@ -176,7 +176,7 @@ def _tell_apart(session: Session, patient: Patient, alike: Alike, reason: str) -
 
 
 class NumberTaken(RuleBroken):
-    """The record number belongs to somebody already."""
+    """The record number is already used."""
 
     def __init__(self, alike: Alike) -> None:
         super().__init__(
@@ -186,7 +186,7 @@ class NumberTaken(RuleBroken):
 
 
 class Perhaps(RuleBroken):
-    """Somebody very like this patient is there already; a person has to say whether it is the same one."""
+    """A similar patient is already registered; a person has to say whether it is the same one."""
 
     def __init__(self, alike: list[Alike]) -> None:
         said = "A similar patient is already registered. Say whether it is the same person."

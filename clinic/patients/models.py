@@ -187,7 +187,7 @@ class Alert(Entry):
     patient: Mapped[Patient] = relationship(back_populates="alerts", foreign_keys=[patient_id])
 
     def shown_on(self, day: date) -> bool:
-        """Whether the alert still stands on a day."""
+        """Whether the alert is active on a day."""
         return self.until_on is None or day <= self.until_on
 
     def close(self, *, by: User, at: datetime, today: date, reason: str) -> Amendment:

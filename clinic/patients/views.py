@@ -64,7 +64,7 @@ ALERTS = record_pages.desk(
 @bp.route("/patients/new", methods=["GET", "POST"])
 @allow(REGISTERS)
 def new() -> Answer:
-    """Register a patient; somebody alike is shown first, and asked about once (rule 11)."""
+    """Register a patient; similar patients are shown first, with a question (rule 11)."""
     form = form_of(PatientForm, about={})
     if form.validate_on_submit():
         with refusals_to(form):
@@ -86,7 +86,7 @@ def new() -> Answer:
 @bp.route("/patients/<patient_id>/allergies", methods=["GET", "POST"])
 @allow(REGISTERS)
 def allergies(patient_id: str) -> Answer:
-    """Record the answer about allergies with the day on which it was given; the old answer stays readable."""
+    """Record the answer about allergies with the day on which it was given; the old answer stays visible."""
     patient = get_or_404(Patient, patient_id)
     form = form_of(AllergyForm, patient)
     if form.validate_on_submit():
@@ -252,7 +252,7 @@ def new_alert(patient_id: str) -> Answer:
 @bp.route("/alerts/<alert_id>/closing", methods=["GET", "POST"])
 @allow(WRITERS)
 def close_alert(alert_id: str) -> Answer:
-    """End an alert with a reason; it stays readable in the list."""
+    """End an alert with a reason; it stays in the list."""
     alert = get_or_404(Alert, alert_id)
     form, back_url = form_of(ClosingForm, alert), url_for("patients.alerts", patient_id=alert.patient_id)
     if form.validate_on_submit():

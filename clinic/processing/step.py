@@ -29,7 +29,7 @@ def starting_products(records: CourseRecords) -> list[Product]:
 
 
 def donors_usable(records: CourseRecords, products: list[Product], at: datetime) -> list[Blocked]:
-    """Ask for each donor in the ancestry of some cells whether they may be used for this patient (rules 4, 17 to 20)."""
+    """Return why a donor in the ancestry of some cells may not be used for this patient (rules 4, 17 to 20)."""
     found: list[Blocked] = []
     asked = {}
     for product in products:

@@ -47,7 +47,7 @@ class Relation(StrEnum):
 
     @property
     def label(self) -> str:
-        """Words for the page."""
+        """The label shown on pages."""
         return {"autologous": "The patient's own (autologous)", "allogeneic": "A donor's (allogeneic)"}[self.value]
 
 
@@ -61,7 +61,7 @@ class RegulatoryPath(StrEnum):
 
     @property
     def label(self) -> str:
-        """Words for the page."""
+        """The label shown on pages."""
         return {
             "361": "361 HCT/P (minimally manipulated, homologous use)",
             "351": "351 biologic (trial or license)",

@@ -1,7 +1,7 @@
-"""What a decision on a product rests on, and whether it still stands (rules 43, 46; hazards H9, H29).
+"""The evidence of a decision on a product, and whether the decision is still valid (rules 43, 46; hazards H9, H29).
 
-The evidence of a product is its protocol version, what the container holds, every result on it and on what it was
-made of, the runs and harvests of its ancestry, and the determinations of its donors. A decision keeps the hash of
+The evidence of a product is its protocol version, the content of the container, every result on it and on its
+ancestors, the runs and harvests of its ancestry, and the determinations of its donors. A decision keeps the hash of
 each. When one of them is amended, or something adverse is added, the decision is no longer valid; a result that was
 awaited and came out well fulfills the condition instead.
 """

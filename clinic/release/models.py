@@ -154,7 +154,7 @@ class Release(Record):
     def effective(self, records: CourseRecords) -> bool:
         """Whether it counts now (rules 45 to 47).
 
-        A hold and a rejection count from the moment they are recorded: the safe side waits for nobody. A release
+        A hold and a rejection count from the moment they are recorded: safety does not wait for a signature. A release
         counts when all have signed who must, and while nothing that it rests on has changed.
         """
         if not self.releases:

@@ -58,7 +58,7 @@ def open_points(version: ProtocolVersion, results: list[QCResult], workings: Seq
 
 
 def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Point]:
-    """Return what keeps a product from conforming: its results, and what else its evidence says against it."""
+    """Return what keeps a product from conforming: its results and other adverse evidence."""
     version = product.judged_under
     if version is None:
         return [Point(test="", sentence="No protocol is assigned to this product yet. Assign it to a course.")]
@@ -88,7 +88,7 @@ def workings_of(records: CourseRecords, product: Product, at: datetime) -> list[
 
 
 def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
-    """Return in words why a decision cannot be taken on these points; empty where it can (rules 43, 44)."""
+    """Return why a decision cannot be made on these points; "" if it can (rules 43, 44)."""
     if decision == "conforms" and points:
         return " ".join(["The product does not conform:", *(point.sentence for point in points)])
     if decision == "conditional":
@@ -110,7 +110,7 @@ def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
 
 
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
-    """Refuse to release what cannot be given any more, or whose processing nobody answers for yet (rule 50)."""
+    """Refuse to release what can no longer be given, or whose processing is not signed (rule 50)."""
     if product.discarded or product.given:
         raise RuleBroken("This product was given or discarded. It can no longer be released.", rule=50)
     if product.uses and product.left <= 0:
@@ -123,7 +123,7 @@ def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> No
 
 
 def hands_on(records: CourseRecords, product: Product) -> set[str]:
-    """Return the ids of everybody who processed, tested or corrected a product, or what it was made of (rule 45)."""
+    """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45)."""
     people: set[str | None] = set()
     for one in ancestry(records, product):
         made = records.get(one.run_id)

@@ -96,7 +96,7 @@ def _row(records: CourseRecords, product: Product, at: datetime) -> list[Any]:
 @bp.get("/products/<product_id>/results")
 @allow(CLINICAL)
 def results(product_id: str) -> str:
-    """Show the results of a product and, to who tests, the worksheet."""
+    """Show the results of a product, and the worksheet to those who test."""
     product = get_or_404(Product, product_id)
     return render_template("release/results.html", **_sheet(product, _worksheet(product)))
 
@@ -169,7 +169,7 @@ def result(result_id: str) -> str:
 @bp.get("/products/<product_id>/release")
 @allow(CLINICAL)
 def release(product_id: str) -> str:
-    """Show what a decision rests on, what is missing, and the form on which it is taken."""
+    """Show the evidence for a decision, what is missing, and the form."""
     product = get_or_404(Product, product_id)
     return render_template("release/release.html", **_bench(product, _decision_form()))
 

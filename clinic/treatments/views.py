@@ -149,7 +149,7 @@ def order(treatment_id: str) -> str:
 @bp.route("/treatments/<treatment_id>/donor", methods=["GET", "POST"])
 @allow(ORDERS)
 def donor(treatment_id: str) -> Answer:
-    """Name the donor of a course that uses somebody else's cells."""
+    """Name the donor of a course that uses another person's cells."""
     course = get_or_404(Treatment, treatment_id)
     _may_name_donor(course)
     form = form_of(DonorForm, course)
