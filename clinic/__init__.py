@@ -32,7 +32,7 @@ ROOMS = (
     "clinic.patients.donor_views", "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
     "clinic.audit.views", "clinic.exchange.views",
 )  # fmt: skip
-"""Modules with pages that belong to no step; each has its blueprint ``bp``. The steps' pages come with the pathway."""
+"""Modules with pages that belong to no step; each defines a blueprint ``bp``. Steps name their own modules."""
 MENU = (
     ("Today", "list-check", "pathway.today"),
     ("Patients", "users", "pathway.patients"),
@@ -44,7 +44,7 @@ MENU = (
 
 
 class UnderPrefix:
-    """Serves the application under the path of CLINIC_PUBLIC_URL, whether or not the proxy in front cuts it off."""
+    """WSGI middleware: serve the app under the path of CLINIC_PUBLIC_URL, whether or not the proxy strips it."""
 
     def __init__(self, application: WSGIApplication, prefix: str) -> None:
         self.application, self.prefix = application, prefix
@@ -118,7 +118,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
 
 
 def _refuse_steps_without_pages(app: Flask, steps: Sequence[Step]) -> None:
-    """Stop the start where a step names a page or a template that is not there."""
+    """Raise at start-up if a step names a page or a template that does not exist."""
     for step in steps:
         for endpoint in (step.endpoint, step.begin):
             if endpoint not in app.view_functions:
@@ -131,7 +131,7 @@ def _refuse_steps_without_pages(app: Flask, steps: Sequence[Step]) -> None:
 
 
 def _close_what_is_undeclared(app: Flask) -> None:
-    """Fill the table of routes; one of ours without roles stops the start (deny by default)."""
+    """Fill the table of routes; raise at start-up if one of our routes has no roles (deny by default)."""
     for endpoint, view in app.view_functions.items():
         if hasattr(view, "allowed"):
             ROUTES[endpoint] = view.allowed  # type: ignore[attr-defined]
@@ -149,7 +149,7 @@ def _zone() -> str:
 
 
 def _around_every_page() -> dict[str, Any]:
-    """Return what the layout needs on every page."""
+    """Return the context that the layout needs on every page."""
     at, user = clock.now(), g.get("user")
     wall = clock.local(at, _zone())
     return {
@@ -165,7 +165,7 @@ def _around_every_page() -> dict[str, Any]:
 
 
 def _menu(user: User) -> list[dict[str, Any]]:
-    """Return the places that a person's role may open; the one that this page belongs to is current."""
+    """Return the menu entries that a role may open; the one of this page is marked current."""
     here, home, places = idempotency.address(), url_for("pathway.today"), []
     for label, icon, endpoint in MENU:
         if may(user.role, endpoint):

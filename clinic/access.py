@@ -24,7 +24,7 @@ View = TypeVar("View", bound="Callable[..., Any]")
 
 
 class Role(StrEnum):
-    """What a person is in the clinic."""
+    """The role of a person in the clinic."""
 
     COORDINATOR = "coordinator"
     NURSE = "nurse"
@@ -37,7 +37,7 @@ class Role(StrEnum):
 
     @property
     def label(self) -> str:
-        """Words for the page."""
+        """The label shown on pages."""
         return {"quality": "quality staff", "director": "medical director"}.get(self.value, self.value)
 
 
@@ -50,12 +50,12 @@ NOBODY: frozenset[Role] = frozenset()
 ROUTES: dict[str, frozenset[Role] | None] = {}
 """Endpoint → roles that may call it; None is open to people who are not signed in."""
 OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.welcome"}
-"""Endpoints that ask nobody to sign in."""
+"""Endpoints that need no sign-in."""
 KEYLESS = {"security.login", "security.logout"}
-"""Posts that carry no record and so no idempotency key."""
+"""POST endpoints that create no record and so need no idempotency key."""
 SEARCHES = {"pathway.patients", "products.index"}
-"""Posts that only ask: names and numbers travel in the form, never in an address. They write nothing, so they need
-no key, leave no draft and wait for no writer."""
+"""POST endpoints that only search: names and numbers are sent in the form, never in an address. They write nothing, so
+they need no key, keep no draft and take no write lock."""
 
 
 def allow(roles: Iterable[Role] | None) -> Callable[[View], View]:
@@ -69,13 +69,13 @@ def allow(roles: Iterable[Role] | None) -> Callable[[View], View]:
 
 
 def may(role: Role, endpoint: str) -> bool:
-    """Return whether a role may call an endpoint. An unknown endpoint: no."""
+    """Return whether a role may call an endpoint; False for an unknown endpoint."""
     roles = ROUTES.get(endpoint, NOBODY)
     return roles is None or role in roles
 
 
 def keep_to_site(session: Session, site_id: str | None) -> None:
-    """From now on this session reads rows of one site only; another site's row is as good as missing (hazard H35)."""
+    """Limit this session to the rows of one site; rows of other sites are not found (hazard H35)."""
     session.info["site_id"] = site_id
 
 

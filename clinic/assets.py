@@ -25,7 +25,7 @@ FOR_GOOD = 365 * 24 * 3600
 
 @cache
 def version(name: str) -> str:
-    """Return what names the content of a static file, the same that `tools/assets.py` writes; nothing without file."""
+    """Return the content hash of a static file, the same as `tools/assets.py` writes; "" if there is no file."""
     file = STATIC / name
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12] if file.is_file() else ""
 
@@ -36,7 +36,7 @@ def asset(name: str) -> str:
 
 
 def icon(name: str) -> Markup:
-    """Return an icon of the sprite; a word stands beside it, always."""
+    """Return an icon of the sprite. Always show it with a word."""
     return Markup('<svg class="c-icon" aria-hidden="true" focusable="false"><use href="{}#i-{}"/></svg>').format(
         asset("vendor/icons.svg"), name
     )

@@ -29,16 +29,16 @@ if TYPE_CHECKING:
     from sqlalchemy import URL, Engine
 
 PAGES = 1024
-"""Pages of the database that are copied before others get their turn."""
+"""Database pages copied at a time, so that other users are not blocked."""
 
 
 def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] | None = None) -> list[Fault]:
-    """Write a copy of the database to a file that is not there yet, and return what `verify` finds wrong with it.
+    """Write a copy of the database to a new file, and return what `verify` finds wrong with it.
 
     On PostgreSQL the copy is ``pg_dump``'s and can only be verified where it is restored. Raises `RuleBroken`.
     """
     if file.exists():
-        raise RuleBroken(f"{file} is there already; a backup never overwrites another.")
+        raise RuleBroken(f"{file} already exists; a backup never overwrites a file.")
     if not file.parent.is_dir():
         raise RuleBroken(f"There is no folder {file.parent}.")
     if engine.dialect.name != "sqlite":
@@ -53,7 +53,7 @@ def backup(engine: Engine, file: Path, *, progress: Callable[[int, int], None] |
 def restore(
     engine: Engine, file: Path, *, at: datetime
 ) -> tuple[Path | None, Mapping[str, int], Counter[tuple[str, str]]]:
-    """Put a backup in the place of the database.
+    """Replace the database by a backup.
 
     Returns where the replaced database was put, how many entries of each site's ledger the backup lacks, and what
     those entries were: (table, act) counted (hazard H34: a withdrawn consent may be among them).
@@ -66,7 +66,7 @@ def restore(
         return None, {}, Counter()
     wrong = faults_of(file)
     if wrong:
-        raise RuleBroken(f"{file} is not sound, and nothing was restored: {wrong[0]}")
+        raise RuleBroken(f"{file} is damaged; nothing was restored: {wrong[0]}")
     place = Path(str(engine.url.database))
     replaced, missing, what = None, {}, Counter()
     if place.exists() and place.stat().st_size:
@@ -112,11 +112,11 @@ def faults_of(file: Path) -> list[Fault]:
             said = copy.execute("PRAGMA integrity_check(1)").fetchone()[0]
             tables = {name for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     except sqlite3.DatabaseError:
-        raise RuleBroken(f"{file} is no backup of this program.") from None
+        raise RuleBroken(f"{file} is not a backup of this program.") from None
     if said != "ok":
         return [Fault(table="the file", row=file.name, because=said)]
     if "ledger_entry" not in tables:
-        raise RuleBroken(f"{file} is no backup of this program.")
+        raise RuleBroken(f"{file} is not a backup of this program.")
     engine = create_engine(f"sqlite:///{file}")
     prepare(engine)
     try:
@@ -134,10 +134,10 @@ def _copy(source: Path, target: Path, progress: Callable[[int, int], None] | Non
 
 
 def _run(program: str, url: URL, *arguments: str) -> None:
-    """Run one of PostgreSQL's own programs; the password goes where no list of processes shows it."""
+    """Run one of PostgreSQL's own programs; the password is passed in the environment, not on the command line."""
     if shutil.which(program) is None:
         raise SettingsWrong(
-            f"{program} is not on this machine: install PostgreSQL's client programs, or copy the database with them."
+            f"{program} is not installed: install PostgreSQL's client programs, or copy the database with them."
         )
     address = url.set(drivername="postgresql", password=None).render_as_string()
     more = {"PGPASSWORD": url.password} if url.password else {}

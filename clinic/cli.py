@@ -1,4 +1,4 @@
-"""The command line. Exit status: 0 done, 1 the answer is no, 2 wrong usage or settings; errors are one sentence."""
+"""The command line. Exit status: 0 done, 1 failed or refused, 2 wrong usage or settings; errors are one sentence."""
 
 from __future__ import annotations
 
@@ -63,5 +63,5 @@ def clinic() -> None:
 
 
 def main() -> None:
-    """Run what was asked for."""
+    """Run the command line."""
     run(clinic)

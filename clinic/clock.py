@@ -1,4 +1,4 @@
-"""The one place that asks what time it is, and which day a moment belongs to.
+"""The only place that reads the time, and decides which day a moment belongs to.
 
 Times are aware and UTC. A day exists only on somebody's wall clock: 11:30 in Greenwich is tomorrow in Auckland. So
 `day` asks for the zone of a site, and nothing else in the program takes the date of a moment.
@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 
 
 class NotOnTheClock(ValueError):
-    """The wall clock never showed this time: the clocks went forward over it."""
+    """The wall clock skipped this time: the clocks went forward."""
 
 
 class TwiceOnTheClock(ValueError):
-    """The wall clock showed this time twice: the clocks went back. Somebody has to say which of the two."""
+    """The wall clock showed this time twice: the clocks went back. A person has to choose which one."""
 
 
 def now() -> datetime:
@@ -39,7 +39,7 @@ def midnight_after(on: date, zone: str) -> datetime:
 
 
 def today(zone: str) -> date:
-    """Return the calendar day that it is now in a zone."""
+    """Return today's date in a zone."""
     return day(now(), zone)
 
 
@@ -57,9 +57,9 @@ def from_wall(moment: datetime, zone: str, *, second: bool | None = None) -> dat
     """
     place = ZoneInfo(zone)
     if moment.replace(tzinfo=place).astimezone(UTC).astimezone(place).replace(tzinfo=None) != moment:
-        raise NotOnTheClock(f"{moment:%H:%M} did not exist here on this day: the clocks went forward")
+        raise NotOnTheClock(f"{moment:%H:%M} did not exist on this day: the clocks went forward")
     if second is None and came_twice(moment, zone):
-        raise TwiceOnTheClock(f"{moment:%H:%M} came twice here on this day: the clocks went back")
+        raise TwiceOnTheClock(f"{moment:%H:%M} occurred twice on this day: the clocks went back")
     return moment.replace(tzinfo=place, fold=int(second or False)).astimezone(UTC)
 
 

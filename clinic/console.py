@@ -1,4 +1,4 @@
-"""What every command does alike: open the application and its database, show progress, say a fault in one sentence."""
+"""What all commands share: open the application and its database, show progress, print errors as one sentence."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 def run(commands: click.Group) -> None:
-    """Run the command line; every expected fault is one sentence on stderr."""
-    os.umask(0o077)  # what is written down about patients is its owner's alone: database, copies, exports, seals
+    """Run the command line; print every expected error as one sentence on stderr."""
+    os.umask(0o077)  # what is recorded about patients is its owner's alone: database, copies, exports, seals
     try:
         status = commands.main(standalone_mode=False)  # the status of an Exit comes back as the answer
         sys.exit(status if isinstance(status, int) else 0)
@@ -51,7 +51,7 @@ def run(commands: click.Group) -> None:
     except CommandError as fault:
         say(f"The database is at a version that this program does not know: {fault}.", WRONG)
     except ArgumentError:
-        say("CLINIC_DATABASE_URL is no address of a database. Write it like sqlite:////srv/clinic.db.", WRONG)
+        say("CLINIC_DATABASE_URL is not a database address. Write it like sqlite:////srv/clinic.db.", WRONG)
     except (OperationalError, ProgrammingError) as fault:
         first = str(fault.orig).strip().splitlines()[0]
         say(f"The database cannot be used: {first}. If it is new or older, run: clinic migrate.", WRONG)
@@ -75,7 +75,7 @@ def with_database(act: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def with_database_to_read(act: Callable[..., Any]) -> Callable[..., Any]:
-    """Do so for a command that only reads: in one snapshot, waiting for no writer and keeping none waiting."""
+    """Call a command that only reads, in one snapshot and without a write lock."""
     return _inside(act, only_reads=True)
 
 
@@ -100,7 +100,7 @@ def _inside(act: Callable[..., Any], *, only_reads: bool) -> Callable[..., Any]:
 
 def current_schema() -> None:
     if current(db.engine) != head():
-        raise SettingsWrong("The database waits for its migration. Run: clinic migrate.")
+        raise SettingsWrong("The database needs a migration. Run: clinic migrate.")
 
 
 @contextmanager
@@ -122,12 +122,12 @@ def site_with(session: Session, code: str) -> Site:
     found = session.scalar(select(Site).where(Site.code == code))
     if found is None:
         codes = ", ".join(session.scalars(select(Site.code).order_by(Site.code))) or "none yet"
-        raise RuleBroken(f"No site has the code “{code}”. There are: {codes}.")
+        raise RuleBroken(f"No site has the code “{code}”. Available: {codes}.")
     return found
 
 
 def user_with(session: Session, email: str) -> User:
     found = session.scalar(select(User).where(User.email == email.strip().casefold()))
     if found is None:
-        raise RuleBroken(f"Nobody signs in with {email}.")
+        raise RuleBroken(f"No account uses {email}.")
     return found

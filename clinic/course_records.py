@@ -3,7 +3,7 @@
 A judgement (`blockers`, `progress`, `actions` of a step, a product's state, the gate at the bedside) is a function of
 `CourseRecords` and a moment. It asks no session, no clock and no request, so that page, list, export and gate cannot
 disagree. What belongs to a course follows from the foreign keys: a record with ``treatment_id`` hangs on the course,
-one with ``product_id`` on a container of cells, and so on. A new kind of record is read without a word here.
+one with ``product_id`` on a container of cells, and so on. A new kind of record needs no change here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=Model)
 Only = Collection[type[Model]] | None
 AT_ONCE = 50
-"""Courses that are read together; more are read in several turns."""
+"""Courses loaded together; more are loaded in batches."""
 
 
 @cache
@@ -71,7 +71,7 @@ class Pool:
         self.add(rows)
 
     def add(self, rows: Iterable[Model]) -> None:
-        """Put rows in; one that is in already stays where it is."""
+        """Add rows; a row that is already there is not replaced."""
         for row in rows:
             if row.id not in self.by_id:
                 self.by_id[row.id] = row
@@ -112,9 +112,9 @@ class Pool:
 
 
 class CourseRecords:
-    """What a judgement about one course rests on; of banked cells the course is None.
+    """The records on which a judgement about one course depends; for banked cells the course is None.
 
-    ``course``: the order. ``zone``: the site's zone, for days. Everything else is asked by kind: `of`, `on`, `get`.
+    ``course``: the order. ``zone``: the site's zone, for days. Get everything else by kind: `of`, `on`, `get`.
     """
 
     def __init__(self, course: Any, rows: Iterable[Model] | Pool, *, zone: str = "Etc/UTC") -> None:
@@ -125,12 +125,12 @@ class CourseRecords:
 
     @property
     def patient(self) -> Any:
-        """Who is treated; None for banked cells."""
+        """The patient; None for banked cells."""
         return None if self.course is None else self.course.patient
 
     @property
     def says(self) -> Any:
-        """What the protocol version of the course says."""
+        """The content of the course's protocol version."""
         return self.course.says
 
     @property
@@ -172,7 +172,7 @@ class CourseRecords:
 
 
 def _order(row: Any) -> tuple[Any, ...]:
-    """Return the key by which rows of one kind are ordered: when it happened, when it was written down, its id."""
+    """Return the key by which rows of one kind are ordered: when it happened, when it was recorded, its id."""
     happened, written = getattr(row, "performed_at", None), getattr(row, "recorded_at", None)
     return (
         happened is not None,
@@ -218,7 +218,7 @@ def around_all(session: Session, products: Iterable[Any], *, only: Only = None) 
 
 
 def turns(ids: Sequence[str]) -> Iterable[list[str]]:
-    """Yield ids, as many at a time as are read together."""
+    """Yield ids in batches."""
     for start in range(0, len(ids), AT_ONCE):
         yield list(ids[start : start + AT_ONCE])
 
@@ -243,7 +243,7 @@ def _courses(pool: Pool) -> list[Any]:
 
 
 class Scope:
-    """What was asked for, and the rows that were read so far."""
+    """The ids asked for, and the rows read so far."""
 
     def __init__(self, pool: Pool, course_ids: list[str], product_ids: list[str], dialect: str) -> None:
         self.pool, self.course_ids, self.product_ids, self.dialect = pool, course_ids, product_ids, dialect

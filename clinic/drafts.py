@@ -1,7 +1,7 @@
-"""Drafts: what was typed and not finished, kept on the server for the person who typed it.
+"""Drafts: unfinished forms, kept on the server for the person who typed them.
 
-“Finish later” keeps one, and so does a form that is sent after the session ran out. The form comes back filled in;
-saving the record ends the draft. A draft is nobody's record: it is in no ledger, no export and no search.
+“Save draft” keeps one, and so does a form that is sent after the session ran out. The form comes back filled in;
+saving the record ends the draft. A draft is not a record: it is in no ledger, export or search.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Draft(Base):
 
 
 def keep(user_id: str) -> bool:
-    """Keep what was sent to this address, in place of an earlier draft; False where there is nothing worth keeping."""
+    """Save the posted form as the draft of this address, replacing an earlier one; False if the form is empty."""
     typed = {name: values for name, values in request.form.to_dict(flat=False).items() if name not in NEVER_KEPT}
     title = typed.pop("draft_title", [""])[0]
     if not any(value for values in typed.values() for value in values) or len(str(typed)) > MOST_TEXT:
@@ -55,12 +55,12 @@ def keep(user_id: str) -> bool:
 
 
 def end(user_id: str, path: str) -> None:
-    """Forget the draft of an address: its record was saved."""
+    """Delete the draft of an address, because its record was saved."""
     db.session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.path == path))
 
 
 def at_hand(user_id: str) -> tuple[MultiDict[str, str], datetime] | None:
-    """Return what this person had typed at this address, as a form reads it, and when."""
+    """Return this person's draft for this address as form data, and when it was saved."""
     row = db.session.execute(
         select(Draft.typed, Draft.at).where(Draft.user_id == user_id, Draft.path == request.path)
     ).one_or_none()

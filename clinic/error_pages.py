@@ -1,4 +1,4 @@
-"""What is answered when something goes wrong: what happened, what became of one's work, what to do."""
+"""Error pages: what happened, whether anything was saved, what to do."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
     from flask import Flask
 
 SORRY = {
-    400: ("This could not be read", "Go back, open the page again and repeat what you did."),
-    403: ("This is not yours to open", "Your role does not do this. Ask somebody whose role does."),
-    404: ("Nothing is here", "The address may be mistyped. Search for the patient, or scan the label again."),
-    405: ("This page cannot do that", "Go back and use the buttons of the page."),
-    409: ("The clinic's rules say no", "Go back, mend what is named, and try again."),
-    413: ("That is too large", "Send a smaller file."),
-    429: ("Too many tries", "Wait a little and try again."),
-    500: ("Something broke", "Nothing was saved. Try once more; then tell your administrator the reference."),
+    400: ("The request could not be read", "Go back, open the page again and try again."),
+    403: ("You don't have access", "Your role does not allow this. Ask a colleague whose role does."),
+    404: ("Page not found", "The address may be mistyped. Search for the patient, or scan the label again."),
+    405: ("This action is not available here", "Go back and use the buttons on the page."),
+    409: ("Not allowed by the clinic's rules", "Go back, correct the problem, and try again."),
+    413: ("The file is too large", "Send a smaller file."),
+    429: ("Too many attempts", "Wait a few minutes and try again."),
+    500: ("Something went wrong", "Nothing was saved. Try again. If it recurs, give your administrator the reference."),
 }  # fmt: skip
 RETRY_AFTER = 10
 """Seconds after which a page may be asked for again while the database is away."""
 MOST_CARRIED = 100_000
-"""Characters of a form that the page carries for another try."""
+"""The most characters of a form that the page keeps for another attempt."""
 SECRETS = ("password", "again")
 
-BUSY = "The database is busy: somebody else is writing a lot."
+BUSY = "The database is busy: another user is saving a lot of data."
 AWAY = "The database does not answer."
 NOT_SET_UP = "The database is empty: it is not this clinic's, or it was not set up (clinic migrate)."
 NOT_WRITABLE = "The database cannot be written: its disk is full, broken or read-only."
@@ -52,7 +52,7 @@ CONNECTION_CLASSES = {"08", "57"}
 
 
 def unavailable(fault: BaseException | None) -> str | None:
-    """Return in a sentence why the database cannot be used now; None where a fault has another cause."""
+    """Return why the database cannot be used now, as a sentence; None if the error has another cause."""
     if isinstance(fault, NoConnectionFree | DisconnectionError):
         return BUSY if isinstance(fault, NoConnectionFree) else AWAY
     if not isinstance(fault, DBAPIError):
@@ -80,14 +80,14 @@ def _of_postgresql(fault: DBAPIError) -> str | None:
 
 
 def _where(fault: BaseException) -> str:
-    """Return what broke and in which lines, without the fault's own words: a database repeats there what was typed."""
+    """Return the traceback and the error's class, without its message: database errors repeat what was typed."""
     frames = "".join(traceback.format_tb(fault.__traceback__))
     cause = fault.__cause__ or fault.__context__
     return f"{frames}{type(fault).__name__}" + (f", because of {type(cause).__name__}" if cause else "")
 
 
 def _start_over() -> None:
-    """Let go of what was begun. The page that says so only reads."""
+    """Roll back. The error page only reads."""
     db.session.rollback()
     reading_only.set(True)
 
@@ -100,14 +100,14 @@ def _page(code: int, sentence: str, reference: str | None = None) -> tuple[str, 
 
 
 def _ask_no_database() -> None:
-    """See that the page says what happened even where the database is the cause: it is made for nobody."""
+    """Render the page without a user, so that it works even if the database is the cause."""
     g.without_database, g.user = True, None
     g._login_user = AnonymousUserMixin()  # noqa: SLF001 - or the sign-in package would ask the database who it is
     db.session.remove()
 
 
 def _unavailable_page(sentence: str) -> Response:
-    """Return a page that asks no database, and carries what was typed so that one button sends it again."""
+    """Return a page that needs no database and keeps what was typed, so that one button sends it again."""
     _ask_no_database()
     typed = [(name, text) for name, text in request.form.items(multi=True) if text and name != "do"]
     secret = bool(request.files) or any(name in SECRETS for name, _text in typed)
@@ -133,7 +133,7 @@ def _http(fault: HTTPException) -> Any:
     code = fault.code or 500
     default = type(fault).description
     said = fault.description if fault.description and fault.description != default else ""
-    return _page(code, said or {404: "No record of your clinic has this address."}.get(code, ""))
+    return _page(code, said or {404: "No record in your clinic has this address."}.get(code, ""))
 
 
 def _blocked(fault: StepBlocked) -> Any:
@@ -149,9 +149,7 @@ def _rule(fault: RuleBroken) -> Any:
 
 def _stale(_fault: StaleDataError) -> Any:
     _start_over()
-    return _page(
-        409, "Somebody else changed this record at the same moment. Nothing of yours was saved. Open it again."
-    )
+    return _page(409, "Another user changed this record at the same time. Your changes were not saved. Open it again.")
 
 
 def _changed(fault: ChangedMeanwhile) -> Any:
@@ -168,11 +166,11 @@ def _broke(fault: Exception) -> Any:
     reference = secrets.token_hex(4)
     current_app.logger.error("reference %s\n%s", reference, _where(fault))
     _ask_no_database()
-    return _page(500, "The program met something it does not know.", reference)
+    return _page(500, "An unexpected error occurred.", reference)
 
 
 def init_app(app: Flask) -> None:
-    """Answer every fault with a page; one place for all of them."""
+    """Register the handlers that answer every error with a page."""
     app.register_error_handler(HTTPException, _http)
     app.register_error_handler(StepBlocked, _blocked)
     app.register_error_handler(RuleBroken, _rule)

@@ -1,4 +1,4 @@
-"""What may go wrong in a way that a person can mend; each refusal may name its rule in the clinic's rule book."""
+"""What may go wrong in a way that a person can correct; each refusal may name its rule in the clinic's rule book."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Problem(str):
 
 
 class ClinicError(Exception):
-    """A fault that is told to the person in one sentence."""
+    """An error that is shown to the person as one sentence."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class RuleBroken(ClinicError):
 
 
 class Unconfirmed(RuleBroken):
-    """Facts that fit together oddly; the form asks each question, and the reason stays with the record."""
+    """Values that are unusual together; the form asks each question, and the reason is saved with the record."""
 
     def __init__(self, questions: Sequence[Question]) -> None:
         super().__init__(questions=questions)

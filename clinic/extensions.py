@@ -1,4 +1,4 @@
-"""The packages that the app is built on, unbound; and how a database is opened, read and written."""
+"""The Flask extensions, unbound, and how the database is opened, read and written."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ migrate = Migrate()
 csrf = CSRFProtect()
 
 SQLITE_THREADS = 16
-"""Threads that serve a SQLite clinic, each with a connection: enough that readers are served while writers wait."""
+"""Threads that serve a SQLite clinic, each with a connection: enough to serve readers while writers wait."""
 reading_only: ContextVar[bool] = ContextVar("reading_only", default=False)
-"""Whether what runs now only reads. On SQLite everything else takes the write lock at its first statement, so that
-no decision rests on rows that another writer changes before the commit."""
+"""Whether the current code only reads. On SQLite everything else takes the write lock at its first statement, so that
+no decision depends on rows that another writer changes before the commit."""
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def reading() -> Iterator[None]:
 
 
 def read_from_here(session: Session) -> None:
-    """Read from here on in one snapshot, without keeping anybody from writing."""
+    """Read from here on in one snapshot, without blocking writers."""
     session.rollback()
     reading_only.set(True)
     if session.get_bind().dialect.name == "postgresql":
@@ -52,7 +52,7 @@ def read_from_here(session: Session) -> None:
 
 
 def write_from_here(session: Session) -> None:
-    """End the reading and take the write lock with the next statement; rows that were read are then read anew."""
+    """End the reading and take the write lock with the next statement; rows are then loaded again."""
     if reading_only.get():
         session.rollback()
         reading_only.set(False)
@@ -70,7 +70,7 @@ def writing(session: Session) -> Iterator[None]:
 
 
 def engine_options(url: str, wait: int) -> dict[str, Any]:
-    """Return how the engine is made: nothing waits longer than ``wait`` seconds for a connection or a lock."""
+    """Return the engine's options: nothing waits longer than ``wait`` seconds for a connection or a lock."""
     options: dict[str, Any] = {"hide_parameters": True}
     if url.startswith("sqlite:///"):
         options |= {"pool_size": SQLITE_THREADS, "max_overflow": 4, "pool_timeout": wait}
@@ -109,7 +109,7 @@ def prepare(engine: Engine, *, wait: int = 30) -> None:
 
     @event.listens_for(engine, "checkout")
     def _still_the_same_file(_connection: Any, record: Any, _proxy: Any) -> None:
-        """Open the file anew where another one is in its place: what is written to a moved file would be lost."""
+        """Reopen the file if it was replaced: what is written to a moved file would be lost."""
         if record.info["file"] != _identity(file):
             raise DisconnectionError("the database file was moved or replaced")
 
@@ -120,7 +120,7 @@ def prepare(engine: Engine, *, wait: int = 30) -> None:
 
 
 def _identity(file: Path | None) -> tuple[int, int] | None:
-    """Return what tells a file from another one with the same name; None where it is not there."""
+    """Return what distinguishes a file from another one of the same name; None if it does not exist."""
     try:
         found = file.stat() if file is not None else None
     except FileNotFoundError:

@@ -24,14 +24,15 @@ if TYPE_CHECKING:
 _counter = count()
 
 CLOCK_SLACK = timedelta(minutes=2)
-"""How far a typed time may lie ahead of the server's clock before it counts as the future (rule 69)."""
+"""How far a typed time may be ahead of the server's clock before it counts as the future (rule 69)."""
 FIRST_YEAR, LAST_YEAR = 1900, 2199
-"""No birth, act or expiry that a clinic writes down lies outside these years: another year is a typing error."""
+"""No birth, act or expiry that a clinic records is outside these years: another year is a typing error."""
 SHORT_TEXT, LONG_TEXT = 500, 10_000
 """The most characters of one line and of several lines of text, where the field declares no other length."""
 
 RUNS_AS_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""How a text begins that a spreadsheet would run; the full-width signs count too. An apostrophe goes before it."""
+"""First characters of a text that a spreadsheet would run as a formula, full-width signs included. An apostrophe is put
+before it."""
 
 
 @dataclass(frozen=True, init=False)
@@ -85,12 +86,12 @@ class Field:
     ``possible``: outside it is a typing error, refused. ``expected``: outside it asks once "is this right?" and keeps
     the reason. ``conditional``: a rule may ask for it, depending on other facts, so no form calls it optional.
 
-    Of a day or a moment: ``past`` says that it may not lie in the future; ``not_before`` and ``not_after`` name other
+    Of a day or a moment: ``past`` says that it may not be in the future; ``not_before`` and ``not_after`` name other
     facts of the record, or dotted paths such as ``patient.birth_date``, that it may not precede or follow.
     ``starts``: "now" or "me", what a new record's form begins with. ``max_length``: the most characters of a text.
 
     ``identifying`` facts (names, birth date, contact, free text) are dropped from research exports (rule 73).
-    ``reported``: one of the facts that a published course should tell (DOSES, MIBO, vial to vein); counted in a
+    ``reported``: one of the facts that a published course should report (DOSES, MIBO, vial to vein); counted in a
     course's completeness. ``code`` is ``SYSTEM|CODE``.
     """
 
@@ -128,7 +129,7 @@ class Field:
     @property
     def missing(self) -> str:
         """The sentence that asks for a value."""
-        return f"{self.label}: fill this in"
+        return f"{self.label}: required"
 
     def words(self, value: object, zone: str = "") -> str:
         """Return a stored value as a person reads it, without its unit; a moment on the clock of ``zone``."""
@@ -151,7 +152,7 @@ class Field:
     def problems(self, value: Any, *, at: datetime | None = None, zone: str = "Etc/UTC") -> list[str]:
         """Return what is wrong with one value by itself, a sentence each.
 
-        Form, record, import and amendment all ask here. ``at`` is the moment of writing: a day or a moment that must
+        Form, record, import and amendment all call this. ``at`` is the moment of writing: a day or a moment that must
         be past is compared with it, a day on the calendar of ``zone``.
         """
         if value is None or value in ("", []):
@@ -161,7 +162,7 @@ class Field:
         if isinstance(value, date):
             return self._time_problems(value, at, zone)
         if isinstance(value, str):
-            too_long = f"{self.label}: {len(value):,} characters are too many; write at most {self.longest:,}"
+            too_long = f"{self.label}: {len(value):,} characters are too many; use at most {self.longest:,}"
             return [too_long] if len(value) > self.longest else []
         if self.possible is not None and value not in self.possible:
             return [
@@ -177,7 +178,7 @@ class Field:
 
     def _time_problems(self, value: date, at: datetime | None, zone: str) -> list[str]:
         if not FIRST_YEAR <= value.year <= LAST_YEAR:
-            return [f"{self.label}: the year {value.year} is not possible; write its four digits, from {FIRST_YEAR} on"]
+            return [f"{self.label}: the year {value.year} is not possible; use four digits, from {FIRST_YEAR} on"]
         if self.past and at is not None and later(value, at + CLOCK_SLACK, zone):
             return [f"{self.label}, {self.words(value, zone)}, is in the future"]
         return []
@@ -198,7 +199,7 @@ class Field:
         return Question(
             name,
             f"{self.label} {self.figure(value)} is {'more' if more else 'less'} than expected. Is this right?",
-            f"Expected: {self.expected} {self.unit}. It is still possible, so you decide.",
+            f"Expected: {self.expected} {self.unit}. It is possible, so please confirm.",
         )
 
 

@@ -1,4 +1,4 @@
-"""The fields of a form: WTForms' own, each of which reads what people type and is judged by its declared fact.
+"""Form fields: subclasses of WTForms' fields that parse what people type and validate it by its declared fact.
 
 Numbers are written 1.5 or 1,5 and never 1e8; days are day, month, year; times are 24 h on the site's clock.
 Only WTForms' hooks are used, so ``validators=[...]`` and ``validate_<field>`` work as its documentation says.
@@ -29,7 +29,7 @@ RADIO_MOST = 4
 _choices: Any = wtforms_choices  # the published types are of an older release: they know neither of these names
 NUMBER = re.compile(r"[-−+]?(\d+([.,]\d*)?|[.,]\d+)")
 PARTS = ("d", "m", "y")
-"""The inputs in which a day is typed: ``born-d``, ``born-m``, ``born-y``; a moment has ``-t`` too."""
+"""Name suffixes of the inputs of a day: ``born-d``, ``born-m``, ``born-y``; a moment has ``-t`` too."""
 
 
 class Unreadable(ValueError):
@@ -94,12 +94,12 @@ class FactField(wtforms.Field):
 
     @property
     def zone(self) -> str:
-        """The zone on whose clock the form is filled in."""
+        """The time zone of the form."""
         return self._form.zone
 
     @property
     def optional(self) -> bool:
-        """Whether no rule can ask for it."""
+        """Whether the field is marked “(optional)”: no rule can require it."""
         return not (self.required or self.fact.required or self.fact.conditional)
 
     def process_data(self, value: Any) -> None:
@@ -120,7 +120,7 @@ class FactField(wtforms.Field):
         return text
 
     def show(self, value: Any) -> None:
-        """Put a value into the field as a person would have typed it."""
+        """Set the field's text as a person would have typed the value."""
         self.text = "" if value is None else str(value)
 
     def _value(self) -> str:
@@ -146,11 +146,11 @@ class FactField(wtforms.Field):
     def problems(self) -> list[str]:
         """Return what is wrong with the value by itself, a sentence each."""
         if self.data in (None, "", []):
-            return [self.named("fill this in")] if self.required else []
+            return [self.named("required")] if self.required else []
         return self.fact.problems(self.data, at=clock.now(), zone=self.zone)
 
     def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: ARG002, FBT001
-        """Ask once whether an unexpected value is right, and want the reason."""
+        """Ask once whether an unexpected value is right, and require a reason."""
         asked = None if self.errors else self.fact.question(self.short_name, self.data)
         if asked is not None:
             self.ask(asked)
@@ -161,7 +161,7 @@ class FactField(wtforms.Field):
         if self.answer != "yes":
             raise ValidationError(self.named(asked.question))
         if not self.reason:
-            raise ValidationError(self.named("say why this is right"))
+            raise ValidationError(self.named("give the reason"))
 
     @property
     def anchor(self) -> str:
@@ -240,11 +240,11 @@ class SelectField(FactField, wtforms_choices.SelectFieldBase):
 
     @property
     def kind(self) -> str:  # type: ignore[override]
-        """How the page draws it."""
+        """How the template draws the field."""
         return self.drawn or ("radio" if 0 < len(self.choices) <= RADIO_MOST and not self.listed else "choice")
 
     def offer(self, pairs: Iterable[tuple[str, str]]) -> None:
-        """Say what can be chosen here and now: value and label of each."""
+        """Set the choices offered now: value and label of each."""
         self.choices = [_choices.SelectChoice(value, label) for value, label in pairs]
 
     @property
@@ -267,7 +267,7 @@ class SelectField(FactField, wtforms_choices.SelectFieldBase):
         return [(choice.value, choice.label, choice.selected) for choice in self.iter_choices()]
 
     def problems(self) -> list[str]:
-        """Also: what was chosen is offered here and now, which may be less than what is declared."""
+        """Also: the chosen value is among the choices offered now, which may be fewer than declared."""
         chosen = [self.data] if isinstance(self.data, str) else self.data
         if chosen and not set(chosen) <= self.offered.keys():
             return [self.named("choose from the list")]
@@ -347,11 +347,11 @@ class DateField(FactField):
         if not (day or month or year):
             return None
         if not (day and month and year):
-            raise Unreadable("fill in day, month and year")
+            raise Unreadable("enter day, month and year")
         try:
             return date(parse_whole(year), parse_whole(month), parse_whole(day))
         except ValueError as problem:
-            raise Unreadable(f"{day}.{month}.{year} is not a day of the calendar") from problem
+            raise Unreadable(f"{day}.{month}.{year} is not a calendar date") from problem
 
     def show(self, value: Any) -> None:
         if value is not None:
@@ -381,7 +381,7 @@ class DateTimeField(DateField):
             return None
         match = re.fullmatch(r"([01]?\d|2[0-3])[:.h]?([0-5]\d)", time, re.ASCII)
         if day is None or match is None:
-            raise Unreadable("write the day and the time, like 14 May 2026, 09:30")
+            raise Unreadable("enter the day and the time, like 14 May 2026, 09:30")
         wall = datetime(day.year, day.month, day.day, int(match[1]), int(match[2]))  # noqa: DTZ001 - the wall clock
         self.which = typed[4]
         self.twice = clock.came_twice(wall, self.zone)

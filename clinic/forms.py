@@ -1,4 +1,4 @@
-"""The form on which a record is filled in, made from its declared facts; nothing typed is ever lost."""
+"""The form of a record, built from its declared facts; what was typed is never lost."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from clinic.errors import Question, RuleBroken
     from clinic.model import Model
 
-FILLED = {"now": "filled in: now", "me": "filled in: me"}
+FILLED = {"now": "prefilled: now", "me": "prefilled: me"}
 
 
 class RecordForm(FlaskForm):
@@ -49,7 +49,7 @@ class RecordForm(FlaskForm):
     draft_note = ""
 
     class Meta(FlaskForm.Meta):
-        """Gives the inputs of a day or a moment to its field together."""
+        """Passes the inputs of a day or a moment to its field together."""
 
         def wrap_formdata(self, form: Any, formdata: Any) -> Any:
             """Add the list of its inputs under the name of each `DateField`."""
@@ -154,14 +154,14 @@ class RecordForm(FlaskForm):
     def offer(
         self, name: str, pairs: Iterable[tuple[str, str]], *, chosen: str | None = None, filled: str = ""
     ) -> None:
-        """Fill a choice with what can be chosen here and now."""
+        """Set the choices of a field."""
         field = self._fields[name]
         field.offer(pairs)
         if chosen:
             self.prefill(name, chosen, filled)
 
     def prefill(self, name: str, value: Any, filled: str = "") -> None:
-        """Fill a field in for the person: the planned route, the last weight. Never over what was typed or recorded."""
+        """Prefill a field, such as the planned route or the last weight. Never replaces what was typed or recorded."""
         field = self._fields[name]
         empty = field.data in (None, "", []) and not field.text
         if not self.is_submitted() and value is not None and (empty or field.filled in FILLED.values()):
@@ -180,10 +180,10 @@ class RecordForm(FlaskForm):
             elif starts == "now" and isinstance(field, DateTimeField):
                 self.prefill(field.short_name, now, FILLED["now"])
             elif starts == "now":
-                self.prefill(field.short_name, clock.day(now, self.zone), "filled in: today")
+                self.prefill(field.short_name, clock.day(now, self.zone), "prefilled: today")
 
     def offer_people(self, people: Iterable[tuple[str, str]]) -> None:
-        """Offer these people, id and name of each, in every field that asks for a person."""
+        """Offer these people (id and name) in every field that asks for a person."""
         known = list(people)
         for field in self.visible_fields:
             if field.short_name.endswith("_by_id"):
@@ -191,7 +191,7 @@ class RecordForm(FlaskForm):
 
 
 def field_for(name: str, fact: Field, python_type: type) -> Any:
-    """Return the form field in which one declared fact is filled in."""
+    """Return the form field for one declared fact."""
     if fact.many:
         return MultiSelectField(fact=fact)
     if fact.choices is not None or name.endswith("_id"):

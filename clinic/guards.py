@@ -1,4 +1,4 @@
-"""What is asked of every request before its page: the guards, one after another.
+"""The guards: checks before every request, one after another.
 
 A guard returns nothing to let the request pass, or the answer in its place; it may also abort. Every request begins as
 one that only reads. The one that writes takes the write lock late: after all that can be asked without it.
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 
 def begin_by_reading() -> None:
-    """Take no write lock, whatever is asked: user, session and roles are read beside a writer."""
+    """Take no write lock yet: user, session and roles are read while others write."""
     reading_only.set(True)
 
 
 def refuse_unstorable_characters() -> None:
-    """Refuse the one character that no database keeps in a text."""
+    """Refuse the one character (NUL) that databases cannot store in text."""
     pairs = [pair for part in (request.args, request.form) for pair in part.items(multi=True)]
     if any("\0" in text for pair in pairs for text in pair):
-        abort(400, "A character that was sent cannot be kept. Type it again.")
+        abort(400, "The text contains a character that cannot be stored. Type it again.")
 
 
 def refuse_foreign_forms() -> None:
@@ -44,22 +44,22 @@ def refuse_foreign_forms() -> None:
 
 
 def keep_sign_in_within_the_clinic() -> None:
-    """Take a sign-in or sign-out from its form alone, and let it lead to our own pages only."""
+    """Accept sign-in and sign-out only from their forms, and redirect only to our own pages."""
     if request.endpoint in KEYLESS:
         if request.is_json:
-            abort(400, "Sign in and out with the form of the page.")
+            abort(400, "Use the sign-in form on the page.")
         security.lead_within()
 
 
 def require_sign_in() -> Response | None:
-    """Lead somebody who is not signed in to the sign-in."""
+    """Redirect a person who is not signed in to the sign-in page."""
     if _is_open() or current_user.is_authenticated:
         return None
     return _to_sign_in(and_back=request.method == "GET")
 
 
 def require_open_session() -> Response | None:
-    """End a session that was idle for too long, is too old, or was ended; what was typed in it is kept."""
+    """End a session that was idle too long, is too old, or was ended; its unfinished form is kept."""
     if _is_open():
         return None
     if security.still_open():
@@ -68,12 +68,15 @@ def require_open_session() -> Response | None:
     kept = _keep_what_was_typed()
     session.clear()
     if kept:
-        flash("You were signed out after a pause. What you wrote is kept and comes back after you sign in.", "wait")
+        flash(
+            "You were signed out after a period of inactivity. Your entries are saved and come back after you sign in.",
+            "wait",
+        )
     return _to_sign_in(and_back=kept or request.method == "GET")
 
 
 def keep_to_own_site() -> None:
-    """Show rows of the user's site only, and name the user as the one who acts, for the ledger."""
+    """Limit the request to the user's site, and set the user as actor for the ledger."""
     if not _is_open():
         user = _user()
         keep_to_site(db.session(), user.site_id)
@@ -81,7 +84,7 @@ def keep_to_own_site() -> None:
 
 
 def require_role() -> None:
-    """Refuse what the user's role may not do; a route in no table is nobody's."""
+    """Refuse what the user's role may not do; a route without roles is closed to all."""
     if _is_open():
         return
     user, roles = _user(), ROUTES.get(request.endpoint or "", NOBODY)
@@ -91,13 +94,13 @@ def require_role() -> None:
 
 
 def check_password_without_lock() -> None:
-    """Do the slow work of checking a typed password while nobody has to wait for it."""
+    """Check a typed password (slow) before the write lock is taken."""
     if _writes() and request.form.get("password"):
         security.check_password_ahead(_user())
 
 
 def take_write_lock() -> Response | None:
-    """Let a request that writes do so: alone in its site, and with the account still open under the lock."""
+    """Take the write lock for a request that writes, and check again under the lock that the account is active."""
     if not _writes():
         return None
     write_from_here(db.session())
@@ -109,7 +112,7 @@ def take_write_lock() -> Response | None:
 
 
 def take_form_once() -> Response | None:
-    """Keep a form as a draft where that was asked; otherwise take each form once (hazards H15, H20)."""
+    """Save a form as a draft if asked; otherwise accept each form once (hazards H15, H20)."""
     if not _writes() or request.endpoint in KEYLESS:
         return None
     if request.form.get("do") == "draft":
@@ -130,11 +133,11 @@ GUARDS: tuple[Callable[[], Response | None], ...] = (
     take_write_lock,
     take_form_once,
 )
-"""In this order: what needs no database, then who it is, then what they may, then the lock, then the form."""
+"""The order: checks without database, then identity, permission, write lock, form."""
 
 
 def init_app(app: Flask) -> None:
-    """Ask every guard before every request, before any other part of the program looks at it."""
+    """Run every guard before every request, before anything else."""
     csrf.init_app(app)
 
     @app.before_request
@@ -151,12 +154,12 @@ def init_app(app: Flask) -> None:
 
 
 def _is_open() -> bool:
-    """Return whether this address asks nobody to sign in. An address of no page is among them: it answers 404."""
+    """Return whether this address needs no sign-in. Unknown addresses need none: they answer 404."""
     return request.endpoint is None or request.endpoint in OPEN
 
 
 def _writes() -> bool:
-    """Return whether this request of somebody who is signed in may write."""
+    """Return whether this request of a signed-in user may write."""
     return request.method == "POST" and not _is_open() and request.endpoint not in SEARCHES
 
 
@@ -170,7 +173,7 @@ def _to_sign_in(*, and_back: bool) -> Response:
 
 
 def _keep_what_was_typed() -> bool:
-    """Keep the form of somebody whose session ran out while typing; a session that was ended keeps nothing."""
+    """Keep the form of a user whose session expired while typing; a session that was ended keeps nothing."""
     if not _writes() or request.endpoint in KEYLESS or not security.may_keep_what_was_typed():
         return False
     write_from_here(db.session())
@@ -183,9 +186,7 @@ def _keep_draft(user_id: str) -> Response:
     kept = drafts.keep(user_id)
     db.session.commit()
     flash(
-        "Kept as a draft. Open the form again to go on; it waits on your page of the day."
-        if kept
-        else "Nothing was written yet.",
+        "Saved as a draft. You will find it under Today." if kept else "Nothing was entered yet.",
         "wait",
     )
     return redirect(url_for("pathway.today"), 303)

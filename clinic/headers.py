@@ -1,4 +1,4 @@
-"""What every answer says to the browser: nothing from elsewhere, nothing kept, nothing framed."""
+"""Response headers: no foreign content, no caching, no framing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ POLICY = (
 
 
 def init_app(app: Flask, *, production: bool) -> None:
-    """Put the headers on every answer; health data stays in no cache."""
+    """Set the headers on every response; health data is never cached."""
 
     @app.after_request
     def _say(response: Response) -> Response:

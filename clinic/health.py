@@ -1,4 +1,4 @@
-"""Whether the program is alive, and whether it may serve."""
+"""Health checks: whether the program runs, and whether it can serve."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ready() -> tuple[dict[str, str], int]:
 
 
 def why_not_ready() -> str:
-    """Return what keeps this process from serving; nothing where it may."""
+    """Return why this process cannot serve; None if it can."""
     file = database_file(db.engine)
     if file is not None and not file.exists():
         return "the database file is not there"
@@ -43,7 +43,7 @@ def why_not_ready() -> str:
     except SQLAlchemyError:
         return "the database does not answer"
     if at != head():
-        return "the database waits for clinic migrate"
+        return "the database needs clinic migrate"
     if file is not None and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
         return "the database cannot be written"
     if file is not None and shutil.disk_usage(file.parent).free < LEAST_SPACE:

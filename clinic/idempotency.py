@@ -1,7 +1,7 @@
-"""A form is taken once: a second post of the same form leads to the first one's record (hazards H15, H20).
+"""Each form is accepted once: a second post of it redirects to the first one's record (hazards H15, H20).
 
 Every form carries a random key. The first post claims the key in the same transaction as its record; an equal post,
-even at the same moment, waits for that transaction and is then led to where the first one went.
+even at the same moment, waits for that transaction and is then redirected to where the first one went.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ KEY_SHAPE = 20
 
 
 class Submission(Base):
-    """One form that was taken: its key, who sent it, where it led."""
+    """One accepted form: its key, its sender, the address it redirected to."""
 
     key: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = mapped_column(String(LENGTH))
@@ -59,7 +59,7 @@ def claim(user_id: str) -> Response | None:
     """Claim the key of the form that was sent; return the way to the earlier record where it was taken before."""
     key = request.form.get(KEY, "")
     if len(key) < KEY_SHAPE:
-        abort(400, "The form came without its key. Open the page again and fill it in there.")
+        abort(400, "The form is incomplete. Open the page again and fill in the form there.")
     earlier = _earlier(key, user_id)
     if earlier is not None:
         return earlier

@@ -1,4 +1,4 @@
-"""Public identifiers: random, speaking of nobody, with a check character (ISO 7064, mod 37,2).
+"""Public identifiers: random, without personal information, with a check character (ISO 7064, mod 37,2).
 
 ``PT-7K4M2QRX5`` is a kind (two letters), eight random characters and the check character over both.
 No letter I, L, O or U is drawn, so nothing is misread; the check finds every single wrong character and
@@ -35,7 +35,7 @@ def check_character(text: str) -> str:
 
 
 def drawn(length: int) -> str:
-    """Return so many random characters, none of them easily misread."""
+    """Return random characters, none of them easily misread."""
     return "".join(_source.get().choices(DRAWN, k=length))
 
 
@@ -57,7 +57,7 @@ def scanned(text: str) -> str:
 
 
 def parse_id(text: str, kind: str | None = None) -> str | None:
-    """Return the id that was typed or scanned, in its one spelling, or None where it cannot be one."""
+    """Return the id that was typed or scanned, in its one spelling, or None if it is not one."""
     typed = re.sub(r"[\s-]", "", scanned(text)).upper()
     spelled = f"{typed[:2]}-{typed[2:]}"
     if not SHAPE.fullmatch(spelled) or (kind and typed[:2] != kind):

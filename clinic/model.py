@@ -45,7 +45,7 @@ class UTCDateTime(TypeDecorator[datetime]):
 
     @property
     def python_type(self) -> type[datetime]:
-        """What a box of a form asks for."""
+        """The type that form fields use."""
         return datetime
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
@@ -70,7 +70,7 @@ class Quantity(TypeDecorator[Decimal]):
 
     @property
     def python_type(self) -> type[Decimal]:
-        """What a box of a form asks for."""
+        """The type that form fields use."""
         return Decimal
 
     def load_dialect_impl(self, dialect: Dialect) -> Any:
@@ -93,7 +93,7 @@ def _words(names: type[enum.Enum]) -> list[str]:
 
 
 class Base(DeclarativeBase):
-    """What every table shares, technical ones too."""
+    """The base of every table, technical ones included."""
 
     metadata = MetaData(naming_convention=NAMES)
     type_annotation_map: ClassVar = {
@@ -143,7 +143,7 @@ class Model(Base):
         return {"version_id_col": cls.version}
 
     def __init__(self, **facts: Any) -> None:
-        """Make a row with its id and its columns' defaults at once, so that it can be signed before it is stored."""
+        """Create a row with its id and column defaults at once, so that it can be signed before it is stored."""
         facts.setdefault("id", new_id(self.KIND))
         for attribute in inspect(type(self)).column_attrs:
             default = attribute.columns[0].default

@@ -1,4 +1,4 @@
-"""What every room's views do alike: get a row that the user may see, take a form, show a page about a patient.
+"""What all views share: get a row that the user may see, handle a form, show a page about a patient.
 
 A view that takes a form reads
 
@@ -6,8 +6,8 @@ A view that takes a form reads
     if form.validate_on_submit():
         with refusals_to(form):
             harvest = Harvest.log(by=me(), at=clock.now(), treatment=course, **form.facts())
-            return commit_and_redirect(url_of(harvest), "Harvest logged.")
-    return form_page(form, heading="Log a harvest", …)
+            return commit_and_redirect(url_of(harvest), "Harvest saved.")
+    return form_page(form, heading="Record a harvest", …)
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Answer = Any
 
 
 def me() -> User:
-    """Return who is signed in. Only views call this: below them the actor is an argument (law 8)."""
+    """Return the signed-in user. Only views call this; below them the actor is an argument."""
     user: Any = current_user._get_current_object()  # noqa: SLF001 - the proxy itself must not reach the database
     return user
 
@@ -104,7 +104,7 @@ def form_page(form: RecordForm, *, template: str = "records/form.html", **shown:
 
 
 def _judge_together(form: RecordForm) -> None:
-    """Add what the record says about its facts together to what the fields say one by one; leave no trace of it."""
+    """Add what the record says about its facts together to what the fields say one by one; then roll back."""
     if form.about is None or form.model is None or form.refused or not form.error_list:
         return
     problems, questions = form.model.judged(by=me(), at=clock.now(), **{**form.declared(), **form.about})
@@ -129,7 +129,7 @@ def refusals_to(form: RecordForm, field: str = "") -> Iterator[None]:
 
 
 def refuse_stale(row: Model) -> None:
-    """Refuse a change of a record that somebody else changed since this form was opened (hazard H18)."""
+    """Refuse a change of a record that another user changed since this form was opened (hazard H18)."""
     if request.form.get("version", "") != str(row.version):
         raise ChangedMeanwhile(row)
 
@@ -143,7 +143,7 @@ class ChangedMeanwhile(Exception):
 
 
 def commit_and_redirect(location: str, message: str = "", kind: str = "ok") -> Response:
-    """Commit what was done and lead on; a repeated post of the same form leads to the same place."""
+    """Commit and redirect; a repeated post of the same form redirects to the same place."""
     idempotency.led_to(location)
     drafts.end(me().id, request.path)
     db.session.commit()

@@ -1,6 +1,6 @@
 """The one pager: a list is read page by page from the row that was shown last, forwards and backwards.
 
-Each page is one statement on an index that gives the order; how far in the list it stands costs nothing. An address
+Each page is one statement on an index that gives the order; the cost does not depend on the page. An address
 carries a mark, the public id (or number) of the row next to the page, and never what the list is sorted by.
 """
 
@@ -77,5 +77,5 @@ def page(  # noqa: PLR0913 - a list, its order, and the place in it that was ask
 
 
 def natural_order(column: Any) -> tuple[Any, ...]:
-    """Return what numbered things are sorted by in the database: A1, A2 … A11, B1; a number stands at the end."""
+    """Return what numbered things are sorted by in the database: A1, A2 … A11, B1; a number is sorted last."""
     return func.rtrim(column, DIGITS), func.length(column), column

@@ -1,4 +1,4 @@
-"""How a record is read on a page: its facts, the hands through which it went, its amendments and signatures."""
+"""How a page shows a record: its facts, authors, amendments and signatures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clinic.steps import Blocked
 
 LATE = timedelta(minutes=30)
-"""From here on a record counts as written down later, and both times are shown."""
+"""After this delay a record counts as recorded later, and both times are shown."""
 
 Told = tuple[str, Any, str]
 
@@ -64,14 +64,14 @@ def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, 
 
 
 def hands(record: Entry, zone: str, *, signs: bool = True) -> list[str]:
-    """Return who did it, who wrote it down, who signed, one line each."""
+    """Return who did it, who recorded it and who signed, one line each."""
     lines = []
     if isinstance(record, Record):
         if record.performed_by is not None:
             lines.append(f"{type(record).DONE} {record.performed_by.label}")
         elif record.performed_by_id is None and "performed_by_id" in record.not_recorded:
             lines.append(f"{type(record).DONE}: not recorded ({record.not_recorded['performed_by_id']})")
-    written = f"Written down by {record.recorded_by.printed_name}, {wording.moment(record.recorded_at, zone)}"
+    written = f"Recorded by {record.recorded_by.printed_name}, {wording.moment(record.recorded_at, zone)}"
     if record.origin is Origin.IMPORTED:
         written = f"Imported by {record.recorded_by.printed_name}, {wording.moment(record.recorded_at, zone)}"
     lines.append(written)
@@ -79,7 +79,7 @@ def hands(record: Entry, zone: str, *, signs: bool = True) -> list[str]:
         present = set(record.present_signatures)
         lines += [
             f"Signed by {s.printed_name}, {wording.moment(s.signed_at, zone)}"
-            + ("" if s in present else " (an earlier content)")
+            + ("" if s in present else " (earlier version)")
             for s in record.signatures
         ]
         if signs and not record.signatures and record.origin is Origin.CLINIC:
@@ -90,7 +90,7 @@ def hands(record: Entry, zone: str, *, signs: bool = True) -> list[str]:
 
 
 def late(record: Entry, zone: str) -> str:
-    """Return both times in words where a record was written down later; else nothing."""
+    """Return both times in words where a record was recorded later; else nothing."""
     if (
         not isinstance(record, Record)
         or record.late_by is None
@@ -100,7 +100,7 @@ def late(record: Entry, zone: str) -> str:
     ):
         return ""
     happened, written = (wording.moment(at, zone) for at in (record.performed_at, record.recorded_at))
-    return f"Happened {happened}, written down {written}: {wording.duration(record.late_by)} later"
+    return f"Happened {happened}, recorded {written}: {wording.duration(record.late_by)} later"
 
 
 def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple[str, str, str]], str]]:
@@ -142,7 +142,7 @@ def signature_lines(record: Record, zone: str) -> list[tuple[str, str, str]]:
 
 
 def reasons(blocked: Iterable[Blocked]) -> list[dict[str, Any]]:
-    """Return each reason of a closed gate as the page tells it: why, by which rule, who can mend it, and where."""
+    """Return each reason of a closed gate as the page tells it: why, by which rule, who can resolve it, and where."""
     return [
         {
             "because": reason.because,
@@ -170,7 +170,7 @@ def seal(content_hash: str) -> str:
 
 def _meaning(signature: Signature, *, present: bool) -> str:
     label = Meaning(signature.meaning).label
-    return label if present else f"{label} (covers an earlier content only: amended since)"
+    return label if present else f"{label} (covers an earlier version only: amended since)"
 
 
 def _covers(record: Entry, amendment: Amendment) -> str:
@@ -179,7 +179,7 @@ def _covers(record: Entry, amendment: Amendment) -> str:
     before = [s for s in record.signatures if s.signed_at <= amendment.amended_at]
     after = [s for s in record.signatures if s.signed_at > amendment.amended_at]
     if before and not after:
-        return "The signature covers what stood before; the correction is not signed yet."
+        return "The signature covers the earlier values; the correction is not signed yet."
     return "Signed again after this correction." if after else ""
 
 

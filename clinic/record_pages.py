@@ -1,4 +1,4 @@
-"""Signing and amending: the same two acts for every kind of record, each on its own page.
+"""Signing and amending: the same two pages for every kind of record.
 
 A room says with `desk` where its record is shown, who signs it and who may amend it.
 """
@@ -47,7 +47,7 @@ bp = Blueprint("record_pages", __name__, url_prefix="/records")
 
 @dataclass(frozen=True, kw_only=True)
 class Desk:
-    """Where one kind of record is shown, signed and amended."""
+    """Where one kind of record is shown, and who signs and amends it."""
 
     model: type[Entry]
     show: Callable[[Any], str]
@@ -126,7 +126,7 @@ def amendment(record_id: str) -> Answer:
         refuse_stale(record)
         with refusals_to(form):
             _amend(record, form.facts())
-            return commit_and_redirect(place.show(record), f"{record.NOUN} amended. The old value stays readable.")
+            return commit_and_redirect(place.show(record), f"{record.NOUN} amended. The old value stays visible.")
     return form_page(form, template="records/amend.html", **_amending(place, record))
 
 
@@ -155,7 +155,7 @@ def _amending(place: Desk, record: Any) -> dict[str, Any]:
 
 def amend_form(place: Desk, record: Entry) -> type[RecordForm]:
     """Return the form of a record's facts, without those that it cannot have, with the reason as its last field."""
-    ask = {"amend_reason": Field(label="Why is it corrected?", long=True, required=True, section="Reason")}
+    ask = {"amend_reason": Field(label="Why is this corrected?", long=True, required=True, section="Reason")}
     return form_for(place.model, without=place.fixed | record.not_applicable, extra=ask)
 
 
@@ -165,7 +165,7 @@ def names() -> dict[str, str]:
 
 
 def _awaits(record: Record, user: User) -> bool:
-    """Whether a record waits for this person's signature: nobody answers for it, or a correction needs somebody else."""
+    """Whether a record needs this person's signature: it is unsigned, or a correction needs a second person."""
     correction = record.unconfirmed
     return not record.signed or (correction is not None and correction.amended_by_id != user.id)
 
@@ -173,7 +173,7 @@ def _awaits(record: Record, user: User) -> bool:
 def record_page(record: Record, place: Desk, **more: Any) -> str:
     """Return the page of one record: facts, hands, amendments, signatures, and the acts that are open to this user.
 
-    ``unfinished``: the record waits for more to be written down, so nobody is asked to sign it yet.
+    ``unfinished``: the record waits for more to be recorded, so nobody is asked to sign it yet.
     """
     role, unfinished = me().role, more.pop("unfinished", False)
     waits = not unfinished and role in place.signs and _awaits(record, me())
@@ -214,7 +214,7 @@ def both_versions(row: Any) -> str:
     ]
     return render_template(
         "records/conflict.html",
-        heading=f"{record.NOUN} was changed meanwhile",
+        heading=f"{record.NOUN} was changed in the meantime",
         rows=rows,
         patient=place.patient(record),
         open_url=url_for("record_pages.amendment", record_id=record.id)

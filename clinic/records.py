@@ -1,7 +1,7 @@
-"""A record: who did it, who wrote it down, who signed, and what was amended since.
+"""A record: who did it, who recorded it, who signed, and what was amended since.
 
 The person who did it (``performed_by``), who typed it (``recorded_by``) and who answers for it (`Signature`) are
-told apart, and so are when it happened and when it was written down. Nothing is overwritten unseen: a correction
+told apart, and so are when it happened and when it was recorded. Nothing is overwritten unseen: a correction
 is an `Amendment` with a reason, and a signature binds the content that was signed (21 CFR 11.70).
 """
 
@@ -55,7 +55,7 @@ class Origin(StrEnum):
 
 
 class Entry(Model):
-    """Base of all that staff write down: who, when, where it comes from, and its amendments.
+    """Base of everything that staff record: who, when, where it comes from, and its amendments.
 
     ``precision`` says of which days and moments not everything is known, and how much is: ``{"performed_at": "day"}``;
     see `wording.day` for the words. Such a moment is kept as the first one of that day, month or year on the site's
@@ -103,13 +103,13 @@ class Entry(Model):
 
     @property
     def zone(self) -> str:
-        """The time zone of the clinic in which it was written down: its days are that clock's."""
+        """The time zone of the clinic in which it was recorded: its days are that clock's."""
         session = object_session(self)
         with session.no_autoflush if session is not None else nullcontext():
             return self.recorded_by.site.zone
 
     def local_day(self, moment: datetime) -> date:
-        """Return the day that a moment has where this was written down."""
+        """Return the day that a moment has where this was recorded."""
         return clock.day(moment, self.zone)
 
     def precision_of(self, name: str) -> str:
@@ -118,7 +118,7 @@ class Entry(Model):
 
     @classmethod
     def log(cls, *, by: User, at: datetime, **facts: Any) -> Self:
-        """Return a new record written down by a person at a moment.
+        """Return a new record recorded by a person at a moment.
 
         Raises `RuleBroken` with a sentence where a required fact is missing, a quantity is impossible, an
         unexpected one has no reason, or the time is in the future. The caller adds it to the session.
@@ -166,7 +166,7 @@ class Entry(Model):
         return []
 
     def fill_keys(self, session: Session | None = None) -> None:
-        """Let related rows and the columns that name them agree, so that the content is whole before it is stored.
+        """Synchronize relationships and their foreign keys, so that the content is complete before it is stored.
 
         A row that lists its records is not read here: the record would stand in its list before it is in the session.
         """
@@ -256,9 +256,9 @@ class Entry(Model):
         return kept[2][names]
 
     def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
-        """Correct facts, keeping what stood there; raises `RuleBroken` without a reason or a real change (rule 70)."""
+        """Correct facts and keep the old values; raises `RuleBroken` without a reason or a real change (rule 70)."""
         if not reason.strip():
-            raise RuleBroken("Say why this is corrected. The reason stays beside the old value.", rule=70)
+            raise RuleBroken("Give a reason for the correction. It is kept with the old value.", rule=70)
         old = {name: getattr(self, name) for name in changes}
         changed = {
             name: [self._written(name, old[name]), ledger_value(value)]
@@ -330,7 +330,7 @@ def _related(row: Any, relation: str, by: User | None) -> Any:
 
 @event.listens_for(Entry, "attribute_instrument", propagate=True)
 def _take_out_what_nobody_sees(_entry: type[Entry], _key: str, attribute: Any) -> None:
-    """Take invisible characters out of every text that is written down, whichever way it came in."""
+    """Take invisible characters out of every text that is recorded, whichever way it came in."""
     if isinstance(attribute.property, ColumnProperty) and isinstance(attribute.property.columns[0].type, String):
         event.listen(attribute, "set", _visible, retval=True)
 
@@ -392,7 +392,7 @@ class Record(Entry):
 
     @property
     def unconfirmed(self) -> Amendment | None:
-        """The critical correction that nobody but who made it has signed; None where nothing waits for a second person."""
+        """The critical correction that only its author has signed; None where no second person is needed."""
         correction = self.critical_correction()
         others = [s for s in self.present_signatures if correction and s.signed_by_id != correction.amended_by_id]
         return correction if correction is not None and not others else None
@@ -404,17 +404,19 @@ class Record(Entry):
 
     @property
     def late_by(self) -> timedelta | None:
-        """How long after it happened it was written down."""
+        """How long after it happened it was recorded."""
         return None if self.performed_at is None else self.recorded_at - self.performed_at
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
-        """Put a person's signature under the present content. The caller has just checked the password (law 5)."""
+        """Sign the present content. The caller has just checked the password (law 5)."""
         session = object_session(self)
         if session is not None:
             session.flush()  # the version that lists compare with is counted when a change is written
         content_hash = self.content_hash
         if any(s.signed_by_id == by.id and s.content_hash == content_hash for s in self.signatures):
-            raise RuleBroken(f"{by.printed_name} has signed this already. A second signature must be another person's.")
+            raise RuleBroken(
+                f"{by.printed_name} has signed this already. The second signature must be from another person."
+            )
         signature = Signature(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, record_version=self.version or 1,
             meaning=meaning, content_hash=content_hash, signed_by=by, signed_by_id=by.id, signed_at=at,
@@ -431,5 +433,5 @@ class Record(Entry):
 
     @property
     def signed(self) -> bool:
-        """Whether somebody answers for the present content."""
+        """Whether the present content is signed."""
         return bool(self.present_signatures)

@@ -1,4 +1,4 @@
-"""The schema's version: what the migrations lead to, and where a database stands."""
+"""The schema's version: the newest migration, and the revision of a database."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
 
 @lru_cache(maxsize=1)
 def head() -> str | None:
-    """Return the revision that the migrations lead to."""
+    """Return the newest revision."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     return ScriptDirectory.from_config(config).get_current_head()

@@ -24,7 +24,7 @@ class Meaning(StrEnum):
 
     @property
     def label(self) -> str:
-        """The sentence that stands by the signature, on screen and on paper."""
+        """The sentence shown with the signature, on screen and on paper."""
         return {
             "authorship": "This record is complete and true",
             "verification": "Second person: I checked this myself",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Blocked:
-    """One reason why a step may not go on: what is missing, who can mend it, and where.
+    """One reason why a step may not go on: what is missing, who can resolve it, and where.
 
     ``rule`` is the number in the clinic's rule book, 0 for plain order of steps. ``who`` empty: nobody can
     allow this. ``fix`` is an endpoint with its values, which the page turns into an address.
@@ -52,10 +52,10 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """What somebody should do next: verb and noun, why now, who, and where.
+    """The next task: title (verb and noun), why now, which roles, and where.
 
-    ``due_at``: by when, ``due_words`` what happens then; ``since``: when a clock that is drawn as days began to run.
-    ``danger``: it comes before everything else.
+    ``due_at``: by when, ``due_words`` what happens then; ``since``: when a deadline that is drawn as days began.
+    ``danger``: it is listed before everything else.
     """
 
     title: str
@@ -80,10 +80,10 @@ class Step:
     Every judgement is a function of the records of one course and a moment:
 
     ``permission``: why nothing that follows may be done, such as a withdrawn consent; each later act needs it at its
-    own time. ``outcome``: what this step still owes before a later one may begin, such as a signature.
-    ``blockers``: what this step itself needs besides. ``progress`` tells how far it is, ``actions`` what waits in it,
+    own time. ``outcome``: what is still open in this step before a later one may begin, such as a signature.
+    ``blockers``: what only this step needs. ``progress`` is its state, ``actions`` its open tasks,
     ``moments`` when time alone will change any of these. ``after`` names the steps that it comes after; None: all
-    that stand before it in the pathway.
+    before it in the pathway.
 
     ``rule`` is the number under which the bedside lists it. ``endpoint`` lists its records for a course, ``begin`` is
     the form on which a new one is filled in, ``views`` the modules with its blueprints.
@@ -129,20 +129,20 @@ class Step:
         allowed = records.says.logs.get(self.name)
         if by.role not in self.logs or (allowed and by.role.value not in allowed):
             who = " or ".join(sorted(role.label for role in self.logs if not allowed or role.value in allowed))
-            raise RuleBroken(f"{self.title} is logged by {who}, not by {by.role.label}.")
+            raise RuleBroken(f"{self.title} is recorded by {who}, not by {by.role.label}.")
         reasons = self.reasons(records, at)
         if reasons:
             raise StepBlocked(self.title, reasons)
 
 
 def stopped(records: CourseRecords) -> list[Blocked]:
-    """Return why nothing is begun any more in a course that was stopped."""
+    """Return why no step can be started in a stopped course."""
     stop = records.course.stop
     return [] if stop is None else [Blocked(because=f"The course was stopped: {stop.reason}.")]
 
 
 class Pathway(tuple[Step, ...]):
-    """The steps of a course in their order. Each is told which ones it comes after."""
+    """The steps of a course in their order, each linked to the steps before it."""
 
     __slots__ = ()
 
@@ -153,7 +153,7 @@ class Pathway(tuple[Step, ...]):
         return made
 
     def link(self) -> None:
-        """Tell each step which ones it comes after: those that it names, else all before it."""
+        """Link each step to the ones it comes after: those that it names, else all before it."""
         for number, step in enumerate(self):
             before = self[:number]
             step.earlier = tuple(s for s in before if step.after is None or s.name in step.after)

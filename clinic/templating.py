@@ -29,7 +29,7 @@ def units(text: str) -> Markup:
 
 
 def quantity(value: Decimal | int | None, unit: str = "") -> Markup:
-    """Return a figure as it was written down with its unit; “not recorded” where there is none."""
+    """Return a figure as it was recorded with its unit; “not recorded” where there is none."""
     return units(wording.quantity(value, unit))
 
 

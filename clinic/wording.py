@@ -1,6 +1,6 @@
 """The one way to write a person's name, a day, a moment, a duration, a figure with its unit, and how urgent it is.
 
-Pages, sentences, labels, imports and exports all ask here, so that a thing reads the same wherever it is read.
+Pages, sentences, labels, imports and exports all use it, so that a thing reads the same everywhere.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOT_RECORDED = "not recorded"
 ESTIMATED = "estimated "
 URGENT, SOON = timedelta(minutes=30), timedelta(hours=4)
-"""From here on the time that is left is shown as urgent, or as soon over."""
+"""Below these the time left is shown as urgent, or as soon."""
 KEPT = Decimal("0.1"), Decimal(1000)
 """A figure between these keeps the exponent of its unit, so that it can be compared with a limit in that unit."""
 RAISED = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
@@ -31,7 +31,7 @@ ISO = re.compile(
     re.ASCII,
 )
 INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
-"""Soft hyphen, spaces and joiners of no width, direction marks: nobody sees them, and they make two texts differ."""
+"""Soft hyphen, spaces and joiners of no width, direction marks: they are invisible, and make equal texts differ."""
 
 
 def visible(text: str) -> str:
@@ -46,7 +46,7 @@ def person(family: str | None, given: str | None, number: str | None = None) -> 
 
 
 def born(on: date | None, precision: str = "") -> str:
-    """Return a birth date as it stands beside a name."""
+    """Return a birth date as shown with a name."""
     return f"born {day(on, precision)}" if on else "birth date not known"
 
 
@@ -68,7 +68,7 @@ def short_day(on: date | None) -> str:
 
 
 def weekday(on: date | None) -> str:
-    """Return the weekday and the year of a day, as they stand beside its short form: Sunday 2026."""
+    """Return the weekday and the year of a day, as shown with its short form: Sunday 2026."""
     return "" if on is None else f"{on:%A %Y}"
 
 
@@ -144,9 +144,9 @@ def duration(span: timedelta) -> str:
 
 
 def figure(value: Decimal | None, unit: str = "", *, digits: int = 3) -> str:
-    """Return a figure that was worked out, to three significant figures, always with its unit: 6.4 × 10⁶/kg.
+    """Return a calculated figure, to three significant figures, always with its unit: 6.4 × 10⁶/kg.
 
-    Nothing before the decimal point is rounded. For what somebody wrote down see `quantity`, which keeps all digits.
+    Nothing before the decimal point is rounded. For recorded figures see `quantity`, which keeps all digits.
     """
     if value is None:
         return NOT_RECORDED
@@ -157,7 +157,7 @@ def figure(value: Decimal | None, unit: str = "", *, digits: int = 3) -> str:
 
 
 def quantity(value: Decimal | int | None, unit: str = "") -> str:
-    """Return a figure as it was written down, all its digits kept, with its unit."""
+    """Return a figure as it was recorded, all its digits kept, with its unit."""
     if value is None:
         return NOT_RECORDED
     return _with_unit(*_scaled(Decimal(value), unit))

@@ -66,7 +66,7 @@ def known_at(spec: QCSpec, at: datetime) -> datetime:
 def tested(
     product: Product, people: Team, version: ProtocolVersion, spec: QCSpec, *, value: Decimal | None, at: datetime
 ) -> None:
-    """Write down a result that conforms, or the value given; a culture whose days are not over is still pending.
+    """Record a result that conforms, or the value given; a culture whose days are not over is still pending.
 
     It is read by as many people as the protocol wants.
     """

@@ -35,7 +35,7 @@ class Store(Protocol):
         """Return the address of another, quite empty database."""
 
     def close(self) -> None:
-        """Let go of the server."""
+        """Release the server."""
 
 
 class SQLiteStore:

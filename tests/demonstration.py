@@ -46,7 +46,7 @@ def empty(tmp_path: Path, app: object) -> Iterator[Session]:
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """The demonstration clinic as it stands on one morning; for reading only."""
     session = empty_database(tmp_path_factory.mktemp("demonstration"))
-    build.build(session, seed=1, at=AT, password_hash="not asked for")
+    build.build(session, seed=1, at=AT, password_hash="not required")
     session.commit()
     yield session
     session.close()

@@ -144,7 +144,7 @@ def eligible(
 
 
 def ready_for_harvest(people: Team, of: Patient | None = None, **facts: Any) -> Treatment:
-    """Return a course that was ordered ``at``, consented and eligible, all of it signed: the gate of harvest is open."""
+    """Return a course that was ordered ``at``, consented and eligible, all signed: the harvest may begin."""
     at = facts.pop("at", None) or clock.now() - timedelta(days=20)
     one = course(people, of, at=at, signed=True, **facts)
     consented(one, people, at=at + timedelta(days=5))

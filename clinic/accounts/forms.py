@@ -13,13 +13,13 @@ class PersonForm(RecordForm):
     """A new member of staff."""
 
     printed_name = StringField(
-        "Printed name", required=True, section="Who", hint="As it is printed beside a signature: Dr Ines Novak"
+        "Printed name", required=True, section="Who", hint="As printed beside a signature: Dr Ines Novak"
     )
     email = StringField("E-mail address", required=True, section="Who", hint="For signing in. One person, one account")
     role = SelectField(
         "Role",
         required=True,
-        section="What the person does",
+        section="Role",
         choices={role.value: role.label.capitalize() for role in Role},
     )
 
@@ -33,12 +33,12 @@ class WelcomeForm(RecordForm):
         required=True,
         hint="15 characters or more. A sentence of a few words is easy to keep",
     )
-    again = PasswordField("The same once more", autocomplete="new-password", required=True)
+    again = PasswordField("Repeat the password", autocomplete="new-password", required=True)
 
     def validate_again(self, field: PasswordField) -> None:
         """Refuse two different passwords."""
         if not self.password.errors and not field.errors and field.data != self.password.data:
-            raise ValidationError("The two are not the same. Type both again")
+            raise ValidationError("The passwords do not match. Type both again")
 
 
 class PasswordForm(RecordForm):

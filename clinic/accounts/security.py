@@ -66,7 +66,7 @@ def must_wait(email: str, *, at: datetime) -> timedelta:
 
 
 def _failed(email: str, *, at: datetime) -> int:
-    """Write down a failed try; forget those that no longer count, so that the table stays small (R26)."""
+    """Record a failed attempt; delete those that no longer count, so that the table stays small (R26)."""
     db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
     return db.session.execute(
         insert(FailedSignIn).values(name_hash=_address(email), at=at).returning(FailedSignIn.key)
@@ -112,11 +112,11 @@ class SignInForm(LoginForm):
         self.remember.data = False  # nobody is remembered: shared tablets (ASVS 7.3)
         at, email, password = clock.now(), self.email.data or "", self.password.data or ""
         if len(email) > MOST_TYPED or len(password) > MOST_TYPED:
-            self.form_errors.append("Nobody signs in with this.")
+            self.form_errors.append("No account uses this address.")
             return False
         self.wait = _count_try(email, at=at) if email else timedelta()
         if self.wait:
-            self.form_errors.append("Too many tries. Wait a little, or ask an administrator of your clinic.")
+            self.form_errors.append("Too many attempts. Wait a few minutes, or ask an administrator of your clinic.")
             return False
         return super().validate(**more)
 
@@ -125,12 +125,12 @@ def recheck(user: User, password: str) -> None:
     """Ask for the password again before a signature (law 5); tries are throttled like the sign-in."""
     at = clock.now()
     if must_wait(user.email, at=at):
-        raise RuleBroken("Too many wrong passwords. Wait a little before you try again.")
+        raise RuleBroken("Too many incorrect passwords. Wait a few minutes before you try again.")
     if not _is_password_of(user, password):
         db.session.rollback()
         _failed(user.email, at=at)
         db.session.commit()
-        raise WrongPassword("The password is not right. Nothing was signed.")
+        raise WrongPassword("Incorrect password. Nothing was signed.")
 
 
 def _is_password_of(user: User, password: str) -> bool:
@@ -265,4 +265,4 @@ def refuse_demonstration() -> None:
         db.session.remove()
     db.engine.dispose()
     if found:
-        raise SettingsWrong("This is a demonstration clinic; production takes no demonstration accounts.")
+        raise SettingsWrong("This is a demonstration clinic; production does not allow demonstration accounts.")

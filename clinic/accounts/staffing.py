@@ -1,6 +1,6 @@
 """Who works here: adding a person, ending and renewing access, the one-time link to set a password.
 
-Nobody is deleted, and nobody learns another's password: an administrator hands over a link that its owner uses once.
+Accounts are never deleted, and passwords are never shared: an administrator hands over a one-time link.
 Every change of an account ends its sessions.
 """
 
@@ -46,15 +46,15 @@ def add(  # noqa: PLR0913 - the facts of one person, by name
     name, email = " ".join(name.split()), email.strip().casefold()
     _only_administrators(by, site.id)
     if len(name) < 2:
-        raise RuleBroken("Say the person's name as it is printed beside a signature.")
+        raise RuleBroken("Enter the person's name as printed beside a signature.")
     if not MAIL.fullmatch(email):
-        raise RuleBroken(f"“{email}” is no e-mail address.")
+        raise RuleBroken(f"“{email}” is not an e-mail address.")
     user = User(site_id=site.id, site=site, printed_name=name, email=email, role=role)
     session.add(user)
     try:
         session.flush()
     except IntegrityError as fault:
-        raise RuleBroken(f"{email} belongs to an account already. One person has one account.") from fault
+        raise RuleBroken(f"{email} is already used by an account. One person has one account.") from fault
     return user
 
 
@@ -62,7 +62,7 @@ def disable(session: Session, *, by: User | None, user: User, at: datetime) -> N
     """End a person's access at once; what she or he signed stays as it is (R8)."""
     _only_administrators(by, user.site_id)
     if not user.active:
-        raise RuleBroken(f"{user.printed_name} has no access already.")
+        raise RuleBroken(f"{user.printed_name} already has no access.")
     if by is not None and by.id == user.id:
         raise RuleBroken("You cannot end your own access. Ask another administrator.")
     if user.role is Role.ADMINISTRATOR and not _other_administrators(session, user):
@@ -75,7 +75,7 @@ def enable(session: Session, *, by: User | None, user: User, at: datetime) -> No
     """Give a person access again."""
     _only_administrators(by, user.site_id)
     if user.active:
-        raise RuleBroken(f"{user.printed_name} has access already.")
+        raise RuleBroken(f"{user.printed_name} already has access.")
     user.active = True
     end_sessions(session, user=user, at=at)
 
@@ -143,9 +143,9 @@ def password_problems(password: str, user: User) -> list[str]:
         found.append(f"Use {VARIED} different characters or more.")
     own = [*user.printed_name.casefold().split(), *re.split(r"[\W_]", user.email.partition("@")[0])]
     if any(len(word) > 3 and word.casefold() in folded for word in own):
-        found.append("It must not hold your name or e-mail address.")
+        found.append("It must not contain your name or e-mail address.")
     if any(word in folded for word in OURS):
-        found.append("It must not hold the name of this program or the word password.")
+        found.append("It must not contain the name of this program or the word password.")
     return found
 
 

@@ -64,7 +64,7 @@ def index() -> str:
     return render_template(
         "records/list.html",
         heading="Staff",
-        lede=f"Accounts of {me().site.name}. One person, one account; nobody is deleted.",
+        lede=f"Accounts of {me().site.name}. One person, one account; accounts are never deleted.",
         rows=[_row(person) for person in people],
         columns=COLUMNS,
         actions=[(url_for("accounts.new"), "user-plus", "Add a person")] if me().role in KEEPS else [],
@@ -86,7 +86,7 @@ def new() -> Answer:
         save_label="Add the person",
         save_icon="user-plus",
         back_url=url_for("accounts.index"),
-        after="A link is made that works once, for 24 hours. The person sets the password; you never learn it.",
+        after="You get a link that works once, for 24 hours. The person sets the password; you never see it.",
     )
 
 
@@ -127,7 +127,7 @@ def suspend(user_id: str) -> Response:
     """End a person's access at once."""
     person = _person(user_id)
     staffing.disable(db.session(), by=me(), user=person, at=clock.now())
-    return _done(person, f"{person.printed_name} has no access any more and is signed out.")
+    return _done(person, f"{person.printed_name} no longer has access and is signed out.")
 
 
 @bp.post("/staff/<user_id>/return")
@@ -145,13 +145,13 @@ def reset(user_id: str) -> Response:
     """Forget a password, for which a one-time link sets the next one."""
     person = _person(user_id)
     staffing.reset(db.session(), by=me(), user=person, at=clock.now())
-    return _done(person, "The password is forgotten. Hand over the link below.")
+    return _done(person, "The old password no longer works. Hand over the link below.")
 
 
 def _person(public_id: str) -> User:
     person = get_or_404(User, public_id)
     if request.form.get("version", "") != str(person.version):
-        raise RuleBroken("Somebody else changed this account after you had opened it. Open it again.")
+        raise RuleBroken("Another user changed this account after you had opened it. Open it again.")
     return person
 
 

@@ -87,7 +87,7 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
     product_scan: str,
     vitals: dict[str, Any] | None,
 ) -> BedsideCheck:
-    """Write down one reading of wristband and bag, clear or refused; the second person's password was just checked.
+    """Record one reading of wristband and bag, clear or refused; the second person's password was just checked.
 
     ``vitals`` are the facts of the vital signs before the start, None where they were not taken. A refusal stays on
     record like a clear check (hazard H1). The caller adds nothing: the check and what hangs on it are in the session.
@@ -174,7 +174,7 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     course, pair = check.treatment, {check.performed_by_id, check.second_person_id}
     must_be_usable(check, course, at)
     if by.id not in pair or performed_by_id not in pair:
-        raise RuleBroken("The cells are given by one of the two people who read the wristband.")
+        raise RuleBroken("One of the two people who read the wristband must give the cells.")
     volume = facts.get("volume_issued")
     bedside = ask_again(
         session,
@@ -189,10 +189,10 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     if not verdict.clear:
         raise StepBlocked("Administration", verdict.blocked)
     if check.rests_on and bedside.evidence() != check.rests_on:
-        raise RuleBroken("What the bedside check rested on was changed since. Scan wristband and bag again.")
+        raise RuleBroken("Records used by the bedside check have changed. Scan wristband and bag again.")
     if verdict.warnings and not (because or "").strip():
         raise RuleBroken(
-            "Say why it is right to go on: " + "; ".join(f"{w.check} ({w.left})" for w in verdict.warnings) + "."
+            "Give the reason for continuing: " + "; ".join(f"{w.check} ({w.left})" for w in verdict.warnings) + "."
         )
     started = facts.get("performed_at")
     if (
@@ -200,7 +200,7 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
         and check.performed_at is not None
         and started < check.performed_at.replace(second=0, microsecond=0)
     ):
-        raise RuleBroken("Start lies before the bedside check.")
+        raise RuleBroken("Start is before the bedside check.")
     confirmed = facts.pop("confirmed", {}) | ({"warnings": (because or "").strip()} if verdict.warnings else {})
     first = check.performed_by if check.performed_by_id == performed_by_id else check.second_person
     other = next(iter(pair - {performed_by_id}))
@@ -235,7 +235,7 @@ def _once(session: Session) -> None:
         session.rollback()
         raise RuleBroken(
             "These cells were given already, or this check was used. One product, one administration: nothing was "
-            "written down twice."
+            "saved twice."
         ) from fault
 
 
@@ -263,7 +263,7 @@ def _product(session: Session, bag: Bag) -> tuple[Product | None, str]:
     if len(found) > 1:
         return (
             None,
-            "Several containers have this donation number. Scan our own code, or write / and the division.",
+            "Several containers have this donation number. Scan the product number, or add / and the division.",
         )
     return (found[0], "") if found else (None, "The bag is not known in this clinic.")
 

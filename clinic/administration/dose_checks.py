@@ -44,7 +44,7 @@ class Portion:
 
 
 def _used(administration: Administration) -> Decimal:
-    """Return what was given, mL; while the end is not written down, what was issued."""
+    """Return what was given, mL; while the end is not recorded, what was issued."""
     given = administration.volume_given
     return given if given is not None else administration.volume_issued or Decimal(0)
 
@@ -70,7 +70,7 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     fix = {
         "who": WEIGHS,
         "fix": ("pathway.patient", {"patient_id": course.patient_id}),
-        "fix_label": "Write down the weight",
+        "fix_label": "Record the weight",
     }
     if found is None or not found.kg or found.performed_at is None:
         if needed:
@@ -107,7 +107,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         "fix_label": "Open the product",
     }
     if product.amount is None or not product.volume:
-        verdict.fault("Dose", 52, "Nobody wrote down how many cells the container holds.", "missing", allowed, **who)
+        verdict.fault("Dose", 52, "The number of cells in the container is not recorded.", "missing", allowed, **who)
         return
     if product.measure != dosing.measure:
         known = DOSE_MEASURES.get(product.measure or "")
@@ -121,7 +121,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         return  # rule 51 has refused already
     kilos = portion.kg if dosing.per_kg and portion.kg else Decimal(1)
     if volume > product.left:
-        because = f"{plain(volume)} mL are more than the container holds: {plain(product.left)} mL."
+        because = f"{plain(volume)} mL is more than the container has: {plain(product.left)} mL."
         verdict.fault("Volume", 52, because, f"{plain(volume)} mL", f"{plain(product.left)} mL", **who)
         return
     this = dose_in(product, volume) / kilos
@@ -158,7 +158,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         return
     verdict.fine("Dose", 52, said, allowed)
     if not rest and not USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual:
-        verdict.warn("Dose differs from the usual one", 52, said, f"usually {plain(dosing.usual)} {unit}")
+        verdict.warn("Dose differs from the usual dose", 52, said, f"usually {plain(dosing.usual)} {unit}")
 
 
 def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
@@ -171,7 +171,7 @@ def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         Decimal(0),
     )
     if product.cryo_medium and product.dmso_percent is None:
-        because = "The cells are in a freezing medium whose DMSO nobody recorded: it cannot be judged."
+        because = "The DMSO content of the freezing medium is not recorded, so the DMSO dose cannot be judged."
         fix = ("products.show", {"product_id": product.id})
         verdict.fault("DMSO", 53, because, product.cryo_medium, "% v/v recorded", who=(Role.TECHNOLOGIST,), fix=fix)
         return
@@ -205,7 +205,7 @@ def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
             verdict.fault(
                 "Endotoxin",
                 42,
-                "Endotoxin per kg cannot be worked out without a weight.",
+                "Endotoxin per kg cannot be calculated without a weight.",
                 "no weight",
                 limit,
                 who=WEIGHS,

@@ -20,14 +20,18 @@ WORKED_OUT = {"measure", "dose", "dose_per_kg", "weight_kg", "working", "verifie
 
 AT_THE_END = {"ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason", "reaction"}
 ASKED = {
-    "patient_scan": Field(label="Wristband", required=True, section="Scan", hint="The scanner presses Enter by itself"),
-    "product_scan": Field(label="Bag", required=True, section="Scan", hint="Our code, or donation number / division"),
+    "patient_scan": Field(
+        label="Wristband", required=True, section="Scan", hint="The scanner presses Enter automatically"
+    ),
+    "product_scan": Field(
+        label="Bag", required=True, section="Scan", hint="Product number, or donation number / division"
+    ),
     "second_person_id": Field(label="Second person", required=True, section="Second person"),
 }
 
 
 class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
-    """Wristband, bag, vital signs before the start, and the second person with her or his own password."""
+    """Wristband, bag, vital signs before the start, and the second person with their own password."""
 
     password = PasswordField("Password of the second person", required=True)
 
@@ -60,7 +64,7 @@ class AdministrationForm(
     form_for(
         Administration,
         without=WORKED_OUT | AT_THE_END,
-        extra={"because": Field(label="Why it is right to go on", long=True, section="Look at this first")},
+        extra={"because": Field(label="Reason for continuing", long=True, section="Warnings")},
     )
 ):
     """What is given, where and how; filled in from the order and the bedside check."""
@@ -69,24 +73,24 @@ class AdministrationForm(
         """Fill in now, the ordered route and place, and what the bag holds; warnings of the check ask for a reason."""
         product = check.product
         route = ROUTES[course.route or ""]
-        self.offer("route", [(route.key, route.label)], chosen=route.key, filled="filled in: the order")
+        self.offer("route", [(route.key, route.label)], chosen=route.key, filled="from the order")
         ordered = course.body_site if course.body_site in route.sites else None
         sites = [ordered] if ordered else list(route.sites)
         self.offer(
             "body_site",
             [(key, BODY_SITES[key].label) for key in sites],
             chosen=ordered or (sites[0] if len(sites) == 1 else None),
-            filled="filled in: the order",
+            filled="from the order",
         )
         if ordered and course.side in {"left", "right", "none"}:
-            self.prefill("side", course.side, "filled in: the order")
+            self.prefill("side", course.side, "from the order")
         if product is not None:
-            self.prefill("volume_issued", product.left, "filled in: the whole container")
+            self.prefill("volume_issued", product.left, "prefilled: whole container")
         handed = [m for m in product.movements if m.kind == "handed_over"] if product is not None else []
         if handed:
-            self.prefill("handed_over_at", handed[-1].performed_at, "filled in: chain of custody")
+            self.prefill("handed_over_at", handed[-1].performed_at, "from the chain of custody")
         people = [(p.id, p.label) for p in (check.performed_by, check.second_person) if p is not None]
-        self.offer("performed_by_id", people, chosen=check.performed_by_id, filled="filled in: who checked")
+        self.offer("performed_by_id", people, chosen=check.performed_by_id, filled="from the bedside check")
         if course.says.premedication:
             self._fields["premedication"].hint = f"Protocol: {course.says.premedication}"
         if course.says.cell_type != "hsc":
@@ -112,7 +116,7 @@ class FinishForm(
         """Fill in now and the whole volume; end and volume are needed."""
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
-        self.prefill("volume_given", administration.volume_issued, "filled in: all of it")
+        self.prefill("volume_given", administration.volume_issued, "prefilled: whole dose")
 
 
 VitalSignsForm = form_for(VitalSigns)

@@ -78,7 +78,7 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
             if wristband.patient_id
             else wristband.chain_of_identity == course.chain_of_identity
         )
-        name = wearer.display_name if wearer else "nobody in this clinic"
+        name = wearer.display_name if wearer else "no patient of this clinic"
         verdict.judge(
             "Wristband", 1, same,
             f"The wristband is {name}'s. The cells on this page are for {patient.display_name}.", worn,
@@ -113,7 +113,7 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
     if product.relation == "autologous":
         verdict.judge(
             "Own cells", 3, product.donor.patient_id == patient.id,
-            "These are another patient's own cells. They are never given to anybody else.",
+            "These are another patient's own cells. They must not be given to anyone else.",
             patient.id, product.donor.patient_id or product.donor_id,
         )  # fmt: skip
 
@@ -121,18 +121,18 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
 def two_people(verdict: Verdict, bedside: Bedside) -> None:
     """Two different qualified people read wristband and bag (rule 2)."""
     first, second = bedside.by, bedside.second
-    names = (first.label if first else "nobody", second.label if second else "nobody")
+    names = (first.label if first else "missing", second.label if second else "missing")
     allowed = set(bedside.course.says.verifies.get("administration", ())) or {role.value for role in CARERS}
     if first is None or second is None:
         verdict.fault("Two people", 2, "A second person must read wristband and bag.", *names, who=CARERS)
     elif first.id == second.id:
-        verdict.fault("Two people", 2, "The second person must be somebody else.", *names, who=CARERS)
+        verdict.fault("Two people", 2, "The second person must be a different person.", *names, who=CARERS)
     else:
         verdict.judge(
             "Two people",
             2,
             second.active and second.role.value in allowed,
-            f"{second.label} may not be the second person here.",
+            f"{second.label} cannot be the second person here.",
             *names,
             who=CARERS,
         )
@@ -146,7 +146,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
     because = (
         f"The product is not released: {bedside.held}."
         if bedside.held
-        else "The product is not released, or its release no longer stands."
+        else "The product is not released, or its release is no longer valid."
     )
     verdict.judge(
         "Released",
@@ -170,7 +170,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         verdict.fault(
             "Whole",
             50,
-            "This container went into processing. Scan the container that came out of it.",
+            "This container was processed. Scan a container made from it.",
             product.id,
             "used",
             who=LABORATORY,
@@ -180,7 +180,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
     end = min((end for end in (product.expires_at, product.use_before) if end is not None), default=None)
     minutes = bedside.course.says.expiry.thaw_minutes
     if end is None or (product.thawed_at and minutes and end == product.thawed_at + timedelta(minutes=minutes)):
-        verdict.fine("Not expired", 50, "no other end than the thaw's" if end else "no end")  # the thaw is judged below
+        verdict.fine("Not expired", 50, "only the limit after thaw" if end else "no end")  # the thaw is judged below
     else:
         zone = bedside.by.site.zone if bedside.by else "Etc/UTC"
         here, over = clock.said(at, zone), clock.said(end, zone)
@@ -196,7 +196,7 @@ def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) ->
             verdict.fault(
                 "Thawed",
                 54,
-                "The product was frozen, and no thaw is written down.",
+                "The product was frozen, and no thaw is recorded.",
                 "no",
                 "yes",
                 who=(Role.TECHNOLOGIST, Role.NURSE),
@@ -266,7 +266,7 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
             "Site",
             26,
             bedside.body_site in route.sites,
-            f"{where} is no place for this route.",
+            f"{where} is not a site for this route.",
             route.label,
             where,
             who=CARERS,
@@ -290,14 +290,14 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     patient, product = bedside.course.patient, bedside.product
     fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
     if patient.died_on is not None and patient.died_on <= clock.day(at, bedside.records.zone):
-        verdict.fault("Patient alive", 23, f"{patient.display_name} has died. Nothing more is given.", **fix)
+        verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
     if patient.allergy_status == "not_asked":
-        because = "Nobody has asked about allergies yet."
+        because = "The patient has not been asked about allergies yet."
         verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
     elif product is not None:
         found = allergy_conflicts(bedside.records, product)
         said = "; ".join(known_allergies(bedside.records)) or "none known"
-        because = f"The patient is allergic to what the product holds: {', '.join(found)}."
+        because = f"The patient is allergic to a component of the product: {', '.join(found)}."
         verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
     if product is None:
         return
@@ -309,10 +309,10 @@ def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Ask again for all that comes before the giving (rules 14 to 23; hazards H12, H13)."""
     reasons = stopped(bedside.records)
     if reasons:
-        verdict.evidence.append(Line(check="Course runs", rule=0, agrees=False))
+        verdict.evidence.append(Line(check="Course active", rule=0, agrees=False))
         verdict.blocked += reasons
     else:
-        verdict.fine("Course runs", 0)
+        verdict.fine("Course active", 0)
     for step in bedside.steps:
         reasons = [*step.permission(bedside.records, at), *step.outcome(bedside.records, at)]
         if reasons:

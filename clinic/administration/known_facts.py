@@ -47,7 +47,7 @@ class GroupConflict(NamedTuple):
 
 
 def known_allergies(records: CourseRecords) -> list[str]:
-    """Return every allergy that is written down anywhere: on the patient's record and on each decision."""
+    """Return every recorded allergy: on the patient's record and on each decision."""
     said = [records.patient.allergies, *(one.additive_allergy for one in records.of(Eligibility))]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clinic.patients.models import Weight
     from clinic.records import Amendment, Signature
 
-PREMEDICATION = {"given": "Given", "not_ordered": "Not ordered", "omitted": "Left out"}
+PREMEDICATION = {"given": "Given", "not_ordered": "Not ordered", "omitted": "Not given"}
 CHECK_HOLDS = timedelta(minutes=30)
 """How long a clear bedside check may be used; after that wristband and bag are read again."""
 
@@ -63,7 +63,7 @@ class BedsideCheck(Record):
         if self.administration is not None:
             return "This bedside check was used already. One check, one administration: scan again."
         if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
-            return "This bedside check lies in the future: the server's clock went back. Scan wristband and bag again."
+            return "This bedside check is in the future: the server's clock went back. Scan wristband and bag again."
         if self.performed_at is None or at - self.performed_at > CHECK_HOLDS:
             return (
                 f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."
@@ -94,7 +94,7 @@ class Administration(Record):
         CheckConstraint("ended_at IS NULL OR volume_given IS NOT NULL OR origin = 'imported'", name="given_when_ended"),
     )
     when_started: ClassVar[list[Callable[[Administration, User], None]]] = []
-    """What later rooms do when cells were given, or when that moment is corrected, in the same transaction."""
+    """Callbacks of later rooms when cells were given, or when that moment is corrected, in the same transaction."""
 
     treatment_id: Mapped[str] = reference("treatment")
     product_id: Mapped[str] = reference("product", unique=True)
@@ -119,25 +119,27 @@ class Administration(Record):
         unit="mL",
         possible=Range(0, 3000),
         section="Volume",
-        hint="Empty until the end",
+        hint="Leave blank until the end",
     )
     volume_wasted: Mapped[Decimal | None] = field("Volume wasted", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_returned: Mapped[Decimal | None] = field(
         "Volume returned", unit="mL", possible=Range(0, 3000), section="Volume"
     )
-    partial_reason: Mapped[str | None] = field("Why not the whole dose", conditional=True, section="Volume")
+    partial_reason: Mapped[str | None] = field(
+        "Reason for not giving the whole dose", conditional=True, section="Volume"
+    )
     premedication: Mapped[str | None] = field(
         "Premedication", choices=PREMEDICATION, conditional=True, section="Premedication"
     )
-    premedication_note: Mapped[str | None] = field("Which, or why left out", conditional=True, section="Premedication")
+    premedication_note: Mapped[str | None] = field("Which, or why not given", conditional=True, section="Premedication")
     filter_used: Mapped[bool | None] = field("Leukocyte filter or irradiation", section="Premedication")
     measure: Mapped[str | None] = field("Dose counted as", choices=labels(DOSE_MEASURES), section="Dose")
     dose: Mapped[Decimal | None] = field("Dose", reported=True, possible=Range(0), section="Dose")
     dose_per_kg: Mapped[Decimal | None] = field("Dose per kg", possible=Range(0), section="Dose")
     weight_kg: Mapped[Decimal | None] = field("Body weight", unit="kg", possible=Range("0.3", 400), section="Dose")
     weight_id: Mapped[str | None] = reference("weight")
-    working: Mapped[str | None] = field("How the dose was worked out", reported=True, section="Dose")
-    reaction: Mapped[str | None] = field("Reaction", Text, long=True, section="How it went", hint="Empty: none seen")
+    working: Mapped[str | None] = field("Dose calculation", reported=True, section="Dose")
+    reaction: Mapped[str | None] = field("Reaction", Text, long=True, section="How it went", hint="Leave blank if none")
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="How it went")
 
     treatment: Mapped[Treatment] = relationship()
@@ -154,21 +156,21 @@ class Administration(Record):
         """Also rules 2, 56, 59: two people, no filter, and the volumes come out even."""
         found = super().problems(at=at)
         if self.verified_by_id and self.verified_by_id == self.performed_by_id:
-            found.append(Problem("The second person must be somebody else.", "verified_by_id", rule=2))
+            found.append(Problem("The second person must be a different person.", "verified_by_id", rule=2))
         if self.origin != "clinic":
             return found
         if not self.verified_by_id:
-            found.append(Problem("Verified by: fill this in; two people give cells.", "verified_by_id", rule=2))
+            found.append(Problem("Verified by: required; two people give cells.", "verified_by_id", rule=2))
         held = self.product.left if self.product is not None else None
         if self.volume_issued is not None and held is not None and self.volume_issued > held:
-            said = f"Volume issued {plain(self.volume_issued)} mL is more than the container holds: {plain(held)} mL."
+            said = f"Volume issued {plain(self.volume_issued)} mL is more than the container has: {plain(held)} mL."
             found.append(Problem(said, "volume_issued", rule=36))
         if self.filter_used and self.treatment.says.cell_type == "hsc":
             said = "Hematopoietic cells are never irradiated or run through a leukocyte filter."
             found.append(Problem(said, "filter_used", rule=56))
         ordered = self.treatment.says.premedication
         if ordered and self.premedication != "given" and not self.premedication_note:
-            said = f"Premedication: the protocol orders {ordered}. Say that it was given, or why it was left out."
+            said = f"Premedication: the protocol orders {ordered}. Record that it was given, or why it was not given."
             found.append(Problem(said, "premedication", rule=58))
         return found + self._volume_problems()
 
@@ -177,13 +179,13 @@ class Administration(Record):
         limit, minutes = self.treatment.says.expiry.thaw_minutes, self.minutes_after_thaw
         if self.origin != "clinic" or self.ended_at is None or limit is None or minutes is None or minutes <= limit:
             return []
-        said = f"The end lies {minutes} minutes after the thaw; the protocol allows {limit}. Is this right?"
-        return [Question("ended_at", said, "Say why: it is a deviation from the protocol.", rule=54)]
+        said = f"The end is {minutes} minutes after the thaw; the protocol allows {limit}. Is this right?"
+        return [Question("ended_at", said, "Give the reason: it is a deviation from the protocol.", rule=54)]
 
     def _volume_problems(self) -> list[str]:
-        """Rule 59: once the end is written down, given + wasted + returned is what was issued, to the last digit."""
+        """Rule 59: once the end is recorded, given + wasted + returned is what was issued, to the last digit."""
         if self.volume_given is None:
-            missing = Problem("Volume given: fill this in; an end was written down.", "volume_given")
+            missing = Problem("Volume given: required; an end is recorded.", "volume_given")
             return [missing] if self.ended_at else []
         issued = self.volume_issued or Decimal(0)
         used = sum((v or Decimal(0) for v in (self.volume_given, self.volume_wasted, self.volume_returned)), Decimal(0))
@@ -192,15 +194,15 @@ class Administration(Record):
             said = f"Given + wasted + returned = {plain(used)} mL, but {plain(issued)} mL were issued."
             found.append(Problem(said, "volume_given", rule=59))
         if self.volume_given < issued and not self.partial_reason:
-            found.append(Problem("Say why not the whole dose was given.", "partial_reason", rule=59))
+            found.append(Problem("Give the reason why the whole dose was not given.", "partial_reason", rule=59))
         return found
 
     def finish(
         self, *, at: datetime, ended_at: datetime, volume_given: Decimal, weight: Weight | None, **facts: Any
     ) -> None:
-        """Write down the end of what was begun: filled in once, before anybody signs; later changes are amendments."""
+        """Record the end of the administration, once and before anyone signs; later changes are amendments."""
         if self.ended_at is not None:
-            raise RuleBroken("The end is written down already. Correct it with a reason, by an amendment.")
+            raise RuleBroken("The end is already recorded. Correct it with an amendment.")
         self.ended_at, self.volume_given = ended_at, volume_given
         for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction"):
             setattr(self, name, facts.get(name))
@@ -209,9 +211,9 @@ class Administration(Record):
         self.work_out_dose(weight)
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
-        """Sign; the second person's signature is the verification. Nobody signs before the end is written down."""
+        """Sign; the second person's signature is the verification. It cannot be signed before the end is recorded."""
         if self.origin == "clinic" and self.ended_at is None:
-            raise RuleBroken("Write down the end first: what is signed must be whole.")
+            raise RuleBroken("Record the end first: a signed record must be complete.")
         meaning = Meaning.VERIFICATION if by.id == self.verified_by_id else meaning
         return super().sign(by=by, at=at, meaning=meaning)
 

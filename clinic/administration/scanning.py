@@ -42,10 +42,10 @@ def read_wristband(text: str) -> Wristband:
     if IDENTITY.fullmatch(code):
         if check == check_character(code):
             return Wristband(chain_of_identity=code)
-        return Wristband(fault="The chain of identity and its check character do not agree. Scan the wristband again.")
+        return Wristband(fault="Wristband code misread: its check character does not match. Scan the wristband again.")
     if parse_id(text, "PR"):
         return Wristband(fault="This is a bag's code, not a wristband. Scan the wristband on the patient.")
-    return Wristband(fault="The wristband could not be read. Scan it again; do not type from memory.")
+    return Wristband(fault="The wristband could not be read. Scan it again; do not type it from memory.")
 
 
 def read_bag(text: str) -> Bag:

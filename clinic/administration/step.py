@@ -72,7 +72,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         waiting += due_vital_signs(given, at)
         if given.ended_at is None:
             why, to = (
-                f"{given.headline()}: begun, its end is not recorded.",
+                f"{given.headline()}: started, end not recorded.",
                 ("administration.finish", {"administration_id": given.id}),
             )
             due = _thaw_end(records, given.product) or given.performed_at

@@ -67,11 +67,11 @@ class Verdict:
         return [line for line in self.evidence if line.warning]
 
     def fine(self, check: str, rule: int, left: str = "", right: str = "") -> None:
-        """Write down a check that agrees."""
+        """Record a check that agrees."""
         self.evidence.append(Line(check=check, rule=rule, left=left, right=right))
 
     def warn(self, check: str, rule: int, left: str = "", right: str = "") -> None:
-        """Write down what must be looked at and reasoned."""
+        """Record what must be looked at and reasoned."""
         self.evidence.append(Line(check=check, rule=rule, left=left, right=right, warning=True))
 
     def fault(self, check: str, rule: int, because: str, left: str = "", right: str = "", **more: Any) -> None:
@@ -80,7 +80,7 @@ class Verdict:
         self.blocked.append(Blocked(because=because, rule=rule, **more))
 
     def judge(self, check: str, rule: int, right: bool, because: str, *values: str, **more: Any) -> None:  # noqa: FBT001
-        """Write down an agreement or refuse."""
+        """Record an agreement or refuse."""
         if right:
             self.fine(check, rule, *values)
         else:

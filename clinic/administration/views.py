@@ -40,8 +40,8 @@ from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
 bp = Blueprint("administration", __name__, template_folder="templates")
-BEGUN = "Begun and written down. Take the next vital signs at 15 minutes."
-ON_BEGIN = "The gate is asked once more. Then the start is on record, and the protocol's follow-up visits are planned."
+BEGUN = "Start recorded. Take the next vital signs at 15 minutes."
+ON_BEGIN = "All checks run again. The start is then recorded and the protocol's follow-up visits are planned."
 
 
 def _url(administration: Administration) -> str:
@@ -92,7 +92,7 @@ def index(treatment_id: str) -> str:
         heading="Administrations",
         lede=course.title,
         rows=[*given_rows(db.session(), course, zone()), *check_rows(db.session(), course, zone())],
-        empty_text="No cells were given in this course yet.",
+        empty_text="No administration in this course yet.",
         columns=[("What", "what", False), ("When", "when", False), ("By", "by", False), ("State", "state", False)],
         actions=[(check_url, "scan", "Bedside check")] if me().role in ADMINISTRATION.logs else [],
         patient=patient_banner(course),
@@ -220,7 +220,7 @@ def _acts_on(given: Administration, user: User) -> dict[str, Any]:
 @bp.route("/administrations/<administration_id>/end", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
 def finish(administration_id: str) -> Answer:
-    """Write down the end, and what became of the volume."""
+    """Record the end and the volumes given, wasted and returned."""
     given = get_or_404(Administration, administration_id)
     form = form_of(FinishForm, given)
     form.plan(given)
@@ -232,12 +232,12 @@ def finish(administration_id: str) -> Answer:
             return commit_and_redirect(_url(given), "End saved. Read the record once more and sign.")
     return form_page(
         form,
-        heading="Write down the end",
+        heading="Record the end of the infusion",
         lede=given.headline(),
         save_label="Save the end",
         back_url=_url(given),
         patient=patient_banner(given),
-        after="Given, wasted and returned together are what was issued. The dose is worked out from what was given.",
+        after="Given, wasted and returned must add up to the volume issued. The dose comes from the volume given.",
     )
 
 
@@ -259,5 +259,5 @@ def vital_signs(administration_id: str) -> Answer:
         save_label="Save",
         back_url=_url(given),
         patient=patient_banner(given),
-        after="Taken before the start, at 15 minutes, at the end and one hour after it.",
+        after="Measure before the start, at 15 minutes, at the end and one hour after the end.",
     )

@@ -59,7 +59,7 @@ def _on(day: str, zone: str, notes: list[str]) -> Iterator[Any]:
         wanted = date.fromisoformat(day)
         ends = [datetime.combine(wanted + timedelta(days=later), time.min, ZoneInfo(zone)) for later in (0, 1)]
     except (ValueError, OverflowError):
-        notes.append(f"“{day}” is no day, so all days are shown. Write it like 2026-11-23.")
+        notes.append(f"“{day}” is not a date, so all days are shown. Write it like 2026-11-23.")
         return
     yield LedgerEntry.at >= ends[0]
     yield LedgerEntry.at < ends[1]
@@ -69,7 +69,7 @@ def _about(typed: str, notes: list[str]) -> Iterator[Any]:
     wanted = parse_id(typed)
     table = next((table for table, model in models().items() if wanted and wanted.startswith(model.KIND)), None)
     if wanted is None or table is None:
-        notes.append(f"“{typed}” is no number of a record: a character is wrong or missing.")
+        notes.append(f"“{typed}” is not a record number: a character is wrong or missing.")
         yield LedgerEntry.number < 0
         return
     yield LedgerEntry.record == table

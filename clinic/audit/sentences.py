@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from clinic.model import Model
 
 UNTOLD = {"id", "version", "site_id", "recorded_by_id", "recorded_at", "content_hash", "record_version", "search_text"}
-"""What stands in the sentence already, or speaks to no person."""
+"""Facts already contained in the sentence, or not meant for people."""
 SAID = {
     "signature": {"record", "record_id", "signed_by_id", "signed_at", "printed_name", "role"},
     "amendment": {"record", "record_id", "amended_by_id", "amended_at", "reason", "number"},
 }
-"""What the sentence about a signature or a correction has told already."""
+"""Facts already contained in the sentence about a signature or a correction."""
 ASIDE = {"Origin", "Source note", "Is synthetic"}
 """Where a record comes from: told when it unfolds."""
 Change = tuple[str, str, str]
 """Label, value before, value after."""
 MOST = 4
-"""Changes that a sentence tells; the rest unfolds."""
+"""Changes named in the sentence; the rest is shown when the entry is opened."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,9 +54,9 @@ def nouns() -> dict[str, str]:
 
 
 def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
-    """Return an entry as a person reads it. ``people``: printed names by id; moments are told on the zone's clock."""
+    """Return an entry as a person reads it. ``people``: printed names by id; moments are shown in the zone."""
     after, before = row.after or {}, row.before or {}
-    act = {"insert": "wrote down", "update": "changed", "delete": "removed"}[row.act]
+    act = {"insert": "recorded", "update": "changed", "delete": "removed"}[row.act]
     record, record_id = row.record, row.record_id
     reason = row.reason
     if row.act == "update" and reason:
@@ -95,7 +95,7 @@ def _changes(model: type[Model], before: State, after: State, people: Mapping[st
         if name in UNTOLD or name in SAID.get(model.__tablename__, ()) or name not in columns:
             continue
         if columns[name].info.get("secret"):
-            yield _label(name), "", "set anew, never shown"
+            yield _label(name), "", "reset, never shown"
             continue
         fact = declared.get(name)
         old, new = (_said(fact, state.get(name), people, zone) for state in (before, after))

@@ -1,4 +1,4 @@
-"""The page of the ledger: every change as a sentence, newest first, and where the chain stands."""
+"""The page of the ledger: every change as a sentence, newest first, and the head of the chain."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def disable_user(session: Session, email: str) -> None:
     set_actor(session, _actor(session, one.site), "ended on the command line")
     staffing.disable(session, by=None, user=one, at=clock.now())
     session.commit()
-    click.echo(f"{one.printed_name} has no access any more.")
+    click.echo(f"{one.printed_name} no longer has access.")
 
 
 @user.command("reset")
@@ -111,16 +111,16 @@ def add_site(session: Session, code: str, name: str, zone: str, facility: str) -
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise RuleBroken(f"“{zone}” is no time zone. Write it like Europe/Berlin.") from None
+        raise RuleBroken(f"“{zone}” is not a time zone. Write it like Europe/Berlin.") from None
     made = Site(code=code.strip().casefold(), name=name.strip(), zone=zone, facility_code=facility.strip().upper())
     set_actor(session, made.id, "added on the command line")
     session.add(made)
     try:
         session.commit()
     except IntegrityError:
-        raise RuleBroken(f"A site has the code “{code}” already.") from None
+        raise RuleBroken(f"The code “{code}” is already used by a site.") from None
     click.echo(
-        f"{made.name} is there. Next: clinic user add NAME --role administrator --site {made.code} --email ADDRESS"
+        f"{made.name} was added. Next: clinic user add NAME --role administrator --site {made.code} --email ADDRESS"
     )
 
 

@@ -38,7 +38,7 @@ def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
     mine = consent.performed_by_id in {None, user.id} and user.role in {Role.NURSE, Role.PHYSICIAN, Role.COORDINATOR}
     title, text = (
         "Sign the consent",
-        f"{SCOPES[consent.scope]}: written down, not signed. It holds only when who took it has signed.",
+        f"{SCOPES[consent.scope]}: recorded, not signed. It is valid only after the person who took it has signed.",
     )
     if mine:
         url = url_for("record_pages.signature", record_id=consent.id)
@@ -48,10 +48,10 @@ def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
             "text": text,
             "url": url,
             "icon": "signature",
-            "label": "Read and sign",
+            "label": "Review and sign",
         }
     return {
-        "tag": f"Waits for {taker.printed_name if taker else 'who took it'}",
+        "tag": f"Waiting for {taker.printed_name if taker else 'the person who took it'}",
         "title": title,
         "text": text,
         "url": None,
@@ -66,10 +66,10 @@ def standing_of(consent: Consent, user: User, at: datetime) -> dict[str, Any]:
         action = {
             "tag": "Your next action",
             "title": "Sign the withdrawal",
-            "text": "It is in force already. The signature says that it was written down as the patient said it.",
+            "text": "It is already in force. By signing you confirm that it was recorded as the patient said it.",
             "url": url_for("record_pages.signature", record_id=gone.id),
             "icon": "signature",
-            "label": "Read and sign",
+            "label": "Review and sign",
         }
     courses = consent.patient.courses if consent.scope == "treatment" else []
     return {
@@ -97,12 +97,12 @@ def withdrawing(consent: Consent) -> dict[str, str]:
     """Return the words on the form of a withdrawal."""
     return {
         "heading": "Withdraw the consent",
-        "lede": f"{consent.headline()}. A patient may withdraw at any time and needs no reason.",
-        "save_label": "Write down the withdrawal",
+        "lede": f"{consent.headline()}. A patient may withdraw at any time, without a reason.",
+        "save_label": "Record the withdrawal",
         "save_icon": "hand-stop",
         "after": (
-            "At once no harvest, processing, release or administration goes on under it. The products stay where they "
-            "are, locked, until somebody decides about them with the patient. Nothing is thrown away or deleted."
+            "Harvest, processing, release and administration under this consent stop at once. The products stay "
+            "locked until a decision is made with the patient. Nothing is discarded or deleted."
         ),
     }
 

@@ -28,12 +28,12 @@ class ConsentForm(form_for(Consent)):
         """Offer the versions that may be consented to; fill in the course under way (or ``wanted``) and the patient."""
         running = [course.protocol_version_id for course in patient.courses if course.stop is None]
         last = wanted if wanted in running else running[-1] if running else None
-        self.offer("protocol", versions(patient), chosen=last, filled="filled in: the course under way")
+        self.offer("protocol", versions(patient), chosen=last, filled="from the active course")
         self.prefill("scope", "treatment" if not patient.consents else None)
         adult = (patient.age_on(clock.today(self.zone)) or 0) >= 18
         self.prefill("signer", "patient" if adult else None)
         self.prefill(
-            "signer_name", f"{patient.given_names} {patient.family_name}" if adult else None, "filled in: the patient"
+            "signer_name", f"{patient.given_names} {patient.family_name}" if adult else None, "prefilled: patient"
         )
 
     def facts(self) -> dict[str, Any]:

@@ -56,12 +56,16 @@ class Consent(Record):
     scope: Mapped[str] = field("Consent to", choices=SCOPES, required=True, section="What")
     form_version: Mapped[str | None] = field("Version of the form", required=True, section="What")
     expires_on: Mapped[date | None] = field(
-        "Valid until", section="What", hint="Empty: until it is withdrawn", past=False, not_before=("performed_at",)
+        "Valid until",
+        section="What",
+        hint="Leave blank if it has no end date",
+        past=False,
+        not_before=("performed_at",),
     )
     signer: Mapped[str | None] = field("Signed by", choices=SIGNERS, required=True, section="Who signed")
-    signer_name: Mapped[str | None] = field("Name of who signed", required=True, identifying=True, section="Who signed")
+    signer_name: Mapped[str | None] = field("Name of the signer", required=True, identifying=True, section="Who signed")
     witness_name: Mapped[str | None] = field("Witness", identifying=True, section="Who signed")
-    copy_given: Mapped[bool | None] = field("Copy given to who signed", section="Who signed")
+    copy_given: Mapped[bool | None] = field("Copy given to the signer", section="Who signed")
 
     patient: Mapped[Patient] = relationship(back_populates="consents")
     protocol_version: Mapped[ProtocolVersion | None] = relationship()
@@ -72,9 +76,9 @@ class Consent(Record):
         found = super().problems(at=at)
         version = self.protocol_version
         if self.scope == "treatment" and version is None and self.protocol_version_id is None:
-            found.append(Problem("Say to which protocol version the patient consents.", "protocol", rule=14))
+            found.append(Problem("Enter the protocol version to which the patient consents.", "protocol", rule=14))
         if self.scope == "treatment" and version is not None and version.stage is Stage.DRAFT:
-            said = f"{version.name} is a draft: nobody can consent to it yet."
+            said = f"{version.name} is a draft: it cannot be consented to yet."
             found.append(Problem(said, "protocol", rule=14))
         if self.origin != "clinic" or self.performed_at is None:
             return found
@@ -87,9 +91,10 @@ class Consent(Record):
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
         """Sign as the one who took it; somebody else may only verify (rule 14)."""
         if meaning is Meaning.AUTHORSHIP and self.performed_by_id not in {None, by.id}:
-            taker = self.performed_by.printed_name if self.performed_by else "who took it"
+            taker = self.performed_by.printed_name if self.performed_by else "the person who took it"
             raise RuleBroken(
-                f"A consent is signed by who took it: {taker}. Sign in as that person, or amend who took it.", rule=14
+                f"A consent is signed by the person who took it: {taker}. Sign in as that person, or amend “Taken by”.",
+                rule=14,
             )
         return super().sign(by=by, at=at, meaning=meaning)
 
@@ -113,7 +118,7 @@ class Consent(Record):
         return self.standing(at) is Standing.VALID
 
     def withdraw(self, *, by: User, at: datetime, **facts: Any) -> Withdrawal:
-        """Write down that it was withdrawn. It stays readable; what rests on it is locked from now on (rule 15)."""
+        """Record that it was withdrawn. It stays visible; everything that depends on it is locked (rule 15)."""
         if self.withdrawal is not None:
             raise RuleBroken("This consent is withdrawn already.")
         gone = Withdrawal.log(by=by, at=at, consent_id=self.id, patient_id=self.patient_id, **facts)
@@ -131,7 +136,7 @@ class Withdrawal(Record):
     KIND = "WD"
     NOUN = "Consent withdrawn"
     HAPPENED = "Withdrawn at"
-    DONE = "Told to"
+    DONE = "Reported to"
     NOT_BEFORE = ("consent.performed_at",)
 
     consent_id: Mapped[str] = reference("consent", unique=True)

@@ -30,7 +30,7 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     end = withdrawn(records, at)
     if same and end is not None and (same[-1].performed_at or at) <= end:
         because = "The patient withdrew the consent to this treatment."
-        return [Blocked(rule=15, because=because, who=WHO, fix=new, fix_label="Take a new consent")]
+        return [Blocked(rule=15, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")]
     if same:
         last = same[-1]
         if last.performed_at is not None and last.performed_at > at:
@@ -39,20 +39,20 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
             return [Blocked(rule=14, because=because, who=WHO, fix=("consent.show", {"consent_id": last.id}))]
         if last.standing(at) is Standing.EXPIRED:
             because = "The consent to this treatment has expired."
-            return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Take a new consent")]
+            return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")]
         because, show = (
             "The consent is not signed by the person who took it.",
             ("consent.show", {"consent_id": last.id}),
         )
         if last.unconfirmed is not None:
             who = last.unconfirmed.amended_by.printed_name
-            because = f"The consent was given a longer life by {who}; a second person has not confirmed it."
+            because = f"{who} extended the validity of the consent; a second person has not confirmed it."
         return [Blocked(rule=14, because=because, who=WHO, fix=show, fix_label="Open the consent")]
     if given:
         name = records.course.protocol_version.name
         because = f"The consent is for another protocol version; this course follows {name}."
         return [Blocked(rule=16, because=because, who=WHO, fix=new, fix_label="Consent again")]
-    because = "There is no consent to this treatment."
+    because = "No consent for this treatment is recorded."
     return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Record the consent")]
 
 
@@ -75,7 +75,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
-    """Take the consent, sign it, take it again; after a withdrawal, decide what becomes of the course."""
+    """Obtain consent, sign it, renew it; after a withdrawal, stop the course."""
     course = records.course
     if course.origin == "imported" or course.stop is not None or records.patient.died_on is not None:
         return []
@@ -84,7 +84,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         return []
     given, why, due = to_version(records), reasons[0].because, course.planned_at(records.zone)
     if given and withdrawn(records, at) is not None:
-        why = "The patient withdrew the consent: nothing more may be done for this course."
+        why = "The patient withdrew the consent: this course must not continue."
         return [
             Action(
                 title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"treatment_id": course.id})
@@ -94,7 +94,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     if given and given[-1].standing(at) is Standing.UNSIGNED:
         to = ("consent.show", {"consent_id": given[-1].id})
         return [Action(title="Sign the consent", why=why, who=WHO, to=to, **more)]
-    title = "Take the consent again" if reasons[0].rule == 16 or given else "Take the consent"
+    title = "Obtain consent again" if reasons[0].rule == 16 or given else "Obtain consent"
     return [Action(title=title, why=why, who=WHO, to=("consent.new_for_course", {"treatment_id": course.id}), **more)]
 
 

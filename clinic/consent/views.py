@@ -1,4 +1,4 @@
-"""Pages of consent: written down, signed by who took it, withdrawn in the patient's words."""
+"""Pages of consent: recorded, signed by the person who took it, withdrawn in the patient's words."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ bp = Blueprint("consent", __name__, template_folder="templates")
 
 WithdrawalForm = form_for(Withdrawal)
 AFTER_NEW = (
-    "Who took it signs next. From then on it is valid, for exactly this protocol version, until its day or until "
-    "it is withdrawn. A new version needs a new consent."
+    "The person who took it signs next. It is then valid for exactly this protocol version, until its end date or "
+    "until it is withdrawn. A new version needs a new consent."
 )
 TAKES = frozenset({Role.NURSE, Role.PHYSICIAN, Role.COORDINATOR})
 
@@ -69,7 +69,7 @@ WITHDRAWALS = record_pages.desk(
 @bp.route("/patients/<patient_id>/consents/new", methods=["GET", "POST"])
 @allow(TAKES)
 def new(patient_id: str) -> Answer:
-    """Write down a consent that was signed on paper."""
+    """Record a consent that was signed on paper."""
     patient = get_or_404(Patient, patient_id)
     form = form_of(ConsentForm, people=TAKES, about={"patient": patient})
     form.plan(patient, request.args.get("version", ""))
@@ -77,11 +77,11 @@ def new(patient_id: str) -> Answer:
         with refusals_to(form):
             consent = Consent.log(by=me(), at=clock.now(), patient=patient, **form.facts())
             db.session.add(consent)
-            return commit_and_redirect(_url(consent), "Consent written down. Read it once more and sign.")
+            return commit_and_redirect(_url(consent), "Consent saved. Review and sign it.")
     return form_page(
         form,
-        heading="Write down a consent",
-        lede="Treatment, use of data and research are three consents.",
+        heading="Record a consent",
+        lede="Treatment, use of data and research are three separate consents.",
         save_label="Save the consent",
         save_icon="file-check",
         back_url=url_for("pathway.patient", patient_id=patient.id),
@@ -101,7 +101,7 @@ def show(consent_id: str) -> str:
         consent,
         CONSENTS,
         template="consent/show.html",
-        lede=consent.protocol_version.title if consent.protocol_version else "No treatment rests on it",
+        lede=consent.protocol_version.title if consent.protocol_version else "No treatment depends on it",
         may_withdraw=gone is None and writes,
         may_take=me().role in TAKES,
         back_url=url_for("pathway.patient", patient_id=consent.patient_id),
@@ -114,7 +114,7 @@ def show(consent_id: str) -> str:
 @bp.route("/consents/<consent_id>/withdrawal", methods=["GET", "POST"])
 @allow(WRITERS)
 def withdraw(consent_id: str) -> Answer:
-    """Write down that the patient withdraws; everything that rests on the consent is locked at once (rule 15)."""
+    """Record that the patient withdraws; everything that depends on the consent is locked at once (rule 15)."""
     consent = get_or_404(Consent, consent_id)
     if consent.withdrawal is not None:
         raise RuleBroken("This consent is withdrawn already.")
@@ -124,7 +124,7 @@ def withdraw(consent_id: str) -> Answer:
         refuse_stale(consent)
         with refusals_to(form):
             consent.withdraw(by=me(), at=clock.now(), **form.facts())
-            done = "The consent is withdrawn. What rests on it is locked from now on."
+            done = "The consent is withdrawn. Everything that depends on it is now locked."
             return commit_and_redirect(_url(consent), done, "wait")
     return form_page(form, back_url=_url(consent), patient=patient_banner(consent), **withdrawing(consent))
 
@@ -141,12 +141,12 @@ def index(treatment_id: str) -> str:
         lede=f"{course.title} · {course.protocol_version.name}",
         columns=COLUMNS,
         rows=rows_of(records.of(Consent), to_version(records), clock.now()),
-        empty_text="Nobody has consented to this treatment yet.",
+        empty_text="No consent for this treatment yet.",
         patient=patient_banner(course),
         note=f"This course needs consent to exactly {course.protocol_version.name} (rules 14 to 16).",
         actions=[
             (url_for("pathway.course", treatment_id=course.id), "list-check", "Course"),
-            *([(take_url, "plus", "Take the consent")] if me().role in TAKES_CONSENT else []),
+            *([(take_url, "plus", "Obtain consent")] if me().role in TAKES_CONSENT else []),
         ],
     )
 

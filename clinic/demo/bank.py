@@ -58,7 +58,7 @@ def expanded(  # noqa: PLR0913 - facts of one run
     amounts: list[Decimal],
     taken: Decimal | None = None,
 ) -> list[Product]:
-    """Make a container for each amount out of a donation, or out of ``taken`` mL of it, and store them."""
+    """Add containers for each amount out of a donation, or out of ``taken`` mL of it, and store them."""
     ended = begun + max(making.culture_days, 1) * DAY
     said = facts.run(version.says, frozen=making.frozen)
     run = laboratory.begin_run(house, version, begun, until=ended, protocol_version=version, **said)

@@ -93,7 +93,7 @@ def build(  # noqa: PLR0913 - each is a choice of the command line
 
 
 def _published(session: Session, house: House) -> int:
-    """Write down the infants, act by act, and import the 187 children through the mapping that comes with them."""
+    """Record the infants, act by act, and import the 187 children through the mapping that comes with them."""
     infant_courses = infants.build(house)
     data = files("clinic.demo") / "data"
     with as_file(data / f"{HISTORIES}.csv") as table, as_file(data / f"{HISTORIES}.toml") as mapping:

@@ -85,7 +85,7 @@ def order(  # noqa: PLR0913 - facts of one record
 
 
 def consent(team: Team, course: Treatment, at: datetime, *, signed: bool = True, **facts: Any) -> Consent:
-    """Take the consent to treatment on paper as a physician, write it down, sign."""
+    """Obtain consent to treatment on paper as a physician, record and sign it."""
     by, patient, given = team.physician, course.patient, course.patient.given_names or ""
     team.admit(CONSENT, course, by, at)
     said = {
@@ -241,7 +241,7 @@ def administer(  # noqa: PLR0913 - facts of one record
 ) -> Administration:
     """Weigh the patient, bring the container, read wristband and bag as two people, give the cells, and sign as both.
 
-    Unless it is ``finished`` the cells are being given: the end is not written down yet.
+    Unless it is ``finished`` the cells are being given: the end is not recorded yet.
     """
     nurse, child = team.nurse, kg < CHILD_KG
     weigh(team, course.patient, at - HOUR, kg)

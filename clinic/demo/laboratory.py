@@ -59,7 +59,7 @@ def begin_run(
     kinds: Sequence[str] = (),
     **facts: Any,
 ) -> ProcessingRun:
-    """Begin a run, of a course or of the bank. ``kinds``: its manipulations, one after the other to its end.
+    """Start a run, of a course or of the bank. ``kinds``: its manipulations, one after the other to its end.
 
     A run without an end goes on: its first three manipulations are begun.
     """
@@ -89,7 +89,7 @@ def fill(  # noqa: PLR0913 - facts of several containers
     counted: bool = False,
     **facts: Any,
 ) -> list[Product]:
-    """Fill a container with ``volume`` mL for each amount, and write down what was added and wasted.
+    """Fill a container with ``volume`` mL for each amount, and record what was added and wasted.
 
     Amounts are in the protocol's measure of the dose; ``counted``: the first one was counted in the run.
     """
@@ -137,7 +137,7 @@ def store(team: Team, products: Sequence[Product], at: datetime) -> None:
 def result(
     team: Team, product: Product, version: ProtocolVersion, spec: QCSpec, at: datetime, **facts: Any
 ) -> QCResult:
-    """Write down the result of one test, judged by the limits of a protocol version; ``by``: who read it."""
+    """Record the result of one test, judged by the limits of a protocol version; ``by``: who read it."""
     found = team.new(QCResult, facts.pop("by"), at, product=product, test=spec.test, **facts)
     found.weigh(version)
     return team.add(found)
@@ -153,7 +153,7 @@ def examine(  # noqa: PLR0913 - facts of one kind of record
     reading: Callable[[QCSpec], dict[str, Any]],
     skip: frozenset[str] = frozenset(),
 ) -> None:
-    """Write down what is known at the moment ``until`` of the tests of a sample; a younger culture is pending."""
+    """Record what is known at the moment ``until`` of the tests of a sample; a younger culture is pending."""
     sampled = max(product.performed_at or at, at)
     for number, spec in enumerate(version.says.qc):
         if spec.test in skip:

@@ -91,7 +91,7 @@ def tell(house: House, faker: Faker, story: Story, *, again: bool) -> None:
 
 
 def _person(house: House, faker: Faker, story: Story, at: datetime) -> tuple[Patient, Decimal]:
-    """Write down a made-up person, and return her or him with a weight, kg."""
+    """Record a made-up person, and return her or him with a weight, kg."""
     dice, child = house.dice, story.code in CHILDREN
     sex = story.person.get("sex") or house.pick("female", "male")
     years = dice.randrange(3, 15) if child else dice.randrange(34, 78)

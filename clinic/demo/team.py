@@ -95,7 +95,7 @@ class Team:
         return kind.log(by=recorder, at=written or at, **({"source_note": self.note} | done | facts))
 
     def log(self, kind: type[E], by: User, at: datetime, /, **facts: Any) -> E:
-        """Write down what a person did at a moment; ``written`` as for `new`."""
+        """Record what a person did at a moment; ``written`` as for `new`."""
         return self.add(self.new(kind, by, at, **facts))
 
     def sign(self, record: Any, by: User, at: datetime, **meaning: Any) -> None:

@@ -35,11 +35,11 @@ class Eligibility(Record):
     )  # fmt: skip
     malignancy: Mapped[bool | None] = field("Malignant disease now", required=True, section="Exclusions")
     additive_allergy: Mapped[str | None] = field(
-        "Allergy to what the product holds", section="Exclusions",
-        hint="DMSO, albumin, antibiotics, heparin, lidocaine. Empty: none",
+        "Allergy to a component of the product", section="Exclusions",
+        hint="DMSO, albumin, antibiotics, heparin, lidocaine. Leave blank if none",
     )  # fmt: skip
     anticoagulation: Mapped[str | None] = field(
-        "Anticoagulants and how they are held", section="Medication", hint="Name, when stopped, INR or platelets"
+        "Anticoagulants and when they are paused", section="Medication", hint="Name, when stopped, INR or platelets"
     )
     anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
     eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
@@ -58,18 +58,18 @@ class Eligibility(Record):
         if self.malignancy and not (indication and indication.malignant):
             found.append("a malignant disease")
         if self.additive_allergy:
-            found.append(f"an allergy to what the product holds ({self.additive_allergy})")
+            found.append(f"an allergy to a component of the product ({self.additive_allergy})")
         return found
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: nobody is eligible against a hard exclusion; a “no” says why."""
+        """Also: a hard exclusion rules out eligibility; a “no” needs a reason."""
         found = super().problems(at=at)
         exclusions = self.exclusions()
         if self.eligible and exclusions:
             said = f"The patient cannot be eligible with {', '.join(exclusions)}."
             found.append(Problem(said, "eligible", rule=23))
         if self.eligible is False and not self.reasons and not exclusions:
-            found.append(Problem("Say why the patient is not eligible.", "reasons", rule=23))
+            found.append(Problem("Give the reason why the patient is not eligible.", "reasons", rule=23))
         return found
 
     def headline(self) -> str:

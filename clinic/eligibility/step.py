@@ -36,7 +36,7 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     course, found = records.course, []
     died_on = records.patient.died_on
     if died_on is not None and died_on <= clock.day(at, records.zone):
-        found.append(Blocked(because="The patient has died. Nothing more is given.", rule=23))
+        found.append(Blocked(because="The patient has died. No more cells can be given.", rule=23))
     if course.origin is Origin.CLINIC and not course.signed:
         because = "The order is not signed by a physician, or was changed since."
         order = ("treatments.order", {"treatment_id": course.id})
@@ -48,7 +48,7 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
             show = ("eligibility.show", {"eligibility_id": begun[0].id})
             because = "The eligibility is recorded but not signed."
             return [*found, Blocked(rule=23, because=because, who=WHO, fix=show, fix_label="Open the decision")]
-        because = "Nobody has decided yet whether the patient is eligible."
+        because = "No eligibility decision yet."
         if begun:
             because = "The eligibility was decided later than this."
         return [*found, Blocked(rule=23, because=because, who=WHO, fix=decide, fix_label="Decide")]
@@ -66,11 +66,13 @@ def _medication(records: CourseRecords, counts: Eligibility, decide: tuple[str, 
     calming = [] if counts.anti_inflammatory else named(order, ANTI_INFLAMMATORY)
     found, more = [], {"who": WHO, "fix": decide, "fix_label": "Decide again"}
     if thinning:
-        because = f"The order names {', '.join(thinning)}, and the decision does not say how anticoagulants are held."
+        because = (
+            f"The order names {', '.join(thinning)}, and the decision does not say when anticoagulants are paused."
+        )
         found.append(Blocked(rule=24, because=because, **more))
     if calming:
         because = (
-            f"The order names {', '.join(calming)}, and the decision does not tell the last anti-inflammatory dose."
+            f"The order names {', '.join(calming)}, and the decision does not state the last anti-inflammatory dose."
         )
         found.append(Blocked(rule=25, because=because, **more))
     return found
@@ -108,7 +110,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         to, why = ("eligibility.show", {"eligibility_id": unsigned[-1].id}), "The decision is recorded, not signed."
         waiting.append(Action(title="Sign the eligibility", why=why, who=WHO, to=to))
     if counts is None and not written:
-        why = f"Nobody has decided yet whether the patient is eligible: {course.title}."
+        why = f"No eligibility decision yet: {course.title}."
         waiting.append(Action(title="Decide on the eligibility", why=why, who=WHO, to=("eligibility.new", here)))
     elif counts is not None and not counts.eligible:
         why = "The patient is not eligible: stop the course, or decide again once this has changed."

@@ -48,7 +48,7 @@ def index(treatment_id: str) -> str:
         rows=[_row(decision) for decision in reversed(decisions)],
         patient=patient_banner(course),
         columns=[("Decision", "decision", False), ("By", "by", False), ("State", "state", False)],
-        empty_text="Nobody has decided yet whether the patient is eligible.",
+        empty_text="No eligibility decision yet.",
         note="The last signed decision counts (rule 23).",
         actions=[(_course_url(course), "list-check", "Course"), *([decide] if me().role in DECIDES else [])],
     )
@@ -65,7 +65,7 @@ def _row(decision: Eligibility) -> tuple[object, ...]:
 @bp.route("/treatments/<treatment_id>/eligibility/new", methods=["GET", "POST"])
 @allow(ELIGIBILITY.logs)
 def new(treatment_id: str) -> Answer:
-    """Write down whether the patient may be treated so."""
+    """Record the eligibility decision."""
     course = get_or_404(Treatment, treatment_id)
     ELIGIBILITY.admit(of_course(db.session(), course), by=me(), at=clock.now())
     form = form_of(EligibilityForm, people=DECIDES, about={"treatment": course})
@@ -73,7 +73,7 @@ def new(treatment_id: str) -> Answer:
         with refusals_to(form):
             decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
             db.session.add(decision)
-            done = "Decision written down. Read it once more and sign."
+            done = "Decision saved. Review and sign it."
             return commit_and_redirect(url_for("eligibility.show", eligibility_id=decision.id), done)
     return form_page(
         form,
@@ -83,7 +83,7 @@ def new(treatment_id: str) -> Answer:
         back_url=_course_url(course),
         patient=patient_banner(course),
         before=_known(course),
-        after="The decision waits for your signature. With an exclusion nobody can be eligible (rule 23).",
+        after="Your signature comes next. A patient with an exclusion cannot be eligible (rule 23).",
     )
 
 
@@ -93,9 +93,9 @@ def _known(course: Treatment) -> list[tuple[bool, str, str]]:
     allergy = {"present": patient.allergies or "", "none_known": "No known allergies"}
     return [
         (patient.allergy_status == "none_known", "Allergies", allergy.get(patient.allergy_status, "Not asked yet")),
-        (True, "The product holds", course.says.vehicle or "no vehicle is named in the protocol"),
-        (bool(course.medication), "Medication on the order", course.medication or "not written down"),
-        (bool(course.comorbidities), "Other illnesses on the order", course.comorbidities or "not written down"),
+        (True, "Components of the product", course.says.vehicle or "no vehicle named in the protocol"),
+        (bool(course.medication), "Medication on the order", course.medication or "not recorded"),
+        (bool(course.comorbidities), "Other illnesses on the order", course.comorbidities or "not recorded"),
     ]
 
 

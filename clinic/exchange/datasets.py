@@ -38,13 +38,13 @@ LEFT_OUT = {"version", "search_text", "name_key", "content"}
 PLAIN = {
     "id": "Id",
     "site_id": "Site",
-    "recorded_at": "Written down at",
-    "recorded_by_id": "Written down by",
+    "recorded_at": "Recorded at",
+    "recorded_by_id": "Recorded by",
     "origin": "Origin",
-    "source_note": "Where it comes from",
+    "source_note": "Source note",
     "not_recorded": "Not recorded, because",
-    "confirmed": "Unusual, and confirmed because",
-    "precision": "How much of a day is known",
+    "confirmed": "Unusual value confirmed because",
+    "precision": "Precision of the date",
     "course_day": "Day of the course",
     "is_synthetic": "Synthetic patient",
     "did_not_occur": "Did not occur",
@@ -102,7 +102,7 @@ class Dataset:
 
     @property
     def counted_by(self) -> str:
-        """The moment by which ``--from`` and ``--to`` choose: when it happened, else when it was written down."""
+        """The moment by which ``--from`` and ``--to`` choose: when it happened, else when it was recorded."""
         keys = {attribute.key for attribute in inspect(self.model).column_attrs}
         return next(
             key
@@ -141,7 +141,7 @@ def _doses() -> Dataset:
     wanted = {"id", "site_id", "treatment_id", "product_id", "performed_at", "course_day"}
     columns = [column for column in _columns(Administration) if column.key in wanted]
     columns += [Column(key=key, heading=label, kind="text") for key, label in zip(DOSES, LABELS, strict=True)]
-    return Dataset(name="doses", title="DOSES of each administration", model=Administration, columns=tuple(columns))
+    return Dataset(name="doses", title="DOSES per administration", model=Administration, columns=tuple(columns))
 
 
 @lru_cache(maxsize=1)
@@ -176,9 +176,7 @@ def _columns(model: type[Model]) -> Iterator[Column]:
         yield Column(key="amended", heading="Amended", kind="amended")
     yield Column(key="zone", heading="Time zone of the site", kind="zone")
     if model is Patient:
-        yield Column(
-            key="birth_date", heading="Age on the day of export (years, 90 stands for 90 and more)", kind="age"
-        )
+        yield Column(key="birth_date", heading="Age on the day of export (years, 90 means 90 or more)", kind="age")
 
 
 def _of_one(model: type[Model], key: str, fact: Field | None) -> Iterator[Column]:

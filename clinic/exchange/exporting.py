@@ -69,7 +69,7 @@ def dataset_named(name: str) -> Dataset:
     """Return a data set; raises `RuleBroken` naming those that there are."""
     found = datasets().get(name)
     if found is None:
-        raise RuleBroken(f"No data set is called “{name}”. There are: {', '.join(datasets())}.")
+        raise RuleBroken(f"No data set is called “{name}”. Available: {', '.join(datasets())}.")
     return found
 
 
@@ -171,7 +171,7 @@ def _add_doses(session: Session, page: list[dict[str, Any]]) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class _Around:
-    """What stands around a row: who people are, its site, its signatures and amendments, the day of ages."""
+    """The context of a row: who people are, its site, its signatures and amendments, the day of ages."""
 
     people: dict[str, str]
     code: str
@@ -224,7 +224,7 @@ def _plain(value: Any) -> Any:
 
 
 def _written(value: Any) -> Any:
-    """Return a value as it stands in a CSV cell."""
+    """Return a value as a CSV cell."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -305,7 +305,7 @@ def chunks(session: Session, name: str, form: str, choice: Choice) -> Iterator[s
     """Yield a data set in a format, piece by piece. Raises `RuleBroken` for an unknown data set or format at once."""
     dataset = dataset_named(name)
     if form not in FORMATS:
-        raise RuleBroken(f"No format is called “{form}”. There are: {', '.join(FORMATS)}.")
+        raise RuleBroken(f"No format is called “{form}”. Available: {', '.join(FORMATS)}.")
     return _chunks(session, dataset, form, choice)
 
 

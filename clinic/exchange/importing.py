@@ -60,9 +60,9 @@ class Report:
         """Return the report as a person reads it, a line each."""
         made = ", ".join(f"{count} {noun}" for noun, count in self.made.items())
         if self.refused:
-            some = f"{len(self.problems)} {'fault' if len(self.problems) == 1 else 'problems'}"
-            return [*self.notes, *map(str, self.problems), f"Nothing was taken in: {some} in {self.file}."]
-        did = "would be taken in; this was a dry run" if self.dry_run else "taken in"
+            some = f"{len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}"
+            return [*self.notes, *map(str, self.problems), f"Nothing was imported: {some} in {self.file}."]
+        did = "would be imported; this was a dry run" if self.dry_run else "imported"
         return [*self.notes, f"{self.rows} rows of {self.file} {did}: {made}."]
 
 
@@ -79,12 +79,12 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
 ) -> Report:
     """Take a table in for a person, who answers for it; the caller commits unless it was refused.
 
-    Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` is told rows done and rows in all.
+    Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` gets rows done and rows in total.
     """
     if kind not in KINDS:
-        raise RuleBroken(f"No kind of import is called “{kind}”. There are: {', '.join(KINDS)}.")
+        raise RuleBroken(f"No kind of import is called “{kind}”. Available: {', '.join(KINDS)}.")
     if by.role not in WRITERS or not by.active:
-        raise RuleBroken(f"{by.label} writes no records of patients and cannot answer for an import.")
+        raise RuleBroken(f"{by.label} cannot record patient data and so cannot import.")
     table = read(path)
     mapping = load(mapping_path, kind) if mapping_path else own(table, kind, path.name)
     report = Report(
@@ -137,7 +137,7 @@ def own(table: Table, kind: str, file: str) -> Mapping:
         if slot(target, kind) is not None:
             columns[name] = (Target(to=target),)
         elif name in by_heading:
-            ignored[name] = "written anew by the import"
+            ignored[name] = "assigned by the import"
     return Mapping(kind=kind, source=f"Imported from {file}", columns=columns, ignored=ignored)
 
 
@@ -199,7 +199,7 @@ def _histories(
 
 
 def _given(row: int, number: int, cells: dict[str, str], mapping: Mapping, problems: list[Fault]) -> dict[Slot, Given]:
-    """Return what one row says about each slot. A fault of reading is told once, and the slot counts as missing."""
+    """Return what one row says about each slot. A reading error is reported once, and the slot counts as missing."""
     found: dict[Slot, Given] = {}
     for target, text in mapping.constants.items():
         found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=text)
@@ -250,7 +250,7 @@ def _same(text: str, never: str) -> bool:
 
 
 def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -> list[Fault]:
-    """Return a fault for each record number that the clinic has already, or that stands in the table twice."""
+    """Return a fault for each record number that the clinic has already, or that is in the table twice."""
     problems, seen = [], set()
     wanted = Slot(part="patient", name="record_number")
     numbers: list[tuple[int, str, str]] = []

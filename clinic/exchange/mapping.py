@@ -1,8 +1,8 @@
-"""A mapping file: which column of a foreign table is which of our facts. Data only: it holds no expression.
+"""A mapping file: which column of a foreign table is which of our facts. Data only: it contains no expressions.
 
 kind = "courses"
 source = "Where the table comes from"
-missing = ["?"]                            # what stands for "not recorded"
+missing = ["?"]                            # what means "not recorded"
 reason = "not in the published data set"   # why a required fact without a column is missing
 
 [constants]                                # the same for every row

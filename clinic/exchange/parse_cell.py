@@ -26,7 +26,7 @@ NO = frozenset({"no", "n", "false", "0", "-"})
 
 
 class NotThat(ValueError):
-    """A cell is not what its column holds; the text says what was expected."""
+    """A cell does not fit its column; the text says what was expected."""
 
 
 def number(text: str) -> Decimal:

@@ -43,7 +43,7 @@ def read(path: Path) -> Table:
 def _decoded(path: Path) -> tuple[str, str]:
     raw = path.read_bytes()
     if b"\x00" in raw[:4096]:
-        raise RuleBroken(f"{path.name} is no text file. Save it as CSV in UTF-8, or as XLSX.")
+        raise RuleBroken(f"{path.name} is not a text file. Save it as CSV in UTF-8, or as XLSX.")
     try:
         return raw.decode("utf-8-sig"), ""
     except UnicodeDecodeError as fault:

@@ -21,16 +21,16 @@ GRADES = {
     "1": "1, mild", "2": "2, moderate", "3": "3, severe", "4": "4, life-threatening", "5": "5, death",
 }  # fmt: skip
 GRADE_TEXTS = {
-    "1": "Mild; no or mild symptoms; observed only, nothing done.",
-    "2": "Moderate; minimal, local or non-invasive treatment; limits shopping, cooking, telephoning.",
-    "3": "Severe, not at once life-threatening; hospital stay or a longer one; limits washing, dressing, eating.",
-    "4": "Life-threatening; urgent treatment.",
+    "1": "Mild; no or mild symptoms; observation only, no intervention.",
+    "2": "Moderate; minimal, local or non-invasive treatment; limits instrumental activities of daily living.",
+    "3": "Severe but not immediately life-threatening; new or prolonged hospitalization; limits self-care.",
+    "4": "Life-threatening; urgent intervention indicated.",
     "5": "Death related to the event.",
 }
 """The general grades of CTCAE v5.0 (27 Nov 2017), in short. Not every term has every grade."""
 SERIOUS = {
-    "death": "Death", "life_threatening": "Life-threatening", "hospitalisation": "Hospital stay, or a longer one",
-    "disability": "Lasting or marked disability", "congenital": "Congenital anomaly",
+    "death": "Death", "life_threatening": "Life-threatening", "hospitalisation": "New or prolonged hospitalization",
+    "disability": "Persistent or significant disability", "congenital": "Congenital anomaly",
     "important": "Other important medical event",
 }  # fmt: skip
 CAUSALITY = {
@@ -62,34 +62,34 @@ class AdverseEvent(Record):
         "What happened", required=True, section="The event", hint="Short, like: fever, septic arthritis"
     )
     ended_at: Mapped[datetime | None] = field(
-        "End", section="The event", hint="Empty: it goes on", not_before=("performed_at",)
+        "End", section="The event", hint="Leave blank if ongoing", not_before=("performed_at",)
     )
     aware_on: Mapped[date | None] = field(
-        "We learned of it on",
+        "Date we became aware",
         required=True,
         section="The event",
         hint="Day 0 of the reporting clock",
         starts="now",
         not_before=("performed_at",),
     )
-    grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, required=True, section="Judgement")
+    grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, required=True, section="Assessment")
     serious: Mapped[list[str]] = field(
-        "Serious because of", choices=SERIOUS, many=True, section="Judgement", default=list,
-        hint="Nothing ticked: not serious. A high grade alone is not serious",
+        "Serious because of", choices=SERIOUS, many=True, section="Assessment", default=list,
+        hint="Tick nothing if not serious. A high grade alone is not serious",
     )  # fmt: skip
     from_cells: Mapped[str | None] = field(
-        "From the cells", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
+        "Related to the cells", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
     )
     from_harvest: Mapped[str | None] = field(
-        "From the harvest", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
+        "Related to the collection", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
     )
     from_delivery: Mapped[str | None] = field(
-        "From the delivery", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
+        "Related to the administration", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
     )
-    expected: Mapped[str | None] = field("Against the protocol", choices=EXPECTED, required=True, section="Judgement")
+    expected: Mapped[str | None] = field("Expectedness", choices=EXPECTED, required=True, section="Assessment")
     outcome: Mapped[str | None] = field("Outcome", choices=OUTCOMES, required=True, section="Outcome")
-    action: Mapped[str | None] = field("What was done", Text, long=True, section="Outcome")
-    narrative: Mapped[str | None] = field("In full", Text, long=True, identifying=True, section="Outcome")
+    action: Mapped[str | None] = field("Action taken", Text, long=True, section="Outcome")
+    narrative: Mapped[str | None] = field("Narrative", Text, long=True, identifying=True, section="Outcome")
     reported_on: Mapped[date | None] = field(
         "Report sent on", section="Outcome", hint="To the authority or sponsor", not_before=("aware_on",)
     )
@@ -100,10 +100,10 @@ class AdverseEvent(Record):
         """Also rules 64 to 68: grade 5, fatal and death go together."""
         found = super().problems(at=at)
         if self.origin == "clinic" and self.grade == "5" and self.treatment.patient.died_on is None:
-            found.append(Problem("Died on: fill this in; grade 5 is death.", "died_on", rule=65))
+            found.append(Problem("Died on: required; grade 5 is death.", "died_on", rule=65))
         fatal = {self.grade == "5", self.outcome == "fatal", "death" in self.serious}
         if len(fatal) == 2 and self.origin == "clinic":
-            said = "Grade 5, outcome fatal and serious because of death go together: all three or none."
+            said = "Grade 5, outcome fatal and serious because of death go together: select all three or none."
             found.append(Problem(said, "grade", rule=65))
         return found
 
@@ -114,7 +114,7 @@ class AdverseEvent(Record):
         """Return a new event; a fatal one writes the day of death into the patient's record as well (rule 65)."""
         patient = treatment.patient
         if died_on is not None and facts.get("grade") != "5":
-            raise RuleBroken(Problem("A day of death belongs to an event of grade 5.", "died_on", rule=65))
+            raise RuleBroken(Problem("A date of death needs grade 5.", "died_on", rule=65))
         if died_on is not None and patient.died_on is None:
             patient.amend(by=by, at=at, reason=f"Adverse event, grade 5: {facts.get('term', '')}", died_on=died_on)
         return cls.log(by=by, at=at, treatment=treatment, **facts)

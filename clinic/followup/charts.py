@@ -101,9 +101,9 @@ def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[Fo
                 "baseline": baseline,
                 "unit": instrument.unit,
                 "points": sorted(points, key=lambda point: point[1]),
-                "caption": f"Least important difference: {plain(needed)} ({instrument.mcid_source})."
+                "caption": f"MCID: {plain(needed)} ({instrument.mcid_source})."
                 if needed is not None
-                else "No least important difference set.",
+                else "No MCID defined.",
             }
         )
     return found

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 bp = Blueprint("events", __name__, template_folder="templates")
 AFTER = (
-    "Serious, unexpected and possibly from the treatment: a clock of 7 or 15 days runs from the day we learned of it, "
-    "and stands on the day's list."
+    "Serious, unexpected and possibly related to the treatment: the report is due 7 or 15 days after we became "
+    "aware. Today shows the deadline."
 )
 
 
@@ -100,7 +100,7 @@ def _report(course: Treatment, facts: dict[str, Any]) -> Response:
     event = AdverseEvent.report(by=me(), at=clock.now(), **rows, **facts)
     db.session.add(event)
     url = url_for("events.show", event_id=event.id)
-    return commit_and_redirect(url, "Event saved. A physician reads and signs it.")
+    return commit_and_redirect(url, "Event saved. Waiting for a physician's signature.")
 
 
 def _last_given(course: Treatment) -> str | None:

@@ -131,7 +131,7 @@ def visit_form(instruments: Iterable[str]) -> type[_VisitForm]:
     counted = {key: INSTRUMENTS[key].label for key in keys if INSTRUMENTS[key].unit == UNSEEN}
     if counted:
         boxes["did_not_occur"] = MultiSelectField(
-            "Did not occur", choices=counted, section="Scores", hint="Ticked: looked for, and it did not happen"
+            "Did not occur", choices=counted, section="Scores", hint="Tick if it was looked for and did not occur"
         )
     return type("VisitForm", (_VisitForm,), boxes)
 
@@ -147,7 +147,7 @@ ContactForm = form_for(ContactAttempt)
 class EventForm(form_for(AdverseEvent)):
     """An adverse event; an onset before the first procedure asks once whether it is right (rule 68)."""
 
-    died_on = DateField("Died on", section="Outcome", hint="Grade 5 only; goes into the patient's record")
+    died_on = DateField("Died on", section="Outcome", hint="Grade 5 only; copied to the patient's record")
     first_procedure: datetime | None = None
     suggestions: tuple[str, ...] = ()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.protocols.content import VisitPlan
 
-MADE = {"made": "Made", "missed": "Missed", "lost": "Lost to follow-up"}
+MADE = {"made": "Attended", "missed": "Missed", "lost": "Lost to follow-up"}
 CONTACT_RESULTS = {
     "reached": "Reached",
     "not_reached": "Not reached",
@@ -116,7 +116,7 @@ def plan_again(administration: Administration, by: User) -> None:
     """Plan the visits when cells were given, and again when that moment is corrected, in the same transaction.
 
     The first cells of a course plan all visits of its protocol, a later dose on another day those that come after it.
-    Where a start is corrected, the visits of which nobody has written anything down move with it.
+    Where a start is corrected, the visits without a record move with it.
     """
     session = object_session(administration)
     if session is None or administration.performed_at is None:
@@ -175,7 +175,7 @@ class FollowUpVisit(Record):
     treatment_id: Mapped[str] = reference("treatment")
     plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
     name: Mapped[str] = field("Visit", required=True, default=BASELINE, section="Visit")
-    made: Mapped[str] = field("The visit was", choices=MADE, required=True, default="made", section="Visit")
+    made: Mapped[str] = field("Visit status", choices=MADE, required=True, default="made", section="Visit")
     missed_reason: Mapped[str | None] = field("Why not", conditional=True, section="Visit", hint="Of a missed visit")
     alive: Mapped[bool] = field("The patient is alive", default=True, section="Visit")
     notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
@@ -188,20 +188,16 @@ class FollowUpVisit(Record):
         """Also: a missed visit says why; lost to follow-up needs three contacts without an answer (rule 62)."""
         found = super().problems(at=at)
         if self.origin == "clinic" and not self.alive and self.treatment.patient.died_on is None:
-            said = (
-                "Write the day of death into the patient's record first, or report it as an adverse event of grade 5."
-            )
+            said = "Enter the date of death in the patient's record first, or report it as an adverse event of grade 5."
             found.append(Problem(said, "alive"))
         if self.made != "made" and not self.missed_reason:
-            found.append(Problem("Say why the visit was missed.", "missed_reason", rule=62))
+            found.append(Problem("Give the reason why the visit was missed.", "missed_reason", rule=62))
         if self.made == "lost" and self.plan is not None:
             session = object_session(self.plan)
             with session.no_autoflush if session else nullcontext():
                 tries = [c for c in self.plan.contacts if c.result in {"not_reached", "message"}]
             if len(tries) < LOST_AFTER:
-                said = (
-                    f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are written down."
-                )
+                said = f"Lost to follow-up needs {LOST_AFTER} contacts without an answer; {len(tries)} are recorded."
                 found.append(Problem(said, "made", rule=62))
         plan, made_on = self.plan, self.made_on
         if plan is not None and plan.day > 0 and made_on is not None and made_on < plan.day_zero:
@@ -214,8 +210,8 @@ class FollowUpVisit(Record):
         if not self.outside_window or self.plan is None:
             return []
         days = f"{wording.day(self.plan.opens_on)} to {wording.day(self.plan.closes_on)}"
-        said = f"{wording.day(self.made_on)} lies outside the window of this visit, {days}. Is this right?"
-        return [Question("performed_at", said, "The visit is then shown as outside its window.")]
+        said = f"{wording.day(self.made_on)} is outside the window of this visit, {days}. Is this right?"
+        return [Question("performed_at", said, "The visit is then marked as outside its window.")]
 
     @property
     def made_on(self) -> date | None:
@@ -245,12 +241,12 @@ class FollowUpVisit(Record):
     def refuse_scores(self) -> None:
         """Refuse scores of a visit that was not made (rule 63)."""
         if self.made != "made" and self.scores:
-            raise RuleBroken("A visit that was not made has no scores: empty them, or say that it was made.", rule=63)
+            raise RuleBroken("A visit that was not attended has no scores: clear them, or select “Attended”.", rule=63)
 
     def score(
         self, instrument: str, *, by: User, at: datetime, value: Decimal | None, did_not_occur: bool = False
     ) -> OutcomeScore:
-        """Write down one score of this visit (rule 63)."""
+        """Record one score of this visit (rule 63)."""
         score = OutcomeScore.log(
             by=by, at=at, performed_at=self.performed_at, performed_by_id=self.performed_by_id,
             treatment_id=self.treatment_id, visit_id=self.id, instrument=instrument, value=value,
@@ -320,8 +316,8 @@ class OutcomeScore(Record):
         size = f"{plain(baseline)} at start: {plain(abs(better))} {'better' if better > 0 else 'worse'}"
         answered = responder(instrument, baseline, self.value)
         if answered is None:
-            return f"{size}; no least important difference set"
-        return f"{size}; {'at least' if answered else 'less than'} the least important difference"
+            return f"{size}; no MCID defined"
+        return f"{size}; {'at least' if answered else 'less than'} the MCID"
 
     def headline(self) -> str:
         return f"{INSTRUMENTS[self.instrument or ''].label} {self.words}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from clinic.course_records import CourseRecords
 
-OVERDUE, OPEN = "Follow up an overdue visit", "Make the visit"
+OVERDUE, OPEN = "Follow up an overdue visit", "Record the visit"
 
 
 def plans(records: CourseRecords) -> list[PlannedVisit]:
@@ -90,7 +90,7 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
     if not event.signed:
         why = f"{event.headline()}: recorded, not signed by a physician."
         more = {"due_at": event.recorded_at, "due_words": "recorded"}
-        found.append(Action(title="Judge and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
+        found.append(Action(title="Assess and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
     return found
 
 
@@ -111,7 +111,7 @@ def _baseline(records: CourseRecords) -> list[Action]:
     imported = records.course.origin is Origin.IMPORTED
     if imported or plans(records) or visits(records) or not decided or not asked:
         return []
-    why = "The scores before the cells are what every later visit is compared with."
+    why = "Later visits are compared with the scores before the cells are given."
     to = ("followup.new", {"treatment_id": records.course.id})
     return [Action(title="Record the baseline", why=why, who=tuple(sorted(VISITORS)), to=to)]
 

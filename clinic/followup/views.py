@@ -22,8 +22,8 @@ from clinic.record_pages import record_page
 from clinic.treatments.models import Treatment
 
 bp = Blueprint("followup", __name__, template_folder="templates")
-READ_AND_SIGN = "Read it once more and sign."
-OTHERS_SIGN = "A nurse or a physician reads and signs it."
+READ_AND_SIGN = "Review and sign it."
+OTHERS_SIGN = "Waiting for a nurse's or physician's signature."
 STANDINGS = {
     "done": ("ok", "check", "Done"),
     "missed": ("rest", "user-x", "Missed"),
@@ -94,7 +94,7 @@ def index(treatment_id: str) -> str:
 @bp.route("/treatments/<treatment_id>/visits/new", methods=["GET", "POST"])
 @allow(FOLLOW_UP.logs)
 def new(treatment_id: str) -> Answer:
-    """Write down the baseline, or a visit that nobody planned."""
+    """Record the baseline, or an unplanned visit."""
     course = get_or_404(Treatment, treatment_id)
     records = of_course(db.session(), course)
     FOLLOW_UP.admit(records, by=me(), at=clock.now())
@@ -107,11 +107,11 @@ def new(treatment_id: str) -> Answer:
 @bp.route("/planned-visits/<plan_id>/visit", methods=["GET", "POST"])
 @allow(FOLLOW_UP.logs)
 def visit(plan_id: str) -> Answer:
-    """Write down a planned visit: made with its scores, missed with its reason, or lost after three contacts."""
+    """Record a planned visit: made with its scores, missed with its reason, or lost after three contacts."""
     plan = get_or_404(PlannedVisit, plan_id)
     FOLLOW_UP.admit(of_course(db.session(), plan.treatment), by=me(), at=clock.now())
     if plan.visit is not None:
-        raise RuleBroken("This visit is written down already. Correct it with a reason, by an amendment.")
+        raise RuleBroken("This visit is already recorded. Correct it with an amendment.")
     form = form_of(visit_form(plan.instruments), people=FOLLOW_UP.logs, about={"treatment": plan.treatment})
     form.plan(name=plan.name, fixed=True)
     return _log(form, plan.treatment, plan)
@@ -127,12 +127,12 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Answer:
             return commit_and_redirect(url_for("followup.show", visit_id=made.id), done)
     return form_page(
         form,
-        heading=plan.name if plan else "Write down a visit",
+        heading=plan.name if plan else "Record a visit",
         lede=f"{course.title} · {_window(plan)}",
         save_label="Save the visit",
         back_url=url_for("followup.index", treatment_id=course.id),
         patient=patient_banner(course),
-        after="Scores are compared with the baseline. Leave a box empty if the score was not taken.",
+        after="Scores are compared with the baseline. Leave a score blank if it was not taken.",
     )
 
 
@@ -160,7 +160,7 @@ def show(visit_id: str) -> str:
 @bp.route("/planned-visits/<plan_id>/contacts", methods=["GET", "POST"])
 @allow(FOLLOW_UP.logs)
 def contacts(plan_id: str) -> Answer:
-    """Write down one try to reach the patient; after three without an answer the patient may be called lost."""
+    """Record one try to reach the patient; after three without an answer the patient counts as lost to follow-up."""
     plan = get_or_404(PlannedVisit, plan_id)
     form = form_of(ContactForm, people=FOLLOW_UP.logs, about={"plan_id": plan.id})
     if form.validate_on_submit():

@@ -28,9 +28,9 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
 
     def plan(self, course: Treatment) -> None:
         """Fill in the planned source and what fits it; the protocol's limits become the hint."""
-        self.prefill("containers", 1, "filled in: one")
+        self.prefill("containers", 1, "prefilled: one")
         source = SOURCES[course.source or ""]
-        self.offer("source", [(source.key, source.label)], chosen=source.key, filled="filled in: the order")
+        self.offer("source", [(source.key, source.label)], chosen=source.key, filled="from the order")
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in source.sites])
         self.offer("method", [(m.key, m.label) for m in METHODS.values() if m.harvest == source.harvest])
         if source.harvest != "apheresis":
@@ -41,7 +41,7 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
 
     def plan_donation(self) -> None:
         """Every source is offered, with the sites that any of them has."""
-        self.prefill("containers", 1, "filled in: one")
+        self.prefill("containers", 1, "prefilled: one")
         sites = dict.fromkeys(site for source in SOURCES.values() for site in source.sites)
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
 
@@ -51,11 +51,11 @@ class ContainerForm(RecordForm):
 
     volume = DecimalField("Volume", unit="mL", possible=Range(Decimal("0.01"), 3000), required=True)
     container = SelectField("Container", choices=CONTAINERS, required=True)
-    division = StringField("Division", hint="Empty: the next letter")
+    division = StringField("Division", hint="Leave blank for the next letter")
 
 
 def own_donor(course: Treatment, *, by: User) -> Donor:
-    """Return the patient as donor of her or his own cells; written down at the first harvest."""
+    """Return the patient as donor of her or his own cells; recorded at the first harvest."""
     session = object_session(course)
     known = session.scalar(select(Donor).where(Donor.patient_id == course.patient_id)) if session else None
     if known is not None:

@@ -39,9 +39,9 @@ def _site(harvest: Any) -> list[str]:
         found.append(Problem(f"Method does not fit: it does not collect {within(source.label)}.", "method"))
     site = BODY_SITES.get(harvest.body_site or "")
     if site and site.sided and harvest.side not in {"left", "right"}:
-        found.append(Problem("Side: fill this in. Two sides are two harvests.", "side", rule=26))
+        found.append(Problem("Side: required. Two sides are two harvests.", "side", rule=26))
     if harvest.treatment is not None and harvest.source and harvest.source != harvest.treatment.source:
-        found.append(Problem("The order plans another source. Amend the order first.", "source", rule=26))
+        found.append(Problem("The order specifies another source. Amend the order first.", "source", rule=26))
     return found
 
 
@@ -49,13 +49,13 @@ def _safety(harvest: Any) -> list[str]:
     found = []
     source = SOURCES.get(harvest.source or "")
     if source and source.harvest in {"aspiration", "liposuction"} and harvest.time_out_at is None:
-        found.append(Problem("Time-out held at: fill this in; it comes before the incision.", "time_out_at", rule=27))
+        found.append(Problem("Time-out at: required; it comes before the incision.", "time_out_at", rule=27))
     anaesthesia = ANESTHESIA.get(harvest.anaesthesia or "")
     if anaesthesia and anaesthesia.fasting and harvest.fasting != "confirmed":
         found.append(Problem("Fasting must be confirmed where sedation or more is planned.", "fasting", rule=27))
     dose, most = lidocaine_per_kg(harvest), _lidocaine_most(harvest)
     if dose is not None and dose > most:
-        said = f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the most that may be given so."
+        said = f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the maximum for this technique."
         found.append(Problem(said, "lidocaine_mg", rule=29))
     return found
 
@@ -63,14 +63,14 @@ def _safety(harvest: Any) -> list[str]:
 def _papers(harvest: Any) -> list[str]:
     found = []
     if harvest.anticoagulant not in {None, "none"} and not harvest.anticoagulant_lot:
-        said = "Its lot: fill this in; scan or type the anticoagulant's lot."
+        said = "Anticoagulant lot: required; scan or type it."
         found.append(Problem(said, "anticoagulant_lot", rule=31))
     if (
         harvest.source == "peripheral_blood"
         and harvest.cd34_before is None
         and harvest.method == "continuous_apheresis"
     ):
-        found.append(Problem("CD34 count before collection: fill this in", "cd34_before", rule=33))
+        found.append(Problem("CD34 count before collection: required", "cd34_before", rule=33))
     return found
 
 
@@ -118,8 +118,10 @@ def _donation(harvest: Any) -> list[Question]:
     collected_on = harvest.local_day(harvest.ended_at)
     if not year_apart(harvest.din, collected_on):
         return []
-    said = f"This donation number is of the year {harvest.din[5:7]}, collected was in {collected_on.year}."
-    return [Question("din", f"{said} Is this right?", "A donation number bears the year of its collection.", rule=7)]
+    said = (
+        f"This donation number is of the year {harvest.din[5:7]}, but the cells were collected in {collected_on.year}."
+    )
+    return [Question("din", f"{said} Is this right?", "A donation number contains the year of collection.", rule=7)]
 
 
 def _volumes(harvest: Any) -> list[Question]:
@@ -162,7 +164,7 @@ def _volumes(harvest: Any) -> list[Question]:
     if each and harvest.passes and volume / harvest.passes > each:
         amount = (volume / harvest.passes).quantize(Decimal("0.1"))
         said = f"{plain(amount)} mL from each puncture is more than {plain(each)} mL. Is this right?"
-        found.append(Question("passes", said, "Blood dilutes the marrow beyond that.", rule=28))
+        found.append(Question("passes", said, "Above that, blood dilutes the marrow.", rule=28))
     return found
 
 
@@ -174,7 +176,7 @@ def _additives(harvest: Any) -> list[Question]:
             Question(
                 "lidocaine_mg",
                 f"Lidocaine {plain(dose)} mg/kg is more than 35 mg/kg. Is this right?",
-                "It is below the most that may be given.",
+                "It is below the maximum.",
                 rule=29,
             )
         )

@@ -64,11 +64,11 @@ class Harvest(Record):
     )
     side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="Site")
     time_out_at: Mapped[datetime | None] = field(
-        "Time-out held at",
+        "Time-out at",
         section="Site",
         conditional=True,
         not_after=("performed_at",),
-        hint="Right patient, right side, right procedure, said aloud by the team",
+        hint="Right patient, right side, right procedure, confirmed aloud by the team",
     )
     method: Mapped[str | None] = field(
         "Method", reported=True, choices=labels(METHODS), required=True, section="Method"
@@ -78,7 +78,7 @@ class Harvest(Record):
     )
     fasting: Mapped[str | None] = field("Fasting", choices=FASTING, conditional=True, section="Method")
     lidocaine_mg: Mapped[Decimal | None] = field(
-        "Lidocaine in all", unit="mg", possible=Range(0, 10000), section="Method"
+        "Total lidocaine", unit="mg", possible=Range(0, 10000), section="Method"
     )
     passes: Mapped[int | None] = field("Punctures or passes", reported=True, section="Method")
     cd34_before: Mapped[Decimal | None] = field(
@@ -87,7 +87,7 @@ class Harvest(Record):
         possible=Range(0, 5000),
         section="Method",
         conditional=True,
-        hint="Peripheral blood only, after mobilisation",
+        hint="Peripheral blood only, after mobilization",
     )
     volume: Mapped[Decimal | None] = field(
         "Volume collected",
@@ -104,15 +104,15 @@ class Harvest(Record):
         "Anticoagulant", reported=True, choices=labels(ANTICOAGULANTS), required=True, section="Anticoagulant"
     )
     anticoagulant_volume: Mapped[Decimal | None] = field(
-        "Its volume", unit="mL", possible=Range(0, 1000), section="Anticoagulant"
+        "Anticoagulant volume", unit="mL", possible=Range(0, 1000), section="Anticoagulant"
     )
     anticoagulant_lot: Mapped[str | None] = field(
-        "Its lot", conditional=True, section="Anticoagulant", hint="Scan the code on the bag, or type the lot"
+        "Anticoagulant lot", conditional=True, section="Anticoagulant", hint="Scan the code on the bag, or type the lot"
     )
     din: Mapped[str | None] = field(
         "Donation number",
         section="Containers and labels",
-        hint="Scan it, or type it with its check character. Empty: our own number is enough",
+        hint="Scan it, or type it with its check character. Leave blank to use the product number only",
     )
     label_checked_by_id: Mapped[str | None] = field(
         "Label checked by a second person", String(12), section="Containers and labels"
@@ -121,7 +121,7 @@ class Harvest(Record):
         "Handed over at", reported=True, section="Containers and labels", not_before=("performed_at",)
     )
     transport: Mapped[str | None] = field(
-        "Kept and carried", reported=True, section="Containers and labels", hint="For example: cool box 2 to 8 °C"
+        "Transport conditions", reported=True, section="Containers and labels", hint="For example: cool box 2 to 8 °C"
     )
     complications: Mapped[str | None] = field("Complications", Text, long=True, section="How it went")
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="How it went")

@@ -61,14 +61,14 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
-    """Log the harvest; put what was collected into containers; sign."""
+    """Record the harvest; put what was collected into containers; sign."""
     course, found = records.course, records.of(Harvest)
     if not found:
         if course.origin is Origin.IMPORTED or banked(records) or HARVEST.reasons(records, at):
             return []
         why = f"Consent and eligibility are signed: {course.title}."
         to, due = ("harvest.new", {"treatment_id": course.id}), course.planned_at(records.zone)
-        return [Action(title="Log the harvest", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="planned")]
+        return [Action(title="Record the harvest", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="planned")]
     return [_open(harvest) for harvest in found if not closed(harvest)]
 
 
@@ -76,8 +76,8 @@ def _open(harvest: Harvest) -> Action:
     to = ("harvest.show", {"harvest_id": harvest.id})
     more = {"due_at": harvest.ended_at, "due_words": "collected"}
     if harvest.volume_to_label > 0:
-        why = f"{harvest.volume_to_label} mL have no container yet."
-        return Action(title="Put the harvest into containers", why=why, who=tuple(LOGS), to=to, **more)
+        why = f"{harvest.volume_to_label} mL are not in a container yet."
+        return Action(title="Add containers for the harvest", why=why, who=tuple(LOGS), to=to, **more)
     why = f"{harvest.headline()}: recorded, not signed."
     return Action(title="Sign the harvest", why=why, who=tuple(SIGNS), to=to, **more)
 

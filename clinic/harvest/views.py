@@ -51,9 +51,9 @@ def index(treatment_id: str) -> str:
         heading="Harvests",
         lede=course.title,
         rows=[_row(harvest) for harvest in harvests],
-        empty_text="Nothing was harvested for this course yet.",
+        empty_text="No harvest in this course yet.",
         columns=[("Harvest", "harvest", False), ("Collected by", "by", False), ("State", "state", False)],
-        actions=[(new_url, "plus", "Log a harvest")] if me().role in HARVEST.logs else [],
+        actions=[(new_url, "plus", "Record a harvest")] if me().role in HARVEST.logs else [],
         patient=patient_banner(course),
     )
 
@@ -67,19 +67,19 @@ def _row(harvest: Harvest) -> tuple[object, ...]:
 
 
 def _log(form: HarvestForm, course: Treatment | None, donor: Donor) -> Response:
-    """Log the harvest; what one container holds is put into it at once."""
+    """Record the harvest; a single container is filled at once."""
     harvest = Harvest.log(by=me(), at=clock.now(), treatment=course, donor=donor, **form.facts())
     db.session.add(harvest)
     if harvest.containers == 1:
         harvest.collect(by=me(), at=clock.now(), volume=harvest.volume_to_label)
-    signs = "Read it once more and sign." if me().role in HARVEST.signs else "A physician reads and signs it."
-    return commit_and_redirect(_url(harvest), f"Harvest logged. {signs}")
+    signs = "Review and sign it." if me().role in HARVEST.signs else "Waiting for a physician's signature."
+    return commit_and_redirect(_url(harvest), f"Harvest saved. {signs}")
 
 
 @bp.route("/treatments/<treatment_id>/harvests/new", methods=["GET", "POST"])
 @allow(HARVEST.logs)
 def new(treatment_id: str) -> Answer:
-    """Log a harvest for a course."""
+    """Record a harvest for a course."""
     course = get_or_404(Treatment, treatment_id)
     HARVEST.admit(of_course(db.session(), course), by=me(), at=clock.now())
     donor = course.donor or own_donor(course, by=me())
@@ -95,12 +95,12 @@ def _logging(course: Treatment) -> dict[str, Any]:
     """Return what the page of a new harvest shows."""
     before = [(True, "Consent valid", ""), (True, "Eligible", ""), (True, "Right patient", course.patient.display_name)]
     return {
-        "heading": "Log a harvest",
-        "lede": f"{course.title} · {course.protocol_version.name} · in the order of the work",
+        "heading": "Record a harvest",
+        "lede": f"{course.title} · {course.protocol_version.name}",
         "save_label": "Save the harvest",
         "back_url": url_for("pathway.course", treatment_id=course.id),
         "before": before,
-        "after": "The product gets its number. The laboratory sees it, and its clock runs from the end you entered.",
+        "after": "The product gets a number and appears in the laboratory. Its expiry counts from the end you entered.",
         "patient": patient_banner(course),
     }
 
@@ -108,10 +108,10 @@ def _logging(course: Treatment) -> dict[str, Any]:
 @bp.route("/donors/<donor_id>/harvests/new", methods=["GET", "POST"])
 @allow(HARVEST.logs)
 def new_banked(donor_id: str) -> Answer:
-    """Log a donation for the bank: it belongs to no course until a product of it is assigned to one."""
+    """Record a donation for the bank: it belongs to no course until a product of it is assigned to one."""
     donor = get_or_404(Donor, donor_id)
     if donor.kind == "self":
-        raise RuleBroken("A patient's own cells are collected within a course: begin there.")
+        raise RuleBroken("A patient's own cells are collected within a course. Record the harvest there.")
     form = form_of(HarvestForm, people=HARVEST.logs, about={"donor": donor})
     form.plan_donation()
     if form.validate_on_submit():
@@ -119,8 +119,8 @@ def new_banked(donor_id: str) -> Answer:
             return _log(form, None, donor)
     return form_page(
         form,
-        heading="Log a donation",
-        lede=f"{donor.display_name} · for the bank · in the order of the work",
+        heading="Record a donation",
+        lede=f"{donor.display_name} · for the bank",
         save_label="Save the donation",
         back_url=url_for("donors.show", donor_id=donor.id),
         after="The product stays in quarantine until the donor is eligible and quality has released it.",
@@ -146,7 +146,7 @@ def show(harvest_id: str) -> str:
     """Show one harvest with its containers."""
     harvest = get_or_404(Harvest, harvest_id)
     form = form_of(ContainerForm)
-    form.prefill("volume", harvest.volume_to_label if harvest.volume_to_label > 0 else None, "what is left")
+    form.prefill("volume", harvest.volume_to_label if harvest.volume_to_label > 0 else None, "remaining volume")
     return _page(harvest, form)
 
 

@@ -35,7 +35,7 @@ MOVERS = {
     "shipped": LABORATORY,
     "discarded": ENDS,
 }
-"""Who writes down which movement. An assignment and a giving have pages of their own."""
+"""Which roles record which movement. An assignment and an administration have their own pages."""
 MOVES = CARRIES | ENDS
 ASKED = {
     "received": ("place", "temperature", "intact", "reason"),
@@ -61,7 +61,7 @@ ICONS = {
 
 
 def offered(product: Product, role: Role) -> list[str]:
-    """Return the movements that somebody may write down now: only what is frozen thaws, only what left comes back."""
+    """Return the movements that can be recorded now: only what is frozen thaws, only what left comes back."""
     last = product.movements[-1].kind if product.movements else ""
     sense = {
         "thawed": product.thawed_at is None and (product.frozen_at is not None or product.cryo_medium is not None),
@@ -90,7 +90,9 @@ def may_issue(records: CourseRecords, product: Product, at: datetime) -> list[Bl
         found.append(Blocked(rule=3, because="These are another patient's own cells."))
     returns = [movement for movement in product.movements if movement.kind == "returned"]
     if returns and returns[-1].intact is False:
-        found.append(Blocked(rule=60, because=f"It came back damaged: {returns[-1].reason}. It is not issued again."))
+        found.append(
+            Blocked(rule=60, because=f"It came back damaged: {returns[-1].reason}. It cannot be issued again.")
+        )
     return found + [reason for reason in before(records, product, at) if reason not in found]
 
 
@@ -101,7 +103,7 @@ def assign(product: Product, course: Treatment, *, by: User, at: datetime) -> Mo
         records = load(session, [course.id], product_ids=[product.id])[course.id]
         reasons = [*stopped(records), *donors_usable(records, [product], at)]
         if course.donor_id is not None and course.donor_id not in {d.id for d in donors(records, product)}:
-            because = "The order names another donor than the one who gave these cells. Name the right donor first."
+            because = "The order names another donor than the one who gave these cells. Name the correct donor first."
             reasons.append(Blocked(rule=17, because=because, fix=("treatments.donor", {"treatment_id": course.id})))
         if reasons:
             raise StepBlocked("Assigning the product", reasons)
@@ -109,11 +111,11 @@ def assign(product: Product, course: Treatment, *, by: User, at: datetime) -> Mo
 
 
 def move(product: Product, *, kind: str, by: User, at: datetime, **facts: Any) -> Movement:
-    """Write down a movement; `RuleBroken` for a role that does not do it, `StepBlocked` where nothing may be issued."""
+    """Record a movement; `RuleBroken` for a role that does not do it, `StepBlocked` where nothing may be issued."""
     if by.role not in MOVERS.get(kind, frozenset()):
         who = " or ".join(sorted(role.label for role in MOVERS.get(kind, frozenset())))
         raise RuleBroken(
-            f"“{MOVEMENTS.get(kind, kind)}” is written down by {who or 'nobody here'}, not by {by.role.label}."
+            f"“{MOVEMENTS.get(kind, kind)}” is recorded by {who or 'no role here'}, not by {by.role.label}."
         )
     session = object_session(product)
     reasons = may_issue(around(session, product), product, at) if kind == "issued" and session is not None else []

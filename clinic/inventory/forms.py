@@ -27,7 +27,7 @@ def movement_form(kind: str) -> type[RecordForm]:
 class AssignForm(RecordForm):
     """The course that banked cells are given to."""
 
-    treatment_id = SelectField("Course", required=True, hint="Running courses with the same kind of cells")
+    treatment_id = SelectField("Course", required=True, hint="Active courses with the same kind of cells")
 
 
 def courses_for(session: Session, product: Product) -> list[tuple[str, str]]:

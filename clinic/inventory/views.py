@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     pass
 
 bp = Blueprint("products", __name__, template_folder="templates")
-NONE_FITS = "No product fits. Try fewer words, or every state."
+NONE_FITS = "No matching product. Try fewer words, or all states."
 
 ASSIGNS = frozenset({Role.TECHNOLOGIST, Role.PHYSICIAN, Role.COORDINATOR})
 COLUMNS = [
@@ -104,7 +104,7 @@ def index() -> str:
         all_states=[(s.value, s.label) for s in ProductState],
         actions=[bank] if may(me().role, "processing.new_banked") else [],
         pager=_pager(found, text, state),
-        empty_text=NONE_FITS if text or state else "Nothing was collected yet.",
+        empty_text=NONE_FITS if text or state else "No products yet.",
     )
 
 
@@ -136,7 +136,7 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
         found.states[row.id].tag,
         f"{plain(row.volume)} mL" if row.volume else None,
         whom,
-        found.places.get(row.id, "Where it was made"),
+        found.places.get(row.id, "Laboratory"),
         left,
     ]
 
@@ -197,7 +197,7 @@ def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:
     mine = role in act.who and may(role, act.to[0])
     whose = " or ".join(one.label for one in act.who)
     return {
-        "tag": "Your next action" if mine else f"Waits for {whose}",
+        "tag": "Your next action" if mine else f"Waiting for {whose}",
         "title": act.title,
         "text": act.why,
         "url": url_for(act.to[0], **act.to[1]) if mine else None,
@@ -209,7 +209,7 @@ def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:
 @bp.route("/products/<product_id>/movements", methods=["GET", "POST"])
 @allow(custody.MOVES)
 def move(product_id: str) -> Answer:
-    """Write down one movement; its kind is in the address."""
+    """Record one movement; its kind is in the address."""
     product, kind = get_or_404(Product, product_id), request.args.get("kind", "")
     if kind not in custody.MOVERS:
         abort(404)
@@ -266,7 +266,7 @@ def assign(product_id: str) -> Answer:
         save_label="Assign",
         save_icon="link",
         back_url=product_url(product),
-        after="From now on the product carries the chain of identity of this course. It goes to nobody else.",
+        after="The product then carries the chain of identity of this course. It must not be given to anyone else.",
     )
 
 

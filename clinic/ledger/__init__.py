@@ -1,1 +1,1 @@
-"""Every change written down, chained per site, and checked against the records."""
+"""Records every change, chained per site, and checked against the records."""

@@ -1,4 +1,4 @@
-"""Writes the ledger on flush, for every `Model`: nobody can forget it, and nothing slips past it.
+"""Writes the ledger on flush, for every `Model`: it cannot be forgotten or bypassed.
 
 Who acts and why are on the session (`set_actor`); a flush without an actor is refused, and so are bulk updates and
 deletes, which would change rows that no listener sees.
@@ -61,9 +61,9 @@ def set_actor(session: Session, actor_id: str, reason: str = "") -> None:
 
 
 def lock_site(session: Session, site_id: str) -> None:
-    """Wait until nobody else writes for a site, and keep others waiting until the commit.
+    """Wait until no other transaction writes for a site, and keep others waiting until the commit.
 
-    What a decision rests on (what is left in a bag, whether a consent stands) is then not changed before the decision
+    What a decision depends on (the volume left in a bag, a valid consent) is then not changed before the decision
     is written (hazards H12, H15, H16). SQLite lets one program write at a time anyway.
     """
     if session.get_bind().dialect.name != "sqlite":
@@ -137,7 +137,7 @@ def _write_down(session: Session, _context: UOWTransaction) -> None:
     _remember(session, rows)
     actor_id = session.info.get("actor_id")
     if not actor_id:
-        raise RuntimeError("Nobody is named who writes this: call set_actor(session, actor_id) first")
+        raise RuntimeError("No actor is set: call set_actor(session, actor_id) first")
     reason = session.info.get("reason", "")
     at = clock.now()
     connection = session.connection()

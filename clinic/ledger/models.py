@@ -1,4 +1,4 @@
-"""The ledger's own tables: entries, each bound to the one before it by its hash, and the head of each chain."""
+"""The ledger's own tables: entries, each linked to the one before it by its hash, and the head of each chain."""
 
 from __future__ import annotations
 

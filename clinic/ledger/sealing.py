@@ -1,6 +1,6 @@
 """The seal: the heads of all chains at one moment, signed, to be kept outside the database.
 
-Whoever can write to the database can put back an old copy of it, chains and all. Only a head that lies elsewhere
+Anyone who can write to the database can restore an old copy of it, chains and all. Only a head stored elsewhere
 shows that entries are gone (hazard H23).
 """
 
@@ -38,7 +38,7 @@ def key_of(instance: Path) -> Ed25519PrivateKey:
             file.write(made)
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
-        raise RuleBroken(f"{KEY_FILE} holds no Ed25519 key.")
+        raise RuleBroken(f"{KEY_FILE} contains no Ed25519 key.")
     return key
 
 
@@ -66,7 +66,7 @@ def opened(text: str, *, key: Ed25519PrivateKey | None = None) -> dict[str, Head
     except InvalidSignature:
         raise RuleBroken("The seal was changed after it was signed.") from None
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise RuleBroken("This is no seal of a ledger.") from None
+        raise RuleBroken("This is not a seal of a ledger.") from None
     if key is not None and public != _public(key):
-        raise RuleBroken("The seal is signed with another key than this instance's.")
+        raise RuleBroken("The seal is signed with a different key from this instance's.")
     return heads

@@ -1,4 +1,4 @@
-"""Proof that the records are what was written down: every chain recomputed, every row compared with its entries.
+"""Proof that the records match the ledger: every chain recomputed, every row compared with its entries.
 
 Reads in pieces, so that its memory does not grow with the clinic. Run it in one reading transaction.
 """
@@ -26,7 +26,7 @@ Columns = Mapping[str, Any]
 State = dict[str, Any]
 
 MOST = 60
-"""Characters of a value that a fault tells."""
+"""Characters of a value shown in a fault."""
 PIECE = 500
 """Rows that are read at once."""
 UNREADABLE = (ValueError, LookupError, ArithmeticError, TypeError)
@@ -72,7 +72,7 @@ def heads(session: Session) -> dict[str, Head]:
 def verify(session: Session, *, earlier: Mapping[str, Head] | None = None) -> list[Fault]:
     """Return every disagreement between the chains, their heads and the rows; an empty list is the proof.
 
-    ``earlier``: heads that were written down outside the database. A chain that does not reach one, or passes it
+    ``earlier``: heads that were recorded outside the database. A chain that does not reach one, or passes it
     with another hash, was cut off or written anew (hazard H23).
     """
     found = list(chain_problems(session, earlier or {}))
@@ -99,11 +99,11 @@ def chain_problems(session: Session, earlier: Mapping[str, Head]) -> Iterator[Fa
     for site, known in sorted(earlier.items()):
         gone = known.number - ends.get(site, START).number
         if gone > 0:
-            because = f"{gone} entries are gone since the earlier head, which counted {known.number}"
+            because = f"{gone} entries are missing since the earlier head, which counted {known.number}"
             yield Fault(table="ledger_entry", row=site, because=because)
         elif known.number and passed.get(site) != known.hash:
             name = f"{site} entry {known.number}"
-            yield Fault(table="ledger_entry", row=name, because="it is another than the earlier head saw")
+            yield Fault(table="ledger_entry", row=name, because="it differs from the one in the earlier head")
 
 
 def _link_problems(row: Any, before: Head) -> Iterator[Fault]:
@@ -150,12 +150,12 @@ def _compare(model: type[Model], columns: Columns, row: str, wanted: State, ther
     table, declared = model.__tablename__, fields_of(model)
     for name, column in columns.items():
         if isinstance(there[name], Broken):
-            because = "it holds what no program of ours can read"
+            because = "it contains data that this program cannot read"
         elif canonical(wanted.get(name)) == canonical(there[name]):
             continue
         else:
             label = declared[name].label if name in declared else name
-            because = f"{label} was changed behind the ledger"
+            because = f"{label} was changed outside the ledger"
             if not column.info.get("secret"):
                 said, written = _apart(there[name], wanted.get(name))
                 because += f": it says {said}, the ledger {written}"
@@ -227,4 +227,4 @@ def _plain(session: Session, column: Any) -> Any:
 def _unknown_tables(session: Session) -> Iterator[Fault]:
     for table in session.scalars(select(LedgerEntry.record).distinct()):
         if table not in models():
-            yield Fault(table=table, row="", because="the ledger speaks of a table that is not there")
+            yield Fault(table=table, row="", because="the ledger refers to a table that does not exist")

@@ -62,7 +62,7 @@ def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, An
         return None
     whose = " or ".join(sorted(role.label for role in waiting[0].who))
     return {
-        "tag": f"Waits for {whose}",
+        "tag": f"Waiting for {whose}",
         "title": waiting[0].title,
         "text": waiting[0].why,
         "url": None,
@@ -72,7 +72,7 @@ def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, An
 
 
 def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tuple[str, list[dict[str, Any]]] | None:
-    """Return the first step whose gate is closed, with every reason; None where nothing is blocked."""
+    """Return the first blocked step with all its reasons; None if nothing is blocked."""
     first = judgement.blocked(found, records, at)
     return None if first is None else (f"{first[0].title} is blocked, because…", record_display.reasons(first[1]))
 
@@ -107,7 +107,7 @@ def signatures(records: CourseRecords, zone: str) -> list[tuple[str, str, str]]:
         (
             f"{row.printed_name}, {row.role}",
             f"{record.NOUN}: {row.meaning.label}"
-            + ("" if row.content_hash == record.content_hash else " (earlier content)"),
+            + ("" if row.content_hash == record.content_hash else " (earlier version)"),
             f"{clock.local(row.signed_at, zone):%-d %b %Y, %H:%M} · {record_display.seal(row.content_hash)}",
         )
         for row, record in sorted(signed, key=lambda pair: pair[0].signed_at, reverse=True)

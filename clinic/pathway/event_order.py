@@ -1,7 +1,7 @@
-"""The order of events, asked at every write of either end (rule 69), and the permission that each act needs at its time.
+"""The order of events, checked at every write of either event (rule 69), and each act's permission at its own time.
 
 One list of pairs says what cannot come before what. It is asked of all records that share cells with what was
-written, so that an amendment of a harvest is refused where a run of last week would then lie before it.
+written, so that an amendment of a harvest is refused where a run of last week would then be before it.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ def disorder(records: CourseRecords, changed: Mapping[str, Written]) -> list[str
             continue
         if first.at.replace(second=0, microsecond=0) > then.at:
             said = (clock.said(then.at, records.zone), clock.said(first.at, records.zone))
-            found.append(f"{_begin(then.name)} ({said[0]}) lies before {first.name} ({said[1]}).")
+            found.append(f"{_begin(then.name)} ({said[0]}) is before {first.name} ({said[1]}).")
     return list(dict.fromkeys(found))
 
 

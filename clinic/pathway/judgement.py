@@ -1,4 +1,4 @@
-"""What is true of one course at one moment: each step's progress, its actions, the moment when time will change it."""
+"""What is true of one course at one moment: each step's progress, its actions, and when time will change them."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class Standing:
 
 
 def judge(records: CourseRecords, at: datetime) -> list[Standing]:
-    """Return how far every step of a course is and what waits in it."""
+    """Return the progress and the open tasks of every step of a course."""
     return [Standing(step, step.progress(records, at), list(step.actions(records, at))) for step in current()]
 
 
 def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tuple[Step, list[Blocked]] | None:
-    """Return the first step whose gate is closed, with every reason; None where nothing is blocked."""
+    """Return the first blocked step with all its reasons; None if nothing is blocked."""
     for one in found:
         if one.progress.state in {State.BLOCKED, State.TO_DO} and records.course.stop is None:
             reasons = one.step.reasons(records, at)

@@ -32,7 +32,7 @@ COLUMNS = [
     ("Born", "born", False),
     ("Sex", "sex", False),
     ("Record number", "number", False),
-    ("Present course", "course", False),
+    ("Current course", "course", False),
     ("State", "state", False),
 ]
 BEGINNINGS = (
@@ -47,7 +47,7 @@ BEGINNINGS = (
 
 
 def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, similar: bool) -> tuple[Any, ...]:
-    """Return one row of the list; a name never stands without birth date and number, a similar one is marked (H4)."""
+    """Return one row of the list; a name is shown with birth date and number; similar names are marked (H4)."""
     name = wording.person(row.family_name, row.given_names)
     born = wording.day(row.birth_date) or "not known"
     return (
@@ -72,7 +72,7 @@ def _state(row: Row[Any], course: Treatment | None) -> tuple[str, str, str]:
         return ("rest", "circle-minus", "Died")
     if course is None:
         return ("plan", "circle-dashed", "No course yet")
-    return ("rest", "ban", "Stopped") if course.stop is not None else ("ok", "activity", "Under way")
+    return ("rest", "ban", "Stopped") if course.stop is not None else ("ok", "activity", "Active")
 
 
 def counted(shown: int, *, typed: str, whole: bool) -> str:
@@ -88,7 +88,7 @@ def facts_of(patient: Patient, zone: str) -> list[record_display.Told]:
 
 
 def consents(patient: Patient, at: datetime) -> list[tuple[Consent, tuple[str, str, str]]]:
-    """Return each consent, the newest first, with where it stands."""
+    """Return each consent, the newest first, with its state."""
     return [(consent, STANDINGS[consent.standing(at)]) for consent in reversed(patient.consents)]
 
 
@@ -102,20 +102,20 @@ def donors(session: Session, patient: Patient) -> list[Donor]:
 def next_action(patient: Patient, user: User, *, at: datetime) -> dict[str, Any]:
     """Return the one next thing to do for a patient, and whether it is this user's turn."""
     if patient.allergy_status == "not_asked":
-        why = "It stands on every page about the patient, and nothing is given before it is known."
-        return _turn(user, "patients.allergies", patient.id, "Ask about allergies", why, "message-report", "the nurse")
+        why = "Allergies are shown on every page about the patient. No cells can be given until they are known."
+        return _turn(user, "patients.allergies", patient.id, "Record allergies", why, "message-report", "the nurse")
     waiting = next((c for c in patient.consents if _waits(c, user, at)), None)
     if waiting is not None:
         return sign_consent(waiting, user)
     running = [course for course in patient.courses if course.stop is None]
     if not running:
-        why = "There is no course under way. The order names the condition, the cells and the protocol."
-        return _turn(user, "treatments.new", patient.id, "Begin a course", why, "clipboard-plus", "a physician")
+        why = "This patient has no active course. The order names the condition, the cells and the protocol."
+        return _turn(user, "treatments.new", patient.id, "Order a course", why, "clipboard-plus", "a physician")
     course = running[-1]
     return {
-        "tag": "Go on",
+        "tag": "Continue",
         "title": course.title,
-        "text": f"What comes next stands on the course's page. {course.protocol_version.name}.",
+        "text": f"The next step is on the course page. {course.protocol_version.name}.",
         "url": url_for("pathway.course", treatment_id=course.id),
         "icon": "list-check",
         "label": "Open the course",
@@ -131,7 +131,7 @@ def _waits(consent: Consent, user: User, at: datetime) -> bool:
 def _turn(user: User, endpoint: str, patient_id: str, title: str, text: str, icon: str, whose: str) -> dict[str, Any]:  # noqa: PLR0913, PLR0917
     url = url_for(endpoint, patient_id=patient_id) if may(user.role, endpoint) else None
     return {
-        "tag": "Your next action" if url else f"Waits for {whose}",
+        "tag": "Your next action" if url else f"Waiting for {whose}",
         "title": title,
         "text": text,
         "url": url,
@@ -146,7 +146,7 @@ def css_text(text: str) -> str:
 
 
 def margin_boxes(patient: Patient, printed: str) -> str:
-    """Return the style sheet of one patient: who it is about stands on top of every printed sheet."""
+    """Return the style sheet of one patient: the patient is named at the top of every printed page."""
     allergy = {"present": f"ALLERGY: {patient.allergies}", "none_known": "No known allergies"}
     said = "  ·  ".join(
         (

@@ -39,11 +39,11 @@ def patients() -> str:
         columns=patient_page.COLUMNS,
         actions=[register] if me().role in REGISTERS else [],
         pager=_pager(found, typed),
-        empty_text=NOBODY_FITS if typed else "Nobody is registered yet.",
+        empty_text=NOBODY_FITS if typed else "No patients registered yet.",
     )
 
 
-NOBODY_FITS = "Nobody here fits what you typed. Try fewer letters, or the birth date."
+NOBODY_FITS = "No matching patient. Try fewer letters, or the birth date."
 
 
 def _pager(found: Any, typed: str) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 After every write the courses that it touched are judged in the same transaction, and their lines are kept: one for
 each step, one for each action, one for each product. A line says when time alone will change it; lines whose moment
-has passed are judged in memory when a list is shown, and stored by `sweep`. `clinic verify` judges everything anew and
+has passed are judged in memory when a list is shown, and stored by `sweep`. `clinic verify` judges everything again and
 compares. Nothing here is a record: every line can be made again.
 """
 
@@ -69,7 +69,7 @@ def product_lines(records: CourseRecords, products: Iterable[Product], at: datet
 
 
 def store(session: Session, course_ids: list[str], product_ids: set[str], at: datetime) -> None:
-    """Judge some courses and products anew and keep their lines in place of the ones that stood."""
+    """Judge some courses and products again and replace their lines."""
     done: set[str] = set()
     for records in in_turns(session, course_ids):
         done |= _keep(session, records, at)

@@ -24,7 +24,7 @@ PLAIN = {
     "TR": (Treatment, "pathway.course", "treatment_id"),
     "PR": (Product, "products.show", "product_id"),
 }
-NOT_FOUND = "No record of this clinic has this code. Scan it again; typed codes need their check character."
+NOT_FOUND = "No record in this clinic has this code. Scan it again; a typed code needs its check character."
 
 
 def leads_to(session: Session, typed: str) -> str:

@@ -1,4 +1,4 @@
-"""Judging anew what time alone has changed, and proving that the stored lines are what a judgement says today."""
+"""Recalculate what time alone has changed, and check that the stored lines match a fresh judgement."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ COMPARED = ("step", "state", "word", "title", "why", "roles", "endpoint", "targe
 def sweep(session: Session, at: datetime) -> int:
     """Judge anew each course and product whose moment has passed or that has no lines; return how many there were.
 
-    Commits after some courses at a time, so that nobody waits for long.
+    Commits after some courses at a time, so that writers do not wait long.
     """
     count = 0
     with reading():
@@ -70,7 +70,7 @@ def stale(session: Session, site_id: str, at: datetime) -> tuple[list[str], list
 
 
 def disagreements(session: Session, at: datetime) -> Iterator[str]:
-    """Yield a sentence for each course or product whose stored lines are not what a judgement says now."""
+    """Yield a sentence for each course or product whose stored lines do not match a fresh judgement."""
     for turn in turns(session.scalars(select(Treatment.id).order_by(Treatment.id)).all()):
         for course_id, records in load(session, turn).items():
             if course_id not in turn:
@@ -80,7 +80,7 @@ def disagreements(session: Session, at: datetime) -> Iterator[str]:
                 continue  # time has passed over it; a list judges it in memory
             said = sorted(_key({name: getattr(line, name) for name in COMPARED}) for line in stored)
             if said != sorted(_key(line) for line in lines_of(records, at)):
-                yield f"course {course_id}: the stored lines are not what its records say; run clinic sweep"
+                yield f"course {course_id}: the stored lines do not match the records; run clinic sweep"
             for product in product_lines(records, records.of(Product), at):
                 line = session.get(ProductLine, product["product_id"])
                 fresh = line is not None and (line.changes_at is None or line.changes_at > at)
@@ -93,7 +93,7 @@ def _key(line: dict[str, Any]) -> str:
 
 
 def keep_sweeping(judge: Callable[[], None], stop: threading.Event, every: float = EVERY) -> threading.Thread:
-    """Start a thread that judges anew at once and then every minute, until it is told to stop."""
+    """Start a thread that recalculates at once and then every minute, until it is stopped."""
 
     def run() -> None:
         while not stop.is_set():

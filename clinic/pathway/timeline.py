@@ -1,7 +1,7 @@
 """A patient's timeline: every act, product, result, visit and event, newest first, from one ordered union of all kinds.
 
 The database orders and pages one thin list (kind, id, time) over all tables; then each kind's records on the page are
-read with one query. The kinds are the steps of the pathway and the few things that lie between them.
+read with one query. The kinds are the steps of the pathway and a few things between them.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Kind:
 
 
 def kinds() -> tuple[Kind, ...]:
-    """Return the kinds of entries: the steps of the pathway, and the few things that lie between them."""
+    """Return the kinds of entries: the steps of the pathway, and a few things between them."""
     return (
         Kind(key="course", label="Course", icon="clipboard-list", models=(Treatment, Stop)),
         *(Kind(key=step.name, label=step.title, icon=step.icon, models=step.records) for step in current()),

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 SOON, URGENT = timedelta(hours=24), timedelta(hours=2)
 NEAR_DAYS = 3
 NEAR = timedelta(days=NEAR_DAYS)
-"""Products whose time ends within this are shown on the worklist; frozen ones lie for years."""
+"""Products whose time ends within this are shown on the worklist; frozen ones keep for years."""
 SHOWN = 25
-"""Lines of one kind on the page of the day; the rest is counted, and shown on a page of its own."""
+"""Rows of one kind shown on Today; the rest is counted."""
 GONE = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
 
 

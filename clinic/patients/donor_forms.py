@@ -29,7 +29,7 @@ class DonorForm(form_for(Donor)):
         """Fill in the patient from whose page the form was opened."""
         if patient is not None:
             self.prefill("kind", "related")
-            self.prefill("patient_number", patient.record_number, "filled in: from the patient's page")
+            self.prefill("patient_number", patient.record_number, "from the patient's page")
 
     def linked(self, session: Session) -> dict[str, Any]:
         """Return the facts with the patient that was named; raises `RuleBroken` where there is none."""
@@ -42,7 +42,9 @@ class DonorForm(form_for(Donor)):
             return facts
         patient = _patient(session, typed)
         if patient is None:
-            said = f"no patient of this clinic has the number {typed}" if typed else "say of whom, by record number"
+            said = (
+                f"no patient of this clinic has the number {typed}" if typed else "enter the relative's record number"
+            )
             raise RuleBroken(Problem(said, "patient_number"))
         return facts | {"patient" if facts["kind"] == "self" else "relative_of": patient}
 

@@ -83,7 +83,7 @@ def directed(donor: Donor, recipient: Any) -> list[Blocked]:
     """Return why a relative's cells are not for this recipient: they are for the named patient only (rule 4)."""
     if donor.kind != "related" or recipient is None or donor.relative_of_id in {None, recipient.id}:
         return []
-    because = f"{donor.display_name} gives cells for another patient only. They are never given to anybody else."
+    because = f"{donor.display_name} donates cells for another patient only. They must not be given to anyone else."
     return [Blocked(rule=4, because=because)]
 
 

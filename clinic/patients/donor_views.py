@@ -58,7 +58,7 @@ COLUMNS = [
     ("Kind", "kind", False),
     ("Donor number", "number", False),
     ("Linked patient", "patient", False),
-    ("Written down", "at", False),
+    ("Recorded", "at", False),
     ("Eligibility", "state", False),
 ]
 
@@ -71,10 +71,10 @@ def index() -> str:
     return render_template(
         "records/list.html",
         heading="Donors",
-        lede="Whose cells are used, and whether they may be.",
+        lede="Donors and their eligibility.",
         rows=[_row(donor) for donor in found.rows],
         columns=COLUMNS,
-        empty_text="No donor is written down yet. A patient becomes donor of own cells with the first harvest.",
+        empty_text="No donors yet. A patient becomes the donor of their own cells with the first harvest.",
         actions=[(url_for("donors.new"), "user-plus", "Add a donor")] if me().role in REGISTERS else [],
         pager=_pager(found),
     )
@@ -217,10 +217,10 @@ def eligibility(eligibility_id: str) -> str:
 @bp.route("/donors/<donor_id>/blood-groups/new", methods=["GET", "POST"])
 @allow(TYPES)
 def new_typing(donor_id: str) -> Answer:
-    """Write down one blood group from one sample of the donor (rule 20)."""
+    """Record one blood group from one sample of the donor (rule 20)."""
     donor = get_or_404(Donor, donor_id)
     form = form_of(form_for(BloodTyping), people=TYPES, about={"donor": donor})
-    return _new(form, BloodTyping, donor, "Write down a blood group")
+    return _new(form, BloodTyping, donor, "Record a blood group")
 
 
 def _new(form: Any, kind: type[DonorEligibility | BloodTyping], donor: Donor, heading: str) -> Answer:
@@ -228,7 +228,7 @@ def _new(form: Any, kind: type[DonorEligibility | BloodTyping], donor: Donor, he
         with refusals_to(form):
             row = kind.log(by=me(), at=clock.now(), donor=donor, **form.facts())
             db.session.add(row)
-            done = "Written down. Read it once more and sign."
+            done = "Saved. Review and sign it."
             return commit_and_redirect(record_pages.DESKS[kind.KIND].show(row), done)
     return form_page(
         form,

@@ -37,9 +37,9 @@ KINSHIP = {
 }  # fmt: skip
 RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent", "aunt_uncle", "niece_nephew"}
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
-ANONYMOUS = "Use a number that tells nothing of a person."
+ANONYMOUS = "Use a number that does not identify a person."
 SPOKEN = 4
-"""A name or number of this length counts wherever it stands in a code; a shorter one only as a part of its own."""
+"""A name or number of this length counts anywhere in a code; a shorter one only as a part of its own."""
 
 
 class Donor(Entry):
@@ -99,7 +99,7 @@ class Donor(Entry):
         return f"{DONOR_KINDS[self.kind]}{f', {kin.lower()}' if kin else ''}"
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: a stranger has a number and no name; a number holds nobody's name or record number (rule 10)."""
+        """Also: an unrelated donor has a number and no name; a number contains no name or record number (rule 10)."""
         found = super().problems(at=at)
         if self.kind in {"unrelated", "cord"}:
             if self.name:
@@ -107,9 +107,9 @@ class Donor(Entry):
                     Problem("An unrelated or cord donor is kept without a name: use the donor number.", "name", rule=10)
                 )
             if not self.donor_number:
-                found.append(Problem("Donor number: fill this in", "donor_number"))
+                found.append(Problem("Donor number: required", "donor_number"))
         if self.kind == "related" and not self.relation:
-            found.append(Problem("Relation to the patient: fill this in", "relation"))
+            found.append(Problem("Relation to the patient: required", "relation"))
         session = object_session(self)
         return found + ([] if session is None else number_problems(session, self.donor_number, self.site_id))
 
@@ -119,7 +119,7 @@ class Donor(Entry):
         donor = cls.log(by=by, at=at, **facts)
         problems = number_problems(session, donor.donor_number, donor.site_id)
         if donor.kind == "self" and donor.patient is not None and _own(session, donor.patient):
-            problems.append(f"{donor.patient.display_name} is written down as a donor already.")
+            problems.append(f"{donor.patient.display_name} is already recorded as a donor.")
         if problems:
             raise RuleBroken(*problems)
         session.add(donor)
@@ -140,7 +140,7 @@ def _own(session: Session, patient: Patient) -> str | None:
 
 
 def number_problems(session: Session, number: str | None, site_id: str) -> list[str]:
-    """Return why a tracking code may not be used: it holds the name or record number of a patient (rule 10).
+    """Return why a tracking code may not be used: it contains the name or record number of a patient (rule 10).
 
     Every patient of the site is compared, without accents, case and marks (21 CFR 1271.290(c)).
     """
@@ -154,9 +154,9 @@ def number_problems(session: Session, number: str | None, site_id: str) -> list[
         for family, given, record in rows:
             words = [*searchable(family or "").split(), *searchable(given or "").split()]
             if any(_told(word, parts, whole) for word in words):
-                return [Problem(f"Donor number holds the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
+                return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
             if _told(compact(record or ""), parts, whole):
-                said = f"Donor number holds the record number of a patient. {ANONYMOUS}"
+                said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
                 return [Problem(said, "donor_number", rule=10)]
     return []
 
@@ -187,16 +187,16 @@ class DonorEligibility(Record):
         "Urgent medical need", long=True, section="Summary",
         hint="Only where a donor is used who is not eligible or not completely examined (21 CFR 1271.60, .65)",
     )  # fmt: skip
-    physician_told: Mapped[str | None] = field("Physician who was told", section="Summary")
+    physician_told: Mapped[str | None] = field("Physician informed", section="Summary")
 
     donor: Mapped[Donor] = relationship(back_populates="eligibilities")
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: nobody is eligible with a reactive marker (save one that excludes nobody, CMV) or one not done."""
+        """Also: a donor with a reactive marker (except CMV) or a missing one is not eligible."""
         found = super().problems(at=at)
         unknown = [marker for marker in self.markers if marker not in MARKERS]
         if unknown or not set(self.markers.values()) <= set(MARKER_RESULTS):
-            found.append("A marker or its result is none of the catalogue.")
+            found.append("A marker or its result is not in the catalog.")
         reactive = [
             MARKERS[marker].label
             for marker, result in self.markers.items()
@@ -209,7 +209,7 @@ class DonorEligibility(Record):
                 )
             )
         if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.local_day(self.performed_at):
-            found.append(Problem("Blood sample taken on lies after the determination.", rule=69))
+            found.append(Problem("Blood sample taken on is after the determination.", rule=69))
         if self.outcome == "eligible" and "not_done" in self.markers.values():
             found.append(Problem("A marker was not done, so the determination is not complete.", rule=19))
         return found

@@ -20,14 +20,14 @@ QUESTION = {"same_person", "same_why"}
 
 
 class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
-    """A new patient. Where somebody alike is registered, the form asks once whether it is the same person."""
+    """A new patient. If a similar patient is registered, the form asks once whether it is the same person."""
 
     same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
     same_why = TextAreaField(
         "If another person: how do you know?",
         long=True,
         section="Same person?",
-        hint="One sentence, for example: other address, asked both. Both records keep it",
+        hint="One sentence, for example: other address, asked both. Saved with both records",
     )
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -48,13 +48,11 @@ class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
         """Show who is alike, and say what is still to be answered."""
         self.alike, self.same_person.required = alike, True
         if self.same_person.data == "yes":
-            self.same_person.errors = ["Then open that patient below and go on there. Nothing was saved"]
+            self.same_person.errors = ["Open that patient below and continue there. Nothing was saved"]
         elif self.same_person.data == "no" and not self.same_why.data:
-            self.same_why.errors = ["Say how you know that it is another person"]
+            self.same_why.errors = ["Enter how you know that it is another person"]
         else:
-            self.same_person.errors = [
-                "Somebody very like this patient is registered: say whether it is the same person"
-            ]
+            self.same_person.errors = ["A similar patient is already registered: say whether it is the same person"]
 
     def take(self, broken: RuleBroken, field: str = "") -> None:
         """Show who is alike where that is what was said."""
@@ -72,7 +70,9 @@ class AllergyForm(
     form_for(
         Patient,
         only=("allergy_status", "allergies", "allergies_asked_on"),
-        extra={"amend_reason": Field(label="Why is it asked again?", section="Reason", hint="Empty: asked at a visit")},
+        extra={
+            "amend_reason": Field(label="Why is it updated?", section="Reason", hint="Leave blank if asked at a visit")
+        },
     )
 ):
     """The answer about allergies, with the day on which it was given."""
@@ -80,7 +80,7 @@ class AllergyForm(
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._fields["allergies_asked_on"].required = True
-        self.prefill("allergies_asked_on", clock.today(self.zone), "filled in: today")
+        self.prefill("allergies_asked_on", clock.today(self.zone), "prefilled: today")
 
     def changes(self) -> dict[str, Any]:
         """Return what was filled in, with the reason for the amendment."""
@@ -90,5 +90,5 @@ class AllergyForm(
 
 AlertForm = form_for(Alert)
 ClosingForm = form_for(
-    Alert, only=(), extra={"reason": Field(label="Why does it no longer hold?", long=True, required=True)}
+    Alert, only=(), extra={"reason": Field(label="Why does it no longer apply?", long=True, required=True)}
 )

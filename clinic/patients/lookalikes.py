@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
 
 SHOWN = 3
-"""How many look-alikes the band names; it counts the rest."""
+"""How many similar patients the banner names; it counts the rest."""
 ASKED = 20
 """How many rows the band's one query reads at most."""
 
@@ -121,7 +121,7 @@ def warning(found: list[Alike]) -> str:
         return ""
     said = "; ".join(f"{alike.words} ({alike.why})" for alike in found[:SHOWN])
     more = f"; and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
-    return f"not to be mistaken for {said}{more}"
+    return f"similar patient: {said}{more}"
 
 
 def register(
@@ -133,7 +133,7 @@ def register(
     known: frozenset[str] = frozenset(),
     **facts: Any,
 ) -> Patient:
-    """Add a new patient; raises `Perhaps` while somebody like her or him is there and nobody said “another person”.
+    """Add a new patient; raises `Perhaps` while a similar patient is registered and “another person” is not confirmed.
 
     ``known`` are the ids of the look-alikes that the person saw, ``another_because`` the reason why this is another
     one. Both people then carry an alert that names the other and keeps the reason. A record number that another
@@ -162,7 +162,7 @@ def _tell_apart(session: Session, patient: Patient, alike: Alike, reason: str) -
     other, by, at = session.get_one(Patient, alike.id), patient.recorded_by, patient.recorded_at
     for whose, about in ((patient, other), (other, patient)):
         named = f"{about.display_name}, {wording.born(about.birth_date)}, {about.record_number}"
-        text = f"not to be mistaken for {named} ({alike.why})"
+        text = f"similar patient: {named} ({alike.why})"
         alert = Alert.log(
             by=by,
             at=at,
@@ -176,19 +176,19 @@ def _tell_apart(session: Session, patient: Patient, alike: Alike, reason: str) -
 
 
 class NumberTaken(RuleBroken):
-    """The record number belongs to somebody already."""
+    """The record number is already used."""
 
     def __init__(self, alike: Alike) -> None:
         super().__init__(
-            Problem(f"Record number {alike.record_number} belongs to {alike.name} already.", "record_number")
+            Problem(f"Record number {alike.record_number} already belongs to {alike.name}.", "record_number")
         )
         self.alike = alike
 
 
 class Perhaps(RuleBroken):
-    """Somebody very like this patient is there already; a person has to say whether it is the same one."""
+    """A similar patient is already registered; a person has to say whether it is the same one."""
 
     def __init__(self, alike: list[Alike]) -> None:
-        said = "Somebody very like this patient is registered already. Say whether it is the same person."
+        said = "A similar patient is already registered. Say whether it is the same person."
         super().__init__(said, rule=11)
         self.alike = alike

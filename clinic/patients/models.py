@@ -51,7 +51,7 @@ class Patient(Entry):
         "Allergies", choices=ALLERGY_STATUSES, required=True, section="Allergies and blood group", default="not_asked"
     )
     allergies: Mapped[str | None] = field(
-        "Which, and what happened",
+        "Allergy and reaction",
         conditional=True,
         section="Allergies and blood group",
         hint="For example: penicillin (anaphylaxis)",
@@ -86,7 +86,7 @@ class Patient(Entry):
         """Also: named allergies say that there are some."""
         found = super().problems(at=at)
         if self.allergy_status == "present" and not self.allergies:
-            found.append(Problem("Say which allergy, and what happened.", "allergies"))
+            found.append(Problem("Enter the allergy and the reaction.", "allergies"))
         if self.allergies and self.allergy_status != "present":
             found.append(Problem("An allergy is named: answer “Yes” to Allergies.", "allergy_status"))
         return found + self._number_problems()
@@ -182,12 +182,12 @@ class Alert(Entry):
     text: Mapped[str] = field(
         "Alert", required=True, identifying=True, hint="One line, seen on every page about this patient"
     )
-    until_on: Mapped[date | None] = field("Until", past=False, hint="Empty: until it is closed")
+    until_on: Mapped[date | None] = field("Until", past=False, hint="Leave blank if it has no end date")
 
     patient: Mapped[Patient] = relationship(back_populates="alerts", foreign_keys=[patient_id])
 
     def shown_on(self, day: date) -> bool:
-        """Whether the alert still stands on a day."""
+        """Whether the alert is active on a day."""
         return self.until_on is None or day <= self.until_on
 
     def close(self, *, by: User, at: datetime, today: date, reason: str) -> Amendment:

@@ -64,7 +64,7 @@ ALERTS = record_pages.desk(
 @bp.route("/patients/new", methods=["GET", "POST"])
 @allow(REGISTERS)
 def new() -> Answer:
-    """Register a patient; somebody alike is shown first, and asked about once (rule 11)."""
+    """Register a patient; similar patients are shown first, with a question (rule 11)."""
     form = form_of(PatientForm, about={})
     if form.validate_on_submit():
         with refusals_to(form):
@@ -75,18 +75,18 @@ def new() -> Answer:
         form,
         template="patients/new.html",
         heading="Register a patient",
-        lede="One person, one record. Look for the name first.",
+        lede="One person, one record. Search for the name first.",
         save_label="Register",
         save_icon="user-plus",
         back_url=url_for("pathway.patients"),
-        after="The patient gets a page. Nothing is done before consent and eligibility are signed.",
+        after="The patient gets a page. Treatment starts only after consent and eligibility are signed.",
     )
 
 
 @bp.route("/patients/<patient_id>/allergies", methods=["GET", "POST"])
 @allow(REGISTERS)
 def allergies(patient_id: str) -> Answer:
-    """Write down the answer about allergies with the day on which it was given; the old answer stays readable."""
+    """Record the answer about allergies with the day on which it was given; the old answer stays visible."""
     patient = get_or_404(Patient, patient_id)
     form = form_of(AllergyForm, patient)
     if form.validate_on_submit():
@@ -94,7 +94,7 @@ def allergies(patient_id: str) -> Answer:
         with refusals_to(form):
             patient.amend(by=me(), at=clock.now(), **form.changes())
             return commit_and_redirect(_url(patient), "Allergies saved.")
-    return _form(form, patient, "Ask about allergies", "Save the answer", _url(patient))
+    return _form(form, patient, "Record allergies", "Save", _url(patient))
 
 
 def _form(form: Any, patient: Patient, heading: str, save_label: str, back_url: str) -> Answer:
@@ -120,10 +120,10 @@ def weights(patient_id: str) -> str:
         heading="Weights",
         rows=[_weight_row(weight, people) for weight in patient.weights],
         patient=patient_banner(patient),
-        empty_text="Nobody has weighed the patient yet.",
-        note="A dose per kilogram names the weighing that it was worked out from.",
+        empty_text="No weights recorded yet.",
+        note="A dose per kilogram names the weight it was calculated from.",
         columns=WEIGHT_COLUMNS,
-        actions=[(new_url, "scale", "Write down a weight")] if me().role in WEIGHS else [],
+        actions=[(new_url, "scale", "Record a weight")] if me().role in WEIGHS else [],
     )
 
 
@@ -147,8 +147,8 @@ def _weight_row(weight: Weight, people: Mapping[str, str]) -> tuple[object, ...]
 @bp.route("/patients/<patient_id>/weights/new", methods=["GET", "POST"])
 @allow(WEIGHS)
 def new_weight(patient_id: str) -> Answer:
-    """Write down a weighing."""
-    return _new(Weight, patient_id, "Write down a weight", url_for("patients.weights", patient_id=patient_id), WEIGHS)
+    """Record a weighing."""
+    return _new(Weight, patient_id, "Record a weight", url_for("patients.weights", patient_id=patient_id), WEIGHS)
 
 
 @bp.get("/weights/<weight_id>")
@@ -172,10 +172,10 @@ def blood_groups(patient_id: str) -> str:
         heading="Blood groups",
         rows=[_typing_row(typing, people) for typing in patient.typings],
         patient=patient_banner(patient),
-        empty_text="No blood group was typed yet.",
+        empty_text="No blood groups recorded yet.",
         note=agreement(patient.typings),
         columns=TYPING_COLUMNS,
-        actions=[(new_url, "test-pipe", "Write down a blood group")] if me().role in TYPES else [],
+        actions=[(new_url, "test-pipe", "Record a blood group")] if me().role in TYPES else [],
     )
 
 
@@ -199,11 +199,11 @@ def _typing_row(typing: BloodTyping, people: Mapping[str, str]) -> tuple[object,
 @bp.route("/patients/<patient_id>/blood-groups/new", methods=["GET", "POST"])
 @allow(TYPES)
 def new_blood_group(patient_id: str) -> Answer:
-    """Write down one blood group from one sample of the patient."""
+    """Record one blood group from one sample of the patient."""
     return _new(
         BloodTyping,
         patient_id,
-        "Write down a blood group",
+        "Record a blood group",
         url_for("patients.blood_groups", patient_id=patient_id),
         TYPES,
     )
@@ -216,7 +216,7 @@ def _new(kind: type[Record], patient_id: str, heading: str, back_url: str, roles
         with refusals_to(form):
             record = kind.log(by=me(), at=clock.now(), patient=patient, **form.facts())
             db.session.add(record)
-            done = f"{record.headline()} written down. Read it once more and sign."
+            done = f"{record.headline()} saved. Review and sign it."
             return commit_and_redirect(record_pages.DESKS[kind.KIND].show(record), done)
     return _form(form, patient, heading, "Save", back_url)
 
@@ -252,7 +252,7 @@ def new_alert(patient_id: str) -> Answer:
 @bp.route("/alerts/<alert_id>/closing", methods=["GET", "POST"])
 @allow(WRITERS)
 def close_alert(alert_id: str) -> Answer:
-    """End an alert with a reason; it stays readable in the list."""
+    """End an alert with a reason; it stays in the list."""
     alert = get_or_404(Alert, alert_id)
     form, back_url = form_of(ClosingForm, alert), url_for("patients.alerts", patient_id=alert.patient_id)
     if form.validate_on_submit():

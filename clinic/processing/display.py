@@ -21,24 +21,24 @@ def next_act(run: ProcessingRun, user: User) -> dict[str, Any] | None:
     if run.ended_at is None:
         mine = user.role in LOGS
         return {
-            "tag": "Your next action" if mine else "Waits for " + " or ".join(role.label for role in LOGS),
-            "title": "Write down end and balance",
-            "text": "When it ended, and how much went into samples and waste. Then it can be signed.",
+            "tag": "Your next action" if mine else "Waiting for " + " or ".join(role.label for role in LOGS),
+            "title": "Record end and balance",
+            "text": "Record the end time and the volume of samples and waste. Then the run can be signed.",
             "url": url_for("processing.finish", run_id=run.id) if mine else None,
             "icon": "flag",
             "label": "End and balance",
         }
     who = (*LOGS,) if not run.signed else run.verifiers
     mine = user.role in who and not (run.signed and user.id in run.hands) and may(user.role, "record_pages.signature")
-    title, label = ("Sign this run", "Read and sign") if not run.signed else ("Verify this run", "Check and sign")
+    title, label = ("Sign this run", "Review and sign") if not run.signed else ("Verify this run", "Review and sign")
     text = (
-        "Read it once more. Your signature says that it is complete and true."
+        "By signing you confirm that this record is complete and correct."
         if not run.signed
-        else "Check the calculations, lots and labels as somebody who had no hand in it."
+        else "Check the calculations, lots and labels. You must not have taken part in the processing."
     )
     waits = " or ".join(role.label for role in who)
     return {
-        "tag": "Your next action" if mine else f"Waits for {waits}",
+        "tag": "Your next action" if mine else f"Waiting for {waits}",
         "title": title,
         "text": text,
         "url": url_for("record_pages.signature", record_id=run.id) if mine else None,

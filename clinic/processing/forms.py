@@ -30,10 +30,13 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
     """A run as it begins: how, with what, out of which containers."""
 
     protocol_version_id = SelectField(
-        "Protocol", required=True, section="What goes in", hint="Under which these cells are made and judged"
+        "Protocol",
+        required=True,
+        section="What goes in",
+        hint="The protocol under which these cells are made and judged",
     )
     inputs = MultiSelectField(
-        "Products", many=True, required=True, section="What goes in", hint="Each with all that is left in it"
+        "Products", many=True, required=True, section="What goes in", hint="The whole remaining volume of each"
     )
 
     def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
@@ -43,8 +46,8 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
             self.offer("protocol_version_id", versions)
             return
         del self.protocol_version_id
-        self.prefill("preparation", says.preparation, "filled in: the protocol")
-        self.prefill("vehicle", says.vehicle or None, "filled in: the protocol")
+        self.prefill("preparation", says.preparation, "from the protocol")
+        self.prefill("vehicle", says.vehicle or None, "from the protocol")
 
 
 def banked_versions() -> list[tuple[str, str]]:
@@ -61,7 +64,9 @@ class InputForm(RecordForm):
     """One more container, or a part of it."""
 
     product_id = SelectField("Product", required=True)
-    volume = DecimalField("Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Empty: all that is left")
+    volume = DecimalField(
+        "Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Leave blank for the whole remaining volume"
+    )
 
     def plan(self, available: list[Product]) -> None:
         """Offer the containers that hold something."""
@@ -85,7 +90,7 @@ class FinishForm(form_for(ProcessingRun, only=("ended_at", "added_volume", "wast
     """The end of a run and its balance."""
 
     def plan(self, run: ProcessingRun) -> None:
-        """Fill in what is written down already."""
+        """Fill in what is recorded already."""
         for field in self.visible_fields:
             self.prefill(field.short_name, getattr(run, field.short_name))
 
@@ -98,29 +103,29 @@ class OutputForm(RecordForm):
         "Cell type", choices={key: kind.label for key, kind in CELL_TYPES.items()}, required=True, section="What it is"
     )
     container = SelectField("Container", choices=CONTAINERS, required=True, section="What it is")
-    division = StringField("Division", hint="Empty: the next free one", section="What it is")
-    alike = IntegerField("Containers alike", required=True, possible=Range(1, MOST_AT_ONCE), section="How much")
+    division = StringField("Division", hint="Leave blank for the next free one", section="What it is")
+    alike = IntegerField(
+        "Number of identical containers", required=True, possible=Range(1, MOST_AT_ONCE), section="How much"
+    )
     volume = DecimalField("Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="How much")
     measure = SelectField("Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="How much")
-    amount = DecimalField(
-        "Amount in each", possible=Range(0), section="How much", hint="In the unit of what is counted"
-    )
+    amount = DecimalField("Amount in each", possible=Range(0), section="How much", hint="In the unit of the count")
     place = StringField("Stored at", section="Where", hint="Tank, shelf, box, position")
 
     def plan(self, run: ProcessingRun) -> None:
         """Fill in the proper name, what is counted, and what the balance leaves."""
         says = run.follows.says if run.follows else None
         source = run.inputs[0].product.source if run.inputs else None
-        self.prefill("alike", 1, "filled in: one")
+        self.prefill("alike", 1, "prefilled: one")
         if says is None:
             return
-        self.prefill("cell_type", says.cell_type, "filled in: the protocol")
-        self.prefill("measure", says.dose.measure, "filled in: the protocol")
+        self.prefill("cell_type", says.cell_type, "from the protocol")
+        self.prefill("measure", says.dose.measure, "from the protocol")
         self.prefill(
-            "name", class_name(says.cell_type, source or "") or CELL_TYPES[says.cell_type].label, "filled in: the class"
+            "name", class_name(says.cell_type, source or "") or CELL_TYPES[says.cell_type].label, "from the protocol"
         )
         unit = DOSE_MEASURES[says.dose.measure].unit
         last = run.counted(says.dose.measure)
         counted = f" The last count: {last.arithmetic} = {last.total_text}." if last is not None else ""
         self._fields["amount"].hint = f"{unit} for {within(DOSE_MEASURES[says.dose.measure].label)}.{counted}"
-        self._fields["volume"].hint = f"{plain(run.loss)} mL are in no container yet"
+        self._fields["volume"].hint = f"{plain(run.loss)} mL are not in a container yet"

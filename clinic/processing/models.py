@@ -54,7 +54,9 @@ class ProcessingRun(Record):
         section="Method",
         hint="As it should be cited: kit, gradient, medium, passages",
     )
-    vehicle: Mapped[str | None] = field("Vehicle", reported=True, section="Method", hint="In what the cells are given")
+    vehicle: Mapped[str | None] = field(
+        "Vehicle", reported=True, section="Method", hint="Solution in which the cells are given"
+    )
     cryo_medium: Mapped[str | None] = field("Cryopreservation medium", reported=True, section="Method")
     dmso_percent: Mapped[Decimal | None] = field("DMSO", unit="% v/v", possible=Range(0, 20), section="Method")
     passage: Mapped[int | None] = field("Passage at the end", section="Method")
@@ -70,7 +72,10 @@ class ProcessingRun(Record):
         "Samples and waste", unit="mL", possible=Range(0, 110000), section="Balance"
     )
     loss_reason: Mapped[str | None] = field(
-        "Why more than 10 % is lost", conditional=True, section="Balance", hint="Only where the balance asks for it"
+        "Reason for a loss of more than 10 %",
+        conditional=True,
+        section="Balance",
+        hint="Only if more than 10 % is lost",
     )
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="Notes")
 
@@ -87,7 +92,7 @@ class ProcessingRun(Record):
         """Also: the volumes come out (rule 36)."""
         found = super().problems(at=at)
         if self.origin == "clinic" and self.inputs and self.loss < 0:
-            said = f"More came out than went in: {self.balance}. Write down what was added."
+            said = f"More came out than went in: {self.balance}. Record what was added."
             found.append(Problem(said, "added_volume", rule=36))
         return found
 
@@ -168,9 +173,9 @@ class ProcessingRun(Record):
         if product.discarded or product.given:
             raise RuleBroken("A product that was discarded or given cannot be processed.", rule=50)
         if any(i.product_id == product.id for i in self.inputs):
-            raise RuleBroken("This product went into the run already.")
+            raise RuleBroken("This product is already an input of the run.")
         if product.run_id == self.id:
-            raise RuleBroken("A product of this run cannot go into the run that made it.")
+            raise RuleBroken("A product of this run cannot be its own input.")
         if self.treatment_id is not None and product.treatment_id != self.treatment_id:
             raise RuleBroken(
                 "This product belongs to another course. Assign a banked one to this course first.", rule=4
@@ -179,7 +184,7 @@ class ProcessingRun(Record):
             raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
         if product.expired(at):
             ended = moment(product.expires_at, self.zone)
-            raise RuleBroken(f"This product expired: it was to be used before {ended}.", rule=50)
+            raise RuleBroken(f"This product expired: use before {ended}.", rule=50)
         own = {i.product.donor_id for i in self.inputs} | {product.donor_id}
         if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in self.inputs)}:
             raise RuleBroken("Different patients' own cells are never pooled.", rule=37)
@@ -202,10 +207,10 @@ class ProcessingRun(Record):
         """
         self._open()
         if not self.inputs:
-            raise RuleBroken("Say first what went in: a product comes from products.")
+            raise RuleBroken("Record the inputs first.")
         if volume > self.loss:
             raise RuleBroken(
-                f"{plain(volume)} mL cannot come out: {self.balance} are left. Write down what was added.", rule=36
+                f"{plain(volume)} mL cannot be added: {self.balance} are left. Record what was added.", rule=36
             )
         parents = [i.product for i in self.inputs]
         donor = self._donor(parents, facts.pop("donor", None))
@@ -213,7 +218,9 @@ class ProcessingRun(Record):
         din = facts.pop("din", None) or (dins.pop() if len(dins) == 1 else None)
         division = division or self._next_division(parents)
         if any(product.division == division for product in self.outputs):
-            raise RuleBroken(f"Division {division} is taken in this run. Every container has its own.", rule=37)
+            raise RuleBroken(
+                f"Division {division} is already used in this run. Each container has its own division.", rule=37
+            )
         unused(object_session(self), din, division)
         self._amount_agrees(volume, facts)
         facts.setdefault("thawed_at", self.thawed_at)
@@ -256,7 +263,7 @@ class ProcessingRun(Record):
             self.counts.append(part)
 
     def _freeze_containers(self) -> None:
-        """Let the containers follow the freezing, whichever was written down first: when they end and that they thaw."""
+        """Update the containers after the freezing, whichever was recorded first: expiry and need of a thaw."""
         for product in self.outputs:
             if product.frozen_at != self.frozen_at:
                 product.frozen_at, product.expires_at = self.frozen_at, None
@@ -270,7 +277,7 @@ class ProcessingRun(Record):
                 continue
             if getattr(self, name) not in (None, value):
                 label = fields_of(type(self))[name].label
-                raise RuleBroken(f"{label} is written down already. Correct it with a reason, by an amendment.")
+                raise RuleBroken(f"{label} is already recorded. Correct it with an amendment.")
             setattr(self, name, value)
         problems = self.problems(at=at)
         if problems:
@@ -278,7 +285,7 @@ class ProcessingRun(Record):
 
     def _open(self) -> None:
         if self.signed:
-            raise RuleBroken("The run is signed. What it took and made does not change any more.")
+            raise RuleBroken("The run is signed. Its inputs and outputs can no longer change.")
 
     def _donor(self, parents: list[Product], named: Donor | None) -> Donor:
         donors = {parent.donor_id: parent.donor for parent in parents}
@@ -325,7 +332,7 @@ class ProcessingRun(Record):
         apart = abs(amount - worked_out[0]) / worked_out[0]
         if apart > APART:
             said = f"{plain(amount)} {DOSE_MEASURES[measure].unit}, but the count says {worked_out[1]}. Is this right?"
-            raise Unconfirmed([Question("amount", said, "They lie more than 5 % apart.", rule=38)])
+            raise Unconfirmed([Question("amount", said, "They differ by more than 5 %.", rule=38)])
 
     @property
     def verifiers(self) -> tuple[Role, ...]:
@@ -335,7 +342,7 @@ class ProcessingRun(Record):
 
     @property
     def wants_verification(self) -> bool:
-        """Whether a second person has to check it (domain b: second-person check of calculations and labels)."""
+        """Whether a second person must verify it (domain b: second-person check of calculations and labels)."""
         return bool(self.verifiers)
 
     @property
@@ -359,22 +366,24 @@ class ProcessingRun(Record):
     def sign(self, *, by: User, at: datetime, meaning: Meaning | None = None) -> Signature:
         """Sign as author, then as the second person, who had no hand in it (hazard H25)."""
         if self.origin == "clinic" and not self.outputs:
-            raise RuleBroken("Write down first what came out of it.")
+            raise RuleBroken("Record the containers first.")
         if self.origin == "clinic" and self.ended_at is None:
-            raise RuleBroken("Write down first when it ended, with samples and waste.")
+            raise RuleBroken("Record the end first, with samples and waste.")
         if self.loss_share > LOSS_TO_EXPLAIN and not self.loss_reason and self.origin == "clinic":
             share = f"{self.loss_share:.0%}".replace("%", " %")
-            raise RuleBroken(f"{share} of the volume is lost: {self.balance}. Amend the run and say why.", rule=36)
+            raise RuleBroken(
+                f"{share} of the volume is lost: {self.balance}. Amend the run and give the reason.", rule=36
+            )
         if meaning is None or meaning is Meaning.AUTHORSHIP:
             meaning = self.meaning_for(by)
         if meaning is Meaning.VERIFICATION:
             if by.id in self.hands:
-                raise RuleBroken("The second person is somebody who had no hand in the processing.")
+                raise RuleBroken("The second person must not have taken part in the processing.")
             if self.verifiers and by.role not in self.verifiers:
                 allowed = " or ".join(role.label for role in self.verifiers)
                 raise RuleBroken(f"Under this protocol the processing is verified by {allowed}.")
         elif by.role is not Role.TECHNOLOGIST:
-            raise RuleBroken("The first signature is the technologist's who answers for the processing.")
+            raise RuleBroken("The technologist responsible for the processing signs first.")
         return super().sign(by=by, at=at, meaning=meaning)
 
     def headline(self) -> str:

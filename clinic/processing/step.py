@@ -29,7 +29,7 @@ def starting_products(records: CourseRecords) -> list[Product]:
 
 
 def donors_usable(records: CourseRecords, products: list[Product], at: datetime) -> list[Blocked]:
-    """Ask for each donor in the ancestry of some cells whether they may be used for this patient (rules 4, 17 to 20)."""
+    """Return why a donor in the ancestry of some cells may not be used for this patient (rules 4, 17 to 20)."""
     found: list[Blocked] = []
     asked = {}
     for product in products:
@@ -46,7 +46,7 @@ def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
     if not starting:
         return [
             Blocked(
-                because="There are no cells yet: nothing was harvested, and no banked product is assigned.",
+                because="There are no cells yet: no harvest is recorded and no banked product is assigned.",
                 who=(Role.NURSE, Role.PHYSICIAN),
                 fix=("harvest.index", {"treatment_id": records.course.id}),
                 fix_label="Open the harvests",
@@ -113,13 +113,11 @@ def _open(run: ProcessingRun) -> Action:
     to, said = ("processing.show", {"run_id": run.id}), run.headline()
     more = {"due_at": run.ended_at, "due_words": "ended"}
     if not run.outputs:
-        return Action(
-            title="Record what came out", why=f"{said}: no product was made of it yet.", who=tuple(LOGS), to=to
-        )
+        return Action(title="Record the containers", why=f"{said}: no product recorded yet.", who=tuple(LOGS), to=to)
     if not run.signed:
         why = f"{said}: recorded, not signed."
         return Action(title="Finish and sign the run", why=why, who=tuple(LOGS), to=to, **more)
-    why = f"{said}: signed; a second person has to check it."
+    why = f"{said}: signed; waiting for a second person to verify it."
     return Action(title="Verify the processing", why=why, who=run.verifiers, to=to, **more)
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from clinic.forms import RecordForm
 
 bp = Blueprint("processing", __name__, template_folder="templates")
-BANK = "For the bank: cells of a donor, for a patient to come"
+BANK = "For the bank: a donor's cells for a future patient"
 
 
 def _url(run: ProcessingRun) -> str:
@@ -77,8 +77,8 @@ def index(treatment_id: str) -> str:
         lede=course.title,
         rows=[_line(run) for run in of_course(db.session(), course, only={ProcessingRun, Product}).of(ProcessingRun)],
         columns=COLUMNS,
-        empty_text="Nothing was processed for this course yet.",
-        actions=[(new_url, "plus", "Begin a run")] if me().role in LOGS else [],
+        empty_text="No processing in this course yet.",
+        actions=[(new_url, "plus", "Start a run")] if me().role in LOGS else [],
         patient=patient_banner(course),
     )
 
@@ -100,7 +100,7 @@ def _line(run: ProcessingRun) -> list[Any]:
 @bp.route("/treatments/<treatment_id>/processing/new", methods=["GET", "POST"])
 @allow(LOGS)
 def new(treatment_id: str) -> Answer:
-    """Begin a run for a course."""
+    """Start a run for a course."""
     course = get_or_404(Treatment, treatment_id)
     PROCESSING.admit(of_course(db.session(), course), by=me(), at=clock.now())
     return _begin(course, back_url=url_for("pathway.course", treatment_id=course.id))
@@ -109,7 +109,7 @@ def new(treatment_id: str) -> Answer:
 @bp.route("/processing/new", methods=["GET", "POST"])
 @allow(LOGS)
 def new_banked() -> Answer:
-    """Begin a run for the bank: products of donors that belong to no course."""
+    """Start a run for the bank: products of donors that belong to no course."""
     return _begin(None, back_url=url_for("products.index"))
 
 
@@ -120,22 +120,22 @@ def _begin(course: Treatment | None, *, back_url: str) -> Answer:
     if form.validate_on_submit():
         with refusals_to(form):
             run = _begun(course, form.facts())
-            return commit_and_redirect(_url(run), "The run has begun. Write down what is done as it is done.")
+            return commit_and_redirect(_url(run), "Run started. Record each step as it is done.")
     lede = f"{course.title} · {course.protocol_version.name}" if course else BANK
     return form_page(
         form,
-        heading="Begin a run",
-        save_label="Begin the run",
+        heading="Start a run",
+        save_label="Start the run",
         save_icon="microscope",
         back_url=back_url,
         lede=lede,
-        after="The run opens. Add each step, count and container there; then you sign, and a second person checks it.",
+        after="The run opens. Add each step, count and container there. You sign, then a second person verifies.",
         patient=patient_banner(course),
     )
 
 
 def _begun(course: Treatment | None, facts: dict[str, Any]) -> ProcessingRun:
-    """Return the new run with its inputs, all of what is left in each."""
+    """Return the new run with its inputs, with all that is left in each."""
     inputs, version_id = facts.pop("inputs"), facts.pop("protocol_version_id", None)
     version = course.protocol_version if course else get_or_404(ProtocolVersion, version_id)
     run = ProcessingRun.log(by=me(), at=clock.now(), treatment=course, protocol_version=version, **facts)
@@ -196,22 +196,22 @@ def add_input(run_id: str) -> Answer:
     run = get_or_404(ProcessingRun, run_id)
     form, taken = form_of(InputForm), {one.product_id for one in run.inputs}
     form.plan([product for product in _available(run.treatment) if product.id not in taken])
-    return _part_page(run, form, _put_in, heading="Put a product in", save_label="Put it in", save_icon="plus")
+    return _part_page(run, form, _put_in, heading="Add input", save_label="Add input", save_icon="plus")
 
 
 def _put_in(run: ProcessingRun, facts: dict[str, Any]) -> str:
     run.take(get_or_404(Product, facts["product_id"]), by=me(), at=clock.now(), volume=facts["volume"])
-    return "The product went in."
+    return "Input added."
 
 
 @bp.route("/runs/<run_id>/manipulations/new", methods=["GET", "POST"])
 @allow(LOGS)
 def add_manipulation(run_id: str) -> Answer:
-    """Write down one thing that was done (rule 35: no expired lot)."""
+    """Record one thing that was done (rule 35: no expired lot)."""
     run = get_or_404(ProcessingRun, run_id)
     form = form_of(ManipulationForm, people=LOGS, about=_of(run))
     form.plan(run.follows.says if run.follows else None)
-    return _part_page(run, form, _manipulate, heading="Write down a step", save_label="Save")
+    return _part_page(run, form, _manipulate, heading="Record a step", save_label="Save")
 
 
 def _of(run: ProcessingRun) -> dict[str, str]:
@@ -226,11 +226,11 @@ def _manipulate(run: ProcessingRun, facts: dict[str, Any]) -> str:
 @bp.route("/runs/<run_id>/counts/new", methods=["GET", "POST"])
 @allow(LOGS)
 def add_count(run_id: str) -> Answer:
-    """Write down one count; the total is worked out (rule 38)."""
+    """Record one count; the total is worked out (rule 38)."""
     run = get_or_404(ProcessingRun, run_id)
     form = form_of(CountForm, people=LOGS, about=_of(run))
-    after = "The total is worked out from concentration and volume, and shown with its sum."
-    return _part_page(run, form, _count, heading="Write down a count", save_label="Save", after=after)
+    after = "The total is calculated from concentration and volume."
+    return _part_page(run, form, _count, heading="Record a count", save_label="Save", after=after)
 
 
 def _count(run: ProcessingRun, facts: dict[str, Any]) -> str:
@@ -246,7 +246,7 @@ def add_output(run_id: str) -> Answer:
     run = get_or_404(ProcessingRun, run_id)
     form = form_of(OutputForm)
     form.plan(run)
-    words = {"heading": "What came out", "save_label": "Make it", "save_icon": "plus"}
+    words = {"heading": "Outputs", "save_label": "Add containers", "save_icon": "plus"}
     return _part_page(run, form, _make, after=f"The balance so far: {run.balance}.", **words)
 
 
@@ -257,7 +257,7 @@ def _make(run: ProcessingRun, facts: dict[str, Any]) -> str:
         product = run.make(by=me(), at=clock.now(), division=named, **facts)
         if place:
             product.move(kind="stored", place=place, by=me(), at=clock.now())
-    return "One container was made." if number == 1 else f"{number} containers were made."
+    return "One container added." if number == 1 else f"{number} containers added."
 
 
 @bp.route("/runs/<run_id>/end", methods=["GET", "POST"])
@@ -267,7 +267,7 @@ def finish(run_id: str) -> Answer:
     run = get_or_404(ProcessingRun, run_id)
     form = form_of(FinishForm)
     form.plan(run)
-    after = f"Now: {run.balance}. More than 10 % lost needs a reason."
+    after = f"Now: {run.balance}. A loss of more than 10 % needs a reason."
     return _part_page(run, form, _finish, heading="End and balance", save_label="Save", after=after)
 
 

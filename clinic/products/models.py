@@ -49,13 +49,13 @@ def parse_din(text: str) -> str:
         if not re.fullmatch(r"[0-9A-HJ-NP-Z]{2}", flags):
             raise RuleBroken("A scanned donation number is = and 15 characters. Scan it again.")
         if flags.isdigit() and 60 <= int(flags) <= 96 and int(flags) != right:
-            raise RuleBroken("The scanned donation number and its check do not agree. Scan it again.")
+            raise RuleBroken("The scanned donation number and its check do not match. Scan it again.")
     else:
         din, check = typed[:13], typed[13:]
         if DIN.fullmatch(din) and not check:
-            raise RuleBroken("Type the donation number with the boxed check character that stands behind it.")
+            raise RuleBroken("Type the donation number with the boxed check character printed after it.")
         if DIN.fullmatch(din) and check != check_character(din):
-            raise RuleBroken("The donation number and its check character do not agree. Read it again.")
+            raise RuleBroken("The donation number and its check character do not match. Read it again.")
     if not DIN.fullmatch(din):
         raise RuleBroken(
             "A donation number is a letter or digit, four of the facility, two of the year and six digits."
@@ -105,9 +105,7 @@ class Product(Record):
         "Volume", reported=True, unit="mL", possible=Range("0.01", 3000), required=True
     )
     measure: Mapped[str | None] = field("Counted as", choices=labels(DOSE_MEASURES))
-    amount: Mapped[Decimal | None] = field(
-        "Amount", reported=True, possible=Range(0), hint="In the unit of what is counted"
-    )
+    amount: Mapped[Decimal | None] = field("Amount", reported=True, possible=Range(0), hint="In the unit of the count")
     preparation: Mapped[str | None] = field("Preparation method", reported=True)
     vehicle: Mapped[str | None] = field("Vehicle", reported=True)
     cryo_medium: Mapped[str | None] = field("Cryopreservation medium")
@@ -179,7 +177,7 @@ class Product(Record):
     @property
     def place(self) -> str:
         """Where it is now: its last movement."""
-        return self.movements[-1].words() if self.movements else "where it was made"
+        return self.movements[-1].words() if self.movements else "laboratory"
 
     @property
     def place_text(self) -> str:
@@ -202,9 +200,9 @@ class Product(Record):
         if self.din and not DIN.fullmatch(self.din):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
         if self.amount is not None and self.measure is None:
-            found.append("Say what the amount counts.")
+            found.append("Enter what the amount counts.")
         if self.uses and self.left < 0:
-            found.append(f"Volume: runs took more than {plain(self.volume)} mL out of it already.")
+            found.append(f"Volume: runs already took more than {plain(self.volume)} mL from it.")
         latest = self.use_before
         if self.origin == "clinic" and latest is not None and self.expires_at is not None and self.expires_at > latest:
             found.append(f"Use before cannot be later than the protocol allows: {latest:%d %b %Y, %H:%M} UTC.")
@@ -217,25 +215,25 @@ class Product(Record):
     def assign(self, treatment: Treatment, *, by: User, at: datetime) -> Movement:
         """Give a banked product to one course; own cells only ever go to their donor (rules 3, 4)."""
         if self.treatment_id is not None:
-            raise RuleBroken("This product belongs to a course already.")
+            raise RuleBroken("This product already belongs to a course.")
         if self.relation == "autologous" and self.donor.patient_id != treatment.patient_id:
-            raise RuleBroken("These are a patient's own cells. They are never given to anybody else.")
+            raise RuleBroken("These are a patient's own cells. They must not be given to anyone else.")
         if treatment.relation != self.relation:
-            raise RuleBroken("The course is planned with the other kind of cells: autologous and allogeneic differ.")
+            raise RuleBroken("The course is planned with the other kind of cells (autologous or allogeneic).")
         if self.discarded or self.given or self.left <= 0:
-            raise RuleBroken("There is nothing left of this product to be assigned.")
+            raise RuleBroken("Nothing of this product is left to assign.")
         self.treatment, self.treatment_id = treatment, treatment.id
         self.keep_to_expiry()
         return self.move(kind="assigned", place=treatment.chain_of_identity, by=by, at=at)
 
     def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: object) -> Movement:
-        """Write down one movement; what was given or discarded does not move any more, and nothing thaws twice."""
+        """Record one movement; what was given or discarded does not move any more, and nothing thaws twice."""
         if self.discarded:
             raise RuleBroken("This product was discarded.")
         if self.given:
             raise RuleBroken("This product was given to the patient.")
         if kind == "thawed" and self.thawed_at is not None:
-            raise RuleBroken("This product was thawed already. A second thaw is never written down over the first.")
+            raise RuleBroken("This product was thawed already. It cannot be thawed twice.")
         facts.setdefault("performed_at", at)
         facts.setdefault("performed_by", by)
         movement = Movement.log(by=by, at=at, product_id=self.id, kind=kind, place=place or None, **facts)
@@ -281,7 +279,7 @@ class Movement(Record):
     place: Mapped[str | None] = field("Place", hint="Room, tank, shelf, box, position")
     handed_to: Mapped[str | None] = field("Handed to")
     temperature: Mapped[Decimal | None] = field("Temperature", unit="°C", possible=Range(-200, 60))
-    intact: Mapped[bool | None] = field("Container intact, label agrees")
+    intact: Mapped[bool | None] = field("Container intact, label correct")
     reason: Mapped[str | None] = field("Reason")
 
     product: Mapped[Product] = relationship(back_populates="movements")
@@ -290,20 +288,20 @@ class Movement(Record):
         """Also: a container that is thrown away, or comes in broken, says why."""
         found = super().problems(at=at)
         if self.kind == "discarded" and not self.reason:
-            found.append("Say why it is discarded.")
+            found.append("Give the reason for discarding it.")
         if self.intact is False and not self.reason:
-            found.append("Say what was wrong with the container or label.")
+            found.append("Describe what is wrong with the container or label.")
         if self.kind == "returned" and self.intact is None and self.origin == "clinic":
-            found.append("Say whether the container came back intact and its label agrees.")
+            found.append("Say whether the container came back intact and its label is correct.")
         if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
-            found.append("Say to whom it was handed.")
+            found.append("Enter who received it.")
         return found
 
     @property
     def damage(self) -> str:
-        """What it says against the container: damaged, wrongly labelled, too warm; empty: nothing (rule 34)."""
+        """What it says against the container: damaged, wrongly labeled, too warm; empty: nothing (rule 34)."""
         if self.intact is False:
-            return f"{self.headline()}: not intact or wrongly labelled ({self.reason or 'no reason recorded'})."
+            return f"{self.headline()}: not intact or wrongly labeled ({self.reason or 'no reason recorded'})."
         if self.temperature is not None and self.temperature > WARMEST:
             return f"{self.headline()} at {plain(self.temperature)} °C."
         return ""
@@ -343,7 +341,7 @@ def unused(session: Session | None, din: str | None, division: str | None) -> No
     if known is not None and din is not None:
         said, check = spell_din(din)
         raise RuleBroken(
-            f"Donation number {said} {check}, division {division} is taken by {known}. It is never used twice."
+            f"Donation number {said} {check}, division {division} is taken by {known}. It must not be used twice."
         )
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class CellType(Entry):
-    """What the product is. ``cells`` False: it holds no living cells, so nothing of it is viable or divides."""
+    """What the product is. ``cells`` False: it contains no living cells, so viability and division do not apply."""
 
     description: str
     cells: bool = True

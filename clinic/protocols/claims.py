@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def unproven(content: Content) -> list[str]:
-    """Return the labels of its indications that nobody has proven (rule 74)."""
+    """Return the labels of its unproven indications (rule 74)."""
     return [CONDITIONS[key].label for key in content.conditions if key in CONDITIONS and CONDITIONS[key].unproven]
 
 

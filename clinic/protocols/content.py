@@ -33,7 +33,7 @@ STEPS = {
 }
 """Steps for which a version names who records and who verifies."""
 ROLES = {role.value: role.label for role in Role if role not in {Role.ADMINISTRATOR, Role.INSPECTOR}}
-CLINICS_RULE = "as the clinic's rules say"
+CLINICS_RULE = "per the clinic's rules"
 OUTCOMES = {key: label for test in QC_TESTS.values() for key, label in (test.outcomes or {}).items()}
 DAYS = Range(-400, 20000)
 """Days of a visit, counted from the administration."""
@@ -47,7 +47,7 @@ class Relation(StrEnum):
 
     @property
     def label(self) -> str:
-        """Words for the page."""
+        """The label shown on pages."""
         return {"autologous": "The patient's own (autologous)", "allogeneic": "A donor's (allogeneic)"}[self.value]
 
 
@@ -61,7 +61,7 @@ class RegulatoryPath(StrEnum):
 
     @property
     def label(self) -> str:
-        """Words for the page."""
+        """The label shown on pages."""
         return {
             "361": "361 HCT/P (minimally manipulated, homologous use)",
             "351": "351 biologic (trial or license)",
@@ -100,7 +100,7 @@ class QCSpec(Part):
     accepted: Annotated[str | None, Fact(label="Accepted outcome", section="Accepted", choices=OUTCOMES)] = None
     mandatory: Annotated[bool, Fact(label="Judged", section="How", words=_judged)] = True
     may_be_pending: Annotated[
-        bool, Fact(label="May be pending", section="How", words=yes("release may go ahead of the result"))
+        bool, Fact(label="May be pending", section="How", words=yes("release possible before the result"))
     ] = False
     readers: Annotated[
         int, Fact(label="Readers", section="How", words=lambda n, _: f"read by {n} people" if n > 1 else "")
@@ -184,8 +184,8 @@ class HarvestLimits(Part):
     """Limits of the collection that this protocol sets (rules 28 to 32); None: the general rule alone."""
 
     volume: Annotated[Range | None, Fact(label="Volume collected", unit="mL")] = None
-    ml_per_kg: Annotated[Exact | None, Fact(label="Most per body weight", unit="mL/kg")] = None
-    ml_per_pass: Annotated[Exact | None, Fact(label="Most per puncture", unit="mL")] = None
+    ml_per_kg: Annotated[Exact | None, Fact(label="Maximum per body weight", unit="mL/kg")] = None
+    ml_per_pass: Annotated[Exact | None, Fact(label="Maximum per puncture", unit="mL")] = None
     anticoagulant_ratio: Annotated[Range | None, Fact(label="Anticoagulant to blood", hint="1 to 10 is 0.1")] = None
     source: Annotated[str, Fact(label="Source of these limits", long=True)] = ""
 
@@ -216,7 +216,7 @@ class Content(Part):
     conditions: Annotated[
         tuple[str, ...],
         Fact(label="Condition", section=TREATS, catalogue=CONDITIONS, at_least_one=True,
-             hint="Of the field as it was kept last"),
+             hint="Of the field as last saved"),
     ]  # fmt: skip
     cell_type: Annotated[str, Fact(label="Cell type", section=CELLS, catalogue=CELL_TYPES)]
     relations: Annotated[tuple[Relation, ...], Fact(label="Whose cells", section=CELLS)]
@@ -227,7 +227,7 @@ class Content(Part):
         tuple[str, ...], Fact(label="Laboratory steps", section=CELLS, catalogue=MANIPULATIONS, join=" → ")
     ]
     vehicle: Annotated[
-        str, Fact(label="Vehicle", section=CELLS, hint="What the cells are given in", empty="none named")
+        str, Fact(label="Vehicle", section=CELLS, hint="Solution in which the cells are given", empty="none named")
     ] = ""
     premedication: Annotated[
         str,
@@ -235,7 +235,7 @@ class Content(Part):
              empty="nothing ordered"),
     ] = ""  # fmt: skip
     dose: Annotated[DoseWindow, Fact(label="Dose", section=DOSE)]
-    expiry: Annotated[Expiry, Fact(label="Expiry", section="How long it keeps")]
+    expiry: Annotated[Expiry, Fact(label="Expiry", section="Shelf life")]
     harvest: Annotated[HarvestLimits, Fact(label="Collection", section="The collection")] = HarvestLimits()
     screening: Annotated[Infectious, Fact(label="Donor", section="The donor")] = Infectious()
     qc: Annotated[
@@ -255,7 +255,7 @@ class Content(Part):
     ] = False
     evidence: Annotated[
         str,
-        Fact(label="Evidence", section=CLAIMS, claim=True, long=True, hint="What is known, and how well",
+        Fact(label="Evidence", section=CLAIMS, claim=True, long=True, hint="Evidence level",
              empty="Not stated"),
     ]  # fmt: skip
     ethics: Annotated[

@@ -28,7 +28,7 @@ class Delivery(StrEnum):
 
     @property
     def label(self) -> str:
-        """Words for the page."""
+        """The label shown on pages."""
         return {"injection": "Injection", "infusion": "Infusion", "targeted": "Targeted delivery"}[self.value]
 
 

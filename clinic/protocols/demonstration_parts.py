@@ -1,6 +1,6 @@
 """What the demonstration protocols share: their sources, the usual tests, visits and people.
 
-Demonstrations show how a protocol is written down. They are not medical advice, and no clinic may treat under one:
+Demonstrations show how a protocol is recorded. They are not medical advice, and no clinic may treat under one:
 a clinic writes its own version, with its own approval. A limit that no source gives says "site default".
 """
 
@@ -15,7 +15,7 @@ from clinic.protocols.content import Content, DoseWindow, Expiry, HarvestLimits,
 if TYPE_CHECKING:
     from clinic.fields import Range
 
-SITE = "site default, change to local practice"
+SITE = "site default, adapt to local practice"
 UNSOURCED = "site default [no published source]"
 ISCT = "ISCT 2006, Dominici et al., Cytotherapy 8:315, doi 10.1080/14653240600855905"
 BM_MSC = "J Transl Med 2018, doi 10.1186/s12967-018-1659-4, Table 2"

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 def publishing(chosen: ProtocolVersion) -> dict[str, Any]:
     """Return what is read before a version is published."""
     earlier = chosen.protocol.published()
-    then = "is retired; its courses go on, and a new course needs consent to the new version"
+    then = "is retired; its courses continue, and a new course needs consent to the new version"
     return {
         "heading": f"Publish: {chosen.name}",
         "lede": chosen.says.title,
         "version": chosen.version,
-        "meaning": "I have read this version in full. New courses may begin under it",
+        "meaning": "I have read this version in full. New courses can start under it",
         "label": "Publish",
         "facts": [
             *wording.plan(chosen.says),
@@ -40,6 +40,6 @@ def retiring(chosen: ProtocolVersion) -> dict[str, Any]:
         "version": chosen.version,
         "label": "Retire",
         "icon": "archive",
-        "meaning": "No new course may begin under this version; the courses that follow it go on",
+        "meaning": "No new course can start under this version; its current courses continue",
         "facts": wording.plan(chosen.says),
     }

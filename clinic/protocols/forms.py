@@ -95,13 +95,13 @@ class CodeForm(RecordForm):
     """A new protocol: its code, and what its first version is copied from."""
 
     code = StringField("Code", required=True, hint="Short, like BM-MSC-KNEE", section="The new protocol")
-    start = SelectField("Begin with a copy of", required=True, section="The new protocol")
+    start = SelectField("Copy from", required=True, section="The new protocol")
 
 
 class CopyForm(RecordForm):
     """The next version: what it is copied from."""
 
-    start = SelectField("Begin with a copy of", required=True, section="The next version")
+    start = SelectField("Copy from", required=True, section="The next version")
 
 
 def _boxes(leaf: Leaf, row: str = "", label: str = "") -> dict[str, Any]:
@@ -195,12 +195,12 @@ class DraftForm(RecordForm):
                     self._fields[name].data for leaf in others for name in _names(leaf, row)
                 )  # fmt: skip
                 if not box.data and others_filled and not box.errors:
-                    box.errors = [f"{box.label.text}: {'choose' if key.fact.options else 'name'} it, or empty the row"]
+                    box.errors = [f"{box.label.text}: {'choose' if key.fact.options else 'name'} it, or clear the row"]
             for row in self._filled(rows):
                 for leaf in others:
                     box = self._fields[_names(leaf, row)[0]]
                     if leaf.required and not leaf.preset and box.data is None and not box.errors:
-                        box.errors = [f"{box.label.text}: fill this in"]
+                        box.errors = [f"{box.label.text}: required"]
         return good and not self.error_list
 
     def content(self, before: Content) -> Content:

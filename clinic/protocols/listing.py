@@ -25,7 +25,7 @@ RANKS = {key: rank for rank, key in enumerate(FIELDS)}
 
 @dataclass(frozen=True, kw_only=True)
 class ProtocolLine:
-    """One protocol as a list shows it, under the version in force, else under its last one."""
+    """One protocol as a list shows it, under the current version, else under its last one."""
 
     protocol_id: str
     version_id: str

@@ -61,7 +61,7 @@ class Protocol(Model):
     def draft(self, *, by: User, at: datetime, content: Content) -> ProtocolVersion:
         """Add the next version as a draft. One draft at a time."""
         if any(version.stage is Stage.DRAFT for version in self.versions):
-            raise RuleBroken("There is a draft already. Publish or change that one.")
+            raise RuleBroken("There is already a draft. Publish or edit it.")
         version = ProtocolVersion(
             site_id=self.site_id, number=len(self.versions) + 1, content=content.model_dump(mode="json"),
             drafted_by=by, drafted_by_id=by.id, drafted_at=at, author_ids=[by.id],
@@ -132,7 +132,7 @@ class ProtocolVersion(Model):
     def must_be_published(self) -> None:
         """Raise `RuleBroken` unless courses may begin under it now."""
         if self.stage is not Stage.PUBLISHED:
-            raise RuleBroken(f"{self.name} is not published: no course may begin under it.")
+            raise RuleBroken(f"{self.name} is not published: no course can start under it.")
 
     def rewrite(self, content: Content, *, by: User) -> None:
         """Change a draft; a published version is never changed again, a new one is drafted instead."""
@@ -147,7 +147,7 @@ class ProtocolVersion(Model):
         if self.stage is not Stage.DRAFT:
             return ["Only a draft can be published."]
         own = by.id in {self.drafted_by_id, *self.author_ids}
-        second = ["Whoever drafted a version does not publish it. Ask a second person."] if own else []
+        second = ["The author of a version may not publish it. Ask a second person."] if own else []
         return second + problems(self.says)
 
     def publish(self, *, by: User, at: datetime) -> None:
@@ -183,5 +183,5 @@ def _published_never_changes(_mapper: object, _connection: object, version: Prot
         if any(attributes[name].history.has_changes() for name in FROZEN):
             raise RuleBroken("A published version is never changed. Draft the next version instead.")
         if retired.deleted and retired.deleted[0] is not None:
-            raise RuleBroken("A retired version is not opened again. Draft the next version instead.")
+            raise RuleBroken("A retired version cannot be reopened. Draft the next version instead.")
     version.title, version.field_key = version.says.title, version.says.field

@@ -145,7 +145,7 @@ QC_TESTS = Catalogue(
         scale=(0, 10), in_doses=False, rule=None),
     QCTest(key="construct_diameter", label="Construct diameter", unit="mm", possible=between(0, 500), scale=(0, 50),
         in_doses=False, rule=None),
-    QCTest(key="construct_handling", label="Construct holds when handled", outcomes=PASSED, in_doses=False, rule=None,
+    QCTest(key="construct_handling", label="Construct intact when handled", outcomes=PASSED, in_doses=False, rule=None,
         clean=None),
     QCTest(key="appearance", label="Appearance and container integrity", outcomes=PASSED, in_doses=False, rule=None,
         clean=None),

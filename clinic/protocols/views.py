@@ -163,13 +163,13 @@ def new() -> Answer:
         with refusals_to(form):
             code = unused_code(db.session(), form.code.data)
             draft = _draft(Protocol(site_id=me().site_id, code=code), form.start.data)
-            done = f"{code} begun. Change the copy; nothing is published yet."
+            done = f"{code} started as a copy. Edit it; nothing is published yet."
             return commit_and_redirect(url_for("protocols.edit", version_id=draft.id), done)
     return form_page(
         form,
         heading="New protocol",
-        lede="It begins as a copy and is a draft until a second person publishes it.",
-        save_label="Begin the draft",
+        lede="It starts as a copy and stays a draft until a second person publishes it.",
+        save_label="Start the draft",
         back_url=url_for("protocols.index"),
     )
 
@@ -186,18 +186,18 @@ def new_version(protocol_id: str) -> Answer:
     """Begin the next version of a protocol as a copy."""
     protocol = get_or_404(Protocol, protocol_id)
     form, now = form_of(CopyForm), protocol.published() or protocol.versions[-1]
-    form.offer("start", _copies(), chosen=now.id, filled="the version in force")
+    form.offer("start", _copies(), chosen=now.id, filled="the current version")
     if form.validate_on_submit():
         with refusals_to(form):
             draft = _draft(protocol, form.start.data)
             return commit_and_redirect(
-                url_for("protocols.edit", version_id=draft.id), f"{draft.name} begun as a draft."
+                url_for("protocols.edit", version_id=draft.id), f"{draft.name} started as a draft."
             )
     return form_page(
         form,
         heading=f"Next version of {protocol.code}",
-        save_label="Begin the draft",
-        lede="Courses under the version in force go on as they are.",
+        save_label="Start the draft",
+        lede="Courses under the current version continue unchanged.",
         back_url=url_for("protocols.show", protocol_id=protocol_id),
     )
 
@@ -236,14 +236,14 @@ def _kept(chosen: ProtocolVersion) -> Response:
     if request.form.get("do") != "more":
         return commit_and_redirect(_version_url(chosen), "Draft saved.")
     more_url = url_for("protocols.edit", version_id=chosen.id)
-    return commit_and_redirect(more_url, "Draft saved. There are empty rows again below.")
+    return commit_and_redirect(more_url, "Draft saved. Empty rows were added below.")
 
 
 def _same_draft(chosen: ProtocolVersion) -> None:
     """Refuse a draft that somebody else changed since this form was opened (hazard H18)."""
     if request.form.get("version", "") != str(chosen.version):
         raise RuleBroken(
-            "Somebody else changed this draft meanwhile. Nothing of yours was saved. Open the draft again."
+            "Another user changed this draft in the meantime. Your changes were not saved. Open the draft again."
         )
 
 
@@ -259,7 +259,7 @@ def publication(version_id: str) -> Answer:
             _recheck(form, f"{chosen.name} published")
             _same_draft(chosen)
             chosen.publish(by=me(), at=clock.now())
-            done = f"{chosen.name} is published. New courses begin under it."
+            done = f"{chosen.name} is published. New courses use it."
             return commit_and_redirect(_version_url(chosen), done)
     return form_page(form, template="sign.html", url=address(), **publishing(chosen), back_url=_version_url(chosen))
 
@@ -284,7 +284,7 @@ def retirement(version_id: str) -> Answer:
         with refusals_to(form):
             _recheck(form, f"{chosen.name} retired")
             chosen.retire(by=me(), at=clock.now())
-            done = f"{chosen.name} is retired. Its courses go on; no new one begins under it."
+            done = f"{chosen.name} is retired. Its courses continue; no new course can use it."
             return commit_and_redirect(_version_url(chosen), done, "wait")
     return form_page(form, template="sign.html", url=address(), **retiring(chosen), back_url=_version_url(chosen))
 

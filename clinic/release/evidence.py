@@ -1,8 +1,8 @@
-"""What a decision on a product rests on, and whether it still stands (rules 43, 46; hazards H9, H29).
+"""The evidence of a decision on a product, and whether the decision is still valid (rules 43, 46; hazards H9, H29).
 
-The evidence of a product is its protocol version, what the container holds, every result on it and on what it was
-made of, the runs and harvests of its ancestry, and the determinations of its donors. A decision keeps the hash of
-each. When one of them is amended, or something adverse is added, the decision no longer stands; a result that was
+The evidence of a product is its protocol version, the content of the container, every result on it and on its
+ancestors, the runs and harvests of its ancestry, and the determinations of its donors. A decision keeps the hash of
+each. When one of them is amended, or something adverse is added, the decision is no longer valid; a result that was
 awaited and came out well fulfills the condition instead.
 """
 
@@ -118,7 +118,7 @@ def legacy(records: CourseRecords, product: Product) -> str:
 
 
 def outdated(records: CourseRecords, product: Product, kept: dict[str, str], evidence: str) -> list[str]:
-    """Return in words why a decision with this basis no longer stands; empty: it does (rule 46)."""
+    """Return in words why a decision with this basis is no longer valid; empty: it does (rule 46)."""
     now = items(records, product)
     if not kept:
         same = evidence == legacy(records, product)
@@ -143,8 +143,10 @@ def _fulfilled(item: Item, hash_then: str) -> bool:
 
 def _changed(key: str, item: Item | None) -> str:
     if key == "version":
-        return "The product is judged under another protocol version than the one that it was decided under."
-    return f"{item.name} was amended after the decision." if item else "A record that the decision rested on is gone."
+        return "The product is now judged under another protocol version than at the decision."
+    return (
+        f"{item.name} was amended after the decision." if item else "A record used for the decision no longer exists."
+    )
 
 
 def findings(records: CourseRecords, product: Product) -> list[str]:

@@ -33,7 +33,7 @@ DECISIONS = {
     "reject": "Rejected",
 }
 
-TESTER = "Whoever processed, tested or corrected a product does not release it. Ask another person of quality."
+TESTER = "People who processed, tested or corrected a product may not release it. Ask another member of quality staff."
 
 
 class Release(Record):
@@ -47,25 +47,23 @@ class Release(Record):
     product_id: Mapped[str] = reference("product")
     decision: Mapped[str | None] = field("Decision", choices=DECISIONS, required=True, section="Decision")
     reason: Mapped[str | None] = field(
-        "Reason", Text, long=True, section="Decision", hint="Always for a hold, a rejection, a condition, an exception"
+        "Reason", Text, long=True, section="Decision", hint="Required for a hold, rejection, condition or exception"
     )
     requested_by_id: Mapped[str | None] = field(
-        "Requested by the physician",
+        "Physician requesting exceptional release",
         String(12),
         ForeignKey("user_account.id"),
         section="Condition or exception",
-        hint="Who asked for these cells although they do not conform",
+        hint="Required for an exception",
     )
     physician_told: Mapped[str | None] = field(
-        "Physician who was told", section="Condition or exception", hint="Name and time"
+        "Physician informed", section="Condition or exception", hint="Name and time"
     )
     benefit_risk: Mapped[str | None] = field(
-        "Benefit and risk, as the physician judged", Text, long=True, section="Condition or exception"
+        "Physician's assessment of benefit and risk", Text, long=True, section="Condition or exception"
     )
-    patient_told: Mapped[bool | None] = field("The patient was told", section="Condition or exception")
-    follow_up_plan: Mapped[str | None] = field(
-        "What is watched afterwards", Text, long=True, section="Condition or exception"
-    )
+    patient_told: Mapped[bool | None] = field("Patient informed", section="Condition or exception")
+    follow_up_plan: Mapped[str | None] = field("Follow-up plan", Text, long=True, section="Condition or exception")
     routes: Mapped[list[str]] = mapped_column(default=list)
     evidence: Mapped[str] = mapped_column(default="")
     basis: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True), info=ADDED)
@@ -81,18 +79,18 @@ class Release(Record):
         if self.decision not in {None, "conforms"} and not self.reason:
             found.append("Reason is missing.")
         if self.decision in {"conditional", "exceptional"} and not self.physician_told:
-            found.append(Problem("Physician who was told is missing.", rule=44))
+            found.append(Problem("Physician informed is missing.", rule=44))
         if self.decision == "exceptional" and self.origin == "clinic":
             if self.requested_by is None or self.requested_by.role is not Role.PHYSICIAN:
-                found.append(Problem("An exception is requested by a physician: say by whom.", rule=47))
+                found.append(Problem("An exception is requested by a physician: enter the name.", rule=47))
             if not self.benefit_risk:
                 found.append(Problem("Benefit and risk is missing.", rule=47))
             if not self.patient_told:
                 found.append(
-                    Problem("The patient must have been told before a product is released by exception.", rule=47)
+                    Problem("The patient must be informed before a product is released by exception.", rule=47)
                 )
             if not self.follow_up_plan:
-                found.append(Problem("What is watched afterwards is missing.", rule=47))
+                found.append(Problem("Follow-up plan is missing.", rule=47))
         return found
 
     @property
@@ -107,7 +105,7 @@ class Release(Record):
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.RELEASE) -> Signature:
         """Sign the decision: quality, for an exception the medical director too; never who made or tested it."""
         if by.role not in {Role.QUALITY, Role.DIRECTOR}:
-            raise RuleBroken("A release is signed by quality; an exception by the medical director as well.", rule=45)
+            raise RuleBroken("Quality staff sign a release; the medical director also signs an exception.", rule=45)
         session = object_session(self)
         if session is not None:
             session.flush()
@@ -124,7 +122,7 @@ class Release(Record):
             return
         rejected = self.overturns(records)
         if rejected is not None and by.id == rejected.performed_by_id:
-            raise RuleBroken("Whoever rejected a product does not release it. Two other people decide.", rule=45)
+            raise RuleBroken("People who rejected a product may not release it. Two other people decide.", rule=45)
         changed = self.outdated(records)
         if changed:
             raise RuleBroken(" ".join([*changed, "Decide again."]), rule=46)
@@ -150,13 +148,13 @@ class Release(Record):
         return [role for role in self.needs(records) if role.value not in signed]
 
     def outdated(self, records: CourseRecords) -> list[str]:
-        """Return in words what changed since the decision, so that it no longer stands; empty: it does (rule 46)."""
+        """Return in words what changed since the decision, so that it is no longer valid; empty: it does (rule 46)."""
         return outdated(records, self.product, self.basis or {}, self.evidence) if self.releases else []
 
     def effective(self, records: CourseRecords) -> bool:
         """Whether it counts now (rules 45 to 47).
 
-        A hold and a rejection count from the moment they are recorded: the safe side waits for nobody. A release
+        A hold and a rejection count from the moment they are recorded: safety does not wait for a signature. A release
         counts when all have signed who must, and while nothing that it rests on has changed.
         """
         if not self.releases:
@@ -190,7 +188,7 @@ def decide(
     """Record a decision with its evidence; `RuleBroken` where the results do not carry it (rules 40 to 45)."""
     session = object_session(product)
     if version is None or session is None:
-        raise RuleBroken("No protocol judges this product yet. Assign it to a course first.")
+        raise RuleBroken("No protocol is assigned to this product yet. Assign it to a course first.")
     records = around(session, product)
     if by.id in hands_on(records, product):
         raise RuleBroken(TESTER, rule=45)
@@ -199,7 +197,7 @@ def decide(
         may_be_decided(records, product, at)
         last = standing_decision(records, product)
         if last is not None and last.decision == "reject" and last.performed_by_id == by.id:
-            raise RuleBroken("Whoever rejected a product does not release it. Two other people decide.", rule=45)
+            raise RuleBroken("People who rejected a product may not release it. Two other people decide.", rule=45)
         said = refusal(decision, points, records.on(product, QCResult))
         if said:
             raise RuleBroken(said)

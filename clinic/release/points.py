@@ -50,7 +50,7 @@ def open_points(version: ProtocolVersion, results: list[QCResult], workings: Seq
             points.append(
                 Point(
                     test=test,
-                    sentence=f"{label} is {found[-1].words}, though this protocol does not ask for it.",
+                    sentence=f"{label} is {found[-1].words}, although this protocol does not require it.",
                     never=True,
                 )
             )
@@ -58,10 +58,10 @@ def open_points(version: ProtocolVersion, results: list[QCResult], workings: Seq
 
 
 def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Point]:
-    """Return what keeps a product from conforming: its results, and what else its evidence says against it."""
+    """Return what keeps a product from conforming: its results and other adverse evidence."""
     version = product.judged_under
     if version is None:
-        return [Point(test="", sentence="No protocol says yet what this product must pass. Assign it to a course.")]
+        return [Point(test="", sentence="No protocol is assigned to this product yet. Assign it to a course.")]
     results = records.on(product, QCResult)
     points = open_points(version, results, workings_of(records, product, at))
     said = {point.sentence for point in points}
@@ -88,13 +88,15 @@ def workings_of(records: CourseRecords, product: Product, at: datetime) -> list[
 
 
 def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
-    """Return in words why a decision cannot be taken on these points; empty where it can (rules 43, 44)."""
+    """Return why a decision cannot be made on these points; "" if it can (rules 43, 44)."""
     if decision == "conforms" and points:
         return " ".join(["The product does not conform:", *(point.sentence for point in points)])
     if decision == "conditional":
         hard = [point.sentence for point in points if not point.may_wait]
         if hard or not points:
-            return " ".join(["A condition can only wait for a result that the protocol lets be pending.", *hard])
+            return " ".join(
+                ["A conditional release is possible only for results that the protocol allows to be pending.", *hard]
+            )
         gram = [reading for reading in standing(results, "gram_stain") if reading.outcome == CLEAN["gram_stain"]]
         if any(point.test == "sterility" for point in points) and not gram:
             return "While the culture is pending, a Gram stain without organisms is needed."
@@ -108,11 +110,11 @@ def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
 
 
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:
-    """Refuse to release what cannot be given any more, or whose processing nobody answers for yet (rule 50)."""
+    """Refuse to release what can no longer be given, or whose processing is not signed (rule 50)."""
     if product.discarded or product.given:
-        raise RuleBroken("This product was given or discarded. It cannot be released any more.", rule=50)
+        raise RuleBroken("This product was given or discarded. It can no longer be released.", rule=50)
     if product.uses and product.left <= 0:
-        raise RuleBroken("All of this product went into processing. Release what was made of it.", rule=50)
+        raise RuleBroken("All of this product was processed. Release the products made from it.", rule=50)
     if product.expired(at):
         raise RuleBroken("This product is expired. It cannot be released.", rule=50)
     run = records.get(product.run_id)
@@ -121,7 +123,7 @@ def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> No
 
 
 def hands_on(records: CourseRecords, product: Product) -> set[str]:
-    """Return the ids of everybody who processed, tested or corrected a product, or what it was made of (rule 45)."""
+    """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45)."""
     people: set[str | None] = set()
     for one in ancestry(records, product):
         made = records.get(one.run_id)

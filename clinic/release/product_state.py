@@ -137,7 +137,9 @@ def _stopped_parents(records: CourseRecords, product: Product, decided: Release 
         known = decided is not None and last is not None and decided.recorded_at > last.recorded_at
         if last is not None and not last.releases and not known:
             name = f"{parent.name} {parent.division or ''}".strip()
-            found.append(f"{name}, which it was made of, is {'rejected' if last.decision == 'reject' else 'on hold'}.")
+            found.append(
+                f"{name}, from which it was made, is {'rejected' if last.decision == 'reject' else 'on hold'}."
+            )
     return found
 
 

@@ -1,4 +1,4 @@
-"""The worksheet of a product's tests: a row for each test, several results written down at once."""
+"""The worksheet of a product's tests: a row for each test, several results recorded at once."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Worksheet(RecordForm):
     performed_by_id = SelectField("Tested by", required=True, starts="me")
     sample = StringField("Sample", hint="Number of the sample")
     sampled_at = DateTimeField("Sample taken at", hint="Cultures are final 14 days after it")
-    also = MultiSelectField("The same sample speaks for", many=True)
+    also = MultiSelectField("Also applies to", many=True)
 
     def plan(self, siblings: list[Product]) -> None:
         """Offer the other containers of the same run."""
@@ -75,7 +75,7 @@ class Worksheet(RecordForm):
                 label=QC_TESTS[test].label,
                 boxes=self.row(test),
                 readings=[r for r in results if r.test == test],
-                asked=asked_for(specs[test]) if test in specs else "not asked for by this protocol",
+                asked=asked_for(specs[test]) if test in specs else "not required by this protocol",
             )
             for test in self.tests
         ]
@@ -118,14 +118,16 @@ def worksheet(tests: tuple[str, ...]) -> type[RecordForm]:
     for key in tests:
         test = QC_TESTS[key]
         if test.outcomes is None:
-            boxes[f"{key}_comparator"] = SelectField("Sign", choices={sign: sign for sign in COMPARATORS}, default="=")
+            boxes[f"{key}_comparator"] = SelectField(
+                "Comparator", choices={sign: sign for sign in COMPARATORS}, default="="
+            )
             boxes[f"{key}_value"] = DecimalField("Result", unit=test.unit, possible=test.possible)
         else:
             boxes[f"{key}_outcome"] = SelectField("Outcome", choices=test.outcomes)
         boxes[f"{key}_pending"] = MultiSelectField("Pending", choices=PENDING, many=True)
         boxes[f"{key}_finding"] = StringField("Finding", hint="46,XY,16qh+ or the organism")
         boxes[f"{key}_method"] = StringField("Method")
-        boxes[f"{key}_why"] = StringField("Why an unusual figure is right")
+        boxes[f"{key}_why"] = StringField("Reason for an unusual value")
     return type("ProductWorksheet", (Worksheet,), boxes)
 
 
@@ -133,7 +135,7 @@ def write_down(form: Worksheet, products: list[Product], *, by: User, at: dateti
     """Return the results of all filled rows for each product, weighed by its protocol; every fault is named."""
     rows = form.filled()
     if not rows:
-        raise RuleBroken("No result is filled in. Write at least one, or tick that it is still pending.")
+        raise RuleBroken("No result is entered. Enter at least one, or tick “Pending”.")
     made, problems = [], []
     for product in products:
         for _test, facts in rows:

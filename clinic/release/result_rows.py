@@ -48,7 +48,7 @@ def clock_of(expires_at: datetime | None, at: datetime) -> dict[str, Any] | None
     if left <= timedelta(0):
         return {
             "fig": span(left),
-            "say": "ago: the time to use it is over",
+            "say": "ago: expired",
             "state": "over",
             "word": "Expired",
             "due": None,
@@ -56,7 +56,7 @@ def clock_of(expires_at: datetime | None, at: datetime) -> dict[str, Any] | None
     state = "urgent" if left <= URGENT else "soon" if left <= SOON else ""
     return {
         "fig": span(left),
-        "say": "left to use it",
+        "say": "left",
         "state": state,
         "word": {"urgent": "Urgent", "soon": "Soon"}.get(state, ""),
         "due": expires_at,
@@ -79,7 +79,7 @@ def result_row(result: QCResult, spec: QCSpec | None) -> dict[str, Any]:
         "a": limit.low if limit else None,
         "b": limit.high if limit else None,
         "v": result.value if figure and limit is not None else None,
-        "limit_text": units(asked_for(spec)) if spec else "not asked for",
+        "limit_text": units(asked_for(spec)) if spec else "not required",
         "tag": (*TAGS[verdict], verdict.label),
         "result": result,
     }

@@ -113,7 +113,7 @@ class QCResult(Record):
             found.append(f"{test.label}: the sample was taken after the result was read.")
         if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
             found.append(
-                f"{test.label}: say when the sample was taken; its {test.final_after_days} days run from then."
+                f"{test.label}: enter when the sample was taken; its {test.final_after_days} days count from then."
             )
         return found
 
@@ -123,7 +123,7 @@ class QCResult(Record):
         if test is None or test.expected is None or self.value is None or self.value in test.expected:
             return []
         said = f"{test.label}: {plain(self.value)} {test.unit} is not the expected {test.expected}. Is the unit right?"
-        return [Question("value", said, "Say why it is right (rule 39).")]
+        return [Question("value", said, "Give the reason (rule 39).")]
 
     @property
     def final_at(self) -> datetime | None:
@@ -232,7 +232,7 @@ def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpe
         outside = [reading for reading in done if reading.against(spec) is Verdict.OUTSIDE]
         readers = {reading.performed_by_id for reading in done}
         if outside:
-            found.append((spec, f"{label} is {outside[-1].words}; the protocol asks for {asked_for(spec)}.", False))
+            found.append((spec, f"{label} is {outside[-1].words}; the protocol requires {asked_for(spec)}.", False))
         elif not readings:
             found.append((spec, f"{label} has no result.", spec.may_be_pending))
         elif not done:

@@ -79,7 +79,7 @@ def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
     products = decidable(records)
     if not products:
         processed = needed(records)
-        because = "There is no product to decide on yet." + (" Nothing was processed." if processed else "")
+        because = "No product to decide on yet." + (" Nothing was processed." if processed else "")
         fix = ("processing.index" if processed else "harvest.index", {"treatment_id": records.course.id})
         return [Blocked(because=because, who=LABORATORY, fix=fix)]
     runs = [records.get(product.run_id) for product in products]
@@ -171,7 +171,7 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
     if not reasons:
         return []
     name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
-    title, why = "Decide what becomes of the product", f"{name} is on hold: {reasons[0]}"
+    title, why = "Decide what to do with the product", f"{name} is on hold: {reasons[0]}"
     return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.expires_at)]
 
 
@@ -194,10 +194,12 @@ def cultures(records: CourseRecords, product: Product) -> list[Action]:
         readings = standing(records.on(product, QCResult), test)
         final = readings[-1].final_at if readings and (readings[-1].pending or readings[-1].interim) else None
         if final is not None:
-            why = f"{QC_TESTS[test].label} of {product.name} {product.division or ''} is awaited."
+            why = f"{QC_TESTS[test].label} of {product.name} {product.division or ''} is pending."
             to = ("release.results", {"product_id": product.id})
             found.append(
-                Action(title="Read the culture", why=why, who=LABORATORY, to=to, due_at=final, due_words="final")
+                Action(
+                    title="Enter the culture result", why=why, who=LABORATORY, to=to, due_at=final, due_words="final"
+                )
             )
     return found
 
@@ -209,8 +211,8 @@ def contaminated(records: CourseRecords, product: Product) -> list[Action]:
     to = ("events.index", {"treatment_id": product.treatment_id})
     return [
         Action(
-            title="Assess: the cells that were given are contaminated", danger=True, who=(Role.PHYSICIAN,), to=to,
-            why=f"{result.headline()}{': ' if result.finding else ''}{result.finding or ''}. Tell the patient.",
+            title="Assess: contaminated cells were given", danger=True, who=(Role.PHYSICIAN,), to=to,
+            why=f"{result.headline()}{': ' if result.finding else ''}{result.finding or ''}. Inform the patient.",
             due_at=result.recorded_at, due_words="found",
         )
         for result in germs(records, product)

@@ -78,7 +78,7 @@ def course(treatment_id: str) -> str:
         heading="Release",
         lede=one.title,
         rows=[_row(records, product, at) for product in decidable(records)],
-        empty_text="There is no product to decide on yet.",
+        empty_text="No product to decide on yet.",
         columns=COLUMNS,
         patient=patient_banner(one),
     )
@@ -96,7 +96,7 @@ def _row(records: CourseRecords, product: Product, at: datetime) -> list[Any]:
 @bp.get("/products/<product_id>/results")
 @allow(CLINICAL)
 def results(product_id: str) -> str:
-    """Show the results of a product and, to who tests, the worksheet."""
+    """Show the results of a product, and the worksheet to those who test."""
     product = get_or_404(Product, product_id)
     records = around(db.session(), product, only=RESTS_ON)
     return render_template("release/results.html", **_sheet(records, product, _worksheet(records, product)))
@@ -105,7 +105,7 @@ def results(product_id: str) -> str:
 @bp.post("/products/<product_id>/results")
 @allow(TESTS)
 def add_results(product_id: str) -> Answer:
-    """Write down the results of every row that is filled in."""
+    """Record the results of every row that is filled in."""
     product = get_or_404(Product, product_id)
     records = around(db.session(), product, only=RESTS_ON)
     form = _worksheet(records, product)
@@ -171,7 +171,7 @@ def result(result_id: str) -> str:
 @bp.get("/products/<product_id>/release")
 @allow(CLINICAL)
 def release(product_id: str) -> str:
-    """Show what a decision rests on, what is missing, and the form on which it is taken."""
+    """Show the evidence for a decision, what is missing, and the form."""
     product = get_or_404(Product, product_id)
     return render_template("release/release.html", **_bench(product, _decision_form()))
 
@@ -179,7 +179,7 @@ def release(product_id: str) -> str:
 @bp.post("/products/<product_id>/release")
 @allow(RELEASE.logs)
 def decide_on(product_id: str) -> Answer:
-    """Write down a decision; its signature follows on the next page (rules 43 to 47)."""
+    """Record a decision; its signature follows on the next page (rules 43 to 47)."""
     product, at = get_or_404(Product, product_id), clock.now()
     form = _decision_form()
     if form.validate_on_submit():
@@ -188,7 +188,7 @@ def decide_on(product_id: str) -> Answer:
             _admit(product, facts["decision"], at)
             made = decide(product, product.judged_under, by=me(), at=at, **facts)
             db.session.add(made)
-            done = "Written down. It is in force when it is signed."
+            done = "Decision saved. A release takes effect once it is signed."
             return commit_and_redirect(url_for("record_pages.signature", record_id=made.id), done)
     return render_template("release/release.html", **_bench(product, form)), 422
 

@@ -38,7 +38,7 @@ class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ig
 
     def _allow(self, name: str, pairs: list[tuple[str, str]]) -> None:
         only = pairs[0][0] if len(pairs) == 1 else None
-        self.offer(name, pairs, chosen=only, filled="the protocol allows this only")
+        self.offer(name, pairs, chosen=only, filled="the only option in this protocol")
 
     def _places(self, says: Content) -> None:
         pairs = [(condition, route) for condition in says.conditions for route in says.routes]
@@ -51,7 +51,7 @@ class OrderForm(form_for(Treatment, without={"chain_of_identity"})):  # type: ig
         if any(BODY_SITES[key].sided for key in places):
             self.offer("side", [(key, SIDES[key]) for key in ("left", "right")])
             self._fields["side"].required = all(BODY_SITES[key].sided for key in places)
-            self._fields["side"].hint = "Seen from the patient. Two sides are two courses"
+            self._fields["side"].hint = "The patient's left or right. Two sides are two courses"
         else:
             del self.side
 
@@ -64,7 +64,7 @@ class DonorForm(RecordForm):
     """Whose cells the patient gets."""
 
     donor_id = SelectField("Donor", required=True, section="The donor")
-    reason = TextAreaField("Why another one", conditional=True, section="The donor")
+    reason = TextAreaField("Reason for another donor", conditional=True, section="The donor")
 
     def plan(self, course: Treatment, offered: list[tuple[str, str]]) -> None:
         """Offer the donors; a first one is named without a reason."""

@@ -74,7 +74,7 @@ class Treatment(Record):
         "Condition", reported=True, choices=labels(CONDITIONS), required=True, section="What is treated"
     )
     diagnosis: Mapped[str | None] = field(
-        "Diagnosis in full",
+        "Full diagnosis",
         reported=True,
         section="What is treated",
         hint="With stage or grade, for example Kellgren-Lawrence 3",
@@ -175,7 +175,7 @@ class Treatment(Record):
         site = BODY_SITES.get(self.body_site or "")
         sided = site is not None and site.sided
         if sided and self.side not in {"left", "right"} and not self._excused("side"):
-            said = "Side: fill this in; this body site has a left and a right. Two sides are two courses."
+            said = "Side: required; this body site has a left and a right. Two sides are two courses."
             found.append(Problem(said, "side", rule=26))
         if not sided and self.side in {"left", "right"}:
             found.append(Problem("This body site has no side.", "side", rule=26))
@@ -187,7 +187,7 @@ class Treatment(Record):
             return [Problem(f"Body site does not fit the condition and the route: {self._site()}.", "body_site")]
         treated = CONDITIONS.get(self.condition or "")
         if treated is not None and treated.sites and not self.body_site:
-            return [Problem("Body site: fill this in; this condition has its place on the body.", "body_site")]
+            return [Problem("Body site: required; this condition has a body site.", "body_site")]
         return []
 
     def name_donor(self, donor: Donor, *, by: User, at: datetime, reason: str = "") -> None:
@@ -197,9 +197,9 @@ class Treatment(Record):
         (21 CFR 1271.10(a)(4)).
         """
         if self.relation == "autologous":
-            raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
+            raise RuleBroken("This course uses the patient's own cells: it cannot have another donor.")
         if donor.patient_id is not None:
-            raise RuleBroken("A patient's own record as donor is not named for somebody else's course.", rule=3)
+            raise RuleBroken("A patient registered as their own donor cannot donate for another course.", rule=3)
         route = ROUTES.get(self.route or "")
         systemic = route is not None and route.systemic
         related = donor.kind == "related" and donor.relation in RELATIVES_ALLOWED

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 bp = Blueprint("treatments", __name__, template_folder="templates")
 AFTER_STOP = (
-    "No step of this course can be begun any more. Adverse events and visits can still be written down. "
-    "Its products stay where they are, until somebody decides."
+    "No further step of this course can be started. Adverse events and visits can still be recorded. "
+    "Its products stay where they are until a decision is recorded."
 )
 
 
@@ -91,7 +91,7 @@ def new_under(patient_id: str, version: str) -> Answer:
             course = Treatment.log(by=me(), at=clock.now(), patient=patient, protocol_version=chosen, **form.facts())
             course.begin(facility_code=me().site.facility_code)
             db.session.add(course)
-            done = "Course ordered. A physician signs the order; then comes the consent."
+            done = "Course ordered. Next: a physician signs the order, then consent."
             return commit_and_redirect(_course_url(course), done)
     return form_page(form, template="treatments/new.html", **_ordering(form, patient, chosen))
 
@@ -149,7 +149,7 @@ def order(treatment_id: str) -> str:
 @bp.route("/treatments/<treatment_id>/donor", methods=["GET", "POST"])
 @allow(ORDERS)
 def donor(treatment_id: str) -> Answer:
-    """Name the donor of a course that uses somebody else's cells."""
+    """Name the donor of a course that uses another person's cells."""
     course = get_or_404(Treatment, treatment_id)
     _may_name_donor(course)
     form = form_of(DonorForm, course)
@@ -158,14 +158,14 @@ def donor(treatment_id: str) -> Answer:
         refuse_stale(course)
         with refusals_to(form, "donor_id"):
             course.name_donor(get_or_404(Donor, form.donor_id.data), by=me(), at=clock.now(), reason=form.why)
-            done = "Donor named. The order is signed again, now with the donor."
+            done = "Donor named. The order must be signed again."
             return commit_and_redirect(_course_url(course), done)
     return form_page(form, template="treatments/donor.html", **_naming(form, course))
 
 
 def _may_name_donor(course: Treatment) -> None:
     if course.relation == "autologous":
-        raise RuleBroken("This course uses the patient's own cells: it has no other donor.")
+        raise RuleBroken("This course uses the patient's own cells: it cannot have another donor.")
     if course.stop is not None:
         raise StepBlocked("Naming the donor", [Blocked(because=f"The course was stopped: {course.stop.reason}.")])
 
@@ -181,7 +181,7 @@ def _naming(form: DonorForm, course: Treatment) -> dict[str, Any]:
         "now": course.donor,
         "new_url": url_for("donors.new"),
         "any_donor": bool(form.donor_id.choices),
-        "after": "The donor's eligibility is asked at every later step: signed, complete, the blood sample fresh.",
+        "after": "Every later step checks the donor's eligibility: signed, complete, and a recent blood sample.",
     }
 
 
@@ -196,7 +196,7 @@ def stop(treatment_id: str) -> Answer:
     if form.validate_on_submit():
         with refusals_to(form):
             db.session.add(Stop.log(by=me(), at=clock.now(), treatment=course, **form.facts()))
-            done = "Course stopped. What was done stays readable; nothing more is begun."
+            done = "Course stopped. Its records stay visible; no further step can be started."
             return commit_and_redirect(_course_url(course), done, "wait")
     return form_page(
         form,

@@ -158,12 +158,12 @@ def test_a_password_with_accents_signs_too(app, session, team):
 @pytest.mark.parametrize(
     ("changed", "why"),
     [
-        ({"email": "nurse@north.demo"}, "belongs to an account already"),
-        ({"email": "NURSE@south.demo "}, "belongs to an account already"),
+        ({"email": "nurse@north.demo"}, "is already used by an account"),
+        ({"email": "NURSE@south.demo "}, "is already used by an account"),
         ({"email": "no address"}, "is no e-mail address"),
         ({"printed_name": "X"}, "printed beside a signature"),
         ({"role": "king"}, "choose from the list"),
-        ({"role": ""}, "fill this in"),
+        ({"role": ""}, "required"),
     ],
 )
 def test_who_cannot_be_added_is_refused_in_words(client_as, post, session, changed, why):

@@ -297,14 +297,14 @@ def test_the_end_is_written_once_and_the_volumes_come_out_even(team: Team) -> No
     course = ready_for_harvest(team)
     made = given(checked(course, released_product(course, team), team), team)
     end = {"at": clock.now(), "ended_at": clock.now(), "weight": None}
-    with pytest.raises(RuleBroken, match="Write down the end first"):
+    with pytest.raises(RuleBroken, match="Record the end of the infusion first"):
         made.sign(by=team.nurse, at=clock.now())
     with pytest.raises(RuleBroken, match=r"9 mL, but 10 mL were issued"):
         made.finish(**end, volume_given=Decimal(9), partial_reason="leak")
     made.ended_at = None
     made.finish(**end, volume_given=Decimal(9), volume_wasted=Decimal(1), partial_reason="leak")
     assert made.dose == Decimal("5.400")
-    with pytest.raises(RuleBroken, match="written down already"):
+    with pytest.raises(RuleBroken, match="already recorded"):
         made.finish(**end, volume_given=Decimal(10))
     made.sign(by=team.nurse, at=clock.now())
     assert made.sign(by=team.physician, at=clock.now()).meaning == "verification"

@@ -91,8 +91,8 @@ def test_two_people_check_begin_end_and_sign(
     assert answer.status_code == 303, answer.text
     record = answer.location
     shown = page(nurse, record)
-    assert "Write down the end" in shown
-    assert "Read and sign" not in shown  # one next action: nobody signs what has no end yet
+    assert "Record the end of the infusion" in shown
+    assert "Review and sign" not in shown  # one next action: nobody signs what has no end yet
     made = session.scalars(select(Administration)).one()
     assert made.verified_by_id == team.physician.id
     assert [v.check_id for v in made.vital_signs] == [check.id]
@@ -113,7 +113,7 @@ def test_two_people_check_begin_end_and_sign(
     assert post(nurse, f"{record}/end", end | {"partial_reason": "left in the line"}).status_code == 303
     session.expire_all()
     assert session.scalar(select(func.count()).select_from(VitalSigns)) == 2
-    assert "Read and sign" in page(nurse, record)
+    assert "Review and sign" in page(nurse, record)
     for who in ("nurse", "physician"):
         session.expire_all()
         signed = post(client_as(who), f"/records/{made.id}/signature", password=PASSWORD, version=str(made.version))
@@ -134,7 +134,7 @@ def test_a_refusal_is_shown_in_red_and_kept(
     shown = page(nurse, answer.location)
     assert "Do not give these cells" in shown
     assert "These cells belong to another patient." in shown
-    assert "Nobody can allow this." in shown
+    assert "Cannot be overridden." in shown
     assert other.patient.display_name in shown
     check = session.scalars(select(BedsideCheck)).one()
     assert not check.clear
@@ -153,7 +153,7 @@ def test_the_second_persons_wrong_password_is_refused_and_counted(
 ) -> None:
     answer = post(client_as("nurse"), f"/treatments/{course.id}/bedside", scan(course, product, team, password="wrong"))
     assert answer.status_code == 422
-    assert "The password is not right" in answer.text
+    assert "Incorrect password" in answer.text
     assert session.scalar(select(func.count()).select_from(FailedSignIn)) == 1
     assert session.scalar(select(func.count()).select_from(BedsideCheck)) == 0
 

@@ -42,7 +42,7 @@ def test_an_administrator_reads_of_accounts_and_of_no_patient(amended, client_as
         f"/ledger?who={amended.performed_by_id}",
     ):
         shown = page(client_as("administrator"), address)
-        assert "wrote down the harvest" not in shown
+        assert "recorded the harvest" not in shown
         assert "Novak, Dr" not in shown
         assert "Volume collected" not in shown.html
     assert f"the account {user('nurse').id}" in page(client_as("administrator"), "/ledger")
@@ -62,7 +62,7 @@ def test_another_clinic_s_entries_are_not_there(amended, client_as, page, user):
 
 def test_the_filters_find_person_kind_day_and_record(amended, client_as, page, user):
     quality = client_as("quality")
-    assert "wrote down the harvest" in page(quality, "/ledger?kind=harvest")
+    assert "recorded the harvest" in page(quality, "/ledger?kind=harvest")
     assert "the patient" not in page(quality, "/ledger?kind=harvest").text.split("Show all")[1]
     assert "Nothing was written that fits this" in page(quality, f"/ledger?who={user('nurse', second=True).id}")
     day = clock.local(clock.now(), "Europe/Berlin").date()
@@ -120,4 +120,4 @@ def test_a_password_shows_in_no_entry(session, team, client_as, page):
     shown = page(client_as("administrator"), "/ledger")
     assert secret not in shown.html
     assert "$argon2" not in shown.html
-    assert "set anew, never shown" in shown.html
+    assert "reset, never shown" in shown.html

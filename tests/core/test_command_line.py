@@ -59,7 +59,7 @@ def test_verify_names_table_row_and_column_and_ends_with_one(run, treated, house
         behind.commit()
     status, out, err = run("verify")
     assert status == 1
-    said = "Volume collected was changed behind the ledger: it says “601”, the ledger “60”"
+    said = "Volume collected was changed outside the ledger: it says “601”, the ledger “60”"
     assert out == f"harvest {public_id}, volume: {said}\n"
     assert err == "clinic: The records and the ledger disagree in 1 place.\n"
 
@@ -112,7 +112,7 @@ def test_what_is_no_backup_or_was_tampered_with_is_not_restored(run, treated, se
         behind.commit()
     status, _out, err = run("restore", tmp_path / "copy.db")
     assert status == 1
-    assert "is not sound, and nothing was restored" in err
+    assert "is damaged; nothing was restored" in err
     assert run("verify")[0] == 0
 
 
@@ -178,7 +178,7 @@ def test_a_setting_that_is_wrong_stops_it_with_two(run, monkeypatch, name, value
 
 def test_a_database_without_a_schema_says_what_to_do(run, house, tmp_path, monkeypatch):
     monkeypatch.setenv("CLINIC_DATABASE_URL", f"sqlite:///{tmp_path / 'new.db'}")
-    assert run("verify") == (2, "", "clinic: The database waits for its migration. Run: clinic migrate.\n")
+    assert run("verify") == (2, "", "clinic: The database needs a migration. Run: clinic migrate.\n")
     assert run("serve")[0] == 2
     assert run("migrate")[0] == 0
     assert run("migrate")[1].startswith("The database is current")

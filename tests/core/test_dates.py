@@ -87,7 +87,7 @@ def test_an_event_is_learned_of_after_its_onset_and_reported_after_that():
         ({"aware_on": date(2026, 11, 26)}, "is in the future"),
         ({"aware_on": date(2026, 11, 24)}, "is before “Onset”"),
         ({"reported_on": date(2031, 1, 1)}, "is in the future"),
-        ({"reported_on": date(2020, 1, 1)}, "is before “We learned of it on”"),
+        ({"reported_on": date(2020, 1, 1)}, "is before “Date we became aware”"),
     ):
         with pytest.raises(RuleBroken, match=said):
             event(one, **facts)
@@ -122,9 +122,9 @@ def test_a_day_and_a_moment_are_compared_on_the_site_s_calendar():
 
 
 def test_a_problem_is_a_sentence_that_names_its_fact():
-    problem = Problem("Weight: fill this in", "kg")
-    assert (problem, problem.field) == ("Weight: fill this in", "kg")
-    assert str(RuleBroken(problem, "Two")) == "Weight: fill this in. Two."
+    problem = Problem("Weight: required", "kg")
+    assert (problem, problem.field) == ("Weight: required", "kg")
+    assert str(RuleBroken(problem, "Two")) == "Weight: required. Two."
 
 
 def test_every_problem_of_a_form_is_shown_in_one_round_each_at_its_field(team, client_as, post, session):
@@ -138,8 +138,8 @@ def test_every_problem_of_a_form_is_shown_in_one_round_each_at_its_field(team, c
     answer = post(client_as("nurse"), f"/treatments/{begun.id}/harvests/new", sent)
     shown = Page.of(answer.text)
     assert answer.status_code == 422
-    for sentence in ("“1e8” is not a number", "is before “Start”", "Side: fill this in", "Fasting must be confirmed",
-                     "Time-out held at: fill this in", "Its lot: fill this in"):  # fmt: skip
+    for sentence in ("“1e8” is not a number", "is before “Start”", "Side: required", "Fasting must be confirmed",
+                     "Time-out at: required", "Anticoagulant lot: required"):  # fmt: skip
         assert sentence in shown, sentence
     for anchor in ("volume", "ended_at-d", "side-0", "time_out_at-d", "anticoagulant_lot"):
         assert f"#{anchor}" in shown.links, anchor

@@ -169,10 +169,10 @@ def test_an_unusual_weight_is_asked_about_once_and_its_reason_is_kept(app):
 @pytest.mark.parametrize(
     ("day", "fault"),
     [
-        ({"on_d": "31", "on_m": "2", "on_y": "2026"}, "31.2.2026 is not a day of the calendar"),
-        ({"on_d": "3", "on_m": "", "on_y": "2026"}, "fill in day, month and year"),
-        ({"on_d": "3", "on_m": "5", "on_y": "zwanzig"}, "is not a day of the calendar"),
-        ({"on_d": "0", "on_m": "5", "on_y": "0"}, "is not a day of the calendar"),
+        ({"on_d": "31", "on_m": "2", "on_y": "2026"}, "31.2.2026 is not a calendar date"),
+        ({"on_d": "3", "on_m": "", "on_y": "2026"}, "enter day, month and year"),
+        ({"on_d": "3", "on_m": "5", "on_y": "zwanzig"}, "is not a calendar date"),
+        ({"on_d": "0", "on_m": "5", "on_y": "0"}, "is not a calendar date"),
     ],
 )
 def test_a_day_that_is_none_is_named_and_stays_as_it_was_typed(app, day, fault):
@@ -204,7 +204,7 @@ def test_a_time_that_the_clock_never_showed_is_refused(app):
     with app.test_request_context(method="POST"):
         form, right = filled(kg="70", at_d="29", at_m="3", at_y="2026", at_t="02:30")
     assert not right
-    assert "did not exist here on this day: the clocks went forward" in form.at.errors[0]
+    assert "did not exist on this day: the clocks went forward" in form.at.errors[0]
 
 
 @pytest.mark.hazard("H30")
@@ -213,7 +213,7 @@ def test_a_time_that_the_clock_showed_twice_is_asked_about_until_somebody_says_w
     with app.test_request_context(method="POST"):
         form, right = filled(**sent)
         assert not right
-        assert "came twice here on this day: the clocks went back. Say which of the two" in form.at.errors[0]
+        assert "occurred twice on this day: the clocks went back. Say which of the two" in form.at.errors[0]
         macros = app.jinja_env.get_template("macros/forms.html").module
         drawn = macros.field(form.at)
         assert 'value="first"' in drawn
@@ -378,4 +378,4 @@ def test_a_day_in_the_future_is_refused_unless_its_fact_says_that_it_may_be(app)
 def test_a_text_that_is_too_long_is_refused_with_both_lengths(app):
     form, right = visiting(app, code="x" * 501, side="left", **BORN)
     assert not right
-    assert form.code.errors == ["Code: 501 characters are too many; write at most 500"]
+    assert form.code.errors == ["Code: 501 characters are too many; use at most 500"]

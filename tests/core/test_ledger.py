@@ -262,7 +262,7 @@ def test_a_chain_that_was_cut_off_with_its_head_and_rows_shows_against_an_earlie
 def test_a_history_that_was_written_anew_shows_against_an_earlier_head(busy, team):
     known = heads(busy)[team.site.id]
     other = {team.site.id: Head(number=known.number, hash="0" * 63 + "1")}
-    assert ["it is another than the earlier head saw" in str(f) for f in verify(busy, earlier=other)] == [True]
+    assert ["it differs from the one in the earlier head" in str(f) for f in verify(busy, earlier=other)] == [True]
 
 
 def test_a_seal_says_the_heads_and_bears_a_signature(busy, tmp_path):
@@ -294,7 +294,7 @@ def test_what_no_program_of_ours_can_read_is_named_and_stops_nothing(busy, engin
     busy.commit()
     in_raw_sql(engine, f"UPDATE weight SET kg = 'heavy', performed_at = 'some day' WHERE id = '{weight}'")
     found = {fault.column: fault.because for fault in verify(busy) if fault.row == weight}
-    assert found == dict.fromkeys(("kg", "performed_at"), "it holds what no program of ours can read")
+    assert found == dict.fromkeys(("kg", "performed_at"), "it contains data that this program cannot read")
 
 
 def test_a_moment_is_told_in_one_way_whatever_zone_it_was_given_in(kind):

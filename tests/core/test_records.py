@@ -47,19 +47,19 @@ def test_who_did_it_and_who_wrote_it_down_are_told_apart(people, somebody):
 @pytest.mark.parametrize("missing", ["kg", "performed_at", "performed_by"])
 def test_a_required_fact_that_is_missing_is_named(people, somebody, missing):
     label = {"kg": "Weight", "performed_at": "Weighed at", "performed_by": "Weighed by"}[missing]
-    with pytest.raises(RuleBroken, match=f"{label}: fill this in"):
+    with pytest.raises(RuleBroken, match=f"{label}: required"):
         weighing(people, somebody, **{missing: None})
 
 
 def test_a_history_may_leave_out_a_fact_when_it_says_why(people, somebody):
-    with pytest.raises(RuleBroken, match="Weight: fill this in"):
+    with pytest.raises(RuleBroken, match="Weight: required"):
         weighing(people, somebody, kg=None, origin=Origin.IMPORTED)
     told = {"kg": "not in the paper"}
     assert weighing(people, somebody, kg=None, origin=Origin.IMPORTED, not_recorded=told).kg is None
 
 
 def test_nobody_excuses_a_missing_fact_of_the_clinic_itself(people, somebody):
-    with pytest.raises(RuleBroken, match="Weight: fill this in"):
+    with pytest.raises(RuleBroken, match="Weight: required"):
         weighing(people, somebody, kg=None, not_recorded={"kg": "in a hurry"})
 
 

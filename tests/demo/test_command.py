@@ -42,7 +42,7 @@ def test_where_faker_is_not_installed_it_says_what_to_install_and_ends_with_two(
 def test_a_demonstration_is_made_once_and_only_into_an_empty_database(run, monkeypatch):
     status, out, err = run("demo", "--patients", "2", "--seed", "3", "--sites", "1")
     assert (status, err) == (0, "")
-    assert out == "The demonstration clinic is made: Cellcourse North; 193 patients.\n"
+    assert out == "The demonstration clinic is ready: Cellcourse North; 193 patients.\n"
     assert run("verify")[0] == 0
     assert run("demo", "--if-empty") == (0, "", "")
     assert run("demo")[0] == 1

@@ -269,7 +269,7 @@ def test_the_same_seed_builds_the_same_clinic(tmp_path_factory, app):
     built = []
     for _time in range(2):
         session = empty_database(tmp_path_factory.mktemp("again"))
-        build.build(session, patients=6, seed=7, at=AT, password_hash="not asked for")
+        build.build(session, patients=6, seed=7, at=AT, password_hash="not required")
         built.append(contents(session))
         session.close()
         session.get_bind().dispose()

@@ -63,7 +63,7 @@ def test_a_record_tells_who_did_it_who_wrote_it_who_signed_and_when(session, tea
     session.flush()
     row = read(session, "harvests")[0]
     assert row["Collected by"] == team.physician.printed_name
-    assert row["Written down by"] == team.nurse.printed_name
+    assert row["Recorded by"] == team.nurse.printed_name
     assert row["Signatures"] == f"{team.physician.printed_name} (authorship)"
     assert row["Start (UTC)"].endswith("Z")
     assert row["Start (site time)"][-6:] in {"+01:00", "+02:00"}

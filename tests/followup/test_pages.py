@@ -60,7 +60,7 @@ def test_the_baseline_is_read_before_the_cells_and_not_planned_again(
 ) -> None:
     course = ready_for_harvest(team)
     nurse, at = client_as("nurse"), f"/treatments/{course.id}/visits"
-    assert "Write down the baseline" in page(nurse, at)
+    assert "Record the baseline" in page(nurse, at)
     assert "lower is better" in page(nurse, f"{at}/new")
     form = boxes("performed_at", clock.now()) | {
         "performed_by_id": team.nurse.id,
@@ -101,11 +101,11 @@ def test_a_planned_visit_is_written_down_with_its_change_since_baseline(
     form |= {"score_vas_pain_cm": "3"}
     asked = post(nurse, address, form)
     assert asked.status_code == 422
-    assert "lies outside the window of this visit" in asked.text
+    assert "is outside the window of this visit" in asked.text
     form |= {"performed_at-sure": "yes", "performed_at-why": "She came early, before a journey."}
     answer = post(nurse, address, form)
     shown = page(nurse, answer.location)
-    assert "4 better; at least the least important difference" in shown
+    assert "4 better; at least the MCID" in shown
     assert "Month 3, outside its window" in shown
     schedule = page(nurse, f"/treatments/{treated.id}/visits")
     assert "The same in figures" in schedule
@@ -162,7 +162,7 @@ def test_a_death_is_written_into_the_patients_record_with_the_event(
 ) -> None:
     physician, at = client_as("physician"), f"/treatments/{treated.id}/adverse-events/new"
     fatal = event(team, grade="5", outcome="fatal", serious=["death"])
-    assert "Died on: fill this in" in post(physician, at, fatal).text
+    assert "Died on: required" in post(physician, at, fatal).text
     session.expire_all()
     assert treated.patient.died_on is None
     assert post(physician, at, fatal | day_boxes("died_on", clock.now().date())).status_code == 303
@@ -202,11 +202,11 @@ def test_an_event_waits_on_the_physicians_list_until_it_is_signed(
         == 303
     )
     told = session.scalars(select(AdverseEvent)).one()
-    (line,) = [one for one in actions(records_of(treated), clock.now()) if one.title == "Judge and sign the event"]
+    (line,) = [one for one in actions(records_of(treated), clock.now()) if one.title == "Assess and sign the event"]
     assert (line.who, line.to) == ((Role.PHYSICIAN,), ("events.show", {"event_id": told.id}))
     told.sign(by=team.physician, at=clock.now())
     session.flush()
-    assert "Judge and sign the event" not in {line.title for line in actions(records_of(treated), clock.now())}
+    assert "Assess and sign the event" not in {line.title for line in actions(records_of(treated), clock.now())}
 
 
 @pytest.mark.hazard("H35")

@@ -155,9 +155,9 @@ def test_a_visit_that_was_not_made_has_no_scores() -> None:
 @pytest.mark.parametrize(
     ("instrument", "before", "after", "words", "tag"),
     [
-        ("vas_pain_cm", "7", "3", "4 better; at least the least important difference", "Better"),
-        ("vas_pain_cm", "7", "6", "1 better; less than the least important difference", "No important change"),
-        ("lvef", "35", "29", "6 worse; less than the least important difference", "Worse"),
+        ("vas_pain_cm", "7", "3", "4 better; at least the MCID", "Better"),
+        ("vas_pain_cm", "7", "6", "1 better; less than the MCID", "No important change"),
+        ("lvef", "35", "29", "6 worse; less than the MCID", "Worse"),
         ("koos_qol", "40", "40", "no change", "No important change"),
     ],
 )

@@ -74,8 +74,8 @@ def test_without_consent_the_form_does_not_open_and_says_why(team, client_as):
     begun = course(team)
     answer = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new")
     assert answer.status_code == 409
-    assert "There is no consent to this treatment." in answer.text
-    assert "can be mended by" in answer.text
+    assert "No consent for this treatment is recorded." in answer.text
+    assert "can be resolved by" in answer.text
 
 
 def test_two_containers_are_filled_one_by_one(team, session, client_as, post, page, at):
@@ -93,7 +93,7 @@ def test_two_containers_are_filled_one_by_one(team, session, client_as, post, pa
 def test_a_donation_for_the_bank_belongs_to_no_course(team, session, client_as, post, page, at):
     donor = stranger(team)
     browser = client_as("nurse")
-    assert "Log a donation" in page(browser, f"/donors/{donor.id}")
+    assert "Record a donation" in page(browser, f"/donors/{donor.id}")
     page(browser, f"/donors/{donor.id}/harvests/new")
     sent = typed(at, performed_by_id=team.nurse.id, donor_id="DN-00000000X")
     answer = post(browser, f"/donors/{donor.id}/harvests/new", sent)

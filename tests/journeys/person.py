@@ -129,12 +129,12 @@ class Person:
 
     def signs(self) -> None:
         """Read what is to be signed and sign it with the password."""
-        self.clicks("Read and sign")
+        self.clicks("Review and sign")
         self.gives_password()
 
     def gives_password(self, words: str = "Sign") -> None:
         """Give the password again under what is read."""
-        self.page.get_by_label("Your password, again").fill(PASSWORD)
+        self.page.get_by_label("Confirm with your password").fill(PASSWORD)
         self.presses(words)
 
     @property

@@ -53,7 +53,7 @@ def when_i_register(me: Person, family: str, given: str, number: str, born: str)
 
 def when_i_weigh(me: Person, patient: str) -> None:
     me.goes_to(patient)
-    me.clicks("Write down a weight")
+    me.clicks("Record a weight")
     me.fills({"Weight": "72,5"})
     me.presses("Save")
     me.signs()
@@ -62,7 +62,7 @@ def when_i_weigh(me: Person, patient: str) -> None:
 
 def when_i_begin_a_course(me: Person, patient: str) -> str:
     me.goes_to(patient)
-    me.clicks("Begin a course")
+    me.clicks("Order a course")
     me.page.get_by_role("link", name=re.compile("Bone marrow concentrate for knee")).first.click()
     me.looks()
     me.fills({"Condition": "Osteoarthritis", "Body site": "Knee", "Side": "Right", "Height": "171", "ASA class": "II"})
@@ -73,7 +73,7 @@ def when_i_begin_a_course(me: Person, patient: str) -> str:
 
 def when_i_sign_the_order(me: Person, course: str) -> None:
     me.goes_to(course)
-    me.clicks("The order")
+    me.clicks("Order")
     me.signs()
     me.sees("Order signed.")
 
@@ -81,8 +81,8 @@ def when_i_sign_the_order(me: Person, course: str) -> None:
 def when_i_take_the_consent(me: Person, course: str) -> None:
     me.goes_to(course)
     me.sees("is blocked, because")
-    me.clicks("Write down the consent")
-    me.fills({"Consent to": "Treatment", "Version of the form": "3.1", "Copy given to who signed": "Yes"})
+    me.clicks("Obtain consent")
+    me.fills({"Consent to": "Treatment", "Version of the form": "3.1", "Copy given to the signer": "Yes"})
     me.presses("Save the consent")
     me.signs()
     me.sees("Consent signed.")
@@ -100,10 +100,17 @@ def when_i_decide_on_the_eligibility(me: Person, course: str) -> None:
 
 def when_i_log_the_harvest_with_a_slip(me: Person, course: str) -> None:
     me.goes_to(course)
-    me.clicks("Log the harvest")
-    me.fills({"Body site": "Posterior iliac crest", "Side": "Right", "Time-out held at": now()})
+    me.clicks("Record the harvest")
+    me.fills({"Body site": "Posterior iliac crest", "Side": "Right", "Time-out at": now()})
     me.fills({"Method": "Needle aspiration", "Anesthesia": "Local"})
-    me.fills({"Volume collected": "6,,0", "Anticoagulant": "ACD-A", "Its volume": "6", "Its lot": "ACD-24-117"})
+    me.fills(
+        {
+            "Volume collected": "6,,0",
+            "Anticoagulant": "ACD-A",
+            "Anticoagulant volume": "6",
+            "Anticoagulant lot": "ACD-24-117",
+        }
+    )
     me.presses("Save the harvest")
 
 
@@ -112,7 +119,7 @@ def then_my_slip_is_named_and_nothing_is_lost(me: Person) -> None:
     expect(summary).to_be_focused()
     me.sees("Volume collected: “6,,0” is not a number.")
     expect(me.box("Volume collected")).to_have_value("6,,0")
-    expect(me.box("Its lot")).to_have_value("ACD-24-117")
+    expect(me.box("Anticoagulant lot")).to_have_value("ACD-24-117")
     summary.get_by_role("link", name=re.compile("6,,0")).click()
     expect(me.box("Volume collected")).to_be_focused()
 
@@ -120,7 +127,7 @@ def then_my_slip_is_named_and_nothing_is_lost(me: Person) -> None:
 def when_i_put_it_right_and_save(me: Person) -> str:
     me.fills({"Volume collected": "60"})
     me.presses("Save the harvest")
-    me.sees("Harvest written down. A physician reads and signs it.")
+    me.sees("Harvest saved. Waiting for a physician's signature.")
     me.reads("Harvest: bone marrow, right posterior iliac crest, 60 mL")
     return me.path
 
@@ -137,36 +144,36 @@ def when_i_process_the_marrow(me: Person, course: str) -> str:
     me.goes_to(course)
     me.clicks("Process the cells")
     me.page.get_by_role("group", name="Products").get_by_role("checkbox").check()
-    me.presses("Begin the run")
+    me.presses("Start the run")
     run = me.path
-    me.clicks("Write down a step")
+    me.clicks("Record a step")
     me.fills({"Manipulation": "Concentrate", "Equipment": "Centrifuge 2", "Detail": "1000 g, 10 min"})
-    me.presses("Write it down")
-    me.clicks("Write down a count")
+    me.presses("Save")
+    me.clicks("Record a count")
     me.fills({"Counted": "Total nucleated cells", "Concentration": "60", "In a volume of": "10", "Viability": "96"})
-    me.presses("Write it down")
+    me.presses("Save")
     me.sees("= 600 ×10⁶.")
-    me.clicks("Make a container")
+    me.clicks("Add containers")
     me.fills({"Container": "Syringe", "Volume of each": "9", "Amount in each": "5,4"})
-    me.presses("Make it")
+    me.presses("Add containers")
     me.clicks("End and balance")
     me.fills({"Volume added": "0", "Samples and waste": "51"})
-    me.presses("Write it down")
+    me.presses("Save")
     me.signs()
     return run
 
 
 def when_i_verify_the_run(me: Person, run: str) -> None:
     me.goes_to(run)
-    me.clicks("Check and sign")
+    me.clicks("Review and sign")
     me.gives_password()
 
 
 def when_i_enter_the_results(me: Person, run: str) -> None:
     me.goes_to(run)
-    me.page.get_by_role("region", name="What came out").get_by_role("rowheader").get_by_role("link").click()
+    me.page.get_by_role("region", name="Outputs").get_by_role("rowheader").get_by_role("link").click()
     me.looks()
-    me.clicks("Open the worksheet")
+    me.clicks("Enter results")
     me.fills({"Sample taken at": now()})
     for test, answer in (
         ("Total nucleated cells", {"Result": "5,4"}),
@@ -175,8 +182,8 @@ def when_i_enter_the_results(me: Person, run: str) -> None:
         ("Sterility", {"Pending": "Still pending"}),
     ):
         me.fills(answer, me.page.get_by_role("group", name=re.compile(f"^{test}")))
-    me.presses("Write the results down")
-    me.sees("4 results written down.")
+    me.presses("Save the results")
+    me.sees("4 results saved.")
 
 
 def when_i_release(me: Person, course: str) -> str:
@@ -185,11 +192,11 @@ def when_i_release(me: Person, course: str) -> str:
     me.looks()
     product = me.path.split("/")[2]
     me.fills({"Decision": "Released under a condition"})
-    me.fills({"Reason": "The culture is read on day 14.", "Physician who was told": "Dr I. Novak"})
-    me.presses("Write the decision down")
+    me.fills({"Reason": "The culture is read on day 14.", "Physician informed": "Dr I. Novak"})
+    me.presses("Save and sign")
     me.gives_password()
     me.goes_to(course)
-    me.sees("Waits for nurse or physician", "Give the cells")
+    me.sees("Waiting for nurse or physician", "Give the cells")
     return product
 
 
@@ -206,7 +213,7 @@ def when_we_scan_wristband_and_bag(me: Person, course: str, *, wristband: str, b
 def then_we_are_stopped_and_told_why(me: Person) -> None:
     stop = me.page.get_by_role("alert")
     expect(stop).to_contain_text("Do not give these cells")
-    me.sees("Nobody can allow this.", "BERGSTRÖM, Bo", "ALMEIDA, Beatriz")
+    me.sees("Cannot be overridden.", "BERGSTRÖM, Bo", "ALMEIDA, Beatriz")
     assert me.page.get_by_role("link", name="Begin").count() == 0
 
 
@@ -214,7 +221,7 @@ def when_we_give_the_cells(me: Person) -> str:
     me.reads("Right cells, right patient")
     me.clicks("Begin")
     me.presses("Begin")
-    me.clicks("Write down the end")
+    me.clicks("Record the end of the infusion")
     me.presses("Save the end")
     given = me.path
     me.signs()
@@ -223,16 +230,16 @@ def when_we_give_the_cells(me: Person) -> str:
 
 def when_i_verify_as_second_person(me: Person, given: str) -> None:
     me.goes_to(given)
-    me.clicks("Read and verify")
+    me.clicks("Review and verify")
     me.gives_password()
 
 
 def when_i_write_down_the_baseline(me: Person, course: str) -> None:
     me.goes_to(course)
-    me.clicks("Make the visit")
+    me.clicks("Record the visit")
     me.fills({"VAS pain": "6,5", "KOOS pain": "42", "KOOS daily living": "50"})
     me.presses("Save the visit")
-    me.sees("Visit written down.")
+    me.sees("Visit saved.")
 
 
 def when_i_see_the_patient_again(me: Person, course: str) -> None:
@@ -240,7 +247,7 @@ def when_i_see_the_patient_again(me: Person, course: str) -> None:
     me.clicks("Follow-up")
     me.fills({"VAS pain": "3", "KOOS pain": "61", "KOOS daily living": "66"})
     me.presses("Save the visit")
-    me.sees("Visit written down.", "VAS pain", "better")
+    me.sees("Visit saved.", "VAS pain", "better")
 
 
 def when_i_report_an_event(me: Person, course: str) -> None:
@@ -248,10 +255,16 @@ def when_i_report_an_event(me: Person, course: str) -> None:
     me.clicks("Adverse events")
     me.clicks("Report an event")
     me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Grade (CTCAE v5)": "1"})
-    me.fills({"From the cells": "Possible", "From the harvest": "Unlikely", "From the delivery": "Probable"})
-    me.fills({"Against the protocol": "Expected", "Outcome": "Resolved"})
+    me.fills(
+        {
+            "Related to the cells": "Possible",
+            "Related to the collection": "Unlikely",
+            "Related to the administration": "Probable",
+        }
+    )
+    me.fills({"Expectedness": "Expected", "Outcome": "Resolved"})
     me.presses("Save the event")
-    me.sees("Event written down.")
+    me.sees("Event saved.")
 
 
 def then_the_timeline_tells_all_of_it_in_order(me: Person, patient: str) -> None:
@@ -294,7 +307,7 @@ def then_the_ledger_tells_it_in_sentences(me: Person, harvest: str) -> None:
     me.clicks("Ledger")
     me.fills({"Record": harvest.rsplit("/", 1)[-1]})
     me.clicks("Show")
-    me.sees(f"Nadia Rask wrote down the harvest {harvest.rsplit('/', 1)[-1]}")
+    me.sees(f"Nadia Rask recorded the harvest {harvest.rsplit('/', 1)[-1]}")
 
 
 def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], team: Team, session: Session) -> None:
@@ -325,7 +338,7 @@ def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], tea
     when_i_write_down_the_baseline(coordinator, course)
     when_i_see_the_patient_again(coordinator, course)
     when_i_report_an_event(nurse, course)
-    when_i_sign_what_waits_on_my_list(physician, "Judge and sign the event", "Adverse event signed.")
+    when_i_sign_what_waits_on_my_list(physician, "Assess and sign the event", "Adverse event signed.")
     when_i_sign_what_waits_on_my_list(physician, "Sign the visit", "Follow-up visit signed.")
     then_the_timeline_tells_all_of_it_in_order(coordinator, patient)
     then_the_filter_shows_what_i_pick(coordinator)

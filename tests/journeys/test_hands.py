@@ -72,7 +72,7 @@ def when_i_type(me: Person, name: str, text: str) -> None:
 
 
 def there(session: Session, row: Model) -> str:
-    """Write down what the scene needs and let go of the database; return the row's id."""
+    """Record what the scene needs and let go of the database; return the row's id."""
     public_id = row.id
     session.commit()
     return public_id
@@ -95,9 +95,9 @@ def test_the_harvest_is_logged_with_the_keyboard_alone(
     course = there(session, ready_for_harvest(team))
     me = arrive("nurse")
     me.goes_to(f"/treatments/{course}")
-    when_i_tab_to(me, "Log the harvest")
+    when_i_tab_to(me, "Record the harvest")
     me.page.keyboard.press("Enter")
-    expect(me.page.locator("h1")).to_have_text("Log a harvest")
+    expect(me.page.locator("h1")).to_have_text("Record a harvest")
     when_i_choose(me, "body_site", "Posterior iliac crest")
     when_i_choose(me, "side", "Right")
     me.page.keyboard.press("Tab")
@@ -131,19 +131,19 @@ def test_two_people_amend_one_harvest_and_the_second_sees_both_values(
     first, second = arrive("nurse"), arrive("physician")
     when_i_open_the_correction(first, harvest)
     when_i_open_the_correction(second, harvest)
-    first.fills({"Volume collected": "62", "Why is it corrected?": "Misread the syringe"})
+    first.fills({"Volume collected": "62", "Why is this corrected?": "Misread the syringe"})
     first.presses("Save the correction")
     first.sees("Harvest amended.")
-    second.fills({"Volume collected": "64", "Complications": "Bruise", "Why is it corrected?": "Counted again"})
+    second.fills({"Volume collected": "64", "Complications": "Bruise", "Why is this corrected?": "Counted again"})
     second.presses("Save the correction")
-    second.reads("Harvest was changed meanwhile")
+    second.reads("Harvest was changed in the meantime")
     row = second.page.get_by_role("row").filter(has_text="Volume collected")
     expect(row).to_contain_text("64")
     expect(row).to_contain_text("62")
-    second.sees("Nothing of yours was saved, and nothing is lost.", "Bruise")
+    second.sees("Your changes were not saved, and nothing is lost.", "Bruise")
     assert volumes(session) == [62]
     second.clicks("Open the record again")
-    second.fills({"Volume collected": "64", "Complications": "Bruise", "Why is it corrected?": "Counted again"})
+    second.fills({"Volume collected": "64", "Complications": "Bruise", "Why is this corrected?": "Counted again"})
     second.presses("Save the correction")
     second.sees("60 mL", "62 mL", "64 mL", "Misread the syringe", "Counted again")
 
@@ -163,7 +163,7 @@ def test_what_i_wrote_comes_back_after_a_pause(
     me.page.get_by_label("E-mail address").fill(me.email)
     me.page.get_by_label("Password").fill(PASSWORD)
     me.presses("Sign in")
-    me.reads("Log a harvest")
+    me.reads("Record a harvest")
     me.sees(re.compile(r"Your draft of .* is filled in\."))
     expect(me.box("Volume collected")).to_have_value("61")
     expect(me.box("Complications")).to_have_value("None seen so far")

@@ -205,7 +205,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     session = empty_database(folder)
     event.listen(Site, "init", _far_away)
     try:
-        build.build(session, seed=1, at=AT, password_hash="not asked for")
+        build.build(session, seed=1, at=AT, password_hash="not required")
     finally:
         event.remove(Site, "init", _far_away)
     session.commit()
@@ -311,10 +311,10 @@ class Reader:
                 f"{number}: the list says {row.text!r}, the page {'stopped' if stopped else 'goes on'}", site, role, at
             )
         present = next((line.text for line in page.items["h-rail"] if line.current), "")
-        told = any(word in row.text for word in ("Died", "Stopped", "Under way", "Done", "Finished"))
+        told = any(word in row.text for word in ("Died", "Stopped", "Active", "Done", "Finished"))
         if not told and present and not set(present.split()[:1]) & set(row.text.split()):
             self._differ(f"{number}: the list says {row.text!r}, the page stands at {present!r}", site, role, at)
-        if "Under way" in row.text and page.items["h-rail"] and not present:
+        if "Active" in row.text and page.items["h-rail"] and not present:
             self._differ(f"{number}: the list says under way, every step of the page is done", site, role, at)
 
     def product(self, product: Product, role: str, at: datetime) -> None:

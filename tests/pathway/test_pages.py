@@ -22,12 +22,12 @@ def test_a_new_course_says_what_comes_first_and_what_it_blocks(team, client_as, 
     shown = page(client_as("physician"), f"/treatments/{begun.id}")
     assert "Your next action" in shown
     assert "Harvest is blocked, because" in shown or "is blocked, because" in shown
-    assert "There is no consent to this treatment." in shown
+    assert "No consent for this treatment is recorded." in shown
 
 
 def test_the_next_action_follows_the_role(team, client_as, page):
     begun = ready_for_harvest(team)
-    assert "Log the harvest" in page(client_as("nurse"), f"/treatments/{begun.id}")
+    assert "Record the harvest" in page(client_as("nurse"), f"/treatments/{begun.id}")
     waiting = page(client_as("quality"), f"/treatments/{begun.id}")
     assert "Waits for" in waiting
 
@@ -73,7 +73,7 @@ def test_the_timeline_tells_both_times_of_a_late_entry(team, client_as, page):
     begun = ready_for_harvest(team)
     harvested(begun, team)
     text = page(client_as("inspector"), f"/patients/{begun.patient_id}/timeline").text
-    assert "written down later" in text
+    assert "recorded later" in text
     assert "50 min later" in text
 
 
@@ -178,10 +178,10 @@ def test_a_scan_leads_to_the_record_and_a_wrong_character_to_none(team, client_a
 def test_a_draft_is_kept_and_comes_back(team, client_as, post, page):
     begun = ready_for_harvest(team)
     browser, address = client_as("nurse"), f"/treatments/{begun.id}/harvests/new"
-    typed = {"volume": "61,5", "notes": "patient asked for a break", "draft_title": "Log a harvest"}
+    typed = {"volume": "61,5", "notes": "patient asked for a break", "draft_title": "Record a harvest"}
     answer = post(browser, address, do="draft", **typed)
     assert answer.location == "/"
-    assert "Log a harvest" in page(browser, "/")
+    assert "Record a harvest" in page(browser, "/")
     again = browser.get(address).text
     assert 'value="61,5"' in again
     assert "patient asked for a break" in again

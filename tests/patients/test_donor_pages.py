@@ -50,8 +50,8 @@ def test_a_relative_is_linked_from_the_patients_page(client_as, page, post, sess
             "no patient of this clinic",
         ),
         ({"kind": "unrelated", "name": "Eva", "donor_number": "R-1"}, "without a name"),
-        ({"kind": "cord"}, "Donor number: fill this in"),
-        ({"kind": ""}, "fill this in"),
+        ({"kind": "cord"}, "Donor number: required"),
+        ({"kind": ""}, "required"),
     ],
 )
 def test_a_donor_that_cannot_be_is_refused_in_words(client_as, post, session, said, why):
@@ -139,11 +139,11 @@ def test_a_consent_is_written_down_and_signed_by_who_took_it(client_as, page, po
     answer = post(browser, f"/patients/{course.patient_id}/consents/new", consenting(course, team))
     assert answer.status_code == 303
     consent = session.scalars(select(Consent)).one()
-    assert "Waits for Nadia Rask" in page(client_as("physician"), answer.location)
+    assert "Waiting for Nadia Rask" in page(client_as("physician"), answer.location)
     refused = signed(client_as("physician"), page, post, consent.id)
     assert refused.status_code == 422
     assert "signed by who took it" in refused.text
-    assert "Read and sign" in page(browser, answer.location)
+    assert "Review and sign" in page(browser, answer.location)
     assert signed(browser, page, post, consent.id).status_code == 303
     session.expire_all()
     assert valid_consent(course, clock.now()) is not None

@@ -100,7 +100,7 @@ def test_the_list_shows_the_present_course_and_that_it_was_stopped(client_as, pa
     shown = page(client_as("nurse"), "/patients")
     assert course.title in shown
     assert f"/treatments/{course.id}" in shown.links
-    assert "Under way" in shown
+    assert "Active" in shown
 
 
 def test_pages_of_the_list_go_on_where_the_last_one_ended_and_back(session, team):
@@ -231,7 +231,7 @@ def test_a_record_number_that_exists_is_refused_whatever_is_answered(client_as, 
     said = registering(record_number=number) | {"seen": grace.id, "same_person": "no", "same_why": "I am sure"}
     answer = post(client_as("nurse"), "/patients/new", said)
     assert answer.status_code == 422
-    assert "belongs to LINDQVIST, Grace already" in answer.text
+    assert "already belongs to LINDQVIST, Grace" in answer.text
     assert len(session.scalars(select(Patient)).all()) == 1
 
 
@@ -298,7 +298,7 @@ def test_the_one_next_action_begins_with_the_allergies(client_as, page, post, se
     one = factories.patient(team, allergy_status="not_asked", allergies_asked_on=None)
     shown = page(client_as("nurse"), f"/patients/{one.id}")
     assert f"/patients/{one.id}/allergies" in shown.links
-    assert "Waits for the nurse" in page(client_as("inspector"), f"/patients/{one.id}")
+    assert "Waiting for the nurse" in page(client_as("inspector"), f"/patients/{one.id}")
     form = page(client_as("nurse"), f"/patients/{one.id}/allergies")
     answered = {"version": form.hidden["version"], "allergy_status": "present", "allergies": "penicillin (anaphylaxis)"}
     assert post(client_as("nurse"), f"/patients/{one.id}/allergies", answered).status_code == 422
@@ -323,7 +323,7 @@ def test_a_weight_is_written_down_signed_and_shown(client_as, page, post, sessio
     ).first()
     assert answer.location == f"/weights/{row.id}"
     assert "71.4 kg" in page(browser, f"/patients/{grace.id}/weights")
-    assert "Read and sign" in page(browser, f"/weights/{row.id}")
+    assert "Review and sign" in page(browser, f"/weights/{row.id}")
 
 
 def test_an_alert_stands_on_every_page_until_it_is_closed(client_as, page, post, session, grace):

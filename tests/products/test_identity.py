@@ -151,7 +151,7 @@ def test_own_cells_are_assigned_to_nobody_but_their_donor(team):
 @pytest.mark.rule(4)
 def test_cells_meant_for_one_patient_are_never_assigned_to_another(team):
     product = released_product(ready_for_harvest(team), team)
-    with pytest.raises(RuleBroken, match="belongs to a course already"):
+    with pytest.raises(RuleBroken, match="already belongs to a course"):
         product.assign(ready_for_harvest(team), by=team.technologist, at=clock.now())
 
 

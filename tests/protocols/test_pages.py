@@ -172,7 +172,7 @@ def test_what_cannot_be_read_in_a_row_comes_back_as_it_was_typed(
     assert came.values["qc_0_limit_low"] == "seventy"
     assert "“seventy” is not a number" in came
     assert "“soon” is not a whole number of days" in came
-    assert "Test 8: choose it, or empty the row" in came
+    assert "Test 8: choose it, or clear the row" in came
     session.expire_all()
     assert version.says == DEMONSTRATIONS["BMAC-KNEE"]
 
@@ -312,9 +312,9 @@ def test_a_row_is_named_and_a_visit_has_its_day(app: Any, fill: Any) -> None:
     content = DEMONSTRATIONS["BMAC-KNEE"]
     last = len(content.visits)
     for more, said in (
-        ({f"visits_{last}_day": "30"}, f"Visit {last + 1}: name it, or empty the row"),
-        ({f"visits_{last}_name": "Extra"}, f"Visit {last + 1}, day: fill this in"),
-        ({f"qc_{len(content.qc)}_source": "ours"}, f"Test {len(content.qc) + 1}: choose it, or empty the row"),
+        ({f"visits_{last}_day": "30"}, f"Visit {last + 1}: name it, or clear the row"),
+        ({f"visits_{last}_name": "Extra"}, f"Visit {last + 1}, day: required"),
+        ({f"qc_{len(content.qc)}_source": "ours"}, f"Test {len(content.qc) + 1}: choose it, or clear the row"),
     ):
         with app.test_request_context(method="POST", data=fill(content) | more):
             form = draft_form(content, more)()

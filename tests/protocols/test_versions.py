@@ -208,7 +208,7 @@ def test_a_course_begins_under_a_published_version_only() -> None:
     people = team()
     retired = published(people, "BMAC-KNEE")
     retired.retire(by=people.director, at=AT)
-    with pytest.raises(RuleBroken, match="no course may begin under it"):
+    with pytest.raises(RuleBroken, match="no course can start under it"):
         course(people, version=retired)
-    with pytest.raises(RuleBroken, match="no course may begin under it"):
+    with pytest.raises(RuleBroken, match="no course can start under it"):
         course(people, version=drafted(people))

@@ -139,9 +139,7 @@ def test_a_culture_that_turns_positive_after_the_cells_were_given_waits_for_a_ph
     )
     team.session.flush()
     waiting = waiting_for(tested)
-    assert [(act.title, act.danger) for act in waiting] == [
-        ("Assess: the cells that were given are contaminated", True)
-    ]
+    assert [(act.title, act.danger) for act in waiting] == [("Assess: contaminated cells were given", True)]
     assert "Cutibacterium acnes" in waiting[0].why
 
 
@@ -157,7 +155,7 @@ def test_a_pending_culture_is_released_under_a_condition_and_read_on_its_last_da
     team.session.flush()
     with pytest.raises(RuleBroken, match=r"Sterility .* is pending"):
         decide(tested, version(tested), by=team.quality, at=clock.now(), decision="conforms")
-    with pytest.raises(RuleBroken, match="Physician who was told is missing"):
+    with pytest.raises(RuleBroken, match="Physician informed is missing"):
         decide(tested, version(tested), by=team.quality, at=clock.now(), decision="conditional", reason="culture runs")
     gram = one(tested, "gram_stain")
     gram.outcome, gram.pending = None, True
@@ -171,7 +169,7 @@ def test_a_pending_culture_is_released_under_a_condition_and_read_on_its_last_da
     release.sign(by=team.quality, at=clock.now())
     team.session.flush()
     assert state(tested) is ProductState.CONDITIONAL
-    due = [act.due_at for act in waiting_for(tested) if act.title == "Read the culture"]
+    due = [act.due_at for act in waiting_for(tested) if act.title == "Enter the culture result"]
     assert due == [culture.sampled_at + timedelta(days=14)]
 
 

@@ -165,7 +165,7 @@ class Ward:
         return self.fill(who, f"/products/{product.id}/movements?kind={kind}", **typed)
 
     def result(self, product: Product, test: str, who: str = "technologist", **typed: Any) -> TestResponse:
-        """Write down one more result of a product: ``outcome=`` or ``value=`` of a test."""
+        """Record one more result of a product: ``outcome=`` or ``value=`` of a test."""
         rows = {f"{test}_{name}": value for name, value in typed.items() if name in {"outcome", "value", "finding"}}
         rest = {name: value for name, value in typed.items() if f"{test}_{name}" not in rows}
         url = f"/products/{product.id}/results?test={test}"

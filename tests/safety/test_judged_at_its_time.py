@@ -1,4 +1,4 @@
-"""Each act is judged at the moment when it happened and at the moment when it is written down, in either order."""
+"""Each act is judged at the moment when it happened and at the moment when it is recorded, in either order."""
 
 from __future__ import annotations
 

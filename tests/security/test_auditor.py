@@ -19,7 +19,7 @@ from tests.judging import decisions_on, valid_consent
 
 @pytest.fixture
 def infusion(session, team):
-    """An infusion of released cells, with its end written down by nobody yet."""
+    """An infusion of released cells, whose end is not recorded yet."""
     course = ready_for_harvest(team)
     one = given(checked(course, released_product(course, team), team), team)
     session.commit()

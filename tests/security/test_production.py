@@ -80,7 +80,10 @@ def test_nothing_serves_a_demonstration_clinic_as_production(house, engine, tmp_
     for words, program in ((("serve",), (str(CLINIC),)), (("-c", "import wsgi"), (sys.executable,))):
         refused = clinic(tmp_path, *words, program=program, CLINIC_DATABASE_URL=url)
         assert refused.returncode == 2
-        assert refused.stderr == "clinic: This is a demonstration clinic; production takes no demonstration accounts.\n"
+        assert (
+            refused.stderr
+            == "clinic: This is a demonstration clinic; production does not allow demonstration accounts.\n"
+        )
 
 
 @pytest.fixture

@@ -44,7 +44,7 @@ def test_every_demonstration_can_be_ordered_as_it_stands(code: str) -> None:
 @pytest.mark.rule(26)
 @pytest.mark.parametrize("side", [None, "none"])
 def test_a_sided_site_has_its_side(side: str | None) -> None:
-    with pytest.raises(RuleBroken, match="Side: fill this in"):
+    with pytest.raises(RuleBroken, match="Side: required"):
         course(team(), body_site="knee", side=side)
 
 
@@ -64,7 +64,7 @@ def test_a_site_without_sides_has_none() -> None:
 def test_the_body_site_fits_condition_and_route_and_is_named_where_the_condition_has_a_place() -> None:
     with pytest.raises(RuleBroken, match="Body site does not fit"):
         course(team(), body_site="rotator_cuff", side="left")
-    with pytest.raises(RuleBroken, match="Body site: fill this in"):
+    with pytest.raises(RuleBroken, match="Body site: required"):
         course(team(), body_site=None, side=None)
 
 
@@ -73,7 +73,7 @@ def test_an_amended_side_is_checked_like_the_first_one() -> None:
     people = team()
     one = course(people)
     one.sign(by=people.physician, at=clock.now())
-    with pytest.raises(RuleBroken, match="Side: fill this in"):
+    with pytest.raises(RuleBroken, match="Side: required"):
         one.amend(by=people.physician, at=clock.now(), reason="typing error", side="none")
     one = course(people)
     one.sign(by=people.physician, at=clock.now())
@@ -162,7 +162,7 @@ EXCLUSIONS = [
     ({"pregnancy": "unresolved"}, "a pregnancy not excluded"),
     ({"pregnancy": "pregnant"}, "a pregnancy not excluded"),
     ({"malignancy": True}, "a malignant disease"),
-    ({"additive_allergy": "DMSO"}, "an allergy to what the product holds (DMSO)"),
+    ({"additive_allergy": "DMSO"}, "an allergy to a component of the product (DMSO)"),
 ]
 
 

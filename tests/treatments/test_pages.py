@@ -107,7 +107,7 @@ def test_a_missing_side_comes_back_with_the_form_filled_in(
     shown = Page.of(answer.text)
     assert shown.problems() == []
     assert shown.title.startswith("Error:")
-    assert "Side: fill this in" in shown
+    assert "Side: required" in shown
     assert shown.values["diagnosis"] == "Kellgren-Lawrence 3"
     assert "84.0 kg ÷ (1.75 m)² = 27.4 kg/m²" in shown
     assert session.scalars(select(Treatment)).all() == []
@@ -202,7 +202,7 @@ def decision(people: Team, **changes: Any) -> dict[str, Any]:
 def test_a_physician_decides_and_signs(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
     one = course(team)
     browser, url = client_as("physician"), f"/treatments/{one.id}/eligibility/new"
-    assert "The product holds" in page(browser, url)
+    assert "Components of the product" in page(browser, url)
     answer = post(browser, url, decision(team))
     assert answer.status_code == 303
     made = session.scalars(select(Eligibility)).one()
@@ -298,7 +298,7 @@ def test_the_consents_of_a_course_say_how_they_stand_and_lead_to_a_new_one(
 ) -> None:
     one = course(team)
     browser = client_as("nurse")
-    assert "Nobody has consented to this treatment yet." in page(browser, f"/treatments/{one.id}/consents")
+    assert "No consent for this treatment yet." in page(browser, f"/treatments/{one.id}/consents")
     consented(one, team)
     assert "Valid" in page(browser, f"/treatments/{one.id}/consents")
     led = browser.get(f"/treatments/{one.id}/consents/new")

@@ -43,7 +43,7 @@ def test_consent_goes_from_open_over_unsigned_to_valid() -> None:
     people = team()
     one = course(people)
     assert CONSENT.progress(records_of(one), clock.now()).state is State.TO_DO
-    assert titles(CONSENT, one) == ["Take the consent"]
+    assert titles(CONSENT, one) == ["Obtain consent"]
     consent = consented(one, people, signed=False)
     assert CONSENT.progress(records_of(one), clock.now()).word == "Not signed"
     assert [reason.rule for reason in CONSENT.permission(records_of(one), clock.now())] == [14]
@@ -79,7 +79,7 @@ def test_a_new_version_needs_a_new_consent() -> None:
     (reason,) = CONSENT.permission(records_of(second), clock.now())
     assert reason.rule == 16
     assert "this course follows BMAC-KNEE, version 2" in reason.because
-    assert titles(CONSENT, second) == ["Take the consent again"]
+    assert titles(CONSENT, second) == ["Obtain consent again"]
     assert CONSENT.progress(records_of(second), clock.now()).word == "For another version"
 
 
