@@ -105,7 +105,9 @@ def decide_eligibility(
     """Decide as a physician that the patient is eligible, and sign."""
     by, patient, written = team.physician, course.patient, at + 10 * MINUTE
     team.admit(ELIGIBILITY, course, by, at)
-    fertile = patient.sex != "male" and not course.is_child and (patient.age_on(clock.day(at, team.site.zone)) or 0) <= 55
+    fertile = (
+        patient.sex != "male" and not course.is_child and (patient.age_on(clock.day(at, team.site.zone)) or 0) <= 55
+    )
     said = {
         "eligible": True, "active_infection": False, "malignancy": False,
         "pregnancy": "excluded" if fertile else "not_applicable", **facts,

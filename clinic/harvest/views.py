@@ -45,7 +45,10 @@ DESK = record_pages.desk(
 def index(treatment_id: str) -> str:
     """List the harvests of a course."""
     course = get_or_404(Treatment, treatment_id)
-    harvests, new_url = of_course(db.session(), course, only={Harvest}).of(Harvest), url_for("harvest.new", treatment_id=course.id)
+    harvests, new_url = (
+        of_course(db.session(), course, only={Harvest}).of(Harvest),
+        url_for("harvest.new", treatment_id=course.id),
+    )
     return render_template(
         "records/list.html",
         heading="Harvests",

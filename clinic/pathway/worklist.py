@@ -240,7 +240,9 @@ def ending(session: Session, site_id: str, at: datetime, zone: str) -> Part:
         Product.expires_at < at + NEAR, Product.expires_at > at - NEAR,
     ]  # fmt: skip
     chosen = (
-        select(Product.id, Product.name, Product.division, Product.expires_at, func.count().over().label("total"), *PERSON)
+        select(
+            Product.id, Product.name, Product.division, Product.expires_at, func.count().over().label("total"), *PERSON
+        )
         .join(ProductLine, ProductLine.product_id == Product.id)
         .join(Treatment, Treatment.id == Product.treatment_id)
         .join(Patient, Patient.id == Treatment.patient_id)
