@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.access import Role
 from clinic.consent.models import Consent, Standing, to_treatment, to_version, valid, withdrawn
 from clinic.records import Origin
@@ -26,34 +26,33 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     if valid(records, at) is not None:
         return []
     new = ("consent.new_for_course", {"treatment_id": records.course.id})
-    same, given = to_version(records), to_treatment(records)
-    end = withdrawn(records, at)
+    same, end = to_version(records), withdrawn(records, at)
     if same and end is not None and (same[-1].performed_at or at) <= end:
         because = "The patient withdrew the consent to this treatment."
         return [Blocked(rule=15, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")]
     if same:
-        last = same[-1]
-        if last.performed_at is not None and last.performed_at > at:
-            wall = clock.local(last.performed_at, records.zone)
-            because = f"The consent to this treatment was signed later, on {wall:%-d %b %Y, %H:%M}."
-            return [Blocked(rule=14, because=because, who=WHO, fix=("consent.show", {"consent_id": last.id}))]
-        if last.standing(at) is Standing.EXPIRED:
-            because = "The consent to this treatment has expired."
-            return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")]
-        because, show = (
-            "The consent is not signed by the person who took it.",
-            ("consent.show", {"consent_id": last.id}),
-        )
-        if last.unconfirmed is not None:
-            who = last.unconfirmed.amended_by.printed_name
-            because = f"{who} extended the validity of the consent; a second person has not confirmed it."
-        return [Blocked(rule=14, because=because, who=WHO, fix=show, fix_label="Open the consent")]
-    if given:
+        return [_not_valid(records, same[-1], at)]
+    if to_treatment(records):
         name = records.course.protocol_version.name
         because = f"The consent is for another protocol version; this course follows {name}."
         return [Blocked(rule=16, because=because, who=WHO, fix=new, fix_label="Consent again")]
     because = "No consent for this treatment is recorded."
     return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Record the consent")]
+
+
+def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:
+    """Return why the last consent to this version is not valid at a moment."""
+    if last.standing(at) is Standing.EXPIRED:
+        new, because = ("consent.new_for_course", {"treatment_id": records.course.id}), "The consent has expired."
+        return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")
+    because = "The consent is not signed by the person who took it."
+    if last.performed_at is not None and last.performed_at > at:
+        because = f"The consent was signed later, on {wording.moment(last.performed_at, records.zone)}."
+    elif last.unconfirmed is not None:
+        who = last.unconfirmed.amended_by.printed_name
+        because = f"{who} extended the validity of the consent; a second person has not confirmed it."
+    show = ("consent.show", {"consent_id": last.id})
+    return Blocked(rule=14, because=because, who=WHO, fix=show, fix_label="Open the consent")
 
 
 def progress(records: CourseRecords, at: datetime) -> Progress:

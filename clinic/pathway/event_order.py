@@ -42,7 +42,6 @@ def pairs(records: CourseRecords) -> Iterator[tuple[Event, Event]]:
     """Yield each pair of events of which the first never comes after the second."""
     for product in records.every(Product):
         made = _made(records, product)
-        yield from ((one, two) for one, two in zip(made, made[1:], strict=False))
         for use in product.uses:
             run = records.get(use.run_id)
             if isinstance(run, ProcessingRun) and made:

@@ -94,12 +94,9 @@ DECIDED = {
 
 def state_of(records: CourseRecords, product: Product, at: datetime) -> ProductState:
     """Return the state of one product at a moment."""
-    if product.discarded:
-        return ProductState.DISCARDED
-    if product.given:
-        return ProductState.GIVEN
-    if product.uses and product.left <= 0:
-        return ProductState.PROCESSED
+    gone = _gone(product)
+    if gone is not None:
+        return gone
     decision = standing_decision(records, product)
     state = DECIDED[decision.decision or "hold"] if decision is not None else ProductState.QUARANTINE
     if state is ProductState.REJECTED:
@@ -108,9 +105,17 @@ def state_of(records: CourseRecords, product: Product, at: datetime) -> ProductS
         return ProductState.HOLD
     if product.expired(at):
         return ProductState.EXPIRED
-    if state is ProductState.CONDITIONAL and not points_of(records, product, at):
-        return ProductState.RELEASED
-    return state
+    fulfilled = state is ProductState.CONDITIONAL and not points_of(records, product, at)
+    return ProductState.RELEASED if fulfilled else state
+
+
+def _gone(product: Product) -> ProductState | None:
+    """Return the state of a product of which nothing is left; None where something is."""
+    if product.discarded:
+        return ProductState.DISCARDED
+    if product.given:
+        return ProductState.GIVEN
+    return ProductState.PROCESSED if product.uses and product.left <= 0 else None
 
 
 def held_because(records: CourseRecords, product: Product, at: datetime) -> list[str]:
