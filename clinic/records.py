@@ -248,9 +248,9 @@ class Entry(Model):
         """Return the SHA-256 of the present content without some facts; kept until one of its values is another."""
         rows = self.covered()
         same, text = _values(rows)
-        kept = self.__dict__.get("_hashes")
+        kept = vars(self).get("_hashes")
         if kept is None or kept[1] != text or len(kept[0]) != len(same) or not all(map(is_, kept[0], same)):
-            kept = self.__dict__["_hashes"] = (same, text, {})
+            kept = vars(self)["_hashes"] = (same, text, {})
         if names not in kept[2]:
             kept[2][names] = digest({key: value for key, value in self.content().items() if key not in names})
         return kept[2][names]

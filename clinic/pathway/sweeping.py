@@ -13,6 +13,7 @@ from clinic.course_records import load, turns
 from clinic.extensions import reading
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import lock_site
+from clinic.pathway.order import current
 from clinic.pathway.projection import lines_of, product_lines, store
 from clinic.products.models import Product
 from clinic.treatments.models import Treatment
@@ -55,12 +56,14 @@ def _stored(session: Session, site_id: str, courses: list[str], products: set[st
 
 
 def stale(session: Session, site_id: str, at: datetime) -> tuple[list[str], list[str]]:
-    """Return the ids of the courses and of the products of a site whose lines are out of date or missing."""
+    """Return the ids of the courses and of the products of a site whose lines are out of date or missing.
+
+    A course that was there before the pathway was given one more step has no line of it yet.
+    """
     lines = select(CourseLine.treatment_id).where(CourseLine.site_id == site_id)
     late = lines.where(CourseLine.changes_at <= at)
-    courses = select(Treatment.id).where(
-        Treatment.site_id == site_id, or_(Treatment.id.in_(late), Treatment.id.not_in(lines))
-    )
+    unjudged = (Treatment.id.not_in(lines.where(CourseLine.step == step.name)) for step in current())
+    courses = select(Treatment.id).where(Treatment.site_id == site_id, or_(Treatment.id.in_(late), *unjudged))
     states = select(ProductLine.product_id).where(ProductLine.site_id == site_id)
     over = states.where(ProductLine.changes_at <= at)
     products = select(Product.id).where(

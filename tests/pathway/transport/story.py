@@ -13,14 +13,16 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_security.proxies import _security
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from clinic import clock, create_app
 from clinic.administration.step import ADMINISTRATION
 from clinic.extensions import db
+from clinic.judged_lines import CourseLine
 from clinic.model import Model
 from clinic.pathway.order import PATHWAY, current
+from clinic.pathway.sweeping import disagreements, sweep
 from tests.bedside import released_product
 from tests.conftest import FAST, Client, House, make_schema, settings
 from tests.databases import SQLiteStore
@@ -151,6 +153,18 @@ def test_the_bedside_is_closed_until_it_is_logged_and_signed(course, client_as, 
     sign()
     assert "Right cells, right patient" in check(course)
     assert "Check at the bedside" in page(client_as("nurse"), "/")
+
+
+def test_courses_that_were_there_before_it_are_judged_by_the_next_sweep(course, session, client_as, page):
+    session.commit()
+    session.execute(delete(CourseLine).where(CourseLine.step == "transport"))
+    session.commit()
+    assert [*disagreements(session, clock.now())] != []
+    assert "Log the transport" not in page(client_as("technologist"), "/")
+    assert sweep(session, clock.now()) == 1
+    assert [*disagreements(session, clock.now())] == []
+    assert "Log the transport" in page(client_as("technologist"), "/")
+    assert sweep(session, clock.now()) == 0
 
 
 def test_an_unusual_temperature_wants_a_reason(course, client_as, post, team):
