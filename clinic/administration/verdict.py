@@ -37,7 +37,7 @@ class Line:
     agrees: bool = True
     warning: bool = False
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the line as a bedside check keeps it."""
         return {
             "check": self.check,

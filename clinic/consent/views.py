@@ -49,7 +49,7 @@ def _url(consent: Consent) -> str:
     return url_for("consent.show", consent_id=consent.id)
 
 
-CONSENTS = record_pages.desk(
+CONSENTS = record_pages.register_pages(
     Consent,
     show=_url,
     signs=TAKES,
@@ -57,7 +57,7 @@ CONSENTS = record_pages.desk(
     patient=patient_banner,
     fixed=frozenset({"scope"}),
 )
-WITHDRAWALS = record_pages.desk(
+WITHDRAWALS = record_pages.register_pages(
     Withdrawal,
     show=lambda row: url_for("consent.show", consent_id=row.consent_id),
     signs=WRITERS,
