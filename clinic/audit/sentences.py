@@ -24,7 +24,7 @@ SAID = {
 }
 """Facts already contained in the sentence about a signature or a correction."""
 ASIDE = {"Origin", "Source note", "Is synthetic"}
-"""Where a record comes from: told when it unfolds."""
+"""Origin of a record, shown when the entry is opened."""
 Change = tuple[str, str, str]
 """Label, value before, value after."""
 MOST = 4

@@ -251,7 +251,7 @@ def test_one_product_is_given_once_and_one_check_serves_once(team: Team) -> None
     made = given(first, team)
     assert made.dose == product.amount
     assert "= 6 × 10⁸" in (made.working or "")
-    with pytest.raises(RuleBroken, match="used already"):
+    with pytest.raises(RuleBroken, match="already been used"):
         given(first, team)
     with pytest.raises(StepBlocked, match="given already"):
         given(second, team)
