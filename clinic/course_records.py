@@ -52,7 +52,7 @@ def kinds() -> tuple[type[Model], ...]:
 
 @cache
 def _parts(model: type[Model]) -> tuple[type[Model], ...]:
-    """Return the models whose rows are read in the same statement as the row that they are a part of, and their parts."""
+    """Return the models read in the same statement as the row that they are a part of, and their parts."""
     relations = inspect(model).relationships
     direct = [relations[name].mapper.class_ for name in model.READ_WITH]
     return (*direct, *(deeper for part in direct for deeper in _parts(part)))

@@ -41,7 +41,7 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
             because = "The consent to this treatment has expired."
             return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")]
         because, show = (
-            "The consent is not signed by the person who took it.",
+            "The consent is not signed by the person who obtained it.",
             ("consent.show", {"consent_id": last.id}),
         )
         if last.unconfirmed is not None:

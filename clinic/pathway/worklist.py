@@ -151,7 +151,8 @@ class Wanted:
 PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number)
 SHOWN_COLUMNS = (
     CourseLine.key, CourseLine.patient_id, CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why,
-    CourseLine.roles, CourseLine.endpoint, CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger,
+    CourseLine.roles, CourseLine.endpoint, CourseLine.target, CourseLine.since, CourseLine.due_at,
+    CourseLine.due_words, CourseLine.danger,
 )  # fmt: skip
 
 

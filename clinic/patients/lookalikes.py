@@ -189,6 +189,6 @@ class Perhaps(RuleBroken):
     """A similar patient is already registered; a person has to say whether it is the same one."""
 
     def __init__(self, alike: list[Alike]) -> None:
-        said = "A similar patient is already registered. Say whether it is the same person."
+        said = "A similar patient is already registered. Confirm whether it is the same person."
         super().__init__(said, rule=11)
         self.alike = alike

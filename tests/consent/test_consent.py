@@ -39,7 +39,7 @@ def test_a_consent_holds_only_when_who_took_it_has_signed(course, people):
     one = consent(course, people, signed=False)
     assert one.standing(NOW) is Standing.UNSIGNED
     assert valid(records_of(course), NOW) is None
-    with pytest.raises(RuleBroken, match="signed by who took it: Dr I"):
+    with pytest.raises(RuleBroken, match="signed by the person who obtained it: Dr I"):
         one.sign(by=people.nurse, at=NOW)
     one.sign(by=people.physician, at=NOW)
     assert valid(records_of(course), NOW) is one

@@ -142,7 +142,7 @@ def test_a_consent_is_written_down_and_signed_by_who_took_it(client_as, page, po
     assert "Waiting for Nadia Rask" in page(client_as("physician"), answer.location)
     refused = signed(client_as("physician"), page, post, consent.id)
     assert refused.status_code == 422
-    assert "signed by who took it" in refused.text
+    assert "signed by the person who obtained it" in refused.text
     assert "Review and sign" in page(browser, answer.location)
     assert signed(browser, page, post, consent.id).status_code == 303
     session.expire_all()
