@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "backup": ("database:backup", "Copy the database to a new file while it is in use, and verify the copy."),
-    "demo": ("demonstration:demo", "Make a demonstration clinic; refuses a database that holds another clinic."),
-    "export": ("tables:export", "Take a data set out, streaming."),
-    "import": ("tables:import_table", "Take in patients, courses or observations from CSV or XLSX: all or nothing."),
+    "demo": ("demonstration:demo", "Build a demonstration clinic; refuses a database that has another clinic."),
+    "export": ("tables:export", "Export a data set."),
+    "import": ("tables:import_table", "Import patients, courses or observations from CSV or XLSX: all or nothing."),
     "migrate": ("database:migrate", "Bring the database to the current schema; safe when many start at once."),
-    "restore": ("database:restore", "Put a backup in the place of the database; says what the backup lacks."),
+    "restore": ("database:restore", "Replace the database by a backup; reports what the backup lacks."),
     "seal": ("proof:seal", "Write and sign the present heads of the ledger. Keep the file elsewhere."),
     "serve": ("serving:serve", "Serve the clinic until Ctrl-C or SIGTERM."),
     "site": ("staff:site", "Sites: add, list."),
-    "sweep": ("database:sweep", "Judge anew what time alone has changed; the server does it by itself."),
+    "sweep": ("database:sweep", "Recalculate what time alone has changed; the server does this by itself."),
     "user": ("staff:user", "Staff: add, disable, list, reset."),
     "verify": ("proof:verify", "Check the ledger, and that every record agrees with it."),
 }

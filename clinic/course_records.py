@@ -352,7 +352,7 @@ def _whole(row: Any) -> Iterator[Any]:
 
 
 def _fill(pool: Pool, read: set[type[Model]]) -> None:
-    """Give each row its related rows, so that no question about them goes to the database again."""
+    """Set the relationships of each row, so that reading them does not query the database again."""
     known = read | {Signature, Amendment}
     for model, rows in list(pool.rows.items()):
         for relation in inspect(model).relationships:

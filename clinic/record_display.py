@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LATE = timedelta(minutes=30)
 """After this delay a record counts as recorded later, and both times are shown."""
 
-Told = tuple[str, Any, str]
+FactLine = tuple[str, Any, str]
 
 
 def words(fact: Field, value: Any, zone: str, precision: str = "") -> Any:
@@ -38,13 +38,13 @@ def words(fact: Field, value: Any, zone: str, precision: str = "") -> Any:
     return units(f"{said} {fact.unit}".strip()) if said else ""
 
 
-def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, empty: bool = False) -> list[Told]:
+def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, empty: bool = False) -> list[FactLine]:
     """Return label, value and note of the declared facts of a record.
 
     A fact that a history did not record is told with its reason; one that was amended with its first value.
     ``people`` gives names for columns that hold a person's id. ``empty`` also tells facts that were left open.
     """
-    found: list[Told] = []
+    found: list[FactLine] = []
     for name, fact in fields_of(type(record)).items():
         value = getattr(record, name)
         if name == "performed_by_id":

@@ -1,6 +1,6 @@
 """Signing and amending: the same two pages for every kind of record.
 
-A room says with `desk` where its record is shown, who signs it and who may amend it.
+A room says with `register_pages` where its record is shown, who signs it and who may amend it.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ bp = Blueprint("record_pages", __name__, url_prefix="/records")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Desk:
+class RecordPages:
     """Where one kind of record is shown, and who signs and amends it."""
 
     model: type[Entry]
@@ -64,18 +64,18 @@ class Desk:
         return self.means(record, user) or self.meanings.get(user.role, Meaning.AUTHORSHIP)
 
 
-DESKS: dict[str, Desk] = {}
+PAGES: dict[str, RecordPages] = {}
 
 
-def desk(model: type[Entry], **more: Any) -> Desk:
-    """Register the desk of a kind of record."""
-    DESKS[model.KIND] = Desk(model=model, **more)
-    return DESKS[model.KIND]
+def register_pages(model: type[Entry], **more: Any) -> RecordPages:
+    """Register where a kind of record is shown, signed and amended."""
+    PAGES[model.KIND] = RecordPages(model=model, **more)
+    return PAGES[model.KIND]
 
 
-def _at(public_id: str) -> tuple[Desk, Any]:
+def _at(public_id: str) -> tuple[RecordPages, Any]:
     wanted = parse_id(public_id)
-    found = DESKS.get(wanted[:2]) if wanted else None
+    found = PAGES.get(wanted[:2]) if wanted else None
     if found is None:
         abort(404)
     return found, get_or_404(found.model, public_id)
@@ -99,7 +99,7 @@ def signature(record_id: str) -> Answer:
     return form_page(form, template="sign.html", **_signing(place, record, meaning))
 
 
-def _signing(place: Desk, record: Record, meaning: Meaning) -> dict[str, Any]:
+def _signing(place: RecordPages, record: Record, meaning: Meaning) -> dict[str, Any]:
     """Return what the page of a signature shows."""
     return {
         "heading": f"Sign: {record.NOUN.lower()}",
@@ -138,7 +138,7 @@ def _amend(record: Any, changes: dict[str, Any]) -> None:
     record.amend(by=me(), at=clock.now(), reason=reason, **changes)
 
 
-def _amending(place: Desk, record: Any) -> dict[str, Any]:
+def _amending(place: RecordPages, record: Any) -> dict[str, Any]:
     """Return what the page of an amendment shows."""
     signed = isinstance(record, Record) and record.signed
     return {
@@ -153,7 +153,7 @@ def _amending(place: Desk, record: Any) -> dict[str, Any]:
     }
 
 
-def amend_form(place: Desk, record: Entry) -> type[RecordForm]:
+def amend_form(place: RecordPages, record: Entry) -> type[RecordForm]:
     """Return the form of a record's facts, without those that it cannot have, with the reason as its last field."""
     ask = {"amend_reason": Field(label="Why is this corrected?", long=True, required=True, section="Reason")}
     return form_for(place.model, without=place.fixed | record.not_applicable, extra=ask)
@@ -170,7 +170,7 @@ def _awaits(record: Record, user: User) -> bool:
     return not record.signed or (correction is not None and correction.amended_by_id != user.id)
 
 
-def record_page(record: Record, place: Desk, **more: Any) -> str:
+def record_page(record: Record, place: RecordPages, **more: Any) -> str:
     """Return the page of one record: facts, hands, amendments, signatures, and the acts that are open to this user.
 
     ``unfinished``: the record waits for more to be recorded, so nobody is asked to sign it yet.

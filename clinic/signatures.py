@@ -26,7 +26,7 @@ class Meaning(StrEnum):
     def label(self) -> str:
         """The sentence shown with the signature, on screen and on paper."""
         return {
-            "authorship": "This record is complete and true",
+            "authorship": "This record is complete and correct",
             "verification": "Second person: I checked this myself",
             "review": "I have reviewed this record",
             "approval": "I approve this",

@@ -120,8 +120,8 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
         patient_scan=patient_scan.strip()[:80],
         product_scan=product_scan.strip()[:80],
         clear=verdict.clear,
-        reasons=_told(verdict),
-        evidence=[line.told() for line in verdict.evidence],
+        reasons=_reasons_of(verdict),
+        evidence=[line.as_dict() for line in verdict.evidence],
         rests_on=bedside.evidence(),
     )
     if signs is not None:
@@ -284,7 +284,7 @@ def _results(records: CourseRecords, product: Product) -> list[QCResult]:
     return found[0] or [result for results in found for result in results]
 
 
-def _told(verdict: Verdict) -> list[dict[str, Any]]:
+def _reasons_of(verdict: Verdict) -> list[dict[str, Any]]:
     """Return the reasons as a check keeps them, in order of danger."""
     return [
         {

@@ -61,7 +61,7 @@ class BedsideCheck(Record):
         if not self.clear:
             return "This bedside check refused the cells. Nothing may be given on it."
         if self.administration is not None:
-            return "This bedside check was used already. One check, one administration: scan again."
+            return "This bedside check has already been used. Each check is valid for one administration: scan again."
         if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
             return "This bedside check is in the future: the server's clock went back. Scan wristband and bag again."
         if self.performed_at is None or at - self.performed_at > CHECK_HOLDS:

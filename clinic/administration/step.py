@@ -77,7 +77,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             )
             due = _thaw_end(records, given.product) or given.performed_at
             waiting.append(
-                Action(title="Record the end", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="begun")
+                Action(title="Record the end", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="started")
             )
         elif not given.signed:
             why, to = (

@@ -37,7 +37,7 @@ class Line:
     agrees: bool = True
     warning: bool = False
 
-    def told(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Return the line as a bedside check keeps it."""
         return {
             "check": self.check,
@@ -71,7 +71,7 @@ class Verdict:
         self.evidence.append(Line(check=check, rule=rule, left=left, right=right))
 
     def warn(self, check: str, rule: int, left: str = "", right: str = "") -> None:
-        """Record what must be looked at and reasoned."""
+        """Record a warning that needs a reason."""
         self.evidence.append(Line(check=check, rule=rule, left=left, right=right, warning=True))
 
     def fault(self, check: str, rule: int, because: str, left: str = "", right: str = "", **more: Any) -> None:

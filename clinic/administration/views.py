@@ -58,7 +58,7 @@ def _vitals_url(signs: VitalSigns) -> str:
     )
 
 
-DESK = record_pages.desk(
+PAGES = record_pages.register_pages(
     Administration,
     show=_url,
     signs=ADMINISTRATION.signs,
@@ -67,12 +67,12 @@ DESK = record_pages.desk(
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
     fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
 )
-record_pages.desk(
+record_pages.register_pages(
     BedsideCheck,
     show=lambda check: url_for("administration.check", check_id=check.id),
     patient=patient_banner,
 )
-record_pages.desk(
+record_pages.register_pages(
     VitalSigns,
     show=_vitals_url,
     signs=ADMINISTRATION.signs,
@@ -187,7 +187,7 @@ def show(administration_id: str) -> str:
     records = of_course(db.session(), given.treatment)
     return record_page(
         given,
-        DESK,
+        PAGES,
         template="administration/show.html",
         times=times(given),
         doses=doses(given.product, records.on(given.product, QCResult)),

@@ -24,7 +24,7 @@ SAID = {
 }
 """Facts already contained in the sentence about a signature or a correction."""
 ASIDE = {"Origin", "Source note", "Is synthetic"}
-"""Where a record comes from: told when it unfolds."""
+"""Origin of a record, shown when the entry is opened."""
 Change = tuple[str, str, str]
 """Label, value before, value after."""
 MOST = 4
@@ -32,7 +32,7 @@ MOST = 4
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class Sentence:
     """One entry, told. ``changes``: label, value before, value after; ``gist``: the first of them in one line."""
 
     number: int
@@ -53,7 +53,7 @@ def nouns() -> dict[str, str]:
     return {table: getattr(model, "NOUN", table.replace("_", " ")).lower() for table, model in models().items()}
 
 
-def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
+def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Sentence:
     """Return an entry as a person reads it. ``people``: printed names by id; moments are shown in the zone."""
     after, before = row.after or {}, row.before or {}
     act = {"insert": "recorded", "update": "changed", "delete": "removed"}[row.act]
@@ -77,7 +77,7 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Told:
         for label, old, new in [change for change in changes if change[0] not in ASIDE][:MOST]
     )
     gist += "; …" if len(changes) > MOST else ""
-    return Told(
+    return Sentence(
         number=row.number, at=row.at, who=people.get(row.actor_id, row.actor_id), act=act, reason=reason, gist=gist,
         noun=nouns().get(record, record), record=record, record_id=record_id, changes=changes,
         seal=" ".join(row.hash[start : start + 4] for start in range(0, 12, 4)),

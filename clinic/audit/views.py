@@ -30,12 +30,12 @@ def index() -> str:
     notes: list[str] = []
     where = list(filters.conditions(me(), asked, kinds, notes))
     found = filters.newest(db.session(), where, request.args.get("before", ""))
-    told = [tell(row, people=people, zone=zone()) for row in found.rows]
+    sentences = [tell(row, people=people, zone=zone()) for row in found.rows]
     head = select(LedgerHead.number, LedgerHead.hash).where(LedgerHead.site_id == me().site_id)
     more: dict[str, Any] = {name: text for name, text in asked.items() if text}
     older = url_for("ledger.index", before=found.after, **more) if found.after else None
     return render_template(
-        "audit/index.html", told=told, asked=asked, notes=notes, older=older, people=people.items(),
+        "audit/index.html", sentences=sentences, asked=asked, notes=notes, older=older, people=people.items(),
         head=db.session.execute(head).one_or_none(), first="before" in request.args,
         kinds=sorted(kinds.items(), key=lambda pair: pair[1]),
     )  # fmt: skip

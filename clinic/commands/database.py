@@ -37,7 +37,7 @@ def migrate() -> None:
     click.echo(
         f"The database is current, at {after}."
         if before == after
-        else f"The database was brought from {before or 'nothing'} to {after}."
+        else f"The database was migrated from {before or 'nothing'} to {after}."
     )
 
 
@@ -45,7 +45,7 @@ def migrate() -> None:
 @with_database
 def sweep(session: Session) -> None:
     count = sweeping.sweep(session, clock.now())
-    click.echo("Nothing has changed." if not count else f"Judged anew: {count} courses and products.")
+    click.echo("Nothing has changed." if not count else f"Recalculated: {count} courses and products.")
 
 
 @click.command()
@@ -69,9 +69,9 @@ def restore(file: Path) -> None:
     with app.app_context():
         replaced, missing, what = keeping.restore(db.engine, file, at=clock.now())
         db.engine.dispose()
-    click.echo(f"{file} is the database now. Run clinic migrate before you serve it.")
+    click.echo(f"{file} is now the database. Run clinic migrate before you serve it.")
     if replaced is not None:
-        click.echo(f"The database that it replaces is kept as {replaced}.")
+        click.echo(f"The replaced database is kept as {replaced}.")
     for place, count in sorted(missing.items()):
         click.echo(f"Site {place}: the backup lacks the last {count} entries of the ledger.")
     for (table, act), count in sorted(what.items()):

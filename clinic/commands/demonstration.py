@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--patients", type=click.IntRange(1, 100_000), help="How many patients, published histories aside.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same clinic.")
+@click.option(
+    "--patients", type=click.IntRange(1, 100_000), help="Number of patients, without the published histories."
+)
+@click.option("--seed", default=1, show_default=True, help="The same seed builds the same clinic.")
 @click.option("--sites", type=click.IntRange(1, 20), default=2, show_default=True)
-@click.option("--if-empty", is_flag=True, help="Do nothing where there is a clinic already.")
+@click.option("--if-empty", is_flag=True, help="Do nothing if the database already has a clinic.")
 @with_database
 def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_empty: bool) -> None:
     if session.scalar(select(func.count()).select_from(Site)):
         if if_empty:
             return
-        raise RuleBroken("This database holds a clinic already. A demonstration is made in an empty one only.")
+        raise RuleBroken("This database already has a clinic. A demonstration is built only in an empty database.")
     if load().production:
-        raise SettingsWrong("CLINIC_ENV is production: a demonstration clinic is not made there.")
+        raise SettingsWrong("CLINIC_ENV is production: a demonstration clinic is not built there.")
     if find_spec("faker") is None:
         raise SettingsWrong("The demonstration needs Faker: run `make set-up`, or install requirements-demo.txt.")
     demonstration = import_module("clinic.demo.build")  # its Faker is not installed in production
@@ -42,5 +44,5 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
     made = demonstration.build(session, patients=number, seed=seed, sites=sites, at=clock.now(), progress=tell)
     session.commit()
     click.echo(
-        f"The demonstration clinic is made: {', '.join(made.sites)}; {made.synthetic + made.published} patients."
+        f"The demonstration clinic is ready: {', '.join(made.sites)}; {made.synthetic + made.published} patients."
     )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--head", "seal_file", type=FILE, help="An earlier seal: shows whether entries are gone since.")
+@click.option("--head", "seal_file", type=FILE, help="An earlier seal: shows whether entries are missing since.")
 @with_database_to_read
 def verify(session: Session, seal_file: Path | None) -> None:
     key = sealing.key_of(load().instance)
@@ -40,7 +40,7 @@ def verify(session: Session, seal_file: Path | None) -> None:
 
 
 @click.command()
-@click.option("-o", "--output", type=FILE, help="File to write; a new one in the instance's seals without it.")
+@click.option("-o", "--output", type=FILE, help="File to write; default: a new one in the instance's seals.")
 @with_database_to_read
 def seal(session: Session, output: Path | None) -> None:
     instance, at = load().instance, clock.now()

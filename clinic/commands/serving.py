@@ -41,7 +41,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
     if sqlite and workers not in {None, 1}:
         raise SettingsWrong("SQLite is served by one process with several threads; for more processes use PostgreSQL.")
     if demo and settings.production:
-        raise SettingsWrong("This is a demonstration clinic; production takes no demonstration accounts.")
+        raise SettingsWrong("This is a demonstration clinic; production does not allow demonstration accounts.")
     count = 1 if sqlite else workers or min(4, os.cpu_count() or 1)
     click.echo(f"Cellcourse: http://{host if ':' not in host else f'[{host}]'}:{port}")
     if demo:
@@ -63,14 +63,14 @@ def serve(host: str, port: int, workers: int | None) -> None:
 
 
 def _sweep_beside(app: Flask, stop: threading.Event) -> None:
-    """Judge anew, beside the server, what time alone changes; a database that is away is tried again next time."""
+    """Recalculate, beside the server, what time alone changes; if the database is unavailable, try again next time."""
 
     def judge() -> None:
         with app.app_context():
             try:
                 sweep(db.session(), clock.now())
             except SQLAlchemyError as fault:
-                app.logger.warning("the sweep waits for the next time: %s", type(fault).__name__)
+                app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
             finally:
                 db.session.remove()
 

@@ -35,7 +35,7 @@ def user() -> None:
 @click.option("--email", required=True, help="Address with which the person signs in.")
 @with_database
 def add_user(session: Session, name: str, role: str, code: str, email: str) -> None:
-    """Add a member of staff and print the link on which the password is set, once."""
+    """Add a member of staff and print a one-time link to set the password."""
     site = site_with(session, code)
     set_actor(session, _actor(session, site), "added on the command line")
     one = staffing.add(session, by=None, name=name, email=email, role=Role(role), site=site)
@@ -47,7 +47,7 @@ def add_user(session: Session, name: str, role: str, code: str, email: str) -> N
 @click.argument("email")
 @with_database
 def disable_user(session: Session, email: str) -> None:
-    """End somebody's access at once."""
+    """End a person's access at once."""
     one = user_with(session, email)
     set_actor(session, _actor(session, one.site), "ended on the command line")
     staffing.disable(session, by=None, user=one, at=clock.now())
@@ -59,7 +59,7 @@ def disable_user(session: Session, email: str) -> None:
 @click.argument("email")
 @with_database
 def reset_user(session: Session, email: str) -> None:
-    """Forget a password and print the link on which the next one is set, once."""
+    """Reset a password and print a one-time link to set a new one."""
     one = user_with(session, email)
     set_actor(session, _actor(session, one.site), "reset on the command line")
     staffing.reset(session, by=None, user=one, at=clock.now())
@@ -107,7 +107,7 @@ def site() -> None:
 @click.option("--facility", default="", help="Facility identification number, 5 characters.")
 @with_database
 def add_site(session: Session, code: str, name: str, zone: str, facility: str) -> None:
-    """Add a site: the first thing that an empty database needs."""
+    """Add a site. An empty database needs one first."""
     try:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):

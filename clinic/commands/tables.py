@@ -28,9 +28,9 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.command("import")
 @click.argument("kind")
 @click.argument("file", type=FILE)
-@click.option("--map", "mapping", type=FILE, help="Which column is which fact.")
-@click.option("--dry-run", is_flag=True, help="Check everything, take nothing in.")
-@click.option("--as", "email", required=True, help="Who answers for it: an address of the staff.")
+@click.option("--map", "mapping", type=FILE, help="File that maps columns to facts.")
+@click.option("--dry-run", is_flag=True, help="Check everything, import nothing.")
+@click.option("--as", "email", required=True, help="Responsible person: the e-mail address of a staff member.")
 @with_database_to_read
 def import_table(  # noqa: PLR0913 - one for each option
     session: Session, kind: str, file: Path, mapping: Path | None, *, dry_run: bool, email: str
@@ -55,10 +55,10 @@ def import_table(  # noqa: PLR0913 - one for each option
 @click.option("--format", "form", default="csv", show_default=True)
 @click.option("--from", "since", type=DAY, help="First day, e.g. 2026-01-31.")
 @click.option("--to", "until", type=DAY, help="Last day, included.")
-@click.option("--site", "code", help="Code of one site; all without it.")
+@click.option("--site", "code", help="Code of one site; default: all.")
 @click.option("--research", is_flag=True, help="Without names, birth dates and free text.")
-@click.option("--list", "listing", is_flag=True, help="Name the data sets.")
-@click.option("-o", "--output", type=FILE, help="File to write; standard output without it.")
+@click.option("--list", "listing", is_flag=True, help="List the data sets.")
+@click.option("-o", "--output", type=FILE, help="File to write; default: standard output.")
 @with_database_to_read
 def export(
     session: Session, dataset: str | None, form: str, output: Path | None, *, listing: bool, **chosen: Any
@@ -68,7 +68,7 @@ def export(
             click.echo(f"{known.name}\t{known.title}")
         return
     if dataset is None:
-        raise click.UsageError("Say which data set, or --list to name them.")
+        raise click.UsageError("Name a data set, or use --list.")
     pieces = exporting.chunks(session, dataset, form, _choice(session, **chosen))
     if output is None:
         _pour(pieces, sys.stdout.buffer)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 COLUMNS = [
     ("Consent", "consent", False),
     ("To", "version", False),
-    ("Taken by", "by", False),
+    ("Obtained by", "by", False),
     ("State", "state", False),
 ]
 
@@ -33,12 +33,12 @@ STANDINGS = {
 
 
 def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
-    """Return the action that waits under an unsigned consent: it is signed by who took it (rule 14)."""
+    """Return the action that waits under an unsigned consent: it is signed by the person who obtained it (rule 14)."""
     taker = consent.performed_by
     mine = consent.performed_by_id in {None, user.id} and user.role in {Role.NURSE, Role.PHYSICIAN, Role.COORDINATOR}
     title, text = (
         "Sign the consent",
-        f"{SCOPES[consent.scope]}: recorded, not signed. It is valid only after the person who took it has signed.",
+        f"{SCOPES[consent.scope]}: recorded, not signed. It is valid only after the person who obtained it has signed.",
     )
     if mine:
         url = url_for("record_pages.signature", record_id=consent.id)
@@ -51,7 +51,7 @@ def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
             "label": "Review and sign",
         }
     return {
-        "tag": f"Waiting for {taker.printed_name if taker else 'the person who took it'}",
+        "tag": f"Waiting for {taker.printed_name if taker else 'the person who obtained it'}",
         "title": title,
         "text": text,
         "url": None,

@@ -44,7 +44,7 @@ class Consent(Record):
     KIND = "CN"
     NOUN = "Consent"
     HAPPENED = "Signed on paper at"
-    DONE = "Taken by"
+    DONE = "Obtained by"
     PERSON = "patient"
     READ_WITH = ("withdrawal",)
     __table_args__ = (
@@ -89,11 +89,11 @@ class Consent(Record):
         return found
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
-        """Sign as the one who took it; somebody else may only verify (rule 14)."""
+        """Sign as the person who obtained it; another person can only verify (rule 14)."""
         if meaning is Meaning.AUTHORSHIP and self.performed_by_id not in {None, by.id}:
-            taker = self.performed_by.printed_name if self.performed_by else "the person who took it"
+            taker = self.performed_by.printed_name if self.performed_by else "the person who obtained it"
             raise RuleBroken(
-                f"A consent is signed by the person who took it: {taker}. Sign in as that person, or amend “Taken by”.",
+                f"The person who obtained a consent signs it: {taker}. Sign in as that person, or amend “Obtained by”.",
                 rule=14,
             )
         return super().sign(by=by, at=at, meaning=meaning)
@@ -114,7 +114,7 @@ class Consent(Record):
         return Standing.VALID if self.signed and self.unconfirmed is None else Standing.UNSIGNED
 
     def current(self, at: datetime) -> bool:
-        """Whether it holds at a moment: signed by who took it, not expired, not withdrawn."""
+        """Whether it holds at a moment: signed by the person who obtained it, not expired, not withdrawn."""
         return self.standing(at) is Standing.VALID
 
     def withdraw(self, *, by: User, at: datetime, **facts: Any) -> Withdrawal:

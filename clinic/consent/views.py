@@ -1,4 +1,4 @@
-"""Pages of consent: recorded, signed by the person who took it, withdrawn in the patient's words."""
+"""Pages of consent: recorded, signed by the person who obtained it, withdrawn in the patient's words."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ bp = Blueprint("consent", __name__, template_folder="templates")
 
 WithdrawalForm = form_for(Withdrawal)
 AFTER_NEW = (
-    "The person who took it signs next. It is then valid for exactly this protocol version, until its end date or "
+    "The person who obtained it signs next. It is then valid for exactly this protocol version, until its end date or "
     "until it is withdrawn. A new version needs a new consent."
 )
 TAKES = frozenset({Role.NURSE, Role.PHYSICIAN, Role.COORDINATOR})
@@ -49,7 +49,7 @@ def _url(consent: Consent) -> str:
     return url_for("consent.show", consent_id=consent.id)
 
 
-CONSENTS = record_pages.desk(
+CONSENTS = record_pages.register_pages(
     Consent,
     show=_url,
     signs=TAKES,
@@ -57,7 +57,7 @@ CONSENTS = record_pages.desk(
     patient=patient_banner,
     fixed=frozenset({"scope"}),
 )
-WITHDRAWALS = record_pages.desk(
+WITHDRAWALS = record_pages.register_pages(
     Withdrawal,
     show=lambda row: url_for("consent.show", consent_id=row.consent_id),
     signs=WRITERS,

@@ -24,7 +24,7 @@ def _course_url(course: Treatment) -> str:
     return url_for("pathway.course", treatment_id=course.id)
 
 
-ELIGIBILITY_DESK = record_pages.desk(
+ELIGIBILITY_PAGES = record_pages.register_pages(
     Eligibility,
     show=lambda decision: url_for("eligibility.show", eligibility_id=decision.id),
     signs=DECIDES,
@@ -105,5 +105,5 @@ def show(eligibility_id: str) -> str:
     """Show one decision on eligibility."""
     decision = get_or_404(Eligibility, eligibility_id)
     return record_page(
-        decision, ELIGIBILITY_DESK, lede=decision.treatment.title, back_url=_course_url(decision.treatment)
+        decision, ELIGIBILITY_PAGES, lede=decision.treatment.title, back_url=_course_url(decision.treatment)
     )

@@ -114,7 +114,7 @@ class Dataset:
 def models() -> dict[str, type[Model]]:
     """Return every kind of record that is mapped, by the name of its data set. Accounts and sites are not records.
 
-    What staff write down comes first, in the order in which one kind leads to the next.
+    What staff record comes first, in the order in which one kind leads to the next.
     """
     configure_mappers()
     order = [table.name for table in Model.metadata.sorted_tables]

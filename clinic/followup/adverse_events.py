@@ -68,7 +68,7 @@ class AdverseEvent(Record):
         "Date we became aware",
         required=True,
         section="The event",
-        hint="Day 0 of the reporting clock",
+        hint="Day 0 of the reporting deadline",
         starts="now",
         not_before=("performed_at",),
     )

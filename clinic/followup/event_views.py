@@ -34,7 +34,7 @@ AFTER = (
 )
 
 
-DESK = record_pages.desk(
+PAGES = record_pages.register_pages(
     AdverseEvent,
     show=lambda event: url_for("events.show", event_id=event.id),
     signs=JUDGES,
@@ -115,7 +115,7 @@ def show(event_id: str) -> str:
     event = get_or_404(AdverseEvent, event_id)
     return record_page(
         event,
-        DESK,
+        PAGES,
         template="events/show.html",
         box=day_box(event, clock.today(zone())),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),

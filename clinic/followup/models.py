@@ -328,8 +328,8 @@ class ContactAttempt(Record):
 
     KIND = "CA"
     NOUN = "Contact"
-    HAPPENED = "Tried at"
-    DONE = "Tried by"
+    HAPPENED = "Attempted at"
+    DONE = "Attempted by"
 
     plan_id: Mapped[str] = reference("planned_visit")
     way: Mapped[str | None] = field("How", choices=CONTACT_WAYS, required=True)

@@ -41,7 +41,7 @@ def _score_url(score: OutcomeScore) -> str:
     )
 
 
-DESK = record_pages.desk(
+PAGES = record_pages.register_pages(
     FollowUpVisit,
     show=lambda visit: url_for("followup.show", visit_id=visit.id),
     signs=FOLLOW_UP.signs,
@@ -49,7 +49,7 @@ DESK = record_pages.desk(
     patient=patient_banner,
     fixed=frozenset({"name"}),
 )
-record_pages.desk(
+record_pages.register_pages(
     OutcomeScore,
     show=_score_url,
     signs=FOLLOW_UP.signs,
@@ -57,7 +57,7 @@ record_pages.desk(
     patient=patient_banner,
     fixed=frozenset({"instrument"}),
 )
-record_pages.desk(
+record_pages.register_pages(
     ContactAttempt,
     show=lambda contact: url_for("followup.contacts", plan_id=contact.plan_id),
     amends=FOLLOW_UP.logs,
@@ -149,7 +149,7 @@ def show(visit_id: str) -> str:
     made = get_or_404(FollowUpVisit, visit_id)
     return record_page(
         made,
-        DESK,
+        PAGES,
         template="followup/show.html",
         rows=scores_table(visits(of_course(db.session(), made.treatment)), only=made),
         back_url=url_for("followup.index", treatment_id=made.treatment_id),

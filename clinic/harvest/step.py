@@ -77,7 +77,7 @@ def _open(harvest: Harvest) -> Action:
     more = {"due_at": harvest.ended_at, "due_words": "collected"}
     if harvest.volume_to_label > 0:
         why = f"{harvest.volume_to_label} mL are not in a container yet."
-        return Action(title="Add containers for the harvest", why=why, who=tuple(LOGS), to=to, **more)
+        return Action(title="Add containers", why=why, who=tuple(LOGS), to=to, **more)
     why = f"{harvest.headline()}: recorded, not signed."
     return Action(title="Sign the harvest", why=why, who=tuple(SIGNS), to=to, **more)
 

@@ -30,7 +30,7 @@ def _url(harvest: Harvest) -> str:
     return url_for("harvest.show", harvest_id=harvest.id)
 
 
-DESK = record_pages.desk(
+PAGES = record_pages.register_pages(
     Harvest,
     show=_url,
     signs=HARVEST.signs,
@@ -134,7 +134,7 @@ def _page(harvest: Harvest, form: ContainerForm) -> str:
     course, left = harvest.treatment, harvest.volume_to_label
     return record_page(
         harvest,
-        DESK,
+        PAGES,
         template="harvest/show.html",
         form=form,
         open_volume=left,

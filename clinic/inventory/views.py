@@ -57,7 +57,7 @@ def product_url(product: Product) -> str:
     return url_for("products.show", product_id=product.id)
 
 
-DESK = record_pages.desk(
+PAGES = record_pages.register_pages(
     Product,
     show=product_url,
     amends=frozenset(LABORATORY),
@@ -76,7 +76,7 @@ DESK = record_pages.desk(
         }
     ),
 )
-record_pages.desk(
+record_pages.register_pages(
     Movement,
     show=lambda movement: product_url(movement.product),
     amends=custody.MOVES,
@@ -146,10 +146,10 @@ def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
 def show(product_id: str) -> str:
     """Show one product: what it is, where it is, where it came from, what was found, who decided."""
     product, at, role = get_or_404(Product, product_id), clock.now(), me().role
-    return render_template("products/show.html", **_told(product, at, role))
+    return render_template("products/show.html", **_page_context(product, at, role))
 
 
-def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
+def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
     """Return all that the page of a product shows."""
     records = around(db.session(), product, only=RESTS_ON)
     state, results = state_of(records, product, at), records.on(product, QCResult)
@@ -178,7 +178,7 @@ def _told(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),
         "amend_url": url_for("record_pages.amendment", record_id=product.id)
-        if role in DESK.amends and not gone
+        if role in PAGES.amends and not gone
         else None,
         "moves": []
         if gone

@@ -150,11 +150,11 @@ def _on(day: date | None) -> str:
     return f", {day:%-d %b %Y}" if day else ""
 
 
-def key_facts(course: Treatment) -> list[record_display.Told]:
+def key_facts(course: Treatment) -> list[record_display.FactLine]:
     """Return what a person looks for first in a course."""
     version = course.protocol_version
     index = course.body_mass_index
-    facts: list[record_display.Told] = [
+    facts: list[record_display.FactLine] = [
         (
             "Indication",
             CONDITIONS[course.condition or ""].label if course.condition in CONDITIONS else "",

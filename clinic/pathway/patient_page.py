@@ -82,7 +82,7 @@ def counted(shown: int, *, typed: str, whole: bool) -> str:
     return f"{people}{fits}" if whole else f"{people}{fits} on this page, by name"
 
 
-def facts_of(patient: Patient, zone: str) -> list[record_display.Told]:
+def facts_of(patient: Patient, zone: str) -> list[record_display.FactLine]:
     """Return the patient's declared facts."""
     return record_display.facts(patient, zone)
 

@@ -12,7 +12,7 @@ from clinic.identifiers import parse_id, scanned
 from clinic.paging import natural_order
 from clinic.patients.models import Patient
 from clinic.products.models import DIN, Product, parse_din
-from clinic.record_pages import DESKS
+from clinic.record_pages import PAGES
 from clinic.treatments.models import IDENTITY, Treatment
 from clinic.wording import visible
 
@@ -63,7 +63,7 @@ def _of_id(session: Session, wanted: str) -> str:
     values: dict[str, Any] = {key: wanted}
     if model is not None and session.scalar(select(model.id).where(model.id == wanted)) is not None:
         return url_for(endpoint, **values)
-    place = DESKS.get(wanted[:2])
+    place = PAGES.get(wanted[:2])
     record = session.scalar(select(place.model).where(place.model.id == wanted)) if place else None
     if place is None or record is None:
         raise RuleBroken(NOT_FOUND)

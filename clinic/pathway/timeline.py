@@ -222,7 +222,7 @@ def _by_kind(ids: list[str], kinds: Sequence[Kind]) -> dict[Any, list[str]]:
 
 
 def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:
-    place = record_pages.DESKS.get(record.KIND)
+    place = record_pages.PAGES.get(record.KIND)
     expected = place is not None and bool(place.signs) and is_signed_by_rule(type(record))
     who = record.performed_by.label if record.performed_by else ""
     return Line(
@@ -249,7 +249,7 @@ def _day_of_course(day: int | None) -> str:
     return f"Day {day:+d}".replace("-", "−") if day else "Day 0"
 
 
-def _scores(record: Record) -> list[record_display.Told]:
+def _scores(record: Record) -> list[record_display.FactLine]:
     if not isinstance(record, FollowUpVisit):
         return []
     return [(INSTRUMENTS[score.instrument or ""].label, score.words, score.note or "") for score in record.scores]

@@ -35,8 +35,10 @@ def _url(donor: Donor) -> str:
     return url_for("donors.show", donor_id=donor.id)
 
 
-DONORS = record_pages.desk(Donor, show=_url, amends=REGISTERS, patient=patient_banner, fixed=frozenset({"kind"}))
-DETERMINATIONS = record_pages.desk(
+DONORS = record_pages.register_pages(
+    Donor, show=_url, amends=REGISTERS, patient=patient_banner, fixed=frozenset({"kind"})
+)
+DETERMINATIONS = record_pages.register_pages(
     DonorEligibility,
     show=lambda row: url_for("donors.eligibility", eligibility_id=row.id),
     signs=frozenset({Role.PHYSICIAN}),
@@ -44,7 +46,7 @@ DETERMINATIONS = record_pages.desk(
     patient=patient_banner,
     fixed=frozenset({"markers"}),
 )
-TYPINGS = record_pages.desk(
+TYPINGS = record_pages.register_pages(
     BloodTyping,
     show=lambda row: url_for("donors.typing", typing_id=row.id),
     signs=TYPES,
@@ -229,7 +231,7 @@ def _new(form: Any, kind: type[DonorEligibility | BloodTyping], donor: Donor, he
             row = kind.log(by=me(), at=clock.now(), donor=donor, **form.facts())
             db.session.add(row)
             done = "Saved. Review and sign it."
-            return commit_and_redirect(record_pages.DESKS[kind.KIND].show(row), done)
+            return commit_and_redirect(record_pages.PAGES[kind.KIND].show(row), done)
     return form_page(
         form,
         heading=heading,

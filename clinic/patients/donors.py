@@ -153,15 +153,15 @@ def number_problems(session: Session, number: str | None, site_id: str) -> list[
         rows = session.execute(select(*columns).where(Patient.site_id == site_id)).yield_per(1000)
         for family, given, record in rows:
             words = [*searchable(family or "").split(), *searchable(given or "").split()]
-            if any(_told(word, parts, whole) for word in words):
+            if any(_contains(word, parts, whole) for word in words):
                 return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
-            if _told(compact(record or ""), parts, whole):
+            if _contains(compact(record or ""), parts, whole):
                 said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
                 return [Problem(said, "donor_number", rule=10)]
     return []
 
 
-def _told(word: str, parts: set[str], whole: str) -> bool:
+def _contains(word: str, parts: set[str], whole: str) -> bool:
     return len(word) > 1 and (word in parts or (len(word) >= SPOKEN and word in whole))
 
 

@@ -52,7 +52,7 @@ class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
         elif self.same_person.data == "no" and not self.same_why.data:
             self.same_why.errors = ["Enter how you know that it is another person"]
         else:
-            self.same_person.errors = ["A similar patient is already registered: say whether it is the same person"]
+            self.same_person.errors = ["A similar patient is already registered: confirm whether it is the same person"]
 
     def take(self, broken: RuleBroken, field: str = "") -> None:
         """Show who is alike where that is what was said."""

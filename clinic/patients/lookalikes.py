@@ -72,7 +72,7 @@ class Likeness:
         return (sum(weight for weight, _ in found), ", ".join(words for _, words in found)) if found else None
 
 
-def _told(row: Row[Any], found: tuple[int, str]) -> Alike:
+def _alike(row: Row[Any], found: tuple[int, str]) -> Alike:
     return Alike(
         id=row.id, name=wording.person(row.family_name, row.given_names), birth_date=row.birth_date,
         record_number=row.record_number or "", why=found[1], weight=found[0],
@@ -93,7 +93,7 @@ def _others(one: Any) -> Any:
 
 def _judged(one: Any, rows: Any) -> list[Alike]:
     likeness = Likeness(one)
-    found = [_told(row, why) for row in rows if (why := likeness.to(row)) is not None]
+    found = [_alike(row, why) for row in rows if (why := likeness.to(row)) is not None]
     return sorted(found, key=lambda alike: (-alike.weight, alike.name, alike.id))
 
 
@@ -189,6 +189,6 @@ class Perhaps(RuleBroken):
     """A similar patient is already registered; a person has to say whether it is the same one."""
 
     def __init__(self, alike: list[Alike]) -> None:
-        said = "A similar patient is already registered. Say whether it is the same person."
+        said = "A similar patient is already registered. Confirm whether it is the same person."
         super().__init__(said, rule=11)
         self.alike = alike

@@ -45,15 +45,15 @@ def _url(patient: Patient) -> str:
     return url_for("pathway.patient", patient_id=patient.id)
 
 
-PATIENTS = record_pages.desk(Patient, show=_url, amends=REGISTERS, patient=patient_banner)
-WEIGHTS = record_pages.desk(
+PATIENTS = record_pages.register_pages(Patient, show=_url, amends=REGISTERS, patient=patient_banner)
+WEIGHTS = record_pages.register_pages(
     Weight,
     show=lambda weight: url_for("patients.weight", weight_id=weight.id),
     signs=WEIGHS,
     amends=WEIGHS,
     patient=patient_banner,
 )
-ALERTS = record_pages.desk(
+ALERTS = record_pages.register_pages(
     Alert,
     show=lambda alert: url_for("patients.alerts", patient_id=alert.patient_id),
     amends=WRITERS,
@@ -217,7 +217,7 @@ def _new(kind: type[Record], patient_id: str, heading: str, back_url: str, roles
             record = kind.log(by=me(), at=clock.now(), patient=patient, **form.facts())
             db.session.add(record)
             done = f"{record.headline()} saved. Review and sign it."
-            return commit_and_redirect(record_pages.DESKS[kind.KIND].show(record), done)
+            return commit_and_redirect(record_pages.PAGES[kind.KIND].show(record), done)
     return _form(form, patient, heading, "Save", back_url)
 
 

@@ -32,11 +32,11 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
     protocol_version_id = SelectField(
         "Protocol",
         required=True,
-        section="What goes in",
+        section="Inputs",
         hint="The protocol under which these cells are made and judged",
     )
     inputs = MultiSelectField(
-        "Products", many=True, required=True, section="What goes in", hint="The whole remaining volume of each"
+        "Products", many=True, required=True, section="Inputs", hint="The whole remaining volume of each"
     )
 
     def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
@@ -98,18 +98,18 @@ class FinishForm(form_for(ProcessingRun, only=("ended_at", "added_volume", "wast
 class OutputForm(RecordForm):
     """One container that came out, or several alike."""
 
-    name = StringField("Product", required=True, hint="Proper name", section="What it is")
+    name = StringField("Product", required=True, hint="Proper name", section="Product")
     cell_type = SelectField(
-        "Cell type", choices={key: kind.label for key, kind in CELL_TYPES.items()}, required=True, section="What it is"
+        "Cell type", choices={key: kind.label for key, kind in CELL_TYPES.items()}, required=True, section="Product"
     )
-    container = SelectField("Container", choices=CONTAINERS, required=True, section="What it is")
-    division = StringField("Division", hint="Leave blank for the next free one", section="What it is")
+    container = SelectField("Container", choices=CONTAINERS, required=True, section="Product")
+    division = StringField("Division", hint="Leave blank for the next free one", section="Product")
     alike = IntegerField(
-        "Number of identical containers", required=True, possible=Range(1, MOST_AT_ONCE), section="How much"
+        "Number of identical containers", required=True, possible=Range(1, MOST_AT_ONCE), section="Amount"
     )
-    volume = DecimalField("Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="How much")
-    measure = SelectField("Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="How much")
-    amount = DecimalField("Amount in each", possible=Range(0), section="How much", hint="In the unit of the count")
+    volume = DecimalField("Volume of each", unit="mL", possible=Range("0.01", 3000), required=True, section="Amount")
+    measure = SelectField("Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="Amount")
+    amount = DecimalField("Amount in each", possible=Range(0), section="Amount", hint="In the unit of the count")
     place = StringField("Stored at", section="Where", hint="Tank, shelf, box, position")
 
     def plan(self, run: ProcessingRun) -> None:

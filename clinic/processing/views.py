@@ -44,7 +44,7 @@ def _url(run: ProcessingRun) -> str:
     return url_for("processing.show", run_id=run.id)
 
 
-DESK = record_pages.desk(
+PAGES = record_pages.register_pages(
     ProcessingRun,
     show=_url,
     signs=PROCESSING.signs,
@@ -54,7 +54,7 @@ DESK = record_pages.desk(
     fixed=frozenset({"thawed_at"}),
 )
 for _part in (Manipulation, InProcessCount):
-    record_pages.desk(_part, show=lambda part: _url(part.run), amends=LOGS, patient=patient_banner)
+    record_pages.register_pages(_part, show=lambda part: _url(part.run), amends=LOGS, patient=patient_banner)
 
 
 COLUMNS = [
@@ -168,7 +168,7 @@ def show(run_id: str) -> str:
     course = run.treatment
     return record_page(
         run,
-        DESK,
+        PAGES,
         template="processing/show.html",
         may_add=me().role in LOGS and not run.signed,
         next=next_act(run, me()),

@@ -80,8 +80,8 @@ class Product(Record):
 
     KIND = "PR"
     NOUN = "Product"
-    HAPPENED = "Made at"
-    DONE = "Made by"
+    HAPPENED = "Produced at"
+    DONE = "Produced by"
     READ_ORDER = -1
     READ_WITH = ("uses", "movements")
     __table_args__ = (
@@ -292,7 +292,7 @@ class Movement(Record):
         if self.intact is False and not self.reason:
             found.append("Describe what is wrong with the container or label.")
         if self.kind == "returned" and self.intact is None and self.origin == "clinic":
-            found.append("Say whether the container came back intact and its label is correct.")
+            found.append("Record whether the container came back intact with a correct label.")
         if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
             found.append("Enter who received it.")
         return found

@@ -15,7 +15,7 @@ from clinic.protocols.content import Content, DoseWindow, Expiry, HarvestLimits,
 if TYPE_CHECKING:
     from clinic.fields import Range
 
-SITE = "site default, adapt to local practice"
+SITE = "site default, change to local practice"
 UNSOURCED = "site default [no published source]"
 ISCT = "ISCT 2006, Dominici et al., Cytotherapy 8:315, doi 10.1080/14653240600855905"
 BM_MSC = "J Transl Med 2018, doi 10.1186/s12967-018-1659-4, Table 2"

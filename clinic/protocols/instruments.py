@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Better = Literal["lower", "higher"]
 MOST_CHOICES = 40
-SITE = "site default, adapt to local practice"
+SITE = "site default, change to local practice"
 FREE = "free"
 
 

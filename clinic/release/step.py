@@ -154,7 +154,7 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
     points = points_of(records, product, at)
     if last is not None and last.signatures and changed:
         hard = any(not point.may_wait for point in points)
-        why = f"{name}: {changed[0]} The release no longer stands (rule 46)."
+        why = f"{name}: {changed[0]} The release is no longer valid (rule 46)."
         return [act(title="Decide again", why=why, who=tuple(LOGS), to=to, danger=hard)]
     missing = [point for point in points if "no result" in point.sentence]
     if missing:

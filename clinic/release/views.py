@@ -42,7 +42,7 @@ TESTS = frozenset({Role.TECHNOLOGIST})
 
 DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"))
 
-RESULTS = record_pages.desk(
+RESULTS = record_pages.register_pages(
     QCResult,
     show=lambda result: url_for("release.result", result_id=result.id),
     signs=TESTS | {Role.QUALITY},
@@ -50,7 +50,7 @@ RESULTS = record_pages.desk(
     patient=patient_banner,
     fixed=frozenset({"test"}),
 )
-record_pages.desk(
+record_pages.register_pages(
     Release,
     show=lambda release: url_for("release.release", product_id=release.product_id),
     signs=RELEASE.signs,

@@ -71,39 +71,35 @@ class Treatment(Record):
     protocol_version_id: Mapped[str] = reference("protocol_version")
     donor_id: Mapped[str | None] = reference("donor")
     condition: Mapped[str | None] = field(
-        "Condition", reported=True, choices=labels(CONDITIONS), required=True, section="What is treated"
+        "Condition", reported=True, choices=labels(CONDITIONS), required=True, section="Condition"
     )
     diagnosis: Mapped[str | None] = field(
         "Full diagnosis",
         reported=True,
-        section="What is treated",
+        section="Condition",
         hint="With stage or grade, for example Kellgren-Lawrence 3",
     )
     body_site: Mapped[str | None] = field(
-        "Body site", choices=labels(BODY_SITES), conditional=True, section="What is treated"
+        "Body site", choices=labels(BODY_SITES), conditional=True, section="Condition"
     )
-    side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="What is treated")
-    relation: Mapped[str | None] = field(
-        "Whose cells", reported=True, choices=RELATIONS, required=True, section="The plan"
-    )
-    source: Mapped[str | None] = field(
-        "Source", reported=True, choices=labels(SOURCES), required=True, section="The plan"
-    )
-    route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="The plan")
-    planned_on: Mapped[date | None] = field("Planned for", past=False, section="The plan")
+    side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="Condition")
+    relation: Mapped[str | None] = field("Whose cells", reported=True, choices=RELATIONS, required=True, section="Plan")
+    source: Mapped[str | None] = field("Source", reported=True, choices=labels(SOURCES), required=True, section="Plan")
+    route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="Plan")
+    planned_on: Mapped[date | None] = field("Planned for", past=False, section="Plan")
     height_cm: Mapped[Decimal | None] = field(
-        "Height", unit="cm", possible=Range(20, 260), expected=Range(40, 210), section="Health before"
+        "Height", unit="cm", possible=Range(20, 260), expected=Range(40, 210), section="Baseline health"
     )
     weight_kg: Mapped[Decimal | None] = field(
-        "Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), section="Health before"
+        "Weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), section="Baseline health"
     )
-    asa_class: Mapped[str | None] = field("ASA class", reported=True, choices=ASA, section="Health before")
+    asa_class: Mapped[str | None] = field("ASA class", reported=True, choices=ASA, section="Baseline health")
     comorbidities: Mapped[str | None] = field(
-        "Other illnesses", Text, reported=True, long=True, section="Health before"
+        "Other illnesses", Text, reported=True, long=True, section="Baseline health"
     )
-    medication: Mapped[str | None] = field("Medication", Text, long=True, section="Health before")
+    medication: Mapped[str | None] = field("Medication", Text, long=True, section="Baseline health")
     age_years: Mapped[Decimal | None] = field(
-        "Age at treatment", unit="years", possible=Range(0, 120), section="Health before",
+        "Age at treatment", unit="years", possible=Range(0, 120), section="Baseline health",
         hint="Only where the birth date is not recorded",
     )  # fmt: skip
     chain_of_identity: Mapped[str] = field("Chain of identity", section="Identity", default="")

@@ -45,7 +45,7 @@ def _course_url(course: Treatment) -> str:
     return url_for("pathway.course", treatment_id=course.id)
 
 
-ORDER_DESK = record_pages.desk(
+ORDER_PAGES = record_pages.register_pages(
     Treatment,
     show=_order_url,
     signs=DECIDES,
@@ -53,7 +53,7 @@ ORDER_DESK = record_pages.desk(
     patient=patient_banner,
     fixed=frozenset({"chain_of_identity", "performed_by_id"}),
 )
-STOP_DESK = record_pages.desk(
+STOP_PAGES = record_pages.register_pages(
     Stop,
     show=lambda stop: url_for("treatments.stopped", stop_id=stop.id),
     signs=STOPS,
@@ -132,7 +132,7 @@ def order(treatment_id: str) -> str:
     runs = course.stop is None
     return record_page(
         course,
-        ORDER_DESK,
+        ORDER_PAGES,
         template="treatments/order.html",
         back_url=_course_url(course),
         claims=claims(course.says),
@@ -215,4 +215,4 @@ def stop(treatment_id: str) -> Answer:
 def stopped(stop_id: str) -> str:
     """Show how a course was stopped."""
     record: Record = get_or_404(Stop, stop_id)
-    return record_page(record, STOP_DESK, lede=record.treatment.title, back_url=_course_url(record.treatment))
+    return record_page(record, STOP_PAGES, lede=record.treatment.title, back_url=_course_url(record.treatment))

@@ -128,7 +128,7 @@ def test_a_weak_password_is_refused_and_says_why(client_as, client, page, post, 
 def test_both_passwords_are_the_same(client_as, client, page, post, session):
     browser = client_as("administrator")
     added(browser, post)
-    assert "not the same" in chosen(client, link_on(browser, page, account(session)), GOOD, GOOD.lower()).text
+    assert "do not match" in chosen(client, link_on(browser, page, account(session)), GOOD, GOOD.lower()).text
     assert account(session).password is None
 
 
@@ -160,7 +160,7 @@ def test_a_password_with_accents_signs_too(app, session, team):
     [
         ({"email": "nurse@north.demo"}, "is already used by an account"),
         ({"email": "NURSE@south.demo "}, "is already used by an account"),
-        ({"email": "no address"}, "is no e-mail address"),
+        ({"email": "no address"}, "is not an e-mail address"),
         ({"printed_name": "X"}, "printed beside a signature"),
         ({"role": "king"}, "choose from the list"),
         ({"role": ""}, "required"),

@@ -124,7 +124,7 @@ def test_a_discarded_product_and_a_container_that_was_processed_are_refused(team
     parent = product.harvest_id
     assert parent is None
     raw = team.session.scalars(select(type(product)).where(type(product).harvest_id.is_not(None))).one()
-    assert "went into processing" in " ".join(r["because"] for r in checked(course, raw, team).reasons)
+    assert "was processed" in " ".join(r["because"] for r in checked(course, raw, team).reasons)
     product.move(kind="discarded", by=team.technologist, at=clock.now(), reason="dropped")
     assert 50 in rules(checked(course, product, team))
 
@@ -251,7 +251,7 @@ def test_one_product_is_given_once_and_one_check_serves_once(team: Team) -> None
     made = given(first, team)
     assert made.dose == product.amount
     assert "= 6 × 10⁸" in (made.working or "")
-    with pytest.raises(RuleBroken, match="used already"):
+    with pytest.raises(RuleBroken, match="already been used"):
         given(first, team)
     with pytest.raises(StepBlocked, match="given already"):
         given(second, team)

@@ -64,7 +64,7 @@ def test_a_dose_far_from_the_usual_one_wants_a_reason(team: Team) -> None:
     check = checked(course, product, team)
     assert check.clear
     assert [w["rule"] for w in check.warnings] == [52]
-    with pytest.raises(RuleBroken, match="Say why it is right to go on"):
+    with pytest.raises(RuleBroken, match="Give the reason for continuing"):
         given(check, team)
     made = given(check, team, because="ordered so by the physician")
     assert made.confirmed["warnings"] == "ordered so by the physician"

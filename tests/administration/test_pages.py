@@ -108,7 +108,7 @@ def test_two_people_check_begin_end_and_sign(
     assert post(nurse, f"{record}/vital-signs", signs).status_code == 303
     assert page(nurse, f"{record}/end")
     end = boxes("ended_at", clock.now()) | {"volume_given": "9", "volume_wasted": "1", "version": str(made.version)}
-    assert "why not the whole dose" in post(nurse, f"{record}/end", end).text
+    assert "why the whole dose was not given" in post(nurse, f"{record}/end", end).text
     session.expire_all()
     assert post(nurse, f"{record}/end", end | {"partial_reason": "left in the line"}).status_code == 303
     session.expire_all()

@@ -40,7 +40,7 @@ def test_given_wasted_and_returned_are_what_was_issued(given_: Decimal, wasted: 
 
 @pytest.mark.rule(59)
 def test_a_part_of_the_dose_needs_its_reason() -> None:
-    with pytest.raises(RuleBroken, match="why not the whole dose"):
+    with pytest.raises(RuleBroken, match="why the whole dose was not given"):
         Administration.log(
             by=PEOPLE.nurse, at=AT, treatment=COURSE, route=COURSE.route, performed_at=AT, performed_by=PEOPLE.nurse,
             verified_by_id=PEOPLE.physician.id, ended_at=AT, volume_issued=Decimal(10), volume_given=Decimal(9),

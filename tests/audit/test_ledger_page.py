@@ -64,10 +64,10 @@ def test_the_filters_find_person_kind_day_and_record(amended, client_as, page, u
     quality = client_as("quality")
     assert "recorded the harvest" in page(quality, "/ledger?kind=harvest")
     assert "the patient" not in page(quality, "/ledger?kind=harvest").text.split("Show all")[1]
-    assert "Nothing was written that fits this" in page(quality, f"/ledger?who={user('nurse', second=True).id}")
+    assert "No matching entries" in page(quality, f"/ledger?who={user('nurse', second=True).id}")
     day = clock.local(clock.now(), "Europe/Berlin").date()
     assert amended.id in page(quality, f"/ledger?day={day:%Y-%m-%d}").html
-    assert "Nothing was written that fits this" in page(quality, "/ledger?day=2020-01-01")
+    assert "No matching entries" in page(quality, "/ledger?day=2020-01-01")
     about = page(quality, f"/ledger?record={amended.id.lower()}")
     assert f"Dr I. Novak amended the harvest {amended.id}" in about
 

@@ -39,7 +39,7 @@ def test_a_consent_holds_only_when_who_took_it_has_signed(course, people):
     one = consent(course, people, signed=False)
     assert one.standing(NOW) is Standing.UNSIGNED
     assert valid(records_of(course), NOW) is None
-    with pytest.raises(RuleBroken, match="signed by who took it: Dr I"):
+    with pytest.raises(RuleBroken, match="who obtained a consent signs it: Dr I"):
         one.sign(by=people.nurse, at=NOW)
     one.sign(by=people.physician, at=NOW)
     assert valid(records_of(course), NOW) is one
@@ -103,7 +103,7 @@ def test_consent_to_another_version_opens_no_step_of_this_course(course, people)
 def test_consent_to_the_use_of_data_or_to_research_is_none_to_treatment(course, people, scope):
     consent(course, people, scope=scope, protocol_version=None)
     assert valid(records_of(course), NOW) is None
-    assert "no consent to this treatment" in CONSENT.permission(records_of(course), NOW)[0].because
+    assert "No consent for this treatment" in CONSENT.permission(records_of(course), NOW)[0].because
 
 
 @pytest.mark.rule(15)
@@ -163,7 +163,7 @@ def test_the_withdrawal_of_one_scope_leaves_the_others(course, people):
 
 @pytest.mark.rule(14)
 def test_a_consent_to_treatment_names_a_version_that_may_be_explained(course, people):
-    with pytest.raises(RuleBroken, match="to which protocol version"):
+    with pytest.raises(RuleBroken, match="protocol version to which"):
         consent(course, people, protocol_version=None)
     draft = course.protocol_version.protocol.draft(by=people.physician, at=NOW, content=course.says)
     with pytest.raises(RuleBroken, match="draft"):

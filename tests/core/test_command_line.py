@@ -222,7 +222,7 @@ def test_a_refused_import_names_row_and_column_and_ends_with_one(run, session, t
     assert status == 1
     assert out == ""
     assert "Row 2, column Family name: empty; expected a value" in err
-    assert "Nothing was taken in" in err
+    assert "Nothing was imported" in err
 
 
 def test_the_list_of_commands_loads_none_of_them(run, monkeypatch):

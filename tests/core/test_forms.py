@@ -196,7 +196,7 @@ def test_a_time_that_is_none_is_refused(app, typed):
     with app.test_request_context(method="POST"):
         form, right = filled(kg="70", at_d="14", at_m="5", at_y="2026", at_t=typed)
     assert not right
-    assert "write the day and the time" in form.at.errors[0]
+    assert "enter the day and the time" in form.at.errors[0]
 
 
 @pytest.mark.hazard("H30")

@@ -51,7 +51,7 @@ def test_each_of_the_demonstration_s_people_signs_in_with_its_password(app):
 def test_a_wrong_address_and_a_wrong_password_are_told_apart_by_nobody(client, email, password):
     answer = sign_in(client, email, password)
     assert answer.status_code == 200
-    assert "The address or the password is not right" in answer.text
+    assert "The e-mail address or the password is incorrect" in answer.text
     assert not is_open(client)
 
 

@@ -81,7 +81,7 @@ def test_a_fatal_event_writes_the_day_of_death_into_the_patients_record() -> Non
     assert made.is_serious
     assert one.patient.died_on == date(2026, 5, 20)
     assert one.patient.amendments[0].changes["died_on"] == [None, "2026-05-20"]
-    with pytest.raises(RuleBroken, match="belongs to an event of grade 5"):
+    with pytest.raises(RuleBroken, match="needs grade 5"):
         event(died_on=date(2026, 5, 20))
 
 

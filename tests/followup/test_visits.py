@@ -100,7 +100,7 @@ def test_lost_to_follow_up_needs_three_contacts_without_an_answer() -> None:
 
 
 def test_a_dead_patients_visit_wants_the_day_of_death_first() -> None:
-    with pytest.raises(RuleBroken, match="day of death"):
+    with pytest.raises(RuleBroken, match="date of death"):
         visit(alive=False, made="missed", missed_reason="died")
 
 

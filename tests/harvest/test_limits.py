@@ -50,7 +50,7 @@ def test_a_sided_site_says_left_or_right_and_two_sides_are_two_harvests(people, 
 
 @pytest.mark.rule(26)
 def test_the_source_is_the_one_that_was_ordered(people, knee):
-    with pytest.raises(RuleBroken, match="order plans another source"):
+    with pytest.raises(RuleBroken, match="order specifies another source"):
         harvested(
             knee, people, source="adipose_tissue", method="manual_lipoaspiration", body_site="abdomen", side="none"
         )

@@ -83,7 +83,7 @@ def test_two_containers_are_filled_one_by_one(team, session, client_as, post, pa
     browser = client_as("nurse")
     sent = typed(at, performed_by_id=team.nurse.id, containers="2")
     where = post(browser, f"/treatments/{begun.id}/harvests/new", sent).location
-    assert "have no container yet" in page(browser, where)
+    assert "not in a container yet" in page(browser, where)
     assert post(browser, f"{where}/products", volume="40", container="bag").status_code == 303
     assert post(browser, f"{where}/products", volume="30", container="bag").status_code == 422
     assert post(browser, f"{where}/products", volume="21.5", container="syringe").status_code == 303

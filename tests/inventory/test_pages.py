@@ -46,7 +46,7 @@ def test_a_bag_is_stored_and_its_page_says_where(client_as, moved, page, session
 
 def test_a_discard_without_a_reason_comes_back_filled_in(moved, session, bag):
     answer = moved("technologist", bag, "discarded")
-    assert (answer.status_code, "Say why it is discarded" in answer.text) == (422, True)
+    assert (answer.status_code, "Give the reason for discarding it" in answer.text) == (422, True)
     assert moved("technologist", bag, "discarded", reason="bag leaked").status_code == 303
     session.expire_all()
     assert session.get(Product, bag.id).discarded
@@ -98,7 +98,7 @@ def test_a_product_is_found_by_name_number_and_patient(client_as, post, team):
         shown = Page.of(post(quality, "/products", q=typed).text)
         assert shown.problems() == []
         assert (f"/products/{bag.id}" in shown.links, f"/products/{other.id}" in shown.links) == (True, False), typed
-    assert "No product fits" in post(quality, "/products", q="zzz").text
+    assert "No matching product" in post(quality, "/products", q="zzz").text
 
 
 def test_another_clinics_product_is_not_there(client_as, bag):

@@ -159,7 +159,7 @@ def test_what_i_wrote_comes_back_after_a_pause(
         pause.setattr(security, "IDLE", timedelta())
         me.presses("Save the harvest")
     me.reads("Sign in")
-    me.sees("What you wrote is kept and comes back after you sign in.")
+    me.sees("Your entries are saved and come back after you sign in.")
     me.page.get_by_label("E-mail address").fill(me.email)
     me.page.get_by_label("Password").fill(PASSWORD)
     me.presses("Sign in")

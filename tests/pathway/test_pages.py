@@ -29,7 +29,7 @@ def test_the_next_action_follows_the_role(team, client_as, page):
     begun = ready_for_harvest(team)
     assert "Record the harvest" in page(client_as("nurse"), f"/treatments/{begun.id}")
     waiting = page(client_as("quality"), f"/treatments/{begun.id}")
-    assert "Waits for" in waiting
+    assert "Waiting for" in waiting
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -54,7 +54,7 @@ def test_the_administrator_keeps_accounts_and_sees_no_patient(team, client_as, p
 def test_the_worklist_moves_a_course_from_step_to_step(team, client_as, page):
     someone = patient(team, family_name="Abelsdotter")
     begun = course(team, someone, signed=True)
-    assert "There is no consent to this treatment" in page(client_as("nurse"), "/")
+    assert "No consent for this treatment" in page(client_as("nurse"), "/")
     consented(begun, team)
     assert "Decide on the eligibility" in page(client_as("physician"), "/")
     eligible(begun, team)
@@ -85,7 +85,7 @@ def test_an_amendment_shows_old_and_new_and_takes_the_signature_off(team, sessio
     text = page(client_as("quality"), f"/patients/{begun.patient_id}/timeline").text
     assert "Signed before the amendment" in text
     assert "read the wrong line" in text
-    assert "covers what stood before" in text
+    assert "covers the earlier values" in text
 
 
 def test_the_timeline_is_filtered_by_kind_and_course(team, client_as, page):
@@ -172,7 +172,7 @@ def test_a_scan_leads_to_the_record_and_a_wrong_character_to_none(team, client_a
     wrong = begun.patient_id[:5] + digit + begun.patient_id[6:]
     answer = post(browser, "/scan", code=wrong)
     assert answer.status_code == 422
-    assert "No record of this clinic has this code" in answer.text
+    assert "No record in this clinic has this code" in answer.text
 
 
 def test_a_draft_is_kept_and_comes_back(team, client_as, post, page):

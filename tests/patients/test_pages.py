@@ -90,9 +90,9 @@ def test_similar_names_are_marked_in_the_list(client_as, page, grace, team):
 
 
 def test_every_word_typed_must_occur(client_as, post, grace):
-    assert "Nobody here fits" in looked_up(client_as("nurse"), post, "grace abara")
-    assert "Nobody here fits" in looked_up(client_as("nurse"), post, "grace 10.3.1974")
-    assert "Nobody here fits" in looked_up(client_as("nurse"), post, "%")
+    assert "No matching patient" in looked_up(client_as("nurse"), post, "grace abara")
+    assert "No matching patient" in looked_up(client_as("nurse"), post, "grace 10.3.1974")
+    assert "No matching patient" in looked_up(client_as("nurse"), post, "%")
 
 
 def test_the_list_shows_the_present_course_and_that_it_was_stopped(client_as, page, grace, team):

@@ -50,11 +50,11 @@ def make(run, people, volume, **facts):
 @pytest.mark.rule(36)
 def test_no_more_comes_out_than_went_in(run, people):
     make(run, people, 40)
-    with pytest.raises(RuleBroken, match=r"20.5 mL cannot come out"):
+    with pytest.raises(RuleBroken, match=r"20.5 mL cannot be added"):
         make(run, people, "20.5")
     make(run, people, 20)
     assert run.loss == 0
-    with pytest.raises(RuleBroken, match="cannot come out"):
+    with pytest.raises(RuleBroken, match="cannot be added"):
         make(run, people, "0.01")
     run.finish(at=clock.now(), added_volume=Decimal(5))
     assert make(run, people, 5).volume == 5
@@ -101,7 +101,7 @@ def test_every_child_keeps_the_donation_number_and_has_its_own_division(people):
     assert {(bag.din, bag.donor_id, bag.collected_at) for bag in bags} == {
         (number, run.inputs[0].product.donor_id, run.inputs[0].product.collected_at)
     }
-    with pytest.raises(RuleBroken, match="Division A3 is taken"):
+    with pytest.raises(RuleBroken, match="Division A3 is already used"):
         make(run, people, "0.01", division="A3")
 
 
@@ -214,7 +214,7 @@ def test_a_signed_run_takes_and_makes_nothing_more(run, people):
 
 def test_a_run_that_has_no_end_is_not_signed(run, people):
     make(run, people, 60)
-    with pytest.raises(RuleBroken, match="when it ended"):
+    with pytest.raises(RuleBroken, match="Record the end first"):
         run.sign(by=people.technologist, at=clock.now())
     assert not run.signed
 
@@ -224,7 +224,7 @@ def test_the_second_person_had_no_hand_in_the_run(run, people):
     make(run, people, 60)
     run.finish(at=clock.now(), ended_at=clock.now() - timedelta(minutes=5))
     run.sign(by=people.technologist, at=clock.now())
-    with pytest.raises(RuleBroken, match="no hand in the processing"):
+    with pytest.raises(RuleBroken, match="must not have taken part in the processing"):
         run.sign(by=people.technologist, at=clock.now())
     with pytest.raises(RuleBroken, match=r"verified by technologist or quality staff"):
         run.sign(by=people.nurse, at=clock.now())
@@ -235,7 +235,7 @@ def test_the_second_person_had_no_hand_in_the_run(run, people):
 def test_the_first_signature_is_the_technologists(run, people):
     make(run, people, 60)
     run.finish(at=clock.now(), ended_at=clock.now() - timedelta(minutes=5))
-    with pytest.raises(RuleBroken, match="technologist's who answers"):
+    with pytest.raises(RuleBroken, match="technologist responsible for the processing"):
         run.sign(by=people.quality, at=clock.now())
 
 

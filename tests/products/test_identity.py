@@ -141,7 +141,7 @@ def test_own_cells_are_assigned_to_nobody_but_their_donor(team):
     product = released_product(ready_for_harvest(team), team)
     mine = product.treatment
     product.treatment, product.treatment_id = None, None
-    with pytest.raises(RuleBroken, match="never given to anybody else"):
+    with pytest.raises(RuleBroken, match="must not be given to anyone else"):
         product.assign(ready_for_harvest(team), by=team.technologist, at=clock.now())
     assert product.treatment is None
     product.assign(mine, by=team.technologist, at=clock.now())
@@ -179,7 +179,7 @@ def test_a_donors_cells_do_not_go_to_a_course_of_own_cells(team):
 def test_a_discarded_product_moves_no_more_and_says_why_it_was_discarded():
     people = team()
     product = harvested(course(people), people).products[0]
-    with pytest.raises(RuleBroken, match="Say why it is discarded"):
+    with pytest.raises(RuleBroken, match="Give the reason for discarding it"):
         product.move(kind="discarded", by=people.technologist, at=clock.now())
     product.move(kind="discarded", by=people.technologist, at=clock.now(), reason="bag leaked")
     with pytest.raises(RuleBroken, match="was discarded"):

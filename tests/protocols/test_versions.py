@@ -67,7 +67,7 @@ def test_whoever_changed_a_draft_once_does_not_publish_it_either() -> None:
 def test_there_is_one_draft_at_a_time() -> None:
     people = team()
     version = drafted(people)
-    with pytest.raises(RuleBroken, match="There is a draft already"):
+    with pytest.raises(RuleBroken, match="There is already a draft"):
         version.protocol.draft(by=people.quality, at=AT, content=KNEE)
 
 
@@ -132,7 +132,7 @@ def test_a_retired_version_is_not_opened_again(session: Session, team: Team) -> 
     version.retire(by=team.director, at=AT + timedelta(days=900))
     session.commit()
     version.retired_at, version.retired_by_id, version.retired_by = None, None, None
-    with pytest.raises(RuleBroken, match="A retired version is not opened again"):
+    with pytest.raises(RuleBroken, match="A retired version cannot be reopened"):
         session.flush()
     session.rollback()
     assert version.stage is Stage.RETIRED

@@ -163,7 +163,7 @@ def test_organisms_stop_a_release_also_where_the_protocol_did_not_ask(people, pr
 
 
 def test_a_culture_says_when_its_sample_was_taken(people, product):
-    with pytest.raises(RuleBroken, match="say when the sample was taken"):
+    with pytest.raises(RuleBroken, match="enter when the sample was taken"):
         QCResult.log(
             by=people.technologist,
             at=clock.now(),
@@ -179,7 +179,7 @@ def test_one_good_repeat_does_not_hide_a_bad_result(people, product):
     version = product.treatment.protocol_version
     bad, good = read(product, people, "viability", 61), read(product, people, "viability", 88)
     assert [s for spec, s, _ in unmet(version, [bad, good]) if spec.test == "viability"] == [
-        "Viability is 61 %; the protocol asks for 70 % or more."
+        "Viability is 61 %; the protocol requires 70 % or more."
     ]
 
 

@@ -62,7 +62,7 @@ def test_only_a_path_is_within_the_clinic(place):
 def test_a_sign_in_that_is_no_form_is_refused_in_a_sentence(client, body):
     answer = client.post("/login?include_auth_token", json=body)
     assert answer.status_code == 400
-    assert "form of the page" in answer.text
+    assert "form on the page" in answer.text
 
 
 @pytest.mark.parametrize(("email", "password"), [
@@ -74,7 +74,7 @@ def test_a_huge_or_odd_sign_in_is_refused_before_anything_is_hashed(client, monk
     monkeypatch.setattr(User, "verify_and_update_password", lambda _user, typed: bool(hashed.append(len(typed))))
     answer = sign_in(client, email, password)
     assert answer.status_code == (400 if "\0" in email + password else 200)
-    assert "The address or the password is not right" in answer.text or answer.status_code == 400
+    assert "The e-mail address or the password is incorrect" in answer.text or answer.status_code == 400
     assert not answer.headers.get("Location")
     assert all(length <= security.MOST_TYPED for length in hashed)
 

@@ -140,7 +140,7 @@ def test_another_donor_needs_a_reason_and_the_order_is_signed_again() -> None:
     first, second = stranger(people), stranger(people)
     one.name_donor(first, by=people.coordinator, at=clock.now())
     one.sign(by=people.physician, at=clock.now())
-    with pytest.raises(RuleBroken, match="Say why"):
+    with pytest.raises(RuleBroken, match="Give a reason"):
         one.name_donor(second, by=people.coordinator, at=clock.now())
     one.name_donor(second, by=people.coordinator, at=clock.now(), reason="the first cord was not eligible")
     assert one.donor is second
@@ -153,7 +153,7 @@ def test_the_patients_own_cells_have_no_other_donor() -> None:
     with pytest.raises(RuleBroken, match="the patient's own cells"):
         course(people).name_donor(stranger(people), by=people.physician, at=clock.now())
     other = Donor.log(by=people.coordinator, at=clock.now(), kind="self", patient=patient(people))
-    with pytest.raises(RuleBroken, match="own record"):
+    with pytest.raises(RuleBroken, match="registered as their own donor"):
         course(people, code="UC-MSC-LUPUS").name_donor(other, by=people.physician, at=clock.now())
 
 
@@ -191,7 +191,7 @@ def test_a_malignancy_is_no_exclusion_only_where_it_is_what_is_treated(
 @pytest.mark.rule(23)
 def test_a_no_says_why() -> None:
     people = team()
-    with pytest.raises(RuleBroken, match="Say why the patient is not eligible"):
+    with pytest.raises(RuleBroken, match="Give the reason why the patient is not eligible"):
         eligible(course(people), people, eligible=False)
 
 

@@ -249,7 +249,7 @@ def test_the_donor_is_named_and_another_one_with_a_reason(
     seen = page(browser, url).hidden["version"]
     refused = post(browser, url, donor_id=second.id, version=seen)
     assert refused.status_code == 422
-    assert "Say why" in Page.of(refused.text)
+    assert "Give a reason" in Page.of(refused.text)
     assert post(browser, url, donor_id=second.id, version=seen, reason="the first was not eligible").status_code == 303
     session.expire_all()
     assert one.donor_id == second.id

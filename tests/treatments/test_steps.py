@@ -141,7 +141,7 @@ def test_only_a_physician_decides_and_only_who_takes_consents_begins_one(role: R
         if role in step.logs:
             step.admit(records_of(one), by=people(role), at=clock.now())
         else:
-            with pytest.raises(RuleBroken, match=f"{step.title} is logged by"):
+            with pytest.raises(RuleBroken, match=f"{step.title} is recorded by"):
                 step.admit(records_of(one), by=people(role), at=clock.now())
     assert ELIGIBILITY.logs == {Role.PHYSICIAN}
 

@@ -182,7 +182,7 @@ def test_its_page_its_timeline_and_its_ledger_tell_it(course, client_as, page, l
     for address in (timeline, f"{timeline}?kind=transport"):
         assert "Carried by City Bikes, arrived at 4 °C" in page(client_as("nurse"), address)
     told = page(client_as("inspector"), "/ledger?kind=transport")
-    assert "wrote down" in told
+    assert "recorded" in told
     assert "Courier City Bikes" in told
     assert "Temperature on arrival 4 °C" in told
 

@@ -24,7 +24,7 @@ def _url(transport: Transport) -> str:
     return url_for("transport.show", transport_id=transport.id)
 
 
-DESK = record_pages.desk(
+PAGES = record_pages.register_pages(
     Transport, show=_url, signs=TRANSPORT.signs, amends=TRANSPORT.logs | TRANSPORT.signs, patient=patient_banner
 )
 
@@ -72,4 +72,4 @@ def new(treatment_id: str) -> Answer:
 @allow(CLINICAL)
 def show(transport_id: str) -> str:
     """Show one transport."""
-    return record_page(get_or_404(Transport, transport_id), DESK)
+    return record_page(get_or_404(Transport, transport_id), PAGES)
