@@ -45,7 +45,7 @@ def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:
     if last.standing(at) is Standing.EXPIRED:
         new, because = ("consent.new_for_course", {"treatment_id": records.course.id}), "The consent has expired."
         return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")
-    because = "The consent is not signed by the person who took it."
+    because = "The consent is not signed by the person who obtained it."
     if last.performed_at is not None and last.performed_at > at:
         because = f"The consent was signed later, on {wording.moment(last.performed_at, records.zone)}."
     elif last.unconfirmed is not None:
