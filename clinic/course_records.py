@@ -13,7 +13,7 @@ from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import inspect, or_, select
+from sqlalchemy import bindparam, inspect, or_, select
 from sqlalchemy.orm import RelationshipDirection, Session, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -47,12 +47,12 @@ def kinds() -> tuple[type[Model], ...]:
     models = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
     parts = {part for model in models for part in _parts(model)}
     chosen = [model for model in models if model.JUDGED and model not in parts]
-    return tuple(sorted(chosen, key=lambda model: (model.READ_ORDER, order.index(model.__tablename__))))
+    return tuple(sorted(chosen, key=lambda model: (model.READ_ORDER, order.index(model.__table__.name))))
 
 
 @cache
 def _parts(model: type[Model]) -> tuple[type[Model], ...]:
-    """Return the models whose rows are read in the same statement as the row that they belong to, and their parts."""
+    """Return the models whose rows are read in one statement with the row that they are a part of, and their parts."""
     relations = inspect(model).relationships
     direct = [relations[name].mapper.class_ for name in model.READ_WITH]
     return (*direct, *(deeper for part in direct for deeper in _parts(part)))
@@ -92,7 +92,7 @@ class Pool:
 
     def ids(self, table: str) -> list[str]:
         """Return the ids of all rows of a table."""
-        return [row.id for kind, rows in self.rows.items() if kind.__tablename__ == table for row in rows]
+        return [row.id for kind, rows in self.rows.items() if kind.__table__.name == table for row in rows]
 
     def on(self, owner_id: str, table: str, model: type[M]) -> list[M]:
         """Return the rows of a kind that name a row of a table, in their order."""
@@ -148,7 +148,7 @@ class CourseRecords:
 
     def on(self, owner: Model | None, model: type[M]) -> list[M]:
         """Return the rows of a kind that hang on one record, e.g. ``on(product, QCResult)``, oldest first."""
-        return [] if owner is None else self.pool.on(owner.id, owner.__tablename__, model)
+        return [] if owner is None else self.pool.on(owner.id, owner.__table__.name, model)
 
     def of(self, model: type[M]) -> list[M]:
         """Return the rows of a kind that belong to this course: on it, on its patient, or on what belongs to it."""
@@ -164,7 +164,7 @@ class CourseRecords:
         if link(model, "patient"):
             return self.on(self.patient, model)
         for owner in self.pool.rows:
-            if owner is not model and link(owner, "treatment") and link(model, owner.__tablename__):
+            if owner is not model and link(owner, "treatment") and link(model, owner.__table__.name):
                 found = [row for one in self.of(owner) for row in self.on(one, model)]
                 if found:
                     return sorted(dict.fromkeys(found), key=_order)
@@ -239,24 +239,26 @@ def _zone(row: Any) -> str:
 
 
 def _courses(pool: Pool) -> list[Any]:
-    return [row for kind, rows in pool.rows.items() if kind.__tablename__ == "treatment" for row in rows]
+    return [row for kind, rows in pool.rows.items() if kind.__table__.name == "treatment" for row in rows]
 
 
 class Scope:
-    """The ids asked for, and the rows read so far."""
+    """The ids asked for, the rows read so far, and the ids ``given`` to the next statement."""
 
     def __init__(self, pool: Pool, course_ids: list[str], product_ids: list[str], dialect: str) -> None:
         self.pool, self.course_ids, self.product_ids, self.dialect = pool, course_ids, product_ids, dialect
+        self.given: dict[str, list[str]] = {}
 
-    def named(self, table: str) -> set[str]:
-        """Return the ids of a table's rows that rows read so far name by a foreign key."""
-        return {
-            value
-            for kind, rows in self.pool.rows.items()
-            for column in _columns_to(kind, table)
-            for row in rows
-            if (value := getattr(row, column)) is not None
-        }
+
+def named(pool: Pool, table: str) -> set[str]:
+    """Return the ids of a table's rows that rows of a pool name by a foreign key."""
+    return {
+        value
+        for kind, rows in pool.rows.items()
+        for column in _columns_to(kind, table)
+        for row in rows
+        if (value := getattr(row, column)) is not None
+    }
 
 
 @cache
@@ -266,22 +268,35 @@ def _columns_to(model: type[Model], table: str) -> tuple[str, ...]:
 
 
 def _pool(session: Session, course_ids: list[str], product_ids: list[str], only: Only) -> Pool:
-    read = [model for model in kinds() if only is None or model in only or model.__tablename__ == "treatment"]
+    read = [model for model in kinds() if only is None or model in only or model.__table__.name == "treatment"]
     parts = {part for model in read for part in _parts(model)}
     pool = Pool(only=None if only is None else frozenset({*read, *parts, Signature, Amendment}))
     scope = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name)
     for model in read:
         found: Any = getattr(model, "found", None)
-        condition = found(scope) if found is not None else _found(model, scope)
+        condition = found(scope) if found is not None else _condition(model, scope)
         if condition is not None:
-            _take(pool, session, model, condition)
+            _take(scope, session, model, condition)
+    complete(session, pool, {*read, *parts})
+    return pool
+
+
+def read_rows(session: Session, pool: Pool, model: type[Any], condition: Any) -> None:
+    """Add the rows of a kind that fit a condition, with their parts; for pages that list and judge nothing."""
+    _take(Scope(pool, [], [], ""), session, model, condition)
+
+
+def complete(session: Session, pool: Pool, whole: set[type[Model]]) -> None:
+    """Add signatures, amendments and staff, and give each row its related rows.
+
+    ``whole``: the kinds of which all rows are there that hang on rows of the pool.
+    """
     owners = list(pool.by_id)
     for model in (Signature, Amendment):
         pool.add(session.scalars(select(model).where(model.record_id.in_(owners))))
-    for model in _beside():
-        pool.kept += session.scalars(select(model))
-    _fill(pool, {*read, *parts})
-    return pool
+    for beside in _beside():
+        pool.kept += session.scalars(select(beside))
+    _fill(pool, whole)
 
 
 @cache
@@ -290,24 +305,31 @@ def _beside() -> tuple[type[Model], ...]:
     return tuple(m.class_ for m in Model.registry.mappers if issubclass(m.class_, Model) and m.class_.READ_BESIDE)
 
 
-def _found(model: type[Any], scope: Scope) -> Any:
+def _condition(model: type[Any], scope: Scope) -> Any:
     """Return the condition under which rows of a kind belong to what was read: they name it, or it names them."""
-    tables = {kind.__tablename__ for kind, rows in scope.pool.rows.items() if rows}
-    found = [
-        getattr(model, column).in_(scope.pool.ids(table))
-        for table in sorted(tables)
-        if table != model.__tablename__ and (column := link(model, table)) is not None
-    ]
-    named = scope.named(model.__tablename__)
-    if named:
-        found.append(model.id.in_(named))
-    return or_(*found) if found else None
+    tables = sorted(kind.__table__.name for kind, rows in scope.pool.rows.items() if rows)
+    asked = {
+        column: scope.pool.ids(table)
+        for table in dict.fromkeys(tables)
+        if table != model.__table__.name and (column := link(model, table)) is not None
+    }
+    ids = named(scope.pool, model.__table__.name)
+    if ids:
+        asked["id"] = sorted(ids)
+    scope.given = asked
+    return _names(model, *asked) if asked else None
 
 
-def _take(pool: Pool, session: Session, model: type[Any], condition: Any) -> None:
+@cache
+def _names(model: type[Any], *columns: str) -> Any:
+    """Return the condition that one of some columns is among the ids that are given for it."""
+    return or_(*(getattr(model, name).in_(bindparam(name, expanding=True)) for name in columns))
+
+
+def _take(scope: Scope, session: Session, model: type[Any], condition: Any) -> None:
     chosen = select(model).where(condition).options(lazyload("*"), *_with_parts(model))
-    for row in session.scalars(chosen).unique():
-        pool.add(_whole(row))
+    for row in session.scalars(chosen, scope.given).unique():
+        scope.pool.add(_whole(row))
 
 
 def _with_parts(model: type[Any]) -> Iterator[Any]:

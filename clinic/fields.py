@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -227,6 +228,11 @@ FACTS = frozenset(Field.__dataclass_fields__) - {"label", "order"}
 
 def fields_of(model: type) -> dict[str, Field]:
     """Return the declared facts of a model by attribute name, in the order in which they were declared."""
+    return dict(_fields_of(model))
+
+
+@cache
+def _fields_of(model: type) -> dict[str, Field]:
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
     found = {column.key: column.info["field"] for column in columns if "field" in column.info}
     return dict(sorted(found.items(), key=lambda pair: pair[1].order))

@@ -9,18 +9,25 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, String
+from sqlalchemy import Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clinic.identifiers import LENGTH
 from clinic.model import Base
 
 
+WAITS = text("title <> ''")
+"""Lines of actions. The index of them has all that the worklist chooses, orders and counts by."""
+
+
 class CourseLine(Base):
     """One line about one course: the state of a step (``title`` empty), or one action that waits."""
 
     __table_args__ = (
-        Index(None, "site_id", "danger", "due_at", "key"),
+        Index(
+            "ix_course_line_waiting", "site_id", "danger", "due_at", "key", "roles", "title", "since",
+            sqlite_where=WAITS, postgresql_where=WAITS,
+        ),
         Index(None, "site_id", "step", "state", "treatment_id"),
         Index(None, "site_id", "changes_at"),
     )

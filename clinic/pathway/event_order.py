@@ -153,11 +153,16 @@ def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: date
     return list(dict.fromkeys(found))
 
 
-def refuse_disorder(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> None:
-    """Raise `RuleBroken` where what was written now breaks the order of events or lacked permission at its time."""
-    found = disorder(records, changed) + forbidden(records, changed)
+def refuse_disorder(
+    records: CourseRecords, changed: Mapping[str, Written], at: datetime, *, read_anew: bool = True
+) -> None:
+    """Raise `RuleBroken` where what was written now breaks the order of events or lacked permission at its time.
+
+    Courses that were read together share their cells: from the second on, not ``read_anew``, the permission is asked.
+    """
+    found = (disorder(records, changed) if read_anew else []) + forbidden(records, changed)
     if found:
         raise RuleBroken(" ".join(found), rule=69)
-    held = held_inputs(records, changed, at)
+    held = held_inputs(records, changed, at) if read_anew else []
     if held:
         raise RuleBroken(" ".join(held), rule=34)

@@ -111,8 +111,10 @@ def judge_what_was_written(session: Session) -> None:
         return
     at = clock.now()
     courses, products = touched(session, changed)
+    asked = None
     for records in in_turns(session, courses):
-        refuse_disorder(records, changed, at)
+        refuse_disorder(records, changed, at, read_anew=records.pool is not asked)
+        asked = records.pool
         products -= _keep(session, records, at)
     _keep_products(session, products, at)
 
@@ -158,8 +160,8 @@ def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]
             if record_id[:2] in by_kind:
                 rows[by_kind[record_id[:2]]].add(record_id)
     for model, ids in rows.items():
-        if model.__tablename__ in found:
-            found[model.__tablename__] |= ids
+        if model.__table__.name in found:
+            found[model.__table__.name] |= ids
         names = {table: name for table in TABLES if (name := link(model, table)) is not None}
         for row in _columns(session, model, list(names.values()), ids):
             for table, value in zip(names, row, strict=True):

@@ -11,23 +11,21 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, String, func, literal, null, select, union_all
-from sqlalchemy.orm import selectinload
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy import Integer, String, func, literal, null, or_, select, union_all
 
 from clinic import clock, record_display, record_pages
-from clinic.accounts.models import User
 from clinic.administration.models import VitalSigns
+from clinic.course_records import CourseRecords, Pool, complete, named, read_rows
 from clinic.followup.adverse_events import AdverseEvent
-from clinic.followup.models import FollowUpVisit, OutcomeScore
-from clinic.harvest.models import Harvest
+from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.pathway.order import current
 from clinic.patients.donors import BloodTyping
 from clinic.patients.models import Weight
-from clinic.processing.models import ProcessingRun
-from clinic.products.models import Movement, Product
+from clinic.processing.models import InProcessCount, Manipulation
+from clinic.products.models import Movement, Product, RunInput
 from clinic.protocols.catalogues import INSTRUMENTS
-from clinic.records import Amendment, Origin, Record, Signature
+from clinic.protocols.models import ProtocolVersion
+from clinic.records import Origin, Record
 from clinic.release.result_rows import result_row
 from clinic.release.results import QCResult
 from clinic.templating import units
@@ -42,6 +40,8 @@ if TYPE_CHECKING:
     from clinic.patients.models import Patient
 
 PAGE = 200
+CHARTED = (PlannedVisit, FollowUpVisit, OutcomeScore)
+"""What the charts of a course show."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,12 +163,11 @@ def entries(  # noqa: PLR0913 - each narrows what is read
     course_id: str | None = None,
     page: int = 0,
     size: int = PAGE,
-) -> tuple[list[Day], int]:
-    """Return the days of one page of the timeline and how many entries there are in all."""
+) -> tuple[list[Day], int, list[CourseRecords]]:
+    """Return the days of one page of the timeline, how many entries there are in all, and the courses with visits."""
     union = ordered(patient.id, kinds, course_id)
-    total = session.scalar(select(func.count()).select_from(union)) or 0
     rows = session.execute(
-        select(union.c.id, union.c.model)
+        select(union.c.id, union.c.model, func.count().over().label("total"))
         .order_by(
             union.c.performed_at.is_(None),
             union.c.performed_at.desc(),
@@ -179,52 +178,46 @@ def entries(  # noqa: PLR0913 - each narrows what is read
         .limit(size)
         .offset(page * size)
     ).all()
-    wanted: dict[str, list[str]] = defaultdict(list)
-    for row in rows:
-        wanted[row.model].append(row.id)
-    staff = session.scalars(select(User)).all()
-    people = {user.id: user.label for user in staff}
-    records = _read(session, wanted, kinds)
-    icons = {model.__tablename__: kind for kind in kinds for model in kind.models}  # the later, closer kind wins
+    pool = _read(session, patient, [row.id for row in rows], kinds)
+    people = {user.id: user.label for user in pool.kept}
+    icons = {model.__table__.name: kind for kind in kinds for model in kind.models}  # the later, closer kind wins
     lines = [
         (record, _line(record, icons[row.model], zone, people))
         for row in rows
-        if (record := records.get(row.id)) is not None
+        if (record := pool.by_id.get(row.id)) is not None
     ]
-    return _days(_gathered(lines, zone), zone), total
+    courses = [CourseRecords(course, pool, zone=zone) for course in pool.every(Treatment)]
+    total = rows[0].total if rows else session.scalar(select(func.count()).select_from(union)) or 0
+    return _days(_gathered(lines, zone), zone), total, courses
 
 
-def _read(session: Session, wanted: dict[str, list[str]], kinds: Sequence[Kind]) -> dict[str, Record]:
-    """Read the records of a page: one query a kind, one for signatures, one for amendments; staff is at hand."""
-    found: dict[str, Record] = {}
-    for model in {model for kind in kinds for model in kind.models}:
-        ids = wanted.get(model.__tablename__)
-        if ids:
-            deeper = {
-                ProcessingRun: [
-                    selectinload(ProcessingRun.inputs),
-                    selectinload(ProcessingRun.outputs),
-                    selectinload(ProcessingRun.manipulations),
-                    selectinload(ProcessingRun.counts),
-                ],
-                Harvest: [selectinload(Harvest.products)],
-                Movement: [selectinload(Movement.product)],
-                QCResult: [selectinload(QCResult.product)],
-            }.get(model, [])
-            if hasattr(model, "scores"):
-                deeper.append(selectinload(model.scores))  # type: ignore[attr-defined]
-            found |= {
-                record.id: record for record in session.scalars(select(model).where(model.id.in_(ids)).options(*deeper))
-            }
-    for kind, order, name in (
-        (Signature, Signature.signed_at, "signatures"),
-        (Amendment, Amendment.number, "amendments"),
-    ):
-        about: dict[str, list[Any]] = defaultdict(list)
-        for row in session.scalars(select(kind).where(kind.record_id.in_(list(found))).order_by(order)):
-            about[row.record_id].append(row)
-        for record in found.values():
-            set_committed_value(record, name, about[record.id])
+def _read(session: Session, patient: Patient, ids: list[str], kinds: Sequence[Kind]) -> Pool:
+    """Read the records of a page, a query a kind, with what they name; of the courses all visits, for the charts."""
+    pool, own = Pool([patient]), select(Treatment.id).where(Treatment.patient_id == patient.id)
+    shown = _by_kind(ids, kinds)
+    products = shown.pop(Product, [])
+    wanted = {model: model.id.in_(found) for model, found in shown.items()}
+    wanted |= {Treatment: Treatment.patient_id == patient.id, Weight: Weight.patient_id == patient.id}
+    wanted |= {model: model.treatment_id.in_(own) for model in CHARTED}
+    for model, condition in wanted.items():
+        read_rows(session, pool, model, condition)
+    runs, harvests = pool.ids("processing_run"), pool.ids("harvest")
+    used = select(RunInput.product_id).where(RunInput.run_id.in_(runs))
+    by_run = or_(Product.run_id.in_(runs), Product.harvest_id.in_(harvests), Product.id.in_(used))
+    read_rows(session, pool, Product, or_(Product.id.in_({*products, *named(pool, "product")}), by_run))
+    read_rows(session, pool, ProtocolVersion, ProtocolVersion.id.in_(named(pool, "protocol_version")))
+    complete(
+        session, pool, {*CHARTED, Weight, Product, RunInput, Movement, Manipulation, InProcessCount, ContactAttempt}
+    )
+    return pool
+
+
+def _by_kind(ids: list[str], kinds: Sequence[Kind]) -> dict[Any, list[str]]:
+    """Return ids by the model whose letters they begin with; parts that come with their product are left to it."""
+    models = {model.KIND: model for kind in kinds for model in kind.models}
+    found: dict[Any, list[str]] = defaultdict(list)
+    for one in ids:
+        found[models[one[:2]]].append(one)
     return found
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
-from sqlalchemy import select
 
 from clinic import clock, drafts, wording
 from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.followup.charts import charts
-from clinic.followup.models import FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.followup.step import plans, visits
 from clinic.identifiers import parse_id
 from clinic.inventory import genealogy
@@ -100,7 +98,9 @@ def timeline_of(patient_id: str) -> str:
     """Show everything recorded about a patient, newest first."""
     patient = get_or_404(Patient, patient_id)
     kinds, course_id, page = _asked()
-    days, total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, page=page)
+    days, total, found = timeline.entries(
+        db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, page=page
+    )
     return render_template(
         "pathway/timeline.html",
         record=patient,
@@ -112,20 +112,14 @@ def timeline_of(patient_id: str) -> str:
         page=page,
         pages=-(-total // timeline.PAGE),
         query=request.query_string.decode(),
-        **_courses_of(patient, course_id),
+        **_courses_of(found, course_id),
     )
 
 
-CHARTED = (PlannedVisit, FollowUpVisit, OutcomeScore)
-"""What the charts of a course show."""
-
-
-def _courses_of(patient: Patient, course_id: str | None) -> dict[str, Any]:
+def _courses_of(found: list[CourseRecords], course_id: str | None) -> dict[str, Any]:
     """Return the courses that the timeline can be kept to, and the charts of those that are shown."""
-    chosen = select(Treatment).where(Treatment.patient_id == patient.id).order_by(Treatment.recorded_at)
-    here = list(db.session.scalars(chosen))
-    loaded = load(db.session(), [one.id for one in here if course_id in {None, one.id}], only=CHARTED).values()
-    shown = [one for one in loaded if course_id in {None, one.course.id}]
+    here = sorted((one.course for one in found), key=lambda course: course.recorded_at)
+    shown = [one for one in found if course_id in {None, one.course.id}]
     return {
         "courses": [(t.id, f"{t.title}{f', {t.performed_at:%Y}' if t.performed_at else ''}") for t in here],
         "course_id": course_id,
@@ -139,7 +133,9 @@ def timeline_csv(patient_id: str) -> Response:
     """Give the same entries as a table, every fact a line, with both times and the hands."""
     patient = get_or_404(Patient, patient_id)
     kinds, course_id, _page = _asked()
-    days, _total = timeline.entries(db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, size=100_000)
+    days, _total, _courses = timeline.entries(
+        db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, size=100_000
+    )
     named = {"Content-Disposition": f"attachment; filename=timeline-{patient.id}.csv"}
     return Response(timeline_table(days, patient, zone()), mimetype="text/csv", headers=named)
 

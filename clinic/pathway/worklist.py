@@ -17,7 +17,7 @@ from clinic import clock
 from clinic.access import Role, may
 from clinic.course_records import in_turns
 from clinic.followup.step import OVERDUE
-from clinic.judged_lines import CourseLine, ProductLine
+from clinic.judged_lines import WAITS, CourseLine, ProductLine
 from clinic.pathway.projection import lines_of
 from clinic.patients.models import Patient
 from clinic.products.models import Product
@@ -103,12 +103,10 @@ class Lines:
     def __init__(self, session: Session, site_id: str, at: datetime) -> None:
         self.session, self.site_id = session, site_id
         here = CourseLine.site_id == site_id
-        stale = set(
-            session.scalars(select(CourseLine.treatment_id).where(here, CourseLine.changes_at <= at).distinct())
-        )
+        stale = set(session.scalars(select(CourseLine.treatment_id).where(here, CourseLine.changes_at <= at)))
         self.fresh = [line for one in in_turns(session, sorted(stale)) for line in lines_of(one, at)]
         self.people = self._people({line["patient_id"] for line in self.fresh})
-        self.stored = [here, CourseLine.title != "", *([CourseLine.treatment_id.not_in(stale)] if stale else [])]
+        self.stored = [here, WAITS, *([CourseLine.treatment_id.not_in(stale)] if stale else [])]
 
     def _people(self, ids: set[str]) -> dict[str, Any]:
         if not ids:
@@ -119,7 +117,11 @@ class Lines:
     def parts(self, wanted: dict[str, Wanted], limit: int = SHOWN) -> dict[str, tuple[list[dict[str, Any]], int]]:
         """Return the first lines of some parts, soonest first, and how many each has in all; one statement."""
         chosen = union_all(*(self._part(name, one.condition, limit) for name, one in wanted.items())).subquery()
-        rows = self.session.execute(select(chosen, *PERSON[1:]).join(Patient, Patient.id == chosen.c.patient_id))
+        rows = self.session.execute(
+            select(chosen, *SHOWN_COLUMNS, *PERSON)
+            .join(CourseLine, CourseLine.key == chosen.c.key)
+            .join(Patient, Patient.id == CourseLine.patient_id)
+        )
         stored: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
         for row in rows.mappings():
             stored[row["part"]].append(dict(row))
@@ -133,7 +135,7 @@ class Lines:
     def _part(self, name: str, condition: Any, limit: int) -> Any:
         total = select(func.count()).select_from(CourseLine).where(*self.stored, condition).correlate(None)
         order = (CourseLine.danger.desc(), CourseLine.due_at.is_(None), CourseLine.due_at, CourseLine.key)
-        columns = (literal(name).label("part"), total.scalar_subquery().label("total"), *SHOWN_COLUMNS)
+        columns = (literal(name).label("part"), total.scalar_subquery().label("total"), CourseLine.key)
         return select(select(*columns).where(*self.stored, condition).order_by(*order).limit(limit).subquery())
 
     def _named(self, line: dict[str, Any]) -> dict[str, Any]:
@@ -150,9 +152,8 @@ class Wanted:
 
 PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number)
 SHOWN_COLUMNS = (
-    CourseLine.key, CourseLine.patient_id, CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why,
-    CourseLine.roles, CourseLine.endpoint,
-    CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger,
+    CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why,
+    CourseLine.roles, CourseLine.endpoint, CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger,
 )  # fmt: skip
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from datetime import date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, or_, select, true, union_all
+from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, bindparam, or_, select, true, union_all
 from sqlalchemy.orm import Mapped, aliased, relationship
 
 from clinic.errors import RuleBroken
@@ -126,9 +127,8 @@ class Product(Record):
     @classmethod
     def found(cls, scope: Scope) -> Any:
         """Return the condition that finds the cells of the courses with their whole family."""
-        seeds = [cls.id.in_(scope.product_ids)] if scope.product_ids else []
-        seeds += [cls.treatment_id.in_(courses)] if (courses := scope.pool.ids("treatment")) else []
-        return cls.id.in_(family(or_(*seeds), scope.dialect)) if seeds else None
+        scope.given = {"products": scope.product_ids, "courses": scope.pool.ids("treatment")}
+        return _family_of(scope.dialect) if any(scope.given.values()) else None
 
     @property
     def judged_under(self) -> ProtocolVersion | None:
@@ -354,6 +354,13 @@ def family(seeds: ColumnElement[bool], dialect: str) -> Any:
         near = union_all(*(step.where(here == tree.c.id) for step, here in _steps())).lateral("near")
         tree = tree.union(select(near.c.id).select_from(tree.join(near, true())))
     return select(tree.c.id)
+
+
+@cache
+def _family_of(dialect: str) -> Any:
+    """Return the condition that finds the families of ``products`` and of the products of ``courses``, by ids."""
+    products, courses = (bindparam(name, expanding=True) for name in ("products", "courses"))
+    return Product.id.in_(family(or_(Product.id.in_(products), Product.treatment_id.in_(courses)), dialect))
 
 
 def _steps() -> list[tuple[Any, Any]]:

@@ -121,8 +121,11 @@ class ProtocolVersion(Model):
 
     @property
     def says(self) -> Content:
-        """The content, typed."""
-        return parsed(self.content)
+        """The content, typed; kept until the content is another one."""
+        kept = self.__dict__.get("_says")
+        if kept is None or kept[0] is not self.content:
+            kept = self.__dict__["_says"] = (self.content, parsed(self.content))
+        return kept[1]
 
     @property
     def name(self) -> str:
