@@ -29,6 +29,7 @@ from clinic.extensions import db
 from clinic.followup.models import FollowUpVisit
 from clinic.patients.models import Patient
 from clinic.products.models import Product
+from clinic.schema import make_file
 from clinic.treatments.models import Treatment
 from config import load
 
@@ -162,6 +163,7 @@ def build(app: Flask) -> None:
 
     began = time.perf_counter()
     with app.app_context():
+        make_file(db.engine)
         db.create_all()
         demo.build(db.session(), seed=1, at=clock.now())
         db.session.commit()

@@ -25,8 +25,16 @@ class CourseLine(Base):
 
     __table_args__ = (
         Index(
-            "ix_course_line_waiting", "site_id", "danger", "due_at", "key", "roles", "title", "since",
-            sqlite_where=WAITS, postgresql_where=WAITS,
+            "ix_course_line_waiting",
+            "site_id",
+            "danger",
+            "due_at",
+            "key",
+            "roles",
+            "title",
+            "since",
+            sqlite_where=WAITS,
+            postgresql_where=WAITS,
         ),
         Index(None, "site_id", "step", "state", "treatment_id"),
         Index(None, "site_id", "changes_at"),
