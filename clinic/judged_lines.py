@@ -15,7 +15,6 @@ from sqlalchemy.orm import Mapped, mapped_column
 from clinic.identifiers import LENGTH
 from clinic.model import Base
 
-
 WAITS = text("title <> ''")
 """Lines of actions. The index of them has all that the worklist chooses, orders and counts by."""
 

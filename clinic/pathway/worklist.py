@@ -152,8 +152,8 @@ class Wanted:
 
 PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number)
 SHOWN_COLUMNS = (
-    CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why,
-    CourseLine.roles, CourseLine.endpoint, CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger,
+    CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why, CourseLine.roles, CourseLine.endpoint,
+    CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger,
 )  # fmt: skip
 
 

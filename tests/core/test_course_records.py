@@ -72,7 +72,8 @@ def test_a_kept_hash_is_another_one_as_soon_as_a_fact_changes(team: Team) -> Non
 
 def test_a_kept_hash_of_a_run_is_another_one_when_a_part_changes(team: Team) -> None:
     course = ready_for_harvest(team)
-    run = of_course(team.database, course).get(released_product(course, team).run_id)
+    product = released_product(course, team)
+    run = of_course(team.database, course).get(product.run_id)
     first, part = run.content_hash, run.inputs[0]
     part.volume = Decimal(1)
     assert run.content_hash == digest(run.content()) != first
