@@ -15,7 +15,7 @@ from sqlalchemy import Integer, String, func, literal, null, or_, select, union_
 
 from clinic import clock, record_display, record_pages
 from clinic.administration.models import VitalSigns
-from clinic.course_records import CourseRecords, Pool, complete, named, read_rows
+from clinic.course_records import CourseRecords, Pool, complete, named, read_rows, table_of
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.pathway.order import current
@@ -180,7 +180,7 @@ def entries(  # noqa: PLR0913 - each narrows what is read
     ).all()
     pool = _read(session, patient, [row.id for row in rows], kinds)
     people = {user.id: user.label for user in pool.kept}
-    icons = {model.__table__.name: kind for kind in kinds for model in kind.models}  # the later, closer kind wins
+    icons = {table_of(model): kind for kind in kinds for model in kind.models}  # the later, closer kind wins
     lines = [
         (record, _line(record, icons[row.model], zone, people))
         for row in rows
