@@ -32,6 +32,12 @@ AT_ONCE = 50
 
 
 @cache
+def table_of(model: type[Any]) -> str:
+    """Return the name of a model's table; asking the model itself works it out anew each time."""
+    return str(model.__table__.name)
+
+
+@cache
 def link(model: type[Model], table: str) -> str | None:
     """Return the attribute of a model that names a row of a table: ``<table>_id``, else its first foreign key there."""
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
@@ -47,7 +53,7 @@ def kinds() -> tuple[type[Model], ...]:
     models = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
     parts = {part for model in models for part in _parts(model)}
     chosen = [model for model in models if model.JUDGED and model not in parts]
-    return tuple(sorted(chosen, key=lambda model: (model.READ_ORDER, order.index(model.__table__.name))))
+    return tuple(sorted(chosen, key=lambda model: (model.READ_ORDER, order.index(table_of(model)))))
 
 
 @cache
@@ -92,7 +98,7 @@ class Pool:
 
     def ids(self, table: str) -> list[str]:
         """Return the ids of all rows of a table."""
-        return [row.id for kind, rows in self.rows.items() if kind.__table__.name == table for row in rows]
+        return [row.id for kind, rows in self.rows.items() if table_of(kind) == table for row in rows]
 
     def on(self, owner_id: str, table: str, model: type[M]) -> list[M]:
         """Return the rows of a kind that name a row of a table, in their order."""
@@ -148,7 +154,7 @@ class CourseRecords:
 
     def on(self, owner: Model | None, model: type[M]) -> list[M]:
         """Return the rows of a kind that hang on one record, e.g. ``on(product, QCResult)``, oldest first."""
-        return [] if owner is None else self.pool.on(owner.id, owner.__table__.name, model)
+        return [] if owner is None else self.pool.on(owner.id, table_of(type(owner)), model)
 
     def of(self, model: type[M]) -> list[M]:
         """Return the rows of a kind that belong to this course: on it, on its patient, or on what belongs to it."""
@@ -164,7 +170,7 @@ class CourseRecords:
         if link(model, "patient"):
             return self.on(self.patient, model)
         for owner in self.pool.rows:
-            if owner is not model and link(owner, "treatment") and link(model, owner.__table__.name):
+            if owner is not model and link(owner, "treatment") and link(model, table_of(owner)):
                 found = [row for one in self.of(owner) for row in self.on(one, model)]
                 if found:
                     return sorted(dict.fromkeys(found), key=_order)
@@ -239,7 +245,7 @@ def _zone(row: Any) -> str:
 
 
 def _courses(pool: Pool) -> list[Any]:
-    return [row for kind, rows in pool.rows.items() if kind.__table__.name == "treatment" for row in rows]
+    return [row for kind, rows in pool.rows.items() if table_of(kind) == "treatment" for row in rows]
 
 
 class Scope:
@@ -268,7 +274,7 @@ def _columns_to(model: type[Model], table: str) -> tuple[str, ...]:
 
 
 def _pool(session: Session, course_ids: list[str], product_ids: list[str], only: Only) -> Pool:
-    read = [model for model in kinds() if only is None or model in only or model.__table__.name == "treatment"]
+    read = [model for model in kinds() if only is None or model in only or table_of(model) == "treatment"]
     parts = {part for model in read for part in _parts(model)}
     pool = Pool(only=None if only is None else frozenset({*read, *parts, Signature, Amendment}))
     scope = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name)
@@ -307,13 +313,13 @@ def _beside() -> tuple[type[Model], ...]:
 
 def _condition(model: type[Any], scope: Scope) -> Any:
     """Return the condition under which rows of a kind belong to what was read: they name it, or it names them."""
-    tables = sorted(kind.__table__.name for kind, rows in scope.pool.rows.items() if rows)
+    tables = sorted(table_of(kind) for kind, rows in scope.pool.rows.items() if rows)
     asked = {
         column: scope.pool.ids(table)
         for table in dict.fromkeys(tables)
-        if table != model.__table__.name and (column := link(model, table)) is not None
+        if table != table_of(model) and (column := link(model, table)) is not None
     }
-    ids = named(scope.pool, model.__table__.name)
+    ids = named(scope.pool, table_of(model))
     if ids:
         asked["id"] = sorted(ids)
     scope.given = asked
@@ -352,7 +358,7 @@ def _whole(row: Any) -> Iterator[Any]:
 
 
 def _fill(pool: Pool, read: set[type[Model]]) -> None:
-    """Set the relationships of each row, so that reading them does not query the database again."""
+    """Give each row its related rows, so that no question about them goes to the database again."""
     known = read | {Signature, Amendment}
     for model, rows in list(pool.rows.items()):
         for relation in inspect(model).relationships:

@@ -16,7 +16,7 @@ from sqlalchemy import delete, event, insert, or_, select
 from sqlalchemy.orm import Session
 
 from clinic import clock
-from clinic.course_records import CourseRecords, around_all, in_turns, link, turns
+from clinic.course_records import CourseRecords, around_all, in_turns, link, table_of, turns
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import Written, written
 from clinic.model import Base, Model
@@ -160,8 +160,8 @@ def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]
             if record_id[:2] in by_kind:
                 rows[by_kind[record_id[:2]]].add(record_id)
     for model, ids in rows.items():
-        if model.__table__.name in found:
-            found[model.__table__.name] |= ids
+        if table_of(model) in found:
+            found[table_of(model)] |= ids
         names = {table: name for table in TABLES if (name := link(model, table)) is not None}
         for row in _columns(session, model, list(names.values()), ids):
             for table, value in zip(names, row, strict=True):

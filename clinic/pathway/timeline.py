@@ -15,7 +15,7 @@ from sqlalchemy import Integer, String, func, literal, null, or_, select, union_
 
 from clinic import clock, record_display, record_pages
 from clinic.administration.models import VitalSigns
-from clinic.course_records import CourseRecords, Pool, complete, named, read_rows
+from clinic.course_records import CourseRecords, Pool, complete, named, read_rows, table_of
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.pathway.order import current
@@ -180,7 +180,7 @@ def entries(  # noqa: PLR0913 - each narrows what is read
     ).all()
     pool = _read(session, patient, [row.id for row in rows], kinds)
     people = {user.id: user.label for user in pool.kept}
-    icons = {model.__table__.name: kind for kind in kinds for model in kind.models}  # the later, closer kind wins
+    icons = {table_of(model): kind for kind in kinds for model in kind.models}  # the later, closer kind wins
     lines = [
         (record, _line(record, icons[row.model], zone, people))
         for row in rows
@@ -222,7 +222,7 @@ def _by_kind(ids: list[str], kinds: Sequence[Kind]) -> dict[Any, list[str]]:
 
 
 def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:
-    place = record_pages.PAGES.get(record.KIND)
+    place = record_pages.DESKS.get(record.KIND)
     expected = place is not None and bool(place.signs) and is_signed_by_rule(type(record))
     who = record.performed_by.label if record.performed_by else ""
     return Line(
@@ -249,7 +249,7 @@ def _day_of_course(day: int | None) -> str:
     return f"Day {day:+d}".replace("-", "−") if day else "Day 0"
 
 
-def _scores(record: Record) -> list[record_display.FactLine]:
+def _scores(record: Record) -> list[record_display.Told]:
     if not isinstance(record, FollowUpVisit):
         return []
     return [(INSTRUMENTS[score.instrument or ""].label, score.words, score.note or "") for score in record.scores]

@@ -124,7 +124,7 @@ class ProtocolVersion(Model):
         """The content, typed; kept until the content is another one."""
         kept = self.__dict__.get("_says")
         if kept is None or kept[0] is not self.content:
-            kept = self.__dict__["_says"] = (self.content, parsed(self.content))
+            kept = vars(self)["_says"] = (self.content, parsed(self.content))
         return kept[1]
 
     @property
