@@ -104,7 +104,8 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     assets.init_app(app)
     templating.init_app(app, _zone)
     error_pages.init_app(app)
-    order = import_module("clinic.pathway.order")
+    from clinic.pathway import order  # noqa: PLC0415 - the steps import the tools of this package
+
     steps = order.choose(order.PATHWAY if pathway is None else pathway)
     for name in (*ROOMS, *(name for step in steps for name in step.views)):
         app.register_blueprint(import_module(name).bp)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 from sqlalchemy import select
 
-from clinic import clock
+from clinic import wording
 from clinic.administration.models import dose_in
 from clinic.administration.scanning import read_wristband
 from clinic.consent.models import valid
@@ -54,7 +54,7 @@ def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bo
 def _said(patient: Patient | None) -> tuple[str, str, str, str]:
     if patient is None:
         return ("not known", "not known", "not known", "not known")
-    born = f"{patient.birth_date:%-d %b %Y}" if patient.birth_date else "not known"
+    born = wording.day(patient.birth_date) if patient.birth_date else "not known"
     group = f"{patient.abo} {RHD.get(patient.rhd or '', '')}".strip() if patient.abo else "not known"
     return (patient.display_name, born, patient.record_number or "not known", group)
 
@@ -153,5 +153,5 @@ def rested_on(records: CourseRecords, given: Administration) -> list[tuple[str, 
 
 def _by(record: Any) -> str:
     who = record.performed_by.printed_name if record.performed_by else ""
-    when = clock.local(record.performed_at, record.recorded_by.site.zone) if record.performed_at else None
-    return ", ".join(part for part in (who, f"{when:%-d %b %Y, %H:%M}" if when else "") if part)
+    when = wording.moment(record.performed_at, record.recorded_by.site.zone) if record.performed_at else ""
+    return ", ".join(part for part in (who, when) if part)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration import dose_checks
 from clinic.administration.known_facts import (
@@ -153,7 +153,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         50,
         release is not None,
         because,
-        f"{signed.printed_name}, {signed.signed_at:%-d %b %Y}" if signed else "no",
+        f"{signed.printed_name}, {wording.day(clock.day(signed.signed_at, bedside.records.zone))}" if signed else "no",
         "",
         who=(Role.QUALITY,),
         **fix,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.access import Role
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
@@ -65,7 +65,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     for state, title, words in (("overdue", OVERDUE, "window closed"), ("open", OPEN, "window closes")):
         found += [
             Action(
-                title=title, why=f"{plan.name}, due {plan.due_on:%-d %b %Y}.", who=tuple(sorted(VISITORS)),
+                title=title, why=f"{plan.name}, due {wording.day(plan.due_on)}.", who=tuple(sorted(VISITORS)),
                 to=("followup.visit", {"plan_id": plan.id}), due_at=_end(records, plan.closes_on), due_words=words,
             )
             for plan in plans(records)

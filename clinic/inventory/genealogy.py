@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 
+from clinic import clock, wording
 from clinic.fields import plain
 from clinic.products.graph import ancestry, made_of, natural
 from clinic.products.models import Product
@@ -47,13 +48,13 @@ def _drawn(records: CourseRecords, family: list[Product], at: datetime, here: st
             parents[use.run_id].add(one.id)
     for run_id in dict.fromkeys(one.run_id for one in products if one.run_id):
         run = records.get(run_id)
-        ended = [f"{run.ended_at:%-d %b %Y}"] if run.ended_at else []
+        ended = [wording.day(clock.day(run.ended_at, records.zone))] if run.ended_at else []
         nodes[run.id] = _node(run.preparation or "Processing", ended, url_for("processing.show", run_id=run.id), "run")
     for harvest_id in dict.fromkeys(one.harvest_id for one in products if one.harvest_id):
         harvest = records.get(harvest_id)
         source = within(SOURCES[harvest.source].label) if harvest.source in SOURCES else "cells"
         lines = [f"{plain(harvest.volume)} mL"] if harvest.volume else []
-        lines += [f"{harvest.ended_at:%-d %b %Y}"] if harvest.ended_at else []
+        lines += [wording.day(clock.day(harvest.ended_at, records.zone))] if harvest.ended_at else []
         nodes[harvest.id] = _node(f"Harvest, {source}", lines, url_for("harvest.show", harvest_id=harvest.id))
         parents[harvest.id].add(harvest.donor_id)
         donor = records.get(harvest.donor_id)

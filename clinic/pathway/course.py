@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 
-from clinic import clock, record_display
+from clinic import clock, record_display, wording
 from clinic.fields import fields_of
 from clinic.pathway import judgement
 from clinic.pathway.order import current
@@ -108,7 +108,7 @@ def signatures(records: CourseRecords, zone: str) -> list[tuple[str, str, str]]:
             f"{row.printed_name}, {row.role}",
             f"{record.NOUN}: {row.meaning.label}"
             + ("" if row.content_hash == record.content_hash else " (earlier version)"),
-            f"{clock.local(row.signed_at, zone):%-d %b %Y, %H:%M} · {record_display.seal(row.content_hash)}",
+            f"{wording.moment(row.signed_at, zone)} · {record_display.seal(row.content_hash)}",
         )
         for row, record in sorted(signed, key=lambda pair: pair[0].signed_at, reverse=True)
     ]
@@ -125,7 +125,7 @@ def by_date(found: list[Standing], records: CourseRecords, zone: str) -> dict[st
             for record in records.of(kind)
             for moment in (record.performed_at, getattr(record, "ended_at", None))
         ]
-        dates = sorted(clock.local(moment, zone).date() for moment in moments if moment is not None)
+        dates = sorted(clock.day(moment, zone) for moment in moments if moment is not None)
         days += dates
         state = {State.DONE: "done", State.NOW: "now"}.get(s.progress.state, "todo")
         rows.append(
@@ -147,7 +147,7 @@ def by_date(found: list[Standing], records: CourseRecords, zone: str) -> dict[st
 
 
 def _on(day: date | None) -> str:
-    return f", {day:%-d %b %Y}" if day else ""
+    return f", {wording.day(day)}" if day else ""
 
 
 def key_facts(course: Treatment) -> list[record_display.FactLine]:
@@ -163,7 +163,7 @@ def key_facts(course: Treatment) -> list[record_display.FactLine]:
         ("Cells", RELATIONS.get(course.relation or "", ""), CELL_TYPES[course.says.cell_type].label),
         ("Source and route", f"{SOURCES[course.source or ''].label} → {within(ROUTES[course.route or ''].label)}", ""),
         ("Protocol", version.name, version.says.title),
-        ("Planned for", f"{course.planned_on:%-d %b %Y}" if course.planned_on else "", ""),
+        ("Planned for", wording.day(course.planned_on) if course.planned_on else "", ""),
         ("Planned dose", units(_dose(course)), course.says.dose.source),
         ("ASA class", ASA.get(course.asa_class or "", ""), ""),
         (

@@ -222,7 +222,7 @@ def _by_kind(ids: list[str], kinds: Sequence[Kind]) -> dict[Any, list[str]]:
 
 
 def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:
-    place = record_pages.DESKS.get(record.KIND)
+    place = record_pages.PAGES.get(record.KIND)
     expected = place is not None and bool(place.signs) and is_signed_by_rule(type(record))
     who = record.performed_by.label if record.performed_by else ""
     return Line(
@@ -249,7 +249,7 @@ def _day_of_course(day: int | None) -> str:
     return f"Day {day:+d}".replace("-", "−") if day else "Day 0"
 
 
-def _scores(record: Record) -> list[record_display.Told]:
+def _scores(record: Record) -> list[record_display.FactLine]:
     if not isinstance(record, FollowUpVisit):
         return []
     return [(INSTRUMENTS[score.instrument or ""].label, score.words, score.note or "") for score in record.scores]
@@ -273,7 +273,7 @@ def _gathered(lines: list[tuple[Record, Line]], zone: str) -> list[Line]:
         if not isinstance(record, QCResult):
             found.append(line)
             continue
-        day = clock.local(line.at, zone).date() if line.at else line.day_label
+        day = clock.day(line.at, zone) if line.at else line.day_label
         key = (record.product_id, day)
         if key not in tables:
             tables[key] = []
@@ -304,7 +304,7 @@ def _days(lines: list[Line], zone: str) -> list[Day]:
     today = clock.today(zone)
     days: list[Day] = []
     for line in lines:
-        on = clock.local(line.at, zone).date() if line.at else None
+        on = clock.day(line.at, zone) if line.at else None
         label = "" if on else line.day_label or "No date"
         if not days or (days[-1].on, days[-1].label) != (on, label):
             days.append(Day(on=on, label=label, is_today=on == today, entries=[]))

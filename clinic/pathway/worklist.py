@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 from sqlalchemy import func, literal, select, union_all
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.access import Role, may
 from clinic.course_records import in_turns
 from clinic.followup.step import OVERDUE
@@ -73,8 +73,8 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     if due is None:
         return Clock(figure="open", say="no due time", state="", word="", due=None)
     left = due - at
-    wall = clock.local(due, zone)
-    when = f"{wall:%H:%M} today" if wall.date() == clock.local(at, zone).date() else f"{wall:%-d %b %Y}"
+    today = clock.day(due, zone) == clock.day(at, zone)
+    when = f"{wording.time_of_day(due, zone)} today" if today else wording.day(clock.day(due, zone))
     over = left < timedelta()
     size = abs(left)
     if size >= timedelta(days=730):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, bindparam, or_, select, true, union_all
 from sqlalchemy.orm import Mapped, aliased, relationship
 
+from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.identifiers import VALUES, check_character
@@ -205,7 +206,7 @@ class Product(Record):
             found.append(f"Volume: runs already took more than {plain(self.volume)} mL from it.")
         latest = self.use_before
         if self.origin == "clinic" and latest is not None and self.expires_at is not None and self.expires_at > latest:
-            found.append(f"Use before cannot be later than the protocol allows: {latest:%d %b %Y, %H:%M} UTC.")
+            found.append(f"Use before cannot be later than the protocol allows: {wording.moment(latest, self.zone)}.")
         return found
 
     def expired(self, at: datetime) -> bool:

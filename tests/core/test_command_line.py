@@ -79,7 +79,7 @@ def test_a_seal_shows_what_a_restored_backup_lacks(run, treated, session, team, 
     assert run("verify")[0] == 0, "a backup agrees with itself"
     status, out, _err = run("verify", "--head", tmp_path / "seal.json")
     assert status == 1
-    assert "1 entries are gone since the earlier head" in out
+    assert "1 entries are missing since the earlier head" in out
 
 
 def test_a_seal_that_was_changed_is_refused(run, treated, tmp_path):

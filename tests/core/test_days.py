@@ -84,7 +84,7 @@ def test_the_year_of_a_donation_number_is_that_of_the_sites_calendar():
     made = harvested(one, people, at=moment, contained=False, signed=False, din="G123426654321")
     assert not [question for question in made.questions() if question.name == "din"]
     made.din = "G123425654321"
-    assert "collected was in 2027" in next(q.question for q in made.questions() if q.name == "din")
+    assert "collected in 2027" in next(q.question for q in made.questions() if q.name == "din")
 
 
 @pytest.mark.parametrize(

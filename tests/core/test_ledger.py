@@ -255,7 +255,7 @@ def test_a_chain_that_was_cut_off_with_its_head_and_rows_shows_against_an_earlie
         update(head).where(head.c.site_id == site).values(number=known.number - 1, hash=last["previous"]),
     )
     assert verify(busy) == []
-    assert ["1 entries are gone since the earlier head" in str(f) for f in verify(busy, earlier=kept)] == [True]
+    assert ["1 entries are missing since the earlier head" in str(f) for f in verify(busy, earlier=kept)] == [True]
 
 
 @pytest.mark.hazard("H23")
@@ -279,7 +279,7 @@ def test_a_seal_that_was_changed_or_is_another_instance_s_is_refused(busy, tmp_p
     with pytest.raises(RuleBroken, match="changed after it was signed"):
         sealing.opened(text.replace(f'"number": {number}', f'"number": {number - 1}'), key=key)
     (tmp_path / "other").mkdir()
-    with pytest.raises(RuleBroken, match="another key"):
+    with pytest.raises(RuleBroken, match="a different key"):
         sealing.opened(text, key=sealing.key_of(tmp_path / "other"))
     for rubbish in ("", "{}", "[]", '{"heads": 3}', "null"):
         with pytest.raises(RuleBroken, match="not a seal"):
