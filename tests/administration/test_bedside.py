@@ -297,7 +297,7 @@ def test_the_end_is_written_once_and_the_volumes_come_out_even(team: Team) -> No
     course = ready_for_harvest(team)
     made = given(checked(course, released_product(course, team), team), team)
     end = {"at": clock.now(), "ended_at": clock.now(), "weight": None}
-    with pytest.raises(RuleBroken, match="Record the end of the infusion first"):
+    with pytest.raises(RuleBroken, match="Record the end first: a signed record must be complete"):
         made.sign(by=team.nurse, at=clock.now())
     with pytest.raises(RuleBroken, match=r"9 mL, but 10 mL were issued"):
         made.finish(**end, volume_given=Decimal(9), partial_reason="leak")
