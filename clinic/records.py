@@ -10,8 +10,6 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from functools import cache
-from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sqlalchemy import (
@@ -37,8 +35,8 @@ from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
 from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
 from clinic.ledger.listener import ledger_value
-from clinic.ledger.models import digest
 from clinic.model import Model, reference
+from clinic.record_content import RecordContent
 from clinic.signatures import Amendment, Meaning, Signature
 
 if TYPE_CHECKING:
@@ -54,7 +52,7 @@ class Origin(StrEnum):
     IMPORTED = "imported"
 
 
-class Entry(Model):
+class Entry(RecordContent, Model):
     """Base of everything that staff record: who, when, where it comes from, and its amendments.
 
     ``precision`` says of which days and moments not everything is known, and how much is: ``{"performed_at": "day"}``;
@@ -222,38 +220,9 @@ class Entry(Model):
         """Facts that this record cannot have, such as the freezing medium of a fresh product."""
         return frozenset()
 
-    def content(self) -> dict[str, Any]:
-        """Return all that a signature covers: every column but the row's version, and empty ones added later."""
-        found = {}
-        for attribute in inspect(type(self)).column_attrs:
-            value = getattr(self, attribute.key)
-            if attribute.key != "version" and not (value is None and attribute.columns[0].info.get("added")):
-                found[attribute.key] = ledger_value(value)
-        return found
-
     def unit_of(self, name: str) -> str:  # noqa: ARG002 - most facts have one unit, declared with them
         """Return the unit of a fact that has another one in each record; empty where it is declared with the fact."""
         return ""
-
-    def covered(self) -> tuple[Entry, ...]:
-        """Return the rows whose columns the content is made of; who overrides `content` says here of what else."""
-        return (self,)
-
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 of the present content."""
-        return self.hash_without(frozenset())
-
-    def hash_without(self, names: frozenset[str]) -> str:
-        """Return the SHA-256 of the present content without some facts; kept until one of its values is another."""
-        rows = self.covered()
-        same, text = _values(rows)
-        kept = vars(self).get("_hashes")
-        if kept is None or kept[1] != text or len(kept[0]) != len(same) or not all(map(is_, kept[0], same)):
-            kept = vars(self)["_hashes"] = (same, text, {})
-        if names not in kept[2]:
-            kept[2][names] = digest({key: value for key, value in self.content().items() if key not in names})
-        return kept[2][names]
 
     def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
         """Correct facts and keep the old values; raises `RuleBroken` without a reason or a real change (rule 70)."""
@@ -289,26 +258,6 @@ class Entry(Model):
     def headline(self) -> str:
         """Return the record in one line, for the timeline."""
         return self.NOUN
-
-
-def _values(rows: tuple[Entry, ...]) -> tuple[list[Any], str]:
-    """Return the values of some rows: those that never change in themselves, and the lists and mappings as text."""
-    same: list[Any] = []
-    text: list[str] = []
-    for row in rows:
-        kept = row.__dict__
-        for key in _columns(type(row)):
-            value = kept[key] if key in kept else getattr(row, key)
-            if isinstance(value, (dict, list)):
-                text.append(repr(value))
-            else:
-                same.append(value)
-    return same, "\n".join(text)
-
-
-@cache
-def _columns(model: type[Entry]) -> tuple[str, ...]:
-    return tuple(attribute.key for attribute in inspect(model).column_attrs if attribute.key != "version")
 
 
 def _unflushed(row: Model) -> Any:

@@ -1,0 +1,65 @@
+"""The content of a record and its hash: what a signature, a release and a check are bound to."""
+
+from __future__ import annotations
+
+from functools import cache
+from operator import is_
+from typing import Any
+
+from sqlalchemy import inspect
+
+from clinic.ledger.listener import ledger_value
+from clinic.ledger.models import digest
+
+
+class RecordContent:
+    """What of a record is signed. Mixed into `records.Entry`."""
+
+    def content(self) -> dict[str, Any]:
+        """Return all that a signature covers: every column but the row's version, and empty ones added later."""
+        found = {}
+        for attribute in inspect(type(self)).column_attrs:
+            value = getattr(self, attribute.key)
+            if attribute.key != "version" and not (value is None and attribute.columns[0].info.get("added")):
+                found[attribute.key] = ledger_value(value)
+        return found
+
+    def covered(self) -> tuple[Any, ...]:
+        """Return the rows whose columns the content is made of; who overrides `content` says here of what else."""
+        return (self,)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the present content."""
+        return self.hash_without(frozenset())
+
+    def hash_without(self, names: frozenset[str]) -> str:
+        """Return the SHA-256 of the present content without some facts; kept until one of its values is another."""
+        rows = self.covered()
+        same, text = _values(rows)
+        kept = vars(self).get("_hashes")
+        if kept is None or kept[1] != text or len(kept[0]) != len(same) or not all(map(is_, kept[0], same)):
+            kept = vars(self)["_hashes"] = (same, text, {})
+        if names not in kept[2]:
+            kept[2][names] = digest({key: value for key, value in self.content().items() if key not in names})
+        return kept[2][names]
+
+
+def _values(rows: tuple[Any, ...]) -> tuple[list[Any], str]:
+    """Return the values of some rows: those that never change in themselves, and the lists and mappings as text."""
+    same: list[Any] = []
+    text: list[str] = []
+    for row in rows:
+        kept = row.__dict__
+        for key in _columns(type(row)):
+            value = kept[key] if key in kept else getattr(row, key)
+            if isinstance(value, (dict, list)):
+                text.append(repr(value))
+            else:
+                same.append(value)
+    return same, "\n".join(text)
+
+
+@cache
+def _columns(model: type[Any]) -> tuple[str, ...]:
+    return tuple(attribute.key for attribute in inspect(model).column_attrs if attribute.key != "version")
