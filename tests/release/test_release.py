@@ -19,6 +19,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release import models
+from clinic.release.evidence import legacy
 from clinic.release.models import decide
 from clinic.release.points import open_points, refusal
 from clinic.release.product_state import ProductState, state_of
@@ -102,6 +103,20 @@ def test_only_quality_and_director_sign(tested, team, role):
     assert released(tested) is None
     release.sign(by=team.director, at=clock.now())
     assert released(tested) is None, "the director alone does not release"
+
+
+def test_a_decision_that_kept_one_hash_of_all_results_is_valid_until_a_result_changes(tested, team, monkeypatch):
+    monkeypatch.setattr(models, "basis", lambda *_: {})
+    monkeypatch.setattr(models, "digest", lambda _: legacy(records_around(tested), tested))
+    release = conforms(tested, team)
+    monkeypatch.undo()
+    assert release.effective(records_around(tested))
+    assert state(tested) is ProductState.RELEASED
+    set_actor(team.session, team.technologist.id)
+    one(tested, "viability").amend(by=team.technologist, at=clock.now(), reason="misread", value=Decimal("71.5"))
+    team.session.flush()
+    assert not release.effective(records_around(tested))
+    assert state(tested) is ProductState.HOLD
 
 
 @pytest.mark.rule(46)
