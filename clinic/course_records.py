@@ -169,7 +169,7 @@ class CourseRecords:
             return self.on(self.course, model)
         if link(model, "patient"):
             return self.on(self.patient, model)
-        for owner in self.pool.rows:
+        for owner in list(self.pool.rows):  # to read one kind is to list it
             if owner is not model and link(owner, "treatment") and link(model, table_of(owner)):
                 found = [row for one in self.of(owner) for row in self.on(one, model)]
                 if found:

@@ -135,7 +135,7 @@ def _amend(record: Any, changes: dict[str, Any]) -> None:
     set_actor(db.session(), me().id, reason)
     if confirmed:
         changes["confirmed"] = record.confirmed | confirmed
-    record.amend(by=me(), at=clock.now(), reason=reason, **changes)
+    record.amend(changes, by=me(), at=clock.now(), reason=reason)
 
 
 def _amending(place: RecordPages, record: Any) -> dict[str, Any]:

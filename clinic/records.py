@@ -40,6 +40,8 @@ from clinic.record_content import RecordContent
 from clinic.signatures import Amendment, Meaning, Signature
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
@@ -224,8 +226,14 @@ class Entry(RecordContent, Model):
         """Return the unit of a fact that has another one in each record; empty where it is declared with the fact."""
         return ""
 
-    def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
-        """Correct facts and keep the old values; raises `RuleBroken` without a reason or a real change (rule 70)."""
+    def amend(
+        self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
+    ) -> Amendment:
+        """Correct facts and keep the old values; raises `RuleBroken` without a reason or a real change (rule 70).
+
+        ``facts``: changes by name, for a record that has a fact called ``by``, ``at`` or ``reason`` itself.
+        """
+        changes |= facts or {}
         if not reason.strip():
             raise RuleBroken("Give a reason for the correction. It is kept with the old value.", rule=70)
         old = {name: getattr(self, name) for name in changes}

@@ -11,6 +11,7 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 import clinic.demo
+import clinic.pathway.projection
 from clinic.demo import build
 from clinic.extensions import prepare
 from clinic.model import Model

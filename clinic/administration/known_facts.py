@@ -19,7 +19,16 @@ if TYPE_CHECKING:
 
 ADDITIVES = {
     "DMSO": ("dmso", "dimethyl"),
-    "albumin": ("albumin", "hsa", "albunorm"),
+    "albumin": (
+        "albumin",
+        "humanalbumin",
+        "albumen",
+        "hsa",
+        "albunorm",
+        "human serum",
+        "serum albumin",
+        "plasmalbumin",
+    ),
     "dextran": ("dextran",),
     "heparin": ("heparin",),
     "citrate": ("citrate", "acd", "cpd"),
@@ -36,6 +45,7 @@ ADDITIVES = {
     "latex": ("latex",),
 }
 """What a preparation may hold, with the words by which it is written on orders, bags and allergy lists."""
+_ALLERGIC = re.compile(r"allerg|anaphyla|hypersens|intoleran|reaction|urticaria|avoid|never|no ", re.IGNORECASE)
 GIVES_TO = {"O": {"O", "A", "B", "AB"}, "A": {"A", "AB"}, "B": {"B", "AB"}, "AB": {"AB"}}
 
 
@@ -47,8 +57,9 @@ class GroupConflict(NamedTuple):
 
 
 def known_allergies(records: CourseRecords) -> list[str]:
-    """Return every recorded allergy: on the patient's record and on each decision."""
-    said = [records.patient.allergies, *(one.additive_allergy for one in records.of(Eligibility))]
+    """Return every recorded allergy: on the patient's record, in its alerts, and on each decision."""
+    alerts = [alert.text for alert in records.patient.alerts if _ALLERGIC.search(alert.text)]
+    said = [records.patient.allergies, *alerts, *(one.additive_allergy for one in records.of(Eligibility))]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
 
 

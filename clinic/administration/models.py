@@ -19,7 +19,7 @@ from clinic.treatments.models import SIDES, Treatment
 from clinic.wording import figure, kilograms, quantity
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from clinic.accounts.models import User
     from clinic.patients.models import Weight
@@ -243,11 +243,14 @@ class Administration(Record):
             text += f"; ÷ {kilograms(self.weight_kg)} = {figure(per_kg, measure.unit_per_kg)}"
         return found | {"working": text}
 
-    def amend(self, *, by: User, at: datetime, reason: str, **changes: Any) -> Amendment:
+    def amend(
+        self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
+    ) -> Amendment:
         """Correct facts; a corrected volume corrects the dose that was worked out from it, in the same amendment.
 
         A corrected start moves what was planned from it.
         """
+        changes |= facts or {}
         if changes.get("volume_given", self.volume_given) != self.volume_given:
             changes |= self._dose_of(changes["volume_given"])
         amendment = super().amend(by=by, at=at, reason=reason, **changes)

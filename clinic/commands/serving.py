@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import socket
 import threading
-from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
@@ -43,6 +45,7 @@ def serve(host: str, port: int, workers: int | None) -> None:
     if demo and settings.production:
         raise SettingsWrong("This is a demonstration clinic; production does not allow demonstration accounts.")
     count = 1 if sqlite else workers or min(4, os.cpu_count() or 1)
+    _refuse_a_port_in_use(host, port)
     click.echo(f"Cellcourse: http://{host if ':' not in host else f'[{host}]'}:{port}")
     if demo:
         roles = ", ".join(role.value for role in Role)
@@ -50,16 +53,37 @@ def serve(host: str, port: int, workers: int | None) -> None:
         click.echo(f"ROLE is one of {roles}")
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
     server = Server(
-        "wsgi:app", address=host, port=port, interface=Interfaces.WSGI, workers=count,
+        "clinic.commands.serving:served", factory=True, address=host, port=port,
+        interface=Interfaces.WSGI, workers=count,
         blocking_threads=SQLITE_THREADS if sqlite else min(4, 2 * (os.cpu_count() or 1)),
         log_level=LogLevels.error, working_dir=ROOT,
         respawn_failed_workers=True, workers_kill_timeout=10,
     )  # fmt: skip
-    stop = threading.Event()
-    server.on_startup(partial(_sweep_beside, app, stop))
     server.serve()
-    stop.set()
     click.echo("Stopped.")
+
+
+def _refuse_a_port_in_use(host: str, port: int) -> None:
+    """Raise `SettingsWrong` where another program listens: the server itself would share the port with it unseen."""
+    try:
+        family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as fault:
+        why = "is in use" if fault.errno == errno.EADDRINUSE else f"cannot be used ({fault.strerror or fault})"
+        raise SettingsWrong(f"Port {port} of {host} {why}. Choose another one with --port.") from fault
+
+
+def served() -> Flask:
+    """Return the application of one process of the server, with the thread that recalculates beside it.
+
+    The thread starts in the process that serves, never in the one that forks it: what a thread has locked at the
+    moment of a fork, such as the memory of SQLite, stays locked in the new process for good.
+    """
+    app: Flask = import_module("wsgi").app  # not imported above: it makes the application
+    _sweep_beside(app, threading.Event())
+    return app
 
 
 def _sweep_beside(app: Flask, stop: threading.Event) -> None:

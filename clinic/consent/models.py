@@ -163,10 +163,20 @@ def to_version(records: CourseRecords) -> list[Consent]:
 def withdrawn(records: CourseRecords, at: datetime) -> datetime | None:
     """Return when consent to this treatment was last withdrawn, by a moment; None where it never was.
 
-    A withdrawal ends every consent that was given before it, and counts from the moment it is written (rule 15).
+    A withdrawal, under whichever version of the protocol, ends every consent that was given before it, and counts
+    from the moment it is written (rule 15).
     """
-    ends = [consent.withdrawal.performed_at or at for consent in to_version(records) if consent.withdrawal is not None]
+    ends = [
+        consent.withdrawal.performed_at or at
+        for consent in to_treatment(records)
+        if consent.withdrawal is not None and _same_protocol(consent, records)
+    ]
     return max((end for end in ends if end <= at), default=None)
+
+
+def _same_protocol(consent: Consent, records: CourseRecords) -> bool:
+    ours, its = records.course.protocol_version, consent.protocol_version
+    return its is None or ours is None or its.protocol_id == ours.protocol_id
 
 
 def valid(records: CourseRecords, at: datetime) -> Consent | None:

@@ -8,13 +8,17 @@ ANTICOAGULANTS = (
     "apixaban", "rivaroxaban", "edoxaban", "dabigatran", "warfarin", "phenprocoumon", "marcumar", "acenocoumarol",
     "heparin", "enoxaparin", "dalteparin", "tinzaparin", "fondaparinux", "clopidogrel", "prasugrel", "ticagrelor",
     "aspirin", "acetylsalicylic", "dipyridamole", "cilostazol", "eliquis", "xarelto", "plavix", "argatroban",
-    "bivalirudin", "abciximab", "eptifibatide", "tirofiban", "ticlopidine", "nadroparin", "lixiana", "pradaxa",
+    "sintrom", "asa", "fragmin", "clexane", "lovenox", "coumadin", "brilinta", "brilique", "arixtra", "innohep",
+    "savaysa", "efient", "effient", "jantoven", "aggrenox", "persantin", "pletal", "bivalirudin",
+    "abciximab", "eptifibatide", "tirofiban", "ticlopidine", "nadroparin", "lixiana", "pradaxa",
 )  # fmt: skip
 """Anticoagulants and inhibitors of platelets, as orders write them."""
 ANTI_INFLAMMATORY = (
     "ibuprofen", "naproxen", "diclofenac", "indometacin", "indomethacin", "ketoprofen", "celecoxib", "etoricoxib",
     "meloxicam", "piroxicam", "ketorolac", "prednisone", "prednisolone", "methylprednisolone", "dexamethasone",
-    "hydrocortisone", "cortisone", "triamcinolone", "betamethasone", "budesonide", "voltaren", "nsaid", "steroid",
+    "nurofen", "advil", "motrin", "aleve", "celebrex", "arcoxia", "mobic", "toradol", "medrol", "decortin",
+    "urbason", "deltasone", "decadron", "hydrocortisone", "cortisone", "triamcinolone",
+    "betamethasone", "budesonide", "voltaren", "nsaid", "steroid",
 )  # fmt: skip
 """NSAIDs and corticosteroids, as orders write them."""
 

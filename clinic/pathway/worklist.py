@@ -33,7 +33,7 @@ SOON, URGENT = timedelta(hours=24), timedelta(hours=2)
 NEAR_DAYS = 3
 NEAR = timedelta(days=NEAR_DAYS)
 """Products whose time ends within this are shown on the worklist; frozen ones keep for years."""
-SHOWN = 25
+SHOWN = 100
 """Rows of one kind shown on Today; the rest is counted."""
 GONE = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
 

@@ -73,16 +73,20 @@ def problems(
         found.append(Blocked(rule=19, because=because, fix_label="Determine again", **new))
     taken, days = determination.sample_taken_on, screening.valid_days if screening is not None else None
     on = clock.day(collected_at, records.zone)
-    if taken is not None and days is not None and on - taken > timedelta(days=days):
-        because = f"The blood sample of {donor.display_name} is older than {days} days before the collection."
+    if taken is not None and days is not None and abs(on - taken) > timedelta(days=days):
+        when = "before" if taken < on else "after"
+        because = f"The blood sample of {donor.display_name} was drawn more than {days} days {when} the collection."
         found.append(Blocked(rule=19, because=because, fix_label="Determine again", **new))
     return found
 
 
 def directed(donor: Donor, recipient: Any) -> list[Blocked]:
     """Return why a relative's cells are not for this recipient: they are for the named patient only (rule 4)."""
-    if donor.kind != "related" or recipient is None or donor.relative_of_id in {None, recipient.id}:
+    if donor.kind != "related" or recipient is None or donor.relative_of_id == recipient.id:
         return []
+    if donor.relative_of_id is None:
+        because = f"{donor.display_name} donates cells for a relative, and which patient that is was not recorded."
+        return [Blocked(rule=4, because=because)]
     because = f"{donor.display_name} donates cells for another patient only. They must not be given to anyone else."
     return [Blocked(rule=4, because=because)]
 

@@ -300,7 +300,13 @@ class Movement(Record):
 
     @property
     def damage(self) -> str:
-        """What it says against the container: damaged, wrongly labeled, too warm; empty: nothing (rule 34)."""
+        """What it says against the container: damaged, wrongly labeled, too warm; empty: nothing (rule 34).
+
+        A correction does not take it back: a container that somebody called damaged is decided on by quality.
+        """
+        earlier = [(name, said[0]) for one in self.amendments for name, said in one.changes.items()]
+        if any((name == "intact" and said is False) or _too_warm(name, said) for name, said in earlier):
+            return f"{self.headline()}: recorded as damaged or too warm, and corrected later."
         if self.intact is False:
             return f"{self.headline()}: not intact or wrongly labeled ({self.reason or 'no reason recorded'})."
         if self.temperature is not None and self.temperature > WARMEST:
@@ -313,6 +319,10 @@ class Movement(Record):
 
     def headline(self) -> str:
         return f"{MOVEMENTS[self.kind]}{': ' + self.place if self.place else ''}"
+
+
+def _too_warm(name: str, said: Any) -> bool:
+    return name == "temperature" and said is not None and Decimal(str(said)) > WARMEST
 
 
 class RunInput(Entry):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import sqlite3
 import sys
 from contextlib import closing
@@ -183,6 +184,14 @@ def test_a_database_without_a_schema_says_what_to_do(run, house, tmp_path, monke
     assert run("migrate")[0] == 0
     assert run("migrate")[1].startswith("The database is current")
     assert run("verify")[0] == 0
+
+
+def test_a_port_that_another_program_listens_on_is_refused(run):
+    with socket.create_server(("127.0.0.1", 0), reuse_port=True) as other:
+        port = other.getsockname()[1]
+        status, out, err = run("serve", "--port", port)
+    assert (status, out) == (2, "")
+    assert err == f"clinic: Port {port} of 127.0.0.1 is in use. Choose another one with --port.\n"
 
 
 def test_the_first_site_and_its_first_administrator_are_made_here(run, tmp_path, monkeypatch):

@@ -68,7 +68,7 @@ def test_four_infants_were_given_eight_infusions_a_week_apart(demonstration):
             assert given.working.endswith("= 1 × 10⁶/kg")
             assert len(given.present_signatures) == 2
             assert given.bedside_check.clear
-            assert len(given.vital_signs) == 3
+            assert len(given.vital_signs) == 4
 
 
 def test_the_infants_cells_come_from_one_banked_cord(demonstration):

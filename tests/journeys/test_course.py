@@ -196,7 +196,7 @@ def when_i_release(me: Person, course: str) -> str:
     me.presses("Save and sign")
     me.gives_password()
     me.goes_to(course)
-    me.sees("Waiting for nurse or physician", "Give the cells")
+    me.sees("Waiting for nurse or physician", "Check at the bedside")
     return product
 
 

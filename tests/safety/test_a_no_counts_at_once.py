@@ -111,6 +111,54 @@ def test_what_arrived_leaking_is_not_given_whatever_was_released_before(ward, ow
     ward.not_given(bag, "rule 34", "leaking", "quarantine", "intact", "damaged")
 
 
+@pytest.mark.rule(34)
+@pytest.mark.parametrize(
+    ("wrong", "corrected"), [({"intact": False}, {"intact": True}), ({"temperature": "45"}, {"temperature": "4"})]
+)
+def test_a_damaged_container_is_not_made_whole_by_a_correction(ward, own, wrong, corrected):
+    bag, mine = own
+    ward.move(
+        "technologist",
+        bag,
+        "received",
+        **({"place": "Day clinic", "temperature": "4", "intact": True} | wrong),
+        reason="leaking",
+    )
+    ward.session.expire_all()
+    assert ward.amend("technologist", bag.movements[-1], **corrected).status_code == 303
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 34", "quarantine", "on hold", "damaged")
+
+
+@pytest.mark.rule(15)
+def test_a_withdrawal_under_the_next_version_of_the_protocol_ends_the_earlier_consent(ward, own):
+    bag, mine = own
+    code, content = mine.protocol_version.protocol.code, mine.protocol_version.says
+    following = published(ward.team, code, content=content, at=clock.now() - timedelta(hours=2))
+    ward.fill(
+        "physician", f"/patients/{mine.patient_id}/consents/new", scope="treatment", form_version="4.0",
+        protocol=following.id, signer="patient", signer_name="the patient", copy_given=True,
+        performed_by_id=ward.team.physician.id,
+    )  # fmt: skip
+    ward.session.expire_all()
+    newer = max(mine.patient.consents, key=lambda one: one.recorded_at)
+    assert newer.protocol_version_id == following.id
+    ward.fill("nurse", f"/consents/{newer.id}/withdrawal", performed_by_id=ward.team.nurse.id)
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 15", "withdr")
+
+
+@pytest.mark.rule(15)
+def test_a_correction_of_a_withdrawal_leaves_it_withdrawn(ward, own):
+    bag, mine = own
+    consent = mine.patient.consents[-1]
+    ward.fill("nurse", f"/consents/{consent.id}/withdrawal", performed_by_id=ward.team.nurse.id)
+    ward.session.expire_all()
+    assert ward.amend("nurse", consent.withdrawal, reason="I do not want it any more.").status_code in {303, 403}
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 15", "withdr")
+
+
 @pytest.mark.rule(15)
 @pytest.mark.hazard("H12")
 def test_a_withdrawal_counts_before_anybody_signs_it(ward, own):

@@ -107,6 +107,15 @@ def test_a_sisters_directed_cells_go_to_nobody_but_her_sister(ward, cord):
 
 
 @pytest.mark.rule(4)
+def test_a_relatives_cells_whose_recipient_nobody_recorded_go_to_nobody(ward, cord):
+    brother = ward.giver(kind="related", donor_number=None, name="Bodo Lind", relation="sibling", relative_of=None)
+    (bag,) = ward.banked(ward.donated(brother, cord), cord)
+    theirs = recipient(ward, brother)
+    out_of_the_bank(ward, bag, theirs)
+    ward.not_given(bag, "rule 4", "relative")
+
+
+@pytest.mark.rule(4)
 def test_directed_cells_named_for_another_patient_after_their_release_are_not_given(ward, cord):
     named = patient(ward.team)
     sister = ward.giver(kind="related", donor_number=None, name="Berta Lind", relation="sibling", relative_of=named)
@@ -240,6 +249,24 @@ def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, medium
 
 
 @pytest.mark.rule(23)
+@pytest.mark.parametrize("said", ["Humanalbumin", "Albumen (rash)", "human serum products"])
+def test_an_allergy_is_understood_in_other_spellings(ward, said):
+    mine = ready_for_harvest(ward.team, patient(ward.team, allergy_status="present", allergies=said))
+    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 23", "allerg")
+
+
+@pytest.mark.rule(23)
+def test_an_allergy_that_only_an_alert_names_meets_what_the_bag_holds(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    ward.fill("nurse", f"/patients/{mine.patient_id}/alerts/new", text="ANAPHYLAXIS to human albumin 2019")
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 23", "allerg")
+
+
+@pytest.mark.rule(23)
 def test_an_allergy_learned_between_check_and_start_stops_the_start(ward):
     mine = ready_for_harvest(ward.team)
     bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
@@ -287,6 +314,16 @@ def test_an_anticoagulant_on_the_order_is_asked_about_before_the_harvest(ward):
     mine = ready_for_harvest(ward.team, medication="apixaban 5 mg twice a day, metformin")
     collect(ward, mine)
     ward.said_no("rule 24", "apixaban", "anticoagulant is", "anticoagulants")
+    assert not harvests(ward, mine)
+
+
+@pytest.mark.rule(24)
+@pytest.mark.rule(25)
+@pytest.mark.parametrize("medicine", ["Sintrom", "Clexane 40", "Coumadin", "Fragmin", "Nurofen", "Medrol", "Decortin"])
+def test_a_brand_name_on_the_order_is_asked_about_too(ward, medicine):
+    mine = ready_for_harvest(ward.team, medication=medicine)
+    collect(ward, mine)
+    ward.said_no("rule 24", "rule 25", "anticoagulant", "washout")
     assert not harvests(ward, mine)
 
 
