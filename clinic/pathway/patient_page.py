@@ -14,10 +14,14 @@ from clinic.access import may
 from clinic.assets import icon
 from clinic.consent.display import STANDINGS, sign_consent
 from clinic.consent.models import Consent, Standing
+from clinic.course_records import in_turns
+from clinic.judged_lines import CourseLine
+from clinic.pathway.judgement import judge
 from clinic.patients.donors import Donor
+from clinic.steps import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from sqlalchemy import Row
@@ -46,7 +50,9 @@ BEGINNINGS = (
 )
 
 
-def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, similar: bool) -> tuple[Any, ...]:
+def line(
+    row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, similar: bool, done: Collection[str]
+) -> tuple[Any, ...]:
     """Return one row of the list; a name is shown with birth date and number; similar names are marked (H4)."""
     name = wording.person(row.family_name, row.given_names)
     born = wording.day(row.birth_date) or "not known"
@@ -58,7 +64,7 @@ def line(row: Row[Any], course: Treatment | None, sexes: Mapping[str, str], *, s
         sexes.get(row.sex or "", "not known"),
         row.record_number,
         (course.title, url_for("pathway.course", treatment_id=course.id)) if course else None,
-        _state(row, course),
+        _state(row, course, done),
     )
 
 
@@ -67,12 +73,33 @@ def _named(name: str, url: str) -> Markup:
     return Markup(tag).format(url, name, icon("users"))  # noqa: S704 - the name is escaped by format
 
 
-def _state(row: Row[Any], course: Treatment | None) -> tuple[str, str, str]:
+def _state(row: Row[Any], course: Treatment | None, done: Collection[str]) -> tuple[str, str, str]:
     if row.died_on is not None:
         return ("rest", "circle-minus", "Died")
     if course is None:
         return ("plan", "circle-dashed", "No course yet")
-    return ("rest", "ban", "Stopped") if course.stop is not None else ("ok", "activity", "Active")
+    return course_state(course, done)
+
+
+def course_state(course: Treatment, done: Collection[str]) -> tuple[str, str, str]:
+    """Return the tag of a course; ``done``: the ids of those of which every step is done."""
+    if course.stop is not None:
+        return ("rest", "ban", "Stopped")
+    return ("rest", "circle-check", "Finished") if course.id in done else ("ok", "activity", "Active")
+
+
+def finished(session: Session, courses: Iterable[Treatment], at: datetime) -> set[str]:
+    """Return the ids of the courses of which every step is done at a moment: as stored, or judged where time passed."""
+    ids = [course.id for course in courses]
+    rows = session.execute(
+        select(CourseLine.treatment_id, CourseLine.state, CourseLine.changes_at).where(CourseLine.treatment_id.in_(ids))
+    ).all()
+    stale = {row.treatment_id for row in rows if row.changes_at is not None and row.changes_at <= at}
+    waits = {row.treatment_id for row in rows if row.state != State.DONE.value} - stale
+    for records in in_turns(session, sorted(stale)):
+        if any(one.progress.state is not State.DONE for one in judge(records, at)):
+            waits.add(records.course.id)
+    return {row.treatment_id for row in rows} - waits
 
 
 def counted(shown: int, *, typed: str, whole: bool) -> str:

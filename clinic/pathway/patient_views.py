@@ -29,7 +29,11 @@ def patients() -> str:
     found = search(db.session(), typed, after=asked.get("after", ""), before=asked.get("before", ""))
     courses = present_courses(db.session(), [row.id for row in found.rows])
     similar = similar_names(db.session(), found.rows)
-    rows = [patient_page.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar) for row in found.rows]
+    done = patient_page.finished(db.session(), courses.values(), clock.now())
+    rows = [
+        patient_page.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar, done=done)
+        for row in found.rows
+    ]
     register = (url_for("patients.new"), "user-plus", "Register a patient")
     return render_template(
         "pathway/patients.html",
@@ -63,12 +67,14 @@ def _pager(found: Any, typed: str) -> dict[str, Any]:
 def patient(patient_id: str) -> str:
     """Show who the patient is, what must be known, the courses and consents, and one next action."""
     patient, at, role = get_or_404(Patient, patient_id), clock.now(), me().role
+    done = patient_page.finished(db.session(), patient.courses, at)
     return render_template(
         "pathway/patient.html",
         record=patient,
         patient=patient_banner(patient),
         action=patient_page.next_action(patient, me(), at=at),
         today=clock.day(at, zone()),
+        states={course.id: patient_page.course_state(course, done) for course in patient.courses},
         facts=patient_page.facts_of(patient, zone()),
         amendments=record_display.amendments(patient, zone()),
         hands=record_display.hands(patient, zone()),

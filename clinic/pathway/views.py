@@ -33,19 +33,24 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
 
 bp = Blueprint("pathway", __name__, template_folder="templates")
+PAGES = 50
+"""How often Today can be asked for more lines."""
 
 
 @bp.get("/")
 @allow(EVERYBODY)
 def today() -> str:
     """Show the day's worklist of the role that is signed in."""
-    at = clock.now()
+    at, page = clock.now(), max(1, min(request.args.get("page", 1, type=int), PAGES))
     if me().role is Role.ADMINISTRATOR:
         return render_template("pathway/today_administrator.html")
     words = f"{wording.long_day(clock.day(at, zone()))}, {wording.time_of_day(at, zone())}"
     return render_template(
         "pathway/today.html",
-        board=worklist.board(db.session(), me().role, site_id=me().site_id, zone=zone(), at=at),
+        board=worklist.board(
+            db.session(), me().role, site_id=me().site_id, zone=zone(), at=at, limit=page * worklist.SHOWN
+        ),
+        further_url=url_for("pathway.today", page=page + 1),
         today_words=words,
         drafts=drafts.mine(me().id),
     )

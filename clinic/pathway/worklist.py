@@ -35,6 +35,8 @@ NEAR = timedelta(days=NEAR_DAYS)
 """Products whose time ends within this are shown on the worklist; frozen ones keep for years."""
 SHOWN = 100
 """Rows of one kind shown on Today; the rest is counted."""
+BESIDE = 12
+"""Products shown beside them."""
 GONE = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
 
 
@@ -169,10 +171,15 @@ def person(line: dict[str, Any] | Any) -> str:
     return " · ".join(part for part in (name, row["record_number"] or "") if part)
 
 
-def board(session: Session, role: Role, *, site_id: str, zone: str, at: datetime) -> Board:
-    """Return the worklist of a role: what its people may do now first, then what waits for others."""
+def board(  # noqa: PLR0913 - each narrows what is read
+    session: Session, role: Role, *, site_id: str, zone: str, at: datetime, limit: int = SHOWN
+) -> Board:
+    """Return the worklist of a role: what its people may do now first, then what waits for others.
+
+    ``limit``: how many lines of each part.
+    """
     mark = f" {role.value} "
-    parts = Lines(session, site_id, at).parts({
+    parts = Lines(session, site_id, at).parts(limit=limit, wanted={
         "mine": Wanted(condition=CourseLine.roles.contains(mark), keep=lambda line: mark in line["roles"]),
         "others": Wanted(condition=~CourseLine.roles.contains(mark), keep=lambda line: mark not in line["roles"]),
         "late": Wanted(condition=CourseLine.title == OVERDUE, keep=lambda line: line["title"] == OVERDUE),
@@ -182,7 +189,7 @@ def board(session: Session, role: Role, *, site_id: str, zone: str, at: datetime
     return Board(
         mine=Part(rows=[_shown(line, role, at, zone) for line in mine[0]], total=mine[1]),
         others=Part(rows=[_shown(line, role, at, zone) for line in others[0]], total=others[1]),
-        products=ending(session, site_id, at, zone),
+        products=ending(session, site_id, at, zone, limit - SHOWN + BESIDE),
         late=late(*parts["late"], at, zone, role),
         clocks=reporting(*parts["clocks"], at, zone),
     )
@@ -235,7 +242,7 @@ def _shown(line: dict[str, Any], role: Role, at: datetime, zone: str) -> dict[st
     }
 
 
-def ending(session: Session, site_id: str, at: datetime, zone: str) -> Part:
+def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) -> Part:
     """Return the products of courses whose time ends soon or ended lately and that are not used up, soonest first."""
     near: list[Any] = [
         ProductLine.site_id == site_id, ProductLine.state.not_in([state.value for state in GONE]),
@@ -250,7 +257,7 @@ def ending(session: Session, site_id: str, at: datetime, zone: str) -> Part:
         .join(Patient, Patient.id == Treatment.patient_id)
         .where(*near)
     )
-    found = session.execute(chosen.order_by(Product.expires_at, Product.id).limit(12)).all()
+    found = session.execute(chosen.order_by(Product.expires_at, Product.id).limit(limit)).all()
     rows = []
     for row in found:
         over = row.expires_at <= at
