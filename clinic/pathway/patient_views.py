@@ -27,24 +27,26 @@ def patients() -> str:
     """
     typed, asked = request.form.get("q", "").strip()[:200], request.form or request.args
     found = search(db.session(), typed, after=asked.get("after", ""), before=asked.get("before", ""))
-    courses = present_courses(db.session(), [row.id for row in found.rows])
-    similar = similar_names(db.session(), found.rows)
-    done = patient_page.finished(db.session(), courses.values(), clock.now())
-    rows = [
-        patient_page.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar, done=done)
-        for row in found.rows
-    ]
     register = (url_for("patients.new"), "user-plus", "Register a patient")
     return render_template(
         "pathway/patients.html",
         heading="Patients",
         typed=typed,
-        rows=rows,
+        rows=_rows(found.rows),
         columns=patient_page.COLUMNS,
         actions=[register] if me().role in REGISTERS else [],
         pager=_pager(found, typed),
         empty_text=NOBODY_FITS if typed else "No patients registered yet.",
     )
+
+
+def _rows(found: list[Any]) -> list[Any]:
+    courses = present_courses(db.session(), [row.id for row in found])
+    similar = similar_names(db.session(), found)
+    done = patient_page.finished(db.session(), courses.values(), clock.now())
+    return [
+        patient_page.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar, done=done) for row in found
+    ]
 
 
 NOBODY_FITS = "No matching patient. Try fewer letters, or the birth date."

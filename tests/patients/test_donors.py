@@ -30,8 +30,11 @@ def course(people):
     return factories.course(people, code="HPC-M-CHILD", at=NOW - timedelta(days=20))
 
 
-def determined(people, *, signed=True, donor=None, **facts):
-    donor = donor or Donor.log(by=people.coordinator, at=NOW, kind="related", name="Eva Ito", relation="sibling")
+def determined(people, *, signed=True, donor=None, to=None, **facts):
+    named = {"relative_of": to, "relative_of_id": to.id} if to is not None else {}
+    donor = donor or Donor.log(
+        by=people.coordinator, at=NOW, kind="related", name="Eva Ito", relation="sibling", **named
+    )
     facts = {
         "markers": ALL_NEGATIVE,
         "outcome": "eligible",
@@ -61,9 +64,9 @@ def test_an_unrelated_donor_has_a_number_and_no_name(people):
 @pytest.mark.rule(17)
 def test_cells_of_others_wait_for_a_signed_determination(course, people):
     assert rules(course) == [17]
-    course.donor = determined(people, signed=False)
+    course.donor = determined(people, to=course.patient, signed=False)
     assert rules(course) == [17]
-    course.donor = determined(people)
+    course.donor = determined(people, to=course.patient)
     assert rules(course) == []
 
 
@@ -72,12 +75,16 @@ def test_cells_of_others_wait_for_a_signed_determination(course, people):
 def test_a_donor_who_is_not_eligible_is_used_only_with_an_urgent_need_of_which_a_physician_was_told(
     course, people, outcome
 ):
-    course.donor = determined(people, outcome=outcome)
+    course.donor = determined(people, to=course.patient, outcome=outcome)
     assert 18 in rules(course)
-    course.donor = determined(people, outcome=outcome, urgent_need="No other donor, relapse")
+    course.donor = determined(people, to=course.patient, outcome=outcome, urgent_need="No other donor, relapse")
     assert 18 in rules(course)
     course.donor = determined(
-        people, outcome=outcome, urgent_need="No other donor, relapse", physician_told="Dr I. Novak"
+        people,
+        to=course.patient,
+        outcome=outcome,
+        urgent_need="No other donor, relapse",
+        physician_told="Dr I. Novak",
     )
     assert 18 not in rules(course)
 
@@ -108,7 +115,8 @@ def test_cytomegalovirus_excludes_nobody(people):
 def test_a_marker_that_the_protocol_asks_for_is_not_left_out(course, people):
     asked = course.says.screening.markers
     assert asked
-    course.donor = determined(people, markers={key: "negative" for key in MARKERS if key != asked[0]})
+    tested = {key: "negative" for key in MARKERS if key != asked[0]}
+    course.donor = determined(people, to=course.patient, markers=tested)
     blocked = next(reason for reason in named_donor(records_of(course), NOW) if reason.rule == 19)
     assert MARKERS[asked[0]].label in blocked.because
 
@@ -117,7 +125,7 @@ def test_a_marker_that_the_protocol_asks_for_is_not_left_out(course, people):
 @pytest.mark.parametrize(("age", "fresh"), [(0, True), (30, True), (31, False)])
 def test_the_blood_sample_is_not_older_than_the_protocol_allows(course, people, age, fresh):
     days = course.says.screening.valid_days
-    course.donor = determined(people, sample_taken_on=NOW.date() - timedelta(days=age - 30 + days))
+    course.donor = determined(people, to=course.patient, sample_taken_on=NOW.date() - timedelta(days=age - 30 + days))
     assert (19 not in rules(course)) is fresh
 
 
@@ -146,7 +154,7 @@ def typed(people, whom, sample, abo="A", rhd="positive", *, signed=True):
 @pytest.mark.rule(20)
 def test_donor_and_recipient_each_need_two_samples_that_agree(course, people):
     assert course.says.screening.two_blood_groups
-    course.donor = determined(people)
+    course.donor = determined(people, to=course.patient)
     donor, recipient = {"donor": course.donor}, {"patient": course.patient}
 
     def missing():
