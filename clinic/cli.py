@@ -16,7 +16,7 @@ COMMANDS = {
     "backup": ("database:backup", "Copy the database to a new file while it is in use, and verify the copy."),
     "demo": ("demonstration:demo", "Build a demonstration clinic; refuses a database that has another clinic."),
     "export": ("tables:export", "Export a data set."),
-    "import": ("tables:import_table", "Import patients, courses or observations from CSV or XLSX: all or nothing."),
+    "import": ("tables:import_table", "Import patients or courses from CSV or XLSX: all or nothing."),
     "migrate": ("database:migrate", "Bring the database to the current schema; safe when many start at once."),
     "restore": ("database:restore", "Replace the database by a backup; reports what the backup lacks."),
     "seal": ("proof:seal", "Write and sign the present heads of the ledger. Keep the file elsewhere."),

@@ -251,7 +251,7 @@ def playwright_has_one() -> bool:
 
 
 def main() -> None:
-    """Do remaining volume to do, one set-up at a time in one checkout."""
+    """Do what there is left to do, one set-up at a time in one checkout."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--tests", action="store_true", help="also install the test tools and a browser")
     tests = options.parse_args().tests

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 
+ACTS = {"insert": "new", "update": "changed"}
+"""What an act of the ledger did to a record, in the words of the command line."""
+
+
 @click.command()
 def migrate() -> None:
     app, _settings = application()
@@ -73,6 +77,6 @@ def restore(file: Path) -> None:
     if replaced is not None:
         click.echo(f"The replaced database is kept as {replaced}.")
     for place, count in sorted(missing.items()):
-        click.echo(f"Site {place}: the backup lacks the last {count} entries of the ledger.")
+        click.echo(f"Site {place}: the backup lacks the last entries of its ledger: {count}.")
     for (table, act), count in sorted(what.items()):
-        click.echo(f"  {count} × {act} of {table.replace('_', ' ')}: do this again, or check it.")
+        click.echo(f"  {count} × {ACTS.get(act, act)} {table.replace('_', ' ')}: do this again, or check it.")

@@ -11,6 +11,7 @@ import click
 from clinic import clock
 from clinic.access import keep_to_site
 from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
+from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
@@ -73,6 +74,8 @@ def export(
     if output is None:
         _pour(pieces, sys.stdout.buffer)
         return
+    if output.exists():
+        raise RuleBroken(f"{output} is already there; nothing was written. Choose another file name.")
     with output.open("xb") as file:
         _pour(pieces, file)
 
@@ -81,6 +84,8 @@ def _choice(
     session: Session, *, since: datetime | None, until: datetime | None, code: str | None, research: bool
 ) -> Choice:
 
+    if since and until and until < since:
+        raise click.UsageError("The last day is before the first. Exchange --from and --to.")
     place = site_with(session, code) if code else None
     days: dict[str, Any] = {"since": since.date() if since else None, "until": until.date() if until else None}
     return Choice(

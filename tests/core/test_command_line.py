@@ -251,3 +251,15 @@ def test_every_command_that_is_listed_says_what_it_does(run, name):
     assert (status, err) == (0, "")
     assert f" {name} [OPTIONS]" in out.splitlines()[0]
     assert cli.COMMANDS[name][1] in " ".join(out.split())
+
+
+def test_an_export_says_when_its_days_are_the_wrong_way_round_or_its_file_is_there(run, treated, tmp_path):
+    status, out, err = run("export", "patients", "--from", "2026-05-01", "--to", "2026-01-01")
+    assert (status, out) == (2, "")
+    assert "The last day is before the first. Exchange --from and --to." in err
+    kept = tmp_path / "patients.csv"
+    kept.write_text("kept")
+    status, out, err = run("export", "patients", "-o", kept)
+    assert (status, out) == (1, "")
+    assert err == f"clinic: {kept} is already there; nothing was written. Choose another file name.\n"
+    assert kept.read_text() == "kept"
