@@ -11,7 +11,6 @@ import click
 from clinic import clock
 from clinic.access import keep_to_site
 from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
-from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
@@ -75,7 +74,7 @@ def export(
         _pour(pieces, sys.stdout.buffer)
         return
     if output.exists():
-        raise RuleBroken(f"{output} is already there; nothing was written. Choose another file name.")
+        raise click.UsageError(f"{output} is already there; nothing was written. Choose another file name.")
     with output.open("xb") as file:
         _pour(pieces, file)
 
