@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
@@ -13,6 +14,9 @@ from clinic.model import reference
 from clinic.protocols.catalogues import CONDITIONS
 from clinic.records import Record
 from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from clinic.signatures import Amendment
 
 
 class Eligibility(Record):
@@ -71,6 +75,16 @@ class Eligibility(Record):
         if self.eligible is False and not self.reasons and not exclusions:
             found.append(Problem("Give the reason why the patient is not eligible.", "reasons", rule=23))
         return found
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last amendment that made a “no” a “yes”: a second physician confirms it (rule 23)."""
+        turned = [one for one in self.amendments if one.changes.get("eligible", [None])[0] is False]
+        return turned[-1] if turned else None
+
+    @property
+    def allows(self) -> bool:
+        """Whether it says yes, and nobody turned a “no” into it alone."""
+        return bool(self.eligible) and self.unconfirmed is None
 
     def headline(self) -> str:
         return "Eligible for treatment" if self.eligible else "Not eligible for treatment"

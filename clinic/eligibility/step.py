@@ -26,7 +26,7 @@ def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
     for one in records.of(Eligibility):
         if one.performed_at is not None and one.performed_at > at:
             continue
-        if one.signed or one.eligible is False:
+        if one.signed or one.eligible is False or one.unconfirmed is not None:
             found = one
     return found
 
@@ -53,7 +53,11 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
             because = "The eligibility was decided later than this."
         return [*found, Blocked(rule=23, because=because, who=WHO, fix=decide, fix_label="Decide")]
     found += _medication(records, counts, decide)
-    if not counts.eligible:
+    if counts.eligible and counts.unconfirmed is not None:
+        who, show = counts.unconfirmed.amended_by.printed_name, ("eligibility.show", {"eligibility_id": counts.id})
+        because = f"{who} corrected “not eligible” to “eligible”; a second physician has not confirmed it."
+        found.append(Blocked(rule=23, because=because, who=WHO, fix=show, fix_label="Confirm it"))
+    elif not counts.eligible:
         because = f"The patient is not eligible: {counts.reasons or ', '.join(counts.exclusions())}."
         found.append(Blocked(rule=23, because=because, who=WHO, fix=decide, fix_label="Decide again"))
     return found
@@ -82,8 +86,9 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when a physician signed that the patient is eligible (rule 23)."""
     counts = decision(records, at)
     if counts is not None:
-        state = State.DONE if counts.eligible else State.BLOCKED
-        return Progress(state=state, word="Eligible" if counts.eligible else "Not eligible", by=_who(counts))
+        state = State.DONE if counts.allows else State.BLOCKED
+        word = "Not eligible" if not counts.eligible else "Eligible" if counts.allows else "Not confirmed"
+        return Progress(state=state, word=word, by=_who(counts))
     found = records.of(Eligibility)
     if not found:
         return Progress(state=State.TO_DO, word="To do")
@@ -112,6 +117,10 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     if counts is None and not written:
         why = f"No eligibility decision yet: {course.title}."
         waiting.append(Action(title="Decide on the eligibility", why=why, who=WHO, to=("eligibility.new", here)))
+    elif counts is not None and counts.eligible and counts.unconfirmed is not None:
+        why = "A “not eligible” was corrected; a second physician has not confirmed it."
+        show = ("eligibility.show", {"eligibility_id": counts.id})
+        waiting.append(Action(title="Confirm the correction", why=why, who=WHO, to=show))
     elif counts is not None and not counts.eligible:
         why = "The patient is not eligible: stop the course, or decide again once this has changed."
         waiting.append(Action(title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", here)))

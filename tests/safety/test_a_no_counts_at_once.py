@@ -56,6 +56,21 @@ def test_a_signed_yes_of_yesterday_does_not_outweigh_an_unsigned_no_of_today(war
     ward.not_given(bag, "rule 23", "39.4", "not eligible")
 
 
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H12")
+def test_a_no_is_not_turned_into_a_yes_by_one_physician(ward, own):
+    bag, mine = own
+    no = eligible(
+        mine, ward.team, at=clock.now() - timedelta(minutes=30), signed=False, eligible=False, reasons="sepsis"
+    )
+    ward.amend("physician", no, eligible=True, reasons="")
+    ward.session.expire_all()
+    assert no.eligible
+    ward.sign("physician", no)
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 23", "second physician")
+
+
 @pytest.mark.rule(17)
 @pytest.mark.hazard("H13")
 @pytest.mark.parametrize("outcome", ["ineligible", "incomplete"])
