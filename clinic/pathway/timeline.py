@@ -6,7 +6,6 @@ read with one query. The kinds are the steps of the pathway and a few things bet
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from sqlalchemy import Integer, String, func, literal, null, or_, select, union_
 
 from clinic import clock, record_display, record_pages
 from clinic.administration.models import VitalSigns
-from clinic.course_records import CourseRecords, Pool, complete, named, read_rows, table_of
+from clinic.course_records import CourseRecords, Pool, complete, named, read_page, read_rows, table_of
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.pathway.order import current
@@ -34,7 +33,7 @@ from clinic.treatments.models import Stop, Treatment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Select
+    from sqlalchemy import Select, Subquery
     from sqlalchemy.orm import Session
 
     from clinic.patients.models import Patient
@@ -166,19 +165,16 @@ def entries(  # noqa: PLR0913 - each narrows what is read
 ) -> tuple[list[Day], int, list[CourseRecords]]:
     """Return the days of one page of the timeline, how many entries there are in all, and the courses with visits."""
     union = ordered(patient.id, kinds, course_id)
-    rows = session.execute(
-        select(union.c.id, union.c.model, func.count().over().label("total"))
-        .order_by(
-            union.c.performed_at.is_(None),
-            union.c.performed_at.desc(),
-            union.c.course_day.desc(),
-            union.c.recorded_at.desc(),
-            union.c.id,
-        )
-        .limit(size)
-        .offset(page * size)
-    ).all()
-    pool = _read(session, patient, [row.id for row in rows], kinds)
+    newest_first = (
+        union.c.performed_at.is_(None),
+        union.c.performed_at.desc(),
+        union.c.course_day.desc(),
+        union.c.recorded_at.desc(),
+        union.c.id,
+    )
+    total, place = func.count().over().label("total"), func.row_number().over(order_by=newest_first).label("place")
+    listed = select(union.c.id, union.c.model, total, place).order_by(place).limit(size).offset(page * size)
+    pool, rows = _read(session, patient, kinds, listed.subquery())
     people = {user.id: user.label for user in pool.kept}
     icons = {table_of(model): kind for kind in kinds for model in kind.models}  # the later, closer kind wins
     lines = [
@@ -191,16 +187,16 @@ def entries(  # noqa: PLR0913 - each narrows what is read
     return _days(_gathered(lines, zone), zone), total, courses
 
 
-def _read(session: Session, patient: Patient, ids: list[str], kinds: Sequence[Kind]) -> Pool:
-    """Read the records of a page, a query a kind, with what they name; of the courses all visits, for the charts."""
+def _read(session: Session, patient: Patient, kinds: Sequence[Kind], page: Subquery) -> tuple[Pool, list[Any]]:
+    """Read the records of a page by one statement, with what they name; of the courses all visits, for the charts."""
     pool, own = Pool([patient]), select(Treatment.id).where(Treatment.patient_id == patient.id)
-    shown = _by_kind(ids, kinds)
-    products = shown.pop(Product, [])
-    wanted = {model: model.id.in_(found) for model, found in shown.items()}
-    wanted |= {Treatment: Treatment.patient_id == patient.id, Weight: Weight.patient_id == patient.id}
-    wanted |= {model: model.treatment_id.in_(own) for model in CHARTED}
-    for model, condition in wanted.items():
+    whole: dict[Any, Any] = {Treatment: Treatment.patient_id == patient.id, Weight: Weight.patient_id == patient.id}
+    whole |= {model: model.treatment_id.in_(own) for model in CHARTED}
+    shown = {model: None for kind in kinds for model in kind.models}
+    rows = read_page(session, pool, [model for model in shown if model not in whole and model is not Product], page)
+    for model, condition in whole.items():
         read_rows(session, pool, model, condition)
+    products = [row.id for row in rows if row.model == table_of(Product)]
     runs, harvests = pool.ids("processing_run"), pool.ids("harvest")
     used = select(RunInput.product_id).where(RunInput.run_id.in_(runs))
     by_run = or_(Product.run_id.in_(runs), Product.harvest_id.in_(harvests), Product.id.in_(used))
@@ -209,16 +205,7 @@ def _read(session: Session, patient: Patient, ids: list[str], kinds: Sequence[Ki
     complete(
         session, pool, {*CHARTED, Weight, Product, RunInput, Movement, Manipulation, InProcessCount, ContactAttempt}
     )
-    return pool
-
-
-def _by_kind(ids: list[str], kinds: Sequence[Kind]) -> dict[Any, list[str]]:
-    """Return ids by the model whose letters they begin with; parts that come with their product are left to it."""
-    models = {model.KIND: model for kind in kinds for model in kind.models}
-    found: dict[Any, list[str]] = defaultdict(list)
-    for one in ids:
-        found[models[one[:2]]].append(one)
-    return found
+    return pool, rows
 
 
 def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 HOME = str(Path(clinic.__file__).parent)
 PAGES = [
-    ("/", 8), ("/treatments/{course}", 25), ("/products/{product}", 20), ("/patients/{patient}/timeline", 25),
+    ("/", 8), ("/treatments/{course}", 25), ("/products/{product}", 20), ("/patients/{patient}/timeline", 15),
 ]  # fmt: skip
 
 

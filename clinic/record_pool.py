@@ -1,0 +1,94 @@
+"""Rows of many kinds that were read together: found by kind, by id, and by what they hang on."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from clinic.model import Model
+from clinic.records import Amendment, Signature
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+M = TypeVar("M", bound=Model)
+
+
+@cache
+def table_of(model: type[Any]) -> str:
+    """Return the name of a model's table; asking the model itself works it out anew each time."""
+    return str(model.__table__.name)
+
+
+@cache
+def link(model: type[Model], table: str) -> str | None:
+    """Return the attribute of a model that names a row of a table: ``<table>_id``, else its first foreign key there."""
+    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
+    found = [c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys)]
+    plain = f"{table}_id"
+    return plain if plain in found else next(iter(found), None)
+
+
+class Pool:
+    """The rows of some courses: by kind in their order, by id, and by what they hang on."""
+
+    def __init__(self, rows: Iterable[Model] = (), *, only: frozenset[type[Model]] | None = None) -> None:
+        self.only = only
+        self.rows: dict[type[Model], list[Any]] = defaultdict(list)
+        self.by_id: dict[str, Any] = {}
+        self._on: dict[tuple[type[Model], str], dict[str, list[Any]]] = {}
+        self._every: dict[type[Model], list[Any]] = {}
+        self.kept: list[Any] = []
+        self.add(rows)
+
+    def add(self, rows: Iterable[Model]) -> None:
+        """Add rows; a row that is already there is not replaced."""
+        for row in rows:
+            if row.id not in self.by_id:
+                self.by_id[row.id] = row
+                self.rows[type(row)].append(row)
+        self._on.clear()
+        self._every.clear()
+
+    def every(self, model: type[M]) -> list[M]:
+        """Return the rows of a kind in their order; raises `LookupError` for a kind that was left out when reading.
+
+        So a judgement on records that were read in part can fail, but it cannot be wrong.
+        """
+        if model not in self._every:
+            if self.only is not None and model not in self.only:
+                raise LookupError(f"{model.__name__} was not read: only {sorted(m.__name__ for m in self.only)}")
+            self._every[model] = sorted(self.rows[model], key=in_order)
+        return self._every[model]
+
+    def ids(self, table: str) -> list[str]:
+        """Return the ids of all rows of a table."""
+        return [row.id for kind, rows in self.rows.items() if table_of(kind) == table for row in rows]
+
+    def on(self, owner_id: str, table: str, model: type[M]) -> list[M]:
+        """Return the rows of a kind that name a row of a table, in their order."""
+        name = "record_id" if model in {Signature, Amendment} else link(model, table)
+        if name is None:
+            return []
+        return list(self.index(model, name).get(owner_id, ()))
+
+    def index(self, model: type[Any], name: str) -> dict[str, list[Any]]:
+        """Return the rows of a kind by the value of one of their columns, each list in its order."""
+        if (model, name) not in self._on:
+            found: dict[str, list[Any]] = defaultdict(list)
+            for row in self.every(model):
+                found[getattr(row, name)].append(row)
+            self._on[model, name] = found
+        return self._on[model, name]
+
+
+def in_order(row: Any) -> tuple[Any, ...]:
+    """Return the key by which rows of one kind are ordered: when it happened, when it was recorded, its id."""
+    happened, written = getattr(row, "performed_at", None), getattr(row, "recorded_at", None)
+    return (
+        happened is not None,
+        happened.timestamp() if happened else 0,
+        written.timestamp() if written else 0,
+        row.id or "",
+    )
