@@ -5,17 +5,23 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy import Text, func, select
+from sqlalchemy.orm import Mapped, object_session, relationship
 
-from clinic.errors import Problem, RuleBroken
-from clinic.fields import field
+from clinic import wording
+from clinic.administration.models import Administration
+from clinic.errors import Problem, Question, RuleBroken
+from clinic.fields import field, fields_of
+from clinic.harvest.models import Harvest
 from clinic.model import reference
-from clinic.records import Record
+from clinic.records import Meaning, Origin, Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from clinic.accounts.models import User
+    from clinic.signatures import Amendment, Signature
 
 GRADES = {
     "1": "1, mild", "2": "2, moderate", "3": "3, severe", "4": "4, life-threatening", "5": "5, death",
@@ -43,6 +49,29 @@ OUTCOMES = {
     "sequelae": "Resolved with sequelae", "fatal": "Fatal", "unknown": "Unknown",
 }  # fmt: skip
 SUSPECTED = {"certain", "probable", "possible"}
+ASSESSED = ("grade", "expected", "from_cells", "from_harvest", "from_delivery")
+"""What a physician says of an event; who reports it says what happened, when, and whether it is serious."""
+DECIDES = ("serious", "expected", "from_cells", "from_harvest", "from_delivery", "aware_on", "reported_on")
+"""What the reporting clock is worked out from."""
+
+
+def report_due(facts: Mapping[str, Any]) -> date | None:
+    """Return the last day on which the report is in time (rule 67); None where no clock runs or it is sent.
+
+    ``facts``: the values of `DECIDES`. What was not assessed yet counts as unexpected and as possibly related, so that
+    the clock of a serious event runs from the day it was reported.
+    """
+    days, aware = clock_days(facts), facts["aware_on"]
+    return None if days is None or aware is None or facts["reported_on"] else aware + timedelta(days=days)
+
+
+def clock_days(facts: Mapping[str, Any]) -> int | None:
+    """7 calendar days if fatal or life-threatening, else 15; only serious, unexpected, suspected (312.32(c))."""
+    causes = {facts["from_cells"], facts["from_harvest"], facts["from_delivery"]}
+    suspected = bool(causes & SUSPECTED) or None in causes
+    if not facts["serious"] or not suspected or facts["expected"] == "expected":
+        return None
+    return 7 if {"death", "life_threatening"} & set(facts["serious"]) else 15
 
 
 class AdverseEvent(Record):
@@ -72,39 +101,51 @@ class AdverseEvent(Record):
         starts="now",
         not_before=("performed_at",),
     )
-    grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, required=True, section="Assessment")
+    grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, section="Assessment")
     serious: Mapped[list[str]] = field(
-        "Serious because of", choices=SERIOUS, many=True, section="Assessment", default=list,
+        "Serious because of", choices=SERIOUS, many=True, section="The event", default=list,
         hint="Tick nothing if not serious. A high grade alone is not serious",
     )  # fmt: skip
-    from_cells: Mapped[str | None] = field(
-        "Related to the cells", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
-    )
-    from_harvest: Mapped[str | None] = field(
-        "Related to the collection", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
-    )
+    from_cells: Mapped[str | None] = field("Related to the cells", choices=CAUSALITY, section="Cause (WHO-UMC)")
+    from_harvest: Mapped[str | None] = field("Related to the collection", choices=CAUSALITY, section="Cause (WHO-UMC)")
     from_delivery: Mapped[str | None] = field(
-        "Related to the administration", choices=CAUSALITY, required=True, section="Cause (WHO-UMC)"
+        "Related to the administration", choices=CAUSALITY, section="Cause (WHO-UMC)"
     )
-    expected: Mapped[str | None] = field("Expectedness", choices=EXPECTED, required=True, section="Assessment")
+    expected: Mapped[str | None] = field("Expectedness", choices=EXPECTED, section="Assessment")
     outcome: Mapped[str | None] = field("Outcome", choices=OUTCOMES, required=True, section="Outcome")
     action: Mapped[str | None] = field("Action taken", Text, long=True, section="Outcome")
     narrative: Mapped[str | None] = field("Narrative", Text, long=True, identifying=True, section="Outcome")
     reported_on: Mapped[date | None] = field(
         "Report sent on", section="Outcome", hint="To the authority or sponsor", not_before=("aware_on",)
     )
+    reported_to: Mapped[str | None] = field(
+        "Report sent to", section="Outcome", hint="Authority or sponsor, and its reference number"
+    )
 
     treatment: Mapped[Treatment] = relationship()
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also rules 64 to 68: grade 5, fatal and death go together."""
+        """Also rule 65: grade 5, fatal outcome and death go together, as far as each is known."""
         found = super().problems(at=at)
-        if self.origin == "clinic" and self.grade == "5" and self.treatment.patient.died_on is None:
-            found.append(Problem("Died on: required; grade 5 is death.", "died_on", rule=65))
-        fatal = {self.grade == "5", self.outcome == "fatal", "death" in self.serious}
-        if len(fatal) == 2 and self.origin == "clinic":
+        if self.origin != Origin.CLINIC:
+            return found
+        fatal = {self.outcome == "fatal", "death" in self.serious}
+        if self.grade is not None:
+            fatal.add(self.grade == "5")
+        if fatal == {True} and self.treatment.patient.died_on is None:
+            found.append(Problem("Died on: required; the event was fatal.", "died_on", rule=65))
+        if len(fatal) == 2:
             said = "Grade 5, outcome fatal and serious because of death go together: select all three or none."
-            found.append(Problem(said, "grade", rule=65))
+            found.append(Problem(said, "grade" if self.grade is not None else "outcome", rule=65))
+        return found
+
+    def questions(self) -> list[Question]:
+        """Also rule 68: an onset before the first procedure of the course."""
+        found, first = super().questions(), first_procedure(self.treatment)
+        if first is not None and self.performed_at is not None and self.performed_at < first:
+            day = wording.day(self.local_day(first))
+            said = "The onset is before the first procedure. Is this right?"
+            found.append(Question("performed_at", said, f"The first procedure of this course was on {day}.", rule=68))
         return found
 
     @classmethod
@@ -113,11 +154,57 @@ class AdverseEvent(Record):
     ) -> AdverseEvent:
         """Return a new event; a fatal one writes the day of death into the patient's record as well (rule 65)."""
         patient = treatment.patient
-        if died_on is not None and facts.get("grade") != "5":
-            raise RuleBroken(Problem("A date of death needs grade 5.", "died_on", rule=65))
+        if died_on is not None and facts.get("outcome") != "fatal":
+            raise RuleBroken(Problem("A date of death needs the outcome “Fatal”.", "died_on", rule=65))
         if died_on is not None and patient.died_on is None:
-            patient.amend(by=by, at=at, reason=f"Adverse event, grade 5: {facts.get('term', '')}", died_on=died_on)
+            patient.amend(by=by, at=at, reason=f"Fatal adverse event: {facts.get('term', '')}", died_on=died_on)
         return cls.log(by=by, at=at, treatment=treatment, **facts)
+
+    @property
+    def unassessed(self) -> list[str]:
+        """The labels of what a physician has not assessed yet (rule 64)."""
+        facts = fields_of(type(self))
+        return [facts[name].label for name in ASSESSED if getattr(self, name) is None]
+
+    def assess(self, *, at: datetime, **facts: Any) -> None:
+        """Add a physician's assessment to what was reported; what was assessed before is amended instead (rule 70)."""
+        if not self.unassessed:
+            raise RuleBroken("This event was assessed already. Amend it to correct the assessment.", rule=70)
+        for name in ASSESSED:
+            if getattr(self, name) is None:
+                setattr(self, name, facts.get(name))
+        self.confirmed = {**self.confirmed, **facts.get("confirmed", {})}
+        missing = [
+            Problem(f"{fields_of(type(self))[n].label}: required.", n, rule=64) for n in ASSESSED if not facts.get(n)
+        ]
+        if missing:
+            raise RuleBroken(*missing, *self.problems(at=at))
+        self.check(at=at)
+
+    def send_report(self, *, at: datetime, reported_on: date | None, reported_to: str | None) -> None:
+        """Record that the report was sent; raises `RuleBroken` where it was sent already (rule 67)."""
+        if self.reported_on is not None:
+            raise RuleBroken("The report was sent already. Amend the event to correct its date.", rule=67)
+        if self.clock_days is None:
+            raise RuleBroken("No report is due for this event.", rule=67)
+        if reported_on is None or not reported_to:
+            missing = {"reported_on": reported_on, "reported_to": reported_to}
+            raise RuleBroken(
+                *(
+                    Problem(f"{fields_of(type(self))[n].label}: required.", n, rule=67)
+                    for n, v in missing.items()
+                    if not v
+                )
+            )
+        self.reported_on, self.reported_to = reported_on, reported_to
+        self.check(at=at)
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign an event that was assessed (rule 64)."""
+        if self.origin == Origin.CLINIC and self.unassessed:
+            said = f"Assess the event before you sign it. Missing: {', '.join(self.unassessed)}."
+            raise RuleBroken(said, rule=64)
+        return super().sign(by=by, at=at, meaning=meaning)
 
     @property
     def is_serious(self) -> bool:
@@ -125,28 +212,74 @@ class AdverseEvent(Record):
         return bool(self.serious)
 
     @property
-    def suspected(self) -> bool:
-        """Whether cells, harvest or delivery may have caused it."""
-        return bool({self.from_cells, self.from_harvest, self.from_delivery} & SUSPECTED)
-
-    @property
     def clock_days(self) -> int | None:
-        """7 calendar days if fatal or life-threatening, else 15; only serious, unexpected, suspected (312.32(c))."""
-        if not (self.is_serious and self.suspected and self.expected == "unexpected"):
-            return None
-        return 7 if {"death", "life_threatening"} & set(self.serious) else 15
+        """The days of the reporting clock, 7 or 15; None where none runs (rule 67)."""
+        doubted = [days for facts in self._doubted() if (days := clock_days(facts)) is not None]
+        return min([*doubted, *([own] if (own := clock_days(self._facts())) is not None else [])], default=None)
 
     @property
     def report_due_on(self) -> date | None:
-        """The last day on which the report is in time (rule 67); None where no clock runs or it is sent."""
-        if self.clock_days is None or self.aware_on is None or self.reported_on is not None:
-            return None
-        return self.aware_on + timedelta(days=self.clock_days)
+        """The last day on which the report is in time; None where no clock runs or it is sent (rule 67).
+
+        A correction that stops or lengthens the clock counts once a second person has confirmed it.
+        """
+        known = (report_due(facts) for facts in (self._facts(), *self._doubted()))
+        return min((due for due in known if due is not None), default=None)
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last correction that stopped or lengthened the reporting clock: another person confirms it."""
+        return next((amendment for amendment, _before in self._relaxed()), None)
+
+    def _facts(self) -> dict[str, Any]:
+        """Return what decides the clock; an assessment that nobody has ever signed is none yet."""
+        facts = {name: getattr(self, name) for name in DECIDES}
+        if self.origin == Origin.CLINIC and not self.signatures:
+            facts |= {name: None for name in ASSESSED if name in DECIDES}
+        return facts
+
+    def _relaxed(self) -> Iterator[tuple[Amendment, dict[str, Any]]]:
+        """Yield each correction that gave a later deadline or none, the last first, with the facts before it."""
+        after = self._facts()
+        for amendment in reversed(self.amendments):
+            before = after | {
+                name: date.fromisoformat(old) if old and name.endswith("_on") else old
+                for name, (old, _new) in amendment.changes.items()
+                if name in DECIDES
+            }
+            was, becomes = report_due(before), report_due(after)
+            if was is not None and (becomes is None or becomes > was):
+                yield amendment, before
+            after = before
+
+    def _doubted(self) -> list[dict[str, Any]]:
+        """Return the facts before each such correction that nobody else has signed since."""
+        return [
+            before
+            for amendment, before in self._relaxed()
+            if not any(
+                s.signed_by_id != amendment.amended_by_id and s.signed_at >= amendment.amended_at
+                for s in self.signatures
+            )
+        ]
 
     def clock_day(self, on: date) -> int | None:
         """Return the day of the running clock: 0 is the day we learned of it; None where no clock runs."""
-        return None if self.report_due_on is None or self.aware_on is None else (on - self.aware_on).days
+        due, days = self.report_due_on, self.clock_days
+        return None if due is None or days is None else (on - due).days + days
 
     def headline(self) -> str:
         grade = f", grade {self.grade}" if self.grade else ""
         return f"{self.term}{grade}{', serious' if self.is_serious else ''}"
+
+
+def first_procedure(course: Treatment) -> datetime | None:
+    """Return when the first harvest or administration of a course began."""
+    session = object_session(course)
+    if session is None:
+        return None
+    with session.no_autoflush:
+        moments = [
+            session.scalar(select(func.min(model.performed_at)).where(model.treatment_id == course.id))
+            for model in (Harvest, Administration)
+        ]
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -13,13 +13,23 @@ from clinic.administration.models import Administration
 from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
-from clinic.followup.forms import EventForm
-from clinic.followup.roles import JUDGES, REPORTERS
+from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
+from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
 from clinic.followup.step import events
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
+from clinic.pages import (
+    Answer,
+    commit_and_redirect,
+    form_of,
+    form_page,
+    get_or_404,
+    me,
+    refusals_to,
+    refuse_stale,
+    zone,
+)
 from clinic.patients.banner import patient_banner
 from clinic.record_pages import record_page
-from clinic.records import Meaning
+from clinic.records import Meaning, Origin
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -77,8 +87,8 @@ def index(treatment_id: str) -> str:
 def new(treatment_id: str) -> Answer:
     """Report an event; a fatal one writes the day of death into the patient's record in the same act."""
     course = get_or_404(Treatment, treatment_id)
-    form = form_of(EventForm, about={"treatment": course})
-    form.plan(db.session(), course)
+    form = form_of(EventForm if me().role in JUDGES else ReportForm, about={"treatment": course})
+    form.plan(course)
     if form.validate_on_submit():
         with refusals_to(form):
             return _report(course, form.facts())
@@ -100,7 +110,8 @@ def _report(course: Treatment, facts: dict[str, Any]) -> Response:
     event = AdverseEvent.report(by=me(), at=clock.now(), **rows, **facts)
     db.session.add(event)
     url = url_for("events.show", event_id=event.id)
-    return commit_and_redirect(url, "Event saved. Waiting for a physician's signature.")
+    waits = "a physician's assessment and signature" if event.unassessed else "a physician's signature"
+    return commit_and_redirect(url, f"Event saved. Waiting for {waits}.")
 
 
 def _last_given(course: Treatment) -> str | None:
@@ -119,6 +130,58 @@ def show(event_id: str) -> str:
         template="events/show.html",
         box=day_box(event, clock.today(zone())),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),
+        unfinished=event.origin == Origin.CLINIC and bool(event.unassessed),
+        assess_url=url_for("events.assessment", event_id=event.id) if _assesses(event) else None,
+        sent_url=url_for("events.report", event_id=event.id) if me().role in SENDERS else None,
         back_url=url_for("events.index", treatment_id=event.treatment_id),
         back_label="Events",
+    )
+
+
+def _assesses(event: AdverseEvent) -> bool:
+    return me().role in JUDGES and event.origin == Origin.CLINIC and bool(event.unassessed)
+
+
+@bp.route("/adverse-events/<event_id>/assessment", methods=["GET", "POST"])
+@allow(JUDGES)
+def assessment(event_id: str) -> Answer:
+    """Add a physician's assessment to what was reported: grade, expectedness, causes (rule 64)."""
+    event = get_or_404(AdverseEvent, event_id)
+    form = form_of(AssessmentForm, event)
+    if form.validate_on_submit():
+        refuse_stale(event)
+        with refusals_to(form):
+            event.assess(at=clock.now(), **form.facts())
+            url = url_for("record_pages.signature", record_id=event.id)
+            return commit_and_redirect(url, "Assessment saved. It counts when you have signed the event.")
+    return form_page(
+        form,
+        heading=f"Assess: {event.term}",
+        lede=event.treatment.title,
+        save_label="Save and sign",
+        patient=patient_banner(event),
+        back_url=url_for("events.show", event_id=event.id),
+        after=AFTER,
+    )
+
+
+@bp.route("/adverse-events/<event_id>/report", methods=["GET", "POST"])
+@allow(SENDERS)
+def report(event_id: str) -> Answer:
+    """Record that the report was sent to the authority or sponsor, which ends the clock (rule 67)."""
+    event = get_or_404(AdverseEvent, event_id)
+    form = form_of(SentForm, event)
+    if form.validate_on_submit():
+        refuse_stale(event)
+        with refusals_to(form, "reported_on"):
+            event.send_report(at=clock.now(), **form.declared())
+            return commit_and_redirect(url_for("events.show", event_id=event.id), "Saved. The report was sent.")
+    return form_page(
+        form,
+        heading="Record that the report was sent",
+        lede=event.headline(),
+        save_label="Save",
+        patient=patient_banner(event),
+        back_url=url_for("events.show", event_id=event.id),
+        after="The clock ends. The event stays open until it has an outcome.",
     )

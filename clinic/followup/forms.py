@@ -6,17 +6,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
-
-from clinic import clock, wording
-from clinic.administration.models import Administration
-from clinic.errors import Question
 from clinic.fields import plain
-from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.adverse_events import ASSESSED, AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
-from clinic.form_fields import DateField, DateTimeField, DecimalField, MultiSelectField, SelectField
+from clinic.form_fields import DateField, DecimalField, MultiSelectField, SelectField
 from clinic.forms import form_for
-from clinic.harvest.models import Harvest
 from clinic.protocols.catalogues import (
     CELL_TYPES,
     CRYOPRESERVED_EVENTS,
@@ -30,8 +24,6 @@ from clinic.protocols.catalogues import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
     from clinic.followup.models import PlannedVisit
@@ -144,40 +136,25 @@ def instruments_of(course: Treatment) -> list[str]:
 ContactForm = form_for(ContactAttempt)
 
 
-class EventForm(form_for(AdverseEvent)):
-    """An adverse event; an onset before the first procedure asks once whether it is right (rule 68)."""
+class EventForm(form_for(AdverseEvent, without={"reported_on", "reported_to"})):
+    """An adverse event, with the assessment of a physician who reports it; it may be assessed later."""
 
-    died_on = DateField("Died on", section="Outcome", hint="Grade 5 only; copied to the patient's record")
-    first_procedure: datetime | None = None
+    died_on = DateField("Died on", section="Outcome", hint="Only if fatal; copied to the patient's record")
     suggestions: tuple[str, ...] = ()
 
-    def plan(self, session: Session, course: Treatment) -> None:
-        """Offer the usual events of route, source and cell type; know when the first procedure was."""
-        self.first_procedure = first_procedure(session, course)
+    def plan(self, course: Treatment) -> None:
+        """Offer the usual events of route, source and cell type."""
         self.suggestions = suggestions(course)
 
-    def validate_performed_at(self, field: DateTimeField) -> None:
-        """Ask about an onset before anything was done."""
-        first = self.first_procedure
-        if field.errors or field.data is None or first is None or field.data >= first:
-            return
-        day = wording.day(clock.day(first, self.zone))
-        field.ask(
-            Question(
-                "performed_at",
-                "The onset is before the first procedure. Is this right?",
-                f"The first procedure of this course was on {day}.",
-            )
-        )
+
+class ReportForm(EventForm):
+    """What a nurse reports: what happened, when, whether it is serious. A physician assesses the rest."""
+
+    grade = expected = from_cells = from_harvest = from_delivery = None
 
 
-def first_procedure(session: Session, course: Treatment) -> datetime | None:
-    """Return when the first harvest or administration of a course began."""
-    moments = [
-        session.scalar(select(func.min(model.performed_at)).where(model.treatment_id == course.id))
-        for model in (Harvest, Administration)
-    ]
-    return min((moment for moment in moments if moment is not None), default=None)
+AssessmentForm = form_for(AdverseEvent, only=(*ASSESSED,))
+SentForm = form_for(AdverseEvent, only=("reported_on", "reported_to"))
 
 
 def suggestions(course: Treatment) -> tuple[str, ...]:

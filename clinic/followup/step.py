@@ -80,7 +80,9 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
     found, to, on = [], ("events.show", {"event_id": event.id}), clock.day(at, records.zone)
     due = event.report_due_on
     if due is not None and event.aware_on is not None:
-        why = f"{event.headline()}, unexpected: day {event.clock_day(on)} of {event.clock_days}."
+        assessed = "unexpected" if event.signed else "not assessed by a physician yet"
+        assessed = "a correction is not confirmed" if event.signed and event.unconfirmed else assessed
+        why = f"{event.headline()}, {assessed}: day {event.clock_day(on)} of {event.clock_days}."
         found.append(
             Action(
                 title="Send the report", why=why, who=(Role.PHYSICIAN, Role.QUALITY), to=to,
@@ -91,6 +93,13 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
         why = f"{event.headline()}: recorded, not signed by a physician."
         more = {"due_at": event.recorded_at, "due_words": "recorded"}
         found.append(Action(title="Assess and sign the event", why=why, who=tuple(JUDGES), to=to, **more))
+    elif event.unconfirmed is not None:
+        corrected = event.unconfirmed
+        why = (
+            f"{event.headline()}: corrected by {corrected.amended_by.printed_name}, not confirmed by another physician."
+        )
+        more = {"due_at": corrected.amended_at, "due_words": "corrected"}
+        found.append(Action(title="Confirm the correction", why=why, who=tuple(JUDGES), to=to, danger=True, **more))
     return found
 
 

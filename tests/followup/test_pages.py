@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from tests.factories import Team
 
 
+CAUSES = ("from_cells", "from_harvest", "from_delivery")
+
+
 @pytest.fixture
 def treated(team: Team) -> Treatment:
     """A course whose cells were given just now."""
@@ -204,9 +207,71 @@ def test_an_event_waits_on_the_physicians_list_until_it_is_signed(
     told = session.scalars(select(AdverseEvent)).one()
     (line,) = [one for one in actions(records_of(treated), clock.now()) if one.title == "Assess and sign the event"]
     assert (line.who, line.to) == ((Role.PHYSICIAN,), ("events.show", {"event_id": told.id}))
+    told.assess(at=clock.now(), grade="2", expected="expected", **dict.fromkeys(CAUSES, "possible"))
     told.sign(by=team.physician, at=clock.now())
     session.flush()
     assert "Assess and sign the event" not in {line.title for line in actions(records_of(treated), clock.now())}
+
+
+@pytest.mark.rule(64)
+@pytest.mark.rule(67)
+def test_a_nurse_reports_a_physician_assesses_and_quality_sends_the_report(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    nurse, course = client_as("nurse"), f"/treatments/{treated.id}/adverse-events"
+    asked = page(nurse, f"{course}/new")
+    assert not {"grade", "expected", *CAUSES} & set(asked.values)
+    shown = post(nurse, f"{course}/new", event(team)).location
+    told = session.scalars(select(AdverseEvent)).one()
+    assert told.unassessed, "a nurse's form asks for no judgment, and none is taken from it"
+    assert "day 0 of 15" in page(nurse, shown), "a serious event has its deadline before anybody has assessed it"
+    assert "Assess the event" not in page(nurse, shown)
+    assert nurse.get(f"{shown}/assessment").status_code == 403
+    assert nurse.get(f"{shown}/report").status_code == 403
+    physician = client_as("physician")
+    assert f"{shown}/assessment" in page(physician, shown).links
+    signature = f"/records/{told.id}/signature"
+    refused = post(physician, signature, password="wrong-password")
+    assert refused.status_code != 303
+    judged = {"grade": "3", "expected": "unexpected", "version": str(told.version)} | dict.fromkeys(CAUSES, "possible")
+    half = post(physician, f"{shown}/assessment", judged | {"expected": ""})
+    assert half.status_code == 422
+    assert "Expectedness: required (rule 64)" in half.text
+    assert post(physician, f"{shown}/assessment", judged).location == signature
+    session.expire_all()
+    told.sign(by=team.physician, at=clock.now())
+    session.commit()
+    quality = client_as("quality")
+    sent = day_boxes("reported_on", clock.now().date()) | {"version": str(told.version)}
+    half = post(quality, f"{shown}/report", sent)
+    assert half.status_code == 422
+    assert "Report sent to: required" in half.text
+    assert post(quality, f"{shown}/report", sent | {"reported_to": "Authority, 26-114"}).status_code == 303
+    session.expire_all()
+    assert told.report_due_on is None
+    assert not told.signed, "a physician signs the event as it is now"
+
+
+@pytest.mark.rule(67)
+def test_a_nurse_who_calls_an_event_expected_afterwards_stops_no_clock(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    physician = client_as("physician")
+    shown = post(physician, f"/treatments/{treated.id}/adverse-events/new", event(team)).location
+    told = session.scalars(select(AdverseEvent)).one()
+    told.sign(by=team.physician, at=clock.now())
+    session.commit()
+    nurse, amendment = client_as("nurse"), f"/records/{told.id}/amendment"
+    boxes_of = event(team, expected="expected") | {"version": str(told.version), "amend_reason": "it is in the leaflet"}
+    assert post(nurse, amendment, boxes_of).status_code == 303
+    session.expire_all()
+    assert told.expected == "expected"
+    assert "day 0 of 15" in page(nurse, shown)
+    titles = {line.title for line in actions(records_of(treated), clock.now())}
+    assert {"Send the report", "Assess and sign the event"} <= titles
+    told.sign(by=team.physician, at=clock.now())
+    session.commit()
+    assert "day 0 of" not in page(nurse, shown), "a physician confirmed it"
 
 
 @pytest.mark.hazard("H35")
