@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 DATA = Path(clinic.demo.__path__[0], "data")
 """The published tables that come with the demonstration."""
+STORIES = {"safety", "security", "journeys", "proof"}
+"""Folders of tests that walk through the whole clinic over HTTP: part of every full run, not of the quick check."""
 
 
 def empty_database(folder: Path) -> Session:
@@ -55,7 +57,9 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Call slow what waits for the demonstration clinic to be built."""
+    """Call slow what waits for the demonstration clinic to be built, and a story what is told over many pages."""
     for item in items:
         if "demonstration" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+        if STORIES & set(item.path.parts):
+            item.add_marker(pytest.mark.story)
