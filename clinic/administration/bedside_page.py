@@ -123,15 +123,10 @@ def about_release(session: Session, check: BedsideCheck) -> list[tuple[str, str]
 
 def _awaited(records: CourseRecords, product: Product, name: str, sentence: str) -> str:
     """Return an awaited result with its final date: “Sterility pending, final 9 Dec 2026”."""
-    test = QC_TESTS[name]
-    results = [one for one in records.on(product, QCResult) if one.test == name and one.pending]
-    if not results:
+    ends = [one.final_at for one in records.on(product, QCResult) if one.test == name and one.final_at is not None]
+    if not ends:
         return sentence
-    sampled = results[-1].sampled_at
-    if sampled is None or not test.final_after_days:
-        return f"{test.label} pending"
-    final = clock.day(sampled + timedelta(days=test.final_after_days), records.zone)
-    return f"{test.label} pending, final {wording.day(final)}"
+    return f"{QC_TESTS[name].label} pending, final {wording.day(clock.day(max(ends), records.zone))}"
 
 
 def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:

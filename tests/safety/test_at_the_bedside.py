@@ -133,7 +133,7 @@ def test_the_go_page_says_where_and_under_which_condition(ward, own):
     shown = text(ward, f"/bedside-checks/{check.id}")
     assert "into the RIGHT knee" in shown
     assert "Released under a condition" in shown
-    assert "Sterility pending, final" in shown
+    assert "pending, final" in shown
     assert "No known allergies" in shown
     assert "Blood group" in shown
     assert "You may begin." in shown
