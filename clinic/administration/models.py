@@ -267,6 +267,9 @@ class Administration(Record):
     ) -> None:  # fmt: skip
         """Stop before all was given: how much was given, why, and whether the rest goes back or is discarded."""
         rest = (self.volume_issued or Decimal(0)) - volume_given
+        if rest < 0:
+            said = f"Volume given: more than the {plain(self.volume_issued)} mL that were issued."
+            raise RuleBroken(Problem(said, "volume_given", rule=59))
         left = {"volume_returned": rest} if returned else {"volume_wasted": rest}
         self.outcome = "aborted"
         self.finish(
