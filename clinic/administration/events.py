@@ -36,7 +36,7 @@ class InfusionEvent(Record):
 
     KIND = "IE"
     NOUN = "Infusion event"
-    DONE = "Recorded by"
+    DONE = "Observed by"
     PERSON = "treatment.patient"
     NOT_BEFORE = ("administration.performed_at",)
 

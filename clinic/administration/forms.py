@@ -52,6 +52,10 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
         for name in SIGNS:
             self._fields[name].required = False
 
+    def start_at_the_vital_signs(self) -> None:
+        """Put the cursor into the first box that is still empty."""
+        self._fields[SIGNS[0]].autofocus = True
+
     @property
     def reading(self) -> dict[str, Any]:
         """What was scanned, and the vital signs, as `bedside.read` takes them."""

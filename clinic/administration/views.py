@@ -14,7 +14,6 @@ from clinic.administration.display import check_rows, given_rows
 from clinic.administration.events import FIRST_ACTIONS
 from clinic.administration.forms import (
     SCANS,
-    SIGNS,
     WORKED_OUT,
     AdministrationForm,
     BedsideForm,
@@ -136,7 +135,8 @@ def _scanned(form: ScanForm, course: Treatment) -> Answer:
         check = acts.refuse_pair(db.session(), course, by=me(), at=clock.now(), **scans)
         return commit_and_redirect(url_for("administration.check", check_id=check.id))
     rest = form_of(BedsideForm, formdata=None, data=scans)
-    rest.can_draft, rest[SIGNS[0]].autofocus = False, True
+    rest.can_draft = False
+    rest.start_at_the_vital_signs()
     _offer_second(rest)
     return render_template("administration/bedside.html", form=rest, **_bedside(course))
 

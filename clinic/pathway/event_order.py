@@ -145,8 +145,10 @@ def _moved(record: Record, changed: Mapping[str, Written]) -> bool:
 def given_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
     """Return which cells were given after a day of death that was written now: one of the two days is wrong."""
     patient = records.patient
-    written = changed.get(patient.id) if patient is not None else None
-    if written is None or patient.died_on is None or "died_on" not in (written.columns or {"died_on"}):
+    if patient is None or patient.died_on is None:
+        return []
+    written = changed.get(patient.id)
+    if written is None or "died_on" not in (written.columns or {"died_on"}):
         return []
     late = [
         one
