@@ -215,11 +215,16 @@ def _day(value: date, zone: str) -> date:
     return clock.day(value, zone) if isinstance(value, datetime) else value
 
 
-def field(label: str, *column: Any, order: int | None = None, **declared: Any) -> MappedColumn[Any]:
-    """Declare a column together with what a person reads about it; see `Field`. The rest goes to the column."""
+def field(
+    label: str, *column: Any, order: int | None = None, added: bool = False, **declared: Any
+) -> MappedColumn[Any]:
+    """Declare a column together with what a person reads about it; see `Field`. The rest goes to the column.
+
+    ``added``: it came after records were signed, so that no hash covers it while it is empty.
+    """
     facts = {name: declared.pop(name) for name in FACTS & declared.keys()}
     fact = Field(label=label, order=next(_counter) if order is None else order, **facts)
-    return mapped_column(*column, info={"field": fact}, **declared)
+    return mapped_column(*column, info={"field": fact} | ({"added": True} if added else {}), **declared)
 
 
 FACTS = frozenset(Field.__dataclass_fields__) - {"label", "order"}

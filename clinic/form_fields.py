@@ -71,6 +71,7 @@ class FactField(wtforms.Field):
     kind = "text"
     widget = TextInput()
     autocomplete = "off"
+    autofocus = False
     _form: Any
     name: str
     short_name: str

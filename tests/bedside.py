@@ -33,7 +33,12 @@ def released_product(
     thawed_at: datetime | None = None,
     **facts: Any,
 ) -> Product:
-    """Harvest, process, test and release one container for a course; its dose is the protocol's usual one."""
+    """Harvest, process, test and release one container for a course; its dose is the protocol's usual one.
+
+    What is frozen is in a medium without DMSO unless ``dmso_percent`` says otherwise.
+    """
+    if frozen_at is not None:
+        facts.setdefault("dmso_percent", Decimal(0))
     made_at, begun = made_at or clock.now() - timedelta(hours=2), timedelta(minutes=10)
     says, weight = of.says, of.weight_at(clock.now())
     usual = says.dose.usual * ((weight.kg if weight and weight.kg else 1) if says.dose.per_kg else 1)

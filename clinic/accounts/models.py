@@ -28,6 +28,8 @@ class Site(Model):
     zone: Mapped[str] = field("Time zone", default="Etc/UTC")
     facility_code: Mapped[str] = field("Facility identification number", default="")
     is_demo: Mapped[bool] = mapped_column(default=False)
+    laboratory_phone: Mapped[str | None] = field("Telephone of the laboratory")
+    quality_phone: Mapped[str | None] = field("Telephone of quality")
 
     def __init__(self, **facts: object) -> None:
         super().__init__(**facts)
@@ -63,6 +65,14 @@ class User(Model, UserMixin):
     def label(self) -> str:
         """Name and role, as others read it."""
         return f"{self.printed_name}, {self.role.label}"
+
+    def is_same_person(self, other: User | None) -> bool:
+        """Whether two accounts are one person's: neither is the second person for the other (rules 2, 45)."""
+        return other is not None and (self.id == other.id or _key(self.printed_name) == _key(other.printed_name))
+
+
+def _key(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 class SignIn(Base):

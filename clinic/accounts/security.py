@@ -32,7 +32,7 @@ IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
 MOST_TYPED = 320
 """Characters of an address or a password that are looked at; no account has more."""
-SECOND_PERSON = "second_person_id"
+SECOND_PERSON, OWN_PASSWORD = "second_person_id", "own_password"
 """The box of a form in which a second person is named, who types a password of her or his own."""
 
 
@@ -150,6 +150,9 @@ def check_password_ahead(user: User) -> None:
     the password is hers or his.
     """
     password, second = request.form.get("password", ""), request.form.get(SECOND_PERSON, "")
+    own = request.form.get(OWN_PASSWORD, "")
+    if own and not must_wait(user.email, at=clock.now()):
+        _is_password_of(user, own)
     whose = db.session.scalar(select(User).where(User.id == second)) if second else user
     if password and whose is not None and not must_wait(whose.email, at=clock.now()):
         _is_password_of(whose, password)

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
-from clinic.administration.gate import judge
+from clinic.administration.dose_checks import endotoxin_results
+from clinic.administration.gate import CARERS, identity, judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.administration.scanning import read_bag, read_wristband
+from clinic.administration.scanning import Wristband, read_bag, read_wristband
 from clinic.administration.step import ADMINISTRATION, waiting_products
 from clinic.administration.verdict import Bedside, Verdict
 from clinic.course_records import CourseRecords, load
-from clinic.errors import RuleBroken, StepBlocked
+from clinic.errors import Problem, RuleBroken, StepBlocked
+from clinic.identifiers import parse_id, scanned
 from clinic.patients.models import Patient
-from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.records import Meaning
 from clinic.release.models import DECISIONS, released, standing_decision
 from clinic.release.product_state import held_because
-from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
-    from clinic.administration.scanning import Bag, Wristband
+    from clinic.administration.scanning import Bag
 
 
 def gather(  # noqa: PLR0913 - what was scanned, and by whom
@@ -45,7 +45,7 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     **more: Any,
 ) -> Bedside:
     """Return everything that the gate judges, read from the database now; ``more``: route, site, side, volume."""
-    wristband, bag = read_wristband(patient_scan), read_bag(product_scan)
+    wristband, bag = worn_by(session, patient_scan), read_bag(product_scan)
     product, fault = _product(session, bag)
     records = load(session, [course.id], product_ids=[product.id] if product is not None else [])[course.id]
     known: dict[str, Any] = {}
@@ -56,8 +56,8 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
         known = {
             "release": released(records, product) if not held else None,
             "held": " ".join(held) or decided,
-            "given": next(iter(records.on(product, Administration)), None),
-            "results": _results(records, product),
+            "given": next((one for one in records.on(product, Administration) if not one.voided), None),
+            "results": endotoxin_results(records, product),
             "ready": _ready(records, product, at),
         }
     return Bedside(
@@ -76,6 +76,48 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     )
 
 
+def unreadable(session: Session, patient_scan: str, product_scan: str) -> list[Problem]:
+    """Return why a code cannot be read, at its box: it says nothing about whose it is, so nothing is refused on it."""
+    wristband, bag = worn_by(session, patient_scan), read_bag(product_scan)
+    found = []
+    nobody = wristband.chain_of_identity and not wristband.checked and _wearer(session, wristband) is None
+    if wristband.fault or nobody:
+        found.append(Problem(_again(wristband.fault), "patient_scan"))
+    fault = bag.fault or _several(session, bag)
+    if fault:
+        found.append(Problem(_again(fault), "product_scan"))
+    return found
+
+
+def _again(fault: str) -> str:
+    """Return what is wrong with a code in one or two sentences; another kind of code, or more than one bag, says so."""
+    if fault.startswith(("This is", "Several")):
+        return fault
+    detail = fault.removeprefix("The bag could not be read. ") if fault.startswith("The bag could not") else ""
+    return f"This code cannot be read. Scan it again. {detail}".strip()
+
+
+def wrong_pair(session: Session, course: Treatment, *, patient_scan: str, product_scan: str) -> bool:
+    """Whether wristband, course and bag are not one patient's (rules 1, 3, 4)."""
+    wristband = worn_by(session, patient_scan)
+    product, fault = _product(session, read_bag(product_scan))
+    verdict = Verdict()
+    identity(verdict, course, wristband, _wearer(session, wristband), product, fault)
+    return not verdict.clear
+
+
+def refuse_pair(  # noqa: PLR0913 - what was scanned, and by whom
+    session: Session, course: Treatment, *, by: User, at: datetime, patient_scan: str, product_scan: str
+) -> BedsideCheck:
+    """Record that the two codes are not one patient's, before anything else is asked (hazard H1)."""
+    scans = {"patient_scan": patient_scan, "product_scan": product_scan}
+    with session.no_autoflush:
+        bedside = gather(session, course, by=by, at=at, second=None, vitals=None, **scans)
+        verdict = Verdict()
+        identity(verdict, course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
+    return _kept(session, bedside, verdict, by=by, at=at, **scans)
+
+
 def read(  # noqa: PLR0913 - what was scanned, and by whom
     session: Session,
     course: Treatment,
@@ -87,7 +129,7 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
     product_scan: str,
     vitals: dict[str, Any] | None,
 ) -> BedsideCheck:
-    """Record one reading of wristband and bag, clear or refused; the second person's password was just checked.
+    """Record one reading of wristband and bag, clear or refused; the passwords of both people were just checked.
 
     ``vitals`` are the facts of the vital signs before the start, None where they were not taken. A refusal stays on
     record like a clear check (hazard H1). The caller adds nothing: the check and what hangs on it are in the session.
@@ -109,27 +151,49 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
             vitals=signs,
         )
         verdict = judge(bedside, at)
+    check = _kept(session, bedside, verdict, by=by, at=at, patient_scan=patient_scan, product_scan=product_scan)
+    if signs is not None:
+        check.vital_signs = signs
+    if second is not None and not second.is_same_person(by):
+        check.sign(by=by, at=at)
+        check.sign(by=second, at=at, meaning=Meaning.VERIFICATION)
+    return check
+
+
+def _kept(  # noqa: PLR0913 - what one record consists of
+    session: Session, bedside: Bedside, verdict: Verdict, *, by: User, at: datetime, patient_scan: str,
+    product_scan: str,
+) -> BedsideCheck:  # fmt: skip
     check = BedsideCheck.log(
         by=by,
         at=at,
         performed_by=by,
         performed_at=at,
-        treatment=course,
+        treatment=bedside.course,
         product=bedside.product,
-        second_person=second,
+        second_person=bedside.second,
         patient_scan=patient_scan.strip()[:80],
         product_scan=product_scan.strip()[:80],
         clear=verdict.clear,
-        reasons=_reasons_of(verdict),
+        reasons=reasons_of(verdict),
         evidence=[line.as_dict() for line in verdict.evidence],
         rests_on=bedside.evidence(),
     )
-    if signs is not None:
-        check.vital_signs = signs
-    if second is not None and second.id != by.id:
-        check.sign(by=second, at=at, meaning=Meaning.VERIFICATION)
     session.add(check)
     return check
+
+
+CHANGED = "Records used by the bedside check have changed. Scan wristband and bag again."
+
+
+def now(session: Session, check: BedsideCheck, at: datetime) -> Verdict:
+    """Return what the gate says at this moment about a clear check that was not used yet (hazards H7, H10 to H13)."""
+    with session.no_autoflush:
+        bedside = ask_again(session, check, at)
+        verdict = judge(bedside, at)
+    if verdict.clear and check.rests_on and bedside.evidence() != check.rests_on:
+        verdict.fault("Unchanged since the check", 0, CHANGED, who=CARERS)
+    return verdict
 
 
 def must_be_usable(check: BedsideCheck, course: Treatment, at: datetime) -> None:
@@ -189,11 +253,10 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     if not verdict.clear:
         raise StepBlocked("Administration", verdict.blocked)
     if check.rests_on and bedside.evidence() != check.rests_on:
-        raise RuleBroken("Records used by the bedside check have changed. Scan wristband and bag again.")
+        raise RuleBroken(CHANGED)
     if verdict.warnings and not (because or "").strip():
-        raise RuleBroken(
-            "Give the reason for continuing: " + "; ".join(f"{w.check} ({w.left})" for w in verdict.warnings) + "."
-        )
+        asked = "; ".join(f"{w.check} ({w.left})" for w in verdict.warnings)
+        raise RuleBroken(Problem(f"Give the reason for continuing: {asked}.", "because"))
     started = facts.get("performed_at")
     if (
         started is not None
@@ -240,15 +303,13 @@ def _once(session: Session) -> None:
 
 
 def given_to_patient(records: CourseRecords) -> list[Administration]:
-    """Return what the patient was given in all courses, oldest first."""
+    """Return what the patient was given in all courses, oldest first; what was voided was not given."""
     own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
-    return [given for given in records.every(Administration) if given.treatment_id in own]
+    return [given for given in records.every(Administration) if given.treatment_id in own and given.counts]
 
 
 def _ready(records: CourseRecords, product: Product, at: datetime) -> list[Product]:
-    """Return what else of one dose lies ready; a protocol of several doses has no other container of this one."""
-    if records.says.dose.doses > 1:
-        return []
+    """Return what else of the course lies ready: a dose may be in several containers, given one after the other."""
     return [other for other in waiting_products(records, at) if other.id != product.id]
 
 
@@ -261,11 +322,27 @@ def _product(session: Session, bag: Bag) -> tuple[Product | None, str]:
     chosen = select(Product).where(Product.din == bag.din)
     found = session.scalars(chosen.where(Product.division == bag.division) if bag.division else chosen).all()
     if len(found) > 1:
-        return (
-            None,
-            "Several containers have this donation number. Scan the product number, or add / and the division.",
-        )
+        return None, SEVERAL
     return (found[0], "") if found else (None, "The bag is not known in this clinic.")
+
+
+SEVERAL = "Several containers have this donation number. Scan the product number, or add / and the division."
+
+
+def _several(session: Session, bag: Bag) -> str:
+    return SEVERAL if _product(session, bag)[1] == SEVERAL else ""
+
+
+def worn_by(session: Session, text: str) -> Wristband:
+    """Read a wristband; the patient's record number is taken too, a name never (hazard H4)."""
+    wristband = read_wristband(text)
+    number = scanned(text).strip()
+    if not wristband.fault or not number or parse_id(text) is not None:
+        return wristband
+    same = select(Patient.id, Patient.record_number).where(func.lower(Patient.record_number) == number.lower())
+    found = session.execute(same).all()
+    exact = [row.id for row in found if row.record_number == number] or [row.id for row in found]
+    return Wristband(patient_id=exact[0]) if len(exact) == 1 else wristband
 
 
 def _wearer(session: Session, wristband: Wristband) -> Patient | None:
@@ -277,14 +354,7 @@ def _wearer(session: Session, wristband: Wristband) -> Patient | None:
     return None
 
 
-def _results(records: CourseRecords, product: Product) -> list[QCResult]:
-    """Return the product's endotoxin results; where it has none of its own, those of what it was made of."""
-    line = [product, *(one for one in ancestry(records, product) if one.id != product.id)]
-    found = [[r for r in records.on(one, QCResult) if r.test == "endotoxin"] for one in line]
-    return found[0] or [result for results in found for result in results]
-
-
-def _reasons_of(verdict: Verdict) -> list[dict[str, Any]]:
+def reasons_of(verdict: Verdict) -> list[dict[str, Any]]:
     """Return the reasons as a check keeps them, in order of danger."""
     return [
         {

@@ -8,26 +8,33 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 from sqlalchemy import select
 
-from clinic import wording
-from clinic.administration.models import dose_in
-from clinic.administration.scanning import read_wristband
+from clinic import clock, wording
+from clinic.administration import bedside
+from clinic.administration.amounts import dose_in
+from clinic.administration.placing import ordered_place
 from clinic.consent.models import valid
+from clinic.course_records import load
 from clinic.fields import plain
+from clinic.patients.banner import patient_banner
 from clinic.patients.models import RHD, Patient
-from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
-from clinic.release.models import decisions
+from clinic.protocols.catalogues import DOSE_MEASURES, QC_TESTS, ROUTES, within
+from clinic.record_display import address
+from clinic.release.models import decisions, released
+from clinic.release.results import QCResult, unmet
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from clinic.accounts.models import Site
     from clinic.administration.models import Administration, BedsideCheck
     from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
 
 
 def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bool]]:
     """Return fact, wristband's value, bag's value and whether they are the same, as both people read them aloud."""
-    worn = read_wristband(check.patient_scan)
+    worn = bedside.worn_by(session, check.patient_scan)
     wearer, chain = None, ""
     if worn.patient_id:
         wearer = session.scalar(select(Patient).where(Patient.id == worn.patient_id))
@@ -63,42 +70,103 @@ def _grouped(code: str) -> str:
     return f"{code[:5]} {code[5:7]} {code[7:]}" if len(code) == 13 else code
 
 
+def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -> dict[str, Any]:
+    """Return what the page of one reading shows. ``state``: go, stop, used, or old (no longer valid).
+
+    A clear reading that was not used is judged once more: what speaks against it now stops it, also on this page.
+    """
+    problems = [fault | {"url": address(*fault["fix"]) if fault["fix"] else None} for fault in check.reasons]
+    state, verdict, unusable = "stop", None, check.unusable(at) if check.clear else ""
+    if check.clear and unusable:
+        state = "used" if check.administration is not None else "old"
+    elif check.clear:
+        verdict = bedside.now(session, check, at)
+        state = "go" if verdict.clear else "stop"
+        now = bedside.reasons_of(verdict)
+        problems = [fault | {"url": address(*fault["fix"]) if fault["fix"] else None} for fault in now]
+    lines = [line.as_dict() for line in verdict.evidence] if verdict is not None else check.evidence
+    return {
+        "check": check,
+        "state": state,
+        "problems": problems,
+        "since": check.clear and state == "stop",
+        "lines": lines,
+        "warnings": [line for line in lines if line.get("warning")],
+        "unusable": unusable,
+        "pairs": pairs(session, check),
+        "big": big_three(check, at) if state == "go" else [],
+        "about": about_release(session, check) if state == "go" else [],
+        "phones": [
+            pair for pair in (("Laboratory", site.laboratory_phone), ("Quality", site.quality_phone)) if pair[1]
+        ],
+        "patient": patient_banner(check),
+        "blood_group": _said(check.treatment.patient)[3],
+    }
+
+
+def about_release(session: Session, check: BedsideCheck) -> list[tuple[str, str]]:
+    """Return what a condition or an exception of the release asks everybody to know (hazard H26)."""
+    product = check.product
+    if product is None:
+        return []
+    records = load(session, [check.treatment_id], product_ids=[product.id])[check.treatment_id]
+    release = released(records, product)
+    if release is None or release.decision == "conforms":
+        return []
+    if release.decision == "conditional":
+        open_ = unmet(check.treatment.protocol_version, records.on(product, QCResult))
+        waits = [_awaited(records, product, spec.test, sentence) for spec, sentence, _may_wait in open_]
+        return [("Released under a condition", "; ".join(waits))] if waits else []
+    said = " ".join([release.reason or "", *release.findings]).strip()
+    return [("Released by exception: the cells do not conform", said)]
+
+
+def _awaited(records: CourseRecords, product: Product, name: str, sentence: str) -> str:
+    """Return an awaited result with its final date: “Sterility pending, final 9 Dec 2026”."""
+    ends = [one.final_at for one in records.on(product, QCResult) if one.test == name and one.final_at is not None]
+    if not ends:
+        return sentence
+    return f"{QC_TESTS[name].label} pending, final {wording.day(clock.day(max(ends), records.zone))}"
+
+
 def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:
-    """Return what is read from the door: the dose, volume and route, the time that is left."""
+    """Return what is read from the door: the dose with its sum, volume, route and side, the time that is left."""
     product, course = check.product, check.treatment
     if product is None:
         return []
-    measure = DOSE_MEASURES.get(product.measure or "")
-    per_kg = next((line["left"] for line in check.evidence if line["check"] == "Dose"), "")
-    route = within(ROUTES[course.route or ""].label) if course.route in ROUTES else ""
-    amount = (
-        f"{plain(dose_in(product, product.volume).normalize())} {measure.unit}"
-        if measure and product.volume
-        else "not counted"
-    )
-    found = [
-        {
-            "label": "Give",
-            "value": amount,
-            "small": within(measure.label) if measure else "",
-            "note": per_kg,
-            "due": None,
-        },
-        {
-            "label": "Volume and route",
-            "value": f"{plain(product.volume)} mL",
-            "small": route,
-            "note": "the whole container",
-            "due": None,
-        },
-    ]
     limit = course.says.expiry.thaw_minutes
     end, label = product.expires_at, "Time left"
     if product.thawed_at is not None and limit:
         end, label = product.thawed_at + timedelta(minutes=limit), "Time left after thaw"
+    found = [_dose(product, course, at), _where(product, course)]
     if end is None:
         return [*found, {"label": "Use before", "value": "no end", "small": "", "note": "", "due": None}]
     return [*found, {"label": label, "value": _left(end - at), "small": "", "note": "", "due": end, "over": end <= at}]
+
+
+def _dose(product: Product, course: Treatment, at: datetime) -> dict[str, Any]:
+    """Return the dose of the whole container: in all, and per kg with its sum (three figures, always with the unit)."""
+    measure = DOSE_MEASURES.get(product.measure or "")
+    if measure is None or not product.volume or product.amount is None:
+        return {"label": "Give", "value": "not counted", "small": "", "note": "", "due": None}
+    dose, weight = dose_in(product, product.left), course.weight_at(at)
+    shown = {"label": "Give", "value": wording.figure(dose, measure.unit), "small": within(measure.label), "due": None}
+    if not course.says.dose.per_kg or weight is None or not weight.kg:
+        return shown | {"note": ""}
+    per_kg = wording.figure(dose / weight.kg, measure.unit_per_kg)
+    sum_ = f"{wording.figure(dose, measure.unit)} ÷ {wording.kilograms(weight.kg)}"
+    return shown | {"value": per_kg, "note": f"= {sum_}"}
+
+
+def _where(product: Product, course: Treatment) -> dict[str, Any]:
+    route, place = within(ROUTES[course.route or ""].label) if course.route in ROUTES else "", ordered_place(course)
+    return {
+        "label": "Volume, route and site",
+        "value": f"{plain(product.left)} mL",
+        "small": f"into {place}" if place else route,
+        "note": f"{route} · the whole container" if place else "the whole container",
+        "due": None,
+    }
 
 
 def _left(span: timedelta) -> str:

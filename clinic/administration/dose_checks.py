@@ -9,20 +9,25 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.models import dmso_grams, dose_in
+from clinic.administration.amounts import dmso_grams, dose_in
+from clinic.administration.dose_change import approved_change, dose_unit
 from clinic.fields import plain
+from clinic.products.graph import ancestry, parents
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
+from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
     from clinic.administration.models import Administration
     from clinic.administration.verdict import Bedside, Verdict
+    from clinic.course_records import CourseRecords
     from clinic.patients.models import Weight
     from clinic.products.models import Product
 
 CHILD_WEIGHT_DAYS = 7
 DMSO_LIMIT = Decimal(1)
 """Gram per kg of body weight in 24 hours (rule 53)."""
-DAY = timedelta(hours=24)
+DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
+UNBOUNDED = frozenset({">", "≥"})
 USUAL_LOW, USUAL_HIGH = Decimal("0.9"), Decimal("1.1")
 WEIGHT_CHANGE = Decimal("0.1")
 WEIGHS = (Role.NURSE, Role.PHYSICIAN)
@@ -64,7 +69,7 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     """Return the weight to count with; missing or too old refuses where anything is counted per kg (rule 51)."""
     course = bedside.course
     dosing = course.says.dose
-    needed = dosing.per_kg or bool(product.dmso_percent)
+    needed = dosing.per_kg or bool(dmso_content(bedside.records, product))
     days = min(dosing.weight_valid_days, CHILD_WEIGHT_DAYS) if _is_child(bedside, at) else dosing.weight_valid_days
     found = course.weight_at(at)
     fix = {
@@ -96,11 +101,14 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
 
 
 def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
-    """Judge the dose, per kg or in all, by the protocol's window, with the last 24 h counted in (rule 52, H17)."""
+    """Judge the dose, per kg or in all, with the last 24 h counted in (rule 52, H17).
+
+    The window is the protocol's, or the one that a physician approved for this course.
+    """
     dosing, product, volume, at = bedside.course.says.dose, portion.product, portion.volume, portion.at
-    measure = DOSE_MEASURES[dosing.measure]
-    unit = measure.unit_per_kg if dosing.per_kg else measure.unit
-    allowed = f"{dosing.window} {unit}"
+    measure, unit, change = DOSE_MEASURES[dosing.measure], dose_unit(bedside.course), approved_change(bedside.records)
+    limits = change.window if change is not None else dosing.window
+    allowed = f"{limits} {unit}"
     who = {
         "who": (Role.TECHNOLOGIST, Role.QUALITY),
         "fix": ("products.show", {"product_id": product.id}),
@@ -126,56 +134,82 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         return
     this = dose_in(product, volume) / kilos
     same_day = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY]
-    before = (
-        sum(
-            (dose_in(a.product, _used(a)) for a in same_day if a.product.measure == dosing.measure),
-            Decimal(0),
-        )
-        / kilos
-    )
-    rest = (
-        sum((p.amount for p in bedside.ready if p.amount and p.measure == dosing.measure), Decimal(0)) / kilos
-        if dosing.doses == 1
-        else Decimal(0)
-    )
+    counted = [dose_in(a.product, _used(a)) for a in same_day if a.product.measure == dosing.measure]
+    before = sum(counted, Decimal(0)) / kilos
+    others = [p.amount for p in bedside.ready if p.amount and p.measure == dosing.measure]
+    rest = sum(others, Decimal(0)) / kilos
     total = before + this
     said = f"{_short(total)} {unit}" + (f", {_short(before)} of it in the last 24 h" if before else "")
-    if dosing.window.low is not None and total < dosing.window.low <= total + rest:
+    high, low = limits.high, limits.low
+    to_come = low is not None and total < low <= total + rest
+    if to_come:
         said += f", {_short(rest)} more in the course's other containers"
-    high, low = dosing.window.high, dosing.window.low
-    if total not in dosing.window and not (low is not None and total < low <= total + rest):
+    if total not in limits and not to_come:
         side = "above" if high is not None and total >= high else "below"
+        whose = "approved" if change is not None else "protocol's"
         verdict.fault(
             "Dose",
             52,
-            f"The dose is {_short(total)} {unit}, {side} the protocol's {allowed}.",
+            f"The dose is {_short(total)} {unit}, {side} the {whose} {allowed}.",
             said,
             allowed,
             who=(Role.PHYSICIAN,),
-            fix=("protocols.show", {"protocol_id": bedside.course.protocol_version.protocol_id}),
-            fix_label="Open the protocol",
+            fix=("giving.dose_change", {"treatment_id": bedside.course.id}),
+            fix_label="Approve another dose",
         )
         return
     verdict.fine("Dose", 52, said, allowed)
-    if not rest and not USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual:
+    if change is not None:
+        by = change.performed_by.printed_name if change.performed_by else ""
+        verdict.fine("Dose changed by a physician", 52, change.headline(), f"{by}: {change.reason}")
+    elif not (to_come or (rest and dosing.doses == 1)) and not (
+        USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual
+    ):
         verdict.warn("Dose differs from the usual dose", 52, said, f"usually {plain(dosing.usual)} {unit}")
 
 
+def dmso_content(records: CourseRecords, product: Product) -> Decimal | None:
+    """Return how much DMSO is in a container at most, % v/v; None where it was frozen and nobody recorded it.
+
+    What a run made of cells with DMSO has as much of it, unless the run washed them (rule 53).
+    """
+    run = records.get(product.run_id)
+    for one in (product, run):
+        if one is not None and getattr(one, "dmso_percent", None) is not None:
+            return one.dmso_percent
+    if product.frozen_at is not None or product.cryo_medium or getattr(run, "cryo_medium", None):
+        return None
+    if any(step.kind == "wash" for step in getattr(run, "manipulations", ())):
+        return Decimal(0)
+    known = [dmso_content(records, parent) for parent in parents(records, product)]
+    found = [percent for percent in known if percent is not None]
+    return None if len(found) < len(known) else max(found, default=Decimal(0))
+
+
 def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
-    """DMSO per kg over all bags in 24 hours (rule 53)."""
-    product, at = portion.product, portion.at
+    """DMSO per kg over all bags in 24 hours, of all courses of the patient (rule 53)."""
+    product, at, records = portion.product, portion.at, bedside.records
     recent = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY]
-    grams = dmso_grams(portion.volume, product.dmso_percent)
-    grams += sum(
-        (dmso_grams(_used(a), a.product.dmso_percent) for a in recent),
-        Decimal(0),
-    )
-    if product.cryo_medium and product.dmso_percent is None:
-        because = "The DMSO content of the freezing medium is not recorded, so the DMSO dose cannot be judged."
-        fix = ("products.show", {"product_id": product.id})
-        verdict.fault("DMSO", 53, because, product.cryo_medium, "% v/v recorded", who=(Role.TECHNOLOGIST,), fix=fix)
+    bags = [(product, portion.volume), *((a.product, _used(a)) for a in recent)]
+    contents = [(bag, volume, dmso_content(records, bag)) for bag, volume in bags]
+    unknown = next((bag for bag, _volume, percent in contents if percent is None), None)
+    if unknown is not None:
+        which = "The container" if unknown is product else f"{unknown.name} {unknown.division or ''}, given today,"
+        because = (
+            f"{which} was cryopreserved and its DMSO content is not recorded, so the DMSO dose cannot be judged. "
+            "Record its DMSO in % v/v; 0 for a medium without DMSO."
+        )
+        fix = ("products.show", {"product_id": unknown.id})
+        said = unknown.cryo_medium or "not recorded"
+        verdict.fault("DMSO", 53, because, said, "% v/v recorded", who=(Role.TECHNOLOGIST,), fix=fix)
         return
-    if not grams or portion.kg is None:
+    grams = sum((dmso_grams(volume, percent) for _bag, volume, percent in contents), Decimal(0))
+    if not grams:
+        return
+    if portion.kg is None:
+        because = "DMSO per kg cannot be calculated without a weight."
+        fix = ("pathway.patient", {"patient_id": bedside.course.patient_id})
+        verdict.fault("DMSO", 53, because, "no weight", "1 g/kg at most", who=WEIGHS, fix=fix)
         return
     per_kg = grams / portion.kg
     said = f"{_short(per_kg)} g/kg in 24 h"
@@ -190,16 +224,26 @@ def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     )
 
 
+def endotoxin_results(records: CourseRecords, product: Product) -> list[QCResult]:
+    """Return a product's endotoxin results; where it has none of its own, those of what it was made of."""
+    line = [product, *(one for one in ancestry(records, product) if one.id != product.id)]
+    found = [[r for r in records.on(one, QCResult) if r.test == "endotoxin"] for one in line]
+    return found[0] or [result for results in found for result in results]
+
+
+def _reading(results: list[QCResult]) -> QCResult | None:
+    final = [r for r in results if r.test == "endotoxin" and r.value is not None and not r.pending]
+    return final[-1] if final else None
+
+
 def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
-    """Endotoxin in EU/kg for this volume and weight against the route's limit (rule 42)."""
-    readings = [r for r in bedside.results if r.test == "endotoxin" and r.value is not None and not r.pending]
+    """Endotoxin in EU/kg over all that is given within an hour, against the route's limit (rule 42)."""
+    reading, kg, volume = _reading(bedside.results), portion.kg, portion.volume
     route = ROUTES.get(bedside.route or bedside.course.route or "")
-    if not readings or route is None:
+    if reading is None or route is None:
         return
-    reading = readings[-1]
     measured = reading.value or Decimal(0)
     limit = f"{plain(route.endotoxin_limit)} EU/kg at most"
-    volume, kg = portion.volume, portion.kg
     if kg is None:
         if route.systemic or route.own_release:
             verdict.fault(
@@ -211,9 +255,14 @@ def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
                 who=WEIGHS,
             )
         return
-    per_kg = measured * volume / kg
-    said = f"{plain(measured)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {_short(per_kg)} EU/kg"
-    unbounded = reading.comparator in {">", "≥"}
+    before = [_reading_of(bedside.records, a) for a in bedside.earlier if _within_hour(a, portion.at)]
+    earlier = sum((units for units, _open in before), Decimal(0))
+    per_kg = (measured * volume + earlier) / kg
+    more = f" + {_short(earlier)} EU in the last hour" if earlier else ""
+    said = f"({plain(measured)} EU/mL × {plain(volume)} mL{more}) ÷ {plain(kg)} kg = {_short(per_kg)} EU/kg"
+    if not more:
+        said = f"{plain(measured)} EU/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {_short(per_kg)} EU/kg"
+    unbounded = reading.comparator in UNBOUNDED or any(open_ for _units, open_ in before)
     verdict.judge(
         "Endotoxin",
         42,
@@ -225,19 +274,37 @@ def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     )
 
 
+def _within_hour(given: Administration, at: datetime) -> bool:
+    """Whether cells were still being given within the hour before a moment."""
+    last = given.ended_at or given.performed_at
+    return last is not None and at - last < HOUR
+
+
+def _reading_of(records: CourseRecords, given: Administration) -> tuple[Decimal, bool]:
+    """Return the endotoxin that was given with a container, EU, and whether it may be any amount more."""
+    reading = _reading(endotoxin_results(records, given.product))
+    if reading is None or reading.value is None:
+        return Decimal(0), False
+    return reading.value * _used(given), reading.comparator in UNBOUNDED
+
+
 def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Days since the patient's last cells in any course, and how many doses the protocol has (rule 61)."""
-    dosing, zone = bedside.course.says.dose, bedside.records.zone
-    before = [a for a in bedside.earlier if a.performed_at and at - a.performed_at >= DAY]
+    dosing, zone, course = bedside.course.says.dose, bedside.records.zone, bedside.course
+    before = [
+        a
+        for a in bedside.earlier
+        if a.performed_at and (at - a.performed_at >= DAY or a.treatment_id != course.id)  # a day's bags are one dose
+    ]
     last = max((clock.day(a.performed_at, zone) for a in before if a.performed_at), default=None)
-    if dosing.days_between and last is not None:
+    if last is not None:
         days = (clock.day(at, zone) - last).days
-        said = (f"{days} days", f"{dosing.days_between} days by protocol")
-        if days < dosing.days_between:
+        said = (_days(days), f"{dosing.days_between} days by protocol" if dosing.days_between else "another course")
+        if days < (dosing.days_between or 1):
             verdict.warn("Days since the last cells", 61, *said)
-        else:
+        elif dosing.days_between:
             verdict.fine("Days since the last cells", 61, *said)
-    mine = {clock.day(a.performed_at, zone) for a in before if a.performed_at and a.treatment_id == bedside.course.id}
+    mine = {clock.day(a.performed_at, zone) for a in before if a.performed_at and a.treatment_id == course.id}
     if len(mine) >= dosing.doses:
         verdict.warn("Doses", 61, f"{len(mine)} given already", f"{dosing.doses} by protocol")
 

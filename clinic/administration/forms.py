@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from clinic import clock
+from clinic.administration.dose_change import DoseChange, dose_unit
+from clinic.administration.events import InfusionEvent
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.fields import Field
-from clinic.form_fields import PasswordField
-from clinic.forms import FILLED, form_for
+from clinic.form_fields import PasswordField, SelectField, TextAreaField
+from clinic.forms import FILLED, RecordForm, form_for
 from clinic.protocols.catalogues import BODY_SITES, ROUTES
 
 if TYPE_CHECKING:
+    from clinic.administration.verdict import Line
     from clinic.treatments.models import Treatment
 
 SIGNS = ("spo2", "temperature", "systolic", "diastolic", "pulse", "breathing")
-WORKED_OUT = {"measure", "dose", "dose_per_kg", "weight_kg", "working", "verified_by_id"}
+SCANS = ("patient_scan", "product_scan")
+WORKED_OUT = {"measure", "dose", "dose_per_kg", "weight_kg", "working", "verified_by_id", "outcome"}
 
 
 AT_THE_END = {"ended_at", "volume_given", "volume_wasted", "volume_returned", "partial_reason", "reaction"}
+LATER = {"guidance", "handed_over_at", "viability_before", "filter_used", "notes"}
+"""What is told at the end, not before the start."""
 ASKED = {
     "patient_scan": Field(
         label="Wristband", required=True, section="Scan", hint="The scanner presses Enter automatically"
@@ -30,9 +36,14 @@ ASKED = {
 }
 
 
-class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
-    """Wristband, bag, vital signs before the start, and the second person with their own password."""
+class ScanForm(form_for(BedsideCheck, only=(), extra={name: ASKED[name] for name in SCANS})):
+    """Wristband and bag alone: what they say is compared before anything else is asked."""
 
+
+class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
+    """Wristband, bag, vital signs before the start, and both people with their own passwords."""
+
+    own_password = PasswordField("Your password", required=True)
     password = PasswordField("Password of the second person", required=True)
 
     def __init__(self, *args: Any, **more: Any) -> None:
@@ -40,6 +51,10 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
         # what was not measured passes here: the gate refuses it, together with everything else that is wrong
         for name in SIGNS:
             self._fields[name].required = False
+
+    def start_at_the_vital_signs(self) -> None:
+        """Put the cursor into the first box that is still empty."""
+        self._fields[SIGNS[0]].autofocus = True
 
     @property
     def reading(self) -> dict[str, Any]:
@@ -63,15 +78,14 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
 class AdministrationForm(
     form_for(
         Administration,
-        without=WORKED_OUT | AT_THE_END,
+        without=WORKED_OUT | AT_THE_END | LATER,
         extra={"because": Field(label="Reason for continuing", long=True, section="Warnings")},
     )
 ):
-    """What is given, where and how; filled in from the order and the bedside check."""
+    """The start. One press is enough: all but a reason and the premedication follows from order and check."""
 
-    def plan(self, course: Treatment, check: BedsideCheck) -> None:
-        """Fill in now, the ordered route and place, and what the bag holds; warnings of the check ask for a reason."""
-        product = check.product
+    def plan(self, course: Treatment, check: BedsideCheck, warnings: list[Line]) -> None:
+        """Fill in the ordered route and place, and what the bag holds; what warns now asks for a reason."""
         route = ROUTES[course.route or ""]
         self.offer("route", [(route.key, route.label)], chosen=route.key, filled="from the order")
         ordered = course.body_site if course.body_site in route.sites else None
@@ -84,39 +98,142 @@ class AdministrationForm(
         )
         if ordered and course.side in {"left", "right", "none"}:
             self.prefill("side", course.side, "from the order")
-        if product is not None:
-            self.prefill("volume_issued", product.left, "prefilled: whole container")
-        handed = [m for m in product.movements if m.kind == "handed_over"] if product is not None else []
-        if handed:
-            self.prefill("handed_over_at", handed[-1].performed_at, "from the chain of custody")
+        if check.product is not None:
+            self.prefill("volume_issued", check.product.left, "prefilled: whole container")
         people = [(p.id, p.label) for p in (check.performed_by, check.second_person) if p is not None]
         self.offer("performed_by_id", people, chosen=check.performed_by_id, filled="from the bedside check")
-        if course.says.premedication:
-            self._fields["premedication"].hint = f"Protocol: {course.says.premedication}"
-        if course.says.cell_type != "hsc":
-            del self._fields["filter_used"]
-        self._fields["volume_issued"].required = True
-        if check.warnings:
-            self._fields = {"because": self._fields.pop("because"), **self._fields}
-            self._fields["because"].required = True
-            self._fields["because"].hint = "; ".join(f"{w['check']}: {w['left']}" for w in check.warnings)
-        else:
+        self._leave_blank("performed_at")
+        self._fields["performed_at"].hint = "Leave blank: the minute in which you press Begin"
+        for name in ("route", "performed_by_id", "volume_issued"):
+            self._fields[name].required = False
+        self._premedication(course.says.premedication)
+        self._fields["because"].required = bool(warnings)
+        self._fields["because"].hint = "; ".join(f"{w.check}: {w.left}" for w in warnings)
+        if not warnings:
             del self._fields["because"]
 
+    def _leave_blank(self, name: str) -> None:
+        field = self._fields[name]
+        field.required = False
+        if not self.is_submitted():
+            field.process_data(None)
+            field.filled = ""
 
-class FinishForm(
-    form_for(
-        Administration,
-        only=AT_THE_END,
-    )
-):
+    def _premedication(self, ordered: str) -> None:
+        if not ordered:
+            del self._fields["premedication"], self._fields["premedication_note"]
+        else:
+            self._fields["premedication"].hint = f"Protocol: {ordered}"
+
+    @property
+    def asked(self) -> list[Any]:
+        """The fields that the start needs an answer to."""
+        return [self._fields[name] for name in ("because", "premedication", "premedication_note") if name in self]
+
+    @property
+    def prefilled(self) -> list[Any]:
+        """The fields that are filled in already, for what is not as ordered."""
+        return [field for field in self.visible_fields if field not in self.asked]
+
+    def started(self, course: Treatment, check: BedsideCheck) -> dict[str, Any]:
+        """Return the facts of the start: what was left blank is this minute, the order, the whole container."""
+        facts = {name: value for name, value in self.facts().items() if value not in (None, "")}
+        route = ROUTES[course.route or ""]
+        ordered = course.body_site in route.sites
+        usual = {
+            "performed_at": clock.now().replace(second=0, microsecond=0),
+            "performed_by_id": check.performed_by_id,
+            "route": course.route,
+            "volume_issued": check.product.left if check.product is not None else None,
+        }
+        if ordered:
+            usual |= {"body_site": course.body_site, "side": course.side}
+        elif len(route.sites) == 1:
+            usual["body_site"] = route.sites[0]
+        return usual | facts
+
+
+class FinishForm(form_for(Administration, only=AT_THE_END | LATER | {"body_site"})):
     """The end of what was begun."""
 
-    def plan(self, administration: Administration) -> None:
-        """Fill in now and the whole volume; end and volume are needed."""
+    def plan(self, given: Administration) -> None:
+        """Fill in now and the whole volume; end and volume are needed. The vein is asked here, the joint is known."""
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
-        self.prefill("volume_given", administration.volume_issued, "prefilled: whole dose")
+        self.prefill("volume_given", given.volume_issued, "prefilled: whole dose")
+        self.prefill("reaction", "; ".join(one.headline() for one in given.events if one.kind == "reaction") or None)
+        handed = [m for m in given.product.movements if m.kind == "handed_over"]
+        if handed:
+            self.prefill("handed_over_at", handed[-1].performed_at, "from the chain of custody")
+        if given.body_site is not None:
+            del self._fields["body_site"]
+        elif (route := ROUTES.get(given.route or "")) is not None:
+            self.offer("body_site", [(key, BODY_SITES[key].label) for key in route.sites])
+        if given.treatment.says.cell_type != "hsc":
+            del self._fields["filter_used"]
+
+
+REST = {"discarded": "Discarded", "returned": "Returned to the laboratory"}
+
+
+class AbortForm(form_for(Administration, only={"ended_at", "volume_given", "reaction"})):
+    """The end before all was given."""
+
+    because = TextAreaField("Why it was stopped", required=True, section="Volume")
+    rest = SelectField("The rest of the bag", choices=REST, required=True, section="Volume")
+
+    def plan(self, given: Administration) -> None:
+        """Fill in now; how much was given is asked."""
+        self._fields["ended_at"].required = self._fields["volume_given"].required = True
+        self._fields["volume_given"].hint = "0 if nothing reached the patient"
+        self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
+        self.prefill("reaction", "; ".join(one.headline() for one in given.events if one.kind == "reaction") or None)
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What was filled in, as `Administration.abort` takes it."""
+        facts = self.facts()
+        return facts | {"returned": facts.pop("rest") == "returned"}
+
+
+class VoidForm(RecordForm):
+    """A start that was pressed by mistake, confirmed by a second person."""
+
+    because = TextAreaField("What happened", required=True, section="Pressed by mistake")
+    untouched = SelectField(
+        "Nothing left the bag, and it is closed and intact", choices={"yes": "Yes", "no": "No"}, required=True,
+        section="Pressed by mistake",
+    )  # fmt: skip
+    own_password = PasswordField("Your password", required=True, section="Two people")
+    second_person_id = SelectField("Second person", required=True, section="Two people")
+    password = PasswordField("Password of the second person", required=True, section="Two people")
+
+
+class DoseForm(form_for(DoseChange)):
+    """Another dose than the protocol's, for one course."""
+
+    def plan(self, course: Treatment) -> None:
+        """Show the unit and the protocol's window at the boxes."""
+        unit, window = dose_unit(course), course.says.dose.window
+        for name in ("low", "high"):
+            self._fields[name].unit = unit
+            self._fields[name].hint = f"Protocol: {window}"
+
+
+class EventForm(form_for(InfusionEvent, without={"kind"})):
+    """One thing that happened while the cells were given."""
+
+    ASKS: ClassVar = {
+        "rate": {"rate", "reason"}, "stopped": {"reason"}, "resumed": {"rate"}, "reaction": {"signs", "measures"},
+    }  # fmt: skip
+
+    def narrow(self, kind: str) -> None:
+        """Ask only what belongs to a kind of event."""
+        for name in {"rate", "reason", "signs", "measures"} - self.ASKS[kind]:
+            del self._fields[name]
+        needed = {"rate": "rate", "stopped": "reason", "reaction": "signs"}.get(kind)
+        if needed:
+            self._fields[needed].required = True
 
 
 VitalSignsForm = form_for(VitalSigns)

@@ -8,27 +8,32 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration import dose_checks
 from clinic.administration.known_facts import (
     allergy_conflicts,
+    components,
     group_conflicts,
     known_allergies,
+    not_understood,
+    past_reactions,
 )
+from clinic.administration.models import VITALS_HOLD
+from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
+from clinic.eligibility.models import Eligibility
 from clinic.fields import plain
 from clinic.processing.step import donors_usable
-from clinic.protocols.catalogues import BODY_SITES, ROUTES, within
+from clinic.protocols.catalogues import ROUTES, within
 from clinic.steps import stopped
-from clinic.treatments.models import SIDES
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from clinic.administration.models import VitalSigns
+    from clinic.administration.models import PastReaction, VitalSigns
     from clinic.administration.scanning import Wristband
     from clinic.patients.models import Patient
     from clinic.products.models import Product
@@ -53,7 +58,7 @@ def judge(bedside: Bedside, at: datetime) -> Verdict:
         product_state(verdict, bedside, bedside.product, at)
         dose_checks.dose(verdict, bedside, bedside.product, at)
     place(verdict, bedside)
-    vital_signs(verdict, bedside.vitals)
+    vital_signs(verdict, bedside.vitals, at)
     whole_person(verdict, bedside, at)
     papers(verdict, bedside, at)
     return verdict
@@ -125,8 +130,11 @@ def two_people(verdict: Verdict, bedside: Bedside) -> None:
     allowed = set(bedside.course.says.verifies.get("administration", ())) or {role.value for role in CARERS}
     if first is None or second is None:
         verdict.fault("Two people", 2, "A second person must read wristband and bag.", *names, who=CARERS)
-    elif first.id == second.id:
-        verdict.fault("Two people", 2, "The second person must be a different person.", *names, who=CARERS)
+    elif first.is_same_person(second):
+        because = "The second person must be a different person."
+        if first.id != second.id:
+            because = f"{because} {first.label}, and {second.label}, are accounts of the same person."
+        verdict.fault("Two people", 2, because, *names, who=CARERS)
     else:
         verdict.judge(
             "Two people",
@@ -218,22 +226,16 @@ def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) ->
 
 def place(verdict: Verdict, bedside: Bedside) -> None:
     """Route allowed and released for, site and side as ordered (rules 26, 55)."""
-    course, says = bedside.course, bedside.course.says
+    course = bedside.course
     key = bedside.route or course.route or ""
     route = ROUTES.get(key)
     if route is None:
         verdict.fault("Route", 55, "No route is ordered.", who=(Role.PHYSICIAN,))
         return
     ordered = ROUTES[course.route or ""].label if course.route in ROUTES else ""
-    verdict.judge(
-        "Route",
-        55,
-        key in says.routes and key == course.route,
-        f"{route.label} is not the ordered and allowed route ({ordered}).",
-        ordered,
-        route.label,
-        who=(Role.PHYSICIAN,),
-    )
+    other = misplaced(course, key, None, None)
+    because = other.because if other is not None else ""
+    verdict.judge("Route", 55, other is None, because, ordered, route.label, who=(Role.PHYSICIAN,))
     if bedside.release is not None:
         allowed = bedside.release.routes
         fits = key in allowed if allowed else not route.own_release
@@ -248,35 +250,25 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
         )
     if bedside.body_site is None:
         return
-    where = _site(bedside.body_site, bedside.side)
-    if course.body_site in route.sites:
-        wanted = _site(course.body_site, course.side)
-        same = bedside.body_site == course.body_site and (
-            course.side in {None, "none", "both"} or bedside.side == course.side
-        )
-        sided = not BODY_SITES[bedside.body_site].sided or bedside.side in {"left", "right"}
-        because = (
-            "Side is missing. Two sides are two administrations."
-            if same and not sided
-            else f"{where} is not what was ordered: {wanted}."
-        )
-        verdict.judge("Site and side", 26, same and sided, because, wanted, where, who=(Role.PHYSICIAN,))
+    fault = misplaced(course, key, bedside.body_site, bedside.side, route_too=False)
+    sided = course.body_site in route.sites
+    check, who = ("Site and side", (Role.PHYSICIAN,)) if sided else ("Site", CARERS)
+    if fault is not None:
+        verdict.fault(check, 26, fault.because, fault.wanted, fault.where, who=who)
     else:
-        verdict.judge(
-            "Site",
-            26,
-            bedside.body_site in route.sites,
-            f"{where} is not a site for this route.",
-            route.label,
-            where,
-            who=CARERS,
-        )
+        where = words_of(bedside.body_site, bedside.side)
+        verdict.fine(check, 26, words_of(course.body_site, course.side) if sided else route.label, where)
 
 
-def vital_signs(verdict: Verdict, vitals: VitalSigns | None) -> None:
-    """Vital signs before the start are there; some of them warn (rule 57)."""
+def vital_signs(verdict: Verdict, vitals: VitalSigns | None, at: datetime) -> None:
+    """Vital signs before the start are there, and not older than an hour; some of them warn (rule 57)."""
     if vitals is None:
         verdict.fault("Vital signs before", 57, "Vital signs before the start are missing.", "missing", "", who=CARERS)
+        return
+    if vitals.performed_at is None or at - vitals.performed_at > VITALS_HOLD:
+        old = _since(at - vitals.performed_at) if vitals.performed_at else "not dated"
+        because = f"The vital signs before the start are too old ({old}); they must be from the last hour."
+        verdict.fault("Vital signs before", 57, because, old, "1 h at most", who=CARERS)
         return
     verdict.fine("Vital signs before", 57, vitals.headline(), "")
     for name, label, unit, bad in VITAL_WARNINGS:
@@ -295,14 +287,40 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         because = "The patient has not been asked about allergies yet."
         verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
     elif product is not None:
-        found = allergy_conflicts(bedside.records, product)
-        said = "; ".join(known_allergies(bedside.records)) or "none known"
-        because = f"The patient is allergic to a component of the product: {', '.join(found)}."
-        verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
+        allergies(verdict, bedside, product, at, fix)
+    for reaction in past_reactions(bedside.records):
+        earlier_reaction(verdict, bedside, reaction)
     if product is None:
         return
     for conflict in group_conflicts(bedside.records, product):
         verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
+
+
+def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime, fix: dict[str, Any]) -> None:
+    """Compare every known allergy with the bag; one that is not understood is asked about (rule 23)."""
+    records = bedside.records
+    found = allergy_conflicts(records, product, at)
+    said = "; ".join(known_allergies(records, at)) or "none known"
+    because = f"The patient's record warns of a component of the product: {', '.join(found)}."
+    verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
+    inside = ", ".join(components(records, product)) or "components not recorded"
+    for item in not_understood(records, product, at):
+        verdict.warn(f"Compare the allergy with the bag: {item}", 23, f"allergy: {item}", f"bag: {inside}")
+
+
+def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction) -> None:
+    """Stop after a severe reaction to earlier cells until a physician has decided again; warn of others (rule 23)."""
+    decided = [one for one in bedside.records.of(Eligibility) if one.signed and one.eligible]
+    since = reaction.at is not None and any(one.performed_at and one.performed_at > reaction.at for one in decided)
+    if reaction.severe and not since:
+        because = f"Earlier reaction to cells: {reaction.words}. A physician has not decided on eligibility since then."
+        fix = ("eligibility.new", {"treatment_id": bedside.course.id})
+        verdict.fault(
+            "Earlier reaction", 23, because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
+            fix_label="Decide on eligibility",
+        )  # fmt: skip
+    else:
+        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if since else "")
 
 
 def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
@@ -327,11 +345,6 @@ def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
             verdict.blocked += reasons
         else:
             verdict.fine("Donor eligible", 17)
-
-
-def _site(key: str | None, side: str | None) -> str:
-    label = within(BODY_SITES[key or ""].label) if key in BODY_SITES else "no site"
-    return f"{SIDES[side].lower()} {label}" if side in {"left", "right", "both"} else label
 
 
 def _since(span: timedelta) -> str:

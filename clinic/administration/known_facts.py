@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from clinic import clock
+from clinic.administration.models import Administration
 from clinic.eligibility.models import Eligibility
 from clinic.patients.donors import BloodTyping
 from clinic.patients.names import searchable
@@ -12,6 +14,9 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from clinic.administration.models import PastReaction
     from clinic.course_records import CourseRecords
     from clinic.patients.donors import Donor
     from clinic.patients.models import Patient
@@ -31,7 +36,7 @@ ADDITIVES = {
     ),
     "dextran": ("dextran",),
     "heparin": ("heparin",),
-    "citrate": ("citrate", "acd", "cpd"),
+    "citrate": ("citrate", "acd", "acda", "cpd", "cpda"),
     "penicillin": ("penicillin", "penstrep", "pen strep"),
     "streptomycin": ("streptomycin", "penstrep", "pen strep"),
     "gentamicin": ("gentamicin", "gentamycin"),
@@ -56,11 +61,50 @@ class GroupConflict(NamedTuple):
     recipient: str
 
 
-def known_allergies(records: CourseRecords) -> list[str]:
+_NONE = re.compile(r"(no|none|nil|nka|nkda|not known|no known)( (known )?(drug )?allerg\w*)?( known)?", re.IGNORECASE)
+_SHORT = 4
+"""Words up to this length are compared whole: “hes” is not the beginning of “hesitant”."""
+
+
+def past_reactions(records: CourseRecords) -> list[PastReaction]:
+    """Return the patient's earlier reactions in any course, the latest first."""
+    found = [reaction for source in Administration.past_reactions for reaction in source(records)]
+    return sorted(found, key=lambda one: one.at.timestamp() if one.at else 0, reverse=True)
+
+
+def alerts(records: CourseRecords, at: datetime) -> list[str]:
+    """Return the alerts that are shown about the patient; a warning of a similar name tells nothing of the body."""
+    day = clock.day(at, records.zone)
+    return [one.text for one in records.patient.alerts if one.about_id is None and one.shown_on(day)]
+
+
+def known_allergies(records: CourseRecords, at: datetime) -> list[str]:
     """Return every recorded allergy: on the patient's record, in its alerts, and on each decision."""
-    alerts = [alert.text for alert in records.patient.alerts if _ALLERGIC.search(alert.text)]
-    said = [records.patient.allergies, *alerts, *(one.additive_allergy for one in records.of(Eligibility))]
+    warned = [text for text in alerts(records, at) if _ALLERGIC.search(text)]
+    said = [records.patient.allergies, *warned, *(one.additive_allergy for one in records.of(Eligibility))]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
+
+
+def not_understood(records: CourseRecords, product: Product, at: datetime) -> list[str]:
+    """Return each allergy that is none to a known component, where something is known to be in the bag.
+
+    Whether it is in the bag can only be compared by a person (rule 23).
+    """
+    inside = contents(records, product)
+    if not inside:
+        return []
+    items = [item for text in known_allergies(records, at) for item in _items(text)]
+    return [
+        item
+        for item in dict.fromkeys(items)
+        if not any(_has(searchable(item), words) for words in ADDITIVES.values()) and not _literally(item, inside)
+    ]
+
+
+def _items(text: str) -> list[str]:
+    """Return the single allergies of a list as people write it, without what is said in parentheses."""
+    parts = re.split(r"[,;\n+/]|\band\b|\bund\b", re.sub(r"\([^)]*\)", " ", text))
+    return [part for one in parts if (part := one.strip(" .:-")) and not _NONE.fullmatch(part)]
 
 
 def contents(records: CourseRecords, product: Product) -> str:
@@ -76,21 +120,36 @@ def contents(records: CourseRecords, product: Product) -> str:
     return " ".join(searchable(text) for text in said if text)
 
 
-def allergy_conflicts(records: CourseRecords, product: Product) -> list[str]:
-    """Return what is in a container to which the patient is known to be allergic (rule 23)."""
-    allergies, inside = [searchable(text) for text in known_allergies(records)], contents(records, product)
+def components(records: CourseRecords, product: Product) -> list[str]:
+    """Return the known components of a container."""
+    inside = contents(records, product)
+    return [name for name, words in ADDITIVES.items() if _has(inside, words)]
+
+
+def allergy_conflicts(records: CourseRecords, product: Product, at: datetime) -> list[str]:
+    """Return what is in a container against which the patient's allergies or alerts warn (rule 23)."""
+    allergies, inside = known_allergies(records, at), contents(records, product)
+    said = [searchable(text) for text in (*allergies, *alerts(records, at))]
     found = [
-        name
-        for name, words in ADDITIVES.items()
-        if any(_has(text, words) for text in allergies) and _has(inside, words)
+        name for name, words in ADDITIVES.items() if any(_has(text, words) for text in said) and _has(inside, words)
     ]
-    other = {word for text in allergies for word in text.split() if len(word) > 4 and word.isalpha()}
     known = {word for words in ADDITIVES.values() for word in words}
-    return found + sorted(word for word in other - known if re.search(rf"\b{re.escape(word)}\b", inside))
+    other = sorted({word for text in allergies for word in _literally(text, inside)} - known)
+    return found + other
+
+
+def _literally(text: str, inside: str) -> list[str]:
+    """Return the longer words of an allergy that are written on the bag."""
+    words = {word for word in searchable(text).split() if len(word) > _SHORT and word.isalpha()}
+    return sorted(word for word in words if re.search(rf"\b{re.escape(word)}\b", inside))
 
 
 def _has(text: str, words: tuple[str, ...]) -> bool:
-    return any(re.search(rf"\b{re.escape(word)}", text) for word in words)
+    return any(re.search(_pattern(word), text) for word in words)
+
+
+def _pattern(word: str) -> str:
+    return rf"\b{re.escape(word)}\d*\b" if len(word) <= _SHORT else rf"\b{re.escape(word)}"
 
 
 def group_conflicts(records: CourseRecords, product: Product) -> list[GroupConflict]:

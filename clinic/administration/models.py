@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from sqlalchemy import CheckConstraint, String, Text
+from sqlalchemy import CheckConstraint, Index, String, Text, text
+from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from clinic.administration.amounts import worked_out
+from clinic.administration.placing import words_of
+from clinic.administration.together import container_problems, place_problems, thaw_problems, volume_problems
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, Range, field, plain
 from clinic.model import ADDED, reference
@@ -16,18 +20,27 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels, within
 from clinic.records import Meaning, Record
 from clinic.treatments.models import SIDES, Treatment
-from clinic.wording import figure, kilograms, quantity
+from clinic.wording import figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from clinic.accounts.models import User
+    from clinic.administration.events import InfusionEvent
+    from clinic.course_records import CourseRecords
     from clinic.patients.models import Weight
     from clinic.records import Amendment, Signature
 
 PREMEDICATION = {"given": "Given", "not_ordered": "Not ordered", "omitted": "Not given"}
+OUTCOMES = {"aborted": "Stopped early", "voided": "Voided: started by mistake, nothing was given"}
+"""How an administration ended where it did not run as planned."""
+ASKED_AT_THE_END = ("body_site", "guidance", "handed_over_at", "viability_before", "filter_used", "notes")
+"""What may be told when the cells were given, rather than before."""
 CHECK_HOLDS = timedelta(minutes=30)
 """How long a clear bedside check may be used; after that wristband and bag are read again."""
+NOT_VOIDED = text("outcome IS NULL OR outcome <> 'voided'")
+VITALS_HOLD = timedelta(hours=1)
+"""How old the vital signs before the start may be [site default] (rule 57)."""
 
 
 class BedsideCheck(Record):
@@ -81,6 +94,14 @@ class BedsideCheck(Record):
         return f"refused. {self.reasons[0]['because']}" if self.reasons else "refused"
 
 
+class PastReaction(NamedTuple):
+    """A reaction to cells or to their administration: its words, when, and whether it was severe."""
+
+    words: str
+    at: datetime | None
+    severe: bool
+
+
 class Administration(Record):
     """One product given to one patient. One product, one administration (hazard H15); two people (rule 2)."""
 
@@ -92,12 +113,18 @@ class Administration(Record):
     __table_args__ = (
         CheckConstraint("verified_by_id <> performed_by_id", name="two_people"),
         CheckConstraint("ended_at IS NULL OR volume_given IS NOT NULL OR origin = 'imported'", name="given_when_ended"),
+        Index(
+            "ix_administration_once", "product_id", unique=True, sqlite_where=NOT_VOIDED, postgresql_where=NOT_VOIDED
+        ),
     )
     when_started: ClassVar[list[Callable[[Administration, User], None]]] = []
-    """Callbacks of later rooms when cells were given, or when that moment is corrected, in the same transaction."""
+    """Callbacks of later rooms when cells were given, when that moment is corrected, and when the start was voided,
+    in the same transaction."""
+    past_reactions: ClassVar[list[Callable[[CourseRecords], list[PastReaction]]]] = []
+    """Callbacks of later rooms, which keep the adverse events: the patient's reactions to earlier cells."""
 
     treatment_id: Mapped[str] = reference("treatment")
-    product_id: Mapped[str] = reference("product", unique=True)
+    product_id: Mapped[str] = reference("product")
     check_id: Mapped[str | None] = reference("bedside_check", unique=True)
     verified_by_id: Mapped[str | None] = field("Verified by", String(12), section="When and who", order=-6)
     ended_at: Mapped[datetime | None] = field(
@@ -139,6 +166,7 @@ class Administration(Record):
     weight_kg: Mapped[Decimal | None] = field("Body weight", unit="kg", possible=Range("0.3", 400), section="Dose")
     weight_id: Mapped[str | None] = reference("weight")
     working: Mapped[str | None] = field("Dose calculation", reported=True, section="Dose")
+    outcome: Mapped[str | None] = field("How it ended", choices=OUTCOMES, section="How it went", added=True)
     reaction: Mapped[str | None] = field("Reaction", Text, long=True, section="How it went", hint="Leave blank if none")
     notes: Mapped[str | None] = field("Notes", Text, long=True, identifying=True, section="How it went")
 
@@ -152,19 +180,38 @@ class Administration(Record):
         back_populates="administration", order_by="VitalSigns.performed_at"
     )
 
+    events: Mapped[list[InfusionEvent]] = relationship(
+        back_populates="administration", order_by="(InfusionEvent.performed_at, InfusionEvent.recorded_at)"
+    )
+
+    @property
+    def voided(self) -> bool:
+        """Whether it was started by mistake and nothing was given: it does not count as an administration."""
+        return self.outcome == "voided"
+
+    @property
+    def counts(self) -> bool:
+        """Whether the patient got any of the cells, or may be getting them."""
+        return not self.voided and self.volume_given != 0
+
+    @property
+    def running(self) -> bool:
+        """Whether the cells are being given: the end is not recorded yet."""
+        return self.origin == "clinic" and self.ended_at is None
+
+    def written_now(self, *names: str) -> bool:
+        """Whether one of some facts is new or was changed since the record was stored."""
+        return any(inspected(self).attrs[name].history.has_changes() for name in names)
+
     def problems(self, *, at: datetime) -> list[str]:
-        """Also rules 2, 56, 59: two people, no filter, and the volumes come out even."""
-        found = super().problems(at=at)
+        """Also rules 2, 26, 36, 54 to 56, 58, 59: two people, the ordered place, in time, and volumes that add up."""
+        found = [*super().problems(at=at), *container_problems(self)]
         if self.verified_by_id and self.verified_by_id == self.performed_by_id:
             found.append(Problem("The second person must be a different person.", "verified_by_id", rule=2))
         if self.origin != "clinic":
             return found
         if not self.verified_by_id:
             found.append(Problem("Verified by: required; two people give cells.", "verified_by_id", rule=2))
-        held = self.product.left if self.product is not None else None
-        if self.volume_issued is not None and held is not None and self.volume_issued > held:
-            said = f"Volume issued {plain(self.volume_issued)} mL is more than the container has: {plain(held)} mL."
-            found.append(Problem(said, "volume_issued", rule=36))
         if self.filter_used and self.treatment.says.cell_type == "hsc":
             said = "Hematopoietic cells are never irradiated or run through a leukocyte filter."
             found.append(Problem(said, "filter_used", rule=56))
@@ -172,43 +219,76 @@ class Administration(Record):
         if ordered and self.premedication != "given" and not self.premedication_note:
             said = f"Premedication: the protocol orders {ordered}. Record that it was given, or why it was not given."
             found.append(Problem(said, "premedication", rule=58))
-        return found + self._volume_problems()
+        return [*found, *place_problems(self), *thaw_problems(self), *volume_problems(self)]
 
     def questions(self) -> list[Question]:
-        """Also rule 54: an end after the protocol's time from thaw is asked about, and the reason stays with it."""
-        limit, minutes = self.treatment.says.expiry.thaw_minutes, self.minutes_after_thaw
-        if self.origin != "clinic" or self.ended_at is None or limit is None or minutes is None or minutes <= limit:
+        """Also rules 2 and 54: a start long after the check, and an end after the protocol's time from thaw."""
+        if self.origin != "clinic" or self.voided:
             return []
-        said = f"The end is {minutes} minutes after the thaw; the protocol allows {limit}. Is this right?"
-        return [Question("ended_at", said, "Give the reason: it is a deviation from the protocol.", rule=54)]
-
-    def _volume_problems(self) -> list[str]:
-        """Rule 59: once the end is recorded, given + wasted + returned is what was issued, to the last digit."""
-        if self.volume_given is None:
-            missing = Problem("Volume given: required; an end is recorded.", "volume_given")
-            return [missing] if self.ended_at else []
-        issued = self.volume_issued or Decimal(0)
-        used = sum((v or Decimal(0) for v in (self.volume_given, self.volume_wasted, self.volume_returned)), Decimal(0))
-        found = []
-        if used != issued:
-            said = f"Given + wasted + returned = {plain(used)} mL, but {plain(issued)} mL were issued."
-            found.append(Problem(said, "volume_given", rule=59))
-        if self.volume_given < issued and not self.partial_reason:
-            found.append(Problem("Give the reason why the whole dose was not given.", "partial_reason", rule=59))
+        found, explain = [], "Give the reason: it is a deviation from the protocol."
+        checked = self.bedside_check.performed_at if self.bedside_check is not None else None
+        if checked is not None and self.performed_at is not None and self.performed_at > checked + CHECK_HOLDS:
+            said = f"Start is more than {CHECK_HOLDS.seconds // 60} minutes after the bedside check. Is this right?"
+            found.append(Question("performed_at", said, explain, rule=2))
+        limit, minutes = self.treatment.says.expiry.thaw_minutes, self.minutes_after_thaw
+        if self.ended_at is not None and limit is not None and minutes is not None and minutes > limit:
+            said = f"The end is {minutes} minutes after the thaw; the protocol allows {limit}. Is this right?"
+            found.append(Question("ended_at", said, explain, rule=54))
         return found
 
     def finish(
-        self, *, at: datetime, ended_at: datetime, volume_given: Decimal, weight: Weight | None, **facts: Any
-    ) -> None:
+        self, *, at: datetime, ended_at: datetime, volume_given: Decimal, weight: Weight | None,
+        by: User | None = None, **facts: Any,
+    ) -> None:  # fmt: skip
         """Record the end of the administration, once and before anyone signs; later changes are amendments."""
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
         self.ended_at, self.volume_given = ended_at, volume_given
         for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction"):
             setattr(self, name, facts.get(name))
+        for name in ASKED_AT_THE_END:
+            if facts.get(name) not in {None, ""}:
+                setattr(self, name, facts[name])
         self.confirmed = {**self.confirmed, **facts.get("confirmed", {})}
         self.check(at=at)
         self.work_out_dose(weight)
+        self._send_back(by or self.performed_by, at)
+
+    def _send_back(self, by: User | None, at: datetime) -> None:
+        """Note in the chain of custody that a part came back: it is discarded, and never given again (rule 60)."""
+        product = self.product
+        if self.voided or not self.volume_returned or product is None or product.remainder or by is None:
+            return
+        product.move(kind="remainder", place="laboratory", by=by, at=at)
+
+    def abort(  # noqa: PLR0913 - what one record consists of
+        self, *, at: datetime, ended_at: datetime, volume_given: Decimal, because: str, returned: bool,
+        weight: Weight | None, **facts: Any,
+    ) -> None:  # fmt: skip
+        """Stop before all was given: how much was given, why, and whether the rest goes back or is discarded."""
+        rest = (self.volume_issued or Decimal(0)) - volume_given
+        if rest < 0:
+            said = f"Volume given: more than the {plain(self.volume_issued)} mL that were issued."
+            raise RuleBroken(Problem(said, "volume_given", rule=59))
+        left = {"volume_returned": rest} if returned else {"volume_wasted": rest}
+        self.outcome = "aborted"
+        self.finish(
+            at=at, ended_at=ended_at, volume_given=volume_given, partial_reason=because, weight=weight, **left, **facts
+        )
+
+    def void(self, *, by: User, at: datetime, because: str) -> None:
+        """Take back a start that was pressed by mistake, while nothing left the bag: it may then be given again."""
+        if self.ended_at is not None:
+            raise RuleBroken("The end is already recorded. Correct it with an amendment.")
+        self.outcome, self.confirmed = "voided", {**self.confirmed}
+        whole = self.volume_issued or Decimal(0)
+        end = max(at.replace(second=0, microsecond=0), self.performed_at or at)
+        self.finish(
+            at=at, ended_at=end, volume_given=Decimal(0), volume_returned=whole, partial_reason=because, weight=None
+        )
+        self.product.move(kind="not_given", place=self.treatment.chain_of_identity, by=by, at=at, reason=because)
+        for follow in self.when_started:
+            follow(self, by)
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
         """Sign; the second person's signature is the verification. It cannot be signed before the end is recorded."""
@@ -222,26 +302,8 @@ class Administration(Record):
         if weight is not None and weight.kg:
             self.weight_id, self.weight_kg = weight.id, weight.kg
         volume = self.volume_given if self.volume_given is not None else self.volume_issued
-        for name, value in self._dose_of(volume).items():
+        for name, value in worked_out(self.product, volume, self.weight_kg).items():
             setattr(self, name, value)
-
-    def _dose_of(self, volume: Decimal | None) -> dict[str, Any]:
-        """Return measure, dose, dose per kg and working for a volume, mL; nothing where nobody counted the cells."""
-        product = self.product
-        if product.amount is None or product.measure is None or not product.volume or volume is None:
-            return {}
-        measure = DOSE_MEASURES[product.measure]
-        dose = _figures(dose_in(product, volume))
-        text = (
-            f"{quantity(product.amount.normalize(), measure.unit)} × {plain(volume)} mL ÷ {plain(product.volume)} mL"
-            f" = {figure(dose, measure.unit)}"
-        )
-        found = {"measure": product.measure, "dose": dose}
-        if self.weight_kg:
-            per_kg = _figures(dose_in(product, volume) / self.weight_kg)
-            found["dose_per_kg"] = per_kg
-            text += f"; ÷ {kilograms(self.weight_kg)} = {figure(per_kg, measure.unit_per_kg)}"
-        return found | {"working": text}
 
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
@@ -252,8 +314,10 @@ class Administration(Record):
         """
         changes |= facts or {}
         if changes.get("volume_given", self.volume_given) != self.volume_given:
-            changes |= self._dose_of(changes["volume_given"])
+            changes |= worked_out(self.product, changes["volume_given"], self.weight_kg)
         amendment = super().amend(by=by, at=at, reason=reason, **changes)
+        if self.origin == "clinic" and "volume_returned" in amendment.changes:
+            self._send_back(by, at)
         if "performed_at" in amendment.changes:
             for follow in self.when_started:
                 follow(self, by)
@@ -283,33 +347,10 @@ class Administration(Record):
             dose = f"{figure(self.dose, measure.unit)} {within(measure.label)}"
         elif measure and self.dose_per_kg is not None:
             dose = f"{figure(self.dose_per_kg, measure.unit_per_kg)} {within(measure.label)}"
-        site = " ".join(
-            p
-            for p in (
-                (self.side or "").replace("none", ""),
-                within(BODY_SITES[self.body_site or ""].label) if self.body_site in BODY_SITES else "",
-            )
-            if p
-        )
+        site = words_of(self.body_site, self.side) if self.body_site in BODY_SITES else ""
         route = within(ROUTES[self.route or ""].label) if self.route in ROUTES else ""
-        return ", ".join(part for part in (dose, route, site) if part)
-
-
-def dose_in(product: Product, volume: Decimal) -> Decimal:
-    """Return what a volume out of a container holds, in the unit of its dose measure; 0 where nothing was counted."""
-    if product.amount is None or not product.volume:
-        return Decimal(0)
-    return product.amount * volume / product.volume
-
-
-def dmso_grams(volume: Decimal, percent: Decimal | None) -> Decimal:
-    """Return the DMSO in a volume: mL × % v/v ÷ 100 × 1.1 g/mL (rule 53)."""
-    return volume * (percent or Decimal(0)) / 100 * Decimal("1.1")
-
-
-def _figures(value: Decimal) -> Decimal:
-    """Round to four significant figures, as a dose is written."""
-    return value if value == 0 else value.quantize(Decimal(1).scaleb(value.adjusted() - 3))
+        how = {"voided": "voided, nothing given", "aborted": "stopped early"}.get(self.outcome or "", "")
+        return ", ".join(part for part in (how or "", "" if self.voided else dose, route, site) if part)
 
 
 class VitalSigns(Record):
@@ -338,6 +379,22 @@ class VitalSigns(Record):
     treatment: Mapped[Treatment] = relationship(viewonly=True)
     administration: Mapped[Administration | None] = relationship(back_populates="vital_signs")
     bedside_check: Mapped[BedsideCheck | None] = relationship(back_populates="vital_signs")
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also rule 57: those before the start were taken within the hour before it, all others after the check."""
+        found, taken = super().problems(at=at), self.performed_at
+        check = self.bedside_check
+        if check is None and self.administration is not None:
+            check = self.administration.bedside_check
+        if taken is None or check is None or check.performed_at is None or self.origin != "clinic":
+            return found
+        if taken < (check.performed_at - VITALS_HOLD).replace(second=0, microsecond=0):
+            said = "Measured at: more than 1 hour before the bedside check. Take the vital signs again."
+            found.append(Problem(said, "performed_at", rule=57))
+        elif self.bedside_check is not None and taken > check.performed_at + CLOCK_SLACK:
+            said = "Measured at: after the bedside check, for which these vital signs were taken."
+            found.append(Problem(said, "performed_at", rule=57))
+        return found
 
     def headline(self) -> str:
         return f"SpO₂ {plain(self.spo2)} %, {plain(self.temperature)} °C, {self.systolic} mmHg, pulse {self.pulse}"

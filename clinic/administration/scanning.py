@@ -13,10 +13,14 @@ from clinic.treatments.models import IDENTITY
 
 @dataclass(frozen=True, kw_only=True)
 class Wristband:
-    """Whose wristband it is: the patient's public id or a course's chain of identity, and else why it is unreadable."""
+    """Whose wristband it is: the patient's public id or a course's chain of identity, and else why it is unreadable.
+
+    ``checked``: whether the code came with its check character.
+    """
 
     patient_id: str = ""
     chain_of_identity: str = ""
+    checked: bool = True
     fault: str = ""
 
 
@@ -31,7 +35,7 @@ class Bag:
 
 
 def read_wristband(text: str) -> Wristband:
-    """Read a wristband: ``PT-…``, or the 13 characters of the chain of identity and their check character."""
+    """Read a wristband: ``PT-…``, or the 13 characters of the chain of identity, with their check character or not."""
     if not text.strip():
         return Wristband(fault="No wristband was scanned.")
     patient_id = parse_id(text, "PT")
@@ -40,8 +44,8 @@ def read_wristband(text: str) -> Wristband:
     typed = re.sub(r"[\s-]", "", scanned(text)).upper()
     code, check = typed[:13], typed[13:]
     if IDENTITY.fullmatch(code):
-        if check == check_character(code):
-            return Wristband(chain_of_identity=code)
+        if check in {"", check_character(code)}:
+            return Wristband(chain_of_identity=code, checked=bool(check))
         return Wristband(fault="Wristband code misread: its check character does not match. Scan the wristband again.")
     if parse_id(text, "PR"):
         return Wristband(fault="This is a bag's code, not a wristband. Scan the wristband on the patient.")

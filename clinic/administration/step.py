@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
+from clinic.administration.dose_change import DoseChange
+from clinic.administration.events import InfusionEvent
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.processing.step import donors_usable
@@ -38,7 +40,7 @@ def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
 
 def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when every dose of the protocol was given and signed."""
-    found = records.of(Administration)
+    found = given_in(records)
     if not found:
         blocked = bool(ADMINISTRATION.reasons(records, at))
         return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
@@ -58,15 +60,21 @@ def doses_given(records: CourseRecords) -> int:
     """Return on how many days cells of this course were given; several bags of one day are one dose."""
     days = {
         clock.day(given.performed_at, records.zone) if given.performed_at else given.course_day
-        for given in records.of(Administration)
+        for given in given_in(records)
+        if given.counts
     }
     return len(days)
 
 
+def given_in(records: CourseRecords) -> list[Administration]:
+    """Return the administrations of a course; what was started by mistake and voided is none."""
+    return [given for given in records.of(Administration) if not given.voided]
+
+
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Record the end, take vital signs, sign; scan wristband and bag for the next product."""
-    course, waiting = records.course, []
-    for given in records.of(Administration):
+    course, waiting = records.course, _unsigned_doses(records)
+    for given in given_in(records):
         if given.origin is not Origin.CLINIC:
             continue
         waiting += due_vital_signs(given, at)
@@ -118,13 +126,26 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     for check in records.of(BedsideCheck):
         if check.performed_at is not None:
             yield check.performed_at + CHECK_HOLDS
-    for given in records.of(Administration):
+    for given in given_in(records):
         yield from monitored(given)
 
 
+def _unsigned_doses(records: CourseRecords) -> list[Action]:
+    """Return the dose changes that no physician has signed: they do not count yet."""
+    return [
+        Action(
+            title="Sign the dose change", why=f"{change.headline()}: recorded, not signed.", who=(Role.PHYSICIAN,),
+            to=("giving.dose", {"change_id": change.id}), due_at=change.recorded_at, due_words="recorded",
+        )
+        for change in records.of(DoseChange)
+        if not change.signed
+    ]  # fmt: skip
+
+
 ADMINISTRATION = Step(
-    name="administration", title="Administration", icon="vaccine", views=("clinic.administration.views",),
-    records=(BedsideCheck, Administration, VitalSigns), endpoint="administration.index",
+    name="administration", title="Administration", icon="vaccine",
+    views=("clinic.administration.views", "clinic.administration.running_views"),
+    records=(BedsideCheck, Administration, VitalSigns, InfusionEvent, DoseChange), endpoint="administration.index",
     begin="administration.bedside", logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions,
     moments=moments,
 )  # fmt: skip

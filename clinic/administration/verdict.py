@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clinic.administration.dose_change import DoseChange
 from clinic.consent.models import Consent
 from clinic.eligibility.models import Eligibility
 from clinic.ledger.models import digest
@@ -124,9 +125,10 @@ class Bedside:
     def evidence(self) -> str:
         """Return the hash of all that a clear check rests on: cells, order, consent, decision, weight, typings."""
         records = self.records
-        kinds = (Consent, Eligibility, Weight, BloodTyping)
+        kinds = (Consent, Eligibility, Weight, BloodTyping, DoseChange)
         rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
         patient = records.patient
         told = [patient.allergy_status, patient.allergies, patient.abo, patient.rhd, str(patient.died_on)]
+        told += sorted(alert.text for alert in patient.alerts)
         cells = basis(records, self.product) if self.product is not None else {}
         return digest([self.course.content_hash, told, rests, cells])

@@ -8,16 +8,26 @@ from flask import Blueprint, render_template, request, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
-from clinic.accounts.models import User
-from clinic.accounts.security import recheck
 from clinic.administration import bedside as acts
-from clinic.administration.bedside_page import big_three, pairs, rested_on, times
+from clinic.administration.bedside_page import gate_page, rested_on, times
 from clinic.administration.display import check_rows, given_rows
-from clinic.administration.forms import WORKED_OUT, AdministrationForm, BedsideForm, FinishForm, VitalSignsForm
+from clinic.administration.events import FIRST_ACTIONS
+from clinic.administration.forms import (
+    SCANS,
+    WORKED_OUT,
+    AdministrationForm,
+    BedsideForm,
+    FinishForm,
+    ScanForm,
+    VitalSignsForm,
+)
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import monitoring
+from clinic.administration.running import disagreements, running, whole_dose
+from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION, waiting_products
 from clinic.course_records import of_course
+from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.pages import (
     Answer,
@@ -32,7 +42,7 @@ from clinic.pages import (
     zone,
 )
 from clinic.patients.banner import patient_banner
-from clinic.record_display import address, reasons
+from clinic.record_display import reasons
 from clinic.record_pages import record_page
 from clinic.records import Meaning
 from clinic.release.doses import doses
@@ -41,7 +51,6 @@ from clinic.treatments.models import Treatment
 
 bp = Blueprint("administration", __name__, template_folder="templates")
 BEGUN = "Start recorded. Take the next vital signs at 15 minutes."
-ON_BEGIN = "All checks run again. The start is then recorded and the protocol's follow-up visits are planned."
 
 
 def _url(administration: Administration) -> str:
@@ -102,18 +111,49 @@ def index(treatment_id: str) -> str:
 @bp.route("/treatments/<treatment_id>/bedside", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
 def bedside(treatment_id: str) -> Answer:
-    """Read wristband and bag by two people; the reading is kept whether it is clear or not."""
+    """Read wristband and bag, then all the rest by two people; the reading is kept whether it is clear or not."""
     course = get_or_404(Treatment, treatment_id)
-    form = form_of(BedsideForm)
+    form = form_of(BedsideForm if "password" in request.form else ScanForm)
     form.can_draft = False
-    form.offer("second_person_id", [pair for pair in staff_choices(ADMINISTRATION.logs) if pair[0] != me().id])
+    _offer_second(form)
     if form.validate_on_submit():
         with refusals_to(form, "password"):
-            second = get_or_404(User, form["second_person_id"].data)
-            recheck(second, form.password.data or "")
-            check = acts.read(db.session(), course, by=me(), at=clock.now(), second=second, **form.reading)
-            return commit_and_redirect(url_for("administration.check", check_id=check.id))
+            return _scanned(form, course) if isinstance(form, ScanForm) else _read_by_two(form, course)
     return form_page(form, template="administration/bedside.html", **_bedside(course))
+
+
+def _offer_second(form: Any) -> None:
+    if "second_person_id" in form:
+        form.offer("second_person_id", [pair for pair in staff_choices(ADMINISTRATION.logs) if pair[0] != me().id])
+
+
+def _scanned(form: ScanForm, course: Treatment) -> Answer:
+    """Refuse another patient's band or bag at once; where they agree, ask for the rest."""
+    scans = {name: form[name].data for name in SCANS}
+    refuse_unreadable(scans)
+    if acts.wrong_pair(db.session(), course, **scans):
+        check = acts.refuse_pair(db.session(), course, by=me(), at=clock.now(), **scans)
+        return commit_and_redirect(url_for("administration.check", check_id=check.id))
+    rest = form_of(BedsideForm, formdata=None, data=scans)
+    rest.can_draft = False
+    rest.start_at_the_vital_signs()
+    _offer_second(rest)
+    return render_template("administration/bedside.html", form=rest, **_bedside(course))
+
+
+def refuse_unreadable(scans: dict[str, str]) -> None:
+    """Refuse at its box a code that says nothing."""
+    faults = acts.unreadable(db.session(), scans["patient_scan"], scans["product_scan"])
+    if faults:
+        raise RuleBroken(*faults)
+
+
+def _read_by_two(form: BedsideForm, course: Treatment) -> Answer:
+    """Take both passwords, then judge everything."""
+    refuse_unreadable({name: form[name].data for name in SCANS})
+    second = two_people(form)
+    check = acts.read(db.session(), course, by=me(), at=clock.now(), second=second, **form.reading)
+    return commit_and_redirect(url_for("administration.check", check_id=check.id))
 
 
 def _bedside(course: Treatment) -> dict[str, Any]:
@@ -129,19 +169,33 @@ def _bedside(course: Treatment) -> dict[str, Any]:
 
 @bp.get("/bedside-checks/<check_id>")
 @allow(CLINICAL)
-def check(check_id: str) -> str:
+def check(check_id: str) -> Answer:
     """Show one reading: go, or stop with every fault in order of danger."""
-    found, at = get_or_404(BedsideCheck, check_id), clock.now()
+    found = get_or_404(BedsideCheck, check_id)
+    return _gate(found, _beginning(found) if _may_begin(found) else None)
+
+
+def _may_begin(found: BedsideCheck) -> bool:
     readers = {found.performed_by_id, found.second_person_id}
-    return render_template(
-        "administration/check.html",
-        check=found,
-        problems=[fault | {"url": address(*fault["fix"]) if fault["fix"] else None} for fault in found.reasons],
-        unusable=found.unusable(at) if found.clear else "",
-        pairs=pairs(db.session(), found),
-        big=big_three(found, at) if found.product else [],
-        patient=patient_banner(found),
-        may_begin=me().id in readers and me().role in ADMINISTRATION.logs,
+    usable = found.clear and not found.unusable(clock.now())
+    return usable and me().id in readers and me().role in ADMINISTRATION.logs
+
+
+def _beginning(found: BedsideCheck, verdict: Any = None) -> AdministrationForm:
+    """Return the form of the start on a check, as the gate judges now."""
+    form = form_of(AdministrationForm)
+    form.can_draft = False
+    form.plan(found.treatment, found, (verdict or acts.now(db.session(), found, clock.now())).warnings)
+    return form
+
+
+def _gate(found: BedsideCheck, form: AdministrationForm | None) -> Answer:
+    """Return the page of a reading: what was found then, and for a clear one that is not used what is found now."""
+    return form_page(
+        form or form_of(ScanForm),
+        template="administration/check.html",
+        begins=form is not None,
+        **gate_page(db.session(), found, clock.now(), me().site),
     )
 
 
@@ -153,30 +207,13 @@ def new(treatment_id: str) -> Answer:
     checked = get_or_404(BedsideCheck, request.args.get("check", ""))
     acts.must_be_usable(checked, course, clock.now())
     ADMINISTRATION.admit(of_course(db.session(), course), by=me(), at=clock.now())
-    form = form_of(AdministrationForm)
-    form.can_draft = False
-    form.plan(course, checked)
+    form = _beginning(checked)
     if form.validate_on_submit():
         with refusals_to(form):
-            given = acts.give(db.session(), checked, by=me(), at=clock.now(), **form.facts())
+            facts = form.started(course, checked)
+            given = acts.give(db.session(), checked, by=me(), at=clock.now(), **facts)
             return commit_and_redirect(_url(given), BEGUN)
-    return form_page(form, template="administration/new.html", **_beginning(course, checked))
-
-
-def _beginning(course: Treatment, checked: BedsideCheck) -> dict[str, Any]:
-    """Return what the page on which an administration is begun shows."""
-    return {
-        "heading": "Give the cells",
-        "save_label": "Begin",
-        "save_icon": "vaccine",
-        "check": checked,
-        "lede": f"{course.title} · {course.protocol_version.name} · checked by two people",
-        "big": big_three(checked, clock.now()),
-        "back_url": url_for("administration.check", check_id=checked.id),
-        "before": [(line["ok"] and not line["warning"], line["check"], line["left"]) for line in checked.evidence],
-        "after": ON_BEGIN,
-        "patient": patient_banner(course),
-    }
+    return _gate(checked, form)
 
 
 @bp.get("/administrations/<administration_id>")
@@ -193,19 +230,19 @@ def show(administration_id: str) -> str:
         doses=doses(given.product, records.on(given.product, QCResult)),
         monitoring=monitoring(given, clock.now()),
         rested_on=rested_on(records, given),
-        unfinished=_running(given),
+        disagreements=disagreements(given),
+        whole_dose=whole_dose(records, given),
+        run=running(given, clock.now()),
+        first_actions=FIRST_ACTIONS,
+        unfinished=given.running,
         back_url=url_for("pathway.course", treatment_id=given.treatment_id),
         **_acts_on(given, me()),
     )
 
 
-def _running(given: Administration) -> bool:
-    return given.origin == "clinic" and given.ended_at is None
-
-
-def _acts_on(given: Administration, user: User) -> dict[str, Any]:
+def _acts_on(given: Administration, user: Any) -> dict[str, Any]:
     """Return the addresses of what this person may do with an administration now; None where it is not to be done."""
-    may, running = user.role in ADMINISTRATION.logs, _running(given)
+    may, running = user.role in ADMINISTRATION.logs, given.running
     signed = any(signature.signed_by_id == user.id for signature in given.present_signatures)
     verifies = given.verified_by_id == user.id and given.ended_at is not None and given.signed and not signed
     return {
@@ -214,6 +251,7 @@ def _acts_on(given: Administration, user: User) -> dict[str, Any]:
         "vitals_url": url_for("administration.vital_signs", administration_id=given.id) if may else None,
         "verify_url": url_for("record_pages.signature", record_id=given.id) if verifies else None,
         "event_url": url_for("events.new", treatment_id=given.treatment_id) if may else None,
+        "may": may,
     }
 
 
@@ -228,7 +266,7 @@ def finish(administration_id: str) -> Answer:
         refuse_stale(given)
         with refusals_to(form):
             weight = given.treatment.weight_at(given.performed_at or clock.now())
-            given.finish(at=clock.now(), weight=weight, **form.facts())
+            given.finish(by=me(), at=clock.now(), weight=weight, **form.facts())
             return commit_and_redirect(_url(given), "End saved. Read the record once more and sign.")
     return form_page(
         form,
@@ -250,7 +288,8 @@ def vital_signs(administration_id: str) -> Answer:
     form = form_of(VitalSignsForm, people=ADMINISTRATION.logs, about=course)
     if form.validate_on_submit():
         with refusals_to(form):
-            given.vital_signs.append(VitalSigns.log(by=me(), at=clock.now(), **course, **form.facts()))
+            signs = VitalSigns.log(by=me(), at=clock.now(), administration=given, **course, **form.facts())
+            db.session.add(signs)
             return commit_and_redirect(_url(given), "Vital signs saved.")
     return form_page(
         form,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -122,6 +123,30 @@ def add_site(session: Session, code: str, name: str, zone: str, facility: str) -
     click.echo(
         f"{made.name} was added. Next: clinic user add NAME --role administrator --site {made.code} --email ADDRESS"
     )
+
+
+@site.command("phones")
+@click.argument("code")
+@click.option("--laboratory", help="Telephone of the laboratory; empty removes it.")
+@click.option("--quality", help="Telephone of quality; empty removes it.")
+@with_database
+def site_phones(session: Session, code: str, laboratory: str | None, quality: str | None) -> None:
+    """Set the telephone numbers that staff see where the cells are refused at the bedside."""
+    one = site_with(session, code)
+    set_actor(session, _actor(session, one), "set on the command line")
+    for name, number in (("laboratory_phone", laboratory), ("quality_phone", quality)):
+        if number is not None:
+            setattr(one, name, _phone(number))
+    session.commit()
+    click.echo(f"{one.name}: laboratory {one.laboratory_phone or '–'}, quality {one.quality_phone or '–'}")
+
+
+def _phone(text: str) -> str | None:
+    """Return a telephone number as it is shown; raises `RuleBroken` for anything else."""
+    number = " ".join(text.split())
+    if number and not re.fullmatch(r"\+?[0-9][0-9 ()/.-]{1,30}(?: ?(?:x|ext\.?) ?[0-9]{1,6})?", number):
+        raise RuleBroken(f"“{text}” is not a telephone number. Write it like +1 617 555 0100 or 4711.")
+    return number or None
 
 
 @site.command("list")

@@ -23,7 +23,15 @@ ANTI_INFLAMMATORY = (
 """NSAIDs and corticosteroids, as orders write them."""
 
 
+SHORT = 4
+
+
 def named(text: str, medicines: tuple[str, ...]) -> list[str]:
     """Return which of some medicines a text names."""
     said = text.casefold()
-    return [medicine for medicine in medicines if re.search(rf"\b{medicine}", said)]
+    return [medicine for medicine in medicines if re.search(_pattern(medicine), said)]
+
+
+def _pattern(medicine: str) -> str:
+    """Return the pattern of a name; a short one is compared whole: “asa” is not the beginning of “Asacol”."""
+    return rf"\b{medicine}\b" if len(medicine) <= SHORT else rf"\b{medicine}"

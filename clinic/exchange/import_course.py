@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from clinic import clock
 from clinic.errors import Problem, RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.import_targets import PARTS, Slot
@@ -13,6 +14,7 @@ from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore
 from clinic.patients.donors import Donor
 from clinic.patients.models import Weight
+from clinic.products.models import Movement
 from clinic.protocols.catalogues import DOSE_MEASURES, INSTRUMENTS, QC_TESTS, SOURCES, class_name
 from clinic.records import Entry, Origin
 from clinic.release.results import QCResult
@@ -144,6 +146,40 @@ class History:
                 **of_course,
             )
             self._work_out(given, product)
+            self._after_the_collection(given, harvest)
+            self._use_up(given, product, course)
+
+    def _after_the_collection(self, given: Any, harvest: Any) -> None:
+        """Refuse cells that were given before they were collected, as far as both moments are known (rule 69)."""
+        collected = "ended_at" if harvest.ended_at is not None else "performed_at"
+        zone = self.by.site.zone
+        first = _parts(getattr(harvest, collected), harvest.precision_of(collected), zone)
+        then = _parts(given.performed_at, given.precision_of("performed_at"), zone)
+        known = min(len(first), len(then))
+        days = (harvest.course_day, given.course_day)
+        early = None not in days and days[0] > days[1]
+        if first[:known] > then[:known] or early:
+            named = "course_day" if early else "performed_at"
+            self._fault(Slot(part="administration", name=named), "a start after the end of the collection (rule 69)")
+
+    def _use_up(self, given: Any, product: Any, course: Any) -> None:
+        """End the container's way: what was given is not received, processed, released or given again."""
+        if not given.counts:
+            return
+        happened = {"performed_at": given.performed_at, "performed_by_id": given.performed_by_id}
+        missing = {name: given.not_recorded.get(name) or self._reason_for(name) for name in happened}
+        known = given.precision_of("performed_at")
+        movement = Movement(
+            **self._common({name: why for name, why in missing.items() if why and happened[name] is None}),
+            kind="given",
+            place=course.chain_of_identity or None,
+            product=product,
+            product_id=product.id,
+            performed_at=given.performed_at,
+            course_day=given.course_day,
+            precision={"performed_at": known} if known else None,
+        )
+        self._check("administration", "", movement)
 
     def _work_out(self, given: Any, product: Any) -> None:
         weight = next((record for record in self.records if isinstance(record, Weight)), None)
@@ -295,6 +331,15 @@ class History:
             self._fault(wanted or Slot(part=part, key=key, name=name), "a value" if missing else sentence)
         self.records.append(record)
         return record
+
+
+def _parts(moment: datetime | None, precision: str, zone: str) -> tuple[int, ...]:
+    """Return year, month, day, hour and minute of a moment on a zone's clock, as far as they are known."""
+    if moment is None:
+        return ()
+    local = clock.local(moment, zone)
+    whole = (local.year, local.month, local.day, local.hour, local.minute)
+    return whole[: {"year": 1, "month": 2, "day": 3}.get(precision.rsplit(maxsplit=1)[-1] if precision else "", 5)]
 
 
 def _absent(model: type[Any], facts: dict[str, Any], reason_for: Callable[[str], str]) -> dict[str, str]:

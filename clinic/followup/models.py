@@ -121,6 +121,9 @@ def plan_again(administration: Administration, by: User) -> None:
     session = object_session(administration)
     if session is None or administration.performed_at is None:
         return
+    if administration.voided:
+        _release_plans(session, administration)
+        return
     day_zero = administration.local_day(administration.performed_at)
     course = administration.treatment
     chosen = select(PlannedVisit).where(PlannedVisit.treatment_id == course.id)
@@ -142,8 +145,17 @@ def plan_again(administration: Administration, by: User) -> None:
 
 
 def _is_first(session: Session, administration: Administration) -> bool:
-    chosen = select(Administration.id).where(Administration.treatment_id == administration.treatment_id)
+    counts = Administration.outcome.is_distinct_from("voided")
+    chosen = select(Administration.id).where(Administration.treatment_id == administration.treatment_id, counts)
     return session.scalar(chosen.order_by(Administration.recorded_at, Administration.id).limit(1)) == administration.id
+
+
+def _release_plans(session: Session, administration: Administration) -> None:
+    """Take the visits of a voided start out of the plan; the next start of the course plans from its own day."""
+    chosen = select(PlannedVisit).where(PlannedVisit.administration_id == administration.id)
+    for plan in session.scalars(chosen):
+        if plan.visit is None and not plan.contacts:
+            session.delete(plan)
 
 
 def _plan_dose(course: Treatment, plans: list[PlannedVisit], day_zero: date, by: User) -> list[PlannedVisit]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from clinic import clock, wording
 from clinic.access import Role
 from clinic.eligibility.models import Eligibility
+from clinic.followup import reactions as _reactions  # noqa: F401 - tells the bedside of earlier reactions
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.followup.roles import JUDGES, SIGNS, VISITORS

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.administration.models import Administration
 from clinic.errors import RuleBroken
 from clinic.harvest.models import Harvest
@@ -142,6 +142,27 @@ def _moved(record: Record, changed: Mapping[str, Written]) -> bool:
     return written is not None and written.columns is not None and written.touches_time
 
 
+def given_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
+    """Return which cells were given after a day of death that was written now: one of the two days is wrong."""
+    patient = records.patient
+    if patient is None or patient.died_on is None:
+        return []
+    written = changed.get(patient.id)
+    if written is None or "died_on" not in (written.columns or {"died_on"}):
+        return []
+    late = [
+        one
+        for one in records.of(Administration)
+        if one.counts and one.performed_at and clock.day(one.performed_at, records.zone) > patient.died_on
+    ]
+    return [
+        f"The day of death ({wording.day(patient.died_on)}) is before cells were given on "
+        f"{wording.day(clock.day(one.performed_at, records.zone))}. Correct the day that is wrong."
+        for one in late
+        if one.performed_at
+    ]
+
+
 def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> list[str]:
     """Return why containers that went into a run now should not have: damaged, contaminated, on hold (rule 34)."""
     found = []
@@ -161,6 +182,7 @@ def refuse_disorder(
     Courses that were read together share their cells: from the second on, not ``read_anew``, the permission is asked.
     """
     found = (disorder(records, changed) if read_anew else []) + forbidden(records, changed)
+    found += given_after_death(records, changed)
     if found:
         raise RuleBroken(" ".join(found), rule=69)
     held = held_inputs(records, changed, at) if read_anew else []

@@ -193,7 +193,13 @@ class Product(Record):
     @property
     def given(self) -> bool:
         """Whether it was given to a patient."""
-        return any(movement.kind == "given" for movement in self.movements)
+        turns = [movement.kind for movement in self.movements if movement.kind in {"given", "not_given"}]
+        return turns[-1:] == ["given"]
+
+    @property
+    def remainder(self) -> bool:
+        """Whether a part of it came back after the rest was given; all that is left to do is to discard it."""
+        return self.given and any(movement.kind == "remainder" for movement in self.movements)
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a donation number has its shape; an amount says what is counted."""
@@ -231,7 +237,7 @@ class Product(Record):
         """Record one movement; what was given or discarded does not move any more, and nothing thaws twice."""
         if self.discarded:
             raise RuleBroken("This product was discarded.")
-        if self.given:
+        if self.given and kind not in {"not_given", "remainder"} and not (kind == "discarded" and self.remainder):
             raise RuleBroken("This product was given to the patient.")
         if kind == "thawed" and self.thawed_at is not None:
             raise RuleBroken("This product was thawed already. It cannot be thawed twice.")
@@ -260,6 +266,8 @@ MOVEMENTS = {
     "thawed": "Thawed",
     "shipped": "Shipped",
     "given": "Given",
+    "not_given": "Start voided, not given",
+    "remainder": "Remainder returned to the laboratory",
     "discarded": "Discarded",
 }
 

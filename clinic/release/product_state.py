@@ -111,10 +111,10 @@ def state_of(records: CourseRecords, product: Product, at: datetime) -> ProductS
 
 def _gone(product: Product) -> ProductState | None:
     """Return the state of a product of which nothing is left; None where something is."""
+    if product.given:  # also where the remainder was discarded
+        return ProductState.GIVEN
     if product.discarded:
         return ProductState.DISCARDED
-    if product.given:
-        return ProductState.GIVEN
     return ProductState.PROCESSED if product.uses and product.left <= 0 else None
 
 

@@ -29,7 +29,7 @@ def test_a_right_bag_for_the_right_patient_is_clear(team: Team) -> None:
     check = checked(course, released_product(course, team), team)
     assert check.reasons == []
     assert check.clear
-    assert [s.signed_by_id for s in check.signatures] == [team.physician.id]
+    assert [s.signed_by_id for s in check.signatures] == [team.nurse.id, team.physician.id]
 
 
 @pytest.mark.rule(1)

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clinic.administration.models import Administration, dmso_grams, dose_in
+from clinic.administration.amounts import dmso_grams, dose_in
+from clinic.administration.models import Administration
 from clinic.errors import RuleBroken
 from clinic.form_fields import Unreadable, parse_decimal
 from tests.factories import course, team
@@ -33,6 +34,10 @@ def log(**volumes: Decimal) -> Administration:
 def test_given_wasted_and_returned_are_what_was_issued(given_: Decimal, wasted: Decimal, returned: Decimal) -> None:
     parts = {"volume_given": given_, "volume_wasted": wasted, "volume_returned": returned}
     total = given_ + wasted + returned
+    if not given_:
+        with pytest.raises(RuleBroken, match="0 mL is not an administration"):
+            log(volume_issued=total, **parts)
+        return
     assert log(volume_issued=total, **parts).volume_issued == total
     with pytest.raises(RuleBroken, match=r"Given \+ wasted \+ returned"):
         log(volume_issued=total + Decimal("0.1"), **parts)

@@ -36,7 +36,8 @@ def read(session: Session, name: str, **choice) -> list[dict[str, str]]:
 NAMES = (
     "patients weights alerts donors donor-eligibilities blood-typings consents withdrawals treatments "
     "eligibilities stops harvests products movements processing-runs run-inputs manipulations counts "
-    "qc-results releases bedside-checks administrations vital-signs planned-visits visits scores contacts "
+    "qc-results releases bedside-checks administrations infusion-events dose-changes vital-signs planned-visits "
+    "visits scores contacts "
     "adverse-events amendments signatures protocols protocol-versions doses"
 )
 """Outsiders know the data sets by these names; a new kind of record brings a new one."""

@@ -205,8 +205,13 @@ def when_we_scan_wristband_and_bag(me: Person, course: str, *, wristband: str, b
     me.page.locator(".c-next").get_by_role("link").click()
     me.looks()
     me.fills({"Wristband": wristband, "Bag": bag})
+    me.presses("Compare")
+
+
+def when_we_measure_and_confirm(me: Person) -> None:
     me.fills({"Oxygen saturation": "98", "Temperature": "36,6", "Systolic pressure": "124", "Pulse": "72"})
     me.fills({"Second person": "Dr I. Novak", "Password of the second person": PASSWORD})
+    me.fills({"Your password": PASSWORD})
     me.presses("Check now")
 
 
@@ -219,7 +224,7 @@ def then_we_are_stopped_and_told_why(me: Person) -> None:
 
 def when_we_give_the_cells(me: Person) -> str:
     me.reads("Right cells, right patient")
-    me.clicks("Begin")
+    me.sees("into the RIGHT knee")
     me.presses("Begin")
     me.clicks("Record the end of the infusion")
     me.presses("Save the end")
@@ -333,6 +338,7 @@ def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], tea
     when_we_scan_wristband_and_bag(nurse, course, wristband=other.rsplit("/", 1)[-1], bag=product)
     then_we_are_stopped_and_told_why(nurse)
     when_we_scan_wristband_and_bag(nurse, course, wristband=patient.rsplit("/", 1)[-1], bag=product)
+    when_we_measure_and_confirm(nurse)
     given = when_we_give_the_cells(nurse)
     when_i_verify_as_second_person(physician, given)
     when_i_write_down_the_baseline(coordinator, course)

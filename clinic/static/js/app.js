@@ -47,6 +47,16 @@
     });
   });
 
+  // Wristband, then bag: a scanner's Enter in the last box compares them.
+  all("form[data-scan]").forEach(function (form) {
+    form.addEventListener("keydown", function (e) {
+      if (e.key !== "Enter" || !e.target.matches("input")) { return; }
+      e.preventDefault();
+      var empty = Array.from(form.elements).filter(function (x) { return x.matches("input:not([type=hidden])") && !x.value.trim(); })[0];
+      if (empty) { empty.focus(); } else { form.requestSubmit(document.querySelector("button[form=" + form.id + "]") || form.querySelector("button")); }
+    });
+  });
+
   // What was typed and not sent is not lost by a slip of the finger.
   window.addEventListener("beforeunload", function (e) {
     if (all("form[data-long][data-typed]:not([data-sent])").length) { e.preventDefault(); }

@@ -1,0 +1,48 @@
+"""How much of what is in a volume out of a container (rules 52, 53)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from clinic.fields import plain
+from clinic.protocols.catalogues import DOSE_MEASURES
+from clinic.wording import figure, kilograms, quantity
+
+if TYPE_CHECKING:
+    from clinic.products.models import Product
+
+
+def dose_in(product: Product, volume: Decimal) -> Decimal:
+    """Return what a volume out of a container holds, in the unit of its dose measure; 0 where nothing was counted."""
+    if product.amount is None or not product.volume:
+        return Decimal(0)
+    return product.amount * volume / product.volume
+
+
+def dmso_grams(volume: Decimal, percent: Decimal | None) -> Decimal:
+    """Return the DMSO in a volume: mL × % v/v ÷ 100 × 1.1 g/mL (rule 53)."""
+    return volume * (percent or Decimal(0)) / 100 * Decimal("1.1")
+
+
+def worked_out(product: Product, volume: Decimal | None, kg: Decimal | None) -> dict[str, Any]:
+    """Return measure, dose, dose per kg and working for a volume, mL; nothing where nobody counted the cells."""
+    if product.amount is None or product.measure is None or not product.volume or volume is None:
+        return {}
+    measure = DOSE_MEASURES[product.measure]
+    dose = figures(dose_in(product, volume))
+    text = (
+        f"{quantity(product.amount.normalize(), measure.unit)} × {plain(volume)} mL ÷ {plain(product.volume)} mL"
+        f" = {figure(dose, measure.unit)}"
+    )
+    found = {"measure": product.measure, "dose": dose}
+    if kg:
+        per_kg = figures(dose_in(product, volume) / kg)
+        found["dose_per_kg"] = per_kg
+        text += f"; ÷ {kilograms(kg)} = {figure(per_kg, measure.unit_per_kg)}"
+    return found | {"working": text}
+
+
+def figures(value: Decimal) -> Decimal:
+    """Round to four significant figures, as a dose is written."""
+    return value if value == 0 else value.quantize(Decimal(1).scaleb(value.adjusted() - 3))

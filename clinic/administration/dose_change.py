@@ -1,0 +1,79 @@
+"""A dose outside the protocol's window that a physician approved for one course, with the reason (rule 52)."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic.access import Role
+from clinic.errors import Problem
+from clinic.fields import Range, field, plain
+from clinic.model import reference
+from clinic.protocols.catalogues import DOSE_MEASURES
+from clinic.records import Record
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from clinic.course_records import CourseRecords
+    from clinic.treatments.models import Treatment
+
+
+class DoseChange(Record):
+    """Another dose for one course, in the unit of its protocol. It counts from a physician's signature."""
+
+    KIND = "DC"
+    NOUN = "Dose change"
+    HAPPENED = "Decided at"
+    DONE = "Decided by"
+    PERSON = "treatment.patient"
+
+    treatment_id: Mapped[str] = reference("treatment")
+    low: Mapped[Decimal | None] = field("Lowest dose", possible=Range(0), required=True, section="Approved dose")
+    high: Mapped[Decimal | None] = field("Highest dose", possible=Range(0), required=True, section="Approved dose")
+    reason: Mapped[str | None] = field("Reason", Text, long=True, required=True, section="Approved dose")
+
+    treatment: Mapped[Treatment] = relationship()
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: a physician decides, and the range is one."""
+        found = super().problems(at=at)
+        if self.performed_by is not None and self.performed_by.role is not Role.PHYSICIAN:
+            found.append(Problem("A physician decides on another dose.", "performed_by_id", rule=52))
+        if self.low is not None and self.high is not None and self.low > self.high:
+            found.append(Problem("Highest dose: less than the lowest dose.", "high"))
+        return found
+
+    @property
+    def approved(self) -> bool:
+        """Whether a physician signed the present content."""
+        return any(signature.role == Role.PHYSICIAN for signature in self.present_signatures)
+
+    @property
+    def window(self) -> Range:
+        """The approved range."""
+        return Range(self.low, self.high)
+
+    def unit_of(self, name: str) -> str:
+        """Return the unit in which the protocol doses."""
+        return dose_unit(self.treatment) if name in {"low", "high"} else ""
+
+    def headline(self) -> str:
+        range_ = plain(self.low) if self.low == self.high else f"{plain(self.low)} to {plain(self.high)}"
+        return f"{range_} {dose_unit(self.treatment)}"
+
+
+def dose_unit(course: Treatment) -> str:
+    """Return the unit in which a course's protocol doses: “×10⁶/kg”."""
+    dosing = course.says.dose
+    measure = DOSE_MEASURES[dosing.measure]
+    return measure.unit_per_kg if dosing.per_kg else measure.unit
+
+
+def approved_change(records: CourseRecords) -> DoseChange | None:
+    """Return the dose change under which a course's cells may be given: the last one that a physician signed."""
+    found = sorted(records.of(DoseChange), key=lambda one: (one.recorded_at, one.id))
+    return next((one for one in reversed(found) if one.approved), None)

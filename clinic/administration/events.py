@@ -1,0 +1,90 @@
+"""What happens while cells are given: another rate, an interruption, a reaction."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Text
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic.errors import Problem
+from clinic.fields import Range, field
+from clinic.model import reference
+from clinic.records import Record
+from clinic.wording import quantity
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from clinic.administration.models import Administration
+    from clinic.treatments.models import Treatment
+
+EVENTS = {"rate": "Rate changed", "stopped": "Interrupted", "resumed": "Resumed", "reaction": "Reaction"}
+FIRST_ACTIONS = (
+    "Stop the infusion. Keep the line open with saline.",
+    "Check airway, breathing and circulation. Take the vital signs.",
+    "Call the physician. For anaphylaxis call the emergency team and give epinephrine into the thigh muscle.",
+    "Keep the bag and the set for the laboratory.",
+    "Report the adverse event.",
+)
+"""What is done first in any reaction, until the physician decides."""
+
+
+class InfusionEvent(Record):
+    """One thing that happened during an administration. Only ever added to; corrected by an amendment."""
+
+    KIND = "IE"
+    NOUN = "Infusion event"
+    DONE = "Observed by"
+    PERSON = "treatment.patient"
+    NOT_BEFORE = ("administration.performed_at",)
+
+    treatment_id: Mapped[str] = reference("treatment")
+    administration_id: Mapped[str] = reference("administration")
+    kind: Mapped[str | None] = field("Event", choices=EVENTS, required=True, section="What happened")
+    rate: Mapped[Decimal | None] = field(
+        "New rate", unit="mL/h", possible=Range(0, 2000), conditional=True, section="What happened"
+    )
+    reason: Mapped[str | None] = field("Reason", conditional=True, section="What happened")
+    signs: Mapped[str | None] = field(
+        "Signs and symptoms", conditional=True, section="What happened", hint="For example: chills, flushing, dyspnea"
+    )
+    measures: Mapped[str | None] = field(
+        "What was done", Text, long=True, conditional=True, section="What happened", hint="Drugs with dose and time"
+    )
+
+    treatment: Mapped[Treatment] = relationship(viewonly=True)
+    administration: Mapped[Administration] = relationship(back_populates="events")
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: each kind says what belongs to it, and nothing is resumed that was not interrupted."""
+        found, given = super().problems(at=at), self.administration
+        wanted = {"rate": ("rate", "New rate"), "stopped": ("reason", "Reason"), "reaction": ("signs", "Signs")}
+        name, label = wanted.get(self.kind or "", ("", ""))
+        if name and getattr(self, name) in {None, ""}:
+            found.append(Problem(f"{label}: required.", name))
+        if given is None or self.performed_at is None or self.kind == "reaction":
+            return found
+        if given.ended_at is not None and self.performed_at > given.ended_at:
+            found.append(Problem("Happened at: after the end of the administration.", "performed_at"))
+        if self.kind in {"stopped", "resumed"} and interrupted(given, self.performed_at, but=self) is (
+            self.kind == "stopped"
+        ):
+            said = "It is interrupted already." if self.kind == "stopped" else "It was not interrupted."
+            found.append(Problem(said, "kind"))
+        return found
+
+    def headline(self) -> str:
+        said = {"rate": quantity(self.rate, "mL/h"), "reaction": self.signs}.get(self.kind or "", self.reason)
+        return ": ".join(part for part in (EVENTS.get(self.kind or "", self.NOUN), said) if part)
+
+
+def interrupted(given: Administration, at: datetime, *, but: InfusionEvent | None = None) -> bool:
+    """Whether an administration is interrupted at a moment."""
+    turns = [
+        one
+        for one in given.events
+        if one is not but and one.kind in {"stopped", "resumed"} and one.performed_at and one.performed_at <= at
+    ]
+    return bool(turns) and max(turns, key=lambda one: (one.performed_at, one.recorded_at)).kind == "stopped"

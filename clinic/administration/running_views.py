@@ -1,0 +1,177 @@
+"""Pages of what is done while cells are given: events, stopping early, voiding; and of another approved dose."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, abort, url_for
+
+from clinic import clock, record_pages
+from clinic.access import CLINICAL, Role, allow
+from clinic.administration.dose_change import DoseChange
+from clinic.administration.events import EVENTS, FIRST_ACTIONS, InfusionEvent
+from clinic.administration.forms import AbortForm, DoseForm, EventForm, VoidForm
+from clinic.administration.models import Administration
+from clinic.administration.second_person import two_people
+from clinic.administration.step import ADMINISTRATION
+from clinic.errors import Problem, RuleBroken
+from clinic.extensions import db
+from clinic.pages import (
+    Answer,
+    commit_and_redirect,
+    form_of,
+    form_page,
+    get_or_404,
+    me,
+    refusals_to,
+    refuse_stale,
+    staff_choices,
+)
+from clinic.patients.banner import patient_banner
+from clinic.record_pages import record_page
+from clinic.records import Meaning
+from clinic.treatments.models import Treatment
+
+bp = Blueprint("giving", __name__, template_folder="templates")
+DECIDES = frozenset({Role.PHYSICIAN})
+
+
+def _url(given: Administration) -> str:
+    return url_for("administration.show", administration_id=given.id)
+
+
+record_pages.register_pages(
+    InfusionEvent,
+    show=lambda event: url_for("administration.show", administration_id=event.administration_id),
+    signs=ADMINISTRATION.signs,
+    amends=ADMINISTRATION.logs,
+    patient=patient_banner,
+    fixed=frozenset({"kind", "performed_by_id"}),
+)
+DOSE_PAGES = record_pages.register_pages(
+    DoseChange,
+    show=lambda change: url_for("giving.dose", change_id=change.id),
+    signs=DECIDES,
+    amends=DECIDES,
+    patient=patient_banner,
+    fixed=frozenset({"performed_by_id"}),
+)
+
+
+@bp.route("/administrations/<administration_id>/events/<kind>", methods=["GET", "POST"])
+@allow(ADMINISTRATION.logs)
+def event(administration_id: str, kind: str) -> Answer:
+    """Record another rate, an interruption, that it goes on, or a reaction."""
+    given = get_or_404(Administration, administration_id)
+    if kind not in EVENTS or given.voided:
+        abort(404)
+    about = {"treatment_id": given.treatment_id, "administration": given, "kind": kind}
+    form = form_of(EventForm, people=ADMINISTRATION.logs, about=about)
+    form.can_draft = False
+    form.narrow(kind)
+    if form.validate_on_submit():
+        with refusals_to(form):
+            db.session.add(InfusionEvent.log(by=me(), at=clock.now(), **about, **form.facts()))
+            return commit_and_redirect(_url(given), f"{EVENTS[kind]}: saved.", "wait" if kind == "reaction" else "ok")
+    return form_page(form, **_event_page(given, kind))
+
+
+def _event_page(given: Administration, kind: str) -> dict[str, Any]:
+    return {
+        "heading": {"rate": "Change the rate", "stopped": "Interrupt", "resumed": "Resume"}.get(kind, "Reaction"),
+        "lede": given.headline(),
+        "save_label": "Save",
+        "back_url": _url(given),
+        "patient": patient_banner(given),
+        "before": [(False, said, "") for said in FIRST_ACTIONS] if kind == "reaction" else [],
+    }
+
+
+@bp.route("/administrations/<administration_id>/abort", methods=["GET", "POST"])
+@allow(ADMINISTRATION.logs)
+def stop_early(administration_id: str) -> Answer:
+    """Stop before all was given: how much, why, and what becomes of the rest."""
+    given = get_or_404(Administration, administration_id)
+    form = form_of(AbortForm, given)
+    form.plan(given)
+    if form.validate_on_submit():
+        refuse_stale(given)
+        with refusals_to(form, "volume_given"):
+            weight = given.treatment.weight_at(given.performed_at or clock.now())
+            given.abort(by=me(), at=clock.now(), weight=weight, **form.said)
+            return commit_and_redirect(_url(given), "Stopped early: saved. Read the record once more and sign.", "wait")
+    return form_page(
+        form,
+        heading="Stop early",
+        lede=given.headline(),
+        save_label="Stop the administration",
+        save_icon="player-stop",
+        back_url=_url(given),
+        patient=patient_banner(given),
+        after="The rest of the bag is recorded as wasted or returned. It is not given again.",
+    )
+
+
+@bp.route("/administrations/<administration_id>/void", methods=["GET", "POST"])
+@allow(ADMINISTRATION.logs)
+def void(administration_id: str) -> Answer:
+    """Take back a start that was pressed by mistake, with a second person."""
+    given = get_or_404(Administration, administration_id)
+    form = form_of(VoidForm)
+    form.can_draft = False
+    form.offer("second_person_id", [pair for pair in staff_choices(ADMINISTRATION.logs) if pair[0] != me().id])
+    if form.validate_on_submit():
+        with refusals_to(form, "password"):
+            _void(given, form)
+            return commit_and_redirect(_url(given), "Voided. Nothing was given; the bag may be scanned again.", "wait")
+    return form_page(
+        form,
+        heading="Void the start",
+        lede=given.headline(),
+        save_label="Void",
+        save_icon="ban",
+        back_url=_url(given),
+        patient=patient_banner(given),
+        after="For a start that was pressed by mistake. If anything left the bag, stop early instead.",
+    )
+
+
+def _void(given: Administration, form: VoidForm) -> None:
+    if form.untouched.data != "yes":
+        said = "The bag was opened or used. Stop early instead, with 0 mL given where nothing reached the patient."
+        raise RuleBroken(Problem(said, "untouched", rule=59))
+    second, at = two_people(form), clock.now()
+    given.void(by=me(), at=at, because=form.because.data or "")
+    given.sign(by=me(), at=at, meaning=Meaning.AUTHORSHIP)
+    given.sign(by=second, at=at, meaning=Meaning.VERIFICATION)
+
+
+@bp.route("/treatments/<treatment_id>/dose-change", methods=["GET", "POST"])
+@allow(DECIDES)
+def dose_change(treatment_id: str) -> Answer:
+    """Approve another dose than the protocol's for one course, with the reason."""
+    course = get_or_404(Treatment, treatment_id)
+    form = form_of(DoseForm, people=DECIDES, about={"treatment": course})
+    form.plan(course)
+    if form.validate_on_submit():
+        with refusals_to(form):
+            change = DoseChange.log(by=me(), at=clock.now(), treatment=course, **form.facts())
+            db.session.add(change)
+            return commit_and_redirect(url_for("record_pages.signature", record_id=change.id))
+    return form_page(
+        form,
+        heading="Approve another dose",
+        lede=f"{course.title} · {course.protocol_version.name}",
+        save_label="Save and sign",
+        back_url=url_for("pathway.course", treatment_id=course.id),
+        patient=patient_banner(course),
+        after="It counts from a physician's signature. The bedside then judges the dose by this range.",
+    )
+
+
+@bp.get("/dose-changes/<change_id>")
+@allow(CLINICAL)
+def dose(change_id: str) -> str:
+    """Show an approved dose."""
+    change = get_or_404(DoseChange, change_id)
+    return record_page(change, DOSE_PAGES, back_url=url_for("pathway.course", treatment_id=change.treatment_id))

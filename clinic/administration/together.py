@@ -1,0 +1,74 @@
+"""What is wrong with the facts of an administration together: container, place, time after thaw, volumes.
+
+They are asked when it is begun, when its end is recorded and when it is amended; the first one of an import too.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from clinic.administration.placing import misplaced
+from clinic.errors import Problem
+from clinic.fields import plain
+
+if TYPE_CHECKING:
+    from clinic.administration.models import Administration
+
+
+def container_problems(given: Administration) -> list[Problem]:
+    """Rules 36, 59: no more than the container held, and 0 mL is not given (also of what is imported)."""
+    product, found = given.product, []
+    held = None if product is None or product.volume is None else product.left
+    for name, label in (("volume_issued", "Volume issued"), ("volume_given", "Volume given")):
+        volume = getattr(given, name)
+        if volume is not None and held is not None and volume > held:
+            said = f"{label} {plain(volume)} mL is more than the container has: {plain(held)} mL."
+            found.append(Problem(said, name, rule=36))
+    if given.volume_given == 0 and given.outcome is None:
+        said = "Volume given: 0 mL is not an administration. Stop it early, or void it if nothing left the bag."
+        found.append(Problem(said, "volume_given", rule=59))
+    return found
+
+
+def place_problems(given: Administration) -> list[Problem]:
+    """Rules 26, 55: route, site and side are the ordered ones, judged whenever one of them is written."""
+    if not given.written_now("route", "body_site", "side"):
+        return []
+    fault = misplaced(given.treatment, given.route, given.body_site, given.side)
+    if fault is None:
+        return []
+    said = f"{fault.because} Where it is the order that is wrong, a physician amends the order first."
+    return [Problem(said, fault.field, rule=fault.rule)]
+
+
+def thaw_problems(given: Administration) -> list[Problem]:
+    """Rule 54: no start after the protocol's time from thaw."""
+    limit, start = given.treatment.says.expiry.thaw_minutes, given.performed_at
+    thawed = given.product.thawed_at if given.product is not None else None
+    if limit is None or thawed is None or start is None or not given.written_now("performed_at"):
+        return []
+    if start - thawed <= timedelta(minutes=limit):
+        return []
+    minutes = int((start - thawed).total_seconds() // 60)
+    said = f"Start is {minutes} minutes after the thaw; the protocol allows {limit}."
+    return [Problem(said, "performed_at", rule=54)]
+
+
+def volume_problems(given: Administration) -> list[Problem]:
+    """Rule 59: once the end is recorded, given + wasted + returned is what was issued, to the last digit."""
+    if given.volume_given is None:
+        missing = Problem("Volume given: required; an end is recorded.", "volume_given")
+        return [missing] if given.ended_at else []
+    if given.volume_given == 0 and given.outcome is None:
+        return []
+    issued = given.volume_issued or Decimal(0)
+    used = sum((v or Decimal(0) for v in (given.volume_given, given.volume_wasted, given.volume_returned)), Decimal(0))
+    found = []
+    if used != issued:
+        said = f"Given + wasted + returned = {plain(used)} mL, but {plain(issued)} mL were issued."
+        found.append(Problem(said, "volume_given", rule=59))
+    if given.volume_given < issued and not given.partial_reason:
+        found.append(Problem("Give the reason why the whole dose was not given.", "partial_reason", rule=59))
+    return found

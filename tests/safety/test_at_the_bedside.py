@@ -1,0 +1,543 @@
+"""From the scan to the end of the infusion: who authenticates, what is said when, and what may be taken back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.administration.dose_change import DoseChange
+from clinic.administration.events import InfusionEvent
+from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.course_records import of_course
+from clinic.eligibility.medication import ANTICOAGULANTS, named
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import PlannedVisit
+from clinic.identifiers import new_id
+from clinic.patients.models import Alert
+from clinic.protocols.demonstration import DEMONSTRATIONS
+from clinic.release.product_state import state_of
+from tests.bedside import checked, given, released_product
+from tests.factories import PASSWORD, consented, course, eligible, published, ready_for_harvest
+from tests.safety.driver import VITALS, Ward
+
+
+@pytest.fixture
+def own(ward: Ward):
+    """A released bag of a patient's own cells, and its course."""
+    mine = ready_for_harvest(ward.team)
+    return ward.verified(released_product(mine, ward.team)), mine
+
+
+def scan(ward: Ward, course, patient_scan, product_scan):
+    return ward.fill("nurse", f"/treatments/{course.id}/bedside", patient_scan=patient_scan, product_scan=product_scan)
+
+
+def checks(ward: Ward):
+    ward.session.expire_all()
+    return list(ward.session.scalars(select(BedsideCheck)))
+
+
+def text(ward: Ward, url: str, who: str = "nurse") -> str:
+    return ward.browser(who).get(url).text
+
+
+# two people, two credentials
+
+
+@pytest.mark.rule(2)
+@pytest.mark.parametrize("wrong", ["own_password", "password"])
+def test_both_people_authenticate_at_the_check(ward, own, wrong):
+    bag, mine = own
+    answer = ward.fill(
+        "nurse", f"/treatments/{mine.id}/bedside", **VITALS, patient_scan=mine.patient_id, product_scan=bag.id,
+        second_person_id=ward.team.physician.id, **({"password": PASSWORD, "own_password": PASSWORD} | {wrong: "no"}),
+    )  # fmt: skip
+    assert answer.status_code == 422
+    ward.said_no("Incorrect password")
+    assert checks(ward) == []
+
+
+@pytest.mark.rule(2)
+@pytest.mark.hazard("H25")
+def test_a_second_account_of_the_same_name_is_not_the_second_person(ward, own):
+    bag, mine = own
+    ward.team.physician.printed_name = ward.team.nurse.printed_name.upper()
+    ward.session.commit()
+    assert ward.check(mine, bag) is None
+    ward.said_no("same person")
+
+
+# the scan is judged at the scan
+
+
+@pytest.mark.rule(1)
+@pytest.mark.parametrize(
+    ("band", "bag_code"), [("PT-AAAAAAAAA", None), (None, "PR-AAAAAAAAA"), ("xyz", "xyz"), ("ALMEIDA", None)]
+)
+def test_a_code_that_cannot_be_read_is_an_error_at_its_box_and_no_refusal(ward, own, band, bag_code):
+    bag, mine = own
+    answer = scan(ward, mine, band or mine.patient_id, bag_code or bag.id)
+    assert answer.status_code == 422
+    ward.said_no("This code cannot be read. Scan it again.")
+    assert checks(ward) == []
+
+
+@pytest.mark.rule(1)
+@pytest.mark.hazard("H1")
+def test_the_wrong_bag_is_said_before_anything_else_is_asked(ward, own):
+    bag, _mine = own
+    other = ready_for_harvest(ward.team)
+    answer = scan(ward, other, other.patient_id, bag.id)
+    assert answer.status_code == 303
+    (check,) = checks(ward)
+    assert not check.clear
+    assert check.vital_signs is None
+    assert "Do not give these cells" in text(ward, answer.location)
+    assert "belong to another patient" in text(ward, answer.location)
+
+
+@pytest.mark.rule(1)
+def test_the_right_pair_leads_on_to_vital_signs_and_records_nothing_yet(ward, own):
+    bag, mine = own
+    answer = scan(ward, mine, mine.patient_id, bag.id)
+    assert answer.status_code == 200
+    assert "Vital signs before the start" in answer.text
+    assert "readonly" in answer.text
+    assert checks(ward) == []
+
+
+@pytest.mark.rule(1)
+@pytest.mark.hazard("H4")
+def test_the_chain_of_identity_and_the_record_number_are_taken_a_name_is_not(ward, own):
+    bag, mine = own
+    for read in (mine.chain_of_identity, mine.patient.record_number, mine.patient.record_number.lower()):
+        assert scan(ward, mine, read, bag.id).status_code == 200, read
+    other = ready_for_harvest(ward.team)
+    assert scan(ward, mine, other.patient.record_number, bag.id).status_code == 303
+    assert scan(ward, mine, mine.patient.family_name, bag.id).status_code == 422
+    assert "autofocus" in text(ward, f"/treatments/{mine.id}/bedside")
+
+
+# go
+
+
+@pytest.mark.rule(26)
+@pytest.mark.hazard("H26")
+def test_the_go_page_says_where_and_under_which_condition(ward, own):
+    bag, mine = own
+    check = ward.check(mine, bag)
+    shown = text(ward, f"/bedside-checks/{check.id}")
+    assert "into the RIGHT knee" in shown
+    assert "Released under a condition" in shown
+    assert "pending, final" in shown
+    assert "No known allergies" in shown
+    assert "Blood group" in shown
+    assert "You may begin." in shown
+
+
+def test_one_press_begins_with_this_minute_and_the_order(ward, own):
+    bag, mine = own
+    check = ward.check(mine, bag)
+    answer = ward.browser("nurse").post(
+        f"/treatments/{mine.id}/administrations/new?check={check.id}",
+        data={"idempotency_key": "k" * 24, "csrf_token": ""},
+    )
+    assert answer.status_code == 303, answer.text
+    made = ward.given(bag)
+    assert (made.route, made.body_site, made.side, made.volume_issued) == (mine.route, "knee", "right", 10)
+    assert made.performed_at == check.performed_at.replace(second=0, microsecond=0)
+    assert made.performed_by_id == ward.team.nurse.id
+
+
+@pytest.mark.rule(50)
+@pytest.mark.hazard("H7")
+def test_a_hold_between_check_and_begin_stops_the_page_and_the_press(ward, own):
+    bag, mine = own
+    check = ward.check(mine, bag)
+    ward.decide(bag, "hold", reason="freezer alarm")
+    shown = text(ward, f"/bedside-checks/{check.id}")
+    assert "You may begin" not in shown
+    assert "Do not give these cells" in shown
+    assert "freezer alarm" in shown or "hold" in shown
+    ward.begin(check)
+    ward.not_given(bag, "rule 50", "not released", "hold")
+
+
+def test_a_used_check_is_neutral_and_says_when(ward, own):
+    bag, mine = own
+    check = ward.check(mine, bag)
+    ward.begin(check)
+    shown = text(ward, f"/bedside-checks/{check.id}")
+    assert "Used at" in shown
+    assert "c-gatepage--used" in shown
+    assert "c-verdict--go" not in shown
+    assert "data-due" not in shown
+
+
+@pytest.mark.hazard("H11")
+def test_an_old_check_says_that_it_is_no_longer_valid(ward, own):
+    bag, mine = own
+    check = ward.check(mine, bag)
+    with ward.later(minutes=31):
+        shown = text(ward, f"/bedside-checks/{check.id}")
+    assert "No longer valid" in shown
+    assert "Right cells" not in shown
+
+
+def test_the_stop_page_shows_the_telephone_numbers_of_the_site(ward, own):
+    bag, _mine = own
+    other = ready_for_harvest(ward.team)
+    check = ward.check(other, bag)
+    assert "Laboratory</dt>" not in text(ward, f"/bedside-checks/{check.id}")
+    ward.team.site.laboratory_phone, ward.team.site.quality_phone = "+1 617 555 0100", "4711"
+    ward.session.commit()
+    shown = text(ward, f"/bedside-checks/{check.id}")
+    assert "+1 617 555 0100" in shown
+    assert "4711" in shown
+
+
+# running
+
+
+@pytest.fixture
+def begun(ward, own):
+    bag, mine = own
+    ward.give(mine, bag)
+    made = ward.given(bag)
+    assert made, ward.refused
+    return made
+
+
+def test_the_running_page_has_its_clocks_and_its_acts(ward, begun):
+    shown = text(ward, f"/administrations/{begun.id}")
+    for word in (
+        "Running for",
+        "Vital signs",
+        "15 minutes",
+        "Record the end",
+        "Abort",
+        "Void",
+        "Interrupt",
+        "Reaction",
+    ):
+        assert word in shown, word
+
+
+def test_rate_interruption_and_reaction_are_recorded_in_their_order(ward, begun):
+    at = f"/administrations/{begun.id}"
+    assert ward.fill("nurse", f"{at}/events/rate", rate="20").status_code == 303
+    assert ward.fill("nurse", f"{at}/events/resumed").status_code == 422
+    ward.said_no("was not interrupted")
+    assert ward.fill("nurse", f"{at}/events/stopped").status_code == 422
+    assert ward.fill("nurse", f"{at}/events/stopped", reason="chills").status_code == 303
+    assert "Resume" in text(ward, at)
+    assert ward.fill("nurse", f"{at}/events/stopped", reason="again").status_code == 422
+    assert ward.fill("nurse", f"{at}/events/resumed", rate="10").status_code == 303
+    assert ward.fill("nurse", f"{at}/events/reaction", signs="chills", measures="paused").status_code == 303
+    shown = text(ward, at)
+    assert "Call the physician" in shown
+    assert "10 mL/h" in shown
+    kinds = [one.kind for one in ward.session.scalars(select(InfusionEvent).order_by(InfusionEvent.recorded_at))]
+    assert kinds == ["rate", "stopped", "resumed", "reaction"]
+
+
+@pytest.mark.rule(59)
+@pytest.mark.hazard("H16")
+def test_nothing_given_is_not_given(ward, begun):
+    answer = ward.end(begun, volume_given="0", volume_wasted="10", partial_reason="broke")
+    assert answer.status_code == 422
+    ward.said_no("rule 59")
+    ward.fill("nurse", f"/administrations/{begun.id}/abort", volume_given="0", because="line broke", rest="discarded")
+    ward.session.expire_all()
+    assert begun.outcome == "aborted"
+    assert (begun.volume_given, begun.volume_wasted) == (0, 10)
+    assert not begun.counts
+
+
+@pytest.mark.rule(59)
+def test_stopping_early_keeps_what_was_given_and_what_becomes_of_the_rest(ward, own, begun):
+    bag, mine = own
+    answer = ward.fill(
+        "nurse", f"/administrations/{begun.id}/abort", volume_given="4", because="anaphylaxis", rest="returned"
+    )
+    assert answer.status_code == 303, answer.text
+    ward.session.expire_all()
+    assert (begun.volume_given, begun.volume_returned, begun.dose) == (4, 6, bag.amount * 4 / 10)
+    assert state_of(of_course(ward.session, mine), bag, clock.now()).label == "Given"
+    check = ward.check(mine, bag)
+    assert not check.clear
+    ward.said_no("given already")
+    assert ward.move("technologist", bag, "stored", place="fridge").status_code >= 400
+    assert ward.move("quality", bag, "discarded", reason="remainder").status_code == 303
+    assert state_of(of_course(ward.session, mine), bag, clock.now()).label == "Given"
+
+
+@pytest.mark.hazard("H15")
+def test_a_start_by_mistake_is_voided_by_two_and_the_bag_may_be_given(ward, own, begun):
+    bag, mine = own
+    at, said = f"/administrations/{begun.id}/void", {"because": "wrong room", "own_password": PASSWORD}
+    two = {"second_person_id": ward.team.physician.id, "password": PASSWORD}
+    assert ward.fill("nurse", at, **said, **two, untouched="no").status_code == 422
+    ward.said_no("Stop early instead")
+    assert ward.fill("nurse", at, **said, **(two | {"password": "no"}), untouched="yes").status_code == 422
+    assert ward.fill("nurse", at, **said, **two, untouched="yes").status_code == 303
+    ward.session.expire_all()
+    assert begun.voided
+    assert len(begun.present_signatures) == 2
+    assert ward.session.scalars(select(PlannedVisit)).all() == []
+    assert "voided" in text(ward, f"/administrations/{begun.id}")
+    with ward.later(minutes=2):
+        ward.give(mine, bag)
+        found = ward.session.scalars(select(Administration).where(Administration.product_id == bag.id)).all()
+    assert [one.voided for one in sorted(found, key=lambda one: one.recorded_at)] == [True, False], ward.refused
+    assert len(ward.session.scalars(select(PlannedVisit)).all()) == len(mine.says.visits)
+
+
+@pytest.mark.hazard("H15")
+def test_what_has_an_end_is_not_voided(ward, begun):
+    ward.end(begun, volume_given="10")
+    answer = ward.fill(
+        "nurse", f"/administrations/{begun.id}/void", because="x", untouched="yes", own_password=PASSWORD,
+        second_person_id=ward.team.physician.id, password=PASSWORD,
+    )  # fmt: skip
+    assert answer.status_code == 422
+    ward.said_no("already recorded")
+
+
+# another dose
+
+
+@pytest.mark.rule(52)
+def test_a_reduced_dose_needs_a_physicians_signature_with_a_reason(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    now = clock.now()
+    bag = released_product(
+        mine, ward.team, amount="36", frozen_at=now - timedelta(hours=3), thawed_at=now - timedelta(minutes=5)
+    )
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 52")
+    (check,) = checks(ward)
+    assert "Approve another dose" in text(ward, f"/bedside-checks/{check.id}")
+    url = f"/treatments/{mine.id}/dose-change"
+    assert ward.browser("nurse").get(url).status_code == 403
+    assert ward.fill("physician", url, low="0.4", high="0.6").status_code == 422
+    answer = ward.fill("physician", url, low="0.4", high="0.6", reason="renal failure")
+    assert answer.status_code == 303
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 52")
+    (change,) = ward.session.scalars(select(DoseChange)).all()
+    ward.sign("physician", change)
+    ward.give(mine, bag)
+    assert ward.given(bag), ward.refused
+    other = released_product(
+        mine, ward.team, amount="200", frozen_at=now - timedelta(hours=3), thawed_at=now - timedelta(minutes=5)
+    )
+    ward.give(mine, other)
+    ward.not_given(other, "rule 52")
+
+
+# amendments are judged as entries are
+
+
+@pytest.mark.rule(26)
+@pytest.mark.rule(55)
+@pytest.mark.parametrize("wrong", [{"side": "left"}, {"body_site": "hip"}, {"route": "intravenous"}])
+def test_an_administration_is_not_amended_to_another_place(ward, begun, wrong):
+    ward.end(begun, volume_given="10")
+    ward.sign("nurse", begun)
+    ward.refused.clear()
+    answer = ward.amend("nurse", begun, **wrong)
+    assert answer.status_code in {409, 422}
+    ward.said_no("rule 26", "rule 55")
+    ward.session.expire_all()
+    assert (begun.side, begun.body_site, begun.route) == ("right", "knee", "intra_articular")
+
+
+@pytest.mark.rule(54)
+def test_a_start_is_not_amended_past_the_thaw_limit(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    now = clock.now()
+    bag = released_product(mine, ward.team, frozen_at=now - timedelta(hours=3), thawed_at=now - timedelta(minutes=20))
+    ward.give(mine, bag)
+    made = ward.given(bag)
+    assert made, ward.refused
+    with ward.later(hours=3):
+        ward.end(made, ended_at=now + timedelta(minutes=20), volume_given="10")
+        ward.refused.clear()
+        answer = ward.amend(
+            "nurse", made, performed_at=now + timedelta(minutes=90), ended_at=now + timedelta(minutes=95)
+        )
+        assert answer.status_code in {409, 422}
+    ward.said_no("rule 54")
+
+
+@pytest.mark.rule(54)
+def test_an_end_after_the_thaw_limit_asks_why_and_takes_the_answer(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    now = clock.now()
+    bag = released_product(mine, ward.team, frozen_at=now - timedelta(hours=3), thawed_at=now - timedelta(minutes=20))
+    ward.give(mine, bag)
+    made = ward.given(bag)
+    with ward.later(hours=2):
+        assert ward.end(made, volume_given="10").status_code == 422
+        ward.said_no("rule 54")
+        answer = ward.fill("nurse", f"/administrations/{made.id}/end", sure="slow flow", volume_given="10")
+        assert answer.status_code == 303
+    ward.session.expire_all()
+    assert made.confirmed["ended_at"] == "slow flow"
+
+
+@pytest.mark.rule(51)
+def test_a_weight_that_is_corrected_afterwards_leaves_a_sentence_at_the_dose(ward, begun):
+    mine = begun.treatment
+    ward.end(begun, volume_given="10")
+    weight = mine.patient.weights[-1]
+    ward.amend("nurse", weight, kg="17.5")
+    shown = text(ward, f"/administrations/{begun.id}")
+    assert "The dose was computed with 72.5 kg; the weight is now 17.5 kg." in shown
+
+
+@pytest.mark.rule(57)
+def test_old_vital_signs_do_not_count(ward, own, begun):
+    _bag, _mine = own
+    signs = VITALS | {"performed_at": clock.now() - timedelta(days=400)}
+    answer = ward.fill("nurse", f"/administrations/{begun.id}/vital-signs", **signs)
+    assert answer.status_code == 422
+    ward.said_no("rule 57")
+    (before,) = ward.session.scalars(select(VitalSigns)).all()
+    ward.refused.clear()
+    assert ward.amend("nurse", before, performed_at=clock.now() - timedelta(days=400)).status_code in {409, 422}
+    ward.said_no("rule 57")
+
+
+@pytest.mark.rule(57)
+def test_vital_signs_of_more_than_an_hour_ago_stop_the_gate(ward, own):
+    bag, mine = own
+    check = checked(mine, bag, ward.team)
+    check.vital_signs.performed_at = clock.now() - timedelta(hours=2)
+    ward.session.commit()
+    ward.begin(check)
+    ward.not_given(bag, "too old")
+
+
+@pytest.mark.rule(69)
+def test_no_day_of_death_before_the_cells_were_given(ward, begun):
+    answer = ward.amend("physician", begun.treatment.patient, died_on=clock.now() - timedelta(days=2))
+    assert answer.status_code >= 400
+    assert begun.treatment.patient.died_on is None
+
+
+# what is known of the patient
+
+
+@pytest.mark.rule(23)
+def test_an_allergy_that_is_not_understood_is_compared_by_a_person(ward, own):
+    bag, mine = own
+    bag.vehicle = "Ringer's lactate with 2 % albumin"
+    mine.patient.allergy_status, mine.patient.allergies = "present", "Zyphoxin, penicillin"
+    ward.session.commit()
+    check = checked(mine, bag, ward.team)
+    asked = [line["check"] for line in check.warnings if line["rule"] == 23]
+    assert asked == ["Compare the allergy with the bag: Zyphoxin"]
+
+
+@pytest.mark.rule(23)
+def test_an_alert_counts_without_the_word_allergy(ward, own):
+    bag, mine = own
+    bag.vehicle = "Saline with albumin"
+    alert = Alert.log(by=ward.team.nurse, at=clock.now(), patient=mine.patient, text="Human albumin!!")
+    ward.team.add(alert)
+    assert 23 in {r["rule"] for r in checked(mine, bag, ward.team).reasons}
+
+
+@pytest.mark.rule(24)
+def test_asacol_is_not_aspirin():
+    assert named("Asacol 800 mg", ANTICOAGULANTS) == []
+    assert named("ASA 100", ANTICOAGULANTS) == ["asa"]
+
+
+@pytest.mark.rule(23)
+def test_an_earlier_anaphylaxis_stops_until_a_physician_decides_again(ward, own):
+    bag, mine = own
+    at = clock.now() - timedelta(days=1)
+    event = AdverseEvent.log(
+        by=ward.team.nurse, at=at, treatment=mine, performed_at=at, performed_by=ward.team.nurse, term="Anaphylaxis",
+        aware_on=at.date(), grade="4", from_cells="probable", from_harvest="unlikely", from_delivery="unlikely",
+        expected="unexpected", outcome="resolved",
+    )  # fmt: skip
+    ward.team.add(event)
+    ward.give(mine, bag)
+    ward.not_given(bag, "Earlier reaction")
+    eligible(mine, ward.team, at=clock.now() - timedelta(minutes=10))
+    check = checked(mine, bag, ward.team)
+    assert check.clear, check.reasons
+    assert "Earlier reaction" in {line["check"] for line in check.warnings}
+
+
+# sums are per person
+
+
+@pytest.mark.rule(53)
+def test_a_frozen_bag_without_its_dmso_cannot_be_judged(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    now = clock.now()
+    bag = released_product(
+        mine, ward.team, frozen_at=now - timedelta(hours=3), thawed_at=now - timedelta(minutes=5), dmso_percent=None
+    )
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 53")
+
+
+@pytest.mark.rule(42)
+def test_endotoxin_adds_up_over_the_bags_of_an_hour(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    now = clock.now()
+    thawed = {"frozen_at": now - timedelta(hours=3), "thawed_at": now - timedelta(minutes=5), "amount": "50"}
+    bags = [
+        released_product(mine, ward.team, volume="60", results={"endotoxin": Decimal("4.5")}, **thawed) for _n in (1, 2)
+    ]
+    given(checked(mine, bags[0], ward.team), ward.team, because="both")
+    check = checked(mine, bags[1], ward.team)
+    assert 42 in {r["rule"] for r in check.reasons}
+    assert "last hour" in next(line["left"] for line in check.evidence if line["check"] == "Endotoxin")
+
+
+@pytest.mark.rule(61)
+def test_cells_of_another_course_an_hour_ago_ask_for_a_reason(ward, own):
+    bag, mine = own
+    other = course(ward.team, mine.patient, signed=True)
+    consented(other, ward.team)
+    eligible(other, ward.team)
+    more = released_product(other, ward.team, amount="0.01")
+    given(checked(mine, bag, ward.team), ward.team, because="first")
+    check = checked(other, more, ward.team)
+    lines = {line["check"] for line in check.evidence if line["rule"] == 61 and line["warning"]}
+    assert "Days since the last cells" in lines
+
+
+@pytest.mark.rule(52)
+def test_a_dose_in_two_bags_is_given_where_the_protocol_has_two_doses(ward):
+    once = DEMONSTRATIONS["BM-MSC-MS"]
+    twice = once.model_copy(update={"dose": once.dose.model_copy(update={"doses": 2, "days_between": 30})})
+    published(ward.team, "BM-MSC-MS", content=twice)
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    assert mine.says.dose.doses == 2
+    now = clock.now()
+    thawed = {"frozen_at": now - timedelta(hours=3), "thawed_at": now - timedelta(minutes=5), "amount": "40"}
+    bags = [released_product(mine, ward.team, **thawed) for _n in (1, 2)]
+    for bag in bags:
+        ward.give(mine, bag)
+        assert ward.given(bag), ward.refused
+    assert "all containers of the day" in text(ward, f"/administrations/{ward.given(bags[1]).id}")
+
+
+@pytest.mark.hazard("H7")
+def test_a_code_of_nothing_is_a_refusal_that_is_kept(ward, own):
+    _bag, mine = own
+    answer = scan(ward, mine, mine.patient_id, new_id("PR"))
+    assert answer.status_code == 303
+    assert len(checks(ward)) == 1
