@@ -32,8 +32,12 @@ from clinic.records import Record
 from clinic.treatments.models import SIDES, Treatment
 
 if TYPE_CHECKING:
-    from clinic.accounts.models import User
+    from collections.abc import Mapping
 
+    from clinic.accounts.models import User
+    from clinic.records import Amendment
+
+CRITICAL = frozenset({"performed_at", "ended_at", "volume"})
 FASTING = {"confirmed": "Confirmed", "not_needed": "Not needed", "not_fasted": "Not fasted"}
 
 
@@ -173,6 +177,21 @@ class Harvest(Record):
         donor_id = self.donor.id if self.donor is not None else self.donor_id
         with session.no_autoflush:
             return list(session.scalars(select(Harvest).where(Harvest.donor_id == donor_id, Harvest.id != self.id)))
+
+    def amend(
+        self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
+    ) -> Amendment:
+        """Correct facts; a corrected end moves the expiry of what was collected, and of what was made of it."""
+        amendment = super().amend(facts, by=by, at=at, reason=reason, **changes)
+        for product in self.products:
+            product.follow(collected_at=self.ended_at, performed_at=self.ended_at)
+        return amendment
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last correction of times or volume after a signature: a second person confirms it."""
+        since = min((signature.signed_at for signature in self.signatures), default=None)
+        found = [one for one in self.amendments if since and one.amended_at >= since and one.corrects(CRITICAL)]
+        return found[-1] if found and self.origin == "clinic" else None
 
     @property
     def volume_to_label(self) -> Decimal:

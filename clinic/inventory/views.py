@@ -25,14 +25,16 @@ from clinic.pages import (
     zone,
 )
 from clinic.patients.banner import patient_banner
-from clinic.products.models import MOVEMENTS, Movement, Product, spell_din
+from clinic.products.models import Movement, Product, spell_din
+from clinic.products.movements import MOVEMENTS
+from clinic.records import Meaning
 from clinic.release.decision_rows import decision_rows
 from clinic.release.doses import doses
 from clinic.release.points import workings_of
 from clinic.release.product_state import RESTS_ON, ProductState, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import LABORATORY, held, undecided
+from clinic.release.step import LABORATORY, corrected, held, undecided
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -60,8 +62,10 @@ def product_url(product: Product) -> str:
 PAGES = record_pages.register_pages(
     Product,
     show=product_url,
+    signs=frozenset({*LABORATORY, Role.QUALITY}),
     amends=frozenset(LABORATORY),
     patient=patient_banner,
+    means=lambda _product, _user: Meaning.VERIFICATION,
     fixed=frozenset(
         {
             "source",
@@ -79,8 +83,10 @@ PAGES = record_pages.register_pages(
 record_pages.register_pages(
     Movement,
     show=lambda movement: product_url(movement.product),
+    signs=frozenset({Role.QUALITY}),
     amends=custody.MOVES,
     patient=patient_banner,
+    means=lambda _movement, _user: Meaning.APPROVAL,
     fixed=frozenset({"kind", "performed_at", "performed_by_id"}),
 )
 
@@ -155,7 +161,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
     state, results = state_of(records, product, at), records.on(product, QCResult)
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
     acts = undecided(records, product, at) if state is ProductState.QUARANTINE else []
-    acts += held(records, product, at) if state is ProductState.HOLD else []
+    acts += [*corrected(records, product), *held(records, product, at)] if state is ProductState.HOLD else []
     return {
         "records": records,  # held until the page is drawn, so that nothing of it is read again
         "record": product,

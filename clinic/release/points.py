@@ -126,9 +126,10 @@ def hands_on(records: CourseRecords, product: Product) -> set[str]:
     """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45)."""
     people: set[str | None] = set()
     for one in ancestry(records, product):
-        made = records.get(one.run_id)
-        people |= made.hands if isinstance(made, ProcessingRun) else set()
-        for record in (one, *([made] if isinstance(made, ProcessingRun) else ())):
+        run, harvest = records.get(one.run_id), records.get(one.harvest_id)
+        people |= run.hands if isinstance(run, ProcessingRun) else set()
+        parts = (run, *run.manipulations, *run.counts) if isinstance(run, ProcessingRun) else ()
+        for record in (one, *parts, *([harvest] if harvest is not None else ())):
             people |= {amendment.amended_by_id for amendment in record.amendments}
     for result in records.on(product, QCResult):
         people |= {result.performed_by_id, result.recorded_by_id}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.course_records import CourseRecords
+    from clinic.records import Record
 
 LOGS = frozenset({Role.QUALITY})
 SIGNS = frozenset({Role.QUALITY, Role.DIRECTOR})
@@ -172,18 +173,32 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
         return []
     name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
     title, why = "Decide what to do with the product", f"{name} is on hold: {reasons[0]}"
+    back = [move for move in product.movements if move.unauthorized and not move.damage]
+    if back and reasons == [back[-1].unauthorized]:
+        title, to = "Authorize the returned product", ("record_pages.signature", {"record_id": back[-1].id})
     return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.expires_at)]
 
 
 def corrected(records: CourseRecords, product: Product) -> list[Action]:
-    """Return the corrected critical results that a second person has to confirm with a signature (rule 45)."""
+    """Return the critical corrections that a second person has to confirm with a signature (rule 45)."""
+    waiting: list[tuple[Record, tuple[Role, ...], tuple[str, dict[str, str]]]] = [
+        (result, (*LABORATORY, Role.QUALITY), ("release.result", {"result_id": result.id}))
+        for result in records.on(product, QCResult)
+    ]
+    for one in ancestry(records, product):
+        waiting.append((one, (*LABORATORY, Role.QUALITY), ("record_pages.signature", {"record_id": one.id})))
+        harvest, run = records.get(one.harvest_id), records.get(one.run_id)
+        if isinstance(harvest, Harvest):
+            waiting.append((harvest, (Role.PHYSICIAN,), ("harvest.show", {"harvest_id": harvest.id})))
+        if isinstance(run, ProcessingRun):
+            waiting.append((run, (*LABORATORY, *run.verifiers), ("processing.show", {"run_id": run.id})))
     return [
         Action(
-            title="Confirm the correction", why=f"{result.headline()}: corrected, not confirmed by a second person.",
-            who=LABORATORY, to=("release.result", {"result_id": result.id}),
+            title="Confirm the correction", why=f"{record.headline()}: corrected, not confirmed by a second person.",
+            who=who, to=to,
         )
-        for result in records.on(product, QCResult)
-        if result.unconfirmed is not None
+        for record, who, to in waiting
+        if record.unconfirmed is not None
     ]  # fmt: skip
 
 

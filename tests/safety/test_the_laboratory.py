@@ -1,0 +1,319 @@
+"""Cells that were too warm, frozen, returned or corrected are held until somebody has looked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.harvest.models import Harvest
+from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
+from clinic.release.results import QCResult
+from tests.bedside import released_product
+from tests.factories import harvested, ready_for_harvest
+from tests.safety.driver import Ward
+from tests.safety.test_judged_at_its_time import minutes
+
+
+@pytest.fixture
+def own(ward: Ward):
+    """A released syringe of a patient's own cells, to be kept at 18 to 25 °C, and its course."""
+    mine = ready_for_harvest(ward.team)
+    return ward.verified(released_product(mine, ward.team)), mine
+
+
+# storage and transport
+
+
+@pytest.mark.rule(34)
+@pytest.mark.rule(48)
+@pytest.mark.hazard("H31")
+@pytest.mark.parametrize("kind", ["received", "stored", "shipped", "returned", "issued", "handed_over"])
+@pytest.mark.parametrize("temperature", ["4", "25.1", "17.9", "-20"])
+def test_what_was_out_of_the_protocols_range_is_held(ward, own, kind, temperature):
+    bag, mine = own
+    if kind == "returned":
+        ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True)
+    ward.move("technologist", bag, kind, place="Ward 3", temperature=temperature, intact=True, handed_to="N. Rask")
+    assert ward.tag(bag) == "On hold"
+    ward.give(mine, bag)
+    ward.not_given(bag, "°C")
+    assert "18 to 25" in ward.refused[-2], ward.refused
+
+
+@pytest.mark.rule(48)
+@pytest.mark.parametrize("kind", ["received", "stored", "shipped"])
+def test_a_temperature_that_nobody_recorded_cannot_be_judged(ward, own, kind):
+    bag, _mine = own
+    ward.move("technologist", bag, kind, place="Ward 3", intact=True, handed_to="N. Rask")
+    assert ward.tag(bag) == "On hold"
+    assert "no temperature recorded" in ward.browser("quality").get(f"/products/{bag.id}").text
+
+
+@pytest.mark.rule(34)
+@pytest.mark.parametrize("temperature", ["18", "21.5", "25"])
+def test_what_was_within_the_range_is_given(ward, own, temperature):
+    bag, mine = own
+    ward.move("technologist", bag, "received", place="Ward 3", temperature=temperature, intact=True)
+    ward.give(mine, bag)
+    assert ward.given(bag), ward.refused
+
+
+@pytest.mark.rule(48)
+def test_a_range_of_the_tank_is_for_what_is_frozen(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    fresh = harvested(mine, ward.team).products[0]
+    ward.move("technologist", fresh, "received", place="Laboratory", temperature="19.5", intact=True)
+    bag = released_product(
+        mine, ward.team, cryo_medium="10 % DMSO", dmso_percent=Decimal(10), frozen_at=clock.now() - timedelta(hours=2)
+    )
+    ward.verified(bag)
+    ward.move("technologist", bag, "stored", place="Tank 2", temperature="-178", intact=True)
+    assert (ward.tag(fresh) != "On hold", ward.tag(bag) != "On hold") == (True, True)
+    ward.move("technologist", bag, "stored", place="Freezer", temperature="-80", intact=True)
+    assert ward.tag(bag) == "On hold"
+
+
+@pytest.mark.rule(34)
+def test_what_its_parent_suffered_before_the_run_holds_the_product(ward, own):
+    bag, _mine = own
+    run = ward.session.get(ProcessingRun, bag.run_id)
+    ward.move(
+        "technologist", run.inputs[0].product, "received", place="Laboratory", temperature="41", intact=True,
+        performed_at=run.performed_at - timedelta(minutes=1),
+    )  # fmt: skip
+    assert ward.tag(bag) == "On hold"
+
+
+# what was frozen asks a thaw
+
+
+@pytest.mark.rule(54)
+@pytest.mark.hazard("H10")
+@pytest.mark.parametrize("medium", [{"cryo_medium": "CS10"}, {"dmso_percent": Decimal(10)}])
+def test_what_holds_freezing_medium_expires_and_asks_a_thaw(ward, medium):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = released_product(mine, ward.team, **medium)
+    ward.verified(bag)
+    assert bag.expires_at is not None
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 54")
+
+
+def begun(ward, course, product, **typed):
+    """A run over a product, begun two hours ago over HTTP."""
+    facts = {"performed_at": minutes(120), "performed_by_id": ward.team.technologist.id}
+    ward.fill("technologist", f"/treatments/{course.id}/processing/new", inputs=[product.id], **(facts | typed))
+    ward.session.expire_all()
+    return ward.session.scalars(select(ProcessingRun).order_by(ProcessingRun.recorded_at.desc())).first()
+
+
+def does(ward, run, kind, started, ended):
+    ward.fill(
+        "technologist", f"/runs/{run.id}/manipulations/new", kind=kind, performed_at=minutes(started),
+        ended_at=minutes(ended), performed_by_id=ward.team.technologist.id,
+    )  # fmt: skip
+
+
+def fills(ward, run, volume="10", alike="1"):
+    ward.fill(
+        "technologist", f"/runs/{run.id}/outputs/new", container="bag", alike=alike, volume=volume,
+        measure="viable_cells", amount="70",
+    )  # fmt: skip
+    ward.session.expire_all()
+    return run.outputs
+
+
+@pytest.mark.rule(50)
+@pytest.mark.rule(54)
+@pytest.mark.parametrize("order", ["freeze first", "container first"])
+def test_what_was_divided_while_frozen_lies_frozen(ward, order):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    taken = harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0]
+    run = begun(ward, mine, taken)
+    if order == "freeze first":
+        does(ward, run, "cryopreserve", 110, 100)
+    fills(ward, run, volume="20")
+    if order == "container first":
+        does(ward, run, "cryopreserve", 110, 100)
+    ward.session.expire_all()
+    (bag,) = run.outputs
+    assert (bag.frozen_at, bag.lies_frozen) == (minutes(100), True)
+    (part,) = fills(ward, begun(ward, mine, bag, performed_at=minutes(90)))
+    assert (part.frozen_at, part.lies_frozen) == (minutes(100), True)
+    ward.amend("technologist", run.manipulations[0], ended_at=minutes(95))
+    ward.session.expire_all()
+    assert (bag.frozen_at, part.frozen_at) == (minutes(95), minutes(95))
+    assert part.expires_at == minutes(95) + timedelta(days=mine.says.expiry.frozen_days)
+
+
+@pytest.mark.rule(54)
+def test_the_clock_after_thaw_runs_on_through_a_wash_and_ends_when_it_is_frozen_again(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    taken = harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0]
+    run = begun(ward, mine, taken)
+    does(ward, run, "cryopreserve", 110, 100)
+    (bag,) = fills(ward, run, volume="20")
+    washed = begun(ward, mine, bag, performed_at=minutes(60))
+    does(ward, washed, "thaw", 50, 45)
+    does(ward, washed, "wash", 40, 35)
+    (part,) = fills(ward, washed)
+    assert (part.thawed_at, part.lies_frozen) == (minutes(45), False)
+    assert part.expires_at == minutes(45) + timedelta(minutes=60)
+    does(ward, washed, "cryopreserve", 30, 20)
+    ward.session.expire_all()
+    assert (part.thawed_at, part.frozen_at, part.lies_frozen) == (None, minutes(20), True)
+
+
+# what came back
+
+
+@pytest.mark.rule(60)
+@pytest.mark.hazard("H28")
+def test_what_came_back_is_issued_again_once_quality_has_signed(ward, own):
+    bag, mine = own
+    ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True, temperature="21")
+    ward.move("nurse", bag, "returned", place="Laboratory", intact=True, temperature="21")
+    assert ward.tag(bag) == "On hold"
+    assert ward.move("technologist", bag, "issued", handed_to="N. Rask").status_code in {409, 422}
+    ward.said_no("authorized")
+    ward.give(mine, bag)
+    ward.not_given(bag, "authorized")
+    assert ward.sign("technologist", bag.movements[-1]).status_code == 403
+    assert ward.sign("quality", bag.movements[-1]).status_code == 303
+    assert ward.tag(bag) != "On hold"
+    assert ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True).status_code == 303
+    ward.give(mine, bag)
+    assert ward.given(bag), ward.refused
+
+
+# one corrects, another confirms
+
+
+@pytest.mark.rule(45)
+@pytest.mark.hazard("H17")
+@pytest.mark.parametrize("fact", ["volume", "amount"])
+def test_a_corrected_amount_waits_for_a_second_person(ward, own, fact):
+    bag, _mine = own
+    ward.amend("technologist", bag, **{fact: str(getattr(bag, fact) + 1)})
+    ward.decide(bag, "conforms")
+    ward.said_no("second person has not confirmed")
+    ward.sign("technologist", bag)
+    ward.said_no("second person confirms")
+    assert ward.sign("technologist2", bag).status_code == 303
+    ward.session.expire_all()
+    assert bag.unconfirmed is None
+
+
+@pytest.mark.hazard("H10")
+@pytest.mark.rule(50)
+def test_a_later_expiry_waits_for_a_second_person_and_a_shorter_one_does_not(ward, own):
+    bag, mine = own
+    latest = bag.expires_at
+    assert ward.amend("technologist", bag, expires_at=latest + timedelta(minutes=1)).status_code in {409, 422}
+    ward.said_no("later than the protocol allows")
+    assert ward.amend("technologist", bag, expires_at=minutes(-30)).status_code == 303
+    assert ward.tag(bag) != "On hold"
+    assert ward.amend("technologist", bag, expires_at=minutes(-60)).status_code == 303
+    assert ward.tag(bag) == "On hold"
+    ward.give(mine, bag)
+    ward.not_given(bag, "second person")
+    ward.sign("quality", bag)
+    assert ward.tag(bag) != "On hold"
+
+
+@pytest.mark.rule(45)
+@pytest.mark.rule(31)
+@pytest.mark.parametrize("fact", ["ended_at", "volume"])
+def test_corrected_times_or_volume_of_a_harvest_wait_for_another_physician(ward, own, fact):
+    bag, _mine = own
+    harvest = ward.session.scalars(select(Harvest)).one()
+    changed = {"ended_at": harvest.ended_at - timedelta(minutes=3), "volume": "61"}[fact]
+    assert ward.amend("physician", harvest, **{fact: changed}).status_code == 303
+    ward.sign("physician", harvest)
+    ward.decide(bag, "conforms")
+    ward.said_no("second person has not confirmed")
+    ward.sign("physician2", harvest)
+    ward.session.expire_all()
+    assert harvest.unconfirmed is None
+
+
+@pytest.mark.rule(50)
+def test_the_expiry_follows_a_corrected_end_of_the_collection(ward, own):
+    bag, _mine = own
+    harvest = ward.session.scalars(select(Harvest)).one()
+    before = bag.expires_at
+    ward.amend("physician", harvest, ended_at=harvest.ended_at - timedelta(minutes=10))
+    ward.session.expire_all()
+    assert bag.expires_at == before - timedelta(minutes=10)
+
+
+@pytest.mark.rule(45)
+@pytest.mark.rule(38)
+def test_a_corrected_count_of_a_run_waits_for_a_second_person(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    taken = harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0]
+    run = begun(ward, mine, taken)
+    ward.fill(
+        "technologist", f"/runs/{run.id}/counts/new", counted="viable", concentration="7", volume="10", viability="61",
+        performed_at=minutes(60), performed_by_id=ward.team.technologist.id,
+    )  # fmt: skip
+    fills(ward, run)
+    ward.fill("technologist", f"/runs/{run.id}/end", ended_at=minutes(30), waste_volume="50")
+    ward.sign("technologist", run)
+    ward.amend("technologist", ward.session.scalars(select(InProcessCount)).one(), viability="91")
+    ward.sign("technologist", run)
+    ward.session.expire_all()
+    assert run.unconfirmed is not None
+    ward.sign("quality", run)
+    ward.session.expire_all()
+    assert run.unconfirmed is None
+
+
+@pytest.mark.rule(44)
+@pytest.mark.parametrize("fact", ["sampled_at", "performed_at"])
+def test_an_interim_culture_is_not_made_final_by_its_times(ward, fact):
+    mine = ready_for_harvest(ward.team, at=clock.now() - timedelta(days=60), code="BM-MSC-MS")
+    bag = released_product(mine, ward.team, made_at=clock.now() - timedelta(days=20), released=False)
+    for one in ward.results(bag, "sterility"):
+        ward.session.delete(one)
+    ward.result(bag, "sterility", outcome="no_growth", sampled_at=minutes(60 * 24 * 5), performed_at=minutes(5))
+    (culture,) = ward.results(bag, "sterility")
+    assert culture.interim
+    changed = {"sampled_at": minutes(60 * 24 * 19), "performed_at": minutes(1)}[fact]
+    ward.amend("technologist", culture, **{fact: changed})
+    ward.session.expire_all()
+    assert culture.interim or culture.unconfirmed is not None
+    if fact == "sampled_at":
+        ward.decide(bag, "conforms")
+        ward.said_no("second person has not confirmed")
+
+
+@pytest.mark.rule(44)
+@pytest.mark.rule(69)
+def test_no_sample_is_older_than_the_run_that_made_the_cells(ward):
+    mine = ready_for_harvest(ward.team, at=clock.now() - timedelta(days=60), code="BM-MSC-MS")
+    bag = released_product(mine, ward.team, made_at=clock.now() - timedelta(hours=2), released=False)
+    run = ward.session.get(ProcessingRun, bag.run_id)
+    before = ward.session.query(QCResult).count()
+    ward.result(bag, "viability", value="91", sampled_at=run.performed_at - timedelta(minutes=1))
+    ward.said_no("rule 69")
+    ward.session.expire_all()
+    assert ward.session.query(QCResult).count() == before
+    ward.result(bag, "viability", value="91", sampled_at=run.performed_at + timedelta(minutes=1))
+    assert ward.session.query(QCResult).count() == before + 1
+
+
+@pytest.mark.rule(35)
+@pytest.mark.parametrize(("lot", "taken"), [("L-1", 0), (None, 1)])
+def test_a_lot_without_its_expiry_cannot_be_judged(ward, lot, taken):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    run = begun(ward, mine, harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0])
+    ward.fill(
+        "technologist", f"/runs/{run.id}/manipulations/new", kind="wash", lot=lot, performed_at=minutes(60),
+        performed_by_id=ward.team.technologist.id,
+    )  # fmt: skip
+    assert ward.session.query(Manipulation).count() == taken
