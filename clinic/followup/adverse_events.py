@@ -54,6 +54,7 @@ class AdverseEvent(Record):
     DONE = "Reported by"
     PERSON = "treatment.patient"
     AFTER_DEATH = True
+    ACCUSES = True
     STARTS = ""
 
     treatment_id: Mapped[str] = reference("treatment")
@@ -106,6 +107,13 @@ class AdverseEvent(Record):
             said = "Grade 5, outcome fatal and serious because of death go together: select all three or none."
             found.append(Problem(said, "grade", rule=65))
         return found
+
+    def accusation(self) -> str:
+        """Return that it is serious and comes certainly or probably from the cells (hazard H29)."""
+        if not self.is_serious or self.from_cells not in {"certain", "probable"}:
+            return ""
+        likely = "certainly" if self.from_cells == "certain" else "probably"
+        return f"Serious adverse event, {likely} from the cells: {self.term}"
 
     @classmethod
     def report(

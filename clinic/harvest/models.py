@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
 from string import ascii_uppercase
@@ -14,10 +14,10 @@ from sqlalchemy.orm import Mapped, object_session, relationship
 from clinic.errors import Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
-from clinic.model import reference
+from clinic.model import ADDED, reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
-from clinic.products.models import Product, bearer, unused
+from clinic.products.models import Product, another_donors, bearer, unused
 from clinic.protocols.catalogues import (
     ANESTHESIA,
     ANTICOAGULANTS,
@@ -113,6 +113,9 @@ class Harvest(Record):
     anticoagulant_lot: Mapped[str | None] = field(
         "Anticoagulant lot", conditional=True, section="Anticoagulant", hint="Scan the code on the bag, or type the lot"
     )
+    anticoagulant_expires_on: Mapped[date | None] = field(
+        "Anticoagulant lot expires on", past=False, section="Anticoagulant", info=ADDED
+    )
     din: Mapped[str | None] = field(
         "Donation number",
         section="Containers and labels",
@@ -137,6 +140,8 @@ class Harvest(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
         found = super().problems(at=at)
+        session = object_session(self) or object_session(self.recorded_by)
+        found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
         return found if self.origin != "clinic" else found + limits.problems(self)
 
     def questions(self) -> list[Question]:

