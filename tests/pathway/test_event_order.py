@@ -26,7 +26,7 @@ NAMED = (
 @pytest.mark.rule(69)
 @pytest.mark.hazard("H30")
 def test_every_pair_is_refused_when_it_is_exchanged_by_a_minute(team):
-    mine = ready_for_harvest(team, code="BM-MSC-MS")
+    mine = ready_for_harvest(team, at=clock.now() - timedelta(days=60), code="BM-MSC-MS")
     bag = released_product(
         mine, team, made_at=clock.now() - timedelta(days=20), cryo_medium="10 % DMSO", dmso_percent=Decimal(10),
         frozen_at=clock.now() - timedelta(days=19),

@@ -37,7 +37,8 @@ def process(step, chosen, start):
     )
     for bag in chosen:
         wanted = None if step["share"] is None else bag.left * Decimal(step["share"])
-        if bag.discarded or (wanted is not None and wanted > bag.left) or bag.left <= 0:
+        too_much = bag.left <= 0 or (wanted is not None and wanted > bag.left)
+        if bag.discarded or too_much or bag.expired(at):
             with pytest.raises(RuleBroken):
                 run.take(bag, by=by, at=at, volume=wanted)
         else:
@@ -53,7 +54,7 @@ def process(step, chosen, start):
     return run, made
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps=st.lists(STEP, max_size=8))
 @pytest.mark.rule(36)
 @pytest.mark.rule(54)
