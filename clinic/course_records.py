@@ -18,7 +18,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from clinic import wording
 from clinic.model import Model
-from clinic.record_pool import M, Pool, in_order, link, table_of
+from clinic.record_kinds import kinds, link, parts_of, table_of
+from clinic.record_pool import M, Pool, in_order
 from clinic.records import Amendment, Signature
 
 if TYPE_CHECKING:
@@ -30,24 +31,6 @@ if TYPE_CHECKING:
 Only = Collection[type[Model]] | None
 AT_ONCE = 50
 """Courses loaded together; more are loaded in batches."""
-
-
-@cache
-def kinds() -> tuple[type[Model], ...]:
-    """Return the models that are read by a statement of their own, in the order in which one leads to the next."""
-    order = [table.name for table in Model.metadata.sorted_tables]
-    models = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
-    parts = {part for model in models for part in _parts(model)}
-    chosen = [model for model in models if model.JUDGED and model not in parts]
-    return tuple(sorted(chosen, key=lambda model: (model.READ_ORDER, order.index(table_of(model)))))
-
-
-@cache
-def _parts(model: type[Model]) -> tuple[type[Model], ...]:
-    """Return the models whose rows are read in one statement with the row that they are a part of, and their parts."""
-    relations = inspect(model).relationships
-    direct = [relations[name].mapper.class_ for name in model.READ_WITH]
-    return (*direct, *(deeper for part in direct for deeper in _parts(part)))
 
 
 class CourseRecords:
@@ -197,7 +180,7 @@ def _columns_to(model: type[Model], table: str) -> tuple[str, ...]:
 
 def _pool(session: Session, course_ids: list[str], product_ids: list[str], only: Only) -> Pool:
     read = [model for model in kinds() if only is None or model in only or table_of(model) == "treatment"]
-    parts = {part for model in read for part in _parts(model)}
+    parts = {part for model in read for part in parts_of(model)}
     pool = Pool(only=None if only is None else frozenset({*read, *parts, Signature, Amendment}))
     scope = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name)
     for model in read:

@@ -224,7 +224,8 @@ def field(
     """
     facts = {name: declared.pop(name) for name in FACTS & declared.keys()}
     fact = Field(label=label, order=next(_counter) if order is None else order, **facts)
-    return mapped_column(*column, info={"field": fact} | ({"added": True} if added else {}), **declared)
+    more = {"field": fact} | ({"added": True} if added else {}) | declared.pop("info", {})
+    return mapped_column(*column, info=more, **declared)
 
 
 FACTS = frozenset(Field.__dataclass_fields__) - {"label", "order"}

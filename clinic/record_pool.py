@@ -3,31 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clinic.model import Model
+from clinic.record_kinds import link, table_of
 from clinic.records import Amendment, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 M = TypeVar("M", bound=Model)
-
-
-@cache
-def table_of(model: type[Any]) -> str:
-    """Return the name of a model's table; asking the model itself works it out anew each time."""
-    return str(model.__table__.name)
-
-
-@cache
-def link(model: type[Model], table: str) -> str | None:
-    """Return the attribute of a model that names a row of a table: ``<table>_id``, else its first foreign key there."""
-    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
-    found = [c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys)]
-    plain = f"{table}_id"
-    return plain if plain in found else next(iter(found), None)
 
 
 class Pool:

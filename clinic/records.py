@@ -65,6 +65,7 @@ class Entry(RecordContent, Model):
     __abstract__ = True
     NOUN: ClassVar[str]
     JUDGED: ClassVar[bool] = True
+    ACCUSES: ClassVar[bool] = False
 
     recorded_at: Mapped[datetime]
 
@@ -262,6 +263,10 @@ class Entry(RecordContent, Model):
         """Return a value as an amendment keeps it: of a day or moment no more than was known."""
         known = self.precision_of(name)
         return wording.iso(value, self.zone, known) if known and value is not None else ledger_value(value)
+
+    def accusation(self) -> str:
+        """Return what it says against the cells that were given in its course; empty: nothing (``ACCUSES``)."""
+        return ""
 
     def headline(self) -> str:
         """Return the record in one line, for the timeline."""

@@ -68,3 +68,7 @@ class Amendment(Model):
     changes: Mapped[dict[str, Any]]
 
     amended_by: Mapped[Any] = relationship("User")
+
+    def corrects(self, names: frozenset[str]) -> bool:
+        """Whether it changed one of some facts that said something before, not only filled in what was awaited."""
+        return any(name in names and said[0] is not None for name, said in self.changes.items())

@@ -152,7 +152,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
     release = bedside.release
     signed = release.present_signatures[-1] if release and release.present_signatures else None
     because = (
-        f"The product is not released: {bedside.held}."
+        f"The product is not released: {bedside.held.removesuffix('.')}."
         if bedside.held
         else "The product is not released, or its release is no longer valid."
     )
@@ -200,7 +200,7 @@ def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) ->
     """Minutes since thaw within the protocol's (rule 54); what was frozen has a thaw on record."""
     limit = course.says.expiry.thaw_minutes
     if product.thawed_at is None:
-        if product.frozen_at:
+        if product.lies_frozen:
             verdict.fault(
                 "Thawed",
                 54,

@@ -38,7 +38,9 @@ METHODS = {
 def receive(team: Team, product: Product, at: datetime) -> None:
     """Take a container into the laboratory."""
     by = team.act(team.technologist)
-    product.move(kind="received", place="Laboratory, reception", by=by, at=at, temperature=D("19.5"), intact=True)
+    asked = product.storage_range(at)
+    degrees = D("19.5") if asked is None or D("19.5") in asked else D("5.0")
+    product.move(kind="received", place="Laboratory, reception", by=by, at=at, temperature=degrees, intact=True)
 
 
 def process(team: Team, course: Treatment, products: Sequence[Product], at: datetime, **facts: Any) -> ProcessingRun:
@@ -179,5 +181,8 @@ def release(
     found = team.add(decide(product, version, by=by, at=at, decision=decision, source_note=team.note, **facts))
     team.sign(found, by, at + 4 * MINUTE, meaning=Meaning.RELEASE)
     if decision == "exceptional":
+        team.sign(found, team.physician, at + 20 * MINUTE, meaning=Meaning.APPROVAL)
         team.sign(found, team.director, at + 30 * MINUTE, meaning=Meaning.APPROVAL)
+    elif found.told is not None and not found.acknowledged:
+        team.sign(found, team.physician, at + 10 * MINUTE, meaning=Meaning.REVIEW)
     return found

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic import wording
 from clinic.administration.models import Administration
+from clinic.course_records import named
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
 from clinic.harvest.models import Harvest
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from clinic.accounts.models import User
+    from clinic.course_records import Scope
     from clinic.signatures import Amendment, Signature
 
 GRADES = {
@@ -83,6 +85,7 @@ class AdverseEvent(Record):
     DONE = "Reported by"
     PERSON = "treatment.patient"
     AFTER_DEATH = True
+    ACCUSES = True
     STARTS = ""
 
     treatment_id: Mapped[str] = reference("treatment")
@@ -124,6 +127,12 @@ class AdverseEvent(Record):
 
     treatment: Mapped[Treatment] = relationship()
 
+    @classmethod
+    def found(cls, scope: Scope) -> Any:
+        """Return the condition that finds the events of the courses, and of all who got cells of the same family."""
+        courses, scope.given = {*scope.pool.ids("treatment"), *named(scope.pool, "treatment")}, {}
+        return cls.treatment_id.in_(sorted(courses)) if courses else None
+
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 65: grade 5, fatal outcome and death go together, as far as each is known."""
         found = super().problems(at=at)
@@ -147,6 +156,13 @@ class AdverseEvent(Record):
             said = "The onset is before the first procedure. Is this right?"
             found.append(Question("performed_at", said, f"The first procedure of this course was on {day}.", rule=68))
         return found
+
+    def accusation(self) -> str:
+        """Return that it is serious and comes certainly or probably from the cells (hazard H29)."""
+        if not self.is_serious or self.from_cells not in {"certain", "probable"}:
+            return ""
+        likely = "certainly" if self.from_cells == "certain" else "probably"
+        return f"Serious adverse event, {likely} from the cells: {self.term}"
 
     @classmethod
     def report(

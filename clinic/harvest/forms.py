@@ -12,6 +12,7 @@ from clinic import clock
 from clinic.fields import Range
 from clinic.form_fields import DecimalField, SelectField, StringField
 from clinic.forms import RecordForm, form_for
+from clinic.harvest.limits import planned_sources
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
 from clinic.products.forms import DonationNumberField
@@ -29,11 +30,13 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
     def plan(self, course: Treatment) -> None:
         """Fill in the planned source and what fits it; the protocol's limits become the hint."""
         self.prefill("containers", 1, "prefilled: one")
-        source = SOURCES[course.source or ""]
-        self.offer("source", [(source.key, source.label)], chosen=source.key, filled="from the order")
-        self.offer("body_site", [(key, BODY_SITES[key].label) for key in source.sites])
-        self.offer("method", [(m.key, m.label) for m in METHODS.values() if m.harvest == source.harvest])
-        if source.harvest != "apheresis":
+        sources = [SOURCES[key] for key in planned_sources(course) if key in SOURCES]
+        kinds = {source.harvest for source in sources}
+        self.offer("source", [(one.key, one.label) for one in sources], chosen=sources[0].key, filled="from the order")
+        sites = dict.fromkeys(site for source in sources for site in source.sites)
+        self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
+        self.offer("method", [(m.key, m.label) for m in METHODS.values() if m.harvest in kinds])
+        if "apheresis" not in kinds:
             del self.cd34_before
         limits = course.says.harvest
         if limits.volume is not None:

@@ -13,6 +13,7 @@ from clinic.errors import Problem, Question
 from clinic.fields import plain
 from clinic.products.models import year_apart
 from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
+from clinic.wording import day
 
 DAY = timedelta(hours=24)
 MARROW_ML_PER_KG = Decimal(20)
@@ -32,6 +33,15 @@ def problems(harvest: Any) -> list[str]:
     return _site(harvest) + _safety(harvest) + _papers(harvest)
 
 
+def planned_sources(course: Any) -> tuple[str, ...]:
+    """Return the sources from which a course collects: the ordered one; where cells are combined, all of the protocol.
+
+    The ordered one comes first.
+    """
+    others = course.says.sources if course.says.cell_type == "combination" else ()
+    return tuple(dict.fromkeys((course.source, *others)))
+
+
 def _site(harvest: Any) -> list[str]:
     found = []
     source, method = SOURCES.get(harvest.source or ""), METHODS.get(harvest.method or "")
@@ -40,7 +50,7 @@ def _site(harvest: Any) -> list[str]:
     site = BODY_SITES.get(harvest.body_site or "")
     if site and site.sided and harvest.side not in {"left", "right"}:
         found.append(Problem("Side: required. Two sides are two harvests.", "side", rule=26))
-    if harvest.treatment is not None and harvest.source and harvest.source != harvest.treatment.source:
+    if harvest.treatment is not None and harvest.source and harvest.source not in planned_sources(harvest.treatment):
         found.append(Problem("The order specifies another source. Amend the order first.", "source", rule=26))
     return found
 
@@ -62,15 +72,23 @@ def _safety(harvest: Any) -> list[str]:
 
 def _papers(harvest: Any) -> list[str]:
     found = []
-    if harvest.anticoagulant not in {None, "none"} and not harvest.anticoagulant_lot:
-        said = "Anticoagulant lot: required; scan or type it."
-        found.append(Problem(said, "anticoagulant_lot", rule=31))
-    if (
-        harvest.source == "peripheral_blood"
-        and harvest.cd34_before is None
-        and harvest.method == "continuous_apheresis"
-    ):
+    if harvest.anticoagulant not in {None, "none"}:
+        if not harvest.anticoagulant_lot:
+            said = "Anticoagulant lot: required; scan or type it."
+            found.append(Problem(said, "anticoagulant_lot", rule=31))
+        wanted = harvest.treatment.says.harvest.anticoagulant_ratio if harvest.treatment is not None else None
+        if wanted is not None and not harvest.anticoagulant_volume:
+            said = "Anticoagulant volume: required; the ratio is judged by it."
+            found.append(Problem(said, "anticoagulant_volume", rule=32))
+        ends, begun = harvest.anticoagulant_expires_on, harvest.performed_at
+        if ends is not None and begun is not None and ends < harvest.local_day(begun):
+            said = f"Anticoagulant lot {harvest.anticoagulant_lot or ''} expired on {day(ends)}: it cannot be used."
+            found.append(Problem(said, "anticoagulant_expires_on", rule=35))
+    if harvest.source == "peripheral_blood" and harvest.cd34_before is None:
         found.append(Problem("CD34 count before collection: required", "cd34_before", rule=33))
+    if harvest.label_checked_by_id is not None and harvest.label_checked_by_id == harvest.performed_by_id:
+        said = "Label checked by a second person: choose somebody other than the collector."
+        found.append(Problem(said, "label_checked_by_id", rule=12))
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
 from string import ascii_uppercase
@@ -14,10 +14,10 @@ from sqlalchemy.orm import Mapped, object_session, relationship
 from clinic.errors import Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
-from clinic.model import reference
+from clinic.model import ADDED, reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
-from clinic.products.models import Product, bearer, unused
+from clinic.products.models import Product, another_donors, bearer, unused
 from clinic.protocols.catalogues import (
     ANESTHESIA,
     ANTICOAGULANTS,
@@ -32,8 +32,12 @@ from clinic.records import Record
 from clinic.treatments.models import SIDES, Treatment
 
 if TYPE_CHECKING:
-    from clinic.accounts.models import User
+    from collections.abc import Mapping
 
+    from clinic.accounts.models import User
+    from clinic.records import Amendment
+
+CRITICAL = frozenset({"performed_at", "ended_at", "volume"})
 FASTING = {"confirmed": "Confirmed", "not_needed": "Not needed", "not_fasted": "Not fasted"}
 
 
@@ -109,6 +113,9 @@ class Harvest(Record):
     anticoagulant_lot: Mapped[str | None] = field(
         "Anticoagulant lot", conditional=True, section="Anticoagulant", hint="Scan the code on the bag, or type the lot"
     )
+    anticoagulant_expires_on: Mapped[date | None] = field(
+        "Anticoagulant lot expires on", past=False, section="Anticoagulant", info=ADDED
+    )
     din: Mapped[str | None] = field(
         "Donation number",
         section="Containers and labels",
@@ -133,6 +140,8 @@ class Harvest(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
         found = super().problems(at=at)
+        session = object_session(self) or object_session(self.recorded_by)
+        found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
         return found if self.origin != "clinic" else found + limits.problems(self)
 
     def questions(self) -> list[Question]:
@@ -173,6 +182,21 @@ class Harvest(Record):
         donor_id = self.donor.id if self.donor is not None else self.donor_id
         with session.no_autoflush:
             return list(session.scalars(select(Harvest).where(Harvest.donor_id == donor_id, Harvest.id != self.id)))
+
+    def amend(
+        self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
+    ) -> Amendment:
+        """Correct facts; a corrected end moves the expiry of what was collected, and of what was made of it."""
+        amendment = super().amend(facts, by=by, at=at, reason=reason, **changes)
+        for product in self.products:
+            product.follow(collected_at=self.ended_at, performed_at=self.ended_at)
+        return amendment
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last correction of times or volume after a signature: a second person confirms it."""
+        since = min((signature.signed_at for signature in self.signatures), default=None)
+        found = [one for one in self.amendments if since and one.amended_at >= since and one.corrects(CRITICAL)]
+        return found[-1] if found and self.origin == "clinic" else None
 
     @property
     def volume_to_label(self) -> Decimal:

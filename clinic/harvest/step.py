@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from clinic.access import Role
+from clinic.harvest.limits import planned_sources
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import named_donor
 from clinic.products.models import Product
+from clinic.protocols.catalogues import SOURCES
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
 
@@ -69,7 +71,28 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         why = f"Consent and eligibility are signed: {course.title}."
         to, due = ("harvest.new", {"treatment_id": course.id}), course.planned_at(records.zone)
         return [Action(title="Record the harvest", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="planned")]
-    return [_open(harvest) for harvest in found if not closed(harvest)]
+    return [_open(harvest) for harvest in found if not closed(harvest)] + _other_sources(records, found, at)
+
+
+def _other_sources(records: CourseRecords, found: list[Harvest], at: datetime) -> list[Action]:
+    """Return the sources that a protocol combines and from which nothing was collected yet."""
+    course = records.course
+    if course.origin is Origin.IMPORTED or course.stop is not None or HARVEST.reasons(records, at):
+        return []
+    missing = [key for key in planned_sources(course) if key not in {harvest.source for harvest in found}]
+    to, started = ("harvest.new", {"treatment_id": course.id}), _processed(records)
+    return [
+        Action(
+            title="Record the second harvest", why=f"{SOURCES[key].label}: not collected yet.", who=tuple(LOGS), to=to
+        )
+        for key in missing
+        if key in SOURCES and not started
+    ]
+
+
+def _processed(records: CourseRecords) -> bool:
+    """Whether what was collected went into a run already."""
+    return any(product.uses or product.run_id is not None for product in records.of(Product))
 
 
 def _open(harvest: Harvest) -> Action:

@@ -12,7 +12,7 @@ from clinic.course_records import CourseRecords, around, load
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.processing.step import donors_usable
 from clinic.products.graph import donors
-from clinic.products.models import MOVEMENTS
+from clinic.products.movements import MOVEMENTS
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.step import before
 from clinic.steps import Blocked, stopped
@@ -64,7 +64,7 @@ def offered(product: Product, role: Role) -> list[str]:
     """Return the movements that can be recorded now: only what is frozen thaws, only what left comes back."""
     last = product.movements[-1].kind if product.movements else ""
     sense = {
-        "thawed": product.thawed_at is None and (product.frozen_at is not None or product.cryo_medium is not None),
+        "thawed": product.lies_frozen,
         "returned": last in {"issued", "handed_over", "shipped"},
     }
     return [kind for kind, roles in MOVERS.items() if role in roles and sense.get(kind, True)]

@@ -12,7 +12,8 @@ from clinic.identifiers import parse_id
 from clinic.inventory.product_states import in_state, states
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient, searchable
-from clinic.products.models import MOVEMENTS, Movement, Product
+from clinic.products.models import Movement, Product
+from clinic.products.movements import MOVEMENTS
 from clinic.release.product_state import ProductState
 from clinic.treatments.models import Treatment
 

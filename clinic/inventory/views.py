@@ -11,7 +11,7 @@ from clinic.access import CLINICAL, Role, allow, may
 from clinic.course_records import around
 from clinic.extensions import db
 from clinic.fields import plain
-from clinic.inventory import custody, genealogy, product_search
+from clinic.inventory import custody, genealogy, lookback, product_search
 from clinic.inventory.forms import AssignForm, courses_for, movement_form
 from clinic.pages import (
     Answer,
@@ -25,14 +25,17 @@ from clinic.pages import (
     zone,
 )
 from clinic.patients.banner import patient_banner
-from clinic.products.models import MOVEMENTS, Movement, Product, spell_din
+from clinic.products.models import Movement, Product, spell_din
+from clinic.products.movements import MOVEMENTS
+from clinic.records import Meaning
 from clinic.release.decision_rows import decision_rows
 from clinic.release.doses import doses
+from clinic.release.models import standing_decision
 from clinic.release.points import workings_of
-from clinic.release.product_state import RESTS_ON, ProductState, state_of
+from clinic.release.product_state import RESTS_ON, ProductState, held_because, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import LABORATORY, held, undecided
+from clinic.release.step import LABORATORY, corrected, held, undecided
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -60,8 +63,10 @@ def product_url(product: Product) -> str:
 PAGES = record_pages.register_pages(
     Product,
     show=product_url,
+    signs=frozenset({*LABORATORY, Role.QUALITY}),
     amends=frozenset(LABORATORY),
     patient=patient_banner,
+    means=lambda _product, _user: Meaning.VERIFICATION,
     fixed=frozenset(
         {
             "source",
@@ -79,8 +84,10 @@ PAGES = record_pages.register_pages(
 record_pages.register_pages(
     Movement,
     show=lambda movement: product_url(movement.product),
+    signs=frozenset({Role.QUALITY}),
     amends=custody.MOVES,
     patient=patient_banner,
+    means=lambda _movement, _user: Meaning.APPROVAL,
     fixed=frozenset({"kind", "performed_at", "performed_by_id"}),
 )
 
@@ -155,7 +162,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
     state, results = state_of(records, product, at), records.on(product, QCResult)
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
     acts = undecided(records, product, at) if state is ProductState.QUARANTINE else []
-    acts += held(records, product, at) if state is ProductState.HOLD else []
+    acts += [*corrected(records, product), *held(records, product, at)] if state is ProductState.HOLD else []
     return {
         "records": records,  # held until the page is drawn, so that nothing of it is read again
         "record": product,
@@ -180,14 +187,31 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "amend_url": url_for("record_pages.amendment", record_id=product.id)
         if role in PAGES.amends and not gone
         else None,
-        "moves": []
-        if gone
-        else [
+        "against": held_because(records, product, at),
+        "standing": standing_decision(records, product),
+        "moves": [
             (url_for("products.move", product_id=product.id, kind=kind), custody.ICONS[kind], MOVEMENTS[kind])
             for kind in custody.offered(product, role)
+            if not gone or (kind == "discarded" and not product.discarded)
         ],
         "may_assign": product.treatment_id is None and role in ASSIGNS and not gone,
     }
+
+
+@bp.get("/products/<product_id>/look-back")
+@allow(CLINICAL)
+def look_back(product_id: str) -> str:
+    """List what shares cells or a donor with a product, and the patients who got any of it (rule 72)."""
+    product = get_or_404(Product, product_id)
+    return render_template(
+        "records/list.html",
+        heading=f"Look-back: {product.name} {product.division or ''}".strip(),
+        lede="Every container of the same cells or the same donor. Call the recipients; the rest is still here.",
+        columns=lookback.COLUMNS,
+        rows=lookback.rows(db.session(), product, clock.now()),
+        empty_text="No related product.",
+        actions=[(product_url(product), "droplet-half-2", "Product")],
+    )
 
 
 def _next(acts: list[Any], role: Role) -> dict[str, Any] | None:

@@ -6,7 +6,7 @@ written, so that an amendment of a harvest is refused where a run of last week w
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic import clock, wording
@@ -31,69 +31,138 @@ if TYPE_CHECKING:
 
 
 class Event(NamedTuple):
-    """One moment of one record, with its name in words."""
+    """One moment of one record, with its name in words; ``fact`` is the moment's name in the record."""
 
     name: str
     at: datetime | None
     record: Record
+    fact: str = "performed_at"
+
+    @property
+    def latest(self) -> datetime | None:
+        """The last moment that it can stand for: of a day, a month or a year of a published history its end."""
+        known = self.record.precision_of(self.fact)
+        return self.at if self.at is None or not known else self.at + SPANS.get(known, timedelta.max / 4)
+
+
+SPANS = {"day": timedelta(days=1), "month": timedelta(days=31), "year": timedelta(days=366)}
+OUTWARD = frozenset({"issued", "handed_over", "shipped"})
 
 
 def pairs(records: CourseRecords) -> Iterator[tuple[Event, Event]]:
     """Yield each pair of events of which the first never comes after the second."""
+    for run in records.every(ProcessingRun):
+        start = Event("the start of the processing", run.performed_at, run)
+        for part in (*run.manipulations, *run.counts):
+            yield start, Event(part.headline().lower(), part.performed_at, part)
     for product in records.every(Product):
-        made = _made(records, product)
-        for use in product.uses:
-            run = records.get(use.run_id)
-            if isinstance(run, ProcessingRun) and made:
-                yield made[-1], Event("the start of the processing", run.performed_at, run)
-        yield from _of_product(records, product, made[-1:])
+        yield from _of_product(records, product)
+        yield from _of_custody(records, product)
+        yield from _of_giving(records, product)
 
 
-def _made(records: CourseRecords, product: Product) -> list[Event]:
-    """Return the events by which a product came to be: the end of its collection, or start and end of its run."""
+def _begun(records: CourseRecords, product: Product) -> list[Event]:
+    """Return from when on a product can be there: the end of its collection, and the start of the run that made it."""
     harvest, run = records.get(product.harvest_id), records.get(product.run_id)
+    found = [Event("the end of the collection", product.collected_at, product, "collected_at")]
     if isinstance(harvest, Harvest):
-        return [Event("the end of the collection", harvest.ended_at, harvest)]
+        found.append(Event("the end of the collection", harvest.ended_at, harvest, "ended_at"))
     if isinstance(run, ProcessingRun):
-        return [Event("the start of the processing", run.performed_at, run)]
-    return []
+        found.append(Event("the start of the processing", run.performed_at, run))
+    return found
 
 
-def _of_product(records: CourseRecords, product: Product, made: list[Event]) -> Iterator[tuple[Event, Event]]:
-    collected = Event("the end of the collection", product.collected_at, product)
-    later: list[Event] = []
+def _of_product(records: CourseRecords, product: Product) -> Iterator[tuple[Event, Event]]:
+    """Yield what comes before the runs that took of a product, before its tests and before the decisions on it."""
+    begun, run = _begun(records, product), records.get(product.run_id)
+    done = [Event("the end of the processing", run.ended_at, run, "ended_at")] if isinstance(run, ProcessingRun) else []
+    frozen = Event("the freezing", product.frozen_at, product, "frozen_at")
+    for use in product.uses:
+        taker = records.get(use.run_id)
+        if isinstance(taker, ProcessingRun):
+            start = Event("the start of the processing", taker.performed_at, taker)
+            yield from ((one, start) for one in (*begun, *_received(records, product, taker)))
+            yield frozen, Event("the thaw", taker.thawed_at, taker, "thawed_at")
     for result in records.on(product, QCResult):
-        later.append(Event(f"the reading of {result.headline()}", result.performed_at, result))
-        yield collected, Event("the sample of the test", result.sampled_at, result)
-    later += [Event("the decision on the release", one.performed_at, one) for one in records.on(product, Release)]
-    later += [Event(move.headline().lower(), move.performed_at, move) for move in records.on(product, Movement)]
-    given = [
-        Event("the start of the administration", one.performed_at, one) for one in records.on(product, Administration)
-    ]
-    for event in (*later, *given):
-        yield from ((one, event) for one in (*made, collected))
-    thaws = [
-        Event("the thaw", move.performed_at, move) for move in records.on(product, Movement) if move.kind == "thawed"
-    ]
-    frozen = Event("the freezing", product.frozen_at, product)
-    for thaw in thaws:
-        yield frozen, thaw
-    yield from ((thaw, start) for thaw in thaws for start in given)
-    for start in given:
-        check = start.record.bedside_check  # type: ignore[attr-defined] - an administration
+        reading = Event(f"the reading of {result.headline()}", result.performed_at, result)
+        yield from ((one, reading) for one in (*begun, *done))
+        sample = Event("the sample of the test", result.sampled_at, result, "sampled_at")
+        yield from ((one, sample) for one in begun)
+    for one in records.on(product, Release):
+        decision = Event("the decision on the release", one.performed_at, one)
+        yield from ((first, decision) for first in (*begun, *done))
+
+
+def _received(records: CourseRecords, product: Product, run: ProcessingRun) -> list[Event]:
+    """Return the receipt before a run: the first one; what left in between was received again afterwards."""
+    moves = records.on(product, Movement)
+    first = next((move for move in moves if move.kind == "received"), None)
+    left = [move for move in moves if move.kind in OUTWARD and first is not None and _before(move, first)]
+    return [] if first is None or left or run is None else [_moved_at(first)]
+
+
+def _before(one: Movement, other: Movement) -> bool:
+    return one.performed_at is not None and other.performed_at is not None and one.performed_at < other.performed_at
+
+
+def _moved_at(move: Movement) -> Event:
+    return Event(move.headline().lower(), move.performed_at, move)
+
+
+def _of_custody(records: CourseRecords, product: Product) -> Iterator[tuple[Event, Event]]:
+    """Yield the order of movements: none before the cells are there, nothing leaves before its release."""
+    begun, harvest = _begun(records, product), records.get(product.harvest_id)
+    moves = sorted(records.on(product, Movement), key=lambda move: (move.recorded_at, move.id))
+    frozen, released = Event("the freezing", product.frozen_at, product, "frozen_at"), _accepted(records, product)
+    for number, move in enumerate(moves):
+        event = _moved_at(move)
+        yield from ((one, event) for one in begun)
+        if move.kind == "received" and isinstance(harvest, Harvest):
+            yield Event("the hand-over after the collection", harvest.handed_over_at, harvest, "handed_over_at"), event
+        if move.kind == "thawed":
+            yield frozen, event
+        if move.kind in {"issued", "handed_over"}:
+            yield from ((one, event) for one in released)
+        if move.kind == "returned":
+            yield from ((_moved_at(one), event) for one in moves[:number] if one.kind in OUTWARD)
+        if move.kind == "discarded":
+            yield from ((_moved_at(one), event) for one in moves[:number])
+
+
+def _accepted(records: CourseRecords, product: Product) -> list[Event]:
+    """Return when a product was first released: decided, and signed by all who must."""
+    found = []
+    for one in records.on(product, Release):
+        signed = [signature.signed_at for signature in one.present_signatures]
+        if one.releases and one.performed_at is not None and signed and not one.lacks(records):
+            found.append(Event("the release", max(one.performed_at, *signed), one))
+    return sorted(found, key=lambda event: event.at or clock.now())[:1]
+
+
+def _of_giving(records: CourseRecords, product: Product) -> Iterator[tuple[Event, Event]]:
+    """Yield what comes before the cells are given: there, released, issued, thawed, checked at the bedside."""
+    moves = records.on(product, Movement)
+    before = [*_begun(records, product), *_accepted(records, product)]
+    before += [Event("the thaw", move.performed_at, move) for move in moves if move.kind == "thawed"]
+    before += [_moved_at(move) for move in moves if move.kind == "issued"][:1]
+    for given in records.on(product, Administration):
+        start = Event("the start of the administration", given.performed_at, given)
+        yield from ((one, start) for one in before)
+        check = given.bedside_check
         if check is not None:
             yield Event("the bedside check", check.performed_at, check), start
 
 
 def disorder(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
-    """Return a sentence for each pair in the wrong order of which one end was written now; an import may lack times."""
+    """Return a sentence for each pair in the wrong order of which one end was written now.
+
+    An import may lack times, or know them to the day only.
+    """
     found = []
     for first, then in pairs(records):
         if first.at is None or then.at is None or not _touched(first, changed) | _touched(then, changed):
             continue
-        if Origin.IMPORTED in {first.record.origin, then.record.origin}:
-            continue
-        if first.at.replace(second=0, microsecond=0) > then.at:
+        if first.at.replace(second=0, microsecond=0) > (then.latest or then.at):
             said = (clock.said(then.at, records.zone), clock.said(first.at, records.zone))
             found.append(f"{_begin(then.name)} ({said[0]}) is before {first.name} ({said[1]}).")
     return list(dict.fromkeys(found))

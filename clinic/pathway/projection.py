@@ -23,6 +23,7 @@ from clinic.model import Base, Model
 from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
 from clinic.products.models import Product, family
+from clinic.record_kinds import accusing
 from clinic.records import Amendment, Signature
 from clinic.release.product_state import state_of
 from clinic.treatments.models import Treatment
@@ -126,14 +127,19 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
     if named["patient"] or named["donor"]:
         found = or_(Treatment.patient_id.in_(named["patient"]), Treatment.donor_id.in_(named["donor"]))
         courses |= set(session.scalars(select(Treatment.id).where(found)))
+    accused = set()
+    for kind in accusing():
+        ids = {row_id for row_id, one in changed.items() if one.model is kind}
+        accused |= {course_id for (course_id,) in _columns(session, kind, ["treatment_id"], ids)}
     seeds = or_(
         Product.id.in_(named["product"]),
+        Product.treatment_id.in_(accused),
         Product.harvest_id.in_(named["harvest"]),
         Product.run_id.in_(named["processing_run"]),
         Product.donor_id.in_(named["donor"]),
     )
     products: set[str] = set()
-    if any(named[table] for table in ("product", "harvest", "processing_run", "donor")):
+    if accused or any(named[table] for table in ("product", "harvest", "processing_run", "donor")):
         dialect = session.get_bind().dialect.name
         near = select(Product.id, Product.treatment_id).where(Product.id.in_(family(seeds, dialect)))
         for product_id, course_id in session.execute(near):

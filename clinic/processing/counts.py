@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Mapped, relationship
 
+from clinic.errors import Question, Unconfirmed
 from clinic.fields import Range, field, plain
 from clinic.model import reference
-from clinic.protocols.catalogues import COUNTS, labels
+from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, labels
 from clinic.records import Record
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 APART = Decimal("0.05")
 """How far a figure may lie from concentration × volume before it needs a reason (rule 38)."""
@@ -62,3 +66,18 @@ class InProcessCount(Record):
 
     def headline(self) -> str:
         return f"{self.what} {self.arithmetic} = {self.total_text}"
+
+
+def refuse_other_amount(
+    expected: Callable[[str, Decimal], tuple[Decimal, str] | None], volume: Decimal, facts: dict[str, Any]
+) -> None:
+    """Raise `Unconfirmed` where an amount lies over 5 % from concentration × volume and has no reason (rule 38)."""
+    amount, measure = facts.get("amount"), facts.get("measure")
+    if amount is None or measure is None or facts.get("confirmed", {}).get("amount"):
+        return
+    worked_out = expected(measure, volume)
+    if worked_out is None or worked_out[0] == 0:
+        return
+    if abs(amount - worked_out[0]) / worked_out[0] > APART:
+        said = f"{plain(amount)} {DOSE_MEASURES[measure].unit}, but the count says {worked_out[1]}. Is this right?"
+        raise Unconfirmed([Question("amount", said, "They differ by more than 5 %.", rule=38)])

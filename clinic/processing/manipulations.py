@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Mapped, relationship
 
@@ -13,6 +13,12 @@ from clinic.model import reference
 from clinic.protocols.catalogues import MANIPULATIONS, labels
 from clinic.records import Record
 from clinic.wording import day
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clinic.accounts.models import User
+    from clinic.records import Amendment
 
 
 class Manipulation(Record):
@@ -36,10 +42,20 @@ class Manipulation(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 35: no expired lot."""
         found = super().problems(at=at)
+        if self.lot and self.lot_expires_on is None and self.origin == "clinic":
+            found.append(Problem("Lot expires on: required with a lot", "lot_expires_on", rule=35))
         if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.local_day(self.performed_at):
             said = f"Lot {self.lot or ''} expired on {day(self.lot_expires_on)}: it cannot be used."
             found.append(Problem(said, "lot_expires_on", rule=35))
         return found
+
+    def amend(
+        self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
+    ) -> Amendment:
+        """Correct facts; the containers of the run follow a freezing or a thaw (rule 50)."""
+        amendment = super().amend(facts, by=by, at=at, reason=reason, **changes)
+        self.run.settle()
+        return amendment
 
     def headline(self) -> str:
         return MANIPULATIONS[self.kind or ""].label if self.kind in MANIPULATIONS else "Manipulation"

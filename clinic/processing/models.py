@@ -11,23 +11,27 @@ from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.access import Role
-from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
-from clinic.processing.counts import APART, InProcessCount
+from clinic.processing.cold import Cold, cold_after, medium_after
+from clinic.processing.corrections import last_critical
+from clinic.processing.counts import InProcessCount, refuse_other_amount
+from clinic.processing.inputs import refuse_input
 from clinic.processing.manipulations import Manipulation
 from clinic.products.models import Product, RunInput, bearer, unused
 from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES
 from clinic.protocols.models import ProtocolVersion
 from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
-from clinic.wording import moment
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clinic.accounts.models import User
-    from clinic.records import Signature
+    from clinic.records import Amendment, Signature
 
 LOSS_TO_EXPLAIN = Decimal("0.10")
 
@@ -158,11 +162,14 @@ class ProcessingRun(Record):
         return f"{parts} = {plain(self.loss)} mL"
 
     @property
+    def cold(self) -> Cold:
+        """When its cells were frozen and thawed, by what went in and by what was done in it, in the order of time."""
+        return cold_after(self)
+
+    @property
     def frozen_at(self) -> datetime | None:
-        """When its cells were frozen: the end of the last freezing, unless they were thawed in it afterwards."""
-        froze = [m.ended_at or m.performed_at for m in self.manipulations if m.kind == "cryopreserve"]
-        last = max((moment for moment in froze if moment is not None), default=None)
-        return None if last is not None and self.thawed_at is not None and self.thawed_at > last else last
+        """When its cells were frozen, here or before; None where they lie frozen no more."""
+        return self.cold.frozen_at if self.cold.thawed_at is None else None
 
     def take(self, product: Product, *, by: User, at: datetime, volume: Decimal | None = None) -> RunInput:
         """Put a product, or a part of it, into the run. Different people's own cells are never pooled (rule 37).
@@ -170,33 +177,13 @@ class ProcessingRun(Record):
         What all runs take from one container is never more than it holds (rule 36, hazard H16).
         """
         self._open()
-        if product.discarded or product.given:
-            raise RuleBroken("A product that was discarded or given cannot be processed.", rule=50)
-        if any(i.product_id == product.id for i in self.inputs):
-            raise RuleBroken("This product is already an input of the run.")
-        if product.run_id == self.id:
-            raise RuleBroken("A product of this run cannot be its own input.")
-        if self.treatment_id is not None and product.treatment_id != self.treatment_id:
-            raise RuleBroken(
-                "This product belongs to another course. Assign a banked one to this course first.", rule=4
-            )
-        if self.treatment_id is None and product.treatment_id is not None:
-            raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
-        if product.expired(at):
-            ended = moment(product.expires_at, self.zone)
-            raise RuleBroken(f"This product expired: use before {ended}.", rule=50)
-        own = {i.product.donor_id for i in self.inputs} | {product.donor_id}
-        if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in self.inputs)}:
-            raise RuleBroken("Different patients' own cells are never pooled.", rule=37)
         wanted = product.left if volume is None else volume
-        if wanted <= 0 or wanted > product.left:
-            raise RuleBroken(
-                f"The container has {plain(product.left)} mL left: {plain(wanted)} mL cannot be taken from it.", rule=36
-            )
+        refuse_input(self, product, wanted, at)
         taken = RunInput.log(
             by=by, at=at, site_id=self.site_id, run_id=self.id, product_id=product.id, product=product, volume=wanted
         )
         self.inputs.append(taken)
+        self.settle()
         return taken
 
     def make(self, *, by: User, at: datetime, volume: Decimal, division: str = "", **facts: Any) -> Product:
@@ -222,8 +209,9 @@ class ProcessingRun(Record):
                 f"Division {division} is already used in this run. Each container has its own division.", rule=37
             )
         unused(object_session(self), din, division)
-        self._amount_agrees(volume, facts)
-        facts.setdefault("thawed_at", self.thawed_at)
+        refuse_other_amount(self.expected_amount, volume, facts)
+        cold = self.cold
+        facts.setdefault("thawed_at", cold.thawed_at)
         product = Product.log(
             by=by,
             at=at,
@@ -244,9 +232,8 @@ class ProcessingRun(Record):
             performed_by=self.performed_by,
             preparation=self.preparation,
             vehicle=self.vehicle,
-            cryo_medium=self.cryo_medium,
-            dmso_percent=self.dmso_percent,
-            frozen_at=self.frozen_at,
+            frozen_at=cold.frozen_at,
+            **medium_after(self, parents),
             **facts,
         )
         self.outputs.append(product)
@@ -258,16 +245,22 @@ class ProcessingRun(Record):
         part.run_id = self.id
         if isinstance(part, Manipulation):
             self.manipulations.append(part)
-            self._freeze_containers()
+            self.settle()
         else:
             self.counts.append(part)
 
-    def _freeze_containers(self) -> None:
-        """Update the containers after the freezing, whichever was recorded first: expiry and need of a thaw."""
+    def settle(self) -> None:
+        """Let its containers, and all that was made of them, follow: when collected, frozen, thawed, until when good.
+
+        Whichever was recorded or corrected first (rule 50). A container that was thawed by itself stays thawed.
+        """
+        collected = min((i.product.collected_at for i in self.inputs if i.product.collected_at), default=None)
         for product in self.outputs:
-            if product.frozen_at != self.frozen_at:
-                product.frozen_at, product.expires_at = self.frozen_at, None
-                product.keep_to_expiry()
+            own = next((m.performed_at for m in product.movements if m.kind == "thawed"), None)
+            product.follow(
+                frozen_at=self.cold.frozen_at, thawed_at=self.cold.thawed_at or own,
+                collected_at=collected or product.collected_at, performed_at=self.ended_at or product.performed_at,
+            )  # fmt: skip
 
     def finish(self, *, at: datetime, **facts: Any) -> None:
         """Fill in what is known only at the end: end, volumes added and wasted; what stands there is amended."""
@@ -279,6 +272,7 @@ class ProcessingRun(Record):
                 label = fields_of(type(self))[name].label
                 raise RuleBroken(f"{label} is already recorded. Correct it with an amendment.")
             setattr(self, name, value)
+        self.settle()
         problems = self.problems(at=at)
         if problems:
             raise RuleBroken(" ".join(problems))
@@ -288,9 +282,7 @@ class ProcessingRun(Record):
             raise RuleBroken("The run is signed. Its inputs and outputs can no longer change.")
 
     def _donor(self, parents: list[Product], named: Donor | None) -> Donor:
-        donors = {parent.donor_id: parent.donor for parent in parents}
-        if len(donors) > 1 and named is None:
-            raise RuleBroken("A pool of several donors needs its own donor entry.", rule=37)
+        """Return the donor of what is made: of a pool the first one; each donor of its ancestry is judged (rule 37)."""
         return named or parents[0].donor
 
     def _next_division(self, parents: list[Product]) -> str:
@@ -322,17 +314,17 @@ class ProcessingRun(Record):
             f"{plain(last.concentration)} {last.unit} × {plain(volume)} mL = {plain(amount.normalize())} {unit.unit}",
         )
 
-    def _amount_agrees(self, volume: Decimal, facts: dict[str, Any]) -> None:
-        amount, measure = facts.get("amount"), facts.get("measure")
-        if amount is None or measure is None or facts.get("confirmed", {}).get("amount"):
-            return
-        worked_out = self.expected_amount(measure, volume)
-        if worked_out is None or worked_out[0] == 0:
-            return
-        apart = abs(amount - worked_out[0]) / worked_out[0]
-        if apart > APART:
-            said = f"{plain(amount)} {DOSE_MEASURES[measure].unit}, but the count says {worked_out[1]}. Is this right?"
-            raise Unconfirmed([Question("amount", said, "They differ by more than 5 %.", rule=38)])
+    def amend(
+        self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
+    ) -> Amendment:
+        """Correct facts; what follows from them in its containers follows."""
+        amendment = super().amend(facts, by=by, at=at, reason=reason, **changes)
+        self.settle()
+        return amendment
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last correction of a signed run's volumes, times of cold or counts (rules 36, 38, 50)."""
+        return last_critical(self)
 
     @property
     def verifiers(self) -> tuple[Role, ...]:
@@ -388,3 +380,15 @@ class ProcessingRun(Record):
 
     def headline(self) -> str:
         return self.preparation or "Processing"
+
+
+def settle_uses(product: Product) -> None:
+    """Let the runs that a product went into, and what they made, follow a change of its times."""
+    session = object_session(product)
+    for use in product.uses:
+        run = session.get(ProcessingRun, use.run_id) if session is not None else None
+        if run is not None:
+            run.settle()
+
+
+Product.when_times_change.append(settle_uses)

@@ -10,32 +10,46 @@ import re
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, bindparam, or_, select, true, union_all
-from sqlalchemy.orm import Mapped, aliased, relationship
+from sqlalchemy.orm import Mapped, aliased, object_session, relationship
 
 from clinic import wording
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.identifiers import VALUES, check_character
 from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.expiry import use_before
+from clinic.products.movements import Movement
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
-from clinic.records import Entry, Record
+from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
     from clinic.course_records import Scope
+    from clinic.records import Amendment, Signature
 
 DIN = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[0-9]{6}")
 CONTAINERS = {"bag": "Bag", "vial": "Vial", "syringe": "Syringe", "tube": "Tube", "mould": "Mould"}
+
+
+CRITICAL = frozenset({"volume", "amount", "measure"})
+"""Facts of a container whose correction a second person confirms; so is a later expiry."""
+
+
+def _longer(correction: Amendment) -> bool:
+    """Whether a correction moved the end to later, or took it away."""
+    before, after = correction.changes.get("expires_at", (None, None))
+    return before is not None and (after is None or datetime.fromisoformat(after) > datetime.fromisoformat(before))
 
 
 def parse_din(text: str) -> str:
@@ -85,6 +99,7 @@ class Product(Record):
     DONE = "Produced by"
     READ_ORDER = -1
     READ_WITH = ("uses", "movements")
+    when_times_change: ClassVar[list[Callable[[Product], None]]] = []
     __table_args__ = (
         UniqueConstraint("site_id", "din", "division"),
         Index(None, "site_id", "recorded_at", "id"),
@@ -152,7 +167,7 @@ class Product(Record):
             made_by_run=self.run_id is not None,
             collected_at=self.collected_at,
             made_at=self.performed_at,
-            frozen_at=self.frozen_at,
+            frozen_at=self.frozen_at or (self.performed_at if self.lies_frozen else None),
             thawed_at=self.thawed_at,
         )
 
@@ -161,11 +176,63 @@ class Product(Record):
         ends = [end for end in (self.expires_at, self.use_before) if end is not None]
         self.expires_at = min(ends, default=None)
 
+    def follow(self, **times: datetime | None) -> None:
+        """Take over times that follow from its harvest and run, and the end that follows from them (rule 50).
+
+        An earlier end that somebody set stays. What was made of it follows too: ``when_times_change``.
+        """
+        if all(getattr(self, name) == moment for name, moment in times.items()):
+            return
+        by_rule = self.expires_at is None or self.expires_at == self.use_before
+        for name, moment in times.items():
+            setattr(self, name, moment)
+        if by_rule:
+            self.expires_at = None
+        self.keep_to_expiry()
+        for settle in self.when_times_change:
+            settle(self)
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last correction of what it contains, or that made it last longer (rules 36, 38; hazard H10)."""
+        found = [one for one in self.amendments if one.corrects(CRITICAL) or _longer(one)]
+        return found[-1] if found and self.origin == "clinic" else None
+
+    @property
+    def unconfirmed(self) -> Amendment | None:
+        """The critical correction that no second person has signed since; later movements do not ask again."""
+        correction = self.critical_correction()
+        if correction is None:
+            return None
+        others = [
+            s
+            for s in self.signatures
+            if s.signed_by_id != correction.amended_by_id and s.signed_at >= correction.amended_at
+        ]
+        return None if others else correction
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.VERIFICATION) -> Signature:
+        """Confirm a correction of somebody else; nothing else of a container is signed."""
+        correction = self.unconfirmed
+        if correction is None:
+            raise RuleBroken("There is no correction of this product to confirm.")
+        if correction.amended_by_id == by.id:
+            raise RuleBroken("You made this correction. A second person confirms it.", rule=45)
+        return super().sign(by=by, at=at, meaning=meaning)
+
     def fill_keys(self, session: Session | None = None) -> None:
         """Also fill in until when it may be used."""
         super().fill_keys(session)
         if self.expires_at is None:
             self.keep_to_expiry()
+
+    @property
+    def lies_frozen(self) -> bool:
+        """Whether it was frozen and not thawed since. What contains freezing medium was, whoever forgot to say when.
+
+        A medium with 0 % DMSO alone shows no freezing.
+        """
+        medium = bool(self.dmso_percent) or (bool(self.cryo_medium) and self.dmso_percent is None)
+        return self.thawed_at is None and (self.frozen_at is not None or medium)
 
     @property
     def amount_text(self) -> str:
@@ -206,6 +273,8 @@ class Product(Record):
         found = super().problems(at=at)
         if self.din and not DIN.fullmatch(self.din):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
+        session = object_session(self) or object_session(self.recorded_by)
+        found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
         if self.amount is not None and self.measure is None:
             found.append("Enter what the amount counts.")
         if self.uses and self.left < 0:
@@ -214,6 +283,17 @@ class Product(Record):
         if self.origin == "clinic" and latest is not None and self.expires_at is not None and self.expires_at > latest:
             found.append(f"Use before cannot be later than the protocol allows: {wording.moment(latest, self.zone)}.")
         return found
+
+    def storage_range(self, at: datetime | None) -> Range | None:
+        """Return the protocol's storage range, °C, where it applies at a moment (rule 48).
+
+        A range below 0 °C is for what is frozen, another one for what is fresh. Thawed cells have their own clock.
+        """
+        allowed = self.judged_under.says.expiry.storage if self.judged_under is not None else None
+        if allowed is None or (self.thawed_at is not None and (at is None or at >= self.thawed_at)):
+            return None
+        frozen = self.lies_frozen and (self.frozen_at is None or at is None or at >= self.frozen_at)
+        return allowed if frozen == (allowed.high is not None and allowed.high < 0) else None
 
     def expired(self, at: datetime) -> bool:
         """Whether its time is over at a moment (rule 50); without an end it never expires by itself."""
@@ -238,7 +318,7 @@ class Product(Record):
         if self.discarded:
             raise RuleBroken("This product was discarded.")
         if self.given and kind not in {"not_given", "remainder"} and not (kind == "discarded" and self.remainder):
-            raise RuleBroken("This product was given to the patient.")
+            raise RuleBroken("This product was given to the patient. A remainder that came back can be discarded.")
         if kind == "thawed" and self.thawed_at is not None:
             raise RuleBroken("This product was thawed already. It cannot be thawed twice.")
         facts.setdefault("performed_at", at)
@@ -254,83 +334,6 @@ class Product(Record):
         return " · ".join(
             part for part in (self.name, f"{plain(self.volume)} mL" if self.volume else "", self.amount_text) if part
         )
-
-
-MOVEMENTS = {
-    "received": "Received",
-    "stored": "Stored",
-    "assigned": "Assigned",
-    "issued": "Issued",
-    "handed_over": "Handed over",
-    "returned": "Returned",
-    "thawed": "Thawed",
-    "shipped": "Shipped",
-    "given": "Given",
-    "not_given": "Start voided, not given",
-    "remainder": "Remainder returned to the laboratory",
-    "discarded": "Discarded",
-}
-
-
-WARMEST = 37
-"""°C above which cells are damaged on the way, whatever the protocol says [site default]."""
-
-
-class Movement(Record):
-    """One hand-over of a product: the chain of custody, only ever added to."""
-
-    KIND = "MV"
-    NOUN = "Movement"
-    DONE = "Moved by"
-
-    product_id: Mapped[str] = reference("product")
-    kind: Mapped[str] = field("Movement", choices=MOVEMENTS, required=True)
-    place: Mapped[str | None] = field("Place", hint="Room, tank, shelf, box, position")
-    handed_to: Mapped[str | None] = field("Handed to")
-    temperature: Mapped[Decimal | None] = field("Temperature", unit="°C", possible=Range(-200, 60))
-    intact: Mapped[bool | None] = field("Container intact, label correct")
-    reason: Mapped[str | None] = field("Reason")
-
-    product: Mapped[Product] = relationship(back_populates="movements")
-
-    def problems(self, *, at: datetime) -> list[str]:
-        """Also: a container that is thrown away, or comes in broken, says why."""
-        found = super().problems(at=at)
-        if self.kind == "discarded" and not self.reason:
-            found.append("Give the reason for discarding it.")
-        if self.intact is False and not self.reason:
-            found.append("Describe what is wrong with the container or label.")
-        if self.kind == "returned" and self.intact is None and self.origin == "clinic":
-            found.append("Record whether the container came back intact with a correct label.")
-        if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
-            found.append("Enter who received it.")
-        return found
-
-    @property
-    def damage(self) -> str:
-        """What it says against the container: damaged, wrongly labeled, too warm; empty: nothing (rule 34).
-
-        A correction does not take it back: a container that somebody called damaged is decided on by quality.
-        """
-        earlier = [(name, said[0]) for one in self.amendments for name, said in one.changes.items()]
-        if any((name == "intact" and said is False) or _too_warm(name, said) for name, said in earlier):
-            return f"{self.headline()}: recorded as damaged or too warm, and corrected later."
-        if self.intact is False:
-            return f"{self.headline()}: not intact or wrongly labeled ({self.reason or 'no reason recorded'})."
-        if self.temperature is not None and self.temperature > WARMEST:
-            return f"{self.headline()} at {plain(self.temperature)} °C."
-        return ""
-
-    def words(self) -> str:
-        """Return the movement as a place: “stored at Tank 2, box 14”."""
-        return f"{MOVEMENTS[self.kind].lower()} {'at ' + self.place if self.place else ''}".strip()
-
-    def headline(self) -> str:
-        return f"{MOVEMENTS[self.kind]}{': ' + self.place if self.place else ''}"
-
-
-def _too_warm(name: str, said: Any) -> bool:
-    return name == "temperature" and said is not None and Decimal(str(said)) > WARMEST
 
 
 class RunInput(Entry):
@@ -352,6 +355,20 @@ def bearer(session: Session | None, din: str | None, division: str | None) -> st
     if session is None or not din:
         return None
     return session.scalar(select(Product.id).where(Product.din == din, Product.division == division).limit(1))
+
+
+def another_donors(session: Session | None, din: str | None, donor_id: str | None) -> list[Problem]:
+    """Return that a donation number is already in use for another donor's cells (rule 6); empty: it is not."""
+    if session is None or not din or donor_id is None:
+        return []
+    with session.no_autoflush:
+        chosen = select(Product.id).where(Product.din == din, Product.donor_id != donor_id).limit(1)
+        known = session.scalar(chosen)
+    if known is None:
+        return []
+    said, check = spell_din(din)
+    text = f"Donation number {said} {check} belongs to the cells of another donor ({known}). Read the label again."
+    return [Problem(text, "din", rule=6)]
 
 
 def unused(session: Session | None, din: str | None, division: str | None) -> None:

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 
 from clinic.fields import Range, plain
 from clinic.processing.counts import APART
-from clinic.protocols.catalogues import ROUTES, within
+from clinic.protocols.catalogues import COUNTS, QC_TESTS, ROUTES, within
 from clinic.release.results import QCResult, judge, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from clinic.processing.models import ProcessingRun
+    from clinic.products.models import Product
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,4 +87,38 @@ def dose_disagrees(results: Iterable[QCResult], stated: Decimal, *, volume: Deci
         f"{plain(counted[-1].value)} ×10⁶/mL × {plain(volume)} mL ÷ {plain(kg)} kg = {figures(worked_out)} ×10⁶/kg"
     )
     said = f"CD34+ cells per kg: {plain(stated)} ×10⁶/kg, but the count says {working}."
-    return f"{said} Correct it, or confirm it with a reason."
+    return f"{said} {CONFIRM}"
+
+
+POINTS_APART = Decimal(5)
+"""Percentage points by which a viability may lie from the one that was counted in the run."""
+
+
+def count_disagrees(run: ProcessingRun | None, product: Product, test: str, value: Decimal) -> str:
+    """Return in a sentence that a result differs from what the run itself counted; empty where it agrees (rule 38)."""
+    if run is None:
+        return ""
+    if test == "viability":
+        seen = [one for one in run.counts if one.viability is not None]
+        counted = seen[-1].viability if seen else None
+        if counted is None or abs(value - counted) <= POINTS_APART:
+            return ""
+        return f"Viability {plain(value)} %, but the run counted {plain(counted)} %. Is this right? {CONFIRM}"
+    kind, each = COUNTED_AS.get(test, ("", Decimal(1)))
+    last = next((one for one in reversed(run.counts) if one.counted == kind and one.concentration), None)
+    if last is None or last.concentration is None or not product.volume:
+        return ""
+    volume = Decimal(1) if test == "cd34_concentration" else product.volume
+    expected = last.concentration * volume * COUNTS[kind].each / each
+    if abs(value - expected) / expected <= APART:
+        return ""
+    label, unit = QC_TESTS[test].label, QC_TESTS[test].unit
+    return f"{label} {plain(value)} {unit}, but the run counted {figures(expected)} {unit}. Is this right? {CONFIRM}"
+
+
+CONFIRM = "Correct it, or confirm it with a reason."
+COUNTED_AS = {
+    "tnc": ("tnc", Decimal(10**8)), "cd34_count": ("cd34", Decimal(10**6)),
+    "cd34_concentration": ("cd34", Decimal(10**6)),
+}  # fmt: skip
+"""Tests of which the run counts the same: what is counted, and for how many one unit of the test stands."""

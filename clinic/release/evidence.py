@@ -20,6 +20,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors, relatives
 from clinic.products.models import Movement
 from clinic.protocols.catalogues import CLEAN
+from clinic.record_kinds import accusing
 from clinic.release.results import QCResult, Verdict
 
 if TYPE_CHECKING:
@@ -27,9 +28,13 @@ if TYPE_CHECKING:
 
     from clinic.course_records import CourseRecords
     from clinic.products.models import Product
+    from clinic.records import Record
 
+OPEN = "open "
+"""Begins the key of what waits for a signature: it ends with that, so no decision rests on it."""
 PENDING = "pending "
 """Begins the hash of a result that was awaited when a decision was taken."""
+MADE_BY = (ProcessingRun, Harvest)
 MAY_CHANGE = frozenset({
     "thawed_at", "expires_at", "treatment_id", "protocol_version_id", "confirmed", "not_recorded", "source_note",
 })  # fmt: skip
@@ -51,23 +56,61 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     found = {"version": Item(hash=version.id if version else "", name="protocol version")}
     line = ancestry(records, product)
     for one in line:
-        found[one.id] = Item(hash=one.hash_without(MAY_CHANGE), name=f"{one.name} {one.division or ''}".strip())
-        for result in records.on(one, QCResult):
-            found[result.id] = _result(result, product)
-        for made in (records.get(one.run_id), records.get(one.harvest_id)):
-            if isinstance(made, (ProcessingRun, Harvest)):
-                found[made.id] = Item(hash=made.content_hash, name=f"{made.NOUN} ({made.headline()})")
+        found |= _of_container(records, one, product)
     for other in relatives(records, product):
         found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r) or _in_doubt(r)}
+    found |= _events(records, product)
     for donor in donors(records, product):
         counts = counting(records, donor)
         for one in records.on(donor, DonorEligibility) if donor.kind != "self" else ():
             said = against_donor(one) if one is counts and not excused(one) else ""
             found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
-    for movement in records.on(product, Movement):
-        said = movement.damage
-        if said:
+    for movement in _suffered(records, line):
+        if said := movement.damage:
             found[movement.id] = Item(hash=movement.content_hash, name=movement.headline(), adverse=said)
+        elif movement.product_id == product.id and (said := movement.unauthorized):
+            found[f"{OPEN}{movement.id}"] = Item(hash="", name=movement.headline(), adverse=said)
+    return found
+
+
+def _of_container(records: CourseRecords, one: Product, product: Product) -> dict[str, Item]:
+    """Return the evidence in one container of the ancestry: itself, its results, the run or harvest that made it."""
+    found = {one.id: Item(hash=one.hash_without(MAY_CHANGE), name=f"{one.name} {one.division or ''}".strip())}
+    found |= {result.id: _result(result, product) for result in records.on(one, QCResult)}
+    made = [m for m in (records.get(one.run_id), records.get(one.harvest_id)) if isinstance(m, MADE_BY)]
+    found |= {m.id: Item(hash=m.content_hash, name=f"{m.NOUN} ({m.headline()})") for m in made}
+    for record in (one, *made):
+        if said := unconfirmed(record):
+            found[f"{OPEN}{record.id}"] = Item(hash="", name=record.headline(), adverse=said)
+    return found
+
+
+def _events(records: CourseRecords, product: Product) -> dict[str, Item]:
+    """Return the events in patients who got cells of the same family, which hold the rest of it (hazard H29)."""
+    family = [one for one in relatives(records, product) if one.given and one.treatment_id is not None]
+    found = {}
+    for kind in accusing():
+        for event in records.every(kind):
+            said = event.accusation()
+            after = [one for one in family if said and one.treatment_id == event.treatment_id]
+            if after:
+                name = f"{after[-1].name} {after[-1].division or ''}".strip()
+                against = f"{said}, after {name} was given, which shares cells with this product."
+                found[event.id] = Item(hash=event.content_hash, name=event.headline(), adverse=against)
+    return found
+
+
+def _suffered(records: CourseRecords, line: list[Product]) -> list[Movement]:
+    """Return the movements of a container, and those of its ancestors before they went into a run (rule 34)."""
+    found = []
+    for one in line:
+        runs = [] if one is line[0] else [records.get(use.run_id) for use in one.uses]
+        taken = max((run.performed_at for run in runs if run is not None and run.performed_at), default=None)
+        found += [
+            move
+            for move in records.on(one, Movement)
+            if one is line[0] or (taken is not None and move.performed_at is not None and move.performed_at <= taken)
+        ]
     return found
 
 
@@ -94,13 +137,13 @@ def contaminated(result: QCResult) -> bool:
     return good is not None and result.outcome not in {None, good}
 
 
-def unconfirmed(result: QCResult) -> str:
-    """Return that a critical result was corrected and nobody else has confirmed it; empty: nothing waits (rule 45)."""
-    correction = result.unconfirmed
+def unconfirmed(record: Record) -> str:
+    """Return that a critical fact was corrected and nobody else has confirmed it; empty: nothing waits (rule 45)."""
+    correction = record.unconfirmed
     if correction is None:
         return ""
     who = correction.amended_by.printed_name
-    return f"{result.headline()} was corrected by {who}; a second person has not confirmed it by a signature."
+    return f"{record.headline()} was corrected by {who}; a second person has not confirmed it by a signature."
 
 
 def _in_doubt(result: QCResult) -> bool:
@@ -109,7 +152,7 @@ def _in_doubt(result: QCResult) -> bool:
 
 def basis(records: CourseRecords, product: Product) -> dict[str, str]:
     """Return the hash of each piece of evidence, as a decision keeps it."""
-    return {key: item.hash for key, item in items(records, product).items()}
+    return {key: item.hash for key, item in items(records, product).items() if not key.startswith(OPEN)}
 
 
 def legacy(records: CourseRecords, product: Product) -> str:

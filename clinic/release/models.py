@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, ForeignKey, String, Text
+from sqlalchemy import JSON, ForeignKey, String, Text, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
@@ -21,6 +22,8 @@ from clinic.release.points import RELEASING, hands_on, may_be_decided, points_of
 from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from clinic.accounts.models import User
     from clinic.protocols.models import ProtocolVersion
     from clinic.records import Signature
@@ -34,6 +37,8 @@ DECISIONS = {
 }
 
 TESTER = "People who processed, tested or corrected a product may not release it. Ask another member of quality staff."
+
+OVERTURN = "People who rejected a product may not release it. Two other people decide."
 
 
 class Release(Record):
@@ -57,8 +62,10 @@ class Release(Record):
         hint="Required for an exception",
     )
     physician_told: Mapped[str | None] = field(
-        "Physician informed", section="Condition or exception", hint="Name and time"
-    )
+        "Physician informed", section="Condition or exception",
+        hint="Required for a condition or exception. It stays on the list of this physician until acknowledged",
+    )  # fmt: skip
+    told_id: Mapped[str | None] = mapped_column(String(12), info=ADDED)
     benefit_risk: Mapped[str | None] = field(
         "Physician's assessment of benefit and risk", Text, long=True, section="Condition or exception"
     )
@@ -72,6 +79,7 @@ class Release(Record):
 
     product: Mapped[Product] = relationship()
     requested_by: Mapped[Any] = relationship("User", foreign_keys=[requested_by_id])
+    told: Mapped[Any] = relationship("User", primaryjoin="foreign(Release.told_id) == User.id")
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 44 and 47: what a condition or an exception must say."""
@@ -79,10 +87,14 @@ class Release(Record):
         if self.decision not in {None, "conforms"} and not self.reason:
             found.append("Reason is missing.")
         if self.decision in {"conditional", "exceptional"} and not self.physician_told:
-            found.append(Problem("Physician informed is missing.", rule=44))
+            found.append(Problem("Physician informed is missing.", "physician_told", rule=44))
+        elif self.physician_told and self.origin == "clinic" and (self.told is None or not _treats(self.told)):
+            said = f"Physician informed: no physician of this clinic is called “{self.physician_told}”."
+            found.append(Problem(f"{said} Choose a physician who has an account.", "physician_told", rule=44))
         if self.decision == "exceptional" and self.origin == "clinic":
-            if self.requested_by is None or self.requested_by.role is not Role.PHYSICIAN:
-                found.append(Problem("An exception is requested by a physician: enter the name.", rule=47))
+            if self.requested_by is None or not _treats(self.requested_by):
+                said = "An exception is requested by a physician: enter the name."
+                found.append(Problem(said, "requested_by_id", rule=47))
             if not self.benefit_risk:
                 found.append(Problem("Benefit and risk is missing.", rule=47))
             if not self.patient_told:
@@ -103,40 +115,63 @@ class Release(Record):
         return self.releases
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.RELEASE) -> Signature:
-        """Sign the decision: quality, for an exception the medical director too; never who made or tested it."""
-        if by.role not in {Role.QUALITY, Role.DIRECTOR}:
-            raise RuleBroken("Quality staff sign a release; the medical director also signs an exception.", rule=45)
+        """Sign the decision: quality, for an exception the medical director and who requested it too (rules 45, 47).
+
+        Nobody who made or tested the product. The physician who was informed acknowledges it with a signature.
+        """
+        acknowledges = by.id == self.told_id and by.id != self.requested_by_id
+        if by.role not in {Role.QUALITY, Role.DIRECTOR} and by.id not in {self.requested_by_id, self.told_id}:
+            raise RuleBroken(
+                "Quality staff sign a release. An exception is also signed by the medical director and by the "
+                "physician who requests it; the physician who was informed acknowledges it.",
+                rule=45,
+            )
         session = object_session(self)
-        if session is not None:
+        if session is not None and not acknowledges:
             session.flush()
             self._admit(around(session, self.product), by=by, at=at)
-        return super().sign(by=by, at=at, meaning=meaning)
+        return super().sign(by=by, at=at, meaning=self.meaning_for(by) if meaning is Meaning.RELEASE else meaning)
+
+    def meaning_for(self, by: User) -> Meaning:
+        """Return what a person's signature says: a release, the approval of a request, or a review."""
+        if by.id == self.requested_by_id:
+            return Meaning.APPROVAL
+        return Meaning.RELEASE if self.releases and by.id != self.told_id else Meaning.REVIEW
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the physician who was to be informed has signed; nobody is awaited where no account is named."""
+        return self.told_id is None or any(s.signed_by_id == self.told_id for s in self.present_signatures)
 
     def headline(self) -> str:
         return DECISIONS.get(self.decision or "", "Release")
 
     def _admit(self, records: CourseRecords, *, by: User, at: datetime) -> None:
-        if by.id in hands_on(records, self.product):
+        if by.id != self.requested_by_id and by.id in hands_on(records, self.product):
             raise RuleBroken(TESTER, rule=45)
         if not self.releases:
             return
         rejected = self.overturns(records)
-        if rejected is not None and by.id == rejected.performed_by_id:
-            raise RuleBroken("People who rejected a product may not release it. Two other people decide.", rule=45)
+        if rejected is not None and by.id in {rejected.performed_by_id, rejected.recorded_by_id}:
+            raise RuleBroken(OVERTURN, rule=45)
         changed = self.outdated(records)
         if changed:
             raise RuleBroken(" ".join([*changed, "Decide again."]), rule=46)
         may_be_decided(records, self.product, at)
 
     def overturns(self, records: CourseRecords) -> Release | None:
-        """Return the rejection that this decision would overturn: the last decision before it, if it rejected."""
+        """Return the rejection that this decision would overturn: one before it that no release has overturned yet."""
         before = [one for one in decisions(records, self.product) if one is not self and _earlier(one, self)]
-        last = next((one for one in reversed(before) if not one.releases or one.effective(records)), None)
-        return last if self.releases and last is not None and last.decision == "reject" else None
+        return rejection(records, before) if self.releases else None
 
     def needs(self, records: CourseRecords) -> tuple[Role, ...]:
-        """Return the roles that must sign: quality; for an exception or against a rejection the director too."""
-        if self.decision == "exceptional" or self.overturns(records) is not None:
+        """Return the roles that must sign: quality; for an exception or against a rejection the director too.
+
+        An exception also needs the physician who requests it.
+        """
+        if self.decision == "exceptional":
+            return (Role.QUALITY, Role.DIRECTOR, Role.PHYSICIAN)
+        if self.overturns(records) is not None:
             return (Role.QUALITY, Role.DIRECTOR)
         return (Role.QUALITY,)
 
@@ -144,7 +179,11 @@ class Release(Record):
         """Return whose signature a releasing decision still needs."""
         if not self.releases or self.origin is Origin.IMPORTED:
             return []
-        signed = {signature.role for signature in self.present_signatures}
+        signed = {
+            signature.role
+            for signature in self.present_signatures
+            if signature.role != Role.PHYSICIAN.value or signature.signed_by_id == self.requested_by_id
+        }
         return [role for role in self.needs(records) if role.value not in signed]
 
     def outdated(self, records: CourseRecords) -> list[str]:
@@ -160,6 +199,31 @@ class Release(Record):
         if not self.releases:
             return True
         return bool(self.present_signatures) and not self.lacks(records) and not self.outdated(records)
+
+
+def _treats(person: User) -> bool:
+    return person.active and person.role is Role.PHYSICIAN
+
+
+def rejection(records: CourseRecords, before: list[Release]) -> Release | None:
+    """Return the last rejection among some decisions that no release after it has overturned; a hold does not."""
+    for one in reversed(before):
+        if one.decision == "reject":
+            return one
+        if one.releases and one.effective(records):
+            return None
+    return None
+
+
+def _named(session: Session, facts: dict[str, Any], by: User) -> dict[str, Any]:
+    """Return the facts of a decision with the account of the physician who was informed: by id, or by printed name."""
+    said = (facts.get("physician_told") or "").strip()
+    chosen = select(type(by)).where(type(by).site_id == by.site_id).order_by(type(by).printed_name.desc())
+    people = [one for one in session.scalars(chosen) if _treats(one)] if said else []
+    found = [one for one in people if said == one.id or re.fullmatch(re.escape(one.printed_name) + r"(\W.*)?", said)]
+    if not found:
+        return facts
+    return facts | {"told": found[0], "physician_told": found[0].printed_name if said == found[0].id else said}
 
 
 def _earlier(one: Release, other: Release) -> bool:
@@ -195,14 +259,17 @@ def decide(
     points, rests = points_of(records, product, at), basis(records, product)
     if decision in RELEASING:
         may_be_decided(records, product, at)
-        last = standing_decision(records, product)
-        if last is not None and last.decision == "reject" and last.performed_by_id == by.id:
-            raise RuleBroken("People who rejected a product may not release it. Two other people decide.", rule=45)
+        rejected = rejection(records, decisions(records, product))
+        if rejected is not None and by.id in {rejected.performed_by_id, rejected.recorded_by_id}:
+            raise RuleBroken(OVERTURN, rule=45)
+        if rejected is not None and not facts.get("reason"):
+            raise RuleBroken(Problem("Reason: required, because the product was rejected before", "reason", rule=45))
         said = refusal(decision, points, records.on(product, QCResult))
         if said:
             raise RuleBroken(said)
     facts.setdefault("performed_at", at)
     facts.setdefault("performed_by", by)
+    facts = _named(session, facts, by)
     return Release.log(
         by=by, at=at, site_id=product.site_id, product_id=product.id, product=product, decision=decision,
         basis=rests, evidence=digest(rests), findings=[point.sentence for point in points],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from clinic.errors import RuleBroken
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
-from clinic.protocols.catalogues import CLEAN, QC_TESTS
-from clinic.release.arithmetic import Working, endotoxin_per_kg
+from clinic.products.models import Product
+from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
+from clinic.release.arithmetic import Working, endotoxin_per_kg, figures
 from clinic.release.evidence import findings
 from clinic.release.results import QCResult, Verdict, standing, unmet
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from clinic.course_records import CourseRecords
-    from clinic.products.models import Product
     from clinic.protocols.models import ProtocolVersion
 
 RELEASING = frozenset({"conforms", "conditional", "exceptional"})
@@ -26,12 +27,16 @@ RELEASING = frozenset({"conforms", "conditional", "exceptional"})
 
 @dataclass(frozen=True, kw_only=True)
 class Point:
-    """One thing that keeps a product from conforming. ``may_wait``: a condition may; ``never``: no exception can."""
+    """One thing that keeps a product from conforming. ``may_wait``: a condition may; ``never``: no exception can.
+
+    ``waits``: nothing speaks against the product, something is still awaited.
+    """
 
     test: str
     sentence: str
     may_wait: bool = False
     never: bool = False
+    waits: bool = False
 
 
 def open_points(version: ProtocolVersion, results: list[QCResult], workings: Sequence[Working] = ()) -> list[Point]:
@@ -40,7 +45,13 @@ def open_points(version: ProtocolVersion, results: list[QCResult], workings: Seq
     for spec, sentence, may_wait in unmet(version, results):
         final = [r for r in standing(results, spec.test) if r.against(spec) is Verdict.OUTSIDE]
         points.append(
-            Point(test=spec.test, sentence=sentence, may_wait=may_wait, never=spec.test in CLEAN and bool(final))
+            Point(
+                test=spec.test,
+                sentence=sentence,
+                may_wait=may_wait,
+                never=spec.test in CLEAN and bool(final),
+                waits=not final,
+            )
         )
     named = {point.test for point in points}
     for test, good in CLEAN.items():
@@ -64,6 +75,7 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
         return [Point(test="", sentence="No protocol is assigned to this product yet. Assign it to a course.")]
     results = records.on(product, QCResult)
     points = open_points(version, results, workings_of(records, product, at))
+    points += [*_not_judged(records, product, at), *_too_few(records, product, at)]
     said = {point.sentence for point in points}
     own = {result.headline() for result in results}
     return points + [
@@ -73,17 +85,54 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     ]
 
 
+def _kg(product: Product, at: datetime) -> Decimal | None:
+    """Return the body weight in force at a moment, else that of the order."""
+    course = product.treatment
+    weight = course.weight_at(at) if course is not None else None
+    return weight.kg if weight else course.weight_kg if course is not None else None
+
+
+def _not_judged(records: CourseRecords, product: Product, at: datetime) -> list[Point]:
+    """Return that endotoxin was measured and cannot be judged per kg: weight, volume or route is missing (rule 42)."""
+    course = product.treatment
+    read = [one for one in standing(records.on(product, QCResult), "endotoxin") if one.value is not None]
+    if course is None or not read or workings_of(records, product, at):
+        return []
+    kg, route = _kg(product, at), course.route in ROUTES
+    missing = [name for name, known in (("weight", kg), ("volume", product.volume), ("route", route)) if not known]
+    sentence = f"Endotoxin per kg cannot be judged: {', '.join(missing)} not recorded."
+    return [Point(test="endotoxin", sentence=sentence, waits=True)]
+
+
+CD34_LEAST = Decimal(2)
+"""×10⁶ CD34+ cells per kg of body weight that a collection from the blood needs in all (rule 33)."""
+
+
+def _too_few(records: CourseRecords, product: Product, at: datetime) -> list[Point]:
+    """Return that all that was collected from the blood for a course holds too few CD34+ cells (rule 33)."""
+    kg = _kg(product, at)
+    if product.source != "peripheral_blood" or product.measure != "cd34" or not kg:
+        return []
+    counted = [
+        one
+        for one in records.of(Product)
+        if one.measure == "cd34" and one.amount is not None and not (one.discarded or one.uses)
+    ]
+    per_kg = sum((one.amount or Decimal(0) for one in counted), Decimal(0)) / kg
+    if per_kg >= CD34_LEAST:
+        return []
+    total = figures(per_kg)
+    sentence = f"CD34+ cells collected in all: {total} ×10⁶/kg, below {CD34_LEAST} ×10⁶/kg: plan another session."
+    return [Point(test="", sentence=sentence)]
+
+
 def workings_of(records: CourseRecords, product: Product, at: datetime) -> list[Working]:
     """Return the sums that judge a product for the patient of its course: endotoxin per kg and route (rule 42)."""
     course = product.treatment
     if course is None:
         return []
-    weight = course.weight_at(at)
     return endotoxin_per_kg(
-        records.on(product, QCResult),
-        volume=product.volume,
-        kg=weight.kg if weight else course.weight_kg,
-        route=course.route,
+        records.on(product, QCResult), volume=product.volume, kg=_kg(product, at), route=course.route
     )
 
 
@@ -126,9 +175,10 @@ def hands_on(records: CourseRecords, product: Product) -> set[str]:
     """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45)."""
     people: set[str | None] = set()
     for one in ancestry(records, product):
-        made = records.get(one.run_id)
-        people |= made.hands if isinstance(made, ProcessingRun) else set()
-        for record in (one, *([made] if isinstance(made, ProcessingRun) else ())):
+        run, harvest = records.get(one.run_id), records.get(one.harvest_id)
+        people |= run.hands if isinstance(run, ProcessingRun) else set()
+        parts = (run, *run.manipulations, *run.counts) if isinstance(run, ProcessingRun) else ()
+        for record in (one, *parts, *([harvest] if harvest is not None else ())):
             people |= {amendment.amended_by_id for amendment in record.amendments}
     for result in records.on(product, QCResult):
         people |= {result.performed_by_id, result.recorded_by_id}

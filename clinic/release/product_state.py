@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from clinic import clock, wording
 from clinic.consent.models import Consent, valid, withdrawn
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
@@ -14,6 +15,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
+from clinic.record_kinds import WithAccusing
 from clinic.release.evidence import findings, items, news
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
@@ -24,17 +26,17 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
 
 
-RESTS_ON = (
+RESTS_ON = WithAccusing((
     Treatment, Product, Consent, Donor, Weight, Harvest, ProcessingRun, QCResult, Release, ProtocolVersion,
-)  # fmt: skip
+))  # fmt: skip
 """The kinds of records that the state of a product rests on, for a page that judges nothing else."""
 
 
 class ProductState(StrEnum):
     """What may be done with a product, in the order in which one state hides the other."""
 
-    DISCARDED = "discarded"
     GIVEN = "given"
+    DISCARDED = "discarded"
     PROCESSED = "processed"
     REJECTED = "rejected"
     HOLD = "hold"
@@ -124,14 +126,30 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     Growth in a container that shares cells with it, damage, a donor who is not eligible, withdrawn consent hold it
     from the moment when they are recorded, until quality decides (rules 15, 34, 43; hazards H9, H29).
     """
-    course = records.course
-    gone = course is not None and product.treatment_id == course.id and withdrawn(records, at) is not None
-    ended = ["The patient withdrew the consent to this treatment."] if gone and valid(records, at) is None else []
     taken = [one for one in decisions(records, product) if one.releases and (one.basis or one.effective(records))]
+    ended = _without_consent(records, product, taken[-1] if taken else None, at)
     ended += _stopped_parents(records, product, taken[-1] if taken else None)
     if taken and taken[-1].basis:
         return ended + news(items(records, product), taken[-1].basis)
     return ended + findings(records, product)
+
+
+def _without_consent(records: CourseRecords, product: Product, decided: Release | None, at: datetime) -> list[str]:
+    """Return that the consent under which cells were collected was withdrawn (rule 15).
+
+    A new consent permits new acts. What was collected before the withdrawal stays on hold until quality decides.
+    """
+    course = records.course
+    end = withdrawn(records, at) if course is not None and product.treatment_id == course.id else None
+    if end is None:
+        return []
+    if valid(records, at) is None:
+        return ["The patient withdrew the consent to this treatment."]
+    begun = product.collected_at or product.performed_at or product.recorded_at
+    if begun > end or (decided is not None and decided.recorded_at > end):
+        return []
+    day = wording.day(clock.day(end, records.zone))
+    return [f"The patient withdrew the consent on {day}. Quality has not decided on these cells since."]
 
 
 def _stopped_parents(records: CourseRecords, product: Product, decided: Release | None) -> list[str]:

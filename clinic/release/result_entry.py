@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import object_session
 
 from clinic.course_records import around
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.form_fields import DateTimeField, DecimalField, MultiSelectField, SelectField, StringField
 from clinic.forms import RecordForm
+from clinic.processing.models import ProcessingRun
 from clinic.protocols.catalogues import QC_TESTS
-from clinic.release.arithmetic import dose_disagrees
-from clinic.release.results import COMPARATORS, QCResult, asked_for
+from clinic.release.arithmetic import count_disagrees, dose_disagrees
+from clinic.release.results import COMPARATORS, QCResult, Verdict, asked_for
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -81,30 +82,26 @@ class Worksheet(RecordForm):
         ]
 
     def filled(self) -> list[tuple[str, dict[str, Any]]]:
-        """Return test and facts of every row in which something stands."""
-        found = []
+        """Return test and facts of every row in which something stands; half a row is a `RuleBroken` at its box."""
+        found, halves = [], []
         for test in self.tests:
-            boxes = self.row(test)
-            value, outcome = (boxes[name].data if name in boxes else None for name in ("value", "outcome"))
-            pending = bool(boxes["pending"].data)
-            if value is None and not outcome and not pending:
+            said = {name: box.data for name, box in self.row(test).items()}
+            pending, why = bool(said.pop("pending")), said.pop("why")
+            value, outcome = said.get("value"), said.get("outcome") or None
+            if value is None and outcome is None and not pending:
+                if said.pop("comparator", "=") not in {None, "", "="} or any(said.values()) or why:
+                    name, ask = ("value", "enter the result") if "value" in said else ("outcome", "choose the outcome")
+                    sentence = f"{QC_TESTS[test].label}: {ask}, or clear the rest of the row."
+                    halves.append(Problem(sentence, f"{test}_{name}"))
                 continue
-            why = boxes["why"].data
-            found.append(
-                (
-                    test,
-                    {
-                        "test": test,
-                        "value": value,
-                        "outcome": outcome or None,
-                        "pending": pending,
-                        "finding": boxes["finding"].data,
-                        "method": boxes["method"].data,
-                        "comparator": (boxes["comparator"].data if "comparator" in boxes else None) or "=",
-                        "confirmed": {"value": why} if why else {},
-                    },
-                )
-            )
+            facts = {
+                "test": test, "value": value, "outcome": outcome, "pending": pending, "finding": said["finding"],
+                "method": said["method"], "comparator": said.get("comparator") or "=",
+                "confirmed": {"value": why} if why else {},
+            }  # fmt: skip
+            found.append((test, facts))
+        if halves:
+            raise RuleBroken(*halves)
         return found
 
     def shared(self) -> dict[str, Any]:
@@ -142,10 +139,19 @@ def write_down(form: Worksheet, products: list[Product], *, by: User, at: dateti
             try:
                 made.append(one_result(product, by=by, at=at, **facts, **form.shared()))
             except RuleBroken as fault:
-                problems.append(str(fault))
+                problems += fault.problems or [str(fault)]
     if problems:
-        raise RuleBroken(" ".join(dict.fromkeys(problems)))
+        raise RuleBroken(*dict.fromkeys(problems))
     return made
+
+
+def alarm(made: list[QCResult]) -> str:
+    """Return in words which of some results are out of their limits; empty: none is (rules 40 to 43)."""
+    outside = [one for one in made if one.verdict is Verdict.OUTSIDE or one.outcome not in {None, one.clean}]
+    if not outside:
+        return ""
+    each = [f"{one.headline()}" + (f", limit {asked_for(one.spec)}" if one.spec is not None else "") for one in outside]
+    return f"{len(outside)} of {len(made)} out of limits: {'; '.join(dict.fromkeys(each))}."
 
 
 def _results(product: Product) -> list[QCResult]:
@@ -154,16 +160,23 @@ def _results(product: Product) -> list[QCResult]:
 
 
 def one_result(product: Product, *, by: User, at: datetime, **facts: Any) -> QCResult:
-    """Log one result with the limit that judges it; a stated CD34 dose has to agree with its count (rules 38, 39)."""
-    course = product.treatment
-    if facts["test"] == "cd34_dose" and facts.get("value") is not None and not facts.get("confirmed", {}).get("value"):
-        weight = course.weight_at(at) if course is not None else None
-        said = dose_disagrees(
-            _results(product), facts["value"], volume=product.volume, kg=weight.kg if weight else None
-        )
+    """Log one result with the limit that judges it; it has to agree with what was counted (rules 38, 39)."""
+    course, test, value = product.treatment, facts["test"], facts.get("value")
+    if value is not None and not facts.get("confirmed", {}).get("value"):
+        said = ""
+        if test == "cd34_dose":
+            weight = course.weight_at(at) if course is not None else None
+            kg = weight.kg if weight else None
+            said = dose_disagrees(_results(product), value, volume=product.volume, kg=kg)
+        said = said or count_disagrees(_run(product), product, test, value)
         if said:
-            raise RuleBroken(said)
+            raise RuleBroken(Problem(said, f"{test}_why", rule=38))
     result = QCResult.log(by=by, at=at, site_id=product.site_id, product=product, **facts)
     if product.judged_under is not None:
         result.weigh(product.judged_under)
     return result
+
+
+def _run(product: Product) -> ProcessingRun | None:
+    session = object_session(product)
+    return session.get(ProcessingRun, product.run_id) if session is not None and product.run_id else None

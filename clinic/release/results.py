@@ -62,9 +62,8 @@ def judge(comparator: str, value: Decimal, limit: Range) -> bool:
     return limit.low is None or value > limit.low or (value == limit.low and (comparator == ">" or not limit.above))
 
 
-def _said(correction: Amendment, name: str) -> bool:
-    """Whether a correction changed something that was found, not only filled in what was awaited."""
-    return correction.changes[name][0] is not None
+CRITICAL_TIMES = frozenset({"performed_at", "sampled_at"})
+"""The times of a culture decide when it is final, so a second person confirms their correction too (rule 44)."""
 
 
 class QCResult(Record):
@@ -134,11 +133,18 @@ class QCResult(Record):
         return self.sampled_at + timedelta(days=test.final_after_days)
 
     @property
+    def clean(self) -> str | None:
+        """The one good outcome of a test for germs; of another test its own outcome, which only a limit judges."""
+        test = QC_TESTS.get(self.test or "")
+        return test.clean if test is not None and test.clean is not None else self.outcome
+
+    @property
     def interim(self) -> bool:
         """Whether it was read before its days were over: “no growth so far”. Growth is final at once."""
         final = self.final_at
         return (
-            self.outcome == "no_growth"
+            self.outcome is not None
+            and self.outcome == self.clean
             and final is not None
             and self.performed_at is not None
             and self.performed_at < final
@@ -149,8 +155,8 @@ class QCResult(Record):
         test = QC_TESTS.get(self.test or "")
         if test is None or not test.rule or self.origin != "clinic":
             return None
-        found = {"value", "outcome", "comparator"}
-        corrections = [one for one in self.amendments if any(_said(one, name) for name in found & set(one.changes))]
+        found = {"value", "outcome", "comparator"} | (CRITICAL_TIMES if test.final_after_days else set())
+        corrections = [one for one in self.amendments if one.corrects(frozenset(found))]
         return corrections[-1] if corrections else None
 
     def weigh(self, version: ProtocolVersion) -> None:

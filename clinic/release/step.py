@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
+from clinic import wording
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
@@ -16,7 +17,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
 from clinic.release.evidence import germs
-from clinic.release.models import Release, decisions, standing_decision
+from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.results import QCResult, standing
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.course_records import CourseRecords
+    from clinic.records import Record
 
 LOGS = frozenset({Role.QUALITY})
 SIGNS = frozenset({Role.QUALITY, Role.DIRECTOR})
@@ -97,10 +99,19 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
         return [Blocked(because=because, rule=50, who=LABORATORY)]
     if any(state_of(records, product, at).usable for product in left):
         return []
+    fix = {"fix": ("products.show", {"product_id": left[-1].id}), "fix_label": "Open the product"}
     held = [reason for product in left for reason in held_because(records, product, at)]
-    because = "No product of this course is released." + (f" {held[0]}" if held else "")
-    fix = ("products.show", {"product_id": left[-1].id})
-    return [Blocked(because=because, rule=50, who=(Role.QUALITY,), fix=fix, fix_label="Open the product")]
+    over = [product for product in left if state_of(records, product, at) is ProductState.EXPIRED]
+    if not held and over and all(released(records, product) is not None for product in over):
+        return [Blocked(because=_expired(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
+    because = held[0] if held else "No product of this course is released."
+    return [Blocked(because=because, rule=50, who=(Role.QUALITY,), **fix)]
+
+
+def _expired(records: CourseRecords, product: Product) -> str:
+    """Return why a released product can no longer be given: the time after its thaw, or its expiry, is over."""
+    end = wording.moment(product.expires_at, records.zone)
+    return f"The time after thaw ended at {end}." if product.thawed_at else f"The product expired at {end}."
 
 
 def progress(records: CourseRecords, at: datetime) -> Progress:
@@ -138,7 +149,21 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             found += held(records, product, at)
         if state not in {ProductState.GIVEN, ProductState.DISCARDED}:
             found += corrected(records, product)
+        found += informed(records, product)
     return found
+
+
+def informed(records: CourseRecords, product: Product) -> list[Action]:
+    """Return the conditions and exceptions that the physician named in them has not acknowledged (rules 44, 47)."""
+    return [
+        Action(
+            title="Acknowledge the release", who=(Role.PHYSICIAN,), due_at=one.recorded_at, due_words="decided",
+            why=f"{one.told.printed_name}: {product.name} {product.division or ''} · {one.headline()}. {one.reason}",
+            to=("record_pages.signature", {"record_id": one.id}),
+        )
+        for one in decisions(records, product)
+        if one.told is not None and one.effective(records) and one.releases and not one.acknowledged
+    ]  # fmt: skip
 
 
 def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
@@ -157,6 +182,10 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
         why = f"{name}: {changed[0]} The release is no longer valid (rule 46)."
         return [act(title="Decide again", why=why, who=tuple(LOGS), to=to, danger=hard)]
     missing = [point for point in points if "no result" in point.sentence]
+    bad = [point for point in points if point not in missing and not point.may_wait and not point.waits]
+    if bad:
+        why = f"{name}: {len(bad)} out of limits. {bad[0].sentence}"
+        return [act(title="Decide on the failing product", why=why, who=tuple(LOGS), to=to, danger=True)]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
         to = ("release.results", {"product_id": product.id})
@@ -172,18 +201,32 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
         return []
     name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
     title, why = "Decide what to do with the product", f"{name} is on hold: {reasons[0]}"
+    back = [move for move in product.movements if move.unauthorized and not move.damage]
+    if back and reasons == [back[-1].unauthorized]:
+        title, to = "Authorize the returned product", ("record_pages.signature", {"record_id": back[-1].id})
     return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.expires_at)]
 
 
 def corrected(records: CourseRecords, product: Product) -> list[Action]:
-    """Return the corrected critical results that a second person has to confirm with a signature (rule 45)."""
+    """Return the critical corrections that a second person has to confirm with a signature (rule 45)."""
+    waiting: list[tuple[Record, tuple[Role, ...], tuple[str, dict[str, str]]]] = [
+        (result, (*LABORATORY, Role.QUALITY), ("release.result", {"result_id": result.id}))
+        for result in records.on(product, QCResult)
+    ]
+    for one in ancestry(records, product):
+        waiting.append((one, (*LABORATORY, Role.QUALITY), ("record_pages.signature", {"record_id": one.id})))
+        harvest, run = records.get(one.harvest_id), records.get(one.run_id)
+        if isinstance(harvest, Harvest):
+            waiting.append((harvest, (Role.PHYSICIAN,), ("harvest.show", {"harvest_id": harvest.id})))
+        if isinstance(run, ProcessingRun):
+            waiting.append((run, (*LABORATORY, *run.verifiers), ("processing.show", {"run_id": run.id})))
     return [
         Action(
-            title="Confirm the correction", why=f"{result.headline()}: corrected, not confirmed by a second person.",
-            who=LABORATORY, to=("release.result", {"result_id": result.id}),
+            title="Confirm the correction", why=f"{record.headline()}: corrected, not confirmed by a second person.",
+            who=who, to=to,
         )
-        for result in records.on(product, QCResult)
-        if result.unconfirmed is not None
+        for record, who, to in waiting
+        if record.unconfirmed is not None
     ]  # fmt: skip
 
 

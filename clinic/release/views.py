@@ -11,18 +11,18 @@ from clinic.access import CLINICAL, Role, allow
 from clinic.course_records import around, of_course
 from clinic.errors import StepBlocked
 from clinic.extensions import db
+from clinic.form_fields import SelectField
 from clinic.forms import form_for
-from clinic.pages import Answer, commit_and_redirect, form_of, get_or_404, me, refusals_to, zone
+from clinic.pages import Answer, commit_and_redirect, form_of, get_or_404, me, refusals_to, staff_choices, zone
 from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
-from clinic.records import Meaning
 from clinic.release.decision_rows import decision_rows
 from clinic.release.models import Release, decide
 from clinic.release.points import RELEASING, Point, hands_on, points_of, workings_of
 from clinic.release.product_state import RESTS_ON, state_of
-from clinic.release.result_entry import worksheet, write_down
+from clinic.release.result_entry import alarm, worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY, RELEASE, before, decidable
@@ -40,7 +40,18 @@ bp = Blueprint("release", __name__, template_folder="templates")
 TESTS = frozenset({Role.TECHNOLOGIST})
 
 
-DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"))
+class PhysicianField(SelectField):
+    """A physician of the site, by id; who writes a name that begins with a printed one means that account."""
+
+    def pre_validate(self, form: RecordForm) -> None:
+        """Take a name for the account that it names, then judge as any choice."""
+        named = [key for key, label in self.offered.items() if self.text.startswith(label.partition(",")[0])]
+        if self.text and self.text not in self.offered and named:
+            self.data = self.text = named[0]
+        super().pre_validate(form)
+
+
+DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"), other={"physician_told": PhysicianField})
 
 RESULTS = record_pages.register_pages(
     QCResult,
@@ -53,9 +64,9 @@ RESULTS = record_pages.register_pages(
 record_pages.register_pages(
     Release,
     show=lambda release: url_for("release.release", product_id=release.product_id),
-    signs=RELEASE.signs,
+    signs=RELEASE.signs | {Role.PHYSICIAN},
     patient=patient_banner,
-    means=lambda release, _user: Meaning.RELEASE if release.decision in RELEASING else Meaning.REVIEW,
+    means=lambda release, user: release.meaning_for(user),
 )
 
 
@@ -114,8 +125,9 @@ def add_results(product_id: str) -> Answer:
             also = [get_or_404(Product, other) for other in form.siblings]
             made = write_down(form, [product, *also], by=me(), at=clock.now())
             db.session.add_all(made)
-            done = f"{len(made)} {'result' if len(made) == 1 else 'results'} saved."
-            return commit_and_redirect(url_for("release.results", product_id=product.id), done)
+            done, bad = f"{len(made)} {'result' if len(made) == 1 else 'results'} saved.", alarm(made)
+            kind = "danger" if bad else "ok"
+            return commit_and_redirect(url_for("release.results", product_id=product.id), f"{done} {bad}".strip(), kind)
     records = around(db.session(), product, only=RESTS_ON)  # anew: what was refused was taken back
     return render_template("release/results.html", **_sheet(records, product, form)), 422
 
@@ -207,6 +219,7 @@ def _admit(product: Product, decision: str, at: Any) -> None:
 
 def _decision_form() -> RecordForm:
     form = form_of(DecisionForm, people={Role.PHYSICIAN})
+    form.offer("physician_told", staff_choices({Role.PHYSICIAN}))
     form.can_draft = False
     return form
 

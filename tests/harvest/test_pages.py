@@ -19,7 +19,7 @@ def typed(at, **more):
     said = {
         "source": "bone_marrow", "body_site": "posterior_iliac_crest", "side": "right", "method": "needle_aspiration",
         "anaesthesia": "local", "volume": "61,5", "containers": "1", "anticoagulant": "acd_a",
-        "anticoagulant_lot": "L-1",
+        "anticoagulant_lot": "L-1", "anticoagulant_volume": "6",
     }  # fmt: skip
     return start | end | boxes("time_out_at", at - timedelta(minutes=5)) | said | more
 

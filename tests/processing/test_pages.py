@@ -127,7 +127,7 @@ def test_results_of_several_tests_are_written_down_at_once(client_as, post, sess
     answer = post(
         client_as("technologist"),
         f"/products/{product.id}/results",
-        boxes("performed_at", now) | boxes("sampled_at", product.collected_at + timedelta(minutes=1)),
+        boxes("performed_at", now) | boxes("sampled_at", product.performed_at),
         performed_by_id=_me(session),
         viability_comparator="=",
         viability_value="91,5",

@@ -115,15 +115,18 @@ def test_no_single_error_or_swap_in_a_thousand_ids_is_accepted():
 @pytest.mark.rule(6)
 def test_a_donation_number_with_its_division_is_never_used_twice(session, team):
     number = f"A9999{clock.now().year % 100:02d}123456"
-    first = harvested(ready_for_harvest(team), team, din=number).products[0]
+    mine = ready_for_harvest(team)
+    first = harvested(mine, team, din=number).products[0]
     unused(session, number, "B")
     with pytest.raises(RuleBroken, match=r"123456 ., division A is taken by PR-.*must not be used twice"):
         unused(session, number, first.division)
-    second = harvested(ready_for_harvest(team), team, din=number).products[0]
+    second = harvested(mine, team, din=number).products[0]
     assert (first.division, second.division) == ("A", "B")
-    third = harvested(ready_for_harvest(team), team, din=number, contained=False)
+    third = harvested(mine, team, din=number, contained=False)
     with pytest.raises(RuleBroken, match="must not be used twice"):
         third.collect(by=team.nurse, at=clock.now(), volume=Decimal(1), division="A")
+    with pytest.raises(RuleBroken, match="belongs to the cells of another donor"):
+        harvested(ready_for_harvest(team), team, din=number)
 
 
 @pytest.mark.rule(7)

@@ -221,8 +221,13 @@ def test_an_exception_needs_a_physicians_request_quality_and_the_director(tested
         )
     )
     release.sign(by=team.quality, at=clock.now())
-    assert (released(tested), [role.value for role in release.lacks(records_around(tested))]) == (None, ["director"])
+    lacks = [role.value for role in release.lacks(records_around(tested))]
+    assert (released(tested), lacks) == (None, ["director", "physician"])
     release.sign(by=team.director, at=clock.now())
+    with pytest.raises(RuleBroken, match="physician who requests it"):
+        release.sign(by=team.physician2, at=clock.now())
+    assert released(tested) is None
+    release.sign(by=team.physician, at=clock.now())
     assert released(tested) is release
     assert state(tested) is ProductState.EXCEPTIONAL
     assert release.findings == ["Viability is 61 %; the protocol requires 70 % or more."]

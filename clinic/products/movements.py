@@ -1,0 +1,112 @@
+"""The movements of a container: the chain of custody, and what each one says against the container."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import Mapped, relationship
+
+from clinic.access import Role
+from clinic.fields import Range, field, plain
+from clinic.model import reference
+from clinic.records import Record
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+MOVEMENTS = {
+    "received": "Received",
+    "stored": "Stored",
+    "assigned": "Assigned",
+    "issued": "Issued",
+    "handed_over": "Handed over",
+    "returned": "Returned",
+    "thawed": "Thawed",
+    "shipped": "Shipped",
+    "given": "Given",
+    "not_given": "Start voided, not given",
+    "remainder": "Remainder returned to the laboratory",
+    "discarded": "Discarded",
+}
+
+
+MEASURED = frozenset({"received", "stored", "returned", "shipped"})
+"""Movements that say how warm the container was; where the protocol has a range, an empty one cannot be judged."""
+WARMEST = 37
+"""°C above which cells are damaged on the way, whatever the protocol says [site default]."""
+
+
+class Movement(Record):
+    """One hand-over of a product: the chain of custody, only ever added to."""
+
+    KIND = "MV"
+    NOUN = "Movement"
+    DONE = "Moved by"
+
+    product_id: Mapped[str] = reference("product")
+    kind: Mapped[str] = field("Movement", choices=MOVEMENTS, required=True)
+    place: Mapped[str | None] = field("Place", hint="Room, tank, shelf, box, position")
+    handed_to: Mapped[str | None] = field("Handed to")
+    temperature: Mapped[Decimal | None] = field("Temperature", unit="°C", possible=Range(-200, 60))
+    intact: Mapped[bool | None] = field("Container intact, label correct")
+    reason: Mapped[str | None] = field("Reason")
+
+    product: Mapped[Any] = relationship("Product", back_populates="movements")
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: a container that is thrown away, or comes in broken, says why."""
+        found = super().problems(at=at)
+        if self.kind == "discarded" and not self.reason:
+            found.append("Give the reason for discarding it.")
+        if self.intact is False and not self.reason:
+            found.append("Describe what is wrong with the container or label.")
+        if self.kind == "returned" and self.intact is None and self.origin == "clinic":
+            found.append("Record whether the container came back intact with a correct label.")
+        if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
+            found.append("Enter who received it.")
+        return found
+
+    @property
+    def damage(self) -> str:
+        """What it says against the container: damaged, wrongly labeled, out of its storage range; empty: nothing.
+
+        A correction does not take it back: a container that somebody called damaged is decided on by quality. A
+        temperature that nobody recorded cannot be judged, so it counts as out of range (rules 34, 48).
+        """
+        earlier = [(name, said[0]) for one in self.amendments for name, said in one.changes.items()]
+        allowed = self.product.storage_range(self.performed_at) if self.product is not None else None
+        if any((name == "intact" and said is False) or _outside(name, said, allowed) for name, said in earlier):
+            return f"{self.headline()}: recorded as damaged or out of its temperature range, and corrected later."
+        if self.intact is False:
+            return f"{self.headline()}: not intact or wrongly labeled ({self.reason or 'no reason recorded'})."
+        if self.temperature is not None and _outside("temperature", self.temperature, allowed):
+            limit = f"; the protocol's range is {allowed} °C" if allowed is not None else ""
+            return f"{self.headline()} at {plain(self.temperature)} °C{limit}."
+        if self.temperature is None and allowed is not None and self.kind in MEASURED and self.origin == "clinic":
+            return f"{self.headline()}: no temperature recorded; the protocol's range is {allowed} °C."
+        return ""
+
+    @property
+    def unauthorized(self) -> str:
+        """That it came back, and quality has not signed that it may be issued again (rule 60); empty: nothing waits."""
+        if self.kind != "returned" or self.origin != "clinic":
+            return ""
+        if any(signature.role == Role.QUALITY.value for signature in self.present_signatures):
+            return ""
+        return f"{self.headline()}: quality has not authorized a new issue after the return."
+
+    def words(self) -> str:
+        """Return the movement as a place: “stored at Tank 2, box 14”."""
+        return f"{MOVEMENTS[self.kind].lower()} {'at ' + self.place if self.place else ''}".strip()
+
+    def headline(self) -> str:
+        return f"{MOVEMENTS[self.kind]}{': ' + self.place if self.place else ''}"
+
+
+def _outside(name: str, said: Any, allowed: Range | None) -> bool:
+    """Whether a temperature is above what any cells bear, or outside the range of the protocol."""
+    if name != "temperature" or said is None:
+        return False
+    degrees = Decimal(str(said))
+    return degrees > WARMEST or (allowed is not None and degrees not in allowed)

@@ -1,0 +1,601 @@
+"""Cells that were too warm, frozen, returned or corrected are held until somebody has looked."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.harvest.models import Harvest
+from clinic.identifiers import check_character
+from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
+from clinic.release.results import QCResult
+from tests.bedside import released_product
+from tests.factories import PASSWORD, consented, harvested, published, ready_for_harvest
+from tests.safety.driver import Ward
+from tests.safety.test_judged_at_its_time import minutes
+
+
+@pytest.fixture
+def own(ward: Ward):
+    """A released syringe of a patient's own cells, to be kept at 18 to 25 °C, and its course."""
+    mine = ready_for_harvest(ward.team)
+    return ward.verified(released_product(mine, ward.team)), mine
+
+
+# storage and transport
+
+
+@pytest.mark.rule(34)
+@pytest.mark.rule(48)
+@pytest.mark.hazard("H31")
+@pytest.mark.parametrize("kind", ["received", "stored", "shipped", "returned", "issued", "handed_over"])
+@pytest.mark.parametrize("temperature", ["4", "25.1", "17.9", "-20"])
+def test_what_was_out_of_the_protocols_range_is_held(ward, own, kind, temperature):
+    bag, mine = own
+    if kind == "returned":
+        ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True)
+    ward.move("technologist", bag, kind, place="Ward 3", temperature=temperature, intact=True, handed_to="N. Rask")
+    assert ward.tag(bag) == "On hold"
+    ward.give(mine, bag)
+    ward.not_given(bag, "°C")
+    assert "18 to 25" in ward.refused[-2], ward.refused
+
+
+@pytest.mark.rule(48)
+@pytest.mark.parametrize("kind", ["received", "stored", "shipped"])
+def test_a_temperature_that_nobody_recorded_cannot_be_judged(ward, own, kind):
+    bag, _mine = own
+    ward.move("technologist", bag, kind, place="Ward 3", intact=True, handed_to="N. Rask")
+    assert ward.tag(bag) == "On hold"
+    assert "no temperature recorded" in ward.browser("quality").get(f"/products/{bag.id}").text
+
+
+@pytest.mark.rule(34)
+@pytest.mark.parametrize("temperature", ["18", "21.5", "25"])
+def test_what_was_within_the_range_is_given(ward, own, temperature):
+    bag, mine = own
+    ward.move("technologist", bag, "received", place="Ward 3", temperature=temperature, intact=True)
+    ward.give(mine, bag)
+    assert ward.given(bag), ward.refused
+
+
+@pytest.mark.rule(48)
+def test_a_range_of_the_tank_is_for_what_is_frozen(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    fresh = harvested(mine, ward.team).products[0]
+    ward.move("technologist", fresh, "received", place="Laboratory", temperature="19.5", intact=True)
+    bag = released_product(
+        mine, ward.team, cryo_medium="10 % DMSO", dmso_percent=Decimal(10), frozen_at=clock.now() - timedelta(hours=2)
+    )
+    ward.verified(bag)
+    ward.move("technologist", bag, "stored", place="Tank 2", temperature="-178", intact=True)
+    assert (ward.tag(fresh) != "On hold", ward.tag(bag) != "On hold") == (True, True)
+    ward.move("technologist", bag, "stored", place="Freezer", temperature="-80", intact=True)
+    assert ward.tag(bag) == "On hold"
+
+
+@pytest.mark.rule(34)
+def test_what_its_parent_suffered_before_the_run_holds_the_product(ward, own):
+    bag, _mine = own
+    run = ward.session.get(ProcessingRun, bag.run_id)
+    ward.move(
+        "technologist", run.inputs[0].product, "received", place="Laboratory", temperature="41", intact=True,
+        performed_at=run.performed_at - timedelta(minutes=1),
+    )  # fmt: skip
+    assert ward.tag(bag) == "On hold"
+
+
+# what was frozen asks a thaw
+
+
+@pytest.mark.rule(54)
+@pytest.mark.hazard("H10")
+@pytest.mark.parametrize("medium", [{"cryo_medium": "CS10"}, {"dmso_percent": Decimal(10)}])
+def test_what_holds_freezing_medium_expires_and_asks_a_thaw(ward, medium):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = released_product(mine, ward.team, **medium)
+    ward.verified(bag)
+    assert bag.expires_at is not None
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 54")
+
+
+def begun(ward, course, product, **typed):
+    """A run over a product, begun two hours ago over HTTP."""
+    facts = {"performed_at": minutes(120), "performed_by_id": ward.team.technologist.id}
+    ward.fill("technologist", f"/treatments/{course.id}/processing/new", inputs=[product.id], **(facts | typed))
+    ward.session.expire_all()
+    return ward.session.scalars(select(ProcessingRun).order_by(ProcessingRun.recorded_at.desc())).first()
+
+
+def does(ward, run, kind, started, ended):
+    ward.fill(
+        "technologist", f"/runs/{run.id}/manipulations/new", kind=kind, performed_at=minutes(started),
+        ended_at=minutes(ended), performed_by_id=ward.team.technologist.id,
+    )  # fmt: skip
+
+
+def fills(ward, run, volume="10", alike="1"):
+    ward.fill(
+        "technologist", f"/runs/{run.id}/outputs/new", container="bag", alike=alike, volume=volume,
+        measure="viable_cells", amount="70",
+    )  # fmt: skip
+    ward.session.expire_all()
+    return run.outputs
+
+
+@pytest.mark.rule(50)
+@pytest.mark.rule(54)
+@pytest.mark.parametrize("order", ["freeze first", "container first"])
+def test_what_was_divided_while_frozen_lies_frozen(ward, order):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    taken = harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0]
+    run = begun(ward, mine, taken)
+    if order == "freeze first":
+        does(ward, run, "cryopreserve", 110, 100)
+    fills(ward, run, volume="20")
+    if order == "container first":
+        does(ward, run, "cryopreserve", 110, 100)
+    ward.session.expire_all()
+    (bag,) = run.outputs
+    assert (bag.frozen_at, bag.lies_frozen) == (minutes(100), True)
+    (part,) = fills(ward, begun(ward, mine, bag, performed_at=minutes(90)))
+    assert (part.frozen_at, part.lies_frozen) == (minutes(100), True)
+    ward.amend("technologist", run.manipulations[0], ended_at=minutes(95))
+    ward.session.expire_all()
+    assert (bag.frozen_at, part.frozen_at) == (minutes(95), minutes(95))
+    assert part.expires_at == minutes(95) + timedelta(days=mine.says.expiry.frozen_days)
+
+
+@pytest.mark.rule(54)
+def test_the_clock_after_thaw_runs_on_through_a_wash_and_ends_when_it_is_frozen_again(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    taken = harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0]
+    run = begun(ward, mine, taken)
+    does(ward, run, "cryopreserve", 110, 100)
+    (bag,) = fills(ward, run, volume="20")
+    washed = begun(ward, mine, bag, performed_at=minutes(60))
+    does(ward, washed, "thaw", 50, 45)
+    does(ward, washed, "wash", 40, 35)
+    (part,) = fills(ward, washed)
+    assert (part.thawed_at, part.lies_frozen) == (minutes(45), False)
+    assert part.expires_at == minutes(45) + timedelta(minutes=60)
+    does(ward, washed, "cryopreserve", 30, 20)
+    ward.session.expire_all()
+    assert (part.thawed_at, part.frozen_at, part.lies_frozen) == (None, minutes(20), True)
+
+
+# what came back
+
+
+@pytest.mark.rule(60)
+@pytest.mark.hazard("H28")
+def test_what_came_back_is_issued_again_once_quality_has_signed(ward, own):
+    bag, mine = own
+    ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True, temperature="21")
+    ward.move("nurse", bag, "returned", place="Laboratory", intact=True, temperature="21")
+    assert ward.tag(bag) == "On hold"
+    assert ward.move("technologist", bag, "issued", handed_to="N. Rask").status_code in {409, 422}
+    ward.said_no("authorized")
+    ward.give(mine, bag)
+    ward.not_given(bag, "authorized")
+    assert ward.sign("technologist", bag.movements[-1]).status_code == 403
+    assert ward.sign("quality", bag.movements[-1]).status_code == 303
+    assert ward.tag(bag) != "On hold"
+    assert ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True).status_code == 303
+    ward.give(mine, bag)
+    assert ward.given(bag), ward.refused
+
+
+# one corrects, another confirms
+
+
+@pytest.mark.rule(45)
+@pytest.mark.hazard("H17")
+@pytest.mark.parametrize("fact", ["volume", "amount"])
+def test_a_corrected_amount_waits_for_a_second_person(ward, own, fact):
+    bag, _mine = own
+    ward.amend("technologist", bag, **{fact: str(getattr(bag, fact) + 1)})
+    ward.decide(bag, "conforms")
+    ward.said_no("second person has not confirmed")
+    ward.sign("technologist", bag)
+    ward.said_no("second person confirms")
+    assert ward.sign("technologist2", bag).status_code == 303
+    ward.session.expire_all()
+    assert bag.unconfirmed is None
+
+
+@pytest.mark.hazard("H10")
+@pytest.mark.rule(50)
+def test_a_later_expiry_waits_for_a_second_person_and_a_shorter_one_does_not(ward, own):
+    bag, mine = own
+    latest = bag.expires_at
+    assert ward.amend("technologist", bag, expires_at=latest + timedelta(minutes=1)).status_code in {409, 422}
+    ward.said_no("later than the protocol allows")
+    assert ward.amend("technologist", bag, expires_at=minutes(-30)).status_code == 303
+    assert ward.tag(bag) != "On hold"
+    assert ward.amend("technologist", bag, expires_at=minutes(-60)).status_code == 303
+    assert ward.tag(bag) == "On hold"
+    ward.give(mine, bag)
+    ward.not_given(bag, "second person")
+    ward.sign("quality", bag)
+    assert ward.tag(bag) != "On hold"
+
+
+@pytest.mark.rule(45)
+@pytest.mark.rule(31)
+@pytest.mark.parametrize("fact", ["ended_at", "volume"])
+def test_corrected_times_or_volume_of_a_harvest_wait_for_another_physician(ward, own, fact):
+    bag, _mine = own
+    harvest = ward.session.scalars(select(Harvest)).one()
+    changed = {"ended_at": harvest.ended_at - timedelta(minutes=3), "volume": "61"}[fact]
+    assert ward.amend("physician", harvest, **{fact: changed}).status_code == 303
+    ward.sign("physician", harvest)
+    ward.decide(bag, "conforms")
+    ward.said_no("second person has not confirmed")
+    ward.sign("physician2", harvest)
+    ward.session.expire_all()
+    assert harvest.unconfirmed is None
+
+
+@pytest.mark.rule(50)
+def test_the_expiry_follows_a_corrected_end_of_the_collection(ward, own):
+    bag, _mine = own
+    harvest = ward.session.scalars(select(Harvest)).one()
+    before = bag.expires_at
+    ward.amend("physician", harvest, ended_at=harvest.ended_at - timedelta(minutes=10))
+    ward.session.expire_all()
+    assert abs(before - bag.expires_at - timedelta(minutes=10)) < timedelta(minutes=1)
+
+
+@pytest.mark.rule(45)
+@pytest.mark.rule(38)
+def test_a_corrected_count_of_a_run_waits_for_a_second_person(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    taken = harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0]
+    run = begun(ward, mine, taken)
+    ward.fill(
+        "technologist", f"/runs/{run.id}/counts/new", counted="viable", concentration="7", volume="10", viability="61",
+        performed_at=minutes(60), performed_by_id=ward.team.technologist.id,
+    )  # fmt: skip
+    fills(ward, run)
+    ward.fill("technologist", f"/runs/{run.id}/end", ended_at=minutes(30), waste_volume="50")
+    ward.sign("technologist", run)
+    ward.amend("technologist", ward.session.scalars(select(InProcessCount)).one(), viability="91")
+    ward.sign("technologist", run)
+    ward.session.expire_all()
+    assert run.unconfirmed is not None
+    ward.sign("quality", run)
+    ward.session.expire_all()
+    assert run.unconfirmed is None
+
+
+@pytest.mark.rule(44)
+@pytest.mark.parametrize("fact", ["sampled_at", "performed_at"])
+def test_an_interim_culture_is_not_made_final_by_its_times(ward, fact):
+    mine = ready_for_harvest(ward.team, at=clock.now() - timedelta(days=60), code="BM-MSC-MS")
+    bag = released_product(mine, ward.team, made_at=clock.now() - timedelta(days=20), released=False)
+    for one in ward.results(bag, "sterility"):
+        ward.session.delete(one)
+    ward.result(bag, "sterility", outcome="no_growth", sampled_at=minutes(60 * 24 * 5), performed_at=minutes(5))
+    (culture,) = ward.results(bag, "sterility")
+    assert culture.interim
+    changed = {"sampled_at": minutes(60 * 24 * 19), "performed_at": minutes(1)}[fact]
+    ward.amend("technologist", culture, **{fact: changed})
+    ward.session.expire_all()
+    assert culture.interim or culture.unconfirmed is not None
+    if fact == "sampled_at":
+        ward.verified(bag)
+        ward.decide(bag, "conforms")
+        ward.said_no("second person has not confirmed")
+
+
+@pytest.mark.rule(44)
+@pytest.mark.rule(69)
+def test_no_sample_is_older_than_the_run_that_made_the_cells(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = released_product(mine, ward.team, released=False)
+    run = ward.session.get(ProcessingRun, bag.run_id)
+    before = ward.session.query(QCResult).count()
+    ward.result(bag, "viability", value="91", sampled_at=run.performed_at - timedelta(minutes=1))
+    ward.said_no("rule 69")
+    ward.session.expire_all()
+    assert ward.session.query(QCResult).count() == before
+    ward.result(bag, "viability", value="91", sampled_at=run.performed_at + timedelta(minutes=1))
+    assert ward.session.query(QCResult).count() == before + 1
+
+
+@pytest.mark.rule(35)
+@pytest.mark.parametrize(("lot", "taken"), [("L-1", 0), (None, 1)])
+def test_a_lot_without_its_expiry_cannot_be_judged(ward, lot, taken):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    run = begun(ward, mine, harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0])
+    ward.fill(
+        "technologist", f"/runs/{run.id}/manipulations/new", kind="wash", lot=lot, performed_at=minutes(60),
+        performed_by_id=ward.team.technologist.id,
+    )  # fmt: skip
+    assert ward.session.query(Manipulation).count() == taken
+
+
+# a number, a label and what a collection needs
+
+
+def collects(ward, mine, **typed):
+    """The nurse logs a collection from the blood."""
+    facts = {
+        "performed_at": minutes(90), "ended_at": minutes(50), "performed_by_id": ward.team.nurse.id,
+        "source": "peripheral_blood", "body_site": "peripheral_vein", "method": "continuous_apheresis",
+        "anaesthesia": "none", "volume": "200", "anticoagulant": "acd_a", "anticoagulant_volume": "18",
+        "anticoagulant_lot": "ACD-1", "containers": "1", "cd34_before": "45",
+    }  # fmt: skip
+    return ward.fill("nurse", f"/treatments/{mine.id}/harvests/new", **(facts | typed))
+
+
+@pytest.mark.rule(33)
+@pytest.mark.parametrize(
+    "method", ["continuous_apheresis", "intermittent_apheresis", "unmobilized_apheresis", "venipuncture"]
+)
+def test_every_collection_from_the_blood_has_a_cd34_count_before_it(ward, method):
+    mine = ready_for_harvest(ward.team, code="HPC-A-AUTO")
+    assert collects(ward, mine, method=method, cd34_before=None).status_code == 422
+    ward.said_no("rule 33")
+    assert collects(ward, mine, method=method).status_code == 303, ward.refused
+
+
+@pytest.mark.rule(31)
+@pytest.mark.rule(32)
+@pytest.mark.parametrize("missing", [{"anticoagulant_volume": None}, {"anticoagulant_lot": None}])
+def test_a_ratio_that_cannot_be_judged_stops_the_collection(ward, missing):
+    mine = ready_for_harvest(ward.team, code="HPC-A-AUTO")
+    assert collects(ward, mine, **missing).status_code == 422
+    ward.said_no("rule 31", "rule 32")
+
+
+@pytest.mark.rule(35)
+def test_an_expired_lot_of_anticoagulant_is_not_used(ward):
+    mine = ready_for_harvest(ward.team, code="HPC-A-AUTO")
+    last = {"anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "3", "anticoagulant_expires_on-y": "2026"}
+    assert collects(ward, mine, **last).status_code == 422
+    ward.said_no("rule 35")
+
+
+@pytest.mark.rule(12)
+def test_the_collector_does_not_check_the_label(ward):
+    mine = ready_for_harvest(ward.team, code="HPC-A-AUTO")
+    assert collects(ward, mine, label_checked_by_id=ward.team.nurse.id).status_code == 422
+    ward.said_no("rule 12")
+    assert collects(ward, mine, label_checked_by_id=ward.team.nurse2.id).status_code == 303, ward.refused
+    record = ward.session.scalars(select(Harvest)).one()
+    assert ward.amend("physician", record, label_checked_by_id=ward.team.nurse.id).status_code == 422
+
+
+@pytest.mark.rule(6)
+@pytest.mark.hazard("H3")
+def test_a_donation_number_of_one_donor_is_refused_for_another(ward):
+    din = f"A9999{clock.now().year % 100:02d}123456"
+    spelled = din + check_character(din)
+    first, second = (ready_for_harvest(ward.team, code="HPC-A-AUTO") for _course in range(2))
+    assert collects(ward, first, din=spelled).status_code == 303, ward.refused
+    assert collects(ward, second, din=spelled).status_code == 422
+    ward.said_no("rule 6", "another donor")
+
+
+@pytest.mark.rule(26)
+def test_a_protocol_that_combines_two_sources_collects_both(ward):
+    mine = ready_for_harvest(ward.team, code="BMAC-SVF-HIP")
+    harvested(mine, ward.team)
+    answer = collects(
+        ward, mine, source="adipose_tissue", body_site="abdomen", method="manual_lipoaspiration", volume="60",
+        anaesthesia="tumescent", time_out_at=minutes(95), anticoagulant="none", anticoagulant_volume=None,
+        anticoagulant_lot=None,
+    )  # fmt: skip
+    assert answer.status_code == 303, ward.refused
+    assert {one.source for one in ward.session.scalars(select(Harvest))} == {"bone_marrow", "adipose_tissue"}
+
+
+@pytest.mark.rule(37)
+@pytest.mark.rule(17)
+def test_a_pool_of_two_eligible_donors_is_made_and_each_is_judged(ward):
+    version = published(ward.team, "UC-MSC-RA")
+    givers = [ward.giver(), ward.giver()]
+    bags = [ward.donated(giver, version) for giver in givers]
+    facts = {"performed_at": minutes(120), "performed_by_id": ward.team.technologist.id, "preparation": "Pooled"}
+    ward.fill("technologist", "/processing/new", inputs=[b.id for b in bags], protocol_version_id=version.id, **facts)
+    ward.session.expire_all()
+    run = ward.session.scalars(select(ProcessingRun)).one()
+    (pool,) = fills(ward, run)
+    assert pool.din is None, ward.refused
+    ward.determine(givers[1], "ineligible", signed=False, hiv_ab="reactive")
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=givers[0])
+    ward.assign(pool, mine)
+    ward.said_no("rule 18")
+
+
+# who decides, and who is told
+
+
+EXCEPTION = {
+    "reason": "no second collection is possible", "benefit_risk": "benefit outweighs", "patient_told": True,
+    "follow_up_plan": "counts every second day",
+}  # fmt: skip
+
+
+@pytest.fixture
+def failing(ward: Ward):
+    """A bag of which the viability is 61 %, and its course."""
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team, results={"viability": Decimal(61)}, released=False)
+    return ward.verified(bag), mine
+
+
+@pytest.mark.rule(47)
+@pytest.mark.hazard("H26")
+def test_an_exception_is_signed_by_who_requested_it(ward, failing):
+    bag, _mine = failing
+    people = {"requested_by_id": ward.team.physician.id, "physician_told": ward.team.physician.id}
+    answer = ward.decide(bag, "exceptional", **EXCEPTION, **people)
+    assert answer.status_code == 303, ward.refused
+    for who in ("quality", "director"):
+        ward.fill(who, answer.location, password=PASSWORD)
+    assert ward.tag(bag) != "Released by exception"
+    assert ward.fill("physician2", answer.location, password=PASSWORD).status_code == 422
+    assert "Sign the release" in ward.browser("physician").get("/").text
+    assert ward.fill("physician", answer.location, password=PASSWORD).status_code == 303, ward.refused
+    assert ward.tag(bag) == "Released by exception"
+    assert EXCEPTION["reason"] in ward.browser("nurse").get(f"/products/{bag.id}").text
+
+
+@pytest.mark.rule(44)
+@pytest.mark.parametrize("told", ["Dr Nobody, 14:10", "x", "nurse", ""])
+def test_nobody_is_told_of_a_conditional_release(ward, told):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, released=False))
+    named = ward.team.nurse.id if told == "nurse" else told
+    assert ward.decide(bag, "conditional", reason="culture runs", physician_told=named).status_code == 422
+    ward.said_no("Physician informed")
+
+
+@pytest.mark.rule(44)
+@pytest.mark.parametrize("named", ["id", "name"])
+def test_the_physician_who_was_told_acknowledges_it(ward, named):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, released=False))
+    told = ward.team.physician.id if named == "id" else f"{ward.team.physician.printed_name}, 14:10"
+    answer = ward.decide(bag, "conditional", reason="culture runs", physician_told=told)
+    ward.fill("quality", answer.location, password=PASSWORD)
+    assert ward.tag(bag) == "Released, result pending", ward.refused
+    assert "Acknowledge the release" in ward.browser("physician").get("/").text
+    assert ward.fill("physician2", answer.location, password=PASSWORD).status_code == 422
+    assert ward.fill("physician", answer.location, password=PASSWORD).status_code == 303, ward.refused
+    assert "Acknowledge the release" not in ward.browser("physician").get("/").text
+    assert ward.tag(bag) == "Released, result pending"
+
+
+@pytest.mark.rule(45)
+def test_a_rejection_is_not_washed_out_by_a_hold(ward, own):
+    bag, _mine = own
+    ward.decide(bag, "reject", reason="mixed up")
+    ward.decide(bag, "hold", "quality2", reason="looking again")
+    assert ward.decide(bag, "conditional", reason="fine", physician_told=ward.team.physician.id).status_code == 422
+    ward.said_no("rule 45")
+    answer = ward.decide(bag, "conditional", "quality2", reason="fine", physician_told=ward.team.physician.id)
+    ward.fill("quality2", answer.location, password=PASSWORD)
+    assert ward.tag(bag) == "On hold"
+    ward.fill("director", answer.location, password=PASSWORD)
+    assert ward.tag(bag) == "Released, result pending", ward.refused
+
+
+# results
+
+
+@pytest.mark.rule(40)
+@pytest.mark.parametrize(
+    ("half", "box"),
+    [
+        ({"sterility_finding": "Staphylococcus seen"}, "choose the outcome"),
+        ({"viability_comparator": "<"}, "enter the result"),
+        ({"viability_method": "7-AAD"}, "enter the result"),
+    ],
+)
+def test_half_a_row_is_refused_and_nothing_is_saved(ward, failing, half, box):
+    bag, _mine = failing
+    before = ward.session.query(QCResult).count()
+    answer = ward.fill(
+        "technologist", f"/products/{bag.id}/results", tnc_value="8", sampled_at=bag.performed_at, **half
+    )
+    assert answer.status_code == 422
+    ward.said_no(box)
+    assert ward.session.query(QCResult).count() == before
+
+
+@pytest.mark.rule(40)
+def test_a_failing_value_is_told_in_red_where_it_is_saved(ward, failing):
+    bag, mine = failing
+    url, browser, quality = f"/products/{bag.id}/results", ward.browser("technologist"), ward.browser("quality")
+    ward.browser = lambda _who: browser  # what was saved is told once, to the same browser
+    answer = ward.fill("technologist", url, viability_value="61", tnc_value="8", sampled_at=bag.performed_at)
+    assert answer.status_code == 303, ward.refused
+    shown = browser.get(url).text
+    assert "c-flash--danger" in shown
+    assert "1 of 2 out of limits: Viability 61 %, limit 70 % or more" in shown
+    assert "out of limits" in quality.get(f"/treatments/{mine.id}").text
+    assert "out of limits" in quality.get(f"/products/{bag.id}").text
+
+
+# consent, events, what is left
+
+
+@pytest.mark.rule(15)
+def test_a_new_consent_restores_no_cells_without_quality(ward, own):
+    bag, mine = own
+    ward.fill("nurse", f"/consents/{mine.patient.consents[-1].id}/withdrawal", performed_at=minutes(20))
+    assert ward.tag(bag) == "On hold"
+    consented(mine, ward.team, at=clock.now() - timedelta(minutes=5))
+    ward.give(mine, bag)
+    ward.not_given(bag, "withdrew the consent")
+    assert not any(".." in said for said in ward.refused), ward.refused
+    answer = ward.decide(bag, "conditional", reason="culture runs", physician_told=ward.team.physician.id)
+    ward.fill("quality", answer.location, password=PASSWORD)
+    assert ward.tag(bag) == "Released, result pending", ward.refused
+
+
+@pytest.mark.rule(43)
+@pytest.mark.hazard("H29")
+@pytest.mark.parametrize(("cause", "held"), [("certain", True), ("probable", True), ("possible", False)])
+def test_a_serious_event_from_the_cells_holds_what_shares_cells_with_them(ward, cause, held):
+    version, giver = published(ward.team, "UC-MSC-RA"), ward.giver()
+    first, second = ward.banked(ward.donated(giver, version), version, bags=2)
+    mine, other = (ready_for_harvest(ward.team, code="UC-MSC-RA", donor=giver) for _course in range(2))
+    for bag, course in ((first, mine), (second, other)):
+        ward.assign(bag, course)
+        ward.release(bag)
+    assert ward.tag(second) == "Released", ward.refused
+    first.move(kind="given", by=ward.team.nurse, at=clock.now() - timedelta(minutes=30))
+    ward.team.add(first)
+    today = clock.today(ward.team.site.zone)
+    event = AdverseEvent.log(
+        by=ward.team.physician, at=clock.now(), treatment=mine, term="septic shock", grade="4", from_cells=cause,
+        serious=["life_threatening"], from_harvest="unlikely", from_delivery="unlikely", expected="unexpected",
+        outcome="ongoing", performed_at=clock.now() - timedelta(minutes=10), performed_by=ward.team.physician,
+        aware_on=today,
+    )  # fmt: skip
+    ward.team.add(event)
+    ward.session.commit()
+    assert (ward.tag(second) == "On hold") is held
+    shown = ward.browser("quality").get("/products?state=hold").text
+    assert (f"/products/{second.id}" in shown) is held
+    if held:
+        assert "septic shock" in ward.browser("quality").get(f"/products/{second.id}").text
+
+
+@pytest.mark.rule(72)
+@pytest.mark.hazard("H14")
+def test_a_donor_found_reactive_holds_every_bag_and_lists_the_recipients(ward):
+    version, giver = published(ward.team, "UC-MSC-RA"), ward.giver()
+    bags = [ward.banked(ward.donated(giver, version), version)[0] for _donation in range(2)]
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=giver)
+    ward.assign(bags[0], mine)
+    ward.release(bags[0])
+    bags[0].move(kind="given", by=ward.team.nurse, at=clock.now() - timedelta(minutes=30))
+    ward.team.add(bags[0])
+    ward.determine(giver, "ineligible", signed=False, hiv_ab="reactive")
+    ward.session.commit()
+    assert ward.tag(bags[1]) in {"On hold", "In quarantine"}
+    shown = ward.browser("quality").get(f"/products/{bags[1].id}/look-back").text
+    assert mine.patient.record_number in shown
+    assert f"/products/{bags[0].id}" in shown
+
+
+def test_what_is_left_of_a_given_bag_can_be_discarded(ward, own):
+    bag, _mine = own
+    bag.move(kind="given", by=ward.team.nurse, at=clock.now() - timedelta(minutes=5))
+    ward.team.add(bag)
+    assert "kind=discarded" in ward.browser("technologist").get(f"/products/{bag.id}").text
+    assert ward.move("technologist", bag, "stored", place="Bench").status_code == 422
+    assert ward.move("technologist", bag, "discarded", reason="remainder of the dose").status_code == 303
+    assert ward.tag(bag) == "Given"
