@@ -126,7 +126,7 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
     )
     if signs is not None:
         check.vital_signs = signs
-    if second is not None and second.id != by.id:
+    if second is not None and not second.is_same_person(by):
         check.sign(by=second, at=at, meaning=Meaning.VERIFICATION)
     session.add(check)
     return check

@@ -125,8 +125,11 @@ def two_people(verdict: Verdict, bedside: Bedside) -> None:
     allowed = set(bedside.course.says.verifies.get("administration", ())) or {role.value for role in CARERS}
     if first is None or second is None:
         verdict.fault("Two people", 2, "A second person must read wristband and bag.", *names, who=CARERS)
-    elif first.id == second.id:
-        verdict.fault("Two people", 2, "The second person must be a different person.", *names, who=CARERS)
+    elif first.is_same_person(second):
+        because = "The second person must be a different person."
+        if first.id != second.id:
+            because = f"{because} {first.label}, and {second.label}, are accounts of the same person."
+        verdict.fault("Two people", 2, because, *names, who=CARERS)
     else:
         verdict.judge(
             "Two people",

@@ -155,7 +155,8 @@ class Administration(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 2, 56, 59: two people, no filter, and the volumes come out even."""
         found = super().problems(at=at)
-        if self.verified_by_id and self.verified_by_id == self.performed_by_id:
+        first = self.performed_by
+        if self.verified_by_id and first is not None and first.is_among({self.verified_by_id}):
             found.append(Problem("The second person must be a different person.", "verified_by_id", rule=2))
         if self.origin != "clinic":
             return found

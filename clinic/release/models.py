@@ -116,12 +116,12 @@ class Release(Record):
         return DECISIONS.get(self.decision or "", "Release")
 
     def _admit(self, records: CourseRecords, *, by: User, at: datetime) -> None:
-        if by.id in hands_on(records, self.product):
+        if by.is_among(hands_on(records, self.product)):
             raise RuleBroken(TESTER, rule=45)
         if not self.releases:
             return
         rejected = self.overturns(records)
-        if rejected is not None and by.id == rejected.performed_by_id:
+        if rejected is not None and by.is_among({rejected.performed_by_id}):
             raise RuleBroken("People who rejected a product may not release it. Two other people decide.", rule=45)
         changed = self.outdated(records)
         if changed:
@@ -190,13 +190,13 @@ def decide(
     if version is None or session is None:
         raise RuleBroken("No protocol is assigned to this product yet. Assign it to a course first.")
     records = around(session, product)
-    if by.id in hands_on(records, product):
+    if by.is_among(hands_on(records, product)):
         raise RuleBroken(TESTER, rule=45)
     points, rests = points_of(records, product, at), basis(records, product)
     if decision in RELEASING:
         may_be_decided(records, product, at)
         last = standing_decision(records, product)
-        if last is not None and last.decision == "reject" and last.performed_by_id == by.id:
+        if last is not None and last.decision == "reject" and by.is_among({last.performed_by_id}):
             raise RuleBroken("People who rejected a product may not release it. Two other people decide.", rule=45)
         said = refusal(decision, points, records.on(product, QCResult))
         if said:
