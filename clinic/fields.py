@@ -219,7 +219,7 @@ def field(label: str, *column: Any, order: int | None = None, **declared: Any) -
     """Declare a column together with what a person reads about it; see `Field`. The rest goes to the column."""
     facts = {name: declared.pop(name) for name in FACTS & declared.keys()}
     fact = Field(label=label, order=next(_counter) if order is None else order, **facts)
-    return mapped_column(*column, info={"field": fact}, **declared)
+    return mapped_column(*column, info={"field": fact, **declared.pop("info", {})}, **declared)
 
 
 FACTS = frozenset(Field.__dataclass_fields__) - {"label", "order"}

@@ -65,7 +65,8 @@ def staff_choices(roles: Iterable[Role] | None = None, *, kept: Iterable[str | N
 
     ``kept``: whom a record names already; they stay to choose, whatever became of their accounts.
     """
-    user, named = type(me()), set(kept)
+    user: Any = type(me())
+    named: set[Any] = set(kept)
     chosen = select(user.id, user.printed_name, user.role, user.active).order_by(user.printed_name, user.id)
     rows: Any = db.session.execute(chosen)
     return [

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.access import Role
+from clinic.patients.donor_consent import consent_problems
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Blocked
@@ -52,7 +53,7 @@ def problems(
     """Return why the cells of one donor may not be used for a recipient under a protocol; empty: they may."""
     if donor.kind == "self":
         return []
-    found = directed(donor, recipient)
+    found = directed(donor, recipient) + consent_problems(records, donor, collected_at)
     new = {"fix": ("donors.new_eligibility", {"donor_id": donor.id}), "who": PHYSICIAN}
     determination = counting(records, donor)
     if determination is None:

@@ -114,6 +114,13 @@ class Patient(Entry):
         had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
         return day.year - self.birth_date.year - (not had_birthday)
 
+    def ages_on(self, day: date) -> tuple[int | None, int | None]:
+        """Return the least and the most years on a day: they differ where the birth date is known in part."""
+        oldest, known = self.age_on(day), self.precision_of("birth_date").removeprefix(wording.ESTIMATED)
+        if oldest is None or known not in {"month", "year"}:
+            return oldest, oldest
+        return max(0, oldest - 1), oldest
+
     def age_text(self, day: date) -> str:
         """Return the age as it is said: days in the first half year, months in the first two, then years."""
         years = self.age_on(day)
