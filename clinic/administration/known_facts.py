@@ -59,7 +59,7 @@ class GroupConflict(NamedTuple):
 def known_allergies(records: CourseRecords) -> list[str]:
     """Return every recorded allergy: on the patient's record, in its alerts, and on each decision."""
     alerts = [alert.text for alert in records.patient.alerts if _ALLERGIC.search(alert.text)]
-    said = [records.patient.allergies, *alerts, *(one.additive_allergy for one in records.of(Eligibility))]
+    said = [*records.patient.all_allergies, *alerts, *(one.additive_allergy for one in records.of(Eligibility))]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
 
 

@@ -27,3 +27,9 @@ def named(text: str, medicines: tuple[str, ...]) -> list[str]:
     """Return which of some medicines a text names."""
     said = text.casefold()
     return [medicine for medicine in medicines if re.search(rf"\b{medicine}", said)]
+
+
+def answered(text: str | None) -> bool:
+    """Whether the decision says how a medicine is held; “no” and “none” do not."""
+    words = re.findall(r"\w+", (text or "").casefold())
+    return bool(words) and not set(words) <= {"no", "none", "nil", "n", "a", "na", "not", "applicable", "unknown", "x"}

@@ -19,10 +19,12 @@ from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement
 from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
+from clinic.patients.donor_screening import label_warnings
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient
 from clinic.record_display import amendments, facts, hands
 from clinic.record_pages import record_page
+from clinic.records import Meaning
 
 bp = Blueprint("donors", __name__, template_folder="templates")
 
@@ -42,9 +44,10 @@ DONORS = record_pages.register_pages(
 DETERMINATIONS = record_pages.register_pages(
     DonorEligibility,
     show=lambda row: url_for("donors.eligibility", eligibility_id=row.id),
-    signs=frozenset({Role.PHYSICIAN}),
+    signs=frozenset({Role.PHYSICIAN, Role.QUALITY}),
     amends=DETERMINES,
     patient=patient_banner,
+    meanings={Role.QUALITY: Meaning.REVIEW},
     fixed=frozenset({"markers"}),
 )
 CONSENTS = record_pages.register_pages(
@@ -225,10 +228,18 @@ def eligibility(eligibility_id: str) -> str:
         DETERMINATIONS,
         template="donors/eligibility.html",
         markers=marker_rows(row),
+        warnings=label_warnings(row) if row.urgent_need else [],
+        second_url=url_for("record_pages.signature", record_id=row.id) if _second(row) else None,
         back_url=_url(row.donor),
         back_label="Donor",
         lede=f"{row.donor.display_name} · {row.donor.kind_words}",
     )
+
+
+def _second(row: DonorEligibility) -> bool:
+    """Whether this person can be the second one to sign, which a resolved reactive marker needs."""
+    mine = me().role in DETERMINATIONS.signs
+    return mine and row.signed and not any(me().is_same_person(one.signed_by) for one in row.present_signatures)
 
 
 @bp.route("/donors/<donor_id>/consents/new", methods=["GET", "POST"])

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, UniqueConstraint, event, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
-from clinic import wording
+from clinic import clock, wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
@@ -24,6 +24,8 @@ ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "No known allerg
 BLOOD_GROUPS = {"A": "A", "B": "B", "AB": "AB", "O": "O"}
 RHD = {"positive": "RhD positive", "negative": "RhD negative"}
 CHILD_YEARS = 18
+CHILDBEARING = (10, 55)
+"""Years of age from and to which a pregnancy is possible."""
 
 
 class Patient(Entry):
@@ -103,6 +105,28 @@ class Patient(Entry):
         return [Problem(said, "record_number")] if other else []
 
     @property
+    def unconfirmed(self) -> list[Amendment]:
+        """The corrections that took a warning away and that no second person has confirmed yet (rule 23)."""
+        return [
+            one
+            for one in self.amendments
+            if one.confirmed_by_id is None and any(_takes_away(*change) for change in one.changes.items())
+        ]
+
+    @property
+    def all_allergies(self) -> list[str]:
+        """The allergies that are recorded, and those that a correction took away which nobody has confirmed."""
+        before = [str(one.changes["allergies"][0] or "") for one in self.unconfirmed if "allergies" in one.changes]
+        return [text for text in (self.allergies, *before) if text]
+
+    @property
+    def death(self) -> date | None:
+        """The day of the death; also one that a correction took away or moved on and nobody has confirmed."""
+        before = [one.changes["died_on"][0] for one in self.unconfirmed if "died_on" in one.changes]
+        days = [date.fromisoformat(day) for day in before if day]
+        return min([*days, *([self.died_on] if self.died_on else [])], default=None)
+
+    @property
     def display_name(self) -> str:
         """Family name in capitals, then given names; the record number where a history has no name."""
         return wording.person(self.family_name, self.given_names, self.record_number)
@@ -113,6 +137,12 @@ class Patient(Entry):
             return None
         had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
         return day.year - self.birth_date.year - (not had_birthday)
+
+    @property
+    def may_be_pregnant(self) -> bool:
+        """Whether a pregnancy has to be excluded: not of men, nor outside the childbearing age where it is known."""
+        age = self.age_on(clock.today(self.zone))
+        return self.sex != "male" and (age is None or CHILDBEARING[0] <= age <= CHILDBEARING[1])
 
     def ages_on(self, day: date) -> tuple[int | None, int | None]:
         """Return the least and the most years on a day: they differ where the birth date is known in part."""
@@ -142,6 +172,16 @@ class Patient(Entry):
         """Return the last weight measured by a moment."""
         known = [w for w in self.weights if w.performed_at is not None and w.performed_at <= moment]
         return max(known, key=lambda w: w.performed_at or moment, default=None)
+
+
+def _takes_away(name: str, change: list[Any]) -> bool:
+    """Whether a change of one fact, as an amendment keeps it, takes away a warning that was there."""
+    old, new = change
+    if name == "allergy_status":
+        return old == "present"
+    if name == "allergies":
+        return bool(old) and searchable(str(old)) not in searchable(str(new or ""))
+    return name == "died_on" and bool(old) and (new is None or new > old)
 
 
 @event.listens_for(Patient, "before_insert")

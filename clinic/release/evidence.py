@@ -59,10 +59,11 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
                 found[made.id] = Item(hash=made.content_hash, name=f"{made.NOUN} ({made.headline()})")
     for other in relatives(records, product):
         found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r) or _in_doubt(r)}
+    recipient = product.treatment.patient if product.treatment is not None else None
     for donor in donors(records, product):
         counts = counting(records, donor)
         for one in records.on(donor, DonorEligibility) if donor.kind != "self" else ():
-            said = against_donor(one) if one is counts and not excused(one) else ""
+            said = against_donor(one) if one is counts and not excused(one, recipient) else ""
             found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
     for movement in records.on(product, Movement):
         said = movement.damage

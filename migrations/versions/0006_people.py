@@ -106,10 +106,29 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_continuation_site_id"), ["site_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_continuation_treatment_id"), ["treatment_id"], unique=False)
 
+    with op.batch_alter_table("amendment", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("confirmed_by_id", sa.String(length=12), nullable=True))
+        batch_op.add_column(sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.create_index(batch_op.f("ix_amendment_confirmed_by_id"), ["confirmed_by_id"], unique=False)
+        batch_op.create_foreign_key(
+            batch_op.f("fk_amendment_confirmed_by_id"), "user_account", ["confirmed_by_id"], ["id"]
+        )
+
     with op.batch_alter_table("consent", schema=None) as batch_op:
         batch_op.add_column(sa.Column("body_site", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("side", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("representation", sa.Text(), nullable=True))
+
+    with op.batch_alter_table("donor_eligibility", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("urgent_for_id", sa.String(length=12), nullable=True))
+        batch_op.create_index(batch_op.f("ix_donor_eligibility_urgent_for_id"), ["urgent_for_id"], unique=False)
+        batch_op.create_foreign_key(
+            batch_op.f("fk_donor_eligibility_urgent_for_id"), "patient", ["urgent_for_id"], ["id"]
+        )
+
+    with op.batch_alter_table("eligibility", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("pregnancy_tested_on", sa.Date(), nullable=True))
+        batch_op.add_column(sa.Column("valid_until", sa.Date(), nullable=True))
 
     with op.batch_alter_table("user_account", schema=None) as batch_op:
         batch_op.add_column(sa.Column("staff_number", sa.Text(), nullable=True))
