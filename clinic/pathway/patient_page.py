@@ -56,7 +56,7 @@ def line(
 ) -> tuple[Any, ...]:
     """Return one row of the list; a name is shown with birth date and number; similar names are marked (H4)."""
     name = wording.person(row.family_name, row.given_names)
-    born = wording.day(row.birth_date) or "not known"
+    born = wording.day(row.birth_date, (row.precision or {}).get("birth_date", "")) or "not known"
     return (
         _named(name, url_for("pathway.patient", patient_id=row.id))
         if similar
@@ -196,7 +196,7 @@ def margin_boxes(patient: Patient, printed: str) -> str:
     said = "  ·  ".join(
         (
             patient.display_name,
-            wording.born(patient.birth_date),
+            wording.born(patient.birth_date, patient.precision_of("birth_date")),
             patient.record_number or "",
             allergy.get(patient.allergy_status, "Allergies not asked"),
         )

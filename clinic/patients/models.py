@@ -40,9 +40,15 @@ class Patient(Entry):
     )
 
     record_number: Mapped[str | None] = field("Record number", required=True, identifying=True, section="Who")
-    family_name: Mapped[str | None] = field("Family name", required=True, identifying=True, section="Who")
-    given_names: Mapped[str | None] = field("Given names", required=True, identifying=True, section="Who")
-    birth_date: Mapped[date | None] = field("Born on", required=True, identifying=True, section="Who", index=True)
+    family_name: Mapped[str | None] = field(
+        "Family name",
+        conditional=True,
+        identifying=True,
+        section="Who",
+        hint="A person with one name: one box is enough",
+    )
+    given_names: Mapped[str | None] = field("Given names", conditional=True, identifying=True, section="Who")
+    birth_date: Mapped[date | None] = field("Born on", conditional=True, identifying=True, section="Who", index=True)
     sex: Mapped[str | None] = field("Sex", choices=SEXES, required=True, section="Who")
     phone: Mapped[str | None] = field("Telephone", identifying=True, section="Contact")
     email: Mapped[str | None] = field("E-mail", identifying=True, section="Contact")
@@ -85,8 +91,12 @@ class Patient(Entry):
     )
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: named allergies say that there are some."""
+        """Also: one name at least, a birth date or that it is unknown; named allergies say that there are some."""
         found = super().problems(at=at)
+        if self.origin == "clinic" and not (self.family_name or self.given_names):
+            found.append(Problem("Family name: required; a person with one name needs only one.", "family_name"))
+        if self.origin == "clinic" and self.birth_date is None and not self.not_recorded.get("birth_date"):
+            found.append(Problem("Born on: required; say “unknown” where nobody knows it.", "birth_date"))
         if self.allergy_status == "present" and not self.allergies:
             found.append(Problem("Enter the allergy and the reaction.", "allergies"))
         if self.allergies and self.allergy_status != "present":
