@@ -278,7 +278,7 @@ class Continuation(Record):
         hint="What the new version changes, and why it does not matter for this patient",
     )  # fmt: skip
 
-    treatment: Mapped[Treatment] = relationship()
+    treatment: Mapped[Treatment] = relationship(back_populates="continuations")
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
         """Sign as a physician or quality staff (rule 16)."""

@@ -45,7 +45,7 @@ class DonorConsent(Record):
         hint="Only if the donor has withdrawn: the cells are then no longer used",
     )  # fmt: skip
 
-    donor: Mapped[Donor] = relationship()
+    donor: Mapped[Donor] = relationship(back_populates="consents")
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: for a cord the mother gives it."""

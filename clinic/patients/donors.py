@@ -49,7 +49,7 @@ class Donor(Entry):
 
     KIND = "DN"
     NOUN = "Donor"
-    READ_WITH = ("eligibilities",)
+    READ_WITH = ("eligibilities", "consents")
     __table_args__ = (
         CheckConstraint("(kind = 'self') = (patient_id IS NOT NULL)", name="self_is_the_patient"),
         CheckConstraint("kind NOT IN ('unrelated', 'cord') OR name IS NULL", name="strangers_have_no_name"),
@@ -82,6 +82,9 @@ class Donor(Entry):
     relative_of: Mapped[Patient | None] = relationship(foreign_keys=[relative_of_id])
     eligibilities: Mapped[list[DonorEligibility]] = relationship(
         back_populates="donor", order_by="DonorEligibility.performed_at"
+    )
+    consents: Mapped[list[Any]] = relationship(
+        "DonorConsent", back_populates="donor", order_by="DonorConsent.recorded_at"
     )
     typings: Mapped[list[BloodTyping]] = relationship(back_populates="donor", order_by="BloodTyping.performed_at")
 

@@ -70,7 +70,7 @@ class Treatment(Record):
     PERSON = "patient"
     DONE = "Responsible physician"
     READ_ORDER = -2
-    READ_WITH = ("stop", "patient")
+    READ_WITH = ("stop", "patient", "continuations")
     __table_args__ = (UniqueConstraint("site_id", "chain_of_identity"),)
 
     patient_id: Mapped[str] = reference("patient")
@@ -114,6 +114,9 @@ class Treatment(Record):
     protocol_version: Mapped[ProtocolVersion] = relationship(lazy="joined")
     donor: Mapped[Donor | None] = relationship()
     stop: Mapped[Stop | None] = relationship(back_populates="treatment", uselist=False)
+    continuations: Mapped[list[Any]] = relationship(
+        "Continuation", back_populates="treatment", order_by="Continuation.recorded_at"
+    )
 
     @classmethod
     def found(cls, scope: Scope) -> Any:
