@@ -60,12 +60,27 @@ def get_or_404(model: type[M], public_id: str) -> M:
     return row
 
 
-def staff_choices(roles: Iterable[Role] | None = None) -> list[tuple[str, str]]:
-    """Return id and name of the staff of the user's site, of some roles or all."""
+def staff_choices(roles: Iterable[Role] | None = None, *, kept: Iterable[str | None] = ()) -> list[tuple[str, str]]:
+    """Return id and name of the staff of the user's site who have access now, of some roles or all.
+
+    ``kept``: whom a record names already; they stay to choose, whatever became of their accounts.
+    """
+    user: Any = type(me())
+    named: set[Any] = set(kept)
+    chosen = select(user.id, user.printed_name, user.role, user.active).order_by(user.printed_name, user.id)
+    rows: Any = db.session.execute(chosen)
+    return [
+        (row.id, f"{row.printed_name}, {row.role.label}")
+        for row in rows
+        if row.id in named or (row.active and (roles is None or row.role in roles))
+    ]
+
+
+def staff_names() -> dict[str, str]:
+    """Return name and role of everybody who is or was on the staff of the user's site, by id."""
     user = type(me())
-    chosen = select(user.id, user.printed_name, user.role).order_by(user.printed_name)
-    rows = db.session.execute(chosen).all()
-    return [(row.id, f"{row.printed_name}, {row.role.label}") for row in rows if roles is None or row.role in roles]
+    chosen = select(user.id, user.printed_name, user.role)
+    return {row.id: f"{row.printed_name}, {row.role.label}" for row in db.session.execute(chosen)}
 
 
 def form_of(
@@ -86,8 +101,9 @@ def form_of(
         more["formdata"] = draft[0]
     form = kind(obj=row, zone=zone(), record_version=row.version if row is not None else None, about=about, **more)
     form.can_draft = row is None
-    if any(field.short_name.endswith("_by_id") for field in form.visible_fields):
-        form.offer_people(staff_choices(people))
+    asked = [field.short_name for field in form.visible_fields if field.short_name.endswith("_by_id")]
+    if asked:
+        form.offer_people(staff_choices(people, kept=[getattr(row, name, None) for name in asked]))
     if draft is not None:
         form.draft_note = f"Your draft of {wording.moment(draft[1], zone())} is filled in."
     elif row is None:

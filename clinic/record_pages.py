@@ -30,7 +30,7 @@ from clinic.pages import (
     me,
     refusals_to,
     refuse_stale,
-    staff_choices,
+    staff_names,
     zone,
 )
 from clinic.records import Entry, Meaning, Record
@@ -161,13 +161,13 @@ def amend_form(place: RecordPages, record: Entry) -> type[RecordForm]:
 
 def names() -> dict[str, str]:
     """Return the printed name of everybody on the staff of this site, by id."""
-    return dict(staff_choices())
+    return staff_names()
 
 
 def _awaits(record: Record, user: User) -> bool:
     """Whether a record needs this person's signature: it is unsigned, or a correction needs a second person."""
     correction = record.unconfirmed
-    return not record.signed or (correction is not None and correction.amended_by_id != user.id)
+    return not record.signed or (correction is not None and not user.is_same_person(correction.amended_by))
 
 
 def record_page(record: Record, place: RecordPages, **more: Any) -> str:

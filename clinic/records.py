@@ -356,7 +356,8 @@ class Record(Entry):
     def unconfirmed(self) -> Amendment | None:
         """The critical correction that only its author has signed; None where no second person is needed."""
         correction = self.critical_correction()
-        others = [s for s in self.present_signatures if correction and s.signed_by_id != correction.amended_by_id]
+        author = correction.amended_by if correction is not None else None
+        others = [s for s in self.present_signatures if author is not None and not s.signed_by.is_same_person(author)]
         return correction if correction is not None and not others else None
 
     @property
@@ -375,7 +376,7 @@ class Record(Entry):
         if session is not None:
             session.flush()  # the version that lists compare with is counted when a change is written
         content_hash = self.content_hash
-        if any(s.signed_by_id == by.id and s.content_hash == content_hash for s in self.signatures):
+        if any(s.content_hash == content_hash and by.is_same_person(s.signed_by) for s in self.signatures):
             raise RuleBroken(
                 f"{by.printed_name} has signed this already. The second signature must be from another person."
             )

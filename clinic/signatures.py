@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from clinic.errors import RuleBroken
 from clinic.identifiers import LENGTH
 from clinic.model import Model, reference
 
@@ -67,7 +68,22 @@ class Amendment(Model):
     reason: Mapped[str]
     changes: Mapped[dict[str, Any]]
 
-    amended_by: Mapped[Any] = relationship("User")
+    confirmed_by_id: Mapped[str | None] = reference("user_account")
+    confirmed_at: Mapped[datetime | None]
+
+    amended_by: Mapped[Any] = relationship("User", foreign_keys=[amended_by_id])
+    confirmed_by: Mapped[Any] = relationship("User", foreign_keys=[confirmed_by_id])
+
+    def confirm(self, *, by: Any, at: datetime) -> None:
+        """Confirm a correction as the second person; raises `RuleBroken` for its author and for one confirmed before.
+
+        The caller has just checked the password (law 5).
+        """
+        if self.confirmed_by_id is not None:
+            raise RuleBroken("This correction is confirmed already.")
+        if by.is_same_person(self.amended_by):
+            raise RuleBroken("A second person confirms the correction, not the person who made it.", rule=45)
+        self.confirmed_by, self.confirmed_by_id, self.confirmed_at = by, by.id, at
 
     def corrects(self, names: frozenset[str]) -> bool:
         """Whether it changed one of some facts that said something before, not only filled in what was awaited."""

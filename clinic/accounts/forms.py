@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from wtforms.validators import ValidationError
 
 from clinic.access import Role
-from clinic.form_fields import PasswordField, SelectField, StringField
+from clinic.accounts.identity import SAME, SamePerson
+from clinic.form_fields import PasswordField, SelectField, StringField, TextAreaField
 from clinic.forms import RecordForm
 
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+    from clinic.errors import RuleBroken
 
-class PersonForm(RecordForm):
+
+class IdentityForm(RecordForm):
+    """Who a person is: the staff number, and whether an account of the same name or number is the same person's."""
+
+    staff_number = StringField(
+        "Staff number", section="Who", hint="Of the organization. One person has one number, in every role"
+    )
+    same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
+    same_why = TextAreaField(
+        "If another person: how do you know?", long=True, section="Same person?",
+        hint="One sentence, for example: two nurses of this name, other staff number. Saved with the account",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self.alike: list[User] = []
+        super().__init__(*args, **more)
+
+    @property
+    def sections(self) -> list[tuple[str, list[Any]]]:
+        """Without the question, which is drawn beside the people it is about."""
+        return [(title, boxes) for title, boxes in super().sections if title != "Same person?"]
+
+    def take(self, broken: RuleBroken, field: str = "") -> None:
+        """Show who has the same name or number where that is what was said."""
+        if isinstance(broken, SamePerson):
+            self.alike = broken.alike
+        super().take(broken, field)
+
+    @property
+    def answer(self) -> dict[str, str]:
+        """What was said about who it is, as `staffing.add` and `staffing.identify` take it."""
+        return {
+            "staff_number": self.staff_number.data or "",
+            "same": self.same_person.data or "",
+            "why": self.same_why.data or "",
+        }
+
+
+class PersonForm(IdentityForm):
     """A new member of staff."""
 
     printed_name = StringField(

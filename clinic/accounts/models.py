@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import secrets
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from flask_security.core import UserMixin
-from sqlalchemy import BigInteger, Integer, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, BigInteger, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
 from clinic.fields import field
 from clinic.model import Base, Model, reference
+
+TITLES = frozenset({
+    "dr", "prof", "professor", "doctor", "med", "md", "phd", "rn", "mr", "mrs", "ms", "dipl", "ing", "msc", "bsc", "pd",
+})  # fmt: skip
+"""Words beside a name that do not tell people apart."""
 
 
 def new_uniquifier() -> str:
@@ -37,7 +44,11 @@ class Site(Model):
 
 
 class User(Model, UserMixin):
-    """One member of staff. One person, one account, one role; never deleted, only made inactive (R8)."""
+    """One member of staff in one role; never deleted, only made inactive (R8).
+
+    A person who works in two roles has two accounts with the same ``person_id``: the id of the first one. An empty one
+    is the account's own. ``told_apart`` has the reason why an account of the same name is another person's, by its id.
+    """
 
     KIND = "US"
     NOUN = "Account"
@@ -53,6 +64,9 @@ class User(Model, UserMixin):
         String(64), unique=True, default=lambda: secrets.token_hex(32), info={"secret": True}
     )
     theme: Mapped[str] = mapped_column(default="")
+    staff_number: Mapped[str | None] = field("Staff number", index=True)
+    person_id: Mapped[str | None] = mapped_column(String(12), index=True)
+    told_apart: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True))
 
     site: Mapped[Site] = relationship(foreign_keys="User.site_id", lazy="joined")
 
@@ -67,12 +81,40 @@ class User(Model, UserMixin):
         return f"{self.printed_name}, {self.role.label}"
 
     def is_same_person(self, other: User | None) -> bool:
-        """Whether two accounts are one person's: neither is the second person for the other (rules 2, 45)."""
-        return other is not None and (self.id == other.id or _key(self.printed_name) == _key(other.printed_name))
+        """Whether two accounts are one person's, so that neither is the second person for the other (rules 2, 45).
+
+        They are where they are linked or have one staff number, and also while they have the same name and nobody has
+        told them apart.
+        """
+        if other is None:
+            return False
+        if self.id == other.id or (self.person_id or self.id) == (other.person_id or other.id):
+            return True
+        if number_key(self.staff_number) and number_key(self.staff_number) == number_key(other.staff_number):
+            return True
+        apart = other.id in (self.told_apart or {}) or self.id in (other.told_apart or {})
+        return not apart and person_key(self.printed_name) == person_key(other.printed_name)
+
+    def is_among(self, ids: Collection[str | None]) -> bool:
+        """Whether one of some accounts is this person's: this one, or another one of the same person."""
+        if self.id in ids:
+            return True
+        others, session = [one for one in ids if one], object_session(self)
+        if not others or session is None:
+            return False
+        with session.no_autoflush:
+            return any(self.is_same_person(session.get(User, one)) for one in others)  # mostly read already
 
 
-def _key(name: str) -> str:
-    return " ".join(name.casefold().split())
+def person_key(name: str) -> str:
+    """Return a printed name as two accounts are compared: without titles, case, marks and the order of its words."""
+    words = re.findall(r"[^\W\d_]+", name.casefold())
+    return " ".join(sorted(word for word in words if word not in TITLES)) or name.casefold()
+
+
+def number_key(number: str | None) -> str:
+    """Return a staff number as it is compared: ``n-0417`` and ``N 0417`` are the same."""
+    return re.sub(r"[\W_]", "", number or "").casefold()
 
 
 class SignIn(Base):

@@ -19,6 +19,7 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from clinic.access import Role
+from clinic.accounts.identity import alike, settle
 from clinic.accounts.models import SignIn, Site, User, new_uniquifier
 from clinic.errors import RuleBroken
 from clinic.extensions import write_from_here
@@ -36,12 +37,15 @@ MAIL = re.compile(r"[^@\s,;<>]{1,64}@[^@\s,;<>]{1,180}\.[^@\s,;<>.]{2,}")
 
 
 def add(  # noqa: PLR0913 - the facts of one person, by name
-    session: Session, *, by: User | None, name: str, email: str, role: Role, site: Site
-) -> User:
+    session: Session, *, by: User | None, name: str, email: str, role: Role, site: Site, staff_number: str = "",
+    same: str = "", why: str = "",
+) -> User:  # fmt: skip
     """Add a person to a site, without a password: `one_time_link` is how one is set.
 
     ``by`` None is the command line, which may add the first administrator. Raises `RuleBroken` where the name or
-    address cannot be one, or the address is used.
+    address cannot be one, or the address is used, and `SamePerson` where an account has the same name or staff number
+    and ``same`` ("yes" or "no", with the reason ``why``) does not say whether it is the same person. The command line
+    asks nothing: accounts of one name count as one person until an administrator tells them apart.
     """
     name, email = " ".join(name.split()), email.strip().casefold()
     _only_administrators(by, site.id)
@@ -50,12 +54,28 @@ def add(  # noqa: PLR0913 - the facts of one person, by name
     if not MAIL.fullmatch(email):
         raise RuleBroken(f"“{email}” is not an e-mail address.")
     user = User(site_id=site.id, site=site, printed_name=name, email=email, role=role)
+    user.staff_number = " ".join(staff_number.split()) or None
+    with session.no_autoflush:
+        found = alike(session, user)
+    if by is not None or same:
+        settle(user, found, same=same, why=why)
     session.add(user)
     try:
         session.flush()
     except IntegrityError as fault:
         raise RuleBroken(f"{email} is already used by an account. One person has one account.") from fault
     return user
+
+
+def identify(  # noqa: PLR0913 - the answer of one form
+    session: Session, *, by: User, user: User, staff_number: str, same: str, why: str
+) -> None:
+    """Set a person's staff number, and say whether accounts of the same name or number are the same person's."""
+    _only_administrators(by, user.site_id)
+    number = " ".join(staff_number.split()) or None
+    with session.no_autoflush:
+        user.staff_number, user.person_id, user.told_apart = number, None, None
+        settle(user, alike(session, user), same=same, why=why)
 
 
 def disable(session: Session, *, by: User | None, user: User, at: datetime) -> None:

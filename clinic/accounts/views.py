@@ -10,12 +10,13 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.access import Role, allow
 from clinic.accounts import staffing
-from clinic.accounts.forms import PersonForm, WelcomeForm
+from clinic.accounts.forms import IdentityForm, PersonForm, WelcomeForm
+from clinic.accounts.identity import alike, undecided
 from clinic.accounts.models import SignIn, User
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.ledger.listener import set_actor
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, refuse_stale
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -82,6 +83,7 @@ def new() -> Answer:
             return _done(person, f"{person.printed_name} is added. Hand over the link below.")
     return form_page(
         form,
+        template="accounts/person.html",
         heading="Add a person",
         save_label="Add the person",
         save_icon="user-plus",
@@ -91,7 +93,8 @@ def new() -> Answer:
 
 
 def _said(form: PersonForm) -> dict[str, Any]:
-    return {"name": form.printed_name.data, "email": form.email.data, "role": Role(form.role.data)}
+    who = {"name": form.printed_name.data, "email": form.email.data, "role": Role(form.role.data)}
+    return who | form.answer
 
 
 def _done(person: User, message: str) -> Response:
@@ -110,6 +113,7 @@ def show(user_id: str) -> str:
         person=person,
         state=_standing(person),
         last=_last_sign_in(person),
+        unsettled=undecided(person, alike(db.session(), person)),
         keeps=keeps,
         myself=person.id == me().id,
         link=request.host_url.rstrip("/") + staffing.one_time_link(person) if waits else None,
@@ -119,6 +123,29 @@ def show(user_id: str) -> str:
 def _last_sign_in(person: User) -> datetime | None:
     began = select(SignIn.began_at).where(SignIn.user_id == person.id)
     return db.session.scalar(began.order_by(SignIn.began_at.desc()).limit(1))
+
+
+@bp.route("/staff/<user_id>/identity", methods=["GET", "POST"])
+@allow(KEEPS)
+def identify(user_id: str) -> Answer:
+    """Set the staff number, and say whether accounts of the same name or number are the same person's."""
+    person = get_or_404(User, user_id)
+    form = form_of(IdentityForm, person)
+    form.alike = alike(db.session(), person)
+    if form.validate_on_submit():
+        refuse_stale(person)
+        with refusals_to(form, "staff_number"):
+            staffing.identify(db.session(), by=me(), user=person, **form.answer)
+            return _done(person, f"Saved for {person.printed_name}.")
+    return form_page(
+        form,
+        template="accounts/person.html",
+        heading=f"Identity of {person.printed_name}",
+        lede=f"{person.role.label.capitalize()}, {person.email}",
+        save_label="Save",
+        back_url=url_for("accounts.show", user_id=person.id),
+        after="Accounts of one person never count as two people: not at the bedside, not for a release.",
+    )
 
 
 @bp.post("/staff/<user_id>/suspension")

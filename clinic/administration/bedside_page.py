@@ -61,7 +61,7 @@ def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bo
 def _said(patient: Patient | None) -> tuple[str, str, str, str]:
     if patient is None:
         return ("not known", "not known", "not known", "not known")
-    born = wording.day(patient.birth_date) if patient.birth_date else "not known"
+    born = wording.day(patient.birth_date, patient.precision_of("birth_date")) if patient.birth_date else "not known"
     group = f"{patient.abo} {RHD.get(patient.rhd or '', '')}".strip() if patient.abo else "not known"
     return (patient.display_name, born, patient.record_number or "not known", group)
 

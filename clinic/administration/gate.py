@@ -281,7 +281,7 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Ask what is known of the patient on any record: alive, allergies, blood group (rules 21, 23)."""
     patient, product = bedside.course.patient, bedside.product
     fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
-    if patient.died_on is not None and patient.died_on <= clock.day(at, bedside.records.zone):
+    if patient.death is not None and patient.death <= clock.day(at, bedside.records.zone):
         verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
     if patient.allergy_status == "not_asked":
         because = "The patient has not been asked about allergies yet."

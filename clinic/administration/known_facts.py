@@ -81,7 +81,7 @@ def alerts(records: CourseRecords, at: datetime) -> list[str]:
 def known_allergies(records: CourseRecords, at: datetime) -> list[str]:
     """Return every recorded allergy: on the patient's record, in its alerts, and on each decision."""
     warned = [text for text in alerts(records, at) if _ALLERGIC.search(text)]
-    said = [records.patient.allergies, *warned, *(one.additive_allergy for one in records.of(Eligibility))]
+    said = [*records.patient.all_allergies, *warned, *(one.additive_allergy for one in records.of(Eligibility))]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
 
 

@@ -205,8 +205,8 @@ class Administration(Record):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 2, 26, 36, 54 to 56, 58, 59: two people, the ordered place, in time, and volumes that add up."""
-        found = [*super().problems(at=at), *container_problems(self)]
-        if self.verified_by_id and self.verified_by_id == self.performed_by_id:
+        found, first = [*super().problems(at=at), *container_problems(self)], self.performed_by
+        if self.verified_by_id and first is not None and first.is_among({self.verified_by_id}):
             found.append(Problem("The second person must be a different person.", "verified_by_id", rule=2))
         if self.origin != "clinic":
             return found

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from clinic import clock
 from clinic.access import Role
 from clinic.accounts import staffing
+from clinic.accounts.identity import alike, undecided
 from clinic.accounts.models import Site, User
 from clinic.console import site_with, user_with, with_database, with_database_to_read
 from clinic.errors import RuleBroken
@@ -34,13 +35,18 @@ def user() -> None:
 @click.option("--role", required=True, type=click.Choice([role.value for role in Role]))
 @click.option("--site", "code", required=True, help="Code of the site, e.g. north.")
 @click.option("--email", required=True, help="Address with which the person signs in.")
+@click.option("--staff-number", default="", help="The person's number in the organization, the same in every role.")
 @with_database
-def add_user(session: Session, name: str, role: str, code: str, email: str) -> None:
+def add_user(  # noqa: PLR0913, PLR0917 - the options of one command
+    session: Session, name: str, role: str, code: str, email: str, staff_number: str
+) -> None:
     """Add a member of staff and print a one-time link to set the password."""
     site = site_with(session, code)
     set_actor(session, _actor(session, site), "added on the command line")
-    one = staffing.add(session, by=None, name=name, email=email, role=Role(role), site=site)
+    one = staffing.add(session, by=None, name=name, email=email, role=Role(role), site=site, staff_number=staff_number)
     session.commit()
+    for other in undecided(one, alike(session, one)):
+        click.echo(f"Counts as one person with {other.label} ({other.email}) until an administrator tells them apart.")
     click.echo(f"{one.printed_name} is {one.role.label} at {site.name}. Valid once, for 24 hours:\n{_link(one)}")
 
 

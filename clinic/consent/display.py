@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 
-from clinic.access import WRITERS, Role
+from clinic.access import WRITERS
 from clinic.consent.models import SCOPES, Consent, Standing
+from clinic.consent.step import TAKES_CONSENT
 from clinic.record_display import amendments, facts, hands, signature_lines
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from clinic.accounts.models import User
     from clinic.consent.models import Withdrawal
+    from clinic.records import Amendment
 
 COLUMNS = [
     ("Consent", "consent", False),
@@ -29,13 +31,17 @@ STANDINGS = {
     Standing.UNSIGNED: ("wait", "hourglass", "Not signed"),
     Standing.EXPIRED: ("rest", "calendar-x", "Expired"),
     Standing.WITHDRAWN: ("bad", "hand-stop", "Withdrawn"),
+    Standing.WRONG_SIGNER: ("bad", "alert-triangle", "Wrong signer"),
 }
 
 
 def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
     """Return the action that waits under an unsigned consent: it is signed by the person who obtained it (rule 14)."""
+    correction = consent.unconfirmed
+    if correction is not None and consent.attested:
+        return _confirm(consent, correction, user)
     taker = consent.performed_by
-    mine = consent.performed_by_id in {None, user.id} and user.role in {Role.NURSE, Role.PHYSICIAN, Role.COORDINATOR}
+    mine = consent.performed_by_id in {None, user.id} and user.role in TAKES_CONSENT
     title, text = (
         "Sign the consent",
         f"{SCOPES[consent.scope]}: recorded, not signed. It is valid only after the person who obtained it has signed.",
@@ -55,6 +61,22 @@ def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
         "title": title,
         "text": text,
         "url": None,
+    }
+
+
+def _confirm(consent: Consent, correction: Amendment, user: User) -> dict[str, Any]:
+    """Return the action on a correction that only its author has signed: a second person confirms it (rule 14)."""
+    mine = not user.is_same_person(correction.amended_by) and user.role in TAKES_CONSENT
+    text = f"{correction.amended_by.printed_name} corrected it. Compare it with the paper; the correction counts then."
+    if not mine:
+        return {"tag": "Waiting for a second person", "title": "Confirm the correction", "text": text, "url": None}
+    return {
+        "tag": "Your next action",
+        "title": "Confirm the correction",
+        "text": text,
+        "url": url_for("record_pages.signature", record_id=consent.id),
+        "icon": "signature",
+        "label": "Review and sign",
     }
 
 
@@ -101,8 +123,9 @@ def withdrawing(consent: Consent) -> dict[str, str]:
         "save_label": "Record the withdrawal",
         "save_icon": "hand-stop",
         "after": (
-            "Harvest, processing, release and administration under this consent stop at once. The products stay "
-            "locked until a decision is made with the patient. Nothing is discarded or deleted."
+            "Harvest, processing, release and administration stop at once, also under earlier consents to the same "
+            "treatment. The products stay on hold until quality decides on each one. Nothing is discarded or deleted, "
+            "and follow-up visits for safety stay possible."
         ),
     }
 

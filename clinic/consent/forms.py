@@ -17,6 +17,7 @@ from clinic.protocols.models import Protocol, ProtocolVersion
 
 if TYPE_CHECKING:
     from clinic.patients.models import Patient
+    from clinic.treatments.models import Treatment
 
 
 class ConsentForm(form_for(Consent)):
@@ -30,17 +31,29 @@ class ConsentForm(form_for(Consent)):
         last = wanted if wanted in running else running[-1] if running else None
         self.offer("protocol", versions(patient), chosen=last, filled="from the active course")
         self.prefill("scope", "treatment" if not patient.consents else None)
+        running_now = [course for course in patient.courses if course.stop is None]
+        self._place([course for course in running_now if course.protocol_version_id == last])
         adult = (patient.age_on(clock.today(self.zone)) or 0) >= 18
         self.prefill("signer", "patient" if adult else None)
-        self.prefill(
-            "signer_name", f"{patient.given_names} {patient.family_name}" if adult else None, "prefilled: patient"
-        )
+        names = (patient.given_names, patient.family_name)
+        self.prefill("signer_name", " ".join(name for name in names if name) if adult else None, "prefilled: patient")
+
+    def _place(self, courses: list[Treatment]) -> None:
+        """Fill in site and side as the order names them (rule 26); without a site in the order they are not asked."""
+        places = list(dict.fromkeys((course.body_site, course.side) for course in courses if course.body_site))
+        if courses and not places:
+            del self.body_site, self.side
+        if len(places) == 1:
+            self.prefill("body_site", places[0][0], "from the order")
+            self.prefill("side", places[0][1], "from the order")
 
     def facts(self) -> dict[str, Any]:
         """Return what was filled in; use of data and research name no protocol version."""
         found = super().facts()
         version_id = found.pop("protocol")
         treatment = found["scope"] == "treatment"
+        if not treatment:
+            found |= {name: None for name in ("body_site", "side") if name in found}
         return found | {
             "protocol_version": get_or_404(ProtocolVersion, version_id) if version_id and treatment else None
         }

@@ -6,15 +6,20 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy import CheckConstraint, Text
+from sqlalchemy.orm import Mapped, object_session, relationship
 
-from clinic.errors import Problem, RuleBroken
+from clinic import wording
+from clinic.access import Role
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
-from clinic.model import reference
-from clinic.patients.models import CHILD_YEARS, Patient
+from clinic.model import ADDED, reference
+from clinic.patients.models import CHILD_YEARS, Alert, Patient
+from clinic.patients.names import is_name_of
+from clinic.protocols.catalogues import BODY_SITES, labels, within
 from clinic.protocols.models import ProtocolVersion, Stage
 from clinic.records import Amendment, Meaning, Record, Signature
+from clinic.treatments.models import SIDES, Treatment, place_words
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -36,6 +41,7 @@ class Standing(StrEnum):
     VALID = "valid"
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
+    WRONG_SIGNER = "signed by the wrong person"
 
 
 class Consent(Record):
@@ -66,6 +72,15 @@ class Consent(Record):
     signer_name: Mapped[str | None] = field("Name of the signer", required=True, identifying=True, section="Who signed")
     witness_name: Mapped[str | None] = field("Witness", identifying=True, section="Who signed")
     copy_given: Mapped[bool | None] = field("Copy given to the signer", section="Who signed")
+    body_site: Mapped[str | None] = field(
+        "Body site", choices=labels(BODY_SITES), conditional=True, section="What", info=ADDED,
+        hint="The site that was explained. Leave blank where the order names none",
+    )  # fmt: skip
+    side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="What", info=ADDED)
+    representation: Mapped[str | None] = field(
+        "Why another person signs for an adult", Text, long=True, conditional=True, section="Who signed", info=ADDED,
+        hint="For example: court order of 3 May 2026, file 12/26. For a guardian or representative of an adult only",
+    )  # fmt: skip
 
     patient: Mapped[Patient] = relationship(back_populates="consents")
     protocol_version: Mapped[ProtocolVersion | None] = relationship()
@@ -80,13 +95,75 @@ class Consent(Record):
         if self.scope == "treatment" and version is not None and version.stage is Stage.DRAFT:
             said = f"{version.name} is a draft: it cannot be consented to yet."
             found.append(Problem(said, "protocol", rule=14))
-        if self.origin != "clinic" or self.performed_at is None:
+        if self.origin != "clinic":
             return found
-        age = self.patient.age_on(self.local_day(self.performed_at)) if self.patient is not None else None
-        if age is not None and age < CHILD_YEARS and self.signer == "patient":
-            said = f"The patient was {age} when it was signed: parents or a legal guardian sign for a child."
-            found.append(Problem(said, "signer", rule=14))
+        return found + self._version_problems() + self._signer_problems() + self._site_problems()
+
+    def _version_problems(self) -> list[Problem]:
+        """Refuse a consent that is older than the version that it names (rule 14)."""
+        version, given = self.protocol_version, self.performed_at
+        published = version.published_at if version is not None and self.scope == "treatment" else None
+        if version is None or published is None or given is None or given >= published.replace(second=0, microsecond=0):
+            return []
+        said = f"{version.name} was published later, on {wording.moment(published, self.zone)}. Correct the date."
+        return [Problem(said, "performed_at", rule=14)]
+
+    def _signer_problems(self) -> list[Problem]:
+        fault = self.signer_fault()
+        found = [Problem(fault, "signer", rule=14)] if fault else []
+        youngest, _oldest = self._ages()
+        for_adult = youngest is not None and youngest >= CHILD_YEARS and self.signer in {"guardian", "representative"}
+        if for_adult and not (self.representation or "").strip():
+            said = "Enter why another person signs for an adult, with the document that allows it."
+            found.append(Problem(said, "representation", rule=14))
         return found
+
+    def _site_problems(self) -> list[Problem]:
+        """To a course with a body site it names the site, with its side (rule 26)."""
+        site = BODY_SITES.get(self.body_site or "")
+        if site is not None and site.sided and self.side not in {"left", "right"}:
+            return [Problem("Side: required; this body site has a left and a right.", "side", rule=26)]
+        if site is not None or self.scope != "treatment" or self.patient is None:
+            return []
+        version = self.protocol_version.id if self.protocol_version is not None else self.protocol_version_id
+        ordered = [course for course in self.patient.courses if course.protocol_version_id == version]
+        if not ordered or not all(course.body_site and course.stop is None for course in ordered):
+            return []
+        return [Problem(f"Body site: required; the order names the {ordered[-1].place}.", "body_site", rule=26)]
+
+    def _ages(self) -> tuple[int | None, int | None]:
+        """Return the least and the most years that the patient can have had when it was signed."""
+        if self.patient is None or self.performed_at is None:
+            return None, None
+        return self.patient.ages_on(self.local_day(self.performed_at))
+
+    def signer_fault(self) -> str:
+        """Return why this person could not sign, by the birth date that is recorded now; empty: she or he could."""
+        if self.origin != "clinic":
+            return ""
+        youngest, oldest = self._ages()
+        if oldest is not None and oldest < CHILD_YEARS and self.signer == "patient":
+            return f"The patient was {oldest} when it was signed: parents or a legal guardian sign for a child."
+        if youngest is not None and youngest >= CHILD_YEARS and self.signer == "parents":
+            return (
+                f"The patient was {youngest} when it was signed: an adult signs in person. For an adult who cannot "
+                "decide, a guardian or representative signs, with the reason."
+            )
+        return ""
+
+    def questions(self) -> list[Question]:
+        """Also: the name of the signer is the patient's where the patient signed, and another one otherwise."""
+        if self.patient is None or not self.signer_name or not self.signer:
+            return []
+        names = (self.patient.family_name, self.patient.given_names)
+        if not any(names):
+            return []
+        own = is_name_of(self.signer_name, *names)
+        if own is (self.signer == "patient"):
+            return []
+        what = "the patient’s own name" if own else "not the patient’s name"
+        said = f"“{self.signer_name}” is {what}. Is this right?"
+        return [Question("signer_name", said, f"Signed by: {SIGNERS.get(self.signer, self.signer).lower()}.")]
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
         """Sign as the person who obtained it; another person can only verify (rule 14)."""
@@ -99,19 +176,37 @@ class Consent(Record):
         return super().sign(by=by, at=at, meaning=meaning)
 
     def critical_correction(self) -> Amendment | None:
-        """Return the last amendment that gave the consent a longer life: a second person confirms it (rule 14)."""
-        longer = [
-            one for one in self.amendments if "expires_on" in one.changes and one.changes["expires_on"][0] is not None
-        ]
-        return longer[-1] if longer else None
+        """Return the last amendment that allows more than the paper did: a second person confirms it (rule 14)."""
+        wider = [one for one in self.amendments if any(_allows_more(*change) for change in one.changes.items())]
+        return wider[-1] if wider else None
+
+    @property
+    def attested(self) -> bool:
+        """Whether the person who obtained it has signed the present content; a verification alone does not count."""
+        return any(signature.meaning != Meaning.VERIFICATION for signature in self.present_signatures)
+
+    def withdrawn_since(self, at: datetime) -> datetime | None:
+        """Return when it was withdrawn, by a moment: itself, or by a later withdrawal of the same scope (rule 15)."""
+        own = [self.withdrawal] if self.withdrawal is not None else []
+        later = [one.withdrawal for one in self.patient.consents if one is not self and self._same_matter(one)]
+        ends = [(gone.performed_at or at) for gone in (*own, *later) if gone is not None]
+        since = [end for end in ends if end <= at and (self.performed_at is None or end >= self.performed_at)]
+        return min(since, default=None)
+
+    def _same_matter(self, other: Consent) -> bool:
+        ours, its = self.protocol_version, other.protocol_version
+        same = ours is None or its is None or ours.protocol_id == its.protocol_id
+        return self.scope == other.scope and (self.scope != "treatment" or same)
 
     def standing(self, at: datetime) -> Standing:
-        """Return where this consent stands at a moment."""
-        if self.withdrawal is not None and (self.withdrawal.performed_at or at) <= at:
+        """Return where this consent stands at a moment, by what is known now."""
+        if self.withdrawn_since(at) is not None:
             return Standing.WITHDRAWN
         if self.expires_on is not None and self.local_day(at) > self.expires_on:
             return Standing.EXPIRED
-        return Standing.VALID if self.signed and self.unconfirmed is None else Standing.UNSIGNED
+        if self.signer_fault():
+            return Standing.WRONG_SIGNER
+        return Standing.VALID if self.attested and self.unconfirmed is None else Standing.UNSIGNED
 
     def current(self, at: datetime) -> bool:
         """Whether it holds at a moment: signed by the person who obtained it, not expired, not withdrawn."""
@@ -123,11 +218,30 @@ class Consent(Record):
             raise RuleBroken("This consent is withdrawn already.")
         gone = Withdrawal.log(by=by, at=at, consent_id=self.id, patient_id=self.patient_id, **facts)
         self.withdrawal = gone
+        day = wording.day(self.local_day(gone.performed_at or at))
+        text = f"Consent withdrawn {day}: {within(SCOPES[self.scope])}"
+        text += f", {self.protocol_version.protocol.code}" if self.protocol_version is not None else ""
+        alert = Alert.log(by=by, at=at, site_id=self.site_id, patient=self.patient, text=text)
+        session = object_session(self)
+        if session is not None:
+            session.add(alert)
         return gone
 
     def headline(self) -> str:
         version = f", {self.protocol_version.name}" if self.protocol_version is not None else ""
         return f"{SCOPES[self.scope]}{version}, form {self.form_version or 'not recorded'}"
+
+
+def _allows_more(name: str, change: list[Any]) -> bool:
+    """Whether a change of one fact, as an amendment keeps it, may allow what the consent did not."""
+    old, new = change
+    if name == "expires_on":
+        return old is not None and (new is None or new > old)
+    if name == "performed_at":
+        return old is None or new is None or new[:16] < old[:16]
+    if name in {"body_site", "side"}:
+        return old is not None
+    return name in {"signer", "performed_by_id"}
 
 
 class Withdrawal(Record):
@@ -147,6 +261,33 @@ class Withdrawal(Record):
 
     def headline(self) -> str:
         return "Consent withdrawn"
+
+
+class Continuation(Record):
+    """The decision that a course goes on under a protocol version that was retired, with the reason (rule 16)."""
+
+    KIND = "CO"
+    NOUN = "Decision to continue"
+    HAPPENED = "Decided at"
+    DONE = "Decided by"
+    PERSON = "treatment.patient"
+
+    treatment_id: Mapped[str] = reference("treatment")
+    reason: Mapped[str | None] = field(
+        "Why the course continues under this version", Text, required=True, long=True, section="Decision",
+        hint="What the new version changes, and why it does not matter for this patient",
+    )  # fmt: skip
+
+    treatment: Mapped[Treatment] = relationship(back_populates="continuations")
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign as a physician or quality staff (rule 16)."""
+        if by.role not in {Role.PHYSICIAN, Role.QUALITY}:
+            raise RuleBroken("A physician or quality staff decides whether the course continues.", rule=16)
+        return super().sign(by=by, at=at, meaning=meaning)
+
+    def headline(self) -> str:
+        return "Course continues under the retired protocol version"
 
 
 def to_treatment(records: CourseRecords) -> list[Consent]:
@@ -177,6 +318,33 @@ def withdrawn(records: CourseRecords, at: datetime) -> datetime | None:
 def _same_protocol(consent: Consent, records: CourseRecords) -> bool:
     ours, its = records.course.protocol_version, consent.protocol_version
     return its is None or ours is None or its.protocol_id == ours.protocol_id
+
+
+def outdated(records: CourseRecords, at: datetime) -> bool:
+    """Whether the version of the course was retired and nobody has decided since that the course goes on (rule 16).
+
+    A consent that was given after the retirement counts as that decision of the patient.
+    """
+    version = records.course.protocol_version
+    retired = version.retired_at if version is not None else None
+    if retired is None or retired > at:
+        return False
+    decided = [one for one in records.of(Continuation) if one.signed and _between(retired, one.performed_at, at)]
+    holding = valid(records, at)
+    return not decided and not (holding is not None and _between(retired, holding.performed_at, at))
+
+
+def _between(start: datetime, moment: datetime | None, end: datetime) -> bool:
+    return moment is not None and start <= moment <= end
+
+
+def other_place(records: CourseRecords, consent: Consent) -> str:
+    """Return the site and side of a consent where the order names others; empty: they agree (rule 26)."""
+    course = records.course
+    if not consent.body_site or not course.body_site:
+        return ""
+    ours, its = place_words(course.body_site, course.side), place_words(consent.body_site, consent.side)
+    return its if its != ours else ""
 
 
 def valid(records: CourseRecords, at: datetime) -> Consent | None:

@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 from clinic import clock, wording
 from clinic.access import Role
-from clinic.consent.models import Consent, Standing, to_treatment, to_version, valid, withdrawn
+from clinic.consent.models import (
+    Consent,
+    Continuation,
+    Standing,
+    other_place,
+    outdated,
+    to_treatment,
+    to_version,
+    valid,
+    withdrawn,
+)
+from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
 from clinic.treatments.roles import STOPS
@@ -19,17 +30,20 @@ if TYPE_CHECKING:
 
 TAKES_CONSENT = frozenset({Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR})
 WHO = (Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR)
+DECIDES = (Role.PHYSICIAN, Role.QUALITY)
 
 
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for the consent: signed, unexpired, not withdrawn, to exactly this protocol version (rules 14 to 16)."""
-    if valid(records, at) is not None:
-        return []
+    holding = valid(records, at)
+    if holding is not None:
+        return [*_place(records, holding), *_version(records, at)]
     new = ("consent.new_for_course", {"treatment_id": records.course.id})
     same, end = to_version(records), withdrawn(records, at)
     if same and end is not None and (same[-1].performed_at or at) <= end:
-        because = "The patient withdrew the consent to this treatment."
-        return [Blocked(rule=15, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")]
+        because = f"The patient withdrew the consent to this treatment on {wording.moment(end, records.zone)}."
+        stop = ("treatments.stop", {"treatment_id": records.course.id})
+        return [Blocked(rule=15, because=because, who=tuple(STOPS), fix=stop, fix_label="Stop the course")]
     if same:
         return [_not_valid(records, same[-1], at)]
     if to_treatment(records):
@@ -38,6 +52,30 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
         return [Blocked(rule=16, because=because, who=WHO, fix=new, fix_label="Consent again")]
     because = "No consent for this treatment is recorded."
     return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Record the consent")]
+
+
+def _place(records: CourseRecords, holding: Consent) -> list[Blocked]:
+    """Return that the consent names another site or side than the order (rule 26)."""
+    other = other_place(records, holding)
+    if not other:
+        return []
+    because = f"The consent is for the {other}; the order names the {records.course.place or 'whole body'}."
+    new = ("consent.new_for_course", {"treatment_id": records.course.id})
+    return [Blocked(rule=26, because=because, who=WHO, fix=new, fix_label="Obtain consent again")]
+
+
+def _version(records: CourseRecords, at: datetime) -> list[Blocked]:
+    """Return that the version of the course was retired, until somebody decides that the course goes on (rule 16)."""
+    if not outdated(records, at):
+        return []
+    course = records.course
+    day = wording.day(clock.day(course.protocol_version.retired_at, records.zone))
+    because = (
+        f"{course.protocol_version.name} was retired on {day}. Decide whether this course continues under it, or "
+        "inform the patient and obtain consent again."
+    )
+    decide = ("consent.continuation", {"treatment_id": course.id})
+    return [Blocked(rule=16, because=because, who=DECIDES, fix=decide, fix_label="Decide")]
 
 
 def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:
@@ -49,8 +87,15 @@ def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:
     if last.performed_at is not None and last.performed_at > at:
         because = f"The consent was signed later, on {wording.moment(last.performed_at, records.zone)}."
     elif last.unconfirmed is not None:
-        who = last.unconfirmed.amended_by.printed_name
-        because = f"{who} extended the validity of the consent; a second person has not confirmed it."
+        who, changed = last.unconfirmed.amended_by.printed_name, last.unconfirmed.changes
+        what = "extended the validity of" if "expires_on" in changed else "corrected"
+        because = f"{who} {what} the consent; a second person has not confirmed it."
+    elif last.signer_fault():
+        new = ("consent.new_for_course", {"treatment_id": records.course.id})
+        return Blocked(
+            rule=14, because=f"The consent is not valid. {last.signer_fault()}", who=WHO, fix=new,
+            fix_label="Obtain a new consent",
+        )  # fmt: skip
     show = ("consent.show", {"consent_id": last.id})
     return Blocked(rule=14, because=because, who=WHO, fix=show, fix_label="Open the consent")
 
@@ -76,11 +121,12 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Obtain consent, sign it, renew it; after a withdrawal, stop the course."""
     course = records.course
-    if course.origin == "imported" or course.stop is not None or records.patient.died_on is not None:
-        return []
-    reasons = permission(records, at)
+    over = course.origin == "imported" or course.stop is not None or records.patient.died_on is not None
+    reasons = [] if over else permission(records, at)
     if not reasons:
         return []
+    if reasons[0].rule == 16 and reasons[0].who == DECIDES:
+        return _continuing(records, reasons[0])
     given, why, due = to_version(records), reasons[0].because, course.planned_at(records.zone)
     if given and withdrawn(records, at) is not None:
         why = "The patient withdrew the consent: this course must not continue."
@@ -92,9 +138,25 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     more = {"due_at": due, "due_words": "for the planned day"}
     if given and given[-1].standing(at) is Standing.UNSIGNED:
         to = ("consent.show", {"consent_id": given[-1].id})
+        if given[-1].attested:
+            return [Action(title="Confirm the correction of the consent", why=why, who=WHO, to=to, **more)]
         return [Action(title="Sign the consent", why=why, who=WHO, to=to, **more)]
     title = "Obtain consent again" if reasons[0].rule == 16 or given else "Obtain consent"
     return [Action(title=title, why=why, who=WHO, to=("consent.new_for_course", {"treatment_id": course.id}), **more)]
+
+
+def _continuing(records: CourseRecords, reason: Blocked) -> list[Action]:
+    """Ask for the decision on a retired version while cells are still to be given; ask for its signature."""
+    written = records.of(Continuation)
+    if written and not written[-1].signed:
+        show = ("consent.decision", {"decision_id": written[-1].id})
+        why = "The decision to continue is recorded, not signed."
+        return [Action(title="Sign the decision to continue", why=why, who=DECIDES, to=show)]
+    given = [product for product in records.of(Product) if product.given]
+    if len(given) >= records.says.dose.doses:
+        return []
+    decide = ("consent.continuation", {"treatment_id": records.course.id})
+    return [Action(title="Decide whether the course continues", why=reason.because, who=DECIDES, to=decide)]
 
 
 def moments(records: CourseRecords) -> Iterable[datetime]:
@@ -106,6 +168,7 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield clock.midnight_after(consent.expires_on, records.zone)
         if consent.withdrawal is not None and consent.withdrawal.performed_at is not None:
             yield consent.withdrawal.performed_at
+    yield from (one.performed_at for one in records.of(Continuation) if one.performed_at is not None)
 
 
 def _who(record: Consent) -> str:

@@ -10,8 +10,8 @@ from clinic import clock, record_pages
 from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.consent.display import COLUMNS, rows_of, standing_of, withdrawal_shown, withdrawing
 from clinic.consent.forms import ConsentForm, explained
-from clinic.consent.models import Consent, Withdrawal, to_version
-from clinic.consent.step import TAKES_CONSENT
+from clinic.consent.models import Consent, Continuation, Withdrawal, to_version
+from clinic.consent.step import DECIDES, TAKES_CONSENT
 from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
@@ -30,10 +30,13 @@ from clinic.pages import (
 from clinic.patients.banner import patient_banner
 from clinic.patients.models import Patient
 from clinic.record_pages import record_page
+from clinic.records import Meaning
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from werkzeug.wrappers import Response
+
+    from clinic.accounts.models import User
 
 bp = Blueprint("consent", __name__, template_folder="templates")
 
@@ -49,6 +52,11 @@ def _url(consent: Consent) -> str:
     return url_for("consent.show", consent_id=consent.id)
 
 
+def _confirms(consent: Consent, user: User) -> bool:
+    """Whether a person's signature confirms a correction, instead of standing for having obtained the consent."""
+    return consent.critical_correction() is not None and consent.performed_by_id not in {None, user.id}
+
+
 CONSENTS = record_pages.register_pages(
     Consent,
     show=_url,
@@ -56,6 +64,14 @@ CONSENTS = record_pages.register_pages(
     amends=TAKES,
     patient=patient_banner,
     fixed=frozenset({"scope"}),
+    means=lambda consent, user: Meaning.VERIFICATION if _confirms(consent, user) else None,
+)
+CONTINUATIONS = record_pages.register_pages(
+    Continuation,
+    show=lambda row: url_for("consent.decision", decision_id=row.id),
+    signs=frozenset(DECIDES),
+    amends=frozenset(DECIDES),
+    patient=patient_banner,
 )
 WITHDRAWALS = record_pages.register_pages(
     Withdrawal,
@@ -102,7 +118,7 @@ def show(consent_id: str) -> str:
         CONSENTS,
         template="consent/show.html",
         lede=consent.protocol_version.title if consent.protocol_version else "No treatment depends on it",
-        may_withdraw=gone is None and writes,
+        may_withdraw=consent.withdrawn_since(clock.now()) is None and writes,
         may_take=me().role in TAKES,
         back_url=url_for("pathway.patient", patient_id=consent.patient_id),
         back_label="Patient",
@@ -116,7 +132,7 @@ def show(consent_id: str) -> str:
 def withdraw(consent_id: str) -> Answer:
     """Record that the patient withdraws; everything that depends on the consent is locked at once (rule 15)."""
     consent = get_or_404(Consent, consent_id)
-    if consent.withdrawal is not None:
+    if consent.withdrawn_since(clock.now()) is not None:
         raise RuleBroken("This consent is withdrawn already.")
     form = form_of(WithdrawalForm, people=WRITERS, about={"consent_id": consent.id, "patient_id": consent.patient_id})
     form.record_version = consent.version
@@ -149,6 +165,37 @@ def index(treatment_id: str) -> str:
             *([(take_url, "plus", "Obtain consent")] if me().role in TAKES_CONSENT else []),
         ],
     )
+
+
+@bp.route("/treatments/<treatment_id>/continuation", methods=["GET", "POST"])
+@allow(DECIDES)
+def continuation(treatment_id: str) -> Answer:
+    """Decide that a course goes on under a protocol version that was retired (rule 16)."""
+    course = get_or_404(Treatment, treatment_id)
+    form = form_of(form_for(Continuation), people=DECIDES, about={"treatment": course})
+    if form.validate_on_submit():
+        with refusals_to(form):
+            decision = Continuation.log(by=me(), at=clock.now(), treatment=course, **form.facts())
+            db.session.add(decision)
+            return commit_and_redirect(CONTINUATIONS.show(decision), "Decision saved. Review and sign it.")
+    return form_page(
+        form,
+        heading="Decide whether the course continues",
+        lede=f"{course.title} · {course.protocol_version.name}",
+        save_label="Save the decision",
+        back_url=url_for("pathway.course", treatment_id=course.id),
+        patient=patient_banner(course),
+        after="Your signature comes next. If the new version changes what the patient agreed to, obtain consent again.",
+    )
+
+
+@bp.get("/continuations/<decision_id>")
+@allow(CLINICAL)
+def decision(decision_id: str) -> str:
+    """Show the decision that a course goes on under a retired version."""
+    row = get_or_404(Continuation, decision_id)
+    back_url = url_for("pathway.course", treatment_id=row.treatment_id)
+    return record_page(row, CONTINUATIONS, lede=row.treatment.title, back_url=back_url)
 
 
 @bp.get("/treatments/<treatment_id>/consents/new")

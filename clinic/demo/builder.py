@@ -24,6 +24,7 @@ from clinic.eligibility.step import ELIGIBILITY
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.harvest.models import Harvest
 from clinic.harvest.step import HARVEST
+from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient, Weight
 from clinic.protocols.catalogues import BODY_SITES, MARKERS, ROUTES
@@ -91,6 +92,7 @@ def consent(team: Team, course: Treatment, at: datetime, *, signed: bool = True,
     said = {
         "written": at + 20 * MINUTE, "scope": "treatment", "form_version": "2.1", "copy_given": True,
         "protocol_version": course.protocol_version, "signer": "parents" if course.is_child else "patient",
+        "body_site": course.body_site, "side": course.side if course.body_site else None,
         "signer_name": f"Parents of {given}" if course.is_child else f"{given} {patient.family_name}".strip(), **facts,
     }  # fmt: skip
     taken = team.log(Consent, by, at, patient=patient, **said)
@@ -110,7 +112,8 @@ def decide_eligibility(
     )
     said = {
         "eligible": True, "active_infection": False, "malignancy": False,
-        "pregnancy": "excluded" if fertile else "not_applicable", **facts,
+        "pregnancy": "excluded" if fertile else "not_applicable",
+        "pregnancy_tested_on": clock.day(at, team.site.zone) if fertile else None, **facts,
     }  # fmt: skip
     decision = team.log(Eligibility, by, at, written=written, treatment=course, **said)
     if signed:
@@ -154,6 +157,10 @@ def donor(  # noqa: PLR0913 - what is found out about one donor
     )  # fmt: skip
     if signed:
         team.sign(found, by, at)
+    agreed = team.log(
+        DonorConsent, by, at, donor=one, given_by="mother" if one.kind == "cord" else "donor", form_version="D-1.2"
+    )
+    team.sign(agreed, by, at)
     if typed:
         type_blood(team, at, donor=one, abo=one.abo, rhd=one.rhd)
     return one

@@ -35,3 +35,9 @@ def named(text: str, medicines: tuple[str, ...]) -> list[str]:
 def _pattern(medicine: str) -> str:
     """Return the pattern of a name; a short one is compared whole: “asa” is not the beginning of “Asacol”."""
     return rf"\b{medicine}\b" if len(medicine) <= SHORT else rf"\b{medicine}"
+
+
+def answered(text: str | None) -> bool:
+    """Whether the decision says how a medicine is held; “no” and “none” do not."""
+    words = re.findall(r"\w+", (text or "").casefold())
+    return bool(words) and not set(words) <= {"no", "none", "nil", "n", "a", "na", "not", "applicable", "unknown", "x"}

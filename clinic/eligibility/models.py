@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic.errors import Problem
 from clinic.fields import field
-from clinic.model import reference
+from clinic.model import ADDED, reference
 from clinic.protocols.catalogues import CONDITIONS
 from clinic.records import Record
 from clinic.treatments.models import Treatment
@@ -37,6 +37,10 @@ class Eligibility(Record):
             "pregnant": "Pregnant",
         },
     )  # fmt: skip
+    pregnancy_tested_on: Mapped[date | None] = field(
+        "Pregnancy test on", section="Exclusions", conditional=True, info=ADDED, not_after=("performed_at",),
+        hint="Day of the test that excluded it",
+    )  # fmt: skip
     malignancy: Mapped[bool | None] = field("Malignant disease now", required=True, section="Exclusions")
     additive_allergy: Mapped[str | None] = field(
         "Allergy to a component of the product", section="Exclusions",
@@ -48,6 +52,10 @@ class Eligibility(Record):
     anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
     eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
     reasons: Mapped[str | None] = field("Reasons", Text, long=True, conditional=True, section="Decision")
+    valid_until: Mapped[date | None] = field(
+        "Valid until", section="Decision", past=False, not_before=("performed_at",), info=ADDED,
+        hint="Harvest and administration after this day need a new decision",
+    )  # fmt: skip
 
     treatment: Mapped[Treatment] = relationship()
 
@@ -74,11 +82,16 @@ class Eligibility(Record):
             found.append(Problem(said, "eligible", rule=23))
         if self.eligible is False and not self.reasons and not exclusions:
             found.append(Problem("Give the reason why the patient is not eligible.", "reasons", rule=23))
+        tested = self.pregnancy == "excluded" and self.eligible and self.origin == "clinic"
+        if tested and self.pregnancy_tested_on is None and self.treatment.patient.may_be_pregnant:
+            found.append(
+                Problem("Pregnancy test on: required; enter the day of the test.", "pregnancy_tested_on", rule=23)
+            )
         return found
 
     def critical_correction(self) -> Amendment | None:
-        """Return the last amendment that made a “no” a “yes”: a second physician confirms it (rule 23)."""
-        turned = [one for one in self.amendments if one.changes.get("eligible", [None])[0] is False]
+        """Return the last amendment that allows more than was decided: a second physician confirms it (rule 23)."""
+        turned = [one for one in self.amendments if any(_allows_more(*change) for change in one.changes.items())]
         return turned[-1] if turned else None
 
     @property
@@ -88,3 +101,13 @@ class Eligibility(Record):
 
     def headline(self) -> str:
         return "Eligible for treatment" if self.eligible else "Not eligible for treatment"
+
+
+def _allows_more(name: str, change: list[Any]) -> bool:
+    """Whether a change of one fact, as an amendment keeps it, may allow what was not decided."""
+    old, new = change
+    if name == "eligible":
+        return old is False
+    if name == "valid_until":
+        return old is not None and (new is None or new > old)
+    return name == "performed_at" and old is not None and new is not None and new[:16] > old[:16]

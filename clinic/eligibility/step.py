@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from clinic import clock
-from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, named
+from clinic import clock, wording
+from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
 from clinic.eligibility.models import Eligibility
+from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
 
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for a physician's signed order, and a signed decision that the patient may be treated so (rule 23)."""
     course, found = records.course, []
-    died_on = records.patient.died_on
+    died_on = records.patient.death
     if died_on is not None and died_on <= clock.day(at, records.zone):
         found.append(Blocked(because="The patient has died. No more cells can be given.", rule=23))
     if course.origin is Origin.CLINIC and not course.signed:
@@ -52,7 +54,8 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
         if begun:
             because = "The eligibility was decided later than this."
         return [*found, Blocked(rule=23, because=because, who=WHO, fix=decide, fix_label="Decide")]
-    found += _medication(records, counts, decide)
+    found += _medication(records, counts, decide, at)
+    found += _no_longer(records, counts, at) if counts.eligible else []
     if counts.eligible and counts.unconfirmed is not None:
         who, show = counts.unconfirmed.amended_by.printed_name, ("eligibility.show", {"eligibility_id": counts.id})
         because = f"{who} corrected “not eligible” to “eligible”; a second physician has not confirmed it."
@@ -63,31 +66,96 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     return found
 
 
-def _medication(records: CourseRecords, counts: Eligibility, decide: tuple[str, dict[str, Any]]) -> list[Blocked]:
+def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Blocked]:
+    """Return why a “yes” does not count now: expired, older than the last dose, or against a “no” by one person."""
+    found, day = [], clock.day(at, records.zone)
+    again = {"who": WHO, "fix": ("eligibility.new", {"treatment_id": records.course.id}), "fix_label": "Decide again"}
+    if counts.valid_until is not None and day > counts.valid_until:
+        because = f"The eligibility decision was valid until {wording.day(counts.valid_until)}."
+        found.append(Blocked(rule=23, because=because, **again))
+    last = last_given(records, at)
+    if last is not None and clock.day(last, records.zone) < day and (counts.performed_at or at) <= last:
+        because = (
+            f"The patient was given cells on {wording.day(clock.day(last, records.zone))}, after the eligibility "
+            "decision. Decide again before the next dose."
+        )
+        found.append(Blocked(rule=23, because=because, **again))
+    against = reversed_alone(records, counts)
+    if against is not None:
+        because = f"{_who(against)} decided “not eligible” before, and no second physician has signed the new decision."
+        sign = ("record_pages.signature", {"record_id": counts.id})
+        found.append(Blocked(rule=23, because=because, who=WHO, fix=sign, fix_label="Sign as second physician"))
+    return found
+
+
+def last_given(records: CourseRecords, at: datetime) -> datetime | None:
+    """Return when the patient was last given cells, in any course, before a moment."""
+    own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    moves = [move for product in records.every(Product) if product.treatment_id in own for move in product.movements]
+    given = [move.performed_at for move in moves if move.kind == "given" and move.performed_at is not None]
+    return max((moment for moment in given if moment < at), default=None)
+
+
+def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:
+    """Return the “no” that a “yes” overturns without the signature of another physician; None where it does not."""
+    before = [one for one in records.of(Eligibility) if one is not counts and _order(one) < _order(counts)]
+    last = before[-1] if before else None
+    if not counts.eligible or last is None or last.eligible is not False or last.performed_by is None:
+        return None
+    others = [s for s in counts.present_signatures if not s.signed_by.is_same_person(last.performed_by)]
+    return None if others else last
+
+
+def _order(one: Eligibility) -> tuple[float, float, str]:
+    happened = one.performed_at.timestamp() if one.performed_at is not None else 0
+    return happened, one.recorded_at.timestamp(), one.id
+
+
+def _medication(
+    records: CourseRecords, counts: Eligibility, decide: tuple[str, dict[str, Any]], at: datetime
+) -> list[Blocked]:
     """Ask how medicines on the order are held before anything is collected or given (rules 24, 25)."""
-    order = records.course.medication or ""
-    thinning = [] if counts.anticoagulation else named(order, ANTICOAGULANTS)
-    calming = [] if counts.anti_inflammatory else named(order, ANTI_INFLAMMATORY)
+    taken = taken_by(records, at)
+    thinning = [] if answered(counts.anticoagulation) else named(taken, ANTICOAGULANTS)
+    calming = [] if answered(counts.anti_inflammatory) else named(taken, ANTI_INFLAMMATORY)
     found, more = [], {"who": WHO, "fix": decide, "fix_label": "Decide again"}
     if thinning:
         because = (
-            f"The order names {', '.join(thinning)}, and the decision does not say when anticoagulants are paused."
+            f"The patient's records name {', '.join(thinning)}, and the decision does not say when anticoagulants are "
+            "paused."
         )
         found.append(Blocked(rule=24, because=because, **more))
     if calming:
         because = (
-            f"The order names {', '.join(calming)}, and the decision does not state the last anti-inflammatory dose."
+            f"The patient's records name {', '.join(calming)}, and the decision does not state the last "
+            "anti-inflammatory dose."
         )
         found.append(Blocked(rule=25, because=because, **more))
     return found
+
+
+def taken_by(records: CourseRecords, at: datetime) -> str:
+    """Return all that was written of the patient's medicines by a moment: on orders and decisions, in alerts."""
+    own = {course.id: course for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    known = [one for one in records.every(Eligibility) if one.treatment_id in own and _by(one.performed_at, at)]
+    said = [course.medication for course in own.values() if _by(course.performed_at, at) or course is records.course]
+    said += [text for one in known for text in (one.anticoagulation, one.anti_inflammatory)]
+    alerts = [alert.text for alert in records.patient.alerts if _by(alert.recorded_at, at)]
+    said += [text for text in alerts if not named(text, ("allerg", "anaphyla", "intoleran"))]
+    return "; ".join(text for text in said if text)
+
+
+def _by(moment: datetime | None, at: datetime) -> bool:
+    return moment is None or moment <= at
 
 
 def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when a physician signed that the patient is eligible (rule 23)."""
     counts = decision(records, at)
     if counts is not None:
-        state = State.DONE if counts.allows else State.BLOCKED
-        word = "Not eligible" if not counts.eligible else "Eligible" if counts.allows else "Not confirmed"
+        allows = counts.allows and reversed_alone(records, counts) is None
+        state = State.DONE if allows else State.BLOCKED
+        word = "Not eligible" if not counts.eligible else "Eligible" if allows else "Not confirmed"
         return Progress(state=state, word=word, by=_who(counts))
     found = records.of(Eligibility)
     if not found:
@@ -121,15 +189,38 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         why = "A “not eligible” was corrected; a second physician has not confirmed it."
         show = ("eligibility.show", {"eligibility_id": counts.id})
         waiting.append(Action(title="Confirm the correction", why=why, who=WHO, to=show))
+    elif counts is not None and counts.eligible:
+        waiting += _again(records, counts, at)
     elif counts is not None and not counts.eligible:
         why = "The patient is not eligible: stop the course, or decide again once this has changed."
         waiting.append(Action(title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", here)))
     return waiting
 
 
+def _again(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Action]:
+    """Ask for a second physician, or for a new decision while doses are still to be given."""
+    given = [product for product in records.of(Product) if product.given]
+    if len(given) >= records.says.dose.doses:
+        return []
+    reasons = _no_longer(records, counts, at)
+    if not reasons or reasons[0].fix is None:
+        return []
+    title = (
+        "Sign as second physician" if reversed_alone(records, counts) is not None else "Decide on the eligibility again"
+    )
+    return [Action(title=title, why=reasons[0].because, who=WHO, to=reasons[0].fix)]
+
+
 def moments(records: CourseRecords) -> Iterable[datetime]:
     """Return when decisions were taken."""
-    return (one.performed_at for one in records.of(Eligibility) if one.performed_at is not None)
+    for one in records.of(Eligibility):
+        if one.performed_at is not None:
+            yield one.performed_at
+        if one.valid_until is not None:
+            yield clock.midnight_after(one.valid_until, records.zone)
+    last = last_given(records, datetime.max.replace(tzinfo=UTC))
+    if last is not None:
+        yield clock.midnight_after(clock.day(last, records.zone), records.zone)
 
 
 def _who(record: Eligibility) -> str:

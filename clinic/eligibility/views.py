@@ -69,6 +69,7 @@ def new(treatment_id: str) -> Answer:
     course = get_or_404(Treatment, treatment_id)
     ELIGIBILITY.admit(of_course(db.session(), course), by=me(), at=clock.now())
     form = form_of(EligibilityForm, people=DECIDES, about={"treatment": course})
+    form.plan(course.patient)
     if form.validate_on_submit():
         with refusals_to(form):
             decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
@@ -314,8 +314,8 @@ class History:
                 missing |= value
                 continue
             facts[wanted.name] = value
-            known = parse_cell.precision(given.text) if isinstance(value, datetime) else ""
-            if known:
+            known = parse_cell.precision(given.text) if isinstance(value, date) else ""
+            if known and (isinstance(value, datetime) or known != "day"):
                 facts["precision"] = facts.get("precision", {}) | {wanted.name: known}
         missing |= _absent(model, facts, self._reason_for)
         return self._check(

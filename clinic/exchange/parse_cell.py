@@ -51,8 +51,11 @@ def whole(text: str) -> int:
 
 
 def day(text: str) -> date:
-    """Return a day written 2026-11-23; a moment's day counts too."""
+    """Return a day written 2026-11-23; a moment's day counts too. Of a month or a year alone it is the first day."""
+    partly = PARTLY.fullmatch(text)
     try:
+        if partly is not None:
+            return date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1))
         return date.fromisoformat(re.split("[T ]", text, maxsplit=1)[0])
     except ValueError as fault:
         raise NotThat("a day like 2026-11-23") from fault

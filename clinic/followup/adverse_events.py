@@ -273,7 +273,7 @@ class AdverseEvent(Record):
             before
             for amendment, before in self._relaxed()
             if not any(
-                s.signed_by_id != amendment.amended_by_id and s.signed_at >= amendment.amended_at
+                not s.signed_by.is_same_person(amendment.amended_by) and s.signed_at >= amendment.amended_at
                 for s in self.signatures
             )
         ]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, String, Text, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
-from clinic.errors import Question, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.harvest import limits
 from clinic.model import ADDED, reference
@@ -139,9 +139,12 @@ class Harvest(Record):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
-        found = super().problems(at=at)
+        found, checker = super().problems(at=at), self.label_checked_by_id
         session = object_session(self) or object_session(self.recorded_by)
         found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
+        if checker and self.performed_by is not None and self.performed_by.is_among({checker}):
+            said = "A second person checks the label, not the person who collected."
+            found.append(Problem(said, "label_checked_by_id", rule=12))
         return found if self.origin != "clinic" else found + limits.problems(self)
 
     def questions(self) -> list[Question]:

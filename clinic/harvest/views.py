@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, render_template, url_for
+from sqlalchemy import select
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
-from clinic.course_records import of_course
-from clinic.errors import RuleBroken
+from clinic.course_records import CourseRecords, of_course
+from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.harvest.forms import ContainerForm, HarvestForm, own_donor
 from clinic.harvest.models import Harvest
 from clinic.harvest.step import HARVEST
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
+from clinic.patients.donor_consent import DonorConsent, consent_problems
 from clinic.patients.donors import Donor
 from clinic.record_pages import record_page
 from clinic.treatments.models import Treatment
@@ -115,6 +117,7 @@ def new_banked(donor_id: str) -> Answer:
     donor = get_or_404(Donor, donor_id)
     if donor.kind == "self":
         raise RuleBroken("A patient's own cells are collected within a course. Record the harvest there.")
+    _consented(donor)
     form = form_of(HarvestForm, people=HARVEST.logs, about={"donor": donor})
     form.plan_donation()
     if form.validate_on_submit():
@@ -128,6 +131,14 @@ def new_banked(donor_id: str) -> Answer:
         back_url=url_for("donors.show", donor_id=donor.id),
         after="The product stays in quarantine until the donor is eligible and quality has released it.",
     )
+
+
+def _consented(donor: Donor) -> None:
+    """Refuse a donation to which the donor, or the mother, has not consented by a signed form (rule 14)."""
+    given = db.session.scalars(select(DonorConsent).where(DonorConsent.donor_id == donor.id)).all()
+    missing = consent_problems(CourseRecords(None, [donor, *given], zone=zone()), donor, clock.now())
+    if missing:
+        raise StepBlocked("Harvest", missing)
 
 
 def _page(harvest: Harvest, form: ContainerForm) -> str:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from clinic.accounts.models import User
     from clinic.patients.models import Patient
+    from clinic.records import Amendment
     from clinic.treatments.models import Treatment
 
 COLUMNS = [
@@ -55,7 +56,7 @@ def line(
 ) -> tuple[Any, ...]:
     """Return one row of the list; a name is shown with birth date and number; similar names are marked (H4)."""
     name = wording.person(row.family_name, row.given_names)
-    born = wording.day(row.birth_date) or "not known"
+    born = wording.day(row.birth_date, (row.precision or {}).get("birth_date", "")) or "not known"
     return (
         _named(name, url_for("pathway.patient", patient_id=row.id))
         if similar
@@ -126,11 +127,28 @@ def donors(session: Session, patient: Patient) -> list[Donor]:
     return list(session.scalars(select(Donor).where(linked).order_by(Donor.recorded_at, Donor.id)))
 
 
+def _confirm(patient: Patient, correction: Amendment, user: User) -> dict[str, Any]:
+    """Return the task that a second person confirms a correction which took a warning away (rule 23)."""
+    who, mine = correction.amended_by.printed_name, not user.is_same_person(correction.amended_by)
+    url = url_for("patients.confirm_correction", patient_id=patient.id, amendment_id=correction.id)
+    mine = mine and may(user.role, "patients.confirm_correction")
+    return {
+        "tag": "Your next action" if mine else "Waiting for a second person",
+        "title": "Confirm the correction",
+        "text": f"{who} took an allergy or the death out of this record. Until then the earlier entry still counts.",
+        "url": url if mine else None,
+        "icon": "user-check",
+        "label": "Compare and confirm",
+    }
+
+
 def next_action(patient: Patient, user: User, *, at: datetime) -> dict[str, Any]:
     """Return the one next thing to do for a patient, and whether it is this user's turn."""
     if patient.allergy_status == "not_asked":
         why = "Allergies are shown on every page about the patient. No cells can be given until they are known."
         return _turn(user, "patients.allergies", patient.id, "Record allergies", why, "message-report", "the nurse")
+    if patient.unconfirmed:
+        return _confirm(patient, patient.unconfirmed[-1], user)
     waiting = next((c for c in patient.consents if _waits(c, user, at)), None)
     if waiting is not None:
         return sign_consent(waiting, user)
@@ -178,7 +196,7 @@ def margin_boxes(patient: Patient, printed: str) -> str:
     said = "  ·  ".join(
         (
             patient.display_name,
-            wording.born(patient.birth_date),
+            wording.born(patient.birth_date, patient.precision_of("birth_date")),
             patient.record_number or "",
             allergy.get(patient.allergy_status, "Allergies not asked"),
         )

@@ -29,6 +29,7 @@ class Banner:
     allergies: str
     allergies_asked_on: date | None
     birth_date: date | None
+    birth_precision: str
     age_text: str
     sex_label: str
     record_number: str
@@ -82,6 +83,7 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
         allergies=patient.allergies or "",
         allergies_asked_on=patient.allergies_asked_on,
         birth_date=patient.birth_date,
+        birth_precision=patient.precision_of("birth_date"),
         age_text=patient.age_text(today),
         sex_label=SEXES.get(patient.sex or "", "not known"),
         record_number=patient.record_number or "",

@@ -1,13 +1,17 @@
-"""How blood groups are shown."""
+"""How blood groups and corrections of a patient's record are shown."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clinic import record_display
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.patients.donors import BloodTyping
+    from clinic.patients.models import Patient
+    from clinic.records import Amendment
 
 
 def agreement(typings: Iterable[BloodTyping]) -> str:
@@ -19,3 +23,9 @@ def agreement(typings: Iterable[BloodTyping]) -> str:
     return f"{len(samples)} of 2 independent samples are typed and signed" + (
         ", and they agree." if len(samples) > 1 else "."
     )
+
+
+def correction_lines(patient: Patient, correction: Amendment, zone: str) -> list[tuple[bool, str, str]]:
+    """Return what a correction changed, for who confirms it: label, and the old and the new value."""
+    shown = record_display.amendments(patient, zone)[correction.number - 1]
+    return [(False, label, f"{old or 'empty'} → {new or 'empty'}") for label, old, new in shown[3]]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 
 from clinic.errors import Problem, RuleBroken
+from clinic.extensions import db
 from clinic.form_fields import SelectField, StringField
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
@@ -57,19 +58,28 @@ def _patient(session: Session, typed: str) -> Patient | None:
 
 def _marker_fields() -> dict[str, SelectField]:
     return {
-        f"marker_{marker.key}": SelectField(marker.label, choices=MARKER_RESULTS, required=True, section="Markers")
+        f"marker_{marker.key}": SelectField(marker.label, choices=MARKER_RESULTS, section="Markers")
         for marker in MARKERS.values()
     }  # fmt: skip
 
 
 class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("markers",)),), _marker_fields())):
-    """A determination: a result for every marker of the catalogue, “not done” where it is so."""
+    """A determination: the results of the markers; one without a result was not done. Each protocol names its own."""
+
+    urgent_for = StringField(
+        "Recipient with the urgent need", section="Summary",
+        hint="Record number of the patient. The need is this patient's alone",
+    )  # fmt: skip
 
     def facts(self) -> dict[str, Any]:
-        """Return what was filled in, the markers together."""
+        """Return what was filled in, the markers together; raises `RuleBroken` where nobody has the number."""
         found = super().facts()
-        markers = {key: found.pop(f"marker_{key}") for key in MARKERS}
-        return found | {"markers": markers}
+        markers = {key: found.pop(f"marker_{key}") or "not_done" for key in MARKERS}
+        typed = found.pop("urgent_for") or ""
+        patient = _patient(db.session(), typed)
+        if typed and patient is None:
+            raise RuleBroken(Problem(f"no patient of this clinic has the number {typed}", "urgent_for"))
+        return found | {"markers": markers, "urgent_for": patient}
 
     def start_markers(self) -> None:
         """Say “not done” of every marker until a result is chosen."""

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.access import Role
+from clinic.patients.donor_consent import consent_problems
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
+from clinic.patients.names import searchable
 from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Blocked
 
@@ -16,16 +18,11 @@ if TYPE_CHECKING:
     from clinic.protocols.content import Content
 
 PHYSICIAN = (Role.PHYSICIAN,)
-BAD = frozenset({"reactive", "indeterminate"})
 
 
 def adverse(determination: DonorEligibility) -> str:
     """Return in words what speaks against a donor, signed or not; empty: nothing. A “no” counts when it is written."""
-    reactive = [
-        MARKERS[marker].label
-        for marker, result in determination.markers.items()
-        if result in BAD and marker in MARKERS and MARKERS[marker].excludes
-    ]
+    reactive = [MARKERS[marker].label for marker in determination.markers if marker in determination.reactive]
     if reactive:
         return f"The donor is reactive or indeterminate for {', '.join(reactive)}."
     said = {"ineligible": "The donor is not eligible.", "incomplete": "The donor's examination is not complete."}
@@ -33,17 +30,50 @@ def adverse(determination: DonorEligibility) -> str:
 
 
 def counting(records: CourseRecords, donor: Donor) -> DonorEligibility | None:
-    """Return the determination that counts: the last signed one, or a later “no” from when it is written."""
-    found = None
+    """Return the determination that counts: the last signed one, or a later “no” from when it is written.
+
+    A reactive marker stays until a later sample is negative and two people have signed that; see
+    `DonorEligibility.resolves`.
+    """
+    found = reactive = None
     for one in records.on(donor, DonorEligibility):
-        if one.signed or adverse(one):
+        if reactive is not None and not one.reactive and not one.resolves(reactive):
+            continue
+        if one.attested or adverse(one):
             found = one
+            reactive = one if one.reactive else None
     return found
 
 
-def excused(determination: DonorEligibility) -> bool:
-    """Whether a donor who is not eligible may be used: urgent medical need, signed, a physician told (rule 18)."""
-    return bool(determination.signed and determination.urgent_need and determination.physician_told)
+def excused(determination: DonorEligibility, recipient: Any) -> bool:
+    """Whether a donor who is not eligible may be used for this recipient (rule 18; 21 CFR 1271.60(d), .65(b)).
+
+    A physician signed the urgent medical need of exactly this patient, with its reason. Of a relative who donates for
+    one patient the need is that patient's.
+    """
+    if recipient is None or not determination.attested or not determination.physician_told:
+        return False
+    named = determination.urgent_for_id or determination.donor.relative_of_id
+    return named == recipient.id and is_reason(determination.urgent_need)
+
+
+def is_reason(text: str | None) -> bool:
+    """Whether a text says something: two words at least; “x” and “ok” are no reason."""
+    words = [word for word in searchable(text or "").split() if len(word) > 1]
+    return len(words) >= 2
+
+
+def label_warnings(determination: DonorEligibility) -> list[str]:
+    """Return what the label of cells used in urgent medical need says (21 CFR 1271.60(d)(2), .65(b)(2), .90(c))."""
+    found = []
+    if determination.outcome == "incomplete":
+        found.append("NOT EVALUATED FOR INFECTIOUS SUBSTANCES")
+    if determination.reactive:
+        agents = ", ".join(dict.fromkeys(MARKERS[marker].agent for marker in sorted(determination.reactive)))
+        found += ["BIOHAZARD", f"WARNING: Reactive test results for {agents}"]
+    if determination.outcome != "eligible":
+        found.append("WARNING: Advise patient of communicable disease risks")
+    return found
 
 
 def problems(
@@ -52,22 +82,22 @@ def problems(
     """Return why the cells of one donor may not be used for a recipient under a protocol; empty: they may."""
     if donor.kind == "self":
         return []
-    found = directed(donor, recipient)
+    found = directed(donor, recipient) + consent_problems(records, donor, collected_at)
     new = {"fix": ("donors.new_eligibility", {"donor_id": donor.id}), "who": PHYSICIAN}
     determination = counting(records, donor)
     if determination is None:
         because = f"The eligibility of {donor.display_name} as donor is not determined and signed."
         return [*found, Blocked(rule=17, because=because, fix_label="Determine", **new)]
-    if excused(determination):
-        return found
-    against = adverse(determination)
-    if against or determination.outcome != "eligible":
+    against, allowed = adverse(determination), excused(determination, recipient)
+    if not allowed and (against or determination.outcome != "eligible"):
         because = against or "The donor is not eligible."
-        said = f"{because} No urgent medical need is signed for {donor.display_name}."
+        if determination.reactive:
+            because += " Only a later sample that is negative, signed by two people, resolves it."
+        said = f"{because} No urgent medical need of this recipient is signed for {donor.display_name}."
         found.append(Blocked(rule=18, because=said, fix_label="Determine again", **new))
     screening = says.screening if says is not None else None
     missing = determination.missing(screening.markers) if screening is not None else []
-    if missing:
+    if missing and not (allowed and determination.outcome == "incomplete"):
         names = ", ".join(MARKERS[m].label if m in MARKERS else m for m in missing)
         because = f"{donor.display_name} was not tested for: {names}."
         found.append(Blocked(rule=19, because=because, fix_label="Determine again", **new))

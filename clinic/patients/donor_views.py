@@ -17,11 +17,14 @@ from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or
 from clinic.paging import Page, page, place_of
 from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement
+from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
+from clinic.patients.donor_screening import label_warnings
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient
 from clinic.record_display import amendments, facts, hands
 from clinic.record_pages import record_page
+from clinic.records import Meaning
 
 bp = Blueprint("donors", __name__, template_folder="templates")
 
@@ -41,10 +44,18 @@ DONORS = record_pages.register_pages(
 DETERMINATIONS = record_pages.register_pages(
     DonorEligibility,
     show=lambda row: url_for("donors.eligibility", eligibility_id=row.id),
-    signs=frozenset({Role.PHYSICIAN}),
+    signs=frozenset({Role.PHYSICIAN, Role.QUALITY}),
     amends=DETERMINES,
     patient=patient_banner,
+    meanings={Role.QUALITY: Meaning.REVIEW},
     fixed=frozenset({"markers"}),
+)
+CONSENTS = record_pages.register_pages(
+    DonorConsent,
+    show=lambda row: url_for("donors.consent", consent_id=row.id),
+    signs=DETERMINES,
+    amends=DETERMINES,
+    patient=patient_banner,
 )
 TYPINGS = record_pages.register_pages(
     BloodTyping,
@@ -178,6 +189,7 @@ def _shown(donor: Donor, role: Role) -> dict[str, Any]:
         "patient": patient_banner(donor),
         "related": donor.patient or donor.relative_of,
         "typings": typings,
+        "consents": _consents(donor),
         "agreement": agreement(typings),
         "outcomes": ELIGIBILITY,
         "may_determine": role in DETERMINES,
@@ -188,6 +200,12 @@ def _shown(donor: Donor, role: Role) -> dict[str, Any]:
         if own
         else url_for("donors.new_typing", donor_id=donor.id),
     }
+
+
+def _consents(donor: Donor) -> list[DonorConsent]:
+    chosen = select(DonorConsent).where(DonorConsent.donor_id == donor.id)
+    newest = chosen.order_by(DonorConsent.performed_at.desc(), DonorConsent.id)
+    return list(db.session.scalars(newest.options(selectinload(DonorConsent.signatures))))
 
 
 @bp.route("/donors/<donor_id>/eligibility/new", methods=["GET", "POST"])
@@ -210,10 +228,37 @@ def eligibility(eligibility_id: str) -> str:
         DETERMINATIONS,
         template="donors/eligibility.html",
         markers=marker_rows(row),
+        warnings=label_warnings(row) if row.urgent_need else [],
+        second_url=url_for("record_pages.signature", record_id=row.id) if _second(row) else None,
         back_url=_url(row.donor),
         back_label="Donor",
         lede=f"{row.donor.display_name} · {row.donor.kind_words}",
     )
+
+
+def _second(row: DonorEligibility) -> bool:
+    """Whether this person can be the second one to sign, which a resolved reactive marker needs."""
+    mine = me().role in DETERMINATIONS.signs
+    return mine and row.signed and not any(me().is_same_person(one.signed_by) for one in row.present_signatures)
+
+
+@bp.route("/donors/<donor_id>/consents/new", methods=["GET", "POST"])
+@allow(DETERMINES)
+def new_consent(donor_id: str) -> Answer:
+    """Record a donor's consent to donate, or the mother's for a cord (rule 14)."""
+    donor = get_or_404(Donor, donor_id)
+    form = form_of(form_for(DonorConsent, without=("withdrawn_at",)), people=DETERMINES, about={"donor": donor})
+    form.prefill("given_by", "mother" if donor.kind == "cord" else "donor")
+    return _new(form, DonorConsent, donor, "Record the consent to donate")
+
+
+@bp.get("/donor-consents/<consent_id>")
+@allow(CLINICAL)
+def consent(consent_id: str) -> str:
+    """Show one consent to donate."""
+    row = get_or_404(DonorConsent, consent_id)
+    lede = f"{row.donor.display_name} · {row.donor.kind_words}"
+    return record_page(row, CONSENTS, back_url=_url(row.donor), back_label="Donor", lede=lede)
 
 
 @bp.route("/donors/<donor_id>/blood-groups/new", methods=["GET", "POST"])
@@ -225,7 +270,7 @@ def new_typing(donor_id: str) -> Answer:
     return _new(form, BloodTyping, donor, "Record a blood group")
 
 
-def _new(form: Any, kind: type[DonorEligibility | BloodTyping], donor: Donor, heading: str) -> Answer:
+def _new(form: Any, kind: type[DonorEligibility | BloodTyping | DonorConsent], donor: Donor, heading: str) -> Answer:
     if form.validate_on_submit():
         with refusals_to(form):
             row = kind.log(by=me(), at=clock.now(), donor=donor, **form.facts())

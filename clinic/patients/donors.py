@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
+from clinic.access import Role
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
-from clinic.model import reference
+from clinic.model import ADDED, reference
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
 from clinic.patients.names import compact, searchable
 from clinic.protocols.catalogues import MARKERS, REACTIVE
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
+    from clinic.records import Amendment
 
 DONOR_KINDS = {
     "self": "The patient",
@@ -47,7 +49,7 @@ class Donor(Entry):
 
     KIND = "DN"
     NOUN = "Donor"
-    READ_WITH = ("eligibilities",)
+    READ_WITH = ("eligibilities", "consents")
     __table_args__ = (
         CheckConstraint("(kind = 'self') = (patient_id IS NOT NULL)", name="self_is_the_patient"),
         CheckConstraint("kind NOT IN ('unrelated', 'cord') OR name IS NULL", name="strangers_have_no_name"),
@@ -80,6 +82,9 @@ class Donor(Entry):
     relative_of: Mapped[Patient | None] = relationship(foreign_keys=[relative_of_id])
     eligibilities: Mapped[list[DonorEligibility]] = relationship(
         back_populates="donor", order_by="DonorEligibility.performed_at"
+    )
+    consents: Mapped[list[Any]] = relationship(
+        "DonorConsent", back_populates="donor", order_by="DonorConsent.recorded_at"
     )
     typings: Mapped[list[BloodTyping]] = relationship(back_populates="donor", order_by="BloodTyping.performed_at")
 
@@ -130,7 +135,7 @@ class Donor(Entry):
 
     def eligibility(self) -> DonorEligibility | None:
         """Return the last signed determination."""
-        signed = [determination for determination in self.eligibilities if determination.signed]
+        signed = [determination for determination in self.eligibilities if determination.attested]
         return signed[-1] if signed else None
 
 
@@ -188,7 +193,9 @@ class DonorEligibility(Record):
         hint="Only where a donor is used who is not eligible or not completely examined (21 CFR 1271.60, .65)",
     )  # fmt: skip
     physician_told: Mapped[str | None] = field("Physician informed", section="Summary")
+    urgent_for_id: Mapped[str | None] = reference("patient", info=ADDED)
 
+    urgent_for: Mapped[Patient | None] = relationship(foreign_keys=[urgent_for_id])
     donor: Mapped[Donor] = relationship(back_populates="eligibilities")
 
     def problems(self, *, at: datetime) -> list[str]:
@@ -210,9 +217,38 @@ class DonorEligibility(Record):
             )
         if self.sample_taken_on and self.performed_at and self.sample_taken_on > self.local_day(self.performed_at):
             found.append(Problem("Blood sample taken on is after the determination.", rule=69))
-        if self.outcome == "eligible" and "not_done" in self.markers.values():
-            found.append(Problem("A marker was not done, so the determination is not complete.", rule=19))
+        if self.outcome == "eligible" and not set(self.markers.values()) - {"not_done"}:
+            found.append(Problem("No marker has a result, so the determination is not complete.", rule=19))
         return found
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last amendment that made the donor better than was found: a second person confirms it."""
+        better = [one for one in self.amendments if any(_better(*change) for change in one.changes.items())]
+        return better[-1] if better else None
+
+    @property
+    def attested(self) -> bool:
+        """Whether a physician has signed the present content, and no correction waits for a second person."""
+        by_physician = any(signature.role == Role.PHYSICIAN.value for signature in self.present_signatures)
+        return by_physician and self.unconfirmed is None
+
+    @property
+    def reactive(self) -> set[str]:
+        """The markers that exclude a donor and are reactive or indeterminate."""
+        bad = {marker for marker, result in self.markers.items() if result in {"reactive", "indeterminate"}}
+        return {marker for marker in bad if marker in MARKERS and MARKERS[marker].excludes}
+
+    def resolves(self, earlier: DonorEligibility) -> bool:
+        """Whether it lifts an earlier reactive finding: another, later sample, negative, signed by two people.
+
+        One of them is a physician, the other one a physician or quality staff (rules 17, 18).
+        """
+        taken, before = self.sample_taken_on, earlier.sample_taken_on
+        later = taken is not None and (before is None or taken > before)
+        negative = all(self.markers.get(marker) == "negative" for marker in earlier.reactive)
+        signers = [s for s in self.present_signatures if s.role in {Role.PHYSICIAN.value, Role.QUALITY.value}]
+        second = any(not one.signed_by.is_same_person(other.signed_by) for one in signers for other in signers)
+        return later and negative and self.attested and second
 
     def missing(self, markers: tuple[str, ...]) -> list[str]:
         """Return the markers asked for that have no result."""
@@ -220,6 +256,13 @@ class DonorEligibility(Record):
 
     def headline(self) -> str:
         return f"Donor {ELIGIBILITY.get(self.outcome or '', '').lower()}"
+
+
+def _better(name: str, change: list[Any]) -> bool:
+    old, new = change
+    if name == "sample_taken_on":
+        return old is None or (new is not None and new > old)
+    return name == "outcome" and old != "eligible" and new == "eligible"
 
 
 class BloodTyping(Record):

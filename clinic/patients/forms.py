@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.errors import RuleBroken
 from clinic.fields import Field
-from clinic.form_fields import SelectField, TextAreaField
+from clinic.form_fields import DateField, SelectField, TextAreaField
 from clinic.forms import form_for
 from clinic.patients.lookalikes import Perhaps
 from clinic.patients.models import Alert, Patient
@@ -16,11 +17,28 @@ if TYPE_CHECKING:
     from clinic.patients.lookalikes import Alike
 
 SAME = {"no": "No, another person", "yes": "Yes, the same person"}
-QUESTION = {"same_person", "same_why"}
+QUESTION = {"same_person", "same_why", "birth_note"}
 
 
-class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
+class BirthDateField(DateField):
+    """A birth date of which only the month and year, or only the year, may be known: ``known`` says how much."""
+
+    known = ""
+
+    def read_parts(self, typed: list[str]) -> date | None:
+        """Return the day; of a month or a year its first one."""
+        day, month, year = typed[:3]
+        self.known = "" if day or not year else "month" if month else "year"
+        return super().read_parts(["1", month or "1", year] if self.known else typed)
+
+
+class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"), other={"birth_date": BirthDateField})):
     """A new patient. If a similar patient is registered, the form asks once whether it is the same person."""
+
+    birth_note = SelectField(
+        "If the birth date is not known", choices={"estimated": "Estimated", "unknown": "Unknown"}, section="Who",
+        hint="A year alone, or month and year, can be entered above",
+    )  # fmt: skip
 
     same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
     same_why = TextAreaField(
@@ -62,8 +80,20 @@ class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"))):
             super().take(broken, field)
 
     def facts(self) -> dict[str, Any]:
-        """Return what was filled in, without the question."""
-        return {name: value for name, value in super().facts().items() if name not in QUESTION}
+        """Return what was filled in, without the question, and how much of the birth date is known."""
+        return {name: value for name, value in super().facts().items() if name not in QUESTION} | self._birth()
+
+    def declared(self) -> dict[str, Any]:
+        """Return the same for the record to judge its facts together."""
+        return super().declared() | self._birth()
+
+    def _birth(self) -> dict[str, Any]:
+        """Return how much of the birth date is known, as the record keeps it."""
+        born, note = self._fields["birth_date"], self.birth_note.data
+        if note == "unknown" and born.data is None:
+            return {"not_recorded": {"birth_date": "Unknown"}}
+        known = f"{wording.ESTIMATED}{born.known or 'day'}" if note == "estimated" else born.known
+        return {"precision": {"birth_date": known}} if known and born.data is not None else {}
 
 
 class AllergyForm(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Index, UniqueConstraint, event, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
-from clinic import wording
+from clinic import clock, wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
@@ -24,6 +24,8 @@ ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "No known allerg
 BLOOD_GROUPS = {"A": "A", "B": "B", "AB": "AB", "O": "O"}
 RHD = {"positive": "RhD positive", "negative": "RhD negative"}
 CHILD_YEARS = 18
+CHILDBEARING = (10, 55)
+"""Years of age from and to which a pregnancy is possible."""
 
 
 class Patient(Entry):
@@ -38,9 +40,15 @@ class Patient(Entry):
     )
 
     record_number: Mapped[str | None] = field("Record number", required=True, identifying=True, section="Who")
-    family_name: Mapped[str | None] = field("Family name", required=True, identifying=True, section="Who")
-    given_names: Mapped[str | None] = field("Given names", required=True, identifying=True, section="Who")
-    birth_date: Mapped[date | None] = field("Born on", required=True, identifying=True, section="Who", index=True)
+    family_name: Mapped[str | None] = field(
+        "Family name",
+        conditional=True,
+        identifying=True,
+        section="Who",
+        hint="A person with one name: one box is enough",
+    )
+    given_names: Mapped[str | None] = field("Given names", conditional=True, identifying=True, section="Who")
+    birth_date: Mapped[date | None] = field("Born on", conditional=True, identifying=True, section="Who", index=True)
     sex: Mapped[str | None] = field("Sex", choices=SEXES, required=True, section="Who")
     phone: Mapped[str | None] = field("Telephone", identifying=True, section="Contact")
     email: Mapped[str | None] = field("E-mail", identifying=True, section="Contact")
@@ -83,8 +91,12 @@ class Patient(Entry):
     )
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: named allergies say that there are some."""
+        """Also: one name at least, a birth date or that it is unknown; named allergies say that there are some."""
         found = super().problems(at=at)
+        if self.origin == "clinic" and not (self.family_name or self.given_names):
+            found.append(Problem("Family name: required; a person with one name needs only one.", "family_name"))
+        if self.origin == "clinic" and self.birth_date is None and not self.not_recorded.get("birth_date"):
+            found.append(Problem("Born on: required; say “unknown” where nobody knows it.", "birth_date"))
         if self.allergy_status == "present" and not self.allergies:
             found.append(Problem("Enter the allergy and the reaction.", "allergies"))
         if self.allergies and self.allergy_status != "present":
@@ -103,6 +115,28 @@ class Patient(Entry):
         return [Problem(said, "record_number")] if other else []
 
     @property
+    def unconfirmed(self) -> list[Amendment]:
+        """The corrections that took a warning away and that no second person has confirmed yet (rule 23)."""
+        return [
+            one
+            for one in self.amendments
+            if one.confirmed_by_id is None and any(_takes_away(*change) for change in one.changes.items())
+        ]
+
+    @property
+    def all_allergies(self) -> list[str]:
+        """The allergies that are recorded, and those that a correction took away which nobody has confirmed."""
+        before = [str(one.changes["allergies"][0] or "") for one in self.unconfirmed if "allergies" in one.changes]
+        return [text for text in (self.allergies, *before) if text]
+
+    @property
+    def death(self) -> date | None:
+        """The day of the death; also one that a correction took away or moved on and nobody has confirmed."""
+        before = [one.changes["died_on"][0] for one in self.unconfirmed if "died_on" in one.changes]
+        days = [date.fromisoformat(day) for day in before if day]
+        return min([*days, *([self.died_on] if self.died_on else [])], default=None)
+
+    @property
     def display_name(self) -> str:
         """Family name in capitals, then given names; the record number where a history has no name."""
         return wording.person(self.family_name, self.given_names, self.record_number)
@@ -113,6 +147,19 @@ class Patient(Entry):
             return None
         had_birthday = (day.month, day.day) >= (self.birth_date.month, self.birth_date.day)
         return day.year - self.birth_date.year - (not had_birthday)
+
+    @property
+    def may_be_pregnant(self) -> bool:
+        """Whether a pregnancy has to be excluded: not of men, nor outside the childbearing age where it is known."""
+        age = self.age_on(clock.today(self.zone))
+        return self.sex != "male" and (age is None or CHILDBEARING[0] <= age <= CHILDBEARING[1])
+
+    def ages_on(self, day: date) -> tuple[int | None, int | None]:
+        """Return the least and the most years on a day: they differ where the birth date is known in part."""
+        oldest, known = self.age_on(day), self.precision_of("birth_date").removeprefix(wording.ESTIMATED)
+        if oldest is None or known not in {"month", "year"}:
+            return oldest, oldest
+        return max(0, oldest - 1), oldest
 
     def age_text(self, day: date) -> str:
         """Return the age as it is said: days in the first half year, months in the first two, then years."""
@@ -135,6 +182,16 @@ class Patient(Entry):
         """Return the last weight measured by a moment."""
         known = [w for w in self.weights if w.performed_at is not None and w.performed_at <= moment]
         return max(known, key=lambda w: w.performed_at or moment, default=None)
+
+
+def _takes_away(name: str, change: list[Any]) -> bool:
+    """Whether a change of one fact, as an amendment keeps it, takes away a warning that was there."""
+    old, new = change
+    if name == "allergy_status":
+        return old == "present"
+    if name == "allergies":
+        return bool(old) and searchable(str(old)) not in searchable(str(new or ""))
+    return name == "died_on" and bool(old) and (new is None or new > old)
 
 
 @event.listens_for(Patient, "before_insert")

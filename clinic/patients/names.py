@@ -78,6 +78,20 @@ class Nearness:
         return best if best >= CLOSE else 0.0
 
 
+def is_name_of(text: str, *names: str | None) -> bool:
+    """Whether a text is a person's name, in any order and close spelling, with initials; “the patient” is so too."""
+    said = [word for word in searchable(text).split() if word not in {"dr", "prof", "mr", "mrs", "ms", "the"}]
+    own = searchable(" ".join(name or "" for name in names)).split()
+    if said and set(said) <= {"patient", "self", "herself", "himself"}:
+        return True
+    return bool(said) and all(any(_same_word(word, known) for known in own) for word in said)
+
+
+def _same_word(word: str, known: str) -> bool:
+    initial = len(word) == 1 and known.startswith(word)
+    return initial or word == known or SequenceMatcher(None, word, known, autojunk=False).ratio() >= CLOSE
+
+
 def _in_order(text: str) -> str:
     return " ".join(sorted(text.split()))
 

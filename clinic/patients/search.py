@@ -24,7 +24,7 @@ LOOSELY = 4
 UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 SHOWN = (
     Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number, Patient.sex,
-    Patient.died_on, Patient.search_text, Patient.name_key,
+    Patient.died_on, Patient.search_text, Patient.name_key, Patient.precision,
 )  # fmt: skip
 
 

@@ -8,6 +8,9 @@ from flask import Blueprint, render_template, request, url_for
 
 from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, WRITERS, Role, allow
+from clinic.accounts.forms import PasswordForm
+from clinic.accounts.security import recheck
+from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.pages import (
@@ -22,12 +25,13 @@ from clinic.pages import (
     zone,
 )
 from clinic.patients.banner import patient_banner
-from clinic.patients.display import agreement
+from clinic.patients.display import agreement, correction_lines
 from clinic.patients.donors import BloodTyping
 from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm
 from clinic.patients.lookalikes import register
 from clinic.patients.models import Alert, Patient, Weight
 from clinic.record_pages import names, record_page
+from clinic.records import Amendment
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +99,34 @@ def allergies(patient_id: str) -> Answer:
             patient.amend(by=me(), at=clock.now(), **form.changes())
             return commit_and_redirect(_url(patient), "Allergies saved.")
     return _form(form, patient, "Record allergies", "Save", _url(patient))
+
+
+@bp.route("/patients/<patient_id>/corrections/<amendment_id>", methods=["GET", "POST"])
+@allow(REGISTERS)
+def confirm_correction(patient_id: str, amendment_id: str) -> Answer:
+    """Confirm as a second person, with the password, that an allergy or the death was taken out rightly (rule 23)."""
+    patient, correction = get_or_404(Patient, patient_id), get_or_404(Amendment, amendment_id)
+    if correction not in patient.unconfirmed:
+        raise RuleBroken("This correction is confirmed already, or needs no second person.")
+    form = form_of(PasswordForm)
+    if form.validate_on_submit():
+        with refusals_to(form, "password"):
+            recheck(me(), form.password.data or "")
+            correction.confirm(by=me(), at=clock.now())
+            return commit_and_redirect(_url(patient), "The correction is confirmed.")
+    return form_page(form, before=correction_lines(patient, correction, zone()), **_confirming(patient, correction))
+
+
+def _confirming(patient: Patient, correction: Amendment) -> dict[str, Any]:
+    """Return what the page on which a correction is confirmed shows."""
+    return {
+        "heading": "Confirm the correction",
+        "lede": f"Corrected by {correction.amended_by.printed_name}: “{correction.reason}”",
+        "save_label": "Confirm",
+        "back_url": _url(patient),
+        "patient": patient_banner(patient),
+        "after": "Until you confirm, what was recorded before still counts at the bedside.",
+    }
 
 
 def _form(form: Any, patient: Patient, heading: str, save_label: str, back_url: str) -> Answer:

@@ -29,7 +29,9 @@ def next_act(run: ProcessingRun, user: User) -> dict[str, Any] | None:
             "label": "End and balance",
         }
     who = (*LOGS,) if not run.signed else run.verifiers
-    mine = user.role in who and not (run.signed and user.id in run.hands) and may(user.role, "record_pages.signature")
+    mine = (
+        user.role in who and not (run.signed and user.is_among(run.hands)) and may(user.role, "record_pages.signature")
+    )
     title, label = ("Sign this run", "Review and sign") if not run.signed else ("Verify this run", "Review and sign")
     text = (
         "By signing you confirm that this record is complete and correct."

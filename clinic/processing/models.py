@@ -369,7 +369,7 @@ class ProcessingRun(Record):
         if meaning is None or meaning is Meaning.AUTHORSHIP:
             meaning = self.meaning_for(by)
         if meaning is Meaning.VERIFICATION:
-            if by.id in self.hands:
+            if by.is_among(self.hands):
                 raise RuleBroken("The second person must not have taken part in the processing.")
             if self.verifiers and by.role not in self.verifiers:
                 allowed = " or ".join(role.label for role in self.verifiers)

@@ -206,7 +206,7 @@ class Product(Record):
         others = [
             s
             for s in self.signatures
-            if s.signed_by_id != correction.amended_by_id and s.signed_at >= correction.amended_at
+            if not s.signed_by.is_same_person(correction.amended_by) and s.signed_at >= correction.amended_at
         ]
         return None if others else correction
 
@@ -215,7 +215,7 @@ class Product(Record):
         correction = self.unconfirmed
         if correction is None:
             raise RuleBroken("There is no correction of this product to confirm.")
-        if correction.amended_by_id == by.id:
+        if by.is_same_person(correction.amended_by):
             raise RuleBroken("You made this correction. A second person confirms it.", rule=45)
         return super().sign(by=by, at=at, meaning=meaning)
 

@@ -149,7 +149,7 @@ class ProtocolVersion(Model):
         """Return why this person cannot publish it now, a sentence each; whoever wrote at it may not publish alone."""
         if self.stage is not Stage.DRAFT:
             return ["Only a draft can be published."]
-        own = by.id in {self.drafted_by_id, *self.author_ids}
+        own = by.is_among({self.drafted_by_id, *self.author_ids})
         second = ["The author of a version may not publish it. Ask a second person."] if own else []
         return second + problems(self.says)
 

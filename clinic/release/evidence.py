@@ -60,10 +60,11 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     for other in relatives(records, product):
         found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r) or _in_doubt(r)}
     found |= _events(records, product)
+    recipient = product.treatment.patient if product.treatment is not None else None
     for donor in donors(records, product):
         counts = counting(records, donor)
         for one in records.on(donor, DonorEligibility) if donor.kind != "self" else ():
-            said = against_donor(one) if one is counts and not excused(one) else ""
+            said = against_donor(one) if one is counts and not excused(one, recipient) else ""
             found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
     for movement in _suffered(records, line):
         if said := movement.damage:

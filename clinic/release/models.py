@@ -147,12 +147,12 @@ class Release(Record):
         return DECISIONS.get(self.decision or "", "Release")
 
     def _admit(self, records: CourseRecords, *, by: User, at: datetime) -> None:
-        if by.id != self.requested_by_id and by.id in hands_on(records, self.product):
+        if by.id != self.requested_by_id and by.is_among(hands_on(records, self.product)):
             raise RuleBroken(TESTER, rule=45)
         if not self.releases:
             return
         rejected = self.overturns(records)
-        if rejected is not None and by.id in {rejected.performed_by_id, rejected.recorded_by_id}:
+        if rejected is not None and by.is_among({rejected.performed_by_id, rejected.recorded_by_id}):
             raise RuleBroken(OVERTURN, rule=45)
         changed = self.outdated(records)
         if changed:
@@ -254,13 +254,13 @@ def decide(
     if version is None or session is None:
         raise RuleBroken("No protocol is assigned to this product yet. Assign it to a course first.")
     records = around(session, product)
-    if by.id in hands_on(records, product):
+    if by.is_among(hands_on(records, product)):
         raise RuleBroken(TESTER, rule=45)
     points, rests = points_of(records, product, at), basis(records, product)
     if decision in RELEASING:
         may_be_decided(records, product, at)
         rejected = rejection(records, decisions(records, product))
-        if rejected is not None and by.id in {rejected.performed_by_id, rejected.recorded_by_id}:
+        if rejected is not None and by.is_among({rejected.performed_by_id, rejected.recorded_by_id}):
             raise RuleBroken(OVERTURN, rule=45)
         if rejected is not None and not facts.get("reason"):
             raise RuleBroken(Problem("Reason: required, because the product was rejected before", "reason", rule=45))

@@ -222,6 +222,15 @@ def asked_for(spec: QCSpec) -> str:
     return (test.outcomes or {}).get(spec.accepted or "", "recorded")
 
 
+def _people(readings: list[QCResult]) -> list[Any]:
+    """Return the different people who made some readings; two accounts of one person are one."""
+    found: list[Any] = []
+    for who in (reading.performed_by for reading in readings):
+        if who is not None and not any(who.is_same_person(other) for other in found):
+            found.append(who)
+    return found
+
+
 def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpec, str, bool]]:
     """Return each mandatory test that does not stand within its limit: spec, sentence, and whether it may be pending.
 
@@ -236,7 +245,7 @@ def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpe
         readings = standing(results, spec.test)
         done = [reading for reading in readings if reading.against(spec) is not Verdict.PENDING]
         outside = [reading for reading in done if reading.against(spec) is Verdict.OUTSIDE]
-        readers = {reading.performed_by_id for reading in done}
+        readers = _people(done)
         if outside:
             found.append((spec, f"{label} is {outside[-1].words}; the protocol requires {asked_for(spec)}.", False))
         elif not readings:

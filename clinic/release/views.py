@@ -242,7 +242,7 @@ def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
     records = around(db.session(), product)
     found, points = records.on(product, QCResult), points_of(records, product, at)
     missing = before(records, product, at) + [_blocked_by(product, point) for point in points]
-    hands = hands_on(records, product)
+    had_a_hand = user.is_among(hands_on(records, product))
     return {
         "record": product,
         "form": form,
@@ -253,8 +253,8 @@ def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
         "table": result_table(product.judged_under, found),
         "workings": workings_of(records, product, at),
         "reasons": record_display.reasons(missing),
-        "may_decide": user.role in RELEASE.logs and user.id not in hands,
-        "had_a_hand": user.id in hands,
+        "may_decide": user.role in RELEASE.logs and not had_a_hand,
+        "had_a_hand": had_a_hand,
         "decisions": decision_rows(records, product, zone()),
         "role": user.role.value,
         "back_url": url_for("products.show", product_id=product.id),

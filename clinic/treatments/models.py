@@ -55,6 +55,12 @@ def sites_for(condition: str, route: str) -> tuple[str, ...]:
     return () if route not in ROUTES or ROUTES[route].systemic else of_route
 
 
+def place_words(site: str | None, side: str | None) -> str:
+    """Return side and site in words: “right knee”; empty where there is none."""
+    label = within(BODY_SITES[site].label) if site is not None and site in BODY_SITES else ""
+    return f"{side if side in {'left', 'right'} else ''} {label}".strip()
+
+
 class Treatment(Record):
     """One patient's course. It begins only under a published version and within what that version allows."""
 
@@ -64,7 +70,7 @@ class Treatment(Record):
     PERSON = "patient"
     DONE = "Responsible physician"
     READ_ORDER = -2
-    READ_WITH = ("stop", "patient")
+    READ_WITH = ("stop", "patient", "continuations")
     __table_args__ = (UniqueConstraint("site_id", "chain_of_identity"),)
 
     patient_id: Mapped[str] = reference("patient")
@@ -108,6 +114,9 @@ class Treatment(Record):
     protocol_version: Mapped[ProtocolVersion] = relationship(lazy="joined")
     donor: Mapped[Donor | None] = relationship()
     stop: Mapped[Stop | None] = relationship(back_populates="treatment", uselist=False)
+    continuations: Mapped[list[Any]] = relationship(
+        "Continuation", back_populates="treatment", order_by="Continuation.recorded_at"
+    )
 
     @classmethod
     def found(cls, scope: Scope) -> Any:
@@ -128,13 +137,17 @@ class Treatment(Record):
     @property
     def title(self) -> str:
         """Side, site and cells in a few words: “Right knee, own bone marrow”."""
-        side = self.side if self.side in {"left", "right"} else ""
-        place = f"{side} {self._site()}".strip()
+        place = self.place
         whose = "own" if self.relation == "autologous" else "donor"
         known, treated = SOURCES.get(self.source or ""), CONDITIONS.get(self.condition or "")
         source = within(known.label) if known else "cells"
         what = treated.label if treated else "Condition not recorded"
         return f"{place[:1].upper()}{place[1:]}, {whose} {source}" if place else f"{what}, {whose} {source}"
+
+    @property
+    def place(self) -> str:
+        """Side and site that are treated: “right knee”; empty where the order names none."""
+        return place_words(self.body_site, self.side)
 
     def _site(self) -> str:
         site = BODY_SITES.get(self.body_site or "")

@@ -35,6 +35,7 @@ def read(session: Session, name: str, **choice) -> list[dict[str, str]]:
 
 NAMES = (
     "patients weights alerts donors donor-eligibilities blood-typings consents withdrawals treatments "
+    "continuations donor-consents "
     "eligibilities stops harvests products movements processing-runs run-inputs manipulations counts "
     "qc-results releases bedside-checks administrations infusion-events dose-changes vital-signs planned-visits "
     "visits scores contacts "

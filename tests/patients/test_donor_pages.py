@@ -124,7 +124,9 @@ def consenting(course, team, **changed):
             "protocol": course.protocol_version_id,
             "form_version": "3.1",
             "signer": "patient",
-            "signer_name": "Ana Almeida",
+            "signer_name": course.patient.display_name,
+            "body_site": course.body_site,
+            "side": course.side,
             "copy_given": "yes",
         }
         | changed

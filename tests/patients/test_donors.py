@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 import clinic.harvest.models  # noqa: F401 - the whole graph is mapped
 from clinic.errors import RuleBroken
+from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donor_screening import blood_groups, named_donor
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.protocols.catalogues import MARKERS
@@ -49,7 +50,17 @@ def determined(people, *, signed=True, donor=None, to=None, **facts):
 
 
 def rules(course, at=NOW):
-    return sorted({blocked.rule for blocked in named_donor(records_of(course), at) if blocked.rule != 20})
+    donor = course.donor
+    agreed = []
+    if donor is not None:
+        by, given = donor.recorded_by, at - timedelta(days=1)
+        agreed = [
+            DonorConsent.log(
+                by=by, at=given, donor=donor, given_by="donor", form_version="D-1", performed_at=given, performed_by=by
+            )
+        ]
+        agreed[0].sign(by=by, at=given)
+    return sorted({blocked.rule for blocked in named_donor(records_of(course, *agreed), at) if blocked.rule != 20})
 
 
 def test_an_unrelated_donor_has_a_number_and_no_name(people):
@@ -96,10 +107,10 @@ def test_a_donor_who_is_not_eligible_is_used_only_with_an_urgent_need_of_which_a
         {key: st.sampled_from(["negative", "reactive", "indeterminate", "not_done"]) for key in MARKERS}
     )
 )
-def test_nobody_is_eligible_with_a_marker_that_excludes_or_one_not_done(markers):
+def test_nobody_is_eligible_with_a_marker_that_excludes_or_with_no_result_at_all(markers):
     people = factories.team()
     excluded = any(markers[key] in {"reactive", "indeterminate"} for key in EXCLUDING)
-    if excluded or "not_done" in markers.values():
+    if excluded or set(markers.values()) == {"not_done"}:
         with pytest.raises(RuleBroken):
             determined(people, markers=markers)
     else:
