@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, g, render_template, url_for
 
-from clinic import clock, record_display
+from clinic import clock, drafts, record_display, wording
 from clinic.access import WRITERS, Role, allow
 from clinic.accounts.forms import PasswordForm
 from clinic.accounts.models import User
 from clinic.accounts.security import recheck
 from clinic.extensions import db
-from clinic.fields import Field
+from clinic.fields import Field, fields_of
 from clinic.forms import RecordForm, form_for
 from clinic.idempotency import address
 from clinic.identifiers import parse_id
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 
+REASON = Field(label="Why is this corrected?", long=True, required=True, section="Reason")
 SIGN_AGAIN = "A signature covers this record. After the correction it must be signed again."
 
 
@@ -155,8 +156,7 @@ def _amending(place: RecordPages, record: Any) -> dict[str, Any]:
 
 def amend_form(place: RecordPages, record: Entry) -> type[RecordForm]:
     """Return the form of a record's facts, without those that it cannot have, with the reason as its last field."""
-    ask = {"amend_reason": Field(label="Why is this corrected?", long=True, required=True, section="Reason")}
-    return form_for(place.model, without=place.fixed | record.not_applicable, extra=ask)
+    return form_for(place.model, without=place.fixed | record.not_applicable, extra={"amend_reason": REASON})
 
 
 def names() -> dict[str, str]:
@@ -194,30 +194,56 @@ def record_page(record: Record, place: RecordPages, **more: Any) -> str:
 
 
 def _typed(field: Any) -> Any:
-    """Return what was typed into a field as the record's page would show it; what cannot be read as it was typed."""
+    """Return what was typed into a field as the record's page would show it; what cannot be read as it was typed.
+
+    With it the reason that was given for an unexpected value.
+    """
     if field.process_errors:
-        return field.text
-    offered = getattr(field, "offered", {})
-    return offered.get(field.text) or record_display.words(field.fact, field.data, zone())
+        said = field.text
+    else:
+        offered = getattr(field, "offered", {})
+        said = offered.get(field.text) or record_display.words(field.fact, field.data, zone())
+    return f"{said} ({field.reason})" if field.reason else said
+
+
+def _their_own(record: Any) -> dict[str, Any]:
+    """Return what the record says now by the label of its field, with who did it and why it was last corrected."""
+    now = {label: value for label, value, _note in record_display.facts(record, zone(), people=names(), empty=True)}
+    if isinstance(record, Record):
+        now[fields_of(type(record))["performed_by_id"].label] = record.performed_by.label if record.performed_by else ""
+    if record.amendments:
+        now[REASON.label] = record.amendments[-1].reason
+    return now
+
+
+def _their_act(record: Any) -> dict[str, str]:
+    """Return who changed the record last, and when."""
+    if not record.amendments:
+        return {}
+    last = record.amendments[-1]
+    return {"who": last.amended_by.printed_name, "when": wording.moment(last.amended_at, zone())}
 
 
 def both_versions(row: Any) -> str:
-    """Return the page that shows what the second person wrote beside what the first one saved (hazard H18)."""
+    """Return the page that shows all that the second person wrote beside what the first one saved (hazard H18).
+
+    The entries stay as a draft: the form opens again with them once both versions were seen. A signature has none.
+    """
+    form = g.get("form")
     db.session.rollback()
     place, record = _at(row.id)
-    form = form_of(amend_form(place, record))
-    now = {label: value for label, value, _note in record_display.facts(record, zone(), people=names(), empty=True)}
-    rows = [
-        (field.label.text, _typed(field), now[field.label.text])
-        for field in form.visible_fields
-        if field.label.text in now
-    ]
+    typed = [one for one in form.visible_fields if one.kind != "password"] if form is not None else []
+    now = _their_own(record)
+    if typed:
+        drafts.keep(me().id)
+        db.session.commit()
     return render_template(
         "records/conflict.html",
         heading=f"{record.NOUN} was changed in the meantime",
-        rows=rows,
+        rows=[(field.label.text, _typed(field), now.get(field.label.text, "")) for field in typed],
+        facts=[] if typed else record_display.facts(record, zone(), people=names()),
         patient=place.patient(record),
-        open_url=url_for("record_pages.amendment", record_id=record.id)
-        if request.endpoint == "record_pages.amendment"
-        else place.show(record),
+        open_url=drafts.again(record.version) if typed else address(),
+        leave_url=place.show(record),
+        **_their_act(record),
     )

@@ -56,6 +56,13 @@ def today() -> str:
     )
 
 
+@bp.get("/session")
+@allow(EVERYBODY)
+def stay() -> Response:
+    """Keep the session open: asked for when somebody answers the warning before the automatic sign-out."""
+    return Response(status=204)
+
+
 @bp.get("/treatments/<treatment_id>")
 @allow(CLINICAL)
 def course(treatment_id: str) -> str:

@@ -49,7 +49,7 @@
 
   // What was typed and not sent is not lost by a slip of the finger.
   window.addEventListener("beforeunload", function (e) {
-    if (all("form[data-long][data-typed]:not([data-sent])").length) { e.preventDefault(); }
+    if (!root.dataset.gone && all("form[data-long][data-typed]:not([data-sent])").length) { e.preventDefault(); }
   });
 
   // A form is sent once. (The server knows a second sending by its key; this only spares the wait.)
