@@ -142,9 +142,12 @@ def refusals_to(form: RecordForm, field: str = "") -> Iterator[None]:
         form.take(broken, field)
 
 
-def refuse_stale(row: Model) -> None:
-    """Refuse a change of a record that another user changed since this form was opened (hazard H18)."""
-    if request.form.get("version", "") != str(row.version):
+def refuse_stale(row: Model, box: str = drafts.VERSION) -> None:
+    """Refuse a change of a record that another user changed since this form was opened (hazard H18).
+
+    ``box`` names the hidden input with the version that was read.
+    """
+    if request.form.get(box, "") != str(row.version):
         raise ChangedMeanwhile(row)
 
 

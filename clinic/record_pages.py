@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, g, render_template, url_for
+from flask import Blueprint, abort, g, render_template, request, url_for
 
 from clinic import clock, drafts, record_display, wording
 from clinic.access import WRITERS, Role, allow
@@ -36,7 +36,7 @@ from clinic.pages import (
 from clinic.records import Entry, Meaning, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
 REASON = Field(label="Why is this corrected?", long=True, required=True, section="Reason")
@@ -48,7 +48,12 @@ bp = Blueprint("record_pages", __name__, url_prefix="/records")
 
 @dataclass(frozen=True, kw_only=True)
 class RecordPages:
-    """Where one kind of record is shown, and who signs and amends it."""
+    """Where one kind of record is shown, and who signs and amends it.
+
+    Whoever signs reads the whole record: its facts and ``parts``, or in place of the parts what the template ``whole``
+    shows with the context that ``showing`` gives. ``together``: records of the same page that the same person can sign
+    with the same password.
+    """
 
     model: type[Entry]
     show: Callable[[Any], str]
@@ -59,6 +64,10 @@ class RecordPages:
     means: Callable[[Any, User], Meaning | None] = lambda _record, _user: None
     fixed: frozenset[str] = frozenset()
     after_sign: Callable[[Any], None] = lambda _record: None
+    parts: Callable[[Any], Iterable[Entry]] = lambda record: record.covered()[1:]
+    whole: str = ""
+    showing: Callable[[Any], dict[str, Any]] = lambda _record: {}
+    together: Callable[[Any, User], list[Any]] = lambda _record, _user: []
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -89,29 +98,62 @@ def signature(record_id: str) -> Answer:
     place, record = _at(record_id)
     if not isinstance(record, Record) or me().role not in place.signs:
         abort(403)
-    form, meaning = form_of(PasswordForm), place.meaning(record, me())
+    form, others = form_of(PasswordForm), place.together(record, me())
     if form.validate_on_submit():
-        refuse_stale(record)
+        chosen = [record, *(other for other in others if other.id in request.form.getlist("also"))]
         with refusals_to(form):
             recheck(me(), form.password.data or "")
-            record.sign(by=me(), at=clock.now(), meaning=meaning)
-            place.after_sign(record)
-            return commit_and_redirect(place.show(record), f"{record.NOUN} signed.")
-    return form_page(form, template="sign.html", **_signing(place, record, meaning))
+            _sign_all(chosen)
+            return commit_and_redirect(place.show(record), _signed(record, len(chosen)))
+    return form_page(form, template="sign.html", **_signing(place, record, others))
 
 
-def _signing(place: RecordPages, record: Record, meaning: Meaning) -> dict[str, Any]:
+def _sign_all(records: list[Any]) -> None:
+    """Put one signature under each record, all or none: what one of them refuses, none is signed."""
+    for record in records:
+        refuse_stale(record, f"version-{record.id}" if record is not records[0] else "version")
+    for record in records:
+        place = PAGES[record.KIND]
+        record.sign(by=me(), at=clock.now(), meaning=place.meaning(record, me()))
+        place.after_sign(record)
+
+
+def _signed(record: Record, count: int) -> str:
+    return f"{record.NOUN} signed." if count == 1 else f"{count} records signed, each with a signature of its own."
+
+
+def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str, Any]:
     """Return what the page of a signature shows."""
     return {
         "heading": f"Sign: {record.NOUN.lower()}",
         "lede": record.headline(),
-        "facts": record_display.facts(record, zone(), people=names()),
-        "meaning": meaning.label,
+        "main": _whole(record),
+        "others": [_whole(other) for other in others],
+        "meaning": place.meaning(record, me()).label,
         "seal": record_display.seal(record.content_hash),
         "version": record.version,
         "url": address(),
         "back_url": place.show(record),
         "patient": place.patient(record),
+    }
+
+
+def _whole(record: Any) -> dict[str, Any]:
+    """Return all of a record that is read before it is signed."""
+    place, people = PAGES[record.KIND], names()
+    grouped: dict[str, list[Any]] = {}
+    for part in [] if place.whole else place.parts(record):
+        lines = record_display.facts(part, zone(), people=people)
+        grouped.setdefault(part.NOUN, []).append((part.headline(), lines, record_display.hands(part, zone())[0]))
+    return {
+        "record": record,
+        "title": f"{record.NOUN}: {record.headline()}",
+        "facts": record_display.facts(record, zone(), people=people),
+        "hands": record_display.hands(record, zone()),
+        "amendments": record_display.amendments(record, zone()),
+        "parts": grouped,
+        "template": place.whole,
+        **place.showing(record),
     }
 
 

@@ -32,6 +32,10 @@
   var first = document.querySelector("[data-focus]");
   if (first) { first.focus(); }
 
+  // A password box is ready to type into, and what is signed stays in view above it.
+  var ready = document.querySelector("[data-ready]");
+  if (ready && !first) { ready.focus({preventScroll: true}); }
+
   // A wide drawing opens where today is.
   all("[data-at]").forEach(function (el) { el.scrollLeft = el.scrollWidth * el.dataset.at - el.clientWidth / 2; });
 
