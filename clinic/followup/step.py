@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from clinic.course_records import CourseRecords
 
+EARLY = 30
+"""Days after the cells in which a visit is there for their safety."""
 OVERDUE, OPEN = "Follow up an overdue visit", "Record the visit"
 
 
@@ -67,11 +69,17 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             Action(
                 title=title, why=f"{plan.name}, due {wording.day(plan.due_on)}.", who=tuple(sorted(VISITORS)),
                 to=("followup.visit", {"plan_id": plan.id}), due_at=_end(records, plan.closes_on), due_words=words,
+                danger=state == "overdue" and at_risk(records, plan),
             )
             for plan in plans(records)
             if plan.standing(on) == state
         ]  # fmt: skip
     return found + _unsigned(records) + _baseline(records)
+
+
+def at_risk(records: CourseRecords, plan: PlannedVisit) -> bool:
+    """Whether a missed visit comes first: one of the first month, or of a patient with a serious event that goes on."""
+    return plan.day <= EARLY or any(event.is_serious and event.ended_at is None for event in events(records))
 
 
 def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list[Action]:

@@ -18,7 +18,7 @@ from clinic.templating import units
 from clinic.treatments.models import ASA, RELATIONS
 
 if TYPE_CHECKING:
-    from clinic.access import Role
+    from clinic.accounts.models import User
     from clinic.course_records import CourseRecords
     from clinic.pathway.judgement import Standing
     from clinic.records import Record
@@ -44,11 +44,11 @@ def rail(found: list[Standing], course: Treatment) -> list[dict[str, Any]]:
     ]
 
 
-def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, Any] | None:
+def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, Any] | None:
     """Return the one next action: this person's first, else whose turn it is; what is due later comes last."""
     waiting = [action for s in found for action in s.actions]
     waiting.sort(key=lambda action: (not action.danger, action.due_at is not None and action.due_at > at + SOON))
-    mine = next((action for action in waiting if role in action.who), None)
+    mine = next((action for action in waiting if user.role in action.who and user.id not in action.not_by), None)
     if mine is not None:
         return {
             "tag": "Your next action",
@@ -61,6 +61,8 @@ def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, An
     if not waiting:
         return None
     whose = " or ".join(sorted(role.label for role in waiting[0].who))
+    if user.id in waiting[0].not_by:
+        whose = f"another {whose}: you took part yourself"
     return {
         "tag": f"Waiting for {whose}",
         "title": waiting[0].title,
