@@ -23,7 +23,7 @@ class CourseLine(Base):
     """One line about one course: the state of a step (``title`` empty), or one action that waits.
 
     ``people``: ids of those whose patient it is in this step, each between spaces; ``barred``: of those who may not
-    do it.
+    do it. ``failing``: the results of the course that are out of limits, in words.
     """
 
     __table_args__ = (
@@ -65,6 +65,7 @@ class CourseLine(Base):
     due_words: Mapped[str] = mapped_column(default="")
     danger: Mapped[bool] = mapped_column(default=False)
     people: Mapped[str] = mapped_column(default="", server_default="")
+    failing: Mapped[str] = mapped_column(default="", server_default="")
     barred: Mapped[str] = mapped_column(default="", server_default="")
     changes_at: Mapped[datetime | None]
 

@@ -28,8 +28,9 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     new = ("consent.new_for_course", {"treatment_id": records.course.id})
     same, end = to_version(records), withdrawn(records, at)
     if same and end is not None and (same[-1].performed_at or at) <= end:
-        because = "The patient withdrew the consent to this treatment."
-        return [Blocked(rule=15, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")]
+        because = f"Consent withdrawn {_day(records, end)}: the patient withdrew the consent to this treatment."
+        stop = ("treatments.stop", {"treatment_id": records.course.id})
+        return [Blocked(rule=15, because=because, who=tuple(STOPS), fix=stop, fix_label="Stop the course")]
     if same:
         return [_not_valid(records, same[-1], at)]
     if to_treatment(records):
@@ -64,8 +65,9 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     if not given:
         return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
-    if withdrawn(records, at) is not None:
-        return Progress(state=State.BLOCKED, word="Withdrawn", by=_who(last))
+    end = withdrawn(records, at)
+    if end is not None:
+        return Progress(state=State.BLOCKED, word=f"Withdrawn {_day(records, end)}", by=_who(last))
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
         return Progress(state=State.DONE, word="Imported", by=_who(last))
@@ -82,8 +84,9 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     if not reasons:
         return []
     given, why, due = to_version(records), reasons[0].because, course.planned_at(records.zone)
-    if given and withdrawn(records, at) is not None:
-        why = "The patient withdrew the consent: this course must not continue."
+    end = withdrawn(records, at)
+    if given and end is not None:
+        why = f"Consent withdrawn {_day(records, end)}: this course must not continue."
         return [
             Action(
                 title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"treatment_id": course.id})
@@ -106,6 +109,10 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield clock.midnight_after(consent.expires_on, records.zone)
         if consent.withdrawal is not None and consent.withdrawal.performed_at is not None:
             yield consent.withdrawal.performed_at
+
+
+def _day(records: CourseRecords, at: datetime) -> str:
+    return wording.short_day(clock.day(at, records.zone))
 
 
 def _who(record: Consent) -> str:

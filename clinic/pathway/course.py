@@ -13,6 +13,7 @@ from clinic.pathway import judgement
 from clinic.pathway.order import current
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
+from clinic.release.product_state import failing
 from clinic.steps import State
 from clinic.templating import units
 from clinic.treatments.models import ASA, RELATIONS
@@ -77,6 +78,16 @@ def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tupl
     """Return the first blocked step with all its reasons; None if nothing is blocked."""
     first = judgement.blocked(found, records, at)
     return None if first is None else (f"{first[0].title} is blocked, because…", record_display.reasons(first[1]))
+
+
+def failing_results(records: CourseRecords) -> list[tuple[str, str, list[str]]]:
+    """Return name, address of the results and what is out of limits, of each container of a course."""
+    found: dict[str, tuple[str, str, list[str]]] = {}
+    for product, said in failing(records):
+        name = f"{product.name} {product.division or ''}".strip()
+        url = url_for("release.results", product_id=product.id)
+        found.setdefault(product.id, (name, url, []))[2].append(said)
+    return list(found.values())
 
 
 def every(records: CourseRecords) -> list[Record]:

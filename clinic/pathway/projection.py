@@ -24,7 +24,7 @@ from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
 from clinic.products.models import Product, family
 from clinic.records import Amendment, Signature
-from clinic.release.product_state import state_of
+from clinic.release.product_state import failing, state_of
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
     }  # fmt: skip
     empty = {
         "title": "", "why": "", "roles": "", "endpoint": "", "target": {}, "since": None, "due_at": None,
-        "due_words": "", "danger": False, "people": "", "barred": "",
+        "due_words": "", "danger": False, "people": "", "barred": "", "failing": "",
     }  # fmt: skip
-    found = []
+    found, bad = [], "; ".join(dict.fromkeys(said for _product, said in failing(records)))
     for one in judge(records, at):
         people = _marked(responsible(records, one.step))
         step = same | {"step": one.step.name, "state": one.progress.state.value, "word": one.progress.word}
@@ -54,7 +54,7 @@ def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
                 "title": action.title, "why": action.why, "endpoint": action.to[0], "target": dict(action.to[1]),
                 "roles": f" {' '.join(sorted(role.value for role in action.who))} ", "since": action.since,
                 "due_at": action.due_at, "due_words": action.due_words, "danger": action.danger,
-                "people": people, "barred": _marked(action.not_by),
+                "people": people, "barred": _marked(action.not_by), "failing": bad,
             }
             for action in one.actions
         ]  # fmt: skip

@@ -27,7 +27,7 @@ EVERY = 60
 """Seconds between two sweeps of the server."""
 COMPARED = (
     "step", "state", "word", "title", "why", "roles", "endpoint", "target", "since", "due_at", "danger", "people",
-    "barred",
+    "barred", "failing",
 )  # fmt: skip
 
 

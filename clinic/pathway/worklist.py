@@ -67,7 +67,7 @@ class Board:
 def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     """Return the clock to a moment: minutes and hours when it is near, days when it is far, “ago” when it is over."""
     if due is None:
-        return Clock(figure="open", say="no due time", state="", word="", due=None)
+        return Clock(figure="", say="No due time", state="", word="", due=None)
     left = due - at
     today = clock.day(due, zone) == clock.day(at, zone)
     when = f"{wording.time_of_day(due, zone)} today" if today else wording.day(clock.day(due, zone))
@@ -76,7 +76,7 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     if size >= timedelta(days=730):
         figure = f"{size.days // 365} years"
     elif size >= timedelta(days=2):
-        figure = f"{size.days} days"
+        figure = f"{abs((clock.day(due, zone) - clock.day(at, zone)).days)} days"
     elif size >= timedelta(days=1):
         figure = f"1 day {size.seconds // 3600} h"
     elif size >= timedelta(hours=1):
@@ -208,6 +208,7 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
         "course_url": url_for("pathway.course", treatment_id=line["treatment_id"]),
         "clock": clock_of(line["due_at"], line["due_words"], at, zone),
         "danger": line["danger"],
+        "failing": line["failing"],
         "mine": f" {user.id} " in line["people"],
         "later": rank == LATER,
     }

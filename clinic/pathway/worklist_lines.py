@@ -117,6 +117,7 @@ PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_nam
 SHOWN_COLUMNS = (
     CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why, CourseLine.roles, CourseLine.endpoint,
     CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger, CourseLine.people,
+    CourseLine.failing,
 )  # fmt: skip
 WAITED_SINCE = ("recorded", "ended", "found")
 """Words of a moment that is no deadline: since then something waits."""

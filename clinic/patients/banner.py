@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
+from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from clinic import clock, wording
 from clinic.pages import zone
 from clinic.patients.lookalikes import lookalikes, warning
 from clinic.patients.models import SEXES, Patient
+from clinic.protocols.models import ProtocolVersion
 
 if TYPE_CHECKING:
     from datetime import date
@@ -35,6 +37,7 @@ class Banner:
     chain_of_identity: str
     weight_text: str
     alerts: list[str]
+    consent_withdrawn: str
 
 
 RELATED = ("product", "run", "plan", "consent", "patient", "relative_of", "donor")
@@ -50,6 +53,34 @@ def patient_banner(row: Any, *, alike: str | None = None) -> Banner | None:
     """
     patient, chain_of_identity = _subject(row)
     return None if patient is None else _banner(patient, zone(), chain_of_identity, alike)
+
+
+def withdrawn_on(patient: Patient, place: str) -> str:
+    """Return the day on which consent to a treatment was withdrawn and not given again since; "" if none was.
+
+    One query over the consents of the patient, which lie in a room above this one.
+    """
+    session, consent = object_session(patient), Patient.consents.property.mapper.class_
+    if session is None:
+        return ""
+    gone, version = consent.withdrawal.property.mapper.class_, ProtocolVersion
+    chosen = (
+        select(consent.performed_at, gone.id, gone.performed_at.label("ended_at"), version.protocol_id)
+        .outerjoin(gone, gone.consent_id == consent.id)
+        .outerjoin(version, version.id == consent.protocol_version_id)
+        .where(consent.patient_id == patient.id, consent.scope == "treatment")
+    )
+    rows = session.execute(chosen).all()
+    ended = {}
+    for row in rows:
+        if row.id is not None and row.ended_at is not None:
+            ended[row.protocol_id] = max(row.ended_at, ended.get(row.protocol_id, row.ended_at))
+    given = [row for row in rows if row.id is None and row.performed_at is not None]
+    open_ends = [
+        end for protocol, end in ended.items()
+        if not any(row.protocol_id == protocol and row.performed_at > end for row in given)
+    ]  # fmt: skip
+    return wording.short_day(clock.day(max(open_ends), place)) if open_ends else ""
 
 
 def _subject(row: Any) -> tuple[Patient | None, str]:
@@ -87,5 +118,6 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
         record_number=patient.record_number or "",
         chain_of_identity=chain_of_identity,
         weight_text=f"{wording.kilograms(weight.kg)}, {weighed}" if weight and weighed else "",
+        consent_withdrawn=withdrawn_on(patient, place),
         alerts=[alert.text for alert in standing] + ([alike] if alike else []),
     )

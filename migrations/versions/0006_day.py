@@ -1,4 +1,4 @@
-"""Keep whose patients a task is about and who may not do it, and the filters that a person chose."""
+"""Keep whose patients a task is about, who may not do it and which results fail, and the filters that a person chose."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("user_id", "name", name=op.f("pk_preference")),
     )
     op.drop_index("ix_course_line_waiting", table_name="course_line")
-    for name in ("people", "barred"):
+    for name in ("people", "failing", "barred"):
         op.add_column("course_line", sa.Column(name, sa.Text(), nullable=False, server_default=""))
     _index(NOW)
     # every line is judged anew with its people: at once where a list is shown, for good by the sweep
@@ -37,7 +37,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_index("ix_course_line_waiting", table_name="course_line")
-    for name in ("people", "barred"):
+    for name in ("people", "failing", "barred"):
         op.drop_column("course_line", name)
     _index(BEFORE)
     op.drop_table("preference")
