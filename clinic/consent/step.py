@@ -65,9 +65,8 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     if not given:
         return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
-    end = withdrawn(records, at)
-    if end is not None:
-        return Progress(state=State.BLOCKED, word=f"Withdrawn {_day(records, end)}", by=_who(last))
+    if withdrawn(records, at) is not None:
+        return Progress(state=State.BLOCKED, word="Withdrawn", by=_who(last))
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
         return Progress(state=State.DONE, word="Imported", by=_who(last))

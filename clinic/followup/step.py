@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock, wording
 from clinic.access import Role
+from clinic.consent.models import valid, withdrawn
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from clinic.course_records import CourseRecords
 
-EARLY = 30
-"""Days after the cells in which a visit is there for their safety."""
 OVERDUE, OPEN = "Follow up an overdue visit", "Record the visit"
 
 
@@ -69,17 +68,11 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             Action(
                 title=title, why=f"{plan.name}, due {wording.day(plan.due_on)}.", who=tuple(sorted(VISITORS)),
                 to=("followup.visit", {"plan_id": plan.id}), due_at=_end(records, plan.closes_on), due_words=words,
-                danger=state == "overdue" and at_risk(records, plan),
             )
             for plan in plans(records)
             if plan.standing(on) == state
         ]  # fmt: skip
-    return found + _unsigned(records) + _baseline(records)
-
-
-def at_risk(records: CourseRecords, plan: PlannedVisit) -> bool:
-    """Whether a missed visit comes first: one of the first month, or of a patient with a serious event that goes on."""
-    return plan.day <= EARLY or any(event.is_serious and event.ended_at is None for event in events(records))
+    return found + _unsigned(records) + _baseline(records, at)
 
 
 def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list[Action]:
@@ -113,11 +106,12 @@ def _unsigned(records: CourseRecords) -> list[Action]:
     ]  # fmt: skip
 
 
-def _baseline(records: CourseRecords) -> list[Action]:
+def _baseline(records: CourseRecords, at: datetime) -> list[Action]:
     decided = any(one.signed and one.eligible for one in records.of(Eligibility))
     asked = any(visit.name == BASELINE for visit in records.says.visits)
     imported = records.course.origin is Origin.IMPORTED
-    if imported or plans(records) or visits(records) or not decided or not asked:
+    stopped = withdrawn(records, at) is not None and valid(records, at) is None
+    if stopped or imported or plans(records) or visits(records) or not decided or not asked:
         return []
     why = "Later visits are compared with the scores before the cells are given."
     to = ("followup.new", {"treatment_id": records.course.id})

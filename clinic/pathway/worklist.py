@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
+from markupsafe import Markup
 from sqlalchemy import and_, func, select
 
 from clinic import clock, wording
@@ -93,11 +94,12 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     )
 
 
-def person(line: dict[str, Any] | Any) -> str:
-    """Return whom a line is about, by two identifiers: family and given name, record number."""
+def person(line: dict[str, Any] | Any) -> Markup:
+    """Return whom a line is about, by two identifiers: family and given name, record number on one line."""
     row = line if isinstance(line, dict) else line._mapping  # noqa: SLF001 - as above
     name = ", ".join(part for part in ((row["family_name"] or "").upper(), row["given_names"] or "") if part)
-    return " · ".join(part for part in (name, row["record_number"] or "") if part)
+    number = Markup('<span class="c-nowrap">{}</span>').format(row["record_number"]) if row["record_number"] else ""
+    return Markup(" · ").join(part for part in (name, number) if part)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,12 +159,11 @@ def board(  # noqa: PLR0913 - each narrows what is read
 
 
 def late(found: list[Group], total: int, at: datetime, zone: str, role: Role) -> Part:
-    """Return the patients with visits whose window is over and of which nothing was recorded, by risk and delay."""
+    """Return the patients with visits whose window is over and of which nothing was recorded, the longest overdue first."""
     rows = [
         {
             "patient": person(group[0]),
             "visit": ", ".join(dict.fromkeys(line["why"].partition(",")[0] for line in group)),
-            "risk": group[0]["danger"],
             "closed": clock.day(group[0]["due_at"], zone),
             "days": (clock.day(at, zone) - clock.day(group[0]["due_at"], zone)).days,
             "url": url_for(group[0]["endpoint"], **group[0]["target"]) if may(role, group[0]["endpoint"]) else "",

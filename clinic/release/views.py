@@ -83,6 +83,7 @@ def course(treatment_id: str) -> str:
         lede=one.title,
         rows=[_row(records, product, at) for product in decidable(records)],
         empty_text="No product to decide on yet.",
+        actions=[(url_for("pathway.course", treatment_id=one.id), "list-check", "Course")],
         columns=COLUMNS,
         patient=patient_banner(one),
     )
