@@ -159,7 +159,7 @@ def board(  # noqa: PLR0913 - each narrows what is read
 
 
 def late(found: list[Group], total: int, at: datetime, zone: str, role: Role) -> Part:
-    """Return the patients with visits whose window is over and of which nothing was recorded, the longest overdue first."""
+    """Return the patients with visits whose window is over and nothing recorded, the longest overdue first."""
     rows = [
         {
             "patient": person(group[0]),

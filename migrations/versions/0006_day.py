@@ -1,4 +1,4 @@
-"""Keep whose patients a task is about, who may not do it and which results fail, and the filters that a person chose."""
+"""Keep whose patients a task is about, who may not do it, which results fail, and the filters that a person chose."""
 
 from __future__ import annotations
 
