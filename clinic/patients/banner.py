@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import select
-from sqlalchemy.orm import object_session
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased, object_session
 
 from clinic import clock, wording
 from clinic.pages import zone
@@ -55,34 +55,6 @@ def patient_banner(row: Any, *, alike: str | None = None) -> Banner | None:
     return None if patient is None else _banner(patient, zone(), chain_of_identity, alike)
 
 
-def withdrawn_on(patient: Patient, place: str) -> str:
-    """Return the day on which consent to a treatment was withdrawn and not given again since; "" if none was.
-
-    One query over the consents of the patient, which lie in a room above this one.
-    """
-    session, consent = object_session(patient), Patient.consents.property.mapper.class_
-    if session is None:
-        return ""
-    gone, version = consent.withdrawal.property.mapper.class_, ProtocolVersion
-    chosen = (
-        select(consent.performed_at, gone.id, gone.performed_at.label("ended_at"), version.protocol_id)
-        .outerjoin(gone, gone.consent_id == consent.id)
-        .outerjoin(version, version.id == consent.protocol_version_id)
-        .where(consent.patient_id == patient.id, consent.scope == "treatment")
-    )
-    rows = session.execute(chosen).all()
-    ended = {}
-    for row in rows:
-        if row.id is not None and row.ended_at is not None:
-            ended[row.protocol_id] = max(row.ended_at, ended.get(row.protocol_id, row.ended_at))
-    given = [row for row in rows if row.id is None and row.performed_at is not None]
-    open_ends = [
-        end for protocol, end in ended.items()
-        if not any(row.protocol_id == protocol and row.performed_at > end for row in given)
-    ]  # fmt: skip
-    return wording.short_day(clock.day(max(open_ends), place)) if open_ends else ""
-
-
 def _subject(row: Any) -> tuple[Patient | None, str]:
     """Return the patient whom a row is about, and the chain of identity of the course where it is of one."""
     if row is None or isinstance(row, Patient):
@@ -95,15 +67,43 @@ def _subject(row: Any) -> tuple[Patient | None, str]:
     return _subject(next((related for related in found if related is not None), None))
 
 
+def _withdrawn_at(patient: Patient) -> Any:
+    """Return, as part of a query, when consent to a treatment was last withdrawn and not given again since.
+
+    Consents lie in a room above this one; they are reached by the patient's relation to them.
+    """
+    consent, version = Patient.consents.property.mapper.class_, ProtocolVersion
+    gone = consent.withdrawal.property.mapper.class_
+    again, later = aliased(consent), aliased(version)
+    renewed = (
+        select(again.id)
+        .outerjoin(gone_of_it := aliased(gone), gone_of_it.consent_id == again.id)
+        .outerjoin(later, later.id == again.protocol_version_id)
+        .where(
+            again.patient_id == patient.id, again.scope == "treatment", gone_of_it.id.is_(None),
+            again.performed_at > gone.performed_at, later.protocol_id == version.protocol_id,
+        )
+        .correlate(gone, version)
+    )  # fmt: skip
+    return (
+        select(func.max(gone.performed_at))
+        .join(consent, consent.id == gone.consent_id)
+        .outerjoin(version, version.id == consent.protocol_version_id)
+        .where(consent.patient_id == patient.id, consent.scope == "treatment", ~renewed.exists())
+        .scalar_subquery()
+    )
+
+
 def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | None) -> Banner:
     at = clock.now()
     today = clock.day(at, place)
     weight = patient.weight_at(at)
     weighed = wording.day(clock.day(weight.performed_at, place)) if weight and weight.performed_at else ""
     standing = [alert for alert in patient.alerts if alert.shown_on(today)]
+    session, named = object_session(patient), {alert.about_id for alert in standing}
+    similar, gone_at = lookalikes(session, patient, _withdrawn_at(patient)) if session else ([], None)
     if alike is None:
-        session, named = object_session(patient), {alert.about_id for alert in standing}
-        alike = warning([other for other in lookalikes(session, patient) if other.id not in named]) if session else ""
+        alike = warning([other for other in similar if other.id not in named])
     return Banner(
         url=url_for("pathway.patient", patient_id=patient.id),
         print_url=url_for("pathway.patient_print", patient_id=patient.id),
@@ -118,6 +118,6 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
         record_number=patient.record_number or "",
         chain_of_identity=chain_of_identity,
         weight_text=f"{wording.kilograms(weight.kg)}, {weighed}" if weight and weighed else "",
-        consent_withdrawn=withdrawn_on(patient, place),
+        consent_withdrawn=wording.short_day(clock.day(gone_at, place)) if gone_at else "",
         alerts=[alert.text for alert in standing] + ([alike] if alike else []),
     )

@@ -125,10 +125,11 @@ def failing(records: CourseRecords) -> list[tuple[Product, str]]:
     """
     found = []
     for product in records.of(Product):
-        if _gone(product) is None:
+        results = records.on(product, QCResult)
+        if results and _gone(product) is None:
             version = product.judged_under
             limits = {spec.test: spec for spec in version.says.qc} if version is not None else {}
-            bad = outside(records.on(product, QCResult), limits)
+            bad = outside(results, limits)
             found += [(product, said) for said in bad]
     return found
 
