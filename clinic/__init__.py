@@ -12,7 +12,7 @@ from jinja2 import TemplateNotFound
 from sqlalchemy import select
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from clinic import assets, clock, error_pages, guards, headers, idempotency, templating
+from clinic import assets, clock, drafts, error_pages, guards, headers, idempotency, templating
 from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, may
 from clinic.accounts import security
 from clinic.accounts.models import Site
@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     guards.init_app(app)
     security.init_app(app)
     idempotency.init_app(app)
+    drafts.init_app(app)
     headers.init_app(app, production=settings.production)
     assets.init_app(app)
     templating.init_app(app, _zone)
@@ -162,6 +163,7 @@ def _around_every_page() -> dict[str, Any]:
         "sealed": None,
         "exports_url": url_for("exchange.index") if user is not None and may(user.role, "exchange.index") else None,
         "theme": user.theme if user is not None else "",
+        "idle_seconds": int(security.IDLE.total_seconds()),
     }
 
 

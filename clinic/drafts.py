@@ -1,28 +1,38 @@
 """Drafts: unfinished forms, kept on the server for the person who typed them.
 
-“Save draft” keeps one, and so does a form that is sent after the session ran out. The form comes back filled in;
-saving the record ends the draft. A draft is not a record: it is in no ledger, export or search.
+“Save draft” keeps one; so does the page by itself while somebody types, and a form that is sent after the session ran
+out, was ended elsewhere, or was replaced by another sign-in. The form comes back filled in; saving the record ends the
+draft. A draft of an amendment keeps the version that was read, so that it cannot hide a later change (hazard H18).
+A draft is not a record: it is in no ledger, export or search.
 """
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
-from flask import request
+from flask import current_app, request
+from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy import String, UniqueConstraint, delete, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.datastructures import MultiDict
 
 from clinic import clock
 from clinic.extensions import db
-from clinic.identifiers import LENGTH, new_id
+from clinic.identifiers import LENGTH, new_id, within
 from clinic.model import Base
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-NEVER_KEPT = ("csrf_token", "idempotency_key", "password", "second_password", "do", "version")
+    from flask import Flask
+
+TYPED_BY, TYPED_ON, TITLE = "typed_by", "typed_on", "draft_title"
+"""Hidden inputs of a form: for whom it was shown, on which page (if it is sent to another one), its draft's title."""
+NEVER_KEPT = ("csrf_token", "idempotency_key", "password", "second_password", "do", TYPED_BY, TYPED_ON)
+VERSION, SEEN = "version", "seen"
+"""The version that was read, and in an address the later one that was seen since."""
 MOST_TEXT = 100_000
 
 
@@ -39,32 +49,74 @@ class Draft(Base):
     at: Mapped[datetime]
 
 
+def token(user_id: str) -> str:
+    """Return what a form carries to prove for whom it was shown, signed with the clinic's key."""
+    return _signer().dumps(user_id)
+
+
+def typed_by(most: timedelta) -> str | None:
+    """Return for whom the posted form was shown, if that was not longer ago; None for a form that another site made."""
+    try:
+        return str(_signer().loads(request.form.get(TYPED_BY, ""), max_age=int(most.total_seconds())))
+    except BadSignature:
+        return None
+
+
+def _signer() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(current_app.secret_key or "", salt="a form and its reader")
+
+
+def place() -> str:
+    """Return the address of the page on which the posted form was filled in, with the query that chose the form."""
+    shown_on = request.form.get(TYPED_ON, "")
+    return within(shown_on) or _here()
+
+
+def _here() -> str:
+    query = urlencode([pair for pair in request.args.items(multi=True) if pair[0] != SEEN])
+    here = f"{request.path}?{query}" if query else request.path
+    return within(here) or request.path
+
+
 def keep(user_id: str) -> bool:
-    """Save the posted form as the draft of this address, replacing an earlier one; False if the form is empty."""
+    """Save the posted form as the draft of its page, replacing an earlier one; False if the form is empty."""
     typed = {name: values for name, values in request.form.to_dict(flat=False).items() if name not in NEVER_KEPT}
-    title = typed.pop("draft_title", [""])[0]
-    if not any(value for values in typed.values() for value in values) or len(str(typed)) > MOST_TEXT:
+    title = typed.pop(TITLE, [""])[0]
+    filled = any(value for name, values in typed.items() for value in values if name != VERSION)
+    if not filled or len(str(typed)) > MOST_TEXT:
         return False
-    end(user_id, request.path)
+    end(user_id)
     db.session.execute(
-        insert(Draft).values(
-            id=new_id("DR"), user_id=user_id, path=request.path, title=title, typed=typed, at=clock.now()
-        )
+        insert(Draft).values(id=new_id("DR"), user_id=user_id, path=place(), title=title, typed=typed, at=clock.now())
     )
     return True
 
 
-def end(user_id: str, path: str) -> None:
-    """Delete the draft of an address, because its record was saved."""
-    db.session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.path == path))
+def end(user_id: str) -> None:
+    """Delete the draft of this page, because its record was saved or the person no longer wants it."""
+    pages = {place(), _here(), request.path}
+    db.session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.path.in_(pages)))
 
 
 def at_hand(user_id: str) -> tuple[MultiDict[str, str], datetime] | None:
-    """Return this person's draft for this address as form data, and when it was saved."""
-    row = db.session.execute(
-        select(Draft.typed, Draft.at).where(Draft.user_id == user_id, Draft.path == request.path)
-    ).one_or_none()
+    """Return this person's draft for this page as form data, and when it was saved."""
+    pages = {_here(), request.path}
+    rows = db.session.execute(
+        select(Draft.typed, Draft.at, Draft.path).where(Draft.user_id == user_id, Draft.path.in_(pages))
+    ).all()
+    row = max(rows, key=lambda one: len(one.path), default=None)
     return (MultiDict(row.typed), row.at) if row else None
+
+
+def init_app(app: Flask) -> None:
+    """Offer the hidden input that names its reader to every form."""
+    app.jinja_env.globals["form_token"] = token
+
+
+def again(version: int) -> str:
+    """Return the address at which the posted form opens with its entries, based on a version that was seen now."""
+    at = place()
+    return f"{request.script_root}{at}{'&' if '?' in at else '?'}{SEEN}={version}"
 
 
 def mine(user_id: str) -> Sequence[Any]:

@@ -15,9 +15,9 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from clinic import record_display, record_pages
-from clinic.accounts.security import within
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db, reading_only
+from clinic.identifiers import within
 from clinic.pages import ChangedMeanwhile
 
 if TYPE_CHECKING:

@@ -10,19 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_login import current_user
+from flask_wtf.csrf import CSRFError
+from werkzeug.wrappers import Response
 
 from clinic import drafts, idempotency
 from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, SEARCHES, keep_to_site
 from clinic.accounts import security
-from clinic.extensions import csrf, db, reading_only, write_from_here
+from clinic.accounts.models import User
+from clinic.extensions import csrf, db, reading_only, write_from_here, writing
 from clinic.ledger.listener import lock_site, set_actor
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from werkzeug.wrappers import Response
-
-    from clinic.accounts.models import User
 
 
 def begin_by_reading() -> None:
@@ -37,10 +36,21 @@ def refuse_unstorable_characters() -> None:
         abort(400, "The text contains a character that cannot be stored. Type it again.")
 
 
-def refuse_foreign_forms() -> None:
-    """Refuse a form that another site made (CSRF): ours carry the token of their session."""
-    if current_app.config["WTF_CSRF_ENABLED"]:
+def refuse_foreign_forms() -> Response | None:
+    """Refuse a form that another site made (CSRF): ours carry the token of their session.
+
+    A form of ours whose session was replaced in the meantime, in another tab, is kept as a draft and not taken.
+    """
+    if not current_app.config["WTF_CSRF_ENABLED"]:
+        return None
+    try:
         csrf.protect(apply_exemptions=True)
+    except CSRFError:
+        answer = _rescue()
+        if answer is None:
+            raise
+        return answer
+    return None
 
 
 def keep_sign_in_within_the_clinic() -> None:
@@ -55,7 +65,7 @@ def require_sign_in() -> Response | None:
     """Redirect a person who is not signed in to the sign-in page."""
     if _is_open() or current_user.is_authenticated:
         return None
-    return _to_sign_in(and_back=request.method == "GET")
+    return _rescue() or _to_sign_in(and_back=request.method == "GET")
 
 
 def require_open_session() -> Response | None:
@@ -66,7 +76,11 @@ def require_open_session() -> Response | None:
         security.touch()
         return None
     kept = _keep_what_was_typed()
+    if not kept and (answer := _rescue()) is not None:
+        return answer
     session.clear()
+    if kept and request.form.get("do") == "autosave":
+        return Response(status=204)
     if kept:
         flash(
             "You were signed out after a period of inactivity. Your entries are saved and come back after you sign in.",
@@ -115,8 +129,8 @@ def take_form_once() -> Response | None:
     """Save a form as a draft if asked; otherwise accept each form once (hazards H15, H20)."""
     if not _writes() or request.endpoint in KEYLESS:
         return None
-    if request.form.get("do") == "draft":
-        return _keep_draft(_user().id)
+    if request.form.get("do") in DRAFTING:
+        return DRAFTING[request.form["do"]](_user().id)
     return idempotency.claim(_user().id)
 
 
@@ -169,7 +183,38 @@ def _user() -> User:
 
 
 def _to_sign_in(*, and_back: bool) -> Response:
-    return redirect(url_for("security.login", next=idempotency.address() if and_back else None))
+    return redirect(url_for("security.login", next=_page() if and_back else None))
+
+
+def _page() -> str:
+    """Return the page to come back to: of a form that was sent, the page on which it was filled in."""
+    return f"{request.script_root}{drafts.place()}" if request.method == "POST" else idempotency.address()
+
+
+def _rescue() -> Response | None:
+    """Keep a form of ours that can no longer be taken, for the person to whom it was shown; None if it is not ours.
+
+    The form names its reader in an input that only this clinic can make, so nobody plants a draft for a colleague.
+    """
+    who = drafts.typed_by(security.ABSOLUTE) if request.method == "POST" else None
+    user = db.session.get(User, who) if who else None
+    if user is None or not user.active:
+        return None
+    name, here = user.printed_name, current_user.is_authenticated and security.still_open()
+    mine = here and _user().id == who
+    with writing(db.session()):
+        kept = drafts.keep(user.id)
+        db.session.commit()
+    if request.form.get("do") == "autosave":
+        return Response(status=204)
+    if not here:
+        session.clear()
+    if kept and here and not mine:
+        flash(f"{name} was signed out here. The entries were not saved; they are a draft of {name} now.", "wait")
+        return redirect(url_for("pathway.today"), 303)
+    if kept:
+        flash("You were signed out in the meantime. Your entries are filled in again: check them, then save.", "wait")
+    return redirect(_page(), 303) if mine else _to_sign_in(and_back=kept)
 
 
 def _keep_what_was_typed() -> bool:
@@ -182,6 +227,21 @@ def _keep_what_was_typed() -> bool:
     return kept
 
 
+def _discard_draft(user_id: str) -> Response:
+    drafts.end(user_id)
+    db.session.commit()
+    flash("Draft discarded.", "ok")
+    return redirect(_page(), 303)
+
+
+def _autosave(user_id: str) -> Response:
+    """Keep what was typed so far; a form that was saved in the meantime leaves no draft."""
+    if not idempotency.taken():
+        drafts.keep(user_id)
+    db.session.commit()
+    return Response(status=204)
+
+
 def _keep_draft(user_id: str) -> Response:
     kept = drafts.keep(user_id)
     db.session.commit()
@@ -190,3 +250,9 @@ def _keep_draft(user_id: str) -> Response:
         "wait",
     )
     return redirect(url_for("pathway.today"), 303)
+
+
+DRAFTING: dict[str, Callable[[str], Response]] = {
+    "draft": _keep_draft, "autosave": _autosave, "discard": _discard_draft,
+}  # fmt: skip
+"""What a form can be sent for besides saving its record."""

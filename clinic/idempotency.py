@@ -74,6 +74,12 @@ def claim(user_id: str) -> Response | None:
     return None
 
 
+def taken() -> bool:
+    """Whether the form that was sent was accepted before."""
+    key = request.form.get(KEY, "")
+    return db.session.execute(select(Submission.key).where(Submission.key == key)).first() is not None
+
+
 def led_to(location: str) -> None:
     """Remember where the form that is being taken leads; written with the same commit as its record."""
     key = g.get("claimed")

@@ -24,6 +24,8 @@ PREFIX = re.compile(r"^[\x1d\s]*(\][A-Za-z][0-9A-Za-z])?[\x1d\s]*")
 SHAPE = re.compile(rf"[A-Z]{{2}}-[{DRAWN}]{{8}}[0-9A-Z]")
 
 _source: ContextVar[random.Random] = ContextVar("source", default=random.SystemRandom())  # noqa: B039 - it keeps no state
+PATH = re.compile(r"/(?!/)[!-\[\]-~]*")
+"""A path of ours: one slash first, then visible ASCII letters, and no backslash."""
 
 
 def check_character(text: str) -> str:
@@ -74,3 +76,11 @@ def drawn_from(seed: int | str) -> Iterator[random.Random]:
         yield source
     finally:
         _source.reset(token)
+
+
+def within(place: str | None) -> str:
+    """Return a path of this clinic that a sign-in or a draft may lead on to; nothing where it could lead anywhere else.
+
+    Browsers read a backslash as a slash, and leave out tabs, line ends and what stands before the first letter.
+    """
+    return place if place and PATH.fullmatch(place) else ""

@@ -20,7 +20,11 @@ WAITS = text("title <> ''")
 
 
 class CourseLine(Base):
-    """One line about one course: the state of a step (``title`` empty), or one action that waits."""
+    """One line about one course: the state of a step (``title`` empty), or one action that waits.
+
+    ``people``: ids of those whose patient it is in this step, each between spaces; ``barred``: of those who may not
+    do it. ``failing``: the results of the course that are out of limits, in words.
+    """
 
     __table_args__ = (
         Index(
@@ -32,6 +36,11 @@ class CourseLine(Base):
             "roles",
             "title",
             "since",
+            "patient_id",
+            "step",
+            "due_words",
+            "people",
+            "barred",
             sqlite_where=WAITS,
             postgresql_where=WAITS,
         ),
@@ -55,6 +64,9 @@ class CourseLine(Base):
     due_at: Mapped[datetime | None]
     due_words: Mapped[str] = mapped_column(default="")
     danger: Mapped[bool] = mapped_column(default=False)
+    people: Mapped[str] = mapped_column(default="", server_default="")
+    failing: Mapped[str] = mapped_column(default="", server_default="")
+    barred: Mapped[str] = mapped_column(default="", server_default="")
     changes_at: Mapped[datetime | None]
 
 

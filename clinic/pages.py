@@ -15,7 +15,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import abort, flash, redirect, render_template, request
+from flask import abort, flash, g, redirect, render_template, request
 from flask_login import current_user
 from sqlalchemy import select
 
@@ -96,11 +96,12 @@ def form_of(
     Staff of the roles ``people`` (all where it is left out) are offered in its fields for a person. A new record's
     form starts with now and me where its facts say so. ``about``: the rows that the record belongs to.
     """
-    draft = drafts.at_hand(me().id) if row is None and request.method == "GET" else None
+    draft = drafts.at_hand(me().id) if request.method == "GET" else None
     if draft is not None:
         more["formdata"] = draft[0]
-    form = kind(obj=row, zone=zone(), record_version=row.version if row is not None else None, about=about, **more)
-    form.can_draft = row is None
+    read = _version_read(row, draft[0] if draft is not None else None)
+    form = g.form = kind(obj=row, zone=zone(), record_version=read, about=about, **more)
+    form.can_draft = True
     asked = [field.short_name for field in form.visible_fields if field.short_name.endswith("_by_id")]
     if asked:
         form.offer_people(staff_choices(people, kept=[getattr(row, name, None) for name in asked]))
@@ -109,6 +110,19 @@ def form_of(
     elif row is None:
         form.prefill_starts(me=me().id)
     return form
+
+
+def _version_read(row: Model | None, draft: Mapping[str, str] | None) -> int | None:
+    """Return the version of the record that the entries of a form are based on.
+
+    For a draft it is the version that was read when it was typed, until its author has seen the later one
+    (``?seen=``): so a change of another person cannot be overwritten unseen (hazard H18).
+    """
+    if row is None:
+        return None
+    typed_on = draft.get(drafts.VERSION, "") if draft is not None else ""
+    seen = request.args.get(drafts.SEEN, "") == str(row.version)
+    return int(typed_on) if typed_on.isdecimal() and not seen else row.version
 
 
 def form_page(form: RecordForm, *, template: str = "records/form.html", **shown: Any) -> Answer:
@@ -144,9 +158,12 @@ def refusals_to(form: RecordForm, field: str = "") -> Iterator[None]:
         form.take(broken, field)
 
 
-def refuse_stale(row: Model) -> None:
-    """Refuse a change of a record that another user changed since this form was opened (hazard H18)."""
-    if request.form.get("version", "") != str(row.version):
+def refuse_stale(row: Model, box: str = drafts.VERSION) -> None:
+    """Refuse a change of a record that another user changed since this form was opened (hazard H18).
+
+    ``box`` names the hidden input with the version that was read.
+    """
+    if request.form.get(box, "") != str(row.version):
         raise ChangedMeanwhile(row)
 
 
@@ -161,7 +178,7 @@ class ChangedMeanwhile(Exception):
 def commit_and_redirect(location: str, message: str = "", kind: str = "ok") -> Response:
     """Commit and redirect; a repeated post of the same form redirects to the same place."""
     idempotency.led_to(location)
-    drafts.end(me().id, request.path)
+    drafts.end(me().id)
     db.session.commit()
     if message:
         flash(message, kind)

@@ -7,9 +7,10 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app, url_for
+from flask import current_app, g, url_for
 
 from clinic import wording
+from clinic.access import may
 from clinic.fields import Field, fields_of
 from clinic.records import Meaning, Origin, Record
 from clinic.templating import units
@@ -148,11 +149,17 @@ def reasons(blocked: Iterable[Blocked]) -> list[dict[str, Any]]:
             "because": reason.because,
             "rule": f"rule {reason.rule}" if reason.rule else "",
             "who_label": " or ".join(role.label for role in reason.who),
-            "fix": address(*reason.fix) if reason.fix else None,
+            "fix": address(*reason.fix) if reason.fix and _opens(reason.fix[0]) else None,
             "fix_label": reason.fix_label,
         }
         for reason in blocked
     ]
+
+
+def _opens(endpoint: str) -> bool:
+    """Whether whoever reads the page may open the place that would resolve a reason; nobody is sent to a refusal."""
+    reader = g.get("user")
+    return reader is None or may(reader.role, endpoint)
 
 
 def address(endpoint: str, values: Mapping[str, Any]) -> str:

@@ -8,15 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, render_template, request, url_for
+from flask import Blueprint, abort, g, render_template, request, url_for
 
-from clinic import clock, record_display
+from clinic import clock, drafts, record_display, wording
 from clinic.access import WRITERS, Role, allow
 from clinic.accounts.forms import PasswordForm
 from clinic.accounts.models import User
 from clinic.accounts.security import recheck
 from clinic.extensions import db
-from clinic.fields import Field
+from clinic.fields import Field, fields_of
 from clinic.forms import RecordForm, form_for
 from clinic.idempotency import address
 from clinic.identifiers import parse_id
@@ -36,9 +36,10 @@ from clinic.pages import (
 from clinic.records import Entry, Meaning, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
 
+REASON = Field(label="Why is this corrected?", long=True, required=True, section="Reason")
 SIGN_AGAIN = "A signature covers this record. After the correction it must be signed again."
 
 
@@ -47,7 +48,12 @@ bp = Blueprint("record_pages", __name__, url_prefix="/records")
 
 @dataclass(frozen=True, kw_only=True)
 class RecordPages:
-    """Where one kind of record is shown, and who signs and amends it."""
+    """Where one kind of record is shown, and who signs and amends it.
+
+    Whoever signs reads the whole record: its facts and ``parts``, or in place of the parts what the template ``whole``
+    shows with the context that ``showing`` gives. ``together``: records of the same page that the same person can sign
+    with the same password.
+    """
 
     model: type[Entry]
     show: Callable[[Any], str]
@@ -58,6 +64,10 @@ class RecordPages:
     means: Callable[[Any, User], Meaning | None] = lambda _record, _user: None
     fixed: frozenset[str] = frozenset()
     after_sign: Callable[[Any], None] = lambda _record: None
+    parts: Callable[[Any], Iterable[Entry]] = lambda record: record.covered()[1:]
+    whole: str = ""
+    showing: Callable[[Any], dict[str, Any]] = lambda _record: {}
+    together: Callable[[Any, User], list[Any]] = lambda _record, _user: []
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -88,29 +98,62 @@ def signature(record_id: str) -> Answer:
     place, record = _at(record_id)
     if not isinstance(record, Record) or me().role not in place.signs:
         abort(403)
-    form, meaning = form_of(PasswordForm), place.meaning(record, me())
+    form, others = form_of(PasswordForm), place.together(record, me())
     if form.validate_on_submit():
-        refuse_stale(record)
+        chosen = [record, *(other for other in others if other.id in request.form.getlist("also"))]
         with refusals_to(form):
             recheck(me(), form.password.data or "")
-            record.sign(by=me(), at=clock.now(), meaning=meaning)
-            place.after_sign(record)
-            return commit_and_redirect(place.show(record), f"{record.NOUN} signed.")
-    return form_page(form, template="sign.html", **_signing(place, record, meaning))
+            _sign_all(chosen)
+            return commit_and_redirect(place.show(record), _signed(record, len(chosen)))
+    return form_page(form, template="sign.html", **_signing(place, record, others))
 
 
-def _signing(place: RecordPages, record: Record, meaning: Meaning) -> dict[str, Any]:
+def _sign_all(records: list[Any]) -> None:
+    """Put one signature under each record, all or none: what one of them refuses, none is signed."""
+    for record in records:
+        refuse_stale(record, f"version-{record.id}" if record is not records[0] else "version")
+    for record in records:
+        place = PAGES[record.KIND]
+        record.sign(by=me(), at=clock.now(), meaning=place.meaning(record, me()))
+        place.after_sign(record)
+
+
+def _signed(record: Record, count: int) -> str:
+    return f"{record.NOUN} signed." if count == 1 else f"{count} records signed, each with a signature of its own."
+
+
+def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str, Any]:
     """Return what the page of a signature shows."""
     return {
         "heading": f"Sign: {record.NOUN.lower()}",
         "lede": record.headline(),
-        "facts": record_display.facts(record, zone(), people=names()),
-        "meaning": meaning.label,
+        "main": _whole(record),
+        "others": [_whole(other) for other in others],
+        "meaning": place.meaning(record, me()).label,
         "seal": record_display.seal(record.content_hash),
         "version": record.version,
         "url": address(),
         "back_url": place.show(record),
         "patient": place.patient(record),
+    }
+
+
+def _whole(record: Any) -> dict[str, Any]:
+    """Return all of a record that is read before it is signed."""
+    place, people = PAGES[record.KIND], names()
+    grouped: dict[str, list[Any]] = {}
+    for part in [] if place.whole else place.parts(record):
+        lines = record_display.facts(part, zone(), people=people)
+        grouped.setdefault(part.NOUN, []).append((part.headline(), lines, record_display.hands(part, zone())[0]))
+    return {
+        "record": record,
+        "title": f"{record.NOUN}: {record.headline()}",
+        "facts": record_display.facts(record, zone(), people=people),
+        "hands": record_display.hands(record, zone()),
+        "amendments": record_display.amendments(record, zone()),
+        "parts": grouped,
+        "template": place.whole,
+        **place.showing(record),
     }
 
 
@@ -155,8 +198,7 @@ def _amending(place: RecordPages, record: Any) -> dict[str, Any]:
 
 def amend_form(place: RecordPages, record: Entry) -> type[RecordForm]:
     """Return the form of a record's facts, without those that it cannot have, with the reason as its last field."""
-    ask = {"amend_reason": Field(label="Why is this corrected?", long=True, required=True, section="Reason")}
-    return form_for(place.model, without=place.fixed | record.not_applicable, extra=ask)
+    return form_for(place.model, without=place.fixed | record.not_applicable, extra={"amend_reason": REASON})
 
 
 def names() -> dict[str, str]:
@@ -194,30 +236,56 @@ def record_page(record: Record, place: RecordPages, **more: Any) -> str:
 
 
 def _typed(field: Any) -> Any:
-    """Return what was typed into a field as the record's page would show it; what cannot be read as it was typed."""
+    """Return what was typed into a field as the record's page would show it; what cannot be read as it was typed.
+
+    With it the reason that was given for an unexpected value.
+    """
     if field.process_errors:
-        return field.text
-    offered = getattr(field, "offered", {})
-    return offered.get(field.text) or record_display.words(field.fact, field.data, zone())
+        said = field.text
+    else:
+        offered = getattr(field, "offered", {})
+        said = offered.get(field.text) or record_display.words(field.fact, field.data, zone())
+    return f"{said} ({field.reason})" if field.reason else said
+
+
+def _their_own(record: Any) -> dict[str, Any]:
+    """Return what the record says now by the label of its field, with who did it and why it was last corrected."""
+    now = {label: value for label, value, _note in record_display.facts(record, zone(), people=names(), empty=True)}
+    if isinstance(record, Record):
+        now[fields_of(type(record))["performed_by_id"].label] = record.performed_by.label if record.performed_by else ""
+    if record.amendments:
+        now[REASON.label] = record.amendments[-1].reason
+    return now
+
+
+def _their_act(record: Any) -> dict[str, str]:
+    """Return who changed the record last, and when."""
+    if not record.amendments:
+        return {}
+    last = record.amendments[-1]
+    return {"who": last.amended_by.printed_name, "when": wording.moment(last.amended_at, zone())}
 
 
 def both_versions(row: Any) -> str:
-    """Return the page that shows what the second person wrote beside what the first one saved (hazard H18)."""
+    """Return the page that shows all that the second person wrote beside what the first one saved (hazard H18).
+
+    The entries stay as a draft: the form opens again with them once both versions were seen. A signature has none.
+    """
+    form = g.get("form")
     db.session.rollback()
     place, record = _at(row.id)
-    form = form_of(amend_form(place, record))
-    now = {label: value for label, value, _note in record_display.facts(record, zone(), people=names(), empty=True)}
-    rows = [
-        (field.label.text, _typed(field), now[field.label.text])
-        for field in form.visible_fields
-        if field.label.text in now
-    ]
+    typed = [one for one in form.visible_fields if one.kind != "password"] if form is not None else []
+    now = _their_own(record)
+    if typed:
+        drafts.keep(me().id)
+        db.session.commit()
     return render_template(
         "records/conflict.html",
         heading=f"{record.NOUN} was changed in the meantime",
-        rows=rows,
+        rows=[(field.label.text, _typed(field), now.get(field.label.text, "")) for field in typed],
+        facts=[] if typed else record_display.facts(record, zone(), people=names()),
         patient=place.patient(record),
-        open_url=url_for("record_pages.amendment", record_id=record.id)
-        if request.endpoint == "record_pages.amendment"
-        else place.show(record),
+        open_url=drafts.again(record.version) if typed else address(),
+        leave_url=place.show(record),
+        **_their_act(record),
     )

@@ -55,7 +55,8 @@ class Action:
     """The next task: title (verb and noun), why now, which roles, and where.
 
     ``due_at``: by when, ``due_words`` what happens then; ``since``: when a deadline that is drawn as days began.
-    ``danger``: it is listed before everything else.
+    ``danger``: it is listed before everything else. ``not_by``: ids of the people who may not do it although they have
+    the role, such as who signed first where a second person verifies.
     """
 
     title: str
@@ -66,6 +67,7 @@ class Action:
     due_words: str = ""
     since: datetime | None = None
     danger: bool = False
+    not_by: tuple[str, ...] = ()
 
 
 def nothing(_records: CourseRecords, _at: datetime) -> tuple[()]:

@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+    from werkzeug.test import TestResponse
 
 VOID = {"area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
 UNSEEN = {"script", "style", "template"}
@@ -117,3 +122,10 @@ class Page(HTMLParser):
         if broken:
             found.append(f"the page says “{broken[0]}”: …{self.text[max(0, broken.start() - 60) : broken.end() + 60]}…")
         return found
+
+
+def searched(browser: FlaskClient, url: str, **words: str) -> TestResponse:
+    """Search a list as its form does, and return the list to which the answer leads."""
+    answer = browser.post(url, data=words)
+    assert answer.status_code == 303
+    return browser.get(answer.location)

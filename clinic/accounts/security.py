@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,11 +22,10 @@ from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
 from clinic.errors import RuleBroken, SettingsWrong
 from clinic.extensions import db, reading, writing
+from clinic.identifiers import within
 from clinic.ledger.listener import set_actor
 from clinic.schema import current
 
-PATH = re.compile(r"/(?!/)[!-\[\]-~]*")
-"""A path of ours: one slash first, then visible ASCII letters, and no backslash."""
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
 MOST_TYPED = 320
@@ -84,14 +82,6 @@ def _count_try(email: str, *, at: datetime) -> timedelta:
             g.counted_try = _failed(email, at=at)
         db.session.commit()
     return wait
-
-
-def within(place: str | None) -> str:
-    """Return a path of this clinic that the sign-in may lead on to; nothing where it could lead anywhere else.
-
-    Browsers read a backslash as a slash, and leave out tabs, line ends and what stands before the first letter.
-    """
-    return place if place and PATH.fullmatch(place) else ""
 
 
 def lead_within() -> None:

@@ -75,6 +75,7 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
     fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
+    parts=lambda given: given.vital_signs,
 )
 record_pages.register_pages(
     BedsideCheck,

@@ -41,7 +41,7 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     new = ("consent.new_for_course", {"treatment_id": records.course.id})
     same, end = to_version(records), withdrawn(records, at)
     if same and end is not None and (same[-1].performed_at or at) <= end:
-        because = f"The patient withdrew the consent to this treatment on {wording.moment(end, records.zone)}."
+        because = f"Consent withdrawn {_day(records, end)}: the patient withdrew the consent to this treatment."
         stop = ("treatments.stop", {"treatment_id": records.course.id})
         return [Blocked(rule=15, because=because, who=tuple(STOPS), fix=stop, fix_label="Stop the course")]
     if same:
@@ -128,8 +128,9 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     if reasons[0].rule == 16 and reasons[0].who == DECIDES:
         return _continuing(records, reasons[0])
     given, why, due = to_version(records), reasons[0].because, course.planned_at(records.zone)
-    if given and withdrawn(records, at) is not None:
-        why = "The patient withdrew the consent: this course must not continue."
+    end = withdrawn(records, at)
+    if given and end is not None:
+        why = f"Consent withdrawn {_day(records, end)}: this course must not continue."
         return [
             Action(
                 title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"treatment_id": course.id})
@@ -169,6 +170,10 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         if consent.withdrawal is not None and consent.withdrawal.performed_at is not None:
             yield consent.withdrawal.performed_at
     yield from (one.performed_at for one in records.of(Continuation) if one.performed_at is not None)
+
+
+def _day(records: CourseRecords, at: datetime) -> str:
+    return wording.short_day(clock.day(at, records.zone))
 
 
 def _who(record: Consent) -> str:

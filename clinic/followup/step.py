@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock, wording
 from clinic.access import Role
+from clinic.consent.models import valid, withdrawn
 from clinic.eligibility.models import Eligibility
 from clinic.followup import reactions as _reactions  # noqa: F401 - tells the bedside of earlier reactions
 from clinic.followup.adverse_events import AdverseEvent
@@ -72,7 +73,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             for plan in plans(records)
             if plan.standing(on) == state
         ]  # fmt: skip
-    return found + _unsigned(records) + _baseline(records)
+    return found + _unsigned(records) + _baseline(records, at)
 
 
 def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list[Action]:
@@ -115,11 +116,12 @@ def _unsigned(records: CourseRecords) -> list[Action]:
     ]  # fmt: skip
 
 
-def _baseline(records: CourseRecords) -> list[Action]:
+def _baseline(records: CourseRecords, at: datetime) -> list[Action]:
     decided = any(one.signed and one.eligible for one in records.of(Eligibility))
     asked = any(visit.name == BASELINE for visit in records.says.visits)
     imported = records.course.origin is Origin.IMPORTED
-    if imported or plans(records) or visits(records) or not decided or not asked:
+    stopped = withdrawn(records, at) is not None and valid(records, at) is None
+    if stopped or imported or plans(records) or visits(records) or not decided or not asked:
         return []
     why = "Later visits are compared with the scores before the cells are given."
     to = ("followup.new", {"treatment_id": records.course.id})

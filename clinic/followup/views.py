@@ -41,6 +41,10 @@ def _score_url(score: OutcomeScore) -> str:
     )
 
 
+def _signers(score: OutcomeScore) -> set[str]:
+    return {signature.signed_by_id for signature in score.present_signatures}
+
+
 PAGES = record_pages.register_pages(
     FollowUpVisit,
     show=lambda visit: url_for("followup.show", visit_id=visit.id),
@@ -48,6 +52,7 @@ PAGES = record_pages.register_pages(
     amends=FOLLOW_UP.logs,
     patient=patient_banner,
     fixed=frozenset({"name"}),
+    together=lambda visit, user: [score for score in visit.scores if user.id not in _signers(score)],
 )
 record_pages.register_pages(
     OutcomeScore,

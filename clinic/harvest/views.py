@@ -39,6 +39,7 @@ PAGES = record_pages.register_pages(
     amends=HARVEST.logs | HARVEST.signs,
     patient=patient_banner,
     fixed=frozenset({"source", "containers", "din"}),
+    parts=lambda harvest: harvest.products,
 )
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request, url_for
 
-from clinic import clock, record_display, record_pages, wording
+from clinic import clock, record_display, record_pages, searches, wording
 from clinic.access import CLINICAL, Role, allow, may
 from clinic.course_records import around
 from clinic.extensions import db
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     pass
 
 bp = Blueprint("products", __name__, template_folder="templates")
+WORDS = ("q", "state")
 NONE_FITS = "No matching product. Try fewer words, or all states."
 
 ASSIGNS = frozenset({Role.TECHNOLOGIST, Role.PHYSICIAN, Role.COORDINATOR})
@@ -94,36 +95,35 @@ record_pages.register_pages(
 
 @bp.route("/products", methods=["GET", "POST"])
 @allow(CLINICAL)
-def index() -> str:
+def index() -> Answer:
     """List the products of the site, the newest first. Words travel in the form, never in an address."""
-    at, text, asked = clock.now(), request.form.get("q", "").strip()[:100], request.form or request.args
+    if request.method == "POST":
+        return searches.answer(me().id, "products.index", **{n: request.form.get(n, "").strip()[:100] for n in WORDS})
+    at, asked = clock.now(), {**request.args, "q": "", **searches.asked(me().id)}
     state = ProductState(asked["state"]) if asked.get("state") in set(ProductState) else None
-    place = {"after": asked.get("after", ""), "before": asked.get("before", "")}
-    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=text, state=state, **place)
+    place = {name: asked.get(name, "") for name in ("after", "before")}
+    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **place)
     bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
         "products/index.html",
         heading="Products",
         columns=COLUMNS,
         rows=[_line(row, found, at) for row in found.rows],
-        typed=text,
+        typed=asked["q"],
         chosen=asked.get("state", ""),
         all_states=[(s.value, s.label) for s in ProductState],
         actions=[bank] if may(me().role, "processing.new_banked") else [],
-        pager=_pager(found, text, state),
-        empty_text=NONE_FITS if text or state else "No products yet.",
+        pager=_pager(found, state),
+        empty_text=NONE_FITS if asked["q"] or state else "No products yet.",
     )
 
 
-def _pager(found: product_search.Shelf, text: str, state: ProductState | None) -> dict[str, Any]:
-    more: dict[str, Any] = {"state": state.value} if state else {}
+def _pager(found: product_search.Shelf, state: ProductState | None) -> dict[str, Any]:
+    more: dict[str, Any] = ({"state": state.value} if state else {}) | searches.place()
     count = len(found.rows)
     return {
         "previous_url": url_for("products.index", before=found.before, **more) if found.before else None,
         "next_url": url_for("products.index", after=found.after, **more) if found.after else None,
-        "words": {"q": text, **more} if text else {},
-        "before": found.before,
-        "after": found.after,
         "text": f"{count} {'product' if count == 1 else 'products'} on this page",
     }
 

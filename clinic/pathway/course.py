@@ -13,12 +13,13 @@ from clinic.pathway import judgement
 from clinic.pathway.order import current
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, DOSE_MEASURES, ROUTES, SOURCES, within
+from clinic.release.product_state import failing
 from clinic.steps import State
 from clinic.templating import units
 from clinic.treatments.models import ASA, RELATIONS
 
 if TYPE_CHECKING:
-    from clinic.access import Role
+    from clinic.accounts.models import User
     from clinic.course_records import CourseRecords
     from clinic.pathway.judgement import Standing
     from clinic.records import Record
@@ -44,11 +45,11 @@ def rail(found: list[Standing], course: Treatment) -> list[dict[str, Any]]:
     ]
 
 
-def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, Any] | None:
+def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, Any] | None:
     """Return the one next action: this person's first, else whose turn it is; what is due later comes last."""
     waiting = [action for s in found for action in s.actions]
     waiting.sort(key=lambda action: (not action.danger, action.due_at is not None and action.due_at > at + SOON))
-    mine = next((action for action in waiting if role in action.who), None)
+    mine = next((action for action in waiting if user.role in action.who and user.id not in action.not_by), None)
     if mine is not None:
         return {
             "tag": "Your next action",
@@ -61,6 +62,8 @@ def next_action(found: list[Standing], role: Role, at: datetime) -> dict[str, An
     if not waiting:
         return None
     whose = " or ".join(sorted(role.label for role in waiting[0].who))
+    if user.id in waiting[0].not_by:
+        whose = f"another {whose}: you took part yourself"
     return {
         "tag": f"Waiting for {whose}",
         "title": waiting[0].title,
@@ -75,6 +78,16 @@ def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tupl
     """Return the first blocked step with all its reasons; None if nothing is blocked."""
     first = judgement.blocked(found, records, at)
     return None if first is None else (f"{first[0].title} is blocked, because…", record_display.reasons(first[1]))
+
+
+def failing_results(records: CourseRecords) -> list[tuple[str, str, list[str]]]:
+    """Return name, address of the results and what is out of limits, of each container of a course."""
+    found: dict[str, tuple[str, str, list[str]]] = {}
+    for product, said in failing(records):
+        name = f"{product.name} {product.division or ''}".strip()
+        url = url_for("release.results", product_id=product.id)
+        found.setdefault(product.id, (name, url, []))[2].append(said)
+    return list(found.values())
 
 
 def every(records: CourseRecords) -> list[Record]:

@@ -6,10 +6,10 @@ from typing import Any
 
 from flask import Response, render_template, request, url_for
 
-from clinic import clock, record_display, wording
+from clinic import clock, record_display, searches, wording
 from clinic.access import CLINICAL, allow, may
 from clinic.extensions import db
-from clinic.pages import get_or_404, me, zone
+from clinic.pages import Answer, get_or_404, me, zone
 from clinic.pathway import patient_page
 from clinic.pathway.views import bp
 from clinic.patients.banner import patient_banner
@@ -20,13 +20,15 @@ from clinic.patients.views import REGISTERS
 
 @bp.route("/patients", methods=["GET", "POST"])
 @allow(CLINICAL)
-def patients() -> str:
+def patients() -> Answer:
     """List the patients of the site; any part of name, number or birth date finds them.
 
-    What is searched for travels in the form, never in an address.
+    What is searched for travels in the form and stays on the server, never in an address.
     """
-    typed, asked = request.form.get("q", "").strip()[:200], request.form or request.args
-    found = search(db.session(), typed, after=asked.get("after", ""), before=asked.get("before", ""))
+    if request.method == "POST":
+        return searches.answer(me().id, "pathway.patients", q=request.form.get("q", "").strip()[:200])
+    typed = searches.asked(me().id).get("q", "")
+    found = search(db.session(), typed, after=request.args.get("after", ""), before=request.args.get("before", ""))
     register = (url_for("patients.new"), "user-plus", "Register a patient")
     return render_template(
         "pathway/patients.html",
@@ -55,11 +57,8 @@ NOBODY_FITS = "No matching patient. Try fewer letters, or the birth date."
 def _pager(found: Any, typed: str) -> dict[str, Any]:
     whole = not (found.before or found.after)
     return {
-        "previous_url": url_for("pathway.patients", before=found.before) if found.before else None,
-        "next_url": url_for("pathway.patients", after=found.after) if found.after else None,
-        "words": {"q": typed} if typed else {},
-        "before": found.before,
-        "after": found.after,
+        "previous_url": url_for("pathway.patients", before=found.before, **searches.place()) if found.before else None,
+        "next_url": url_for("pathway.patients", after=found.after, **searches.place()) if found.after else None,
         "text": patient_page.counted(len(found.rows), typed=typed, whole=whole),
     }
 

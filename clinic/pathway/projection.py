@@ -25,11 +25,13 @@ from clinic.pathway.judgement import changes_at, judge
 from clinic.products.models import Product, family
 from clinic.record_kinds import accusing
 from clinic.records import Amendment, Signature
-from clinic.release.product_state import state_of
+from clinic.release.product_state import failing, state_of
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+    from clinic.steps import Step
 
 
 def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
@@ -40,10 +42,11 @@ def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
     }  # fmt: skip
     empty = {
         "title": "", "why": "", "roles": "", "endpoint": "", "target": {}, "since": None, "due_at": None,
-        "due_words": "", "danger": False,
+        "due_words": "", "danger": False, "people": "", "barred": "", "failing": "",
     }  # fmt: skip
-    found = []
+    found, bad = [], "; ".join(dict.fromkeys(said for _product, said in failing(records)))
     for one in judge(records, at):
+        people = _marked(responsible(records, one.step))
         step = same | {"step": one.step.name, "state": one.progress.state.value, "word": one.progress.word}
         found.append(step | empty)
         found += [
@@ -52,10 +55,23 @@ def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
                 "title": action.title, "why": action.why, "endpoint": action.to[0], "target": dict(action.to[1]),
                 "roles": f" {' '.join(sorted(role.value for role in action.who))} ", "since": action.since,
                 "due_at": action.due_at, "due_words": action.due_words, "danger": action.danger,
+                "people": people, "barred": _marked(action.not_by), "failing": bad,
             }
             for action in one.actions
         ]  # fmt: skip
     return found
+
+
+def responsible(records: CourseRecords, step: Step) -> set[str]:
+    """Return the ids of whose patient this is in a step: the course's physician, and who did what the step recorded."""
+    done = [record.performed_by_id for kind in step.records for record in records.of(kind)]
+    return {one for one in (records.course.performed_by_id, *done) if one}
+
+
+def _marked(ids: Iterable[str]) -> str:
+    """Return ids as a line keeps them: each between spaces, so that one is found in them."""
+    found = " ".join(sorted(ids))
+    return f" {found} " if found else ""
 
 
 def product_lines(records: CourseRecords, products: Iterable[Product], at: datetime) -> list[dict[str, Any]]:

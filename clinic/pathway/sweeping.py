@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 EVERY = 60
 """Seconds between two sweeps of the server."""
-COMPARED = ("step", "state", "word", "title", "why", "roles", "endpoint", "target", "since", "due_at", "danger")
+COMPARED = (
+    "step", "state", "word", "title", "why", "roles", "endpoint", "target", "since", "due_at", "danger", "people",
+    "barred", "failing",
+)  # fmt: skip
 
 
 def sweep(session: Session, at: datetime) -> int:

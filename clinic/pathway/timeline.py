@@ -6,7 +6,7 @@ read with one query. The kinds are the steps of the pathway and a few things bet
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ from clinic.protocols.catalogues import INSTRUMENTS
 from clinic.protocols.models import ProtocolVersion
 from clinic.records import Origin, Record
 from clinic.release.result_rows import result_row
-from clinic.release.results import QCResult
+from clinic.release.results import QCResult, asked_for
 from clinic.templating import units
 from clinic.treatments.models import Stop, Treatment
 
@@ -284,7 +284,17 @@ def _gathered(lines: list[tuple[Record, Line]], zone: str) -> list[Line]:
                 )
             )
         tables[key].append(result_row(record, record.spec))
-    return found
+    return [_judged(line) if line.results else line for line in found]
+
+
+def _judged(line: Line) -> Line:
+    """Mark an entry of results of which some are out of limits, with figures and limits in its headline."""
+    bad = [row for row in line.results if row["tag"][0] == "bad"]
+    if not bad:
+        return line
+    said = "; ".join(f"{row['label']} {row['result'].words}, limit {asked_for(row['result'].spec)}" for row in bad)
+    tag = ("bad", "alert-triangle", f"{len(bad)} of {len(line.results)} out of limits")
+    return replace(line, tag=tag, headline=units(f"{line.headline} · {said}"), serious=True)
 
 
 def _days(lines: list[Line], zone: str) -> list[Day]:

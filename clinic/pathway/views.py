@@ -6,20 +6,31 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from clinic import clock, drafts, wording
-from clinic.access import CLINICAL, EVERYBODY, Role, allow, may
+from clinic import clock, drafts, preferences, wording
+from clinic.access import CLINICAL, EVERYBODY, WRITERS, Role, allow, may
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.followup.charts import charts
 from clinic.followup.step import plans, visits
 from clinic.identifiers import parse_id
 from clinic.inventory import genealogy
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
+from clinic.pages import (
+    Answer,
+    commit_and_redirect,
+    form_of,
+    form_page,
+    get_or_404,
+    me,
+    refusals_to,
+    staff_choices,
+    zone,
+)
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
 from clinic.pathway.forms import ScanForm
 from clinic.pathway.judgement import judge
+from clinic.pathway.order import current
 from clinic.pathway.timeline_table import timeline_table
 from clinic.patients.banner import patient_banner
 from clinic.patients.models import Patient
@@ -30,9 +41,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from clinic.accounts.models import User
     from clinic.course_records import CourseRecords
 
 bp = Blueprint("pathway", __name__, template_folder="templates")
+FILTER = "today"
+"""The name under which a person's filter of Today is kept."""
 PAGES = 50
 """How often Today can be asked for more lines."""
 
@@ -40,20 +54,39 @@ PAGES = 50
 @bp.get("/")
 @allow(EVERYBODY)
 def today() -> str:
-    """Show the day's worklist of the role that is signed in."""
+    """Show the day's worklist of the person who is signed in, kept to the filter that she or he chose last."""
     at, page = clock.now(), max(1, min(request.args.get("page", 1, type=int), PAGES))
     if me().role is Role.ADMINISTRATOR:
         return render_template("pathway/today_administrator.html")
-    words = f"{wording.long_day(clock.day(at, zone()))}, {wording.time_of_day(at, zone())}"
+    only = worklist.Filter(**preferences.chosen(me().id, FILTER))
     return render_template(
         "pathway/today.html",
-        board=worklist.board(
-            db.session(), me().role, site_id=me().site_id, zone=zone(), at=at, limit=page * worklist.SHOWN
-        ),
+        board=worklist.board(db.session(), me(), zone=zone(), at=at, limit=page * worklist.SHOWN, only=only),
         further_url=url_for("pathway.today", page=page + 1),
-        today_words=words,
+        today_words=f"{wording.long_day(clock.day(at, zone()))}, {wording.time_of_day(at, zone())}",
         drafts=drafts.mine(me().id),
+        only=only,
+        steps=[(step.name, step.title) for step in current()],
+        people=staff_choices(WRITERS),
+        may_filter=me().role in WRITERS,
     )
+
+
+@bp.post("/today/filter")
+@allow(WRITERS)
+def keep_filter() -> Answer:
+    """Keep Today to a step and to the patients of one person, from now on; empty: everything."""
+    step, person = request.form.get("step", ""), request.form.get("person", "")
+    known = step in {"", *(one.name for one in current())} and person in {"", *dict(staff_choices())}
+    preferences.choose(me().id, FILTER, {"step": step, "person": person} if known else {})
+    return commit_and_redirect(url_for("pathway.today"))
+
+
+@bp.get("/session")
+@allow(EVERYBODY)
+def stay() -> Response:
+    """Keep the session open: asked for when somebody answers the warning before the automatic sign-out."""
+    return Response(status=204)
 
 
 @bp.get("/treatments/<treatment_id>")
@@ -64,23 +97,24 @@ def course(treatment_id: str) -> str:
     records = load(db.session(), [wanted]).get(wanted)
     if records is None:
         abort(404)
-    return render_template("pathway/course.html", **_course_page(records, me().role, clock.now()))
+    return render_template("pathway/course.html", **_course_page(records, me(), clock.now()))
 
 
-def _course_page(records: CourseRecords, role: Role, at: datetime) -> dict[str, Any]:
+def _course_page(records: CourseRecords, user: User, at: datetime) -> dict[str, Any]:
     """Return all that the page of a course shows."""
-    treatment = records.course
+    treatment, role = records.course, user.role
     found = judge(records, at)
     begins = [s.step for s in found if may(role, s.step.begin)]
     return {
         "treatment": treatment,
         "patient": patient_banner(treatment),
         "rail": courses.rail(found, treatment),
-        "action": courses.next_action(found, role, at),
+        "action": courses.next_action(found, user, at),
         "blocked": courses.blocked(found, records, at),
         "gantt": courses.by_date(found, records, zone()),
         "genealogy": genealogy.of_course(records, at),
         "products": records.of(Product),
+        "failing": courses.failing_results(records),
         "signatures": courses.signatures(records, zone()),
         "completeness": courses.completeness(records),
         "facts": courses.key_facts(treatment),

@@ -11,30 +11,25 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import func, literal, select, union_all
+from markupsafe import Markup
+from sqlalchemy import and_, func, select
 
 from clinic import clock, wording
 from clinic.access import Role, may
-from clinic.course_records import in_turns
 from clinic.followup.step import OVERDUE
-from clinic.judged_lines import WAITS, CourseLine, ProductLine
-from clinic.pathway.projection import lines_of
+from clinic.judged_lines import CourseLine, ProductLine
+from clinic.pathway.worklist_lines import LATER, NEAR, NEAR_DAYS, PERSON, SHOWN, URGENT, Group, Lines, Order, Wanted
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.release.product_state import ProductState
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from sqlalchemy.orm import Session
 
-SOON, URGENT = timedelta(hours=24), timedelta(hours=2)
-NEAR_DAYS = 3
-NEAR = timedelta(days=NEAR_DAYS)
-"""Products whose time ends within this are shown on the worklist; frozen ones keep for years."""
-SHOWN = 100
-"""Rows of one kind shown on Today; the rest is counted."""
+    from clinic.accounts.models import User
+
+SOON = timedelta(hours=24)
 BESIDE = 12
 """Products shown beside them."""
 GONE = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
@@ -73,7 +68,7 @@ class Board:
 def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     """Return the clock to a moment: minutes and hours when it is near, days when it is far, “ago” when it is over."""
     if due is None:
-        return Clock(figure="open", say="no due time", state="", word="", due=None)
+        return Clock(figure="", say="No due time", state="", word="", due=None)
     left = due - at
     today = clock.day(due, zone) == clock.day(at, zone)
     when = f"{wording.time_of_day(due, zone)} today" if today else wording.day(clock.day(due, zone))
@@ -82,7 +77,7 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     if size >= timedelta(days=730):
         figure = f"{size.days // 365} years"
     elif size >= timedelta(days=2):
-        figure = f"{size.days} days"
+        figure = f"{abs((clock.day(due, zone) - clock.day(at, zone)).days)} days"
     elif size >= timedelta(days=1):
         figure = f"1 day {size.seconds // 3600} h"
     elif size >= timedelta(hours=1):
@@ -99,122 +94,90 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
     )
 
 
-class Lines:
-    """The actions of all courses of a site at a moment: stored lines, and fresh ones where time has changed them."""
-
-    def __init__(self, session: Session, site_id: str, at: datetime) -> None:
-        self.session, self.site_id = session, site_id
-        here = CourseLine.site_id == site_id
-        stale = set(session.scalars(select(CourseLine.treatment_id).where(here, CourseLine.changes_at <= at)))
-        self.fresh = [line for one in in_turns(session, sorted(stale)) for line in lines_of(one, at)]
-        self.people = self._people({line["patient_id"] for line in self.fresh})
-        self.stored = [here, WAITS, *([CourseLine.treatment_id.not_in(stale)] if stale else [])]
-
-    def _people(self, ids: set[str]) -> dict[str, Any]:
-        if not ids:
-            return {}
-        rows = self.session.execute(select(*PERSON).where(Patient.id.in_(ids)))
-        return {row.patient_id: row for row in rows}
-
-    def parts(self, wanted: dict[str, Wanted], limit: int = SHOWN) -> dict[str, tuple[list[dict[str, Any]], int]]:
-        """Return the first lines of some parts, soonest first, and how many each has in all; one statement."""
-        chosen = union_all(*(self._part(name, one.condition, limit) for name, one in wanted.items())).subquery()
-        rows = self.session.execute(
-            select(chosen, *SHOWN_COLUMNS, *PERSON)
-            .join(CourseLine, CourseLine.key == chosen.c.key)
-            .join(Patient, Patient.id == CourseLine.patient_id)
-        )
-        stored: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
-        for row in rows.mappings():
-            stored[row["part"]].append(dict(row))
-        found = {}
-        for name, one in wanted.items():
-            fresh = [line | self._named(line) for line in self.fresh if line["title"] and one.keep(line)]
-            total = stored[name][0]["total"] if stored[name] else 0
-            found[name] = (sorted([*stored[name], *fresh], key=_soonest)[:limit], total + len(fresh))
-        return found
-
-    def _part(self, name: str, condition: Any, limit: int) -> Any:
-        total = select(func.count()).select_from(CourseLine).where(*self.stored, condition).correlate(None)
-        order = (CourseLine.danger.desc(), CourseLine.due_at.is_(None), CourseLine.due_at, CourseLine.key)
-        columns = (literal(name).label("part"), total.scalar_subquery().label("total"), CourseLine.key)
-        return select(select(*columns).where(*self.stored, condition).order_by(*order).limit(limit).subquery())
-
-    def _named(self, line: dict[str, Any]) -> dict[str, Any]:
-        return dict(self.people[line["patient_id"]]._mapping)  # noqa: SLF001 - the public way to a row's names
+def person(line: dict[str, Any] | Any) -> Markup:
+    """Return whom a line is about, by two identifiers: family and given name, record number on one line."""
+    row = line if isinstance(line, dict) else line._mapping  # noqa: SLF001 - as above
+    name = ", ".join(part for part in ((row["family_name"] or "").upper(), row["given_names"] or "") if part)
+    number = Markup('<span class="c-nowrap">{}</span>').format(row["record_number"]) if row["record_number"] else ""
+    return Markup(" · ").join(part for part in (name, number) if part)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which lines a part of the page shows: as a condition of the database, and asked of a line that was judged now."""
+class Filter:
+    """To what a person keeps Today: a step, and a member of the staff whose patients they are; empty: everything."""
 
-    condition: Any
-    keep: Callable[[dict[str, Any]], bool]
+    step: str = ""
+    person: str = ""
 
+    def condition(self) -> list[Any]:
+        """Return it as conditions of the database."""
+        found = [CourseLine.step == self.step] if self.step else []
+        return found + ([CourseLine.people.contains(f" {self.person} ")] if self.person else [])
 
-PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number)
-SHOWN_COLUMNS = (
-    CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why, CourseLine.roles, CourseLine.endpoint,
-    CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger,
-)  # fmt: skip
-
-
-def _soonest(line: dict[str, Any]) -> tuple[bool, bool, float, int]:
-    due = line["due_at"]
-    return (not line["danger"], due is None, due.timestamp() if due is not None else 0, line.get("key", 0))
-
-
-def person(line: dict[str, Any] | Any) -> str:
-    """Return whom a line is about, by two identifiers: family and given name, record number."""
-    row = line if isinstance(line, dict) else line._mapping  # noqa: SLF001 - as above
-    name = ", ".join(part for part in ((row["family_name"] or "").upper(), row["given_names"] or "") if part)
-    return " · ".join(part for part in (name, row["record_number"] or "") if part)
+    def keep(self, line: dict[str, Any]) -> bool:
+        """Return whether a line that was judged now is shown."""
+        mine = not self.person or f" {self.person} " in line["people"]
+        return mine and self.step in {"", line["step"]}
 
 
 def board(  # noqa: PLR0913 - each narrows what is read
-    session: Session, role: Role, *, site_id: str, zone: str, at: datetime, limit: int = SHOWN
+    session: Session, user: User, *, zone: str, at: datetime, limit: int = SHOWN, only: Filter | None = None
 ) -> Board:
-    """Return the worklist of a role: what its people may do now first, then what waits for others.
+    """Return the worklist of a person: what she or he may do now first, then what waits for others.
 
-    ``limit``: how many lines of each part.
+    ``limit``: how many rows of each part. ``only`` narrows the tasks and visits, never the reports that are due.
     """
-    mark = f" {role.value} "
-    parts = Lines(session, site_id, at).parts(limit=limit, wanted={
-        "mine": Wanted(condition=CourseLine.roles.contains(mark), keep=lambda line: mark in line["roles"]),
-        "others": Wanted(condition=~CourseLine.roles.contains(mark), keep=lambda line: mark not in line["roles"]),
-        "late": Wanted(condition=CourseLine.title == OVERDUE, keep=lambda line: line["title"] == OVERDUE),
-        "clocks": Wanted(condition=CourseLine.since.is_not(None), keep=lambda line: line["since"] is not None),
+    role, mark, barred, only = user.role, f" {user.role.value} ", f" {user.id} ", only or Filter()
+    own = and_(CourseLine.roles.contains(mark), ~CourseLine.barred.contains(barred))
+
+    def mine_too(line: dict[str, Any]) -> bool:
+        return mark in line["roles"] and barred not in line["barred"]
+
+    parts = Lines(session, user.site_id, Order(at, user.id)).parts(limit=limit, wanted={
+        "mine": Wanted(condition=and_(own, *only.condition()), keep=lambda line: mine_too(line) and only.keep(line)),
+        "others": Wanted(
+            condition=and_(~own, *only.condition()), keep=lambda line: not mine_too(line) and only.keep(line)
+        ),
+        "late": Wanted(
+            condition=and_(CourseLine.title == OVERDUE, *only.condition()),
+            keep=lambda line: line["title"] == OVERDUE and only.keep(line),
+        ),
+        "clocks": Wanted(
+            condition=CourseLine.since.is_not(None), keep=lambda line: line["since"] is not None, grouped=False
+        ),
     })  # fmt: skip
-    mine, others = (parts[name] for name in ("mine", "others"))
+    shown = {
+        name: Part(rows=[_shown(group, user, at, zone) for group in parts[name][0]], total=parts[name][1])
+        for name in ("mine", "others")
+    }
     return Board(
-        mine=Part(rows=[_shown(line, role, at, zone) for line in mine[0]], total=mine[1]),
-        others=Part(rows=[_shown(line, role, at, zone) for line in others[0]], total=others[1]),
-        products=ending(session, site_id, at, zone, limit - SHOWN + BESIDE),
+        **shown,
+        products=ending(session, user.site_id, at, zone, limit - SHOWN + BESIDE),
         late=late(*parts["late"], at, zone, role),
         clocks=reporting(*parts["clocks"], at, zone),
     )
 
 
-def late(found: list[dict[str, Any]], total: int, at: datetime, zone: str, role: Role) -> Part:
-    """Return the visits whose window is over and of which nothing was recorded, the longest overdue first."""
+def late(found: list[Group], total: int, at: datetime, zone: str, role: Role) -> Part:
+    """Return the patients with visits whose window is over and nothing recorded, the longest overdue first."""
     rows = [
         {
-            "patient": person(line),
-            "visit": line["why"].partition(",")[0],
-            "closed": clock.day(line["due_at"], zone),
-            "days": (clock.day(at, zone) - clock.day(line["due_at"], zone)).days,
-            "url": url_for(line["endpoint"], **line["target"]) if may(role, line["endpoint"]) else "",
+            "patient": person(group[0]),
+            "visit": ", ".join(dict.fromkeys(line["why"].partition(",")[0] for line in group)),
+            "closed": clock.day(group[0]["due_at"], zone),
+            "days": (clock.day(at, zone) - clock.day(group[0]["due_at"], zone)).days,
+            "url": url_for(group[0]["endpoint"], **group[0]["target"]) if may(role, group[0]["endpoint"]) else "",
         }
-        for line in found
+        for group in found
     ]
     return Part(rows=rows, total=total)
 
 
-def reporting(found: list[dict[str, Any]], total: int, at: datetime, zone: str) -> Part:
+def reporting(found: list[Group], total: int, at: datetime, zone: str) -> Part:
     """Return the serious events whose reporting clock runs, with its days as boxes (rule 67)."""
     on = clock.day(at, zone)
     rows = []
-    for line in found:
+    for (line,) in found:
         due, since = clock.day(line["due_at"], zone), clock.day(line["since"], zone)
         left, days = (due - on).days, (due - since).days
         rows.append(
@@ -229,16 +192,26 @@ def reporting(found: list[dict[str, Any]], total: int, at: datetime, zone: str) 
     return Part(rows=rows, total=total)
 
 
-def _shown(line: dict[str, Any], role: Role, at: datetime, zone: str) -> dict[str, Any]:
+def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
+    """Return one row: the most urgent task of a patient in a step, and what else is open there."""
+    line, rest, role = group[0], group[1:], user.role
+    same = [one for one in rest if one["title"] == line["title"]]
+    other = [one["title"] for one in rest if one["title"] != line["title"]]
+    also = [f"{len(same)} more of these"] if same else []
+    rank = Order(at, user.id).rank(line)
     return {
         "patient": person(line),
         "title": line["title"],
         "why": line["why"],
+        "also": ", ".join([*also, *dict.fromkeys(other)]),
         "who": " or ".join(sorted(Role(name).label for name in line["roles"].split())),
         "url": url_for(line["endpoint"], **line["target"]) if may(role, line["endpoint"]) else "",
         "course_url": url_for("pathway.course", treatment_id=line["treatment_id"]),
         "clock": clock_of(line["due_at"], line["due_words"], at, zone),
         "danger": line["danger"],
+        "failing": line["failing"],
+        "mine": f" {user.id} " in line["people"],
+        "later": rank == LATER,
     }
 
 

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy.orm import object_session
+from sqlalchemy import func, select
+from sqlalchemy.orm import aliased, object_session
 
 from clinic import clock, wording
 from clinic.pages import zone
 from clinic.patients.lookalikes import lookalikes, warning
 from clinic.patients.models import SEXES, Patient
+from clinic.protocols.models import ProtocolVersion
 
 if TYPE_CHECKING:
     from datetime import date
@@ -36,6 +38,7 @@ class Banner:
     chain_of_identity: str
     weight_text: str
     alerts: list[str]
+    consent_withdrawn: str
 
 
 RELATED = ("product", "run", "plan", "consent", "patient", "relative_of", "donor")
@@ -65,15 +68,43 @@ def _subject(row: Any) -> tuple[Patient | None, str]:
     return _subject(next((related for related in found if related is not None), None))
 
 
+def _withdrawn_at(patient: Patient) -> Any:
+    """Return, as part of a query, when consent to a treatment was last withdrawn and not given again since.
+
+    Consents lie in a room above this one; they are reached by the patient's relation to them.
+    """
+    consent, version = Patient.consents.property.mapper.class_, ProtocolVersion
+    gone = consent.withdrawal.property.mapper.class_
+    again, later = aliased(consent), aliased(version)
+    renewed = (
+        select(again.id)
+        .outerjoin(gone_of_it := aliased(gone), gone_of_it.consent_id == again.id)
+        .outerjoin(later, later.id == again.protocol_version_id)
+        .where(
+            again.patient_id == patient.id, again.scope == "treatment", gone_of_it.id.is_(None),
+            again.performed_at > gone.performed_at, later.protocol_id == version.protocol_id,
+        )
+        .correlate(gone, version)
+    )  # fmt: skip
+    return (
+        select(func.max(gone.performed_at))
+        .join(consent, consent.id == gone.consent_id)
+        .outerjoin(version, version.id == consent.protocol_version_id)
+        .where(consent.patient_id == patient.id, consent.scope == "treatment", ~renewed.exists())
+        .scalar_subquery()
+    )
+
+
 def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | None) -> Banner:
     at = clock.now()
     today = clock.day(at, place)
     weight = patient.weight_at(at)
     weighed = wording.day(clock.day(weight.performed_at, place)) if weight and weight.performed_at else ""
     standing = [alert for alert in patient.alerts if alert.shown_on(today)]
+    session, named = object_session(patient), {alert.about_id for alert in standing}
+    similar, gone_at = lookalikes(session, patient, _withdrawn_at(patient)) if session else ([], None)
     if alike is None:
-        session, named = object_session(patient), {alert.about_id for alert in standing}
-        alike = warning([other for other in lookalikes(session, patient) if other.id not in named]) if session else ""
+        alike = warning([other for other in similar if other.id not in named])
     return Banner(
         url=url_for("pathway.patient", patient_id=patient.id),
         print_url=url_for("pathway.patient_print", patient_id=patient.id),
@@ -89,5 +120,6 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
         record_number=patient.record_number or "",
         chain_of_identity=chain_of_identity,
         weight_text=f"{wording.kilograms(weight.kg)}, {weighed}" if weight and weighed else "",
+        consent_withdrawn=wording.short_day(clock.day(gone_at, place)) if gone_at else "",
         alerts=[alert.text for alert in standing] + ([alike] if alike else []),
     )

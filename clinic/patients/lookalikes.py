@@ -79,16 +79,13 @@ def _alike(row: Row[Any], found: tuple[int, str]) -> Alike:
     )  # fmt: skip
 
 
+COLUMNS = (
+    Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number, Patient.name_key,
+)  # fmt: skip
+
+
 def _others(one: Any) -> Any:
-    columns = (
-        Patient.id,
-        Patient.family_name,
-        Patient.given_names,
-        Patient.birth_date,
-        Patient.record_number,
-        Patient.name_key,
-    )
-    return select(*columns).where(Patient.site_id == one.site_id, Patient.id != one.id)
+    return select(*COLUMNS).where(Patient.site_id == one.site_id, Patient.id != one.id)
 
 
 def _judged(one: Any, rows: Any) -> list[Alike]:
@@ -97,16 +94,21 @@ def _judged(one: Any, rows: Any) -> list[Alike]:
     return sorted(found, key=lambda alike: (-alike.weight, alike.name, alike.id))
 
 
-def lookalikes(session: Session, patient: Patient) -> list[Alike]:
-    """Return who else of the site may be mistaken for a patient: one query over two indexes, at most `ASKED` rows."""
-    same = [Patient.name_key == patient.name_key] if patient.name_key else []
+def lookalikes(session: Session, patient: Patient, also: Any) -> tuple[list[Alike], Any]:
+    """Return who else of the site may be mistaken for a patient, and a value ``also`` that the same query selects.
+
+    One query over three indexes, at most `ASKED` rows besides the patient's own.
+    """
+    same = [Patient.id == patient.id]
+    if patient.name_key:
+        same.append(Patient.name_key == patient.name_key)
     if patient.birth_date is not None:
         same.append(Patient.birth_date == patient.birth_date)
-    if not same:
-        return []
+    here = select(*COLUMNS, also.label("also")).where(Patient.site_id == patient.site_id, or_(*same))
     with session.no_autoflush:
-        rows = session.execute(_others(patient).where(or_(*same)).order_by(Patient.id).limit(ASKED)).all()
-    return _judged(patient, rows)
+        rows = session.execute(here.order_by(Patient.id != patient.id, Patient.id).limit(ASKED + 1)).all()
+    others = [row for row in rows if row.id != patient.id]
+    return _judged(patient, others), rows[0].also if rows else None
 
 
 def lookalikes_of_new(session: Session, patient: Patient) -> list[Alike]:

@@ -118,7 +118,7 @@ def _open(run: ProcessingRun) -> Action:
         why = f"{said}: recorded, not signed."
         return Action(title="Finish and sign the run", why=why, who=tuple(LOGS), to=to, **more)
     why = f"{said}: signed; waiting for a second person to verify it."
-    return Action(title="Verify the processing", why=why, who=run.verifiers, to=to, **more)
+    return Action(title="Verify the processing", why=why, who=run.verifiers, to=to, not_by=tuple(run.hands), **more)
 
 
 def moments(records: CourseRecords) -> Iterable[datetime]:

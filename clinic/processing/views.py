@@ -52,6 +52,8 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     means=lambda run, user: run.meaning_for(user),
     fixed=frozenset({"thawed_at"}),
+    whole="processing/parts.html",
+    showing=lambda run: _balance(run) | {"may_add": False},
 )
 for _part in (Manipulation, InProcessCount):
     record_pages.register_pages(_part, show=lambda part: _url(part.run), amends=LOGS, patient=patient_banner)
@@ -174,9 +176,12 @@ def show(run_id: str) -> str:
         next=next_act(run, me()),
         back_url=url_for("pathway.course", treatment_id=course.id) if course else url_for("products.index"),
         back_label="Course" if course else "Products",
-        loses=run.loss_share > LOSS_TO_EXPLAIN,
-        share=f"{run.loss_share * 100:.0f} %",
+        **_balance(run),
     )
+
+
+def _balance(run: ProcessingRun) -> dict[str, Any]:
+    return {"loses": run.loss_share > LOSS_TO_EXPLAIN, "share": f"{run.loss_share * 100:.0f} %"}
 
 
 def _part_page(

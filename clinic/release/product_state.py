@@ -19,7 +19,7 @@ from clinic.record_kinds import WithAccusing
 from clinic.release.evidence import findings, items, news
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
-from clinic.release.results import QCResult
+from clinic.release.results import QCResult, outside
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -118,6 +118,22 @@ def _gone(product: Product) -> ProductState | None:
     if product.discarded:
         return ProductState.DISCARDED
     return ProductState.PROCESSED if product.uses and product.left <= 0 else None
+
+
+def failing(records: CourseRecords) -> list[tuple[Product, str]]:
+    """Return the results of a course's containers that are out of limits, each with figure and limit.
+
+    Left out are containers of which nothing can be given any more.
+    """
+    found = []
+    for product in records.of(Product):
+        results = records.on(product, QCResult)
+        if results and _gone(product) is None:
+            version = product.judged_under
+            limits = {spec.test: spec for spec in version.says.qc} if version is not None else {}
+            bad = outside(results, limits)
+            found += [(product, said) for said in bad]
+    return found
 
 
 def held_because(records: CourseRecords, product: Product, at: datetime) -> list[str]:

@@ -19,7 +19,7 @@ from clinic.protocols.content import QCSpec
 from clinic.records import Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from clinic.protocols.models import ProtocolVersion
     from clinic.records import Amendment
@@ -208,6 +208,20 @@ def standing(results: Iterable[QCResult], test: str) -> list[QCResult]:
     readings = [result for result in results if result.test == test]
     done = [result for result in readings if result.verdict is not Verdict.PENDING]
     return done or readings[-1:]
+
+
+def outside(results: Iterable[QCResult], limits: Mapping[str, QCSpec]) -> list[str]:
+    """Return each reading that counts and is out of its limit: “Viability 61 %, limit 70 % or more”.
+
+    ``limits`` are those of the present version; a test that it does not ask for keeps the limit of its result.
+    """
+    read, found = list(results), []
+    for test in dict.fromkeys(result.test or "" for result in read):
+        for result in standing(read, test):
+            spec = limits.get(test) or result.spec
+            if spec is not None and result.against(spec) is Verdict.OUTSIDE:
+                found.append(f"{QC_TESTS[test].label} {result.words}, limit {asked_for(spec)}")
+    return found
 
 
 def asked_for(spec: QCSpec) -> str:

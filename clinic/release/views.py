@@ -18,15 +18,15 @@ from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
+from clinic.release import signing
 from clinic.release.decision_rows import decision_rows
 from clinic.release.models import Release, decide
-from clinic.release.points import RELEASING, Point, hands_on, points_of, workings_of
+from clinic.release.points import RELEASING, hands_on, points_of, workings_of
 from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import alarm, worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import LABORATORY, RELEASE, before, decidable
-from clinic.steps import Blocked
+from clinic.release.step import RELEASE, before, decidable
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -60,6 +60,7 @@ RESULTS = record_pages.register_pages(
     amends=TESTS | {Role.QUALITY},
     patient=patient_banner,
     fixed=frozenset({"test"}),
+    together=signing.results_beside,
 )
 record_pages.register_pages(
     Release,
@@ -67,6 +68,9 @@ record_pages.register_pages(
     signs=RELEASE.signs | {Role.PHYSICIAN},
     patient=patient_banner,
     means=lambda release, user: release.meaning_for(user),
+    whole="release/evidence.html",
+    showing=lambda release: signing.evidence(release, at=clock.now()),
+    together=signing.sisters,
 )
 
 
@@ -90,6 +94,7 @@ def course(treatment_id: str) -> str:
         lede=one.title,
         rows=[_row(records, product, at) for product in decidable(records)],
         empty_text="No product to decide on yet.",
+        actions=[(url_for("pathway.course", treatment_id=one.id), "list-check", "Course")],
         columns=COLUMNS,
         patient=patient_banner(one),
     )
@@ -224,24 +229,11 @@ def _decision_form() -> RecordForm:
     return form
 
 
-def _blocked_by(product: Product, point: Point) -> Blocked:
-    test = QC_TESTS.get(point.test)
-    rule = test.broken_rule(may_wait=point.may_wait) if test is not None else 0
-    who = () if point.never else LABORATORY
-    return Blocked(
-        rule=rule,
-        because=point.sentence,
-        who=who,
-        fix=("release.results", {"product_id": product.id}),
-        fix_label="Open the results",
-    )
-
-
 def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
     at, user = clock.now(), me()
     records = around(db.session(), product)
     found, points = records.on(product, QCResult), points_of(records, product, at)
-    missing = before(records, product, at) + [_blocked_by(product, point) for point in points]
+    missing = before(records, product, at) + [signing.blocked_by(product, point) for point in points]
     had_a_hand = user.is_among(hands_on(records, product))
     return {
         "record": product,

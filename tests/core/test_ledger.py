@@ -319,6 +319,7 @@ def test_the_ledger_watches_every_table_that_holds_what_staff_write(kind):
         "draft",
         "reset_link",
         "course_line",
+        "preference",
         "product_line",
     }
     assert {"patient", "harvest", "product", "signature", "amendment", "user_account", "site"} <= watched

@@ -35,6 +35,7 @@ from clinic.records import Origin
 from clinic.treatments.models import Treatment
 from tests.conftest import Client, settings
 from tests.demonstration import AT, empty_database
+from tests.reading import searched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -299,7 +300,7 @@ class Reader:
         site = self.clinic.sites[course.site_id]
         with time_machine.travel(at, tick=False):
             browser = self.client_as(role, site=site)
-            found = Outline(browser.post("/patients", data={"q": number}).text)
+            found = Outline(searched(browser, "/patients", q=number).text)
             row = next((row for row in found.rows if f"/patients/{course.patient_id}" in row.links), None)
             to = next((link for link in (row.links if row else []) if "/treatments/" in link), "")
             page = Outline(browser.get(to).text) if to else None
@@ -327,7 +328,7 @@ class Reader:
         site = self.clinic.sites[product.site_id]
         with time_machine.travel(at, tick=False):
             browser = self.client_as(role, site=site)
-            found = Outline(browser.post("/products", data={"q": product.id}).text)
+            found = Outline(searched(browser, "/products", q=product.id).text)
             page = Outline(browser.get(f"/products/{product.id}").text)
         row = next((row for row in found.rows if f"/products/{product.id}" in row.links), None)
         tag = page.says("h1").removeprefix(f"{product.name} {product.division or ''}".strip()).strip()

@@ -10,12 +10,12 @@ from clinic.patients.models import Alert, Patient, Weight
 from clinic.patients.search import search
 from tests import factories
 from tests.factories import day_boxes
-from tests.reading import Page
+from tests.reading import Page, searched
 
 
-def looked_up(browser, post, typed):
+def looked_up(browser, typed):
     """Return the list after a search; the words travel in the form."""
-    answer = post(browser, "/patients", q=typed)
+    answer = searched(browser, "/patients", q=typed)
     shown = Page.of(answer.text)
     assert (answer.status_code, shown.problems()) == (200, [])
     return shown
@@ -75,7 +75,7 @@ def test_a_patient_is_found_by_any_part_of_name_number_or_birth_date(client_as, 
     factories.patient(
         team, family_name="Abara", given_names="Samuel", birth_date=date(1968, 8, 2), record_number="N-55"
     )
-    shown = looked_up(client_as("nurse"), post, typed)
+    shown = looked_up(client_as("nurse"), typed)
     assert "LINDQVIST, Grace" in shown
     assert "ABARA" not in shown
 
@@ -90,9 +90,9 @@ def test_similar_names_are_marked_in_the_list(client_as, page, grace, team):
 
 
 def test_every_word_typed_must_occur(client_as, post, grace):
-    assert "No matching patient" in looked_up(client_as("nurse"), post, "grace abara")
-    assert "No matching patient" in looked_up(client_as("nurse"), post, "grace 10.3.1974")
-    assert "No matching patient" in looked_up(client_as("nurse"), post, "%")
+    assert "No matching patient" in looked_up(client_as("nurse"), "grace abara")
+    assert "No matching patient" in looked_up(client_as("nurse"), "grace 10.3.1974")
+    assert "No matching patient" in looked_up(client_as("nurse"), "%")
 
 
 def test_the_list_shows_the_present_course_and_that_it_was_stopped(client_as, page, grace, team):
@@ -162,7 +162,7 @@ def test_the_list_asks_the_database_as_often_for_many_patients_as_for_few(client
 
 @pytest.mark.hazard("H35")
 def test_another_clinic_finds_nobody_of_ours(client_as, post, grace):
-    assert "LINDQVIST" not in looked_up(client_as("nurse", site="south"), post, "lindqvist")
+    assert "LINDQVIST" not in looked_up(client_as("nurse", site="south"), "lindqvist")
     for path in ("", "/print.css", "/weights", "/alerts", "/blood-groups", "/allergies", "/consents/new"):
         assert client_as("nurse", site="south").get(f"/patients/{grace.id}{path}").status_code == 404
 
@@ -181,7 +181,7 @@ def test_a_patient_is_registered_and_found_at_once(client_as, page, post, sessio
     assert answer.location == f"/patients/{kept.id}"
     assert kept.birth_date == date(1981, 5, 20)
     assert not kept.alerts
-    assert "OKONKWO, Chidi" in looked_up(browser, post, "chidi 20.5.1981")
+    assert "OKONKWO, Chidi" in looked_up(browser, "chidi 20.5.1981")
 
 
 def test_what_was_typed_comes_back_when_something_is_missing(client_as, post, session):

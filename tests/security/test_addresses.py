@@ -13,7 +13,7 @@ from clinic.drafts import Draft
 from clinic.idempotency import Submission
 from clinic.patients import search as searching
 from tests import factories
-from tests.reading import Page
+from tests.reading import Page, searched
 
 
 @pytest.fixture
@@ -28,11 +28,11 @@ def grace(team, session):
 
 
 @pytest.mark.parametrize("url", ["/patients", "/products"])
-def test_a_search_is_sent_in_the_form_and_answered_at_once(client_as, post, grace, url):
+def test_a_search_is_sent_in_the_form_and_shown_on_a_page_of_its_own(client_as, grace, url):
     browser = client_as("nurse")
     form = next(action for action in Page.of(browser.get(url).text).actions if action[1] == url)
     assert form[0] == "post"
-    answer = post(browser, url, q="lindqvist")
+    answer = searched(browser, url, q="lindqvist")
     assert answer.status_code == 200
     shown = Page.of(answer.text)
     assert shown.problems() == []
@@ -62,27 +62,47 @@ def test_a_search_writes_nothing_and_waits_for_nobody(client_as, post, session, 
 def test_the_same_search_sent_twice_is_answered_twice(client_as, grace):
     browser = client_as("nurse")
     for _ in range(2):
-        answer = browser.post("/patients", data={"q": "grace", "idempotency_key": "a" * 24})
+        answer = searched(browser, "/patients", q="grace", idempotency_key="a" * 24)
         assert answer.status_code == 200
         assert "LINDQVIST" in answer.text
 
 
-def test_further_pages_of_a_search_keep_the_words_in_the_form(client_as, post, team, session, monkeypatch):
+def test_further_pages_of_a_search_keep_to_it_and_no_address_holds_its_words(client_as, team, session, monkeypatch):
     monkeypatch.setattr(searching.search, "__kwdefaults__", {**searching.search.__kwdefaults__, "size": 2})
     for number in range(5):
         factories.patient(team, family_name="Same", given_names="Name", record_number=f"K-{number}", weight=None)
     session.commit()
-    browser, seen, boxes = client_as("nurse"), [], {"q": "same"}
+    factories.patient(team, family_name="Other", given_names="Name", record_number="K-9", weight=None)
+    session.commit()
+    browser, seen = client_as("nurse"), []
+    html = searched(browser, "/patients", q="same").text
     for _turn in range(3):
-        html = post(browser, "/patients", boxes).text
-        seen += re.findall(r"\bK-\d\b", Page.of(html).text)
-        further = re.search(r'<button[^>]* name="after" value="([^"]+)"', html)
         assert Page.of(html).problems() == []
-        boxes = {"q": Page.of(html).hidden.get("q", ""), "after": further[1] if further else ""}
+        seen += re.findall(r"\bK-\d\b", Page.of(html).text)
+        further = re.search(r'rel="next" href="([^"]+)"', html)
+        if further:
+            assert "same" not in further[1]
+            html = browser.get(further[1].replace("&amp;", "&")).text
     assert sorted(seen) == [f"K-{number}" for number in range(5)]
-    back = re.search(r'<button[^>]* name="before" value="([^"]+)"', html)
+    back = re.search(r'rel="prev" href="([^"]+)"', html)
     assert back is not None
-    assert "K-" in Page.of(post(browser, "/patients", q="same", before=back[1]).text)
+    assert "K-" in Page.of(browser.get(back[1].replace("&amp;", "&")).text)
+
+
+@pytest.mark.parametrize("url", ["/patients", "/products"])
+def test_back_shows_the_search_again_and_nobody_elses_words(client_as, grace, url):
+    browser = client_as("nurse")
+    first = browser.post(url, data={"q": "lindqvist"}).location
+    second = browser.post(url, data={"q": "zzzz"}).location
+    assert first != second
+    assert "lindqvist" not in first
+    assert Page.of(browser.get(first).text).values["q"] == "lindqvist"
+    assert "LINDQVIST" in browser.get(first).text
+    assert "LINDQVIST" not in browser.get(second).text
+    colleague = client_as("nurse", second=True).get(first).text
+    assert Page.of(colleague).values["q"] == ""
+    for key in ("../secret_key", "x" * 22, "", "%00"):
+        assert browser.get(f"{url}?search={key}").status_code in {200, 400}
 
 
 @pytest.mark.slow

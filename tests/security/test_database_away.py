@@ -21,7 +21,7 @@ from clinic.patients.models import Patient
 from tests.conftest import FAST, make_schema, settings
 from tests.databases import PostgreSQLStore
 from tests.factories import PASSWORD, clinic_of, harvested, ready_for_harvest
-from tests.reading import Page
+from tests.reading import Page, searched
 
 
 @contextmanager
@@ -109,12 +109,12 @@ def test_no_page_waits_for_a_writer(house, impatient, begun, client_as, session,
         assert {"exchange.download", "pathway.timeline_of", "pathway.today", "record_pages.amendment"} < shown
 
 
-def test_a_search_waits_for_no_writer(house, impatient, begun, client_as, post):
+def test_a_search_waits_for_no_writer(house, impatient, begun, client_as):
     browser = client_as("nurse")
     with locked(house.store):
         begun.clear()
         for url in ("/patients", "/products"):
-            assert post(browser, url, q="lind").status_code == 200
+            assert searched(browser, url, q="lind").status_code == 200
     assert set(begun) == {"BEGIN"}
     assert len(SEARCHES) == 2
 

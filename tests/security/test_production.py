@@ -123,7 +123,9 @@ def test_a_fault_shows_a_number_and_its_log_holds_nothing_of_a_patient(live, ses
     browser.post("/login", data={"email": "nurse@north.demo", "password": PASSWORD}, base_url="https://clinic.example")
     monkeypatch.setattr("clinic.patients.search.SHOWN", (literal_column("no_such_column"),))
     live.logger.disabled = False
-    answer = browser.post("/patients", data={"q": "lindqvist N-004187"}, base_url="https://clinic.example")
+    sent = browser.post("/patients", data={"q": "lindqvist N-004187"}, base_url="https://clinic.example")
+    answer = browser.get(sent.location, base_url="https://clinic.example")
+
     assert answer.status_code == 500
     assert "Nothing was saved" in answer.text
     assert "reference" in caplog.text

@@ -32,6 +32,10 @@
   var first = document.querySelector("[data-focus]");
   if (first) { first.focus(); }
 
+  // A password box is ready to type into, and what is signed stays in view above it.
+  var ready = document.querySelector("[data-ready]");
+  if (ready && !first) { ready.focus({preventScroll: true}); }
+
   // A wide drawing opens where today is.
   all("[data-at]").forEach(function (el) { el.scrollLeft = el.scrollWidth * el.dataset.at - el.clientWidth / 2; });
 
@@ -59,7 +63,7 @@
 
   // What was typed and not sent is not lost by a slip of the finger.
   window.addEventListener("beforeunload", function (e) {
-    if (all("form[data-long][data-typed]:not([data-sent])").length) { e.preventDefault(); }
+    if (!root.dataset.gone && all("form[data-long][data-typed]:not([data-sent])").length) { e.preventDefault(); }
   });
 
   // A form is sent once. (The server knows a second sending by its key; this only spares the wait.)

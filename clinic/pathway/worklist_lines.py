@@ -1,0 +1,173 @@
+"""The lines of the worklist: stored ones and fresh ones, in groups of a patient and a step, in the order of urgency."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import and_, case, func, literal, select, union_all
+
+from clinic.course_records import in_turns
+from clinic.judged_lines import WAITS, CourseLine
+from clinic.pathway.projection import lines_of
+from clinic.patients.models import Patient
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sqlalchemy.orm import Session
+
+URGENT = timedelta(hours=2)
+NEAR_DAYS = 3
+NEAR = timedelta(days=NEAR_DAYS)
+"""What is due within this is work for today, and products whose time ends within it are shown beside; frozen ones keep
+for years."""
+SHOWN = 100
+"""Rows of one kind shown on Today; the rest is counted."""
+
+
+class Lines:
+    """The actions of all courses of a site at a moment: stored lines, and fresh ones where time has changed them.
+
+    They are read in groups, one for each patient and step: what is most urgent stands for the others.
+    """
+
+    def __init__(self, session: Session, site_id: str, order: Order) -> None:
+        self.session, self.order = session, order
+        here = CourseLine.site_id == site_id
+        late = select(CourseLine.patient_id).where(here, CourseLine.changes_at <= order.at)
+        stale = set(session.scalars(select(CourseLine.treatment_id).where(here, CourseLine.patient_id.in_(late))))
+        self.fresh = [line for one in in_turns(session, sorted(stale)) for line in lines_of(one, order.at)]
+        self.people = self._people({line["patient_id"] for line in self.fresh})
+        self.stored = [here, WAITS, *([CourseLine.treatment_id.not_in(stale)] if stale else [])]
+
+    def _people(self, ids: set[str]) -> dict[str, Any]:
+        if not ids:
+            return {}
+        rows = self.session.execute(select(*PERSON).where(Patient.id.in_(ids)))
+        return {row.patient_id: row for row in rows}
+
+    def parts(self, wanted: dict[str, Wanted], limit: int = SHOWN) -> dict[str, tuple[list[Group], int]]:
+        """Return the first groups of some parts, most urgent first, and how many each has in all; one statement."""
+        chosen = union_all(*(self._part(name, one, limit) for name, one in wanted.items())).subquery()
+        rows = self.session.execute(
+            select(chosen, *SHOWN_COLUMNS, *PERSON)
+            .join(CourseLine, CourseLine.key == chosen.c.key)
+            .join(Patient, Patient.id == CourseLine.patient_id)
+        )
+        found: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
+        totals = dict.fromkeys(wanted, 0)
+        for row in rows.mappings():
+            found[row["part"]].append(dict(row))
+            totals[row["part"]] = row["total"]
+        parts = {}
+        for name, one in wanted.items():
+            fresh = [line | self._named(line) for line in self.fresh if line["title"] and one.keep(line)]
+            count = len({_together(line, one) for line in fresh})
+            groups = self._grouped([*found[name], *fresh], one)
+            parts[name] = (groups[:limit], totals[name] + count)
+        return parts
+
+    def _grouped(self, lines: list[dict[str, Any]], wanted: Wanted) -> list[Group]:
+        groups: dict[Any, Group] = {}
+        for line in sorted(lines, key=self.order.key):
+            groups.setdefault(_together(line, wanted), []).append(line)
+        return list(groups.values())
+
+    def _part(self, name: str, wanted: Wanted, limit: int) -> Any:
+        """Select the lines of the first groups of a part, each with the number of all its groups."""
+        by = (CourseLine.patient_id, CourseLine.step) if wanted.grouped else (CourseLine.key,)
+        nth = func.row_number().over(partition_by=by, order_by=self.order.columns()).label("nth")
+        columns = [CourseLine.key, CourseLine.patient_id, CourseLine.step, nth]
+        columns += [column.label(label) for label, column in self.order.values()]
+        inner = select(*columns).where(*self.stored, wanted.condition).subquery()
+        same = (inner.c.patient_id, inner.c.step) if wanted.grouped else (inner.c.key,)
+        total = func.count().over().label("total")
+        heads = select(*same, total).where(inner.c.nth == 1)
+        heads = heads.order_by(*self.order.of(inner.c)).limit(limit).subquery()
+        on = [column == heads.c[column.name] for column in same]
+        return select(literal(name).label("part"), heads.c.total, inner.c.key).join(heads, and_(*on))
+
+    def _named(self, line: dict[str, Any]) -> dict[str, Any]:
+        return dict(self.people[line["patient_id"]]._mapping)  # noqa: SLF001 - the public way to a row's names
+
+
+Group = list[dict[str, Any]]
+"""The open tasks of one patient in one step, the most urgent first."""
+
+
+def _together(line: dict[str, Any], wanted: Wanted) -> Any:
+    return (line["patient_id"], line["step"]) if wanted.grouped else id(line)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which lines a part of the page shows: as a condition of the database, and asked of a line that was judged now.
+
+    ``grouped``: one row for each patient and step; else one for each line.
+    """
+
+    condition: Any
+    keep: Callable[[dict[str, Any]], bool]
+    grouped: bool = True
+
+
+PERSON = (Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number)
+SHOWN_COLUMNS = (
+    CourseLine.treatment_id, CourseLine.step, CourseLine.title, CourseLine.why, CourseLine.roles, CourseLine.endpoint,
+    CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger, CourseLine.people,
+    CourseLine.failing,
+)  # fmt: skip
+WAITED_SINCE = ("recorded", "ended", "found")
+"""Words of a moment that is no deadline: since then something waits."""
+NOW, MY_PATIENT, MY_ROLE, LATER = range(4)
+"""How a list is ordered: what can harm or is due within hours; today's tasks of one's own patients; those of one's
+role; what is due in days, months or years."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """The order of the worklist for one person at one moment, for stored lines and for lines that were judged now."""
+
+    at: datetime
+    user_id: str
+
+    def rank(self, line: dict[str, Any]) -> int:
+        """Return how soon a line is to be done."""
+        deadline = line["due_at"] if line["due_words"] not in WAITED_SINCE else None
+        if line["danger"] or (deadline is not None and deadline <= self.at + URGENT):
+            return NOW
+        if deadline is not None and deadline > self.at + NEAR:
+            return LATER
+        return MY_PATIENT if f" {self.user_id} " in line["people"] else MY_ROLE
+
+    def key(self, line: dict[str, Any]) -> tuple[Any, ...]:
+        """Return the key by which lines are sorted."""
+        due = line["due_at"]
+        return (
+            self.rank(line), not line["danger"], due is None, due.timestamp() if due is not None else 0,
+            line.get("key", 0),
+        )  # fmt: skip
+
+    def values(self) -> list[tuple[str, Any]]:
+        """Return the same as named columns of the database."""
+        deadline = CourseLine.due_words.not_in(WAITED_SINCE)
+        rank = case(
+            (CourseLine.danger.is_(True), NOW),
+            (and_(deadline, CourseLine.due_at <= self.at + URGENT), NOW),
+            (and_(deadline, CourseLine.due_at > self.at + NEAR), LATER),
+            (CourseLine.people.contains(f" {self.user_id} "), MY_PATIENT),
+            else_=MY_ROLE,
+        )
+        return [("rank", rank), ("danger", CourseLine.danger), ("due_at", CourseLine.due_at)]
+
+    def columns(self) -> tuple[Any, ...]:
+        """Return by what lines of the table are ordered."""
+        line = CourseLine
+        return self.values()[0][1], line.danger.desc(), line.due_at.is_(None), line.due_at, line.key
+
+    @staticmethod
+    def of(chosen: Any) -> tuple[Any, ...]:
+        """Return the same order for lines that were chosen with their `values`."""
+        return chosen.rank, chosen.danger.desc(), chosen.due_at.is_(None), chosen.due_at, chosen.key

@@ -1,0 +1,93 @@
+"""What is read before a decision or a result is signed, and what can be signed with it in one go."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import object_session
+
+from clinic import record_display, wording
+from clinic.course_records import around
+from clinic.products.models import Product
+from clinic.protocols.catalogues import QC_TESTS
+from clinic.release.models import Release
+from clinic.release.points import Point, points_of, workings_of
+from clinic.release.result_rows import lede, result_table
+from clinic.release.results import QCResult
+from clinic.release.step import LABORATORY
+from clinic.steps import Blocked
+from clinic.templating import units
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+
+
+def _session(record: Any) -> Session:
+    session = object_session(record)
+    if session is None:
+        raise LookupError("The record is not in the database.")
+    return session
+
+
+def blocked_by(product: Product, point: Point) -> Blocked:
+    """Return what keeps a product from conforming as a reason, with who resolves it and where."""
+    test = QC_TESTS.get(point.test)
+    rule = test.broken_rule(may_wait=point.may_wait) if test is not None else 0
+    who = () if point.never else LABORATORY
+    return Blocked(
+        rule=rule,
+        because=point.sentence,
+        who=who,
+        fix=("release.results", {"product_id": product.id}),
+        fix_label="Open the results",
+    )
+
+
+def evidence(release: Release, *, at: datetime) -> dict[str, Any]:
+    """Return the product, its patient's course, every result beside its limit, the sums and what does not conform."""
+    product = release.product
+    records = around(_session(release), product)
+    course, points = records.course, points_of(records, product, at)
+    name = f"{product.name} {product.division or ''}".strip()
+    facts: list[record_display.FactLine] = [
+        ("Product", f"{name}, {product.id}", ""),
+        ("Content", units(product.amount_text or ""), units(lede(product))),
+        ("Use before", wording.moment(product.expires_at, records.zone), ""),
+        ("Patient", records.patient.display_name if course else "Not assigned to a patient", ""),
+        ("Course", course.title if course else "", course.protocol_version.name if course else ""),
+        ("Judged under", product.judged_under.name if product.judged_under else "", ""),
+    ]
+    return {
+        "product": [line for line in facts if line[1]],
+        "named": f": {name}",
+        "table": result_table(product.judged_under, records.on(product, QCResult)),
+        "workings": workings_of(records, product, at),
+        "reasons": record_display.reasons([blocked_by(product, point) for point in points]),
+    }
+
+
+def sisters(release: Release, user: User) -> list[Release]:
+    """Return the same decisions on the containers of the same run that wait for a signature of this person's role."""
+    run_id = release.product.run_id
+    if run_id is None:
+        return []
+    session = _session(release)
+    chosen = select(Release).join(Product, Product.id == Release.product_id)
+    chosen = chosen.where(Product.run_id == run_id, Release.id != release.id, Release.decision == release.decision)
+    found = []
+    for other in session.scalars(chosen.order_by(Product.division, Release.id)):
+        records = around(session, other.product)
+        if user.role in other.lacks(records) and not other.outdated(records) and not other.product.given:
+            found.append(other)
+    return found
+
+
+def results_beside(result: QCResult, user: User) -> list[QCResult]:
+    """Return the other unsigned results of the product that this person recorded, as the author."""
+    others = select(QCResult).where(QCResult.product_id == result.product_id, QCResult.id != result.id)
+    found = _session(result).scalars(others.order_by(QCResult.recorded_at, QCResult.id))
+    return [other for other in found if not other.signatures and other.recorded_by_id == user.id]

@@ -1,0 +1,163 @@
+"""The day's list is true: one row a patient and step, soonest first, mine before my role's, counts that equal lists."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.demo import laboratory
+from clinic.judged_lines import CourseLine
+from clinic.processing.models import ProcessingRun
+from tests import bedside
+from tests.bedside import checked, given, released_product
+from tests.factories import PASSWORD, consented, course, harvested, patient, ready_for_harvest
+from tests.pathway.test_page_and_list_agree import Outline
+from tests.safety.driver import Ward
+
+
+def bags(team, begun, *, verified=True):
+    """Three tested containers of one run."""
+    made = clock.now() - timedelta(hours=2)
+    start = made - timedelta(minutes=30)
+    harvest = harvested(begun, team, at=start - timedelta(hours=1))
+    run = laboratory.process(team, begun, harvest.products, start, until=made, vehicle=None)
+    found = laboratory.fill(team, run, made, volume=Decimal(10), amounts=[begun.says.dose.usual] * 3)
+    laboratory.close_run(team, run, made, verified=verified)
+    for bag in found if verified else []:
+        for spec in begun.says.qc:
+            bedside.tested(bag, team, begun.protocol_version, spec, value=None, at=made)
+    return found
+
+
+def rows(browser, part="h-mine"):
+    return [line.text for line in Outline(browser.get("/").text).items[part]]
+
+
+def counts(browser):
+    """The figures at the top of Today, by their words."""
+    html = browser.get("/").text
+    return {words: int(number) for number, words in re.findall(r"<b>(\d+)</b><span>([^<]+)</span>", html)}
+
+
+def test_three_bags_of_a_patient_are_one_row_that_says_so(team, client_as):
+    begun = ready_for_harvest(team, patient(team, family_name="Salmon"))
+    bags(team, begun)
+    quality = client_as("quality")
+    found = [row for row in rows(quality) if "SALMON" in row]
+    assert len(found) == 1
+    assert "Decide on the release" in found[0]
+    assert "Also: 2 more of these" in found[0]
+    assert counts(quality)["waiting for me"] == len(rows(quality))
+
+
+def test_one_row_leads_through_all_of_them(team, client_as, post, session):
+    begun = ready_for_harvest(team)
+    found = bags(team, begun)
+    ward = Ward(session, team, client_as)
+    for left in (1, 0):
+        bag = found.pop()
+        ward.decide(bag, "reject", reason="Not needed")
+        row = next(row for row in rows(client_as("quality")) if "Decide on the release" in row)
+        assert ("more of these" in row) == bool(left)
+    ward.decide(found.pop(), "reject", reason="Not needed")
+    assert not [row for row in rows(client_as("quality")) if "Decide on the release" in row]
+
+
+def test_what_is_due_in_years_stands_under_what_is_due_today(team, client_as):
+    for name, left in (("Later", timedelta(days=3 * 365)), ("Soon", timedelta(hours=9))):
+        for bag in bags(team, ready_for_harvest(team, patient(team, family_name=name))):
+            bag.expires_at = clock.now() + left
+            team.add(bag)
+    html = client_as("quality").get("/").text
+    mine = html[html.index('id="mine"') :]
+    assert mine.index("SOON") < mine.index("due later than in three days") < mine.index("LATER")
+
+
+def test_minutes_come_before_everything_of_ones_own(team, client_as):
+    own = course(team, patient(team, family_name="Mine"))
+    urgent = ready_for_harvest(team, patient(team, family_name="Urgent"))
+    bag = released_product(urgent, team)
+    bag.expires_at = clock.now() + timedelta(minutes=50)
+    team.add(bag)
+    found = rows(client_as("physician"))
+    assert "URGENT" in found[0]
+    assert any("MINE" in row for row in found), own.id
+
+
+def test_my_patients_come_before_those_of_my_role(team, client_as):
+    for name, who in (("Theirs", team.physician2), ("Mine", team.physician)):
+        course(team, patient(team, family_name=name), performed_by=who)
+    for name, second in (("MINE", False), ("THEIRS", True)):
+        found = rows(client_as("physician", second=second))
+        assert name in found[0]
+        assert "My patient" in found[0]
+        assert "My patient" not in found[-1]
+
+
+def test_who_processed_is_not_asked_to_verify(team, client_as, session):
+    begun = ready_for_harvest(team, patient(team, family_name="Twohands"))
+    bags(team, begun, verified=False)
+    first, second = client_as("technologist"), client_as("technologist", second=True)
+    assert not [row for row in rows(first) if "Verify the processing" in row]
+    assert [row for row in rows(first, "h-others") if "Verify the processing" in row]
+    assert [row for row in rows(second) if "Verify the processing" in row]
+    url = f"/treatments/{begun.id}"
+    assert "Waiting for another" in first.get(url).text
+    assert "Your next action" in second.get(url).text
+    run = session.scalars(select(ProcessingRun)).one()
+    Ward(session, team, client_as).fill("technologist2", f"/records/{run.id}/signature", password=PASSWORD)
+    assert not [row for row in rows(second) if "Verify the processing" in row]
+
+
+def test_the_filter_is_remembered_for_the_account_and_the_counts_follow(team, client_as, post):
+    course(team, patient(team, family_name="Abelsdotter"), performed_by=team.physician2)
+    consented(course(team, patient(team, family_name="Brandt"), performed_by=team.physician), team)
+    browser = client_as("physician")
+    assert post(browser, "/today/filter", step="eligibility", person=team.physician.id).status_code == 303
+    again = client_as("physician")
+    assert all("BRANDT" in row for row in rows(again))
+    assert rows(again)
+    assert counts(again)["waiting for me"] == len(rows(again))
+    assert "Filtered" in again.get("/").text
+    assert any("ABELSDOTTER" in row for row in rows(client_as("physician", second=True)))
+    post(browser, "/today/filter", step="", person="")
+    assert any("ABELSDOTTER" in row for row in rows(again))
+    post(browser, "/today/filter", step="no such step", person="US-000000000")
+    assert any("ABELSDOTTER" in row for row in rows(again))
+
+
+@pytest.mark.parametrize("role", ["nurse", "physician", "technologist", "quality", "coordinator", "director"])
+def test_the_list_is_the_same_from_stored_lines_and_from_fresh_ones(role, team, client_as, session):
+    for name in ("Stale", "Fresh"):
+        bags(team, ready_for_harvest(team, patient(team, family_name=name)))
+    begun = ready_for_harvest(team, patient(team, family_name="Given"))
+    given(checked(begun, released_product(begun, team), team), team)
+    with time_machine.travel(clock.now() + timedelta(minutes=1), tick=False):
+        browser = client_as(role)
+        stored = [rows(browser, part) for part in ("h-mine", "h-others")]
+        line = session.scalars(select(CourseLine).limit(1)).one()
+        line.changes_at = clock.now() - timedelta(days=1)
+        session.commit()
+        assert [sorted(rows(browser, part)) for part in ("h-mine", "h-others")] == [sorted(part) for part in stored]
+
+
+def test_vital_signs_that_are_due_are_a_row_with_a_clock(team, client_as):
+    begun = ready_for_harvest(team, patient(team, family_name="Running"))
+    given(checked(begun, released_product(begun, team), team), team)
+    with time_machine.travel(clock.now() + timedelta(minutes=16), tick=False):
+        found = [row for row in rows(client_as("nurse")) if "RUNNING" in row]
+    assert found
+    assert "vital signs" in found[0]
+
+
+def test_every_row_of_others_leads_somewhere(team, client_as):
+    bags(team, ready_for_harvest(team))
+    lines = Outline(client_as("coordinator").get("/").text).items["h-others"]
+    assert lines
+    assert all(line.links for line in lines)
