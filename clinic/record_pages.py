@@ -65,6 +65,8 @@ class RecordPages:
 
 
 PAGES: dict[str, RecordPages] = {}
+BESIDE: list[Callable[[Record], Mapping[str, Any]]] = []
+"""What other rooms show on the page of every record: each returns variables of ``records/show.html``."""
 
 
 def register_pages(model: type[Entry], **more: Any) -> RecordPages:
@@ -73,7 +75,8 @@ def register_pages(model: type[Entry], **more: Any) -> RecordPages:
     return PAGES[model.KIND]
 
 
-def _at(public_id: str) -> tuple[RecordPages, Any]:
+def page_and_record(public_id: str) -> tuple[RecordPages, Any]:
+    """Return where a record of any kind is shown, and the record; 404 for what this user's site does not have."""
     wanted = parse_id(public_id)
     found = PAGES.get(wanted[:2]) if wanted else None
     if found is None:
@@ -85,7 +88,7 @@ def _at(public_id: str) -> tuple[RecordPages, Any]:
 @allow(WRITERS)
 def signature(record_id: str) -> Answer:
     """Show what is signed and take the signature."""
-    place, record = _at(record_id)
+    place, record = page_and_record(record_id)
     if not isinstance(record, Record) or me().role not in place.signs:
         abort(403)
     form, meaning = form_of(PasswordForm), place.meaning(record, me())
@@ -118,7 +121,7 @@ def _signing(place: RecordPages, record: Record, meaning: Meaning) -> dict[str, 
 @allow(WRITERS)
 def amendment(record_id: str) -> Answer:
     """Correct a record with a reason."""
-    place, record = _at(record_id)
+    place, record = page_and_record(record_id)
     if me().role not in place.amends:
         abort(403)
     form = form_of(amend_form(place, record), record)
@@ -189,6 +192,7 @@ def record_page(record: Record, place: RecordPages, **more: Any) -> str:
         sign_url=url_for("record_pages.signature", record_id=record.id) if waits else None,
         amend_url=url_for("record_pages.amendment", record_id=record.id) if role in place.amends else None,
         patient=place.patient(record),
+        **{name: value for beside in BESIDE for name, value in beside(record).items()},
         **more,
     )
 
@@ -204,7 +208,7 @@ def _typed(field: Any) -> Any:
 def both_versions(row: Any) -> str:
     """Return the page that shows what the second person wrote beside what the first one saved (hazard H18)."""
     db.session.rollback()
-    place, record = _at(row.id)
+    place, record = page_and_record(row.id)
     form = form_of(amend_form(place, record))
     now = {label: value for label, value, _note in record_display.facts(record, zone(), people=names(), empty=True)}
     rows = [

@@ -28,6 +28,7 @@ from clinic.protocols.models import ProtocolVersion
 from clinic.records import Origin, Record
 from clinic.release.result_rows import result_row
 from clinic.release.results import QCResult
+from clinic.requests.models import Comment
 from clinic.templating import units
 from clinic.treatments.models import Stop, Treatment
 
@@ -64,6 +65,7 @@ def kinds() -> tuple[Kind, ...]:
         Kind(key="custody", label="Custody", icon="snowflake", models=(Movement,)),
         Kind(key="measurement", label="Measured", icon="heartbeat", models=(Weight, BloodTyping, VitalSigns)),
         Kind(key="event", label="Adverse events", icon="alert-triangle", models=(AdverseEvent,)),
+        Kind(key="comment", label="Comments", icon="message", models=(Comment,)),
     )
 
 

@@ -50,6 +50,7 @@ def today() -> str:
         board=worklist.board(
             db.session(), me().role, site_id=me().site_id, zone=zone(), at=at, limit=page * worklist.SHOWN
         ),
+        asked=worklist.asked(db.session(), me(), at, zone()),
         further_url=url_for("pathway.today", page=page + 1),
         today_words=words,
         drafts=drafts.mine(me().id),

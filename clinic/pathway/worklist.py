@@ -22,12 +22,15 @@ from clinic.pathway.projection import lines_of
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.release.product_state import ProductState
+from clinic.requests.discussion import waiting
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
 
 SOON, URGENT = timedelta(hours=24), timedelta(hours=2)
 NEAR_DAYS = 3
@@ -192,6 +195,16 @@ def board(  # noqa: PLR0913 - each narrows what is read
         products=ending(session, site_id, at, zone, limit - SHOWN + BESIDE),
         late=late(*parts["late"], at, zone, role),
         clocks=reporting(*parts["clocks"], at, zone),
+    )
+
+
+def asked(session: Session, user: User, at: datetime, zone: str) -> Part:
+    """Return the open requests to a person, each with its clock where it has a day, soonest first."""
+    rows, total = waiting(session, user)
+    ends = [clock.midnight_after(row["due_on"], zone) if row["due_on"] else None for row in rows]
+    return Part(
+        rows=[row | {"clock": clock_of(end, "answer by", at, zone)} for row, end in zip(rows, ends, strict=True)],
+        total=total,
     )
 
 
