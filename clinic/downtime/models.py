@@ -38,13 +38,13 @@ class ScanContent(Base):
 
 
 class DowntimeKit(Model):
-    """One printing of the downtime kit: who read which courses, and when (rule 70)."""
+    """One printing of the downtime kit: who read which courses, and when (rule 70); nobody where a command wrote it."""
 
     KIND = "DK"
     NOUN = "Downtime kit"
 
     printed_at: Mapped[datetime]
-    printed_by_id: Mapped[str] = reference("user_account", index=False)
+    printed_by_id: Mapped[str | None] = reference("user_account", index=False)
     courses: Mapped[list[str]] = field("Courses", default=list)
     patients: Mapped[int] = field("Number of patients")
     sha256: Mapped[str | None] = field("SHA-256 of the file")

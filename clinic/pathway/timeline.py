@@ -235,7 +235,7 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         headline=units(record.headline()),
         who=who,
         tag=_tag(record, signs=expected),
-        serious=bool(getattr(record, "is_serious", False)),
+        serious=bool(getattr(record, "is_serious", False) or record.not_permitted),
         facts=record_display.facts(record, zone, people=people) + _scores(record),
         amendments=record_display.amendments(record, zone),
         hands=record_display.hands(record, zone, signs=expected),
@@ -260,6 +260,8 @@ def _scores(record: Record) -> list[record_display.FactLine]:
 def _tag(record: Record, *, signs: bool) -> tuple[str, str, str] | None:
     if record.origin is Origin.IMPORTED:
         return ("rest", "file-import", "Imported")
+    if record.not_permitted:
+        return ("danger", "alert-octagon", "From paper: would have been refused")
     if not signs:
         return None
     if record.signed:

@@ -85,6 +85,7 @@ def _course_page(records: CourseRecords, role: Role, at: datetime) -> dict[str, 
         "signatures": courses.signatures(records, zone()),
         "completeness": courses.completeness(records),
         "facts": courses.key_facts(treatment),
+        "not_permitted": [one for one in courses.every(records) if one.not_permitted],
         "may_stop": may(role, "treatments.stop"),
         "acts": [(step, url_for(step.begin, treatment_id=treatment.id)) for step in begins],
     }

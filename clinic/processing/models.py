@@ -182,7 +182,7 @@ class ProcessingRun(Record):
             )
         if self.treatment_id is None and product.treatment_id is not None:
             raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
-        if product.expired(at):
+        if product.expired(at) and self.paper is None:  # what was done on paper was done; it is marked instead
             ended = moment(product.expires_at, self.zone)
             raise RuleBroken(f"This product expired: use before {ended}.", rule=50)
         own = {i.product.donor_id for i in self.inputs} | {product.donor_id}

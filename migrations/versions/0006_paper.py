@@ -49,7 +49,7 @@ def upgrade() -> None:
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("site_id", sa.String(length=12), nullable=False),
         sa.Column("printed_at", sa.DateTime(timezone=True), nullable=False),
-        sa.Column("printed_by_id", sa.String(length=12), nullable=False),
+        sa.Column("printed_by_id", sa.String(length=12), nullable=True),
         sa.Column("courses", sa.JSON(), nullable=False),
         sa.Column("patients", sa.Integer(), nullable=False),
         sa.Column("sha256", sa.Text(), nullable=True),
