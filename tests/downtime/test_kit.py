@@ -13,6 +13,7 @@ from clinic.cli import clinic
 from clinic.downtime.kinds import KINDS
 from clinic.downtime.models import DowntimeKit
 from clinic.fields import fields_of
+from clinic.ledger.listener import set_actor
 from clinic.ledger.models import LedgerEntry
 from tests.bedside import released_product
 from tests.databases import both_databases
@@ -29,7 +30,7 @@ def printed(browser, *, forms=True):
 
 @both_databases
 def test_the_kit_has_the_day_the_courses_and_blank_forms(session, team, client_as):
-    someone = patient(team, allergy_status="present", allergies="Penicillin", abo="A", rhd="pos")
+    someone = patient(team, allergy_status="present", allergies="Penicillin", abo="A", rhd="positive")
     course = ready_for_harvest(team, someone)
     bag = released_product(course, team)
     waiting = ready_for_harvest(team)
@@ -66,8 +67,6 @@ def test_reading_the_kit_is_in_the_ledger_before_it_is_shown_and_looking_at_the_
 @pytest.mark.hazard("H35")
 def test_the_kit_is_of_one_s_own_site_and_not_for_who_reads_no_patients(session, team, southern_team, client_as):
     mine = ready_for_harvest(team)
-    from clinic.ledger.listener import set_actor
-
     session.commit()
     set_actor(session, southern_team.physician.id)
     foreign = ready_for_harvest(southern_team)
@@ -107,6 +106,7 @@ def test_the_command_writes_one_file_of_its_own_for_its_owner_alone(command, tmp
     session.expire_all()
     kit = session.scalars(select(DowntimeKit)).one()
     assert kit.printed_by_id == team.nurse.id
+    session.commit()
     again = command("--out", str(file))
     assert again.exit_code == 0, again.output
     assert [path.name for path in tmp_path.glob(".downtime-*")] == []
