@@ -41,7 +41,7 @@ class Notice(Model):
     user_id: Mapped[str] = reference("user_account", index=False)
     made_by_id: Mapped[str] = reference("user_account", index=False)
     made_at: Mapped[datetime]
-    text: Mapped[str] = field("Notice")
+    text: Mapped[str] = field("Notice", identifying=True)
     record: Mapped[str] = mapped_column(String(40), default="")
     record_id: Mapped[str | None] = mapped_column(String(LENGTH))
     read_at: Mapped[datetime | None]

@@ -44,7 +44,7 @@ def downtime(session: Session, output: Path, code: str | None, email: str | None
         keep_to_site(session, site.id)
         made.append(kits.of_site(session, site, at=at, forms=not without_forms))
     style = (STATIC / "css" / "downtime.css").read_text()
-    text = f"{FIRST}\n{render_template('downtime/file.html', kits=made, style=style)}"
+    text = render_template("downtime/file.html", kits=made, style=style)
     for one in made:
         set_actor(session, reader.id if reader else one.site_id, f"command line, {getpass.getuser()} on this machine")
         kits.note(session, one, by=reader, at=at, file=text)
