@@ -175,8 +175,9 @@ def blank(kind: Kind) -> Blank:
     """Return the blank form of a kind of record: the questions are those of its declared facts."""
     asked: dict[str, Field] = dict(fields_of(kind.model))
     if kind.model.KIND == "AD":
+        worked_out = WORKED_OUT - {"verified_by_id"}
         signs = {f"before_{name}": fact for name, fact in fields_of(VitalSigns).items() if name in SIGNS}
-        asked = {**ASKED, **{name: fact for name, fact in asked.items() if name not in WORKED_OUT}, **signs}
+        asked = {**ASKED, **{name: fact for name, fact in asked.items() if name not in worked_out}, **signs}
     sections: dict[str, list[tuple[str, str, list[str], str]]] = {}
     for fact in asked.values():
         choices = list((fact.choices or {}).values())
