@@ -15,7 +15,7 @@ from clinic.administration.gate import judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.scanning import read_bag
 from clinic.administration.step import ADMINISTRATION
-from clinic.downtime.questions import PaperQuestions
+from clinic.downtime.questions import MARK, PaperQuestions
 from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field, fields_of
@@ -67,8 +67,11 @@ def form(course: Treatment, _on: Any) -> Any:
     made["paper_second_id"].required = True
     for name in WITHOUT_AN_END:
         made[name].required = True
+    made["volume_given"].hint = ""
     if course.says.cell_type != "hsc":
         del made.filter_used
+    first = [name for name in made._fields if name.startswith(MARK) or name in {*ASKED, *SIGNS}]
+    made._fields = {name: made._fields[name] for name in (*first, *(n for n in made._fields if n not in first))}
     return made
 
 

@@ -95,7 +95,7 @@ def of_site(session: Session, site: Site, *, at: datetime, forms: bool) -> Kit:
         tasks += due
     return Kit(
         site_name=site.name, site_id=site.id, printed=wording.moment(at, site.zone), zone=site.zone,
-        today=[task[1:] for task in sorted(tasks, key=lambda task: task[0])],
+        today=[task[1:] for task in sorted(tasks, key=lambda task: task[0]) if task[0][2] < (at + AHEAD).timestamp()],
         sheets=sorted(sheets, key=lambda sheet: wording.natural(sheet.name)),
         blanks=[blank(kind) for kind in KINDS.values()] if forms else [],
     )  # fmt: skip
