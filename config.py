@@ -10,8 +10,12 @@ import stat
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clinic.errors import SettingsWrong
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent
 KEY_LENGTH = 32
@@ -21,8 +25,30 @@ VARIED = 10
 OTHERS = stat.S_IRWXO
 PAGE_WAIT = 5
 """Seconds for which a page waits for another writer; then it says so, rather than hang."""
+PORTS = 65_536
 COMMAND_WAIT = 30
 """The same for a command, at which nobody stands with a patient."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Smtp:
+    """The mail server that tells people of new notices. ``security``: starttls, tls or none."""
+
+    host: str
+    port: int = 587
+    security: str = "starttls"
+    user: str = ""
+    password: str = field(default="", repr=False)
+    sender: str = ""
+
+    def check(self) -> None:
+        """Raise `SettingsWrong` where mail could not be sent, or a password would travel in the open."""
+        if self.security not in {"starttls", "tls", "none"}:
+            raise SettingsWrong(f"CLINIC_SMTP_SECURITY is “{self.security}”; it must be starttls, tls or none.")
+        if self.security == "none" and self.user:
+            raise SettingsWrong("CLINIC_SMTP_SECURITY must be starttls or tls where CLINIC_SMTP_USER signs in.")
+        if "@" not in self.sender or not self.sender.isprintable():
+            raise SettingsWrong("CLINIC_SMTP_FROM must be the e-mail address that notices come from.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +64,7 @@ class Settings:
     zone: str = "Europe/Berlin"
     testing: bool = False
     database_wait: int = PAGE_WAIT
+    smtp: Smtp | None = None
 
     @property
     def production(self) -> bool:
@@ -65,6 +92,8 @@ class Settings:
             raise SettingsWrong("CLINIC_SECRET_KEY is published or easily guessed: use random characters.")
         if self.production:
             self._check_privacy()
+        if self.smtp is not None:
+            self.smtp.check()
 
     def _check_privacy(self) -> None:
         """Raise `SettingsWrong` where everybody on this machine may read the records or what protects them."""
@@ -85,6 +114,20 @@ def _secret(instance: Path) -> str:
         with os.fdopen(handle, "w") as file:
             file.write(secrets.token_urlsafe(48))
     return path.read_text().strip()
+
+
+def _smtp(said: Callable[[str, str], str]) -> Smtp | None:
+    """Return the mail server of the settings, None where none is named."""
+    host, port = said("CLINIC_SMTP_HOST", ""), said("CLINIC_SMTP_PORT", "587")
+    if not host:
+        return None
+    if not port.isdigit() or not 0 < int(port) < PORTS:
+        raise SettingsWrong(f"CLINIC_SMTP_PORT is “{port}”; it must be the number of a port.")
+    user = said("CLINIC_SMTP_USER", "")
+    return Smtp(
+        host=host, port=int(port), security=said("CLINIC_SMTP_SECURITY", "starttls"), user=user,
+        password=said("CLINIC_SMTP_PASSWORD", ""), sender=said("CLINIC_SMTP_FROM", user),
+    )  # fmt: skip
 
 
 def load(environ: dict[str, str] | None = None) -> Settings:
@@ -112,6 +155,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
         public_url=said("CLINIC_PUBLIC_URL", ""),
         trusted_proxies=int(proxies),
         zone=said("CLINIC_TZ", "Europe/Berlin"),
+        smtp=_smtp(said),
     )
     settings.check()
     return settings

@@ -17,6 +17,7 @@ from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, may
 from clinic.accounts import security
 from clinic.accounts.models import Site
 from clinic.extensions import db, engine_options, migrate, prepare
+from clinic.notices import MOST_COUNTED
 from clinic.schema import MIGRATIONS
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 ROOMS = (
     "clinic.health", "clinic.record_pages", "clinic.accounts.views", "clinic.protocols.views", "clinic.patients.views",
     "clinic.patients.donor_views", "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
-    "clinic.audit.views", "clinic.exchange.views",
+    "clinic.audit.views", "clinic.exchange.views", "clinic.requests.views", "clinic.requests.notice_views",
+    "clinic.downtime.views",
 )  # fmt: skip
 """Modules with pages that belong to no step; each defines a blueprint ``bp``. Steps name their own modules."""
 MENU = (
@@ -84,6 +86,8 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
         MAX_CONTENT_LENGTH=16 * 1024 * 1024,
         MAX_FORM_MEMORY_SIZE=2 * 1024 * 1024,
         TESTING=settings.testing,
+        SMTP=settings.smtp,
+        PUBLIC_URL=settings.public_url,
         DEBUG=False,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
     )
@@ -161,10 +165,19 @@ def _around_every_page() -> dict[str, Any]:
         "page_made_at": at,
         "is_demo": not g.get("without_database") and _is_demo(user),
         "sealed": None,
+        "notices": _bell(user),
         "exports_url": url_for("exchange.index") if user is not None and may(user.role, "exchange.index") else None,
         "theme": user.theme if user is not None else "",
         "idle_seconds": int(security.IDLE.total_seconds()),
     }
+
+
+def _bell(user: User | None) -> dict[str, str] | None:
+    """Return the address of the notices and how many are unread, in words; the count came with the open session."""
+    if user is None:
+        return None
+    count = g.get("unread", 0)
+    return {"url": url_for("notices.index"), "count": "99+" if count >= MOST_COUNTED else str(count or "")}
 
 
 def _menu(user: User) -> list[dict[str, Any]]:

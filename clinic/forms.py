@@ -45,6 +45,7 @@ class RecordForm(FlaskForm):
     _fields: dict[str, Any]
     model: Any = None
     can_draft = False
+    multipart = False
     refused = False
     draft_note = ""
 

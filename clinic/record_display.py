@@ -61,7 +61,17 @@ def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, 
             continue
         told = replace(fact, unit=record.unit_of(name)) if record.unit_of(name) else fact
         found.append((fact.label, words(told, value, zone, record.precision_of(name)), note))
-    return found
+    return found + (paper_facts(record) if isinstance(record, Record) else [])
+
+
+def paper_facts(record: Record) -> list[FactLine]:
+    """Return what is known of the paper that a record was copied from; nothing where it was not (hazard H37)."""
+    if record.paper is None:
+        return []
+    note = "; ".join(part for part in (record.paper.get("why", ""), record.paper.get("note", "")) if part)
+    found: list[FactLine] = [("Copied from paper", f"written by {record.paper.get('written_by', '')}", note)]
+    found += [("Failed when it happened", said, "") for said in record.not_permitted]
+    return found + [("Refused at the time of entry", said, "") for said in record.paper.get("now", [])]
 
 
 def hands(record: Entry, zone: str, *, signs: bool = True) -> list[str]:
@@ -95,7 +105,7 @@ def late(record: Entry, zone: str) -> str:
     if (
         not isinstance(record, Record)
         or record.late_by is None
-        or record.late_by < LATE
+        or (record.late_by < LATE and record.paper is None)
         or record.origin is Origin.IMPORTED
         or record.precision_of("performed_at")
     ):

@@ -75,6 +75,8 @@ class RecordPages:
 
 
 PAGES: dict[str, RecordPages] = {}
+BESIDE: list[Callable[[Record], Mapping[str, Any]]] = []
+"""What other rooms show on the page of every record: each returns variables of ``records/show.html``."""
 
 
 def register_pages(model: type[Entry], **more: Any) -> RecordPages:
@@ -83,7 +85,8 @@ def register_pages(model: type[Entry], **more: Any) -> RecordPages:
     return PAGES[model.KIND]
 
 
-def _at(public_id: str) -> tuple[RecordPages, Any]:
+def page_and_record(public_id: str) -> tuple[RecordPages, Any]:
+    """Return where a record of any kind is shown, and the record; 404 for what this user's site does not have."""
     wanted = parse_id(public_id)
     found = PAGES.get(wanted[:2]) if wanted else None
     if found is None:
@@ -95,7 +98,7 @@ def _at(public_id: str) -> tuple[RecordPages, Any]:
 @allow(WRITERS)
 def signature(record_id: str) -> Answer:
     """Show what is signed and take the signature."""
-    place, record = _at(record_id)
+    place, record = page_and_record(record_id)
     if not isinstance(record, Record) or me().role not in place.signs:
         abort(403)
     form, others = form_of(PasswordForm), place.together(record, me())
@@ -161,7 +164,7 @@ def _whole(record: Any) -> dict[str, Any]:
 @allow(WRITERS)
 def amendment(record_id: str) -> Answer:
     """Correct a record with a reason."""
-    place, record = _at(record_id)
+    place, record = page_and_record(record_id)
     if me().role not in place.amends:
         abort(403)
     form = form_of(amend_form(place, record), record)
@@ -231,6 +234,7 @@ def record_page(record: Record, place: RecordPages, **more: Any) -> str:
         sign_url=url_for("record_pages.signature", record_id=record.id) if waits else None,
         amend_url=url_for("record_pages.amendment", record_id=record.id) if role in place.amends else None,
         patient=place.patient(record),
+        **{name: value for beside in BESIDE for name, value in beside(record).items()},
         **more,
     )
 
@@ -273,7 +277,7 @@ def both_versions(row: Any) -> str:
     """
     form = g.get("form")
     db.session.rollback()
-    place, record = _at(row.id)
+    place, record = page_and_record(row.id)
     typed = [one for one in form.visible_fields if one.kind != "password"] if form is not None else []
     now = _their_own(record)
     if typed:

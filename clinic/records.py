@@ -334,6 +334,7 @@ class Record(Entry):
         )  # fmt: skip
 
     course_day: Mapped[int | None]
+    paper: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), info={"added": True})
 
     @declared_attr
     def performed_by(cls) -> Mapped[User | None]:
@@ -364,6 +365,11 @@ class Record(Entry):
     def needs_permission(self) -> bool:
         """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
         return False
+
+    @property
+    def not_permitted(self) -> list[str]:
+        """The checks that an act copied from ``paper`` would have failed when it happened (hazard H37)."""
+        return list((self.paper or {}).get("then", ()))
 
     @property
     def late_by(self) -> timedelta | None:

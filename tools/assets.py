@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 PARTS = (
     "tokens", "page", "parts", "patient", "board", "course", "tables", "drawings", "timeline", "forms", "bedside",
-    "laboratory", "protocols", "followup", "patients", "ledger", "print",
+    "laboratory", "protocols", "followup", "patients", "ledger",
+    "requests", "downtime", "print",
 )  # fmt: skip
 """Our style sheets in the order in which they overrule each other."""
 REFERENCE = re.compile(r'url\("(?!data:|#)([^"?]+)"\)')

@@ -24,6 +24,7 @@ from clinic.errors import RuleBroken, SettingsWrong
 from clinic.extensions import db, reading, writing
 from clinic.identifiers import within
 from clinic.ledger.listener import set_actor
+from clinic.notices import UNREAD_OF_READER
 from clinic.schema import current
 
 IDLE = timedelta(minutes=15)
@@ -206,8 +207,12 @@ def _for_how_long() -> timedelta:
 def not_ended() -> bool:
     """Return whether this session was begun here and ended by nobody, and its owner still works here."""
     ended = db.session.execute(
-        select(SignIn.ended_at).where(SignIn.token_hash == _hash(session.get("token", "")))
+        select(SignIn.ended_at, UNREAD_OF_READER.label("unread")).where(
+            SignIn.token_hash == _hash(session.get("token", ""))
+        ),
+        {"reader": current_user.id},
     ).one_or_none()
+    g.unread = ended.unread if ended is not None else 0
     return current_user.active and ended is not None and ended.ended_at is None
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 from alembic import command
+from flask import current_app
 
 from clinic import backup as keeping
 from clinic import clock
@@ -15,6 +16,7 @@ from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.extensions import migrate as migrations
 from clinic.pathway import sweeping
+from clinic.requests import mail
 from clinic.schema import current, head
 
 if TYPE_CHECKING:
@@ -49,7 +51,10 @@ def migrate() -> None:
 @with_database
 def sweep(session: Session) -> None:
     count = sweeping.sweep(session, clock.now())
+    mails = mail.send_waiting(session, current_app.config["SMTP"], clock.now(), current_app.config["PUBLIC_URL"])
     click.echo("Nothing has changed." if not count else f"Recalculated: {count} courses and products.")
+    if mails:
+        click.echo(f"E-mails about new notices: {mails}.")
 
 
 @click.command()

@@ -10,6 +10,7 @@ import click
 
 from clinic import clock
 from clinic.console import FILE, with_database_to_read
+from clinic.downtime import scans
 from clinic.errors import RuleBroken
 from clinic.ledger import sealing
 from clinic.ledger import verify as proof
@@ -28,7 +29,7 @@ def verify(session: Session, seal_file: Path | None) -> None:
     earlier = sealing.opened(seal_file.read_text(), key=key) if seal_file else None
 
     found: list[Any] = list(proof.verify(session, earlier=earlier))
-    found = found or list(disagreements(session, clock.now()))
+    found = found or [*disagreements(session, clock.now()), *scans.disagreements(session)]
     for fault in found:
         click.echo(str(fault))
     if found:

@@ -22,6 +22,7 @@ from clinic.console import application, current_schema
 from clinic.errors import SettingsWrong
 from clinic.extensions import SQLITE_THREADS, db, reading
 from clinic.pathway.sweeping import keep_sweeping, sweep
+from clinic.requests import mail
 from config import ROOT
 
 if TYPE_CHECKING:
@@ -93,6 +94,7 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
         with app.app_context():
             try:
                 sweep(db.session(), clock.now())
+                mail.send_waiting(db.session(), app.config["SMTP"], clock.now(), app.config["PUBLIC_URL"])
             except SQLAlchemyError as fault:
                 app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
             finally:

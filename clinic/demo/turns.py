@@ -14,6 +14,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import ContactAttempt, FollowUpVisit, PlannedVisit
 from clinic.harvest.models import Harvest
 from clinic.patients.models import Alert
+from clinic.requests import acts
 from clinic.treatments.models import Stop
 
 if TYPE_CHECKING:
@@ -93,6 +94,22 @@ def amended(house: House, course: Treatment) -> None:
     why = "Two punctures of the second position were left out when the record was typed."
     house.add(harvest.amend(by=by, at=at, reason=why, passes=passes))
     house.sign(harvest, by, at + 2 * MINUTE)
+    talked_about(house, harvest)
+
+
+def talked_about(house: House, harvest: Harvest) -> None:
+    """Ask a second person to check the corrected harvest, who has not answered yet, and comment on it."""
+    asked = {
+        "of": house.nurse2,
+        "kind": "second_check",
+        "text": "Please compare the passes with the paper of that day.",
+    }
+    by = house.act(house.physician)
+    acts.ask(house.database, harvest, by=by, at=house.at - 80 * MINUTE, **asked)
+    by = house.act(house.technologist)
+    text = "The bag came in at 21 °C, intact."
+    acts.comment(house.database, harvest, by=by, at=house.at - 70 * MINUTE, text=text)
+    house.database.flush()
 
 
 def lost(house: House, course: Treatment) -> None:

@@ -45,6 +45,7 @@ PLAIN = {
     "not_recorded": "Not recorded, because",
     "confirmed": "Unusual value confirmed because",
     "precision": "Precision of the date",
+    "paper": "Copied from paper",
     "course_day": "Day of the course",
     "is_synthetic": "Synthetic patient",
     "did_not_occur": "Did not occur",

@@ -8,7 +8,8 @@ from flask import Blueprint, render_template, url_for
 from sqlalchemy import select
 
 from clinic import clock, record_pages, wording
-from clinic.access import CLINICAL, allow
+from clinic.access import CLINICAL, Role, allow
+from clinic.accounts.models import User
 from clinic.administration.models import Administration
 from clinic.course_records import of_course
 from clinic.extensions import db
@@ -16,6 +17,7 @@ from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
 from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
 from clinic.followup.step import events
+from clinic.notices import notify
 from clinic.pages import (
     Answer,
     commit_and_redirect,
@@ -109,9 +111,20 @@ def _report(course: Treatment, facts: dict[str, Any]) -> Response:
     rows = {"treatment": course, "administration_id": _last_given(course)}
     event = AdverseEvent.report(by=me(), at=clock.now(), **rows, **facts)
     db.session.add(event)
+    _tell(event, course)
     url = url_for("events.show", event_id=event.id)
     waits = "a physician's assessment and signature" if event.unassessed else "a physician's signature"
     return commit_and_redirect(url, f"Event saved. Waiting for {waits}.")
+
+
+def _tell(event: AdverseEvent, course: Treatment) -> None:
+    """Tell the responsible physician and quality of a serious event: its clocks run (rule 67)."""
+    if not event.is_serious:
+        return
+    told = [course.performed_by] if course.performed_by is not None else []
+    quality = select(User).where(User.role == Role.QUALITY, User.site_id == course.site_id)
+    text = f"Serious adverse event: {event.headline()}, {course.patient.display_name}"
+    notify(db.session(), [*told, *db.session.scalars(quality)], by=me(), at=clock.now(), text=text, about=event)
 
 
 def _last_given(course: Treatment) -> str | None:

@@ -186,6 +186,8 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
         for act in (one for kind in step.records for one in records.of(kind)):
             if act.performed_at is None or act.origin is not Origin.CLINIC or not act.needs_permission:
                 continue
+            if act.paper is not None:  # judged when it was copied: what would have been refused stays with it
+                continue
             written = changed.get(act.id)
             if written is not None and written.touches_time:
                 found += [reason.because for reason in step.forbidden(records, act.performed_at)]
@@ -238,6 +240,9 @@ def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: date
     for use in records.every(RunInput):
         product = records.get(use.product_id)
         written = changed.get(use.id)
+        run = records.get(use.run_id)
+        if isinstance(run, ProcessingRun) and run.paper is not None:
+            continue
         if written is not None and written.columns is None and use.origin is Origin.CLINIC and product is not None:
             found += [f"{product.name} is on hold. {reason}" for reason in held_because(records, product, at)]
     return list(dict.fromkeys(found))

@@ -27,6 +27,7 @@ from clinic.protocols.models import ProtocolVersion
 from clinic.records import Origin, Record
 from clinic.release.result_rows import result_row
 from clinic.release.results import QCResult, asked_for
+from clinic.requests.models import Comment
 from clinic.templating import units
 from clinic.treatments.models import Stop, Treatment
 
@@ -63,6 +64,7 @@ def kinds() -> tuple[Kind, ...]:
         Kind(key="custody", label="Custody", icon="snowflake", models=(Movement,)),
         Kind(key="measurement", label="Measured", icon="heartbeat", models=(Weight, BloodTyping, VitalSigns)),
         Kind(key="event", label="Adverse events", icon="alert-triangle", models=(AdverseEvent,)),
+        Kind(key="comment", label="Comments", icon="message", models=(Comment,)),
     )
 
 
@@ -220,7 +222,7 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         headline=units(record.headline()),
         who=who,
         tag=_tag(record, signs=expected),
-        serious=bool(getattr(record, "is_serious", False)),
+        serious=bool(getattr(record, "is_serious", False) or record.not_permitted),
         facts=record_display.facts(record, zone, people=people) + _scores(record),
         amendments=record_display.amendments(record, zone),
         hands=record_display.hands(record, zone, signs=expected),
@@ -245,6 +247,8 @@ def _scores(record: Record) -> list[record_display.FactLine]:
 def _tag(record: Record, *, signs: bool) -> tuple[str, str, str] | None:
     if record.origin is Origin.IMPORTED:
         return ("rest", "file-import", "Imported")
+    if record.not_permitted:
+        return ("danger", "alert-octagon", "From paper: would have been refused")
     if not signs:
         return None
     if record.signed:

@@ -62,6 +62,7 @@ def today() -> str:
     return render_template(
         "pathway/today.html",
         board=worklist.board(db.session(), me(), zone=zone(), at=at, limit=page * worklist.SHOWN, only=only),
+        asked=worklist.asked(db.session(), me(), at, zone()),
         further_url=url_for("pathway.today", page=page + 1),
         today_words=f"{wording.long_day(clock.day(at, zone()))}, {wording.time_of_day(at, zone())}",
         drafts=drafts.mine(me().id),
@@ -118,6 +119,7 @@ def _course_page(records: CourseRecords, user: User, at: datetime) -> dict[str, 
         "signatures": courses.signatures(records, zone()),
         "completeness": courses.completeness(records),
         "facts": courses.key_facts(treatment),
+        "not_permitted": [one for one in courses.every(records) if one.not_permitted],
         "may_stop": may(role, "treatments.stop"),
         "acts": [(step, url_for(step.begin, treatment_id=treatment.id)) for step in begins],
     }

@@ -22,6 +22,7 @@ from clinic.pathway.worklist_lines import LATER, NEAR, NEAR_DAYS, PERSON, SHOWN,
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.release.product_state import ProductState
+from clinic.requests.discussion import waiting
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -155,6 +156,16 @@ def board(  # noqa: PLR0913 - each narrows what is read
         products=ending(session, user.site_id, at, zone, limit - SHOWN + BESIDE),
         late=late(*parts["late"], at, zone, role),
         clocks=reporting(*parts["clocks"], at, zone),
+    )
+
+
+def asked(session: Session, user: User, at: datetime, zone: str) -> Part:
+    """Return the open requests to a person, each with its clock where it has a day, soonest first."""
+    rows, total = waiting(session, user)
+    ends = [clock.midnight_after(row["due_on"], zone) if row["due_on"] else None for row in rows]
+    return Part(
+        rows=[row | {"clock": clock_of(end, "answer by", at, zone)} for row, end in zip(rows, ends, strict=True)],
+        total=total,
     )
 
 

@@ -56,6 +56,11 @@ def patient_banner(row: Any, *, alike: str | None = None) -> Banner | None:
     return None if patient is None else _banner(patient, zone(), chain_of_identity, alike)
 
 
+def patient_of(row: Any) -> Patient | None:
+    """Return the patient whom a row is about: of a patient, a course, or any record of either."""
+    return _subject(row)[0]
+
+
 def _subject(row: Any) -> tuple[Patient | None, str]:
     """Return the patient whom a row is about, and the chain of identity of the course where it is of one."""
     if row is None or isinstance(row, Patient):

@@ -1,0 +1,52 @@
+"""The verbs of requests and comments, each with whom it tells."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic.accounts.models import User
+from clinic.notices import notify
+from clinic.requests import people
+from clinic.requests.models import ANSWERS, KINDS, Comment, Request
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+    from clinic.access import Role
+    from clinic.records import Entry
+
+
+def ask(session: Session, record: Entry, *, of: User | Role, by: User, at: datetime, **facts: Any) -> Request:
+    """Ask somebody about a record, and tell them. ``facts``: kind, text, due_on."""
+    made = Request.ask(record, by=by, at=at, of=of, **people.about(record), **facts)
+    session.add(made)
+    said = f"{by.printed_name} asks for your {KINDS[made.kind].lower()}: {made.about}{people.of_patient(record)}"
+    notify(session, people.asked(session, made), by=by, at=at, text=said, about=made)
+    return made
+
+
+def reply(session: Session, request: Request, record: Entry, *, by: User, at: datetime, **facts: Any) -> None:
+    """Answer a request, and tell who asked. ``facts``: answer, words."""
+    request.reply(record, by=by, at=at, **facts)
+    said = f"{by.printed_name}: {ANSWERS[request.answer or ''].lower()}. {request.headline()}"
+    told = [request.performed_by] if request.performed_by is not None else []
+    notify(session, told, by=by, at=at, text=f"{said}{people.of_patient(record)}", about=request)
+
+
+def withdraw(session: Session, request: Request, *, by: User, at: datetime, reason: str) -> None:
+    """Take a request back, and tell who was asked."""
+    request.withdraw(by=by, at=at, reason=reason)
+    said = f"{by.printed_name} no longer asks for this: {request.headline()}"
+    notify(session, people.asked(session, request), by=by, at=at, text=said, about=request)
+
+
+def comment(session: Session, record: Entry, *, by: User, at: datetime, text: str) -> Comment:
+    """Write a comment on a record, and tell who did the record."""
+    made = Comment.write(record, by=by, at=at, text=text, **people.about(record))
+    session.add(made)
+    did = getattr(record, "performed_by", None)
+    said = f"{by.printed_name} wrote a comment on {made.about}{people.of_patient(record)}"
+    notify(session, [did] if did is not None else [], by=by, at=at, text=said, about=made)
+    return made

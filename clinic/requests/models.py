@@ -1,0 +1,233 @@
+"""A request to look at a record, and a comment on one. Nothing of either is deleted."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import CheckConstraint, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from clinic import wording
+from clinic.access import WRITERS, Role
+from clinic.errors import Problem, RuleBroken
+from clinic.fields import field
+from clinic.identifiers import LENGTH
+from clinic.model import reference
+from clinic.records import Entry, Meaning, Record
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+    from clinic.records import Signature
+
+KINDS = {"review": "Review", "second_check": "Second check", "opinion": "Opinion"}
+SIGNED = {"review": Meaning.REVIEW, "second_check": Meaning.VERIFICATION}
+"""Kinds whose answer is a signature, and what it says."""
+ANSWERS = {"agree": "Agrees", "disagree": "Disagrees", "answered": "Answered"}
+STRIKERS = frozenset({Role.QUALITY, Role.DIRECTOR})
+"""Who may strike the comment of somebody else."""
+OPEN = text("answered_at IS NULL AND withdrawn_at IS NULL")
+PERSONAL_NUMBER = "staff_number"
+"""The fact of an account that names the human, where accounts have one: one human may have had two accounts."""
+
+
+def same_human(one: User, other: User) -> bool:
+    """Whether two accounts belong to one human (hazard H25)."""
+    number = getattr(one, PERSONAL_NUMBER, None)
+    return one.id == other.id or (bool(number) and number == getattr(other, PERSONAL_NUMBER, None))
+
+
+def hands_on(record: Entry) -> list[User]:
+    """Return who did a record, who recorded it and who corrected it: none of them is its second person."""
+    did = [getattr(record, "performed_by", None), record.recorded_by]
+    return [one for one in (*did, *(row.amended_by for row in record.amendments)) if one is not None]
+
+
+class Request(Record):
+    """One person asks another one, or a role of the site, to look at a record.
+
+    The answer of a review or a second check is signed, and binds the content of the record that was looked at
+    (``seen_hash``); it is no signature under the record itself, which only those of its step may give.
+    """
+
+    KIND = "RQ"
+    NOUN = "Request"
+    JUDGED = False
+    HAPPENED = "Asked at"
+    DONE = "Asked by"
+    __table_args__ = (
+        CheckConstraint("(asked_of_id IS NULL) <> (asked_role IS NULL)", name="one_asked"),
+        CheckConstraint("(answered_at IS NULL) = (answered_by_id IS NULL)", name="answered_by_somebody"),
+        CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by_id IS NULL)", name="withdrawn_by_somebody"),
+        CheckConstraint("answered_at IS NULL OR withdrawn_at IS NULL", name="one_end"),
+        Index("ix_request_open", "site_id", "asked_of_id", "asked_role", sqlite_where=OPEN, postgresql_where=OPEN),
+        Index(None, "record_id"),
+    )
+
+    record: Mapped[str] = mapped_column(String(40))
+    record_id: Mapped[str] = mapped_column(String(LENGTH))
+    about: Mapped[str] = field("About", identifying=True)
+    patient_id: Mapped[str | None] = reference("patient")
+    kind: Mapped[str] = field("What is asked for", choices=KINDS, required=True)
+    text: Mapped[str] = field("Question", Text, long=True, required=True, identifying=True)
+    due_on: Mapped[date | None] = field("Answer by", past=False)
+    asked_of_id: Mapped[str | None] = reference("user_account", index=False)
+    asked_role: Mapped[str | None] = mapped_column(String(20))
+    answer: Mapped[str | None] = field("Answer", choices=ANSWERS)
+    answer_text: Mapped[str | None] = field("In words", Text, long=True, identifying=True)
+    answered_at: Mapped[datetime | None]
+    answered_by_id: Mapped[str | None] = reference("user_account", index=False)
+    seen_hash: Mapped[str | None] = mapped_column(String(64))
+    withdrawn_at: Mapped[datetime | None]
+    withdrawn_by_id: Mapped[str | None] = reference("user_account", index=False)
+    withdrawn_reason: Mapped[str | None] = field("Reason for withdrawing it", identifying=True)
+
+    patient: Mapped[Any] = relationship("Patient")
+    asked_of: Mapped[User | None] = relationship("User", foreign_keys=[asked_of_id])
+    answered_by: Mapped[User | None] = relationship("User", foreign_keys=[answered_by_id])
+    withdrawn_by: Mapped[User | None] = relationship("User", foreign_keys=[withdrawn_by_id])
+
+    @property
+    def open(self) -> bool:
+        """Whether an answer is awaited."""
+        return self.answered_at is None and self.withdrawn_at is None
+
+    @property
+    def whom(self) -> str:
+        """Who is asked, in words."""
+        if self.asked_of is not None:
+            return self.asked_of.label
+        return Role(self.asked_role).label if self.asked_role else ""
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: an answer is not asked for by a day that is over."""
+        found = super().problems(at=at)
+        if self.due_on is not None and self.answered_at is None and self.due_on < self.local_day(self.recorded_at):
+            found.append(Problem("Answer by: this day is over. Choose today or a later day.", "due_on"))
+        return found
+
+    @classmethod
+    def ask(cls, record: Entry, *, by: User, at: datetime, of: User | Role, **facts: Any) -> Request:
+        """Return a new request about a record to an account or to a role of the site.
+
+        Raises `RuleBroken` where the one who is asked is not active, of another site, may not read the record, or did
+        the record that a second check is asked for (rule 2). ``facts``: kind, text, due_on, patient_id, about.
+        """
+        whom = {"asked_role": of.value} if isinstance(of, Role) else {"asked_of_id": of.id, "asked_of": of}
+        said = _not_askable(record, of, by=by, kind=facts.get("kind", ""))
+        if said:
+            raise RuleBroken(Problem(said, "whom", rule=2 if facts.get("kind") == "second_check" else 0))
+        return cls.log(
+            by=by, at=at, performed_by=by, performed_at=at, record=record.__tablename__, record_id=record.id,
+            site_id=record.site_id, **whom, **facts,
+        )  # fmt: skip
+
+    def is_asked(self, user: User) -> bool:
+        """Whether a person is the one asked, or of the role that is asked."""
+        if self.asked_of is not None:
+            return same_human(self.asked_of, user)
+        return self.asked_role == user.role.value
+
+    def reply(self, record: Entry, *, by: User, at: datetime, answer: str, words: str) -> Signature | None:
+        """Record the answer; of a review and of a second check it is signed: the caller has just checked the password.
+
+        Raises `RuleBroken` where it is not open, where somebody else is asked, or where the second person did the
+        record (rule 2).
+        """
+        self._must_be_open()
+        if not self.is_asked(by):
+            raise RuleBroken(f"This is asked of {self.whom}. Nobody else answers it.")
+        if self.kind == "second_check" and any(same_human(by, one) for one in hands_on(record)):
+            raise RuleBroken("You did this record. The second check must be by another person.", rule=2)
+        if answer != "agree" and not words.strip():
+            raise RuleBroken(Problem("In words: required; say what you found.", "answer_text"))
+        self.answer, self.answer_text, self.seen_hash = answer, words.strip() or None, record.content_hash
+        self.answered_by, self.answered_by_id, self.answered_at = by, by.id, at
+        self.check(at=at)
+        return self.sign(by=by, at=at, meaning=SIGNED[self.kind]) if self.kind in SIGNED else None
+
+    def withdraw(self, *, by: User, at: datetime, reason: str) -> None:
+        """Take the request back, by who asked, with a reason; it stays readable."""
+        self._must_be_open()
+        if self.performed_by is None or not same_human(self.performed_by, by):
+            raise RuleBroken("A request is withdrawn by the person who asked.")
+        self.withdrawn_by, self.withdrawn_by_id, self.withdrawn_at = by, by.id, at
+        self.withdrawn_reason = reason.strip()
+        self.check(at=at)
+
+    def _must_be_open(self) -> None:
+        if self.withdrawn_at is not None:
+            raise RuleBroken("This request was withdrawn.")
+        if self.answered_at is not None:
+            raise RuleBroken("This request is answered already. Ask again if the record has changed.")
+
+    def headline(self) -> str:
+        return f"{KINDS.get(self.kind, 'Request')}: {self.about}"
+
+
+def _not_askable(record: Entry, of: User | Role, *, by: User, kind: str) -> str:
+    """Return why nobody can be asked this; empty: they can."""
+    if isinstance(of, Role):
+        return "" if of in WRITERS else f"Nobody with the role of {of.label} answers requests."
+    second = kind == "second_check" and any(same_human(of, one) for one in hands_on(record))
+    reasons = (
+        (not of.active, f"{of.printed_name} no longer works here. Ask another person or a role."),
+        (of.site_id != record.site_id, f"{of.printed_name} works at another site and does not see this record."),
+        (of.role not in WRITERS, f"{of.label} cannot answer: this role does not write in patients' records."),
+        (same_human(of, by), "Ask another person: this is you."),
+        (second, f"{of.printed_name} did this record. The second check must be by another person."),
+    )
+    return next((said for applies, said in reasons if applies), "")
+
+
+class Comment(Record):
+    """What somebody said about a record: never edited, at most struck with a reason, and then still readable."""
+
+    KIND = "CM"
+    NOUN = "Comment"
+    JUDGED = False
+    HAPPENED = "Written at"
+    DONE = "Written by"
+    __table_args__ = (
+        CheckConstraint("(struck_at IS NULL) = (struck_by_id IS NULL)", name="struck_by_somebody"),
+        Index(None, "record_id"),
+    )
+
+    record: Mapped[str] = mapped_column(String(40))
+    record_id: Mapped[str] = mapped_column(String(LENGTH))
+    about: Mapped[str] = field("About", identifying=True)
+    patient_id: Mapped[str | None] = reference("patient")
+    text: Mapped[str] = field("Comment", Text, long=True, required=True, identifying=True)
+    struck_at: Mapped[datetime | None]
+    struck_by_id: Mapped[str | None] = reference("user_account", index=False)
+    struck_reason: Mapped[str | None] = field("Struck because", identifying=True)
+
+    patient: Mapped[Any] = relationship("Patient")
+    struck_by: Mapped[User | None] = relationship("User", foreign_keys=[struck_by_id])
+
+    @classmethod
+    def write(cls, record: Entry, *, by: User, at: datetime, **facts: Any) -> Comment:
+        """Return a new comment on a record. ``facts``: text, about, patient_id."""
+        return cls.log(
+            by=by, at=at, performed_by=by, performed_at=at, record=record.__tablename__, record_id=record.id,
+            site_id=record.site_id, **facts,
+        )  # fmt: skip
+
+    def may_be_struck_by(self, user: User) -> bool:
+        """Whether a person may strike it: who wrote it, quality staff, the medical director."""
+        own = self.performed_by is not None and same_human(self.performed_by, user)
+        return self.struck_at is None and (own or user.role in STRIKERS)
+
+    def strike(self, *, by: User, at: datetime, reason: str) -> None:
+        """Strike it through, with a reason."""
+        if self.struck_at is not None:
+            raise RuleBroken("This comment is struck already.")
+        if not self.may_be_struck_by(by):
+            raise RuleBroken("A comment is struck by the person who wrote it, or by quality staff.")
+        self.struck_by, self.struck_by_id, self.struck_at, self.struck_reason = by, by.id, at, reason.strip()
+        self.check(at=at)
+
+    def headline(self) -> str:
+        said = wording.visible(self.text or "")
+        short = said if len(said) <= 80 else f"{said[:79]}…"
+        return f"struck: {short}" if self.struck_at is not None else short

@@ -1,0 +1,419 @@
+"""After a night of downtime the paper is copied: what happened is kept, and never as if it had been on time (H37)."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select
+
+from clinic import clock
+from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.consent.models import Consent
+from clinic.demo import laboratory
+from clinic.downtime import scans
+from clinic.downtime.models import PaperScan, ScanContent
+from clinic.extensions import db
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import FollowUpVisit
+from clinic.harvest.models import Harvest
+from clinic.ledger.models import LedgerEntry
+from clinic.ledger.verify import verify
+from clinic.notices import Notice
+from clinic.pathway.sweeping import disagreements
+from clinic.processing.models import ProcessingRun
+from clinic.products.models import Product
+from clinic.release.models import Release
+from clinic.release.results import QCResult
+from clinic.requests.models import Request
+from tests.bedside import released_product
+from tests.databases import both_databases
+from tests.factories import PASSWORD, consented, course, day_boxes, eligible, harvested, ready_for_harvest
+from tests.safety.driver import Sheet, Ward, _written
+
+PDF = b"%PDF-1.7\nsynthetic scan of a sheet\n%%EOF\n"
+PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20 + b"IEND\xaeB`\x82"
+JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 20 + b"\xff\xd9"
+
+
+FACTS = {
+    "body_site": "posterior_iliac_crest", "side": "right", "method": "needle_aspiration", "anaesthesia": "local",
+    "volume": "60", "passes": "10", "anticoagulant": "acd_a", "anticoagulant_volume": "6",
+    "anticoagulant_lot": "ACD-1", "containers": "1",
+}  # fmt: skip
+
+
+@pytest.fixture
+def ward(session, team, client_as):
+    return Ward(session, team, client_as)
+
+
+def ago(**span):
+    return (clock.now() - timedelta(**span)).replace(second=0, microsecond=0)
+
+
+def paper(ward, **more):
+    """The questions about the paper."""
+    return {
+        "paper_written_by_id": ward.team.nurse.id, "paper_why": "outage", "paper_note": "Power cut, 02:10 to 06:00",
+        "paper_second_id": ward.team.physician2.id,
+    } | more  # fmt: skip
+
+
+def harvest(ward, of, *, who="nurse2", hours=5, **typed):
+    facts = FACTS | {
+        "performed_at": ago(hours=hours, minutes=40), "ended_at": ago(hours=hours),
+        "time_out_at": ago(hours=hours, minutes=45), "performed_by_id": ward.team.nurse.id,
+    }  # fmt: skip
+    url = f"/treatments/{of.id}/paper/harvest/new"
+    return ward.fill(who, url, sure="as on the paper", **(paper(ward) | facts | typed))
+
+
+def give(ward, of, product, *, who="nurse2", hours=4, **typed):
+    volume = str(product.volume)
+    facts = {
+        "patient_scan": of.patient_id, "product_scan": product.id, "performed_at": ago(hours=hours),
+        "ended_at": ago(hours=hours - 1), "performed_by_id": ward.team.nurse.id, "route": of.route,
+        "body_site": of.body_site, "side": of.side, "volume_issued": volume, "volume_given": volume,
+        "premedication": "given", "spo2": "98", "temperature": "36.6", "systolic": "124", "diastolic": "78",
+        "pulse": "72", "paper_second_id": ward.team.physician.id,
+    }  # fmt: skip
+    url = f"/treatments/{of.id}/paper/administration/new"
+    return ward.fill(who, url, sure="as on the paper", **(paper(ward) | facts | typed))
+
+
+def one(ward, model):
+    ward.session.expire_all()
+    return ward.session.scalars(select(model)).one()
+
+
+@both_databases
+@pytest.mark.slow
+@pytest.mark.hazard("H37")
+def test_a_night_of_downtime_is_entered_and_the_one_that_went_wrong_is_seen(ward, team, session, page):
+    mine, other = ready_for_harvest(team), ready_for_harvest(team)
+    bag = released_product(mine, team, made_at=ago(hours=6))
+    foreign = released_product(other, team, made_at=ago(hours=6))
+    third = ready_for_harvest(team)
+    # a harvest in the night, as it should be
+    answer = harvest(ward, third)
+    assert answer.status_code == 303, ward.refused
+    taken = session.scalars(select(Harvest).where(Harvest.treatment_id == third.id)).one()
+    assert taken.paper["then"] == []
+    assert taken.paper["written_by_id"] == team.nurse.id
+    assert taken.performed_at < taken.recorded_at - timedelta(hours=4)
+    shown = page(ward.browser("quality"), f"/harvests/{taken.id}")
+    assert "Entered late, from paper" in shown
+    assert "would have been refused" not in shown
+    # results of the night
+    product = taken.products[0]
+    typed = {"performed_at": ago(hours=2), "performed_by_id": team.technologist.id, "sampled_at": ago(hours=4),
+             }  # fmt: skip
+    url = f"/treatments/{third.id}/paper/results/new?of={product.id}"
+    form = ward.browser("technologist").get(url).text
+    typed |= _first_value(form)
+    answer = ward.fill("technologist", url, **(paper(ward, paper_second_id="") | typed))
+    assert answer.status_code == 303, ward.refused
+    read = session.scalars(select(QCResult).where(QCResult.product_id == product.id)).all()
+    assert read
+    assert all(result.paper is not None for result in read)
+    # one administration as it should be …
+    assert give(ward, mine, bag).status_code == 303, ward.refused
+    right = session.scalars(select(Administration).where(Administration.product_id == bag.id)).one()
+    assert right.not_permitted == []
+    assert right.bedside_check.clear
+    # … and one that gave the wrong bag
+    assert give(ward, third, foreign, hours=3).status_code == 303, ward.refused
+    wrong = session.scalars(select(Administration).where(Administration.product_id == foreign.id)).one()
+    said = " ".join(wrong.not_permitted)
+    assert "rule 1" in said
+    assert "another patient" in said
+    assert not wrong.bedside_check.clear
+    for url in (f"/administrations/{wrong.id}", f"/treatments/{third.id}", f"/patients/{third.patient_id}/timeline"):
+        shown = page(ward.browser("physician"), url)
+        assert "would have been refused" in shown, url
+    assert page(ward.browser("physician"), f"/treatments/{third.id}/paper")
+    table = ward.browser("quality").get(f"/patients/{third.patient_id}/timeline.csv").text
+    assert "Failed when it happened" in table
+    assert "Recorded by" in table
+    # quality has a task, and what shares cells with either is held
+    today = page(ward.browser("quality"), "/")
+    assert "Review: Administration" in today
+    held = {row.product_id for row in session.scalars(select(Release).where(Release.decision == "hold"))}
+    assert product.id in held
+    assert ward.tag(product) == "On hold"
+    assert set(session.scalars(select(Notice.user_id))) >= {team.quality.id, team.quality2.id, team.nurse.id}
+    session.commit()
+    assert not list(verify(session))
+    assert not list(disagreements(session, clock.now()))
+
+
+def _first_value(form):
+    """Fill the first test that has a number with a value."""
+    names = re.findall(r'name="(\w+_value)"', form)
+    return {names[0]: "1"} if names else {re.findall(r'name="(\w+_outcome)"', form)[0]: "no_growth"}
+
+
+@both_databases
+@pytest.mark.hazard("H25")
+@pytest.mark.hazard("H37")
+def test_who_did_it_and_the_second_person_confirm_the_copy_with_their_signatures(ward, team, session, page):
+    mine = ready_for_harvest(team)
+    harvest(ward, mine)
+    taken = one(ward, Harvest)
+    asked = {row.asked_of_id: row for row in session.scalars(select(Request))}
+    assert set(asked) == {team.nurse.id, team.physician2.id}
+    assert asked[team.physician2.id].kind == "second_check"
+    for who, request in (("nurse", asked[team.nurse.id]), ("physician2", asked[team.physician2.id])):
+        assert "Requests to me" in page(ward.browser(who), "/")
+        answer = ward.fill(who, f"/requests/{request.id}/answer", answer="agree", answer_text="", password=PASSWORD)
+        assert answer.status_code == 303, ward.refused
+    shown = page(ward.browser("inspector"), f"/harvests/{taken.id}")
+    assert "Second check: agrees" in shown
+    assert "Review: agrees" in shown
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(14)
+def test_a_harvest_without_consent_really_happened_and_is_marked_in_red(ward, team, session, page):
+    mine = course(team, signed=True)
+    eligible(mine, team)
+    consented(mine, team, at=clock.now() - timedelta(hours=1))
+    assert harvest(ward, mine).status_code == 303, ward.refused
+    taken = one(ward, Harvest)
+    assert any("rule 14" in said or "consent" in said.lower() for said in taken.not_permitted)
+    shown = page(ward.browser("quality"), f"/harvests/{taken.id}")
+    assert "it would have been refused" in shown
+    review = session.scalars(select(Request).where(Request.asked_role == "quality")).one()
+    assert "consent" in review.text.lower()
+
+
+@pytest.mark.hazard("H37")
+def test_the_same_harvest_by_the_ordinary_form_is_still_refused(ward, team):
+    mine = course(team, signed=True)
+    eligible(mine, team)
+    consented(mine, team, at=clock.now() - timedelta(hours=1))
+    answer = ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new")
+    assert "This is copied from paper" in answer.text
+    moments = {"performed_at": ago(hours=5, minutes=40), "ended_at": ago(hours=5), "time_out_at": ago(hours=6)}
+    typed = FACTS | moments | {"performed_by_id": team.nurse.id}
+    ward.fill("nurse", f"/treatments/{mine.id}/harvests/new", sure="yes", **typed)
+    assert ward.session.scalar(select(func.count()).select_from(Harvest)) == 0
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(50)
+def test_cells_that_were_not_released_are_recorded_as_given_and_their_siblings_are_held(ward, team, session):
+    mine = ready_for_harvest(team)
+    collected = harvested(mine, team, at=ago(hours=8), contained=False, signed=False)
+    for _ in range(2):
+        collected.collect(by=team.nurse, at=ago(hours=7), volume=Decimal(30))
+    team.add(collected)
+    bag, sibling = collected.products
+    assert give(ward, mine, bag).status_code == 303, ward.refused
+    made = one(ward, Administration)
+    assert any("not released" in said and "rule 50" in said for said in made.not_permitted)
+    assert (ward.tag(bag), ward.tag(sibling)) == ("Given", "On hold")
+    ward.decide(sibling, "conforms")
+    assert ward.tag(sibling) == "On hold"
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(50)
+def test_a_release_that_was_signed_after_the_cells_were_given_had_not_been_there(ward, team):
+    mine = ready_for_harvest(team)
+    bag = ward.verified(released_product(mine, team, made_at=ago(hours=3), released=False))
+    laboratory.release(team, mine, bag, clock.now(), decision="conditional")
+    assert give(ward, mine, bag, hours=2).status_code == 303, ward.refused
+    assert any("after this" in said for said in one(ward, Administration).not_permitted)
+
+
+@pytest.mark.hazard("H37")
+def test_what_cannot_have_been_so_is_still_a_fault_at_its_box_and_nothing_typed_is_lost(ward, team):
+    mine = ready_for_harvest(team)
+    answer = harvest(ward, mine, volume="6000", paper_why="other", paper_note="", paper_written_by_id="")
+    assert answer.status_code == 422
+    for said in ("Written on paper by", "Which reason", "6000 mL is not possible"):
+        assert said in answer.text, said
+    assert "ACD-1" in answer.text
+    assert ward.session.scalar(select(func.count()).select_from(Harvest)) == 0
+
+
+@pytest.mark.hazard("H37")
+def test_nothing_is_filled_in_with_now_and_me(ward, team):
+    mine = ready_for_harvest(team)
+    shown = ward.browser("nurse").get(f"/treatments/{mine.id}/paper/harvest/new").text
+    assert "prefilled: now" not in shown
+    assert "prefilled: me" not in shown
+
+
+@pytest.mark.hazard("H15")
+def test_cells_that_are_recorded_as_given_are_not_given_on_paper_too(ward, team):
+    mine = ready_for_harvest(team)
+    bag = released_product(mine, team, made_at=ago(hours=6))
+    assert give(ward, mine, bag).status_code == 303, ward.refused
+    assert give(ward, mine, bag).status_code == 422
+    ward.said_no("recorded as given already")
+    assert give(ward, mine, bag, product_scan="nonsense").status_code == 422
+
+
+@pytest.mark.rule(2)
+def test_one_person_alone_is_no_pair_on_paper_either(ward, team):
+    mine = ready_for_harvest(team)
+    bag = released_product(mine, team, made_at=ago(hours=6))
+    assert give(ward, mine, bag, paper_second_id=team.nurse.id).status_code == 422
+    ward.said_no("rule 2")
+    assert give(ward, mine, bag, paper_second_id="").status_code == 422
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.parametrize("kind", ["consent", "visit", "adverse-event", "vital-signs", "processing"])
+def test_every_other_kind_is_copied_from_paper_with_both_times(ward, team, session, kind):
+    mine = ready_for_harvest(team)
+    harvested(mine, team, at=ago(hours=9))
+    at = {"performed_at": ago(hours=4), "performed_by_id": team.nurse.id}
+    typed = {
+        "consent": {"scope": "data_use", "form_version": "3", "signer": "patient", "signer_name": "A"},
+        "visit": {"made": "made", "name": "Unscheduled visit", "alive": "yes"},
+        "adverse-event": {"term": "Fever", "grade": "2", "from_cells": "possible", "from_harvest": "unlikely",
+                          "from_delivery": "unlikely", "expected": "expected", "outcome": "ongoing"}
+        | day_boxes("aware_on", clock.today("Europe/Berlin")),
+        "vital-signs": {"spo2": "98", "temperature": "36.6", "systolic": "120", "pulse": "70"},
+        "processing": {"inputs": session.scalars(select(Product.id)).first(), "performed_by_id": team.technologist.id,
+                       "preparation": "selected", "environment": "a_in_b"},
+    }[kind]  # fmt: skip
+    model = {"consent": Consent, "visit": FollowUpVisit, "adverse-event": AdverseEvent, "vital-signs": VitalSigns,
+             "processing": ProcessingRun}[kind]  # fmt: skip
+    who = "technologist2" if kind == "processing" else "nurse2"
+    answer = ward.fill(who, f"/treatments/{mine.id}/paper/{kind}/new", sure="so it says", **(paper(ward) | at | typed))
+    assert answer.status_code == 303, ward.refused
+    ward.session.expire_all()
+    made = ward.session.scalars(select(model).where(model.recorded_by_id == ward.person(who).id)).one()
+    assert made.paper["why"] == "outage"
+    assert made.performed_at == at["performed_at"]
+
+
+# scans
+
+
+@pytest.mark.hazard("H37")
+def test_the_scan_can_be_sent_with_what_is_copied_from_it(ward, team):
+    mine = ready_for_harvest(team)
+    url = f"/treatments/{mine.id}/paper/harvest/new"
+    assert send(ward.browser("nurse2"), url, written(ward), "sheet.pdf", b"no scan").status_code == 422
+    told = send(ward.browser("nurse2"), url, written(ward), "sheet.pdf", b"no scan").text
+    assert "not a scan" in told
+    assert "ACD-1" in told
+    assert send(ward.browser("nurse2"), url, written(ward), "sheet.pdf", PDF).status_code == 303
+    assert one(ward, PaperScan).record_id == one(ward, Harvest).id
+
+
+def written(ward):
+    facts = paper(ward) | FACTS | {
+        "performed_at": ago(hours=5, minutes=40), "ended_at": ago(hours=5), "time_out_at": ago(hours=5, minutes=45),
+        "performed_by_id": ward.team.nurse.id, "passes": "10",
+    }  # fmt: skip
+    return _written(facts)
+
+
+@both_databases
+@pytest.mark.parametrize(("name", "content"), [("a.pdf", PDF), ("b.PNG", PNG), ("c.jpeg", JPEG)])
+def test_a_scan_is_kept_with_its_hash_and_given_out_as_an_attachment(ward, team, session, name, content):
+    mine = ready_for_harvest(team)
+    harvest(ward, mine)
+    taken, browser = one(ward, Harvest), ward.browser("nurse2")
+    assert "scan of the paper is missing" in browser.get(f"/harvests/{taken.id}").text
+    answer = attach(ward, taken, name, content)
+    assert answer.status_code == 303, answer.text
+    scan = one(ward, PaperScan)
+    told = ward.browser("inspector").get(f"/scans/{scan.id}")
+    assert told.data == content
+    assert told.headers["Content-Disposition"].startswith("attachment; filename=paper-HV-")
+    assert told.headers["X-Content-Type-Options"] == "nosniff"
+    assert name not in str(told.headers)
+    ledger = session.scalars(select(LedgerEntry).where(LedgerEntry.record == "paper_scan")).one()
+    assert ledger.after["sha256"] == scan.sha256
+    assert ward.client_as("administrator").get(f"/scans/{scan.id}").status_code == 403
+    assert ward.client_as("nurse", site="south").get(f"/scans/{scan.id}").status_code == 404
+    assert attach(ward, taken, name, content).status_code == 422
+
+
+def attach(ward, record, name, content, who="nurse2"):
+    return send(ward.browser(who), f"/records/{record.id}/scan", {}, name, content)
+
+
+def send(browser, url, typed, name, content):
+    """Send a form with a scan as a browser does; the test client would leave its own copy of a large one open."""
+    sent, mark = Sheet(browser.get(url).text).form(["paper_scan"]) | typed, "--a-mark-of-the-tests"
+    lines = [
+        f'{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
+        for key, values in sent.items()
+        for value in values
+        if key not in {"do", "paper_scan"}
+    ]
+    head = f'{mark}\r\nContent-Disposition: form-data; name="paper_scan"; filename="{name}"\r\n\r\n'
+    body = "".join([*lines, head]).encode() + content + f"\r\n{mark}--\r\n".encode()
+    return browser.post(url, data=body, content_type=f"multipart/form-data; boundary={mark[2:]}")
+
+
+@pytest.mark.parametrize(("name", "content", "said"), [
+    ("a.pdf", b"<html><script>alert(1)</script></html>", "not a scan"),
+    ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a scan"),
+    ("a.png", PDF, "does not match"),
+    ("a.pdf.exe", PDF, "does not match"),
+    ("a.pdf", b"%PDF-1.7 cut off", "not a scan"),
+    ("a.pdf", b"", "not a scan"),
+    ("../../a.pdf", b"%PDF-" + b"x" * scans.MOST + b"%%EOF", "larger than 10 MB"),
+])  # fmt: skip
+def test_what_is_no_scan_is_refused_at_its_box(ward, team, name, content, said):
+    mine = ready_for_harvest(team)
+    harvest(ward, mine)
+    answer = attach(ward, one(ward, Harvest), name, content)
+    assert answer.status_code == 422
+    assert said in answer.text
+    assert ward.session.scalar(select(func.count()).select_from(PaperScan)) == 0
+
+
+def test_a_flood_is_refused_before_it_is_read(ward, team):
+    mine = ready_for_harvest(team)
+    harvest(ward, mine)
+    answer = attach(ward, one(ward, Harvest), "a.pdf", b"%PDF-" + b"x" * 17 * 1024 * 1024)
+    assert answer.status_code == 413
+
+
+def test_a_person_attaches_only_so_much_in_a_day(ward, team, monkeypatch):
+    monkeypatch.setattr(scans, "QUOTA", 100)
+    mine = ready_for_harvest(team)
+    harvest(ward, mine)
+    taken = one(ward, Harvest)
+    assert attach(ward, taken, "a.pdf", PDF).status_code == 303
+    answer = attach(ward, taken, "b.pdf", PDF + b" " * 80)
+    assert answer.status_code == 422
+    assert "too much today" in answer.text
+
+
+def test_a_scan_that_was_changed_behind_the_program_is_found(app, ward, team, session):
+    mine = ready_for_harvest(team)
+    harvest(ward, mine)
+    attach(ward, one(ward, Harvest), "a.pdf", PDF)
+    with app.app_context():
+        assert list(scans.disagreements(db.session())) == []
+        db.session.scalars(select(ScanContent)).one().content = b"another sheet"
+        db.session.commit()
+        assert "not the one" in " ".join(scans.disagreements(db.session()))
+        db.session.remove()
+
+
+def test_a_scan_belongs_only_to_what_was_copied_from_paper(ward, team):
+    mine = harvested(ready_for_harvest(team), team)
+    assert ward.browser("nurse").get(f"/records/{mine.id}/scan").status_code == 404
+
+
+def test_the_check_and_the_vital_signs_on_paper_are_marked_too(ward, team, session):
+    mine = ready_for_harvest(team)
+    bag = released_product(mine, team, made_at=ago(hours=6), volume=Decimal(10))
+    give(ward, mine, bag)
+    assert one(ward, BedsideCheck).paper is not None
+    assert one(ward, VitalSigns).paper is not None
