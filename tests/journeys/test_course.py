@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.journeys.person import Person
 
 KINDS = (
-    "Adverse event", "Follow-up visit", "Follow-up visit", "Bedside check", "Vital signs", "Bedside check",
+    "Adverse event", "Follow-up visit", "Follow-up visit", "Bedside check", "Bedside check",
     "Vital signs", "Administration", "Decision", "Test results", "Product", "Processing", "Product", "Harvest",
     "Eligibility", "Consent", "Order", "Weight",
 )  # fmt: skip
