@@ -12,14 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    ForeignKey,
-    String,
-    event,
-    inspect,
-)
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, event, inspect
 from sqlalchemy.orm import (
     ColumnProperty,
     Mapped,
@@ -247,6 +240,9 @@ class Entry(RecordContent, Model):
         with _unflushed(self):
             for name in changed:
                 setattr(self, name, changes[name])
+            if any(_said_before(one, name, now) for one in self.amendments for name, (_old, now) in changed.items()):
+                # the content must not be one that was signed or decided on before the corrections
+                self.confirmed = {**self.confirmed, f"amendment {len(self.amendments) + 1}": reason.strip()}
             left = {name: known for name, known in (self.precision or {}).items() if name not in changed}
             if left != (self.precision or {}):
                 self.precision = left or None
@@ -266,6 +262,11 @@ class Entry(RecordContent, Model):
     def headline(self) -> str:
         """Return the record in one line, for the timeline."""
         return self.NOUN
+
+
+def _said_before(one: Amendment, name: str, value: Any) -> bool:
+    """Whether an earlier correction took this value away: who puts it back confirms nothing by old signatures."""
+    return name in one.changes and one.changes[name][0] == value
 
 
 def _unflushed(row: Model) -> Any:
