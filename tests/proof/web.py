@@ -26,7 +26,9 @@ ON_PAGES = {*MADE, "assign", "sign", "check", "begin", "withdraw", "allergy", "s
 
 
 def on_a_page(act: Act) -> bool:
-    """Whether an act can be done over HTTP here."""
+    """Whether an act can be done over HTTP here; quality has no worksheet of its own."""
+    if act["do"] == "result" and act["by"].startswith("quality"):
+        return False
     return act["do"] in ON_PAGES or (act["do"] == "amend" and act["table"] in {"results", "weights"})
 
 
@@ -91,8 +93,9 @@ class Web:
         self._fill(act, f"/treatments/{self.ids[act['course']]}/stop", reason="the patient moved away")
 
     def _result(self, act: Act) -> None:
-        said = {"value": act["value"], "outcome": "pending" if act["pending"] else act["outcome"]}
-        typed = {name: value for name, value in said.items() if value is not None}
+        typed = {name: act[name] for name in ("value", "outcome") if act[name] is not None}
+        if act["pending"]:
+            typed = {f"{act['test']}_pending": ["yes"]}
         bag = self.row("bags", act["bag"])
         self.ward.result(bag, act["test"], act["by"], sampled_at=act["sampled_at"], **typed)
 
