@@ -105,13 +105,23 @@ class Consent(Record):
         ]
         return longer[-1] if longer else None
 
+    def confirmed_by(self, user: User) -> bool:
+        """Whether a signature of this person would confirm a correction that somebody else made and answers for."""
+        correction = self.unconfirmed
+        return correction is not None and user.id not in {correction.amended_by_id, self.performed_by_id}
+
     def standing(self, at: datetime) -> Standing:
         """Return where this consent stands at a moment."""
         if self.withdrawal is not None and (self.withdrawal.performed_at or at) <= at:
             return Standing.WITHDRAWN
         if self.expires_on is not None and self.local_day(at) > self.expires_on:
             return Standing.EXPIRED
-        return Standing.VALID if self.signed and self.unconfirmed is None else Standing.UNSIGNED
+        return Standing.VALID if self.author_signed and self.unconfirmed is None else Standing.UNSIGNED
+
+    @property
+    def author_signed(self) -> bool:
+        """Whether the person who obtained it signed the present content; who only confirms a correction does not."""
+        return any(signature.meaning is Meaning.AUTHORSHIP for signature in self.present_signatures)
 
     def current(self, at: datetime) -> bool:
         """Whether it holds at a moment: signed by the person who obtained it, not expired, not withdrawn."""

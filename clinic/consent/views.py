@@ -30,6 +30,7 @@ from clinic.pages import (
 from clinic.patients.banner import patient_banner
 from clinic.patients.models import Patient
 from clinic.record_pages import record_page
+from clinic.records import Meaning
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ CONSENTS = record_pages.register_pages(
     signs=TAKES,
     amends=TAKES,
     patient=patient_banner,
+    means=lambda consent, user: Meaning.VERIFICATION if consent.confirmed_by(user) else Meaning.AUTHORSHIP,
     fixed=frozenset({"scope"}),
 )
 WITHDRAWALS = record_pages.register_pages(

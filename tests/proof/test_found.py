@@ -98,3 +98,31 @@ def test_a_donation_that_no_protocol_has_yet_can_be_held_or_rejected(ward, decis
     answer = ward.decide(donation, decision, reason="alarm of the freezer", sure="yes")
     assert answer.status_code == 303, ward.refused
     assert ward.tag(donation) in {"On hold", "Rejected"}
+
+
+@pytest.mark.rule(14)
+def test_a_second_person_confirms_a_prolonged_consent_on_its_page(ward):
+    mine = course(ward.team, signed=True)
+    end = (clock.now() + timedelta(days=30)).date()
+    consent = consented(mine, ward.team, expires_on=end)
+    corrected(ward, consent, "physician", expires_on=end + timedelta(days=30))
+    ward.sign("physician", consent)
+    ward.session.refresh(consent)
+    assert not consent.current(clock.now())
+    ward.sign("physician2", consent)
+    ward.session.expire_all()
+    assert consent.current(clock.now()), ward.refused
+
+
+@pytest.mark.rule(14)
+def test_a_consent_that_only_another_person_signed_is_not_valid(ward):
+    """The history: its end was corrected, and the person who obtained it has not signed the correction."""
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team)
+    ward.session.commit()  # what happened before the correction had its permission
+    consent = mine.patient.consents[0]
+    corrected(ward, consent, "physician", expires_on=(clock.now() + timedelta(days=1)).date())
+    ward.stands(consent, ("physician2", Meaning.VERIFICATION))
+    assert not consent.current(clock.now())
+    ward.give(mine, bag)
+    ward.not_given(bag, "consent")
