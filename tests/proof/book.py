@@ -74,9 +74,9 @@ class Book(Picture):
         found += [*self._made(bag), *self._results(bag), *self._against_the_kind(bag, kind)]
         if self.gone(bag) or self.expired(bag):
             found.append((50, self.gone(bag) or "expired"))
+        found += self._donors(bag, self.protocol(bag))
         if course := self.bags[bag]["course"]:
             found += self._permission(course)
-            found += self._donors(bag, self.protocols[self.courses[course]["protocol"]])
             if self.patients[self.courses[course]["patient"]]["died_on"] is not None:
                 found.append((65, "the patient has died"))
         last = self.last(bag)
