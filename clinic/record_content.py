@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import cache
 from operator import is_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
+from sqlalchemy.orm import object_session
 
 from clinic.ledger.listener import ledger_value
 from clinic.ledger.models import digest
+
+if TYPE_CHECKING:
+    from clinic.accounts.models import User
+    from clinic.model import Model
 
 
 class RecordContent:
@@ -63,3 +69,20 @@ def _values(rows: tuple[Any, ...]) -> tuple[list[Any], str]:
 @cache
 def _columns(model: type[Any]) -> tuple[str, ...]:
     return tuple(attribute.key for attribute in inspect(model).column_attrs if attribute.key != "version")
+
+
+def unflushed(row: Model) -> Any:
+    """Return the context in which a record is judged before it is stored: reading related rows flushes nothing."""
+    session = object_session(row)
+    return session.no_autoflush if session is not None else nullcontext()
+
+
+def related_row(row: Any, relation: str, by: User | None) -> Any:
+    """Return a row's related row; where only its key is known so far, from the session of who writes it down."""
+    found = getattr(row, relation)
+    if found is not None:
+        return found
+    known = inspect(type(row)).relationships[relation]
+    ((local, _remote),) = known.local_remote_pairs
+    key, session = getattr(row, str(local.key)), object_session(by) if by is not None else None
+    return session.get(known.mapper.class_, key) if key and session is not None else None

@@ -12,14 +12,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from sqlalchemy import (
-    JSON,
-    CheckConstraint,
-    ForeignKey,
-    String,
-    event,
-    inspect,
-)
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, event, inspect
 from sqlalchemy.orm import (
     ColumnProperty,
     Mapped,
@@ -36,7 +29,7 @@ from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
 from clinic.ledger.listener import ledger_value
 from clinic.model import Model, reference
-from clinic.record_content import RecordContent
+from clinic.record_content import RecordContent, related_row, unflushed
 from clinic.signatures import Amendment, Meaning, Signature
 
 if TYPE_CHECKING:
@@ -124,7 +117,7 @@ class Entry(RecordContent, Model):
         Raises `RuleBroken` with a sentence where a required fact is missing, a quantity is impossible, an
         unexpected one has no reason, or the time is in the future. The caller adds it to the session.
         """
-        with _unflushed(by):
+        with unflushed(by):
             record = cls._made(by=by, at=at, **facts)
             record.check(at=at)
         return record
@@ -132,7 +125,7 @@ class Entry(RecordContent, Model):
     @classmethod
     def judged(cls, *, by: User, at: datetime, **facts: Any) -> tuple[list[str], list[Question]]:
         """Return the problems and open questions of a record that is not made; the caller rolls back afterwards."""
-        with _unflushed(by):
+        with unflushed(by):
             record = cls._made(by=by, at=at, **facts)
             return record.problems(at=at), record.open_questions()
 
@@ -213,7 +206,7 @@ class Entry(RecordContent, Model):
         row: Any = self
         *relations, name = path.split(".")
         for relation in relations:
-            row = _related(row, relation, self.recorded_by)
+            row = related_row(row, relation, self.recorded_by)
             if row is None:
                 return None, None
         return getattr(row, name), fields_of(type(row)).get(name)
@@ -245,9 +238,12 @@ class Entry(RecordContent, Model):
         }
         if not changed:
             raise RuleBroken("Nothing was changed, so nothing was amended.")
-        with _unflushed(self):
+        with unflushed(self):
             for name in changed:
                 setattr(self, name, changes[name])
+            if any(_said_before(one, name, now) for one in self.amendments for name, (_old, now) in changed.items()):
+                # the content must not be one that was signed or decided on before the corrections
+                self.confirmed = {**self.confirmed, f"amendment {len(self.amendments) + 1}": reason.strip()}
             left = {name: known for name, known in (self.precision or {}).items() if name not in changed}
             if left != (self.precision or {}):
                 self.precision = left or None
@@ -273,21 +269,9 @@ class Entry(RecordContent, Model):
         return self.NOUN
 
 
-def _unflushed(row: Model) -> Any:
-    """Return the context in which a record is judged before it is stored: reading related rows flushes nothing."""
-    session = object_session(row)
-    return session.no_autoflush if session is not None else nullcontext()
-
-
-def _related(row: Any, relation: str, by: User | None) -> Any:
-    """Return a row's related row; where only its key is known so far, from the session of who writes it down."""
-    found = getattr(row, relation)
-    if found is not None:
-        return found
-    known = inspect(type(row)).relationships[relation]
-    ((local, _remote),) = known.local_remote_pairs
-    key, session = getattr(row, str(local.key)), object_session(by) if by is not None else None
-    return session.get(known.mapper.class_, key) if key and session is not None else None
+def _said_before(one: Amendment, name: str, value: Any) -> bool:
+    """Whether an earlier correction took this value away: who puts it back confirms nothing by old signatures."""
+    return name in one.changes and one.changes[name][0] == value
 
 
 @event.listens_for(Entry, "attribute_instrument", propagate=True)

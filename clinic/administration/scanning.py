@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from clinic.errors import RuleBroken
 from clinic.identifiers import check_character, parse_id, scanned
-from clinic.products.models import parse_din
+from clinic.products.donation_numbers import parse_din
 from clinic.treatments.models import IDENTITY
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from clinic.errors import Problem, Question
 from clinic.fields import plain
-from clinic.products.models import year_apart
+from clinic.products.donation_numbers import year_apart
 from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
 from clinic.wording import day
 

@@ -25,7 +25,8 @@ from clinic.pages import (
     zone,
 )
 from clinic.patients.banner import patient_banner
-from clinic.products.models import Movement, Product, spell_din
+from clinic.products.donation_numbers import spell_din
+from clinic.products.models import Movement, Product
 from clinic.products.movements import MOVEMENTS
 from clinic.records import Meaning
 from clinic.release.decision_rows import decision_rows

@@ -11,7 +11,8 @@ from clinic.errors import RuleBroken
 from clinic.identifiers import parse_id, scanned
 from clinic.paging import natural_order
 from clinic.patients.models import Patient
-from clinic.products.models import DIN, Product, parse_din
+from clinic.products.donation_numbers import DIN, parse_din
+from clinic.products.models import Product
 from clinic.record_pages import PAGES
 from clinic.treatments.models import IDENTITY, Treatment
 from clinic.wording import visible

@@ -6,7 +6,7 @@ from typing import Any
 
 from clinic.errors import RuleBroken
 from clinic.form_fields import StringField, Unreadable
-from clinic.products.models import parse_din, spell_din
+from clinic.products.donation_numbers import parse_din, spell_din
 
 
 class DonationNumberField(StringField):

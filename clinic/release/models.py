@@ -249,9 +249,12 @@ def released(records: CourseRecords, product: Product) -> Release | None:
 def decide(
     product: Product, version: ProtocolVersion | None, *, by: User, at: datetime, decision: str, **facts: Any
 ) -> Release:
-    """Record a decision with its evidence; `RuleBroken` where the results do not carry it (rules 40 to 45)."""
+    """Record a decision with its evidence; `RuleBroken` where the results do not carry it (rules 40 to 45).
+
+    A donation that no protocol has yet is held or rejected like any other container: a no waits for nothing.
+    """
     session = object_session(product)
-    if version is None or session is None:
+    if session is None or (version is None and decision in RELEASING):
         raise RuleBroken("No protocol is assigned to this product yet. Assign it to a course first.")
     records = around(session, product)
     if by.is_among(hands_on(records, product)):
@@ -274,5 +277,5 @@ def decide(
         by=by, at=at, site_id=product.site_id, product_id=product.id, product=product, decision=decision,
         basis=rests, evidence=digest(rests), findings=[point.sentence for point in points],
         workings=[working.sentence for working in workings_of(records, product, at)],
-        routes=list(version.says.routes), **facts,
+        routes=list(version.says.routes) if version is not None else [], **facts,
     )  # fmt: skip

@@ -10,7 +10,8 @@ import pytest
 from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.identifiers import VALUES, check_character, drawn_from, new_id, parse_id
-from clinic.products.models import parse_din, spell_din, unused
+from clinic.products.donation_numbers import parse_din, spell_din
+from clinic.products.models import unused
 from tests.bedside import released_product
 from tests.factories import course, harvested, patient, ready_for_harvest, stranger, team
 

@@ -1,0 +1,277 @@
+"""The product's side of a history: each act by the product's own verbs, in a transaction that is judged as it commits.
+
+A database is opened once; a history runs in one transaction of a connection that is rolled back afterwards, and each
+act is a savepoint of it, with a session of its own. `Hands.do` returns "" or the sentence in which the product refused.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from clinic import clock
+from clinic.accounts.models import User
+from clinic.administration import bedside
+from clinic.administration.models import BedsideCheck, VitalSigns
+from clinic.administration.step import ADMINISTRATION
+from clinic.consent.models import Consent
+from clinic.course_records import around, load, of_course
+from clinic.eligibility.models import Eligibility
+from clinic.errors import RuleBroken, StepBlocked, Unconfirmed
+from clinic.harvest.models import Harvest
+from clinic.inventory import custody
+from clinic.ledger.listener import set_actor
+from clinic.patients.donors import Donor, DonorEligibility
+from clinic.patients.models import Patient, Weight
+from clinic.processing.models import ProcessingRun
+from clinic.products.models import Movement, Product
+from clinic.protocols.models import ProtocolVersion
+from clinic.records import Meaning
+from clinic.release.models import Release, decide
+from clinic.release.points import RELEASING
+from clinic.release.results import QCResult
+from clinic.release.step import RELEASE, before
+from clinic.treatments.models import Stop, Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sqlalchemy import Connection
+
+TABLES: dict[str, type[Any]] = {
+    "patients": Patient, "weights": Weight, "donors": Donor, "determinations": DonorEligibility, "consents": Consent,
+    "eligibilities": Eligibility, "courses": Treatment, "harvests": Harvest, "runs": ProcessingRun, "bags": Product,
+    "results": QCResult, "decisions": Release, "moves": Movement,
+}  # fmt: skip
+VITALS = {"spo2": Decimal(98), "temperature": Decimal("36.6"), "systolic": 124, "diastolic": 78, "pulse": 72}
+SURE = "seen, and right"
+EXCEPTION = {
+    "physician_told": "Dr I. Novak, 09:00", "benefit_risk": "The benefit is larger.", "patient_told": True,
+    "follow_up_plan": "Cultures after one week.",
+}  # fmt: skip
+DAY = timedelta(days=1)
+
+
+class Hands:
+    """Staff who act on one connection. ``ids``: name → id of every row that a history can name."""
+
+    def __init__(self, connection: Connection, ids: dict[str, str]) -> None:
+        self.connection, self.ids = connection, dict(ids)
+        self.session: Any = None
+
+    def do(self, act: dict[str, Any]) -> str:
+        """Do one act and commit it; return "", or why the product refused."""
+        with Session(self.connection, join_transaction_mode="create_savepoint") as self.session:
+            set_actor(self.session, self.ids[act["by"]], "a history of the proof")
+            try:
+                row = getattr(self, f"_{act['do']}")(act, self.who(act["by"]))
+                self.session.flush()
+                made = row.id if row is not None else ""
+                self.session.commit()
+            except (RuleBroken, IntegrityError) as refusal:  # the database itself knows that two people are two
+                self.session.rollback()
+                return str(refusal)
+            if "name" in act:
+                self.ids[act["name"]] = made
+        return ""
+
+    def ask(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[int, str]]]:
+        """Return of each bag and course why the product's gate refuses now; empty: it would give."""
+        asked = list(pairs)
+        with Session(self.connection, join_transaction_mode="create_savepoint") as self.session:
+            courses = list({self.ids[course] for _bag, course in asked})
+            bags = list({self.ids[bag] for bag, _course in asked})
+            shared = load(self.session, courses, product_ids=bags)
+            told, bedside.load = bedside.load, lambda _session, ids, **_more: {ids[0]: shared[ids[0]]}
+            try:
+                return {(bag, course): self._gate(bag, course) for bag, course in asked}
+            finally:
+                bedside.load = told
+
+    def ask_as_the_page_does(self, bag: str, course: str) -> list[tuple[int, str]]:
+        """Return what the gate says of one bag with records that are read for it alone."""
+        with Session(self.connection, join_transaction_mode="create_savepoint") as self.session:
+            return self._gate(bag, course)
+
+    def _gate(self, bag: str, course: str) -> list[tuple[int, str]]:
+        at, nurse = clock.now(), self.who("nurse")
+        one = self.row("courses", course)
+        signs = VitalSigns.log(by=nurse, at=at, performed_by=nurse, performed_at=at, treatment_id=one.id, **VITALS)
+        with self.session.no_autoflush:
+            found = bedside.gather(
+                self.session, one, by=nurse, at=at, second=self.who("physician"), patient_scan=one.patient_id,
+                product_scan=self.ids[bag], vitals=signs,
+            )  # fmt: skip
+            verdict = bedside.judge(found, at)
+        return [(reason.rule, reason.because) for reason in verdict.blocked]
+
+    def row(self, table: str, name: str) -> Any:
+        """Return the row behind a name."""
+        return self.session.get(TABLES[table], self.ids[name])
+
+    def who(self, name: str) -> User:
+        """Return somebody of the staff."""
+        return self.session.get(User, self.ids[name])
+
+    def _log(self, kind: type[Any], by: User, **facts: Any) -> Any:
+        """Record something now, past the questions."""
+        facts = {"performed_at": clock.now(), "performed_by": by, **facts}
+        made = _sure(lambda confirmed: kind.log(by=by, at=clock.now(), confirmed=confirmed, **facts))
+        self.session.add(made)
+        return made
+
+    # the acts, in the order of a course
+
+    def _weigh(self, act: dict[str, Any], by: User) -> Any:
+        who = self.row("patients", act["patient"])
+        return self._log(Weight, by, patient=who, kg=act["kg"], performed_at=act["at"])
+
+    def _allergy(self, act: dict[str, Any], by: User) -> Any:
+        said = {"not_asked": ("not_asked", None), "none": ("none_known", None)}
+        status, words = said.get(act["said"], ("present", act["said"]))
+        self._amended("patients", act["patient"], by, allergy_status=status, allergies=words)
+
+    def _die(self, act: dict[str, Any], by: User) -> Any:
+        self._amended("patients", act["patient"], by, died_on=act["on"])
+
+    def _determine(self, act: dict[str, Any], by: User) -> Any:
+        return self._log(
+            DonorEligibility, by, donor=self.row("donors", act["donor"]), markers=act["markers"],
+            outcome=act["outcome"], sample_taken_on=act["sample_on"], urgent_need=act["urgent"],
+            physician_told=act["told"],
+        )  # fmt: skip
+
+    def _consent(self, act: dict[str, Any], by: User) -> Any:
+        version = self.session.get(ProtocolVersion, self.ids[f"version.{act['protocol']}"])
+        return self._log(
+            Consent, by, patient=self.row("patients", act["patient"]), protocol_version=version, scope="treatment",
+            form_version="4", signer="patient", signer_name="the patient", expires_on=act["until"],
+        )  # fmt: skip
+
+    def _withdraw(self, act: dict[str, Any], by: User) -> Any:
+        consent = self.row("consents", act["consent"])
+        consent.withdraw(by=by, at=clock.now(), performed_at=clock.now(), performed_by=by)
+
+    def _decide_eligibility(self, act: dict[str, Any], by: User) -> Any:
+        return self._log(
+            Eligibility, by, treatment=self.row("courses", act["course"]), active_infection=False,
+            pregnancy="not_applicable", malignancy=False, eligible=act["yes"],
+            reasons=None if act["yes"] else "a new finding",
+        )  # fmt: skip
+
+    def _stop(self, act: dict[str, Any], by: User) -> Any:
+        course = self.row("courses", act["course"])
+        if course.stop is not None:
+            raise RuleBroken("stopped already")
+        self._log(Stop, by, treatment=course, reason="the patient moved away")
+
+    def _result(self, act: dict[str, Any], by: User) -> Any:
+        bag = self.row("bags", act["bag"])
+        one = self._log(
+            QCResult, by, product=bag, test=act["test"], value=act["value"], outcome=act["outcome"],
+            pending=act["pending"], sampled_at=act["sampled_at"], performed_at=act["at"],
+            finding="Staphylococcus" if act["outcome"] in {"growth", "organisms"} else None,
+        )  # fmt: skip
+        if bag.judged_under is not None:
+            one.weigh(bag.judged_under)
+        return one
+
+    def _decide(self, act: dict[str, Any], by: User) -> Any:
+        bag, kind, more = self.row("bags", act["bag"]), act["kind"], {}
+        if kind in RELEASING:
+            records = around(self.session, bag)
+            if bag.treatment is not None:
+                RELEASE.admit(records, by=by, at=clock.now())
+            if reasons := before(records, bag, clock.now()):
+                raise StepBlocked(RELEASE.title, reasons)
+        if kind != "conforms":
+            more = {"reason": "see the file", "physician_told": EXCEPTION["physician_told"]}
+        if kind == "exceptional":
+            more |= EXCEPTION | {"requested_by": self.who("physician")}
+        made = decide(bag, bag.judged_under, by=by, at=clock.now(), decision=kind, **more)
+        self.session.add(made)
+        return made
+
+    def _assign(self, act: dict[str, Any], by: User) -> Any:
+        custody.assign(self.row("bags", act["bag"]), self.row("courses", act["course"]), by=by, at=clock.now())
+
+    def _move(self, act: dict[str, Any], by: User) -> Any:
+        facts = {"reason": "see the file", "handed_to": "Nadia Rask"}
+        if act["kind"] in {"received", "returned", "issued"}:
+            facts |= {"intact": act["intact"], "temperature": Decimal(20)}
+        return custody.move(
+            self.row("bags", act["bag"]), kind=act["kind"], by=by, at=clock.now(), place="Bench 1", **facts
+        )
+
+    def _split(self, act: dict[str, Any], by: User) -> Any:
+        """Make two bags of one, in its course or for the bank; nobody has signed the run yet."""
+        bag, at = self.row("bags", act["bag"]), clock.now()
+        course = bag.treatment
+        run = self._log(
+            ProcessingRun, by, treatment=course, protocol_version=bag.judged_under, preparation="split",
+            performed_at=at - timedelta(minutes=5), ended_at=at,
+        )  # fmt: skip
+        self.session.flush()
+        run.take(bag, by=by, at=at)
+        half = bag.volume / 2
+        for name in act["bags"]:
+            made = run.make(
+                by=by, at=at, volume=half, name="Cells to give", cell_type="msc", measure=bag.measure,
+                amount=bag.amount / 2,
+            )  # fmt: skip
+            self.session.add(made)
+            self.ids[name] = made.id
+        return run
+
+    def _sign(self, act: dict[str, Any], by: User) -> Any:
+        record = self.row(act["table"], act["record"])
+        meaning = Meaning.RELEASE if act["table"] == "decisions" else Meaning.AUTHORSHIP
+        if act["table"] in {"consents", "runs"} and record.performed_by_id != by.id:
+            meaning = Meaning.VERIFICATION
+        record.sign(by=by, at=clock.now(), meaning=meaning)
+
+    def _amend(self, act: dict[str, Any], by: User) -> Any:
+        self._amended(act["table"], act["record"], by, **act["changes"])
+
+    def _amended(self, table: str, name: str, by: User, **changes: Any) -> None:
+        record = self.row(table, name)
+        _sure(
+            lambda confirmed: record.amend(
+                changes | ({"confirmed": record.confirmed | confirmed} if confirmed else {}),
+                by=by, at=clock.now(), reason="slip of the pen",
+            )
+        )  # fmt: skip
+
+    def _check(self, act: dict[str, Any], by: User) -> Any:
+        course = self.row("courses", act["course"])
+        made = bedside.read(
+            self.session, course, by=by, at=clock.now(), second=self.who(act["second"]),
+            patient_scan=course.patient_id, product_scan=self.ids[act["bag"]], vitals=dict(VITALS),
+        )  # fmt: skip
+        if not made.clear:
+            self.session.flush()
+            raise RuleBroken(" ".join(f"[{one['rule']}] {one['because']}" for one in made.reasons))
+        return made
+
+    def _begin(self, act: dict[str, Any], by: User) -> Any:
+        check: Any = self.session.get(BedsideCheck, self.ids[act["check"]])
+        course = check.treatment
+        bedside.must_be_usable(check, course, clock.now())
+        ADMINISTRATION.admit(of_course(self.session, course), by=by, at=clock.now())
+        return bedside.give(
+            self.session, check, by=by, at=clock.now(), performed_at=clock.now(), performed_by_id=by.id,
+            because=SURE, route=course.route, body_site="peripheral_vein", side=None, premedication="given",
+            volume_issued=check.product.volume, filter_used=False,
+        )  # fmt: skip
+
+
+def _sure(write: Callable[[dict[str, str]], Any]) -> Any:
+    """Write something, answering each question that is asked about it with a reason."""
+    try:
+        return write({})
+    except Unconfirmed as asked:
+        return write({question.name: SURE for question in asked.questions})
