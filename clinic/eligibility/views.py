@@ -68,8 +68,7 @@ def new(treatment_id: str) -> Answer:
     """Record the eligibility decision."""
     course = get_or_404(Treatment, treatment_id)
     ELIGIBILITY.admit(of_course(db.session(), course), by=me(), at=clock.now())
-    form = form_of(EligibilityForm, people=DECIDES, about={"treatment": course})
-    form.plan(course.patient)
+    form = _form(course)
     if form.validate_on_submit():
         with refusals_to(form):
             decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
@@ -86,6 +85,12 @@ def new(treatment_id: str) -> Answer:
         before=_known(course),
         after="Your signature comes next. A patient with an exclusion cannot be eligible (rule 23).",
     )
+
+
+def _form(course: Treatment) -> EligibilityForm:
+    form = form_of(EligibilityForm, people=DECIDES, about={"treatment": course})
+    form.plan(course.patient)
+    return form
 
 
 def _known(course: Treatment) -> list[tuple[bool, str, str]]:

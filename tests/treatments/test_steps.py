@@ -75,7 +75,8 @@ def test_a_new_version_needs_a_new_consent() -> None:
     later = protocol.draft(by=people.quality, at=clock.now(), content=DEMONSTRATIONS["BMAC-KNEE"])
     later.publish(by=people.director, at=clock.now())
     second = course(people, first.patient, version=later)
-    assert CONSENT.permission(records_of(first), clock.now()) == []
+    (retired,) = CONSENT.permission(records_of(first), clock.now())
+    assert (retired.rule, retired.fix_label) == (16, "Decide"), "the version that the course follows was retired"
     (reason,) = CONSENT.permission(records_of(second), clock.now())
     assert reason.rule == 16
     assert "this course follows BMAC-KNEE, version 2" in reason.because
