@@ -111,11 +111,12 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     error_pages.init_app(app)
     from clinic.pathway import order  # noqa: PLC0415 - the steps import the tools of this package
 
-    steps = order.choose(order.PATHWAY if pathway is None else pathway)
+    steps = tuple(order.PATHWAY if pathway is None else pathway)
     for name in (*ROOMS, *(name for step in steps for name in step.views)):
         app.register_blueprint(import_module(name).bp)
     _close_what_is_undeclared(app)
     _refuse_steps_without_pages(app, steps)
+    order.choose(steps)  # a start that was refused changes nothing in the program
     app.context_processor(_around_every_page)
     if settings.production:
         with app.app_context():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
@@ -17,7 +17,6 @@ from clinic.wording import quantity
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from clinic.administration.models import Administration
     from clinic.treatments.models import Treatment
 
 EVENTS = {"rate": "Rate changed", "stopped": "Interrupted", "resumed": "Resumed", "reaction": "Reaction"}
@@ -55,7 +54,7 @@ class InfusionEvent(Record):
     )
 
     treatment: Mapped[Treatment] = relationship(viewonly=True)
-    administration: Mapped[Administration] = relationship(back_populates="events")
+    administration: Mapped[Any] = relationship("Administration", back_populates="events")
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: each kind says what belongs to it, and nothing is resumed that was not interrupted."""
@@ -80,7 +79,7 @@ class InfusionEvent(Record):
         return ": ".join(part for part in (EVENTS.get(self.kind or "", self.NOUN), said) if part)
 
 
-def interrupted(given: Administration, at: datetime, *, but: InfusionEvent | None = None) -> bool:
+def interrupted(given: Any, at: datetime, *, but: InfusionEvent | None = None) -> bool:
     """Whether an administration is interrupted at a moment."""
     turns = [
         one

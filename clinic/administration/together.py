@@ -7,17 +7,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import Any
 
 from clinic.administration.placing import misplaced
 from clinic.errors import Problem
 from clinic.fields import plain
 
-if TYPE_CHECKING:
-    from clinic.administration.models import Administration
 
-
-def container_problems(given: Administration) -> list[Problem]:
+def container_problems(given: Any) -> list[Problem]:
     """Rules 36, 59: no more than the container held, and 0 mL is not given (also of what is imported)."""
     product, found = given.product, []
     held = None if product is None or product.volume is None else product.left
@@ -32,7 +29,7 @@ def container_problems(given: Administration) -> list[Problem]:
     return found
 
 
-def place_problems(given: Administration) -> list[Problem]:
+def place_problems(given: Any) -> list[Problem]:
     """Rules 26, 55: route, site and side are the ordered ones, judged whenever one of them is written."""
     if not given.written_now("route", "body_site", "side"):
         return []
@@ -43,7 +40,7 @@ def place_problems(given: Administration) -> list[Problem]:
     return [Problem(said, fault.field, rule=fault.rule)]
 
 
-def thaw_problems(given: Administration) -> list[Problem]:
+def thaw_problems(given: Any) -> list[Problem]:
     """Rule 54: no start after the protocol's time from thaw."""
     limit, start = given.treatment.says.expiry.thaw_minutes, given.performed_at
     thawed = given.product.thawed_at if given.product is not None else None
@@ -56,7 +53,7 @@ def thaw_problems(given: Administration) -> list[Problem]:
     return [Problem(said, "performed_at", rule=54)]
 
 
-def volume_problems(given: Administration) -> list[Problem]:
+def volume_problems(given: Any) -> list[Problem]:
     """Rule 59: once the end is recorded, given + wasted + returned is what was issued, to the last digit."""
     if given.volume_given is None:
         missing = Problem("Volume given: required; an end is recorded.", "volume_given")

@@ -145,7 +145,7 @@ def _no_longer_required(table: str, column: str) -> None:
     name = f"ck_{table}_{column}_recorded"
     bind = op.get_bind()
     if bind.dialect.name != "sqlite":
-        op.drop_constraint(name, table, type_="check")
+        op.drop_constraint(op.f(name), table, type_="check")
         return
     kept = bind.exec_driver_sql("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).scalar_one()
     check = re.compile(rf",\s*CONSTRAINT {name} CHECK \([^()]*\)")

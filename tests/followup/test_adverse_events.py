@@ -95,6 +95,7 @@ def test_the_clock_of_a_serious_event_runs_until_a_physician_has_signed_that_non
 def test_a_correction_that_stops_or_lengthens_the_clock_counts_when_another_person_has_signed_it(change: dict) -> None:
     made, later = signed(**SEVERE), AT + timedelta(days=2)
     second = team().physician
+    second.printed_name = "Dr Second Physician"
     made.amend(by=PEOPLE.physician, at=later, reason="read again", **change)
     assert made.unconfirmed is not None
     made.sign(by=PEOPLE.physician, at=later)
