@@ -353,6 +353,12 @@ class Picture:
         known = [one for one in self.weights.values() if one["patient"] == patient and one["at"] <= self.now]
         return max(known, key=lambda one: one["at"], default=None)
 
+    def _given_in_a_day(self, patient: str) -> list[Facts]:
+        """What a person was given in the last 24 hours, in any course."""
+        day = timedelta(hours=24)
+        mine = [one for one in self.givings.values() if self.courses[one["course"]]["patient"] == patient]
+        return [one for one in mine if self.now - one["at"] < day]
+
     def _dose(self, bag: str, course: str) -> list[Reason]:
         protocol, weight = (
             self.protocols[self.courses[course]["protocol"]],
@@ -361,16 +367,12 @@ class Picture:
         if weight is None or self.now - weight["at"] > timedelta(days=protocol["weight_days"]):
             return [(51, "no weight that is fresh enough")]
         found: list[Reason] = []
-        facts = self.bags[bag]
-        low, high = protocol["window"]
-        if not low <= facts["amount"] / weight["kg"] <= high:
-            found.append((52, "the dose lies outside the window"))
-        patient = self.courses[course]["patient"]
-        grams = _dmso(facts["volume"], facts["dmso"]) + sum(
-            _dmso(self.bags[one["bag"]]["volume"], self.bags[one["bag"]]["dmso"])
-            for one in self.givings.values()
-            if self.courses[one["course"]]["patient"] == patient and self.now - one["at"] < timedelta(hours=24)
-        )
+        facts, (low, high) = self.bags[bag], protocol["window"]
+        today = [self.bags[one["bag"]] for one in self._given_in_a_day(self.courses[course]["patient"])]
+        amount = sum((one["amount"] for one in [facts, *today]), Decimal(0))
+        if not low <= amount / weight["kg"] <= high:
+            found.append((52, "the dose of the day lies outside the window"))
+        grams = sum((_dmso(one["volume"], one["dmso"]) for one in [facts, *today]), Decimal(0))
         if grams / weight["kg"] > DMSO_PER_KG:
             found.append((53, "too much DMSO in a day"))
         endotoxin = [
