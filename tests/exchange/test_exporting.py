@@ -37,7 +37,8 @@ NAMES = (
     "patients weights alerts donors donor-eligibilities blood-typings consents withdrawals treatments "
     "eligibilities stops harvests products movements processing-runs run-inputs manipulations counts "
     "qc-results releases bedside-checks administrations vital-signs planned-visits visits scores contacts "
-    "adverse-events amendments signatures protocols protocol-versions doses"
+    "adverse-events amendments signatures protocols protocol-versions doses requests comments notices paper-scans "
+    "downtime-kits"
 )
 """Outsiders know the data sets by these names; a new kind of record brings a new one."""
 
