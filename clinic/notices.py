@@ -11,7 +11,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Index, String, bindparam, func, select, text
+from sqlalchemy import Index, String, bindparam, func, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clinic.fields import field
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
-UNREAD = text("read_at IS NULL")
 MOST_COUNTED = 100
 """Unread notices are counted up to here; the bell then says “99+”."""
 
@@ -33,10 +32,7 @@ class Notice(Model):
 
     KIND = "NT"
     NOUN = "Notice"
-    __table_args__ = (
-        Index("ix_notice_unread", "user_id", sqlite_where=UNREAD, postgresql_where=UNREAD),
-        Index(None, "user_id", "made_at", "id"),
-    )
+    __table_args__ = (Index(None, "user_id", "made_at", "id"),)
 
     user_id: Mapped[str] = reference("user_account", index=False)
     made_by_id: Mapped[str] = reference("user_account", index=False)
@@ -45,6 +41,11 @@ class Notice(Model):
     record: Mapped[str] = mapped_column(String(40), default="")
     record_id: Mapped[str | None] = mapped_column(String(LENGTH))
     read_at: Mapped[datetime | None]
+
+
+Index(
+    "ix_notice_unread", Notice.user_id, sqlite_where=Notice.read_at.is_(None), postgresql_where=Notice.read_at.is_(None)
+)
 
 
 class NoticeMail(Base):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, String, Text, text
+from sqlalchemy import CheckConstraint, Index, String, Text, and_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic import wording
@@ -26,7 +26,6 @@ SIGNED = {"review": Meaning.REVIEW, "second_check": Meaning.VERIFICATION}
 ANSWERS = {"agree": "Agrees", "disagree": "Disagrees", "answered": "Answered"}
 STRIKERS = frozenset({Role.QUALITY, Role.DIRECTOR})
 """Who may strike the comment of somebody else."""
-OPEN = text("answered_at IS NULL AND withdrawn_at IS NULL")
 PERSONAL_NUMBER = "staff_number"
 """The fact of an account that names the human, where accounts have one: one human may have had two accounts."""
 
@@ -60,7 +59,6 @@ class Request(Record):
         CheckConstraint("(answered_at IS NULL) = (answered_by_id IS NULL)", name="answered_by_somebody"),
         CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by_id IS NULL)", name="withdrawn_by_somebody"),
         CheckConstraint("answered_at IS NULL OR withdrawn_at IS NULL", name="one_end"),
-        Index("ix_request_open", "site_id", "asked_of_id", "asked_role", sqlite_where=OPEN, postgresql_where=OPEN),
         Index(None, "record_id"),
     )
 
@@ -163,6 +161,13 @@ class Request(Record):
 
     def headline(self) -> str:
         return f"{KINDS.get(self.kind, 'Request')}: {self.about}"
+
+
+_open = and_(Request.answered_at.is_(None), Request.withdrawn_at.is_(None))
+Index(
+    "ix_request_open", Request.site_id, Request.asked_of_id, Request.asked_role, sqlite_where=_open,
+    postgresql_where=_open,
+)  # fmt: skip
 
 
 def _not_askable(record: Entry, of: User | Role, *, by: User, kind: str) -> str:

@@ -321,6 +321,8 @@ def test_the_ledger_watches_every_table_that_holds_what_staff_write(kind):
         "course_line",
         "preference",
         "product_line",
+        "notice_mail",  # which mails were tried
+        "scan_content",  # the bytes of a scan, of which the ledger keeps the SHA-256
     }
     assert {"patient", "harvest", "product", "signature", "amendment", "user_account", "site"} <= watched
     assert all(inspect(model).version_id_col is not None for model in models().values())

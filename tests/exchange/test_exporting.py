@@ -39,7 +39,8 @@ NAMES = (
     "eligibilities stops harvests products movements processing-runs run-inputs manipulations counts "
     "qc-results releases bedside-checks administrations infusion-events dose-changes vital-signs planned-visits "
     "visits scores contacts "
-    "adverse-events amendments signatures protocols protocol-versions doses"
+    "adverse-events amendments signatures protocols protocol-versions doses requests comments notices paper-scans "
+    "downtime-kits"
 )
 """Outsiders know the data sets by these names; a new kind of record brings a new one."""
 
