@@ -65,15 +65,19 @@ def staff_choices(roles: Iterable[Role] | None = None, *, kept: Iterable[str | N
 
     ``kept``: whom a record names already; they stay to choose, whatever became of their accounts.
     """
-    user: Any = type(me())
     named: set[Any] = set(kept)
-    chosen = select(user.id, user.printed_name, user.role, user.active).order_by(user.printed_name, user.id)
-    rows: Any = db.session.execute(chosen)
     return [
         (row.id, f"{row.printed_name}, {row.role.label}")
-        for row in rows
+        for row in staff_rows()
         if row.id in named or (row.active and (roles is None or row.role in roles))
     ]
+
+
+def staff_rows(*beside: Any) -> list[Any]:
+    """Return id, printed name, role and access of the staff of the user's site, each with the columns ``beside``."""
+    user: Any = type(me())
+    columns = (user.id, user.printed_name, user.role, user.active, *beside)
+    return list(db.session.execute(select(*columns).order_by(user.printed_name, user.id)))
 
 
 def staff_names() -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import String, delete, insert, select
+from sqlalchemy import Label, String, delete, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from clinic.extensions import db
@@ -20,10 +20,10 @@ class Preference(Base):
     value: Mapped[dict[str, Any]]
 
 
-def chosen(user_id: str, name: str) -> dict[str, Any]:
-    """Return what a person chose; empty if nothing."""
+def chosen(user_id: str, name: str) -> Label[Any]:
+    """Return what a person chose as the column ``chosen`` of another statement; None if nothing."""
     wanted = select(Preference.value).where(Preference.user_id == user_id, Preference.name == name)
-    return db.session.scalar(wanted) or {}
+    return wanted.scalar_subquery().label("chosen")
 
 
 def choose(user_id: str, name: str, value: dict[str, Any]) -> None:

@@ -32,7 +32,11 @@ SIDE_BY_SIDE = (
     Check("spelling", "codespell"),
     Check("rule book", "python tools/rules.py --check"),
 )
-ALONE = (Check("quick tests", 'pytest --quiet --numprocesses=2 -m "not browser and not slow and not postgres and not story"'),)
+ALONE = (
+    Check(
+        "quick tests", 'pytest --quiet --numprocesses=2 -m "not browser and not slow and not postgres and not story"'
+    ),
+)
 
 
 def passes(check: Check) -> bool:

@@ -36,7 +36,7 @@ class DoseChange(Record):
     high: Mapped[Decimal | None] = field("Highest dose", possible=Range(0), required=True, section="Approved dose")
     reason: Mapped[str | None] = field("Reason", Text, long=True, required=True, section="Approved dose")
 
-    treatment: Mapped[Treatment] = relationship()
+    treatment: Mapped[Treatment] = relationship(back_populates="dose_changes")
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a physician decides, and the range is one."""

@@ -106,6 +106,7 @@ class Administration(Record):
     """One product given to one patient. One product, one administration (hazard H15); two people (rule 2)."""
 
     KIND = "AD"
+    READ_WITH = ("events",)
     NOUN = "Administration"
     HAPPENED = "Start"
     DONE = "Given by"
@@ -281,10 +282,14 @@ class Administration(Record):
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
         self.outcome, self.confirmed = "voided", {**self.confirmed}
-        whole = self.volume_issued or Decimal(0)
         end = max(at.replace(second=0, microsecond=0), self.performed_at or at)
         self.finish(
-            at=at, ended_at=end, volume_given=Decimal(0), volume_returned=whole, partial_reason=because, weight=None
+            at=at,
+            ended_at=end,
+            volume_given=Decimal(0),
+            volume_returned=self.volume_issued or Decimal(0),
+            partial_reason=because,
+            weight=None,
         )
         self.product.move(kind="not_given", place=self.treatment.chain_of_identity, by=by, at=at, reason=because)
         for follow in self.when_started:

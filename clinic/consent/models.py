@@ -7,16 +7,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, Text
-from sqlalchemy.orm import Mapped, object_session, relationship
+from sqlalchemy.orm import Mapped, relationship
 
 from clinic import wording
 from clinic.access import Role
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
 from clinic.model import ADDED, reference
-from clinic.patients.models import CHILD_YEARS, Alert, Patient
+from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.patients.names import is_name_of
-from clinic.protocols.catalogues import BODY_SITES, labels, within
+from clinic.protocols.catalogues import BODY_SITES, labels
 from clinic.protocols.models import ProtocolVersion, Stage
 from clinic.records import Amendment, Meaning, Record, Signature
 from clinic.treatments.models import SIDES, Treatment, place_words
@@ -218,13 +218,6 @@ class Consent(Record):
             raise RuleBroken("This consent is withdrawn already.")
         gone = Withdrawal.log(by=by, at=at, consent_id=self.id, patient_id=self.patient_id, **facts)
         self.withdrawal = gone
-        day = wording.day(self.local_day(gone.performed_at or at))
-        text = f"Consent withdrawn {day}: {within(SCOPES[self.scope])}"
-        text += f", {self.protocol_version.protocol.code}" if self.protocol_version is not None else ""
-        alert = Alert.log(by=by, at=at, site_id=self.site_id, patient=self.patient, text=text)
-        session = object_session(self)
-        if session is not None:
-            session.add(alert)
         return gone
 
     def headline(self) -> str:

@@ -87,6 +87,7 @@ class Harvest(Record):
     passes: Mapped[int | None] = field("Punctures or passes", reported=True, section="Method")
     cd34_before: Mapped[Decimal | None] = field(
         "CD34 count before collection",
+        conditional=True,
         unit="/µL",
         possible=Range(0, 5000),
         section="Method",
@@ -108,7 +109,7 @@ class Harvest(Record):
         "Anticoagulant", reported=True, choices=labels(ANTICOAGULANTS), required=True, section="Anticoagulant"
     )
     anticoagulant_volume: Mapped[Decimal | None] = field(
-        "Anticoagulant volume", unit="mL", possible=Range(0, 1000), section="Anticoagulant"
+        "Anticoagulant volume", conditional=True, unit="mL", possible=Range(0, 1000), section="Anticoagulant"
     )
     anticoagulant_lot: Mapped[str | None] = field(
         "Anticoagulant lot", conditional=True, section="Anticoagulant", hint="Scan the code on the bag, or type the lot"

@@ -23,6 +23,7 @@ from clinic.pages import (
     me,
     refusals_to,
     staff_choices,
+    staff_rows,
     zone,
 )
 from clinic.pathway import course as courses
@@ -58,7 +59,8 @@ def today() -> str:
     at, page = clock.now(), max(1, min(request.args.get("page", 1, type=int), PAGES))
     if me().role is Role.ADMINISTRATOR:
         return render_template("pathway/today_administrator.html")
-    only = worklist.Filter(**preferences.chosen(me().id, FILTER))
+    staff = staff_rows(preferences.chosen(me().id, FILTER))
+    only = worklist.Filter(**(staff[0].chosen or {}))
     return render_template(
         "pathway/today.html",
         board=worklist.board(db.session(), me(), zone=zone(), at=at, limit=page * worklist.SHOWN, only=only),
@@ -68,7 +70,9 @@ def today() -> str:
         drafts=drafts.mine(me().id),
         only=only,
         steps=[(step.name, step.title) for step in current()],
-        people=staff_choices(WRITERS),
+        people=[
+            (row.id, f"{row.printed_name}, {row.role.label}") for row in staff if row.active and row.role in WRITERS
+        ],
         may_filter=me().role in WRITERS,
     )
 

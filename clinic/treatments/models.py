@@ -70,7 +70,7 @@ class Treatment(Record):
     PERSON = "patient"
     DONE = "Responsible physician"
     READ_ORDER = -2
-    READ_WITH = ("stop", "patient", "continuations")
+    READ_WITH = ("stop", "patient", "continuations", "dose_changes")
     __table_args__ = (UniqueConstraint("site_id", "chain_of_identity"),)
 
     patient_id: Mapped[str] = reference("patient")
@@ -116,6 +116,9 @@ class Treatment(Record):
     stop: Mapped[Stop | None] = relationship(back_populates="treatment", uselist=False)
     continuations: Mapped[list[Any]] = relationship(
         "Continuation", back_populates="treatment", order_by="Continuation.recorded_at"
+    )
+    dose_changes: Mapped[list[Any]] = relationship(
+        "DoseChange", back_populates="treatment", order_by="DoseChange.recorded_at"
     )
 
     @classmethod

@@ -137,7 +137,7 @@ def test_every_address_of_every_page_is_under_the_prefix(app, session, team, mou
     waiting, seen = ["/clinic/", f"/clinic/harvests/{course.id}", "/clinic/login?next=/clinic/patients"], set()
     while waiting and len(seen) < 40:
         url = waiting.pop(0)
-        if url in seen or url == "/clinic/logout":
+        if url in seen or url in {"/clinic/logout", "/clinic/today/filter"}:  # are sent, not opened
             continue
         seen.add(url)
         with browser.get(asked(url)) as answer:
