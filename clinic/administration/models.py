@@ -282,15 +282,9 @@ class Administration(Record):
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
         self.outcome, self.confirmed = "voided", {**self.confirmed}
-        end = max(at.replace(second=0, microsecond=0), self.performed_at or at)
-        self.finish(
-            at=at,
-            ended_at=end,
-            volume_given=Decimal(0),
-            volume_returned=self.volume_issued or Decimal(0),
-            partial_reason=because,
-            weight=None,
-        )
+        end, nothing = max(at.replace(second=0, microsecond=0), self.performed_at or at), Decimal(0)
+        back = {"volume_returned": self.volume_issued or nothing, "partial_reason": because}
+        self.finish(at=at, ended_at=end, volume_given=nothing, weight=None, **back)
         self.product.move(kind="not_given", place=self.treatment.chain_of_identity, by=by, at=at, reason=because)
         for follow in self.when_started:
             follow(self, by)

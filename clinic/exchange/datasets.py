@@ -18,6 +18,7 @@ from clinic.accounts.models import Site, User
 from clinic.administration.models import Administration
 from clinic.fields import Field, fields_of
 from clinic.model import Model, Quantity, UTCDateTime
+from clinic.notices import Notice
 from clinic.patients.models import Patient
 from clinic.records import Entry, Record, Signature
 from clinic.release.doses import LABELS
@@ -113,15 +114,16 @@ class Dataset:
 
 
 def models() -> dict[str, type[Model]]:
-    """Return every kind of record that is mapped, by the name of its data set. Accounts and sites are not records.
+    """Return every kind of record that is mapped, by the name of its data set.
 
+    Accounts and sites are not records, and a notice is a message to one person about a record, which has a data set.
     What staff record comes first, in the order in which one kind leads to the next.
     """
     configure_mappers()
     order = [table.name for table in Model.metadata.sorted_tables]
     found = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
     found.sort(key=lambda model: (not issubclass(model, Entry), order.index(model.__tablename__)))
-    return {_name(model.__tablename__): model for model in found if model not in {Site, User}}
+    return {_name(model.__tablename__): model for model in found if model not in {Site, User, Notice}}
 
 
 def _name(table: str) -> str:

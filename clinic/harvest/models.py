@@ -91,7 +91,6 @@ class Harvest(Record):
         unit="/µL",
         possible=Range(0, 5000),
         section="Method",
-        conditional=True,
         hint="Peripheral blood only, after mobilization",
     )
     volume: Mapped[Decimal | None] = field(

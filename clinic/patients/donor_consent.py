@@ -28,7 +28,7 @@ WHO = (Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR)
 class DonorConsent(Record):
     """One consent to donate. An unrelated or cord donor is named by the donor number only, so it holds no name."""
 
-    KIND = "DC"
+    KIND = "CD"
     NOUN = "Consent to donate"
     HAPPENED = "Signed on paper at"
     DONE = "Obtained by"
