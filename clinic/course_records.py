@@ -19,7 +19,6 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from clinic import wording
 from clinic.model import Model
-from clinic.record_kinds import kinds, link, parts_of, table_of
 from clinic.records import Amendment, Signature
 
 if TYPE_CHECKING:
@@ -30,6 +29,39 @@ M = TypeVar("M", bound=Model)
 Only = Collection[type[Model]] | None
 AT_ONCE = 50
 """Courses loaded together; more are loaded in batches."""
+
+
+@cache
+def table_of(model: type[Any]) -> str:
+    """Return the name of a model's table; asking the model itself works it out anew each time."""
+    return str(model.__table__.name)
+
+
+@cache
+def link(model: type[Model], table: str) -> str | None:
+    """Return the attribute of a model that names a row of a table: ``<table>_id``, else its first foreign key there."""
+    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
+    found = [c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys)]
+    plain = f"{table}_id"
+    return plain if plain in found else next(iter(found), None)
+
+
+@cache
+def kinds() -> tuple[type[Model], ...]:
+    """Return the models that are read by a statement of their own, in the order in which one leads to the next."""
+    order = [table.name for table in Model.metadata.sorted_tables]
+    models = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
+    parts = {part for model in models for part in parts_of(model)}
+    chosen = [model for model in models if model.JUDGED and model not in parts]
+    return tuple(sorted(chosen, key=lambda model: (model.READ_ORDER, order.index(table_of(model)))))
+
+
+@cache
+def parts_of(model: type[Model]) -> tuple[type[Model], ...]:
+    """Return the models whose rows are read in one statement with the row that they are a part of, and their parts."""
+    relations = inspect(model).relationships
+    direct = [relations[name].mapper.class_ for name in model.READ_WITH]
+    return (*direct, *(deeper for part in direct for deeper in parts_of(part)))
 
 
 class Pool:
@@ -287,6 +319,8 @@ def _condition(model: type[Any], scope: Scope) -> Any:
         for table in dict.fromkeys(tables)
         if table != table_of(model) and (column := link(model, table)) is not None
     }
+    if getattr(model, "ACCUSES", False) and (name := link(model, "treatment")) is not None:
+        asked[name] = sorted({*scope.pool.ids("treatment"), *named(scope.pool, "treatment")})  # of all recipients
     ids = named(scope.pool, table_of(model))
     if ids:
         asked["id"] = sorted(ids)
@@ -301,12 +335,12 @@ def _names(model: type[Any], *columns: str) -> Any:
 
 
 def _take(scope: Scope, session: Session, model: type[Any], condition: Any) -> None:
-    chosen = select(model).where(condition).options(lazyload("*"), *_withparts_of(model))
+    chosen = select(model).where(condition).options(lazyload("*"), *_with_parts(model))
     for row in session.scalars(chosen, scope.given).unique():
         scope.pool.add(_whole(row))
 
 
-def _withparts_of(model: type[Any]) -> Iterator[Any]:
+def _with_parts(model: type[Any]) -> Iterator[Any]:
     """Yield the options that read the parts of a row, and theirs, in its statement."""
     for name in model.READ_WITH:
         part = joinedload(getattr(model, name))

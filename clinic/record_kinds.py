@@ -1,4 +1,4 @@
-"""The kinds of records that a judgement reads: in which order, what names what, which can speak against cells."""
+"""The kinds of records that can speak against cells, wherever in the clinic they are declared."""
 
 from __future__ import annotations
 
@@ -6,37 +6,11 @@ from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
-
+from clinic.course_records import kinds
 from clinic.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-
-@cache
-def table_of(model: type[Any]) -> str:
-    """Return the name of a model's table; asking the model itself works it out anew each time."""
-    return str(model.__table__.name)
-
-
-@cache
-def link(model: type[Model], table: str) -> str | None:
-    """Return the attribute of a model that names a row of a table: ``<table>_id``, else its first foreign key there."""
-    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
-    found = [c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys)]
-    plain = f"{table}_id"
-    return plain if plain in found else next(iter(found), None)
-
-
-@cache
-def kinds() -> tuple[type[Model], ...]:
-    """Return the models that are read by a statement of their own, in the order in which one leads to the next."""
-    order = [table.name for table in Model.metadata.sorted_tables]
-    models = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
-    parts = {part for model in models for part in parts_of(model)}
-    chosen = [model for model in models if model.JUDGED and model not in parts]
-    return tuple(sorted(chosen, key=lambda model: (model.READ_ORDER, order.index(table_of(model)))))
 
 
 @cache
@@ -59,11 +33,3 @@ class WithAccusing(Collection[type[Model]]):
 
     def __len__(self) -> int:
         return len(self.named) + len(accusing())
-
-
-@cache
-def parts_of(model: type[Model]) -> tuple[type[Model], ...]:
-    """Return the models whose rows are read in one statement with the row that they are a part of, and their parts."""
-    relations = inspect(model).relationships
-    direct = [relations[name].mapper.class_ for name in model.READ_WITH]
-    return (*direct, *(deeper for part in direct for deeper in parts_of(part)))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic.course_records import named
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.model import reference
@@ -17,7 +16,6 @@ from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
-    from clinic.course_records import Scope
 
 GRADES = {
     "1": "1, mild", "2": "2, moderate", "3": "3, severe", "4": "4, life-threatening", "5": "5, death",
@@ -98,12 +96,6 @@ class AdverseEvent(Record):
     )
 
     treatment: Mapped[Treatment] = relationship()
-
-    @classmethod
-    def found(cls, scope: Scope) -> Any:
-        """Return the condition that finds the events of the courses, and of all who got cells of the same family."""
-        courses, scope.given = {*scope.pool.ids("treatment"), *named(scope.pool, "treatment")}, {}
-        return cls.treatment_id.in_(sorted(courses)) if courses else None
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 64 to 68: grade 5, fatal and death go together."""
