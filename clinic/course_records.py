@@ -238,6 +238,8 @@ def _condition(model: type[Any], scope: Scope) -> Any:
         for table in dict.fromkeys(tables)
         if table != table_of(model) and (column := link(model, table)) is not None
     }
+    if getattr(model, "ACCUSES", False) and (name := link(model, "treatment")) is not None:
+        asked[name] = sorted({*scope.pool.ids("treatment"), *named(scope.pool, "treatment")})  # of all recipients
     ids = named(scope.pool, table_of(model))
     if ids:
         asked["id"] = sorted(ids)

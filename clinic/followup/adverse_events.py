@@ -10,7 +10,6 @@ from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic import wording
 from clinic.administration.models import Administration
-from clinic.course_records import named
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
 from clinic.harvest.models import Harvest
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from clinic.accounts.models import User
-    from clinic.course_records import Scope
     from clinic.signatures import Amendment, Signature
 
 GRADES = {
@@ -126,12 +124,6 @@ class AdverseEvent(Record):
     )
 
     treatment: Mapped[Treatment] = relationship()
-
-    @classmethod
-    def found(cls, scope: Scope) -> Any:
-        """Return the condition that finds the events of the courses, and of all who got cells of the same family."""
-        courses, scope.given = {*scope.pool.ids("treatment"), *named(scope.pool, "treatment")}, {}
-        return cls.treatment_id.in_(sorted(courses)) if courses else None
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 65: grade 5, fatal outcome and death go together, as far as each is known."""

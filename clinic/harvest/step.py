@@ -79,15 +79,17 @@ def _other_sources(records: CourseRecords, found: list[Harvest], at: datetime) -
     course = records.course
     if course.origin is Origin.IMPORTED or course.stop is not None or HARVEST.reasons(records, at):
         return []
-    missing = [key for key in planned_sources(course) if key not in {harvest.source for harvest in found}]
-    to, started = ("harvest.new", {"treatment_id": course.id}), _processed(records)
+    done = {harvest.source for harvest in found}
+    missing = [key for key in planned_sources(course) if key in SOURCES and key not in done]
+    if not missing or _processed(records):
+        return []
+    to = ("harvest.new", {"treatment_id": course.id})
     return [
         Action(
             title="Record the second harvest", why=f"{SOURCES[key].label}: not collected yet.", who=tuple(LOGS), to=to
         )
         for key in missing
-        if key in SOURCES and not started
-    ]
+    ]  # fmt: skip
 
 
 def _processed(records: CourseRecords) -> bool:

@@ -57,8 +57,10 @@ def pairs(records: CourseRecords) -> Iterator[tuple[Event, Event]]:
             yield start, Event(part.headline().lower(), part.performed_at, part)
     for product in records.every(Product):
         yield from _of_product(records, product)
-        yield from _of_custody(records, product)
-        yield from _of_giving(records, product)
+        if records.on(product, Movement):
+            yield from _of_custody(records, product)
+        if records.on(product, Administration):
+            yield from _of_giving(records, product)
 
 
 def _begun(records: CourseRecords, product: Product) -> list[Event]:

@@ -59,7 +59,8 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
         found |= _of_container(records, one, product)
     for other in relatives(records, product):
         found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r) or _in_doubt(r)}
-    found |= _events(records, product)
+    events = [event for kind in accusing() for event in records.every(kind)]
+    found |= _events(records, product, events) if events else {}
     recipient = product.treatment.patient if product.treatment is not None else None
     for donor in donors(records, product):
         counts = counting(records, donor)
@@ -81,23 +82,22 @@ def _of_container(records: CourseRecords, one: Product, product: Product) -> dic
     made = [m for m in (records.get(one.run_id), records.get(one.harvest_id)) if isinstance(m, MADE_BY)]
     found |= {m.id: Item(hash=m.content_hash, name=f"{m.NOUN} ({m.headline()})") for m in made}
     for record in (one, *made):
-        if said := unconfirmed(record):
+        if (record.amendments or record.id == one.run_id) and (said := unconfirmed(record)):
             found[f"{OPEN}{record.id}"] = Item(hash="", name=record.headline(), adverse=said)
     return found
 
 
-def _events(records: CourseRecords, product: Product) -> dict[str, Item]:
+def _events(records: CourseRecords, product: Product, events: list[Record]) -> dict[str, Item]:
     """Return the events in patients who got cells of the same family, which hold the rest of it (hazard H29)."""
     family = [one for one in relatives(records, product) if one.given and one.treatment_id is not None]
     found = {}
-    for kind in accusing():
-        for event in records.every(kind):
-            said = event.accusation()
-            after = [one for one in family if said and one.treatment_id == event.treatment_id]
-            if after:
-                name = f"{after[-1].name} {after[-1].division or ''}".strip()
-                against = f"{said}, after {name} was given, which shares cells with this product."
-                found[event.id] = Item(hash=event.content_hash, name=event.headline(), adverse=against)
+    for event in events:
+        said = event.accusation()
+        after = [one for one in family if said and one.treatment_id == getattr(event, "treatment_id", None)]
+        if after:
+            name = f"{after[-1].name} {after[-1].division or ''}".strip()
+            against = f"{said}, after {name} was given, which shares cells with this product."
+            found[event.id] = Item(hash=event.content_hash, name=event.headline(), adverse=against)
     return found
 
 

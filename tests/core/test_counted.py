@@ -102,8 +102,8 @@ def test_a_harvest_passes_through_few_functions_and_files(team: Team, client_as:
     sent = start | end | pause | {
         "source": "bone_marrow", "body_site": "posterior_iliac_crest", "side": "right", "method": "needle_aspiration",
         "anaesthesia": "local", "volume": "61,5", "containers": "1", "anticoagulant": "acd_a",
-        "anticoagulant_volume": "6",
-        "anticoagulant_lot": "L-1", "performed_by_id": team.nurse.id, "idempotency_key": idempotency.new_key(),
+        "anticoagulant_lot": "L-1", "anticoagulant_volume": "6", "performed_by_id": team.nurse.id,
+        "idempotency_key": idempotency.new_key(),
     }  # fmt: skip
     browser.get(address)
     passed: set[CodeType] = set()

@@ -114,10 +114,13 @@ def begun(ward, course, product, **typed):
 
 
 def does(ward, run, kind, started, ended):
+    """One step of a run; return the moment at which it ended."""
+    end = minutes(ended)
     ward.fill(
-        "technologist", f"/runs/{run.id}/manipulations/new", kind=kind, performed_at=minutes(started),
-        ended_at=minutes(ended), performed_by_id=ward.team.technologist.id,
+        "technologist", f"/runs/{run.id}/manipulations/new", kind=kind, performed_at=minutes(started), ended_at=end,
+        performed_by_id=ward.team.technologist.id,
     )  # fmt: skip
+    return end
 
 
 def fills(ward, run, volume="10", alike="1"):
@@ -137,19 +140,20 @@ def test_what_was_divided_while_frozen_lies_frozen(ward, order):
     taken = harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0]
     run = begun(ward, mine, taken)
     if order == "freeze first":
-        does(ward, run, "cryopreserve", 110, 100)
+        end = does(ward, run, "cryopreserve", 110, 100)
     fills(ward, run, volume="20")
     if order == "container first":
-        does(ward, run, "cryopreserve", 110, 100)
+        end = does(ward, run, "cryopreserve", 110, 100)
     ward.session.expire_all()
     (bag,) = run.outputs
-    assert (bag.frozen_at, bag.lies_frozen) == (minutes(100), True)
+    assert (bag.frozen_at, bag.lies_frozen) == (end, True)
     (part,) = fills(ward, begun(ward, mine, bag, performed_at=minutes(90)))
-    assert (part.frozen_at, part.lies_frozen) == (minutes(100), True)
-    ward.amend("technologist", run.manipulations[0], ended_at=minutes(95))
+    assert (part.frozen_at, part.lies_frozen) == (end, True)
+    end += timedelta(minutes=5)
+    ward.amend("technologist", run.manipulations[0], ended_at=end)
     ward.session.expire_all()
-    assert (bag.frozen_at, part.frozen_at) == (minutes(95), minutes(95))
-    assert part.expires_at == minutes(95) + timedelta(days=mine.says.expiry.frozen_days)
+    assert (bag.frozen_at, part.frozen_at) == (end, end)
+    assert part.expires_at == end + timedelta(days=mine.says.expiry.frozen_days)
 
 
 @pytest.mark.rule(54)
@@ -160,14 +164,14 @@ def test_the_clock_after_thaw_runs_on_through_a_wash_and_ends_when_it_is_frozen_
     does(ward, run, "cryopreserve", 110, 100)
     (bag,) = fills(ward, run, volume="20")
     washed = begun(ward, mine, bag, performed_at=minutes(60))
-    does(ward, washed, "thaw", 50, 45)
+    thaw = does(ward, washed, "thaw", 50, 45)
     does(ward, washed, "wash", 40, 35)
     (part,) = fills(ward, washed)
-    assert (part.thawed_at, part.lies_frozen) == (minutes(45), False)
-    assert part.expires_at == minutes(45) + timedelta(minutes=60)
-    does(ward, washed, "cryopreserve", 30, 20)
+    assert (part.thawed_at, part.lies_frozen) == (thaw, False)
+    assert part.expires_at == thaw + timedelta(minutes=60)
+    again = does(ward, washed, "cryopreserve", 30, 20)
     ward.session.expire_all()
-    assert (part.thawed_at, part.frozen_at, part.lies_frozen) == (None, minutes(20), True)
+    assert (part.thawed_at, part.frozen_at, part.lies_frozen) == (None, again, True)
 
 
 # what came back
