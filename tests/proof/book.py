@@ -204,6 +204,7 @@ class Book(Picture):
         before = {name: one[name] for name in act["changes"] if name in {"value", "outcome"}}
         if any(value is not None for value in before.values()):
             one["corrected_by"] = act["by"]
+            one["edits"] = one.get("edits", 0) + 1
         if one["outcome"] is not None and one["test"] in GOOD and one["outcome"] != GOOD[one["test"]]:
             one["was_bad"] = True
 

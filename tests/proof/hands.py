@@ -229,8 +229,10 @@ class Hands:
 
     def _sign(self, act: dict[str, Any], by: User) -> Any:
         record = self.row(act["table"], act["record"])
-        meaning = Meaning.RELEASE if act["table"] == "decisions" else Meaning.AUTHORSHIP
-        if act["table"] in {"consents", "runs"} and record.performed_by_id != by.id:
+        meaning: Any = Meaning.RELEASE if act["table"] == "decisions" else Meaning.AUTHORSHIP
+        if act["table"] == "runs":
+            meaning = record.meaning_for(by)
+        elif act["table"] == "consents" and record.confirmed_by(by):
             meaning = Meaning.VERIFICATION
         record.sign(by=by, at=clock.now(), meaning=meaning)
 

@@ -266,7 +266,7 @@ class Picture:
             "harvests": {h: deepcopy(self.harvests[h]["said"]) for one in line if (h := self.bags[one]["harvest"])},
             "bags": {one: [self.bags[one][key] for key in ("volume", "amount", "dmso")] for one in line},
             "results": {
-                name: {key: one[key] for key in ("value", "outcome", "pending")}
+                name: {key: one.get(key) for key in ("value", "outcome", "pending", "edits")}
                 for name, one in self.results.items()
                 if one["bag"] in line
             },
