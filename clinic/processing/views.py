@@ -10,6 +10,7 @@ from sqlalchemy import select
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.course_records import of_course
+from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
 from clinic.patients.banner import patient_banner
@@ -33,6 +34,7 @@ from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from decimal import Decimal
 
     from clinic.forms import RecordForm
 
@@ -256,13 +258,24 @@ def add_output(run_id: str) -> Answer:
 
 
 def _make(run: ProcessingRun, facts: dict[str, Any]) -> str:
-    number, place, division = facts.pop("alike"), facts.pop("place"), facts.pop("division") or ""
+    number, division = facts.pop("alike"), facts.pop("division") or ""
+    place, temperature = facts.pop("place"), facts.pop("temperature")
     for turn in range(1, number + 1):
         named = f"{division}{turn}" if division and number > 1 else division
         product = run.make(by=me(), at=clock.now(), division=named, **facts)
         if place:
-            product.move(kind="stored", place=place, by=me(), at=clock.now())
+            _store(product, place, temperature)
     return "One container added." if number == 1 else f"{number} containers added."
+
+
+def _store(product: Product, place: str, temperature: Decimal | None) -> None:
+    """Record where a container lies; where the protocol has a storage range, how cold it is there (rule 48)."""
+    at = clock.now()
+    allowed = product.storage_range(at)
+    if temperature is None and allowed is not None:
+        said = f"Storage temperature: required; the protocol's range is {allowed} °C."
+        raise RuleBroken(Problem(said, "temperature", rule=48))
+    product.move(kind="stored", place=place, temperature=temperature, by=me(), at=at)
 
 
 @bp.route("/runs/<run_id>/end", methods=["GET", "POST"])

@@ -95,18 +95,15 @@ def test_a_run_goes_from_bag_to_verified_product(client_as, post, session, begun
         volume="6",
         performed_by_id=_me(session),
     )
-    made = post(
-        laboratory,
-        f"/runs/{run.id}/outputs/new",
-        name="MNC, Marrow",
-        cell_type="mnc",
-        container="syringe",
-        alike="1",
-        volume="6",
-        measure="tnc_8",
-        amount="6",
-        place="Bench 2",
-    )
+    output = {
+        "name": "MNC, Marrow", "cell_type": "mnc", "container": "syringe", "alike": "1", "volume": "6",
+        "measure": "tnc_8", "amount": "6", "place": "Bench 2",
+    }  # fmt: skip
+    unmeasured = post(laboratory, f"/runs/{run.id}/outputs/new", output)
+    assert unmeasured.status_code == 422
+    assert "Storage temperature: required; the protocol&#39;s range is 18 to 25 °C (rule 48)." in unmeasured.text
+    assert Page.of(unmeasured.text).values["place"] == "Bench 2"
+    made = post(laboratory, f"/runs/{run.id}/outputs/new", output | {"temperature": "21"})
     end = post(laboratory, f"/runs/{run.id}/end", boxes("ended_at", now - timedelta(minutes=5)), waste_volume="54")
     assert [answer.status_code for answer in (step, count, made, end)] == [303] * 4, Page.of(made.text).text[:900]
     assert sign(laboratory, post, run.id).status_code == 303
