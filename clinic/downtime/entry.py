@@ -10,10 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
+from sqlalchemy.orm import object_session
 
+from clinic import clock
 from clinic.access import WRITERS, Role
 from clinic.accounts.models import User
+from clinic.administration.models import Administration
 from clinic.course_records import around, of_course
+from clinic.downtime.given import not_released_yet
 from clinic.downtime.kinds import moment_of
 from clinic.downtime.scans import attach
 from clinic.errors import naming
@@ -21,7 +25,7 @@ from clinic.extensions import db
 from clinic.products.graph import relatives
 from clinic.products.models import Product
 from clinic.records import Record
-from clinic.release.models import Release
+from clinic.release.models import Release, released_since
 from clinic.requests import acts
 from clinic.requests.models import same_human
 from clinic.steps import stopped
@@ -29,6 +33,8 @@ from clinic.steps import stopped
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from sqlalchemy.orm import Session
 
     from clinic.course_records import CourseRecords
     from clinic.downtime.kinds import Kind
@@ -57,8 +63,8 @@ def take(  # noqa: PLR0913 - a record of a kind, of a course, on something, from
         attach(db.session(), main, form["paper_scan"].data, by=by, at=at)
     _have_confirmed(main, _second(form), by=by, at=at)
     if then:
-        _have_reviewed(main, sheet["then"], by=by, at=at)
-        _hold(main, {reason.rule for reason in then}, by=by, at=at)
+        _have_reviewed(db.session(), main, sheet["then"], by=by, at=at)
+        _hold(db.session(), main, {reason.rule for reason in then}, by=by, at=at)
     return main
 
 
@@ -119,26 +125,45 @@ def _have_confirmed(main: Record, second: User | None, *, by: User, at: datetime
         acts.ask(db.session(), main, of=person, by=by, at=at, kind=kind, text=words.format(who=by.printed_name))
 
 
-def _have_reviewed(main: Record, failed: list[str], *, by: User, at: datetime) -> None:
+def _have_reviewed(session: Session, main: Record, failed: list[str], *, by: User, at: datetime) -> None:
     """Ask quality to review what would have been refused."""
     text = f"Copied from paper. When it happened, the system would have refused it: {' '.join(failed)}"
-    acts.ask(db.session(), main, of=Role.QUALITY, by=by, at=at, kind="review", text=text)
+    acts.ask(session, main, of=Role.QUALITY, by=by, at=at, kind="review", text=text)
 
 
-def _hold(main: Record, rules: set[int], *, by: User, at: datetime) -> None:
+def mark_anew(given: Administration, by: User) -> None:
+    """Mark an administration from paper whose start is corrected to before the release, as when it is copied."""
+    session = object_session(given)
+    if session is None or given.paper is None or given.performed_at is None:
+        return
+    records = around(session, given.product)
+    since = released_since(records, given.product)
+    if since is None or since <= given.performed_at:
+        return
+    said = naming(not_released_yet(since, given.performed_at, records.zone), 50)
+    given.paper = {**given.paper, "then": [*given.not_permitted, said]}
+    at = clock.now()
+    _have_reviewed(session, given, [said], by=by, at=at)
+    _hold(session, given, {50}, by=by, at=at)
+
+
+Administration.when_started.append(mark_anew)
+
+
+def _hold(session: Session, main: Record, rules: set[int], *, by: User, at: datetime) -> None:
     """Hold what shares cells with what was given unreleased or to the wrong person; then the course's own cells too."""
     product = getattr(main, "product", None)
     if not isinstance(product, Product) or not rules & (IDENTITY | RELEASE):
         return
-    in_doubt = {one.id: one for one in relatives(around(db.session(), product), product)}
+    in_doubt = {one.id: one for one in relatives(around(session, product), product)}
     if rules & IDENTITY:
-        records = of_course(db.session(), main.treatment)  # type: ignore[attr-defined] - an administration
+        records = of_course(session, main.treatment)  # type: ignore[attr-defined] - an administration
         in_doubt |= {one.id: one for one in records.of(Product)}
     said = f"Copied from paper: {product.id} was given although a check would have refused it. See {main.id}."
     for one in in_doubt.values():
         if one.id == product.id or one.given or one.discarded or (one.uses and one.left <= 0):
             continue
-        db.session.add(
+        session.add(
             Release.log(
                 by=by, at=at, performed_by=by, performed_at=at, site_id=one.site_id, product_id=one.id, product=one,
                 decision="hold", reason=said,

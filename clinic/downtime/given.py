@@ -12,7 +12,7 @@ from clinic.accounts.models import User
 from clinic.administration import bedside as acts
 from clinic.administration.forms import SIGNS, WORKED_OUT
 from clinic.administration.gate import judge
-from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.administration.models import OUTCOMES, Administration, BedsideCheck, VitalSigns
 from clinic.administration.scanning import read_bag
 from clinic.administration.step import ADMINISTRATION
 from clinic.downtime.questions import MARK, PaperQuestions
@@ -41,6 +41,11 @@ ASKED = {
     ),
 }
 WITHOUT_AN_END = {"ended_at", "volume_given"}
+ENDED = {"aborted": OUTCOMES["aborted"]}
+"""How it may have ended on paper. What was begun by mistake and took nothing from the bag is no administration."""
+ENDED_HINT = "Leave blank if the whole dose was given as planned"
+NOT_ASKED = WORKED_OUT - {"outcome"}
+"""What the paper does not say: the dose is worked out, the second person is asked for with the paper."""
 
 
 def _vitals() -> dict[str, Any]:
@@ -56,7 +61,7 @@ def _vitals() -> dict[str, Any]:
 
 class GivenForm(
     PaperQuestions,
-    type("AdministrationOfPaper", (form_for(Administration, without=WORKED_OUT, extra=ASKED),), _vitals()),  # type: ignore[misc] - a form is made of its facts
+    type("AdministrationOfPaper", (form_for(Administration, without=NOT_ASKED, extra=ASKED),), _vitals()),  # type: ignore[misc] - a form is made of its facts
 ):
     """An administration as the paper has it: identity, vital signs before, times, place, volumes."""
 
@@ -68,6 +73,8 @@ def form(course: Treatment, _on: Any) -> Any:
     for name in WITHOUT_AN_END:
         made[name].required = True
     made["volume_given"].hint = ""
+    made.offer("outcome", ENDED.items())
+    made["outcome"].hint = ENDED_HINT
     if course.says.cell_type != "hsc":
         del made.filter_used
     first = [name for name in made._fields if name.startswith(MARK) or name in {*ASKED, *SIGNS}]
@@ -87,9 +94,10 @@ def gathered(course: Treatment, form: Any, moment: datetime) -> Bedside:
     first, second = (_person(form[name].data) for name in ("performed_by_id", "paper_second_id"))
     measured = {name: read[name] for name in SIGNS if read.get(name) is not None}
     with db.session.no_autoflush:
+        vitals = VitalSigns(performed_at=moment, **measured) if measured else None
         return acts.gather(
             db.session(), course, by=first, at=moment, second=second, patient_scan=read["patient_scan"] or "",
-            product_scan=read["product_scan"] or "", vitals=VitalSigns(**measured) if measured else None,
+            product_scan=read["product_scan"] or "", vitals=vitals,
             volume=facts["volume_issued"], route=facts["route"], body_site=facts["body_site"], side=facts["side"],
         )  # fmt: skip
 
@@ -97,13 +105,17 @@ def gathered(course: Treatment, form: Any, moment: datetime) -> Bedside:
 def verdict_at(course: Treatment, form: Any, moment: datetime) -> Verdict:
     """Return what the gate would have said at a moment; a release that was signed later had not been there."""
     bedside = gathered(course, form, moment)
-    verdict, release = judge(bedside, moment), bedside.release
-    signed = min((one.signed_at for one in release.present_signatures), default=None) if release is not None else None
-    if signed is not None and signed > moment:
-        zone = bedside.records.zone
-        said = f"The product was released {clock.said(signed, zone)}, after this: {clock.said(moment, zone)}."
-        verdict.fault("Released before", 50, said, clock.said(signed, zone), clock.said(moment, zone))
+    verdict, zone = judge(bedside, moment), bedside.records.zone
+    since = bedside.release.complete_since(bedside.records) if bedside.release is not None else None
+    if since is not None and since > moment:
+        said = not_released_yet(since, moment, zone)
+        verdict.fault("Released before", 50, said, clock.said(since, zone), clock.said(moment, zone))
     return verdict
+
+
+def not_released_yet(since: datetime, moment: datetime, zone: str) -> str:
+    """Return in words that a product was given before its release."""
+    return f"The product was released {clock.said(since, zone)}, after this: {clock.said(moment, zone)}."
 
 
 def reasons(course: Treatment, form: Any, when: datetime) -> list[Blocked]:

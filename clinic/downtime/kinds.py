@@ -153,7 +153,7 @@ def _visit(course: Treatment, plan: Any, form: Any, by: User, at: datetime) -> l
 
 def _event_form(course: Treatment, _on: Any) -> Any:
     form = form_of(asked_of_paper(EventForm), people=REPORTERS, about={"treatment": course})
-    form.plan(db.session(), course)
+    form.plan(course)
     return form
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 
 from clinic import wording
-from clinic.administration.forms import SIGNS, WORKED_OUT
+from clinic.administration.forms import SIGNS
 from clinic.administration.known_facts import known_allergies
 from clinic.administration.models import VitalSigns
 from clinic.course_records import in_turns
-from clinic.downtime.given import ASKED
+from clinic.downtime.given import ASKED, ENDED, ENDED_HINT, NOT_ASKED
 from clinic.downtime.kinds import KINDS, Kind
 from clinic.downtime.models import DowntimeKit
 from clinic.fields import Field, fields_of
@@ -175,7 +175,8 @@ def blank(kind: Kind) -> Blank:
     """Return the blank form of a kind of record: the questions are those of its declared facts."""
     asked: dict[str, Field] = dict(fields_of(kind.model))
     if kind.model.KIND == "AD":
-        worked_out = WORKED_OUT - {"verified_by_id"}
+        worked_out = NOT_ASKED - {"verified_by_id"}
+        asked["outcome"] = replace(asked["outcome"], choices=ENDED, hint=ENDED_HINT)
         signs = {f"before_{name}": fact for name, fact in fields_of(VitalSigns).items() if name in SIGNS}
         asked = {**ASKED, **{name: fact for name, fact in asked.items() if name not in worked_out}, **signs}
     sections: dict[str, list[tuple[str, str, list[str], str]]] = {}

@@ -327,7 +327,7 @@ class History:
         declared = fields_of(type(record))
         for sentence in record.problems(at=self.at):
             name = sentence.field if isinstance(sentence, Problem) else ""
-            missing = name in declared and sentence == declared[name].missing
+            missing = name in declared and sentence.startswith(declared[name].missing)
             self._fault(wanted or Slot(part=part, key=key, name=name), "a value" if missing else sentence)
         self.records.append(record)
         return record
@@ -343,9 +343,10 @@ def _parts(moment: datetime | None, precision: str, zone: str) -> tuple[int, ...
 
 
 def _absent(model: type[Any], facts: dict[str, Any], reason_for: Callable[[str], str]) -> dict[str, str]:
-    """Return why each required fact of a model is missing, where there is a reason."""
+    """Return why each fact of a model that must be there or be explained is missing, where there is a reason."""
     table, found = model.__table__.columns, {}
     for name, fact in fields_of(model).items():
-        if fact.required and facts.get(name) is None and table[name].default is None and reason_for(name):
+        needed = fact.required or name in getattr(model, "EXPLAINED", ())
+        if needed and facts.get(name) is None and table[name].default is None and reason_for(name):
             found[name] = reason_for(name)
     return found

@@ -133,23 +133,23 @@ def _of_custody(records: CourseRecords, product: Product) -> Iterator[tuple[Even
 
 def _accepted(records: CourseRecords, product: Product) -> list[Event]:
     """Return when a product was first released: decided, and signed by all who must."""
-    found = []
-    for one in records.on(product, Release):
-        signed = [signature.signed_at for signature in one.present_signatures]
-        if one.releases and one.performed_at is not None and signed and not one.lacks(records):
-            found.append(Event("the release", max(one.performed_at, *signed), one))
-    return sorted(found, key=lambda event: event.at or clock.now())[:1]
+    found = [(one.complete_since(records), one) for one in records.on(product, Release)]
+    complete = [Event("the release", since, one) for since, one in found if since is not None]
+    return sorted(complete, key=lambda event: event.at or clock.now())[:1]
 
 
 def _of_giving(records: CourseRecords, product: Product) -> Iterator[tuple[Event, Event]]:
-    """Yield what comes before the cells are given: there, released, issued, thawed, checked at the bedside."""
-    moves = records.on(product, Movement)
-    before = [*_begun(records, product), *_accepted(records, product)]
+    """Yield what comes before the cells are given: there, released, issued, thawed, checked at the bedside.
+
+    What was given on paper before the release was given: it is marked instead, see `clinic.downtime.given`.
+    """
+    moves, released = records.on(product, Movement), _accepted(records, product)
+    before = _begun(records, product)
     before += [Event("the thaw", move.performed_at, move) for move in moves if move.kind == "thawed"]
     before += [_moved_at(move) for move in moves if move.kind == "issued"][:1]
     for given in records.on(product, Administration):
         start = Event("the start of the administration", given.performed_at, given)
-        yield from ((one, start) for one in before)
+        yield from ((one, start) for one in (*before, *(released if given.paper is None else ())))
         check = given.bedside_check
         if check is not None:
             yield Event("the bedside check", check.performed_at, check), start

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Index, UniqueConstraint, event, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
@@ -34,6 +34,8 @@ class Patient(Entry):
     KIND = "PT"
     NOUN = "Patient"
     READ_WITH = ("alerts",)
+    EXPLAINED: ClassVar = frozenset({"family_name", "birth_date"})
+    """What may be missing where the record says why; an import gives the reason of its source."""
     __table_args__ = (
         UniqueConstraint("site_id", "record_number"),
         Index("ix_patient_site_id_search_text_id", "site_id", "search_text", "id"),
@@ -93,9 +95,9 @@ class Patient(Entry):
     def problems(self, *, at: datetime) -> list[str]:
         """Also: one name at least, a birth date or that it is unknown; named allergies say that there are some."""
         found = super().problems(at=at)
-        if self.origin == "clinic" and not (self.family_name or self.given_names):
+        if not (self.family_name or self.given_names or self._excused("family_name")):
             found.append(Problem("Family name: required; a person with one name needs only one.", "family_name"))
-        if self.origin == "clinic" and self.birth_date is None and not self.not_recorded.get("birth_date"):
+        if self.birth_date is None and not self.not_recorded.get("birth_date"):
             found.append(Problem("Born on: required; say “unknown” where nobody knows it.", "birth_date"))
         if self.allergy_status == "present" and not self.allergies:
             found.append(Problem("Enter the allergy and the reaction.", "allergies"))

@@ -175,16 +175,25 @@ class Release(Record):
             return (Role.QUALITY, Role.DIRECTOR)
         return (Role.QUALITY,)
 
-    def lacks(self, records: CourseRecords) -> list[Role]:
-        """Return whose signature a releasing decision still needs."""
+    def lacks(self, records: CourseRecords, *, by: datetime | None = None) -> list[Role]:
+        """Return whose signature a releasing decision still needs, or still needed at a moment, ``by``."""
         if not self.releases or self.origin is Origin.IMPORTED:
             return []
         signed = {
             signature.role
             for signature in self.present_signatures
             if signature.role != Role.PHYSICIAN.value or signature.signed_by_id == self.requested_by_id
+            if by is None or signature.signed_at <= by
         }
         return [role for role in self.needs(records) if role.value not in signed]
+
+    def complete_since(self, records: CourseRecords) -> datetime | None:
+        """Return since when a releasing decision is taken and signed by all who must; None: it is not."""
+        if not self.releases or self.performed_at is None:
+            return None
+        moments = sorted(signature.signed_at for signature in self.present_signatures)
+        complete = next((moment for moment in moments if not self.lacks(records, by=moment)), None)
+        return max(self.performed_at, complete) if complete is not None else None
 
     def outdated(self, records: CourseRecords) -> list[str]:
         """Return in words what changed since the decision, so that it is no longer valid; empty: it does (rule 46)."""
@@ -233,6 +242,12 @@ def _earlier(one: Release, other: Release) -> bool:
 def decisions(records: CourseRecords, product: Product) -> list[Release]:
     """Return the decisions on a product in the order in which they were recorded."""
     return sorted(records.on(product, Release), key=lambda one: (one.recorded_at, one.id))
+
+
+def released_since(records: CourseRecords, product: Product) -> datetime | None:
+    """Return when a product was first released: decided, and signed by all who must; None: never."""
+    found = [one.complete_since(records) for one in records.on(product, Release)]
+    return min((since for since in found if since is not None), default=None)
 
 
 def standing_decision(records: CourseRecords, product: Product) -> Release | None:

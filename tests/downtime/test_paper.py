@@ -231,6 +231,47 @@ def test_a_release_that_was_signed_after_the_cells_were_given_had_not_been_there
 
 
 @pytest.mark.hazard("H37")
+@pytest.mark.rule(50)
+@pytest.mark.rule(69)
+def test_a_start_that_is_corrected_to_before_the_release_is_marked_too(ward, team, session):
+    mine = ready_for_harvest(team)
+    bag = ward.verified(released_product(mine, team, made_at=ago(hours=5), released=False))
+    laboratory.release(team, mine, bag, ago(hours=3, minutes=30), decision="conditional")
+    assert give(ward, mine, bag, hours=3).status_code == 303, ward.refused
+    made = one(ward, Administration)
+    assert made.not_permitted == []
+    made.amend(by=team.nurse2, at=clock.now(), reason="Misread", performed_at=ago(hours=4))
+    made.bedside_check.amend(by=team.nurse2, at=clock.now(), reason="Misread", performed_at=ago(hours=4))
+    session.commit()
+    assert any("after this" in said and "rule 50" in said for said in one(ward, Administration).not_permitted)
+    assert any(
+        "after this" in row.text for row in session.scalars(select(Request).where(Request.asked_role == "quality"))
+    )
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(69)
+def test_cells_are_not_given_on_paper_before_they_were_there(ward, team):
+    mine = ready_for_harvest(team)
+    bag = released_product(mine, team, made_at=ago(hours=3))
+    assert give(ward, mine, bag, hours=9).status_code == 422
+    ward.said_no("rule 69")
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(59)
+def test_an_administration_that_was_stopped_early_is_copied_as_such(ward, team):
+    mine = ready_for_harvest(team)
+    bag = released_product(mine, team, made_at=ago(hours=6), volume=Decimal(10))
+    stopped = {"volume_given": "4", "volume_wasted": "6", "partial_reason": "Rash", "outcome": "aborted"}
+    assert give(ward, mine, bag, **stopped | {"outcome": "voided"}).status_code == 422
+    assert give(ward, mine, bag, **stopped).status_code == 303, ward.refused
+    made = one(ward, Administration)
+    assert (made.outcome, made.volume_given) == ("aborted", 4)
+    assert "stopped early" in made.headline()
+
+
+@pytest.mark.hazard("H37")
 def test_what_cannot_have_been_so_is_still_a_fault_at_its_box_and_nothing_typed_is_lost(ward, team):
     mine = ready_for_harvest(team)
     answer = harvest(ward, mine, volume="60000", paper_why="other", paper_note="", paper_written_by_id="")

@@ -170,7 +170,7 @@ def test_one_wrong_cell_keeps_the_whole_table_out(session, team, table):
 
 
 def test_each_fault_names_row_column_value_and_what_was_expected(session, team, table):
-    file = table("# a remark", HEADINGS, "A-1,Ode,Clara,31.12.1970,f,none_known", "A-2,,Bo,1970-01-01,male,perhaps")
+    file = table("# a remark", HEADINGS, "A-1,Ode,Clara,31.12.1970,f,none_known", "A-2,,,1970-01-01,male,perhaps")
     said = [str(fault) for fault in run(session, team, "patients", file).problems]
     assert said == [
         "Row 3, column Born on: “31.12.1970”; expected a day like 2026-11-23 (Born on)",
@@ -178,6 +178,16 @@ def test_each_fault_names_row_column_value_and_what_was_expected(session, team, 
         "Row 4, column Allergies: “perhaps”; expected one of not_asked, none_known, present (Allergies)",
         "Row 4, column Family name: empty; expected a value",
     ]
+
+
+def test_a_person_with_one_name_comes_in_and_one_without_a_birth_date_does_not(session, team, table):
+    file = table(HEADINGS, "A-1,,Bo,1970-01-01,male,none_known", "A-2,Ode,,1970-01-01,female,none_known")
+    assert run(session, team, "patients", file).problems == []
+    named = {(one.family_name, one.given_names) for one in session.scalars(select(Patient))}
+    assert named == {(None, "Bo"), ("Ode", None)}
+    file = table(HEADINGS, "A-3,Ode,Bo,,male,none_known")
+    said = [str(fault) for fault in run(session, team, "patients", file).problems]
+    assert said == ["Row 2, column Born on: empty; expected a value"]
 
 
 def test_a_patient_whose_number_is_known_is_refused(session, team, table):
