@@ -91,6 +91,8 @@ def _infant(
     builder.visit(house, course, BASELINE, at - DAY, scores[BASELINE])
     for number, (product, figures) in enumerate(infusions):
         when, results = at + 7 * number * DAY, _results(figures)
+        if number:
+            builder.decide_eligibility(house, course, when - 3 * DAY)
         product.assign(course, by=house.act(house.technologist), at=when - 9 * DAY)
         sampled = (product.performed_at or when) + HOUR
         laboratory.examine(

@@ -127,13 +127,19 @@ def figures(value: Decimal, count: int = 4) -> Decimal:
     return D(format(rounded.normalize(), "f"))
 
 
+KEPT_AT = {D(-178): "Tank 2", D("5.0"): "Refrigerator 1", D("21.0"): "Transport cabinet 1"}
+"""Where containers are kept, by the temperature there, °C."""
+
+
 def store(team: Team, products: Sequence[Product], at: datetime) -> None:
-    """Put containers into the tank."""
+    """Put what is frozen into the tank, and the rest where it is as cold as its protocol wants."""
     by = team.act(team.technologist)
     for product in products:
         shelf, position = divmod(team.next("position"), 10)
-        place = f"Tank 2, rack {1 + shelf // 6}, box {1 + shelf % 6}, position {1 + position}"
-        product.move(kind="stored", place=place, by=by, at=at, temperature=D(-178), intact=True)
+        asked = product.storage_range(at)
+        degrees = next(c for c in KEPT_AT if (asked is None or c in asked) and (c < 0) == product.lies_frozen)
+        place = f"{KEPT_AT[degrees]}, rack {1 + shelf // 6}, box {1 + shelf % 6}, position {1 + position}"
+        product.move(kind="stored", place=place, by=by, at=at, temperature=degrees, intact=True)
 
 
 def result(

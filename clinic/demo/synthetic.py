@@ -271,6 +271,8 @@ def _give(walk: Walk) -> Iterator[str]:
     for number, one in enumerate(walk.made):
         when = first + number * (walk.says.dose.days_between or 0) * DAY
         if when <= house.at - 75 * MINUTE:
+            if when - first >= DAY:
+                builder.decide_eligibility(house, course, when - 2 * HOUR)
             builder.administer(house, course, one, when, kg=walk.kg)
     if not product.cryo_medium and house.at - (product.performed_at or house.at) > 15 * DAY:
         _examine(walk, product, until=house.at, only="sterility")

@@ -187,12 +187,17 @@ class Product(Record):
 
     @property
     def lies_frozen(self) -> bool:
-        """Whether it was frozen and not thawed since. What contains freezing medium was, whoever forgot to say when.
+        """Whether it was frozen and not thawed since."""
+        return self.thawed_at is None and self.was_frozen
+
+    @property
+    def was_frozen(self) -> bool:
+        """Whether it was ever frozen. What contains freezing medium was, whoever forgot to say when.
 
         A medium with 0 % DMSO alone shows no freezing.
         """
         medium = bool(self.dmso_percent) or (bool(self.cryo_medium) and self.dmso_percent is None)
-        return self.thawed_at is None and (self.frozen_at is not None or medium)
+        return self.frozen_at is not None or medium
 
     @property
     def amount_text(self) -> str:
@@ -252,7 +257,7 @@ class Product(Record):
         allowed = self.judged_under.says.expiry.storage if self.judged_under is not None else None
         if allowed is None or (self.thawed_at is not None and (at is None or at >= self.thawed_at)):
             return None
-        frozen = self.lies_frozen and (self.frozen_at is None or at is None or at >= self.frozen_at)
+        frozen = self.was_frozen and (self.frozen_at is None or at is None or at >= self.frozen_at)
         return allowed if frozen == (allowed.high is not None and allowed.high < 0) else None
 
     def expired(self, at: datetime) -> bool:
