@@ -244,7 +244,7 @@ def _examine(walk: Walk, product: Product, *, until: datetime, only: str = "") -
 def _give(walk: Walk) -> Iterator[str]:
     """Release, give and follow up."""
     house, course, story, more, product = walk.house, walk.course, walk.story, walk.story.more, walk.made[0]
-    first = walk.known + (2 * DAY if product.cryo_medium else 20 * MINUTE)
+    first = walk.known + (2 * DAY if product.cryo_medium else 25 * MINUTE)
     if story.stage == "failed":
         at = min(walk.known + HOUR, house.at - 20 * MINUTE)
         laboratory.release(house, course, product, at, "reject", reason=more["reason"])

@@ -84,7 +84,8 @@ def _papers(harvest: Any) -> list[str]:
         if ends is not None and begun is not None and ends < harvest.local_day(begun):
             said = f"Anticoagulant lot {harvest.anticoagulant_lot or ''} expired on {day(ends)}: it cannot be used."
             found.append(Problem(said, "anticoagulant_expires_on", rule=35))
-    if harvest.source == "peripheral_blood" and harvest.cd34_before is None:
+    reprogrammed = harvest.treatment is not None and harvest.treatment.says.cell_type == "ipsc"
+    if harvest.source == "peripheral_blood" and harvest.cd34_before is None and not reprogrammed:
         found.append(Problem("CD34 count before collection: required", "cd34_before", rule=33))
     if harvest.label_checked_by_id is not None and harvest.label_checked_by_id == harvest.performed_by_id:
         said = "Label checked by a second person: choose somebody other than the collector."
