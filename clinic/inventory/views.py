@@ -193,7 +193,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "moves": [
             (url_for("products.move", product_id=product.id, kind=kind), custody.ICONS[kind], MOVEMENTS[kind])
             for kind in custody.offered(product, role)
-            if not gone or (kind == "discarded" and not product.discarded)
+            if not gone or (kind == "discarded" and product.remainder and not product.discarded)
         ],
         "may_assign": product.treatment_id is None and role in ASSIGNS and not gone,
     }

@@ -92,6 +92,7 @@ def when_i_decide_on_the_eligibility(me: Person, course: str) -> None:
     me.goes_to(course)
     me.clicks("Decide")
     me.fills({"Active infection": "No", "Pregnancy": "Excluded by a test", "Malignant disease now": "No"})
+    me.fills({"Pregnancy test on": today()})
     me.fills({"The patient is eligible": "Yes"})
     me.presses("Save the decision")
     me.signs()

@@ -94,7 +94,7 @@ def test_of_all_ordered_pairs_the_page_of_the_check_clears_the_fifty_right_ones(
             answer = post(
                 nurse, f"/treatments/{one['course']}/bedside", patient_scan=one["wristband"],
                 product_scan=pairs[theirs]["label"], second_person_id=physician, password=PASSWORD,
-                **{name: str(value) for name, value in VITALS.items()},
+                own_password=PASSWORD, **{name: str(value) for name, value in VITALS.items()},
             )  # fmt: skip
             assert answer.status_code == 303, answer.text[:2000]
             sent += 1
@@ -114,7 +114,7 @@ def test_a_wristband_and_a_bag_that_agree_are_refused_on_another_patients_page(s
     answer = post(
         client_as("nurse"), f"/treatments/{other['course']}/bedside", patient_scan=mine["wristband"],
         product_scan=mine["label"], second_person_id=team.physician.id, password=PASSWORD,
-        **{name: str(value) for name, value in VITALS.items()},
+        own_password=PASSWORD, **{name: str(value) for name, value in VITALS.items()},
     )  # fmt: skip
     assert answer.status_code == 303
     (check,) = session.scalars(select(BedsideCheck)).all()

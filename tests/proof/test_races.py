@@ -157,7 +157,7 @@ def test_no_cells_are_begun_after_a_withdrawal_was_committed(session, team, clie
         course, bag, (check,) = ready(team)
         consent = session.scalars(select(Consent).where(Consent.patient_id == course.patient_id)).one()
         bag_id, consent_id, form = bag.id, consent.id, beginning(course, check, team.nurse.id)
-        gone = boxes("performed_at", clock.now()) | {"performed_by_id": team.physician2.id}
+        gone = boxes("performed_at", clock.now()) | {"performed_by_id": team.physician2.id, "version": consent.version}
         session.commit()
         began, withdrawn = at_once([
             lambda n=nurse, f=form: post(n, *f).status_code,

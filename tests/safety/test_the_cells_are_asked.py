@@ -386,8 +386,8 @@ def test_two_courses_of_one_patient_give_no_two_full_doses_in_an_hour(ward):
 def test_a_freezing_medium_without_its_percentage_cannot_be_judged_and_stops(ward):
     mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
     bag = released_product(
-        mine, ward.team, cryo_medium="DMSO in own plasma", frozen_at=clock.now() - timedelta(hours=2),
-        thawed_at=clock.now() - timedelta(minutes=5),
+        mine, ward.team, cryo_medium="DMSO in own plasma", dmso_percent=None,
+        frozen_at=clock.now() - timedelta(hours=2), thawed_at=clock.now() - timedelta(minutes=5),
     )  # fmt: skip
     ward.give(mine, bag)
     ward.not_given(bag, "rule 53", "DMSO")

@@ -599,7 +599,13 @@ def test_what_is_left_of_a_given_bag_can_be_discarded(ward, own):
     bag, _mine = own
     bag.move(kind="given", by=ward.team.nurse, at=clock.now() - timedelta(minutes=5))
     ward.team.add(bag)
+    assert "kind=discarded" not in ward.browser("technologist").get(f"/products/{bag.id}").text
+    assert ward.move("technologist", bag, "discarded", reason="nothing came back").status_code == 422
+    ward.said_no("A remainder that came back can be discarded")
+    bag.move(kind="remainder", place="laboratory", by=ward.team.nurse, at=clock.now() - timedelta(minutes=2))
+    ward.team.add(bag)
     assert "kind=discarded" in ward.browser("technologist").get(f"/products/{bag.id}").text
     assert ward.move("technologist", bag, "stored", place="Bench").status_code == 422
     assert ward.move("technologist", bag, "discarded", reason="remainder of the dose").status_code == 303
+    assert "kind=discarded" not in ward.browser("technologist").get(f"/products/{bag.id}").text
     assert ward.tag(bag) == "Given"

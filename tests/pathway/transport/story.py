@@ -101,7 +101,7 @@ def check(product, client_as, post, page, team):
         sent = {
             "patient_scan": course.patient_id, "product_scan": product.id, "spo2": "98", "temperature": "36.6",
             "systolic": "124", "diastolic": "78", "pulse": "72", "second_person_id": team.physician.id,
-            "password": PASSWORD,
+            "password": PASSWORD, "own_password": PASSWORD,
         }  # fmt: skip
         nurse = client_as("nurse")
         answer = post(nurse, f"/treatments/{course.id}/bedside", sent)
