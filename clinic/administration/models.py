@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
-from sqlalchemy import CheckConstraint, Index, String, Text, text
+from sqlalchemy import CheckConstraint, Index, String, Text, column, or_
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -38,7 +38,7 @@ ASKED_AT_THE_END = ("body_site", "guidance", "handed_over_at", "viability_before
 """What may be told when the cells were given, rather than before."""
 CHECK_HOLDS = timedelta(minutes=30)
 """How long a clear bedside check may be used; after that wristband and bag are read again."""
-NOT_VOIDED = text("outcome IS NULL OR outcome <> 'voided'")
+NOT_VOIDED = or_(column("outcome").is_(None), column("outcome") != "voided")
 VITALS_HOLD = timedelta(hours=1)
 """How old the vital signs before the start may be [site default] (rule 57)."""
 
