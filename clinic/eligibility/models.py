@@ -99,6 +99,12 @@ class Eligibility(Record):
         """Whether it says yes, and nobody turned a “no” into it alone."""
         return bool(self.eligible) and self.unconfirmed is None
 
+    @property
+    def still_no(self) -> bool:
+        """Whether it says no, or said no and nobody but the person who corrected it has confirmed the “yes”."""
+        turned = any(one.changes.get("eligible", [None])[0] is False for one in self.amendments)
+        return self.eligible is False or (turned and self.unconfirmed is not None)
+
     def headline(self) -> str:
         return "Eligible for treatment" if self.eligible else "Not eligible for treatment"
 

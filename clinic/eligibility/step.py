@@ -99,10 +99,11 @@ def last_given(records: CourseRecords, at: datetime) -> datetime | None:
 def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:
     """Return the “no” that a “yes” overturns without the signature of another physician; None where it does not."""
     before = [one for one in records.of(Eligibility) if one is not counts and _order(one) < _order(counts)]
-    last = before[-1] if before else None
-    if not counts.eligible or last is None or last.eligible is not False or last.performed_by is None:
+    last = next((one for one in reversed(before) if one.still_no), None)
+    if not counts.eligible or last is None or last.performed_by is None:
         return None
-    others = [s for s in counts.present_signatures if not s.signed_by.is_same_person(last.performed_by)]
+    since = [counts, *(one for one in before if _order(one) > _order(last))]  # a second “yes” confirms no first one
+    others = [s for one in since for s in one.present_signatures if not s.signed_by.is_same_person(last.performed_by)]
     return None if others else last
 
 

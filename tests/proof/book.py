@@ -149,7 +149,7 @@ class Book(Picture):
         self.consents[act["consent"]]["withdrawn_at"] = self.now
 
     def _decide_eligibility(self, act: Facts) -> None:
-        said = {key: act[key] for key in ("course", "at", "yes")}
+        said = {key: act[key] for key in ("course", "at", "yes", "by")}
         self.eligibilities[act["name"]] = said | {"signed": set(), "turned_by": None}
 
     def _stop(self, act: Facts) -> None:

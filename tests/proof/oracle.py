@@ -147,10 +147,27 @@ class Picture:
         )
 
     def _eligible(self, course: str) -> bool:
-        counted = [
-            one for one in self.eligibilities.values() if one["course"] == course and (one["signed"] or not one["yes"])
-        ]
-        return bool(counted) and self._says_yes(max(counted, key=lambda one: one["at"]))
+        mine = [one for one in self.eligibilities.values() if one["course"] == course]
+        mine.sort(key=lambda one: one["at"])
+        counted = [one for one in mine if one["signed"] or not self._says_yes(one)]
+        if not counted or not self._says_yes(counted[-1]):
+            return False
+        last = counted[-1]
+        return not self._overturned_alone(mine, last) and not self._before_a_dose(last, course)
+
+    def _overturned_alone(self, mine: list[Facts], last: Facts) -> bool:
+        """Whether a yes stands against an earlier no without a physician who did not say that no (23)."""
+        before = mine[: mine.index(last)]
+        noes = [place for place, one in enumerate(before) if not self._says_yes(one)]
+        since = [*before[noes[-1] + 1 :], last] if noes else []
+        return bool(noes) and not any(one["signed"] - {before[noes[-1]]["by"]} for one in since)
+
+    def _before_a_dose(self, last: Facts, course: str) -> bool:
+        """Whether the patient was given cells, in any course, on an earlier day and after the decision (23)."""
+        patient = self.courses[course]["patient"]
+        given = [one["at"] for one in self.givings.values() if self.courses[one["course"]]["patient"] == patient]
+        dose = max(given, default=None)
+        return dose is not None and self.day(dose) < self.day(self.now) and last["at"] <= dose
 
     def _says_yes(self, one: Facts) -> bool:
         return one["yes"] and (one["turned_by"] is None or bool(one["signed"] - {one["turned_by"]}))

@@ -228,7 +228,8 @@ def picture(now: datetime) -> Book:
             "signed": {"physician"}, "withdrawn_at": None, "prolonged_by": None,
         }  # fmt: skip
         book.eligibilities[f"{name}.eligibility"] = {
-            "course": name, "at": now - timedelta(days=28), "yes": True, "signed": {"physician"}, "turned_by": None
+            "course": name, "at": now - timedelta(days=28), "yes": True, "signed": {"physician"}, "turned_by": None,
+            "by": "physician",
         }  # fmt: skip
     for donation, donor in {"ada.don1": "ada", "ada.don2": "ada", "bob.don1": "bob", "sis.don1": "sis",
                             "own.don1": "own"}.items():  # fmt: skip

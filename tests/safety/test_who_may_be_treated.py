@@ -62,6 +62,29 @@ def test_a_physician_does_not_overturn_the_own_no_with_a_new_decision_alone(ward
 
 
 @pytest.mark.rule(23)
+@pytest.mark.hazard("H25")
+@pytest.mark.parametrize("corrected", [False, True])
+def test_a_second_yes_of_the_same_physician_does_not_overturn_the_own_no_either(ward, own, corrected):
+    """The “no” stays open behind a first “yes”, or behind its own correction, that nobody else has signed."""
+    bag, mine = own
+    no = eligible(mine, ward.team, at=clock.now() - timedelta(hours=2), eligible=False, reasons="sepsis")
+    if corrected:
+        ward.amend("physician", no, eligible=True, reasons="")
+    else:
+        assert decided(ward, mine).status_code == 303, ward.refused
+    first = last_decision(ward, mine)
+    with ward.later(minutes=2):
+        assert decided(ward, mine).status_code == 303, ward.refused
+        yes = last_decision(ward, mine)
+        assert yes.id != first.id
+        ward.sign("physician", yes)
+        ward.give(mine, bag)
+        ward.not_given(bag, "rule 23", "second physician")
+        ward.sign("physician2", yes)
+        assert reasons(ward, mine) == []
+
+
+@pytest.mark.rule(23)
 def test_a_decision_ends_on_its_last_day(ward, own):
     bag, mine = own
     decision = last_decision(ward, mine)
