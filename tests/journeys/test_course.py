@@ -197,8 +197,24 @@ def when_i_release(me: Person, course: str) -> str:
     me.presses("Save and sign")
     me.gives_password()
     me.goes_to(course)
-    me.sees("Waiting for nurse or physician", "Check at the bedside")
+    me.sees("Waiting for physician", "Acknowledge the release")
     return product
+
+
+def when_i_acknowledge_the_release(me: Person, course: str) -> None:
+    me.goes_to("/")
+    me.page.get_by_role("listitem").filter(has_text="Acknowledge the release").get_by_role("link").last.click()
+    me.looks()
+    me.sees("The culture is read on day 14.")
+    me.gives_password()
+    me.goes_to(course)
+    expect(me.page.locator("body")).not_to_contain_text("Acknowledge the release")
+    me.sees("Check at the bedside")
+
+
+def then_it_waits_for_the_bedside(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.sees("Waiting for nurse or physician", "Check at the bedside")
 
 
 def when_we_scan_wristband_and_bag(me: Person, course: str, *, wristband: str, bag: str) -> None:
@@ -334,7 +350,10 @@ def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], tea
     run = when_i_process_the_marrow(technologist, course)
     when_i_verify_the_run(colleague, run)
     when_i_enter_the_results(technologist, run)
-    product = when_i_release(arrive("quality"), course)
+    quality = arrive("quality")
+    product = when_i_release(quality, course)
+    when_i_acknowledge_the_release(physician, course)
+    then_it_waits_for_the_bedside(quality, course)
     other = when_i_register(coordinator, "Bergström", "Bo", "MRN-900002", "30 Jan 1951")
     when_we_scan_wristband_and_bag(nurse, course, wristband=other.rsplit("/", 1)[-1], bag=product)
     then_we_are_stopped_and_told_why(nurse)
@@ -350,7 +369,7 @@ def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], tea
     then_the_timeline_tells_all_of_it_in_order(coordinator, patient)
     then_the_filter_shows_what_i_pick(coordinator)
     then_the_table_holds_the_volume(coordinator)
-    then_the_exports_answer(arrive("quality"))
+    then_the_exports_answer(quality)
     then_the_ledger_tells_it_in_sentences(arrive("inspector"), harvest)
     session.rollback()
     assert verify(session) == []
