@@ -276,7 +276,18 @@ def when_i_report_an_event(me: Person, course: str) -> None:
     me.goes_to(course)
     me.clicks("Adverse events")
     me.clicks("Report an event")
-    me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Grade (CTCAE v5)": "1"})
+    me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Outcome": "Resolved"})
+    me.presses("Save the event")
+    me.sees("Event saved. Waiting for a physician's assessment and signature.")
+
+
+def when_i_assess_and_sign_the_event(me: Person) -> None:
+    me.goes_to("/")
+    me.page.get_by_role("listitem").filter(has_text="Assess and sign the event").get_by_role("link").last.click()
+    me.looks()
+    if not me.path.endswith("/assessment"):
+        me.clicks("Assess the event")
+    me.fills({"Grade (CTCAE v5)": "1", "Expectedness": "Expected"})
     me.fills(
         {
             "Related to the cells": "Possible",
@@ -284,9 +295,9 @@ def when_i_report_an_event(me: Person, course: str) -> None:
             "Related to the administration": "Probable",
         }
     )
-    me.fills({"Expectedness": "Expected", "Outcome": "Resolved"})
-    me.presses("Save the event")
-    me.sees("Event saved.")
+    me.presses("Save and sign")
+    me.gives_password()
+    me.sees("Adverse event signed.")
 
 
 def then_the_timeline_tells_all_of_it_in_order(me: Person, patient: str) -> None:
@@ -364,7 +375,7 @@ def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], tea
     when_i_write_down_the_baseline(coordinator, course)
     when_i_see_the_patient_again(coordinator, course)
     when_i_report_an_event(nurse, course)
-    when_i_sign_what_waits_on_my_list(physician, "Assess and sign the event", "Adverse event signed.")
+    when_i_assess_and_sign_the_event(physician)
     when_i_sign_what_waits_on_my_list(physician, "Sign the visit", "Follow-up visit signed.")
     then_the_timeline_tells_all_of_it_in_order(coordinator, patient)
     then_the_filter_shows_what_i_pick(coordinator)
