@@ -197,8 +197,24 @@ def when_i_release(me: Person, course: str) -> str:
     me.presses("Save and sign")
     me.gives_password()
     me.goes_to(course)
-    me.sees("Waiting for nurse or physician", "Check at the bedside")
+    me.sees("Waiting for physician", "Acknowledge the release")
     return product
+
+
+def when_i_acknowledge_the_release(me: Person, course: str) -> None:
+    me.goes_to("/")
+    me.page.get_by_role("listitem").filter(has_text="Acknowledge the release").get_by_role("link").last.click()
+    me.looks()
+    me.sees("The culture is read on day 14.")
+    me.gives_password()
+    me.goes_to(course)
+    expect(me.page.locator("body")).not_to_contain_text("Acknowledge the release")
+    me.sees("Check at the bedside")
+
+
+def then_it_waits_for_the_bedside(me: Person, course: str) -> None:
+    me.goes_to(course)
+    me.sees("Waiting for nurse or physician", "Check at the bedside")
 
 
 def when_we_scan_wristband_and_bag(me: Person, course: str, *, wristband: str, bag: str) -> None:
@@ -260,7 +276,18 @@ def when_i_report_an_event(me: Person, course: str) -> None:
     me.goes_to(course)
     me.clicks("Adverse events")
     me.clicks("Report an event")
-    me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Grade (CTCAE v5)": "1"})
+    me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Outcome": "Resolved"})
+    me.presses("Save the event")
+    me.sees("Event saved. Waiting for a physician's assessment and signature.")
+
+
+def when_i_assess_and_sign_the_event(me: Person) -> None:
+    me.goes_to("/")
+    me.page.get_by_role("listitem").filter(has_text="Assess and sign the event").get_by_role("link").last.click()
+    me.looks()
+    if not me.path.endswith("/assessment"):
+        me.clicks("Assess the event")
+    me.fills({"Grade (CTCAE v5)": "1", "Expectedness": "Expected"})
     me.fills(
         {
             "Related to the cells": "Possible",
@@ -268,9 +295,9 @@ def when_i_report_an_event(me: Person, course: str) -> None:
             "Related to the administration": "Probable",
         }
     )
-    me.fills({"Expectedness": "Expected", "Outcome": "Resolved"})
-    me.presses("Save the event")
-    me.sees("Event saved.")
+    me.presses("Save and sign")
+    me.gives_password()
+    me.sees("Adverse event signed.")
 
 
 def then_the_timeline_tells_all_of_it_in_order(me: Person, patient: str) -> None:
@@ -334,7 +361,10 @@ def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], tea
     run = when_i_process_the_marrow(technologist, course)
     when_i_verify_the_run(colleague, run)
     when_i_enter_the_results(technologist, run)
-    product = when_i_release(arrive("quality"), course)
+    quality = arrive("quality")
+    product = when_i_release(quality, course)
+    when_i_acknowledge_the_release(physician, course)
+    then_it_waits_for_the_bedside(quality, course)
     other = when_i_register(coordinator, "Bergström", "Bo", "MRN-900002", "30 Jan 1951")
     when_we_scan_wristband_and_bag(nurse, course, wristband=other.rsplit("/", 1)[-1], bag=product)
     then_we_are_stopped_and_told_why(nurse)
@@ -345,12 +375,12 @@ def test_a_course_from_consent_to_follow_up(arrive: Callable[[str], Person], tea
     when_i_write_down_the_baseline(coordinator, course)
     when_i_see_the_patient_again(coordinator, course)
     when_i_report_an_event(nurse, course)
-    when_i_sign_what_waits_on_my_list(physician, "Assess and sign the event", "Adverse event signed.")
+    when_i_assess_and_sign_the_event(physician)
     when_i_sign_what_waits_on_my_list(physician, "Sign the visit", "Follow-up visit signed.")
     then_the_timeline_tells_all_of_it_in_order(coordinator, patient)
     then_the_filter_shows_what_i_pick(coordinator)
     then_the_table_holds_the_volume(coordinator)
-    then_the_exports_answer(arrive("quality"))
+    then_the_exports_answer(quality)
     then_the_ledger_tells_it_in_sentences(arrive("inspector"), harvest)
     session.rollback()
     assert verify(session) == []

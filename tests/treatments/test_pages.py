@@ -14,7 +14,7 @@ from clinic.eligibility.models import Eligibility
 from clinic.eligibility.step import decision as decision_on
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.treatments.models import Stop, Treatment
-from tests.factories import PASSWORD, boxes, consented, course, eligible, patient, published, stranger
+from tests.factories import PASSWORD, boxes, consented, course, day_boxes, eligible, patient, published, stranger
 from tests.judging import records_of
 from tests.reading import Page
 
@@ -194,13 +194,14 @@ def test_an_amended_order_keeps_what_stood_there(
 def decision(people: Team, **changes: Any) -> dict[str, Any]:
     return {
         **boxes("performed_at", clock.now()), "performed_by_id": people.physician.id, "active_infection": "no",
-        "pregnancy": "excluded", "malignancy": "no", "eligible": "yes",
+        "pregnancy": "excluded", **day_boxes("pregnancy_tested_on", clock.today("Europe/Berlin")),
+        "malignancy": "no", "eligible": "yes",
     } | changes  # fmt: skip
 
 
 @pytest.mark.rule(23)
 def test_a_physician_decides_and_signs(client_as: Any, page: Any, post: Any, session: Session, team: Team) -> None:
-    one = course(team)
+    one = course(team, patient(team, sex="female"))
     browser, url = client_as("physician"), f"/treatments/{one.id}/eligibility/new"
     assert "Components of the product" in page(browser, url)
     answer = post(browser, url, decision(team))

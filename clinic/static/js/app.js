@@ -69,7 +69,7 @@
   // A form is sent once. (The server knows a second sending by its key; this only spares the wait.)
   document.addEventListener("submit", function (e) {
     if (e.target.dataset.sent) { e.preventDefault(); return; }
-    if (e.target.method !== "post") { return; }
+    if (e.target.getAttribute("method") !== "post") { return; }
     e.target.dataset.sent = "1";
     setTimeout(function () { delete e.target.dataset.sent; }, 8000);
   });

@@ -21,7 +21,7 @@
       all("input[type=password], input[type=file]").forEach(function (x) { data.delete(x.name); });
       data.set("do", "autosave");
       going = new AbortController();
-      fetch(form.action, {method: "POST", body: new URLSearchParams(data), keepalive: leaving, redirect: "manual", signal: going.signal})
+      fetch(form.getAttribute("action") || location.href, {method: "POST", body: new URLSearchParams(data), keepalive: leaving, redirect: "manual", signal: going.signal})
         .then(function (answer) {
           if (answer.status === 204) { seen(); say("Draft saved at " + new Date().toTimeString().slice(0, 5) + "."); } else { failed(); }
         }, failed);
