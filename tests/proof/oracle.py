@@ -78,8 +78,8 @@ class Picture:
         return found
 
     def givers(self, bag: str) -> list[str]:
-        """The donors of the cells: of every harvest in the line."""
-        return [self.bags[one]["donor"] for one in self.line(bag) if self.bags[one]["harvest"]]
+        """The donors of the cells: of every container in the line; a pool has an entry of its own beside its donors."""
+        return [self.bags[one]["donor"] for one in self.line(bag)]
 
     def protocol(self, bag: str) -> Facts:
         """What judges a bag: its course's protocol; in the bank the one it was made under."""
