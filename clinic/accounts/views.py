@@ -16,7 +16,7 @@ from clinic.accounts.models import SignIn, User
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.ledger.listener import set_actor
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, refuse_stale
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -125,6 +125,12 @@ def _last_sign_in(person: User) -> datetime | None:
     return db.session.scalar(began.order_by(SignIn.began_at.desc()).limit(1))
 
 
+def _refuse_changed(person: User) -> None:
+    """Refuse an answer about an account that somebody else changed since the page was opened (hazard H18)."""
+    if request.form.get("version", "") != str(person.version):
+        raise RuleBroken("This account was changed in the meantime. Open the page again.")
+
+
 @bp.route("/staff/<user_id>/identity", methods=["GET", "POST"])
 @allow(KEEPS)
 def identify(user_id: str) -> Answer:
@@ -133,8 +139,8 @@ def identify(user_id: str) -> Answer:
     form = form_of(IdentityForm, person)
     form.alike = alike(db.session(), person)
     if form.validate_on_submit():
-        refuse_stale(person)
         with refusals_to(form, "staff_number"):
+            _refuse_changed(person)
             staffing.identify(db.session(), by=me(), user=person, **form.answer)
             return _done(person, f"Saved for {person.printed_name}.")
     return form_page(
