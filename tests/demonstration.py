@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 import clinic.demo
 import clinic.pathway.projection
+import clinic.preferences
 from clinic.demo import build
 from clinic.extensions import prepare
 from clinic.model import Model
