@@ -233,9 +233,9 @@ def test_a_release_that_was_signed_after_the_cells_were_given_had_not_been_there
 @pytest.mark.hazard("H37")
 def test_what_cannot_have_been_so_is_still_a_fault_at_its_box_and_nothing_typed_is_lost(ward, team):
     mine = ready_for_harvest(team)
-    answer = harvest(ward, mine, volume="6000", paper_why="other", paper_note="", paper_written_by_id="")
+    answer = harvest(ward, mine, volume="60000", paper_why="other", paper_note="", paper_written_by_id="")
     assert answer.status_code == 422
-    for said in ("Written on paper by", "Which reason", "6000 mL is not possible"):
+    for said in ("Written on paper by", "Which reason", "60000 mL is not possible"):
         assert said in answer.text, said
     assert "ACD-1" in answer.text
     assert ward.session.scalar(select(func.count()).select_from(Harvest)) == 0
