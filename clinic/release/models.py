@@ -15,6 +15,7 @@ from clinic.errors import Problem, RuleBroken
 from clinic.fields import field
 from clinic.ledger.models import digest
 from clinic.model import ADDED, reference
+from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.records import Meaning, Origin, Record
 from clinic.release.evidence import basis, outdated
@@ -38,7 +39,7 @@ DECISIONS = {
 
 TESTER = "People who processed, tested or corrected a product may not release it. Ask another member of quality staff."
 
-OVERTURN = "People who rejected a product may not release it. Two other people decide."
+OVERTURN = "People who rejected it, or held or rejected its source container, may not release it. Two other people decide."
 
 
 class Release(Record):
@@ -160,9 +161,8 @@ class Release(Record):
         may_be_decided(records, self.product, at)
 
     def overturns(self, records: CourseRecords) -> Release | None:
-        """Return the rejection that this decision would overturn: one before it that no release has overturned yet."""
-        before = [one for one in decisions(records, self.product) if one is not self and _earlier(one, self)]
-        return rejection(records, before) if self.releases else None
+        """Return the “no” that this decision would overturn: one before it that no release has overturned yet."""
+        return standing_no(records, self.product, before=self) if self.releases else None
 
     def needs(self, records: CourseRecords) -> tuple[Role, ...]:
         """Return the roles that must sign: quality; for an exception or against a rejection the director too.
@@ -214,10 +214,22 @@ def _treats(person: User) -> bool:
     return person.active and person.role is Role.PHYSICIAN
 
 
-def rejection(records: CourseRecords, before: list[Release]) -> Release | None:
-    """Return the last rejection among some decisions that no release after it has overturned; a hold does not."""
-    for one in reversed(before):
-        if one.decision == "reject":
+def standing_no(records: CourseRecords, product: Product, *, before: Release | None = None) -> Release | None:
+    """Return the “no” that a release overturns: the product's rejection, or a hold or rejection of its ancestors.
+
+    A release after it has overturned it; a hold of the product itself is decided on as any product is (rules 45, 50).
+    """
+    for one in ancestry(records, product):
+        earlier = [made for made in decisions(records, one) if before is None or _earlier(made, before)]
+        found = _last_no(records, earlier, against={"reject"} if one is product else {"hold", "reject"})
+        if found is not None:
+            return found
+    return None
+
+
+def _last_no(records: CourseRecords, earlier: list[Release], *, against: set[str]) -> Release | None:
+    for one in reversed(earlier):
+        if one.decision in against:
             return one
         if one.releases and one.effective(records):
             return None
@@ -277,11 +289,14 @@ def decide(
     points, rests = points_of(records, product, at), basis(records, product)
     if decision in RELEASING:
         may_be_decided(records, product, at)
-        rejected = rejection(records, decisions(records, product))
-        if rejected is not None and by.is_among({rejected.performed_by_id, rejected.recorded_by_id}):
+        against = standing_no(records, product)
+        if against is not None and by.is_among({against.performed_by_id, against.recorded_by_id}):
             raise RuleBroken(OVERTURN, rule=45)
-        if rejected is not None and not facts.get("reason"):
-            raise RuleBroken(Problem("Reason: required, because the product was rejected before", "reason", rule=45))
+        if against is not None and not facts.get("reason"):
+            what = "it" if against.product_id == product.id else f"what it was made from ({against.product_id})"
+            done = "rejected" if against.decision == "reject" else "held"
+            said = f"Reason: required, because {what} was {done} before"
+            raise RuleBroken(Problem(said, "reason", rule=45))
         said = refusal(decision, points, records.on(product, QCResult))
         if said:
             raise RuleBroken(said)

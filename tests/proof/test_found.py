@@ -8,9 +8,10 @@ from decimal import Decimal
 import pytest
 
 from clinic import clock
+from clinic.processing.models import ProcessingRun
 from clinic.records import Meaning
 from tests.bedside import released_product
-from tests.factories import consented, course, eligible, published, ready_for_harvest
+from tests.factories import PASSWORD, consented, course, eligible, published, ready_for_harvest
 
 
 def corrected(ward, record, by, **changes):
@@ -126,3 +127,26 @@ def test_a_consent_that_only_another_person_signed_is_not_valid(ward):
     assert not consent.current(clock.now())
     ward.give(mine, bag)
     ward.not_given(bag, "consent")
+
+
+@pytest.mark.rule(45)
+@pytest.mark.rule(50)
+@pytest.mark.parametrize("decision", ["hold", "reject"])
+def test_what_was_made_of_a_held_container_is_released_by_two_others_with_a_reason(ward, decision):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team, released=False)
+    ward.verified(bag)
+    donation = ward.session.get(ProcessingRun, bag.run_id).inputs[0].product
+    ward.decide(donation, decision, reason="alarm of the freezer")
+    said = {"decision": "conditional", "physician_told": ward.team.physician.printed_name}
+    assert "what it was made from" in ward.decide(bag, who="quality2", **said).text
+    same = ward.decide(bag, who="quality", reason="the alarm was a test", **said)
+    assert "Two other people decide" in same.text
+    made = ward.decide(bag, who="quality2", reason="the alarm was a test", **said)
+    assert made.status_code == 303, ward.refused
+    ward.fill("quality2", made.location, password=PASSWORD)
+    assert not ward.tag(bag).startswith("Released"), "quality alone does not overturn it"
+    ward.fill("director", made.location, password=PASSWORD)
+    assert ward.tag(bag).startswith("Released")
+    ward.give(mine, bag)
+    assert ward.given(bag), ward.refused
