@@ -39,7 +39,7 @@ DECISIONS = {
 
 TESTER = "People who processed, tested or corrected a product may not release it. Ask another member of quality staff."
 
-OVERTURN = "People who rejected it, or held or rejected its source container, may not release it. Two other people decide."
+OVERTURN = "People who rejected it, or held or rejected its source, may not release it. Two other people decide."
 
 
 class Release(Record):
