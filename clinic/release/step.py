@@ -103,7 +103,7 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
     held = [reason for product in left for reason in held_because(records, product, at)]
     over = [product for product in left if state_of(records, product, at) is ProductState.EXPIRED]
     if not held and over and all(released(records, product) is not None for product in over):
-        return [Blocked(because=_expired(records, over[-1]), rule=50, **fix)]
+        return [Blocked(because=_expired(records, over[-1]), rule=54 if over[-1].thawed_at else 50, **fix)]
     because = held[0] if held else "No product of this course is released."
     return [Blocked(because=because, rule=50, who=(Role.QUALITY,), **fix)]
 
