@@ -207,16 +207,17 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
     """Return one row: the most urgent task of a patient in a step, and what else is open there."""
     line, rest, role = group[0], group[1:], user.role
     same = [one for one in rest if one["title"] == line["title"]]
-    other = [one["title"] for one in rest if one["title"] != line["title"]]
-    also = [f"{len(same)} more of these"] if same else []
+    other = {one["title"]: one for one in reversed(rest) if one["title"] != line["title"]}
+    also = [(f"{len(same)} more of these", "")] if same else []
+    also += [(title, _address(one, role)) for title, one in reversed(other.items())]
     rank = Order(at, user.id).rank(line)
     return {
         "patient": person(line),
         "title": line["title"],
         "why": line["why"],
-        "also": ", ".join([*also, *dict.fromkeys(other)]),
+        "also": also,
         "who": " or ".join(sorted(Role(name).label for name in line["roles"].split())),
-        "url": url_for(line["endpoint"], **line["target"]) if may(role, line["endpoint"]) else "",
+        "url": _address(line, role),
         "course_url": url_for("pathway.course", treatment_id=line["treatment_id"]),
         "clock": clock_of(line["due_at"], line["due_words"], at, zone),
         "danger": line["danger"],
@@ -224,6 +225,11 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
         "mine": f" {user.id} " in line["people"],
         "later": rank == LATER,
     }
+
+
+def _address(line: dict[str, Any], role: Role) -> str:
+    """Return where a task is done, or nothing where this role cannot open it."""
+    return url_for(line["endpoint"], **line["target"]) if may(role, line["endpoint"]) else ""
 
 
 def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) -> Part:

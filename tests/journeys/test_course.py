@@ -135,7 +135,7 @@ def when_i_put_it_right_and_save(me: Person) -> str:
 
 def when_i_sign_what_waits_on_my_list(me: Person, task: str, said: str) -> None:
     me.goes_to("/")
-    me.page.get_by_role("listitem").filter(has_text=task).get_by_role("link").last.click()
+    me.page.get_by_role("listitem").filter(has_text=task).get_by_role("link", name=task).last.click()
     me.looks()
     me.signs()
     me.sees(said)
@@ -283,7 +283,9 @@ def when_i_report_an_event(me: Person, course: str) -> None:
 
 def when_i_assess_and_sign_the_event(me: Person) -> None:
     me.goes_to("/")
-    me.page.get_by_role("listitem").filter(has_text="Assess and sign the event").get_by_role("link").last.click()
+    me.page.get_by_role("listitem").filter(has_text="Assess and sign the event").get_by_role(
+        "link", name="Assess and sign the event"
+    ).last.click()
     me.looks()
     if not me.path.endswith("/assessment"):
         me.clicks("Assess the event")

@@ -91,9 +91,26 @@ def test_sister_bags_are_released_with_one_password_each_with_its_own_signature(
     decisions = decided(ward, bags)
     text = shown(ward, "quality", decisions[0])
     assert all(bag.id in text for bag in bags)
-    assert ward.fill("quality", f"/records/{decisions[0].id}/signature", password=PASSWORD).status_code == 303
+    also = [one.id for one in decisions[1:]]
+    url = f"/records/{decisions[0].id}/signature"
+    assert ward.fill("quality", url, password=PASSWORD, also=also).status_code == 303
     assert [signed(session, one) for one in decisions] == [1, 1, 1]
     assert {ward.tag(bag) for bag in bags} == {"Released, result pending"}
+
+
+def test_only_the_record_that_was_opened_is_signed_until_another_is_ticked(ward, session, bags):
+    decisions = decided(ward, bags)
+    assert ward.fill("quality", f"/records/{decisions[0].id}/signature", password=PASSWORD).status_code == 303
+    assert [signed(session, one) for one in decisions] == [1, 0, 0]
+
+
+def test_a_wrong_password_loses_no_tick(ward, bags):
+    decisions = decided(ward, bags)
+    answer = ward.fill(
+        "quality", f"/records/{decisions[0].id}/signature", password="not this one", also=[decisions[2].id]
+    )
+    assert answer.status_code == 422
+    assert Sheet(answer.text).form(["password"])["also"] == [decisions[2].id]
 
 
 def test_a_bag_that_is_not_ticked_stays_unsigned(ward, session, bags):
@@ -111,6 +128,7 @@ def test_if_one_of_them_cannot_be_signed_none_is(ward, session, bags, wrong):
     decisions = decided(ward, bags)
     url, browser = f"/records/{decisions[0].id}/signature", ward.browser("quality")
     sent = Sheet(browser.get(url).text).form(["password"]) | {"password": [PASSWORD]}
+    sent["also"] = [one.id for one in decisions[1:]]
     if wrong == "version":
         sent[f"version-{decisions[2].id}"] = ["99"]
     elif wrong == "password":
