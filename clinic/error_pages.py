@@ -8,13 +8,13 @@ import traceback
 from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, g, make_response, render_template, request, url_for
-from flask_login import AnonymousUserMixin
+from flask_login import AnonymousUserMixin, current_user
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from clinic import record_display, record_pages
+from clinic import drafts, record_display, record_pages
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db, reading_only
 from clinic.identifiers import within
@@ -38,6 +38,8 @@ RETRY_AFTER = 10
 MOST_CARRIED = 100_000
 """The most characters of a form that the page keeps for another attempt."""
 SECRETS = ("password", "again")
+
+KEPT = "Your entries are kept as a draft; you will find it under Today."
 
 BUSY = "The database is busy: another user is saving a lot of data."
 AWAY = "The database does not answer."
@@ -86,10 +88,17 @@ def _where(fault: BaseException) -> str:
     return f"{frames}{type(fault).__name__}" + (f", because of {type(cause).__name__}" if cause else "")
 
 
-def _start_over() -> None:
-    """Roll back. The error page only reads."""
+def _start_over() -> bool:
+    """Roll back. The error page only reads.
+
+    What was typed into a form that has drafts is kept as one first; return whether it was.
+    """
     db.session.rollback()
+    kept = drafts.TITLE in request.form and current_user.is_authenticated and drafts.keep(current_user.id)
+    if kept:
+        db.session.commit()
     reading_only.set(True)
+    return kept
 
 
 def _page(code: int, sentence: str, reference: str | None = None) -> tuple[str, int]:
@@ -137,14 +146,14 @@ def _http(fault: HTTPException) -> Any:
 
 
 def _blocked(fault: StepBlocked) -> Any:
-    _start_over()
-    reasons = record_display.reasons(fault.reasons)
-    return render_template("errors/blocked.html", title=f"{fault.title} is blocked, because…", reasons=reasons), 409
+    kept, reasons = _start_over(), record_display.reasons(fault.reasons)
+    title = f"{fault.title} is blocked, because…"
+    return render_template("errors/blocked.html", title=title, reasons=reasons, kept=kept), 409
 
 
 def _rule(fault: RuleBroken) -> Any:
-    _start_over()
-    return _page(409, str(fault))
+    kept = _start_over()
+    return _page(409, f"{fault} {KEPT}" if kept else str(fault))
 
 
 def _stale(_fault: StaleDataError) -> Any:
