@@ -113,7 +113,8 @@ def decide_eligibility(
     said = {
         "eligible": True, "active_infection": False, "malignancy": False,
         "pregnancy": "excluded" if fertile else "not_applicable",
-        "pregnancy_tested_on": clock.day(at, team.site.zone) if fertile else None, **facts,
+        "pregnancy_tested_on": clock.day(at, team.site.zone) if fertile else None,
+        "criteria": dict.fromkeys(course.says.patient.exclusions, "no") or None, **facts,
     }  # fmt: skip
     decision = team.log(Eligibility, by, at, written=written, treatment=course, **said)
     if signed:

@@ -6,20 +6,24 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
-from clinic.eligibility.models import Eligibility
+from clinic.eligibility.models import ANSWERS, Eligibility
+from clinic.form_fields import SelectField
 from clinic.forms import form_for
 
 if TYPE_CHECKING:
     from clinic.patients.models import Patient
+    from clinic.treatments.models import Treatment
 
 VALID_DAYS = 90
 """Days for which a decision is proposed to be valid."""
 
 
-class EligibilityForm(form_for(Eligibility)):  # type: ignore[misc] - made from the record
+class EligibilityForm(form_for(Eligibility, without=("criteria",))):  # type: ignore[misc] - made from the record
     """The decision whether the patient may be treated so."""
 
     asks_pregnancy = True
+    criteria: tuple[str, ...] = ()
+    """The exclusion criteria of the protocol, one question each."""
 
     def plan(self, patient: Patient) -> None:
         """Ask nothing about a pregnancy that the patient's record rules out; propose how long the decision is valid."""
@@ -31,8 +35,26 @@ class EligibilityForm(form_for(Eligibility)):  # type: ignore[misc] - made from 
 
     def facts(self) -> dict[str, Any]:
         """Return what was filled in; where a pregnancy is not asked about, it is not possible."""
-        return super().facts() | ({} if self.asks_pregnancy else {"pregnancy": "not_applicable"})
+        return self._with_the_rest(super().facts())
 
     def declared(self) -> dict[str, Any]:
         """Return the same for the record to judge its facts together."""
-        return super().declared() | ({} if self.asks_pregnancy else {"pregnancy": "not_applicable"})
+        return self._with_the_rest(super().declared())
+
+    def _with_the_rest(self, found: dict[str, Any]) -> dict[str, Any]:
+        said = {one: found.pop(name, None) or self[name].data for name, one in _names(self.criteria)}
+        found |= {"criteria": {one: answer for one, answer in said.items() if answer}} if self.criteria else {}
+        return found | ({} if self.asks_pregnancy else {"pregnancy": "not_applicable"})
+
+
+def form_for_course(course: Treatment) -> type[EligibilityForm]:
+    """Return the form with a question for each exclusion criterion of the course's protocol (rule 23)."""
+    criteria = course.says.patient.exclusions
+    asked: dict[str, Any] = {
+        name: SelectField(one, choices=ANSWERS, section="Exclusions", required=True) for name, one in _names(criteria)
+    }
+    return type("EligibilityOfCourse", (EligibilityForm,), {"criteria": criteria, **asked})
+
+
+def _names(criteria: tuple[str, ...]) -> list[tuple[str, str]]:
+    return [(f"criterion_{number}", one) for number, one in enumerate(criteria)]

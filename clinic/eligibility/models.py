@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text
+from sqlalchemy import JSON, Text
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic.errors import Problem
@@ -17,6 +17,9 @@ from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from clinic.signatures import Amendment
+
+
+ANSWERS = {"no": "No", "yes": "Yes, it applies"}
 
 
 class Eligibility(Record):
@@ -46,10 +49,22 @@ class Eligibility(Record):
         "Allergy to a component of the product", section="Exclusions",
         hint="DMSO, albumin, antibiotics, heparin, lidocaine. Leave blank if none",
     )  # fmt: skip
+    criteria: Mapped[dict[str, str] | None] = field(
+        "Exclusion criteria of the protocol", JSON(none_as_null=True), section="Exclusions", info=ADDED,
+        conditional=True,
+    )  # fmt: skip
     anticoagulation: Mapped[str | None] = field(
         "Anticoagulants and when they are paused", section="Medication", hint="Name, when stopped, INR or platelets"
     )
+    anticoagulant_last_on: Mapped[date | None] = field(
+        "Last anticoagulant dose on", section="Medication", conditional=True, info=ADDED, past=False,
+        hint="The day of the last dose before the cells, as planned or taken",
+    )  # fmt: skip
     anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
+    anti_inflammatory_last_on: Mapped[date | None] = field(
+        "Last NSAID or steroid dose on", section="Medication", conditional=True, info=ADDED, past=False,
+        hint="The day of the last dose before the cells, as planned or taken",
+    )  # fmt: skip
     eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
     reasons: Mapped[str | None] = field("Reasons", Text, long=True, conditional=True, section="Decision")
     valid_until: Mapped[date | None] = field(
@@ -71,7 +86,13 @@ class Eligibility(Record):
             found.append("a malignant disease")
         if self.additive_allergy:
             found.append(f"an allergy to a component of the product ({self.additive_allergy})")
+        found += [f"“{one}” (protocol)" for one, said in (self.criteria or {}).items() if said == "yes"]
         return found
+
+    def unanswered(self) -> list[str]:
+        """Return the exclusion criteria of the protocol that this decision does not answer (rule 23)."""
+        given = self.criteria or {}
+        return [one for one in self.treatment.says.patient.exclusions if given.get(one) not in ANSWERS]
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a hard exclusion rules out eligibility; a “no” needs a reason."""
@@ -82,6 +103,11 @@ class Eligibility(Record):
             found.append(Problem(said, "eligible", rule=23))
         if self.eligible is False and not self.reasons and not exclusions:
             found.append(Problem("Give the reason why the patient is not eligible.", "reasons", rule=23))
+        open_ones = self.unanswered() if self.origin == "clinic" else []
+        if self.eligible and open_ones:
+            found.append(
+                Problem(f"Answer each exclusion criterion of the protocol: {'; '.join(open_ones)}.", "", rule=23)
+            )
         tested = self.pregnancy == "excluded" and self.eligible and self.origin == "clinic"
         if tested and self.pregnancy_tested_on is None and self.treatment.patient.may_be_pregnant:
             found.append(
@@ -116,4 +142,6 @@ def _allows_more(name: str, change: list[Any]) -> bool:
         return old is False
     if name == "valid_until":
         return old is not None and (new is None or new > old)
+    if name in {"anticoagulant_last_on", "anti_inflammatory_last_on"}:
+        return old is not None and (new is None or new < old)
     return name == "performed_at" and old is not None and new is not None and new[:16] > old[:16]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
@@ -115,24 +115,48 @@ def _order(one: Eligibility) -> tuple[float, float, str]:
 def _medication(
     records: CourseRecords, counts: Eligibility, decide: tuple[str, dict[str, Any]], at: datetime
 ) -> list[Blocked]:
-    """Ask how medicines on the order are held before anything is collected or given (rules 24, 25)."""
-    taken = taken_by(records, at)
-    thinning = [] if answered(counts.anticoagulation) else named(taken, ANTICOAGULANTS)
-    calming = [] if answered(counts.anti_inflammatory) else named(taken, ANTI_INFLAMMATORY)
-    found, more = [], {"who": WHO, "fix": decide, "fix_label": "Decide again"}
-    if thinning:
+    """Ask how medicines are held before anything is collected or given, as long as the protocol says (rules 24, 25)."""
+    taken, patient, more = taken_by(records, at), records.says.patient, {"who": WHO, "fix": decide}
+    thinning, calming = named(taken, ANTICOAGULANTS), named(taken, ANTI_INFLAMMATORY)
+    pauses = [
+        _pause(records, at, 24, thinning, counts.anticoagulant_last_on, patient.anticoagulant_days),
+        _pause(records, at, 25, calming, counts.anti_inflammatory_last_on, patient.anti_inflammatory_days),
+    ]
+    found = []
+    if thinning and not answered(counts.anticoagulation):
         because = (
             f"The patient's records name {', '.join(thinning)}, and the decision does not say when anticoagulants are "
             "paused."
         )
-        found.append(Blocked(rule=24, because=because, **more))
-    if calming:
+        found.append(Blocked(rule=24, because=because, fix_label="Decide again", **more))
+    if calming and not answered(counts.anti_inflammatory):
         because = (
             f"The patient's records name {', '.join(calming)}, and the decision does not state the last "
             "anti-inflammatory dose."
         )
-        found.append(Blocked(rule=25, because=because, **more))
-    return found
+        found.append(Blocked(rule=25, because=because, fix_label="Decide again", **more))
+    return found + [Blocked(rule=rule, because=said, fix_label="Decide again", **more) for rule, said in pauses if said]
+
+
+def _pause(  # noqa: PLR0913, PLR0917 - one medicine: who takes it, since when not, how long the protocol asks
+    records: CourseRecords, at: datetime, rule: int, medicines: list[str], last_on: date | None, days: int | None
+) -> tuple[int, str]:
+    """Return why a medicine is not paused long enough under the protocol; an empty sentence where it is."""
+    if days is None or (last_on is None and not medicines):
+        return rule, ""
+    kind = ", ".join(medicines) or ("an anticoagulant" if rule == 24 else "an NSAID or steroid")
+    if last_on is None:
+        return rule, (
+            f"The patient's records name {kind}. The protocol asks for {days} days without; the decision does not give "
+            "the day of the last dose."
+        )
+    first = last_on + timedelta(days=days)
+    if clock.day(at, records.zone) >= first:
+        return rule, ""
+    return rule, (
+        f"Last dose of {kind}: {wording.day(last_on)}. The protocol asks for {days} days without; possible from "
+        f"{wording.day(first)}."
+    )
 
 
 def taken_by(records: CourseRecords, at: datetime) -> str:
@@ -219,6 +243,13 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield one.performed_at
         if one.valid_until is not None:
             yield clock.midnight_after(one.valid_until, records.zone)
+        patient = records.says.patient
+        for last_on, days in (
+            (one.anticoagulant_last_on, patient.anticoagulant_days),
+            (one.anti_inflammatory_last_on, patient.anti_inflammatory_days),
+        ):
+            if last_on is not None and days:
+                yield clock.midnight_after(last_on + timedelta(days=days - 1), records.zone)
     last = last_given(records, datetime.max.replace(tzinfo=UTC))
     if last is not None:
         yield clock.midnight_after(clock.day(last, records.zone), records.zone)

@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, url_for
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, allow
 from clinic.course_records import of_course
-from clinic.eligibility.forms import EligibilityForm
+from clinic.eligibility.forms import EligibilityForm, form_for_course
 from clinic.eligibility.models import Eligibility
 from clinic.eligibility.step import ELIGIBILITY
 from clinic.extensions import db
@@ -30,7 +30,7 @@ ELIGIBILITY_PAGES = record_pages.register_pages(
     signs=DECIDES,
     amends=DECIDES,
     patient=patient_banner,
-    fixed=frozenset({"performed_by_id"}),
+    fixed=frozenset({"performed_by_id", "criteria"}),
 )
 
 
@@ -88,7 +88,7 @@ def new(treatment_id: str) -> Answer:
 
 
 def _form(course: Treatment) -> EligibilityForm:
-    form = form_of(EligibilityForm, people=DECIDES, about={"treatment": course})
+    form = form_of(form_for_course(course), people=DECIDES, about={"treatment": course})
     form.plan(course.patient)
     return form
 

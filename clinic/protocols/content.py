@@ -205,6 +205,19 @@ class Infectious(Part):
     ] = False  # fmt: skip
 
 
+class PatientScreen(Part):
+    """What excludes a patient, and how long before collection and administration medicines are paused (rules 23-25)."""
+
+    exclusions: Annotated[
+        tuple[str, ...], Fact(label="Exclusion criteria", hint="One on each line. Each is asked at the decision")
+    ] = ()
+    anticoagulant_days: Annotated[
+        int | None, Fact(label="Anticoagulants paused for", unit="days", hint="Before collection and administration")
+    ] = None
+    anti_inflammatory_days: Annotated[int | None, Fact(label="NSAIDs and steroids paused for", unit="days")] = None
+    source: Annotated[str, Fact(label="Source of these criteria", long=True)] = ""
+
+
 TREATS, CELLS, DOSE, CLAIMS, WHO = "What it treats", "The cells", "The dose", "What it may claim", "Who"
 
 
@@ -234,6 +247,7 @@ class Content(Part):
         Fact(label="Before administration", section=CELLS, long=True, hint="Premedication and hydration",
              empty="nothing ordered"),
     ] = ""  # fmt: skip
+    patient: Annotated[PatientScreen, Fact(label="Patient", section="The patient")] = PatientScreen()
     dose: Annotated[DoseWindow, Fact(label="Dose", section=DOSE)]
     expiry: Annotated[Expiry, Fact(label="Expiry", section="Shelf life")]
     harvest: Annotated[HarvestLimits, Fact(label="Collection", section="The collection")] = HarvestLimits()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clinic.protocols.catalogue import at_least, between, less_than, more_than
+from clinic.protocols.content import PatientScreen
 from clinic.protocols.demonstration_parts import (
     ADIPOSE_ALLO,
     ALLOGENEIC,
@@ -110,6 +111,11 @@ AUTOIMMUNE = {
         dose=dosing(measure="viable_cells", per_kg=False, window=between(108, 132), usual=120,
             source=f"{FISTULA}; window ±10 %: {SITE}"),
         expiry=FROZEN, harvest=HARVEST_FAT, screening=ALLOGENEIC_HTLV,
+        patient=PatientScreen(
+            exclusions=("Rectovaginal fistula", "Rectal or anal stenosis, or active severe proctitis",
+                        "Abscess larger than 2 cm that is not drained"),
+            source=FISTULA,
+        ),
         visits=schedule(("draining_fistulas", "crohn_cdai"), visit("Week 8", 56, "draining_fistulas"),
                         visit("Week 24", 168, "draining_fistulas", "crohn_cdai"),
                         *months(("draining_fistulas", "crohn_cdai"), 12)),

@@ -14,7 +14,7 @@ from clinic.protocols import wording
 from clinic.protocols.catalogue import between
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.protocols.claims import claims
-from clinic.protocols.content import Content, QCSpec, VisitPlan
+from clinic.protocols.content import Content, PatientScreen, QCSpec, VisitPlan
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.protocols.facts import Fact, Kind, Leaf, Part, leaves, tables
 from clinic.protocols.forms import draft_form, flat
@@ -165,8 +165,12 @@ def test_each_line_of_a_version_has_its_own_name() -> None:
 
 def test_what_is_stored_is_read_and_written_as_before() -> None:
     stored = {code: content.model_dump(mode="json") for code, content in DEMONSTRATIONS.items()}
-    assert digest(stored) == PUBLISHED
     assert {code: parsed(content) for code, content in stored.items()} == dict(DEMONSTRATIONS)
+    before = {code: {name: value for name, value in one.items() if name != "patient"} for code, one in stored.items()}
+    assert digest(before) == PUBLISHED, "what a version said before patients were screened, it still says"
+    without = PatientScreen()
+    asked_nothing = {code: one.model_copy(update={"patient": without}) for code, one in DEMONSTRATIONS.items()}
+    assert {code: parsed(content) for code, content in before.items()} == asked_nothing
 
 
 def test_a_key_that_is_in_no_catalogue_is_named_wherever_it_is() -> None:
