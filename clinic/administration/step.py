@@ -14,7 +14,7 @@ from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.release.product_state import usable
+from clinic.release.product_state import state_of
 from clinic.steps import Action, Blocked, Progress, State, Step
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ HURRY = timedelta(hours=2)
 
 def waiting_products(records: CourseRecords, at: datetime) -> list[Product]:
     """Return the course's products that may be given now: released, not held, not expired, not used up."""
-    return [product for product in records.of(Product) if usable(records, product, at) is not None]
+    return [product for product in records.of(Product) if state_of(records, product, at).usable]
 
 
 def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:

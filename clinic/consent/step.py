@@ -11,7 +11,6 @@ from clinic.consent.models import (
     Consent,
     Continuation,
     Standing,
-    other_place,
     outdated,
     to_treatment,
     to_version,
@@ -21,6 +20,7 @@ from clinic.consent.models import (
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.treatments.models import place_words
 from clinic.treatments.roles import STOPS
 
 if TYPE_CHECKING:
@@ -35,20 +35,21 @@ DECIDES = (Role.PHYSICIAN, Role.QUALITY)
 
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for the consent: signed, unexpired, not withdrawn, to exactly this protocol version (rules 14 to 16)."""
-    holding = valid(records, at)
+    course, holding = records.course, valid(records, at)
     if holding is not None:
-        return [*_place(records, holding), *_version(records, at)]
-    new = ("consent.new_for_course", {"treatment_id": records.course.id})
+        elsewhere = (holding.body_site, holding.side) != (course.body_site, course.side)
+        found = _place(records, holding) if elsewhere else []
+        return found + (_version(records, at) if course.protocol_version.retired_at is not None else [])
+    new = ("consent.new_for_course", {"treatment_id": course.id})
     same, end = to_version(records), withdrawn(records, at)
     if same and end is not None and (same[-1].performed_at or at) <= end:
         because = f"Consent withdrawn {_day(records, end)}: the patient withdrew the consent to this treatment."
-        stop = ("treatments.stop", {"treatment_id": records.course.id})
+        stop = ("treatments.stop", {"treatment_id": course.id})
         return [Blocked(rule=15, because=because, who=tuple(STOPS), fix=stop, fix_label="Stop the course")]
     if same:
         return [_not_valid(records, same[-1], at)]
     if to_treatment(records):
-        name = records.course.protocol_version.name
-        because = f"The consent is for another protocol version; this course follows {name}."
+        because = f"The consent is for another protocol version; this course follows {course.protocol_version.name}."
         return [Blocked(rule=16, because=because, who=WHO, fix=new, fix_label="Consent again")]
     because = "No consent for this treatment is recorded."
     return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Record the consent")]
@@ -56,11 +57,11 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
 
 def _place(records: CourseRecords, holding: Consent) -> list[Blocked]:
     """Return that the consent names another site or side than the order (rule 26)."""
-    other = other_place(records, holding)
-    if not other:
+    course, other = records.course, place_words(holding.body_site, holding.side)
+    if not holding.body_site or not course.body_site or other == course.place:
         return []
-    because = f"The consent is for the {other}; the order names the {records.course.place or 'whole body'}."
-    new = ("consent.new_for_course", {"treatment_id": records.course.id})
+    because = f"The consent is for the {other}; the order names the {course.place or 'whole body'}."
+    new = ("consent.new_for_course", {"treatment_id": course.id})
     return [Blocked(rule=26, because=because, who=WHO, fix=new, fix_label="Obtain consent again")]
 
 

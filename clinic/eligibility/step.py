@@ -117,16 +117,17 @@ def _medication(
 ) -> list[Blocked]:
     """Ask how medicines on the order are held before anything is collected or given (rules 24, 25)."""
     taken = taken_by(records, at)
-    thinning = [] if answered(counts.anticoagulation) else named(taken, ANTICOAGULANTS)
-    calming = [] if answered(counts.anti_inflammatory) else named(taken, ANTI_INFLAMMATORY)
+    if not taken:
+        return []
+    thinning, calming = named(taken, ANTICOAGULANTS), named(taken, ANTI_INFLAMMATORY)
     found, more = [], {"who": WHO, "fix": decide, "fix_label": "Decide again"}
-    if thinning:
+    if thinning and not answered(counts.anticoagulation):
         because = (
             f"The patient's records name {', '.join(thinning)}, and the decision does not say when anticoagulants are "
             "paused."
         )
         found.append(Blocked(rule=24, because=because, **more))
-    if calming:
+    if calming and not answered(counts.anti_inflammatory):
         because = (
             f"The patient's records name {', '.join(calming)}, and the decision does not state the last "
             "anti-inflammatory dose."

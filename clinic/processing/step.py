@@ -34,10 +34,11 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
     asked = {}
     for product in products:
         for donor in donors(records, product):
-            asked.setdefault(donor.id, (donor, product.collected_at or at))
+            if donor.kind != "self":  # own cells need neither screening nor blood groups
+                asked.setdefault(donor.id, (donor, product.collected_at or at))
     for donor, collected_at in asked.values():
         found += problems(records, donor, says=records.says, collected_at=collected_at, recipient=records.patient)
-    return found + blood_groups(records, [donor for donor, _at in asked.values()])
+    return found + (blood_groups(records, [donor for donor, _at in asked.values()]) if asked else [])
 
 
 def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
