@@ -149,7 +149,7 @@ def _dose(product: Product, course: Treatment, at: datetime) -> dict[str, Any]:
     measure = DOSE_MEASURES.get(product.measure or "")
     if measure is None or not product.volume or product.amount is None:
         return {"label": "Give", "value": "not counted", "small": "", "note": "", "due": None}
-    dose, weight = dose_in(product, product.left), course.weight_at(at)
+    dose, weight = dose_in(product, product.left), course.patient.weight_at(at)
     shown = {"label": "Give", "value": wording.figure(dose, measure.unit), "small": within(measure.label), "due": None}
     if not course.says.dose.per_kg or weight is None or not weight.kg:
         return shown | {"note": ""}

@@ -71,7 +71,7 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     dosing = course.says.dose
     needed = dosing.per_kg or bool(dmso_content(bedside.records, product))
     days = min(dosing.weight_valid_days, CHILD_WEIGHT_DAYS) if _is_child(bedside, at) else dosing.weight_valid_days
-    found = course.weight_at(at)
+    found = course.patient.weight_at(at)
     fix = {
         "who": WEIGHS,
         "fix": ("pathway.patient", {"patient_id": course.patient_id}),

@@ -208,7 +208,8 @@ class ProcessingRun(Record):
             raise RuleBroken(
                 f"Division {division} is already used in this run. Each container has its own division.", rule=37
             )
-        unused(object_session(self), din, division)
+        if din:
+            unused(object_session(self), din, division)
         refuse_other_amount(self.expected_amount, volume, facts)
         cold = self.cold
         facts.setdefault("thawed_at", cold.thawed_at)
@@ -293,7 +294,7 @@ class ProcessingRun(Record):
         return next(
             division
             for division in (f"{stem}{number}" for number in count(1))
-            if division not in taken and bearer(object_session(self), din, division) is None
+            if division not in taken and (not din or bearer(object_session(self), din, division) is None)
         )
 
     def counted(self, measure: str) -> InProcessCount | None:
