@@ -50,7 +50,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         return Progress(state=State.NOW, word="Being given", by=who)
     if any(given.origin is Origin.CLINIC and not given.signed for given in found):
         return Progress(state=State.NOW, word="Not signed", by=who)
-    doses, days = records.says.dose.doses, doses_given(records)
+    doses, days = records.course.says.dose.doses, doses_given(records)
     if days < doses and records.course.stop is None and any(given.origin is Origin.CLINIC for given in found):
         return Progress(state=State.NOW, word=f"Dose {days} of {doses}", by=who)
     return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
@@ -113,7 +113,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 
 
 def _thaw_end(records: CourseRecords, product: Product) -> datetime | None:
-    minutes = records.says.expiry.thaw_minutes
+    minutes = records.course.says.expiry.thaw_minutes
     return product.thawed_at + timedelta(minutes=minutes) if product.thawed_at and minutes else None
 
 

@@ -155,7 +155,7 @@ def _continuing(records: CourseRecords, reason: Blocked) -> list[Action]:
         why = "The decision to continue is recorded, not signed."
         return [Action(title="Sign the decision to continue", why=why, who=DECIDES, to=show)]
     given = [product for product in records.of(Product) if product.given]
-    if len(given) >= records.says.dose.doses:
+    if len(given) >= records.course.says.dose.doses:
         return []
     decide = ("consent.continuation", {"treatment_id": records.course.id})
     return [Action(title="Decide whether the course continues", why=reason.because, who=DECIDES, to=decide)]

@@ -202,7 +202,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 def _again(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Action]:
     """Ask for a second physician, or for a new decision while doses are still to be given."""
     given = [product for product in records.of(Product) if product.given]
-    if len(given) >= records.says.dose.doses:
+    if len(given) >= records.course.says.dose.doses:
         return []
     reasons = _no_longer(records, counts, at)
     if not reasons or reasons[0].fix is None:

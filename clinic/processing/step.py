@@ -37,7 +37,9 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
             if donor.kind != "self":  # own cells need neither screening nor blood groups
                 asked.setdefault(donor.id, (donor, product.collected_at or at))
     for donor, collected_at in asked.values():
-        found += problems(records, donor, says=records.says, collected_at=collected_at, recipient=records.patient)
+        found += problems(
+            records, donor, says=records.course.says, collected_at=collected_at, recipient=records.patient
+        )
     return found + (blood_groups(records, [donor for donor, _at in asked.values()]) if asked else [])
 
 
@@ -58,7 +60,7 @@ def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
 
 def needed(records: CourseRecords) -> bool:
     """Whether the protocol asks for more than receiving what was collected."""
-    return any(kind != "receive" for kind in records.says.manipulations)
+    return any(kind != "receive" for kind in records.course.says.manipulations)
 
 
 def closed(run: ProcessingRun) -> bool:
