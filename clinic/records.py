@@ -282,7 +282,7 @@ def _take_out_what_nobody_sees(_entry: type[Entry], _key: str, attribute: Any) -
 
 
 def _visible(_record: Entry, value: Any, *_more: Any) -> Any:
-    return wording.visible(value) if isinstance(value, str) else value
+    return wording.visible(value) if isinstance(value, str) and not value.isascii() else value
 
 
 class Record(Entry):
@@ -300,6 +300,8 @@ class Record(Entry):
     AFTER_DEATH: ClassVar[bool] = False
     STARTS: ClassVar[str] = "now"
     NOT_BEFORE: ClassVar[tuple[str, ...]] = ()
+    needs_permission: ClassVar[bool] = False
+    """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
 
     @declared_attr
     def performed_at(cls) -> Mapped[datetime | None]:
@@ -344,11 +346,6 @@ class Record(Entry):
         author = correction.amended_by if correction is not None else None
         others = [s for s in self.present_signatures if author is not None and not s.signed_by.is_same_person(author)]
         return correction if correction is not None and not others else None
-
-    @property
-    def needs_permission(self) -> bool:
-        """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
-        return False
 
     @property
     def not_permitted(self) -> list[str]:

@@ -49,6 +49,7 @@ class Harvest(Record):
     HAPPENED = "Start"
     DONE = "Collected by"
     PERSON = "donor.patient"
+    needs_permission = True
     __table_args__ = (CheckConstraint("label_checked_by_id <> performed_by_id", name="label_second_person"),)
 
     treatment_id: Mapped[str | None] = reference("treatment")
@@ -160,10 +161,6 @@ class Harvest(Record):
         """CD34+ cells are counted beforehand where they are collected from the blood."""
         source = SOURCES.get(self.source or "")
         return frozenset({"cd34_before"}) if source is not None and source.harvest != "apheresis" else frozenset()
-
-    @property
-    def needs_permission(self) -> bool:
-        return True
 
     @property
     def weight_kg(self) -> Decimal | None:

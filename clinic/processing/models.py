@@ -43,6 +43,7 @@ class ProcessingRun(Record):
     NOUN = "Processing"
     HAPPENED = "Start"
     DONE = "Processed by"
+    needs_permission = True
     READ_WITH = ("manipulations", "counts")
 
     treatment_id: Mapped[str | None] = reference("treatment")
@@ -99,10 +100,6 @@ class ProcessingRun(Record):
             said = f"More came out than went in: {self.balance}. Record what was added."
             found.append(Problem(said, "added_volume", rule=36))
         return found
-
-    @property
-    def needs_permission(self) -> bool:
-        return True
 
     @property
     def not_applicable(self) -> frozenset[str]:
