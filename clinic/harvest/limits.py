@@ -97,14 +97,6 @@ def lidocaine_per_kg(harvest: Any) -> Decimal | None:
     return (total / harvest.weight_kg).quantize(Decimal("0.1"))
 
 
-def volume_per_kg(harvest: Any) -> Decimal | None:
-    """Return what one source of the donor gave within a day per body weight, mL/kg, to one decimal."""
-    if harvest.volume is None or not harvest.weight_kg:
-        return None
-    same = [one for one in harvest.of_the_day() if one.source == harvest.source]
-    return (sum((one.volume or Decimal(0) for one in same), Decimal(0)) / harvest.weight_kg).quantize(Decimal("0.1"))
-
-
 def _lidocaine_most(harvest: Any) -> Decimal:
     if harvest.anaesthesia != "tumescent":
         return LIDOCAINE_PLAIN
@@ -133,12 +125,12 @@ def volumes(harvest: Any) -> list[Question]:
         return []
     marrow = harvest.source == "bone_marrow"
     limit = (own.ml_per_kg if own else None) or (MARROW_ML_PER_KG if marrow else None)
-    per_kg = volume_per_kg(harvest)
+    weight = harvest.weight_kg if limit else None
+    same = [one for one in harvest.of_the_day() if one.source == harvest.source] if weight else []
+    all_of_it = sum((one.volume or Decimal(0) for one in same), Decimal(0))
+    per_kg = (all_of_it / weight).quantize(Decimal("0.1")) if weight else None
     if limit and per_kg is not None and per_kg > limit:
-        all_of_it = sum(
-            (one.volume or Decimal(0) for one in harvest.of_the_day() if one.source == harvest.source), Decimal(0)
-        )
-        sum_ = f"{plain(all_of_it)} mL ÷ {plain(harvest.weight_kg)} kg = {plain(per_kg)} mL/kg"
+        sum_ = f"{plain(all_of_it)} mL ÷ {plain(weight)} kg = {plain(per_kg)} mL/kg"
         found.append(
             Question(
                 "volume",
