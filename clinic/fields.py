@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import MappedColumn, mapped_column
@@ -225,13 +226,9 @@ FACTS = frozenset(Field.__dataclass_fields__) - {"label", "order"}
 """What may be declared about a field."""
 
 
-def fields_of(model: type) -> dict[str, Field]:
-    """Return the declared facts of a model by attribute name, in the order in which they were declared."""
-    return dict(_fields_of(model))
-
-
 @cache
-def _fields_of(model: type) -> dict[str, Field]:
+def fields_of(model: type) -> Mapping[str, Field]:
+    """Return the declared facts of a model by attribute name, in the order in which they were declared."""
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
     found = {column.key: column.info["field"] for column in columns if "field" in column.info}
-    return dict(sorted(found.items(), key=lambda pair: pair[1].order))
+    return MappingProxyType(dict(sorted(found.items(), key=lambda pair: pair[1].order)))

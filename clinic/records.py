@@ -179,7 +179,7 @@ class Entry(RecordContent, Model):
         found, zone = [], self.zone
         for name, fact in fields_of(type(self)).items():
             value = getattr(self, name)
-            if (value is None or value in ("", [])) and self._excused(name):
+            if self.not_recorded and (value is None or value in ("", [])) and self._excused(name):
                 continue
             sentences = fact.problems(value, at=at, zone=zone)
             if isinstance(value, date) and not sentences:
@@ -346,6 +346,11 @@ class Record(Entry):
         author = correction.amended_by if correction is not None else None
         others = [s for s in self.present_signatures if author is not None and not s.signed_by.is_same_person(author)]
         return correction if correction is not None and not others else None
+
+    @property
+    def done_by(self) -> str:
+        """The printed name of the person who did it; empty where nobody is recorded."""
+        return self.performed_by.printed_name if self.performed_by is not None else ""
 
     @property
     def not_permitted(self) -> list[str]:

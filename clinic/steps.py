@@ -113,7 +113,7 @@ class Step:
 
     def reasons(self, records: CourseRecords, at: datetime) -> list[Blocked]:
         """Return every reason why the step may not be begun now; empty: it may."""
-        found = stopped(records)
+        found = [] if records.course.stop is None else stopped(records)
         for step in self.earlier:
             found += [*step.permission(records, at), *step.outcome(records, at)]
         return [*found, *self.blockers(records, at)]

@@ -220,6 +220,5 @@ def rested_on(records: CourseRecords, given: Administration) -> list[tuple[str, 
 
 
 def _by(record: Any) -> str:
-    who = record.performed_by.printed_name if record.performed_by else ""
     when = wording.moment(record.performed_at, record.recorded_by.site.zone) if record.performed_at else ""
-    return ", ".join(part for part in (who, when) if part)
+    return ", ".join(part for part in (record.done_by, when) if part)

@@ -160,8 +160,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         return
     verdict.fine("Dose", 52, said, allowed)
     if change is not None:
-        by = change.performed_by.printed_name if change.performed_by else ""
-        verdict.fine("Dose changed by a physician", 52, change.headline(), f"{by}: {change.reason}")
+        verdict.fine("Dose changed by a physician", 52, change.headline(), f"{change.done_by}: {change.reason}")
     elif not (to_come or (rest and dosing.doses == 1)) and not (
         USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual
     ):

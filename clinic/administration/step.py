@@ -45,7 +45,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         blocked = bool(ADMINISTRATION.reasons(records, at))
         return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
     last = found[-1]
-    who = last.performed_by.printed_name if last.performed_by else ""
+    who = last.done_by
     if last.origin is Origin.CLINIC and last.ended_at is None:
         return Progress(state=State.NOW, word="Being given", by=who)
     if any(given.origin is Origin.CLINIC and not given.signed for given in found):

@@ -105,18 +105,18 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done while a signed consent to this protocol version is valid (rules 14 to 16)."""
     holding = valid(records, at)
     if holding is not None:
-        return Progress(state=State.DONE, word="Valid", by=_who(holding))
+        return Progress(state=State.DONE, word="Valid", by=holding.done_by)
     given = to_version(records)
     if not given:
         return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
     if withdrawn(records, at) is not None:
-        return Progress(state=State.BLOCKED, word="Withdrawn", by=_who(last))
+        return Progress(state=State.BLOCKED, word="Withdrawn", by=last.done_by)
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
-        return Progress(state=State.DONE, word="Imported", by=_who(last))
+        return Progress(state=State.DONE, word="Imported", by=last.done_by)
     state = State.NOW if standing is Standing.UNSIGNED else State.BLOCKED
-    return Progress(state=state, word=standing.value.removesuffix(" yet").capitalize(), by=_who(last))
+    return Progress(state=state, word=standing.value.removesuffix(" yet").capitalize(), by=last.done_by)
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
@@ -175,10 +175,6 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
 
 def _day(records: CourseRecords, at: datetime) -> str:
     return wording.short_day(clock.day(at, records.zone))
-
-
-def _who(record: Consent) -> str:
-    return record.performed_by.printed_name if record.performed_by else ""
 
 
 CONSENT = Step(

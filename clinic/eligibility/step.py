@@ -82,7 +82,9 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
         found.append(Blocked(rule=23, because=because, **again))
     against = reversed_alone(records, counts)
     if against is not None:
-        because = f"{_who(against)} decided “not eligible” before, and no second physician has signed the new decision."
+        because = (
+            f"{against.done_by} decided “not eligible” before, and no second physician has signed the new decision."
+        )
         sign = ("record_pages.signature", {"record_id": counts.id})
         found.append(Blocked(rule=23, because=because, who=WHO, fix=sign, fix_label="Sign as second physician"))
     return found
@@ -139,16 +141,13 @@ def _medication(
 def taken_by(records: CourseRecords, at: datetime) -> str:
     """Return all that was written of the patient's medicines by a moment: on orders and decisions, in alerts."""
     own = {course.id: course for course in records.every(Treatment) if course.patient_id == records.patient.id}
-    known = [one for one in records.every(Eligibility) if one.treatment_id in own and _by(one.performed_at, at)]
-    said = [course.medication for course in own.values() if _by(course.performed_at, at) or course is records.course]
+    known = [one for one in records.every(Eligibility) if one.treatment_id in own and (one.performed_at or at) <= at]
+    ordered = [one for one in own.values() if one is records.course or (one.performed_at or at) <= at]
+    said = [course.medication for course in ordered]
     said += [text for one in known for text in (one.anticoagulation, one.anti_inflammatory)]
-    alerts = [alert.text for alert in records.patient.alerts if _by(alert.recorded_at, at)]
+    alerts = [alert.text for alert in records.patient.alerts if alert.recorded_at <= at]
     said += [text for text in alerts if not named(text, ("allerg", "anaphyla", "intoleran"))]
     return "; ".join(text for text in said if text)
-
-
-def _by(moment: datetime | None, at: datetime) -> bool:
-    return moment is None or moment <= at
 
 
 def progress(records: CourseRecords, at: datetime) -> Progress:
@@ -158,13 +157,13 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         allows = counts.allows and reversed_alone(records, counts) is None
         state = State.DONE if allows else State.BLOCKED
         word = "Not eligible" if not counts.eligible else "Eligible" if allows else "Not confirmed"
-        return Progress(state=state, word=word, by=_who(counts))
+        return Progress(state=state, word=word, by=counts.done_by)
     found = records.of(Eligibility)
     if not found:
         return Progress(state=State.TO_DO, word="To do")
     if found[-1].origin is Origin.IMPORTED:
-        return Progress(state=State.DONE, word="Imported", by=_who(found[-1]))
-    return Progress(state=State.NOW, word="Not signed", by=_who(found[-1]))
+        return Progress(state=State.DONE, word="Imported", by=found[-1].done_by)
+    return Progress(state=State.NOW, word="Not signed", by=found[-1].done_by)
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
@@ -223,10 +222,6 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     last = last_given(records, datetime.max.replace(tzinfo=UTC))
     if last is not None:
         yield clock.midnight_after(clock.day(last, records.zone), records.zone)
-
-
-def _who(record: Eligibility) -> str:
-    return record.performed_by.printed_name if record.performed_by else ""
 
 
 ELIGIBILITY = Step(

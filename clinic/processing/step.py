@@ -89,7 +89,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         blocked = bool(PROCESSING.reasons(records, at))
         return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
     last = runs[-1]
-    who = last.performed_by.printed_name if last.performed_by else ""
+    who = last.done_by
     if all(closed(run) for run in runs):
         return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
     return Progress(state=State.NOW, word="Not verified" if last.signed else "Not signed", by=who)
