@@ -16,6 +16,7 @@ from clinic import assets, clock, drafts, error_pages, guards, headers, idempote
 from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, may
 from clinic.accounts import security
 from clinic.accounts.models import Site
+from clinic.course_records import work_out_once
 from clinic.extensions import db, engine_options, migrate, prepare
 from clinic.notices import MOST_COUNTED
 from clinic.schema import MIGRATIONS
@@ -118,8 +119,9 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     _refuse_steps_without_pages(app, steps)
     order.choose(steps)  # a start that was refused changes nothing in the program
     app.context_processor(_around_every_page)
-    if settings.production:
-        with app.app_context():
+    with app.app_context():
+        work_out_once(db.engine.dialect)
+        if settings.production:
             security.refuse_demonstration()
     return app
 

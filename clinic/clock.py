@@ -30,7 +30,7 @@ def local(moment: datetime, zone: str) -> datetime:
 
 def day(moment: datetime, zone: str) -> date:
     """Return the calendar day that a moment has on the wall clock of a zone."""
-    return local(moment, zone).date()
+    return moment.astimezone(ZoneInfo(zone)).date()
 
 
 def midnight_after(on: date, zone: str) -> datetime:

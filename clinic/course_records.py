@@ -18,7 +18,8 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from clinic import wording
 from clinic.model import Model
-from clinic.record_kinds import kinds, link, parts_of, table_of
+from clinic.record_content import columns_signed
+from clinic.record_kinds import keys_to, kinds, link, parts_of, table_of
 from clinic.record_pool import M, Pool, in_order
 from clinic.records import Amendment, Signature
 
@@ -26,11 +27,23 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Subquery
+    from sqlalchemy import Dialect, Subquery
 
 Only = Collection[type[Model]] | None
 AT_ONCE = 50
 """Courses loaded together; more are loaded in batches."""
+
+
+def work_out_once(dialect: Dialect) -> None:
+    """Work out how tables and kinds of records hang together, when the app is made: no request waits for it."""
+    for table in Model.metadata.tables.values():
+        for column in table.columns:
+            column.type.dialect_impl(dialect)
+    for model in (*kinds(), Signature, Amendment, *(part for kind in kinds() for part in parts_of(kind))):
+        columns_signed(model)
+        parts_read(model)
+        for name in Model.metadata.tables:
+            link(model, name)
 
 
 class CourseRecords:
@@ -49,11 +62,6 @@ class CourseRecords:
     def patient(self) -> Any:
         """The patient; None for banked cells."""
         return None if self.course is None else self.course.patient
-
-    @property
-    def says(self) -> Any:
-        """The content of the course's protocol version."""
-        return self.course.says
 
     @property
     def staff(self) -> list[Any]:
@@ -101,7 +109,8 @@ def load(
     ``only``: the kinds that are read, for a page that judges nothing or not all; see `Pool.every`.
     """
     pool = _pool(session, list(dict.fromkeys(course_ids)), list(product_ids), only)
-    return {course.id: _records(course, pool) for course in _courses(pool)}
+    courses = [row for kind, rows in pool.rows.items() if table_of(kind) == "treatment" for row in rows]
+    return {course.id: CourseRecords(course, pool, zone=course.zone) for course in courses}
 
 
 def of_course(session: Session, course: Any, *, only: Only = None) -> CourseRecords:
@@ -124,7 +133,7 @@ def around_all(session: Session, products: Iterable[Any], *, only: Only = None) 
     found = load(session, courses, product_ids=[one.id for one in assigned], only=only) if courses else {}
     pool = _pool(session, [], [one.id for one in banked], only) if banked else Pool()
     return {one.id: found[one.treatment_id] for one in assigned} | {
-        one.id: CourseRecords(None, pool, zone=_zone(one)) for one in banked
+        one.id: CourseRecords(None, pool, zone=one.zone) for one in banked
     }
 
 
@@ -141,18 +150,6 @@ def in_turns(session: Session, course_ids: Sequence[str]) -> Iterable[CourseReco
         yield from (found[course_id] for course_id in turn if course_id in found)
 
 
-def _records(course: Any, pool: Pool) -> CourseRecords:
-    return CourseRecords(course, pool, zone=_zone(course))
-
-
-def _zone(row: Any) -> str:
-    return row.recorded_by.site.zone if row.recorded_by is not None and row.recorded_by.site is not None else "Etc/UTC"
-
-
-def _courses(pool: Pool) -> list[Any]:
-    return [row for kind, rows in pool.rows.items() if table_of(kind) == "treatment" for row in rows]
-
-
 class Scope:
     """The ids asked for, the rows read so far, and the ids ``given`` to the next statement."""
 
@@ -166,16 +163,10 @@ def named(pool: Pool, table: str) -> set[str]:
     return {
         value
         for kind, rows in pool.rows.items()
-        for column in _columns_to(kind, table)
+        for column in keys_to(kind).get(table, ())
         for row in rows
         if (value := getattr(row, column)) is not None
     }
-
-
-@cache
-def _columns_to(model: type[Model], table: str) -> tuple[str, ...]:
-    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
-    return tuple(c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys))
 
 
 def _pool(session: Session, course_ids: list[str], product_ids: list[str], only: Only) -> Pool:
@@ -205,7 +196,7 @@ def read_page(session: Session, pool: Pool, models: Sequence[type[Any]], page: S
     """
     chosen: Any = select(*page.c, *models).select_from(page).order_by(page.c.place)
     for model in models:
-        chosen = chosen.outerjoin(model, model.id == page.c.id).options(Load(model).lazyload("*"), *_with_parts(model))
+        chosen = chosen.outerjoin(model, model.id == page.c.id).options(Load(model).lazyload("*"), *parts_read(model))
     rows = session.execute(chosen).unique().all()
     pool.add(part for row in rows for one in row[len(page.c) :] if one is not None for part in _whole(one))
     return list({row.id: row for row in rows}.values())
@@ -254,19 +245,20 @@ def _names(model: type[Any], *columns: str) -> Any:
 
 
 def _take(scope: Scope, session: Session, model: type[Any], condition: Any) -> None:
-    chosen = select(model).where(condition).options(lazyload("*"), *_with_parts(model))
+    chosen = select(model).where(condition).options(lazyload("*"), *parts_read(model))
     for row in session.scalars(chosen, scope.given).unique():
         scope.pool.add(_whole(row))
 
 
-def _with_parts(model: type[Any]) -> Iterator[Any]:
-    """Yield the options that read the parts of a row, and theirs, in its statement."""
+@cache
+def parts_read(model: type[Any]) -> tuple[Any, ...]:
+    """Return the options that read the parts of a row, and theirs, in its statement."""
+    found: list[Any] = []
     for name in model.READ_WITH:
-        part = joinedload(getattr(model, name))
-        yield part.lazyload("*")
-        for deeper in inspect(model).relationships[name].mapper.class_.READ_WITH:
-            target = inspect(model).relationships[name].mapper.class_
-            yield joinedload(getattr(model, name)).joinedload(getattr(target, deeper)).lazyload("*")
+        part, target = getattr(model, name), inspect(model).relationships[name].mapper.class_
+        found.append(joinedload(part).lazyload("*"))
+        found += [joinedload(part).joinedload(getattr(target, deeper)).lazyload("*") for deeper in target.READ_WITH]
+    return tuple(found)
 
 
 def _whole(row: Any) -> Iterator[Any]:
@@ -305,7 +297,8 @@ def _hanging(pool: Pool, relation: Any, row: Any) -> list[Any]:
         key = (clause.element if down else clause).key
         if key is None:  # the parts of a natural order: the text itself says as much, see `_comparable`
             continue
-        rows.sort(key=lambda one: _comparable(getattr(one, key)), reverse=down)
+        if len(rows) > 1:
+            rows.sort(key=lambda one: _comparable(getattr(one, key)), reverse=down)
     return rows
 
 

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from itertools import count
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import MappedColumn, mapped_column
@@ -159,7 +160,9 @@ class Field:
         if value is None or value in ("", []):
             return [self.missing] if self.required else []
         if self.many or self.choices is not None:
-            return self._choice_problems(value)
+            chosen = value if self.many else [value]
+            known = self.choices is None or all(one in self.choices for one in chosen)
+            return [] if known else [f"{self.label}: choose from the list"]
         if isinstance(value, date):
             return self._time_problems(value, at, zone)
         if isinstance(value, str):
@@ -170,12 +173,6 @@ class Field:
                 f"{self.label} {self.figure(value)} is not possible: it must be {self.possible} {self.unit}".rstrip()
             ]
         return []
-
-    def _choice_problems(self, value: Any) -> list[str]:
-        chosen = value if self.many else [value]
-        if self.choices is None or all(one in self.choices for one in chosen):
-            return []
-        return [f"{self.label}: choose from the list"]
 
     def _time_problems(self, value: date, at: datetime | None, zone: str) -> list[str]:
         if not FIRST_YEAR <= value.year <= LAST_YEAR:
@@ -208,11 +205,8 @@ def later(one: date, other: date, zone: str) -> bool:
     """Whether a day or moment is later than another; a day is compared with the day that a moment has in a zone."""
     if isinstance(one, datetime) and isinstance(other, datetime):
         return one > other
-    return _day(one, zone) > _day(other, zone)
-
-
-def _day(value: date, zone: str) -> date:
-    return clock.day(value, zone) if isinstance(value, datetime) else value
+    first = clock.day(one, zone) if isinstance(one, datetime) else one
+    return first > (clock.day(other, zone) if isinstance(other, datetime) else other)
 
 
 def field(
@@ -232,13 +226,9 @@ FACTS = frozenset(Field.__dataclass_fields__) - {"label", "order"}
 """What may be declared about a field."""
 
 
-def fields_of(model: type) -> dict[str, Field]:
-    """Return the declared facts of a model by attribute name, in the order in which they were declared."""
-    return dict(_fields_of(model))
-
-
 @cache
-def _fields_of(model: type) -> dict[str, Field]:
+def fields_of(model: type) -> Mapping[str, Field]:
+    """Return the declared facts of a model by attribute name, in the order in which they were declared."""
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
     found = {column.key: column.info["field"] for column in columns if "field" in column.info}
-    return dict(sorted(found.items(), key=lambda pair: pair[1].order))
+    return MappingProxyType(dict(sorted(found.items(), key=lambda pair: pair[1].order)))

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import wtforms
 from wtforms.fields import choices as wtforms_choices
@@ -69,6 +69,8 @@ class FactField(wtforms.Field):
     """
 
     kind = "text"
+    always: ClassVar[dict[str, Any]] = {}
+    """What is declared about every field of a class that is declared by words."""
     widget = TextInput()
     autocomplete = "off"
     autofocus = False
@@ -84,19 +86,18 @@ class FactField(wtforms.Field):
         self, label: str | None = None, validators: Any = None, *, fact: Field | None = None, **options: Any
     ) -> None:
         declared = {name: options.pop(name) for name in FACTS & options.keys()}
-        self.fact = fact or Field(label=label or "", **declared)
+        self.fact = fact or Field(label=label or "", **self.always | declared)
         self.text, self.filled = "", ""
         self.answer, self.reason = "", ""
         self.sure: Sure | None = None
         super().__init__(label or self.fact.label, validators, **options)
         self.unit, self.hint = self.fact.unit, self.fact.hint
         self.required = self.fact.required or bool(self.flags.required)
-        self.wide = self.kind in {"text", "long"}
 
     @property
-    def zone(self) -> str:
-        """The time zone of the form."""
-        return self._form.zone
+    def wide(self) -> bool:
+        """Whether it is drawn over the whole width of its column."""
+        return self.kind in {"text", "long"}
 
     @property
     def optional(self) -> bool:
@@ -148,7 +149,7 @@ class FactField(wtforms.Field):
         """Return what is wrong with the value by itself, a sentence each."""
         if self.data in (None, "", []):
             return [self.named("required")] if self.required else []
-        return self.fact.problems(self.data, at=clock.now(), zone=self.zone)
+        return self.fact.problems(self.data, at=clock.now(), zone=self._form.zone)
 
     def post_validate(self, form: Any, validation_stopped: bool) -> None:  # noqa: ARG002, FBT001
         """Ask once whether an unexpected value is right, and require a reason."""
@@ -195,12 +196,8 @@ class TextAreaField(FactField, wtforms.TextAreaField):
     """Several lines of text."""
 
     kind = "long"
+    always: ClassVar[dict[str, Any]] = {"long": True}
     widget = TextArea()
-
-    def __init__(self, label: str | None = None, validators: Any = None, **options: Any) -> None:
-        if "fact" not in options:
-            options.setdefault("long", True)
-        super().__init__(label, validators, **options)
 
 
 class DecimalField(FactField):
@@ -304,12 +301,8 @@ class MultiSelectField(SelectField):
     """Any number of a list."""
 
     drawn = "multi"
+    always: ClassVar[dict[str, Any]] = {"many": True}
     widget = Select(multiple=True)
-
-    def __init__(self, label: str | None = None, validators: Any = None, **options: Any) -> None:
-        if "fact" not in options:
-            options.setdefault("many", True)
-        super().__init__(label, validators, **options)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read every value that was ticked."""
@@ -327,10 +320,7 @@ class DateField(FactField):
 
     kind = "day"
     inputs: tuple[str, ...] = PARTS
-
-    def __init__(self, *args: Any, **options: Any) -> None:
-        self.parts: dict[str, str] = dict.fromkeys((*PARTS, "t", "twice"), "")
-        super().__init__(*args, **options)
+    parts: dict[str, str]
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read the inputs in their order; `RecordForm` gives them together."""
@@ -355,6 +345,7 @@ class DateField(FactField):
             raise Unreadable(f"{day}.{month}.{year} is not a calendar date") from problem
 
     def show(self, value: Any) -> None:
+        self.parts = dict.fromkeys((*PARTS, "t", "twice"), "")
         if value is not None:
             self.parts |= {"d": str(value.day), "m": str(value.month), "y": str(value.year)}
 
@@ -385,16 +376,16 @@ class DateTimeField(DateField):
             raise Unreadable("enter the day and the time, like 14 May 2026, 09:30")
         wall = datetime(day.year, day.month, day.day, int(match[1]), int(match[2]))  # noqa: DTZ001 - the wall clock
         self.which = typed[4]
-        self.twice = clock.came_twice(wall, self.zone)
+        self.twice = clock.came_twice(wall, self._form.zone)
         try:
-            return clock.from_wall(wall, self.zone, second={"first": False, "second": True}.get(self.which))
+            return clock.from_wall(wall, self._form.zone, second={"first": False, "second": True}.get(self.which))
         except clock.TwiceOnTheClock as fault:
             raise Unreadable(f"{fault}. Say which of the two it was") from fault
 
     def show(self, value: Any) -> None:
-        if value is not None:
-            wall = clock.local(value, self.zone)
-            super().show(wall)
-            self.parts["t"] = wording.time_of_day(value, self.zone)
-            self.twice = clock.came_twice(wall, self.zone)
+        wall = clock.local(value, self._form.zone) if value is not None else None
+        super().show(wall)
+        if wall is not None:
+            self.parts["t"] = wording.time_of_day(value, self._form.zone)
+            self.twice = clock.came_twice(wall, self._form.zone)
             self.which = "second" if wall.fold else "first"

@@ -183,13 +183,6 @@ class RecordForm(FlaskForm):
             elif starts == "now":
                 self.prefill(field.short_name, clock.day(now, self.zone), "prefilled: today")
 
-    def offer_people(self, people: Iterable[tuple[str, str]]) -> None:
-        """Offer these people (id and name) in every field that asks for a person."""
-        known = list(people)
-        for field in self.visible_fields:
-            if field.short_name.endswith("_by_id"):
-                field.offer(known)
-
 
 def field_for(name: str, fact: Field, python_type: type) -> Any:
     """Return the form field for one declared fact."""

@@ -6,7 +6,7 @@ one that only reads. The one that writes takes the write lock late: after all th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flask import Flask, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_login import current_user
@@ -19,6 +19,7 @@ from clinic.accounts import security
 from clinic.accounts.models import User
 from clinic.extensions import csrf, db, reading_only, write_from_here, writing
 from clinic.ledger.listener import lock_site, set_actor
+from clinic.pages import me
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +93,7 @@ def require_open_session() -> Response | None:
 def keep_to_own_site() -> None:
     """Limit the request to the user's site, and set the user as actor for the ledger."""
     if not _is_open():
-        user = _user()
+        user = me()
         keep_to_site(db.session(), user.site_id)
         set_actor(db.session(), user.id)
 
@@ -101,7 +102,7 @@ def require_role() -> None:
     """Refuse what the user's role may not do; a route without roles is closed to all."""
     if _is_open():
         return
-    user, roles = _user(), ROUTES.get(request.endpoint or "", NOBODY)
+    user, roles = me(), ROUTES.get(request.endpoint or "", NOBODY)
     if roles is not None and user.role not in roles:
         abort(403)
     g.user = user
@@ -110,7 +111,7 @@ def require_role() -> None:
 def check_password_without_lock() -> None:
     """Check a typed password (slow) before the write lock is taken."""
     if _writes() and request.form.get("password"):
-        security.check_password_ahead(_user())
+        security.check_password_ahead(me())
 
 
 def take_write_lock() -> Response | None:
@@ -118,7 +119,7 @@ def take_write_lock() -> Response | None:
     if not _writes():
         return None
     write_from_here(db.session())
-    lock_site(db.session(), _user().site_id)
+    lock_site(db.session(), me().site_id)
     if security.not_ended():
         return None
     session.clear()
@@ -130,8 +131,8 @@ def take_form_once() -> Response | None:
     if not _writes() or request.endpoint in KEYLESS:
         return None
     if request.form.get("do") in DRAFTING:
-        return DRAFTING[request.form["do"]](_user().id)
-    return idempotency.claim(_user().id)
+        return DRAFTING[request.form["do"]](me().id)
+    return idempotency.claim(me().id)
 
 
 GUARDS: tuple[Callable[[], Response | None], ...] = (
@@ -177,11 +178,6 @@ def _writes() -> bool:
     return request.method == "POST" and not _is_open() and request.endpoint not in SEARCHES
 
 
-def _user() -> User:
-    user: Any = current_user._get_current_object()  # noqa: SLF001 - the proxy itself must not reach the database
-    return user
-
-
 def _to_sign_in(*, and_back: bool) -> Response:
     return redirect(url_for("security.login", next=_page() if and_back else None))
 
@@ -201,7 +197,7 @@ def _rescue() -> Response | None:
     if user is None or not user.active:
         return None
     name, here = user.printed_name, current_user.is_authenticated and security.still_open()
-    mine = here and _user().id == who
+    mine = here and me().id == who
     with writing(db.session()):
         kept = drafts.keep(user.id)
         db.session.commit()
@@ -222,7 +218,7 @@ def _keep_what_was_typed() -> bool:
     if not _writes() or request.endpoint in KEYLESS or not security.may_keep_what_was_typed():
         return False
     write_from_here(db.session())
-    kept = drafts.keep(_user().id)
+    kept = drafts.keep(me().id)
     db.session.commit()
     return kept
 

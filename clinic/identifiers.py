@@ -60,7 +60,7 @@ def scanned(text: str) -> str:
 
 def parse_id(text: str, kind: str | None = None) -> str | None:
     """Return the id that was typed or scanned, in its one spelling, or None if it is not one."""
-    typed = re.sub(r"[\s-]", "", scanned(text)).upper()
+    typed = re.sub(r"[\s-]", "", PREFIX.sub("", text)).upper()
     spelled = f"{typed[:2]}-{typed[2:]}"
     if not SHAPE.fullmatch(spelled) or (kind and typed[:2] != kind):
         return None

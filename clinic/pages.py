@@ -100,30 +100,31 @@ def form_of(
     Staff of the roles ``people`` (all where it is left out) are offered in its fields for a person. A new record's
     form starts with now and me where its facts say so. ``about``: the rows that the record belongs to.
     """
-    draft = drafts.at_hand(me().id) if request.method == "GET" else None
+    user = me()
+    draft = drafts.at_hand(user.id) if request.method == "GET" else None
     if draft is not None:
         more["formdata"] = draft[0]
-    read = _version_read(row, draft[0] if draft is not None else None)
-    form = g.form = kind(obj=row, zone=zone(), record_version=read, about=about, **more)
+    read = None if row is None else _version_read(row, draft[0] if draft is not None else None)
+    form = g.form = kind(obj=row, zone=user.site.zone, record_version=read, about=about, **more)
     form.can_draft = True
-    asked = [field.short_name for field in form.visible_fields if field.short_name.endswith("_by_id")]
+    asked = [field for field in form.visible_fields if field.short_name.endswith("_by_id")]
     if asked:
-        form.offer_people(staff_choices(people, kept=[getattr(row, name, None) for name in asked]))
+        staff = staff_choices(people, kept=[getattr(row, field.short_name, None) for field in asked])
+        for field in asked:
+            field.offer(staff)
     if draft is not None:
-        form.draft_note = f"Your draft of {wording.moment(draft[1], zone())} is filled in."
-    elif row is None:
-        form.prefill_starts(me=me().id)
+        form.draft_note = f"Your draft of {wording.moment(draft[1], form.zone)} is filled in."
+    elif row is None and not form.is_submitted():
+        form.prefill_starts(me=user.id)
     return form
 
 
-def _version_read(row: Model | None, draft: Mapping[str, str] | None) -> int | None:
+def _version_read(row: Model, draft: Mapping[str, str] | None) -> int:
     """Return the version of the record that the entries of a form are based on.
 
     For a draft it is the version that was read when it was typed, until its author has seen the later one
     (``?seen=``): so a change of another person cannot be overwritten unseen (hazard H18).
     """
-    if row is None:
-        return None
     typed_on = draft.get(drafts.VERSION, "") if draft is not None else ""
     seen = request.args.get(drafts.SEEN, "") == str(row.version)
     return int(typed_on) if typed_on.isdecimal() and not seen else row.version

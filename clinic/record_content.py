@@ -57,7 +57,7 @@ def _values(rows: tuple[Any, ...]) -> tuple[list[Any], str]:
     text: list[str] = []
     for row in rows:
         kept = row.__dict__
-        for key in _columns(type(row)):
+        for key in columns_signed(type(row)):
             value = kept[key] if key in kept else getattr(row, key)
             if isinstance(value, (dict, list)):
                 text.append(repr(value))
@@ -67,7 +67,8 @@ def _values(rows: tuple[Any, ...]) -> tuple[list[Any], str]:
 
 
 @cache
-def _columns(model: type[Any]) -> tuple[str, ...]:
+def columns_signed(model: type[Any]) -> tuple[str, ...]:
+    """Return the names of the columns that a signature covers: all but the row's version."""
     return tuple(attribute.key for attribute in inspect(model).column_attrs if attribute.key != "version")
 
 

@@ -21,10 +21,20 @@ def table_of(model: type[Any]) -> str:
 
 
 @cache
+def keys_to(model: type[Model]) -> dict[str, tuple[str, ...]]:
+    """Return the attributes of a model that name a row of another table, by that table."""
+    found: dict[str, tuple[str, ...]] = {}
+    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
+    for column in columns:
+        for table in {key.column.table.name for key in column.foreign_keys}:
+            found[table] = (*found.get(table, ()), column.key)
+    return found
+
+
+@cache
 def link(model: type[Model], table: str) -> str | None:
     """Return the attribute of a model that names a row of a table: ``<table>_id``, else its first foreign key there."""
-    columns: Any = model.__table__.columns  # type: ignore[attr-defined]
-    found = [c.key for c in columns if any(key.column.table.name == table for key in c.foreign_keys)]
+    found = keys_to(model).get(table, ())
     plain = f"{table}_id"
     return plain if plain in found else next(iter(found), None)
 

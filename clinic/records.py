@@ -179,7 +179,7 @@ class Entry(RecordContent, Model):
         found, zone = [], self.zone
         for name, fact in fields_of(type(self)).items():
             value = getattr(self, name)
-            if (value is None or value in ("", [])) and self._excused(name):
+            if self.not_recorded and (value is None or value in ("", [])) and self._excused(name):
                 continue
             sentences = fact.problems(value, at=at, zone=zone)
             if isinstance(value, date) and not sentences:
@@ -282,7 +282,7 @@ def _take_out_what_nobody_sees(_entry: type[Entry], _key: str, attribute: Any) -
 
 
 def _visible(_record: Entry, value: Any, *_more: Any) -> Any:
-    return wording.visible(value) if isinstance(value, str) else value
+    return wording.visible(value) if isinstance(value, str) and not value.isascii() else value
 
 
 class Record(Entry):
@@ -300,6 +300,8 @@ class Record(Entry):
     AFTER_DEATH: ClassVar[bool] = False
     STARTS: ClassVar[str] = "now"
     NOT_BEFORE: ClassVar[tuple[str, ...]] = ()
+    needs_permission: ClassVar[bool] = False
+    """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
 
     @declared_attr
     def performed_at(cls) -> Mapped[datetime | None]:
@@ -346,9 +348,9 @@ class Record(Entry):
         return correction if correction is not None and not others else None
 
     @property
-    def needs_permission(self) -> bool:
-        """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
-        return False
+    def done_by(self) -> str:
+        """The printed name of the person who did it; empty where nobody is recorded."""
+        return self.performed_by.printed_name if self.performed_by is not None else ""
 
     @property
     def not_permitted(self) -> list[str]:

@@ -113,7 +113,7 @@ class Step:
 
     def reasons(self, records: CourseRecords, at: datetime) -> list[Blocked]:
         """Return every reason why the step may not be begun now; empty: it may."""
-        found = stopped(records)
+        found = [] if records.course.stop is None else stopped(records)
         for step in self.earlier:
             found += [*step.permission(records, at), *step.outcome(records, at)]
         return [*found, *self.blockers(records, at)]
@@ -128,7 +128,7 @@ class Step:
         `RuleBroken` for a role that does not log this step, here or under the course's protocol; `StepBlocked` with
         every reason where the gate is closed. The page, the command line and the demonstration all go through here.
         """
-        allowed = records.says.logs.get(self.name)
+        allowed = records.course.says.logs.get(self.name)
         if by.role not in self.logs or (allowed and by.role.value not in allowed):
             who = " or ".join(sorted(role.label for role in self.logs if not allowed or role.value in allowed))
             raise RuleBroken(f"{self.title} is recorded by {who}, not by {by.role.label}.")

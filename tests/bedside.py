@@ -40,7 +40,7 @@ def released_product(
     if frozen_at is not None:
         facts.setdefault("dmso_percent", Decimal(0))
     made_at, begun = made_at or clock.now() - timedelta(hours=2), timedelta(minutes=10)
-    says, weight = of.says, of.weight_at(clock.now())
+    says, weight = of.says, of.patient.weight_at(clock.now())
     usual = says.dose.usual * ((weight.kg if weight and weight.kg else 1) if says.dose.per_kg else 1)
     harvest = harvested(of, people, at=made_at - timedelta(hours=1, minutes=10))
     medium = {name: facts.pop(name) for name in ("cryo_medium", "dmso_percent") if name in facts}

@@ -182,12 +182,12 @@ def _ended(_app: Flask, **_more: Any) -> None:
 
 def still_open() -> bool:
     """Return whether this session is within its limits and was not ended on another machine."""
-    return _for_how_long() <= IDLE and clock.now() - _moment("began") <= ABSOLUTE and not_ended()
+    return _since("seen") <= IDLE and _since("began") <= ABSOLUTE and not_ended()
 
 
 def may_keep_what_was_typed() -> bool:
     """Return whether this session only ran out, and was ended by nobody: then what was typed in it is kept."""
-    return _for_how_long() <= ABSOLUTE and not_ended()
+    return _since("seen") <= ABSOLUTE and not_ended()
 
 
 def touch() -> None:
@@ -195,13 +195,9 @@ def touch() -> None:
     session["seen"] = clock.now().timestamp()
 
 
-def _moment(name: str) -> datetime:
-    return datetime.fromtimestamp(session.get(name, 0), UTC)
-
-
-def _for_how_long() -> timedelta:
-    """Return how long nobody touched this session."""
-    return clock.now() - _moment("seen")
+def _since(name: str) -> timedelta:
+    """Return how long ago this session began, or was last seen at work."""
+    return clock.now() - datetime.fromtimestamp(session.get(name, 0), UTC)
 
 
 def not_ended() -> bool:

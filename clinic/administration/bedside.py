@@ -278,7 +278,7 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
         confirmed=confirmed,
         **facts,
     )
-    administration.work_out_dose(course.weight_at(at))
+    administration.work_out_dose(course.patient.weight_at(at))
     if check.vital_signs is not None:
         administration.vital_signs.append(check.vital_signs)
     session.add(administration)

@@ -149,7 +149,7 @@ def _dose(product: Product, course: Treatment, at: datetime) -> dict[str, Any]:
     measure = DOSE_MEASURES.get(product.measure or "")
     if measure is None or not product.volume or product.amount is None:
         return {"label": "Give", "value": "not counted", "small": "", "note": "", "due": None}
-    dose, weight = dose_in(product, product.left), course.weight_at(at)
+    dose, weight = dose_in(product, product.left), course.patient.weight_at(at)
     shown = {"label": "Give", "value": wording.figure(dose, measure.unit), "small": within(measure.label), "due": None}
     if not course.says.dose.per_kg or weight is None or not weight.kg:
         return shown | {"note": ""}
@@ -220,6 +220,5 @@ def rested_on(records: CourseRecords, given: Administration) -> list[tuple[str, 
 
 
 def _by(record: Any) -> str:
-    who = record.performed_by.printed_name if record.performed_by else ""
     when = wording.moment(record.performed_at, record.recorded_by.site.zone) if record.performed_at else ""
-    return ", ".join(part for part in (who, when) if part)
+    return ", ".join(part for part in (record.done_by, when) if part)

@@ -71,7 +71,7 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     dosing = course.says.dose
     needed = dosing.per_kg or bool(dmso_content(bedside.records, product))
     days = min(dosing.weight_valid_days, CHILD_WEIGHT_DAYS) if _is_child(bedside, at) else dosing.weight_valid_days
-    found = course.weight_at(at)
+    found = course.patient.weight_at(at)
     fix = {
         "who": WEIGHS,
         "fix": ("pathway.patient", {"patient_id": course.patient_id}),
@@ -160,8 +160,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         return
     verdict.fine("Dose", 52, said, allowed)
     if change is not None:
-        by = change.performed_by.printed_name if change.performed_by else ""
-        verdict.fine("Dose changed by a physician", 52, change.headline(), f"{by}: {change.reason}")
+        verdict.fine("Dose changed by a physician", 52, change.headline(), f"{change.done_by}: {change.reason}")
     elif not (to_come or (rest and dosing.doses == 1)) and not (
         USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual
     ):

@@ -111,6 +111,7 @@ class Administration(Record):
     HAPPENED = "Start"
     DONE = "Given by"
     PERSON = "treatment.patient"
+    needs_permission = True
     __table_args__ = (
         CheckConstraint("verified_by_id <> performed_by_id", name="two_people"),
         CheckConstraint("ended_at IS NULL OR volume_given IS NOT NULL OR origin = 'imported'", name="given_when_ended"),
@@ -321,10 +322,6 @@ class Administration(Record):
             for follow in self.when_started:
                 follow(self, by)
         return amendment
-
-    @property
-    def needs_permission(self) -> bool:
-        return True
 
     @property
     def minutes_after_thaw(self) -> int | None:

@@ -66,7 +66,7 @@ def disagreements(given: Administration) -> list[str]:
     if given.origin is not Origin.CLINIC or given.voided or given.performed_at is None:
         return []
     found = []
-    weight = given.treatment.weight_at(given.performed_at)
+    weight = given.treatment.patient.weight_at(given.performed_at)
     if given.weight_kg is not None and weight is not None and weight.kg != given.weight_kg:
         found.append(
             f"The dose was computed with {kilograms(given.weight_kg)}; the weight is now {kilograms(weight.kg)}. "

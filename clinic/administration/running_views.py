@@ -97,7 +97,7 @@ def stop_early(administration_id: str) -> Answer:
     if form.validate_on_submit():
         refuse_stale(given)
         with refusals_to(form, "volume_given"):
-            weight = given.treatment.weight_at(given.performed_at or clock.now())
+            weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
             given.abort(by=me(), at=clock.now(), weight=weight, **form.said)
             return commit_and_redirect(_url(given), "Stopped early: saved. Read the record once more and sign.", "wait")
     return form_page(

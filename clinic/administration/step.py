@@ -14,7 +14,7 @@ from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.release.product_state import usable
+from clinic.release.product_state import state_of
 from clinic.steps import Action, Blocked, Progress, State, Step
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ HURRY = timedelta(hours=2)
 
 def waiting_products(records: CourseRecords, at: datetime) -> list[Product]:
     """Return the course's products that may be given now: released, not held, not expired, not used up."""
-    return [product for product in records.of(Product) if usable(records, product, at) is not None]
+    return [product for product in records.of(Product) if state_of(records, product, at).usable]
 
 
 def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
@@ -45,12 +45,12 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         blocked = bool(ADMINISTRATION.reasons(records, at))
         return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
     last = found[-1]
-    who = last.performed_by.printed_name if last.performed_by else ""
+    who = last.done_by
     if last.origin is Origin.CLINIC and last.ended_at is None:
         return Progress(state=State.NOW, word="Being given", by=who)
     if any(given.origin is Origin.CLINIC and not given.signed for given in found):
         return Progress(state=State.NOW, word="Not signed", by=who)
-    doses, days = records.says.dose.doses, doses_given(records)
+    doses, days = records.course.says.dose.doses, doses_given(records)
     if days < doses and records.course.stop is None and any(given.origin is Origin.CLINIC for given in found):
         return Progress(state=State.NOW, word=f"Dose {days} of {doses}", by=who)
     return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
@@ -113,7 +113,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 
 
 def _thaw_end(records: CourseRecords, product: Product) -> datetime | None:
-    minutes = records.says.expiry.thaw_minutes
+    minutes = records.course.says.expiry.thaw_minutes
     return product.thawed_at + timedelta(minutes=minutes) if product.thawed_at and minutes else None
 
 

@@ -266,7 +266,7 @@ def finish(administration_id: str) -> Answer:
     if form.validate_on_submit():
         refuse_stale(given)
         with refusals_to(form):
-            weight = given.treatment.weight_at(given.performed_at or clock.now())
+            weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
             given.finish(by=me(), at=clock.now(), weight=weight, **form.facts())
             return commit_and_redirect(_url(given), "End saved. Read the record once more and sign.")
     return form_page(

@@ -19,7 +19,7 @@ from clinic.patients.names import is_name_of
 from clinic.protocols.catalogues import BODY_SITES, labels
 from clinic.protocols.models import ProtocolVersion, Stage
 from clinic.records import Amendment, Meaning, Record, Signature
-from clinic.treatments.models import SIDES, Treatment, place_words
+from clinic.treatments.models import SIDES, Treatment
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
@@ -331,15 +331,6 @@ def _between(start: datetime, moment: datetime | None, end: datetime) -> bool:
     return moment is not None and start <= moment <= end
 
 
-def other_place(records: CourseRecords, consent: Consent) -> str:
-    """Return the site and side of a consent where the order names others; empty: they agree (rule 26)."""
-    course = records.course
-    if not consent.body_site or not course.body_site:
-        return ""
-    ours, its = place_words(course.body_site, course.side), place_words(consent.body_site, consent.side)
-    return its if its != ours else ""
-
-
 def valid(records: CourseRecords, at: datetime) -> Consent | None:
     """Return the consent to exactly this version that holds at a moment: signed, unexpired, given since then."""
     end = withdrawn(records, at)
@@ -347,6 +338,6 @@ def valid(records: CourseRecords, at: datetime) -> Consent | None:
         given = consent.performed_at
         if given is not None and (given > at or (end is not None and given <= end)):
             continue
-        if consent.current(at):
+        if consent.standing(at) is Standing.VALID:
             return consent
     return None

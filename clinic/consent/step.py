@@ -11,7 +11,6 @@ from clinic.consent.models import (
     Consent,
     Continuation,
     Standing,
-    other_place,
     outdated,
     to_treatment,
     to_version,
@@ -21,6 +20,7 @@ from clinic.consent.models import (
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.treatments.models import place_words
 from clinic.treatments.roles import STOPS
 
 if TYPE_CHECKING:
@@ -35,20 +35,21 @@ DECIDES = (Role.PHYSICIAN, Role.QUALITY)
 
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for the consent: signed, unexpired, not withdrawn, to exactly this protocol version (rules 14 to 16)."""
-    holding = valid(records, at)
+    course, holding = records.course, valid(records, at)
     if holding is not None:
-        return [*_place(records, holding), *_version(records, at)]
-    new = ("consent.new_for_course", {"treatment_id": records.course.id})
+        elsewhere = (holding.body_site, holding.side) != (course.body_site, course.side)
+        found = _place(records, holding) if elsewhere else []
+        return found + (_version(records, at) if course.protocol_version.retired_at is not None else [])
+    new = ("consent.new_for_course", {"treatment_id": course.id})
     same, end = to_version(records), withdrawn(records, at)
     if same and end is not None and (same[-1].performed_at or at) <= end:
         because = f"Consent withdrawn {_day(records, end)}: the patient withdrew the consent to this treatment."
-        stop = ("treatments.stop", {"treatment_id": records.course.id})
+        stop = ("treatments.stop", {"treatment_id": course.id})
         return [Blocked(rule=15, because=because, who=tuple(STOPS), fix=stop, fix_label="Stop the course")]
     if same:
         return [_not_valid(records, same[-1], at)]
     if to_treatment(records):
-        name = records.course.protocol_version.name
-        because = f"The consent is for another protocol version; this course follows {name}."
+        because = f"The consent is for another protocol version; this course follows {course.protocol_version.name}."
         return [Blocked(rule=16, because=because, who=WHO, fix=new, fix_label="Consent again")]
     because = "No consent for this treatment is recorded."
     return [Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Record the consent")]
@@ -56,11 +57,11 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
 
 def _place(records: CourseRecords, holding: Consent) -> list[Blocked]:
     """Return that the consent names another site or side than the order (rule 26)."""
-    other = other_place(records, holding)
-    if not other:
+    course, other = records.course, place_words(holding.body_site, holding.side)
+    if not holding.body_site or not course.body_site or other == course.place:
         return []
-    because = f"The consent is for the {other}; the order names the {records.course.place or 'whole body'}."
-    new = ("consent.new_for_course", {"treatment_id": records.course.id})
+    because = f"The consent is for the {other}; the order names the {course.place or 'whole body'}."
+    new = ("consent.new_for_course", {"treatment_id": course.id})
     return [Blocked(rule=26, because=because, who=WHO, fix=new, fix_label="Obtain consent again")]
 
 
@@ -104,18 +105,18 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done while a signed consent to this protocol version is valid (rules 14 to 16)."""
     holding = valid(records, at)
     if holding is not None:
-        return Progress(state=State.DONE, word="Valid", by=_who(holding))
+        return Progress(state=State.DONE, word="Valid", by=holding.done_by)
     given = to_version(records)
     if not given:
         return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
     if withdrawn(records, at) is not None:
-        return Progress(state=State.BLOCKED, word="Withdrawn", by=_who(last))
+        return Progress(state=State.BLOCKED, word="Withdrawn", by=last.done_by)
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
-        return Progress(state=State.DONE, word="Imported", by=_who(last))
+        return Progress(state=State.DONE, word="Imported", by=last.done_by)
     state = State.NOW if standing is Standing.UNSIGNED else State.BLOCKED
-    return Progress(state=state, word=standing.value.removesuffix(" yet").capitalize(), by=_who(last))
+    return Progress(state=state, word=standing.value.removesuffix(" yet").capitalize(), by=last.done_by)
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
@@ -154,7 +155,7 @@ def _continuing(records: CourseRecords, reason: Blocked) -> list[Action]:
         why = "The decision to continue is recorded, not signed."
         return [Action(title="Sign the decision to continue", why=why, who=DECIDES, to=show)]
     given = [product for product in records.of(Product) if product.given]
-    if len(given) >= records.says.dose.doses:
+    if len(given) >= records.course.says.dose.doses:
         return []
     decide = ("consent.continuation", {"treatment_id": records.course.id})
     return [Action(title="Decide whether the course continues", why=reason.because, who=DECIDES, to=decide)]
@@ -174,10 +175,6 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
 
 def _day(records: CourseRecords, at: datetime) -> str:
     return wording.short_day(clock.day(at, records.zone))
-
-
-def _who(record: Consent) -> str:
-    return record.performed_by.printed_name if record.performed_by else ""
 
 
 CONSENT = Step(

@@ -269,7 +269,7 @@ def administer(  # noqa: PLR0913 - facts of one record
         for when in (moment for moment in (at + 15 * MINUTE, end + MINUTE, end + HOUR) if moment <= team.until):
             signs = vitals(team, child=child)
             given.vital_signs.append(team.new(VitalSigns, nurse, when, treatment_id=course.id, **signs))
-        given.finish(at=end, ended_at=end, volume_given=product.volume or D(0), weight=course.weight_at(at))
+        given.finish(at=end, ended_at=end, volume_given=product.volume or D(0), weight=course.patient.weight_at(at))
         team.add(given)
         team.sign(given, nurse, end + 10 * MINUTE)
         team.sign(given, team.physician, end + 20 * MINUTE)

@@ -162,7 +162,7 @@ def log(course: Treatment, _on: Any, form: Any, by: User, at: datetime) -> list[
     )  # fmt: skip
     facts |= {"verified_by_id": second.id if second else None, "performed_by": first, "treatment": course}
     made = Administration.log(by=by, at=at, product=product, bedside_check=check, **facts)
-    made.work_out_dose(course.weight_at(moment))
+    made.work_out_dose(course.patient.weight_at(moment))
     signs = _signs(course, measured, same)
     made.vital_signs += signs
     check.vital_signs = signs[0] if signs else None

@@ -27,14 +27,9 @@ SHORT = 4
 
 
 def named(text: str, medicines: tuple[str, ...]) -> list[str]:
-    """Return which of some medicines a text names."""
+    """Return which of some medicines a text names; a short name is compared whole: “asa” does not begin “Asacol”."""
     said = text.casefold()
-    return [medicine for medicine in medicines if re.search(_pattern(medicine), said)]
-
-
-def _pattern(medicine: str) -> str:
-    """Return the pattern of a name; a short one is compared whole: “asa” is not the beginning of “Asacol”."""
-    return rf"\b{medicine}\b" if len(medicine) <= SHORT else rf"\b{medicine}"
+    return [one for one in medicines if re.search(rf"\b{one}\b" if len(one) <= SHORT else rf"\b{one}", said)]
 
 
 def answered(text: str | None) -> bool:

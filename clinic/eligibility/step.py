@@ -82,7 +82,9 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
         found.append(Blocked(rule=23, because=because, **again))
     against = reversed_alone(records, counts)
     if against is not None:
-        because = f"{_who(against)} decided “not eligible” before, and no second physician has signed the new decision."
+        because = (
+            f"{against.done_by} decided “not eligible” before, and no second physician has signed the new decision."
+        )
         sign = ("record_pages.signature", {"record_id": counts.id})
         found.append(Blocked(rule=23, because=because, who=WHO, fix=sign, fix_label="Sign as second physician"))
     return found
@@ -116,26 +118,30 @@ def _medication(
     records: CourseRecords, counts: Eligibility, decide: tuple[str, dict[str, Any]], at: datetime
 ) -> list[Blocked]:
     """Ask how medicines are held before anything is collected or given, as long as the protocol says (rules 24, 25)."""
-    taken, patient, more = taken_by(records, at), records.says.patient, {"who": WHO, "fix": decide}
+    taken = taken_by(records, at)
+    last_doses = (counts.anticoagulant_last_on, counts.anti_inflammatory_last_on)
+    if not taken and last_doses == (None, None):
+        return []
+    patient = records.course.says.patient
+    found, more = [], {"who": WHO, "fix": decide, "fix_label": "Decide again"}
     thinning, calming = named(taken, ANTICOAGULANTS), named(taken, ANTI_INFLAMMATORY)
     pauses = [
-        _pause(records, at, 24, thinning, counts.anticoagulant_last_on, patient.anticoagulant_days),
-        _pause(records, at, 25, calming, counts.anti_inflammatory_last_on, patient.anti_inflammatory_days),
+        _pause(records, at, 24, thinning, last_doses[0], patient.anticoagulant_days),
+        _pause(records, at, 25, calming, last_doses[1], patient.anti_inflammatory_days),
     ]
-    found = []
     if thinning and not answered(counts.anticoagulation):
         because = (
             f"The patient's records name {', '.join(thinning)}, and the decision does not say when anticoagulants are "
             "paused."
         )
-        found.append(Blocked(rule=24, because=because, fix_label="Decide again", **more))
+        found.append(Blocked(rule=24, because=because, **more))
     if calming and not answered(counts.anti_inflammatory):
         because = (
             f"The patient's records name {', '.join(calming)}, and the decision does not state the last "
             "anti-inflammatory dose."
         )
-        found.append(Blocked(rule=25, because=because, fix_label="Decide again", **more))
-    return found + [Blocked(rule=rule, because=said, fix_label="Decide again", **more) for rule, said in pauses if said]
+        found.append(Blocked(rule=25, because=because, **more))
+    return found + [Blocked(rule=rule, because=said, **more) for rule, said in pauses if said]
 
 
 def _pause(  # noqa: PLR0913, PLR0917 - one medicine: who takes it, since when not, how long the protocol asks
@@ -162,16 +168,13 @@ def _pause(  # noqa: PLR0913, PLR0917 - one medicine: who takes it, since when n
 def taken_by(records: CourseRecords, at: datetime) -> str:
     """Return all that was written of the patient's medicines by a moment: on orders and decisions, in alerts."""
     own = {course.id: course for course in records.every(Treatment) if course.patient_id == records.patient.id}
-    known = [one for one in records.every(Eligibility) if one.treatment_id in own and _by(one.performed_at, at)]
-    said = [course.medication for course in own.values() if _by(course.performed_at, at) or course is records.course]
+    known = [one for one in records.every(Eligibility) if one.treatment_id in own and (one.performed_at or at) <= at]
+    ordered = [one for one in own.values() if one is records.course or (one.performed_at or at) <= at]
+    said = [course.medication for course in ordered]
     said += [text for one in known for text in (one.anticoagulation, one.anti_inflammatory)]
-    alerts = [alert.text for alert in records.patient.alerts if _by(alert.recorded_at, at)]
+    alerts = [alert.text for alert in records.patient.alerts if alert.recorded_at <= at]
     said += [text for text in alerts if not named(text, ("allerg", "anaphyla", "intoleran"))]
     return "; ".join(text for text in said if text)
-
-
-def _by(moment: datetime | None, at: datetime) -> bool:
-    return moment is None or moment <= at
 
 
 def progress(records: CourseRecords, at: datetime) -> Progress:
@@ -181,13 +184,13 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         allows = counts.allows and reversed_alone(records, counts) is None
         state = State.DONE if allows else State.BLOCKED
         word = "Not eligible" if not counts.eligible else "Eligible" if allows else "Not confirmed"
-        return Progress(state=state, word=word, by=_who(counts))
+        return Progress(state=state, word=word, by=counts.done_by)
     found = records.of(Eligibility)
     if not found:
         return Progress(state=State.TO_DO, word="To do")
     if found[-1].origin is Origin.IMPORTED:
-        return Progress(state=State.DONE, word="Imported", by=_who(found[-1]))
-    return Progress(state=State.NOW, word="Not signed", by=_who(found[-1]))
+        return Progress(state=State.DONE, word="Imported", by=found[-1].done_by)
+    return Progress(state=State.NOW, word="Not signed", by=found[-1].done_by)
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
@@ -225,7 +228,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 def _again(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Action]:
     """Ask for a second physician, or for a new decision while doses are still to be given."""
     given = [product for product in records.of(Product) if product.given]
-    if len(given) >= records.says.dose.doses:
+    if len(given) >= records.course.says.dose.doses:
         return []
     reasons = _no_longer(records, counts, at)
     if not reasons or reasons[0].fix is None:
@@ -243,7 +246,7 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield one.performed_at
         if one.valid_until is not None:
             yield clock.midnight_after(one.valid_until, records.zone)
-        patient = records.says.patient
+        patient = records.course.says.patient
         for last_on, days in (
             (one.anticoagulant_last_on, patient.anticoagulant_days),
             (one.anti_inflammatory_last_on, patient.anti_inflammatory_days),
@@ -253,10 +256,6 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     last = last_given(records, datetime.max.replace(tzinfo=UTC))
     if last is not None:
         yield clock.midnight_after(clock.day(last, records.zone), records.zone)
-
-
-def _who(record: Eligibility) -> str:
-    return record.performed_by.printed_name if record.performed_by else ""
 
 
 ELIGIBILITY = Step(

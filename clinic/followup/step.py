@@ -118,7 +118,7 @@ def _unsigned(records: CourseRecords) -> list[Action]:
 
 def _baseline(records: CourseRecords, at: datetime) -> list[Action]:
     decided = any(one.signed and one.eligible for one in records.of(Eligibility))
-    asked = any(visit.name == BASELINE for visit in records.says.visits)
+    asked = any(visit.name == BASELINE for visit in records.course.says.visits)
     imported = records.course.origin is Origin.IMPORTED
     stopped = withdrawn(records, at) is not None and valid(records, at) is None
     if stopped or imported or plans(records) or visits(records) or not decided or not asked:

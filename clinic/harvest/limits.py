@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -15,7 +14,6 @@ from clinic.products.donation_numbers import year_apart
 from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
 from clinic.wording import day
 
-DAY = timedelta(hours=24)
 MARROW_ML_PER_KG = Decimal(20)
 MARROW_ML_PER_PASS = Decimal(10)
 LARGE_LIPOASPIRATE_ML = Decimal(5000)
@@ -28,11 +26,6 @@ LIDOCAINE_USUAL, LIDOCAINE_MOST, LIDOCAINE_NO_SUCTION, LIDOCAINE_PLAIN = (
 """mg of lidocaine per kg: tumescent (Klein), at most (ASDS), without liposuction (Klein), not tumescent (label)."""
 
 
-def problems(harvest: Any) -> list[str]:
-    """Return the hard stops of a collection that was made in the clinic (rules 26, 27, 29, 31, 33)."""
-    return _site(harvest) + _safety(harvest) + _papers(harvest)
-
-
 def planned_sources(course: Any) -> tuple[str, ...]:
     """Return the sources from which a course collects: the ordered one; where cells are combined, all of the protocol.
 
@@ -42,20 +35,22 @@ def planned_sources(course: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys((course.source, *others)))
 
 
-def _site(harvest: Any) -> list[str]:
+def site(harvest: Any) -> list[str]:
+    """Return what is wrong with source, method and place of a collection that was made in the clinic (rule 26)."""
     found = []
     source, method = SOURCES.get(harvest.source or ""), METHODS.get(harvest.method or "")
     if source and method and method.harvest != source.harvest:
         found.append(Problem(f"Method does not fit: it does not collect {within(source.label)}.", "method"))
-    site = BODY_SITES.get(harvest.body_site or "")
-    if site and site.sided and harvest.side not in {"left", "right"}:
+    place = BODY_SITES.get(harvest.body_site or "")
+    if place and place.sided and harvest.side not in {"left", "right"}:
         found.append(Problem("Side: required. Two sides are two harvests.", "side", rule=26))
     if harvest.treatment is not None and harvest.source and harvest.source not in planned_sources(harvest.treatment):
         found.append(Problem("The order specifies another source. Amend the order first.", "source", rule=26))
     return found
 
 
-def _safety(harvest: Any) -> list[str]:
+def safety(harvest: Any) -> list[str]:
+    """Return what is missing before the incision, and too much lidocaine (rules 27, 29)."""
     found = []
     source = SOURCES.get(harvest.source or "")
     if source and source.harvest in {"aspiration", "liposuction"} and harvest.time_out_at is None:
@@ -63,14 +58,15 @@ def _safety(harvest: Any) -> list[str]:
     anaesthesia = ANESTHESIA.get(harvest.anaesthesia or "")
     if anaesthesia and anaesthesia.fasting and harvest.fasting != "confirmed":
         found.append(Problem("Fasting must be confirmed where sedation or more is planned.", "fasting", rule=27))
-    dose, most = lidocaine_per_kg(harvest), _lidocaine_most(harvest)
-    if dose is not None and dose > most:
+    dose = lidocaine_per_kg(harvest) if harvest.lidocaine_mg is not None else None
+    if dose is not None and dose > (most := _lidocaine_most(harvest)):
         said = f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the maximum for this technique."
         found.append(Problem(said, "lidocaine_mg", rule=29))
     return found
 
 
-def _papers(harvest: Any) -> list[str]:
+def papers(harvest: Any) -> list[str]:
+    """Return what is missing of lots, counts and checks (rules 12, 31, 32, 33, 35)."""
     found = []
     if harvest.anticoagulant not in {None, "none"}:
         if not harvest.anticoagulant_lot:
@@ -93,30 +89,12 @@ def _papers(harvest: Any) -> list[str]:
     return found
 
 
-def of_the_day(harvest: Any) -> list[Any]:
-    """Return all harvests of the same donor within a day, in any course: limits of a body are sums over them."""
-    others = harvest.others_of_the_donor()
-    return [harvest, *(one for one in others if _near(one.performed_at, harvest.performed_at))]
-
-
-def _near(one: datetime | None, other: datetime | None) -> bool:
-    return one is not None and other is not None and abs(one - other) < DAY
-
-
 def lidocaine_per_kg(harvest: Any) -> Decimal | None:
-    """Return lidocaine of one day per body weight, mg/kg, to one decimal; None where either is not known."""
-    if harvest.lidocaine_mg is None or not harvest.weight_kg:
+    """Return lidocaine of one day per body weight, mg/kg, to one decimal; None where the weight is not known."""
+    if not harvest.weight_kg:
         return None
-    total = sum((one.lidocaine_mg or Decimal(0) for one in of_the_day(harvest)), Decimal(0))
+    total = sum((one.lidocaine_mg or Decimal(0) for one in harvest.of_the_day()), Decimal(0))
     return (total / harvest.weight_kg).quantize(Decimal("0.1"))
-
-
-def volume_per_kg(harvest: Any) -> Decimal | None:
-    """Return what one source of the donor gave within a day per body weight, mL/kg, to one decimal."""
-    if harvest.volume is None or not harvest.weight_kg:
-        return None
-    same = [one for one in of_the_day(harvest) if one.source == harvest.source]
-    return (sum((one.volume or Decimal(0) for one in same), Decimal(0)) / harvest.weight_kg).quantize(Decimal("0.1"))
 
 
 def _lidocaine_most(harvest: Any) -> Decimal:
@@ -126,13 +104,9 @@ def _lidocaine_most(harvest: Any) -> Decimal:
     return LIDOCAINE_MOST if suction else LIDOCAINE_NO_SUCTION
 
 
-def questions(harvest: Any) -> list[Question]:
-    """Return what is unusual about a collection: each is confirmed with a reason (rules 7, 28, 29, 30, 32)."""
-    return _volumes(harvest) + _additives(harvest) + _donation(harvest)
-
-
-def _donation(harvest: Any) -> list[Question]:
-    if not harvest.din or harvest.ended_at is None:
+def donation(harvest: Any) -> list[Question]:
+    """Return that a donation number is of another year than the collection (rule 7)."""
+    if harvest.ended_at is None:
         return []
     collected_on = harvest.local_day(harvest.ended_at)
     if not year_apart(harvest.din, collected_on):
@@ -143,19 +117,20 @@ def _donation(harvest: Any) -> list[Question]:
     return [Question("din", f"{said} Is this right?", "A donation number contains the year of collection.", rule=7)]
 
 
-def _volumes(harvest: Any) -> list[Question]:
+def volumes(harvest: Any) -> list[Question]:
+    """Return unusual volumes: by weight, by the protocol, for each puncture (rules 28, 30)."""
     found = []
     volume, own = harvest.volume, harvest.treatment.says.harvest if harvest.treatment else None
     if volume is None:
         return []
     marrow = harvest.source == "bone_marrow"
     limit = (own.ml_per_kg if own else None) or (MARROW_ML_PER_KG if marrow else None)
-    per_kg = volume_per_kg(harvest)
+    weight = harvest.weight_kg if limit else None
+    same = [one for one in harvest.of_the_day() if one.source == harvest.source] if weight else []
+    all_of_it = sum((one.volume or Decimal(0) for one in same), Decimal(0))
+    per_kg = (all_of_it / weight).quantize(Decimal("0.1")) if weight else None
     if limit and per_kg is not None and per_kg > limit:
-        all_of_it = sum(
-            (one.volume or Decimal(0) for one in of_the_day(harvest) if one.source == harvest.source), Decimal(0)
-        )
-        sum_ = f"{plain(all_of_it)} mL ÷ {plain(harvest.weight_kg)} kg = {plain(per_kg)} mL/kg"
+        sum_ = f"{plain(all_of_it)} mL ÷ {plain(weight)} kg = {plain(per_kg)} mL/kg"
         found.append(
             Question(
                 "volume",
@@ -187,9 +162,10 @@ def _volumes(harvest: Any) -> list[Question]:
     return found
 
 
-def _additives(harvest: Any) -> list[Question]:
+def additives(harvest: Any) -> list[Question]:
+    """Return unusual doses of lidocaine and anticoagulant (rules 29, 32)."""
     found = []
-    dose = lidocaine_per_kg(harvest)
+    dose = lidocaine_per_kg(harvest) if harvest.lidocaine_mg is not None else None
     if dose is not None and LIDOCAINE_USUAL < dose <= _lidocaine_most(harvest):
         found.append(
             Question(

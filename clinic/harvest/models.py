@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from string import ascii_uppercase
@@ -24,7 +24,6 @@ from clinic.protocols.catalogues import (
     BODY_SITES,
     METHODS,
     SOURCES,
-    class_name,
     labels,
     within,
 )
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from clinic.records import Amendment
 
 CRITICAL = frozenset({"performed_at", "ended_at", "volume"})
+DAY = timedelta(hours=24)
 FASTING = {"confirmed": "Confirmed", "not_needed": "Not needed", "not_fasted": "Not fasted"}
 
 
@@ -49,6 +49,7 @@ class Harvest(Record):
     HAPPENED = "Start"
     DONE = "Collected by"
     PERSON = "donor.patient"
+    needs_permission = True
     __table_args__ = (CheckConstraint("label_checked_by_id <> performed_by_id", name="label_second_person"),)
 
     treatment_id: Mapped[str | None] = reference("treatment")
@@ -140,16 +141,20 @@ class Harvest(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 26, 27, 29, 31, 33: site and side, time-out, fasting, lidocaine, lot, order of times."""
         found, checker = super().problems(at=at), self.label_checked_by_id
-        session = object_session(self) or object_session(self.recorded_by)
-        found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
+        if self.din:
+            session = object_session(self) or object_session(self.recorded_by)
+            found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
         if checker and self.performed_by is not None and self.performed_by.is_among({checker}):
             said = "A second person checks the label, not the person who collected."
             found.append(Problem(said, "label_checked_by_id", rule=12))
-        return found if self.origin != "clinic" else found + limits.problems(self)
+        if self.origin != "clinic":
+            return found
+        return found + limits.site(self) + limits.safety(self) + limits.papers(self)
 
     def questions(self) -> list[Question]:
         """Also rules 7, 28, 29, 30, 32: a number's year, volumes, lidocaine and anticoagulant beyond what is usual."""
-        return limits.questions(self)
+        asked = limits.volumes(self) + limits.additives(self)
+        return asked + limits.donation(self) if self.din else asked
 
     @property
     def not_applicable(self) -> frozenset[str]:
@@ -158,15 +163,11 @@ class Harvest(Record):
         return frozenset({"cd34_before"}) if source is not None and source.harvest != "apheresis" else frozenset()
 
     @property
-    def needs_permission(self) -> bool:
-        return True
-
-    @property
     def weight_kg(self) -> Decimal | None:
         """The patient's last weight before the end, kg; of own cells only, since a donor's is not kept."""
         if self.treatment is None or self.treatment.relation != "autologous" or self.ended_at is None:
             return None
-        weight = self.treatment.weight_at(self.ended_at)
+        weight = self.treatment.patient.weight_at(self.ended_at)
         return weight.kg if weight is not None else self.treatment.weight_kg
 
     @property
@@ -176,15 +177,17 @@ class Harvest(Record):
             return None
         return (self.volume / self.weight_kg).quantize(Decimal("0.1"))
 
-    def others_of_the_donor(self) -> list[Harvest]:
-        """Return the other harvests of the same donor that are stored, in any course."""
+    def of_the_day(self) -> list[Harvest]:
+        """Return all harvests of the same donor within a day, in any course: limits of a body are sums over them."""
         near = self.donor if self.donor is not None else self.treatment
         session = object_session(near) if near is not None else None
-        if session is None:
-            return []
+        if session is None or self.performed_at is None:
+            return [self]
         donor_id = self.donor.id if self.donor is not None else self.donor_id
         with session.no_autoflush:
-            return list(session.scalars(select(Harvest).where(Harvest.donor_id == donor_id, Harvest.id != self.id)))
+            others = session.scalars(select(Harvest).where(Harvest.donor_id == donor_id, Harvest.id != self.id)).all()
+        at = self.performed_at
+        return [self, *(one for one in others if one.performed_at is not None and abs(one.performed_at - at) < DAY)]
 
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
@@ -213,7 +216,8 @@ class Harvest(Record):
                 f"Only {self.volume_to_label} mL of {self.volume} mL are left to put into a container.", rule=36
             )
         division = division or self._next_division()
-        unused(object_session(self), self.din, division)
+        if self.din:
+            unused(object_session(self), self.din, division)
         product = Product.log(
             by=by,
             at=at,
@@ -243,17 +247,18 @@ class Harvest(Record):
         """Return the first of A, B, … Z, A1, B1, … that no container of this donation bears (rule 37)."""
         taken = {product.division for product in self.products}
         letters = (f"{letter}{turn or ''}" for turn in count() for letter in ascii_uppercase)
-        session = object_session(self)
-        return next(one for one in letters if one not in taken and bearer(session, self.din, one) is None)
+        free = (one for one in letters if one not in taken)
+        session, din = object_session(self), self.din
+        return next(one for one in free if not din or bearer(session, din, one) is None)
 
     @property
     def product_name(self) -> str:
         """The proper name of what comes out of the collection, before any processing."""
-        source = self.source or ""
-        for cell_type in ("hsc", "mnc", "msc", "svf"):
-            if source in SOURCES and class_name(cell_type, source):
-                return class_name(cell_type, source)
-        return SOURCES[source].label if source in SOURCES else "Cells"
+        source = SOURCES.get(self.source or "")
+        if source is None:
+            return "Cells"
+        established = (source.class_names.get(cell_type) for cell_type in ("hsc", "mnc", "msc", "svf"))
+        return next((name for name in established if name), source.label)
 
     def headline(self) -> str:
         place = " ".join(

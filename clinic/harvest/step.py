@@ -56,7 +56,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         blocked = bool(HARVEST.reasons(records, at))
         return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
     last = found[-1]
-    who = last.performed_by.printed_name if last.performed_by else ""
+    who = last.done_by
     if all(closed(harvest) for harvest in found):
         return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
     return Progress(state=State.NOW, word="Not signed", by=who)

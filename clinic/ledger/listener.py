@@ -19,6 +19,7 @@ from sqlalchemy.orm import ColumnProperty, Session
 from clinic import clock
 from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, digest
 from clinic.model import Model
+from clinic.record_kinds import table_of
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import UOWTransaction
@@ -126,7 +127,7 @@ def _rows(session: Session) -> list[tuple[Model, str, dict[str, Any] | None, dic
                 after["version"] = row.version
                 found.append((row, "update", before, after))
     found.extend((row, "delete", state_of(row), None) for row in session.deleted if isinstance(row, Model))
-    return sorted(found, key=lambda item: (item[0].site_id, item[0].__tablename__, item[0].id))
+    return sorted(found, key=lambda item: (item[0].site_id, table_of(type(item[0])), item[0].id))
 
 
 @event.listens_for(Session, "after_flush")
@@ -160,7 +161,7 @@ def _write_down(session: Session, _context: UOWTransaction) -> None:
                 actor_id=actor_id,
                 act=act,
                 reason=reason,
-                record=row.__tablename__,
+                record=table_of(type(row)),
                 record_id=row.id,
                 before=before,
                 after=after,
@@ -209,5 +210,5 @@ def _nothing_slips_past(_connection: Any, statement: Any, *_more: Any) -> None:
     flush = _flush.get()
     if isinstance(statement, UpdateBase) and not (flush and flush.has_work):
         name = getattr(getattr(statement, "table", None), "name", "")
-        if any(m.class_.__tablename__ == name for m in Model.registry.mappers if issubclass(m.class_, Model)):
+        if any(table_of(m.class_) == name for m in Model.registry.mappers if issubclass(m.class_, Model)):
             raise RuntimeError("Bulk writes slip past the ledger: load the rows and change them one by one")

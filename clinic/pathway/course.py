@@ -185,7 +185,7 @@ def key_facts(course: Treatment) -> list[record_display.FactLine]:
             f"{course.weight_kg} kg ÷ ({course.height_cm} cm)²" if index else "",
         ),
         ("Other illnesses", course.comorbidities or "", ""),
-        ("Responsible", course.performed_by.printed_name if course.performed_by else "", "physician"),
+        ("Responsible", course.done_by, "physician"),
     ]
     return facts
 

@@ -184,6 +184,7 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
     if records.course is None or records.course.origin is Origin.IMPORTED:
         return []
     found = []
+    moved = {row_id for row_id, one in changed.items() if one.columns is not None and one.touches_time}
     for step in current():
         for act in (one for kind in step.records for one in records.of(kind)):
             if act.performed_at is None or act.origin is not Origin.CLINIC or not act.needs_permission:
@@ -193,33 +194,28 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
             written = changed.get(act.id)
             if written is not None and written.touches_time:
                 found += [reason.because for reason in step.forbidden(records, act.performed_at)]
-            found += [said for earlier in step.earlier for said in _rested_on_later(records, earlier, act, changed)]
+            found += [said for one in step.earlier if moved for said in _rested_on_later(records, one, act, moved)]
     return list(dict.fromkeys(found))
 
 
-def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, changed: Mapping[str, Written]) -> list[str]:
-    """Return that a permission was moved to after an act that rests on it, where none is left before the act."""
+def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, moved: set[str]) -> list[str]:
+    """Return that a permission was moved to after an act that rests on it, where none is left before the act.
+
+    ``moved``: the ids of the records that were there before and were given another time now.
+    """
     if earlier.permission is nothing:
         return []
     given = [one for kind in earlier.records for one in records.of(kind) if one.origin is Origin.CLINIC]
-    if not any(_moved(one, changed) for one in given) or act.performed_at is None:
+    if not any(one.id in moved for one in given) or act.performed_at is None:
         return []
     if any(one.performed_at is not None and one.performed_at <= act.performed_at for one in given):
         return []
     return [f"{earlier.title} would lie after {act.headline()}, which rests on it."]
 
 
-def _moved(record: Record, changed: Mapping[str, Written]) -> bool:
-    """Whether a record that was there before was given another time."""
-    written = changed.get(record.id)
-    return written is not None and written.columns is not None and written.touches_time
-
-
 def given_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
     """Return which cells were given after a day of death that was written now: one of the two days is wrong."""
     patient = records.patient
-    if patient is None or patient.died_on is None:
-        return []
     written = changed.get(patient.id)
     if written is None or "died_on" not in (written.columns or {"died_on"}):
         return []
@@ -258,9 +254,11 @@ def refuse_disorder(
     Courses that were read together share their cells: from the second on, not ``read_anew``, the permission is asked.
     """
     found = (disorder(records, changed) if read_anew else []) + forbidden(records, changed)
-    found += given_after_death(records, changed)
+    if records.patient is not None and records.patient.died_on is not None:
+        found += given_after_death(records, changed)
     if found:
         raise RuleBroken(" ".join(found), rule=69)
-    held = held_inputs(records, changed, at) if read_anew else []
+    asked = read_anew and any(one.model is RunInput for one in changed.values())
+    held = held_inputs(records, changed, at) if asked else []
     if held:
         raise RuleBroken(" ".join(held), rule=34)

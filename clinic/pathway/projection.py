@@ -133,7 +133,8 @@ def judge_what_was_written(session: Session) -> None:
         refuse_disorder(records, changed, at, read_anew=records.pool is not asked)
         asked = records.pool
         products -= _keep(session, records, at)
-    _keep_products(session, products, at)
+    if products:
+        _keep_products(session, products, at)
 
 
 def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:

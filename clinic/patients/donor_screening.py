@@ -131,13 +131,13 @@ def named_donor(records: CourseRecords, at: datetime) -> list[Blocked]:
         who = (Role.PHYSICIAN, Role.COORDINATOR)
         because = "No donor is named for this course."
         return [Blocked(rule=17, because=because, who=who, fix=name, fix_label="Name the donor")]
-    found = problems(records, course.donor, says=records.says, collected_at=at, recipient=records.patient)
+    found = problems(records, course.donor, says=records.course.says, collected_at=at, recipient=records.patient)
     return found + blood_groups(records, [course.donor])
 
 
 def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
     """Ask for blood groups of donor and recipient that agree, where the protocol does from two samples (rule 20)."""
-    asked = records.says.screening.two_blood_groups
+    asked = records.course.says.screening.two_blood_groups
     people = [("donor", donor, ("donors.show", {"donor_id": donor.id})) for donor in donors if donor.kind != "self"]
     if people:
         people.append(("recipient", records.patient, ("pathway.patient", {"patient_id": records.patient.id})))

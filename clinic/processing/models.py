@@ -43,6 +43,7 @@ class ProcessingRun(Record):
     NOUN = "Processing"
     HAPPENED = "Start"
     DONE = "Processed by"
+    needs_permission = True
     READ_WITH = ("manipulations", "counts")
 
     treatment_id: Mapped[str | None] = reference("treatment")
@@ -99,10 +100,6 @@ class ProcessingRun(Record):
             said = f"More came out than went in: {self.balance}. Record what was added."
             found.append(Problem(said, "added_volume", rule=36))
         return found
-
-    @property
-    def needs_permission(self) -> bool:
-        return True
 
     @property
     def not_applicable(self) -> frozenset[str]:
@@ -208,7 +205,8 @@ class ProcessingRun(Record):
             raise RuleBroken(
                 f"Division {division} is already used in this run. Each container has its own division.", rule=37
             )
-        unused(object_session(self), din, division)
+        if din:
+            unused(object_session(self), din, division)
         refuse_other_amount(self.expected_amount, volume, facts)
         cold = self.cold
         facts.setdefault("thawed_at", cold.thawed_at)
@@ -293,7 +291,7 @@ class ProcessingRun(Record):
         return next(
             division
             for division in (f"{stem}{number}" for number in count(1))
-            if division not in taken and bearer(object_session(self), din, division) is None
+            if division not in taken and (not din or bearer(object_session(self), din, division) is None)
         )
 
     def counted(self, measure: str) -> InProcessCount | None:

@@ -34,10 +34,13 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
     asked = {}
     for product in products:
         for donor in donors(records, product):
-            asked.setdefault(donor.id, (donor, product.collected_at or at))
+            if donor.kind != "self":  # own cells need neither screening nor blood groups
+                asked.setdefault(donor.id, (donor, product.collected_at or at))
     for donor, collected_at in asked.values():
-        found += problems(records, donor, says=records.says, collected_at=collected_at, recipient=records.patient)
-    return found + blood_groups(records, [donor for donor, _at in asked.values()])
+        found += problems(
+            records, donor, says=records.course.says, collected_at=collected_at, recipient=records.patient
+        )
+    return found + (blood_groups(records, [donor for donor, _at in asked.values()]) if asked else [])
 
 
 def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
@@ -57,7 +60,7 @@ def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:
 
 def needed(records: CourseRecords) -> bool:
     """Whether the protocol asks for more than receiving what was collected."""
-    return any(kind != "receive" for kind in records.says.manipulations)
+    return any(kind != "receive" for kind in records.course.says.manipulations)
 
 
 def closed(run: ProcessingRun) -> bool:
@@ -86,7 +89,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         blocked = bool(PROCESSING.reasons(records, at))
         return Progress(state=State.BLOCKED if blocked else State.TO_DO, word="Blocked" if blocked else "To do")
     last = runs[-1]
-    who = last.performed_by.printed_name if last.performed_by else ""
+    who = last.done_by
     if all(closed(run) for run in runs):
         return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
     return Progress(state=State.NOW, word="Not verified" if last.signed else "Not signed", by=who)

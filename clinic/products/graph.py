@@ -30,7 +30,8 @@ def ancestry(records: CourseRecords, product: Product) -> list[Product]:
         one = waiting.pop()
         if one.id not in found:
             found[one.id] = one
-            waiting += parents(records, one)
+            if one.run_id is not None:
+                waiting += parents(records, one)
     return list(found.values())
 
 
@@ -63,15 +64,14 @@ def relatives(records: CourseRecords, product: Product) -> list[Product]:
             continue
         found[one.id] = one
         for run_id in (one.run_id, *(use.run_id for use in records.pool.on(one.id, "product", RunInput))):
-            waiting += _in_run(records, run_id)
+            if run_id is not None:
+                waiting += _in_run(records, run_id)
         waiting += records.pool.index(Product, "harvest_id").get(one.harvest_id or "", ())
     return [one for one in found.values() if one.id != product.id]
 
 
-def _in_run(records: CourseRecords, run_id: str | None) -> list[Product]:
+def _in_run(records: CourseRecords, run_id: str) -> list[Product]:
     """Return what went into a run and what came out of it."""
-    if run_id is None:
-        return []
     inputs = records.pool.on(run_id, "processing_run", RunInput)
     parents = [parent for one in inputs if (parent := records.get(one.product_id)) is not None]
     return [*parents, *records.pool.on(run_id, "processing_run", Product)]
@@ -81,12 +81,8 @@ def donors(records: CourseRecords, product: Product) -> list[Donor]:
     """Return every donor in the ancestry of a product: who gave what was harvested, and whom a pool names."""
     found: dict[str, Donor] = {}
     for one in ancestry(records, product):
-        for donor in (records.get(one.donor_id), *_harvest_donor(records, one)):
+        harvest = records.get(one.harvest_id)
+        for donor in (records.get(one.donor_id), records.get(harvest.donor_id) if harvest is not None else None):
             if donor is not None:
                 found[donor.id] = donor
     return list(found.values())
-
-
-def _harvest_donor(records: CourseRecords, product: Product) -> list[Donor]:
-    harvest = records.get(product.harvest_id)
-    return [] if harvest is None else [records.get(harvest.donor_id)]

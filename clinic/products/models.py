@@ -238,8 +238,9 @@ class Product(Record):
         found = super().problems(at=at)
         if self.din and not DIN.fullmatch(self.din):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
-        session = object_session(self) or object_session(self.recorded_by)
-        found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
+        if self.din:
+            session = object_session(self) or object_session(self.recorded_by)
+            found += another_donors(session, self.din, self.donor_id or (self.donor.id if self.donor else None))
         if self.amount is not None and self.measure is None:
             found.append("Enter what the amount counts.")
         if self.uses and self.left < 0:
@@ -315,16 +316,16 @@ class RunInput(Entry):
     product: Mapped[Product] = relationship(back_populates="uses")
 
 
-def bearer(session: Session | None, din: str | None, division: str | None) -> str | None:
+def bearer(session: Session | None, din: str, division: str | None) -> str | None:
     """Return the id of the product that bears a donation number with a division, None where it is free."""
-    if session is None or not din:
+    if session is None:
         return None
     return session.scalar(select(Product.id).where(Product.din == din, Product.division == division).limit(1))
 
 
-def another_donors(session: Session | None, din: str | None, donor_id: str | None) -> list[Problem]:
+def another_donors(session: Session | None, din: str, donor_id: str | None) -> list[Problem]:
     """Return that a donation number is already in use for another donor's cells (rule 6); empty: it is not."""
-    if session is None or not din or donor_id is None:
+    if session is None or donor_id is None:
         return []
     with session.no_autoflush:
         chosen = select(Product.id).where(Product.din == din, Product.donor_id != donor_id).limit(1)
@@ -336,10 +337,10 @@ def another_donors(session: Session | None, din: str | None, donor_id: str | Non
     return [Problem(text, "din", rule=6)]
 
 
-def unused(session: Session | None, din: str | None, division: str | None) -> None:
+def unused(session: Session | None, din: str, division: str | None) -> None:
     """Refuse a donation number and division that a product bears already: they are never used twice (rule 6)."""
     known = bearer(session, din, division)
-    if known is not None and din is not None:
+    if known is not None:
         said, check = spell_din(din)
         raise RuleBroken(
             f"Donation number {said} {check}, division {division} is taken by {known}. It must not be used twice."
@@ -348,11 +349,21 @@ def unused(session: Session | None, din: str | None, division: str | None) -> No
 
 def family(seeds: ColumnElement[bool], dialect: str) -> Any:
     """Return a select of the ids of some products and of all that share cells with them, by one recursive query."""
+    here, there = aliased(Product), aliased(Product)
+    mine, also = aliased(RunInput), aliased(RunInput)
+    # each way from one container to a next one: the select of the next ones, and the column of the first
+    steps: list[tuple[Any, Any]] = [
+        (select(there.id).join(here, there.run_id == here.run_id), here.id),
+        (select(there.id).join(here, there.harvest_id == here.harvest_id), here.id),
+        (select(also.product_id.label("id")).join(here, here.run_id == also.run_id), here.id),
+        (select(there.id).join(mine, mine.run_id == there.run_id), mine.product_id),
+        (select(also.product_id.label("id")).join(mine, mine.run_id == also.run_id), mine.product_id),
+    ]
     tree = select(Product.id).where(seeds).cte("family", recursive=True)
     if dialect == "sqlite":
-        tree = tree.union(*(near.join(tree, tree.c.id == here) for near, here in _steps()))
+        tree = tree.union(*(near.join(tree, tree.c.id == first) for near, first in steps))
     else:  # PostgreSQL takes one recursive term
-        near = union_all(*(step.where(here == tree.c.id) for step, here in _steps())).lateral("near")
+        near = union_all(*(step.where(first == tree.c.id) for step, first in steps)).lateral("near")
         tree = tree.union(select(near.c.id).select_from(tree.join(near, true())))
     return select(tree.c.id)
 
@@ -362,16 +373,3 @@ def _family_of(dialect: str) -> Any:
     """Return the condition that finds the families of ``products`` and of the products of ``courses``, by ids."""
     products, courses = (bindparam(name, expanding=True) for name in ("products", "courses"))
     return Product.id.in_(family(or_(Product.id.in_(products), Product.treatment_id.in_(courses)), dialect))
-
-
-def _steps() -> list[tuple[Any, Any]]:
-    """Return each way from one container to a next one: the select of the next ones, and the column of the first."""
-    here, there = aliased(Product), aliased(Product)
-    mine, also = aliased(RunInput), aliased(RunInput)
-    return [
-        (select(there.id).join(here, there.run_id == here.run_id), here.id),
-        (select(there.id).join(here, there.harvest_id == here.harvest_id), here.id),
-        (select(also.product_id.label("id")).join(here, here.run_id == also.run_id), here.id),
-        (select(there.id).join(mine, mine.run_id == there.run_id), mine.product_id),
-        (select(also.product_id.label("id")).join(mine, mine.run_id == also.run_id), mine.product_id),
-    ]

@@ -63,8 +63,10 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     found |= _events(records, product, events) if events else {}
     recipient = product.treatment.patient if product.treatment is not None else None
     for donor in donors(records, product):
+        if donor.kind == "self":
+            continue
         counts = counting(records, donor)
-        for one in records.on(donor, DonorEligibility) if donor.kind != "self" else ():
+        for one in records.on(donor, DonorEligibility):
             said = against_donor(one) if one is counts and not excused(one, recipient) else ""
             found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
     for movement in _suffered(records, line):

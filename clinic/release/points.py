@@ -88,7 +88,7 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
 def _kg(product: Product, at: datetime) -> Decimal | None:
     """Return the body weight in force at a moment, else that of the order."""
     course = product.treatment
-    weight = course.weight_at(at) if course is not None else None
+    weight = course.patient.weight_at(at) if course is not None else None
     return weight.kg if weight else course.weight_kg if course is not None else None
 
 

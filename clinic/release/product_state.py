@@ -17,7 +17,7 @@ from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_kinds import WithAccusing
 from clinic.release.evidence import findings, items, news
-from clinic.release.models import Release, decisions, released, standing_decision
+from clinic.release.models import Release, decisions, standing_decision
 from clinic.release.points import points_of
 from clinic.release.results import QCResult, outside
 from clinic.treatments.models import Treatment
@@ -144,7 +144,8 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     """
     taken = [one for one in decisions(records, product) if one.releases and (one.basis or one.effective(records))]
     ended = _without_consent(records, product, taken[-1] if taken else None, at)
-    ended += _stopped_parents(records, product, taken[-1] if taken else None)
+    if product.run_id is not None:
+        ended += _stopped_parents(records, product, taken[-1] if taken else None)
     if taken and taken[-1].basis:
         return ended + news(items(records, product), taken[-1].basis)
     return ended + findings(records, product)
@@ -180,8 +181,3 @@ def _stopped_parents(records: CourseRecords, product: Product, decided: Release 
                 f"{name}, from which it was made, is {'rejected' if last.decision == 'reject' else 'on hold'}."
             )
     return found
-
-
-def usable(records: CourseRecords, product: Product, at: datetime) -> Release | None:
-    """Return the decision under which a product may be given at a moment, None where it may not."""
-    return released(records, product) if state_of(records, product, at).usable else None

@@ -165,7 +165,7 @@ def one_result(product: Product, *, by: User, at: datetime, **facts: Any) -> QCR
     if value is not None and not facts.get("confirmed", {}).get("value"):
         said = ""
         if test == "cd34_dose":
-            weight = course.weight_at(at) if course is not None else None
+            weight = course.patient.weight_at(at) if course is not None else None
             kg = weight.kg if weight else None
             said = dose_disagrees(_results(product), value, volume=product.volume, kg=kg)
         said = said or count_disagrees(_run(product), product, test, value)

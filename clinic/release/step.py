@@ -120,7 +120,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     for product, state in found:
         if state.usable or state is ProductState.GIVEN:
             last = standing_decision(records, product)
-            who = last.performed_by.printed_name if last is not None and last.performed_by else ""
+            who = last.done_by if last is not None else ""
             return Progress(state=State.DONE, word="Released" if state is ProductState.GIVEN else state.label, by=who)
     for wanted in (ProductState.HOLD, ProductState.REJECTED, ProductState.EXPIRED):
         if found and all(state in {wanted, ProductState.DISCARDED} for _product, state in found):

@@ -16,7 +16,7 @@ from clinic.fields import Range, field
 from clinic.identifiers import drawn
 from clinic.model import reference
 from clinic.patients.donors import RELATIVES_ALLOWED, Donor
-from clinic.patients.models import CHILD_YEARS, Patient, Weight
+from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels, within
 from clinic.protocols.content import RegulatoryPath, Relation
 from clinic.protocols.models import ProtocolVersion
@@ -225,10 +225,6 @@ class Treatment(Record):
         """Give the course its chain of identity; raises `RuleBroken` unless the version is published."""
         self.protocol_version.must_be_published()
         self.chain_of_identity = new_identity(facility_code, self.local_day(self.recorded_at).year)
-
-    def weight_at(self, moment: datetime) -> Weight | None:
-        """Return the last weighing of the patient by a moment."""
-        return self.patient.weight_at(moment)
 
     def headline(self) -> str:
         return self.title

@@ -175,7 +175,7 @@ def test_donors_are_determined_runs_verified_and_allergies_asked_before_the_cell
         assert donor.kind == "self" or donor.eligibility() is not None
         assert course.patient.allergy_status != "not_asked"
         assert demonstration.get(ProcessingRun, given.product.run_id).verified
-        assert course.weight_at(given.performed_at).performed_at == given.performed_at - timedelta(hours=1)
+        assert course.patient.weight_at(given.performed_at).performed_at == given.performed_at - timedelta(hours=1)
 
 
 def test_a_harvest_is_on_the_side_that_was_ordered(demonstration):
@@ -241,7 +241,7 @@ def test_at_the_bedside_of_this_morning_a_released_product_waits_and_its_time_ru
         if released(around(demonstration, p), p) and p.expires_at - AT < timedelta(hours=4)
     ]
     assert soon
-    assert all(product.treatment.weight_at(AT).performed_at > AT - timedelta(days=1) for product in soon)
+    assert all(product.treatment.patient.weight_at(AT).performed_at > AT - timedelta(days=1) for product in soon)
 
 
 def test_each_site_and_role_has_two_people(demonstration):

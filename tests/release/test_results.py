@@ -242,7 +242,7 @@ def test_a_cd34_dose_in_the_wrong_unit_is_asked_about(people, product, dose, ask
 def test_a_stated_cd34_dose_has_to_agree_with_its_count(team):
     product = released_product(ready_for_harvest(team), team, released=False, volume="50")
     people, at = team, clock.now()
-    kg = product.treatment.weight_at(at).kg
+    kg = product.treatment.patient.weight_at(at).kg
     facts = {"by": people.technologist, "at": at, "performed_at": at, "performed_by": people.technologist}
     people.add(one_result(product, test="cd34_concentration", value=Decimal("4.35"), **facts))
     right = Decimal("4.35") * 50 / kg

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from clinic.access import Role
 from clinic.products.models import Product
-from clinic.release.product_state import usable
+from clinic.release.product_state import state_of
 from clinic.steps import Action, Blocked, Progress, State, Step
 from tests.pathway.transport.models import Transport
 
@@ -21,7 +21,7 @@ SIGNS = frozenset({Role.TECHNOLOGIST, Role.QUALITY})
 
 def waiting(records: CourseRecords, at: datetime) -> list[Product]:
     """Return the released products that nobody has carried to the ward yet."""
-    released = [product for product in records.of(Product) if usable(records, product, at) is not None]
+    released = [product for product in records.of(Product) if state_of(records, product, at).usable]
     return [product for product in released if not records.on(product, Transport)]
 
 
