@@ -15,10 +15,11 @@ from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from clinic import drafts, record_display, record_pages
+from clinic.accounts import security
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db, reading_only
 from clinic.identifiers import within
-from clinic.pages import ChangedMeanwhile
+from clinic.pages import ChangedMeanwhile, me
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -140,6 +141,8 @@ def _http(fault: HTTPException) -> Any:
     if isinstance(fault, InternalServerError) and isinstance(fault.original_exception, Exception):
         return _broke(fault.original_exception)  # while another answer was being made
     code = fault.code or 500
+    if request.endpoint is None and current_user.is_authenticated and security.still_open():
+        g.user = me()  # an unknown address asks no guard; the page has the menu and the site's time all the same
     default = type(fault).description
     said = fault.description if fault.description and fault.description != default else ""
     return _page(code, said or {404: "No record in your clinic has this address."}.get(code, ""))

@@ -102,10 +102,10 @@ def require_role() -> None:
     """Refuse what the user's role may not do; a route without roles is closed to all."""
     if _is_open():
         return
-    user, roles = me(), ROUTES.get(request.endpoint or "", NOBODY)
+    g.user = user = me()
+    roles = ROUTES.get(request.endpoint or "", NOBODY)
     if roles is not None and user.role not in roles:
         abort(403)
-    g.user = user
 
 
 def check_password_without_lock() -> None:

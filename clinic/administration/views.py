@@ -47,6 +47,7 @@ from clinic.record_pages import record_page
 from clinic.records import Meaning
 from clinic.release.doses import doses
 from clinic.release.results import QCResult
+from clinic.step_pages import step_list
 from clinic.treatments.models import Treatment
 
 bp = Blueprint("administration", __name__, template_folder="templates")
@@ -96,17 +97,12 @@ record_pages.register_pages(
 def index(treatment_id: str) -> str:
     """List what was given in a course, and every reading of wristband and bag."""
     course = get_or_404(Treatment, treatment_id)
-    check_url = url_for("administration.bedside", treatment_id=course.id)
-    return render_template(
-        "records/list.html",
-        heading="Administrations",
-        lede=course.title,
+    return step_list(
+        ADMINISTRATION, course, heading="Administrations", begin=("scan", "Bedside check"),
         rows=[*given_rows(db.session(), course, zone()), *check_rows(db.session(), course, zone())],
         empty_text="No administration in this course yet.",
         columns=[("What", "what", False), ("When", "when", False), ("By", "by", False), ("State", "state", False)],
-        actions=[(check_url, "scan", "Bedside check")] if me().role in ADMINISTRATION.logs else [],
-        patient=patient_banner(course),
-    )
+    )  # fmt: skip
 
 
 @bp.route("/treatments/<treatment_id>/bedside", methods=["GET", "POST"])

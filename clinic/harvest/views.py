@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, url_for
 from sqlalchemy import select
 
 from clinic import clock, record_pages
@@ -20,6 +20,7 @@ from clinic.patients.banner import patient_banner
 from clinic.patients.donor_consent import DonorConsent, consent_problems
 from clinic.patients.donors import Donor
 from clinic.record_pages import record_page
+from clinic.step_pages import step_list
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -48,20 +49,12 @@ PAGES = record_pages.register_pages(
 def index(treatment_id: str) -> str:
     """List the harvests of a course."""
     course = get_or_404(Treatment, treatment_id)
-    harvests, new_url = (
-        of_course(db.session(), course, only={Harvest}).of(Harvest),
-        url_for("harvest.new", treatment_id=course.id),
-    )
-    return render_template(
-        "records/list.html",
-        heading="Harvests",
-        lede=course.title,
-        rows=[_row(harvest) for harvest in harvests],
-        empty_text="No harvest in this course yet.",
+    harvests = of_course(db.session(), course, only={Harvest}).of(Harvest)
+    return step_list(
+        HARVEST, course, heading="Harvests", rows=[_row(harvest) for harvest in harvests],
+        empty_text="No harvest in this course yet.", begin=("plus", "Record a harvest"),
         columns=[("Harvest", "harvest", False), ("Collected by", "by", False), ("State", "state", False)],
-        actions=[(new_url, "plus", "Record a harvest")] if me().role in HARVEST.logs else [],
-        patient=patient_banner(course),
-    )
+    )  # fmt: skip
 
 
 def _row(harvest: Harvest) -> tuple[object, ...]:

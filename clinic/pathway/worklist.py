@@ -12,13 +12,25 @@ from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 from markupsafe import Markup
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, func, or_, select, true
 
 from clinic import clock, wording
 from clinic.access import Role, may
 from clinic.followup.step import OVERDUE
 from clinic.judged_lines import CourseLine, ProductLine
-from clinic.pathway.worklist_lines import LATER, NEAR, NEAR_DAYS, PERSON, SHOWN, URGENT, Group, Lines, Order, Wanted
+from clinic.pathway.worklist_lines import (
+    LATER,
+    NEAR,
+    NEAR_DAYS,
+    NOW,
+    PERSON,
+    SHOWN,
+    URGENT,
+    Group,
+    Lines,
+    Order,
+    Wanted,
+)
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.release.product_state import ProductState
@@ -110,6 +122,9 @@ class Filter:
     step: str = ""
     person: str = ""
 
+    def __bool__(self) -> bool:
+        return bool(self.step or self.person)
+
     def condition(self) -> list[Any]:
         """Return it as conditions of the database."""
         found = [CourseLine.step == self.step] if self.step else []
@@ -126,19 +141,24 @@ def board(  # noqa: PLR0913 - each narrows what is read
 ) -> Board:
     """Return the worklist of a person: what she or he may do now first, then what waits for others.
 
-    ``limit``: how many rows of each part. ``only`` narrows the tasks and visits, never the reports that are due.
+    ``limit``: how many rows of each part. ``only`` narrows the tasks and visits, never what is to be done now, nor the
+    reports that are due.
     """
     role, mark, barred, only = user.role, f" {user.role.value} ", f" {user.id} ", only or Filter()
     own = and_(CourseLine.roles.contains(mark), ~CourseLine.barred.contains(barred))
 
+    order = Order(at, user.id)
+    shown_all_the_same = or_(and_(*only.condition()), order.urgent()) if only else true()
+
     def mine_too(line: dict[str, Any]) -> bool:
         return mark in line["roles"] and barred not in line["barred"]
 
-    parts = Lines(session, user.site_id, Order(at, user.id)).parts(limit=limit, wanted={
-        "mine": Wanted(condition=and_(own, *only.condition()), keep=lambda line: mine_too(line) and only.keep(line)),
-        "others": Wanted(
-            condition=and_(~own, *only.condition()), keep=lambda line: not mine_too(line) and only.keep(line)
-        ),
+    def kept(line: dict[str, Any]) -> bool:
+        return only.keep(line) or order.rank(line) == NOW
+
+    parts = Lines(session, user.site_id, order).parts(limit=limit, wanted={
+        "mine": Wanted(condition=and_(own, shown_all_the_same), keep=lambda line: mine_too(line) and kept(line)),
+        "others": Wanted(condition=and_(~own, shown_all_the_same), keep=lambda line: not mine_too(line) and kept(line)),
         "late": Wanted(
             condition=and_(CourseLine.title == OVERDUE, *only.condition()),
             keep=lambda line: line["title"] == OVERDUE and only.keep(line),

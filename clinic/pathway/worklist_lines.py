@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, literal, select, union_all
+from sqlalchemy import and_, case, func, literal, or_, select, union_all
 
 from clinic.course_records import in_turns
 from clinic.judged_lines import WAITS, CourseLine
@@ -119,7 +119,9 @@ SHOWN_COLUMNS = (
     CourseLine.target, CourseLine.since, CourseLine.due_at, CourseLine.due_words, CourseLine.danger, CourseLine.people,
     CourseLine.failing,
 )  # fmt: skip
-WAITED_SINCE = ("recorded", "ended", "found")
+LONG_OVER = timedelta(days=1)
+"""What was due longer ago waits with today's other tasks: it no longer goes before cells whose hours run out."""
+WAITED_SINCE = ("recorded", "ended", "found", "decided", "corrected", "started")
 """Words of a moment that is no deadline: since then something waits."""
 NOW, MY_PATIENT, MY_ROLE, LATER = range(4)
 """How a list is ordered: what can harm or is due within hours; today's tasks of one's own patients; those of one's
@@ -136,7 +138,7 @@ class Order:
     def rank(self, line: dict[str, Any]) -> int:
         """Return how soon a line is to be done."""
         deadline = line["due_at"] if line["due_words"] not in WAITED_SINCE else None
-        if line["danger"] or (deadline is not None and deadline <= self.at + URGENT):
+        if line["danger"] or (deadline is not None and self.at - LONG_OVER < deadline <= self.at + URGENT):
             return NOW
         if deadline is not None and deadline > self.at + NEAR:
             return LATER
@@ -154,13 +156,17 @@ class Order:
         """Return the same as named columns of the database."""
         deadline = CourseLine.due_words.not_in(WAITED_SINCE)
         rank = case(
-            (CourseLine.danger.is_(True), NOW),
-            (and_(deadline, CourseLine.due_at <= self.at + URGENT), NOW),
+            (self.urgent(), NOW),
             (and_(deadline, CourseLine.due_at > self.at + NEAR), LATER),
             (CourseLine.people.contains(f" {self.user_id} "), MY_PATIENT),
             else_=MY_ROLE,
         )
         return [("rank", rank), ("danger", CourseLine.danger), ("due_at", CourseLine.due_at)]
+
+    def urgent(self) -> Any:
+        """Return as a condition of the database that a line is to be done now."""
+        near = and_(CourseLine.due_at > self.at - LONG_OVER, CourseLine.due_at <= self.at + URGENT)
+        return or_(CourseLine.danger.is_(True), and_(CourseLine.due_words.not_in(WAITED_SINCE), near))
 
     def columns(self) -> tuple[Any, ...]:
         """Return by what lines of the table are ordered."""

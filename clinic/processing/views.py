@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, url_for
 from sqlalchemy import select
 
 from clinic import clock, record_pages
@@ -30,6 +30,7 @@ from clinic.processing.step import LOGS, PROCESSING, closed
 from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_pages import record_page
+from clinic.step_pages import step_list
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -74,17 +75,11 @@ COLUMNS = [
 def index(treatment_id: str) -> str:
     """List the runs of a course."""
     course = get_or_404(Treatment, treatment_id)
-    new_url = url_for("processing.new", treatment_id=course.id)
-    return render_template(
-        "records/list.html",
-        heading="Processing",
-        lede=course.title,
-        rows=[_line(run) for run in of_course(db.session(), course, only={ProcessingRun, Product}).of(ProcessingRun)],
-        columns=COLUMNS,
-        empty_text="No processing in this course yet.",
-        actions=[(new_url, "plus", "Start a run")] if me().role in LOGS else [],
-        patient=patient_banner(course),
-    )
+    runs = of_course(db.session(), course, only={ProcessingRun, Product}).of(ProcessingRun)
+    return step_list(
+        PROCESSING, course, heading="Processing", rows=[_line(run) for run in runs], columns=COLUMNS,
+        empty_text="No processing in this course yet.", begin=("plus", "Start a run"),
+    )  # fmt: skip
 
 
 def _line(run: ProcessingRun) -> list[Any]:

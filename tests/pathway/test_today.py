@@ -13,6 +13,7 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.demo import laboratory
 from clinic.judged_lines import CourseLine
+from clinic.pathway.worklist_lines import Order
 from clinic.processing.models import ProcessingRun
 from tests import bedside
 from tests.bedside import checked, given, released_product
@@ -161,3 +162,29 @@ def test_every_row_of_others_leads_somewhere(team, client_as):
     lines = Outline(client_as("coordinator").get("/").text).items["h-others"]
     assert lines
     assert all(line.links for line in lines)
+
+
+def test_a_filter_never_hides_what_is_to_be_done_now(team, client_as, post):
+    begun = ready_for_harvest(team, patient(team, family_name="Urgently"))
+    given(checked(begun, released_product(begun, team), team, at=clock.now() - timedelta(minutes=20)), team,
+          at=clock.now() - timedelta(minutes=18))  # fmt: skip
+    nurse = client_as("nurse")
+    assert any("URGENTLY" in row for row in rows(nurse))
+    post(nurse, "/today/filter", step="eligibility", person="")
+    assert any("URGENTLY" in row and "vital signs" in row for row in rows(nurse))
+    assert "Clear the filter" in nurse.get("/").text
+
+
+def test_a_task_that_is_over_for_years_does_not_go_before_what_ends_within_hours(team, client_as, session):
+    old = ready_for_harvest(team, patient(team, family_name="Yearsago"))
+    product = released_product(old, team, made_at=clock.now() - timedelta(days=3))
+    late = bags(team, ready_for_harvest(team, patient(team, family_name="Hoursleft")))
+    for bag in late:
+        bag.expires_at = clock.now() + timedelta(hours=1)
+    assert product
+    session.flush()
+    order = Order(clock.now(), team.quality.id)
+    line = {"danger": False, "people": "", "due_words": "final"}
+    assert order.rank(line | {"due_at": clock.now() - timedelta(days=700)}) > order.rank(
+        line | {"due_at": clock.now() + timedelta(hours=1)}
+    )
