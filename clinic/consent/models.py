@@ -16,6 +16,7 @@ from clinic.fields import field
 from clinic.model import ADDED, reference
 from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.patients.names import is_name_of
+from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, labels
 from clinic.protocols.models import ProtocolVersion, Stage
 from clinic.records import Amendment, Meaning, Record, Signature
@@ -42,6 +43,7 @@ class Standing(StrEnum):
     EXPIRED = "expired"
     WITHDRAWN = "withdrawn"
     WRONG_SIGNER = "signed by the wrong person"
+    OUTGROWN = "signed for a child who is of age now"
 
 
 class Consent(Record):
@@ -206,7 +208,19 @@ class Consent(Record):
             return Standing.EXPIRED
         if self.signer_fault():
             return Standing.WRONG_SIGNER
+        if self.outgrown(at):
+            return Standing.OUTGROWN
         return Standing.VALID if self.attested and self.unconfirmed is None else Standing.UNSIGNED
+
+    def outgrown(self, at: datetime) -> bool:
+        """Whether another person signed for a child who is certainly of age at a moment (rule 14).
+
+        From then on the patient consents in person; for an adult who cannot, ``representation`` says why not.
+        """
+        if self.signer not in {"parents", "guardian", "representative"} or (self.representation or "").strip():
+            return False
+        youngest, _oldest = self.patient.ages_on(self.local_day(at)) if self.patient is not None else (None, None)
+        return youngest is not None and youngest >= CHILD_YEARS
 
     def current(self, at: datetime) -> bool:
         """Whether it holds at a moment: signed by the person who obtained it, not expired, not withdrawn."""
@@ -332,12 +346,34 @@ def _between(start: datetime, moment: datetime | None, end: datetime) -> bool:
 
 
 def valid(records: CourseRecords, at: datetime) -> Consent | None:
-    """Return the consent to exactly this version that holds at a moment: signed, unexpired, given since then."""
-    end = withdrawn(records, at)
+    """Return the consent to exactly this version that holds at a moment: signed, unexpired, given since then.
+
+    Of several that hold, the newest for the site and side of the order counts before one for another: each knee of a
+    patient has a course and a consent of its own (rule 26).
+    """
+    end, found = withdrawn(records, at), []
     for consent in reversed(to_version(records)):
         given = consent.performed_at
         if given is not None and (given > at or (end is not None and given <= end)):
             continue
-        if consent.standing(at) is Standing.VALID:
-            return consent
-    return None
+        if consent.standing(at) is Standing.VALID and not used_up(records, consent):
+            found.append(consent)
+    here = (records.course.body_site, records.course.side)
+    return next((one for one in found if (one.body_site, one.side) == here), found[0] if found else None)
+
+
+def used_up(records: CourseRecords, consent: Consent) -> bool:
+    """Whether it was given for an earlier course: cells were given in that one before this one was ordered (rule 14)."""
+    course, given = records.course, consent.performed_at
+    ordered = course.performed_at
+    if given is None or ordered is None or given >= ordered:
+        return False
+    others = {
+        one.id
+        for one in records.every(Treatment)
+        if one.id != course.id
+        and one.patient_id == course.patient_id
+        and one.protocol_version_id == course.protocol_version_id
+    }
+    moves = [m for product in records.every(Product) if product.treatment_id in others for m in product.movements]
+    return any(m.kind == "given" and _between(given, m.performed_at, ordered) for m in moves)

@@ -14,6 +14,7 @@ from clinic.consent.models import (
     outdated,
     to_treatment,
     to_version,
+    used_up,
     valid,
     withdrawn,
 )
@@ -91,6 +92,14 @@ def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:
         who, changed = last.unconfirmed.amended_by.printed_name, last.unconfirmed.changes
         what = "extended the validity of" if "expires_on" in changed else "corrected"
         because = f"{who} {what} the consent; a second person has not confirmed it."
+    elif last.outgrown(at):
+        new = ("consent.new_for_course", {"treatment_id": records.course.id})
+        because = "The consent was signed for a child who is of age now: the patient consents in person."
+        return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")
+    elif used_up(records, last):
+        new = ("consent.new_for_course", {"treatment_id": records.course.id})
+        because = "The consent was given for an earlier course, and its cells were given before this one was ordered."
+        return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")
     elif last.signer_fault():
         new = ("consent.new_for_course", {"treatment_id": records.course.id})
         return Blocked(
@@ -168,6 +177,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield consent.performed_at
         if consent.expires_on is not None:
             yield clock.midnight_after(consent.expires_on, records.zone)
+        if consent.signer != "patient":
+            yield from (clock.start_of(on, records.zone) for on in records.patient.of_age_from)
         if consent.withdrawal is not None and consent.withdrawal.performed_at is not None:
             yield consent.withdrawal.performed_at
     yield from (one.performed_at for one in records.of(Continuation) if one.performed_at is not None)

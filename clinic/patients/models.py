@@ -163,6 +163,19 @@ class Patient(Entry):
             return oldest, oldest
         return max(0, oldest - 1), oldest
 
+    @property
+    def of_age_from(self) -> list[date]:
+        """The days on which the patient may be, and on which the patient certainly is, of age; a known day: the same.
+
+        Born on 29 February: from 1 March.
+        """
+        born = self.birth_date
+        if born is None:
+            return []
+        leap = born.month == 2 and born.day == 29
+        month, day = (3, 1) if leap else (born.month, born.day)
+        return [date(born.year + CHILD_YEARS + more, month, day) for more in (0, 1)]
+
     def age_text(self, day: date) -> str:
         """Return the age as it is said: days in the first half year, months in the first two, then years."""
         years = self.age_on(day)
