@@ -22,6 +22,12 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 
+FURTHEST = 2
+"""How many times the protocol's highest dose, or what part of its lowest, one physician approves alone: beyond it a
+second physician, quality or the medical director signs too. A default of this clinic."""
+SECONDS = frozenset({Role.PHYSICIAN, Role.QUALITY, Role.DIRECTOR})
+
+
 class DoseChange(Record):
     """Another dose for one course, in the unit of its protocol. It counts from a physician's signature."""
 
@@ -43,14 +49,29 @@ class DoseChange(Record):
         found = super().problems(at=at)
         if self.performed_by is not None and self.performed_by.role is not Role.PHYSICIAN:
             found.append(Problem("A physician decides on another dose.", "performed_by_id", rule=52))
+        if self.high is not None and self.high <= 0:
+            found.append(Problem("Highest dose: must be more than 0.", "high", rule=52))
         if self.low is not None and self.high is not None and self.low > self.high:
             found.append(Problem("Highest dose: less than the lowest dose.", "high"))
         return found
 
     @property
+    def far(self) -> bool:
+        """Whether it goes so far beyond the protocol's window that one physician does not approve it alone (H17)."""
+        window = self.treatment.says.dose.window
+        above = window.high is not None and self.high is not None and self.high > FURTHEST * window.high
+        below = window.low is not None and self.low is not None and self.low * FURTHEST < window.low
+        return above or below
+
+    @property
     def approved(self) -> bool:
-        """Whether a physician signed the present content."""
-        return any(signature.role == Role.PHYSICIAN for signature in self.present_signatures)
+        """Whether a physician signed the present content; a dose far from the protocol's also another person."""
+        signed = self.present_signatures
+        physicians = [one for one in signed if one.role == Role.PHYSICIAN]
+        if not physicians or not self.far:
+            return bool(physicians)
+        first = physicians[0].signed_by
+        return any(one.role in SECONDS and not one.signed_by.is_same_person(first) for one in signed)
 
     @property
     def window(self) -> Range:
@@ -73,7 +94,18 @@ def dose_unit(course: Treatment) -> str:
     return measure.unit_per_kg if dosing.per_kg else measure.unit
 
 
-def approved_change(records: CourseRecords) -> DoseChange | None:
-    """Return the dose change under which a course's cells may be given: the last one that a physician signed."""
+def dose_limits(records: CourseRecords) -> tuple[Range, DoseChange | None]:
+    """Return the window within which a course's cells may be given, and the approved change that it comes from.
+
+    The last approved change takes the place of the protocol's window. One that was written later and is not approved
+    yet permits nothing more, and what it no longer permits is not given (rule 52).
+    """
     found = sorted(records.of(DoseChange), key=lambda one: (one.recorded_at, one.id))
-    return next((one for one in reversed(found) if one.approved), None)
+    change = next((one for one in reversed(found) if one.approved), None)
+    window = change.window if change is not None else records.course.says.dose.window
+    low, high = window.low, window.high
+    for later in found[found.index(change) + 1 :] if change is not None else found:
+        low = max((end for end in (low, later.low) if end is not None), default=None)
+        high = min((end for end in (high, later.high) if end is not None), default=None)
+    same_low, same_high = low == window.low, high == window.high
+    return Range(low, high, above=window.above and same_low, below=window.below and same_high), change

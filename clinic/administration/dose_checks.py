@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from clinic import clock
 from clinic.access import Role
 from clinic.administration.amounts import dmso_grams, dose_in
-from clinic.administration.dose_change import approved_change, dose_unit
+from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.fields import plain
 from clinic.products.graph import ancestry, parents
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
@@ -106,8 +106,8 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     The window is the protocol's, or the one that a physician approved for this course.
     """
     dosing, product, volume, at = bedside.course.says.dose, portion.product, portion.volume, portion.at
-    measure, unit, change = DOSE_MEASURES[dosing.measure], dose_unit(bedside.course), approved_change(bedside.records)
-    limits = change.window if change is not None else dosing.window
+    measure, unit = DOSE_MEASURES[dosing.measure], dose_unit(bedside.course)
+    limits, change = dose_limits(bedside.records)
     allowed = f"{limits} {unit}"
     who = {
         "who": (Role.TECHNOLOGIST, Role.QUALITY),

@@ -187,7 +187,10 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
     verdict.judge("Not discarded", 50, not product.discarded, "This product was discarded.", product.place, "")
     end = min((end for end in (product.expires_at, product.use_before) if end is not None), default=None)
     minutes = bedside.course.says.expiry.thaw_minutes
-    if end is None or (product.thawed_at and minutes and end == product.thawed_at + timedelta(minutes=minutes)):
+    if product.without_end:
+        because = "Nothing says until when this product may be used. Set “Use before” on the product, then release it."
+        verdict.fault("Not expired", 50, because, "no end", who=(Role.QUALITY,), **fix)
+    elif end is None or (product.thawed_at and minutes and end == product.thawed_at + timedelta(minutes=minutes)):
         verdict.fine("Not expired", 50, "only the limit after thaw" if end else "no end")  # the thaw is judged below
     else:
         zone = bedside.by.site.zone if bedside.by else "Etc/UTC"

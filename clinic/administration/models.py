@@ -295,6 +295,11 @@ class Administration(Record):
         if self.origin == "clinic" and self.ended_at is None:
             raise RuleBroken("Record the end first: a signed record must be complete.")
         meaning = Meaning.VERIFICATION if by.id == self.verified_by_id else meaning
+        authors = [one for one in (self.performed_by, self.recorded_by) if one is not None]
+        named = self.voided or self.origin != "clinic"  # who voids a start signs that with a second person
+        if meaning is Meaning.AUTHORSHIP and not named and not by.is_among({one.id for one in authors}):
+            names = " or ".join(dict.fromkeys(one.printed_name for one in authors))
+            raise RuleBroken(f"Who gave the cells signs this record: {names}. You are not named in it.", rule=2)
         return super().sign(by=by, at=at, meaning=meaning)
 
     def work_out_dose(self, weight: Weight | None) -> None:

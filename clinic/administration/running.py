@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.administration.amounts import dose_in
-from clinic.administration.dose_change import approved_change, dose_unit
+from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.administration.events import interrupted
 from clinic.administration.models import Administration
 from clinic.administration.monitoring import monitoring
@@ -109,8 +109,7 @@ def whole_dose(records: CourseRecords, given: Administration) -> dict[str, str] 
     if len(parts) < 2 or None in parts:
         return None
     total = sum((part for part in parts if part is not None), Decimal(0))
-    change = approved_change(records)
-    window, unit = change.window if change is not None else dosing.window, dose_unit(course)
+    window, unit = dose_limits(records)[0], dose_unit(course)
     sums = " + ".join(figure(part, unit) for part in parts if part is not None)
     return {
         "sum": f"{sums} = {figure(total, unit)}",

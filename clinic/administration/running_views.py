@@ -8,7 +8,7 @@ from flask import Blueprint, abort, url_for
 
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, Role, allow
-from clinic.administration.dose_change import DoseChange
+from clinic.administration.dose_change import SECONDS, DoseChange
 from clinic.administration.events import EVENTS, FIRST_ACTIONS, InfusionEvent
 from clinic.administration.forms import AbortForm, DoseForm, EventForm, VoidForm
 from clinic.administration.models import Administration
@@ -51,7 +51,7 @@ record_pages.register_pages(
 DOSE_PAGES = record_pages.register_pages(
     DoseChange,
     show=lambda change: url_for("giving.dose", change_id=change.id),
-    signs=DECIDES,
+    signs=DECIDES | SECONDS,
     amends=DECIDES,
     patient=patient_banner,
     fixed=frozenset({"performed_by_id"}),
@@ -165,7 +165,8 @@ def dose_change(treatment_id: str) -> Answer:
         save_label="Save and sign",
         back_url=url_for("pathway.course", treatment_id=course.id),
         patient=patient_banner(course),
-        after="It counts from a physician's signature. The bedside then judges the dose by this range.",
+        after="It counts from a physician's signature; the bedside then judges by this range. More than twice the "
+        "protocol's highest dose, or less than half its lowest, also needs another physician, quality or the director.",
     )
 
 

@@ -363,7 +363,7 @@ def valid(records: CourseRecords, at: datetime) -> Consent | None:
 
 
 def used_up(records: CourseRecords, consent: Consent) -> bool:
-    """Whether it was given for an earlier course: cells were given in that one before this one was ordered (rule 14)."""
+    """Whether it was given for an earlier course, whose cells were given before this one was ordered (rule 14)."""
     course, given = records.course, consent.performed_at
     ordered = course.performed_at
     if given is None or ordered is None or given >= ordered:

@@ -81,6 +81,10 @@ def begin_run(
     return team.add(run)
 
 
+SHELF_LIFE = 5 * 365 * DAY
+"""Until when invented cells may be used where their protocol sets no time."""
+
+
 def fill(  # noqa: PLR0913 - facts of several containers
     team: Team,
     run: ProcessingRun,
@@ -111,7 +115,11 @@ def fill(  # noqa: PLR0913 - facts of several containers
         "cell_type": says.cell_type, "measure": measure.key, "source_note": team.note,
         "container": "mould" if measure.key == "constructs" else "bag" if volume >= 20 else "vial", **facts,
     }  # fmt: skip
-    return [team.add(run.make(by=by, at=at, volume=volume, amount=amount, **said)) for amount in amounts]
+    made = [run.make(by=by, at=at, volume=volume, amount=amount, **said) for amount in amounts]
+    for product in made:
+        if product.without_end and "expires_at" not in facts:
+            product.expires_at = at + SHELF_LIFE
+    return [team.add(product) for product in made]
 
 
 def close_run(team: Team, run: ProcessingRun, at: datetime, *, verified: bool = True) -> None:

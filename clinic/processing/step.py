@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.course_records import CourseRecords
+    from clinic.patients.donors import Donor
 
 LOGS = frozenset({Role.TECHNOLOGIST})
 SIGNS = frozenset({Role.TECHNOLOGIST, Role.QUALITY})
@@ -33,7 +34,9 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
     found: list[Blocked] = []
     asked = {}
     for product in products:
-        for donor in donors(records, product):
+        givers = donors(records, product)
+        found += [reason for reason in _another_donor(records, givers) if reason not in found]
+        for donor in givers:
             if donor.kind != "self":  # own cells need neither screening nor blood groups
                 asked.setdefault(donor.id, (donor, product.collected_at or at))
     for donor, collected_at in asked.values():
@@ -41,6 +44,19 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
             records, donor, says=records.course.says, collected_at=collected_at, recipient=records.patient
         )
     return found + (blood_groups(records, [donor for donor, _at in asked.values()]) if asked else [])
+
+
+def _another_donor(records: CourseRecords, givers: list[Donor]) -> list[Blocked]:
+    """Return that some cells come from none of the donors whom the order names (rule 17)."""
+    course = records.course
+    named = course.donor
+    if course.relation == "autologous" or named is None or any(one.id == named.id for one in givers):
+        return []
+    whose = ", ".join(one.display_name for one in givers)
+    because = f"The order names {named.display_name} as donor; these cells are from {whose}. Correct the order first."
+    who = (Role.PHYSICIAN, Role.COORDINATOR)
+    fix = ("treatments.donor", {"treatment_id": course.id})
+    return [Blocked(rule=17, because=because, who=who, fix=fix, fix_label="Correct the donor")]
 
 
 def blockers(records: CourseRecords, at: datetime) -> list[Blocked]:

@@ -131,6 +131,13 @@ class Product(Record):
             thawed_at=self.thawed_at,
         )
 
+    @property
+    def without_end(self) -> bool:
+        """Whether nothing says until when it may be used; what lies frozen gets its end when it is thawed (rule 50)."""
+        if self.expires_at is not None or self.use_before is not None or self.judged_under is None:
+            return False
+        return not ((self.lies_frozen or self.frozen_at) and self.judged_under.says.expiry.thaw_minutes)
+
     def keep_to_expiry(self) -> None:
         """Put “use before” at the protocol's end; an earlier one that somebody set stays (hazard H10)."""
         ends = [end for end in (self.expires_at, self.use_before) if end is not None]

@@ -82,11 +82,17 @@ def _of_container(records: CourseRecords, one: Product, product: Product) -> dic
     found = {one.id: Item(hash=one.hash_without(MAY_CHANGE), name=f"{one.name} {one.division or ''}".strip())}
     found |= {result.id: _result(result, product) for result in records.on(one, QCResult)}
     made = [m for m in (records.get(one.run_id), records.get(one.harvest_id)) if isinstance(m, MADE_BY)]
-    found |= {m.id: Item(hash=m.content_hash, name=f"{m.NOUN} ({m.headline()})") for m in made}
+    found |= {m.id: Item(hash=m.content_hash, name=f"{m.NOUN} ({m.headline()})", adverse=_late(m)) for m in made}
     for record in (one, *made):
         if (record.amendments or record.id == one.run_id) and (said := unconfirmed(record)):
             found[f"{OPEN}{record.id}"] = Item(hash="", name=record.headline(), adverse=said)
     return found
+
+
+def _late(made: Record) -> str:
+    """Return that what was copied from paper would have been refused when it happened (hazard H37)."""
+    said = " ".join(made.not_permitted)
+    return f"{made.NOUN}, copied from paper, would have been refused: {said}" if said else ""
 
 
 def _events(records: CourseRecords, product: Product, events: list[Record]) -> dict[str, Item]:

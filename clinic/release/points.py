@@ -75,7 +75,7 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
         return [Point(test="", sentence="No protocol is assigned to this product yet. Assign it to a course.")]
     results = records.on(product, QCResult)
     points = open_points(version, results, workings_of(records, product, at))
-    points += [*_not_judged(records, product, at), *_too_few(records, product, at)]
+    points += [*_not_judged(records, product, at), *_too_few(records, product, at), *_without_end(product)]
     said = {point.sentence for point in points}
     own = {result.headline() for result in results}
     return points + [
@@ -90,6 +90,14 @@ def _kg(product: Product, at: datetime) -> Decimal | None:
     course = product.treatment
     weight = course.patient.weight_at(at) if course is not None else None
     return weight.kg if weight else course.weight_kg if course is not None else None
+
+
+def _without_end(product: Product) -> list[Point]:
+    """Return that nothing says until when it may be used: the protocol sets no time, and nobody set one (rule 50)."""
+    if not product.without_end:
+        return []
+    sentence = "Nothing says until when this product may be used: set “Use before” on the product."
+    return [Point(test="", sentence=sentence)]
 
 
 def _not_judged(records: CourseRecords, product: Product, at: datetime) -> list[Point]:

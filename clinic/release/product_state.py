@@ -143,7 +143,7 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     from the moment when they are recorded, until quality decides (rules 15, 34, 43; hazards H9, H29).
     """
     taken = [one for one in decisions(records, product) if one.releases and (one.basis or one.effective(records))]
-    ended = _without_consent(records, product, taken[-1] if taken else None, at)
+    ended = _without_consent(records, product, taken[-1] if taken else None, at) + _elsewhere(product)
     if product.run_id is not None:
         ended += _stopped_parents(records, product, taken[-1] if taken else None)
     if taken and taken[-1].basis:
@@ -167,6 +167,15 @@ def _without_consent(records: CourseRecords, product: Product, decided: Release 
         return []
     day = wording.day(clock.day(end, records.zone))
     return [f"The patient withdrew the consent on {day}. Quality has not decided on these cells since."]
+
+
+def _elsewhere(product: Product) -> list[str]:
+    """Return that it was shipped away and has not come back (rule 34)."""
+    places = [move for move in product.movements if move.kind in {"shipped", "received", "returned"}]
+    if not places or places[-1].kind != "shipped":
+        return []
+    where = places[-1].handed_to or places[-1].place or "another place"
+    return [f"It was shipped to {where}. Record when it comes back, with its temperature and integrity."]
 
 
 def _stopped_parents(records: CourseRecords, product: Product, decided: Release | None) -> list[str]:

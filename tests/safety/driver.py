@@ -284,6 +284,7 @@ class Ward:
         went_in = sum((one.volume or Decimal(0) for one in taken), Decimal(0))
         came_out = Decimal(volume) * bags
         medium = {name: facts.pop(name) for name in ("cryo_medium", "dmso_percent", "vehicle") if name in facts}
+        facts.setdefault("expires_at", clock.now() + timedelta(days=30))
         run = people.add(
             ProcessingRun.log(
                 by=people.technologist, at=at, treatment=course, protocol_version=version, preparation=says.preparation,
