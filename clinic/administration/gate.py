@@ -24,7 +24,6 @@ from clinic.administration.known_facts import (
 from clinic.administration.models import VITALS_HOLD
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
-from clinic.eligibility.models import Eligibility
 from clinic.fields import plain
 from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import ROUTES, within
@@ -310,17 +309,14 @@ def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime
 
 def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction) -> None:
     """Stop after a severe reaction to earlier cells until a physician has decided again; warn of others (rule 23)."""
-    decided = [one for one in bedside.records.of(Eligibility) if one.signed and one.eligible]
-    since = reaction.at is not None and any(one.performed_at and one.performed_at > reaction.at for one in decided)
-    if reaction.severe and not since:
-        because = f"Earlier reaction to cells: {reaction.words}. A physician has not decided on eligibility since then."
+    if reaction.open_in(bedside.records):
         fix = ("eligibility.new", {"treatment_id": bedside.course.id})
         verdict.fault(
-            "Earlier reaction", 23, because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
+            "Earlier reaction", 23, reaction.because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
             fix_label="Decide on eligibility",
         )  # fmt: skip
     else:
-        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if since else "")
+        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if reaction.severe else "")
 
 
 def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from clinic.administration.amounts import worked_out
 from clinic.administration.placing import words_of
 from clinic.administration.together import container_problems, place_problems, thaw_problems, volume_problems
+from clinic.eligibility.models import Eligibility
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, Range, field, plain
 from clinic.model import ADDED, reference
@@ -95,11 +96,32 @@ class BedsideCheck(Record):
 
 
 class PastReaction(NamedTuple):
-    """A reaction to cells or to their administration: its words, when, and whether it was severe."""
+    """A reaction to cells or to their administration.
+
+    ``severe``: or not yet known to be mild. ``written``: when it was written last. ``unassessed``: an adverse event
+    that waits for a physician's assessment and signature.
+    """
 
     words: str
     at: datetime | None
     severe: bool
+    written: datetime | None = None
+    unassessed: bool = False
+
+    def open_in(self, records: CourseRecords) -> bool:
+        """Whether it stops the giving: severe, and no physician has decided since it happened and was written."""
+        return self.severe and not any(
+            one.performed_at >= (self.at or one.performed_at)
+            and (self.written is None or one.recorded_at > self.written)
+            for one in records.of(Eligibility)
+            if one.signed and one.eligible and one.performed_at is not None
+        )
+
+    @property
+    def because(self) -> str:
+        """Why no cells may be given, and what ends that."""
+        assess = "assessed and signed the adverse event, or decided" if self.unassessed else "decided"
+        return f"Earlier reaction to cells: {self.words}. A physician has not {assess} on eligibility since then."
 
 
 class Administration(Record):

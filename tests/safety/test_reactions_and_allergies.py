@@ -1,0 +1,202 @@
+"""Reactions, allergies and a physician's “no” count for the person from the moment when they are written."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.eligibility.models import Eligibility
+from clinic.followup.adverse_events import AdverseEvent
+from tests.factories import published, ready_for_harvest
+
+
+@pytest.fixture(autouse=True)
+def morning():
+    """A story lasts some hours: it begins in the morning, so that it ends on the same day."""
+    with time_machine.travel(clock.now().replace(hour=8, minute=0, second=0), tick=True):
+        yield
+
+
+@pytest.fixture
+def two_bags(ward):
+    """One patient with two bags of a donor's cells; the first one is being given."""
+    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    bags = ward.banked(ward.donated(donor, cord), cord, bags=2, amount="36.25")
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    for bag in bags:
+        ward.assign(bag, mine)
+        ward.release(bag)
+    ward.give(mine, bags[0])
+    assert ward.given(bags[0]) is not None, ward.refused
+    return bags, mine
+
+
+@pytest.fixture
+def sisters(ward):
+    """Two patients, each with a bag of the same donation; the first patient got hers."""
+    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    bags = ward.banked(ward.donated(donor, cord), cord, bags=2)
+    courses = [ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor) for _ in bags]
+    for bag, course in zip(bags, courses, strict=True):
+        ward.assign(bag, course)
+        ward.release(bag)
+    ward.give(courses[0], bags[0])
+    assert ward.given(bags[0]) is not None, ward.refused
+    return bags, courses
+
+
+def reaction(ward, given, signs, **typed):
+    url = f"/administrations/{given.id}/events/reaction"
+    return ward.fill("nurse", url, sure="seen", signs=signs, performed_at=clock.now(), **typed)
+
+
+def stop(ward, given, because, **typed):
+    more = {"rest": "discarded", "volume_given": "3", "ended_at": clock.now()}
+    return ward.fill("nurse", f"/administrations/{given.id}/abort", sure="seen", because=because, **(more | typed))
+
+
+def adverse_event(ward, course, term, who="nurse", **typed):
+    facts = {"term": term, "outcome": "ongoing", "performed_at": clock.now() - timedelta(minutes=2)}
+    answer = ward.fill(who, f"/treatments/{course.id}/adverse-events/new", sure="seen", **(facts | typed))
+    assert answer.status_code == 303, ward.refused
+    return newest(ward, AdverseEvent)
+
+
+def assess(ward, event, who="physician", **typed):
+    facts = {
+        "grade": "4", "expected": "unexpected", "from_cells": "unlikely", "from_harvest": "unlikely",
+        "from_delivery": "unlikely",
+    }  # fmt: skip
+    answer = ward.fill(who, f"/adverse-events/{event.id}/assessment", sure="seen", **(facts | typed))
+    assert answer.status_code == 303, ward.refused
+    ward.sign(who, ward.session.get(AdverseEvent, event.id))
+
+
+def newest(ward, model):
+    ward.session.expire_all()
+    return ward.session.scalars(select(model).order_by(model.recorded_at.desc())).first()
+
+
+def decide(ward, course, who="physician", **typed):
+    said = {"active_infection": False, "pregnancy": "not_applicable", "malignancy": False, "eligible": True}
+    url = f"/treatments/{course.id}/eligibility/new"
+    answer = ward.fill(who, url, sure="asked", performed_at=clock.now(), **(said | typed))
+    assert answer.status_code == 303, ward.refused
+    return newest(ward, Eligibility)
+
+
+def today(ward, who):
+    return re.sub(r"<[^>]+>|\s+", " ", ward.browser(who).get("/").text)
+
+
+# a reaction counts from the moment when it is written
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H25")
+@pytest.mark.parametrize(
+    "signs",
+    [
+        "anaphylaxis, bronchospasm, BP 60/30",
+        "chills, then SpO2 82 %",
+        "generalized oedema",
+        "collapsed, epinephrine i.m.",
+    ],
+)
+def test_a_reaction_during_the_giving_stops_the_next_bag_until_a_physician_decides(ward, two_bags, signs):
+    (first, second), mine = two_bags
+    given = ward.given(first)
+    assert reaction(ward, given, signs).status_code == 303, ward.refused
+    with ward.later(minutes=5):
+        assert "Report the adverse event" in today(ward, "physician")
+        assert "Decide after the reaction" in today(ward, "physician2")
+        ward.end(given)
+    with ward.later(minutes=40):
+        ward.give(mine, second)
+        ward.not_given(second, "Earlier reaction", "A physician has not decided")
+    with ward.later(minutes=60):
+        ward.sign("physician", decide(ward, mine))
+        check = ward.check(mine, second)
+        assert check.clear, check.reasons
+        assert "Earlier reaction" in {line["check"] for line in check.warnings}
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("how", ["stopped", "because", "ended"])
+def test_a_reaction_written_where_the_giving_ends_counts_too(ward, two_bags, how):
+    (first, second), mine = two_bags
+    given = ward.given(first)
+    with ward.later(minutes=10):
+        if how == "stopped":
+            stop(ward, given, "patient unwell", reaction="Anaphylaxis, adrenaline, ICU")
+        elif how == "because":
+            stop(ward, given, "anaphylactic shock")
+        else:
+            ward.end(given, reaction="Bronchospasm after 3 mL", sure="seen")
+    with ward.later(minutes=40):
+        assert "Report the adverse event" in today(ward, "physician")
+        ward.give(mine, second)
+        ward.not_given(second, "Earlier reaction")
+
+
+@pytest.mark.rule(23)
+def test_a_mild_reaction_is_told_and_wants_a_reason(ward, two_bags):
+    (first, second), mine = two_bags
+    given = ward.given(first)
+    reaction(ward, given, "mild flushing and chills, no dyspnea")
+    ward.end(given, reaction="none")
+    with ward.later(minutes=30):
+        check = ward.check(mine, second)
+        assert check.clear, check.reasons
+        assert [line["check"] for line in check.warnings if line["rule"] == 23] == ["Earlier reaction"]
+        ward.begin(check)
+    assert ward.given(second) is not None, ward.refused
+
+
+@pytest.mark.rule(23)
+def test_a_nurse_does_not_take_the_reaction_back_alone(ward, two_bags):
+    (first, second), mine = two_bags
+    given = ward.given(first)
+    with ward.later(minutes=5):
+        ward.end(given, reaction="Anaphylaxis", sure="seen")
+        given = ward.given(first)
+        assert ward.amend("nurse", given, reaction="mild flushing").status_code == 303, ward.refused
+    with ward.later(minutes=30):
+        ward.give(mine, second)
+        ward.not_given(second, "Earlier reaction")
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("term", "facts"),
+    [("anaphylaxis", {"serious": ["life_threatening"]}), ("bronchospasm", {}), ("other", {"serious": ["important"]})],
+)
+def test_an_event_that_no_physician_has_assessed_stops_the_next_bag(ward, two_bags, term, facts):
+    (first, second), mine = two_bags
+    ward.end(ward.given(first))
+    with ward.later(minutes=10):
+        event = adverse_event(ward, mine, term, **facts)
+        assert "Assess and sign the event" in today(ward, "physician")
+    with ward.later(minutes=20):
+        ward.give(mine, second)
+        ward.not_given(second, "Earlier reaction", "has not assessed")
+    with ward.later(minutes=30):
+        assess(ward, event, grade="2")
+        check = ward.check(mine, second)
+        assert check.clear, check.reasons
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H29")
+def test_another_patients_reaction_is_not_this_patients(ward, sisters):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        assess(ward, adverse_event(ward, hers, "other"), from_cells="possible")
+        reaction(ward, ward.given(bags[0]), "anaphylaxis")
+        check = ward.check(his, bags[1])
+    assert not [line for line in check.evidence if "reaction" in line["check"].lower()]
