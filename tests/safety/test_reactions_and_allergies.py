@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 import time_machine
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.demo import laboratory
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
-from tests.factories import published, ready_for_harvest
+from clinic.patients.models import Alert
+from tests.bedside import VITALS, released_product, tested
+from tests.factories import PASSWORD, day_boxes, harvested, patient, published, ready_for_harvest
 
 
 @pytest.fixture(autouse=True)
@@ -200,3 +204,75 @@ def test_another_patients_reaction_is_not_this_patients(ward, sisters):
         reaction(ward, ward.given(bags[0]), "anaphylaxis")
         check = ward.check(his, bags[1])
     assert not [line for line in check.evidence if "reaction" in line["check"].lower()]
+
+
+# a serious event of one recipient holds the cells that share its origin
+
+
+@pytest.mark.hazard("H29")
+@pytest.mark.parametrize(
+    "facts",
+    [{"serious": ["life_threatening"]}, {"serious": ["important"]}, {"serious": ["hospitalisation"], "term": "fever"}],
+)
+def test_a_serious_event_holds_the_family_until_a_physician_has_assessed_it(ward, sisters, facts):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        event = adverse_event(ward, hers, **({"term": "septic shock"} | facts))
+    with ward.later(minutes=20):
+        ward.give(his, bags[1])
+        ward.not_given(bags[1], "not assessed by a physician yet")
+    with ward.later(minutes=30):
+        assess(ward, event)
+        ward.give(his, bags[1])
+    assert ward.given(bags[1]) is not None, ward.refused
+
+
+@pytest.mark.hazard("H29")
+def test_a_death_holds_the_family_when_it_is_written(ward, sisters):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        died = day_boxes("died_on", clock.now().date())
+        adverse_event(ward, hers, "cardiac arrest", serious=["death"], **(died | {"outcome": "fatal"}))
+        ward.give(his, bags[1])
+    ward.not_given(bags[1], "not assessed by a physician yet")
+
+
+@pytest.mark.hazard("H29")
+@pytest.mark.parametrize(
+    ("serious", "cells", "holds"),
+    [
+        ("life_threatening", "possible", True),
+        ("life_threatening", "unassessable", True),
+        ("important", "possible", False),
+    ],
+)
+def test_what_is_possible_holds_where_a_life_was_in_danger(ward, sisters, serious, cells, holds):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        grade = "4" if serious == "life_threatening" else "3"
+        assess(ward, adverse_event(ward, hers, "shock", serious=[serious]), from_cells=cells, grade=grade)
+        ward.give(his, bags[1])
+    assert (ward.given(bags[1]) is None) is holds, ward.refused
+
+
+@pytest.mark.hazard("H29")
+@pytest.mark.rule(45)
+@pytest.mark.parametrize(
+    ("who", "change"),
+    [("nurse", {"from_cells": "unlikely"}), ("nurse", {"serious": []}), ("physician", {"from_cells": "possible"})],
+)
+def test_nobody_lifts_the_hold_of_a_signed_event_alone(ward, sisters, who, change):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        event = adverse_event(ward, hers, "wound infection", serious=["hospitalisation"])
+        assess(ward, event, from_cells="certain", grade="3")
+    with ward.later(minutes=20):
+        assert ward.amend(who, newest(ward, AdverseEvent), **change).status_code == 303, ward.refused
+        if who == "physician":
+            ward.sign(who, newest(ward, AdverseEvent))
+        ward.give(his, bags[1])
+        ward.not_given(bags[1], "not confirmed by another physician")
+    with ward.later(minutes=30):
+        ward.sign("physician2", newest(ward, AdverseEvent))
+        ward.give(his, bags[1])
+    assert ward.given(bags[1]) is not None, ward.refused
