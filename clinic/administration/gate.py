@@ -301,9 +301,11 @@ def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime
     found = allergy_conflicts(records, product, at)
     said = "; ".join(known_allergies(records, at)) or "none known"
     because = f"The patient's record warns of a component of the product: {', '.join(found)}."
-    verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
+    compared = not_understood(records, product, at)
+    if found or not compared:  # what only a person can compare does not agree yet
+        verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
     inside = ", ".join(components(records, product)) or "components not recorded"
-    for item in not_understood(records, product, at):
+    for item in compared:
         verdict.warn(f"Compare the allergy with the bag: {item}", 23, f"allergy: {item}", f"bag: {inside}")
 
 

@@ -24,8 +24,12 @@ WHO = tuple(DECIDES)
 
 def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
     """Return the decision that counts at a moment: the last signed one, or a later “no” from when it is written."""
+    return _counting(records.of(Eligibility), at)
+
+
+def _counting(written: Iterable[Eligibility], at: datetime) -> Eligibility | None:
     found = None
-    for one in records.of(Eligibility):
+    for one in written:
         if one.performed_at is not None and one.performed_at > at:
             continue
         if one.signed or one.eligible is False or one.unconfirmed is not None:
@@ -80,6 +84,14 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
             "decision. Decide again before the next dose."
         )
         found.append(Blocked(rule=23, because=because, **again))
+    elsewhere = no_elsewhere(records, counts, at)
+    if elsewhere is not None:
+        said = elsewhere.reasons or ", ".join(elsewhere.of_the_person())
+        because = (
+            f"{elsewhere.done_by} decided “not eligible” on the patient's other course "
+            f"({elsewhere.treatment.title}): {said}. Decide again here."
+        )
+        found.append(Blocked(rule=23, because=because, **again))
     against = reversed_alone(records, counts)
     if against is not None:
         because = (
@@ -96,6 +108,29 @@ def last_given(records: CourseRecords, at: datetime) -> datetime | None:
     moves = [move for product in records.every(Product) if product.treatment_id in own for move in product.movements]
     given = [move.performed_at for move in moves if move.kind == "given" and move.performed_at is not None]
     return max((moment for moment in given if moment < at), default=None)
+
+
+def no_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> Eligibility | None:
+    """Return the standing “no” on another course of the patient that is newer than a “yes” here; None without one.
+
+    Only a “no” for a reason that lies in the person counts: not for another protocol's own criteria.
+    """
+    here, everywhere = records.course, records.every(Treatment)
+    others = [one for one in everywhere if one.patient_id == records.patient.id and one.id != here.id]
+    last = [_counting(records.on(course, Eligibility), at) for course in others]
+    found = [
+        one
+        for one in last
+        if one is not None and one.still_no and one.of_the_person(here.condition) and _newer(one, counts)
+    ]
+    return max(found, key=_order, default=None)
+
+
+def _newer(no: Eligibility, yes: Eligibility) -> bool:
+    """Whether a “no” was written after a “yes”, or what it says happened after it."""
+    decided = (no.performed_at or no.recorded_at) > (yes.performed_at or yes.recorded_at)
+    turned = [one.amended_at for one in no.amendments if one.changes.get("eligible", [None, True])[1] is False]
+    return max([no.recorded_at, *turned]) > yes.recorded_at or decided
 
 
 def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:

@@ -276,3 +276,125 @@ def test_nobody_lifts_the_hold_of_a_signed_event_alone(ward, sisters, who, chang
         ward.sign("physician2", newest(ward, AdverseEvent))
         ward.give(his, bags[1])
     assert ward.given(bags[1]) is not None, ward.refused
+
+
+# what is known of a person counts in every course
+
+
+@pytest.fixture
+def frozen_bag(ward):
+    """A patient's second course, with a bag in 10 % DMSO; the first course is the patient's other one."""
+    person = patient(ward.team)
+    other = ready_for_harvest(ward.team, person)
+    mine = ready_for_harvest(ward.team, person, code="BM-MSC-MS")
+    bag = dmso_bag(ward, mine)
+    return bag, mine, other
+
+
+def dmso_bag(ward, course):
+    bag = released_product(
+        course, ward.team, frozen_at=clock.now() - timedelta(hours=1), thawed_at=clock.now() - timedelta(minutes=2),
+        cryo_medium="CryoStor CS10", dmso_percent=Decimal(10),
+    )  # fmt: skip
+    ward.session.commit()
+    return bag
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H25")
+@pytest.mark.parametrize("allergy", ["DMSO: anaphylaxis", "dimethyl sulfoxide", "DMSO, urticaria"])
+def test_an_allergy_on_another_course_is_compared(ward, frozen_bag, allergy):
+    bag, mine, other = frozen_bag
+    decide(ward, other, eligible=False, additive_allergy=allergy)
+    decide(ward, mine, who="physician2")
+    ward.sign("physician2", newest(ward, Eligibility))
+    ward.give(mine, bag)
+    ward.not_given(bag, "warns of a component")
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("no", "asks"),
+    [
+        ({"active_infection": True}, True),
+        ({"reasons": "pregnancy test positive"}, True),
+        ({"malignancy": True}, True),
+        ({"reasons": "sepsis since yesterday"}, True),
+        ({"reasons": "the knee is not swollen any more"}, False),
+    ],
+)
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_no_for_the_person_on_another_course_asks_for_a_new_decision(ward, frozen_bag, no, asks, signed):
+    bag, mine, other = frozen_bag
+    one = decide(ward, other, eligible=False, **no)
+    if signed:
+        ward.sign("physician", one)
+    ward.give(mine, bag)
+    if not asks:
+        assert ward.given(bag) is not None, ward.refused
+        return
+    ward.not_given(bag, "other course")
+    with ward.later(minutes=3):
+        ward.sign("physician2", decide(ward, mine, who="physician2"))
+        ward.give(mine, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+# what the harvest put in is a component
+
+
+CONFIRMED = {"confirmed": {"anticoagulant_volume": "by the surgeon's order", "anticoagulant": "by the order"}}
+
+
+def collected(ward, allergies, vehicle=None, **harvest):
+    """A container of a patient with an allergy; how it was collected is told."""
+    course = ready_for_harvest(ward.team, patient(ward.team, allergy_status="present", allergies=allergies))
+    made = clock.now() - timedelta(hours=2)
+    taken = harvested(course, ward.team, at=made - timedelta(hours=1, minutes=10), **harvest)
+    run = laboratory.process(
+        ward.team, course, taken.products, made - timedelta(minutes=10), until=made, vehicle=vehicle
+    )
+    (bag,) = laboratory.fill(ward.team, run, made, volume=Decimal(10), name="Cells to give", amounts=[Decimal(6)])
+    laboratory.close_run(ward.team, run, made, verified=True)
+    for spec in course.says.qc:
+        tested(bag, ward.team, course.protocol_version, spec, value=None, at=made)
+    laboratory.release(ward.team, course, bag, made, decision="conditional")
+    ward.session.commit()
+    return course, bag
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("allergy", "harvest"),
+    [
+        ("heparin (HIT 2021)", {"anticoagulant": "heparin", **CONFIRMED}),
+        ("enoxaparin", {"anticoagulant": "acd_a_heparin", **CONFIRMED}),
+        ("citrate", {"anticoagulant": "acd_a"}), ("ACD-A", {"anticoagulant": "cpd"}),
+        ("lidocaine (anaphylaxis)", {"lidocaine_mg": Decimal(100)}),
+    ],
+)  # fmt: skip
+def test_what_was_added_at_the_harvest_is_in_the_bag(ward, allergy, harvest):
+    course, bag = collected(ward, allergy, vehicle="Saline", **harvest)
+    ward.give(course, bag)
+    ward.not_given(bag, "warns of a component")
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("allergy", "vehicle"), [("albumin (anaphylaxis)", None), ("gelatin", None), ("lidocaine (anaphylaxis)", "Saline")]
+)
+def test_what_nobody_knows_of_the_bag_a_person_compares(ward, allergy, vehicle):
+    course, bag = collected(ward, allergy, vehicle=vehicle)
+    check = ward.check(course, bag)
+    asked = [line for line in check.evidence if "llerg" in line["check"]]
+    assert asked
+    assert all(line["warning"] for line in asked), asked
+    ward.begin(check, because="")
+    ward.not_given(bag, "Compare the allergy")
+
+
+@pytest.mark.rule(23)
+def test_an_allergy_to_what_is_not_in_a_known_bag_agrees(ward):
+    course, bag = collected(ward, "albumin", vehicle="Saline", anticoagulant="none")
+    ward.give(course, bag, because="")
+    assert ward.given(bag) is not None, ward.refused
