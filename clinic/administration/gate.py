@@ -14,6 +14,7 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration import dose_checks
 from clinic.administration.known_facts import (
+    alerts,
     allergy_conflicts,
     components,
     group_conflicts,
@@ -25,6 +26,7 @@ from clinic.administration.models import VITALS_HOLD
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
 from clinic.fields import plain
+from clinic.patients.models import UNCONFIRMED
 from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import ROUTES, within
 from clinic.steps import stopped
@@ -301,6 +303,8 @@ def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime
     found = allergy_conflicts(records, product, at)
     said = "; ".join(known_allergies(records, at)) or "none known"
     because = f"The patient's record warns of a component of the product: {', '.join(found)}."
+    if any(UNCONFIRMED in text for text in alerts(records, at)):
+        because = f"{because} An alert was {UNCONFIRMED}: confirm it on the patient's page."
     compared = not_understood(records, product, at)
     if found or not compared:  # what only a person can compare does not agree yet
         verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))

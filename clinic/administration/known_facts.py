@@ -49,7 +49,7 @@ def past_reactions(records: CourseRecords) -> list[PastReaction]:
 def alerts(records: CourseRecords, at: datetime) -> list[str]:
     """Return the alerts that are shown about the patient; a warning of a similar name tells nothing of the body."""
     day = clock.day(at, records.zone)
-    return [one.text for one in records.patient.alerts if one.about_id is None and one.shown_on(day)]
+    return [text for one in records.patient.alerts if one.about_id is None for text in one.texts_on(day)]
 
 
 def known_allergies(records: CourseRecords, at: datetime) -> list[str]:

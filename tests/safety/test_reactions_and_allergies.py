@@ -398,3 +398,51 @@ def test_an_allergy_to_what_is_not_in_a_known_bag_agrees(ward):
     course, bag = collected(ward, "albumin", vehicle="Saline", anticoagulant="none")
     ward.give(course, bag, because="")
     assert ward.given(bag) is not None, ward.refused
+
+
+# an alert about an allergy is not ended by one person
+
+
+def alert_about(ward, course, text):
+    answer = ward.fill("physician", f"/patients/{course.patient_id}/alerts/new", text=text)
+    assert answer.status_code == 303, ward.refused
+    return newest(ward, Alert)
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H25")
+@pytest.mark.parametrize("how", ["closed", "reworded", "shortened"])
+@pytest.mark.parametrize("text", ["Anaphylaxis to DMSO 2019", "No cryoprotectant with DMSO!!"])
+def test_an_alert_about_an_allergy_counts_until_a_second_person_confirms_its_end(ward, how, text):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = dmso_bag(ward, mine)
+    alert = alert_about(ward, mine, text)
+    with ward.later(days=1):
+        yesterday = day_boxes("until_on", clock.now().date())
+        done = {
+            "closed": lambda: ward.fill("coordinator", f"/alerts/{alert.id}/closing", reason="no longer applies"),
+            "reworded": lambda: ward.amend("coordinator", alert, text="Prefers tea"),
+            "shortened": lambda: ward.amend("coordinator", alert, **yesterday),
+        }[how]()
+        assert done.status_code == 303, ward.refused
+    with ward.later(days=2):
+        ward.check(mine, bag)
+        ward.not_given(bag, "has not confirmed")
+        alert = newest(ward, Alert)
+        url = f"/patients/{mine.patient_id}/corrections/{alert.unconfirmed[0].id}"
+        assert ward.fill("coordinator2", url, password=PASSWORD).status_code >= 400
+        assert f"{alert.unconfirmed[0].id}" in ward.browser("nurse").get(f"/patients/{mine.patient_id}/alerts").text
+        assert "Confirm the correction" in ward.browser("nurse").get(f"/patients/{mine.patient_id}").text
+        assert ward.fill("nurse", url, password=PASSWORD).status_code == 303, ward.refused
+        check = ward.check(mine, bag)
+    assert not any("warns of a component" in reason["because"] for reason in check.reasons)
+
+
+@pytest.mark.rule(23)
+def test_any_other_alert_is_closed_by_one_person(ward):
+    mine = ready_for_harvest(ward.team)
+    alert = alert_about(ward, mine, "Hard of hearing")
+    ward.fill("coordinator", f"/alerts/{alert.id}/closing", reason="has a hearing aid")
+    alert = newest(ward, Alert)
+    assert not alert.unconfirmed
+    assert not alert.shown_on(clock.now().date())
