@@ -446,3 +446,42 @@ def test_any_other_alert_is_closed_by_one_person(ward):
     alert = newest(ward, Alert)
     assert not alert.unconfirmed
     assert not alert.shown_on(clock.now().date())
+
+
+# what reached the patient is not void
+
+
+def void(ward, given):
+    answers = {"because": "pressed by mistake", "untouched": "yes", "own_password": PASSWORD, "password": PASSWORD}
+    url = f"/administrations/{given.id}/void"
+    return ward.fill("nurse", url, second_person_id=ward.team.physician.id, **answers)
+
+
+@pytest.mark.rule(59)
+@pytest.mark.hazard("H15")
+@pytest.mark.parametrize("what", ["reaction", "rate", "vital signs", "late", "event"])
+def test_a_start_after_which_something_happened_is_not_void(ward, two_bags, what):
+    (first, _second), mine = two_bags
+    given = ward.given(first)
+    with ward.later(minutes=20 if what == "late" else 5):
+        if what == "reaction":
+            reaction(ward, given, "anaphylaxis")
+        elif what == "rate":
+            done = ward.fill("nurse", f"/administrations/{given.id}/events/rate", rate="50", performed_at=clock.now())
+            assert done.status_code == 303, ward.refused
+        elif what == "vital signs":
+            signs = VITALS | {"performed_at": clock.now()}
+            done = ward.fill("nurse", f"/administrations/{given.id}/vital-signs", sure="seen", **signs)
+            assert done.status_code == 303, ward.refused
+        elif what == "event":
+            adverse_event(ward, mine, "anaphylaxis", serious=["life_threatening"])
+        assert void(ward, given).status_code >= 400
+        ward.said_no("Stop early instead")
+        assert not ward.given(first).voided
+
+
+@pytest.mark.rule(59)
+def test_a_start_by_mistake_is_void_within_a_quarter_of_an_hour(ward, two_bags):
+    given = ward.given(two_bags[0][0])
+    with ward.later(minutes=10):
+        assert void(ward, given).status_code == 303, ward.refused
