@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
 
 WHO = tuple(DECIDES)
+ONE_DOSE = timedelta(hours=24)
+"""The bags of one dose are given within this of the first one."""
+COMPLETE = Decimal("0.9")
+"""The part of the usual dose from which a dose is complete."""
 
 
 def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
@@ -103,11 +108,54 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
 
 
 def last_given(records: CourseRecords, at: datetime) -> datetime | None:
-    """Return when the patient was last given cells, in any course, before a moment."""
+    """Return when the patient was last given cells, in any course, before a moment.
+
+    The bags of the dose that is being given are one giving with what is given next: they do not count.
+    """
+    given = [(moment, product) for moment, product in _given(records) if moment < at]
+    begun = _dose_begun(records, given, at)
+    return max(
+        (
+            moment
+            for moment, product in given
+            if begun is None or moment < begun or product.treatment_id != records.course.id
+        ),
+        default=None,
+    )
+
+
+def _given(records: CourseRecords) -> list[tuple[datetime, Product]]:
+    """Return when which container was given to the patient, in any course."""
     own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
-    moves = [move for product in records.every(Product) if product.treatment_id in own for move in product.movements]
-    given = [move.performed_at for move in moves if move.kind == "given" and move.performed_at is not None]
-    return max((moment for moment in given if moment < at), default=None)
+    return [
+        (move.performed_at, product)
+        for product in records.every(Product)
+        if product.treatment_id in own
+        for move in product.movements
+        if move.kind == "given" and move.performed_at is not None
+    ]
+
+
+def _dose_begun(records: CourseRecords, given: list[tuple[datetime, Product]], at: datetime) -> datetime | None:
+    """Return when the first bag was given of a dose of this course that is not complete yet; None where none is.
+
+    A dose is given within 24 hours of its first bag; it is complete when it comes to the protocol's usual amount.
+    """
+    mine = sorted((moment, product.id) for moment, product in given if product.treatment_id == records.course.id)
+    begun = None
+    for moment, _product_id in mine:
+        if begun is None or moment - begun >= ONE_DOSE:
+            begun = moment
+    if begun is None or at - begun >= ONE_DOSE:
+        return None
+    dosing = records.course.says.dose
+    weight = records.patient.weight_at(at)
+    kilos = (weight.kg if weight is not None and weight.kg else None) if dosing.per_kg else 1
+    parts = [records.get(product_id) for moment, product_id in mine if moment >= begun]
+    amounts = [one.amount for one in parts if one.measure == dosing.measure and one.amount is not None]
+    if kilos is None or len(amounts) < len(parts):
+        return None
+    return begun if sum(amounts) < COMPLETE * dosing.usual * kilos else None
 
 
 def no_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> Eligibility | None:
@@ -288,9 +336,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         ):
             if last_on is not None and days:
                 yield clock.midnight_after(last_on + timedelta(days=days - 1), records.zone)
-    last = last_given(records, datetime.max.replace(tzinfo=UTC))
-    if last is not None:
-        yield clock.midnight_after(clock.day(last, records.zone), records.zone)
+    for last, _product in _given(records):
+        yield from (clock.midnight_after(clock.day(last, records.zone), records.zone), last + ONE_DOSE)
 
 
 ELIGIBILITY = Step(

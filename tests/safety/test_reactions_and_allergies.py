@@ -485,3 +485,27 @@ def test_a_start_by_mistake_is_void_within_a_quarter_of_an_hour(ward, two_bags):
     given = ward.given(two_bags[0][0])
     with ward.later(minutes=10):
         assert void(ward, given).status_code == 303, ward.refused
+
+
+# a dose in several bags is one giving, and two joints are two places
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(("amount", "passes"), [("36.25", True), ("72.5", False)])
+def test_the_bags_of_one_dose_are_one_giving_across_midnight(ward, amount, passes):
+    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    bags = ward.banked(ward.donated(donor, cord), cord, bags=2, amount=amount)
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    for bag in bags:
+        ward.assign(bag, mine)
+        ward.release(bag)
+    late = clock.now().replace(hour=22, minute=40)  # 23:40 at the clinic
+    with time_machine.travel(late, tick=True):
+        ward.give(mine, bags[0])
+        with ward.later(minutes=10):
+            ward.end(ward.given(bags[0]))
+    with time_machine.travel(late + timedelta(minutes=30), tick=True):
+        ward.give(mine, bags[1])
+    assert (ward.given(bags[1]) is not None) is passes, ward.refused
+    if not passes:
+        ward.said_no("Decide again before the next dose")
