@@ -13,7 +13,7 @@ from clinic.administration.amounts import dmso_grams, dose_in
 from clinic.administration.dose_change import approved_change, dose_unit
 from clinic.fields import plain
 from clinic.products.graph import ancestry, parents
-from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
+from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, Delivery, within
 from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         verdict.fault("Volume", 52, because, f"{plain(volume)} mL", f"{plain(product.left)} mL", **who)
         return
     this = dose_in(product, volume) / kilos
-    same_day = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY]
+    same_day = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY and _adds_up(bedside, a)]
     counted = [dose_in(a.product, _used(a)) for a in same_day if a.product.measure == dosing.measure]
     before = sum(counted, Decimal(0)) / kilos
     others = [p.amount for p in bedside.ready if p.amount and p.measure == dosing.measure]
@@ -165,6 +165,17 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual
     ):
         verdict.warn("Dose differs from the usual dose", 52, said, f"usually {plain(dosing.usual)} {unit}")
+
+
+def _adds_up(bedside: Bedside, given: Administration) -> bool:
+    """Whether an earlier dose counts with this one: the whole person's, but of local injections the same place's."""
+    course, key = bedside.course, bedside.route or bedside.course.route or ""
+    routes = [ROUTES.get(key), ROUTES.get(given.route or given.treatment.route or "")]
+    if any(route is None or route.group is not Delivery.INJECTION for route in routes):
+        return True
+    here = (bedside.body_site or course.body_site, bedside.side or course.side)
+    there = (given.body_site or given.treatment.body_site, given.side or given.treatment.side)
+    return not any(one and other and one != other for one, other in zip(here, there, strict=True))
 
 
 def dmso_content(records: CourseRecords, product: Product) -> Decimal | None:

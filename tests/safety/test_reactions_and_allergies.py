@@ -509,3 +509,18 @@ def test_the_bags_of_one_dose_are_one_giving_across_midnight(ward, amount, passe
     assert (ward.given(bags[1]) is not None) is passes, ward.refused
     if not passes:
         ward.said_no("Decide again before the next dose")
+
+
+@pytest.mark.rule(52)
+@pytest.mark.parametrize(("sides", "passes"), [(("right", "left"), True), (("right", "right"), False)])
+def test_the_dose_of_a_joint_is_summed_per_joint(ward, sides, passes):
+    person = patient(ward.team)
+    bags = []
+    for side in sides:
+        course = ready_for_harvest(ward.team, person, code="BM-MSC-KNEE", side=side)
+        bags.append(released_product(course, ward.team, amount="100"))
+        ward.give(course, bags[-1])
+    assert ward.given(bags[0]) is not None, ward.refused
+    assert (ward.given(bags[1]) is not None) is passes, ward.refused
+    if not passes:
+        ward.said_no("rule 52")
