@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.amounts import dmso_grams, dose_in
+from clinic.administration.amounts import dmso_grams, dose_in, doses
 from clinic.administration.dose_change import approved_change, dose_unit
 from clinic.fields import plain
 from clinic.products.graph import ancestry, parents
@@ -314,9 +314,9 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
             verdict.warn("Days since the last cells", 61, *said)
         elif dosing.days_between:
             verdict.fine("Days since the last cells", 61, *said)
-    mine = {clock.day(a.performed_at, zone) for a in before if a.performed_at and a.treatment_id == course.id}
-    if len(mine) >= dosing.doses:
-        verdict.warn("Doses", 61, f"{len(mine)} given already", f"{dosing.doses} by protocol")
+    mine = doses([a for a in before if a.performed_at and a.treatment_id == course.id], dosing, zone)
+    if mine >= dosing.doses:
+        verdict.warn("Doses", 61, f"{mine} given already", f"{dosing.doses} by protocol")
 
 
 def _days(number: int) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Text
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from clinic.signatures import Amendment
 
 
+ONE_DOSE = timedelta(hours=24)
+"""The bags of one dose are given within this of the first one."""
+COMPLETE = Decimal("0.9")
+"""The part of the usual dose from which a dose is complete."""
 MALIGNANT = "a malignant disease"
 _PERSONAL = re.compile(
     r"infect|sepsis|septic|fever|pneumonia|abscess|hepatitis|tubercul|\bhiv\b|covid|pregnan|malignan|cancer|tumor|tumour"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
-from clinic.eligibility.models import Eligibility
+from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
 
 WHO = tuple(DECIDES)
-ONE_DOSE = timedelta(hours=24)
-"""The bags of one dose are given within this of the first one."""
-COMPLETE = Decimal("0.9")
-"""The part of the usual dose from which a dose is complete."""
 
 
 def decision(records: CourseRecords, at: datetime) -> Eligibility | None:

@@ -27,9 +27,14 @@ _SEVERE = re.compile(
     r"|intensive care"
     r"|epinephrine|adrenalin|epipen|noradrenalin|vasopress|hypotens|hypox|cyano|desaturat|dyspn|short(ness)? of breath"
     r"|respiratory distress|chest pain|arrhythm|emboli|stroke|sepsis|septic|h[ae]?emoly"
-    r"|swollen (tongue|face|lip|throat)|life.?threat|severe|serious|\bdied\b|death|fatal",
+    r"|swollen (tongue|face|lip|throat)|life.?threat|severe|serious|\bdied\b|death|fatal"
+    r"|low (blood )?pressure|(pressure|\bbp\b).{0,12}(drop|fell|fall|low)|faint|apn(o?e|ea)|not breathing|coma\b|confus"
+    r"|tongue|\blips?\b|throat (tight|swell|clos)|(tight|swell|swollen|clos)\w* (of |in )?(the )?(throat|face)"
+    r"|(face|facial) swell|chest tight|tightness|hoarse|paraly|paresis",
     re.IGNORECASE,
 )
+_ANAPHYLACTIC = re.compile(r"anaphyla|angio.?o?edema|bronchospasm|cytokine release", re.IGNORECASE)
+"""What stays severe whatever grade a physician gave it."""
 _LOW = re.compile(r"\b[2-8]\d\s*/\s*\d{2}\b|(spo2|spo₂|sat\w*|saturation)\D{0,6}[4-8]\d\b", re.IGNORECASE)
 """A systolic pressure below 90 mmHg, a saturation below 90 %, as they are jotted down."""
 _ABSENT = re.compile(
@@ -123,7 +128,9 @@ def _counts(event: AdverseEvent) -> bool:
         return event.is_serious or event.grade in {"4", "5"} or is_severe(text) or bool(_ALLERGIC.search(text))
     if not {event.from_cells, event.from_delivery} & SUSPECTED:
         return False
-    return event.grade in {"3", "4", "5"} or is_severe(event.term or "") or bool(_ALLERGIC.search(text))
+    return event.grade in {"3", "4", "5"} or bool(
+        _ANAPHYLACTIC.search(_ABSENT.sub(" ", text)) or _ALLERGIC.search(text)
+    )
 
 
 def awaits_physician(event: AdverseEvent) -> bool:
@@ -138,7 +145,7 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     waits = awaits_physician(event)
     state = "not assessed by a physician" if waits else ""
     words = ", ".join(part for part in (event.term, grade, state, _day(records, event.performed_at)) if part)
-    severe = event.grade in {"4", "5"} or is_severe(event.term or "")
+    severe = event.grade in {"4", "5"} or bool(_ANAPHYLACTIC.search(event.term or ""))
     severe = severe or (waits and (event.is_serious or is_severe(_ever(event, ("term", "narrative")))))
     written = _written(event, ("term", "grade", "serious"))
     return PastReaction(words=words, at=event.performed_at, severe=severe, written=written, unassessed=waits)

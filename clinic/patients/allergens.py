@@ -7,7 +7,7 @@ import re
 from clinic.patients.names import searchable
 
 ADDITIVES = {
-    "DMSO": ("dmso", "dimethyl"),
+    "DMSO": ("dmso", "dimethyl", "me2so", "cryoprotect", "rimso"),
     "albumin": (
         "albumin",
         "humanalbumin",

@@ -11,6 +11,8 @@ import time_machine
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.administration.step import doses_given
+from clinic.course_records import of_course
 from clinic.demo import laboratory
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
@@ -110,6 +112,7 @@ def today(ward, who):
         "chills, then SpO2 82 %",
         "generalized oedema",
         "collapsed, epinephrine i.m.",
+        "tongue swelling",
     ],
 )
 def test_a_reaction_during_the_giving_stops_the_next_bag_until_a_physician_decides(ward, two_bags, signs):
@@ -507,6 +510,7 @@ def test_the_bags_of_one_dose_are_one_giving_across_midnight(ward, amount, passe
     with time_machine.travel(late + timedelta(minutes=30), tick=True):
         ward.give(mine, bags[1])
     assert (ward.given(bags[1]) is not None) is passes, ward.refused
+    assert doses_given(of_course(ward.session, mine)) == 1
     if not passes:
         ward.said_no("Decide again before the next dose")
 
