@@ -5,12 +5,18 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clinic import clock
+from clinic.eligibility.models import COMPLETE, ONE_DOSE
 from clinic.fields import plain
 from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.wording import figure, kilograms, quantity
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from clinic.administration.models import Administration
     from clinic.products.models import Product
+    from clinic.protocols.content import DoseWindow
 
 
 def dose_in(product: Product, volume: Decimal) -> Decimal:
@@ -41,6 +47,23 @@ def worked_out(product: Product, volume: Decimal | None, kg: Decimal | None) -> 
         found["dose_per_kg"] = per_kg
         text += f"; ÷ {kilograms(kg)} = {figure(per_kg, measure.unit_per_kg)}"
     return found | {"working": text}
+
+
+def doses(given: Iterable[Administration], dosing: DoseWindow, zone: str) -> int:
+    """Return how many doses some administrations of one course are.
+
+    Several bags of one day are one dose, and so are those within 24 hours of the first one until the dose comes to the
+    usual amount.
+    """
+    number, begun, amount = len({one.course_day for one in given if one.performed_at is None}), None, Decimal(0)
+    dated = [(one.performed_at, one) for one in given if one.performed_at is not None]
+    for moment, one in sorted(dated, key=lambda pair: pair[0]):
+        open_yet = begun is not None and moment - begun < ONE_DOSE and amount < COMPLETE * dosing.usual
+        if begun is None or not (clock.day(moment, zone) == clock.day(begun, zone) or open_yet):
+            number, begun, amount = number + 1, moment, Decimal(0)
+        part = one.dose_per_kg if dosing.per_kg else one.dose
+        amount += part if part is not None and one.measure == dosing.measure else dosing.usual
+    return number
 
 
 def figures(value: Decimal) -> Decimal:

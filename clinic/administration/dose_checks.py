@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.amounts import dmso_grams, dose_in
+from clinic.administration.amounts import dmso_grams, dose_in, doses
 from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.fields import plain
 from clinic.products.graph import ancestry, parents
-from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, within
+from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, Delivery, within
 from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         verdict.fault("Volume", 52, because, f"{plain(volume)} mL", f"{plain(product.left)} mL", **who)
         return
     this = dose_in(product, volume) / kilos
-    same_day = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY]
+    same_day = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY and _adds_up(bedside, a)]
     counted = [dose_in(a.product, _used(a)) for a in same_day if a.product.measure == dosing.measure]
     before = sum(counted, Decimal(0)) / kilos
     others = [p.amount for p in bedside.ready if p.amount and p.measure == dosing.measure]
@@ -165,6 +165,17 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual
     ):
         verdict.warn("Dose differs from the usual dose", 52, said, f"usually {plain(dosing.usual)} {unit}")
+
+
+def _adds_up(bedside: Bedside, given: Administration) -> bool:
+    """Whether an earlier dose counts with this one: the whole person's, but of local injections the same place's."""
+    course, key = bedside.course, bedside.route or bedside.course.route or ""
+    routes = [ROUTES.get(key), ROUTES.get(given.route or given.treatment.route or "")]
+    if any(route is None or route.group is not Delivery.INJECTION for route in routes):
+        return True
+    here = (bedside.body_site or course.body_site, bedside.side or course.side)
+    there = (given.body_site or given.treatment.body_site, given.side or given.treatment.side)
+    return not any(one and other and one != other for one, other in zip(here, there, strict=True))
 
 
 def dmso_content(records: CourseRecords, product: Product) -> Decimal | None:
@@ -303,9 +314,9 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
             verdict.warn("Days since the last cells", 61, *said)
         elif dosing.days_between:
             verdict.fine("Days since the last cells", 61, *said)
-    mine = {clock.day(a.performed_at, zone) for a in before if a.performed_at and a.treatment_id == course.id}
-    if len(mine) >= dosing.doses:
-        verdict.warn("Doses", 61, f"{len(mine)} given already", f"{dosing.doses} by protocol")
+    mine = doses([a for a in before if a.performed_at and a.treatment_id == course.id], dosing, zone)
+    if mine >= dosing.doses:
+        verdict.warn("Doses", 61, f"{mine} given already", f"{dosing.doses} by protocol")
 
 
 def _days(number: int) -> str:

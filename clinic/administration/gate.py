@@ -14,6 +14,7 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration import dose_checks
 from clinic.administration.known_facts import (
+    alerts,
     allergy_conflicts,
     components,
     group_conflicts,
@@ -24,8 +25,8 @@ from clinic.administration.known_facts import (
 from clinic.administration.models import VITALS_HOLD
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
-from clinic.eligibility.models import Eligibility
 from clinic.fields import plain
+from clinic.patients.models import UNCONFIRMED
 from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import ROUTES, within
 from clinic.steps import stopped
@@ -305,25 +306,26 @@ def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime
     found = allergy_conflicts(records, product, at)
     said = "; ".join(known_allergies(records, at)) or "none known"
     because = f"The patient's record warns of a component of the product: {', '.join(found)}."
-    verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
+    if any(UNCONFIRMED in text for text in alerts(records, at)):
+        because = f"{because} An alert was {UNCONFIRMED}: confirm it on the patient's page."
+    compared = not_understood(records, product, at)
+    if found or not compared:  # what only a person can compare does not agree yet
+        verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
     inside = ", ".join(components(records, product)) or "components not recorded"
-    for item in not_understood(records, product, at):
+    for item in compared:
         verdict.warn(f"Compare the allergy with the bag: {item}", 23, f"allergy: {item}", f"bag: {inside}")
 
 
 def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction) -> None:
     """Stop after a severe reaction to earlier cells until a physician has decided again; warn of others (rule 23)."""
-    decided = [one for one in bedside.records.of(Eligibility) if one.signed and one.eligible]
-    since = reaction.at is not None and any(one.performed_at and one.performed_at > reaction.at for one in decided)
-    if reaction.severe and not since:
-        because = f"Earlier reaction to cells: {reaction.words}. A physician has not decided on eligibility since then."
+    if reaction.open_in(bedside.records):
         fix = ("eligibility.new", {"treatment_id": bedside.course.id})
         verdict.fault(
-            "Earlier reaction", 23, because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
+            "Earlier reaction", 23, reaction.because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
             fix_label="Decide on eligibility",
         )  # fmt: skip
     else:
-        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if since else "")
+        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if reaction.severe else "")
 
 
 def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from clinic import clock
 from clinic.administration.models import Administration
 from clinic.eligibility.models import Eligibility
+from clinic.harvest.models import Harvest
+from clinic.patients.allergens import ADDITIVES, SHORT, mentions
 from clinic.patients.donors import BloodTyping
 from clinic.patients.names import searchable
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors
+from clinic.protocols.catalogues import ANTICOAGULANTS
+from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,34 +26,6 @@ if TYPE_CHECKING:
     from clinic.patients.models import Patient
     from clinic.products.models import Product
 
-ADDITIVES = {
-    "DMSO": ("dmso", "dimethyl"),
-    "albumin": (
-        "albumin",
-        "humanalbumin",
-        "albumen",
-        "hsa",
-        "albunorm",
-        "human serum",
-        "serum albumin",
-        "plasmalbumin",
-    ),
-    "dextran": ("dextran",),
-    "heparin": ("heparin",),
-    "citrate": ("citrate", "acd", "acda", "cpd", "cpda"),
-    "penicillin": ("penicillin", "penstrep", "pen strep"),
-    "streptomycin": ("streptomycin", "penstrep", "pen strep"),
-    "gentamicin": ("gentamicin", "gentamycin"),
-    "amphotericin": ("amphotericin", "fungizone"),
-    "bovine serum": ("bovine", "fbs", "fcs", "fetal calf"),
-    "porcine trypsin": ("porcine", "trypsin"),
-    "collagenase": ("collagenase",),
-    "hydroxyethyl starch": ("starch", "hes"),
-    "gelatin": ("gelatin",),
-    "lidocaine": ("lidocaine", "lignocaine"),
-    "latex": ("latex",),
-}
-"""What a preparation may hold, with the words by which it is written on orders, bags and allergy lists."""
 _ALLERGIC = re.compile(r"allerg|anaphyla|hypersens|intoleran|reaction|urticaria|avoid|never|no ", re.IGNORECASE)
 GIVES_TO = {"O": {"O", "A", "B", "AB"}, "A": {"A", "AB"}, "B": {"B", "AB"}, "AB": {"AB"}}
 
@@ -62,8 +38,6 @@ class GroupConflict(NamedTuple):
 
 
 _NONE = re.compile(r"(no|none|nil|nka|nkda|not known|no known)( (known )?(drug )?allerg\w*)?( known)?", re.IGNORECASE)
-_SHORT = 4
-"""Words up to this length are compared whole: “hes” is not the beginning of “hesitant”."""
 
 
 def past_reactions(records: CourseRecords) -> list[PastReaction]:
@@ -75,30 +49,61 @@ def past_reactions(records: CourseRecords) -> list[PastReaction]:
 def alerts(records: CourseRecords, at: datetime) -> list[str]:
     """Return the alerts that are shown about the patient; a warning of a similar name tells nothing of the body."""
     day = clock.day(at, records.zone)
-    return [one.text for one in records.patient.alerts if one.about_id is None and one.shown_on(day)]
+    return [text for one in records.patient.alerts if one.about_id is None for text in one.texts_on(day)]
 
 
 def known_allergies(records: CourseRecords, at: datetime) -> list[str]:
-    """Return every recorded allergy: on the patient's record, in its alerts, and on each decision."""
+    """Return every recorded allergy: on the patient's record, in its alerts, and on each decision of any course."""
     warned = [text for text in alerts(records, at) if _ALLERGIC.search(text)]
-    said = [*records.patient.all_allergies, *warned, *(one.additive_allergy for one in records.of(Eligibility))]
+    own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    decided = [text for one in records.every(Eligibility) if one.treatment_id in own for text in one.all_allergies]
+    said = [*records.patient.all_allergies, *warned, *decided]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
 
 
 def not_understood(records: CourseRecords, product: Product, at: datetime) -> list[str]:
-    """Return each allergy that is none to a known component, where something is known to be in the bag.
+    """Return each allergy that only a person can compare with a container (rule 23).
 
-    Whether it is in the bag can only be compared by a person (rule 23).
+    That is one to no known component, one to a local anesthetic where the harvest had one that is not named, and any
+    that is not found in the container where nobody wrote what the cells are suspended in.
     """
-    inside = contents(records, product)
-    if not inside:
-        return []
+    inside, vehicle = contents(records, product), _vehicle(records, product)
     items = [item for text in known_allergies(records, at) for item in _items(text)]
     return [
         item
         for item in dict.fromkeys(items)
-        if not any(_has(searchable(item), words) for words in ADDITIVES.values()) and not _literally(item, inside)
+        if not _within(item, inside)
+        and (
+            not vehicle
+            or not any(mentions(searchable(item), words) for words in ADDITIVES.values())
+            or (mentions(searchable(item), ADDITIVES["lidocaine"]) and _numbed(records, product))
+        )
     ]
+
+
+def _within(item: str, inside: str) -> bool:
+    """Whether an allergy is to something that is known to be in a container: the gate refuses it."""
+    said = searchable(item)
+    known = any(mentions(said, words) and mentions(inside, words) for words in ADDITIVES.values())
+    return known or bool(_literally(item, inside))
+
+
+def _vehicle(records: CourseRecords, product: Product) -> str:
+    """Return what the cells of a container were suspended in; what the protocol plans says not what was put in."""
+    run, said = records.get(product.run_id), [product.vehicle, product.cryo_medium]
+    said += [run.vehicle, run.cryo_medium] if isinstance(run, ProcessingRun) else []
+    return " ".join(text for text in said if text)
+
+
+def _harvests(records: CourseRecords, product: Product) -> list[Harvest]:
+    found = [records.get(one.harvest_id) for one in ancestry(records, product)]
+    return [one for one in found if isinstance(one, Harvest)]
+
+
+def _numbed(records: CourseRecords, product: Product) -> bool:
+    """Whether the cells were collected under a local anesthetic."""
+    local = {"topical", "local", "tumescent", "regional", "sedation"}
+    return any(one.anaesthesia in local for one in _harvests(records, product))
 
 
 def _items(text: str) -> list[str]:
@@ -108,7 +113,10 @@ def _items(text: str) -> list[str]:
 
 
 def contents(records: CourseRecords, product: Product) -> str:
-    """Return in words all that is known to be in a container: vehicle, freezing medium, DMSO, reagents, protocol."""
+    """Return in words all that is known to be in a container.
+
+    Vehicle, freezing medium, DMSO, reagents, protocol, and what was added when the cells were collected.
+    """
     version = product.judged_under
     said = [version.says.vehicle if version is not None else ""]
     for one in ancestry(records, product):
@@ -116,14 +124,19 @@ def contents(records: CourseRecords, product: Product) -> str:
         run = records.get(one.run_id)
         if isinstance(run, ProcessingRun):
             said += [run.vehicle, run.cryo_medium, "DMSO" if run.dmso_percent else ""]
-            said += [manipulation.reagent for manipulation in run.manipulations]
+            said += [text for step in run.manipulations for text in (step.reagent, step.detail)]
+    for harvest in _harvests(records, product):
+        added = ANTICOAGULANTS.get(harvest.anticoagulant or "")
+        said += [added.label if added is not None and added.key != "none" else ""]
+        said += ["citrate" if added is not None and mentions(searchable(added.label), ADDITIVES["citrate"]) else ""]
+        said += ["lidocaine" if harvest.lidocaine_mg or harvest.anaesthesia == "tumescent" else ""]
     return " ".join(searchable(text) for text in said if text)
 
 
 def components(records: CourseRecords, product: Product) -> list[str]:
     """Return the known components of a container."""
     inside = contents(records, product)
-    return [name for name, words in ADDITIVES.items() if _has(inside, words)]
+    return [name for name, words in ADDITIVES.items() if mentions(inside, words)]
 
 
 def allergy_conflicts(records: CourseRecords, product: Product, at: datetime) -> list[str]:
@@ -131,7 +144,9 @@ def allergy_conflicts(records: CourseRecords, product: Product, at: datetime) ->
     allergies, inside = known_allergies(records, at), contents(records, product)
     said = [searchable(text) for text in (*allergies, *alerts(records, at))]
     found = [
-        name for name, words in ADDITIVES.items() if any(_has(text, words) for text in said) and _has(inside, words)
+        name
+        for name, words in ADDITIVES.items()
+        if any(mentions(text, words) for text in said) and mentions(inside, words)
     ]
     known = {word for words in ADDITIVES.values() for word in words}
     other = sorted({word for text in allergies for word in _literally(text, inside)} - known)
@@ -140,16 +155,8 @@ def allergy_conflicts(records: CourseRecords, product: Product, at: datetime) ->
 
 def _literally(text: str, inside: str) -> list[str]:
     """Return the longer words of an allergy that are written on the bag."""
-    words = {word for word in searchable(text).split() if len(word) > _SHORT and word.isalpha()}
+    words = {word for word in searchable(text).split() if len(word) > SHORT and word.isalpha()}
     return sorted(word for word in words if re.search(rf"\b{re.escape(word)}\b", inside))
-
-
-def _has(text: str, words: tuple[str, ...]) -> bool:
-    return any(re.search(_pattern(word), text) for word in words)
-
-
-def _pattern(word: str) -> str:
-    return rf"\b{re.escape(word)}\d*\b" if len(word) <= _SHORT else rf"\b{re.escape(word)}"
 
 
 def group_conflicts(records: CourseRecords, product: Product) -> list[GroupConflict]:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import CheckConstraint, Index, String, Text, column, or_
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.administration.amounts import worked_out
+from clinic.administration.past_reactions import PastReaction
 from clinic.administration.placing import words_of
-from clinic.administration.together import container_problems, place_problems, thaw_problems, volume_problems
+from clinic.administration.together import container_problems, not_void, place_problems, thaw_problems, volume_problems
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, Range, field, plain
 from clinic.model import ADDED, reference
@@ -92,14 +93,6 @@ class BedsideCheck(Record):
         if self.clear:
             return "wristband and bag agree"
         return f"refused. {self.reasons[0]['because']}" if self.reasons else "refused"
-
-
-class PastReaction(NamedTuple):
-    """A reaction to cells or to their administration: its words, when, and whether it was severe."""
-
-    words: str
-    at: datetime | None
-    severe: bool
 
 
 class Administration(Record):
@@ -282,6 +275,10 @@ class Administration(Record):
         """Take back a start that was pressed by mistake, while nothing left the bag: it may then be given again."""
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
+        begun = not_void(self, at)
+        if begun:
+            said = f"{begun} Stop early instead, with 0 mL given where nothing reached the patient."
+            raise RuleBroken(Problem(said, "untouched", rule=59))
         self.outcome, self.confirmed = "voided", {**self.confirmed}
         end, nothing = max(at.replace(second=0, microsecond=0), self.performed_at or at), Decimal(0)
         back = {"volume_returned": self.volume_issued or nothing, "partial_reason": because}

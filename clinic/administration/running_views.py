@@ -11,9 +11,11 @@ from clinic.access import CLINICAL, Role, allow
 from clinic.administration.dose_change import SECONDS, DoseChange
 from clinic.administration.events import EVENTS, FIRST_ACTIONS, InfusionEvent
 from clinic.administration.forms import AbortForm, DoseForm, EventForm, VoidForm
+from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import Administration
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION
+from clinic.course_records import of_course
 from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db
 from clinic.pages import (
@@ -141,6 +143,11 @@ def _void(given: Administration, form: VoidForm) -> None:
         said = "The bag was opened or used. Stop early instead, with 0 mL given where nothing reached the patient."
         raise RuleBroken(Problem(said, "untouched", rule=59))
     second, at = two_people(form), clock.now()
+    records = of_course(db.session(), given.treatment)
+    seen = [one for one in past_reactions(records) if one.at and given.performed_at and one.at >= given.performed_at]
+    if seen:
+        said = f"A reaction is recorded since the start ({seen[0].words}). Stop early instead."
+        raise RuleBroken(Problem(said, "untouched", rule=59))
     given.void(by=me(), at=at, because=form.because.data or "")
     given.sign(by=me(), at=at, meaning=Meaning.AUTHORSHIP)
     given.sign(by=second, at=at, meaning=Meaning.VERIFICATION)

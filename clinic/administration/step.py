@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from clinic import clock
 from clinic.access import Role
+from clinic.administration.amounts import doses
 from clinic.administration.dose_change import DoseChange
 from clinic.administration.events import InfusionEvent
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
@@ -50,20 +50,15 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         return Progress(state=State.NOW, word="Being given", by=who)
     if any(given.origin is Origin.CLINIC and not given.signed for given in found):
         return Progress(state=State.NOW, word="Not signed", by=who)
-    doses, days = records.course.says.dose.doses, doses_given(records)
-    if days < doses and records.course.stop is None and any(given.origin is Origin.CLINIC for given in found):
-        return Progress(state=State.NOW, word=f"Dose {days} of {doses}", by=who)
+    planned, number = records.course.says.dose.doses, doses_given(records)
+    if number < planned and records.course.stop is None and any(given.origin is Origin.CLINIC for given in found):
+        return Progress(state=State.NOW, word=f"Dose {number} of {planned}", by=who)
     return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
 
 
 def doses_given(records: CourseRecords) -> int:
-    """Return on how many days cells of this course were given; several bags of one day are one dose."""
-    days = {
-        clock.day(given.performed_at, records.zone) if given.performed_at else given.course_day
-        for given in given_in(records)
-        if given.counts
-    }
-    return len(days)
+    """Return how many doses of this course were given; see `doses`."""
+    return doses([given for given in given_in(records) if given.counts], records.course.says.dose, records.zone)
 
 
 def given_in(records: CourseRecords) -> list[Administration]:

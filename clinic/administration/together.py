@@ -7,11 +7,18 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clinic.administration.placing import misplaced
 from clinic.errors import Problem
 from clinic.fields import plain
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+
+VOID_WITHIN = timedelta(minutes=15)
+"""How long after the start it may be taken back as pressed by mistake [site default]."""
 
 
 def container_problems(given: Any) -> list[Problem]:
@@ -69,3 +76,18 @@ def volume_problems(given: Any) -> list[Problem]:
     if given.volume_given < issued and not given.partial_reason:
         found.append(Problem("Give the reason why the whole dose was not given.", "partial_reason", rule=59))
     return found
+
+
+def not_void(given: Any, at: datetime) -> str:
+    """Rule 59: why a start is no mistake that can be voided, as far as the record tells; empty: it may be voided."""
+    start = min(given.performed_at or given.recorded_at, given.recorded_at)
+    after = [one.performed_at for one in given.vital_signs if one.check_id is None and one.performed_at is not None]
+    if given.reaction or any(one.kind == "reaction" for one in given.events):
+        return "A reaction is recorded, so the cells were given."
+    if given.events:
+        return "A rate or an interruption is recorded, so the cells were given."
+    if any(moment >= start.replace(second=0, microsecond=0) for moment in after):
+        return "Vital signs are recorded after the start, so the cells were being given."
+    if at - start > VOID_WITHIN:
+        return f"The start is more than {VOID_WITHIN.seconds // 60} minutes ago."
+    return ""

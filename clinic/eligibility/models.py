@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+import re
+from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Text
@@ -11,6 +13,7 @@ from sqlalchemy.orm import Mapped, relationship
 from clinic.errors import Problem
 from clinic.fields import field
 from clinic.model import ADDED, reference
+from clinic.patients.names import searchable
 from clinic.protocols.catalogues import CONDITIONS
 from clinic.records import Record
 from clinic.treatments.models import Treatment
@@ -19,6 +22,17 @@ if TYPE_CHECKING:
     from clinic.signatures import Amendment
 
 
+ONE_DOSE = timedelta(hours=24)
+"""The bags of one dose are given within this of the first one."""
+COMPLETE = Decimal("0.9")
+"""The part of the usual dose from which a dose is complete."""
+MALIGNANT = "a malignant disease"
+_PERSONAL = re.compile(
+    r"infect|sepsis|septic|fever|pneumonia|abscess|hepatitis|tubercul|\bhiv\b|covid|pregnan|malignan|cancer|tumor|tumour"
+    r"|carcinom|sarcom|lymphom|leuk|melanom|metasta|allerg|anaphyla|hypersens",
+    re.IGNORECASE,
+)
+"""Reasons that lie in the person, as they are told in free text."""
 ANSWERS = {"no": "No", "yes": "Yes, it applies"}
 
 
@@ -83,11 +97,33 @@ class Eligibility(Record):
             found.append("a pregnancy not excluded")
         indication = CONDITIONS.get(self.treatment.condition or "")
         if self.malignancy and not (indication and indication.malignant):
-            found.append("a malignant disease")
+            found.append(MALIGNANT)
         if self.additive_allergy:
             found.append(f"an allergy to a component of the product ({self.additive_allergy})")
         found += [f"“{one}” (protocol)" for one, said in (self.criteria or {}).items() if said == "yes"]
         return found
+
+    def of_the_person(self, condition: str | None = None) -> list[str]:
+        """Return what rules the person out in any course: infection, pregnancy, malignancy, allergy, as ticked or told.
+
+        ``condition``: what the other course treats; a malignancy rules out none where it is what is treated.
+        """
+        own = [f"“{one}” (protocol)" for one in self.criteria or {}]
+        found = [one for one in self.exclusions() if one not in own]
+        if not found and self.reasons and _PERSONAL.search(self.reasons):
+            found = [self.reasons]
+        treated = CONDITIONS.get(condition or "")
+        return [one for one in found if not (one == MALIGNANT and treated is not None and treated.malignant)]
+
+    @property
+    def all_allergies(self) -> list[str]:
+        """The allergy to a component that is recorded, and those that corrections took away with no second physician.
+
+        What a later decision leaves out is still known.
+        """
+        doubted = self.amendments if self.unconfirmed is not None else []
+        before = [one.changes["additive_allergy"][0] for one in doubted if "additive_allergy" in one.changes]
+        return [text for text in (self.additive_allergy, *before) if text]
 
     def unanswered(self) -> list[str]:
         """Return the exclusion criteria of the protocol that this decision does not answer (rule 23)."""
@@ -140,6 +176,8 @@ def _allows_more(name: str, change: list[Any]) -> bool:
     old, new = change
     if name == "eligible":
         return old is False
+    if name == "additive_allergy":
+        return bool(old) and searchable(str(old)) not in searchable(str(new or ""))
     if name == "valid_until":
         return old is not None and (new is None or new > old)
     if name in {"anticoagulant_last_on", "anti_inflammatory_last_on"}:

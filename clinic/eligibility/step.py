@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
-from clinic.eligibility.models import Eligibility
+from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
@@ -24,8 +24,12 @@ WHO = tuple(DECIDES)
 
 def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
     """Return the decision that counts at a moment: the last signed one, or a later “no” from when it is written."""
+    return _counting(records.of(Eligibility), at)
+
+
+def _counting(written: Iterable[Eligibility], at: datetime) -> Eligibility | None:
     found = None
-    for one in records.of(Eligibility):
+    for one in written:
         if one.performed_at is not None and one.performed_at > at:
             continue
         if one.signed or one.eligible is False or one.unconfirmed is not None:
@@ -80,6 +84,14 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
             "decision. Decide again before the next dose."
         )
         found.append(Blocked(rule=23, because=because, **again))
+    elsewhere = no_elsewhere(records, counts, at)
+    if elsewhere is not None:
+        said = elsewhere.reasons or ", ".join(elsewhere.of_the_person())
+        because = (
+            f"{elsewhere.done_by} decided “not eligible” on the patient's other course "
+            f"({elsewhere.treatment.title}): {said}. Decide again here."
+        )
+        found.append(Blocked(rule=23, because=because, **again))
     against = reversed_alone(records, counts)
     if against is not None:
         because = (
@@ -91,11 +103,77 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
 
 
 def last_given(records: CourseRecords, at: datetime) -> datetime | None:
-    """Return when the patient was last given cells, in any course, before a moment."""
+    """Return when the patient was last given cells, in any course, before a moment.
+
+    The bags of the dose that is being given are one giving with what is given next: they do not count.
+    """
+    given = [(moment, product) for moment, product in _given(records) if moment < at]
+    begun = _dose_begun(records, given, at)
+    return max(
+        (
+            moment
+            for moment, product in given
+            if begun is None or moment < begun or product.treatment_id != records.course.id
+        ),
+        default=None,
+    )
+
+
+def _given(records: CourseRecords) -> list[tuple[datetime, Product]]:
+    """Return when which container was given to the patient, in any course."""
     own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
-    moves = [move for product in records.every(Product) if product.treatment_id in own for move in product.movements]
-    given = [move.performed_at for move in moves if move.kind == "given" and move.performed_at is not None]
-    return max((moment for moment in given if moment < at), default=None)
+    return [
+        (move.performed_at, product)
+        for product in records.every(Product)
+        if product.treatment_id in own
+        for move in product.movements
+        if move.kind == "given" and move.performed_at is not None
+    ]
+
+
+def _dose_begun(records: CourseRecords, given: list[tuple[datetime, Product]], at: datetime) -> datetime | None:
+    """Return when the first bag was given of a dose of this course that is not complete yet; None where none is.
+
+    A dose is given within 24 hours of its first bag; it is complete when it comes to the protocol's usual amount.
+    """
+    mine = sorted((moment, product.id) for moment, product in given if product.treatment_id == records.course.id)
+    begun = None
+    for moment, _product_id in mine:
+        if begun is None or moment - begun >= ONE_DOSE:
+            begun = moment
+    if begun is None or at - begun >= ONE_DOSE:
+        return None
+    dosing = records.course.says.dose
+    weight = records.patient.weight_at(at)
+    kilos = (weight.kg if weight is not None and weight.kg else None) if dosing.per_kg else 1
+    parts = [records.get(product_id) for moment, product_id in mine if moment >= begun]
+    amounts = [one.amount for one in parts if one.measure == dosing.measure and one.amount is not None]
+    if kilos is None or len(amounts) < len(parts):
+        return None
+    return begun if sum(amounts) < COMPLETE * dosing.usual * kilos else None
+
+
+def no_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> Eligibility | None:
+    """Return the standing “no” on another course of the patient that is newer than a “yes” here; None without one.
+
+    Only a “no” for a reason that lies in the person counts: not for another protocol's own criteria.
+    """
+    here, everywhere = records.course, records.every(Treatment)
+    others = [one for one in everywhere if one.patient_id == records.patient.id and one.id != here.id]
+    last = [_counting(records.on(course, Eligibility), at) for course in others]
+    found = [
+        one
+        for one in last
+        if one is not None and one.still_no and one.of_the_person(here.condition) and _newer(one, counts)
+    ]
+    return max(found, key=_order, default=None)
+
+
+def _newer(no: Eligibility, yes: Eligibility) -> bool:
+    """Whether a “no” was written after a “yes”, or what it says happened after it."""
+    decided = (no.performed_at or no.recorded_at) > (yes.performed_at or yes.recorded_at)
+    turned = [one.amended_at for one in no.amendments if one.changes.get("eligible", [None, True])[1] is False]
+    return max([no.recorded_at, *turned]) > yes.recorded_at or decided
 
 
 def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:
@@ -253,9 +331,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         ):
             if last_on is not None and days:
                 yield clock.midnight_after(last_on + timedelta(days=days - 1), records.zone)
-    last = last_given(records, datetime.max.replace(tzinfo=UTC))
-    if last is not None:
-        yield clock.midnight_after(clock.day(last, records.zone), records.zone)
+    for last, _product in _given(records):
+        yield from (clock.midnight_after(clock.day(last, records.zone), records.zone), last + ONE_DOSE)
 
 
 ELIGIBILITY = Step(

@@ -53,6 +53,25 @@ ASSESSED = ("grade", "expected", "from_cells", "from_harvest", "from_delivery")
 """What a physician says of an event; who reports it says what happened, when, and whether it is serious."""
 DECIDES = ("serious", "expected", "from_cells", "from_harvest", "from_delivery", "aware_on", "reported_on")
 """What the reporting clock is worked out from."""
+ACCUSE = ("serious", "from_cells", "grade", "outcome")
+"""What says whether an event speaks against the cells."""
+
+
+def against_cells(facts: Mapping[str, Any]) -> str:
+    """Return how a serious event speaks against the cells that were given; empty: it does not (hazard H29).
+
+    ``facts``: the values of `ACCUSE`. What was not assessed yet speaks against them, and so does what may come from
+    them where it was fatal or life-threatening.
+    """
+    cells, serious = facts["from_cells"], set(facts["serious"] or ())
+    if not serious:
+        return ""
+    if cells in {"certain", "probable"}:
+        return "certainly from the cells" if cells == "certain" else "probably from the cells"
+    if cells is None:
+        return "not assessed by a physician yet"
+    grave = serious & {"death", "life_threatening"} or facts["grade"] in {"4", "5"} or facts["outcome"] == "fatal"
+    return "not shown to be unlikely from the cells" if grave and cells != "unlikely" else ""
 
 
 def report_due(facts: Mapping[str, Any]) -> date | None:
@@ -150,11 +169,49 @@ class AdverseEvent(Record):
         return found
 
     def accusation(self) -> str:
-        """Return that it is serious and comes certainly or probably from the cells (hazard H29)."""
-        if not self.is_serious or self.from_cells not in {"certain", "probable"}:
-            return ""
-        likely = "certainly" if self.from_cells == "certain" else "probably"
-        return f"Serious adverse event, {likely} from the cells: {self.term}"
+        """Return that it is serious and comes from the cells, or that nobody has decided that it does not (H29).
+
+        It speaks against the cells from the moment when it is written. A physician's signed assessment ends that; a
+        correction of what was signed ends it once another physician has confirmed the correction.
+        """
+        said = against_cells(self._standing())
+        if not said:
+            before = next(iter(self._weakened_alone()), None)
+            said = f"{before}, and the correction is not confirmed by another physician" if before else ""
+        return f"Serious adverse event, {said}: {self.term}" if said else ""
+
+    def _standing(self) -> dict[str, Any]:
+        """Return what says whether it speaks against the cells; what nobody signed yet is not assessed."""
+        facts = {name: getattr(self, name) for name in ACCUSE}
+        return facts if self.signatures or self.origin != Origin.CLINIC else facts | {"from_cells": None}
+
+    def _weakened(self) -> Iterator[tuple[Amendment, str]]:
+        """Yield each correction that took away what spoke against the cells, the last first, with what that was."""
+        after = {name: getattr(self, name) for name in ACCUSE}
+        for amendment in reversed(self.amendments):
+            before = after | {name: old for name, (old, _new) in amendment.changes.items() if name in ACCUSE}
+            said = against_cells(before)
+            if said and not against_cells(after):
+                yield amendment, said
+            after = before
+
+    def _weakened_alone(self) -> list[str]:
+        """Return what spoke against the cells before corrections that nobody has confirmed.
+
+        What was signed before the correction is confirmed by another person, what was not by whoever assesses it.
+        """
+        return [
+            said
+            for amendment, said in self._weakened()
+            if not any(
+                s.signed_at >= amendment.amended_at
+                and not (self._was_signed(amendment) and s.signed_by.is_same_person(amendment.amended_by))
+                for s in self.signatures
+            )
+        ]
+
+    def _was_signed(self, amendment: Amendment) -> bool:
+        return any(s.signed_at < amendment.amended_at for s in self.signatures)
 
     @classmethod
     def report(
@@ -235,8 +292,13 @@ class AdverseEvent(Record):
         return min((due for due in known if due is not None), default=None)
 
     def critical_correction(self) -> Amendment | None:
-        """Return the last correction that stopped or lengthened the reporting clock: another person confirms it."""
-        return next((amendment for amendment, _before in self._relaxed()), None)
+        """Return the last correction that another person confirms.
+
+        It stopped or lengthened the reporting clock, or took away what was signed against the cells.
+        """
+        weakened = (amendment for amendment, _said in self._weakened() if self._was_signed(amendment))
+        found = [*(amendment for amendment, _before in self._relaxed()), *weakened]
+        return max(found, key=lambda one: one.number, default=None)
 
     def _facts(self) -> dict[str, Any]:
         """Return what decides the clock; an assessment that nobody has ever signed is none yet."""

@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 from clinic import clock, wording
 from clinic.access import Role
+from clinic.administration.models import Administration
 from clinic.consent.models import valid, withdrawn
 from clinic.eligibility.models import Eligibility
-from clinic.followup import reactions as _reactions  # noqa: F401 - tells the bedside of earlier reactions
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
-from clinic.followup.roles import JUDGES, SIGNS, VISITORS
+from clinic.followup.reactions import reactions, seen_during
+from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, VISITORS
+from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Progress, State, Step
 
@@ -60,9 +62,11 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Send a report whose clock runs; visits overdue, then open; the baseline before the cells; what is unsigned."""
     found = [action for event in events(records) for action in _of_event(records, event, at)]
+    found += _unreported(records)
     course = records.course
     if course.stop is not None or records.patient.died_on is not None:
         return found + _unsigned(records)
+    found += _undecided(records)
     on = clock.day(at, records.zone)
     for state, title, words in (("overdue", OVERDUE, "window closed"), ("open", OPEN, "window closes")):
         found += [
@@ -103,6 +107,38 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
         more = {"due_at": corrected.amended_at, "due_words": "corrected"}
         found.append(Action(title="Confirm the correction", why=why, who=tuple(JUDGES), to=to, danger=True, **more))
     return found
+
+
+def _unreported(records: CourseRecords) -> list[Action]:
+    """Ask for an adverse event where a reaction was seen during the giving and none is reported since (rule 64)."""
+    found, told = [], events(records)
+    for given in records.of(Administration):
+        seen = [one for one in seen_during(records, given, told) if one.severe]
+        if given.origin is Origin.CLINIC and seen and not any(_tells_of(event, given) for event in told):
+            to = ("events.new", {"treatment_id": records.course.id})
+            why = f"Reaction while cells were given: {seen[0].words}."
+            more = {"due_at": seen[0].at, "due_words": "seen", "danger": True}
+            found.append(Action(title="Report the adverse event", why=why, who=tuple(sorted(REPORTERS)), to=to, **more))
+    return found
+
+
+def _tells_of(event: AdverseEvent, given: Administration) -> bool:
+    start, onset = given.performed_at, event.performed_at
+    return event.administration_id == given.id or (start is not None and onset is not None and onset >= start)
+
+
+def _undecided(records: CourseRecords) -> list[Action]:
+    """Ask a physician to decide again after a severe reaction, while doses are still to be given (rule 23)."""
+    cells, decided = records.of(Product), any(one.signed and one.eligible for one in records.of(Eligibility))
+    ready = any(not one.given and not one.discarded and one.left > 0 for one in cells)
+    more_doses = ready or sum(one.given for one in cells) < records.course.says.dose.doses
+    waits = [one for one in reactions(records) if one.open_in(records)]
+    if not waits or not decided or not more_doses:
+        return []
+    to, more = ("eligibility.new", {"treatment_id": records.course.id}), {"due_at": waits[0].at, "due_words": "seen"}
+    return [
+        Action(title="Decide after the reaction", why=waits[0].because, who=tuple(JUDGES), to=to, danger=True, **more)
+    ]
 
 
 def _unsigned(records: CourseRecords) -> list[Action]:

@@ -132,10 +132,13 @@ def _confirm(patient: Patient, correction: Amendment, user: User) -> dict[str, A
     who, mine = correction.amended_by.printed_name, not user.is_same_person(correction.amended_by)
     url = url_for("patients.confirm_correction", patient_id=patient.id, amendment_id=correction.id)
     mine = mine and may(user.role, "patients.confirm_correction")
+    did = "took an allergy or the death out of this record."
+    if correction.record == "alert":
+        did = "closed or changed an alert about an allergy; a nurse or physician confirms that."
     return {
         "tag": "Your next action" if mine else "Waiting for a second person",
         "title": "Confirm the correction",
-        "text": f"{who} took an allergy or the death out of this record. Until then the earlier entry still counts.",
+        "text": f"{who} {did} Until then the earlier entry still counts.",
         "url": url if mine else None,
         "icon": "user-check",
         "label": "Compare and confirm",
@@ -147,8 +150,8 @@ def next_action(patient: Patient, user: User, *, at: datetime) -> dict[str, Any]
     if patient.allergy_status == "not_asked":
         why = "Allergies are shown on every page about the patient. No cells can be given until they are known."
         return _turn(user, "patients.allergies", patient.id, "Record allergies", why, "message-report", "the nurse")
-    if patient.unconfirmed:
-        return _confirm(patient, patient.unconfirmed[-1], user)
+    if patient.open_corrections:
+        return _confirm(patient, patient.open_corrections[-1], user)
     waiting = next((c for c in patient.consents if _waits(c, user, at)), None)
     if waiting is not None:
         return sign_consent(waiting, user)

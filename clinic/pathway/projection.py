@@ -144,6 +144,9 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
     if named["patient"] or named["donor"]:
         found = or_(Treatment.patient_id.in_(named["patient"]), Treatment.donor_id.in_(named["donor"]))
         courses |= set(session.scalars(select(Treatment.id).where(found)))
+    if courses:  # what is known of a person counts in every course of that person
+        whose = select(Treatment.patient_id).where(Treatment.id.in_(courses))
+        courses |= set(session.scalars(select(Treatment.id).where(Treatment.patient_id.in_(whose))))
     accused = set()
     for kind in accusing():
         ids = {row_id for row_id, one in changed.items() if one.model is kind}

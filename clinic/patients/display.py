@@ -27,5 +27,6 @@ def agreement(typings: Iterable[BloodTyping]) -> str:
 
 def correction_lines(patient: Patient, correction: Amendment, zone: str) -> list[tuple[bool, str, str]]:
     """Return what a correction changed, for who confirms it: label, and the old and the new value."""
-    shown = record_display.amendments(patient, zone)[correction.number - 1]
+    about = next((alert for alert in patient.alerts if alert.id == correction.record_id), patient)
+    shown = record_display.amendments(about, zone)[correction.number - 1]
     return [(False, label, f"{old or 'empty'} → {new or 'empty'}") for label, old, new in shown[3]]

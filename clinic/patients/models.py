@@ -13,10 +13,13 @@ from clinic import clock, wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import reference
+from clinic.patients.allergens import warns
 from clinic.patients.names import compact, name_key, searchable
 from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from clinic.accounts.models import User
 
 SEXES = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Unknown"}
@@ -124,6 +127,12 @@ class Patient(Entry):
             for one in self.amendments
             if one.confirmed_by_id is None and any(_takes_away(*change) for change in one.changes.items())
         ]
+
+    @property
+    def open_corrections(self) -> list[Amendment]:
+        """The corrections of this record and of its alerts that a second person must confirm (rule 23)."""
+        changed = [alert for alert in self.alerts if (alert.version or 1) > 1]
+        return [*self.unconfirmed, *(one for alert in changed for one in alert.unconfirmed)]
 
     @property
     def all_allergies(self) -> list[str]:
@@ -239,6 +248,13 @@ class Weight(Record):
         return f"{self.kg} kg"
 
 
+UNCONFIRMED = "closed or changed; a nurse or physician has not confirmed that"
+
+
+def _lasts(until: date | None, day: date) -> bool:
+    return until is None or day <= until
+
+
 class Alert(Entry):
     """Something that everybody must see about a patient, until a day or until it is closed.
 
@@ -260,7 +276,32 @@ class Alert(Entry):
 
     def shown_on(self, day: date) -> bool:
         """Whether the alert is active on a day."""
-        return self.until_on is None or day <= self.until_on
+        return _lasts(self.until_on, day)
+
+    @property
+    def unconfirmed(self) -> list[Amendment]:
+        """The corrections that ended or weakened a warning of an allergy and that nobody has confirmed (rule 23)."""
+        return [one for one, _before in self._weakened()]
+
+    def texts_on(self, day: date) -> list[str]:
+        """Return what the alert says on a day, also what was taken away and no second person has confirmed."""
+        doubted = [before["text"] for _one, before in self._weakened() if _lasts(before["until_on"], day)]
+        told = [f"{text} ({UNCONFIRMED})" for text in dict.fromkeys(doubted)]
+        return [*([self.text] if self.shown_on(day) else []), *told]
+
+    def _weakened(self) -> Iterator[tuple[Amendment, dict[str, Any]]]:
+        """Yield each unconfirmed correction after which an allergy is warned of shorter or no more, the last first."""
+        after: dict[str, Any] = {"text": self.text, "until_on": self.until_on}
+        for one in reversed(self.amendments if self.about_id is None else []):
+            old = {name: change[0] for name, change in one.changes.items() if name in after}
+            if old.get("until_on"):
+                old["until_on"] = date.fromisoformat(old["until_on"])
+            before = after | old
+            shorter = after["until_on"] is not None and not _lasts(after["until_on"], before["until_on"] or date.max)
+            less = searchable(before["text"]) not in searchable(after["text"])
+            if one.confirmed_by_id is None and warns(before["text"]) and (shorter or less):
+                yield one, before
+            after = before
 
     def close(self, *, by: User, at: datetime, today: date, reason: str) -> Amendment:
         """End the alert: from this moment it is shown no more. Yesterday was its last day, so today has none of it."""

@@ -42,6 +42,9 @@ bp = Blueprint("patients", __name__, template_folder="templates")
 
 REGISTERS = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN})
 WEIGHS = REGISTERS | {Role.TECHNOLOGIST}
+IN_LIST = "It stays in the list."
+COUNTS = "It still counts at the bedside until a second nurse or physician confirms."
+CONFIRMS = frozenset({Role.NURSE, Role.PHYSICIAN})
 TYPES = frozenset({Role.NURSE, Role.TECHNOLOGIST, Role.PHYSICIAN})
 
 
@@ -106,8 +109,10 @@ def allergies(patient_id: str) -> Answer:
 def confirm_correction(patient_id: str, amendment_id: str) -> Answer:
     """Confirm as a second person, with the password, that an allergy or the death was taken out rightly (rule 23)."""
     patient, correction = get_or_404(Patient, patient_id), get_or_404(Amendment, amendment_id)
-    if correction not in patient.unconfirmed:
+    if correction not in patient.open_corrections:
         raise RuleBroken("This correction is confirmed already, or needs no second person.")
+    if correction.record == Alert.__tablename__ and me().role not in CONFIRMS:
+        raise RuleBroken("A nurse or physician confirms that an alert about an allergy was closed or changed.", rule=23)
     form = form_of(PasswordForm)
     if form.validate_on_submit():
         with refusals_to(form, "password"):
@@ -291,5 +296,10 @@ def close_alert(alert_id: str) -> Answer:
         refuse_stale(alert)
         with refusals_to(form):
             alert.close(by=me(), at=clock.now(), today=clock.today(zone()), reason=form.facts()["reason"])
-            return commit_and_redirect(back_url, "The alert is closed. It stays in the list.")
+            waits = (
+                " It still counts at the bedside until a second nurse or physician confirms."
+                if alert.unconfirmed
+                else ""
+            )
+            return commit_and_redirect(back_url, f"The alert is closed. It stays in the list.{waits}")
     return _form(form, alert.patient, f"Close the alert: {alert.text}", "Close the alert", back_url)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 OPEN = "open "
 """Begins the key of what waits for a signature: it ends with that, so no decision rests on it."""
 PENDING = "pending "
-"""Begins the hash of a result that was awaited when a decision was taken."""
+"""Begins the hash of what was awaited when a decision was taken: a result, the assessment of an event."""
 MADE_BY = (ProcessingRun, Harvest)
 MAY_CHANGE = frozenset({
     "thawed_at", "expires_at", "treatment_id", "protocol_version_id", "confirmed", "not_recorded", "source_note",
@@ -105,7 +105,8 @@ def _events(records: CourseRecords, product: Product, events: list[Record]) -> d
         if after:
             name = f"{after[-1].name} {after[-1].division or ''}".strip()
             against = f"{said}, after {name} was given, which shares cells with this product."
-            found[event.id] = Item(hash=event.content_hash, name=event.headline(), adverse=against)
+            awaited = "" if event.signed else PENDING
+            found[event.id] = Item(hash=f"{awaited}{event.content_hash}", name=event.headline(), adverse=against)
     return found
 
 
@@ -178,7 +179,7 @@ def outdated(records: CourseRecords, product: Product, kept: dict[str, str], evi
     found = []
     for key, hash_then in kept.items():
         item = now.get(key)
-        if item is None or (item.hash != hash_then and not _fulfilled(item, hash_then)):
+        if (item is None or item.hash != hash_then) and not _fulfilled(item, hash_then):
             found.append(_changed(key, item))
     return found + news(now, kept)
 
@@ -189,8 +190,8 @@ def news(now: dict[str, Item], kept: Iterable[str]) -> list[str]:
     return [item.adverse for key, item in now.items() if item.adverse and key not in known]
 
 
-def _fulfilled(item: Item, hash_then: str) -> bool:
-    return hash_then.startswith(PENDING) and not item.adverse
+def _fulfilled(item: Item | None, hash_then: str) -> bool:
+    return hash_then.startswith(PENDING) and (item is None or not item.adverse)
 
 
 def _changed(key: str, item: Item | None) -> str:

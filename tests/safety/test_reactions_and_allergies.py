@@ -1,0 +1,530 @@
+"""Reactions, allergies and a physician's “no” count for the person from the moment when they are written."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.administration.step import doses_given
+from clinic.course_records import of_course
+from clinic.demo import laboratory
+from clinic.eligibility.models import Eligibility
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.patients.models import Alert
+from tests.bedside import VITALS, released_product, tested
+from tests.factories import PASSWORD, day_boxes, harvested, patient, published, ready_for_harvest
+
+
+@pytest.fixture(autouse=True)
+def morning():
+    """A story lasts some hours: it begins in the morning, so that it ends on the same day."""
+    with time_machine.travel(clock.now().replace(hour=8, minute=0, second=0), tick=True):
+        yield
+
+
+@pytest.fixture
+def two_bags(ward):
+    """One patient with two bags of a donor's cells; the first one is being given."""
+    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    bags = ward.banked(ward.donated(donor, cord), cord, bags=2, amount="36.25")
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    for bag in bags:
+        ward.assign(bag, mine)
+        ward.release(bag)
+    ward.give(mine, bags[0])
+    assert ward.given(bags[0]) is not None, ward.refused
+    return bags, mine
+
+
+@pytest.fixture
+def sisters(ward):
+    """Two patients, each with a bag of the same donation; the first patient got hers."""
+    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    bags = ward.banked(ward.donated(donor, cord), cord, bags=2)
+    courses = [ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor) for _ in bags]
+    for bag, course in zip(bags, courses, strict=True):
+        ward.assign(bag, course)
+        ward.release(bag)
+    ward.give(courses[0], bags[0])
+    assert ward.given(bags[0]) is not None, ward.refused
+    return bags, courses
+
+
+def reaction(ward, given, signs, **typed):
+    url = f"/administrations/{given.id}/events/reaction"
+    return ward.fill("nurse", url, sure="seen", signs=signs, performed_at=clock.now(), **typed)
+
+
+def stop(ward, given, because, **typed):
+    more = {"rest": "discarded", "volume_given": "3", "ended_at": clock.now()}
+    return ward.fill("nurse", f"/administrations/{given.id}/abort", sure="seen", because=because, **(more | typed))
+
+
+def adverse_event(ward, course, term, who="nurse", **typed):
+    facts = {"term": term, "outcome": "ongoing", "performed_at": clock.now() - timedelta(minutes=2)}
+    answer = ward.fill(who, f"/treatments/{course.id}/adverse-events/new", sure="seen", **(facts | typed))
+    assert answer.status_code == 303, ward.refused
+    return newest(ward, AdverseEvent)
+
+
+def assess(ward, event, who="physician", **typed):
+    facts = {
+        "grade": "4", "expected": "unexpected", "from_cells": "unlikely", "from_harvest": "unlikely",
+        "from_delivery": "unlikely",
+    }  # fmt: skip
+    answer = ward.fill(who, f"/adverse-events/{event.id}/assessment", sure="seen", **(facts | typed))
+    assert answer.status_code == 303, ward.refused
+    ward.sign(who, ward.session.get(AdverseEvent, event.id))
+
+
+def newest(ward, model):
+    ward.session.expire_all()
+    return ward.session.scalars(select(model).order_by(model.recorded_at.desc())).first()
+
+
+def decide(ward, course, who="physician", **typed):
+    said = {"active_infection": False, "pregnancy": "not_applicable", "malignancy": False, "eligible": True}
+    url = f"/treatments/{course.id}/eligibility/new"
+    answer = ward.fill(who, url, sure="asked", performed_at=clock.now(), **(said | typed))
+    assert answer.status_code == 303, ward.refused
+    return newest(ward, Eligibility)
+
+
+def today(ward, who):
+    return re.sub(r"<[^>]+>|\s+", " ", ward.browser(who).get("/").text)
+
+
+# a reaction counts from the moment when it is written
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H25")
+@pytest.mark.parametrize(
+    "signs",
+    [
+        "anaphylaxis, bronchospasm, BP 60/30",
+        "chills, then SpO2 82 %",
+        "generalized oedema",
+        "collapsed, epinephrine i.m.",
+        "tongue swelling",
+    ],
+)
+def test_a_reaction_during_the_giving_stops_the_next_bag_until_a_physician_decides(ward, two_bags, signs):
+    (first, second), mine = two_bags
+    given = ward.given(first)
+    assert reaction(ward, given, signs).status_code == 303, ward.refused
+    with ward.later(minutes=5):
+        assert "Report the adverse event" in today(ward, "physician")
+        assert "Decide after the reaction" in today(ward, "physician2")
+        ward.end(given)
+    with ward.later(minutes=40):
+        ward.give(mine, second)
+        ward.not_given(second, "Earlier reaction", "A physician has not decided")
+    with ward.later(minutes=60):
+        ward.sign("physician", decide(ward, mine))
+        check = ward.check(mine, second)
+        assert check.clear, check.reasons
+        assert "Earlier reaction" in {line["check"] for line in check.warnings}
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("how", ["stopped", "because", "ended"])
+def test_a_reaction_written_where_the_giving_ends_counts_too(ward, two_bags, how):
+    (first, second), mine = two_bags
+    given = ward.given(first)
+    with ward.later(minutes=10):
+        if how == "stopped":
+            stop(ward, given, "patient unwell", reaction="Anaphylaxis, adrenaline, ICU")
+        elif how == "because":
+            stop(ward, given, "anaphylactic shock")
+        else:
+            ward.end(given, reaction="Bronchospasm after 3 mL", sure="seen")
+    with ward.later(minutes=40):
+        assert "Report the adverse event" in today(ward, "physician")
+        ward.give(mine, second)
+        ward.not_given(second, "Earlier reaction")
+
+
+@pytest.mark.rule(23)
+def test_a_mild_reaction_is_told_and_wants_a_reason(ward, two_bags):
+    (first, second), mine = two_bags
+    given = ward.given(first)
+    reaction(ward, given, "mild flushing and chills, no dyspnea")
+    ward.end(given, reaction="none")
+    with ward.later(minutes=30):
+        check = ward.check(mine, second)
+        assert check.clear, check.reasons
+        assert [line["check"] for line in check.warnings if line["rule"] == 23] == ["Earlier reaction"]
+        ward.begin(check)
+    assert ward.given(second) is not None, ward.refused
+
+
+@pytest.mark.rule(23)
+def test_a_nurse_does_not_take_the_reaction_back_alone(ward, two_bags):
+    (first, second), mine = two_bags
+    given = ward.given(first)
+    with ward.later(minutes=5):
+        ward.end(given, reaction="Anaphylaxis", sure="seen")
+        given = ward.given(first)
+        assert ward.amend("nurse", given, reaction="mild flushing").status_code == 303, ward.refused
+    with ward.later(minutes=30):
+        ward.give(mine, second)
+        ward.not_given(second, "Earlier reaction")
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("term", "facts"),
+    [("anaphylaxis", {"serious": ["life_threatening"]}), ("bronchospasm", {}), ("other", {"serious": ["important"]})],
+)
+def test_an_event_that_no_physician_has_assessed_stops_the_next_bag(ward, two_bags, term, facts):
+    (first, second), mine = two_bags
+    ward.end(ward.given(first))
+    with ward.later(minutes=10):
+        event = adverse_event(ward, mine, term, **facts)
+        assert "Assess and sign the event" in today(ward, "physician")
+    with ward.later(minutes=20):
+        ward.give(mine, second)
+        ward.not_given(second, "Earlier reaction", "has not assessed")
+    with ward.later(minutes=30):
+        assess(ward, event, grade="2")
+        check = ward.check(mine, second)
+        assert check.clear, check.reasons
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H29")
+def test_another_patients_reaction_is_not_this_patients(ward, sisters):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        assess(ward, adverse_event(ward, hers, "other"), from_cells="possible")
+        reaction(ward, ward.given(bags[0]), "anaphylaxis")
+        check = ward.check(his, bags[1])
+    assert not [line for line in check.evidence if "reaction" in line["check"].lower()]
+
+
+# a serious event of one recipient holds the cells that share its origin
+
+
+@pytest.mark.hazard("H29")
+@pytest.mark.parametrize(
+    "facts",
+    [{"serious": ["life_threatening"]}, {"serious": ["important"]}, {"serious": ["hospitalisation"], "term": "fever"}],
+)
+def test_a_serious_event_holds_the_family_until_a_physician_has_assessed_it(ward, sisters, facts):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        event = adverse_event(ward, hers, **({"term": "septic shock"} | facts))
+    with ward.later(minutes=20):
+        ward.give(his, bags[1])
+        ward.not_given(bags[1], "not assessed by a physician yet")
+    with ward.later(minutes=30):
+        assess(ward, event)
+        ward.give(his, bags[1])
+    assert ward.given(bags[1]) is not None, ward.refused
+
+
+@pytest.mark.hazard("H29")
+def test_a_death_holds_the_family_when_it_is_written(ward, sisters):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        died = day_boxes("died_on", clock.now().date())
+        adverse_event(ward, hers, "cardiac arrest", serious=["death"], **(died | {"outcome": "fatal"}))
+        ward.give(his, bags[1])
+    ward.not_given(bags[1], "not assessed by a physician yet")
+
+
+@pytest.mark.hazard("H29")
+@pytest.mark.parametrize(
+    ("serious", "cells", "holds"),
+    [
+        ("life_threatening", "possible", True),
+        ("life_threatening", "unassessable", True),
+        ("important", "possible", False),
+    ],
+)
+def test_what_is_possible_holds_where_a_life_was_in_danger(ward, sisters, serious, cells, holds):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        grade = "4" if serious == "life_threatening" else "3"
+        assess(ward, adverse_event(ward, hers, "shock", serious=[serious]), from_cells=cells, grade=grade)
+        ward.give(his, bags[1])
+    assert (ward.given(bags[1]) is None) is holds, ward.refused
+
+
+@pytest.mark.hazard("H29")
+@pytest.mark.rule(45)
+@pytest.mark.parametrize(
+    ("who", "change"),
+    [("nurse", {"from_cells": "unlikely"}), ("nurse", {"serious": []}), ("physician", {"from_cells": "possible"})],
+)
+def test_nobody_lifts_the_hold_of_a_signed_event_alone(ward, sisters, who, change):
+    bags, (hers, his) = sisters
+    with ward.later(minutes=10):
+        event = adverse_event(ward, hers, "wound infection", serious=["hospitalisation"])
+        assess(ward, event, from_cells="certain", grade="3")
+    with ward.later(minutes=20):
+        assert ward.amend(who, newest(ward, AdverseEvent), **change).status_code == 303, ward.refused
+        if who == "physician":
+            ward.sign(who, newest(ward, AdverseEvent))
+        ward.give(his, bags[1])
+        ward.not_given(bags[1], "not confirmed by another physician")
+    with ward.later(minutes=30):
+        ward.sign("physician2", newest(ward, AdverseEvent))
+        ward.give(his, bags[1])
+    assert ward.given(bags[1]) is not None, ward.refused
+
+
+# what is known of a person counts in every course
+
+
+@pytest.fixture
+def frozen_bag(ward):
+    """A patient's second course, with a bag in 10 % DMSO; the first course is the patient's other one."""
+    person = patient(ward.team)
+    other = ready_for_harvest(ward.team, person)
+    mine = ready_for_harvest(ward.team, person, code="BM-MSC-MS")
+    bag = dmso_bag(ward, mine)
+    return bag, mine, other
+
+
+def dmso_bag(ward, course):
+    bag = released_product(
+        course, ward.team, frozen_at=clock.now() - timedelta(hours=1), thawed_at=clock.now() - timedelta(minutes=2),
+        cryo_medium="CryoStor CS10", dmso_percent=Decimal(10),
+    )  # fmt: skip
+    ward.session.commit()
+    return bag
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H25")
+@pytest.mark.parametrize("allergy", ["DMSO: anaphylaxis", "dimethyl sulfoxide", "DMSO, urticaria"])
+def test_an_allergy_on_another_course_is_compared(ward, frozen_bag, allergy):
+    bag, mine, other = frozen_bag
+    decide(ward, other, eligible=False, additive_allergy=allergy)
+    decide(ward, mine, who="physician2")
+    ward.sign("physician2", newest(ward, Eligibility))
+    ward.give(mine, bag)
+    ward.not_given(bag, "warns of a component")
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("no", "asks"),
+    [
+        ({"active_infection": True}, True),
+        ({"reasons": "pregnancy test positive"}, True),
+        ({"malignancy": True}, True),
+        ({"reasons": "sepsis since yesterday"}, True),
+        ({"reasons": "the knee is not swollen any more"}, False),
+    ],
+)
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_no_for_the_person_on_another_course_asks_for_a_new_decision(ward, frozen_bag, no, asks, signed):
+    bag, mine, other = frozen_bag
+    one = decide(ward, other, eligible=False, **no)
+    if signed:
+        ward.sign("physician", one)
+    ward.give(mine, bag)
+    if not asks:
+        assert ward.given(bag) is not None, ward.refused
+        return
+    ward.not_given(bag, "other course")
+    with ward.later(minutes=3):
+        ward.sign("physician2", decide(ward, mine, who="physician2"))
+        ward.give(mine, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+# what the harvest put in is a component
+
+
+CONFIRMED = {"confirmed": {"anticoagulant_volume": "by the surgeon's order", "anticoagulant": "by the order"}}
+
+
+def collected(ward, allergies, vehicle=None, **harvest):
+    """A container of a patient with an allergy; how it was collected is told."""
+    course = ready_for_harvest(ward.team, patient(ward.team, allergy_status="present", allergies=allergies))
+    made = clock.now() - timedelta(hours=2)
+    taken = harvested(course, ward.team, at=made - timedelta(hours=1, minutes=10), **harvest)
+    run = laboratory.process(
+        ward.team, course, taken.products, made - timedelta(minutes=10), until=made, vehicle=vehicle
+    )
+    (bag,) = laboratory.fill(ward.team, run, made, volume=Decimal(10), name="Cells to give", amounts=[Decimal(6)])
+    laboratory.close_run(ward.team, run, made, verified=True)
+    for spec in course.says.qc:
+        tested(bag, ward.team, course.protocol_version, spec, value=None, at=made)
+    laboratory.release(ward.team, course, bag, made, decision="conditional")
+    ward.session.commit()
+    return course, bag
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("allergy", "harvest"),
+    [
+        ("heparin (HIT 2021)", {"anticoagulant": "heparin", **CONFIRMED}),
+        ("enoxaparin", {"anticoagulant": "acd_a_heparin", **CONFIRMED}),
+        ("citrate", {"anticoagulant": "acd_a"}), ("ACD-A", {"anticoagulant": "cpd"}),
+        ("lidocaine (anaphylaxis)", {"lidocaine_mg": Decimal(100)}),
+    ],
+)  # fmt: skip
+def test_what_was_added_at_the_harvest_is_in_the_bag(ward, allergy, harvest):
+    course, bag = collected(ward, allergy, vehicle="Saline", **harvest)
+    ward.give(course, bag)
+    ward.not_given(bag, "warns of a component")
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("allergy", "vehicle"), [("albumin (anaphylaxis)", None), ("gelatin", None), ("lidocaine (anaphylaxis)", "Saline")]
+)
+def test_what_nobody_knows_of_the_bag_a_person_compares(ward, allergy, vehicle):
+    course, bag = collected(ward, allergy, vehicle=vehicle)
+    check = ward.check(course, bag)
+    asked = [line for line in check.evidence if "llerg" in line["check"]]
+    assert asked
+    assert all(line["warning"] for line in asked), asked
+    ward.begin(check, because="")
+    ward.not_given(bag, "Compare the allergy")
+
+
+@pytest.mark.rule(23)
+def test_an_allergy_to_what_is_not_in_a_known_bag_agrees(ward):
+    course, bag = collected(ward, "albumin", vehicle="Saline", anticoagulant="none")
+    ward.give(course, bag, because="")
+    assert ward.given(bag) is not None, ward.refused
+
+
+# an alert about an allergy is not ended by one person
+
+
+def alert_about(ward, course, text):
+    answer = ward.fill("physician", f"/patients/{course.patient_id}/alerts/new", text=text)
+    assert answer.status_code == 303, ward.refused
+    return newest(ward, Alert)
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H25")
+@pytest.mark.parametrize("how", ["closed", "reworded", "shortened"])
+@pytest.mark.parametrize("text", ["Anaphylaxis to DMSO 2019", "No cryoprotectant with DMSO!!"])
+def test_an_alert_about_an_allergy_counts_until_a_second_person_confirms_its_end(ward, how, text):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = dmso_bag(ward, mine)
+    alert = alert_about(ward, mine, text)
+    with ward.later(days=1):
+        yesterday = day_boxes("until_on", clock.now().date())
+        done = {
+            "closed": lambda: ward.fill("coordinator", f"/alerts/{alert.id}/closing", reason="no longer applies"),
+            "reworded": lambda: ward.amend("coordinator", alert, text="Prefers tea"),
+            "shortened": lambda: ward.amend("coordinator", alert, **yesterday),
+        }[how]()
+        assert done.status_code == 303, ward.refused
+    with ward.later(days=2):
+        ward.check(mine, bag)
+        ward.not_given(bag, "has not confirmed")
+        alert = newest(ward, Alert)
+        url = f"/patients/{mine.patient_id}/corrections/{alert.unconfirmed[0].id}"
+        assert ward.fill("coordinator2", url, password=PASSWORD).status_code >= 400
+        assert f"{alert.unconfirmed[0].id}" in ward.browser("nurse").get(f"/patients/{mine.patient_id}/alerts").text
+        assert "Confirm the correction" in ward.browser("nurse").get(f"/patients/{mine.patient_id}").text
+        assert ward.fill("nurse", url, password=PASSWORD).status_code == 303, ward.refused
+        check = ward.check(mine, bag)
+    assert not any("warns of a component" in reason["because"] for reason in check.reasons)
+
+
+@pytest.mark.rule(23)
+def test_any_other_alert_is_closed_by_one_person(ward):
+    mine = ready_for_harvest(ward.team)
+    alert = alert_about(ward, mine, "Hard of hearing")
+    ward.fill("coordinator", f"/alerts/{alert.id}/closing", reason="has a hearing aid")
+    alert = newest(ward, Alert)
+    assert not alert.unconfirmed
+    assert not alert.shown_on(clock.now().date())
+
+
+# what reached the patient is not void
+
+
+def void(ward, given):
+    answers = {"because": "pressed by mistake", "untouched": "yes", "own_password": PASSWORD, "password": PASSWORD}
+    url = f"/administrations/{given.id}/void"
+    return ward.fill("nurse", url, second_person_id=ward.team.physician.id, **answers)
+
+
+@pytest.mark.rule(59)
+@pytest.mark.hazard("H15")
+@pytest.mark.parametrize("what", ["reaction", "rate", "vital signs", "late", "event"])
+def test_a_start_after_which_something_happened_is_not_void(ward, two_bags, what):
+    (first, _second), mine = two_bags
+    given = ward.given(first)
+    with ward.later(minutes=20 if what == "late" else 5):
+        if what == "reaction":
+            reaction(ward, given, "anaphylaxis")
+        elif what == "rate":
+            done = ward.fill("nurse", f"/administrations/{given.id}/events/rate", rate="50", performed_at=clock.now())
+            assert done.status_code == 303, ward.refused
+        elif what == "vital signs":
+            signs = VITALS | {"performed_at": clock.now()}
+            done = ward.fill("nurse", f"/administrations/{given.id}/vital-signs", sure="seen", **signs)
+            assert done.status_code == 303, ward.refused
+        elif what == "event":
+            adverse_event(ward, mine, "anaphylaxis", serious=["life_threatening"])
+        assert void(ward, given).status_code >= 400
+        ward.said_no("Stop early instead")
+        assert not ward.given(first).voided
+
+
+@pytest.mark.rule(59)
+def test_a_start_by_mistake_is_void_within_a_quarter_of_an_hour(ward, two_bags):
+    given = ward.given(two_bags[0][0])
+    with ward.later(minutes=10):
+        assert void(ward, given).status_code == 303, ward.refused
+
+
+# a dose in several bags is one giving, and two joints are two places
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(("amount", "passes"), [("36.25", True), ("72.5", False)])
+def test_the_bags_of_one_dose_are_one_giving_across_midnight(ward, amount, passes):
+    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    bags = ward.banked(ward.donated(donor, cord), cord, bags=2, amount=amount)
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    for bag in bags:
+        ward.assign(bag, mine)
+        ward.release(bag)
+    late = clock.now().replace(hour=22, minute=40)  # 23:40 at the clinic
+    with time_machine.travel(late, tick=True):
+        ward.give(mine, bags[0])
+        with ward.later(minutes=10):
+            ward.end(ward.given(bags[0]))
+    with time_machine.travel(late + timedelta(minutes=30), tick=True):
+        ward.give(mine, bags[1])
+    assert (ward.given(bags[1]) is not None) is passes, ward.refused
+    assert doses_given(of_course(ward.session, mine)) == 1
+    if not passes:
+        ward.said_no("Decide again before the next dose")
+
+
+@pytest.mark.rule(52)
+@pytest.mark.parametrize(("sides", "passes"), [(("right", "left"), True), (("right", "right"), False)])
+def test_the_dose_of_a_joint_is_summed_per_joint(ward, sides, passes):
+    person = patient(ward.team)
+    bags = []
+    for side in sides:
+        course = ready_for_harvest(ward.team, person, code="BM-MSC-KNEE", side=side)
+        bags.append(released_product(course, ward.team, amount="100"))
+        ward.give(course, bags[-1])
+    assert ward.given(bags[0]) is not None, ward.refused
+    assert (ward.given(bags[1]) is not None) is passes, ward.refused
+    if not passes:
+        ward.said_no("rule 52")
