@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from clinic.accounts.authorizations import known_for
 from clinic.administration.dose_checks import endotoxin_results
 from clinic.administration.gate import CARERS, identity, judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
@@ -71,6 +72,7 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
         vitals=vitals,
         earlier=given_to_patient(records),
         steps=ADMINISTRATION.earlier,
+        authorizations=known_for(session, {ADMINISTRATION.name}, site_id=course.site_id)[ADMINISTRATION.name],
         **known,
         **more,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.access import Role
+from clinic.accounts.authorizations import why_not
 from clinic.administration import dose_checks
 from clinic.administration.known_facts import (
     allergy_conflicts,
@@ -54,6 +55,7 @@ def judge(bedside: Bedside, at: datetime) -> Verdict:
     verdict = Verdict()
     identity(verdict, bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
     two_people(verdict, bedside)
+    authorized(verdict, bedside, at)
     if bedside.product is not None:
         product_state(verdict, bedside, bedside.product, at)
         dose_checks.dose(verdict, bedside, bedside.product, at)
@@ -144,6 +146,17 @@ def two_people(verdict: Verdict, bedside: Bedside) -> None:
             *names,
             who=CARERS,
         )
+
+
+def authorized(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Both people are authorized for this step on this day, where the clinic asks for it (rule 2)."""
+    known, zone = bedside.authorizations, bedside.records.zone
+    for person in (bedside.by, bedside.second) if known else ():
+        if person is not None:
+            said = why_not(known, person, at, zone=zone)
+            fix: dict[str, Any] = {"fix": ("accounts.show", {"user_id": person.id}), "fix_label": "Open the person"}
+            values = (person.label, wording.day(clock.day(at, zone)))
+            verdict.judge("Authorization", 2, not said, said, *values, who=(Role.QUALITY,), **fix)
 
 
 def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:

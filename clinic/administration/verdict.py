@@ -16,6 +16,7 @@ from clinic.release.evidence import basis
 from clinic.steps import Blocked, Step
 
 if TYPE_CHECKING:
+    from clinic.accounts.authorizations import StaffAuthorization
     from clinic.accounts.models import User
     from clinic.administration.models import Administration, VitalSigns
     from clinic.administration.scanning import Wristband
@@ -94,7 +95,7 @@ class Bedside:
 
     ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
     course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
-    before the giving.
+    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none.
     """
 
     records: CourseRecords
@@ -116,6 +117,7 @@ class Bedside:
     body_site: str | None = None
     side: str | None = None
     steps: tuple[Step, ...] = ()
+    authorizations: list[StaffAuthorization] = field(default_factory=list)
 
     @property
     def course(self) -> Treatment:

@@ -20,6 +20,7 @@ from clinic.course_records import CourseRecords, around_all, in_turns, link, tab
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import Written, written
 from clinic.model import Base, Model
+from clinic.pathway.authorized import mark_or_refuse
 from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
 from clinic.products.models import Product, family
@@ -127,6 +128,9 @@ def judge_what_was_written(session: Session) -> None:
     if not changed:
         return
     at = clock.now()
+    if mark_or_refuse(session, changed, at):
+        session.flush()
+        changed |= written(session)
     courses, products = touched(session, changed)
     asked = None
     for records in in_turns(session, courses):

@@ -43,6 +43,7 @@ class ProcessingRun(Record):
     NOUN = "Processing"
     HAPPENED = "Start"
     DONE = "Processed by"
+    QUALIFIED = (("performed_by_id", 0),)
     READ_WITH = ("manipulations", "counts")
 
     treatment_id: Mapped[str | None] = reference("treatment")
