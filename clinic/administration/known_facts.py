@@ -75,13 +75,15 @@ def past_reactions(records: CourseRecords) -> list[PastReaction]:
 def alerts(records: CourseRecords, at: datetime) -> list[str]:
     """Return the alerts that are shown about the patient; a warning of a similar name tells nothing of the body."""
     day = clock.day(at, records.zone)
-    return [one.text for one in records.patient.alerts if one.about_id is None and one.shown_on(day)]
+    known = [one for person in records.people for one in person.alerts]
+    return [one.text for one in known if one.about_id is None and one.shown_on(day)]
 
 
 def known_allergies(records: CourseRecords, at: datetime) -> list[str]:
     """Return every recorded allergy: on the patient's record, in its alerts, and on each decision."""
     warned = [text for text in alerts(records, at) if _ALLERGIC.search(text)]
-    said = [*records.patient.all_allergies, *warned, *(one.additive_allergy for one in records.of(Eligibility))]
+    own = [text for person in records.people for text in person.all_allergies]
+    said = [*own, *warned, *(one.additive_allergy for one in records.of(Eligibility))]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
 
 

@@ -129,8 +129,9 @@ class Bedside:
         records = self.records
         kinds = (Consent, Eligibility, Weight, BloodTyping, DoseChange)
         rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
-        patient = records.patient
-        told = [patient.allergy_status, patient.allergies, patient.abo, patient.rhd, str(patient.died_on)]
-        told += sorted(alert.text for alert in patient.alerts)
+        told: list[Any] = []
+        for one in records.people:
+            told += [one.allergy_status, one.allergies, one.abo, one.rhd, str(one.died_on)]
+            told += sorted(alert.text for alert in one.alerts)
         cells = basis(records, self.product) if self.product is not None else {}
         return digest([self.course.content_hash, told, rests, cells])

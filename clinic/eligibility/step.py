@@ -36,7 +36,7 @@ def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for a physician's signed order, and a signed decision that the patient may be treated so (rule 23)."""
     course, found = records.course, []
-    died_on = records.patient.death
+    died_on = min((one.death for one in records.people if one.death is not None), default=None)
     if died_on is not None and died_on <= clock.day(at, records.zone):
         found.append(Blocked(because="The patient has died. No more cells can be given.", rule=23))
     if course.origin is Origin.CLINIC and not course.signed:
@@ -90,7 +90,7 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
 
 def last_given(records: CourseRecords, at: datetime) -> datetime | None:
     """Return when the patient was last given cells, in any course, before a moment."""
-    own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
     moves = [move for product in records.every(Product) if product.treatment_id in own for move in product.movements]
     given = [move.performed_at for move in moves if move.kind == "given" and move.performed_at is not None]
     return max((moment for moment in given if moment < at), default=None)
@@ -137,11 +137,11 @@ def _medication(
 
 def taken_by(records: CourseRecords, at: datetime) -> str:
     """Return all that was written of the patient's medicines by a moment: on orders and decisions, in alerts."""
-    own = {course.id: course for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    own = {course.id: course for course in records.every(Treatment) if course.patient_id in records.people_ids}
     known = [one for one in records.every(Eligibility) if one.treatment_id in own and _by(one.performed_at, at)]
     said = [course.medication for course in own.values() if _by(course.performed_at, at) or course is records.course]
     said += [text for one in known for text in (one.anticoagulation, one.anti_inflammatory)]
-    alerts = [alert.text for alert in records.patient.alerts if _by(alert.recorded_at, at)]
+    alerts = [alert.text for one in records.people for alert in one.alerts if _by(alert.recorded_at, at)]
     said += [text for text in alerts if not named(text, ("allerg", "anaphyla", "intoleran"))]
     return "; ".join(text for text in said if text)
 
