@@ -57,11 +57,29 @@ class CourseRecords:
         self.pool = rows if isinstance(rows, Pool) else Pool(rows)
         self.zone = zone
         self._of: dict[type[Model], list[Any]] = {}
+        self._people: list[Any] = []
 
     @property
     def patient(self) -> Any:
         """The patient; None for banked cells."""
         return None if self.course is None else self.course.patient
+
+    @property
+    def people(self) -> list[Any]:
+        """The patient, and every other record that two people confirmed to be the same person's (hazard H27)."""
+        if self.course is None or self._people:
+            return list(self._people)
+        own = self.patient
+        same = [
+            one for one in self.pool.rows[type(own)] if one.person_id is not None and one.person_id == own.person_id
+        ]
+        self._people = [own, *sorted((one for one in same if one is not own), key=lambda one: one.id)]
+        return list(self._people)
+
+    @property
+    def people_ids(self) -> set[str]:
+        """The ids of all records of the patient's person."""
+        return {one.id for one in self.people}
 
     @property
     def staff(self) -> list[Any]:
@@ -92,7 +110,7 @@ class CourseRecords:
         if link(model, "treatment"):
             return self.on(self.course, model)
         if link(model, "patient"):
-            return self.on(self.patient, model)
+            return sorted((row for one in self.people for row in self.on(one, model)), key=in_order)
         for owner in list(self.pool.rows):  # to read one kind is to list it
             if owner is not model and link(owner, "treatment") and link(model, table_of(owner)):
                 found = [row for one in self.of(owner) for row in self.on(one, model)]
@@ -179,8 +197,19 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str], only:
         condition = found(scope) if found is not None else _condition(model, scope)
         if condition is not None:
             _take(scope, session, model, condition)
+        if table_of(model) == "treatment":
+            _take_whole_people(scope, session, model)
     complete(session, pool, {*read, *parts})
     return pool
+
+
+def _take_whole_people(scope: Scope, session: Session, course: type[Any]) -> None:
+    """Add the other records of the patients that two people confirmed to be one person's; mostly there are none."""
+    patient = inspect(course).relationships["patient"].mapper.class_
+    named = sorted({row.person_id for row in scope.pool.rows[patient] if row.person_id is not None})
+    if named:
+        scope.given = {}
+        _take(scope, session, patient, patient.person_id.in_(named))
 
 
 def read_rows(session: Session, pool: Pool, model: type[Any], condition: Any) -> None:

@@ -73,10 +73,10 @@ def staff_choices(roles: Iterable[Role] | None = None, *, kept: Iterable[str | N
     ]
 
 
-def staff_rows(*beside: Any) -> list[Any]:
-    """Return id, printed name, role and access of the staff of the user's site, each with the columns ``beside``."""
+def staff_rows() -> list[Any]:
+    """Return id, printed name, role and access of the staff of the user's site."""
     user: Any = type(me())
-    columns = (user.id, user.printed_name, user.role, user.active, *beside)
+    columns = (user.id, user.printed_name, user.role, user.active)
     return list(db.session.execute(select(*columns).order_by(user.printed_name, user.id)))
 
 

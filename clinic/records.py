@@ -290,7 +290,9 @@ class Record(Entry):
 
     ``course_day`` is the day of the course, counted from administration (day 0), where a published history
     gives no date. ``PERSON`` is the path to the patient that it is done to: nothing is done to a patient before the
-    birth, nor after the death unless ``AFTER_DEATH``. ``STARTS``: whether its form starts with now.
+    birth, nor after the death unless ``AFTER_DEATH``. ``STARTS``: whether its form starts with now. ``QUALIFIED``: the
+    facts that name people who must be authorized, each with the rule that asks for it or 0, and ``QUALIFIED_IF`` the
+    fact with the values without which nobody must: a refusal or a hold waits for no authorization.
     """
 
     __abstract__ = True
@@ -302,6 +304,8 @@ class Record(Entry):
     NOT_BEFORE: ClassVar[tuple[str, ...]] = ()
     needs_permission: ClassVar[bool] = False
     """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
+    QUALIFIED: ClassVar[tuple[tuple[str, int], ...]] = ()
+    QUALIFIED_IF: ClassVar[tuple[str, frozenset[Any]] | None] = None
 
     @declared_attr
     def performed_at(cls) -> Mapped[datetime | None]:
@@ -351,6 +355,11 @@ class Record(Entry):
     def done_by(self) -> str:
         """The printed name of the person who did it; empty where nobody is recorded."""
         return self.performed_by.printed_name if self.performed_by is not None else ""
+
+    @property
+    def needs_authorization(self) -> bool:
+        """Whether the people of ``QUALIFIED`` must be authorized."""
+        return self.QUALIFIED_IF is None or getattr(self, self.QUALIFIED_IF[0]) in self.QUALIFIED_IF[1]
 
     @property
     def not_permitted(self) -> list[str]:

@@ -19,12 +19,15 @@ from clinic.ledger.listener import set_actor
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from werkzeug.wrappers import Response
 
 bp = Blueprint("accounts", __name__, template_folder="templates")
 
+BESIDE: list[Callable[[User], dict[str, Any]]] = []
+"""What rooms above show on the page of an account: each returns variables of ``accounts/show.html``."""
 KEEPS = frozenset({Role.ADMINISTRATOR})
 READS = KEEPS | {Role.DIRECTOR, Role.QUALITY, Role.INSPECTOR}
 TAGS = {
@@ -117,6 +120,7 @@ def show(user_id: str) -> str:
         keeps=keeps,
         myself=person.id == me().id,
         link=request.host_url.rstrip("/") + staffing.one_time_link(person) if waits else None,
+        **{name: value for beside in BESIDE for name, value in beside(person).items()},
     )
 
 

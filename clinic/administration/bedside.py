@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 
+from clinic.accounts.authorizations import known_for
 from clinic.administration.dose_checks import endotoxin_results
 from clinic.administration.gate import CARERS, identity, judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
@@ -16,6 +17,7 @@ from clinic.administration.verdict import Bedside, Verdict
 from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.identifiers import parse_id, scanned
+from clinic.patients.merging import same_person
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.records import Meaning
@@ -71,6 +73,7 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
         vitals=vitals,
         earlier=given_to_patient(records),
         steps=ADMINISTRATION.earlier,
+        authorizations=known_for(session, {ADMINISTRATION.name}, site_id=course.site_id)[ADMINISTRATION.name],
         **known,
         **more,
     )
@@ -102,7 +105,8 @@ def wrong_pair(session: Session, course: Treatment, *, patient_scan: str, produc
     wristband = worn_by(session, patient_scan)
     product, fault = _product(session, read_bag(product_scan))
     verdict = Verdict()
-    identity(verdict, course, wristband, _wearer(session, wristband), product, fault)
+    same = same_person(session, {course.patient_id})
+    identity(verdict, course, wristband, _wearer(session, wristband), product, fault, same=same)
     return not verdict.clear
 
 
@@ -114,7 +118,8 @@ def refuse_pair(  # noqa: PLR0913 - what was scanned, and by whom
     with session.no_autoflush:
         bedside = gather(session, course, by=by, at=at, second=None, vitals=None, **scans)
         verdict = Verdict()
-        identity(verdict, course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
+        worn = (course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
+        identity(verdict, *worn, same=bedside.records.people_ids)
     return _kept(session, bedside, verdict, by=by, at=at, **scans)
 
 
@@ -304,7 +309,7 @@ def _once(session: Session) -> None:
 
 def given_to_patient(records: CourseRecords) -> list[Administration]:
     """Return what the patient was given in all courses, oldest first; what was voided was not given."""
-    own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
     return [given for given in records.every(Administration) if given.treatment_id in own and given.counts]
 
 

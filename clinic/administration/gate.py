@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.access import Role
+from clinic.accounts.authorizations import why_not
 from clinic.administration import dose_checks
 from clinic.administration.known_facts import (
     alerts,
@@ -32,6 +33,7 @@ from clinic.protocols.catalogues import ROUTES, within
 from clinic.steps import stopped
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from datetime import datetime
 
     from clinic.administration.models import PastReaction, VitalSigns
@@ -53,8 +55,10 @@ VITAL_WARNINGS = (
 def judge(bedside: Bedside, at: datetime) -> Verdict:
     """Return the whole verdict at a moment, the most dangerous first."""
     verdict = Verdict()
-    identity(verdict, bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
+    worn = (bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
+    identity(verdict, *worn, same=bedside.records.people_ids)
     two_people(verdict, bedside)
+    authorized(verdict, bedside, at)
     if bedside.product is not None:
         product_state(verdict, bedside, bedside.product, at)
         dose_checks.dose(verdict, bedside, bedside.product, at)
@@ -72,21 +76,26 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
     wearer: Patient | None,
     product: Product | None,
     bag_fault: str = "",
+    *,
+    same: Collection[str] = (),
 ) -> None:
-    """Wristband, course and bag are one chain of identity (rules 1, 3, 4; hazard H1). Nobody can allow a mismatch."""
+    """Wristband, course and bag are one chain of identity (rules 1, 3, 4; hazard H1). Nobody can allow a mismatch.
+
+    ``same``: the ids of the patient's records, where two people confirmed that several are one person's (hazard H27).
+    """
     patient = course.patient
     worn = wristband.patient_id or wristband.chain_of_identity
     if wristband.fault:
         verdict.fault("Wristband", 1, wristband.fault, "not readable", course.chain_of_identity, who=CARERS)
     else:
-        same = (
-            wristband.patient_id == patient.id
+        agrees = (
+            wristband.patient_id in {patient.id, *same}
             if wristband.patient_id
             else wristband.chain_of_identity == course.chain_of_identity
         )
         name = wearer.display_name if wearer else "no patient of this clinic"
         verdict.judge(
-            "Wristband", 1, same,
+            "Wristband", 1, agrees,
             f"The wristband is {name}'s. The cells on this page are for {patient.display_name}.", worn,
             patient.id if wristband.patient_id else course.chain_of_identity,
         )  # fmt: skip
@@ -145,6 +154,17 @@ def two_people(verdict: Verdict, bedside: Bedside) -> None:
             *names,
             who=CARERS,
         )
+
+
+def authorized(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Both people are authorized for this step on this day, where the clinic asks for it (rule 2)."""
+    known, zone = bedside.authorizations, bedside.records.zone
+    for person in (bedside.by, bedside.second) if known else ():
+        if person is not None:
+            said = why_not(known, person, at, zone=zone)
+            fix: dict[str, Any] = {"fix": ("accounts.show", {"user_id": person.id}), "fix_label": "Open the person"}
+            values = (person.label, wording.day(clock.day(at, zone)))
+            verdict.judge("Authorization", 2, not said, said, *values, who=(Role.QUALITY,), **fix)
 
 
 def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
@@ -285,7 +305,8 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Ask what is known of the patient on any record: alive, allergies, blood group (rules 21, 23)."""
     patient, product = bedside.course.patient, bedside.product
     fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
-    if patient.death is not None and patient.death <= clock.day(at, bedside.records.zone):
+    died_on = min((one.death for one in bedside.records.people if one.death is not None), default=None)
+    if died_on is not None and died_on <= clock.day(at, bedside.records.zone):
         verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
     if patient.allergy_status == "not_asked":
         because = "The patient has not been asked about allergies yet."

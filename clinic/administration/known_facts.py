@@ -49,15 +49,16 @@ def past_reactions(records: CourseRecords) -> list[PastReaction]:
 def alerts(records: CourseRecords, at: datetime) -> list[str]:
     """Return the alerts that are shown about the patient; a warning of a similar name tells nothing of the body."""
     day = clock.day(at, records.zone)
-    return [text for one in records.patient.alerts if one.about_id is None for text in one.texts_on(day)]
+    known = [one for person in records.people for one in person.alerts]
+    return [text for one in known if one.about_id is None for text in one.texts_on(day)]
 
 
 def known_allergies(records: CourseRecords, at: datetime) -> list[str]:
     """Return every recorded allergy: on the patient's record, in its alerts, and on each decision of any course."""
     warned = [text for text in alerts(records, at) if _ALLERGIC.search(text)]
-    own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
     decided = [text for one in records.every(Eligibility) if one.treatment_id in own for text in one.all_allergies]
-    said = [*records.patient.all_allergies, *warned, *decided]
+    said = [*(text for person in records.people for text in person.all_allergies), *warned, *decided]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
 
 

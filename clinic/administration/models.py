@@ -51,6 +51,8 @@ class BedsideCheck(Record):
     NOUN = "Bedside check"
     HAPPENED = "Checked at"
     DONE = "Checked by"
+    QUALIFIED = (("performed_by_id", 2), ("second_person_id", 2))
+    QUALIFIED_IF = ("clear", frozenset({True}))
     PERSON = "treatment.patient"
     __table_args__ = (CheckConstraint("second_person_id <> performed_by_id", name="two_people"),)
 
@@ -103,6 +105,7 @@ class Administration(Record):
     NOUN = "Administration"
     HAPPENED = "Start"
     DONE = "Given by"
+    QUALIFIED = (("performed_by_id", 2), ("verified_by_id", 2))
     PERSON = "treatment.patient"
     needs_permission = True
     __table_args__ = (
@@ -135,14 +138,9 @@ class Administration(Record):
     )
     volume_issued: Mapped[Decimal | None] = field("Volume issued", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_given: Mapped[Decimal | None] = field(
-        "Volume given",
-        conditional=True,
-        reported=True,
-        unit="mL",
-        possible=Range(0, 3000),
-        section="Volume",
+        "Volume given", conditional=True, reported=True, unit="mL", possible=Range(0, 3000), section="Volume",
         hint="Leave blank until the end",
-    )
+    )  # fmt: skip
     volume_wasted: Mapped[Decimal | None] = field("Volume wasted", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_returned: Mapped[Decimal | None] = field(
         "Volume returned", unit="mL", possible=Range(0, 3000), section="Volume"

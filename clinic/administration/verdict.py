@@ -16,6 +16,7 @@ from clinic.release.evidence import basis
 from clinic.steps import Blocked, Step
 
 if TYPE_CHECKING:
+    from clinic.accounts.authorizations import StaffAuthorization
     from clinic.accounts.models import User
     from clinic.administration.models import Administration, VitalSigns
     from clinic.administration.scanning import Wristband
@@ -94,7 +95,7 @@ class Bedside:
 
     ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
     course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
-    before the giving.
+    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none.
     """
 
     records: CourseRecords
@@ -116,6 +117,7 @@ class Bedside:
     body_site: str | None = None
     side: str | None = None
     steps: tuple[Step, ...] = ()
+    authorizations: list[StaffAuthorization] = field(default_factory=list)
 
     @property
     def course(self) -> Treatment:
@@ -127,8 +129,9 @@ class Bedside:
         records = self.records
         kinds = (Consent, Eligibility, Weight, BloodTyping, DoseChange)
         rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
-        patient = records.patient
-        told = [patient.allergy_status, patient.allergies, patient.abo, patient.rhd, str(patient.died_on)]
-        told += sorted(alert.text for alert in patient.alerts)
+        told: list[Any] = []
+        for one in records.people:
+            told += [one.allergy_status, one.allergies, one.abo, one.rhd, str(one.died_on)]
+            told += sorted(alert.text for alert in one.alerts)
         cells = basis(records, self.product) if self.product is not None else {}
         return digest([self.course.content_hash, told, rests, cells])

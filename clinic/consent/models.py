@@ -53,6 +53,7 @@ class Consent(Record):
     NOUN = "Consent"
     HAPPENED = "Signed on paper at"
     DONE = "Obtained by"
+    QUALIFIED = (("performed_by_id", 0),)
     PERSON = "patient"
     READ_WITH = ("withdrawal",)
     __table_args__ = (

@@ -43,6 +43,8 @@ class Eligibility(Record):
     NOUN = "Eligibility"
     HAPPENED = "Decided at"
     DONE = "Decided by"
+    QUALIFIED = (("performed_by_id", 0),)
+    QUALIFIED_IF = ("eligible", frozenset({True}))
     PERSON = "treatment.patient"
 
     treatment_id: Mapped[str] = reference("treatment")

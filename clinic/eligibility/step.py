@@ -40,7 +40,7 @@ def _counting(written: Iterable[Eligibility], at: datetime) -> Eligibility | Non
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for a physician's signed order, and a signed decision that the patient may be treated so (rule 23)."""
     course, found = records.course, []
-    died_on = records.patient.death
+    died_on = min((one.death for one in records.people if one.death is not None), default=None)
     if died_on is not None and died_on <= clock.day(at, records.zone):
         found.append(Blocked(because="The patient has died. No more cells can be given.", rule=23))
     if course.origin is Origin.CLINIC and not course.signed:
@@ -121,7 +121,7 @@ def last_given(records: CourseRecords, at: datetime) -> datetime | None:
 
 def _given(records: CourseRecords) -> list[tuple[datetime, Product]]:
     """Return when which container was given to the patient, in any course."""
-    own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
     return [
         (move.performed_at, product)
         for product in records.every(Product)
@@ -159,7 +159,7 @@ def no_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> E
     Only a “no” for a reason that lies in the person counts: not for another protocol's own criteria.
     """
     here, everywhere = records.course, records.every(Treatment)
-    others = [one for one in everywhere if one.patient_id == records.patient.id and one.id != here.id]
+    others = [one for one in everywhere if one.patient_id in records.people_ids and one.id != here.id]
     last = [_counting(records.on(course, Eligibility), at) for course in others]
     found = [
         one
@@ -245,12 +245,12 @@ def _pause(  # noqa: PLR0913, PLR0917 - one medicine: who takes it, since when n
 
 def taken_by(records: CourseRecords, at: datetime) -> str:
     """Return all that was written of the patient's medicines by a moment: on orders and decisions, in alerts."""
-    own = {course.id: course for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    own = {course.id: course for course in records.every(Treatment) if course.patient_id in records.people_ids}
     known = [one for one in records.every(Eligibility) if one.treatment_id in own and (one.performed_at or at) <= at]
     ordered = [one for one in own.values() if one is records.course or (one.performed_at or at) <= at]
     said = [course.medication for course in ordered]
     said += [text for one in known for text in (one.anticoagulation, one.anti_inflammatory)]
-    alerts = [alert.text for alert in records.patient.alerts if alert.recorded_at <= at]
+    alerts = [alert.text for person in records.people for alert in person.alerts if alert.recorded_at <= at]
     said += [text for text in alerts if not named(text, ("allerg", "anaphyla", "intoleran"))]
     return "; ".join(text for text in said if text)
 

@@ -181,6 +181,8 @@ class FollowUpVisit(Record):
     NOUN = "Follow-up visit"
     HAPPENED = "Visit at"
     DONE = "Seen by"
+    QUALIFIED = (("performed_by_id", 0),)
+    QUALIFIED_IF = ("made", frozenset({"made"}))
     PERSON = "treatment.patient"
     AFTER_DEATH = True
 

@@ -48,6 +48,7 @@ class Harvest(Record):
     NOUN = "Harvest"
     HAPPENED = "Start"
     DONE = "Collected by"
+    QUALIFIED = (("performed_by_id", 0), ("label_checked_by_id", 0))
     PERSON = "donor.patient"
     needs_permission = True
     __table_args__ = (CheckConstraint("label_checked_by_id <> performed_by_id", name="label_second_person"),)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clinic.accounts.authorizations import TITLES
 from clinic.administration.step import ADMINISTRATION
 from clinic.consent.step import CONSENT
 from clinic.eligibility.step import ELIGIBILITY
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from clinic.steps import Step
 
 PATHWAY = Pathway((CONSENT, ELIGIBILITY, HARVEST, PROCESSING, RELEASE, ADMINISTRATION, FOLLOW_UP))
+TITLES.update({step.name: step.title for step in PATHWAY})
 _chosen = [PATHWAY]
 
 
 def choose(steps: Iterable[Step]) -> Pathway:
     """Make some steps the pathway of this program and link each to those before it; a clinic may have one more."""
     _chosen[0] = Pathway(steps)
+    TITLES.update({step.name: step.title for step in _chosen[0]})
     return _chosen[0]
 
 

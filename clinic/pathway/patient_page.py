@@ -48,6 +48,7 @@ BEGINNINGS = (
     "patients.new_alert",
     "patients.allergies",
     "donors.new",
+    "merges.propose",
 )
 
 

@@ -13,8 +13,9 @@ from clinic.pages import Answer, get_or_404, me, zone
 from clinic.pathway import patient_page
 from clinic.pathway.views import bp
 from clinic.patients.banner import patient_banner
+from clinic.patients.merging import of_patient
 from clinic.patients.models import SEXES, Patient
-from clinic.patients.search import present_courses, search, similar_names
+from clinic.patients.search import present_courses, search, similar_names, with_those_that_go_on
 from clinic.patients.views import REGISTERS
 
 
@@ -43,11 +44,17 @@ def patients() -> Answer:
 
 
 def _rows(found: list[Any]) -> list[Any]:
+    found, under = with_those_that_go_on(db.session(), found)
     courses = present_courses(db.session(), [row.id for row in found])
     similar = similar_names(db.session(), found)
     done = patient_page.finished(db.session(), courses.values(), clock.now())
-    return [
+    numbers = {row.id: row.record_number for row in found}
+    lines = [
         patient_page.line(row, courses.get(row.id), SEXES, similar=row.name_key in similar, done=done) for row in found
+    ]
+    return [
+        (*line[:-1], ("rest", "users", f"Merged into {numbers.get(under[row.id], '')}")) if row.id in under else line
+        for row, line in zip(found, lines, strict=True)
     ]
 
 
@@ -81,6 +88,7 @@ def patient(patient_id: str) -> str:
         hands=record_display.hands(patient, zone()),
         consents=patient_page.consents(patient, at),
         donors=patient_page.donors(db.session(), patient),
+        merges=of_patient(db.session(), patient),
         amend_url=url_for("record_pages.amendment", record_id=patient.id) if role in REGISTERS else None,
         may={endpoint: may(role, endpoint) for endpoint in patient_page.BEGINNINGS},
     )

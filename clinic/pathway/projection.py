@@ -20,8 +20,10 @@ from clinic.course_records import CourseRecords, around_all, in_turns, link, tab
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import Written, written
 from clinic.model import Base, Model
+from clinic.pathway.authorized import mark_or_refuse
 from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
+from clinic.patients.merging import same_person
 from clinic.products.models import Product, family
 from clinic.record_kinds import accusing
 from clinic.records import Amendment, Signature
@@ -127,6 +129,9 @@ def judge_what_was_written(session: Session) -> None:
     if not changed:
         return
     at = clock.now()
+    if mark_or_refuse(session, changed, at):
+        session.flush()
+        changed |= written(session)
     courses, products = touched(session, changed)
     asked = None
     for records in in_turns(session, courses):
@@ -140,6 +145,7 @@ def judge_what_was_written(session: Session) -> None:
 def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:
     """Return the ids of the courses, and of the products, whose judgement rests on rows that were written."""
     named = _named(session, changed)
+    named["patient"] = same_person(session, named["patient"])
     courses = set(named["treatment"])
     if named["patient"] or named["donor"]:
         found = or_(Treatment.patient_id.in_(named["patient"]), Treatment.donor_id.in_(named["donor"]))

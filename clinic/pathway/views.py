@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from clinic import clock, drafts, preferences, wording
 from clinic.access import CLINICAL, EVERYBODY, WRITERS, Role, allow, may
+from clinic.accounts.authorizations import staff_and_expiring
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.followup.charts import charts
@@ -23,7 +24,6 @@ from clinic.pages import (
     me,
     refusals_to,
     staff_choices,
-    staff_rows,
     zone,
 )
 from clinic.pathway import course as courses
@@ -59,22 +59,27 @@ def today() -> str:
     at, page = clock.now(), max(1, min(request.args.get("page", 1, type=int), PAGES))
     if me().role is Role.ADMINISTRATOR:
         return render_template("pathway/today_administrator.html")
-    staff = staff_rows(preferences.chosen(me().id, FILTER))
+    staff = staff_and_expiring(db.session(), me(), clock.day(at, zone()), preferences.chosen(me().id, FILTER))
     only = worklist.Filter(**(staff[0].chosen or {}))
     return render_template(
         "pathway/today.html",
         board=worklist.board(db.session(), me(), zone=zone(), at=at, limit=page * worklist.SHOWN, only=only),
         asked=worklist.asked(db.session(), me(), at, zone()),
+        renewals=worklist.renewals(staff, me(), at, zone()),
         further_url=url_for("pathway.today", page=page + 1),
         today_words=f"{wording.long_day(clock.day(at, zone()))}, {wording.time_of_day(at, zone())}",
         drafts=drafts.mine(me().id),
         only=only,
         steps=[(step.name, step.title) for step in current()],
-        people=[
-            (row.id, f"{row.printed_name}, {row.role.label}") for row in staff if row.active and row.role in WRITERS
-        ],
+        people=_writers(staff),
         may_filter=me().role in WRITERS,
     )
+
+
+def _writers(staff: list[Any]) -> list[tuple[str, str]]:
+    """Return id and name of the staff to whose patients Today can be kept, each once."""
+    named = [(row.id, f"{row.printed_name}, {row.role.label}") for row in staff if row.active and row.role in WRITERS]
+    return list(dict.fromkeys(named))
 
 
 @bp.post("/today/filter")

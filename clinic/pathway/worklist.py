@@ -16,6 +16,7 @@ from sqlalchemy import and_, func, or_, select, true
 
 from clinic import clock, wording
 from clinic.access import Role, may
+from clinic.accounts.authorizations import TITLES, expiring, is_own
 from clinic.followup.step import OVERDUE
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.pathway.worklist_lines import (
@@ -187,6 +188,26 @@ def asked(session: Session, user: User, at: datetime, zone: str) -> Part:
         rows=[row | {"clock": clock_of(end, "answer by", at, zone)} for row, end in zip(rows, ends, strict=True)],
         total=total,
     )
+
+
+def renewals(staff: list[Any], user: User, at: datetime, zone: str) -> list[dict[str, Any]]:
+    """Return the authorizations that expire within 30 days or are expired: of the site for quality, else one's own."""
+    rows = []
+    for row in expiring(staff, user):
+        end = clock.midnight_after(row.valid_until, zone)
+        renews = may(user.role, "authorizations.new") and not is_own(row, user)
+        rows.append(
+            {
+                "person": "You" if is_own(row, user) else f"{row.printed_name}, {row.role.label}",
+                "step": TITLES.get(row.step, row.step), "last_day": row.valid_until, "over": end <= at,
+                "renew": renews,
+                "url": url_for("authorizations.new", user_id=row.id, step=row.step)
+                if renews
+                else url_for("authorizations.show", authorization_id=row.authorization_id),
+                "clock": clock_of(end, "expired" if end <= at else "until the end of", at, zone),
+            }
+        )  # fmt: skip
+    return rows
 
 
 def late(found: list[Group], total: int, at: datetime, zone: str, role: Role) -> Part:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import aliased, object_session
 from clinic import clock, wording
 from clinic.pages import zone
 from clinic.patients.lookalikes import lookalikes, warning
+from clinic.patients.merging import others
 from clinic.patients.models import SEXES, Patient
 from clinic.protocols.models import ProtocolVersion
 
@@ -39,6 +40,8 @@ class Banner:
     weight_text: str
     alerts: list[str]
     consent_withdrawn: str
+    same_person: list[tuple[str, str]]
+    """Record number and address of the other records that are confirmed to be this person's."""
 
 
 RELATED = ("product", "run", "plan", "consent", "patient", "relative_of", "donor")
@@ -105,18 +108,21 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
     today = clock.day(at, place)
     weight = patient.weight_at(at)
     weighed = wording.day(clock.day(weight.performed_at, place)) if weight and weight.performed_at else ""
-    standing = [alert for alert in patient.alerts if alert.shown_on(today)]
-    session, named = object_session(patient), {alert.about_id for alert in standing}
+    session = object_session(patient)
+    same = [patient, *(others(session, patient) if session else [])]
+    standing = [alert for one in same for alert in one.alerts if alert.shown_on(today)]
+    named = {alert.about_id for alert in standing} | {one.id for one in same}
     similar, gone_at = lookalikes(session, patient, _withdrawn_at(patient)) if session else ([], None)
     if alike is None:
         alike = warning([other for other in similar if other.id not in named])
+    allergies = list(dict.fromkeys(one.allergies for one in same if one.allergies))
     return Banner(
         url=url_for("pathway.patient", patient_id=patient.id),
         print_url=url_for("pathway.patient_print", patient_id=patient.id),
         display_name=patient.display_name,
         is_synthetic=patient.is_synthetic,
-        allergy_status=patient.allergy_status,
-        allergies=patient.allergies or "",
+        allergy_status="present" if allergies else patient.allergy_status,
+        allergies="; ".join(allergies),
         allergies_asked_on=patient.allergies_asked_on,
         birth_date=patient.birth_date,
         birth_precision=patient.precision_of("birth_date"),
@@ -126,5 +132,7 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
         chain_of_identity=chain_of_identity,
         weight_text=f"{wording.kilograms(weight.kg)}, {weighed}" if weight and weighed else "",
         consent_withdrawn=wording.short_day(clock.day(gone_at, place)) if gone_at else "",
-        alerts=[alert.text for alert in standing] + ([alike] if alike else []),
+        alerts=[alert.text for alert in standing if alert.about_id not in {one.id for one in same}]
+        + ([alike] if alike else []),
+        same_person=[(one.record_number or one.id, url_for("pathway.patient", patient_id=one.id)) for one in same[1:]],
     )

@@ -6,13 +6,14 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Index, UniqueConstraint, event, select
+from sqlalchemy import Index, String, UniqueConstraint, event, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic import clock, wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
-from clinic.model import reference
+from clinic.identifiers import LENGTH
+from clinic.model import ADDED, reference
 from clinic.patients.allergens import warns
 from clinic.patients.names import compact, name_key, searchable
 from clinic.records import Amendment, Entry, Record
@@ -80,6 +81,8 @@ class Patient(Entry):
     is_synthetic: Mapped[bool] = mapped_column(default=False)
     search_text: Mapped[str] = mapped_column(default="")
     name_key: Mapped[str] = mapped_column(default="", index=True)
+    person_id: Mapped[str | None] = mapped_column(String(LENGTH), index=True, info=ADDED)
+    """The record that goes on, on it and on those that two people merged with it; see `clinic.patients.merging`."""
 
     weights: Mapped[list[Weight]] = relationship(back_populates="patient", order_by="Weight.performed_at.desc()")
     alerts: Mapped[list[Alert]] = relationship(

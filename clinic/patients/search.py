@@ -24,7 +24,7 @@ LOOSELY = 4
 UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 SHOWN = (
     Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number, Patient.sex,
-    Patient.died_on, Patient.search_text, Patient.name_key, Patient.precision,
+    Patient.died_on, Patient.search_text, Patient.name_key, Patient.precision, Patient.person_id,
 )  # fmt: skip
 
 
@@ -74,6 +74,19 @@ def search(session: Session, typed: str = "", *, after: str = "", before: str = 
     return page(
         session, select(*SHOWN).where(*wanted(typed)), order=order, place=place, backwards=bool(before), size=size
     )
+
+
+def with_those_that_go_on(session: Session, rows: list[Any]) -> tuple[list[Any], dict[str, str]]:
+    """Return rows of patients with those under which merged ones go on, and the id of that one by the merged one's.
+
+    So both record numbers of a person find the record that goes on; the merged one stays in the list.
+    """
+    under = {row.id: row.person_id for row in rows if row.person_id not in {None, row.id}}
+    missing = set(under.values()) - {row.id for row in rows}
+    if not missing:
+        return rows, under
+    chosen = select(*SHOWN).where(Patient.id.in_(missing)).order_by(Patient.search_text, Patient.id)
+    return [*session.execute(chosen).all(), *rows], under
 
 
 def similar_names(session: Session, rows: list[Row[Any]]) -> set[str]:

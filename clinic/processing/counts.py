@@ -27,6 +27,7 @@ class InProcessCount(Record):
     NOUN = "Count"
     HAPPENED = "Counted at"
     DONE = "Counted by"
+    QUALIFIED = (("performed_by_id", 0),)
 
     run_id: Mapped[str] = reference("processing_run")
     counted: Mapped[str | None] = field("Counted", choices=labels(COUNTS), required=True)

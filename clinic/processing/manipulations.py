@@ -27,6 +27,7 @@ class Manipulation(Record):
     KIND = "MN"
     NOUN = "Manipulation"
     HAPPENED = "Start"
+    QUALIFIED = (("performed_by_id", 0),)
 
     run_id: Mapped[str] = reference("processing_run")
     kind: Mapped[str | None] = field("Manipulation", choices=labels(MANIPULATIONS), required=True)

@@ -44,6 +44,7 @@ class ProcessingRun(Record):
     HAPPENED = "Start"
     DONE = "Processed by"
     needs_permission = True
+    QUALIFIED = (("performed_by_id", 0),)
     READ_WITH = ("manipulations", "counts")
 
     treatment_id: Mapped[str | None] = reference("treatment")

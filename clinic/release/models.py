@@ -49,6 +49,8 @@ class Release(Record):
     NOUN = "Decision"
     HAPPENED = "Decided at"
     DONE = "Decided by"
+    QUALIFIED = (("performed_by_id", 45),)
+    QUALIFIED_IF = ("decision", RELEASING)
 
     product_id: Mapped[str] = reference("product")
     decision: Mapped[str | None] = field("Decision", choices=DECISIONS, required=True, section="Decision")

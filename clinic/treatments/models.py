@@ -7,8 +7,8 @@ from datetime import date, datetime, time
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, UniqueConstraint, select
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy import Text, UniqueConstraint, or_, select
+from sqlalchemy.orm import Mapped, aliased, relationship
 
 from clinic import clock
 from clinic.errors import Problem, RuleBroken
@@ -123,9 +123,13 @@ class Treatment(Record):
 
     @classmethod
     def found(cls, scope: Scope) -> Any:
-        """Return the condition that finds the courses asked for, and the other courses of the same patients."""
+        """Return the condition that finds the courses asked for, and the other courses of the same people."""
+        if not scope.course_ids:
+            return None
+        one, other = aliased(Patient), aliased(Patient)
         asked = select(cls.patient_id).where(cls.id.in_(scope.course_ids))
-        return cls.patient_id.in_(asked) if scope.course_ids else None
+        same = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(asked))
+        return or_(cls.patient_id.in_(asked), cls.patient_id.in_(same))
 
     @property
     def says(self) -> Content:

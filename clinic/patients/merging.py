@@ -1,0 +1,175 @@
+"""Two records of one person: which record number belongs to which patient, said by two people, and undone by two.
+
+Nothing is moved or rewritten. While a merge is confirmed, both records carry the id of the one that goes on
+(``person_id``, as accounts of one person do), pages show both, and the gates ask the alerts, the allergies, the
+consents and the death of both; after it is undone everything is as it was (hazard H27).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sqlalchemy import CheckConstraint, Text, or_, select
+from sqlalchemy.orm import Mapped, aliased, object_session, relationship, selectinload
+
+from clinic.access import Role
+from clinic.errors import Problem, RuleBroken
+from clinic.fields import field
+from clinic.model import reference
+from clinic.patients.models import Patient
+from clinic.records import Meaning, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+
+PROPOSES = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN, Role.QUALITY})
+CONFIRMS = frozenset({Role.QUALITY, Role.PHYSICIAN})
+
+
+class PatientMerge(Record):
+    """That the record ``merged`` is the same person's as ``patient``, whose record number goes on."""
+
+    KIND = "PM"
+    NOUN = "Merge of two records"
+    JUDGED = False
+    HAPPENED = "Proposed at"
+    DONE = "Proposed by"
+    __table_args__ = (
+        CheckConstraint("patient_id <> merged_id", name="two_records"),
+        CheckConstraint("(confirmed_at IS NULL) = (confirmed_by_id IS NULL)", name="confirmed_by_somebody"),
+        CheckConstraint("(undone_at IS NULL) = (undone_by_id IS NULL)", name="undone_by_somebody"),
+    )
+
+    patient_id: Mapped[str] = reference("patient")
+    merged_id: Mapped[str] = reference("patient")
+    reason: Mapped[str] = field(
+        "How do you know that they are one person?", Text, long=True, required=True, identifying=True,
+        hint="For example: identity card seen, both numbers asked of the patient",
+    )  # fmt: skip
+    confirmed_at: Mapped[datetime | None] = field("Confirmed at")
+    confirmed_by_id: Mapped[str | None] = reference("user_account", index=False)
+    undo_asked_at: Mapped[datetime | None] = field("Undo proposed at")
+    undo_asked_by_id: Mapped[str | None] = reference("user_account", index=False)
+    undo_reason: Mapped[str | None] = field("Why it is undone", Text, long=True, conditional=True, identifying=True)
+    undone_at: Mapped[datetime | None] = field("Undone at")
+    undone_by_id: Mapped[str | None] = reference("user_account", index=False)
+
+    patient: Mapped[Patient] = relationship(foreign_keys=[patient_id])
+    merged: Mapped[Patient] = relationship(foreign_keys=[merged_id])
+    confirmed_by: Mapped[User | None] = relationship("User", foreign_keys=[confirmed_by_id])
+    undo_asked_by: Mapped[User | None] = relationship("User", foreign_keys=[undo_asked_by_id])
+    undone_by: Mapped[User | None] = relationship("User", foreign_keys=[undone_by_id])
+
+    @property
+    def in_force(self) -> bool:
+        """Whether the two records count as one person's now; a proposal to undo it changes nothing yet."""
+        return self.confirmed_at is not None and self.undone_at is None
+
+    @property
+    def open(self) -> bool:
+        """Whether it waits for a second person, or is in force."""
+        return self.undone_at is None
+
+    def confirm(self, *, by: User, at: datetime) -> None:
+        """Confirm it as the second person; the caller has just checked the password (law 5)."""
+        if not self.open or self.confirmed_at is not None:
+            raise RuleBroken("This merge does not wait for a confirmation any more.")
+        _refuse_one_person(by, self.performed_by, CONFIRMS)
+        self.confirmed_at, self.confirmed_by, self.confirmed_by_id = at, by, by.id
+        self.check(at=at)
+        self.patient.person_id = self.merged.person_id = self.patient_id
+        self.sign(by=by, at=at, meaning=Meaning.APPROVAL)
+
+    def ask_to_undo(self, *, by: User, at: datetime, reason: str) -> None:
+        """Propose to undo it; what nobody has confirmed yet is withdrawn at once."""
+        if not self.open or self.undo_asked_at is not None:
+            raise RuleBroken("This merge is undone, or its undoing is proposed already.")
+        if by.role not in PROPOSES:
+            raise RuleBroken(f"A merge is not undone by {by.role.label}.")
+        if not reason.strip():
+            raise RuleBroken(Problem("Reason: required", "reason"))
+        self.undo_reason = reason.strip()
+        self.undo_asked_at, self.undo_asked_by, self.undo_asked_by_id = at, by, by.id
+        if self.confirmed_at is None:
+            self.undone_at, self.undone_by, self.undone_by_id = at, by, by.id
+        self.check(at=at)
+
+    def undo(self, *, by: User, at: datetime) -> None:
+        """Undo it as the second person; the caller has just checked the password (law 5)."""
+        if not self.in_force or self.undo_asked_at is None:
+            raise RuleBroken("Nobody has proposed to undo this merge.")
+        _refuse_one_person(by, self.undo_asked_by, CONFIRMS)
+        self.undone_at, self.undone_by, self.undone_by_id = at, by, by.id
+        self.check(at=at)
+        self.merged.person_id = None
+        session = object_session(self)
+        left = of_patient(session, self.patient) if session is not None else []
+        if not any(one.in_force for one in left):
+            self.patient.person_id = None
+        self.sign(by=by, at=at, meaning=Meaning.APPROVAL)
+
+    def headline(self) -> str:
+        state = "undone" if self.undone_at else "confirmed" if self.confirmed_at else "proposed"
+        return f"{self.merged.record_number} belongs to {self.patient.record_number}: {state}"
+
+
+def _refuse_one_person(by: User, first: User | None, roles: Collection[Role]) -> None:
+    if by.role not in roles:
+        raise RuleBroken(f"This is confirmed by {' or '.join(sorted(role.label for role in roles))}.")
+    if first is not None and by.is_same_person(first):
+        raise RuleBroken("A second person confirms it, not the person who proposed it.")
+
+
+def same_person(session: Session, ids: Collection[str]) -> set[str]:
+    """Return the ids of some patients and of all records that are confirmed to be the same people's; one statement."""
+    if not ids:
+        return set()
+    one, other = aliased(Patient), aliased(Patient)
+    chosen = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(sorted(ids)))
+    return {*ids, *session.scalars(chosen)}
+
+
+def others(session: Session, patient: Patient) -> list[Patient]:
+    """Return the other records of the same person; no statement where there are none."""
+    if patient.person_id is None:
+        return []
+    chosen = select(Patient).where(Patient.person_id == patient.person_id, Patient.id != patient.id)
+    with session.no_autoflush:
+        return list(session.scalars(chosen.options(selectinload(Patient.alerts)).order_by(Patient.record_number)))
+
+
+def of_patient(session: Session, patient: Patient) -> list[PatientMerge]:
+    """Return the merges in which a patient takes part or took part, the last first."""
+    part = or_(PatientMerge.patient_id == patient.id, PatientMerge.merged_id == patient.id)
+    order = (PatientMerge.recorded_at.desc(), PatientMerge.id)
+    return list(session.scalars(select(PatientMerge).where(part).order_by(*order)))
+
+
+def propose(  # noqa: PLR0913 - what one record consists of
+    session: Session, patient: Patient, merged: Patient, *, by: User, at: datetime, reason: str
+) -> PatientMerge:
+    """Propose that a record is the same person's as a patient; raises `RuleBroken` where it cannot be proposed.
+
+    A person has one record that goes on: what is merged already, or has others merged into it, is not merged again.
+    """
+    if by.role not in PROPOSES:
+        raise RuleBroken(f"A merge is not proposed by {by.role.label}.")
+    if merged.id == patient.id:
+        raise RuleBroken(Problem("This is the same record. Enter the other record number.", "number"))
+    for one in (patient, merged):
+        for known in of_patient(session, one):
+            taken = known.open and (one is merged or known.merged_id == one.id)
+            if taken:
+                said = f"{one.record_number} takes part in another merge: {known.headline()}. Undo it first."
+                raise RuleBroken(Problem(said, "number"))
+    made = PatientMerge.log(
+        by=by, at=at, performed_by=by, performed_at=at, site_id=patient.site_id, patient=patient, patient_id=patient.id,
+        merged=merged, merged_id=merged.id, reason=reason,
+    )  # fmt: skip
+    session.add(made)
+    return made
