@@ -105,9 +105,10 @@ class FactField(wtforms.Field):
         return not (self.required or self.fact.required or self.fact.conditional)
 
     def process_data(self, value: Any) -> None:
-        """Show the value of a record."""
-        self.data = value
-        self.show(value)
+        """Show the value of a record; without one the field is empty."""
+        self.data, self.text = value, ""
+        if value is not None:
+            self.show(value)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         """Read what was sent; what cannot be read is a `ValueError`, and stays in the field as it was typed."""
@@ -343,6 +344,10 @@ class DateField(FactField):
             return date(parse_whole(year), parse_whole(month), parse_whole(day))
         except ValueError as problem:
             raise Unreadable(f"{day}.{month}.{year} is not a calendar date") from problem
+
+    def process_data(self, value: Any) -> None:
+        self.data = value
+        self.show(value)
 
     def show(self, value: Any) -> None:
         self.parts = dict.fromkeys((*PARTS, "t", "twice"), "")

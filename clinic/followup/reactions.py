@@ -67,7 +67,7 @@ def reactions(records: CourseRecords) -> list[PastReaction]:
     Severe are an anaphylaxis and the like, every event of grade 4 or 5, a serious event that no physician has
     assessed, and what was seen during the giving unless it is plainly mild; see `PastReaction.severe`.
     """
-    own = {course.id for course in records.every(Treatment) if course.patient_id == records.patient.id}
+    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
     events = [event for event in records.every(AdverseEvent) if event.treatment_id in own]
     found = [_told(records, event) for event in events if _counts(event)]
     for given in records.every(Administration):

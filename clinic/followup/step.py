@@ -129,6 +129,8 @@ def _tells_of(event: AdverseEvent, given: Administration) -> bool:
 
 def _undecided(records: CourseRecords) -> list[Action]:
     """Ask a physician to decide again after a severe reaction, while doses are still to be given (rule 23)."""
+    if not (records.every(Administration) or records.every(AdverseEvent)):
+        return []
     cells, decided = records.of(Product), any(one.signed and one.eligible for one in records.of(Eligibility))
     ready = any(not one.given and not one.discarded and one.left > 0 for one in cells)
     more_doses = ready or sum(one.given for one in cells) < records.course.says.dose.doses

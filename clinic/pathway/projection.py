@@ -24,6 +24,7 @@ from clinic.pathway.authorized import mark_or_refuse
 from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
 from clinic.patients.merging import same_person
+from clinic.patients.models import Patient
 from clinic.products.models import Product, family
 from clinic.record_kinds import accusing
 from clinic.records import Amendment, Signature
@@ -145,14 +146,18 @@ def judge_what_was_written(session: Session) -> None:
 def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:
     """Return the ids of the courses, and of the products, whose judgement rests on rows that were written."""
     named = _named(session, changed)
-    named["patient"] = same_person(session, named["patient"])
+    if named["patient"]:
+        named["patient"] = same_person(session, named["patient"])
     courses = set(named["treatment"])
     if named["patient"] or named["donor"]:
         found = or_(Treatment.patient_id.in_(named["patient"]), Treatment.donor_id.in_(named["donor"]))
         courses |= set(session.scalars(select(Treatment.id).where(found)))
     if courses:  # what is known of a person counts in every course of that person
-        whose = select(Treatment.patient_id).where(Treatment.id.in_(courses))
-        courses |= set(session.scalars(select(Treatment.id).where(Treatment.patient_id.in_(whose))))
+        own = select(Treatment.patient_id).where(Treatment.id.in_(courses))
+        person = select(Patient.person_id).where(Patient.id.in_(own), Patient.person_id.is_not(None))
+        linked = select(Patient.id).where(Patient.person_id.in_(person))
+        whose = or_(Treatment.patient_id.in_(own), Treatment.patient_id.in_(linked))
+        courses |= set(session.scalars(select(Treatment.id).where(whose)))
     accused = set()
     for kind in accusing():
         ids = {row_id for row_id, one in changed.items() if one.model is kind}

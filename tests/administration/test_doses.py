@@ -32,7 +32,7 @@ def test_a_dose_per_kg_needs_a_fresh_weight(team: Team) -> None:
 @pytest.mark.rule(51)
 def test_a_childs_weight_is_good_for_seven_days_only(team: Team) -> None:
     course, product = frozen(team, 5)
-    course.patient.birth_date = clock.now().date() - timedelta(days=3000)
+    course.patient.birth_date = clock.today("Europe/Berlin") - timedelta(days=3000)
     course.patient.weights[0].performed_at = clock.now() - timedelta(days=8)
     assert rules(checked(course, product, team)) == {14, 51}, "the child signed the consent alone"
 

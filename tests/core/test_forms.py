@@ -365,7 +365,7 @@ def test_a_day_in_the_future_is_refused_unless_its_fact_says_that_it_may_be(app)
         done = DateField("Done on")
         planned = DateField("Planned for", past=False)
 
-    tomorrow = clock.now().date() + timedelta(days=2)
+    tomorrow = clock.today("Europe/Berlin") + timedelta(days=2)
     sent = {f"{name}-{part}": str(value) for name in ("done", "planned") for part, value in zip(
         "dmy", (tomorrow.day, tomorrow.month, tomorrow.year), strict=True)}  # fmt: skip
     with app.test_request_context(method="POST"):

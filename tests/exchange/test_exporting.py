@@ -159,7 +159,7 @@ def test_the_research_variant_names_nobody(session, team):
 
 @pytest.mark.rule(73)
 def test_the_research_variant_gives_the_age_and_no_age_above_ninety(session, team):
-    today = clock.now().date()
+    today = clock.today("Europe/Berlin")
     patient(
         team, birth_date=today.replace(year=today.year - 44) - timedelta(days=1), record_number="OLD-1", weight=None
     )

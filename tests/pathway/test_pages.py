@@ -189,7 +189,10 @@ def test_a_draft_is_kept_and_comes_back(team, client_as, post, page):
 
 
 def test_cells_that_end_soon_come_before_everything_else(team, client_as):
-    consented(course(team, patient(team, family_name="Early"), planned_on=clock.now().date() - timedelta(days=9)), team)
+    consented(
+        course(team, patient(team, family_name="Early"), planned_on=clock.today("Europe/Berlin") - timedelta(days=9)),
+        team,
+    )
     begun = ready_for_harvest(team, patient(team, family_name="Urgent"))
     bag = released_product(begun, team)
     bag.expires_at = clock.now() + timedelta(minutes=50)

@@ -302,7 +302,7 @@ def test_the_one_next_action_begins_with_the_allergies(client_as, page, post, se
     form = page(client_as("nurse"), f"/patients/{one.id}/allergies")
     answered = {"version": form.hidden["version"], "allergy_status": "present", "allergies": "penicillin (anaphylaxis)"}
     assert post(client_as("nurse"), f"/patients/{one.id}/allergies", answered).status_code == 422
-    answered |= day_boxes("allergies_asked_on", clock.now().date())
+    answered |= day_boxes("allergies_asked_on", clock.today("Europe/Berlin"))
     assert post(client_as("nurse"), f"/patients/{one.id}/allergies", answered).status_code == 303
     shown = page(client_as("nurse"), f"/patients/{one.id}")
     assert "Allergy: penicillin (anaphylaxis)" in shown

@@ -234,7 +234,7 @@ def test_a_serious_event_holds_the_family_until_a_physician_has_assessed_it(ward
 def test_a_death_holds_the_family_when_it_is_written(ward, sisters):
     bags, (hers, his) = sisters
     with ward.later(minutes=10):
-        died = day_boxes("died_on", clock.now().date())
+        died = day_boxes("died_on", clock.today("Europe/Berlin"))
         adverse_event(ward, hers, "cardiac arrest", serious=["death"], **(died | {"outcome": "fatal"}))
         ward.give(his, bags[1])
     ward.not_given(bags[1], "not assessed by a physician yet")
@@ -421,7 +421,7 @@ def test_an_alert_about_an_allergy_counts_until_a_second_person_confirms_its_end
     bag = dmso_bag(ward, mine)
     alert = alert_about(ward, mine, text)
     with ward.later(days=1):
-        yesterday = day_boxes("until_on", clock.now().date())
+        yesterday = day_boxes("until_on", clock.today("Europe/Berlin"))
         done = {
             "closed": lambda: ward.fill("coordinator", f"/alerts/{alert.id}/closing", reason="no longer applies"),
             "reworded": lambda: ward.amend("coordinator", alert, text="Prefers tea"),
@@ -448,7 +448,7 @@ def test_any_other_alert_is_closed_by_one_person(ward):
     ward.fill("coordinator", f"/alerts/{alert.id}/closing", reason="has a hearing aid")
     alert = newest(ward, Alert)
     assert not alert.unconfirmed
-    assert not alert.shown_on(clock.now().date())
+    assert not alert.shown_on(clock.today("Europe/Berlin"))
 
 
 # what reached the patient is not void

@@ -44,7 +44,7 @@ DAY = timedelta(days=1)
 @pytest.fixture(autouse=True)
 def at_noon():
     """The next noon: no act of a test crosses midnight."""
-    next_noon = datetime.combine(clock.now().date() + DAY, time(12), UTC)
+    next_noon = datetime.combine(clock.today("Europe/Berlin") + DAY, time(12), UTC)
     with time_machine.travel(next_noon, tick=True):
         yield
 
@@ -316,7 +316,8 @@ def test_an_adverse_event_is_reported_by_everybody(ward):
     at = clock.now()
     set_actor(ward.session, ward.team.nurse.id)
     event = AdverseEvent.report(
-        by=ward.team.nurse, at=at, treatment=mine, performed_at=at, performed_by=ward.team.nurse, aware_on=at.date(),
+        by=ward.team.nurse, at=at, treatment=mine, performed_at=at, performed_by=ward.team.nurse,
+        aware_on=clock.day(at, "Europe/Berlin"),
         term="Rash", grade="2", from_cells="possible", from_harvest="unlikely", from_delivery="unlikely",
         expected="expected", outcome="ongoing",
     )  # fmt: skip
