@@ -20,21 +20,13 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 EVENTS = {"rate": "Rate changed", "stopped": "Interrupted", "resumed": "Resumed", "reaction": "Reaction"}
-FIRST_ACTIONS = (
-    "Stop the infusion. Keep the line open with saline.",
-    "Check airway, breathing and circulation. Take the vital signs.",
-    "Call the physician. For anaphylaxis call the emergency team and give epinephrine into the thigh muscle.",
-    "Keep the bag and the set for the laboratory.",
-    "Report the adverse event.",
-)
-"""What is done first in any reaction, until the physician decides."""
 
 
 class InfusionEvent(Record):
     """One thing that happened during an administration. Only ever added to; corrected by an amendment."""
 
     KIND = "IE"
-    NOUN = "Infusion event"
+    NOUN = "During the administration"
     DONE = "Observed by"
     PERSON = "treatment.patient"
     NOT_BEFORE = ("administration.performed_at",)

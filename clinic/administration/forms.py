@@ -227,9 +227,10 @@ class EventForm(form_for(InfusionEvent, without={"kind"})):
         "rate": {"rate", "reason"}, "stopped": {"reason"}, "resumed": {"rate"}, "reaction": {"signs", "measures"},
     }  # fmt: skip
 
-    def narrow(self, kind: str) -> None:
-        """Ask only what belongs to a kind of event."""
-        for name in {"rate", "reason", "signs", "measures"} - self.ASKS[kind]:
+    def narrow(self, kind: str, *, rate: bool = True) -> None:
+        """Ask only what belongs to a kind of event; no new rate when an injection goes on."""
+        asked = self.ASKS[kind] - ({"rate"} if kind == "resumed" and not rate else set())
+        for name in {"rate", "reason", "signs", "measures"} - asked:
             del self._fields[name]
         needed = {"rate": "rate", "stopped": "reason", "reaction": "signs"}.get(kind)
         if needed:

@@ -9,9 +9,10 @@ from flask import Blueprint, abort, url_for
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, Role, allow
 from clinic.administration.dose_change import DoseChange
-from clinic.administration.events import EVENTS, FIRST_ACTIONS, InfusionEvent
+from clinic.administration.events import EVENTS, InfusionEvent
 from clinic.administration.forms import AbortForm, DoseForm, EventForm, VoidForm
 from clinic.administration.models import Administration
+from clinic.administration.route_words import first_actions, has_rate
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION
 from clinic.errors import Problem, RuleBroken
@@ -68,7 +69,7 @@ def event(administration_id: str, kind: str) -> Answer:
     about = {"treatment_id": given.treatment_id, "administration": given, "kind": kind}
     form = form_of(EventForm, people=ADMINISTRATION.logs, about=about)
     form.can_draft = False
-    form.narrow(kind)
+    form.narrow(kind, rate=has_rate(given.route))
     if form.validate_on_submit():
         with refusals_to(form):
             db.session.add(InfusionEvent.log(by=me(), at=clock.now(), **about, **form.facts()))
@@ -83,7 +84,8 @@ def _event_page(given: Administration, kind: str) -> dict[str, Any]:
         "save_label": "Save",
         "back_url": _url(given),
         "patient": patient_banner(given),
-        "before": [(False, said, "") for said in FIRST_ACTIONS] if kind == "reaction" else [],
+        "template": "administration/event.html",
+        "first_actions": first_actions(given.route) if kind == "reaction" else (),
     }
 
 

@@ -11,7 +11,6 @@ from clinic.access import CLINICAL, allow
 from clinic.administration import bedside as acts
 from clinic.administration.bedside_page import gate_page, rested_on, times
 from clinic.administration.display import check_rows, given_rows
-from clinic.administration.events import FIRST_ACTIONS
 from clinic.administration.forms import (
     SCANS,
     WORKED_OUT,
@@ -23,6 +22,7 @@ from clinic.administration.forms import (
 )
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import monitoring
+from clinic.administration.route_words import act, first_actions, has_rate
 from clinic.administration.running import disagreements, running, whole_dose
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION, waiting_products
@@ -234,7 +234,9 @@ def show(administration_id: str) -> str:
         disagreements=disagreements(given),
         whole_dose=whole_dose(records, given),
         run=running(given, clock.now()),
-        first_actions=FIRST_ACTIONS,
+        first_actions=first_actions(given.route),
+        act=act(given.route),
+        has_rate=has_rate(given.route),
         unfinished=given.running,
         back_url=url_for("pathway.course", treatment_id=given.treatment_id),
         **_acts_on(given, me()),
@@ -271,7 +273,7 @@ def finish(administration_id: str) -> Answer:
             return commit_and_redirect(_url(given), "End saved. Read the record once more and sign.")
     return form_page(
         form,
-        heading="Record the end of the infusion",
+        heading=f"Record the end of the {act(given.route)}",
         lede=given.headline(),
         save_label="Save the end",
         back_url=_url(given),

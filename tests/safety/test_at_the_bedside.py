@@ -240,9 +240,32 @@ def test_rate_interruption_and_reaction_are_recorded_in_their_order(ward, begun)
     assert ward.fill("nurse", f"{at}/events/reaction", signs="chills", measures="paused").status_code == 303
     shown = text(ward, at)
     assert "Call the physician" in shown
-    assert "10 mL/h" in shown
+    assert "20 mL/h" in shown
     kinds = [one.kind for one in ward.session.scalars(select(InfusionEvent).order_by(InfusionEvent.recorded_at))]
     assert kinds == ["rate", "stopped", "resumed", "reaction"]
+
+
+@pytest.mark.parametrize(
+    ("code", "act", "first", "other"),
+    [
+        ("BMAC-KNEE", "injection", "Get intravenous access", ("infusion", "saline", "Change the rate")),
+        ("BM-MSC-MS", "infusion", "Keep the line open with saline", ("injection",)),
+    ],
+)
+def test_the_pages_of_giving_speak_of_the_route(ward, code, act, first, other):
+    mine = ready_for_harvest(ward.team, code=code)
+    bag = ward.verified(released_product(mine, ward.team))
+    ward.give(mine, bag)
+    at = f"/administrations/{ward.given(bag).id}"
+    reaction, running = (text(ward, url) for url in (f"{at}/events/reaction", at))
+    assert f"Stop the {act}. {first}" in reaction
+    assert reaction.index("Do this first") < reaction.index("Signs and symptoms")
+    assert "Before you begin" not in reaction
+    assert f"Record the end of the {act}" in running
+    assert f"Record the end of the {act}" in text(ward, f"{at}/end")
+    for word in other:
+        assert word not in reaction
+        assert word not in running.partition("What was recorded")[0]
 
 
 @pytest.mark.rule(59)
