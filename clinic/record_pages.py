@@ -52,7 +52,7 @@ class RecordPages:
 
     Whoever signs reads the whole record: its facts and ``parts``, or in place of the parts what the template ``whole``
     shows with the context that ``showing`` gives. ``together``: records of the same page that the same person can sign
-    with the same password.
+    with the same password; ``ticked``: they are parts of one act, and are ticked already when the page opens.
     """
 
     model: type[Entry]
@@ -68,6 +68,7 @@ class RecordPages:
     whole: str = ""
     showing: Callable[[Any], dict[str, Any]] = lambda _record: {}
     together: Callable[[Any, User], list[Any]] = lambda _record, _user: []
+    ticked: bool = False
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -127,12 +128,13 @@ def _signed(record: Record, count: int) -> str:
 
 def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str, Any]:
     """Return what the page of a signature shows."""
+    beforehand = place.ticked and request.method == "GET"
     return {
         "heading": f"Sign: {record.NOUN.lower()}",
         "lede": record.headline(),
         "main": _whole(record),
         "others": [_whole(other) for other in others],
-        "ticked": request.form.getlist("also"),
+        "ticked": [other.id for other in others] if beforehand else request.form.getlist("also"),
         "meaning": place.meaning(record, me()).label,
         "seal": record_display.seal(record.content_hash),
         "version": record.version,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, relationship
 from clinic.errors import Problem
 from clinic.fields import Range, field
 from clinic.model import reference
-from clinic.records import Record
+from clinic.records import Origin, Record
 from clinic.wording import quantity
 
 if TYPE_CHECKING:
@@ -69,6 +69,11 @@ class InfusionEvent(Record):
     def headline(self) -> str:
         said = {"rate": quantity(self.rate, "mL/h"), "reaction": self.signs}.get(self.kind or "", self.reason)
         return ": ".join(part for part in (EVENTS.get(self.kind or "", self.NOUN), said) if part)
+
+
+def unsigned(given: Any) -> list[InfusionEvent]:
+    """Return what happened during an administration and carries no signature of its own yet."""
+    return [one for one in given.events if one.origin is Origin.CLINIC and not one.signed]
 
 
 def interrupted(given: Any, at: datetime, *, but: InfusionEvent | None = None) -> bool:

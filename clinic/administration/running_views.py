@@ -9,7 +9,7 @@ from flask import Blueprint, abort, url_for
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, Role, allow
 from clinic.administration.dose_change import DoseChange
-from clinic.administration.events import EVENTS, InfusionEvent
+from clinic.administration.events import EVENTS, InfusionEvent, unsigned
 from clinic.administration.forms import AbortForm, DoseForm, EventForm, VoidForm
 from clinic.administration.models import Administration
 from clinic.administration.route_words import first_actions, has_rate
@@ -48,6 +48,8 @@ record_pages.register_pages(
     amends=ADMINISTRATION.logs,
     patient=patient_banner,
     fixed=frozenset({"kind", "performed_by_id"}),
+    together=lambda event, _user: [one for one in unsigned(event.administration) if one is not event],
+    ticked=True,
 )
 DOSE_PAGES = record_pages.register_pages(
     DoseChange,

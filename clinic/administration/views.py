@@ -11,6 +11,7 @@ from clinic.access import CLINICAL, allow
 from clinic.administration import bedside as acts
 from clinic.administration.bedside_page import gate_page, rested_on, times
 from clinic.administration.display import check_rows, given_rows
+from clinic.administration.events import unsigned
 from clinic.administration.forms import (
     SCANS,
     WORKED_OUT,
@@ -67,6 +68,11 @@ def _vitals_url(signs: VitalSigns) -> str:
     )
 
 
+def _to_sign(given: Administration, user: Any) -> list[Any]:
+    """Return what happened and is signed with the administration; its second person reads it and signs it not again."""
+    return [] if user.id == given.verified_by_id else unsigned(given)
+
+
 PAGES = record_pages.register_pages(
     Administration,
     show=_url,
@@ -75,7 +81,9 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
     fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
-    parts=lambda given: given.vital_signs,
+    parts=lambda given: [*given.vital_signs, *(one for one in given.events if one not in _to_sign(given, me()))],
+    together=_to_sign,
+    ticked=True,
 )
 record_pages.register_pages(
     BedsideCheck,
@@ -238,6 +246,7 @@ def show(administration_id: str) -> str:
         act=act(given.route),
         has_rate=has_rate(given.route),
         unfinished=given.running,
+        sign_event=unsigned(given)[0].id if _signs_events(given, me()) else None,
         back_url=url_for("pathway.course", treatment_id=given.treatment_id),
         **_acts_on(given, me()),
     )
@@ -256,6 +265,11 @@ def _acts_on(given: Administration, user: Any) -> dict[str, Any]:
         "event_url": url_for("events.new", treatment_id=given.treatment_id) if may else None,
         "may": may,
     }
+
+
+def _signs_events(given: Administration, user: Any) -> bool:
+    """Whether a person is asked to sign what happened; with an unsigned administration it is signed together."""
+    return user.role in ADMINISTRATION.signs and (given.signed or given.voided) and bool(unsigned(given))
 
 
 @bp.route("/administrations/<administration_id>/end", methods=["GET", "POST"])

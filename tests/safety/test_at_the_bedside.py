@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -243,6 +244,58 @@ def test_rate_interruption_and_reaction_are_recorded_in_their_order(ward, begun)
     assert "20 mL/h" in shown
     kinds = [one.kind for one in ward.session.scalars(select(InfusionEvent).order_by(InfusionEvent.recorded_at))]
     assert kinds == ["rate", "stopped", "resumed", "reaction"]
+
+
+def _said_of_events(ward, mine):
+    """What the timeline says of each event, and what Today asks the nurse to do about events."""
+    lines = text(ward, f"/patients/{mine.patient_id}/timeline").split('<details class="c-ev')
+    tags = [
+        re.findall(r'c-tag[^>]*">.*?</svg>([^<]+)</span>', line) for line in lines if f"<b>{InfusionEvent.NOUN}" in line
+    ]
+    return [tag[0] for tag in tags], text(ward, "/").count('Sign the events<span class="visually-hidden">')
+
+
+@pytest.mark.rule(70)
+def test_what_happened_is_read_and_signed_with_the_administration(ward, own, begun):
+    _bag, mine = own
+    at = f"/administrations/{begun.id}"
+    ward.fill("nurse", f"{at}/events/reaction", signs="chills and flushing", measures="paused")
+    ward.fill("nurse", f"{at}/end", volume_given="10")
+    ward.session.expire_all()
+    shown = text(ward, f"/records/{begun.id}/signature")
+    assert "chills and flushing" in shown
+    assert "Oxygen saturation" in shown
+    assert _said_of_events(ward, mine) == (["Not signed"], 0)
+    assert ward.sign("nurse", begun).status_code == 303
+    ward.session.expire_all()
+    assert [len(one.present_signatures) for one in begun.events] == [1]
+    assert _said_of_events(ward, mine) == (["Signed"], 0)
+    verifying = text(ward, f"/records/{begun.id}/signature", "physician")
+    assert "chills and flushing" in verifying
+    assert 'name="also"' not in verifying
+
+
+@pytest.mark.rule(70)
+def test_an_event_that_is_recorded_or_corrected_after_the_signature_waits_for_one(ward, own, begun):
+    _bag, mine = own
+    at = f"/administrations/{begun.id}"
+    ward.fill("nurse", f"{at}/end", volume_given="10")
+    ward.session.expire_all()
+    ward.sign("nurse", begun)
+    for signs in ("chills", "rash"):
+        ward.fill("nurse", f"{at}/events/reaction", signs=signs)
+    ward.session.expire_all()
+    assert begun.signed
+    assert _said_of_events(ward, mine) == (["Not signed", "Not signed"], 1)
+    assert "Review and sign the events" in text(ward, at)
+    assert ward.sign("nurse", begun.events[0]).status_code == 303
+    ward.session.expire_all()
+    assert _said_of_events(ward, mine) == (["Signed", "Signed"], 0)
+    changed = ward.fill("nurse", f"/records/{begun.events[0].id}/amendment", measures="cooled", amend_reason="left out")
+    assert changed.status_code == 303
+    ward.session.expire_all()
+    assert sorted(_said_of_events(ward, mine)[0]) == ["Signed", "Signed before the amendment"]
+    assert _said_of_events(ward, mine)[1] == 1
 
 
 @pytest.mark.parametrize(
