@@ -13,6 +13,7 @@ from clinic.accounts.models import User
 from clinic.administration.models import Administration
 from clinic.course_records import of_course
 from clinic.extensions import db
+from clinic.followup import reporting
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
 from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
@@ -54,6 +55,16 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     means=lambda _event, _user: Meaning.REVIEW,
 )
+
+
+def _beside(record: Any) -> dict[str, Any]:
+    """Return what the page of an administration says of the patient's serious events with a report due."""
+    if not isinstance(record, Administration):
+        return {}
+    return {"reports": reporting.of_patient(db.session(), record.treatment.patient, clock.today(zone()))}
+
+
+record_pages.BESIDE.append(_beside)
 
 
 def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
@@ -141,7 +152,7 @@ def show(event_id: str) -> str:
         event,
         PAGES,
         template="events/show.html",
-        box=day_box(event, clock.today(zone())),
+        report=_own_report(event),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),
         unfinished=event.origin == Origin.CLINIC and bool(event.unassessed),
         assess_url=url_for("events.assessment", event_id=event.id) if _assesses(event) else None,
@@ -149,6 +160,14 @@ def show(event_id: str) -> str:
         back_url=url_for("events.index", treatment_id=event.treatment_id),
         back_label="Events",
     )
+
+
+def _own_report(event: AdverseEvent) -> dict[str, Any] | None:
+    """Return the running clock of an event for its own page, which says in the title why it runs."""
+    found = reporting.report_due(event, on := clock.today(zone()))
+    if found is None:
+        return None
+    return found | {"title": found["why"], "why": f"Day {event.clock_day(on)} of {found['of']}", "url": ""}
 
 
 def _assesses(event: AdverseEvent) -> bool:
