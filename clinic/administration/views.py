@@ -262,7 +262,7 @@ def _acts_on(given: Administration, user: Any) -> dict[str, Any]:
         "finish_url": url_for("administration.finish", administration_id=given.id) if may and running else None,
         "vitals_url": url_for("administration.vital_signs", administration_id=given.id) if may else None,
         "verify_url": url_for("record_pages.signature", record_id=given.id) if verifies else None,
-        "event_url": url_for("events.new", treatment_id=given.treatment_id) if may else None,
+        "event_url": url_for("events.new", treatment_id=given.treatment_id, administration=given.id) if may else None,
         "may": may,
     }
 

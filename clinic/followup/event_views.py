@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, record_pages, wording
+from clinic import clock, record_display, record_pages, wording
 from clinic.access import CLINICAL, Role, allow
 from clinic.accounts.models import User
 from clinic.administration.models import Administration
@@ -45,6 +45,9 @@ AFTER = (
     "Serious, unexpected and possibly related to the treatment: the report is due 7 or 15 days after we became "
     "aware. Today shows the deadline."
 )
+
+
+CTCAE = [(GRADES[key], text) for key, text in GRADE_TEXTS.items()]
 
 
 PAGES = record_pages.register_pages(
@@ -102,9 +105,11 @@ def new(treatment_id: str) -> Answer:
     course = get_or_404(Treatment, treatment_id)
     form = form_of(EventForm if me().role in JUDGES else ReportForm, about={"treatment": course})
     form.plan(course)
+    given = _given(course)
+    form.start_from(given)
     if form.validate_on_submit():
         with refusals_to(form):
-            return _report(course, form.facts())
+            return _report(course, given.id if given is not None else _last_given(course), form.facts())
     return form_page(
         form,
         template="events/new.html",
@@ -113,13 +118,22 @@ def new(treatment_id: str) -> Answer:
         save_label="Save the event",
         patient=patient_banner(course),
         back_url=url_for("events.index", treatment_id=course.id),
-        grades=[(GRADES[key], text) for key, text in GRADE_TEXTS.items()],
+        grades=CTCAE,
         after=AFTER,
     )
 
 
-def _report(course: Treatment, facts: dict[str, Any]) -> Response:
-    rows = {"treatment": course, "administration_id": _last_given(course)}
+def _given(course: Treatment) -> Administration | None:
+    """Return the administration from whose page the report was opened."""
+    asked = request.args.get("administration", "")
+    given = get_or_404(Administration, asked) if asked else None
+    if given is not None and given.treatment_id != course.id:
+        abort(404)
+    return given
+
+
+def _report(course: Treatment, given_id: str | None, facts: dict[str, Any]) -> Response:
+    rows = {"treatment": course, "administration_id": given_id}
     event = AdverseEvent.report(by=me(), at=clock.now(), **rows, **facts)
     db.session.add(event)
     _tell(event, course)
@@ -188,6 +202,10 @@ def assessment(event_id: str) -> Answer:
             return commit_and_redirect(url, "Assessment saved. It counts when you have signed the event.")
     return form_page(
         form,
+        template="events/assessment.html",
+        facts=record_display.facts(event, zone(), people=record_pages.names()),
+        hands=record_display.hands(event, zone()),
+        grades=CTCAE,
         heading=f"Assess: {event.term}",
         lede=event.treatment.title,
         save_label="Save and sign",

@@ -198,6 +198,30 @@ def test_a_death_is_written_into_the_patients_record_with_the_event(
     assert treated.patient.died_on == clock.now().date()
 
 
+@pytest.mark.rule(64)
+def test_a_report_from_the_page_of_the_cells_begins_with_the_reaction(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    nurse, cells = client_as("nurse"), session.scalars(select(Administration)).one()
+    happened = (clock.now() + timedelta(minutes=1)).replace(second=0, microsecond=0)  # after the seconds of the start
+    said = {"performed_by_id": team.nurse.id, "signs": "chills, flushing", "measures": "clemastine 2 mg"}
+    answer = post(nurse, f"/administrations/{cells.id}/events/reaction", said | boxes("performed_at", happened))
+    assert answer.status_code == 303, answer.text
+    shown = page(nurse, f"/administrations/{cells.id}")
+    (url,) = {link for link in shown.links if "/adverse-events/new" in link}
+    asked = page(nurse, url)
+    when = boxes("performed_at", happened)
+    filled = {"term": "chills, flushing"} | {name: when[name] for name in when if not name.endswith("-m")}
+    assert {name: asked.values[name] for name in filled} == filled
+    assert ">clemastine 2 mg</textarea>" in asked.html
+    assert post(nurse, url, event(team, term="Chills")).status_code == 303
+    made = session.scalars(select(AdverseEvent)).one()
+    assert (made.term, made.administration_id) == ("Chills", cells.id)
+    other = ready_for_harvest(team)
+    session.commit()
+    assert nurse.get(url.replace(treated.id, other.id)).status_code == 404
+
+
 @pytest.mark.rule(68)
 def test_an_onset_before_the_first_procedure_asks_once(
     treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable
@@ -246,6 +270,7 @@ def test_a_nurse_reports_a_physician_assesses_and_quality_sends_the_report(
     nurse, course = client_as("nurse"), f"/treatments/{treated.id}/adverse-events"
     asked = page(nurse, f"{course}/new")
     assert not {"grade", "expected", *CAUSES} & set(asked.values)
+    assert "Grades (CTCAE" not in asked
     shown = post(nurse, f"{course}/new", event(team)).location
     told = session.scalars(select(AdverseEvent)).one()
     assert told.unassessed, "a nurse's form asks for no judgment, and none is taken from it"
@@ -255,6 +280,10 @@ def test_a_nurse_reports_a_physician_assesses_and_quality_sends_the_report(
     assert nurse.get(f"{shown}/report").status_code == 403
     physician = client_as("physician")
     assert f"{shown}/assessment" in page(physician, shown).links
+    assessing = page(physician, f"{shown}/assessment")
+    for said in ("Grades (CTCAE", "Septic arthritis", "New or prolonged hospitalization", team.nurse.printed_name):
+        assert said in assessing, said
+    assert "optional" not in assessing.text
     signature = f"/records/{told.id}/signature"
     refused = post(physician, signature, password="wrong-password")
     assert refused.status_code != 303
@@ -268,6 +297,7 @@ def test_a_nurse_reports_a_physician_assesses_and_quality_sends_the_report(
     session.commit()
     quality = client_as("quality")
     sent = day_boxes("reported_on", clock.now().date()) | {"version": str(told.version)}
+    assert "optional" not in page(quality, f"{shown}/report").text
     half = post(quality, f"{shown}/report", sent)
     assert half.status_code == 422
     assert "Report sent to: required" in half.text
