@@ -108,7 +108,7 @@ def stop_early(administration_id: str) -> Answer:
         form,
         heading="Stop early",
         lede=given.headline(),
-        save_label="Stop the administration",
+        save_label="Stop early",
         save_icon="player-stop",
         back_url=_url(given),
         patient=patient_banner(given),

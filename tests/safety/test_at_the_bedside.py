@@ -220,12 +220,34 @@ def test_the_running_page_has_its_clocks_and_its_acts(ward, begun):
         "Vital signs",
         "15 minutes",
         "Record the end",
-        "Abort",
+        "Stop early",
         "Void",
         "Interrupt",
         "Reaction",
     ):
         assert word in shown, word
+
+
+def _primary(ward, made):
+    """The filled button of the running page."""
+    shown = text(ward, f"/administrations/{made.id}").partition("What was recorded")[0]
+    (found,) = re.findall(r"c-btn--go[^>]*>(?:<svg.*?</svg>)?([^<]+)<", shown)
+    return found
+
+
+@pytest.mark.rule(57)
+def test_the_most_urgent_act_of_the_running_page_is_its_filled_button(ward, begun):
+    assert _primary(ward, begun) == "Record the end of the injection"
+    with ward.later(minutes=16):
+        assert _primary(ward, begun) == "Vital signs"
+        shown = text(ward, f"/administrations/{begun.id}")
+        assert "Abort" not in shown
+        assert shown.index("Vital signs") < shown.index(">Reaction") < shown.index("Stop early") < shown.index("Void")
+        ward.fill("nurse", f"/administrations/{begun.id}/vital-signs", **VITALS)
+        assert _primary(ward, begun) == "Record the end of the injection"
+    page = text(ward, f"/administrations/{begun.id}/abort")
+    assert "Stop the administration" not in page
+    assert page.count("Stop early") >= 2
 
 
 def test_rate_interruption_and_reaction_are_recorded_in_their_order(ward, begun):
