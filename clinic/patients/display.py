@@ -25,7 +25,7 @@ def agreement(typings: Iterable[BloodTyping]) -> str:
     )
 
 
-def correction_lines(patient: Patient, correction: Amendment, zone: str) -> list[tuple[bool, str, str]]:
+def correction_lines(patient: Patient, correction: Amendment, zone: str) -> list[tuple[None, str, str]]:
     """Return what a correction changed, for who confirms it: label, and the old and the new value."""
     shown = record_display.amendments(patient, zone)[correction.number - 1]
-    return [(False, label, f"{old or 'empty'} → {new or 'empty'}") for label, old, new in shown[3]]
+    return [(None, label, f"{old or 'empty'} → {new or 'empty'}") for label, old, new in shown[3]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -42,6 +43,30 @@ def test_a_nurse_logs_a_harvest_and_a_physician_signs_it(team, session, client_a
     post(client_as("physician"), f"/records/{harvest.id}/signature", password)
     session.expire_all()
     assert harvest.signed
+
+
+def ticked(text):
+    """What a form ticks beside itself, each title with its evidence."""
+    aside = text.partition('id="h-before"')[2].partition("</section>")[0]
+    rows = re.findall(r"#i-([a-z-]+)\"/></svg><p><b>(.*?)</b>.*?(?:c-sub\">(.*?)</span>)?</p>", aside)
+    assert rows, text
+    return {title: note for icon, title, note in rows if icon == "check"}, [title for _icon, title, _note in rows]
+
+
+def test_the_form_ticks_what_was_checked_with_its_evidence_and_no_patient_whom_nobody_scanned(team, client_as):
+    begun = ready_for_harvest(team)
+    ticks, shown = ticked(client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text)
+    assert set(ticks) == {"Consent valid", "Eligible"}
+    assert all(team.physician.printed_name in note for note in ticks.values()), ticks
+    assert "Ask the patient for name and birth date" in shown
+
+
+def test_what_a_protocol_says_of_itself_is_no_check_that_passed(team, client_as):
+    begun = ready_for_harvest(team)
+    address = f"/patients/{begun.patient_id}/consents/new?version={begun.protocol_version_id}"
+    ticks, shown = ticked(client_as("physician").get(address).text)
+    assert ticks == {}
+    assert {"Evidence", "Ethics approval"} <= set(shown)
 
 
 @pytest.mark.hazard("H17")
