@@ -71,6 +71,11 @@ class InfusionEvent(Record):
         return ": ".join(part for part in (EVENTS.get(self.kind or "", self.NOUN), said) if part)
 
 
+def reactions(given: Any) -> str | None:
+    """Return the signs of every reaction during an administration, None where there was none."""
+    return "; ".join(one.signs for one in given.events if one.kind == "reaction" and one.signs) or None
+
+
 def unsigned(given: Any) -> list[InfusionEvent]:
     """Return what happened during an administration and carries no signature of its own yet."""
     return [one for one in given.events if one.origin is Origin.CLINIC and not one.signed]

@@ -148,7 +148,6 @@ class Administration(Record):
         unit="mL",
         possible=Range(0, 3000),
         section="Volume",
-        hint="Leave blank until the end",
     )
     volume_wasted: Mapped[Decimal | None] = field("Volume wasted", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_returned: Mapped[Decimal | None] = field(

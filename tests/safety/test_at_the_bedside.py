@@ -277,6 +277,27 @@ def _said_of_events(ward, mine):
     return [tag[0] for tag in tags], text(ward, "/").count('Sign the events<span class="visually-hidden">')
 
 
+def test_the_end_begins_with_the_signs_of_the_reaction_and_says_what_is_filled_in(ward, begun):
+    at = f"/administrations/{begun.id}"
+    ward.fill("nurse", f"{at}/events/reaction", signs="chills", measures="paused")
+    for form in ("end", "abort"):
+        shown = text(ward, f"{at}/{form}")
+        assert ">chills</textarea>" in shown
+        assert "Leave blank until the end" not in shown
+    assert ">Prefilled: whole dose<" in text(ward, f"{at}/end")
+    ward.fill("nurse", f"{at}/end", volume_given="10")
+    assert "Reaction: Reaction" not in text(ward, f"/records/{begun.id}/signature")
+
+
+@pytest.mark.rule(51)
+def test_a_weight_of_today_is_not_nought_days_old(ward, own):
+    bag, mine = own
+    ward.fill("nurse", f"/patients/{mine.patient_id}/weights/new", kg="72,5")
+    check = ward.check(mine, bag)
+    (said,) = [line["left"] for line in check.evidence if line["check"] == "Weight"]
+    assert said == "72.5 kg, weighed today"
+
+
 @pytest.mark.rule(70)
 def test_what_happened_is_read_and_signed_with_the_administration(ward, own, begun):
     _bag, mine = own
