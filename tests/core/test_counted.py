@@ -47,7 +47,8 @@ def whole(team: Team) -> tuple[Treatment, Product]:
     assert plan is not None
     builder.visit(team, course, plan.name, at, {"nrs_pain": Decimal(2)}, plan=plan)
     event = AdverseEvent.report(
-        by=team.physician, at=at, treatment=course, performed_at=at, performed_by=team.physician, aware_on=at.date(),
+        by=team.physician, at=at, treatment=course, performed_at=at, performed_by=team.physician,
+        aware_on=clock.today(team.site.zone),
         term="Swelling of the knee", grade="3", serious=["hospitalisation"], from_cells="possible",
         from_harvest="unlikely", from_delivery="unlikely", expected="unexpected", outcome="ongoing",
         administration_id=made.id,

@@ -43,7 +43,7 @@ def event(team: Team, **more: Any) -> dict[str, Any]:
     """The form of an adverse event, filled in."""
     return (
         boxes("performed_at", clock.now())
-        | day_boxes("aware_on", clock.now().date())
+        | day_boxes("aware_on", clock.today("Europe/Berlin"))
         | {
             "performed_by_id": team.nurse.id,
             "term": "Septic arthritis",
@@ -178,7 +178,10 @@ def test_a_running_report_stands_on_every_page_about_the_patient(
         assert board.count("<i></i>") == days, address
     made = session.scalars(select(AdverseEvent)).one()
     if days:
-        sent = day_boxes("reported_on", clock.now().date()) | {"reported_to": "FDA, 1", "version": str(made.version)}
+        sent = day_boxes("reported_on", clock.today("Europe/Berlin")) | {
+            "reported_to": "FDA, 1",
+            "version": str(made.version),
+        }
         assert post(client_as("quality"), f"/adverse-events/{made.id}/report", sent).status_code == 303
     for address in ["/", *pages, f"/adverse-events/{made.id}"]:
         assert "c-sae" not in browser.get(address).text, address
@@ -193,9 +196,9 @@ def test_a_death_is_written_into_the_patients_record_with_the_event(
     assert "Died on: required" in post(physician, at, fatal).text
     session.expire_all()
     assert treated.patient.died_on is None
-    assert post(physician, at, fatal | day_boxes("died_on", clock.now().date())).status_code == 303
+    assert post(physician, at, fatal | day_boxes("died_on", clock.today("Europe/Berlin"))).status_code == 303
     session.expire_all()
-    assert treated.patient.died_on == clock.now().date()
+    assert treated.patient.died_on == clock.today("Europe/Berlin")
 
 
 @pytest.mark.rule(64)
@@ -296,7 +299,7 @@ def test_a_nurse_reports_a_physician_assesses_and_quality_sends_the_report(
     told.sign(by=team.physician, at=clock.now())
     session.commit()
     quality = client_as("quality")
-    sent = day_boxes("reported_on", clock.now().date()) | {"version": str(told.version)}
+    sent = day_boxes("reported_on", clock.today("Europe/Berlin")) | {"version": str(told.version)}
     assert "optional" not in page(quality, f"{shown}/report").text
     half = post(quality, f"{shown}/report", sent)
     assert half.status_code == 422
