@@ -53,6 +53,8 @@ class RecordPages:
     Whoever signs reads the whole record: its facts and ``parts``, or in place of the parts what the template ``whole``
     shows with the context that ``showing`` gives. ``together``: records of the same page that the same person can sign
     with the same password; ``ticked``: they are parts of one act, and are ticked already when the page opens.
+    ``people`` and ``offers`` keep an amendment to what the first entry offers: the staff of which roles, and of other
+    choices those that fit; what the record says stays among them.
     """
 
     model: type[Entry]
@@ -69,6 +71,8 @@ class RecordPages:
     showing: Callable[[Any], dict[str, Any]] = lambda _record: {}
     together: Callable[[Any, User], list[Any]] = lambda _record, _user: []
     ticked: bool = False
+    people: frozenset[Role] | None = None
+    offers: Callable[[Any, Any], None] = lambda _form, _record: None
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -170,7 +174,8 @@ def amendment(record_id: str) -> Answer:
     place, record = page_and_record(record_id)
     if me().role not in place.amends:
         abort(403)
-    form = form_of(amend_form(place, record), record)
+    form = form_of(amend_form(place, record), record, people=place.people)
+    place.offers(form, record)
     if form.validate_on_submit():
         refuse_stale(record)
         with refusals_to(form):

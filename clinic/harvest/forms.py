@@ -20,7 +20,10 @@ from clinic.products.models import CONTAINERS
 from clinic.protocols.catalogues import BODY_SITES, METHODS, SOURCES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from clinic.accounts.models import User
+    from clinic.protocols.cells import Source
     from clinic.treatments.models import Treatment
 
 
@@ -33,9 +36,7 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
         sources = [SOURCES[key] for key in planned_sources(course) if key in SOURCES]
         kinds = {source.harvest for source in sources}
         self.offer("source", [(one.key, one.label) for one in sources], chosen=sources[0].key, filled="from the order")
-        sites = dict.fromkeys(site for source in sources for site in source.sites)
-        self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
-        self.offer("method", [(m.key, m.label) for m in METHODS.values() if m.harvest in kinds])
+        offer_places(self, sources)
         if "apheresis" not in kinds:
             del self.cd34_before
         limits = course.says.harvest
@@ -47,6 +48,23 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
         self.prefill("containers", 1, "prefilled: one")
         sites = dict.fromkeys(site for source in SOURCES.values() for site in source.sites)
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
+
+
+def offer_places(form: RecordForm, sources: Iterable[Source], *, kept: Iterable[str | None] = ()) -> None:
+    """Offer the body sites and the methods of some sources, and those that a record says already."""
+    sources, kept = list(sources), [key for key in kept if key is not None]
+    kinds = {source.harvest for source in sources}
+    sites = dict.fromkeys([*(site for source in sources for site in source.sites), *kept])
+    form.offer("body_site", [(key, BODY_SITES[key].label) for key in sites if key in BODY_SITES])
+    fitting = [one for one in METHODS.values() if one.harvest in kinds or one.key in kept]
+    form.offer("method", [(one.key, one.label) for one in fitting])
+
+
+def offer_again(form: RecordForm, harvest: Harvest) -> None:
+    """Offer an amendment what the first entry offers: the places and methods of the source."""
+    source = SOURCES.get(harvest.source or "")
+    if source is not None:
+        offer_places(form, [source], kept={harvest.body_site, harvest.method})
 
 
 class ContainerForm(RecordForm):

@@ -14,7 +14,7 @@ from clinic.course_records import CourseRecords, of_course
 from clinic.eligibility.models import Eligibility
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
-from clinic.harvest.forms import ContainerForm, HarvestForm, own_donor
+from clinic.harvest.forms import ContainerForm, HarvestForm, offer_again, own_donor
 from clinic.harvest.models import Harvest
 from clinic.harvest.step import HARVEST
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
@@ -46,6 +46,8 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     fixed=frozenset({"source", "containers", "din"}),
     parts=lambda harvest: harvest.products,
+    people=HARVEST.logs,
+    offers=offer_again,
 )
 
 

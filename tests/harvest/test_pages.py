@@ -81,6 +81,45 @@ def test_what_cannot_be_a_volume_comes_back_with_a_sentence_and_everything_typed
     assert f'value="{volume}"' in answer.text
 
 
+def test_an_end_at_the_start_is_asked_about(team, session, client_as, post, at):
+    begun = ready_for_harvest(team)
+    address = f"/treatments/{begun.id}/harvests/new"
+    sent = typed(at, performed_by_id=team.nurse.id) | boxes("ended_at", at)
+    answer = post(client_as("nurse"), address, sent)
+    assert answer.status_code == 422
+    assert "The end is the same as the start. Is this right?" in answer.text
+    sure = {"ended_at-sure": "yes", "ended_at-why": "one syringe within the minute"}
+    assert post(client_as("nurse"), address, sent | sure).status_code == 303
+
+
+@pytest.mark.rule(32)
+@pytest.mark.parametrize(("volume", "said"), [("1,5", "1 : 41"), ("15", "1 : 4.1")])
+def test_a_ratio_that_is_asked_about_is_told_with_the_protocols(volume, said, team, client_as, post, at):
+    begun = ready_for_harvest(team)
+    sent = typed(at, performed_by_id=team.nurse.id, anticoagulant_volume=volume)
+    answer = post(client_as("nurse"), f"/treatments/{begun.id}/harvests/new", sent)
+    assert f"Anticoagulant to blood is {said}; the protocol&#39;s ratio is 1 : 8.3 to 1 : 12.5." in answer.text
+
+
+def options(text, name):
+    """The values that a field of a page offers."""
+    listed = re.search(rf'<select id="{name}".*?</select>', text, re.DOTALL)
+    found = re.findall(r'<option value="([^"]+)"', listed[0]) if listed else []
+    return set(found) or set(re.findall(rf'type="radio" id="{name}-\d+" name="{name}" value="([^"]+)"', text))
+
+
+@pytest.mark.rule(26)
+def test_an_amendment_offers_what_the_first_entry_offers(team, client_as):
+    begun = ready_for_harvest(team)
+    first = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text
+    made = harvested(begun, team)
+    team.session.commit()
+    later = client_as("nurse").get(f"/records/{made.id}/amendment").text
+    for name in ("body_site", "method", "performed_by_id", "label_checked_by_id"):
+        assert options(later, name) == options(first, name) != set(), name
+    assert team.inspector.id not in options(later, "performed_by_id")
+
+
 @pytest.mark.rule(28)
 def test_an_odd_volume_is_asked_about_and_kept_with_its_reason(team, session, client_as, post, at):
     begun = ready_for_harvest(team)
