@@ -56,6 +56,7 @@ DOSE_PAGES = record_pages.register_pages(
     show=lambda change: url_for("giving.dose", change_id=change.id),
     signs=DECIDES,
     amends=DECIDES,
+    people=DECIDES,
     patient=patient_banner,
     fixed=frozenset({"performed_by_id"}),
 )

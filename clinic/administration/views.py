@@ -95,6 +95,7 @@ record_pages.register_pages(
     show=_vitals_url,
     signs=ADMINISTRATION.signs,
     amends=ADMINISTRATION.logs,
+    people=ADMINISTRATION.logs,
     patient=patient_banner,
 )
 

@@ -29,6 +29,7 @@ ELIGIBILITY_PAGES = record_pages.register_pages(
     show=lambda decision: url_for("eligibility.show", eligibility_id=decision.id),
     signs=DECIDES,
     amends=DECIDES,
+    people=DECIDES,
     patient=patient_banner,
     fixed=frozenset({"performed_by_id", "criteria"}),
 )

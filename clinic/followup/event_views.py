@@ -8,7 +8,7 @@ from flask import Blueprint, abort, render_template, request, url_for
 from sqlalchemy import select
 
 from clinic import clock, record_display, record_pages, wording
-from clinic.access import CLINICAL, Role, allow
+from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.accounts.models import User
 from clinic.administration.models import Administration
 from clinic.course_records import of_course
@@ -55,6 +55,7 @@ PAGES = record_pages.register_pages(
     show=lambda event: url_for("events.show", event_id=event.id),
     signs=JUDGES,
     amends=REPORTERS | JUDGES,
+    people=WRITERS,
     patient=patient_banner,
     means=lambda _event, _user: Meaning.REVIEW,
 )
@@ -103,7 +104,8 @@ def index(treatment_id: str) -> str:
 def new(treatment_id: str) -> Answer:
     """Report an event; a fatal one writes the day of death into the patient's record in the same act."""
     course = get_or_404(Treatment, treatment_id)
-    form = form_of(EventForm if me().role in JUDGES else ReportForm, about={"treatment": course})
+    kind = EventForm if me().role in JUDGES else ReportForm
+    form = form_of(kind, people=WRITERS, about={"treatment": course})
     form.plan(course)
     given = _given(course)
     form.start_from(given)
