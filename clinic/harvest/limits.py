@@ -120,6 +120,12 @@ def donation(harvest: Any) -> list[Question]:
     return [Question("din", f"{said} Is this right?", "A donation number contains the year of collection.", rule=7)]
 
 
+def most_per_kg(course: Any, source: str | None) -> Decimal | None:
+    """Return how much may be collected unasked, mL/kg: by the protocol, of marrow in general; None: no limit."""
+    own = course.says.harvest.ml_per_kg if course is not None else None
+    return own or (MARROW_ML_PER_KG if source == "bone_marrow" else None)
+
+
 def volumes(harvest: Any) -> list[Question]:
     """Return unusual volumes: by weight, by the protocol, for each puncture (rules 28, 30)."""
     found = []
@@ -127,7 +133,7 @@ def volumes(harvest: Any) -> list[Question]:
     if volume is None:
         return []
     marrow = harvest.source == "bone_marrow"
-    limit = (own.ml_per_kg if own else None) or (MARROW_ML_PER_KG if marrow else None)
+    limit = most_per_kg(harvest.treatment, harvest.source)
     weight = harvest.weight_kg if limit else None
     same = [one for one in harvest.of_the_day() if one.source == harvest.source] if weight else []
     all_of_it = sum((one.volume or Decimal(0) for one in same), Decimal(0))
@@ -179,7 +185,7 @@ def _one_to(ratio: Decimal) -> str:
     return f"1 : {plain((1 / ratio).quantize(Decimal('0.1')))}".removesuffix(".0")
 
 
-def _ratios(wanted: Range) -> str:
+def ratios(wanted: Range) -> str:
     """Return the ratios that a protocol accepts, the least anticoagulant last."""
     most, least = (_one_to(end) if end else "" for end in (wanted.high, wanted.low))
     if most and least:
@@ -205,7 +211,7 @@ def additives(harvest: Any) -> list[Question]:
         ratio = harvest.anticoagulant_volume / harvest.volume
         if ratio not in wanted:
             said = (
-                f"Anticoagulant to blood is {_one_to(ratio)}; the protocol's ratio is {_ratios(wanted)}. Is this right?"
+                f"Anticoagulant to blood is {_one_to(ratio)}; the protocol's ratio is {ratios(wanted)}. Is this right?"
             )
             found.append(Question("anticoagulant_volume", said, "The protocol sets this ratio.", rule=32))
     return found

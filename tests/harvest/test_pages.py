@@ -101,6 +101,16 @@ def test_a_ratio_that_is_asked_about_is_told_with_the_protocols(volume, said, te
     assert f"Anticoagulant to blood is {said}; the protocol&#39;s ratio is 1 : 8.3 to 1 : 12.5." in answer.text
 
 
+@pytest.mark.rule(28)
+@pytest.mark.rule(32)
+def test_the_limits_stand_beside_the_boxes_worked_out_for_the_patient(team, client_as):
+    begun = ready_for_harvest(team)
+    shown = Page.of(client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text).text
+    kg = begun.patient.weight_at(clock.now()).kg
+    assert f"At most 20 mL/kg, {kg * 20:.0f}" in shown
+    assert "This protocol: 1 : 8.3 to 1 : 12.5 of what is collected" in shown
+
+
 def options(text, name):
     """The values that a field of a page offers."""
     listed = re.search(rf'<select id="{name}".*?</select>', text, re.DOTALL)
