@@ -243,18 +243,17 @@ def show(administration_id: str) -> str:
         disagreements=disagreements(given),
         whole_dose=whole_dose(records, given),
         run=running(given, clock.now()),
-        first_actions=first_actions(given.route),
-        act=act(given.route),
-        has_rate=has_rate(given.route),
         unfinished=given.running,
-        sign_event=unsigned(given)[0].id if _signs_events(given, me()) else None,
         back_url=url_for("pathway.course", treatment_id=given.treatment_id),
         **_acts_on(given, me()),
     )
 
 
 def _acts_on(given: Administration, user: Any) -> dict[str, Any]:
-    """Return the addresses of what this person may do with an administration now; None where it is not to be done."""
+    """Return the addresses of what this person may do with an administration now; None where it is not to be done.
+
+    With them the words of its route.
+    """
     may, running = user.role in ADMINISTRATION.logs, given.running
     signed = any(signature.signed_by_id == user.id for signature in given.present_signatures)
     verifies = given.verified_by_id == user.id and given.ended_at is not None and given.signed and not signed
@@ -265,6 +264,10 @@ def _acts_on(given: Administration, user: Any) -> dict[str, Any]:
         "verify_url": url_for("record_pages.signature", record_id=given.id) if verifies else None,
         "event_url": url_for("events.new", treatment_id=given.treatment_id, administration=given.id) if may else None,
         "may": may,
+        "sign_event": unsigned(given)[0].id if _signs_events(given, user) else None,
+        "first_actions": first_actions(given.route),
+        "act": act(given.route),
+        "has_rate": has_rate(given.route),
     }
 
 

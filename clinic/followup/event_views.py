@@ -106,9 +106,7 @@ def new(treatment_id: str) -> Answer:
     course = get_or_404(Treatment, treatment_id)
     kind = EventForm if me().role in JUDGES else ReportForm
     form = form_of(kind, people=WRITERS, about={"treatment": course})
-    form.plan(course)
-    given = _given(course)
-    form.start_from(given)
+    form.plan(course, given := _given(course))
     if form.validate_on_submit():
         with refusals_to(form):
             return _report(course, given.id if given is not None else _last_given(course), form.facts())
@@ -190,6 +188,12 @@ def _assesses(event: AdverseEvent) -> bool:
     return me().role in JUDGES and event.origin == Origin.CLINIC and bool(event.unassessed)
 
 
+def _told(event: AdverseEvent) -> dict[str, Any]:
+    """Return what a physician reads of an event before grading it."""
+    said = record_display.facts(event, zone(), people=record_pages.names())
+    return {"facts": said, "hands": record_display.hands(event, zone()), "grades": CTCAE}
+
+
 @bp.route("/adverse-events/<event_id>/assessment", methods=["GET", "POST"])
 @allow(JUDGES)
 def assessment(event_id: str) -> Answer:
@@ -205,9 +209,7 @@ def assessment(event_id: str) -> Answer:
     return form_page(
         form,
         template="events/assessment.html",
-        facts=record_display.facts(event, zone(), people=record_pages.names()),
-        hands=record_display.hands(event, zone()),
-        grades=CTCAE,
+        **_told(event),
         heading=f"Assess: {event.term}",
         lede=event.treatment.title,
         save_label="Save and sign",

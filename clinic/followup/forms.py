@@ -143,12 +143,12 @@ class EventForm(form_for(AdverseEvent, without={"reported_on", "reported_to"})):
     died_on = DateField("Died on", section="Outcome", hint="Only if fatal; copied to the patient's record")
     suggestions: tuple[str, ...] = ()
 
-    def plan(self, course: Treatment) -> None:
-        """Offer the usual events of route, source and cell type."""
-        self.suggestions = suggestions(course)
+    def plan(self, course: Treatment, given: Administration | None = None) -> None:
+        """Offer the usual events of route, source and cell type.
 
-    def start_from(self, given: Administration | None) -> None:
-        """Fill in what the last reaction during an administration says: when, the signs, what was done."""
+        Fill in what the last reaction during an administration says: when, the signs, what was done.
+        """
+        self.suggestions = suggestions(course)
         found = [one for one in given.events if one.kind == "reaction"] if given is not None else []
         if found:
             last, filled = found[-1], "from the reaction"
