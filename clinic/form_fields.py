@@ -90,6 +90,7 @@ class FactField(wtforms.Field):
         self.text, self.filled = "", ""
         self.answer, self.reason = "", ""
         self.sure: Sure | None = None
+        self.other_than = ""
         super().__init__(label or self.fact.label, validators, **options)
         self.unit, self.hint = self.fact.unit, self.fact.hint
         self.required = self.fact.required or bool(self.flags.required)

@@ -52,7 +52,9 @@ class RecordPages:
 
     Whoever signs reads the whole record: its facts and ``parts``, or in place of the parts what the template ``whole``
     shows with the context that ``showing`` gives. ``together``: records of the same page that the same person can sign
-    with the same password.
+    with the same password; ``ticked``: they are parts of one act, and are ticked already when the page opens.
+    ``people`` and ``offers`` keep an amendment to what the first entry offers: the staff of which roles, and of other
+    choices those that fit; what the record says stays among them.
     """
 
     model: type[Entry]
@@ -68,6 +70,9 @@ class RecordPages:
     whole: str = ""
     showing: Callable[[Any], dict[str, Any]] = lambda _record: {}
     together: Callable[[Any, User], list[Any]] = lambda _record, _user: []
+    ticked: bool = False
+    people: frozenset[Role] | None = None
+    offers: Callable[[Any, Any], None] = lambda _form, _record: None
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -127,12 +132,13 @@ def _signed(record: Record, count: int) -> str:
 
 def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str, Any]:
     """Return what the page of a signature shows."""
+    beforehand = place.ticked and request.method == "GET"
     return {
         "heading": f"Sign: {record.NOUN.lower()}",
         "lede": record.headline(),
         "main": _whole(record),
         "others": [_whole(other) for other in others],
-        "ticked": request.form.getlist("also"),
+        "ticked": [other.id for other in others] if beforehand else request.form.getlist("also"),
         "meaning": place.meaning(record, me()).label,
         "seal": record_display.seal(record.content_hash),
         "version": record.version,
@@ -168,7 +174,8 @@ def amendment(record_id: str) -> Answer:
     place, record = page_and_record(record_id)
     if me().role not in place.amends:
         abort(403)
-    form = form_of(amend_form(place, record), record)
+    form = form_of(amend_form(place, record), record, people=place.people)
+    place.offers(form, record)
     if form.validate_on_submit():
         refuse_stale(record)
         with refusals_to(form):

@@ -82,7 +82,9 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
             verdict.fault("Weight", 51, "The patient's weight is not known.", "missing", f"within {days} days", **fix)
         return None
     age = at - found.performed_at
-    said = f"{plain(found.kg)} kg, {_days(age.days)} old"
+    zone = bedside.records.zone
+    today = clock.day(found.performed_at, zone) == clock.day(at, zone)
+    said = f"{plain(found.kg)} kg, {'weighed today' if today else f'{_days(max(age.days, 1))} old'}"
     if needed and age > timedelta(days=days):
         verdict.fault(
             "Weight",

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Mapped, relationship
 from clinic.errors import Problem
 from clinic.fields import Range, field
 from clinic.model import reference
-from clinic.records import Record
+from clinic.records import Origin, Record
 from clinic.wording import quantity
 
 if TYPE_CHECKING:
@@ -20,21 +20,13 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 EVENTS = {"rate": "Rate changed", "stopped": "Interrupted", "resumed": "Resumed", "reaction": "Reaction"}
-FIRST_ACTIONS = (
-    "Stop the infusion. Keep the line open with saline.",
-    "Check airway, breathing and circulation. Take the vital signs.",
-    "Call the physician. For anaphylaxis call the emergency team and give epinephrine into the thigh muscle.",
-    "Keep the bag and the set for the laboratory.",
-    "Report the adverse event.",
-)
-"""What is done first in any reaction, until the physician decides."""
 
 
 class InfusionEvent(Record):
     """One thing that happened during an administration. Only ever added to; corrected by an amendment."""
 
     KIND = "IE"
-    NOUN = "Infusion event"
+    NOUN = "During the administration"
     DONE = "Observed by"
     PERSON = "treatment.patient"
     NOT_BEFORE = ("administration.performed_at",)
@@ -77,6 +69,16 @@ class InfusionEvent(Record):
     def headline(self) -> str:
         said = {"rate": quantity(self.rate, "mL/h"), "reaction": self.signs}.get(self.kind or "", self.reason)
         return ": ".join(part for part in (EVENTS.get(self.kind or "", self.NOUN), said) if part)
+
+
+def reactions(given: Any) -> str | None:
+    """Return the signs of every reaction during an administration, None where there was none."""
+    return "; ".join(one.signs for one in given.events if one.kind == "reaction" and one.signs) or None
+
+
+def unsigned(given: Any) -> list[InfusionEvent]:
+    """Return what happened during an administration and carries no signature of its own yet."""
+    return [one for one in given.events if one.origin is Origin.CLINIC and not one.signed]
 
 
 def interrupted(given: Any, at: datetime, *, but: InfusionEvent | None = None) -> bool:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from clinic import clock
 from clinic.administration.dose_change import DoseChange, dose_unit
-from clinic.administration.events import InfusionEvent
+from clinic.administration.events import InfusionEvent, reactions
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.fields import Field
 from clinic.form_fields import PasswordField, SelectField, TextAreaField
@@ -161,7 +161,7 @@ class FinishForm(form_for(Administration, only=AT_THE_END | LATER | {"body_site"
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
         self.prefill("volume_given", given.volume_issued, "prefilled: whole dose")
-        self.prefill("reaction", "; ".join(one.headline() for one in given.events if one.kind == "reaction") or None)
+        self.prefill("reaction", reactions(given))
         handed = [m for m in given.product.movements if m.kind == "handed_over"]
         if handed:
             self.prefill("handed_over_at", handed[-1].performed_at, "from the chain of custody")
@@ -187,7 +187,7 @@ class AbortForm(form_for(Administration, only={"ended_at", "volume_given", "reac
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
         self._fields["volume_given"].hint = "0 if nothing reached the patient"
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
-        self.prefill("reaction", "; ".join(one.headline() for one in given.events if one.kind == "reaction") or None)
+        self.prefill("reaction", reactions(given))
 
     @property
     def said(self) -> dict[str, Any]:
@@ -227,9 +227,10 @@ class EventForm(form_for(InfusionEvent, without={"kind"})):
         "rate": {"rate", "reason"}, "stopped": {"reason"}, "resumed": {"rate"}, "reaction": {"signs", "measures"},
     }  # fmt: skip
 
-    def narrow(self, kind: str) -> None:
-        """Ask only what belongs to a kind of event."""
-        for name in {"rate", "reason", "signs", "measures"} - self.ASKS[kind]:
+    def narrow(self, kind: str, *, rate: bool = True) -> None:
+        """Ask only what belongs to a kind of event; no new rate when an injection goes on."""
+        asked = self.ASKS[kind] - ({"rate"} if kind == "resumed" and not rate else set())
+        for name in {"rate", "reason", "signs", "measures"} - asked:
             del self._fields[name]
         needed = {"rate": "rate", "stopped": "reason", "reaction": "signs"}.get(kind)
         if needed:

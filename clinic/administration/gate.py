@@ -171,7 +171,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
     """Released, not expired now, not discarded, not given, thawed in time (rules 50, 54; hazards H7, H10, H11)."""
     fix = {"fix": ("products.show", {"product_id": product.id}), "fix_label": "Open the product"}
     release = bedside.release
-    signed = release.present_signatures[-1] if release and release.present_signatures else None
+    signed = release.release_signatures if release else []
     because = (
         f"The product is not released: {bedside.held.removesuffix('.')}."
         if bedside.held
@@ -182,7 +182,8 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         50,
         release is not None,
         because,
-        f"{signed.printed_name}, {wording.day(clock.day(signed.signed_at, bedside.records.zone))}" if signed else "no",
+        "; ".join(f"{s.printed_name}, {wording.day(clock.day(s.signed_at, bedside.records.zone))}" for s in signed)
+        or ("yes" if release else "no"),
         "",
         who=(Role.QUALITY,),
         **fix,

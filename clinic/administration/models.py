@@ -139,7 +139,6 @@ class Administration(Record):
     volume_issued: Mapped[Decimal | None] = field("Volume issued", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_given: Mapped[Decimal | None] = field(
         "Volume given", conditional=True, reported=True, unit="mL", possible=Range(0, 3000), section="Volume",
-        hint="Leave blank until the end",
     )  # fmt: skip
     volume_wasted: Mapped[Decimal | None] = field("Volume wasted", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_returned: Mapped[Decimal | None] = field(

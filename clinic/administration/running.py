@@ -20,11 +20,14 @@ from clinic.wording import figure, kilograms
 if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
 
+VITALS = "Vital signs"
+
 
 def running(given: Administration, at: datetime) -> dict[str, Any] | None:
     """Return the clocks of an administration that runs, None of one that is over.
 
     ``clocks``: label, the moment it runs to or from, minutes, and whether that is over. ``rate``: the last one.
+    ``urgent``: the act that is most due, ``end`` or ``vitals``; past the time from thaw nothing comes before the end.
     """
     if not given.running or given.performed_at is None:
         return None
@@ -43,10 +46,12 @@ def running(given: Administration, at: datetime) -> dict[str, Any] | None:
         clocks.append(_to(end, at, "Left after thaw", "end before"))
     signs = next((due for due in monitoring(given, at) if due.at is not None and due.state in {"due", "planned"}), None)
     if signs is not None and signs.at is not None:
-        clocks.append(_to(signs.at, at, "Vital signs", f"{signs.label[:1].lower()}{signs.label[1:]},"))
+        clocks.append(_to(signs.at, at, VITALS, f"{signs.label[:1].lower()}{signs.label[1:]},"))
+    over = [one["label"] for one in clocks if one["over"]]
     rates = [one for one in given.events if one.kind in {"rate", "resumed"} and one.rate is not None]
     return {
         "clocks": clocks,
+        "urgent": "vitals" if over == [VITALS] else "end",
         "interrupted": interrupted(given, at),
         "rate": rates[-1].rate if rates else None,
         "reaction": any(one.kind == "reaction" for one in given.events),

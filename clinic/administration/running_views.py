@@ -9,10 +9,11 @@ from flask import Blueprint, abort, url_for
 from clinic import clock, record_pages
 from clinic.access import CLINICAL, Role, allow
 from clinic.administration.dose_change import SECONDS, DoseChange
-from clinic.administration.events import EVENTS, FIRST_ACTIONS, InfusionEvent
+from clinic.administration.events import EVENTS, InfusionEvent, unsigned
 from clinic.administration.forms import AbortForm, DoseForm, EventForm, VoidForm
 from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import Administration
+from clinic.administration.route_words import first_actions, has_rate
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION
 from clinic.course_records import of_course
@@ -49,12 +50,15 @@ record_pages.register_pages(
     amends=ADMINISTRATION.logs,
     patient=patient_banner,
     fixed=frozenset({"kind", "performed_by_id"}),
+    together=lambda event, _user: [one for one in unsigned(event.administration) if one is not event],
+    ticked=True,
 )
 DOSE_PAGES = record_pages.register_pages(
     DoseChange,
     show=lambda change: url_for("giving.dose", change_id=change.id),
     signs=DECIDES | SECONDS,
     amends=DECIDES,
+    people=DECIDES,
     patient=patient_banner,
     fixed=frozenset({"performed_by_id"}),
 )
@@ -70,7 +74,7 @@ def event(administration_id: str, kind: str) -> Answer:
     about = {"treatment_id": given.treatment_id, "administration": given, "kind": kind}
     form = form_of(EventForm, people=ADMINISTRATION.logs, about=about)
     form.can_draft = False
-    form.narrow(kind)
+    form.narrow(kind, rate=has_rate(given.route))
     if form.validate_on_submit():
         with refusals_to(form):
             db.session.add(InfusionEvent.log(by=me(), at=clock.now(), **about, **form.facts()))
@@ -85,7 +89,8 @@ def _event_page(given: Administration, kind: str) -> dict[str, Any]:
         "save_label": "Save",
         "back_url": _url(given),
         "patient": patient_banner(given),
-        "before": [(False, said, "") for said in FIRST_ACTIONS] if kind == "reaction" else [],
+        "template": "administration/event.html",
+        "first_actions": first_actions(given.route) if kind == "reaction" else (),
     }
 
 
@@ -106,7 +111,7 @@ def stop_early(administration_id: str) -> Answer:
         form,
         heading="Stop early",
         lede=given.headline(),
-        save_label="Stop the administration",
+        save_label="Stop early",
         save_icon="player-stop",
         back_url=_url(given),
         patient=patient_banner(given),

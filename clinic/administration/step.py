@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinic.access import Role
 from clinic.administration.amounts import doses
 from clinic.administration.dose_change import DoseChange
-from clinic.administration.events import InfusionEvent
+from clinic.administration.events import InfusionEvent, unsigned
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.processing.step import donors_usable
@@ -68,7 +68,7 @@ def given_in(records: CourseRecords) -> list[Administration]:
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Record the end, take vital signs, sign; scan wristband and bag for the next product."""
-    course, waiting = records.course, _unsigned_doses(records)
+    course, waiting = records.course, _unsigned_doses(records) + _unsigned_events(records)
     for given in given_in(records):
         if given.origin is not Origin.CLINIC:
             continue
@@ -134,6 +134,19 @@ def _unsigned_doses(records: CourseRecords) -> list[Action]:
         )
         for change in records.of(DoseChange)
         if not change.signed
+    ]  # fmt: skip
+
+
+def _unsigned_events(records: CourseRecords) -> list[Action]:
+    """Return what happened during an administration that is signed, and was added later or left out then."""
+    return [
+        Action(
+            title="Sign the events", why=f"{found[0].headline()}: recorded, not signed.", who=tuple(SIGNS),
+            to=("record_pages.signature", {"record_id": found[0].id}), due_at=found[0].recorded_at,
+            due_words="recorded",
+        )
+        for given in records.of(Administration)
+        if (given.signed or given.voided) and (found := unsigned(given))
     ]  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from clinic.access import CLINICAL, allow
 from clinic.administration import bedside as acts
 from clinic.administration.bedside_page import gate_page, rested_on, times
 from clinic.administration.display import check_rows, given_rows
-from clinic.administration.events import FIRST_ACTIONS
+from clinic.administration.events import unsigned
 from clinic.administration.forms import (
     SCANS,
     WORKED_OUT,
@@ -23,6 +23,7 @@ from clinic.administration.forms import (
 )
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import monitoring
+from clinic.administration.route_words import act, first_actions, has_rate
 from clinic.administration.running import disagreements, running, whole_dose
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION, waiting_products
@@ -68,6 +69,11 @@ def _vitals_url(signs: VitalSigns) -> str:
     )
 
 
+def _to_sign(given: Administration, user: Any) -> list[Any]:
+    """Return what happened and is signed with the administration; its second person reads it and signs it not again."""
+    return [] if user.id == given.verified_by_id else unsigned(given)
+
+
 PAGES = record_pages.register_pages(
     Administration,
     show=_url,
@@ -76,7 +82,9 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
     fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
-    parts=lambda given: given.vital_signs,
+    parts=lambda given: [*given.vital_signs, *(one for one in given.events if one not in _to_sign(given, me()))],
+    together=_to_sign,
+    ticked=True,
 )
 record_pages.register_pages(
     BedsideCheck,
@@ -88,6 +96,7 @@ record_pages.register_pages(
     show=_vitals_url,
     signs=ADMINISTRATION.signs,
     amends=ADMINISTRATION.logs,
+    people=ADMINISTRATION.logs,
     patient=patient_banner,
 )
 
@@ -230,7 +239,6 @@ def show(administration_id: str) -> str:
         disagreements=disagreements(given),
         whole_dose=whole_dose(records, given),
         run=running(given, clock.now()),
-        first_actions=FIRST_ACTIONS,
         unfinished=given.running,
         back_url=url_for("pathway.course", treatment_id=given.treatment_id),
         **_acts_on(given, me()),
@@ -238,7 +246,10 @@ def show(administration_id: str) -> str:
 
 
 def _acts_on(given: Administration, user: Any) -> dict[str, Any]:
-    """Return the addresses of what this person may do with an administration now; None where it is not to be done."""
+    """Return the addresses of what this person may do with an administration now; None where it is not to be done.
+
+    With them the words of its route.
+    """
     may, running = user.role in ADMINISTRATION.logs, given.running
     signed = any(signature.signed_by_id == user.id for signature in given.present_signatures)
     verifies = given.verified_by_id == user.id and given.ended_at is not None and given.signed and not signed
@@ -247,9 +258,18 @@ def _acts_on(given: Administration, user: Any) -> dict[str, Any]:
         "finish_url": url_for("administration.finish", administration_id=given.id) if may and running else None,
         "vitals_url": url_for("administration.vital_signs", administration_id=given.id) if may else None,
         "verify_url": url_for("record_pages.signature", record_id=given.id) if verifies else None,
-        "event_url": url_for("events.new", treatment_id=given.treatment_id) if may else None,
+        "event_url": url_for("events.new", treatment_id=given.treatment_id, administration=given.id) if may else None,
         "may": may,
+        "sign_event": unsigned(given)[0].id if _signs_events(given, user) else None,
+        "first_actions": first_actions(given.route),
+        "act": act(given.route),
+        "has_rate": has_rate(given.route),
     }
+
+
+def _signs_events(given: Administration, user: Any) -> bool:
+    """Whether a person is asked to sign what happened; with an unsigned administration it is signed together."""
+    return user.role in ADMINISTRATION.signs and (given.signed or given.voided) and bool(unsigned(given))
 
 
 @bp.route("/administrations/<administration_id>/end", methods=["GET", "POST"])
@@ -267,7 +287,7 @@ def finish(administration_id: str) -> Answer:
             return commit_and_redirect(_url(given), "End saved. Read the record once more and sign.")
     return form_page(
         form,
-        heading="Record the end of the infusion",
+        heading=f"Record the end of the {act(given.route)}",
         lede=given.headline(),
         save_label="Save the end",
         back_url=_url(given),

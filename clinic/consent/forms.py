@@ -75,7 +75,11 @@ def versions(patient: Patient) -> list[tuple[str, str]]:
     ]
 
 
-def explained(version_id: str | None) -> list[tuple[bool, str, str]]:
-    """Return what the version says of itself, to be explained before anybody agrees (rules 22 and 74)."""
+def explained(version_id: str | None) -> list[tuple[str | None, str, str]]:
+    """Return what the version says of itself, to be explained before anybody agrees (rules 22 and 74); none a check."""
     version = db.session.scalar(select(ProtocolVersion).where(ProtocolVersion.id == version_id)) if version_id else None
-    return [(label != "Not proven for", label, said) for label, said in claims(version.says)] if version else []
+    return (
+        [("warn" if label == "Not proven for" else None, label, said) for label, said in claims(version.says)]
+        if version
+        else []
+    )

@@ -62,6 +62,7 @@ CONSENTS = record_pages.register_pages(
     show=_url,
     signs=TAKES,
     amends=TAKES,
+    people=TAKES,
     patient=patient_banner,
     fixed=frozenset({"scope"}),
     means=lambda consent, user: Meaning.VERIFICATION if _confirms(consent, user) else None,
@@ -71,6 +72,7 @@ CONTINUATIONS = record_pages.register_pages(
     show=lambda row: url_for("consent.decision", decision_id=row.id),
     signs=frozenset(DECIDES),
     amends=frozenset(DECIDES),
+    people=frozenset(DECIDES),
     patient=patient_banner,
 )
 WITHDRAWALS = record_pages.register_pages(
@@ -78,6 +80,7 @@ WITHDRAWALS = record_pages.register_pages(
     show=lambda row: url_for("consent.show", consent_id=row.consent_id),
     signs=WRITERS,
     amends=WRITERS,
+    people=WRITERS,
     patient=patient_banner,
 )
 

@@ -58,11 +58,12 @@ class Sheet:
     treatment_id: str
     patient_id: str
     name: str
+    number: str
     identity: list[tuple[str, str]]
-    order: list[tuple[str, str]]
+    order: list[tuple[str, Any]]
     steps: list[tuple[str, str, str]]
     bags: list[tuple[str, ...]]
-    tasks: list[tuple[str, str, str, str]]
+    tasks: list[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class Kit:
     site_id: str
     printed: str
     zone: str
-    today: list[tuple[str, str, str, str]]
+    today: list[tuple[str, str, str, str, str]]
     sheets: list[Sheet]
     blanks: list[Blank]
 
@@ -96,7 +97,7 @@ def of_site(session: Session, site: Site, *, at: datetime, forms: bool) -> Kit:
     return Kit(
         site_name=site.name, site_id=site.id, printed=wording.moment(at, site.zone), zone=site.zone,
         today=[task[1:] for task in sorted(tasks, key=lambda task: task[0]) if task[0][2] < (at + AHEAD).timestamp()],
-        sheets=sorted(sheets, key=lambda sheet: wording.natural(sheet.name)),
+        sheets=sorted(sheets, key=lambda sheet: wording.natural(f"{sheet.name} · {sheet.number}")),
         blanks=[blank(kind) for kind in KINDS.values()] if forms else [],
     )  # fmt: skip
 
@@ -117,21 +118,21 @@ def open_courses(session: Session, site_id: str, at: datetime) -> list[str]:
 
 
 def sheet_of(records: CourseRecords, at: datetime) -> tuple[Sheet, list[tuple[Any, ...]]]:
-    """Return a course in short, and its tasks for the day's list: sort key, when, what, about whom, for whom."""
+    """Return a course in short, and its tasks for the day's list: sort key, when, what, for whom, name and number."""
     course, patient, zone = records.course, records.patient, records.zone
-    found, name = judge(records, at), f"{patient.display_name} · {patient.record_number or ''}".rstrip(" ·")
+    found, name, number = judge(records, at), patient.display_name, patient.record_number or ""
     tasks = []
     for action in (action for step in found for action in step.actions):
         due = action.due_at or action.since
         who = " or ".join(sorted(role.label for role in action.who))
         when = wording.moment(due, zone) if due is not None else "open"
-        key = (not action.danger, due is None, due.timestamp() if due is not None else 0.0, name)
-        tasks.append((key, when, f"{action.title}: {action.why}", name, who))
+        key = (not action.danger, due is None, due.timestamp() if due is not None else 0.0, f"{name} · {number}")
+        tasks.append((key, when, f"{action.title}: {action.why}", who, name, number))
     sheet = Sheet(
-        treatment_id=course.id, patient_id=patient.id, name=name, identity=_identity(records, at),
+        treatment_id=course.id, patient_id=patient.id, name=name, number=number, identity=_identity(records, at),
         order=_order(course), steps=[(s.step.title, s.progress.word, s.progress.by) for s in found],
         bags=[_bag(records, product, at) for product in records.of(Product) if not _gone(product)],
-        tasks=[task[1:] for task in tasks],
+        tasks=[task[1:4] for task in tasks],
     )  # fmt: skip
     return sheet, tasks
 
@@ -142,7 +143,8 @@ def _identity(records: CourseRecords, at: datetime) -> list[tuple[str, str]]:
     asked = {"none_known": "no known allergies", "not_asked": "NOT ASKED"}.get(patient.allergy_status or "", "")
     weight, rhd = patient.weight_at(at), fields_of(type(patient))["rhd"]
     return [
-        ("Born", wording.born(patient.birth_date)), ("Sex", SEXES.get(patient.sex or "", "not known")),
+        ("Born", wording.day(patient.birth_date, patient.precision_of("birth_date")) or "not known"),
+        ("Sex", SEXES.get(patient.sex or "", "not known")),
         ("Record number", patient.record_number or ""), ("Patient number", patient.id),
         ("Chain of identity", course.chain_of_identity or ""),
         ("Allergies", "; ".join(known_allergies(records, at)) or asked or "none recorded"),
@@ -151,15 +153,15 @@ def _identity(records: CourseRecords, at: datetime) -> list[tuple[str, str]]:
     ]  # fmt: skip
 
 
-def _order(course: Treatment) -> list[tuple[str, str]]:
-    """Return what was ordered: side and site, route, dose, under which protocol."""
-    facts = [(label, str(value)) for label, value, _note in courses.key_facts(course) if value]
+def _order(course: Treatment) -> list[tuple[str, Any]]:
+    """Return what was ordered: side and site, route, dose, under which protocol; a figure keeps its superscripts."""
+    facts = [(label, value) for label, value, _note in courses.key_facts(course) if value]
     route = ROUTES[course.route or ""].label if course.route in ROUTES else ""
     return [("Course", course.title), ("Route", route), *facts]
 
 
 def _bag(records: CourseRecords, product: Product, at: datetime) -> tuple[str, ...]:
-    """Return a container: name, number, volume left, state, use before, place."""
+    """Return a container: name, numbers with spaces between, volume left, state, use before, place."""
     name = f"{product.name} {product.division or ''}".strip()
     until = wording.moment(product.expires_at, records.zone) if product.expires_at is not None else "no end"
     left = wording.quantity(product.left, "mL")

@@ -26,7 +26,7 @@ bp = Blueprint("downtime", __name__, template_folder="templates")
 record_pages.BESIDE.append(display.of_record)
 ATTACHED = "Scan attached. Its SHA-256 is in the ledger."
 AFTER = (
-    "It is judged for when it happened and for now. What would have been refused is shown in red with the record, and "
+    "Checked against the rules then and now. What would have been refused is shown in red with the record, and "
     "quality is asked to review it. The people who did it are asked to confirm it."
 )
 

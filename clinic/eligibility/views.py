@@ -29,6 +29,7 @@ ELIGIBILITY_PAGES = record_pages.register_pages(
     show=lambda decision: url_for("eligibility.show", eligibility_id=decision.id),
     signs=DECIDES,
     amends=DECIDES,
+    people=DECIDES,
     patient=patient_banner,
     fixed=frozenset({"performed_by_id", "criteria"}),
 )
@@ -93,15 +94,20 @@ def _form(course: Treatment) -> EligibilityForm:
     return form
 
 
-def _known(course: Treatment) -> list[tuple[bool, str, str]]:
-    """Return what is known about the patient that the decision looks at."""
+def _known(course: Treatment) -> list[tuple[bool | str | None, str, str]]:
+    """Return what is known about the patient that the decision looks at; only what was asked is ticked."""
     patient = course.patient
+    asked: dict[str | None, bool | str | None] = {"present": "warn", "none_known": True}
     allergy = {"present": patient.allergies or "", "none_known": "No known allergies"}
     return [
-        (patient.allergy_status == "none_known", "Allergies", allergy.get(patient.allergy_status, "Not asked yet")),
-        (True, "Components of the product", course.says.vehicle or "no vehicle named in the protocol"),
-        (bool(course.medication), "Medication on the order", course.medication or "not recorded"),
-        (bool(course.comorbidities), "Other illnesses on the order", course.comorbidities or "not recorded"),
+        (asked.get(patient.allergy_status, False), "Allergies", allergy.get(patient.allergy_status, "Not asked yet")),
+        (None, "Components of the product", course.says.vehicle or "no vehicle named in the protocol"),
+        (None if course.medication else False, "Medication on the order", course.medication or "not recorded"),
+        (
+            None if course.comorbidities else False,
+            "Other illnesses on the order",
+            course.comorbidities or "not recorded",
+        ),
     ]
 
 

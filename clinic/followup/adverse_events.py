@@ -121,25 +121,33 @@ class AdverseEvent(Record):
         starts="now",
         not_before=("performed_at",),
     )
-    grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, section="Assessment")
+    grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, conditional=True, section="Assessment")
     serious: Mapped[list[str]] = field(
         "Serious because of", choices=SERIOUS, many=True, section="The event", default=list,
         hint="Tick nothing if not serious. A high grade alone is not serious",
     )  # fmt: skip
-    from_cells: Mapped[str | None] = field("Related to the cells", choices=CAUSALITY, section="Cause (WHO-UMC)")
-    from_harvest: Mapped[str | None] = field("Related to the collection", choices=CAUSALITY, section="Cause (WHO-UMC)")
-    from_delivery: Mapped[str | None] = field(
-        "Related to the administration", choices=CAUSALITY, section="Cause (WHO-UMC)"
+    from_cells: Mapped[str | None] = field(
+        "Related to the cells", choices=CAUSALITY, conditional=True, section="Cause (WHO-UMC)"
     )
-    expected: Mapped[str | None] = field("Expectedness", choices=EXPECTED, section="Assessment")
+    from_harvest: Mapped[str | None] = field(
+        "Related to the collection", choices=CAUSALITY, conditional=True, section="Cause (WHO-UMC)"
+    )
+    from_delivery: Mapped[str | None] = field(
+        "Related to the administration", choices=CAUSALITY, conditional=True, section="Cause (WHO-UMC)"
+    )
+    expected: Mapped[str | None] = field("Expectedness", choices=EXPECTED, conditional=True, section="Assessment")
     outcome: Mapped[str | None] = field("Outcome", choices=OUTCOMES, required=True, section="Outcome")
     action: Mapped[str | None] = field("Action taken", Text, long=True, section="Outcome")
     narrative: Mapped[str | None] = field("Narrative", Text, long=True, identifying=True, section="Outcome")
     reported_on: Mapped[date | None] = field(
-        "Report sent on", section="Outcome", hint="To the authority or sponsor", not_before=("aware_on",)
+        "Report sent on",
+        conditional=True,
+        section="Outcome",
+        hint="To the authority or sponsor",
+        not_before=("aware_on",),
     )
     reported_to: Mapped[str | None] = field(
-        "Report sent to", section="Outcome", hint="Authority or sponsor, and its reference number"
+        "Report sent to", conditional=True, section="Outcome", hint="Authority or sponsor, and its reference number"
     )
 
     treatment: Mapped[Treatment] = relationship()

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, render_template, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, record_pages, wording
-from clinic.access import CLINICAL, Role, allow
+from clinic import clock, record_display, record_pages, wording
+from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.accounts.models import User
 from clinic.administration.models import Administration
 from clinic.course_records import of_course
 from clinic.extensions import db
+from clinic.followup import reporting
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
 from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
 from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
@@ -46,14 +47,28 @@ AFTER = (
 )
 
 
+CTCAE = [(GRADES[key], text) for key, text in GRADE_TEXTS.items()]
+
+
 PAGES = record_pages.register_pages(
     AdverseEvent,
     show=lambda event: url_for("events.show", event_id=event.id),
     signs=JUDGES,
     amends=REPORTERS | JUDGES,
+    people=WRITERS,
     patient=patient_banner,
     means=lambda _event, _user: Meaning.REVIEW,
 )
+
+
+def _beside(record: Any) -> dict[str, Any]:
+    """Return what the page of an administration says of the patient's serious events with a report due."""
+    if not isinstance(record, Administration):
+        return {}
+    return {"reports": reporting.of_patient(db.session(), record.treatment.patient, clock.today(zone()))}
+
+
+record_pages.BESIDE.append(_beside)
 
 
 def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
@@ -89,11 +104,12 @@ def index(treatment_id: str) -> str:
 def new(treatment_id: str) -> Answer:
     """Report an event; a fatal one writes the day of death into the patient's record in the same act."""
     course = get_or_404(Treatment, treatment_id)
-    form = form_of(EventForm if me().role in JUDGES else ReportForm, about={"treatment": course})
-    form.plan(course)
+    kind = EventForm if me().role in JUDGES else ReportForm
+    form = form_of(kind, people=WRITERS, about={"treatment": course})
+    form.plan(course, given := _given(course))
     if form.validate_on_submit():
         with refusals_to(form):
-            return _report(course, form.facts())
+            return _report(course, given.id if given is not None else _last_given(course), form.facts())
     return form_page(
         form,
         template="events/new.html",
@@ -102,13 +118,22 @@ def new(treatment_id: str) -> Answer:
         save_label="Save the event",
         patient=patient_banner(course),
         back_url=url_for("events.index", treatment_id=course.id),
-        grades=[(GRADES[key], text) for key, text in GRADE_TEXTS.items()],
+        grades=CTCAE,
         after=AFTER,
     )
 
 
-def _report(course: Treatment, facts: dict[str, Any]) -> Response:
-    rows = {"treatment": course, "administration_id": _last_given(course)}
+def _given(course: Treatment) -> Administration | None:
+    """Return the administration from whose page the report was opened."""
+    asked = request.args.get("administration", "")
+    given = get_or_404(Administration, asked) if asked else None
+    if given is not None and given.treatment_id != course.id:
+        abort(404)
+    return given
+
+
+def _report(course: Treatment, given_id: str | None, facts: dict[str, Any]) -> Response:
+    rows = {"treatment": course, "administration_id": given_id}
     event = AdverseEvent.report(by=me(), at=clock.now(), **rows, **facts)
     db.session.add(event)
     _tell(event, course)
@@ -141,7 +166,7 @@ def show(event_id: str) -> str:
         event,
         PAGES,
         template="events/show.html",
-        box=day_box(event, clock.today(zone())),
+        report=_own_report(event),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),
         unfinished=event.origin == Origin.CLINIC and bool(event.unassessed),
         assess_url=url_for("events.assessment", event_id=event.id) if _assesses(event) else None,
@@ -151,8 +176,22 @@ def show(event_id: str) -> str:
     )
 
 
+def _own_report(event: AdverseEvent) -> dict[str, Any] | None:
+    """Return the running clock of an event for its own page, which says in the title why it runs."""
+    found = reporting.report_due(event, on := clock.today(zone()))
+    if found is None:
+        return None
+    return found | {"title": found["why"], "why": f"Day {event.clock_day(on)} of {found['of']}", "url": ""}
+
+
 def _assesses(event: AdverseEvent) -> bool:
     return me().role in JUDGES and event.origin == Origin.CLINIC and bool(event.unassessed)
+
+
+def _told(event: AdverseEvent) -> dict[str, Any]:
+    """Return what a physician reads of an event before grading it."""
+    said = record_display.facts(event, zone(), people=record_pages.names())
+    return {"facts": said, "hands": record_display.hands(event, zone()), "grades": CTCAE}
 
 
 @bp.route("/adverse-events/<event_id>/assessment", methods=["GET", "POST"])
@@ -169,6 +208,8 @@ def assessment(event_id: str) -> Answer:
             return commit_and_redirect(url, "Assessment saved. It counts when you have signed the event.")
     return form_page(
         form,
+        template="events/assessment.html",
+        **_told(event),
         heading=f"Assess: {event.term}",
         lede=event.treatment.title,
         save_label="Save and sign",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.accounts.models import User
+    from clinic.administration.models import Administration
     from clinic.followup.models import PlannedVisit
     from clinic.protocols.instruments import Instrument
     from clinic.treatments.models import Treatment
@@ -142,9 +143,18 @@ class EventForm(form_for(AdverseEvent, without={"reported_on", "reported_to"})):
     died_on = DateField("Died on", section="Outcome", hint="Only if fatal; copied to the patient's record")
     suggestions: tuple[str, ...] = ()
 
-    def plan(self, course: Treatment) -> None:
-        """Offer the usual events of route, source and cell type."""
+    def plan(self, course: Treatment, given: Administration | None = None) -> None:
+        """Offer the usual events of route, source and cell type.
+
+        Fill in what the last reaction during an administration says: when, the signs, what was done.
+        """
         self.suggestions = suggestions(course)
+        found = [one for one in given.events if one.kind == "reaction"] if given is not None else []
+        if found:
+            last, filled = found[-1], "from the reaction"
+            self.prefill("performed_at", last.performed_at, filled)
+            self.prefill("term", last.signs, filled)
+            self.prefill("action", last.measures, filled)
 
 
 class ReportForm(EventForm):

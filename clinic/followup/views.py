@@ -50,6 +50,7 @@ PAGES = record_pages.register_pages(
     show=lambda visit: url_for("followup.show", visit_id=visit.id),
     signs=FOLLOW_UP.signs,
     amends=FOLLOW_UP.logs,
+    people=FOLLOW_UP.logs,
     patient=patient_banner,
     fixed=frozenset({"name"}),
     together=lambda visit, user: [score for score in visit.scores if user.id not in _signers(score)],
@@ -59,6 +60,7 @@ record_pages.register_pages(
     show=_score_url,
     signs=FOLLOW_UP.signs,
     amends=FOLLOW_UP.logs,
+    people=FOLLOW_UP.logs,
     patient=patient_banner,
     fixed=frozenset({"instrument"}),
 )
@@ -66,6 +68,7 @@ record_pages.register_pages(
     ContactAttempt,
     show=lambda contact: url_for("followup.contacts", plan_id=contact.plan_id),
     amends=FOLLOW_UP.logs,
+    people=FOLLOW_UP.logs,
     patient=patient_banner,
 )
 

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from clinic import clock
-from clinic.fields import Range
+from clinic.fields import Range, plain
 from clinic.form_fields import DecimalField, SelectField, StringField
 from clinic.forms import RecordForm, form_for
-from clinic.harvest.limits import planned_sources
+from clinic.harvest.limits import most_per_kg, planned_sources, ratios
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
 from clinic.products.forms import DonationNumberField
 from clinic.products.models import CONTAINERS
 from clinic.protocols.catalogues import BODY_SITES, METHODS, SOURCES
+from clinic.wording import kilograms
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from clinic.accounts.models import User
+    from clinic.protocols.cells import Source
     from clinic.treatments.models import Treatment
 
 
@@ -33,20 +37,51 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
         sources = [SOURCES[key] for key in planned_sources(course) if key in SOURCES]
         kinds = {source.harvest for source in sources}
         self.offer("source", [(one.key, one.label) for one in sources], chosen=sources[0].key, filled="from the order")
-        sites = dict.fromkeys(site for source in sources for site in source.sites)
-        self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
-        self.offer("method", [(m.key, m.label) for m in METHODS.values() if m.harvest in kinds])
+        offer_places(self, sources)
+        second_person(self)
         if "apheresis" not in kinds:
             del self.cd34_before
         limits = course.says.harvest
         if limits.volume is not None:
             self._fields["volume"].hint = f"This protocol: {limits.volume} mL. Without anticoagulant"
+        per_kg, weight = most_per_kg(course, sources[0].key), course.patient.weight_at(clock.now())
+        if per_kg is not None and weight is not None and weight.kg and course.relation == "autologous":
+            most = f"At most {plain(per_kg)} mL/kg, {plain(per_kg * weight.kg)} mL at {kilograms(weight.kg)}"
+            self._fields["volume"].hint += f". {most}"
+        if limits.anticoagulant_ratio is not None:
+            said = f"This protocol: {ratios(limits.anticoagulant_ratio)} of what is collected"
+            self._fields["anticoagulant_volume"].hint = said
 
     def plan_donation(self) -> None:
         """Every source is offered, with the sites that any of them has."""
         self.prefill("containers", 1, "prefilled: one")
         sites = dict.fromkeys(site for source in SOURCES.values() for site in source.sites)
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
+        second_person(self)
+
+
+def second_person(form: RecordForm) -> None:
+    """Let the page offer everybody but the collector to check the label (rule 12)."""
+    box: Any = form["label_checked_by_id"]
+    box.other_than = "performed_by_id"
+
+
+def offer_places(form: RecordForm, sources: Iterable[Source], *, kept: Iterable[str | None] = ()) -> None:
+    """Offer the body sites and the methods of some sources, and those that a record says already."""
+    sources, kept = list(sources), [key for key in kept if key is not None]
+    kinds = {source.harvest for source in sources}
+    sites = dict.fromkeys([*(site for source in sources for site in source.sites), *kept])
+    form.offer("body_site", [(key, BODY_SITES[key].label) for key in sites if key in BODY_SITES])
+    fitting = [one for one in METHODS.values() if one.harvest in kinds or one.key in kept]
+    form.offer("method", [(one.key, one.label) for one in fitting])
+
+
+def offer_again(form: RecordForm, harvest: Harvest) -> None:
+    """Offer an amendment what the first entry offers: the places and methods of the source."""
+    second_person(form)
+    source = SOURCES.get(harvest.source or "")
+    if source is not None:
+        offer_places(form, [source], kept={harvest.body_site, harvest.method})
 
 
 class ContainerForm(RecordForm):

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from clinic.errors import Problem, Question
 from clinic.fields import plain
 from clinic.products.donation_numbers import year_apart
 from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
 from clinic.wording import day
+
+if TYPE_CHECKING:
+    from clinic.fields import Range
 
 MARROW_ML_PER_KG = Decimal(20)
 MARROW_ML_PER_PASS = Decimal(10)
@@ -117,6 +120,12 @@ def donation(harvest: Any) -> list[Question]:
     return [Question("din", f"{said} Is this right?", "A donation number contains the year of collection.", rule=7)]
 
 
+def most_per_kg(course: Any, source: str | None) -> Decimal | None:
+    """Return how much may be collected unasked, mL/kg: by the protocol, of marrow in general; None: no limit."""
+    own = course.says.harvest.ml_per_kg if course is not None else None
+    return own or (MARROW_ML_PER_KG if source == "bone_marrow" else None)
+
+
 def volumes(harvest: Any) -> list[Question]:
     """Return unusual volumes: by weight, by the protocol, for each puncture (rules 28, 30)."""
     found = []
@@ -124,7 +133,7 @@ def volumes(harvest: Any) -> list[Question]:
     if volume is None:
         return []
     marrow = harvest.source == "bone_marrow"
-    limit = (own.ml_per_kg if own else None) or (MARROW_ML_PER_KG if marrow else None)
+    limit = most_per_kg(harvest.treatment, harvest.source)
     weight = harvest.weight_kg if limit else None
     same = [one for one in harvest.of_the_day() if one.source == harvest.source] if weight else []
     all_of_it = sum((one.volume or Decimal(0) for one in same), Decimal(0))
@@ -162,6 +171,28 @@ def volumes(harvest: Any) -> list[Question]:
     return found
 
 
+def times(harvest: Any) -> list[Question]:
+    """Return that a collection ended in the minute in which it began."""
+    if harvest.ended_at is None or harvest.ended_at != harvest.performed_at:
+        return []
+    return [
+        Question("ended_at", "The end is the same as the start. Is this right?", "A collection takes some minutes.")
+    ]
+
+
+def _one_to(ratio: Decimal) -> str:
+    """Return a ratio as it is said at the bedside, 1 : 8.3."""
+    return f"1 : {plain((1 / ratio).quantize(Decimal('0.1')))}".removesuffix(".0")
+
+
+def ratios(wanted: Range) -> str:
+    """Return the ratios that a protocol accepts, the least anticoagulant last."""
+    most, least = (_one_to(end) if end else "" for end in (wanted.high, wanted.low))
+    if most and least:
+        return f"{most} to {least}"
+    return f"{most} at most" if most else f"{least} at least"
+
+
 def additives(harvest: Any) -> list[Question]:
     """Return unusual doses of lidocaine and anticoagulant (rules 29, 32)."""
     found = []
@@ -179,7 +210,8 @@ def additives(harvest: Any) -> list[Question]:
     if wanted is not None and harvest.anticoagulant_volume and harvest.volume:
         ratio = harvest.anticoagulant_volume / harvest.volume
         if ratio not in wanted:
-            parts = (harvest.volume / harvest.anticoagulant_volume).quantize(Decimal("0.1"))
-            said = f"Anticoagulant 1 : {plain(parts)} is not the protocol's ratio. Is this right?"
+            said = (
+                f"Anticoagulant to blood is {_one_to(ratio)}; the protocol's ratio is {ratios(wanted)}. Is this right?"
+            )
             found.append(Question("anticoagulant_volume", said, "The protocol sets this ratio.", rule=32))
     return found

@@ -153,8 +153,8 @@ class Harvest(Record):
         return found + limits.site(self) + limits.safety(self) + limits.papers(self)
 
     def questions(self) -> list[Question]:
-        """Also rules 7, 28, 29, 30, 32: a number's year, volumes, lidocaine and anticoagulant beyond what is usual."""
-        asked = limits.volumes(self) + limits.additives(self)
+        """Also rules 7, 28, 29, 30, 32: times, a number's year, volumes, lidocaine, anticoagulant that are odd."""
+        asked = limits.times(self) + limits.volumes(self) + limits.additives(self)
         return asked + limits.donation(self) if self.din else asked
 
     @property

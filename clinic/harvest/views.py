@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, url_for
 from sqlalchemy import select
 
-from clinic import clock, record_pages
+from clinic import clock, record_pages, wording
 from clinic.access import CLINICAL, allow
+from clinic.consent.models import valid
 from clinic.course_records import CourseRecords, of_course
+from clinic.eligibility.models import Eligibility
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
-from clinic.harvest.forms import ContainerForm, HarvestForm, own_donor
+from clinic.harvest.forms import ContainerForm, HarvestForm, offer_again, own_donor
 from clinic.harvest.models import Harvest
 from clinic.harvest.step import HARVEST
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
@@ -24,7 +26,11 @@ from clinic.step_pages import step_list
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from werkzeug.wrappers import Response
+
+    from clinic.records import Record
 
 bp = Blueprint("harvest", __name__, template_folder="templates")
 
@@ -41,6 +47,8 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     fixed=frozenset({"source", "containers", "din"}),
     parts=lambda harvest: harvest.products,
+    people=HARVEST.logs,
+    offers=offer_again,
 )
 
 
@@ -80,25 +88,42 @@ def _log(form: HarvestForm, course: Treatment | None, donor: Donor) -> Response:
 def new(treatment_id: str) -> Answer:
     """Record a harvest for a course."""
     course = get_or_404(Treatment, treatment_id)
-    HARVEST.admit(of_course(db.session(), course), by=me(), at=clock.now())
+    records = of_course(db.session(), course)
+    HARVEST.admit(records, by=me(), at=clock.now())
     donor = course.donor or own_donor(course, by=me())
     form = form_of(HarvestForm, people=HARVEST.logs, about={"treatment": course, "donor": donor})
     form.plan(course)
     if form.validate_on_submit():
         with refusals_to(form):
             return _log(form, course, donor)
-    return form_page(form, **_logging(course))
+    return form_page(form, before=_before(records, clock.now()), **_logging(course))
+
+
+def _before(records: CourseRecords, at: datetime) -> list[tuple[bool | None, str, str]]:
+    """Return what was checked before the harvest, with its evidence; whose bed it is nobody has scanned here."""
+    patient, consent = records.patient, valid(records, at)
+    decided = [one for one in records.of(Eligibility) if one.signed and one.eligible]
+    found: list[tuple[bool | None, str, str]] = []
+    if consent is not None:
+        found.append((True, "Consent valid", _evidence(consent.headline(), consent)))
+    if decided:
+        found.append((True, "Eligible", _evidence("decided by a physician", decided[-1])))
+    known = (patient.display_name, wording.born(patient.birth_date, patient.precision_of("birth_date")))
+    who = ", ".join(part for part in (*known, patient.record_number) if part)
+    return [*found, (None, "Ask the patient for name and birth date", who)]
+
+
+def _evidence(words: str, record: Record) -> str:
+    return ", ".join(part for part in (words, record.done_by, wording.moment(record.performed_at, zone())) if part)
 
 
 def _logging(course: Treatment) -> dict[str, Any]:
     """Return what the page of a new harvest shows."""
-    before = [(True, "Consent valid", ""), (True, "Eligible", ""), (True, "Right patient", course.patient.display_name)]
     return {
         "heading": "Record a harvest",
         "lede": f"{course.title} · {course.protocol_version.name}",
         "save_label": "Save the harvest",
         "back_url": url_for("pathway.course", treatment_id=course.id),
-        "before": before,
         "after": "The product gets a number and appears in the laboratory. Its expiry counts from the end you entered.",
         "patient": patient_banner(course),
     }

@@ -265,8 +265,10 @@ def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:
     if kind != "issued":
         return []
     reasons = custody.may_issue(around(db.session(), product), product, clock.now())
+    course = product.treatment
+    passed = f"for the course of {course.patient.display_name}, {course.chain_of_identity}" if course else ""
     return [(False, reason.because, f"rule {reason.rule}" if reason.rule else "") for reason in reasons] or [
-        (True, "Released, in time, right patient", "")
+        (True, "Released and in time", passed)
     ]
 
 

@@ -9,6 +9,7 @@ from flask import Response, render_template, request, url_for
 from clinic import clock, record_display, searches, wording
 from clinic.access import CLINICAL, allow, may
 from clinic.extensions import db
+from clinic.followup import reporting
 from clinic.pages import Answer, get_or_404, me, zone
 from clinic.pathway import patient_page
 from clinic.pathway.views import bp
@@ -80,6 +81,7 @@ def patient(patient_id: str) -> str:
         "pathway/patient.html",
         record=patient,
         patient=patient_banner(patient),
+        reports=reporting.of_patient(db.session(), patient, clock.day(at, zone())),
         action=patient_page.next_action(patient, me(), at=at),
         today=clock.day(at, zone()),
         states={course.id: patient_page.course_state(course, done) for course in patient.courses},

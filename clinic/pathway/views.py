@@ -12,7 +12,8 @@ from clinic.accounts.authorizations import staff_and_expiring
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.followup.charts import charts
-from clinic.followup.step import plans, visits
+from clinic.followup.reporting import reports_due
+from clinic.followup.step import events, plans, visits
 from clinic.identifiers import parse_id
 from clinic.inventory import genealogy
 from clinic.pages import (
@@ -118,6 +119,7 @@ def _course_page(records: CourseRecords, user: User, at: datetime) -> dict[str, 
     return {
         "treatment": treatment,
         "patient": patient_banner(treatment),
+        "reports": reports_due(events(records), clock.day(at, zone())),
         "rail": courses.rail(found, treatment),
         "action": courses.next_action(found, user, at),
         "blocked": courses.blocked(found, records, at),

@@ -235,7 +235,7 @@ def reporting(found: list[Group], total: int, at: datetime, zone: str) -> Part:
         rows.append(
             {
                 "title": line["why"].partition(", unexpected")[0], "patient": person(line),
-                "why": f"serious, unexpected, suspected: {days} calendar days",
+                "why": f"Serious, unexpected, suspected: {days} calendar days",
                 "url": url_for(line["endpoint"], **line["target"]), "due": due, "of": days,
                 "gone": min(max((on - since).days, 0), days), "days": abs(left), "over": left < 0,
                 "urgent": left <= NEAR_DAYS,

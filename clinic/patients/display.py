@@ -25,8 +25,8 @@ def agreement(typings: Iterable[BloodTyping]) -> str:
     )
 
 
-def correction_lines(patient: Patient, correction: Amendment, zone: str) -> list[tuple[bool, str, str]]:
+def correction_lines(patient: Patient, correction: Amendment, zone: str) -> list[tuple[None, str, str]]:
     """Return what a correction changed, for who confirms it: label, and the old and the new value."""
     about = next((alert for alert in patient.alerts if alert.id == correction.record_id), patient)
     shown = record_display.amendments(about, zone)[correction.number - 1]
-    return [(False, label, f"{old or 'empty'} → {new or 'empty'}") for label, old, new in shown[3]]
+    return [(None, label, f"{old or 'empty'} → {new or 'empty'}") for label, old, new in shown[3]]

@@ -46,6 +46,7 @@ DETERMINATIONS = record_pages.register_pages(
     show=lambda row: url_for("donors.eligibility", eligibility_id=row.id),
     signs=frozenset({Role.PHYSICIAN, Role.QUALITY}),
     amends=DETERMINES,
+    people=DETERMINES,
     patient=patient_banner,
     meanings={Role.QUALITY: Meaning.REVIEW},
     fixed=frozenset({"markers"}),
@@ -55,6 +56,7 @@ CONSENTS = record_pages.register_pages(
     show=lambda row: url_for("donors.consent", consent_id=row.id),
     signs=DETERMINES,
     amends=DETERMINES,
+    people=DETERMINES,
     patient=patient_banner,
 )
 TYPINGS = record_pages.register_pages(
@@ -62,6 +64,7 @@ TYPINGS = record_pages.register_pages(
     show=lambda row: url_for("donors.typing", typing_id=row.id),
     signs=TYPES,
     amends=TYPES,
+    people=TYPES,
     patient=patient_banner,
 )
 

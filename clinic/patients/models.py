@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
 
 SEXES = {"female": "Female", "male": "Male", "other": "Other", "unknown": "Unknown"}
-ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "No known allergies", "present": "Yes"}
+ALLERGY_STATUSES = {"not_asked": "Not asked yet", "none_known": "No known allergies", "present": "Has allergies"}
 BLOOD_GROUPS = {"A": "A", "B": "B", "AB": "AB", "O": "O"}
 RHD = {"positive": "RhD positive", "negative": "RhD negative"}
 CHILD_YEARS = 18
@@ -108,7 +108,7 @@ class Patient(Entry):
         if self.allergy_status == "present" and not self.allergies:
             found.append(Problem("Enter the allergy and the reaction.", "allergies"))
         if self.allergies and self.allergy_status != "present":
-            found.append(Problem("An allergy is named: answer “Yes” to Allergies.", "allergy_status"))
+            found.append(Problem("An allergy is named: select “Has allergies”.", "allergy_status"))
         return found + self._number_problems()
 
     def _number_problems(self) -> list[str]:

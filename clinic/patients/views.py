@@ -58,6 +58,7 @@ WEIGHTS = record_pages.register_pages(
     show=lambda weight: url_for("patients.weight", weight_id=weight.id),
     signs=WEIGHS,
     amends=WEIGHS,
+    people=WEIGHS,
     patient=patient_banner,
 )
 ALERTS = record_pages.register_pages(

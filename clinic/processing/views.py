@@ -52,6 +52,7 @@ PAGES = record_pages.register_pages(
     show=_url,
     signs=PROCESSING.signs,
     amends=LOGS,
+    people=LOGS,
     patient=patient_banner,
     means=lambda run, user: run.meaning_for(user),
     fixed=frozenset({"thawed_at"}),
@@ -59,7 +60,9 @@ PAGES = record_pages.register_pages(
     showing=lambda run: _balance(run) | {"may_add": False},
 )
 for _part in (Manipulation, InProcessCount):
-    record_pages.register_pages(_part, show=lambda part: _url(part.run), amends=LOGS, patient=patient_banner)
+    record_pages.register_pages(
+        _part, show=lambda part: _url(part.run), amends=LOGS, people=LOGS, patient=patient_banner
+    )
 
 
 COLUMNS = [

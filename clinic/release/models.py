@@ -142,6 +142,12 @@ class Release(Record):
         return Meaning.RELEASE if self.releases and by.id != self.told_id else Meaning.REVIEW
 
     @property
+    def release_signatures(self) -> list[Signature]:
+        """The signatures that release: not that of who asked for it, nor of the physician who only acknowledged it."""
+        others = {self.requested_by_id, self.told_id} if self.releases else set()
+        return [s for s in self.present_signatures if s.meaning is Meaning.RELEASE and s.signed_by_id not in others]
+
+    @property
     def acknowledged(self) -> bool:
         """Whether the physician who was to be informed has signed; nobody is awaited where no account is named."""
         return self.told_id is None or any(s.signed_by_id == self.told_id for s in self.present_signatures)

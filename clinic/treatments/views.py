@@ -50,6 +50,7 @@ ORDER_PAGES = record_pages.register_pages(
     show=_order_url,
     signs=DECIDES,
     amends=ORDERS,
+    people=frozenset({Role.PHYSICIAN}),
     patient=patient_banner,
     fixed=frozenset({"chain_of_identity", "performed_by_id"}),
 )
@@ -58,6 +59,7 @@ STOP_PAGES = record_pages.register_pages(
     show=lambda stop: url_for("treatments.stopped", stop_id=stop.id),
     signs=STOPS,
     amends=STOPS,
+    people=STOPS,
     patient=patient_banner,
     fixed=frozenset({"performed_by_id"}),
 )

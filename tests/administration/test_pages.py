@@ -91,7 +91,7 @@ def test_two_people_check_begin_end_and_sign(
     assert answer.status_code == 303, answer.text
     record = answer.location
     shown = page(nurse, record)
-    assert "Record the end of the infusion" in shown
+    assert "Record the end of the injection" in shown
     assert "Review and sign" not in shown  # one next action: nobody signs what has no end yet
     made = session.scalars(select(Administration)).one()
     assert made.verified_by_id == team.physician.id

@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 from sqlalchemy import select
 
+from clinic import wording
 from clinic.cli import clinic
 from clinic.downtime.kinds import KINDS
 from clinic.downtime.models import DowntimeKit
@@ -47,6 +48,20 @@ def test_the_kit_has_the_day_the_courses_and_blank_forms(session, team, client_a
         for fact in fields_of(kind.model).values():
             if fact.label not in {"Dose", "Dose per kg", "Dose counted as", "Body weight", "Dose calculation"}:
                 assert fact.label in shown, f"{kind.title}: {fact.label}"
+
+
+@pytest.mark.hazard("H17")
+def test_the_paper_writes_doses_birth_dates_and_numbers_as_a_person_reads_them(session, team, client_as):
+    someone = patient(team)
+    course = ready_for_harvest(team, someone)
+    released_product(course, team)
+    answer = printed(client_as("nurse"), forms=False).text
+    assert "&lt;sup&gt;" not in answer
+    assert "× 10<sup>" in answer
+    text = Page.of(answer).text
+    assert "Born born" not in text
+    assert wording.day(someone.birth_date) in text
+    assert answer.count(f">{someone.record_number}<") == answer.count(f'class="k-num">{someone.record_number}<') >= 2
 
 
 @both_databases

@@ -286,8 +286,8 @@ def test_what_cannot_have_been_so_is_still_a_fault_at_its_box_and_nothing_typed_
 def test_nothing_is_filled_in_with_now_and_me(ward, team):
     mine = ready_for_harvest(team)
     shown = ward.browser("nurse").get(f"/treatments/{mine.id}/paper/harvest/new").text
-    assert "prefilled: now" not in shown
-    assert "prefilled: me" not in shown
+    assert "refilled: now" not in shown
+    assert "refilled: me" not in shown
 
 
 @pytest.mark.hazard("H15")

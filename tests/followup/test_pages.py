@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.access import Role
+from clinic.administration.models import Administration
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.followup.step import OPEN, OVERDUE, actions
@@ -150,13 +151,40 @@ def test_a_serious_unexpected_event_starts_its_clock(
     assert 'value="Joint effusion"' in form.html
     answer = post(nurse, f"{at}/new", event(team))
     assert answer.status_code == 303, answer.text
-    assert "day 0 of 15" in page(nurse, answer.location)
+    shown = page(nurse, answer.location)
+    assert "Day 0 of 15" in shown
+    assert "Counts as unexpected and related until" in shown
     assert "Serious" in page(client_as("quality"), at)
     session.expire_all()
     (line,) = [one for one in actions(records_of(treated), clock.now()) if one.since is not None]
     assert (line.due_at - line.since).days == 15
     assert "Septic arthritis" in line.why
     assert treated.patient.record_number in page(client_as("physician"), "/")
+
+
+@pytest.mark.rule(67)
+@pytest.mark.parametrize(("serious", "days"), [("life_threatening", 7), ("hospitalisation", 15), (None, 0)])
+def test_a_running_report_stands_on_every_page_about_the_patient(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, serious: str, days: int
+) -> None:
+    told = event(team, term="Anaphylaxis", serious=[serious] if serious else [])
+    assert post(client_as("nurse"), f"/treatments/{treated.id}/adverse-events/new", told).status_code == 303
+    cells = session.scalars(select(Administration)).one()
+    browser = client_as("physician")
+    pages = [f"/patients/{treated.patient_id}", f"/treatments/{treated.id}", f"/administrations/{cells.id}"]
+    for address in ["/", *pages]:
+        board = browser.get(address).text.partition('<section class="c-sae" id="serious"')[2].partition("</section>")[0]
+        assert ("Anaphylaxis" in board) is bool(days), address
+        assert board.count("<i></i>") == days, address
+    made = session.scalars(select(AdverseEvent)).one()
+    if days:
+        sent = day_boxes("reported_on", clock.today("Europe/Berlin")) | {
+            "reported_to": "FDA, 1",
+            "version": str(made.version),
+        }
+        assert post(client_as("quality"), f"/adverse-events/{made.id}/report", sent).status_code == 303
+    for address in ["/", *pages, f"/adverse-events/{made.id}"]:
+        assert "c-sae" not in browser.get(address).text, address
 
 
 @pytest.mark.rule(65)
@@ -171,6 +199,30 @@ def test_a_death_is_written_into_the_patients_record_with_the_event(
     assert post(physician, at, fatal | day_boxes("died_on", clock.today("Europe/Berlin"))).status_code == 303
     session.expire_all()
     assert treated.patient.died_on == clock.today("Europe/Berlin")
+
+
+@pytest.mark.rule(64)
+def test_a_report_from_the_page_of_the_cells_begins_with_the_reaction(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    nurse, cells = client_as("nurse"), session.scalars(select(Administration)).one()
+    happened = (clock.now() + timedelta(minutes=1)).replace(second=0, microsecond=0)  # after the seconds of the start
+    said = {"performed_by_id": team.nurse.id, "signs": "chills, flushing", "measures": "clemastine 2 mg"}
+    answer = post(nurse, f"/administrations/{cells.id}/events/reaction", said | boxes("performed_at", happened))
+    assert answer.status_code == 303, answer.text
+    shown = page(nurse, f"/administrations/{cells.id}")
+    (url,) = {link for link in shown.links if "/adverse-events/new" in link}
+    asked = page(nurse, url)
+    when = boxes("performed_at", happened)
+    filled = {"term": "chills, flushing"} | {name: when[name] for name in when if not name.endswith("-m")}
+    assert {name: asked.values[name] for name in filled} == filled
+    assert ">clemastine 2 mg</textarea>" in asked.html
+    assert post(nurse, url, event(team, term="Chills")).status_code == 303
+    made = session.scalars(select(AdverseEvent)).one()
+    assert (made.term, made.administration_id) == ("Chills", cells.id)
+    other = ready_for_harvest(team)
+    session.commit()
+    assert nurse.get(url.replace(treated.id, other.id)).status_code == 404
 
 
 @pytest.mark.rule(68)
@@ -221,15 +273,20 @@ def test_a_nurse_reports_a_physician_assesses_and_quality_sends_the_report(
     nurse, course = client_as("nurse"), f"/treatments/{treated.id}/adverse-events"
     asked = page(nurse, f"{course}/new")
     assert not {"grade", "expected", *CAUSES} & set(asked.values)
+    assert "Grades (CTCAE" not in asked
     shown = post(nurse, f"{course}/new", event(team)).location
     told = session.scalars(select(AdverseEvent)).one()
     assert told.unassessed, "a nurse's form asks for no judgment, and none is taken from it"
-    assert "day 0 of 15" in page(nurse, shown), "a serious event has its deadline before anybody has assessed it"
+    assert "Day 0 of 15" in page(nurse, shown), "a serious event has its deadline before anybody has assessed it"
     assert "Assess the event" not in page(nurse, shown)
     assert nurse.get(f"{shown}/assessment").status_code == 403
     assert nurse.get(f"{shown}/report").status_code == 403
     physician = client_as("physician")
     assert f"{shown}/assessment" in page(physician, shown).links
+    assessing = page(physician, f"{shown}/assessment")
+    for said in ("Grades (CTCAE", "Septic arthritis", "New or prolonged hospitalization", team.nurse.printed_name):
+        assert said in assessing, said
+    assert "optional" not in assessing.text
     signature = f"/records/{told.id}/signature"
     refused = post(physician, signature, password="wrong-password")
     assert refused.status_code != 303
@@ -243,6 +300,7 @@ def test_a_nurse_reports_a_physician_assesses_and_quality_sends_the_report(
     session.commit()
     quality = client_as("quality")
     sent = day_boxes("reported_on", clock.today("Europe/Berlin")) | {"version": str(told.version)}
+    assert "optional" not in page(quality, f"{shown}/report").text
     half = post(quality, f"{shown}/report", sent)
     assert half.status_code == 422
     assert "Report sent to: required" in half.text
@@ -266,7 +324,7 @@ def test_a_nurse_who_calls_an_event_expected_afterwards_stops_no_clock(
     assert post(nurse, amendment, boxes_of).status_code == 303
     session.expire_all()
     assert told.expected == "expected"
-    assert "day 0 of 15" in page(nurse, shown)
+    assert "Day 0 of 15" in page(nurse, shown)
     titles = {line.title for line in actions(records_of(treated), clock.now())}
     assert {"Send the report", "Assess and sign the event"} <= titles
     told.sign(by=team.physician, at=clock.now())

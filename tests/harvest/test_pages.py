@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -44,6 +45,30 @@ def test_a_nurse_logs_a_harvest_and_a_physician_signs_it(team, session, client_a
     assert harvest.signed
 
 
+def ticked(text):
+    """What a form ticks beside itself, each title with its evidence."""
+    aside = text.partition('id="h-before"')[2].partition("</section>")[0]
+    rows = re.findall(r"#i-([a-z-]+)\"/></svg><p><b>(.*?)</b>.*?(?:c-sub\">(.*?)</span>)?</p>", aside)
+    assert rows, text
+    return {title: note for icon, title, note in rows if icon == "check"}, [title for _icon, title, _note in rows]
+
+
+def test_the_form_ticks_what_was_checked_with_its_evidence_and_no_patient_whom_nobody_scanned(team, client_as):
+    begun = ready_for_harvest(team)
+    ticks, shown = ticked(client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text)
+    assert set(ticks) == {"Consent valid", "Eligible"}
+    assert all(team.physician.printed_name in note for note in ticks.values()), ticks
+    assert "Ask the patient for name and birth date" in shown
+
+
+def test_what_a_protocol_says_of_itself_is_no_check_that_passed(team, client_as):
+    begun = ready_for_harvest(team)
+    address = f"/patients/{begun.patient_id}/consents/new?version={begun.protocol_version_id}"
+    ticks, shown = ticked(client_as("physician").get(address).text)
+    assert ticks == {}
+    assert {"Evidence", "Ethics approval"} <= set(shown)
+
+
 @pytest.mark.hazard("H17")
 @pytest.mark.parametrize("volume", ["6,,0", "1e3", "6 0", "١٢", "-5", "99999"])
 def test_what_cannot_be_a_volume_comes_back_with_a_sentence_and_everything_typed(volume, team, client_as, post, at):
@@ -54,6 +79,55 @@ def test_what_cannot_be_a_volume_comes_back_with_a_sentence_and_everything_typed
     assert "c-errsum" in answer.text
     assert "vasovagal, short" in answer.text
     assert f'value="{volume}"' in answer.text
+
+
+def test_an_end_at_the_start_is_asked_about(team, session, client_as, post, at):
+    begun = ready_for_harvest(team)
+    address = f"/treatments/{begun.id}/harvests/new"
+    sent = typed(at, performed_by_id=team.nurse.id) | boxes("ended_at", at)
+    answer = post(client_as("nurse"), address, sent)
+    assert answer.status_code == 422
+    assert "The end is the same as the start. Is this right?" in answer.text
+    sure = {"ended_at-sure": "yes", "ended_at-why": "one syringe within the minute"}
+    assert post(client_as("nurse"), address, sent | sure).status_code == 303
+
+
+@pytest.mark.rule(32)
+@pytest.mark.parametrize(("volume", "said"), [("1,5", "1 : 41"), ("15", "1 : 4.1")])
+def test_a_ratio_that_is_asked_about_is_told_with_the_protocols(volume, said, team, client_as, post, at):
+    begun = ready_for_harvest(team)
+    sent = typed(at, performed_by_id=team.nurse.id, anticoagulant_volume=volume)
+    answer = post(client_as("nurse"), f"/treatments/{begun.id}/harvests/new", sent)
+    assert f"Anticoagulant to blood is {said}; the protocol&#39;s ratio is 1 : 8.3 to 1 : 12.5." in answer.text
+
+
+@pytest.mark.rule(28)
+@pytest.mark.rule(32)
+def test_the_limits_stand_beside_the_boxes_worked_out_for_the_patient(team, client_as):
+    begun = ready_for_harvest(team)
+    shown = Page.of(client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text).text
+    kg = begun.patient.weight_at(clock.now()).kg
+    assert f"At most 20 mL/kg, {kg * 20:.0f}" in shown
+    assert "This protocol: 1 : 8.3 to 1 : 12.5 of what is collected" in shown
+
+
+def options(text, name):
+    """The values that a field of a page offers."""
+    listed = re.search(rf'<select id="{name}".*?</select>', text, re.DOTALL)
+    found = re.findall(r'<option value="([^"]+)"', listed[0]) if listed else []
+    return set(found) or set(re.findall(rf'type="radio" id="{name}-\d+" name="{name}" value="([^"]+)"', text))
+
+
+@pytest.mark.rule(26)
+def test_an_amendment_offers_what_the_first_entry_offers(team, client_as):
+    begun = ready_for_harvest(team)
+    first = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text
+    made = harvested(begun, team)
+    team.session.commit()
+    later = client_as("nurse").get(f"/records/{made.id}/amendment").text
+    for name in ("body_site", "method", "performed_by_id", "label_checked_by_id"):
+        assert options(later, name) == options(first, name) != set(), name
+    assert team.inspector.id not in options(later, "performed_by_id")
 
 
 @pytest.mark.rule(28)

@@ -243,7 +243,7 @@ def when_we_give_the_cells(me: Person) -> str:
     me.reads("Right cells, right patient")
     me.sees("into the RIGHT knee")
     me.presses("Begin")
-    me.clicks("Record the end of the infusion")
+    me.clicks("Record the end of the injection")
     me.presses("Save the end")
     given = me.path
     me.signs()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -219,12 +220,34 @@ def test_the_running_page_has_its_clocks_and_its_acts(ward, begun):
         "Vital signs",
         "15 minutes",
         "Record the end",
-        "Abort",
+        "Stop early",
         "Void",
         "Interrupt",
         "Reaction",
     ):
         assert word in shown, word
+
+
+def _primary(ward, made):
+    """The filled button of the running page."""
+    shown = text(ward, f"/administrations/{made.id}").partition("What was recorded")[0]
+    (found,) = re.findall(r"c-btn--go[^>]*>(?:<svg.*?</svg>)?([^<]+)<", shown)
+    return found
+
+
+@pytest.mark.rule(57)
+def test_the_most_urgent_act_of_the_running_page_is_its_filled_button(ward, begun):
+    assert _primary(ward, begun) == "Record the end of the injection"
+    with ward.later(minutes=16):
+        assert _primary(ward, begun) == "Vital signs"
+        shown = text(ward, f"/administrations/{begun.id}")
+        assert "Abort" not in shown
+        assert shown.index("Vital signs") < shown.index(">Reaction") < shown.index("Stop early") < shown.index("Void")
+        ward.fill("nurse", f"/administrations/{begun.id}/vital-signs", **VITALS)
+        assert _primary(ward, begun) == "Record the end of the injection"
+    page = text(ward, f"/administrations/{begun.id}/abort")
+    assert "Stop the administration" not in page
+    assert page.count("Stop early") >= 2
 
 
 def test_rate_interruption_and_reaction_are_recorded_in_their_order(ward, begun):
@@ -240,9 +263,105 @@ def test_rate_interruption_and_reaction_are_recorded_in_their_order(ward, begun)
     assert ward.fill("nurse", f"{at}/events/reaction", signs="chills", measures="paused").status_code == 303
     shown = text(ward, at)
     assert "Call the physician" in shown
-    assert "10 mL/h" in shown
+    assert "20 mL/h" in shown
     kinds = [one.kind for one in ward.session.scalars(select(InfusionEvent).order_by(InfusionEvent.recorded_at))]
     assert kinds == ["rate", "stopped", "resumed", "reaction"]
+
+
+def _said_of_events(ward, mine):
+    """What the timeline says of each event, and what Today asks the nurse to do about events."""
+    lines = text(ward, f"/patients/{mine.patient_id}/timeline").split('<details class="c-ev')
+    tags = [
+        re.findall(r'c-tag[^>]*">.*?</svg>([^<]+)</span>', line) for line in lines if f"<b>{InfusionEvent.NOUN}" in line
+    ]
+    return [tag[0] for tag in tags], text(ward, "/").count('Sign the events<span class="visually-hidden">')
+
+
+def test_the_end_begins_with_the_signs_of_the_reaction_and_says_what_is_filled_in(ward, begun):
+    at = f"/administrations/{begun.id}"
+    ward.fill("nurse", f"{at}/events/reaction", signs="chills", measures="paused")
+    for form in ("end", "abort"):
+        shown = text(ward, f"{at}/{form}")
+        assert ">chills</textarea>" in shown
+        assert "Leave blank until the end" not in shown
+    assert ">Prefilled: whole dose<" in text(ward, f"{at}/end")
+    ward.fill("nurse", f"{at}/end", volume_given="10")
+    assert "Reaction: Reaction" not in text(ward, f"/records/{begun.id}/signature")
+
+
+@pytest.mark.rule(51)
+def test_a_weight_of_today_is_not_nought_days_old(ward, own):
+    bag, mine = own
+    ward.fill("nurse", f"/patients/{mine.patient_id}/weights/new", kg="72,5")
+    check = ward.check(mine, bag)
+    (said,) = [line["left"] for line in check.evidence if line["check"] == "Weight"]
+    assert said == "72.5 kg, weighed today"
+
+
+@pytest.mark.rule(70)
+def test_what_happened_is_read_and_signed_with_the_administration(ward, own, begun):
+    _bag, mine = own
+    at = f"/administrations/{begun.id}"
+    ward.fill("nurse", f"{at}/events/reaction", signs="chills and flushing", measures="paused")
+    ward.fill("nurse", f"{at}/end", volume_given="10")
+    ward.session.expire_all()
+    shown = text(ward, f"/records/{begun.id}/signature")
+    assert "chills and flushing" in shown
+    assert "Oxygen saturation" in shown
+    assert _said_of_events(ward, mine) == (["Not signed"], 0)
+    assert ward.sign("nurse", begun).status_code == 303
+    ward.session.expire_all()
+    assert [len(one.present_signatures) for one in begun.events] == [1]
+    assert _said_of_events(ward, mine) == (["Signed"], 0)
+    verifying = text(ward, f"/records/{begun.id}/signature", "physician")
+    assert "chills and flushing" in verifying
+    assert 'name="also"' not in verifying
+
+
+@pytest.mark.rule(70)
+def test_an_event_that_is_recorded_or_corrected_after_the_signature_waits_for_one(ward, own, begun):
+    _bag, mine = own
+    at = f"/administrations/{begun.id}"
+    ward.fill("nurse", f"{at}/end", volume_given="10")
+    ward.session.expire_all()
+    ward.sign("nurse", begun)
+    for signs in ("chills", "rash"):
+        ward.fill("nurse", f"{at}/events/reaction", signs=signs)
+    ward.session.expire_all()
+    assert begun.signed
+    assert _said_of_events(ward, mine) == (["Not signed", "Not signed"], 1)
+    assert "Review and sign the events" in text(ward, at)
+    assert ward.sign("nurse", begun.events[0]).status_code == 303
+    ward.session.expire_all()
+    assert _said_of_events(ward, mine) == (["Signed", "Signed"], 0)
+    changed = ward.fill("nurse", f"/records/{begun.events[0].id}/amendment", measures="cooled", amend_reason="left out")
+    assert changed.status_code == 303
+    ward.session.expire_all()
+    assert sorted(_said_of_events(ward, mine)[0]) == ["Signed", "Signed before the amendment"]
+    assert _said_of_events(ward, mine)[1] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "act", "first", "other"),
+    [
+        ("BMAC-KNEE", "injection", "Get intravenous access", ("infusion", "saline", "Change the rate")),
+        ("BM-MSC-MS", "infusion", "Keep the line open with saline", ("injection",)),
+    ],
+)
+def test_the_pages_of_giving_speak_of_the_route(ward, code, act, first, other):
+    mine = ready_for_harvest(ward.team, code=code)
+    bag = ward.verified(released_product(mine, ward.team))
+    ward.give(mine, bag)
+    at = f"/administrations/{ward.given(bag).id}"
+    reaction, running = (text(ward, url) for url in (f"{at}/events/reaction", at))
+    assert f"Stop the {act}. {first}" in reaction
+    assert reaction.index("Do this first") < reaction.index("Signs and symptoms")
+    assert "Before you begin" not in reaction
+    assert f"Record the end of the {act}" in running
+    assert f"Record the end of the {act}" in text(ward, f"{at}/end")
+    for word in other:
+        assert word not in reaction
+        assert word not in running.partition("What was recorded")[0]
 
 
 @pytest.mark.rule(59)

@@ -437,10 +437,17 @@ def failing(ward: Ward):
     return ward.verified(bag), mine
 
 
+def _releasers(ward: Ward, mine, bag):
+    """Whom the bedside check names as having released a bag."""
+    check = ward.check(mine, bag)
+    (said,) = [line["left"] for line in check.evidence if line["check"] == "Released"]
+    return [one.partition(",")[0] for one in said.split("; ")]
+
+
 @pytest.mark.rule(47)
 @pytest.mark.hazard("H26")
 def test_an_exception_is_signed_by_who_requested_it(ward, failing):
-    bag, _mine = failing
+    bag, mine = failing
     people = {"requested_by_id": ward.team.physician.id, "physician_told": ward.team.physician.id}
     answer = ward.decide(bag, "exceptional", **EXCEPTION, **people)
     assert answer.status_code == 303, ward.refused
@@ -452,6 +459,7 @@ def test_an_exception_is_signed_by_who_requested_it(ward, failing):
     assert ward.fill("physician", answer.location, password=PASSWORD).status_code == 303, ward.refused
     assert ward.tag(bag) == "Released by exception"
     assert EXCEPTION["reason"] in ward.browser("nurse").get(f"/products/{bag.id}").text
+    assert _releasers(ward, mine, bag) == [ward.team.quality.printed_name, ward.team.director.printed_name]
 
 
 @pytest.mark.rule(44)
@@ -478,6 +486,7 @@ def test_the_physician_who_was_told_acknowledges_it(ward, named):
     assert ward.fill("physician", answer.location, password=PASSWORD).status_code == 303, ward.refused
     assert "Acknowledge the release" not in ward.browser("physician").get("/").text
     assert ward.tag(bag) == "Released, result pending"
+    assert _releasers(ward, mine, bag) == [ward.team.quality.printed_name]
 
 
 @pytest.mark.rule(45)

@@ -83,6 +83,21 @@
     });
   });
 
+  // A second person is somebody else: who is chosen as the first is not offered. (The server refuses it too.)
+  all("[data-other-than]").forEach(function (box) {
+    function keep() {
+      var name = box.dataset.otherThan, first = document.querySelector("select[name=" + name + "], [name=" + name + "]:checked");
+      all("option, input", box).forEach(function (o) {
+        var same = Boolean(first && o.value && o.value === first.value);
+        if (same) { o.checked = o.selected = false; }
+        o.disabled = same;
+        (o.closest("label") || o).hidden = same;
+      });
+    }
+    document.addEventListener("change", keep);
+    keep();
+  });
+
   // Light, dark, or as the device says: kept on this device, for the next pages too.
   all("[data-themes]").forEach(function (group) {
     function show() { all("button", group).forEach(function (b) { b.setAttribute("aria-pressed", String(b.dataset.themeTo === (root.dataset.bsTheme || ""))); }); }
