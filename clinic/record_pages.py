@@ -6,6 +6,7 @@ A room says with `register_pages` where its record is shown, who signs it and wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, render_template, request, url_for
@@ -52,7 +53,7 @@ class RecordPages:
 
     Whoever signs reads the whole record: its facts and ``parts``, or in place of the parts what the template ``whole``
     shows with the context that ``showing`` gives. ``together``: records of the same page that the same person can sign
-    with the same password.
+    with the same password; ``listed``: the template that draws all of them as one table.
     """
 
     model: type[Entry]
@@ -68,6 +69,7 @@ class RecordPages:
     whole: str = ""
     showing: Callable[[Any], dict[str, Any]] = lambda _record: {}
     together: Callable[[Any, User], list[Any]] = lambda _record, _user: []
+    listed: str = ""
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -132,6 +134,7 @@ def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str,
         "lede": record.headline(),
         "main": _whole(record),
         "others": [_whole(other) for other in others],
+        "listed": place.listed,
         "ticked": request.form.getlist("also"),
         "meaning": place.meaning(record, me()).label,
         "seal": record_display.seal(record.content_hash),
@@ -202,7 +205,10 @@ def _amending(place: RecordPages, record: Any) -> dict[str, Any]:
 
 def amend_form(place: RecordPages, record: Entry) -> type[RecordForm]:
     """Return the form of a record's facts, without those that it cannot have, with the reason as its last field."""
-    return form_for(place.model, without=place.fixed | record.not_applicable, extra={"amend_reason": REASON})
+    return form_for(
+        place.model, without=place.fixed | record.not_applicable, extra={"amend_reason": REASON},
+        told=partial(record_display.told, record),
+    )  # fmt: skip
 
 
 def names() -> dict[str, str]:
@@ -210,19 +216,34 @@ def names() -> dict[str, str]:
     return staff_names()
 
 
-def _awaits(record: Record, user: User) -> bool:
-    """Whether a record needs this person's signature: it is unsigned, or a correction needs a second person."""
+def confirms(record: Record, user: User) -> bool:
+    """Whether a correction of a record waits for this person's signature as the second person's."""
     correction = record.unconfirmed
-    return not record.signed or (correction is not None and not user.is_same_person(correction.amended_by))
+    return correction is not None and not user.is_same_person(correction.amended_by)
+
+
+def _to_sign(record: Record, user: User, *, asked: bool) -> dict[str, Any] | None:
+    """Return what a person is asked to sign on the page of a record: a correction, or the record; None: nothing."""
+    url = url_for("record_pages.signature", record_id=record.id)
+    act = {"tag": "Your next action", "url": url, "icon": "signature", "label": "Review and sign"}
+    if confirms(record, user):
+        text = "A second person confirms the correction: your signature covers the new values."
+        return act | {"title": "Confirm the correction", "text": text}
+    if not asked:
+        return None
+    text = "By signing you confirm that this record is complete and correct."
+    return act | {"title": "Sign this record", "text": text}
 
 
 def record_page(record: Record, place: RecordPages, **more: Any) -> str:
     """Return the page of one record: facts, hands, amendments, signatures, and the acts that are open to this user.
 
-    ``unfinished``: the record waits for more to be recorded, so nobody is asked to sign it yet.
+    ``unfinished``: the record waits for more to be recorded, so nobody is asked to sign it yet. ``may_sign``: the
+    people to whom a signature is offered that no rule asks for.
     """
-    role, unfinished = me().role, more.pop("unfinished", False)
-    waits = not unfinished and role in place.signs and _awaits(record, me())
+    role, unfinished, offered = me().role, more.pop("unfinished", False), more.pop("may_sign", None)
+    waits = not unfinished and role in place.signs and (not record.signed or confirms(record, me()))
+    to_sign = _to_sign(record, me(), asked=offered is None) if waits else None
     return render_template(
         more.pop("template", "records/show.html"),
         record=record,
@@ -232,7 +253,8 @@ def record_page(record: Record, place: RecordPages, **more: Any) -> str:
         late=record_display.late(record, zone()),
         amendments=record_display.amendments(record, zone()),
         signatures=record_display.signature_lines(record, zone()),
-        sign_url=url_for("record_pages.signature", record_id=record.id) if waits else None,
+        to_sign=to_sign,
+        sign_url=url_for("record_pages.signature", record_id=record.id) if waits and offered else None,
         amend_url=url_for("record_pages.amendment", record_id=record.id) if role in place.amends else None,
         patient=place.patient(record),
         **{name: value for beside in BESIDE for name, value in beside(record).items()},

@@ -125,6 +125,24 @@ class QCResult(Record):
         return [Question("value", said, "Give the reason (rule 39).")]
 
     @property
+    def not_applicable(self) -> frozenset[str]:
+        """A measured test has no outcome, and a test with outcomes no figure."""
+        test = QC_TESTS.get(self.test or "")
+        if test is None:
+            return frozenset()
+        return frozenset({"outcome"}) if test.outcomes is None else frozenset({"comparator", "value"})
+
+    def unit_of(self, name: str) -> str:
+        """Return the unit of the test for its figure."""
+        test = QC_TESTS.get(self.test or "")
+        return test.unit if test is not None and name == "value" else ""
+
+    def choices_of(self, name: str) -> Mapping[str, str] | None:
+        """Return the outcomes of the test."""
+        test = QC_TESTS.get(self.test or "")
+        return test.outcomes if test is not None and name == "outcome" else None
+
+    @property
     def final_at(self) -> datetime | None:
         """When a growth-free culture may first be called final; None for a test that needs no waiting (rule 44)."""
         test = QC_TESTS.get(self.test or "")

@@ -12,9 +12,10 @@ from clinic import record_display, wording
 from clinic.course_records import around
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
+from clinic.records import Meaning
 from clinic.release.models import Release
 from clinic.release.points import Point, points_of, workings_of
-from clinic.release.result_rows import lede, result_table
+from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY
 from clinic.steps import Blocked
@@ -84,6 +85,34 @@ def sisters(release: Release, user: User) -> list[Release]:
         if user.role in other.lacks(records) and not other.outdated(records) and not other.product.given:
             found.append(other)
     return found
+
+
+def wrote(result: QCResult, user: User) -> bool:
+    """Whether a person tested, or wrote the result down."""
+    return user.is_among({result.performed_by_id, result.recorded_by_id})
+
+
+def meaning_of(result: QCResult, user: User) -> Meaning:
+    """Return what a signature says: an author's that it is complete and correct, another's that it was checked."""
+    return Meaning.AUTHORSHIP if wrote(result, user) else Meaning.VERIFICATION
+
+
+def as_listed(result: QCResult) -> dict[str, Any]:
+    """Return a result as the worksheet shows it: figure, limit, verdict, product, and its place in the protocol."""
+    version = result.product.judged_under
+    specs = {spec.test: spec for spec in version.says.qc} if version is not None else {}
+    test = result.test or ""
+    return {
+        "row": result_row(result, specs.get(test) or result.spec),
+        "nth": (list(specs).index(test) if test in specs else len(specs), result.recorded_at, result.id),
+        "of": f"{result.product.name} {result.product.division or ''}".strip(),
+        "product_id": result.product_id,
+        "aside": IN_THE_ROW,
+    }
+
+
+IN_THE_ROW = ("Test", "Comparator", "Result", "Outcome", "Result still pending")
+"""Facts of a result that its row says already."""
 
 
 def results_beside(result: QCResult, user: User) -> list[QCResult]:

@@ -60,7 +60,10 @@ RESULTS = record_pages.register_pages(
     amends=TESTS | {Role.QUALITY},
     patient=patient_banner,
     fixed=frozenset({"test"}),
+    means=signing.meaning_of,
+    showing=signing.as_listed,
     together=signing.results_beside,
+    listed="release/listed.html",
 )
 record_pages.register_pages(
     Release,
@@ -179,6 +182,7 @@ def result(result_id: str) -> str:
         RESULTS,
         template="release/result.html",
         row=result_row(one, one.spec),
+        may_sign=signing.wrote(one, me()),
         final_at=one.final_at if one.interim or one.pending else None,
         back_url=url_for("release.results", product_id=one.product_id),
         back_label="All results",
