@@ -76,11 +76,13 @@ class InputForm(RecordForm):
 class ManipulationForm(form_for(Manipulation)):
     """One thing done: the protocol's own steps come first."""
 
-    def plan(self, says: Content | None) -> None:
-        """Offer what the protocol asks for before the rest."""
+    def plan(self, says: Content | None, left: list[str]) -> None:
+        """Offer what the protocol asks for before the rest, and begin with the first step that is not recorded."""
         asked = says.manipulations if says else ()
         keys = [*asked, *(key for key in MANIPULATIONS if key not in asked)]
         self.offer("kind", [(key, MANIPULATIONS[key].label) for key in keys])
+        if left:
+            self.prefill("kind", left[0], "next in the protocol")
 
 
 CountForm = form_for(InProcessCount)

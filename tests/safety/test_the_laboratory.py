@@ -268,7 +268,9 @@ def test_a_corrected_count_of_a_run_waits_for_a_second_person(ward):
         performed_at=minutes(60), performed_by_id=ward.team.technologist.id,
     )  # fmt: skip
     fills(ward, run)
-    ward.fill("technologist", f"/runs/{run.id}/end", ended_at=minutes(30), waste_volume="50")
+    ward.fill(
+        "technologist", f"/runs/{run.id}/end", ended_at=minutes(30), waste_volume="50", sure="see the batch sheet"
+    )
     ward.sign("technologist", run)
     ward.amend("technologist", ward.session.scalars(select(InProcessCount)).one(), viability="91")
     ward.sign("technologist", run)
