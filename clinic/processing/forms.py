@@ -113,7 +113,9 @@ class OutputForm(RecordForm):
     measure = SelectField("Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="Amount")
     amount = DecimalField("Amount in each", possible=Range(0), section="Amount", hint="In the unit of the count")
     place = StringField("Stored at", section="Where", hint="Tank, shelf, box, position")
-    temperature = DecimalField("Storage temperature", unit="°C", possible=Range(-200, 60), section="Where")
+    temperature = DecimalField(
+        "Storage temperature", unit="°C", possible=Range(-200, 60), section="Where", conditional=True
+    )
 
     def plan(self, run: ProcessingRun) -> None:
         """Fill in the proper name, what is counted, and what the balance leaves."""

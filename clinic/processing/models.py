@@ -69,6 +69,7 @@ class ProcessingRun(Record):
         "Volume added",
         unit="mL",
         possible=Range(0, 100000),
+        conditional=True,
         section="Balance",
         hint="Medium, wash, vehicle, freezing medium",
     )
@@ -262,7 +263,7 @@ class ProcessingRun(Record):
     def finish(self, *, at: datetime, **facts: Any) -> None:
         """Fill in what is known only at the end: end, volumes added and wasted; what stands there is amended.
 
-        Raises `Unconfirmed` for steps of the protocol that are not recorded; ``confirmed`` has the reason at ``ended_at``.
+        `Unconfirmed` for steps of the protocol that are not recorded; ``confirmed`` has the reason at ``ended_at``.
         """
         self._open()
         self.confirmed = {**self.confirmed, **(facts.pop("confirmed", None) or {})}

@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from clinic import record_display, wording
+from clinic.access import Role
 from clinic.course_records import around
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
@@ -38,7 +39,8 @@ def blocked_by(product: Product, point: Point) -> Blocked:
     """Return what keeps a product from conforming as a reason, with who resolves it and where."""
     test = QC_TESTS.get(point.test)
     rule = test.broken_rule(may_wait=point.may_wait) if test is not None else 0
-    who = () if point.never else LABORATORY
+    waits = point.waits or point.may_wait
+    who = LABORATORY if waits else () if point.never else (Role.QUALITY,)
     return Blocked(
         rule=rule,
         because=point.sentence,
