@@ -70,6 +70,7 @@ class RecordPages:
     showing: Callable[[Any], dict[str, Any]] = lambda _record: {}
     together: Callable[[Any, User], list[Any]] = lambda _record, _user: []
     listed: str = ""
+    signed_as: Callable[[Any], str] = lambda record: f"{record.NOUN} signed."
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -79,6 +80,10 @@ class RecordPages:
 PAGES: dict[str, RecordPages] = {}
 BESIDE: list[Callable[[Record], Mapping[str, Any]]] = []
 """What other rooms show on the page of every record: each returns variables of ``records/show.html``."""
+
+
+CONSEQUENCES: list[Callable[[Entry], str]] = []
+"""What other rooms say to a correction: each returns what follows from it, in a sentence; empty: nothing."""
 
 
 def register_pages(model: type[Entry], **more: Any) -> RecordPages:
@@ -124,7 +129,11 @@ def _sign_all(records: list[Any]) -> None:
 
 
 def _signed(record: Record, count: int) -> str:
-    return f"{record.NOUN} signed." if count == 1 else f"{count} records signed, each with a signature of its own."
+    return (
+        PAGES[record.KIND].signed_as(record)
+        if count == 1
+        else f"{count} records signed, each with a signature of its own."
+    )
 
 
 def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str, Any]:
@@ -176,7 +185,9 @@ def amendment(record_id: str) -> Answer:
         refuse_stale(record)
         with refusals_to(form):
             _amend(record, form.facts())
-            return commit_and_redirect(place.show(record), f"{record.NOUN} amended. The old value stays visible.")
+            follows = " ".join(filter(None, (said(record) for said in CONSEQUENCES)))
+            done = f"{record.NOUN} amended. The old value stays visible. {follows}".strip()
+            return commit_and_redirect(place.show(record), done, "wait" if follows else "ok")
     return form_page(form, template="records/amend.html", **_amending(place, record))
 
 

@@ -54,7 +54,7 @@ class DecisionForm(
 
     def offer_possible(self, gate: Sequence[Blocked], points: list[Point], results: list[QCResult]) -> None:
         """Offer the decisions that can be taken now; what was chosen stays, so that its refusal has a box."""
-        chosen = self["decision"].text
+        chosen = self._fields["decision"].text
         possible = [
             key
             for key in DECISIONS

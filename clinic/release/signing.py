@@ -14,8 +14,10 @@ from clinic.course_records import around
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.records import Meaning
-from clinic.release.models import Release
+from clinic.release.evidence import unconfirmed
+from clinic.release.models import Release, decisions
 from clinic.release.points import Point, points_of, workings_of
+from clinic.release.product_state import held_because
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY
@@ -71,6 +73,39 @@ def evidence(release: Release, *, at: datetime) -> dict[str, Any]:
         "workings": workings_of(records, product, at),
         "reasons": record_display.reasons([blocked_by(product, point) for point in points]),
     }
+
+
+def on_hold(record: Any, at: datetime) -> str:
+    """Return which containers a correction holds until a second person signs it, or whose release it ends (rule 45)."""
+    record = getattr(record, "run", record)
+    correction = getattr(record, "unconfirmed", None)
+    held = [one for one in _containers(record) if correction is not None]
+    if not held:
+        return ""
+    session = _session(record)
+    session.flush()
+    records, said = around(session, held[0]), unconfirmed(record)
+    left = [one for one in records.of(Product) if said and one.left > 0 and not (one.given or one.discarded)]
+    found = [one for one in left if any(said in why for why in held_because(records, one, at))]
+    many = "1 container is" if len(found) == 1 else f"{len(found)} containers are"
+    if found:
+        return f"{many} on hold until a second person signs the correction: {_names(found)}."
+    fallen = [one for one in left if any(made.outdated(records) for made in decisions(records, one)[-1:])]
+    return f"The release is no longer valid: {_names(fallen)}." if fallen else ""
+
+
+def _names(products: list[Product]) -> str:
+    return ", ".join(f"{one.name} {one.division or ''}".strip() for one in products)
+
+
+def _containers(record: Any) -> list[Product]:
+    """Return the containers that a record is about: itself, the tested one, what was collected or made."""
+    if isinstance(record, Product):
+        return [record]
+    tested = getattr(record, "product", None)
+    return (
+        [tested] if isinstance(tested, Product) else [*getattr(record, "products", ()), *getattr(record, "outputs", ())]
+    )
 
 
 def sisters(release: Release, user: User) -> list[Release]:

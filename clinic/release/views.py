@@ -63,6 +63,8 @@ record_pages.register_pages(
 )
 
 
+record_pages.CONSEQUENCES.append(lambda record: signing.on_hold(record, clock.now()))
+
 COLUMNS = [
     ("Product", "product", False),
     ("State", "state", False),
@@ -148,6 +150,8 @@ def _sheet(records: CourseRecords, product: Product, form: Any) -> dict[str, Any
         "heading": f"Test results: {product.name} {product.division or ''}".strip(),
         "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
         "may_add": me().role in TESTS,
+        "adding": me().role in TESTS
+        and bool(request.args.get("add") or request.args.get("test") or form.is_submitted()),
         "lines": form.lines(product, found),
         "table": result_table(product.judged_under, found),
         "workings": workings_of(records, product, clock.now()),

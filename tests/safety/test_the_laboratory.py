@@ -206,7 +206,7 @@ def test_a_corrected_amount_waits_for_a_second_person(ward, own, fact):
     bag, _mine = own
     ward.amend("technologist", bag, **{fact: str(getattr(bag, fact) + 1)})
     ward.decide(bag, "conforms")
-    ward.said_no("second person has not confirmed")
+    ward.said_no("waiting for a second signature")
     ward.sign("technologist", bag)
     ward.said_no("second person confirms")
     assert ward.sign("technologist2", bag).status_code == 303
@@ -241,7 +241,7 @@ def test_corrected_times_or_volume_of_a_harvest_wait_for_another_physician(ward,
     assert ward.amend("physician", harvest, **{fact: changed}).status_code == 303
     ward.sign("physician", harvest)
     ward.decide(bag, "conforms")
-    ward.said_no("second person has not confirmed")
+    ward.said_no("waiting for a second signature")
     ward.sign("physician2", harvest)
     ward.session.expire_all()
     assert harvest.unconfirmed is None
@@ -298,7 +298,7 @@ def test_an_interim_culture_is_not_made_final_by_its_times(ward, fact):
     if fact == "sampled_at":
         ward.verified(bag)
         ward.decide(bag, "conforms")
-        ward.said_no("second person has not confirmed")
+        ward.said_no("waiting for a second signature")
 
 
 @pytest.mark.rule(44)
