@@ -226,7 +226,7 @@ def test_a_later_expiry_waits_for_a_second_person_and_a_shorter_one_does_not(war
     assert ward.amend("technologist", bag, expires_at=minutes(-60)).status_code == 303
     assert ward.tag(bag) == "On hold"
     ward.give(mine, bag)
-    ward.not_given(bag, "second person")
+    ward.not_given(bag, "waiting for a second signature")
     ward.sign("quality", bag)
     assert ward.tag(bag) != "On hold"
 
@@ -512,7 +512,7 @@ def test_half_a_row_is_refused_and_nothing_is_saved(ward, failing, half, box):
     bag, _mine = failing
     before = ward.session.query(QCResult).count()
     answer = ward.fill(
-        "technologist", f"/products/{bag.id}/results", tnc_value="8", sampled_at=bag.performed_at, **half
+        "technologist", f"/products/{bag.id}/results?add=1", tnc_value="8", sampled_at=bag.performed_at, **half
     )
     assert answer.status_code == 422
     ward.said_no(box)
@@ -524,7 +524,8 @@ def test_a_failing_value_is_told_in_red_where_it_is_saved(ward, failing):
     bag, mine = failing
     url, browser, quality = f"/products/{bag.id}/results", ward.browser("technologist"), ward.browser("quality")
     ward.browser = lambda _who: browser  # what was saved is told once, to the same browser
-    answer = ward.fill("technologist", url, viability_value="61", tnc_value="8", sampled_at=bag.performed_at)
+    typed = {"viability_value": "61", "tnc_value": "8", "sampled_at": bag.performed_at}
+    answer = ward.fill("technologist", f"{url}?add=1", **typed)
     assert answer.status_code == 303, ward.refused
     shown = browser.get(url).text
     assert "c-flash--danger" in shown
