@@ -27,7 +27,7 @@ from clinic.form_fields import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from clinic.errors import Question, RuleBroken
     from clinic.model import Model
@@ -196,21 +196,22 @@ def field_for(name: str, fact: Field, python_type: type) -> Any:
     return kind(fact=fact)
 
 
-def form_for(
+def form_for(  # noqa: PLR0913 - each says another way in which a form differs from its model
     model: type[Model],
     *,
     only: Iterable[str] | None = None,
     without: Iterable[str] = (),
     extra: Mapping[str, Field] | None = None,
     other: Mapping[str, type[FactField]] | None = None,
+    told: Callable[[str, Field], Field] = lambda _name, fact: fact,
 ) -> type[RecordForm]:
     """Return a form class with a field for each declared fact of a model, in order of declaration.
 
     ``only`` / ``without`` choose facts by name; ``extra`` adds fields that are no column, such as a reason; ``other``
-    names the class of a fact's field where it has one of its own.
+    names the class of a fact's field where it has one of its own; ``told`` returns a fact as one record reads it.
     """
     chosen = [
-        (name, fact)
+        (name, told(name, fact))
         for name, fact in fields_of(model).items()
         if (only is None or name in set(only)) and name not in set(without)
     ]

@@ -39,6 +39,12 @@ def words(fact: Field, value: Any, zone: str, precision: str = "") -> Any:
     return units(f"{said} {fact.unit}".strip()) if said else ""
 
 
+def told(record: Entry, name: str, fact: Field) -> Field:
+    """Return a declared fact as it is read on one record: with the unit and the choices that it has there."""
+    unit, choices = record.unit_of(name), record.choices_of(name)
+    return replace(fact, unit=unit or fact.unit, choices=choices or fact.choices) if unit or choices else fact
+
+
 def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, empty: bool = False) -> list[FactLine]:
     """Return label, value and note of the declared facts of a record.
 
@@ -59,8 +65,7 @@ def facts(record: Entry, zone: str, *, people: Mapping[str, str] | None = None, 
             if missing or empty:
                 found.append((fact.label, "", missing))
             continue
-        told = replace(fact, unit=record.unit_of(name)) if record.unit_of(name) else fact
-        found.append((fact.label, words(told, value, zone, record.precision_of(name)), note))
+        found.append((fact.label, words(told(record, name, fact), value, zone, record.precision_of(name)), note))
     return found + (paper_facts(record) if isinstance(record, Record) else [])
 
 
@@ -117,17 +122,14 @@ def late(record: Entry, zone: str) -> str:
 def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple[str, str, str]], str]]:
     """Return when, who, reason, changes (label, old, new) and what the signatures cover, of each amendment."""
     declared = fields_of(type(record))
-    told = []
+    found = []
     for amendment in record.amendments:
-        changes = [
-            (
-                declared[name].label if name in declared else name.replace("_", " ").capitalize(),
-                _said(declared.get(name), old, zone),
-                _said(declared.get(name), new, zone),
-            )
-            for name, (old, new) in amendment.changes.items()
-        ]
-        told.append(
+        changes = []
+        for name, (old, new) in amendment.changes.items():
+            fact = told(record, name, declared[name]) if name in declared else None
+            label = fact.label if fact is not None else name.replace("_", " ").capitalize()
+            changes.append((label, _said(fact, old, zone), _said(fact, new, zone)))
+        found.append(
             (
                 wording.moment(amendment.amended_at, zone),
                 amendment.amended_by.printed_name,
@@ -136,7 +138,7 @@ def amendments(record: Entry, zone: str) -> list[tuple[str, str, str, list[tuple
                 _covers(record, amendment),
             )
         )
-    return told
+    return found
 
 
 def signature_lines(record: Record, zone: str) -> list[tuple[str, str, str]]:

@@ -6,6 +6,7 @@ A room says with `register_pages` where its record is shown, who signs it and wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, g, render_template, request, url_for
@@ -52,9 +53,9 @@ class RecordPages:
 
     Whoever signs reads the whole record: its facts and ``parts``, or in place of the parts what the template ``whole``
     shows with the context that ``showing`` gives. ``together``: records of the same page that the same person can sign
-    with the same password; ``ticked``: they are parts of one act, and are ticked already when the page opens.
-    ``people`` and ``offers`` keep an amendment to what the first entry offers: the staff of which roles, and of other
-    choices those that fit; what the record says stays among them.
+    with the same password; ``listed``: the template that draws all of them as one table; ``ticked``: they are parts of
+    one act, and are ticked already when the page opens. ``people`` and ``offers`` keep an amendment to what the first
+    entry offers: the staff of which roles, and of other choices those that fit; what the record says stays among them.
     """
 
     model: type[Entry]
@@ -73,6 +74,8 @@ class RecordPages:
     ticked: bool = False
     people: frozenset[Role] | None = None
     offers: Callable[[Any, Any], None] = lambda _form, _record: None
+    listed: str = ""
+    signed_as: Callable[[Any], str] = lambda record: f"{record.NOUN} signed."
 
     def meaning(self, record: Any, user: User) -> Meaning:
         """Return what the signature of a person says on this record: by the part taken in it, else by role."""
@@ -82,6 +85,10 @@ class RecordPages:
 PAGES: dict[str, RecordPages] = {}
 BESIDE: list[Callable[[Record], Mapping[str, Any]]] = []
 """What other rooms show on the page of every record: each returns variables of ``records/show.html``."""
+
+
+CONSEQUENCES: list[Callable[[Entry], str]] = []
+"""What other rooms say to a correction: each returns what follows from it, in a sentence; empty: nothing."""
 
 
 def register_pages(model: type[Entry], **more: Any) -> RecordPages:
@@ -127,7 +134,11 @@ def _sign_all(records: list[Any]) -> None:
 
 
 def _signed(record: Record, count: int) -> str:
-    return f"{record.NOUN} signed." if count == 1 else f"{count} records signed, each with a signature of its own."
+    return (
+        PAGES[record.KIND].signed_as(record)
+        if count == 1
+        else f"{count} records signed, each with a signature of its own."
+    )
 
 
 def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str, Any]:
@@ -138,6 +149,7 @@ def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str,
         "lede": record.headline(),
         "main": _whole(record),
         "others": [_whole(other) for other in others],
+        "listed": place.listed,
         "ticked": [other.id for other in others] if beforehand else request.form.getlist("also"),
         "meaning": place.meaning(record, me()).label,
         "seal": record_display.seal(record.content_hash),
@@ -180,7 +192,9 @@ def amendment(record_id: str) -> Answer:
         refuse_stale(record)
         with refusals_to(form):
             _amend(record, form.facts())
-            return commit_and_redirect(place.show(record), f"{record.NOUN} amended. The old value stays visible.")
+            follows = " ".join(filter(None, (said(record) for said in CONSEQUENCES)))
+            done = f"{record.NOUN} amended. The old value stays visible. {follows}".strip()
+            return commit_and_redirect(place.show(record), done, "wait" if follows else "ok")
     return form_page(form, template="records/amend.html", **_amending(place, record))
 
 
@@ -209,7 +223,10 @@ def _amending(place: RecordPages, record: Any) -> dict[str, Any]:
 
 def amend_form(place: RecordPages, record: Entry) -> type[RecordForm]:
     """Return the form of a record's facts, without those that it cannot have, with the reason as its last field."""
-    return form_for(place.model, without=place.fixed | record.not_applicable, extra={"amend_reason": REASON})
+    return form_for(
+        place.model, without=place.fixed | record.not_applicable, extra={"amend_reason": REASON},
+        told=partial(record_display.told, record),
+    )  # fmt: skip
 
 
 def names() -> dict[str, str]:
@@ -217,19 +234,34 @@ def names() -> dict[str, str]:
     return staff_names()
 
 
-def _awaits(record: Record, user: User) -> bool:
-    """Whether a record needs this person's signature: it is unsigned, or a correction needs a second person."""
+def confirms(record: Record, user: User) -> bool:
+    """Whether a correction of a record waits for this person's signature as the second person's."""
     correction = record.unconfirmed
-    return not record.signed or (correction is not None and not user.is_same_person(correction.amended_by))
+    return correction is not None and not user.is_same_person(correction.amended_by)
+
+
+def _to_sign(record: Record, user: User, *, asked: bool) -> dict[str, Any] | None:
+    """Return what a person is asked to sign on the page of a record: a correction, or the record; None: nothing."""
+    url = url_for("record_pages.signature", record_id=record.id)
+    act = {"tag": "Your next action", "url": url, "icon": "signature", "label": "Review and sign"}
+    if confirms(record, user):
+        text = "A second person confirms the correction: your signature covers the new values."
+        return act | {"title": "Confirm the correction", "text": text}
+    if not asked:
+        return None
+    text = "By signing you confirm that this record is complete and correct."
+    return act | {"title": "Sign this record", "text": text}
 
 
 def record_page(record: Record, place: RecordPages, **more: Any) -> str:
     """Return the page of one record: facts, hands, amendments, signatures, and the acts that are open to this user.
 
-    ``unfinished``: the record waits for more to be recorded, so nobody is asked to sign it yet.
+    ``unfinished``: the record waits for more to be recorded, so nobody is asked to sign it yet. ``may_sign``: the
+    people to whom a signature is offered that no rule asks for.
     """
-    role, unfinished = me().role, more.pop("unfinished", False)
-    waits = not unfinished and role in place.signs and _awaits(record, me())
+    role, unfinished, offered = me().role, more.pop("unfinished", False), more.pop("may_sign", None)
+    waits = not unfinished and role in place.signs and (not record.signed or confirms(record, me()))
+    to_sign = _to_sign(record, me(), asked=offered is None) if waits else None
     return render_template(
         more.pop("template", "records/show.html"),
         record=record,
@@ -239,7 +271,8 @@ def record_page(record: Record, place: RecordPages, **more: Any) -> str:
         late=record_display.late(record, zone()),
         amendments=record_display.amendments(record, zone()),
         signatures=record_display.signature_lines(record, zone()),
-        sign_url=url_for("record_pages.signature", record_id=record.id) if waits else None,
+        to_sign=to_sign,
+        sign_url=url_for("record_pages.signature", record_id=record.id) if waits and offered else None,
         amend_url=url_for("record_pages.amendment", record_id=record.id) if role in place.amends else None,
         patient=place.patient(record),
         **{name: value for beside in BESIDE for name, value in beside(record).items()},

@@ -220,6 +220,10 @@ class Entry(RecordContent, Model):
         """Return the unit of a fact that has another one in each record; empty where it is declared with the fact."""
         return ""
 
+    def choices_of(self, name: str) -> Mapping[str, str] | None:  # noqa: ARG002 - most are declared with the fact
+        """Return the choices of a fact that has other ones in each record; None where it is declared with the fact."""
+        return None
+
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
     ) -> Amendment:

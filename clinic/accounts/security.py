@@ -20,7 +20,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from clinic import clock
 from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
-from clinic.errors import RuleBroken, SettingsWrong
+from clinic.errors import Problem, RuleBroken, SettingsWrong
 from clinic.extensions import db, reading, writing
 from clinic.identifiers import within
 from clinic.ledger.listener import set_actor
@@ -116,12 +116,14 @@ def recheck(user: User, password: str) -> None:
     """Ask for the password again before a signature (law 5); tries are throttled like the sign-in."""
     at = clock.now()
     if must_wait(user.email, at=at):
-        raise RuleBroken("Too many incorrect passwords. Wait a few minutes before you try again.")
+        raise WrongPassword(
+            Problem("Too many incorrect passwords. Wait a few minutes before you try again.", "password")
+        )
     if not _is_password_of(user, password):
         db.session.rollback()
         _failed(user.email, at=at)
         db.session.commit()
-        raise WrongPassword("Incorrect password. Nothing was signed.")
+        raise WrongPassword(Problem("Incorrect password. Nothing was signed.", "password"))
 
 
 def _is_password_of(user: User, password: str) -> bool:

@@ -123,7 +123,9 @@ def fill(  # noqa: PLR0913 - facts of several containers
 
 
 def close_run(team: Team, run: ProcessingRun, at: datetime, *, verified: bool = True) -> None:
-    """Sign a run, and have a second technologist verify it."""
+    """Sign a run, and have a second technologist verify it; steps that it left out have a reason."""
+    if run.steps_left:
+        run.confirmed = {**run.confirmed, "ended_at": "Recorded on the batch sheet"}
     team.sign(run, team.technologist, at)
     if verified:
         team.sign(run, team.technologist2, at + 20 * MINUTE, meaning=Meaning.VERIFICATION)

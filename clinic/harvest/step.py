@@ -100,7 +100,12 @@ def _processed(records: CourseRecords) -> bool:
 def _open(harvest: Harvest) -> Action:
     to = ("harvest.show", {"harvest_id": harvest.id})
     more = {"due_at": harvest.ended_at, "due_words": "collected"}
-    if harvest.volume_to_label > 0:
+    correction = harvest.unconfirmed
+    if correction is not None:
+        why = f"{harvest.headline()}: corrected after it was signed; waiting for a second signature."
+        by = (correction.amended_by_id,)
+        return Action(title="Confirm the correction", why=why, who=tuple(SIGNS), to=to, danger=True, not_by=by)
+    if harvest.volume_to_label > 0 and not any(product.uses for product in harvest.products):
         why = f"{harvest.volume_to_label} mL are not in a container yet."
         return Action(title="Add containers", why=why, who=tuple(LOGS), to=to, **more)
     why = f"{harvest.headline()}: recorded, not signed."

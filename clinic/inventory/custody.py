@@ -60,6 +60,19 @@ ICONS = {
 }
 
 
+VERBS = {
+    "received": "Receive",
+    "stored": "Store",
+    "thawed": "Thaw",
+    "issued": "Issue",
+    "handed_over": "Hand over",
+    "returned": "Return",
+    "shipped": "Ship",
+    "discarded": "Discard",
+}
+"""What the buttons call the movements that are recorded by hand."""
+
+
 def offered(product: Product, role: Role) -> list[str]:
     """Return the movements that can be recorded now: only what is frozen thaws, only what left comes back."""
     last = product.movements[-1].kind if product.movements else ""

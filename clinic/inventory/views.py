@@ -33,7 +33,7 @@ from clinic.release.decision_rows import decision_rows
 from clinic.release.doses import doses
 from clinic.release.models import standing_decision
 from clinic.release.points import workings_of
-from clinic.release.product_state import RESTS_ON, ProductState, held_because, state_of
+from clinic.release.product_state import RESTS_ON, ProductState, failing, held_because, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY, corrected, held, undecided
@@ -185,13 +185,15 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "movements": list(reversed(product.movements)),
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),
+        "failing": [] if gone else [said for one, said in failing(records) if one.id == product.id],
+        "may_test": role in LABORATORY,
         "amend_url": url_for("record_pages.amendment", record_id=product.id)
         if role in PAGES.amends and not gone
         else None,
         "against": held_because(records, product, at),
         "standing": standing_decision(records, product),
         "moves": [
-            (url_for("products.move", product_id=product.id, kind=kind), custody.ICONS[kind], MOVEMENTS[kind])
+            (url_for("products.move", product_id=product.id, kind=kind), custody.ICONS[kind], custody.VERBS[kind])
             for kind in custody.offered(product, role)
             if not gone or (kind == "discarded" and product.remainder and not product.discarded)
         ],
@@ -251,7 +253,7 @@ def move(product_id: str) -> Answer:
 def _moving(product: Product, kind: str) -> dict[str, Any]:
     """Return what the page of a movement shows."""
     return {
-        "heading": f"{MOVEMENTS[kind]}: {product.name} {product.division or ''}".strip(),
+        "heading": f"{custody.VERBS[kind]}: {product.name} {product.division or ''}".strip(),
         "save_label": "Save",
         "lede": f"{lede(product)} · now: {product.place}",
         "back_url": product_url(product),

@@ -7,43 +7,55 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 
 from clinic.access import may
-from clinic.processing.step import LOGS, closed
+from clinic.processing.closing import Next, next_in
+from clinic.processing.step import LOGS, closed, wanted
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from clinic.access import Role
     from clinic.accounts.models import User
     from clinic.processing.models import ProcessingRun
 
+OPENS = {
+    Next.STEP: ("processing.add_manipulation", "plus", "Record a step"),
+    Next.CONTAINERS: ("processing.add_output", "plus", "Add containers"),
+    Next.END: ("processing.finish", "flag", "End and balance"),
+}
+
 
 def next_act(run: ProcessingRun, user: User) -> dict[str, Any] | None:
-    """Return the one next act on a run: sign it, or verify it; whose turn it is where it is not ``user``'s."""
-    if closed(run) or not run.outputs:
+    """Return the one next act on a run: the next step, containers, end, signature, verification; None: it is closed."""
+    if closed(run):
         return None
-    if run.ended_at is None:
-        mine = user.role in LOGS
-        return {
-            "tag": "Your next action" if mine else "Waiting for " + " or ".join(role.label for role in LOGS),
-            "title": "Record end and balance",
-            "text": "Record the end time and the volume of samples and waste. Then the run can be signed.",
-            "url": url_for("processing.finish", run_id=run.id) if mine else None,
-            "icon": "flag",
-            "label": "End and balance",
-        }
-    who = (*LOGS,) if not run.signed else run.verifiers
-    mine = (
-        user.role in who and not (run.signed and user.is_among(run.hands)) and may(user.role, "record_pages.signature")
-    )
-    title, label = ("Sign this run", "Review and sign") if not run.signed else ("Verify this run", "Review and sign")
-    text = (
-        "By signing you confirm that this record is complete and correct."
-        if not run.signed
-        else "Check the calculations, lots and labels. You must not have taken part in the processing."
-    )
-    waits = " or ".join(role.label for role in who)
-    return {
-        "tag": "Your next action" if mine else f"Waiting for {waits}",
-        "title": title,
-        "text": text,
-        "url": url_for("record_pages.signature", record_id=run.id) if mine else None,
-        "icon": "signature",
-        "label": label,
-    }
+    return _verification(run, user) if run.signed else _in_order(run, user)
+
+
+def _in_order(run: ProcessingRun, user: User) -> dict[str, Any]:
+    left = run.steps_left
+    title, text = wanted(run, left)
+    found = next_in(run, left)
+    if found in OPENS:
+        endpoint, icon, label = OPENS[found]
+        return _act(LOGS, title, text, user, (url_for(endpoint, run_id=run.id), icon, label))
+    text = "By signing you confirm that this record is complete and correct."
+    return _act(LOGS, title, text, user, _signature(run))
+
+
+def _verification(run: ProcessingRun, user: User) -> dict[str, Any]:
+    text = "Check the calculations, lots and labels. You must not have taken part in the processing."
+    barred = user.is_among(run.hands) or not may(user.role, "record_pages.signature")
+    return _act(run.verifiers, "Verify this run", text, user, None if barred else _signature(run))
+
+
+def _signature(run: ProcessingRun) -> tuple[str, str, str]:
+    return url_for("record_pages.signature", record_id=run.id), "signature", "Review and sign"
+
+
+def _act(
+    who: Collection[Role], title: str, text: str, user: User, opens: tuple[str, str, str] | None
+) -> dict[str, Any]:
+    """Return an action of the macro ``next_action``; whose turn it is where it is not this person's."""
+    url, icon, label = opens if opens is not None and user.role in who else (None, "", "")
+    tag = "Your next action" if url else "Waiting for " + " or ".join(role.label for role in who)
+    return {"tag": tag, "title": title, "text": text[:1].upper() + text[1:], "url": url, "icon": icon, "label": label}

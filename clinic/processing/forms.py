@@ -76,11 +76,13 @@ class InputForm(RecordForm):
 class ManipulationForm(form_for(Manipulation)):
     """One thing done: the protocol's own steps come first."""
 
-    def plan(self, says: Content | None) -> None:
-        """Offer what the protocol asks for before the rest."""
+    def plan(self, says: Content | None, left: list[str]) -> None:
+        """Offer what the protocol asks for before the rest, and begin with the first step that is not recorded."""
         asked = says.manipulations if says else ()
         keys = [*asked, *(key for key in MANIPULATIONS if key not in asked)]
         self.offer("kind", [(key, MANIPULATIONS[key].label) for key in keys])
+        if left:
+            self.prefill("kind", left[0], "next in the protocol")
 
 
 CountForm = form_for(InProcessCount)
@@ -111,7 +113,9 @@ class OutputForm(RecordForm):
     measure = SelectField("Counted as", choices={key: m.label for key, m in DOSE_MEASURES.items()}, section="Amount")
     amount = DecimalField("Amount in each", possible=Range(0), section="Amount", hint="In the unit of the count")
     place = StringField("Stored at", section="Where", hint="Tank, shelf, box, position")
-    temperature = DecimalField("Storage temperature", unit="°C", possible=Range(-200, 60), section="Where")
+    temperature = DecimalField(
+        "Storage temperature", unit="°C", possible=Range(-200, 60), section="Where", conditional=True
+    )
 
     def plan(self, run: ProcessingRun) -> None:
         """Fill in the proper name, what is counted, and what the balance leaves."""

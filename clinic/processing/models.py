@@ -16,6 +16,7 @@ from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
+from clinic.processing.closing import refuse_end, refuse_signature, steps_left
 from clinic.processing.cold import Cold, cold_after, medium_after
 from clinic.processing.corrections import last_critical
 from clinic.processing.counts import InProcessCount, refuse_other_amount
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
     from clinic.accounts.models import User
     from clinic.records import Amendment, Signature
-
-LOSS_TO_EXPLAIN = Decimal("0.10")
 
 
 class ProcessingRun(Record):
@@ -71,6 +70,7 @@ class ProcessingRun(Record):
         "Volume added",
         unit="mL",
         possible=Range(0, 100000),
+        conditional=True,
         section="Balance",
         hint="Medium, wash, vehicle, freezing medium",
     )
@@ -262,8 +262,12 @@ class ProcessingRun(Record):
             )  # fmt: skip
 
     def finish(self, *, at: datetime, **facts: Any) -> None:
-        """Fill in what is known only at the end: end, volumes added and wasted; what stands there is amended."""
+        """Fill in what is known only at the end: end, volumes added and wasted; what stands there is amended.
+
+        `Unconfirmed` for steps of the protocol that are not recorded; ``confirmed`` has the reason at ``ended_at``.
+        """
         self._open()
+        self.confirmed = {**self.confirmed, **(facts.pop("confirmed", None) or {})}
         for name, value in facts.items():
             if value is None:
                 continue
@@ -274,7 +278,15 @@ class ProcessingRun(Record):
         self.settle()
         problems = self.problems(at=at)
         if problems:
-            raise RuleBroken(" ".join(problems))
+            raise RuleBroken(*problems)
+        if self.ended_at is not None:
+            refuse_end(self, self.steps_left)
+
+    @property
+    def steps_left(self) -> list[str]:
+        """The steps of its protocol that are recorded neither here nor in the runs that made what went in."""
+        session = object_session(self)
+        return steps_left(self, lambda run_id: session.get(ProcessingRun, run_id) if session and run_id else None)
 
     def _open(self) -> None:
         if self.signed:
@@ -356,15 +368,7 @@ class ProcessingRun(Record):
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning | None = None) -> Signature:
         """Sign as author, then as the second person, who had no hand in it (hazard H25)."""
-        if self.origin == "clinic" and not self.outputs:
-            raise RuleBroken("Record the containers first.")
-        if self.origin == "clinic" and self.ended_at is None:
-            raise RuleBroken("Record the end first, with samples and waste.")
-        if self.loss_share > LOSS_TO_EXPLAIN and not self.loss_reason and self.origin == "clinic":
-            share = f"{self.loss_share:.0%}".replace("%", " %")
-            raise RuleBroken(
-                f"{share} of the volume is lost: {self.balance}. Amend the run and give the reason.", rule=36
-            )
+        refuse_signature(self, [] if self.signed else self.steps_left)
         if meaning is None or meaning is Meaning.AUTHORSHIP:
             meaning = self.meaning_for(by)
         if meaning is Meaning.VERIFICATION:

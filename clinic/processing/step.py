@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from clinic.access import Role
 from clinic.patients.donor_screening import blood_groups, problems
+from clinic.processing.closing import Next, next_in, steps_left
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import donors
 from clinic.products.models import Product
+from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
 
@@ -125,19 +127,32 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         due = min((p.expires_at for p in ready if p.expires_at is not None), default=None)
         to = ("processing.new", {"treatment_id": course.id})
         return [Action(title="Process the cells", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before")]
-    return [_open(run) for run in runs if not closed(run)]
+    return [_open(records, run) for run in runs if not closed(run)]
 
 
-def _open(run: ProcessingRun) -> Action:
+def _open(records: CourseRecords, run: ProcessingRun) -> Action:
     to, said = ("processing.show", {"run_id": run.id}), run.headline()
     more = {"due_at": run.ended_at, "due_words": "ended"}
-    if not run.outputs:
-        return Action(title="Record the containers", why=f"{said}: no product recorded yet.", who=tuple(LOGS), to=to)
     if not run.signed:
-        why = f"{said}: recorded, not signed."
-        return Action(title="Finish and sign the run", why=why, who=tuple(LOGS), to=to, **more)
+        title, what = wanted(run, steps_left(run, records.get))
+        return Action(title=title, why=f"{said}: {what}", who=tuple(LOGS), to=to, **more)
     why = f"{said}: signed; waiting for a second person to verify it."
     return Action(title="Verify the processing", why=why, who=run.verifiers, to=to, not_by=tuple(run.hands), **more)
+
+
+def wanted(run: ProcessingRun, left: list[str]) -> tuple[str, str]:
+    """Return title and text of what comes next in a run that is not signed, in the order of the work."""
+    found = next_in(run, left)
+    if found is Next.STEP:
+        return "Record the next step", f"next in the protocol: {MANIPULATIONS[left[0]].label}."
+    if found is Next.CONTAINERS:
+        return "Record the containers", "no product recorded yet."
+    if found is Next.END and run.ended_at is None:
+        return "Record end and balance", "record the end time and the volume of samples and waste."
+    if found is Next.END:
+        named = ", ".join(MANIPULATIONS[kind].label for kind in left)
+        return "Record the steps, or why they were left out", f"not recorded: {named}."
+    return "Sign the run", "recorded, not signed."
 
 
 def moments(records: CourseRecords) -> Iterable[datetime]:

@@ -14,6 +14,7 @@ from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
 from clinic.patients.banner import patient_banner
+from clinic.processing.closing import LOSS_TO_EXPLAIN
 from clinic.processing.counts import InProcessCount
 from clinic.processing.display import next_act
 from clinic.processing.forms import (
@@ -25,7 +26,7 @@ from clinic.processing.forms import (
     RunForm,
     banked_versions,
 )
-from clinic.processing.models import LOSS_TO_EXPLAIN, Manipulation, ProcessingRun
+from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.processing.step import LOGS, PROCESSING, closed
 from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
@@ -56,6 +57,7 @@ PAGES = record_pages.register_pages(
     patient=patient_banner,
     means=lambda run, user: run.meaning_for(user),
     fixed=frozenset({"thawed_at"}),
+    signed_as=lambda run: "Run verified." if run.verified else "Run signed.",
     whole="processing/parts.html",
     showing=lambda run: _balance(run) | {"may_add": False},
 )
@@ -215,7 +217,7 @@ def add_manipulation(run_id: str) -> Answer:
     """Record one thing that was done (rule 35: no expired lot)."""
     run = get_or_404(ProcessingRun, run_id)
     form = form_of(ManipulationForm, people=LOGS, about=_of(run))
-    form.plan(run.follows.says if run.follows else None)
+    form.plan(run.follows.says if run.follows else None, run.steps_left)
     return _part_page(run, form, _manipulate, heading="Record a step", save_label="Save")
 
 
@@ -288,6 +290,7 @@ def finish(run_id: str) -> Answer:
 
 
 def _finish(run: ProcessingRun, facts: dict[str, Any]) -> str:
-    facts.pop("confirmed", None)
     run.finish(at=clock.now(), **facts)
-    return f"End saved. {run.balance}."
+    if not run.outputs:
+        return "End saved. No container is recorded yet."
+    return f"End saved. {run.balance} lost."

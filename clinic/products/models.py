@@ -206,6 +206,10 @@ class Product(Record):
         medium = bool(self.dmso_percent) or (bool(self.cryo_medium) and self.dmso_percent is None)
         return self.frozen_at is not None or medium
 
+    def unit_of(self, name: str) -> str:
+        """Return the unit of what the amount counts."""
+        return DOSE_MEASURES[self.measure].unit if name == "amount" and self.measure else ""
+
     @property
     def amount_text(self) -> str:
         """Amount with what is counted: “3.6 ×10⁶ viable cells”."""

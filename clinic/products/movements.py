@@ -47,10 +47,10 @@ class Movement(Record):
     product_id: Mapped[str] = reference("product")
     kind: Mapped[str] = field("Movement", choices=MOVEMENTS, required=True)
     place: Mapped[str | None] = field("Place", hint="Room, tank, shelf, box, position")
-    handed_to: Mapped[str | None] = field("Handed to")
-    temperature: Mapped[Decimal | None] = field("Temperature", unit="°C", possible=Range(-200, 60))
-    intact: Mapped[bool | None] = field("Container intact, label correct")
-    reason: Mapped[str | None] = field("Reason")
+    handed_to: Mapped[str | None] = field("Handed to", conditional=True)
+    temperature: Mapped[Decimal | None] = field("Temperature", unit="°C", possible=Range(-200, 60), conditional=True)
+    intact: Mapped[bool | None] = field("Container intact, label correct", conditional=True)
+    reason: Mapped[str | None] = field("Reason", conditional=True)
 
     product: Mapped[Any] = relationship("Product", back_populates="movements")
 

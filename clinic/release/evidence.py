@@ -21,6 +21,7 @@ from clinic.products.graph import ancestry, donors, relatives
 from clinic.products.models import Movement
 from clinic.protocols.catalogues import CLEAN
 from clinic.record_kinds import accusing
+from clinic.release.corrections import waiting
 from clinic.release.results import QCResult, Verdict
 
 if TYPE_CHECKING:
@@ -136,8 +137,9 @@ def _result(result: QCResult, product: Product) -> Item:
 
 def _sibling(result: QCResult, other: Product) -> Item:
     name = f"{other.name} {other.division or ''}".strip()
-    found = unconfirmed(result).removesuffix(".") or result.headline()
-    said = f"{found} in {name}, which shares cells with this product."
+    said = f"{result.headline()} in {name}, which shares cells with this product."
+    if open_correction := unconfirmed(result):
+        said = f"{name}, which shares cells with this product: {open_correction}"
     return Item(hash=result.content_hash, name=result.headline(), adverse=said)
 
 
@@ -150,10 +152,7 @@ def contaminated(result: QCResult) -> bool:
 def unconfirmed(record: Record) -> str:
     """Return that a critical fact was corrected and nobody else has confirmed it; empty: nothing waits (rule 45)."""
     correction = record.unconfirmed
-    if correction is None:
-        return ""
-    who = correction.amended_by.printed_name
-    return f"{record.headline()} was corrected by {who}; a second person has not confirmed it by a signature."
+    return waiting(record, correction) if correction is not None else ""
 
 
 def _in_doubt(result: QCResult) -> bool:

@@ -19,7 +19,7 @@ from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.records import Meaning, Origin, Record
 from clinic.release.evidence import basis, outdated
-from clinic.release.points import RELEASING, hands_on, may_be_decided, points_of, refusal, workings_of
+from clinic.release.points import RELEASING, hands_on, may_be_decided, points_of, refusals, workings_of
 from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
@@ -55,25 +55,37 @@ class Release(Record):
     product_id: Mapped[str] = reference("product")
     decision: Mapped[str | None] = field("Decision", choices=DECISIONS, required=True, section="Decision")
     reason: Mapped[str | None] = field(
-        "Reason", Text, long=True, section="Decision", hint="Required for a hold, rejection, condition or exception"
+        "Reason",
+        Text,
+        long=True,
+        conditional=True,
+        section="Decision",
+        hint="Required for a hold, rejection, condition or exception",
     )
     requested_by_id: Mapped[str | None] = field(
         "Physician requesting exceptional release",
         String(12),
         ForeignKey("user_account.id"),
+        conditional=True,
         section="Condition or exception",
         hint="Required for an exception",
     )
     physician_told: Mapped[str | None] = field(
-        "Physician informed", section="Condition or exception",
+        "Physician informed", conditional=True, section="Condition or exception",
         hint="Required for a condition or exception. It stays on the list of this physician until acknowledged",
     )  # fmt: skip
     told_id: Mapped[str | None] = mapped_column(String(12), info=ADDED)
     benefit_risk: Mapped[str | None] = field(
-        "Physician's assessment of benefit and risk", Text, long=True, section="Condition or exception"
+        "Physician's assessment of benefit and risk",
+        Text,
+        long=True,
+        conditional=True,
+        section="Condition or exception",
     )
-    patient_told: Mapped[bool | None] = field("Patient informed", section="Condition or exception")
-    follow_up_plan: Mapped[str | None] = field("Follow-up plan", Text, long=True, section="Condition or exception")
+    patient_told: Mapped[bool | None] = field("Patient informed", conditional=True, section="Condition or exception")
+    follow_up_plan: Mapped[str | None] = field(
+        "Follow-up plan", Text, long=True, conditional=True, section="Condition or exception"
+    )
     routes: Mapped[list[str]] = mapped_column(default=list)
     evidence: Mapped[str] = mapped_column(default="")
     basis: Mapped[dict[str, str] | None] = mapped_column(JSON(none_as_null=True), info=ADDED)
@@ -88,7 +100,7 @@ class Release(Record):
         """Also rules 44 and 47: what a condition or an exception must say."""
         found = super().problems(at=at)
         if self.decision not in {None, "conforms"} and not self.reason:
-            found.append("Reason is missing.")
+            found.append(Problem("Reason: required for a hold, rejection, condition or exception.", "reason"))
         if self.decision in {"conditional", "exceptional"} and not self.physician_told:
             found.append(Problem("Physician informed is missing.", "physician_told", rule=44))
         elif self.physician_told and self.origin == "clinic" and (self.told is None or not _treats(self.told)):
@@ -99,13 +111,13 @@ class Release(Record):
                 said = "An exception is requested by a physician: enter the name."
                 found.append(Problem(said, "requested_by_id", rule=47))
             if not self.benefit_risk:
-                found.append(Problem("Benefit and risk is missing.", rule=47))
+                said = "Physician's assessment of benefit and risk: required for an exception."
+                found.append(Problem(said, "benefit_risk", rule=47))
             if not self.patient_told:
-                found.append(
-                    Problem("The patient must be informed before a product is released by exception.", rule=47)
-                )
+                said = "The patient must be informed before a product is released by exception."
+                found.append(Problem(said, "patient_told", rule=47))
             if not self.follow_up_plan:
-                found.append(Problem("Follow-up plan is missing.", rule=47))
+                found.append(Problem("Follow-up plan: required for an exception.", "follow_up_plan", rule=47))
         return found
 
     @property
@@ -305,9 +317,9 @@ def decide(
             done = "rejected" if against.decision == "reject" else "held"
             said = f"Reason: required, because {what} was {done} before"
             raise RuleBroken(Problem(said, "reason", rule=45))
-        said = refusal(decision, points, records.on(product, QCResult))
+        said = refusals(decision, points, records.on(product, QCResult))
         if said:
-            raise RuleBroken(said)
+            raise RuleBroken(*(Problem(one, "decision") for one in said))
     facts.setdefault("performed_at", at)
     facts.setdefault("performed_by", by)
     facts = _named(session, facts, by)

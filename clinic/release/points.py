@@ -72,7 +72,7 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     """Return what keeps a product from conforming: its results and other adverse evidence."""
     version = product.judged_under
     if version is None:
-        return [Point(test="", sentence="No protocol is assigned to this product yet. Assign it to a course.")]
+        return [Point(test="", sentence="No protocol is assigned to this product. Assign it to a course.", waits=True)]
     results = records.on(product, QCResult)
     points = open_points(version, results, workings_of(records, product, at))
     points += [*_not_judged(records, product, at), *_too_few(records, product, at), *_without_end(product)]
@@ -144,26 +144,28 @@ def workings_of(records: CourseRecords, product: Product, at: datetime) -> list[
     )
 
 
-def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
-    """Return why a decision cannot be made on these points; "" if it can (rules 43, 44)."""
-    if decision == "conforms" and points:
-        return " ".join(["The product does not conform:", *(point.sentence for point in points)])
+def refusals(decision: str, points: list[Point], results: list[QCResult]) -> list[str]:
+    """Return why a decision cannot be made on these points, a sentence each; empty: it can (rules 43, 44)."""
+    if decision == "conforms":
+        return [f"The product does not conform: {point.sentence}" for point in points]
     if decision == "conditional":
         hard = [point.sentence for point in points if not point.may_wait]
         if hard or not points:
-            return " ".join(
-                ["A conditional release is possible only for results that the protocol allows to be pending.", *hard]
-            )
+            said = "A conditional release is possible only for results that the protocol allows to be pending."
+            return [said, *hard]
         gram = [reading for reading in standing(results, "gram_stain") if reading.outcome == CLEAN["gram_stain"]]
         if any(point.test == "sterility" for point in points) and not gram:
-            return "While the culture is pending, a Gram stain without organisms is needed."
+            return ["While the culture is pending, a Gram stain without organisms is needed."]
     if decision == "exceptional":
-        never = [point.sentence for point in points if point.never]
-        if never:
-            return " ".join(["No exception can release this:", *never])
         if not points:
-            return "The product conforms: no exception is needed."
-    return ""
+            return ["The product conforms: no exception is needed."]
+        return [f"No exception can release this: {point.sentence}" for point in points if point.never]
+    return []
+
+
+def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:
+    """Return the reasons of `refusals` in one line; "" where there is none."""
+    return " ".join(refusals(decision, points, results))
 
 
 def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> None:

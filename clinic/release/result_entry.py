@@ -34,6 +34,14 @@ class Line:
     asked: str
     readings: list[Any]
     boxes: dict[str, Any]
+    explained_by: tuple[str, ...] = ()
+
+    @property
+    def opened(self) -> bool:
+        """Whether finding, method and reason are shown: one of them is filled in or wrong, or a finding is expected."""
+        outcome = self.boxes["outcome"].text if "outcome" in self.boxes else ""
+        more = (self.boxes[name] for name in ("why", "finding", "method"))
+        return outcome in self.explained_by or any(box.text or box.errors for box in more)
 
 
 class Worksheet(RecordForm):
@@ -43,7 +51,7 @@ class Worksheet(RecordForm):
     performed_at = DateTimeField("Read at", required=True, starts="now")
     performed_by_id = SelectField("Tested by", required=True, starts="me")
     sample = StringField("Sample", hint="Number of the sample")
-    sampled_at = DateTimeField("Sample taken at", hint="Cultures are final 14 days after it")
+    sampled_at = DateTimeField("Sample taken at", conditional=True, hint="Cultures are final 14 days after it")
     also = MultiSelectField("Also applies to", many=True)
 
     def plan(self, siblings: list[Product]) -> None:
@@ -76,6 +84,9 @@ class Worksheet(RecordForm):
                 label=QC_TESTS[test].label,
                 boxes=self.row(test),
                 readings=[r for r in results if r.test == test],
+                explained_by=tuple(
+                    key for key in QC_TESTS[test].outcomes or () if QC_TESTS[test].clean not in {None, key}
+                ),
                 asked=asked_for(specs[test]) if test in specs else "not required by this protocol",
             )
             for test in self.tests
@@ -124,7 +135,7 @@ def worksheet(tests: tuple[str, ...]) -> type[RecordForm]:
         boxes[f"{key}_pending"] = MultiSelectField("Pending", choices=PENDING, many=True)
         boxes[f"{key}_finding"] = StringField("Finding", hint="46,XY,16qh+ or the organism")
         boxes[f"{key}_method"] = StringField("Method")
-        boxes[f"{key}_why"] = StringField("Reason for an unusual value")
+        boxes[f"{key}_why"] = StringField("Reason for an unusual value", conditional=True)
     return type("ProductWorksheet", (Worksheet,), boxes)
 
 
@@ -139,10 +150,20 @@ def write_down(form: Worksheet, products: list[Product], *, by: User, at: dateti
             try:
                 made.append(one_result(product, by=by, at=at, **facts, **form.shared()))
             except RuleBroken as fault:
-                problems += fault.problems or [str(fault)]
+                problems += _at_boxes(fault, str(facts["test"]))
     if problems:
         raise RuleBroken(*dict.fromkeys(problems))
     return made
+
+
+IN_THE_ROW = frozenset({"comparator", "value", "outcome", "pending", "finding", "method"})
+"""Facts of a result that have a box in the row of its test."""
+
+
+def _at_boxes(fault: RuleBroken, test: str) -> list[Problem]:
+    """Return what a result says, each at its box on the worksheet; what it asks, at the box of the reason."""
+    found = [Problem(one, f"{test}_{one.field}" if one.field in IN_THE_ROW else one.field) for one in fault.problems]
+    return found + [Problem(f"{asked.question} {asked.explain}", f"{test}_why") for asked in fault.questions]
 
 
 def alarm(made: list[QCResult]) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from clinic.errors import Question
+from clinic.errors import Problem, Question
 from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.products.models import Product
@@ -85,7 +85,7 @@ class QCResult(Record):
     finding: Mapped[str | None] = field("Finding", section="Result", hint="For example: 46,XY,16qh+ or the organism")
     method: Mapped[str | None] = field("Method", section="How")
     sample: Mapped[str | None] = field("Sample", section="How")
-    sampled_at: Mapped[datetime | None] = field("Sample taken at", section="How")
+    sampled_at: Mapped[datetime | None] = field("Sample taken at", conditional=True, section="How")
     note: Mapped[str | None] = field("Note", Text, long=True, section="How")
     limit: Mapped[dict[str, Any] | None] = mapped_column(default=None)
 
@@ -100,20 +100,21 @@ class QCResult(Record):
             return found
         if self.pending:
             if self.value is not None or self.outcome is not None:
-                found.append("A pending test has no result yet.")
+                found.append(Problem("A pending test has no result yet.", "pending"))
         elif test.outcomes is not None:
             if self.outcome not in test.outcomes:
-                found.append(f"{test.label}: choose one of {', '.join(test.outcomes.values())}.")
+                said = f"{test.label}: choose one of {', '.join(test.outcomes.values())}."
+                found.append(Problem(said, "outcome"))
         elif self.value is None:
-            found.append(f"{test.label}: the result is missing.")
+            found.append(Problem(f"{test.label}: the result is missing.", "value"))
         elif test.possible is not None and self.value not in test.possible:
-            found.append(f"{test.label} must be {test.possible} {test.unit}, not {plain(self.value)}.")
+            said = f"{test.label} must be {test.possible} {test.unit}, not {plain(self.value)}."
+            found.append(Problem(said, "value"))
         if self.sampled_at and self.performed_at and self.sampled_at > self.performed_at:
-            found.append(f"{test.label}: the sample was taken after the result was read.")
+            found.append(Problem(f"{test.label}: the sample was taken after the result was read.", "sampled_at"))
         if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
-            found.append(
-                f"{test.label}: enter when the sample was taken; its {test.final_after_days} days count from then."
-            )
+            said = f"{test.label}: enter when the sample was taken; its {test.final_after_days} days count from then."
+            found.append(Problem(said, "sampled_at"))
         return found
 
     def questions(self) -> list[Question]:
@@ -123,6 +124,24 @@ class QCResult(Record):
             return []
         said = f"{test.label}: {plain(self.value)} {test.unit} is not the expected {test.expected}. Is the unit right?"
         return [Question("value", said, "Give the reason (rule 39).")]
+
+    @property
+    def not_applicable(self) -> frozenset[str]:
+        """A measured test has no outcome, and a test with outcomes no figure."""
+        test = QC_TESTS.get(self.test or "")
+        if test is None:
+            return frozenset()
+        return frozenset({"outcome"}) if test.outcomes is None else frozenset({"comparator", "value"})
+
+    def unit_of(self, name: str) -> str:
+        """Return the unit of the test for its figure."""
+        test = QC_TESTS.get(self.test or "")
+        return test.unit if test is not None and name == "value" else ""
+
+    def choices_of(self, name: str) -> Mapping[str, str] | None:
+        """Return the outcomes of the test."""
+        test = QC_TESTS.get(self.test or "")
+        return test.outcomes if test is not None and name == "outcome" else None
 
     @property
     def final_at(self) -> datetime | None:

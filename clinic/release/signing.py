@@ -9,12 +9,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from clinic import record_display, wording
+from clinic.access import Role
 from clinic.course_records import around
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
-from clinic.release.models import Release
+from clinic.records import Meaning
+from clinic.release.evidence import unconfirmed
+from clinic.release.models import Release, decisions
 from clinic.release.points import Point, points_of, workings_of
-from clinic.release.result_rows import lede, result_table
+from clinic.release.product_state import held_because
+from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY
 from clinic.steps import Blocked
@@ -37,7 +41,8 @@ def blocked_by(product: Product, point: Point) -> Blocked:
     """Return what keeps a product from conforming as a reason, with who resolves it and where."""
     test = QC_TESTS.get(point.test)
     rule = test.broken_rule(may_wait=point.may_wait) if test is not None else 0
-    who = () if point.never else LABORATORY
+    waits = point.waits or point.may_wait
+    who = LABORATORY if waits else () if point.never else (Role.QUALITY,)
     return Blocked(
         rule=rule,
         because=point.sentence,
@@ -70,6 +75,39 @@ def evidence(release: Release, *, at: datetime) -> dict[str, Any]:
     }
 
 
+def on_hold(record: Any, at: datetime) -> str:
+    """Return which containers a correction holds until a second person signs it, or whose release it ends (rule 45)."""
+    record = getattr(record, "run", record)
+    correction = getattr(record, "unconfirmed", None)
+    held = [one for one in _containers(record) if correction is not None]
+    if not held:
+        return ""
+    session = _session(record)
+    session.flush()
+    records, said = around(session, held[0]), unconfirmed(record)
+    left = [one for one in records.of(Product) if said and one.left > 0 and not (one.given or one.discarded)]
+    found = [one for one in left if any(said in why for why in held_because(records, one, at))]
+    many = "1 container is" if len(found) == 1 else f"{len(found)} containers are"
+    if found:
+        return f"{many} on hold until a second person signs the correction: {_names(found)}."
+    fallen = [one for one in left if any(made.outdated(records) for made in decisions(records, one)[-1:])]
+    return f"The release is no longer valid: {_names(fallen)}." if fallen else ""
+
+
+def _names(products: list[Product]) -> str:
+    return ", ".join(f"{one.name} {one.division or ''}".strip() for one in products)
+
+
+def _containers(record: Any) -> list[Product]:
+    """Return the containers that a record is about: itself, the tested one, what was collected or made."""
+    if isinstance(record, Product):
+        return [record]
+    tested = getattr(record, "product", None)
+    return (
+        [tested] if isinstance(tested, Product) else [*getattr(record, "products", ()), *getattr(record, "outputs", ())]
+    )
+
+
 def sisters(release: Release, user: User) -> list[Release]:
     """Return the same decisions on the containers of the same run that wait for a signature of this person's role."""
     run_id = release.product.run_id
@@ -84,6 +122,34 @@ def sisters(release: Release, user: User) -> list[Release]:
         if user.role in other.lacks(records) and not other.outdated(records) and not other.product.given:
             found.append(other)
     return found
+
+
+def wrote(result: QCResult, user: User) -> bool:
+    """Whether a person tested, or wrote the result down."""
+    return user.is_among({result.performed_by_id, result.recorded_by_id})
+
+
+def meaning_of(result: QCResult, user: User) -> Meaning:
+    """Return what a signature says: an author's that it is complete and correct, another's that it was checked."""
+    return Meaning.AUTHORSHIP if wrote(result, user) else Meaning.VERIFICATION
+
+
+def as_listed(result: QCResult) -> dict[str, Any]:
+    """Return a result as the worksheet shows it: figure, limit, verdict, product, and its place in the protocol."""
+    version = result.product.judged_under
+    specs = {spec.test: spec for spec in version.says.qc} if version is not None else {}
+    test = result.test or ""
+    return {
+        "row": result_row(result, specs.get(test) or result.spec),
+        "nth": (list(specs).index(test) if test in specs else len(specs), result.recorded_at, result.id),
+        "of": f"{result.product.name} {result.product.division or ''}".strip(),
+        "product_id": result.product_id,
+        "aside": IN_THE_ROW,
+    }
+
+
+IN_THE_ROW = ("Test", "Comparator", "Result", "Outcome", "Result still pending")
+"""Facts of a result that its row says already."""
 
 
 def results_beside(result: QCResult, user: User) -> list[QCResult]:

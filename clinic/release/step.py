@@ -16,7 +16,7 @@ from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
-from clinic.release.evidence import germs
+from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
@@ -145,10 +145,10 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             found += cultures(records, product)
         if state is ProductState.QUARANTINE and not blocked:
             found += undecided(records, product, at)
-        if state is ProductState.HOLD:
-            found += held(records, product, at)
         if state not in {ProductState.GIVEN, ProductState.DISCARDED}:
             found += corrected(records, product)
+        if state is ProductState.HOLD:
+            found += held(records, product, at)
         found += informed(records, product)
     return found
 
@@ -188,7 +188,7 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
         return [act(title="Decide on the failing product", why=why, who=tuple(LOGS), to=to, danger=True)]
     if missing:
         why = f"{name}: {len(missing)} {'test has' if len(missing) == 1 else 'tests have'} no result yet."
-        to = ("release.results", {"product_id": product.id})
+        to = ("release.results", {"product_id": product.id, "add": "1"})
         return [act(title="Enter the test results", why=why, who=LABORATORY, to=to)]
     why = f"{name}: every result is within its limit." if not points else f"{name}: {points[0].sentence}"
     return [act(title="Decide on the release", why=why, who=tuple(LOGS), to=to)]
@@ -222,8 +222,8 @@ def corrected(records: CourseRecords, product: Product) -> list[Action]:
             waiting.append((run, (*LABORATORY, *run.verifiers), ("processing.show", {"run_id": run.id})))
     return [
         Action(
-            title="Confirm the correction", why=f"{record.headline()}: corrected, not confirmed by a second person.",
-            who=who, to=to,
+            title="Confirm the correction", why=unconfirmed(record), who=who, to=to, danger=True,
+            not_by=(record.unconfirmed.amended_by_id,),
         )
         for record, who, to in waiting
         if record.unconfirmed is not None
@@ -238,7 +238,7 @@ def cultures(records: CourseRecords, product: Product) -> list[Action]:
         final = readings[-1].final_at if readings and (readings[-1].pending or readings[-1].interim) else None
         if final is not None:
             why = f"{QC_TESTS[test].label} of {product.name} {product.division or ''} is pending."
-            to = ("release.results", {"product_id": product.id})
+            to = ("release.results", {"product_id": product.id, "add": "1"})
             found.append(
                 Action(
                     title="Enter the culture result", why=why, who=LABORATORY, to=to, due_at=final, due_words="final"

@@ -11,14 +11,13 @@ from clinic.access import CLINICAL, Role, allow
 from clinic.course_records import around, of_course
 from clinic.errors import StepBlocked
 from clinic.extensions import db
-from clinic.form_fields import SelectField
-from clinic.forms import form_for
-from clinic.pages import Answer, commit_and_redirect, form_of, get_or_404, me, refusals_to, staff_choices, zone
+from clinic.pages import Answer, commit_and_redirect, form_of, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
 from clinic.release import signing
+from clinic.release.decision_form import decision_form, settled, to_decide
 from clinic.release.decision_rows import decision_rows
 from clinic.release.models import Release, decide
 from clinic.release.points import RELEASING, hands_on, points_of, workings_of
@@ -33,25 +32,12 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from clinic.course_records import CourseRecords
-    from clinic.forms import RecordForm
+    from clinic.release.decision_form import DecisionForm
 
 bp = Blueprint("release", __name__, template_folder="templates")
 
 TESTS = frozenset({Role.TECHNOLOGIST})
 
-
-class PhysicianField(SelectField):
-    """A physician of the site, by id; who writes a name that begins with a printed one means that account."""
-
-    def pre_validate(self, form: RecordForm) -> None:
-        """Take a name for the account that it names, then judge as any choice."""
-        named = [key for key, label in self.offered.items() if self.text.startswith(label.partition(",")[0])]
-        if self.text and self.text not in self.offered and named:
-            self.data = self.text = named[0]
-        super().pre_validate(form)
-
-
-DecisionForm = form_for(Release, without=("performed_at", "performed_by_id"), other={"physician_told": PhysicianField})
 
 RESULTS = record_pages.register_pages(
     QCResult,
@@ -60,7 +46,10 @@ RESULTS = record_pages.register_pages(
     amends=TESTS | {Role.QUALITY},
     patient=patient_banner,
     fixed=frozenset({"test"}),
+    means=signing.meaning_of,
+    showing=signing.as_listed,
     together=signing.results_beside,
+    listed="release/listed.html",
 )
 record_pages.register_pages(
     Release,
@@ -73,6 +62,8 @@ record_pages.register_pages(
     together=signing.sisters,
 )
 
+
+record_pages.CONSEQUENCES.append(lambda record: signing.on_hold(record, clock.now()))
 
 COLUMNS = [
     ("Product", "product", False),
@@ -159,6 +150,8 @@ def _sheet(records: CourseRecords, product: Product, form: Any) -> dict[str, Any
         "heading": f"Test results: {product.name} {product.division or ''}".strip(),
         "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
         "may_add": me().role in TESTS,
+        "adding": me().role in TESTS
+        and bool(request.args.get("add") or request.args.get("test") or form.is_submitted()),
         "lines": form.lines(product, found),
         "table": result_table(product.judged_under, found),
         "workings": workings_of(records, product, clock.now()),
@@ -179,6 +172,7 @@ def result(result_id: str) -> str:
         RESULTS,
         template="release/result.html",
         row=result_row(one, one.spec),
+        may_sign=signing.wrote(one, me()),
         final_at=one.final_at if one.interim or one.pending else None,
         back_url=url_for("release.results", product_id=one.product_id),
         back_label="All results",
@@ -190,7 +184,7 @@ def result(result_id: str) -> str:
 def release(product_id: str) -> str:
     """Show the evidence for a decision, what is missing, and the form."""
     product = get_or_404(Product, product_id)
-    return render_template("release/release.html", **_bench(product, _decision_form()))
+    return render_template("release/release.html", **_bench(product, decision_form()))
 
 
 @bp.post("/products/<product_id>/release")
@@ -198,7 +192,7 @@ def release(product_id: str) -> str:
 def decide_on(product_id: str) -> Answer:
     """Record a decision; its signature follows on the next page (rules 43 to 47)."""
     product, at = get_or_404(Product, product_id), clock.now()
-    form = _decision_form()
+    form = decision_form()
     if form.validate_on_submit():
         with refusals_to(form):
             facts = form.facts()
@@ -222,19 +216,14 @@ def _admit(product: Product, decision: str, at: Any) -> None:
         raise StepBlocked(RELEASE.title, reasons)
 
 
-def _decision_form() -> RecordForm:
-    form = form_of(DecisionForm, people={Role.PHYSICIAN})
-    form.offer("physician_told", staff_choices({Role.PHYSICIAN}))
-    form.can_draft = False
-    return form
-
-
-def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
+def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
     at, user = clock.now(), me()
     records = around(db.session(), product)
     found, points = records.on(product, QCResult), points_of(records, product, at)
-    missing = before(records, product, at) + [signing.blocked_by(product, point) for point in points]
+    gate, bad = before(records, product, at), to_decide(points)
+    missing = gate + [signing.blocked_by(product, point) for point in points if point not in bad]
     had_a_hand = user.is_among(hands_on(records, product))
+    form.offer_possible(gate, points, found)
     return {
         "record": product,
         "form": form,
@@ -245,6 +234,9 @@ def _bench(product: Product, form: RecordForm) -> dict[str, Any]:
         "table": result_table(product.judged_under, found),
         "workings": workings_of(records, product, at),
         "reasons": record_display.reasons(missing),
+        "against": [point.sentence for point in bad],
+        "only_no": any(point.never for point in bad),
+        "settled": settled(records, product, at) and not form.is_submitted(),
         "may_decide": user.role in RELEASE.logs and not had_a_hand,
         "had_a_hand": had_a_hand,
         "decisions": decision_rows(records, product, zone()),

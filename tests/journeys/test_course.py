@@ -148,6 +148,9 @@ def when_i_process_the_marrow(me: Person, course: str) -> str:
     me.presses("Start the run")
     run = me.path
     me.clicks("Record a step")
+    me.fills({"Equipment": "Filter set 200 µm"})
+    me.presses("Save")
+    me.clicks("Record a step")
     me.fills({"Manipulation": "Concentrate", "Equipment": "Centrifuge 2", "Detail": "1000 g, 10 min"})
     me.presses("Save")
     me.clicks("Record a count")

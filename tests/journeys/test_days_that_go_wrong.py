@@ -190,7 +190,7 @@ def test_two_people_take_a_bag_from_thaw_to_end_and_one_scan_is_refused(
     technologist, nurse, physician = arrive("technologist"), arrive("nurse"), arrive("physician")
 
     technologist.goes_to(f"/products/{right}")
-    technologist.clicks("Thawed")
+    technologist.clicks("Thaw")
     technologist.presses("Save")
 
     nurse.goes_to(course)

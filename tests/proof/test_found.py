@@ -34,7 +34,7 @@ def test_a_result_corrected_to_a_bad_one_and_back_again_does_not_revive_the_rele
     ward.session.refresh(first)
     assert first.value == was
     ward.give(mine, bag)
-    ward.not_given(bag, "rule 46", "no longer valid", "amended after", "second person")
+    ward.not_given(bag, "rule 46", "no longer valid", "amended after", "second signature")
 
 
 @pytest.mark.rule(46)

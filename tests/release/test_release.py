@@ -135,7 +135,7 @@ def test_an_amended_result_takes_the_release_away_at_once(tested, team):
         custody.move(tested, kind="issued", by=team.technologist, at=clock.now(), handed_to="Ward 3")
     run_signed(tested, team)
     assert [act.title for act in waiting_for(tested)] == ["Decide again", "Confirm the correction"]
-    with pytest.raises(RuleBroken, match="a second person has not confirmed"):
+    with pytest.raises(RuleBroken, match="waiting for a second signature"):
         conforms(tested, team)
     one(tested, "viability").sign(by=team.technologist2, at=clock.now())
     team.session.flush()

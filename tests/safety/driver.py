@@ -290,6 +290,7 @@ class Ward:
                 by=people.technologist, at=at, treatment=course, protocol_version=version, preparation=says.preparation,
                 performed_at=at - timedelta(hours=1), ended_at=at, performed_by=people.technologist,
                 added_volume=max(Decimal(0), came_out - went_in), waste_volume=max(Decimal(0), went_in - came_out),
+                confirmed={"ended_at": "recorded on the batch sheet"},
                 **medium,
             )
         )  # fmt: skip

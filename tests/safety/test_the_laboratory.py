@@ -206,7 +206,7 @@ def test_a_corrected_amount_waits_for_a_second_person(ward, own, fact):
     bag, _mine = own
     ward.amend("technologist", bag, **{fact: str(getattr(bag, fact) + 1)})
     ward.decide(bag, "conforms")
-    ward.said_no("second person has not confirmed")
+    ward.said_no("waiting for a second signature")
     ward.sign("technologist", bag)
     ward.said_no("second person confirms")
     assert ward.sign("technologist2", bag).status_code == 303
@@ -226,7 +226,7 @@ def test_a_later_expiry_waits_for_a_second_person_and_a_shorter_one_does_not(war
     assert ward.amend("technologist", bag, expires_at=minutes(-60)).status_code == 303
     assert ward.tag(bag) == "On hold"
     ward.give(mine, bag)
-    ward.not_given(bag, "second person")
+    ward.not_given(bag, "waiting for a second signature")
     ward.sign("quality", bag)
     assert ward.tag(bag) != "On hold"
 
@@ -241,7 +241,7 @@ def test_corrected_times_or_volume_of_a_harvest_wait_for_another_physician(ward,
     assert ward.amend("physician", harvest, **{fact: changed}).status_code == 303
     ward.sign("physician", harvest)
     ward.decide(bag, "conforms")
-    ward.said_no("second person has not confirmed")
+    ward.said_no("waiting for a second signature")
     ward.sign("physician2", harvest)
     ward.session.expire_all()
     assert harvest.unconfirmed is None
@@ -268,7 +268,9 @@ def test_a_corrected_count_of_a_run_waits_for_a_second_person(ward):
         performed_at=minutes(60), performed_by_id=ward.team.technologist.id,
     )  # fmt: skip
     fills(ward, run)
-    ward.fill("technologist", f"/runs/{run.id}/end", ended_at=minutes(30), waste_volume="50")
+    ward.fill(
+        "technologist", f"/runs/{run.id}/end", ended_at=minutes(30), waste_volume="50", sure="see the batch sheet"
+    )
     ward.sign("technologist", run)
     ward.amend("technologist", ward.session.scalars(select(InProcessCount)).one(), viability="91")
     ward.sign("technologist", run)
@@ -296,7 +298,7 @@ def test_an_interim_culture_is_not_made_final_by_its_times(ward, fact):
     if fact == "sampled_at":
         ward.verified(bag)
         ward.decide(bag, "conforms")
-        ward.said_no("second person has not confirmed")
+        ward.said_no("waiting for a second signature")
 
 
 @pytest.mark.rule(44)
@@ -519,7 +521,7 @@ def test_half_a_row_is_refused_and_nothing_is_saved(ward, failing, half, box):
     bag, _mine = failing
     before = ward.session.query(QCResult).count()
     answer = ward.fill(
-        "technologist", f"/products/{bag.id}/results", tnc_value="8", sampled_at=bag.performed_at, **half
+        "technologist", f"/products/{bag.id}/results?add=1", tnc_value="8", sampled_at=bag.performed_at, **half
     )
     assert answer.status_code == 422
     ward.said_no(box)
@@ -531,7 +533,8 @@ def test_a_failing_value_is_told_in_red_where_it_is_saved(ward, failing):
     bag, mine = failing
     url, browser, quality = f"/products/{bag.id}/results", ward.browser("technologist"), ward.browser("quality")
     ward.browser = lambda _who: browser  # what was saved is told once, to the same browser
-    answer = ward.fill("technologist", url, viability_value="61", tnc_value="8", sampled_at=bag.performed_at)
+    typed = {"viability_value": "61", "tnc_value": "8", "sampled_at": bag.performed_at}
+    answer = ward.fill("technologist", f"{url}?add=1", **typed)
     assert answer.status_code == 303, ward.refused
     shown = browser.get(url).text
     assert "c-flash--danger" in shown

@@ -112,6 +112,13 @@
     });
   });
 
+  // A result that needs more words opens the boxes for them.
+  all("[data-opens]").forEach(function (row) {
+    row.addEventListener("change", function (e) {
+      if (row.dataset.opens.split(" ").indexOf(e.target.value) >= 0) { row.querySelector("details").open = true; }
+    });
+  });
+
   // A menu closes on Escape, and when one goes elsewhere.
   all("details[data-menu]").forEach(function (menu) {
     document.addEventListener("keydown", function (e) {

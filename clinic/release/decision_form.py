@@ -1,0 +1,84 @@
+"""The form of a decision: the decisions that can be taken now, and the boxes that only some of them need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic.access import Role
+from clinic.form_fields import SelectField
+from clinic.forms import RecordForm, form_for
+from clinic.pages import form_of, staff_choices
+from clinic.release.models import DECISIONS, Release, decisions
+from clinic.release.points import RELEASING, refusals
+from clinic.release.product_state import held_because
+from clinic.release.results import QCResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
+    from clinic.release.points import Point
+    from clinic.steps import Blocked
+
+ALWAYS, TOLD = ("decision", "reason"), ("physician_told",)
+"""Boxes of every decision, and of a condition or an exception; the others belong to an exception."""
+
+
+class PhysicianField(SelectField):
+    """A physician of the site, by id; who writes a name that begins with a printed one means that account."""
+
+    def pre_validate(self, form: RecordForm) -> None:
+        """Take a name for the account that it names, then judge as any choice."""
+        named = [key for key, label in self.offered.items() if self.text.startswith(label.partition(",")[0])]
+        if self.text and self.text not in self.offered and named:
+            self.data = self.text = named[0]
+        super().pre_validate(form)
+
+
+class DecisionForm(
+    form_for(Release, without=("performed_at", "performed_by_id"), other={"physician_told": PhysicianField})
+):
+    """A decision on one product."""
+
+    @property
+    def parts(self) -> dict[str, list[Any]]:
+        """The boxes by the decisions that need them: ``always``, ``told``, ``exception``."""
+        boxes = self.visible_fields
+        return {
+            "always": [box for box in boxes if box.short_name in ALWAYS],
+            "told": [box for box in boxes if box.short_name in TOLD],
+            "exception": [box for box in boxes if box.short_name not in {*ALWAYS, *TOLD}],
+        }
+
+    def offer_possible(self, gate: Sequence[Blocked], points: list[Point], results: list[QCResult]) -> None:
+        """Offer the decisions that can be taken now; what was chosen stays, so that its refusal has a box."""
+        chosen = self._fields["decision"].text
+        possible = [
+            key
+            for key in DECISIONS
+            if key == chosen or key not in RELEASING or not (gate or refusals(key, points, results))
+        ]
+        self.offer("decision", [(key, DECISIONS[key]) for key in possible])
+
+
+def decision_form() -> DecisionForm:
+    """Return the form with the physicians of the site."""
+    form = form_of(DecisionForm, people={Role.PHYSICIAN})
+    form.offer("physician_told", staff_choices({Role.PHYSICIAN}))
+    form.can_draft = False
+    return form
+
+
+def settled(records: CourseRecords, product: Product, at: datetime) -> bool:
+    """Whether the last decision on a product stands and nothing came to light since, so that none is asked for."""
+    last = next(iter(reversed(decisions(records, product))), None)
+    if last is None or last.outdated(records):
+        return False
+    return not held_because(records, product, at) or not last.releases
+
+
+def to_decide(points: Sequence[Point]) -> list[Point]:
+    """Return what speaks against a product for good: quality decides on it, and no test that is awaited helps."""
+    return [point for point in points if not point.may_wait and not point.waits]
