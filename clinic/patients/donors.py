@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, select
+from sqlalchemy import CheckConstraint, inspect, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.access import Role
@@ -116,13 +116,19 @@ class Donor(Entry):
         if self.kind == "related" and not self.relation:
             found.append(Problem("Relation to the patient: required", "relation"))
         session = object_session(self)
-        return found + ([] if session is None else number_problems(session, self.donor_number, self.site_id))
+        if session is None:
+            return found
+        found += number_problems(session, self.donor_number, self.site_id)
+        return found + (number_taken(session, self) if _renumbered(self) else [])
 
     @classmethod
     def register(cls, session: Session, *, by: User, at: datetime, **facts: Any) -> Donor:
-        """Add a new donor; raises `RuleBroken` also where the number tells who a patient is (rule 10)."""
+        """Add a new donor.
+
+        Raises `RuleBroken` also where the number tells who a patient is (rule 10), or is another donor's (rule 17).
+        """
         donor = cls.log(by=by, at=at, **facts)
-        problems = number_problems(session, donor.donor_number, donor.site_id)
+        problems = number_problems(session, donor.donor_number, donor.site_id) + number_taken(session, donor)
         if donor.kind == "self" and donor.patient is not None and _own(session, donor.patient):
             problems.append(f"{donor.patient.display_name} is already recorded as a donor.")
         if problems:
@@ -142,6 +148,35 @@ class Donor(Entry):
 def _own(session: Session, patient: Patient) -> str | None:
     with session.no_autoflush:
         return session.scalar(select(Donor.id).where(Donor.patient_id == patient.id))
+
+
+def _renumbered(donor: Donor) -> bool:
+    """Whether the number is new: donors who shared one before this was asked can still be corrected."""
+    return not inspect(donor).persistent or inspect(donor).attrs.donor_number.history.has_changes()
+
+
+def with_number(session: Session, number: str | None, site_id: str, *, but: str | None = None) -> Donor | None:
+    """Return the donor of the site who has a number already, compared without case, accents, spaces and marks."""
+    wanted = compact(number or "")
+    if not wanted:
+        return None
+    chosen = select(Donor.id, Donor.donor_number).where(Donor.site_id == site_id, Donor.donor_number.is_not(None))
+    with session.no_autoflush:
+        rows = session.execute(chosen.order_by(Donor.recorded_at, Donor.id)).all()
+        found = next((key for key, written in rows if key != but and compact(written or "") == wanted), None)
+        return session.get(Donor, found) if found else None
+
+
+def number_taken(session: Session, donor: Donor) -> list[str]:
+    """Return why a donor's number may not be used: it is another donor's, with that one's findings (rules 17, 18)."""
+    other = with_number(session, donor.donor_number, donor.site_id, but=donor.id)
+    if other is None:
+        return []
+    said = (
+        f"Donor number {other.donor_number} already belongs to donor {other.id}. Record consent, eligibility and "
+        "cells there. If two donors have this number on paper, ask the registry or cord bank."
+    )
+    return [Problem(said, "donor_number", rule=17)]
 
 
 def number_problems(session: Session, number: str | None, site_id: str) -> list[str]:
