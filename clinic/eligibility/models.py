@@ -131,6 +131,12 @@ class Eligibility(Record):
         turned = any(one.changes.get("eligible", [None])[0] is False for one in self.amendments)
         return self.eligible is False or (turned and self.unconfirmed is not None)
 
+    @property
+    def written_at(self) -> datetime:
+        """When its answer was written: on entry, or by the last amendment of the answer."""
+        changed = [one.amended_at for one in self.amendments if "eligible" in one.changes]
+        return changed[-1] if changed else self.recorded_at
+
     def headline(self) -> str:
         return "Eligible for treatment" if self.eligible else "Not eligible for treatment"
 

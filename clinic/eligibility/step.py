@@ -23,14 +23,20 @@ WHO = tuple(DECIDES)
 
 
 def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
-    """Return the decision that counts at a moment: the last signed one, or a later “no” from when it is written."""
+    """Return the decision that counts at a moment: the last signed one, or a “no” from when it is written.
+
+    A “no” that was written after the “yes” counts whatever day it bears.
+    """
     found = None
     for one in records.of(Eligibility):
         if one.performed_at is not None and one.performed_at > at:
             continue
         if one.signed or one.eligible is False or one.unconfirmed is not None:
             found = one
-    return found
+    if found is None or found.still_no:
+        return found
+    late = [one for one in records.of(Eligibility) if one.still_no and found.written_at < one.written_at <= at]
+    return max((one for one in late if (one.performed_at or at) <= at), key=lambda one: one.written_at, default=found)
 
 
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
@@ -101,10 +107,11 @@ def last_given(records: CourseRecords, at: datetime) -> datetime | None:
 def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:
     """Return the “no” that a “yes” overturns without the signature of another physician; None where it does not."""
     before = [one for one in records.of(Eligibility) if one is not counts and _order(one) < _order(counts)]
-    last = next((one for one in reversed(before) if one.still_no), None)
+    last = max((one for one in before if one.still_no), key=lambda one: one.written_at, default=None)
     if not counts.eligible or last is None or last.performed_by is None:
         return None
-    since = [counts, *(one for one in before if _order(one) > _order(last))]  # a second “yes” confirms no first one
+    later = [one for one in before if _order(one) > _order(last) and one.written_at > last.written_at]
+    since = [counts, *later]  # a second “yes” confirms no first one
     others = [s for one in since for s in one.present_signatures if not s.signed_by.is_same_person(last.performed_by)]
     return None if others else last
 

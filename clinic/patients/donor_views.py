@@ -19,7 +19,7 @@ from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement
 from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
-from clinic.patients.donor_screening import label_warnings
+from clinic.patients.donor_screening import counts_of, label_warnings
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility, with_number
 from clinic.patients.models import Patient
 from clinic.record_display import amendments, facts, hands
@@ -134,7 +134,7 @@ def _linked(donor: Donor) -> str | None:
 
 
 def _state(donor: Donor) -> tuple[str, str, str]:
-    last = donor.eligibility()
+    last = counts_of(donor.eligibilities)
     if last is not None:
         kind, icon = {"eligible": ("ok", "check"), "ineligible": ("danger", "ban")}.get(
             last.outcome or "", ("wait", "hourglass")
@@ -160,7 +160,7 @@ def new() -> Answer:
     return form_page(
         form,
         template="donors/new.html",
-        known=with_number(db.session(), form.donor_number.data, me().site_id),
+        known=with_number(db.session(), form["donor_number"].data, me().site_id),
         heading="Add a donor",
         save_label="Add the donor",
         save_icon="user-heart",

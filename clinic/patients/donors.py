@@ -281,9 +281,29 @@ class DonorEligibility(Record):
         taken, before = self.sample_taken_on, earlier.sample_taken_on
         later = taken is not None and (before is None or taken > before)
         negative = all(self.markers.get(marker) == "negative" for marker in earlier.reactive)
+        return later and negative and self.lifts(earlier)
+
+    def lifts(self, earlier: DonorEligibility) -> bool:
+        """Whether it overturns an earlier “not eligible”: not dated before it, signed by two people (rules 17, 18)."""
         signers = [s for s in self.present_signatures if s.role in {Role.PHYSICIAN.value, Role.QUALITY.value}]
         second = any(not one.signed_by.is_same_person(other.signed_by) for one in signers for other in signers)
-        return later and negative and self.attested and second
+        return self.attested and second and not self.is_before(earlier)
+
+    def is_before(self, other: DonorEligibility) -> bool:
+        """Whether it was determined before another one, as far as both moments are known."""
+        return None not in {self.performed_at, other.performed_at} and self.performed_at < other.performed_at
+
+    @property
+    def still_no(self) -> bool:
+        """Whether it says “not eligible”, or said so and nobody else has confirmed the correction."""
+        turned = any(one.changes.get("outcome", [None])[0] == "ineligible" for one in self.amendments)
+        return self.outcome == "ineligible" or bool(self.reactive) or (turned and self.unconfirmed is not None)
+
+    @property
+    def written_at(self) -> datetime:
+        """When its outcome was written: on entry, or by the last amendment of the outcome."""
+        changed = [one.amended_at for one in self.amendments if "outcome" in one.changes]
+        return changed[-1] if changed else self.recorded_at
 
     def missing(self, markers: tuple[str, ...]) -> list[str]:
         """Return the markers asked for that have no result."""

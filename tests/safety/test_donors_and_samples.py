@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 
-from clinic.patients.donors import Donor
+from clinic import clock
+from clinic.eligibility.models import Eligibility
+from clinic.patients.donors import Donor, DonorEligibility
+from tests.bedside import released_product
+from tests.factories import PASSWORD, day_boxes, published, ready_for_harvest
 
 
 @pytest.mark.rule(17)
@@ -38,3 +45,114 @@ def test_a_donor_keeps_the_own_number_and_takes_a_free_one(ward):
     assert ward.amend("coordinator", one, donor_number="R-777778").status_code == 303
     assert ward.fill("coordinator", "/donors/new", kind="cord", donor_number="R-777777").status_code == 303
     assert ward.fill("coordinator", "/donors/new", kind="cord", donor_number="R-77777").status_code == 303
+
+
+@pytest.fixture
+def cord(ward):
+    """A released bag out of the bank, its course, its donor."""
+    version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    (bag,) = ward.banked(ward.donated(donor, version), version)
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    ward.assign(bag, mine)
+    ward.release(bag)
+    return bag, mine, donor
+
+
+def determined(ward, donor, outcome, at, *signers, **found):
+    """A determination over HTTP, dated as told, with these signatures."""
+    last = donor.eligibilities[0]
+    markers = {f"marker_{name}": found.get(name, said) for name, said in last.markers.items()}
+    day = clock.day(at, "Europe/Berlin") - timedelta(days=1)
+    facts = {
+        "outcome": outcome,
+        "history": "CJD in the family",
+        "performed_at": at,
+        **day_boxes("sample_taken_on", day),
+    }
+    answer = ward.fill("physician", f"/donors/{donor.id}/eligibility/new", sure="asked", **markers, **facts)
+    assert answer.status_code == 303, ward.refused
+    record = ward.session.get(DonorEligibility, re.search(r"DE-\w+", answer.location)[0])
+    for who in signers:
+        assert ward.sign(who, record).status_code == 303
+    ward.session.expire_all()
+    return record
+
+
+@pytest.mark.rule(17)
+@pytest.mark.hazard("H13")
+@pytest.mark.parametrize("outcome", ["ineligible", "incomplete"])
+@pytest.mark.parametrize("signers", [(), ("physician",)])
+@pytest.mark.parametrize("before", [timedelta(hours=5), timedelta(days=200)])
+def test_a_no_about_a_donor_counts_from_when_it_is_written(ward, cord, outcome, signers, before):
+    bag, mine, donor = cord
+    first = donor.eligibilities[-1]
+    determined(ward, donor, outcome, first.performed_at - before, *signers)
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 18", "not eligible", "not complete")
+    assert "Not eligible" in ward.browser("quality").get("/donors").text or outcome == "incomplete"
+
+
+@pytest.mark.rule(18)
+@pytest.mark.parametrize("signers", [("physician",), ("physician", "physician2"), ("physician", "quality")])
+def test_a_donor_who_is_not_eligible_is_made_eligible_by_two(ward, cord, signers):
+    bag, mine, donor = cord
+    determined(ward, donor, "ineligible", clock.now() - timedelta(days=60), "physician")
+    determined(ward, donor, "eligible", clock.now() - timedelta(minutes=1), *signers)
+    ward.give(mine, bag)
+    if len(signers) == 1:
+        ward.not_given(bag, "two people have signed")
+    else:
+        assert "no longer" not in " ".join(ward.refused) or ward.given(bag) is None
+
+
+@pytest.mark.rule(19)
+def test_a_completed_examination_needs_one_physician(ward):
+    version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    determined(ward, donor, "incomplete", clock.now() - timedelta(days=41), "physician", hiv_nat="not_done")
+    determined(ward, donor, "eligible", clock.now() - timedelta(days=40, hours=1), "physician")
+    (bag,) = ward.banked(ward.donated(donor, version), version)
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    ward.assign(bag, mine)
+    ward.release(bag)
+    ward.give(mine, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.rule(17)
+def test_one_person_does_not_correct_a_no_about_a_donor_away(ward, cord):
+    bag, mine, donor = cord
+    no = determined(ward, donor, "ineligible", clock.now() - timedelta(minutes=2), "physician")
+    ward.amend("physician", no, outcome="eligible")
+    ward.sign("physician", no)
+    ward.give(mine, bag)
+    ward.not_given(bag, "second person has confirmed")
+
+
+NO = {
+    "eligible": "no", "reasons": "septic since the night", "active_infection": "no", "malignancy": "no",
+    "pregnancy": "not_applicable",
+}  # fmt: skip
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H12")
+@pytest.mark.parametrize("before", [timedelta(hours=5), timedelta(days=200)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_no_about_a_patient_counts_from_when_it_is_written(ward, before, signed):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team))
+    yes = ward.session.scalar(select(Eligibility))
+    answer = ward.fill(
+        "physician",
+        f"/treatments/{mine.id}/eligibility/new",
+        sure="asked",
+        **NO,
+        performed_at=yes.performed_at - before,
+    )
+    assert answer.status_code == 303, ward.refused
+    if signed:
+        ward.fill(
+            "physician", f"/records/{re.search(r'EL-[A-Z0-9]+', answer.location)[0]}/signature", password=PASSWORD
+        )
+    ward.give(mine, bag)
+    ward.not_given(bag, "septic since the night")
