@@ -291,7 +291,8 @@ class DonorEligibility(Record):
 
     def is_before(self, other: DonorEligibility) -> bool:
         """Whether it was determined before another one, as far as both moments are known."""
-        return None not in {self.performed_at, other.performed_at} and self.performed_at < other.performed_at
+        mine, its = self.performed_at, other.performed_at
+        return mine is not None and its is not None and mine < its
 
     @property
     def still_no(self) -> bool:
@@ -320,6 +321,17 @@ def _better(name: str, change: list[Any]) -> bool:
     return name == "outcome" and old != "eligible" and new == "eligible"
 
 
+def _minute(moment: datetime | None) -> datetime | None:
+    return moment.replace(second=0, microsecond=0) if moment is not None else None
+
+
+def independent(typings: list[BloodTyping]) -> int:
+    """Return how many independent samples some typings are from: other numbers, drawn at other moments (rule 20)."""
+    numbers = {compact(one.sample_number or "") for one in typings}
+    moments = {_minute(one.performed_at) or one.id for one in typings}
+    return min(len(numbers), len(moments))
+
+
 class BloodTyping(Record):
     """One blood group from one sample. A donor and a recipient each need two that agree (rule 20)."""
 
@@ -338,6 +350,21 @@ class BloodTyping(Record):
 
     patient: Mapped[Patient | None] = relationship(back_populates="typings")
     donor: Mapped[Donor | None] = relationship(back_populates="typings")
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: a second typing is from a second sample, with another number and drawn at another moment (rule 20)."""
+        found = super().problems(at=at)
+        person = self.patient or self.donor
+        others = [one for one in (person.typings if person is not None else ()) if one is not self]
+        again = "A second blood group needs a second sample, drawn and labeled separately."
+        number = compact(self.sample_number or "")
+        if number and any(compact(one.sample_number or "") == number for one in others):
+            said = f"Sample {self.sample_number} is recorded already for this person. {again}"
+            found.append(Problem(said, "sample_number", rule=20))
+        if any(_minute(one.performed_at) == _minute(self.performed_at) for one in others if self.performed_at):
+            said = f"Another sample of this person was recorded as drawn at the same minute. {again}"
+            found.append(Problem(said, "performed_at", rule=20))
+        return found
 
     def headline(self) -> str:
         return f"Blood group {self.abo} {RHD.get(self.rhd or '', '')}, sample {self.sample_number}"

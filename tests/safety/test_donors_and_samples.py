@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from clinic import clock
 from clinic.eligibility.models import Eligibility
 from clinic.patients.donors import Donor, DonorEligibility
+from clinic.products.models import Product
 from tests.bedside import released_product
 from tests.factories import PASSWORD, day_boxes, published, ready_for_harvest
 
@@ -156,3 +157,89 @@ def test_a_no_about_a_patient_counts_from_when_it_is_written(ward, before, signe
         )
     ward.give(mine, bag)
     ward.not_given(bag, "septic since the night")
+
+
+KNEE = [("tnc", "90", "tnc_8"), ("tnc", "0.6", "tnc_8"), ("cd34_count", "6.4", "cd34"), ("cd34_dose", "6", "cd34")]
+
+
+@pytest.mark.rule(38)
+@pytest.mark.parametrize(("test", "value", "measure"), KNEE)
+def test_a_result_that_contradicts_the_amount_of_its_container_is_asked_about(ward, test, value, measure):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, amount="6", released=False))
+    bag.measure = measure
+    ward.session.commit()
+    ward.result(bag, test, value=value)
+    ward.said_no("the container is recorded with", "rule 38")
+    assert not [one for one in ward.results(bag, test) if str(one.value) == value]
+    reason = {f"{test}_why": "counted twice, the container's label is wrong"}
+    assert ward.result(bag, test, value=value, **reason).status_code == 303
+
+
+@pytest.mark.rule(38)
+@pytest.mark.parametrize(("value", "agrees"), [("6.2", True), ("5.8", True), ("6.4", False)])
+def test_a_result_near_the_amount_asks_nothing(ward, value, agrees):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, amount="6", released=False))
+    assert (ward.result(bag, "tnc", value=value).status_code == 303) is agrees
+
+
+@pytest.mark.rule(38)
+def test_a_contradiction_without_a_reason_is_a_point_of_the_release(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, amount="6", released=False))
+    (first,) = ward.results(bag, "tnc")
+    ward.amend("technologist", first, value="90")
+    ward.sign("technologist2", first)
+    ward.decide(bag, "conditional", reason="culture pending", physician_told=ward.team.physician.printed_name)
+    ward.said_no("the container is recorded with 6")
+    ward.amend("technologist", first, note="the amount of the label is that of the other bag")
+    ward.sign("technologist2", first)
+    answer = ward.decide(bag, "conditional", reason="culture pending", physician_told=ward.team.physician.printed_name)
+    assert answer.status_code == 303, ward.refused
+
+
+@pytest.mark.rule(69)
+@pytest.mark.hazard("H26")
+@pytest.mark.parametrize("end", ["given", "discarded"])
+def test_no_sample_is_taken_of_cells_that_are_gone(ward, end):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team))
+    if end == "given":
+        ward.give(mine, bag)
+        ward.end(ward.given(bag))
+    else:
+        ward.move("technologist", bag, "discarded", reason="the patient is ill")
+    before = clock.now() - timedelta(minutes=40)
+    with ward.later(days=14):
+        ward.result(bag, "sterility", outcome="no_growth")
+        ward.said_no(f"after the container was {end}")
+        assert ward.result(bag, "sterility", outcome="no_growth", sampled_at=before).status_code == 303, ward.refused
+        made = ward.results(bag, "sterility")[-1]
+        ward.amend("technologist", made, sampled_at=clock.now() - timedelta(minutes=30))
+        ward.session.expire_all()
+        assert clock.now() - made.sampled_at > timedelta(days=13)
+
+
+@pytest.mark.rule(69)
+@pytest.mark.parametrize("ago", [timedelta(days=15), timedelta(hours=3)])
+def test_no_sample_is_taken_before_there_are_cells(ward, ago):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team))
+    ward.result(bag, "sterility", outcome="no_growth", sampled_at=clock.now() - ago)
+    ward.said_no("before these cells were made")
+    ward.result(bag, "viability", value="96", sampled_at=clock.now() - ago)
+    assert len(ward.results(bag, "viability")) == 1
+
+
+@pytest.mark.rule(69)
+def test_no_sample_is_taken_of_cells_that_were_processed_completely(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team)
+    raw = ward.session.scalar(select(Product).where(Product.harvest_id.is_not(None)))
+    ward.result(raw, "sterility", outcome="no_growth", sampled_at=clock.now() - timedelta(minutes=5))
+    ward.said_no("after the container was processed completely")
+    assert (
+        ward.result(raw, "sterility", pending="yes", sterility_pending="yes", sampled_at=bag.performed_at).status_code
+        == 303
+    )
