@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from clinic.signatures import Amendment
 
 
+PREGNANCY_TEST_DAYS = 7
+"""Days before the decision within which a test can exclude a pregnancy [site default]."""
 ANSWERS = {"no": "No", "yes": "Yes, it applies"}
 
 
@@ -108,12 +110,26 @@ class Eligibility(Record):
             found.append(
                 Problem(f"Answer each exclusion criterion of the protocol: {'; '.join(open_ones)}.", "", rule=23)
             )
+        found += self._old_test()
         tested = self.pregnancy == "excluded" and self.eligible and self.origin == "clinic"
         if tested and self.pregnancy_tested_on is None and self.treatment.patient.may_be_pregnant:
             found.append(
                 Problem("Pregnancy test on: required; enter the day of the test.", "pregnancy_tested_on", rule=23)
             )
         return found
+
+    def _old_test(self) -> list[str]:
+        """Return that the test which excludes a pregnancy is too old for the decision (rule 23)."""
+        if self.pregnancy != "excluded" or self.pregnancy_tested_on is None or self.performed_at is None:
+            return []
+        days = (self.local_day(self.performed_at) - self.pregnancy_tested_on).days
+        if days <= PREGNANCY_TEST_DAYS or self.origin != "clinic":
+            return []
+        said = (
+            f"Pregnancy test on: {days} days before the decision; at most {PREGNANCY_TEST_DAYS} days are allowed. "
+            "Repeat the test and enter its day."
+        )
+        return [Problem(said, "pregnancy_tested_on", rule=23)]
 
     def critical_correction(self) -> Amendment | None:
         """Return the last amendment that allows more than was decided: a second physician confirms it (rule 23)."""

@@ -136,13 +136,13 @@ def _medication(
         _pause(records, at, 24, thinning, last_doses[0], patient.anticoagulant_days),
         _pause(records, at, 25, calming, last_doses[1], patient.anti_inflammatory_days),
     ]
-    if thinning and not answered(counts.anticoagulation):
+    if thinning and last_doses[0] is None and not answered(counts.anticoagulation):
         because = (
-            f"The patient's records name {', '.join(thinning)}, and the decision does not say when anticoagulants are "
-            "paused."
+            f"The patient's records name {', '.join(thinning)}, and the decision does not say that anticoagulants "
+            "are paused, stopped or held, or since when."
         )
         found.append(Blocked(rule=24, because=because, **more))
-    if calming and not answered(counts.anti_inflammatory):
+    if calming and last_doses[1] is None and not answered(counts.anti_inflammatory):
         because = (
             f"The patient's records name {', '.join(calming)}, and the decision does not state the last "
             "anti-inflammatory dose."
