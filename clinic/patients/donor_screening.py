@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.access import Role
 from clinic.patients.donor_consent import consent_problems
-from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent
 from clinic.patients.names import searchable
 from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Blocked
@@ -160,11 +160,11 @@ def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
     found = []
     for who, person, fix in people:
         typings = records.on(person, BloodTyping)
-        samples = {typing.sample_number for typing in typings if typing.signed}
+        samples = independent([typing for typing in typings if typing.signed])
         if len({(typing.abo, typing.rhd) for typing in typings}) > 1:
             because = f"The {who}'s blood groups do not agree."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.PHYSICIAN), fix=fix))
-        elif asked and len(samples) < 2:
-            because = f"The {who}'s blood group is typed from {len(samples)} of 2 samples."
+        elif asked and samples < 2:
+            because = f"The {who}'s blood group is typed from {samples} of 2 samples."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.NURSE), fix=fix))
     return found

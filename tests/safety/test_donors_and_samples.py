@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.eligibility.models import Eligibility
-from clinic.patients.donors import Donor, DonorEligibility
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent
 from clinic.products.models import Product
 from tests.bedside import released_product
-from tests.factories import PASSWORD, day_boxes, published, ready_for_harvest
+from tests.factories import (
+    PASSWORD,
+    consented,
+    course,
+    day_boxes,
+    eligible,
+    patient,
+    published,
+    ready_for_harvest,
+)
 
 
 @pytest.mark.rule(17)
@@ -243,3 +252,108 @@ def test_no_sample_is_taken_of_cells_that_were_processed_completely(ward):
         ward.result(raw, "sterility", pending="yes", sterility_pending="yes", sampled_at=bag.performed_at).status_code
         == 303
     )
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(("days", "taken"), [(200, False), (8, False), (7, True), (0, True)])
+def test_a_pregnancy_is_excluded_by_a_test_of_the_last_week(ward, days, taken):
+    woman = patient(ward.team, sex="female", birth_date=date(1996, 1, 1))
+    mine = course(ward.team, woman, signed=True)
+    day = clock.today("Europe/Berlin")
+    facts = {"active_infection": "no", "malignancy": "no", "eligible": "yes", "pregnancy": "excluded"}
+    decide = f"/treatments/{mine.id}/eligibility/new"
+    now = {"performed_at": clock.now()}
+    answer = ward.fill(
+        "physician", decide, **facts, **now, **day_boxes("pregnancy_tested_on", day - timedelta(days=days))
+    )
+    assert (answer.status_code == 303) is taken, ward.refused
+    if taken:
+        made = ward.session.scalar(select(Eligibility))
+        ward.amend("physician", made, **day_boxes("pregnancy_tested_on", day - timedelta(days=30)))
+        ward.session.expire_all()
+        assert made.pregnancy_tested_on == day - timedelta(days=days)
+    ward.said_no("Repeat the test")
+
+
+HELD = [
+    "paused since 3 Nov 2026",
+    "stopped",
+    "held 72 h",
+    "3 days ago",
+    "no longer taken",
+    "last dose 22.11.",
+    "will pause",
+]
+TAKEN = [
+    "apixaban",
+    "continues",
+    "ok",
+    "not paused",
+    "do not stop",
+    "continues, INR 2.1 on 3.11.2026",
+    "5 mg twice daily",
+]
+
+
+@pytest.mark.rule(24)
+@pytest.mark.parametrize(("answer", "held"), [(one, True) for one in HELD] + [(one, False) for one in TAKEN])
+def test_an_answer_about_anticoagulants_says_that_they_are_paused_or_since_when(ward, answer, held):
+    mine = course(ward.team, medication="apixaban 5 mg", signed=True)
+    consented(mine, ward.team)
+    eligible(mine, ward.team, anticoagulation=answer)
+    opened = ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new")
+    assert (opened.status_code == 200) is held, opened.text[-3000:]
+
+
+@pytest.mark.rule(24)
+@pytest.mark.rule(25)
+@pytest.mark.parametrize(
+    "medicine",
+    [
+        "Falithrom 3 mg",
+        "Iscover 75 mg",
+        "Thrombo ASS 100",
+        "Dolormin 400",
+        "aceclofenac 100 mg",
+        "Orfarin",
+        "Xefo 8 mg",
+    ],
+)
+def test_well_known_brands_are_known(ward, medicine):
+    mine = course(ward.team, medication=medicine, signed=True)
+    consented(mine, ward.team)
+    eligible(mine, ward.team)
+    assert ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new").status_code == 409
+
+
+@pytest.mark.rule(24)
+def test_a_medicine_that_nobody_knows_refuses_nothing(ward):
+    mine = course(ward.team, medication="Asacol, metformin, Zyxwol 5 mg", signed=True)
+    consented(mine, ward.team)
+    eligible(mine, ward.team)
+    assert ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new").status_code == 200
+
+
+SAME = [("S-1", 5, "sample number"), ("s 1", 5, "sample number"), ("S-2", 0, "same minute")]
+
+
+@pytest.mark.rule(20)
+@pytest.mark.parametrize("of", ["donors", "patients"])
+@pytest.mark.parametrize(("number", "minutes", "why"), SAME)
+def test_two_blood_groups_are_from_two_samples(ward, of, number, minutes, why):
+    person = ward.giver() if of == "donors" else patient(ward.team)
+    ward.session.commit()
+    url, at = f"/{of}/{person.id}/blood-groups/new", clock.now() - timedelta(hours=1)
+    facts = {"abo": "A", "rhd": "positive"}
+    assert ward.fill("technologist", url, sample_number="S-1", performed_at=at, **facts).status_code == 303
+    later = at + timedelta(minutes=minutes)
+    assert ward.fill("technologist", url, sample_number=number, performed_at=later, **facts).status_code == 422
+    ward.said_no("A second blood group needs a second sample")
+    good = ward.fill("technologist", url, sample_number="S-2", performed_at=at + timedelta(minutes=5), **facts)
+    assert good.status_code == 303
+    second = ward.session.scalar(select(BloodTyping).where(BloodTyping.sample_number == "S-2"))
+    wrong = {"sample_number": number} if minutes else {"performed_at": at}
+    ward.amend("technologist", second, **wrong)
+    ward.session.expire_all()
+    assert second.sample_number == "S-2"
+    assert independent([*person.typings]) == 2
