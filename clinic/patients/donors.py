@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, inspect, select
@@ -186,22 +187,34 @@ def number_problems(session: Session, number: str | None, site_id: str) -> list[
     """
     if not number:
         return []
-    parts, whole = set(searchable(number).split()), compact(number)
-    parts |= set("".join(c if c.isalpha() else " " for c in whole).split())
     columns = (Patient.family_name, Patient.given_names, Patient.record_number)
     with session.no_autoflush:
         rows = session.execute(select(*columns).where(Patient.site_id == site_id)).yield_per(1000)
-        for family, given, record in rows:
-            words = [*searchable(family or "").split(), *searchable(given or "").split()]
-            if any(_contains(word, parts, whole) for word in words):
-                return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
-            if _contains(compact(record or ""), parts, whole):
-                said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
-                return [Problem(said, "donor_number", rule=10)]
+        found = (tells_of(number, *row) for row in rows)
+        return next((problems for problems in found if problems), [])
+
+
+def tells_of(number: str | None, family: str | None, given: str | None, record: str | None) -> list[str]:
+    """Return that a tracking code contains the name or the record number of one patient (rule 10)."""
+    parts, whole = _parts(number or "")
+    words = [*searchable(family or "").split(), *searchable(given or "").split()]
+    if any(_contains(word, parts, whole) for word in words):
+        return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
+    if _contains(compact(record or ""), parts, whole):
+        said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
+        return [Problem(said, "donor_number", rule=10)]
     return []
 
 
-def _contains(word: str, parts: set[str], whole: str) -> bool:
+@lru_cache(maxsize=8)
+def _parts(number: str) -> tuple[frozenset[str], str]:
+    """Return the words of a tracking code, those between its figures too, and all of it without marks."""
+    whole = compact(number)
+    words = {*searchable(number).split(), *"".join(c if c.isalpha() else " " for c in whole).split()}
+    return frozenset(words), whole
+
+
+def _contains(word: str, parts: frozenset[str], whole: str) -> bool:
     return len(word) > 1 and (word in parts or (len(word) >= SPOKEN and word in whole))
 
 

@@ -35,11 +35,19 @@ LABORATORY = (Role.TECHNOLOGIST,)
 
 
 def decidable(records: CourseRecords) -> list[Product]:
-    """Return the products of a course to decide on: what runs made, banked cells; without a run, the harvest's."""
+    """Return the products of a course to decide on: what runs made, what was imported, banked cells.
+
+    Where the protocol asks for no processing, what was harvested.
+    """
     found = records.of(Product)
     if needed(records):
-        found = [product for product in found if product.run_id is not None]
+        found = [product for product in found if product.run_id is not None or _brought_in(product)]
     return [product for product in found if not (product.uses and product.left <= 0)]
+
+
+def _brought_in(product: Product) -> bool:
+    """Whether a container was imported as it is, made elsewhere, and is still here to be decided on."""
+    return product.origin is Origin.IMPORTED and not product.given and not product.discarded
 
 
 def before(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
