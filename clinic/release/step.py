@@ -16,6 +16,7 @@ from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
+from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
@@ -53,7 +54,9 @@ def _brought_in(product: Product) -> bool:
 def before(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
     """Return what must be true before anybody decides to release one product, apart from its results."""
     found = RELEASE.forbidden(records, at) if records.course is not None else []
-    return [*found, *cells_usable(records, product, at), *unsigned(records, product)]
+    return [
+        *found, *cells_usable(records, product, at), *unsigned(records, product), *not_recorded(records, product)
+    ]  # fmt: skip
 
 
 def unsigned(records: CourseRecords, product: Product) -> list[Blocked]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 from sqlalchemy import func, select
@@ -12,6 +13,7 @@ from clinic import clock
 from clinic.eligibility.models import Eligibility
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent
 from clinic.products.models import Product
+from tests import bedside
 from tests.bedside import released_product
 from tests.factories import (
     PASSWORD,
@@ -23,6 +25,7 @@ from tests.factories import (
     published,
     ready_for_harvest,
 )
+from tests.safety.driver import VITALS
 
 
 @pytest.mark.rule(17)
@@ -357,3 +360,126 @@ def test_two_blood_groups_are_from_two_samples(ward, of, number, minutes, why):
     ward.session.expire_all()
     assert second.sample_number == "S-2"
     assert independent([*person.typings]) == 2
+
+
+@pytest.mark.rule(4)
+@pytest.mark.parametrize("who", ["quality", "physician"])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_banked_bag_of_the_wrong_course_goes_back_to_the_bank(ward, cord, who, stopped):
+    bag, wrong, donor = cord
+    right = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    ward.assign(bag, right)
+    ward.said_no("already belongs to a course")
+    if stopped:
+        ward.fill("physician", f"/treatments/{wrong.id}/stop", sure="yes", reason="withdrew", performed_at=clock.now())
+    back = f"/products/{bag.id}/unassignment"
+    assert f'href="{back}"' in ward.browser(who).get(f"/products/{bag.id}").text
+    assert ward.fill(who, back, reason="").status_code == 422
+    assert ward.fill(who, back, reason="assigned to the wrong course").status_code == 303
+    ward.session.expire_all()
+    assert bag.treatment_id is None
+    assert ward.tag(bag) != "Released"
+    assert ward.assign(bag, right).status_code == 303, ward.refused
+    ward.give(right, bag)
+    ward.not_given(bag, "not released", "wait", "quarantine")
+    ward.release(bag)
+    ward.give(right, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.rule(4)
+@pytest.mark.parametrize("act", ["issued", "given", "own"])
+def test_cells_that_left_for_a_course_stay_with_it(ward, cord, act):
+    bag, mine, _donor = cord
+    if act == "issued":
+        assert ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True).status_code == 303, (
+            ward.refused
+        )
+    elif act == "given":
+        ward.give(mine, bag)
+    else:
+        mine = ready_for_harvest(ward.team)
+        bag = released_product(mine, ward.team)
+    ward.fill("quality", f"/products/{bag.id}/unassignment", reason="wrong course")
+    ward.said_no("rule 4")
+    ward.session.expire_all()
+    assert bag.treatment_id is not None
+    assert ward.fill("nurse", f"/products/{bag.id}/unassignment", reason="wrong").status_code == 403
+
+
+@pytest.mark.rule(59)
+@pytest.mark.hazard("H37")
+def test_a_bag_number_copied_wrongly_from_paper_is_taken_back_by_two(ward):
+    one, other = ready_for_harvest(ward.team), ready_for_harvest(ward.team)
+    right = ward.verified(released_product(one, ward.team))
+    wrong = ward.verified(released_product(other, ward.team))
+    now = clock.now()
+    paper = {
+        "paper_written_by_id": ward.team.nurse.id, "paper_why": "outage", "paper_second_id": ward.team.physician.id,
+        "patient_scan": one.patient_id, "performed_at": now - timedelta(minutes=20),
+        "performed_by_id": ward.team.nurse.id, "ended_at": now - timedelta(minutes=10), "route": "intra_articular",
+        "body_site": "knee", "side": one.side, "volume_issued": "10", "volume_given": "10", "premedication": "given",
+    } | VITALS  # fmt: skip
+    url = f"/treatments/{one.id}/paper/administration/new"
+    assert ward.fill("nurse", url, sure="as on paper", product_scan=wrong.id, **paper).status_code == 303, ward.refused
+    copied = ward.given(wrong)
+    assert f"/administrations/{copied.id}/void" in ward.browser("nurse").get(f"/administrations/{copied.id}").text
+    void = {"because": "bag number copied wrongly", "untouched": "yes", "second_person_id": ward.team.physician.id}
+    words = {"own_password": PASSWORD, "password": PASSWORD}
+    alone = void | {"second_person_id": ward.team.nurse.id}
+    assert ward.fill("nurse", f"/administrations/{copied.id}/void", **alone, **words).status_code == 422
+    assert not copied.voided
+    assert ward.fill("nurse", f"/administrations/{copied.id}/void", **void, **words).status_code == 303, ward.refused
+    ward.session.expire_all()
+    assert copied.voided
+    assert not wrong.given
+    assert ward.fill("nurse", f"/administrations/{copied.id}/void", **void, **words).status_code in {409, 422}
+    assert ward.fill("nurse", url, sure="as on paper", product_scan=right.id, **paper).status_code == 303, ward.refused
+    ward.session.expire_all()
+    assert right.given
+    ward.refused.clear()
+    begun = ward.begin(ward.check(other, wrong))
+    assert begun is not None, ward.refused
+    assert begun.status_code == 303, ward.refused
+
+
+@pytest.mark.rule(53)
+@pytest.mark.parametrize("known", [True, False])
+def test_cells_that_are_thawed_and_washed_are_given_in_time(ward, known):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    now, percent = clock.now(), Decimal(10) if known else None
+    bag = released_product(
+        mine, ward.team, frozen_at=now - timedelta(hours=5), made_at=now - timedelta(hours=6), dmso_percent=percent,
+        cryo_medium="CryoStor CS10",
+    )  # fmt: skip
+    assert ward.move("technologist", bag, "thawed", performed_at=now - timedelta(minutes=20)).status_code == 303
+    begun = {"inputs": [bag.id], "preparation": mine.says.preparation, "performed_at": now - timedelta(minutes=19)}
+    url = f"/treatments/{mine.id}/processing/new"
+    answer = ward.fill("technologist", url, sure="yes", vehicle="saline", **begun)
+    assert answer.status_code == 303, ward.refused
+    run = f"/runs/{re.search(r'RN-[A-Z0-9]+|[A-Z]{2}-[A-Z0-9]{9}', answer.location)[0]}"
+    for kind in ("thaw", "wash"):
+        at = now - timedelta(minutes=15)
+        made = ward.fill("technologist", f"{run}/manipulations/new", sure="yes", kind=kind, performed_at=at)
+        assert made.status_code == 303, ward.refused
+    out = {"container": "syringe", "volume": "10", "amount": "72.5", "performed_at": now}
+    assert ward.fill("technologist", f"{run}/outputs/new", sure="yes", **out).status_code == 303, ward.refused
+    end = {"ended_at": now, "waste_volume": "0", "added_volume": "0"}
+    assert ward.fill("technologist", f"{run}/end", sure="yes", **end).status_code == 303, ward.refused
+    for who in ("technologist", "technologist2"):
+        ward.fill(who, f"/records/{run.removeprefix('/runs/')}/signature", password=PASSWORD)
+    washed = ward.session.scalar(select(Product).where(Product.run_id == run.removeprefix("/runs/")))
+    for spec in mine.says.qc:
+        bedside.tested(washed, ward.team, mine.protocol_version, spec, value=None, at=now)
+    ward.session.commit()
+    told = {"reason": "culture pending", "physician_told": ward.team.physician.printed_name}
+    answer = ward.decide(washed, "conditional", **told)
+    if not known:
+        assert answer.status_code == 409
+        ward.said_no("has its DMSO recorded")
+        assert ward.amend("technologist", washed, dmso_percent="0.5").status_code == 303, ward.refused
+        answer = ward.decide(washed, "conditional", **told)
+    assert answer.status_code == 303, ward.refused
+    ward.fill("quality", answer.location, password=PASSWORD)
+    ward.give(mine, washed)
+    assert ward.given(washed) is not None, ward.refused
