@@ -483,3 +483,33 @@ def test_cells_that_are_thawed_and_washed_are_given_in_time(ward, known):
     ward.fill("quality", answer.location, password=PASSWORD)
     ward.give(mine, washed)
     assert ward.given(washed) is not None, ward.refused
+
+
+@pytest.mark.rule(23)
+@pytest.mark.rule(51)
+@pytest.mark.parametrize(
+    ("code", "facts", "title"),
+    [
+        ("BMAC-KNEE", {"allergy_status": "not_asked"}, "Ask about allergies"),
+        ("BM-MSC-MS", {"allergy_status": "present", "allergies": "albumin"}, "Compare the allergy with the cells"),
+        ("BM-MSC-MS", {"weight_days": 400}, "Weigh the patient"),
+        ("BM-MSC-MS", {}, "Check at the bedside"),
+    ],
+)
+def test_the_next_action_is_what_the_bedside_check_would_ask_first(ward, code, facts, title):
+    days = facts.get("weight_days", 0)
+    mine = ready_for_harvest(ward.team, code=code)
+    bag = ward.verified(released_product(mine, ward.team))
+    for name, value in facts.items():
+        if name != "weight_days":
+            setattr(mine.patient, name, value)
+    for weight in mine.patient.weights if days else ():
+        weight.performed_at -= timedelta(days=days)
+    ward.session.commit()
+    who = "physician" if title.startswith("Compare") else "nurse"
+    for where, url in (("course", f"/treatments/{mine.id}"), ("today", "/")):
+        html = ward.browser(who).get(url, follow_redirects=True).text
+        assert title in html, where
+        assert ("Check at the bedside" in html) is (title == "Check at the bedside"), where
+    check = ward.check(mine, bag)
+    assert (check is not None and check.clear) is (title == "Check at the bedside"), ward.refused
