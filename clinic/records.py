@@ -322,10 +322,8 @@ class Record(Entry):
 
     @declared_attr
     def performed_by_id(cls) -> Mapped[str | None]:
-        return field(
-            cls.DONE, String(LENGTH), ForeignKey("user_account.id"), required=True, section="When and who", order=-8,
-            starts="me",
-        )  # fmt: skip
+        me = {"required": True, "section": "When and who", "order": -8, "starts": "me"}
+        return field(cls.DONE, String(LENGTH), ForeignKey("user_account.id"), **me)
 
     course_day: Mapped[int | None]
     paper: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), info={"added": True})
@@ -336,12 +334,8 @@ class Record(Entry):
 
     @declared_attr
     def signatures(cls) -> Mapped[list[Signature]]:
-        return relationship(
-            "Signature",
-            primaryjoin=f"foreign(Signature.record_id) == {cls.__name__}.id",
-            order_by="Signature.signed_at",
-            overlaps="signatures",
-        )
+        own = f"foreign(Signature.record_id) == {cls.__name__}.id"
+        return relationship("Signature", primaryjoin=own, order_by="Signature.signed_at", overlaps="signatures")
 
     def critical_correction(self) -> Amendment | None:
         """Return the last amendment that a second person must confirm; kinds of records say which ones are critical."""

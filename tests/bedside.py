@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.demo import builder, laboratory
 from clinic.protocols.catalogues import QC_TESTS
+from clinic.release.arithmetic import of_amount
 from tests.factories import harvested, ready_for_harvest
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def tested(
     """
     found: dict[str, Any] = {"outcome": spec.accepted} if spec.accepted else {}
     if QC_TESTS[spec.test].outcomes is None:
-        found = {"value": value if value is not None else conforming(spec)}
+        found = {"value": value if value is not None else conforming(spec, product)}
     for reader in [people.technologist, people.technologist2][: spec.readers]:
         final = known_at(spec, at)
         if final > clock.now():
@@ -85,8 +86,11 @@ def tested(
         laboratory.result(people, product, version, spec, final, by=reader, sampled_at=at, **found)
 
 
-def conforming(spec: QCSpec) -> Decimal:
-    """Return a value inside the limit of a test."""
+def conforming(spec: QCSpec, product: Product | None = None) -> Decimal:
+    """Return a value inside the limit of a test; of a test that counts the container's amount, that amount."""
+    weight = product.treatment.patient.weight_at(clock.now()) if product and product.treatment else None
+    if product is not None and (stated := of_amount(product, spec.test, weight.kg if weight else None)):
+        return stated
     low, high = (spec.limit.low, spec.limit.high) if spec.limit else (None, None)
     if high is not None:
         return ((low or Decimal(0)) + high) / 2

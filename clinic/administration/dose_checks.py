@@ -12,8 +12,9 @@ from clinic.access import Role
 from clinic.administration.amounts import dmso_grams, dose_in, doses
 from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.fields import plain
-from clinic.products.graph import ancestry, parents
+from clinic.products.graph import ancestry
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, Delivery, within
+from clinic.release.dmso import dmso_content
 from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
@@ -178,24 +179,6 @@ def _adds_up(bedside: Bedside, given: Administration) -> bool:
     here = (bedside.body_site or course.body_site, bedside.side or course.side)
     there = (given.body_site or given.treatment.body_site, given.side or given.treatment.side)
     return not any(one and other and one != other for one, other in zip(here, there, strict=True))
-
-
-def dmso_content(records: CourseRecords, product: Product) -> Decimal | None:
-    """Return how much DMSO is in a container at most, % v/v; None where it was frozen and nobody recorded it.
-
-    What a run made of cells with DMSO has as much of it, unless the run washed them (rule 53).
-    """
-    run = records.get(product.run_id)
-    for one in (product, run):
-        if one is not None and getattr(one, "dmso_percent", None) is not None:
-            return one.dmso_percent
-    if product.frozen_at is not None or product.cryo_medium or getattr(run, "cryo_medium", None):
-        return None
-    if any(step.kind == "wash" for step in getattr(run, "manipulations", ())):
-        return Decimal(0)
-    known = [dmso_content(records, parent) for parent in parents(records, product)]
-    found = [percent for percent in known if percent is not None]
-    return None if len(found) < len(known) else max(found, default=Decimal(0))
 
 
 def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:

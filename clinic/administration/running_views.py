@@ -16,6 +16,7 @@ from clinic.administration.models import Administration
 from clinic.administration.route_words import first_actions, has_rate
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION
+from clinic.administration.voiding import void_copy
 from clinic.course_records import of_course
 from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db
@@ -37,6 +38,8 @@ from clinic.treatments.models import Treatment
 
 bp = Blueprint("giving", __name__, template_folder="templates")
 DECIDES = frozenset({Role.PHYSICIAN})
+VOID_START = "For a start that was pressed by mistake. If anything left the bag, stop early instead."
+VOID_COPY = "For a wrong bag number: this bag was not given. Then copy the paper again with the right bag."
 
 
 def _url(given: Administration) -> str:
@@ -122,7 +125,7 @@ def stop_early(administration_id: str) -> Answer:
 @bp.route("/administrations/<administration_id>/void", methods=["GET", "POST"])
 @allow(ADMINISTRATION.logs)
 def void(administration_id: str) -> Answer:
-    """Take back a start that was pressed by mistake, with a second person."""
+    """Take back a start pressed by mistake, or a record copied from paper with a wrong bag, with a second person."""
     given = get_or_404(Administration, administration_id)
     form = form_of(VoidForm)
     form.can_draft = False
@@ -133,13 +136,13 @@ def void(administration_id: str) -> Answer:
             return commit_and_redirect(_url(given), "Voided. Nothing was given; the bag may be scanned again.", "wait")
     return form_page(
         form,
-        heading="Void the start",
+        heading="Void the copy" if given.paper else "Void the start",
         lede=given.headline(),
         save_label="Void",
         save_icon="ban",
         back_url=_url(given),
         patient=patient_banner(given),
-        after="For a start that was pressed by mistake. If anything left the bag, stop early instead.",
+        after=VOID_COPY if given.paper else VOID_START,
     )
 
 
@@ -150,10 +153,11 @@ def _void(given: Administration, form: VoidForm) -> None:
     second, at = two_people(form), clock.now()
     records = of_course(db.session(), given.treatment)
     seen = [one for one in past_reactions(records) if one.at and given.performed_at and one.at >= given.performed_at]
-    if seen:
+    if seen and not given.paper:
         said = f"A reaction is recorded since the start ({seen[0].words}). Stop early instead."
         raise RuleBroken(Problem(said, "untouched", rule=59))
-    given.void(by=me(), at=at, because=form.because.data or "")
+    take_back = void_copy if given.paper else Administration.void
+    take_back(given, by=me(), at=at, because=form.because.data or "")
     given.sign(by=me(), at=at, meaning=Meaning.AUTHORSHIP)
     given.sign(by=second, at=at, meaning=Meaning.VERIFICATION)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from clinic.access import Role
 from clinic.administration.amounts import doses
+from clinic.administration.asked_first import asked_again, asked_first
 from clinic.administration.dose_change import DoseChange
 from clinic.administration.events import InfusionEvent, unsigned
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
@@ -97,14 +99,21 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     thawed = ", and thawed" if product.thawed_at else ""
     why = f"{product.name} {product.division or ''} is released{thawed}: {course.title}. Two people scan first."
     due = _thaw_end(records, product) or product.expires_at
+    if first := asked_first(records, product, at):
+        more = {"due_at": due, "due_words": "use before"}
+        return waiting + [replace(one, **more, danger=one.danger or _urgent(due, at)) for one in first]
     to = ("administration.bedside", {"treatment_id": course.id})
     waiting.append(
         Action(
             title="Check at the bedside", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before",
-            danger=due is not None and due - at <= HURRY,
+            danger=_urgent(due, at),
         )
     )  # fmt: skip
     return waiting
+
+
+def _urgent(due: datetime | None, at: datetime) -> bool:
+    return due is not None and due - at <= HURRY
 
 
 def _thaw_end(records: CourseRecords, product: Product) -> datetime | None:
@@ -123,6 +132,7 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield check.performed_at + CHECK_HOLDS
     for given in given_in(records):
         yield from monitored(given)
+    yield from asked_again(records)
 
 
 def _unsigned_doses(records: CourseRecords) -> list[Action]:

@@ -27,6 +27,7 @@ from clinic.administration.route_words import act, first_actions, has_rate
 from clinic.administration.running import disagreements, running, whole_dose
 from clinic.administration.second_person import two_people
 from clinic.administration.step import ADMINISTRATION, waiting_products
+from clinic.administration.voiding import is_copy
 from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
@@ -259,6 +260,7 @@ def _acts_on(given: Administration, user: Any) -> dict[str, Any]:
         "vitals_url": url_for("administration.vital_signs", administration_id=given.id) if may else None,
         "verify_url": url_for("record_pages.signature", record_id=given.id) if verifies else None,
         "event_url": url_for("events.new", treatment_id=given.treatment_id, administration=given.id) if may else None,
+        "void_url": url_for("giving.void", administration_id=given.id) if may and is_copy(given) else None,
         "may": may,
         "sign_event": unsigned(given)[0].id if _signs_events(given, user) else None,
         "first_actions": first_actions(given.route),

@@ -136,9 +136,11 @@ def product_of(form: Any) -> Product:
             bag.fault or "No single container of this clinic has this number. Compare it with the label on the paper."
         )
         raise RuleBroken(Problem(said, "product_scan"))
-    known = db.session.scalar(select(Administration.id).where(Administration.product_id == found[0].id))
+    taken = select(Administration.id).where(Administration.product_id == found[0].id)
+    known = db.session.scalar(taken.where(Administration.outcome.is_distinct_from("voided")))
     if known is not None:
         said = f"These cells are recorded as given already: {known}. Compare the paper with that record."
+        said += " If it was copied with the wrong bag number, two people void it on its page."
         raise RuleBroken(Problem(said, "product_scan"))
     return found[0]
 

@@ -33,6 +33,8 @@ _PERSONAL = re.compile(
     re.IGNORECASE,
 )
 """Reasons that lie in the person, as they are told in free text."""
+PREGNANCY_TEST_DAYS = 7
+"""Days before the decision within which a test can exclude a pregnancy [site default]."""
 ANSWERS = {"no": "No", "yes": "Yes, it applies"}
 
 
@@ -146,12 +148,26 @@ class Eligibility(Record):
             found.append(
                 Problem(f"Answer each exclusion criterion of the protocol: {'; '.join(open_ones)}.", "", rule=23)
             )
+        found += self._old_test()
         tested = self.pregnancy == "excluded" and self.eligible and self.origin == "clinic"
         if tested and self.pregnancy_tested_on is None and self.treatment.patient.may_be_pregnant:
             found.append(
                 Problem("Pregnancy test on: required; enter the day of the test.", "pregnancy_tested_on", rule=23)
             )
         return found
+
+    def _old_test(self) -> list[str]:
+        """Return that the test which excludes a pregnancy is too old for the decision (rule 23)."""
+        if self.pregnancy != "excluded" or self.pregnancy_tested_on is None or self.performed_at is None:
+            return []
+        days = (self.local_day(self.performed_at) - self.pregnancy_tested_on).days
+        if days <= PREGNANCY_TEST_DAYS or self.origin != "clinic":
+            return []
+        said = (
+            f"Pregnancy test on: {days} days before the decision; at most {PREGNANCY_TEST_DAYS} days are allowed. "
+            "Repeat the test and enter its day."
+        )
+        return [Problem(said, "pregnancy_tested_on", rule=23)]
 
     def critical_correction(self) -> Amendment | None:
         """Return the last amendment that allows more than was decided: a second physician confirms it (rule 23)."""
@@ -168,6 +184,12 @@ class Eligibility(Record):
         """Whether it says no, or said no and nobody but the person who corrected it has confirmed the “yes”."""
         turned = any(one.changes.get("eligible", [None])[0] is False for one in self.amendments)
         return self.eligible is False or (turned and self.unconfirmed is not None)
+
+    @property
+    def written_at(self) -> datetime:
+        """When its answer was written: on entry, or by the last amendment of the answer."""
+        changed = [one.amended_at for one in self.amendments if "eligible" in one.changes]
+        return changed[-1] if changed else self.recorded_at
 
     def headline(self) -> str:
         return "Eligible for treatment" if self.eligible else "Not eligible for treatment"

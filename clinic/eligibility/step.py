@@ -15,7 +15,7 @@ from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from clinic.course_records import CourseRecords
 
@@ -23,18 +23,24 @@ WHO = tuple(DECIDES)
 
 
 def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
-    """Return the decision that counts at a moment: the last signed one, or a later “no” from when it is written."""
+    """Return the decision that counts at a moment: the last signed one, or a “no” from when it is written.
+
+    A “no” that was written after the “yes” counts whatever day it bears.
+    """
     return _counting(records.of(Eligibility), at)
 
 
-def _counting(written: Iterable[Eligibility], at: datetime) -> Eligibility | None:
+def _counting(written: Sequence[Eligibility], at: datetime) -> Eligibility | None:
     found = None
     for one in written:
         if one.performed_at is not None and one.performed_at > at:
             continue
         if one.signed or one.eligible is False or one.unconfirmed is not None:
             found = one
-    return found
+    if found is None or found.still_no:
+        return found
+    late = [one for one in written if one.still_no and found.written_at < one.written_at <= at]
+    return max((one for one in late if (one.performed_at or at) <= at), key=lambda one: one.written_at, default=found)
 
 
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
@@ -43,7 +49,9 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     died_on = min((one.death for one in records.people if one.death is not None), default=None)
     if died_on is not None and died_on <= clock.day(at, records.zone):
         found.append(Blocked(because="The patient has died. No more cells can be given.", rule=23))
-    if course.origin is Origin.CLINIC and not course.signed:
+    made = records.of(Product)
+    over = course.origin is Origin.IMPORTED and bool(made) and all(one.given or one.discarded for one in made)
+    if not course.signed and not over:  # of an imported course only what is still to be done needs a signed order
         because = "The order is not signed by a physician, or was changed since."
         order = ("treatments.order", {"treatment_id": course.id})
         found.append(Blocked(rule=23, because=because, who=WHO, fix=order, fix_label="Open the order"))
@@ -179,10 +187,11 @@ def _newer(no: Eligibility, yes: Eligibility) -> bool:
 def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:
     """Return the “no” that a “yes” overturns without the signature of another physician; None where it does not."""
     before = [one for one in records.of(Eligibility) if one is not counts and _order(one) < _order(counts)]
-    last = next((one for one in reversed(before) if one.still_no), None)
+    last = max((one for one in before if one.still_no), key=lambda one: one.written_at, default=None)
     if not counts.eligible or last is None or last.performed_by is None:
         return None
-    since = [counts, *(one for one in before if _order(one) > _order(last))]  # a second “yes” confirms no first one
+    later = [one for one in before if _order(one) > _order(last) and one.written_at > last.written_at]
+    since = [counts, *later]  # a second “yes” confirms no first one
     others = [s for one in since for s in one.present_signatures if not s.signed_by.is_same_person(last.performed_by)]
     return None if others else last
 
@@ -207,13 +216,13 @@ def _medication(
         _pause(records, at, 24, thinning, last_doses[0], patient.anticoagulant_days),
         _pause(records, at, 25, calming, last_doses[1], patient.anti_inflammatory_days),
     ]
-    if thinning and not answered(counts.anticoagulation):
+    if thinning and last_doses[0] is None and not answered(counts.anticoagulation):
         because = (
-            f"The patient's records name {', '.join(thinning)}, and the decision does not say when anticoagulants are "
-            "paused."
+            f"The patient's records name {', '.join(thinning)}, and the decision does not say that anticoagulants "
+            "are paused, stopped or held, or since when."
         )
         found.append(Blocked(rule=24, because=because, **more))
-    if calming and not answered(counts.anti_inflammatory):
+    if calming and last_doses[1] is None and not answered(counts.anti_inflammatory):
         because = (
             f"The patient's records name {', '.join(calming)}, and the decision does not state the last "
             "anti-inflammatory dose."

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from clinic import clock
 from clinic.errors import Problem, RuleBroken
 from clinic.exchange import parse_cell
+from clinic.exchange.import_checks import Fault, Given, donor_faults, dose_faults, given_faults, order_faults
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore
 from clinic.patients.donors import Donor
 from clinic.patients.models import Weight
+from clinic.products.donation_numbers import parse_din
 from clinic.products.models import Movement
 from clinic.protocols.catalogues import DOSE_MEASURES, INSTRUMENTS, QC_TESTS, SOURCES, class_name
 from clinic.records import Entry, Origin
@@ -24,30 +25,6 @@ if TYPE_CHECKING:
 
     from clinic.accounts.models import User
     from clinic.protocols.models import ProtocolVersion
-
-
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """What a row says about one slot: a text (None: not recorded), the column it stands in, and its own writing."""
-
-    text: str | None
-    column: str
-    written: str = ""
-    never: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Fault:
-    """What is wrong with one cell of the file."""
-
-    row: int
-    column: str
-    value: str
-    expected: str
-
-    def __str__(self) -> str:
-        said = f"“{self.value}”" if self.value else "empty"
-        return f"Row {self.row}, column {self.column}: {said}; expected {self.expected}"
 
 
 @dataclass(kw_only=True)
@@ -112,7 +89,9 @@ class History:
             return self._check(
                 "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
             )
-        return self._make("donor", "")
+        donor = self._make("donor", "")
+        self.problems += donor_faults(self, donor, patient)
+        return donor
 
     def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:
         of_course = {"treatment": course, "treatment_id": course.id}
@@ -133,6 +112,7 @@ class History:
             preparation=version.says.preparation if self._has("product", "preparation") else None,
             **of_course,
         )
+        self.problems += order_faults(self, harvest, product)
         for wanted in [s for s in self.given if s.part == "qc"]:
             self._result(wanted, product, version)
         if self._has("administration"):
@@ -145,22 +125,15 @@ class History:
                 measure=version.says.dose.measure,
                 **of_course,
             )
+            self.problems += [
+                *dose_faults(self, given, product, self._weight()),
+                *given_faults(self, given, harvest, product),
+            ]
             self._work_out(given, product)
-            self._after_the_collection(given, harvest)
             self._use_up(given, product, course)
 
-    def _after_the_collection(self, given: Any, harvest: Any) -> None:
-        """Refuse cells that were given before they were collected, as far as both moments are known (rule 69)."""
-        collected = "ended_at" if harvest.ended_at is not None else "performed_at"
-        zone = self.by.site.zone
-        first = _parts(getattr(harvest, collected), harvest.precision_of(collected), zone)
-        then = _parts(given.performed_at, given.precision_of("performed_at"), zone)
-        known = min(len(first), len(then))
-        days = (harvest.course_day, given.course_day)
-        early = None not in days and days[0] > days[1]
-        if first[:known] > then[:known] or early:
-            named = "course_day" if early else "performed_at"
-            self._fault(Slot(part="administration", name=named), "a start after the end of the collection (rule 69)")
+    def _weight(self) -> Weight | None:
+        return next((record for record in self.records if isinstance(record, Weight)), None)
 
     def _use_up(self, given: Any, product: Any, course: Any) -> None:
         """End the container's way: what was given is not received, processed, released or given again."""
@@ -182,7 +155,7 @@ class History:
         self._check("administration", "", movement)
 
     def _work_out(self, given: Any, product: Any) -> None:
-        weight = next((record for record in self.records if isinstance(record, Weight)), None)
+        weight = self._weight()
         if weight is not None and given.weight_kg in {None, weight.kg}:
             given.weight_id, given.weight_kg = weight.id, weight.kg
         if product.amount is not None and given.dose is None:
@@ -263,16 +236,16 @@ class History:
         return given.text if given else None
 
     def _fault(self, wanted: Slot, expected: str) -> None:
+        self.problems.append(self.fault(wanted, expected))
+
+    def fault(self, wanted: Slot, expected: str) -> Fault:
+        """Return what is wrong with the cell from which a slot comes."""
         given = self.given.get(wanted)
         target = ".".join(part for part in (wanted.part, wanted.key, wanted.name) if part)
-        self.problems.append(
-            Fault(
-                row=self.row,
-                column=given.column if given else target,
-                value=given.written if given else "",
-                expected=expected,
-            )
-        )
+        return Fault(
+            row=self.row, column=given.column if given else target, value=given.written if given else "",
+            expected=expected,
+        )  # fmt: skip
 
     def _reason_for(self, name: str) -> str:
         return self.not_recorded.get(name) or self.reason
@@ -301,10 +274,11 @@ class History:
             ):
                 continue
             try:
-                value = parse_cell.cell(
+                value: Any = parse_cell.cell(
                     given.text, model.__table__.columns[wanted.name], wanted.fact, self.by.site.zone
                 )
-            except parse_cell.NotThat as fault:
+                value = parse_din(value) if (part, wanted.name) == ("product", "din") else value
+            except (parse_cell.NotThat, RuleBroken) as fault:
                 label = wanted.fact.label if wanted.fact else wanted.name
                 self._fault(wanted, f"{fault} ({label})")
                 facts.setdefault(wanted.name, None)
@@ -331,15 +305,6 @@ class History:
             self._fault(wanted or Slot(part=part, key=key, name=name), "a value" if missing else sentence)
         self.records.append(record)
         return record
-
-
-def _parts(moment: datetime | None, precision: str, zone: str) -> tuple[int, ...]:
-    """Return year, month, day, hour and minute of a moment on a zone's clock, as far as they are known."""
-    if moment is None:
-        return ()
-    local = clock.local(moment, zone)
-    whole = (local.year, local.month, local.day, local.hour, local.minute)
-    return whole[: {"year": 1, "month": 2, "day": 3}.get(precision.rsplit(maxsplit=1)[-1] if precision else "", 5)]
 
 
 def _absent(model: type[Any], facts: dict[str, Any], reason_for: Callable[[str], str]) -> dict[str, str]:

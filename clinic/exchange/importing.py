@@ -16,13 +16,15 @@ from clinic.access import WRITERS
 from clinic.errors import RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.datasets import datasets
-from clinic.exchange.import_course import Fault, Given, History
+from clinic.exchange.import_checks import Fault, Given
+from clinic.exchange.import_course import History
 from clinic.exchange.import_targets import KINDS, Slot, slot
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.tables import Table, read
 from clinic.extensions import write_from_here
 from clinic.ledger.listener import set_actor
 from clinic.patients.models import Patient
+from clinic.patients.names import compact
 from clinic.protocols.models import Protocol
 
 if TYPE_CHECKING:
@@ -100,7 +102,7 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
             report.made.update(record.NOUN for record in history.records)
             if progress:
                 progress(done, 2 * len(table.rows))
-        report.problems += _known_already(session, table, mapping, by)
+        report.problems += [*_known_already(session, table, mapping, by), *_twice(table, mapping)]
     report.problems.sort(key=lambda fault: fault.row)
     if report.problems or dry_run:
         return report
@@ -247,6 +249,30 @@ def _same(text: str, never: str) -> bool:
         return parse_cell.number(text) == parse_cell.number(never)
     except parse_cell.NotThat:
         return text == never
+
+
+ONCE = {
+    Slot(part="donor", name="donor_number"): "each donor number once; record further courses of a donor by hand",
+    Slot(part="product", name="din"): "each donation number once: every row has a donor of its own (rule 6)",
+}
+"""What two rows of a table cannot share, and what is expected instead."""
+
+
+def _twice(table: Table, mapping: Mapping) -> list[Fault]:
+    """Return a fault for each donor number and donation number that an earlier row of the table has already."""
+    problems, seen = [], set()
+    for number, (row, cells) in enumerate(table.rows, start=1):
+        given = _given(row, number, cells, mapping, [])
+        for wanted, expected in ONCE.items():
+            said = given.get(wanted)
+            key = (wanted.part, compact(said.text)) if said is not None and said.text else None
+            if said is not None and key in seen:
+                problems.append(
+                    Fault(row=row, column=said.column, value=said.written or said.text or "", expected=expected)
+                )
+            if key is not None:
+                seen.add(key)
+    return problems
 
 
 def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -> list[Fault]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from clinic.form_fields import SelectField
+from clinic.form_fields import SelectField, StringField
 from clinic.forms import RecordForm, form_for
 from clinic.inventory import custody
 from clinic.patients.models import Patient
@@ -28,6 +28,12 @@ class AssignForm(RecordForm):
     """The course that banked cells are given to."""
 
     treatment_id = SelectField("Course", required=True, hint="Active courses with the same kind of cells")
+
+
+class UnassignForm(RecordForm):
+    """Why banked cells leave the course that they were assigned to."""
+
+    reason = StringField("Reason", required=True, hint="For example: assigned to the wrong course, course stopped")
 
 
 def courses_for(session: Session, product: Product) -> list[tuple[str, str]]:

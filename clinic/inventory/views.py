@@ -12,7 +12,7 @@ from clinic.course_records import around
 from clinic.extensions import db
 from clinic.fields import plain
 from clinic.inventory import custody, genealogy, lookback, product_search
-from clinic.inventory.forms import AssignForm, courses_for, movement_form
+from clinic.inventory.forms import AssignForm, UnassignForm, courses_for, movement_form
 from clinic.pages import (
     Answer,
     commit_and_redirect,
@@ -25,6 +25,8 @@ from clinic.pages import (
     zone,
 )
 from clinic.patients.banner import patient_banner
+from clinic.products.bank import may_go_back
+from clinic.products.bank import unassign as unassign_cells
 from clinic.products.donation_numbers import spell_din
 from clinic.products.models import Movement, Product
 from clinic.products.movements import MOVEMENTS
@@ -46,6 +48,7 @@ bp = Blueprint("products", __name__, template_folder="templates")
 WORDS = ("q", "state")
 NONE_FITS = "No matching product. Try fewer words, or all states."
 
+UNASSIGNS = frozenset({Role.QUALITY, Role.PHYSICIAN})
 ASSIGNS = frozenset({Role.TECHNOLOGIST, Role.PHYSICIAN, Role.COORDINATOR})
 COLUMNS = [
     ("Product", "name", False),
@@ -197,6 +200,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
             for kind in custody.offered(product, role)
             if not gone or (kind == "discarded" and product.remainder and not product.discarded)
         ],
+        "may_unassign": may_go_back(product) and role in UNASSIGNS,
         "may_assign": product.treatment_id is None and role in ASSIGNS and not gone,
     }
 
@@ -301,3 +305,26 @@ def assign(product_id: str) -> Answer:
 
 def _assigned_to(course: Treatment) -> str:
     return f"Assigned to {course.patient.display_name}. Chain of identity {course.chain_of_identity}."
+
+
+@bp.route("/products/<product_id>/unassignment", methods=["GET", "POST"])
+@allow(UNASSIGNS)
+def unassign(product_id: str) -> Answer:
+    """Return a banked product to the bank that was assigned to the wrong course, or whose course was stopped."""
+    product = get_or_404(Product, product_id)
+    form = form_of(UnassignForm)
+    form.record_version = product.version
+    if form.validate_on_submit():
+        refuse_stale(product)
+        with refusals_to(form, "reason"):
+            unassign_cells(product, by=me(), at=clock.now(), reason=form.reason.data or "")
+            return commit_and_redirect(product_url(product), "Returned to the bank.")
+    return form_page(
+        form,
+        heading=f"Return to the bank: {product.name} {product.division or ''}".strip(),
+        lede=lede(product),
+        save_label="Return to the bank",
+        back_url=product_url(product),
+        patient=patient_banner(product),
+        after="The product leaves this course, and release decisions for it end. It can be assigned to another course.",
+    )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.access import Role
 from clinic.patients.donor_consent import consent_problems
-from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent
 from clinic.patients.names import searchable
 from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Blocked
@@ -26,22 +26,34 @@ def adverse(determination: DonorEligibility) -> str:
     if reactive:
         return f"The donor is reactive or indeterminate for {', '.join(reactive)}."
     said = {"ineligible": "The donor is not eligible.", "incomplete": "The donor's examination is not complete."}
+    if determination.still_no and determination.outcome != "ineligible":
+        return "The donor was not eligible, and no second person has confirmed the correction."
     return said.get(determination.outcome or "", "")
 
 
 def counting(records: CourseRecords, donor: Donor) -> DonorEligibility | None:
-    """Return the determination that counts: the last signed one, or a later “no” from when it is written.
+    """Return the determination that counts for a donor; see `counts_of`."""
+    return counts_of(records.on(donor, DonorEligibility))
 
-    A reactive marker stays until a later sample is negative and two people have signed that; see
-    `DonorEligibility.resolves`.
+
+def counts_of(determinations: list[DonorEligibility]) -> DonorEligibility | None:
+    """Return which determination counts: they are read as they were written, whatever day each one bears.
+
+    A “yes” counts when it is signed, and not against one that is dated later. A “no” counts from when it is written.
+    “Not eligible” stays until a “yes” that was written later is signed by two people, a reactive marker until a later
+    sample is negative too; see `DonorEligibility.lifts` and `DonorEligibility.resolves`.
     """
-    found = reactive = None
-    for one in records.on(donor, DonorEligibility):
-        if reactive is not None and not one.reactive and not one.resolves(reactive):
+    found = barred = None
+    for one in sorted(determinations, key=lambda one: (one.written_at, one.id)):
+        if barred is not None and barred.reactive and not one.reactive:
+            stays = not one.resolves(barred)
+        else:
+            stays = barred is not None and not one.still_no and not one.lifts(barred)
+        if stays or not (adverse(one) or one.attested):
             continue
-        if one.attested or adverse(one):
-            found = one
-            reactive = one if one.reactive else None
+        if found is not None and not adverse(one) and one.is_before(found):
+            continue
+        found, barred = one, one if one.still_no else None
     return found
 
 
@@ -93,6 +105,10 @@ def problems(
         because = against or "The donor is not eligible."
         if determination.reactive:
             because += " Only a later sample that is negative, signed by two people, resolves it."
+        elif determination.still_no:
+            because += (
+                " A new determination resolves it when two people have signed: a physician and quality or another."
+            )
         said = f"{because} No urgent medical need of this recipient is signed for {donor.display_name}."
         found.append(Blocked(rule=18, because=said, fix_label="Determine again", **new))
     screening = says.screening if says is not None else None
@@ -144,11 +160,11 @@ def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
     found = []
     for who, person, fix in people:
         typings = records.on(person, BloodTyping)
-        samples = {typing.sample_number for typing in typings if typing.signed}
+        samples = independent([typing for typing in typings if typing.signed])
         if len({(typing.abo, typing.rhd) for typing in typings}) > 1:
             because = f"The {who}'s blood groups do not agree."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.PHYSICIAN), fix=fix))
-        elif asked and len(samples) < 2:
-            because = f"The {who}'s blood group is typed from {len(samples)} of 2 samples."
+        elif asked and samples < 2:
+            because = f"The {who}'s blood group is typed from {samples} of 2 samples."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.NURSE), fix=fix))
     return found

@@ -19,8 +19,8 @@ from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement
 from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
-from clinic.patients.donor_screening import label_warnings
-from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
+from clinic.patients.donor_screening import counts_of, label_warnings
+from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility, with_number
 from clinic.patients.models import Patient
 from clinic.record_display import amendments, facts, hands
 from clinic.record_pages import record_page
@@ -137,7 +137,7 @@ def _linked(donor: Donor) -> str | None:
 
 
 def _state(donor: Donor) -> tuple[str, str, str]:
-    last = donor.eligibility()
+    last = counts_of(donor.eligibilities)
     if last is not None:
         kind, icon = {"eligible": ("ok", "check"), "ineligible": ("danger", "ban")}.get(
             last.outcome or "", ("wait", "hourglass")
@@ -151,7 +151,7 @@ def _state(donor: Donor) -> tuple[str, str, str]:
 @bp.route("/donors/new", methods=["GET", "POST"])
 @allow(REGISTERS)
 def new() -> Answer:
-    """Add a donor; the number must tell nothing of a patient (rule 10)."""
+    """Add a donor; the number tells nothing of a patient (rule 10) and is no other donor's (rule 17)."""
     named = request.args.get("patient", "")
     patient = get_or_404(Patient, named) if named else None
     form = form_of(DonorForm, about={})
@@ -162,6 +162,8 @@ def new() -> Answer:
             return commit_and_redirect(_url(donor), f"{donor.display_name} is added as a donor.")
     return form_page(
         form,
+        template="donors/new.html",
+        known=with_number(db.session(), form["donor_number"].data, me().site_id),
         heading="Add a donor",
         save_label="Add the donor",
         save_icon="user-heart",

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, select
+from sqlalchemy import CheckConstraint, inspect, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.access import Role
@@ -116,13 +117,19 @@ class Donor(Entry):
         if self.kind == "related" and not self.relation:
             found.append(Problem("Relation to the patient: required", "relation"))
         session = object_session(self)
-        return found + ([] if session is None else number_problems(session, self.donor_number, self.site_id))
+        if session is None:
+            return found
+        found += number_problems(session, self.donor_number, self.site_id)
+        return found + (number_taken(session, self) if _renumbered(self) else [])
 
     @classmethod
     def register(cls, session: Session, *, by: User, at: datetime, **facts: Any) -> Donor:
-        """Add a new donor; raises `RuleBroken` also where the number tells who a patient is (rule 10)."""
+        """Add a new donor.
+
+        Raises `RuleBroken` also where the number tells who a patient is (rule 10), or is another donor's (rule 17).
+        """
         donor = cls.log(by=by, at=at, **facts)
-        problems = number_problems(session, donor.donor_number, donor.site_id)
+        problems = number_problems(session, donor.donor_number, donor.site_id) + number_taken(session, donor)
         if donor.kind == "self" and donor.patient is not None and _own(session, donor.patient):
             problems.append(f"{donor.patient.display_name} is already recorded as a donor.")
         if problems:
@@ -144,6 +151,35 @@ def _own(session: Session, patient: Patient) -> str | None:
         return session.scalar(select(Donor.id).where(Donor.patient_id == patient.id))
 
 
+def _renumbered(donor: Donor) -> bool:
+    """Whether the number is new: donors who shared one before this was asked can still be corrected."""
+    return not inspect(donor).persistent or inspect(donor).attrs.donor_number.history.has_changes()
+
+
+def with_number(session: Session, number: str | None, site_id: str, *, but: str | None = None) -> Donor | None:
+    """Return the donor of the site who has a number already, compared without case, accents, spaces and marks."""
+    wanted = compact(number or "")
+    if not wanted:
+        return None
+    chosen = select(Donor.id, Donor.donor_number).where(Donor.site_id == site_id, Donor.donor_number.is_not(None))
+    with session.no_autoflush:
+        rows = session.execute(chosen.order_by(Donor.recorded_at, Donor.id)).all()
+        found = next((key for key, written in rows if key != but and compact(written or "") == wanted), None)
+        return session.get(Donor, found) if found else None
+
+
+def number_taken(session: Session, donor: Donor) -> list[str]:
+    """Return why a donor's number may not be used: it is another donor's, with that one's findings (rules 17, 18)."""
+    other = with_number(session, donor.donor_number, donor.site_id, but=donor.id)
+    if other is None:
+        return []
+    said = (
+        f"Donor number {other.donor_number} already belongs to donor {other.id}. Record consent, eligibility and "
+        "cells there. If two donors have this number on paper, ask the registry or cord bank."
+    )
+    return [Problem(said, "donor_number", rule=17)]
+
+
 def number_problems(session: Session, number: str | None, site_id: str) -> list[str]:
     """Return why a tracking code may not be used: it contains the name or record number of a patient (rule 10).
 
@@ -151,22 +187,34 @@ def number_problems(session: Session, number: str | None, site_id: str) -> list[
     """
     if not number:
         return []
-    parts, whole = set(searchable(number).split()), compact(number)
-    parts |= set("".join(c if c.isalpha() else " " for c in whole).split())
     columns = (Patient.family_name, Patient.given_names, Patient.record_number)
     with session.no_autoflush:
         rows = session.execute(select(*columns).where(Patient.site_id == site_id)).yield_per(1000)
-        for family, given, record in rows:
-            words = [*searchable(family or "").split(), *searchable(given or "").split()]
-            if any(_contains(word, parts, whole) for word in words):
-                return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
-            if _contains(compact(record or ""), parts, whole):
-                said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
-                return [Problem(said, "donor_number", rule=10)]
+        found = (tells_of(number, *row) for row in rows)
+        return next((problems for problems in found if problems), [])
+
+
+def tells_of(number: str | None, family: str | None, given: str | None, record: str | None) -> list[str]:
+    """Return that a tracking code contains the name or the record number of one patient (rule 10)."""
+    parts, whole = _parts(number or "")
+    words = [*searchable(family or "").split(), *searchable(given or "").split()]
+    if any(_contains(word, parts, whole) for word in words):
+        return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
+    if _contains(compact(record or ""), parts, whole):
+        said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
+        return [Problem(said, "donor_number", rule=10)]
     return []
 
 
-def _contains(word: str, parts: set[str], whole: str) -> bool:
+@lru_cache(maxsize=8)
+def _parts(number: str) -> tuple[frozenset[str], str]:
+    """Return the words of a tracking code, those between its figures too, and all of it without marks."""
+    whole = compact(number)
+    words = {*searchable(number).split(), *"".join(c if c.isalpha() else " " for c in whole).split()}
+    return frozenset(words), whole
+
+
+def _contains(word: str, parts: frozenset[str], whole: str) -> bool:
     return len(word) > 1 and (word in parts or (len(word) >= SPOKEN and word in whole))
 
 
@@ -246,9 +294,30 @@ class DonorEligibility(Record):
         taken, before = self.sample_taken_on, earlier.sample_taken_on
         later = taken is not None and (before is None or taken > before)
         negative = all(self.markers.get(marker) == "negative" for marker in earlier.reactive)
+        return later and negative and self.lifts(earlier)
+
+    def lifts(self, earlier: DonorEligibility) -> bool:
+        """Whether it overturns an earlier “not eligible”: not dated before it, signed by two people (rules 17, 18)."""
         signers = [s for s in self.present_signatures if s.role in {Role.PHYSICIAN.value, Role.QUALITY.value}]
         second = any(not one.signed_by.is_same_person(other.signed_by) for one in signers for other in signers)
-        return later and negative and self.attested and second
+        return self.attested and second and not self.is_before(earlier)
+
+    def is_before(self, other: DonorEligibility) -> bool:
+        """Whether it was determined before another one, as far as both moments are known."""
+        mine, its = self.performed_at, other.performed_at
+        return mine is not None and its is not None and mine < its
+
+    @property
+    def still_no(self) -> bool:
+        """Whether it says “not eligible”, or said so and nobody else has confirmed the correction."""
+        turned = any(one.changes.get("outcome", [None])[0] == "ineligible" for one in self.amendments)
+        return self.outcome == "ineligible" or bool(self.reactive) or (turned and self.unconfirmed is not None)
+
+    @property
+    def written_at(self) -> datetime:
+        """When its outcome was written: on entry, or by the last amendment of the outcome."""
+        changed = [one.amended_at for one in self.amendments if "outcome" in one.changes]
+        return changed[-1] if changed else self.recorded_at
 
     def missing(self, markers: tuple[str, ...]) -> list[str]:
         """Return the markers asked for that have no result."""
@@ -263,6 +332,17 @@ def _better(name: str, change: list[Any]) -> bool:
     if name == "sample_taken_on":
         return old is None or (new is not None and new > old)
     return name == "outcome" and old != "eligible" and new == "eligible"
+
+
+def _minute(moment: datetime | None) -> datetime | None:
+    return moment.replace(second=0, microsecond=0) if moment is not None else None
+
+
+def independent(typings: list[BloodTyping]) -> int:
+    """Return how many independent samples some typings are from: other numbers, drawn at other moments (rule 20)."""
+    numbers = {compact(one.sample_number or "") for one in typings}
+    moments = {_minute(one.performed_at) or one.id for one in typings}
+    return min(len(numbers), len(moments))
 
 
 class BloodTyping(Record):
@@ -283,6 +363,21 @@ class BloodTyping(Record):
 
     patient: Mapped[Patient | None] = relationship(back_populates="typings")
     donor: Mapped[Donor | None] = relationship(back_populates="typings")
+
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: a second typing is from a second sample, with another number and drawn at another moment (rule 20)."""
+        found = super().problems(at=at)
+        person = self.patient or self.donor
+        others = [one for one in (person.typings if person is not None else ()) if one is not self]
+        again = "A second blood group needs a second sample, drawn and labeled separately."
+        number = compact(self.sample_number or "")
+        if number and any(compact(one.sample_number or "") == number for one in others):
+            said = f"Sample {self.sample_number} is recorded already for this person. {again}"
+            found.append(Problem(said, "sample_number", rule=20))
+        if any(_minute(one.performed_at) == _minute(self.performed_at) for one in others if self.performed_at):
+            said = f"Another sample of this person was recorded as drawn at the same minute. {again}"
+            found.append(Problem(said, "performed_at", rule=20))
+        return found
 
     def headline(self) -> str:
         return f"Blood group {self.abo} {RHD.get(self.rhd or '', '')}, sample {self.sample_number}"

@@ -279,7 +279,10 @@ class Product(Record):
     def assign(self, treatment: Treatment, *, by: User, at: datetime) -> Movement:
         """Give a banked product to one course; own cells only ever go to their donor (rules 3, 4)."""
         if self.treatment_id is not None:
-            raise RuleBroken("This product already belongs to a course.")
+            raise RuleBroken(
+                "This product already belongs to a course. If that is the wrong one, quality or a physician returns it "
+                "to the bank on its page."
+            )
         if self.relation == "autologous" and self.donor.patient_id != treatment.patient_id:
             raise RuleBroken("These are a patient's own cells. They must not be given to anyone else.")
         if treatment.relation != self.relation:

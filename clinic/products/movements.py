@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic.access import Role
+from clinic.errors import Problem
 from clinic.fields import Range, field, plain
 from clinic.model import reference
 from clinic.records import Record
@@ -19,6 +20,7 @@ MOVEMENTS = {
     "received": "Received",
     "stored": "Stored",
     "assigned": "Assigned",
+    "unassigned": "Returned to the bank",
     "issued": "Issued",
     "handed_over": "Handed over",
     "returned": "Returned",
@@ -57,8 +59,9 @@ class Movement(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a container that is thrown away, or comes in broken, says why."""
         found = super().problems(at=at)
-        if self.kind == "discarded" and not self.reason:
-            found.append("Give the reason for discarding it.")
+        if self.kind in {"discarded", "unassigned"} and not self.reason:
+            said = "discarding it" if self.kind == "discarded" else "returning it to the bank"
+            found.append(Problem(f"Give the reason for {said}.", "reason"))
         if self.intact is False and not self.reason:
             found.append("Describe what is wrong with the container or label.")
         if self.kind == "returned" and self.intact is None and self.origin == "clinic":

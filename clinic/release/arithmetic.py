@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from clinic.fields import Range, plain
 from clinic.processing.counts import APART
-from clinic.protocols.catalogues import COUNTS, QC_TESTS, ROUTES, within
+from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, QC_TESTS, ROUTES, within
 from clinic.release.results import QCResult, judge, standing
 
 if TYPE_CHECKING:
@@ -116,7 +116,33 @@ def count_disagrees(run: ProcessingRun | None, product: Product, test: str, valu
     return f"{label} {plain(value)} {unit}, but the run counted {figures(expected)} {unit}. Is this right? {CONFIRM}"
 
 
+def of_amount(product: Product, test: str, kg: Decimal | None) -> Decimal | None:
+    """Return what the amount of a container says in the unit of a test that counts the same; None: nothing."""
+    counted, each, per = AMOUNTS.get(test, ("", Decimal(1), ""))
+    measure = DOSE_MEASURES.get(product.measure or "")
+    over = {"kg": kg, "mL": product.volume}.get(per, Decimal(1))
+    if measure is None or measure.count != counted or not product.amount or not over:
+        return None
+    return product.amount * measure.each / each / over
+
+
+def amount_disagrees(product: Product, test: str, value: Decimal, kg: Decimal | None) -> str:
+    """Return in a sentence that a result lies over 5 % from the container's own amount (rule 38); empty: it agrees."""
+    stated = of_amount(product, test, kg)
+    if stated is None or abs(value - stated) / stated <= APART:
+        return ""
+    label, unit = QC_TESTS[test].label, QC_TESTS[test].unit
+    return f"{label} {plain(value)} {unit}, but the container is recorded with {figures(stated)} {unit}."
+
+
 CONFIRM = "Correct it, or confirm it with a reason."
+AMOUNTS = {
+    "tnc": ("tnc", Decimal(10**8), ""), "tnc_dose_8": ("tnc", Decimal(10**8), "kg"),
+    "tnc_dose_7": ("tnc", Decimal(10**7), "kg"), "cd34_count": ("cd34", Decimal(10**6), ""),
+    "cd34_concentration": ("cd34", Decimal(10**6), "mL"), "cd34_dose": ("cd34", Decimal(10**6), "kg"),
+    "particle_concentration": ("particles", Decimal(10**9), "mL"),
+}  # fmt: skip
+"""Tests that count the same as a container's amount: what, for how many one unit stands, and in all or per what."""
 COUNTED_AS = {
     "tnc": ("tnc", Decimal(10**8)), "cd34_count": ("cd34", Decimal(10**6)),
     "cd34_concentration": ("cd34", Decimal(10**6)),

@@ -217,7 +217,14 @@ class Release(Record):
 
     def outdated(self, records: CourseRecords) -> list[str]:
         """Return in words what changed since the decision, so that it is no longer valid; empty: it does (rule 46)."""
-        return outdated(records, self.product, self.basis or {}, self.evidence) if self.releases else []
+        if not self.releases:
+            return []
+        back = [
+            one for one in self.product.movements if one.kind == "unassigned" and one.recorded_at > self.recorded_at
+        ]
+        if back:
+            return ["The product was returned to the bank after this decision, which was for another course."]
+        return outdated(records, self.product, self.basis or {}, self.evidence)
 
     def effective(self, records: CourseRecords) -> bool:
         """Whether it counts now (rules 45 to 47).

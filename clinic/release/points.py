@@ -12,7 +12,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
-from clinic.release.arithmetic import Working, endotoxin_per_kg, figures
+from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
 from clinic.release.evidence import findings
 from clinic.release.results import QCResult, Verdict, standing, unmet
 
@@ -76,6 +76,7 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     results = records.on(product, QCResult)
     points = open_points(version, results, workings_of(records, product, at))
     points += [*_not_judged(records, product, at), *_too_few(records, product, at), *_without_end(product)]
+    points += _contradicting(records, product)
     said = {point.sentence for point in points}
     own = {result.headline() for result in results}
     return points + [
@@ -132,6 +133,22 @@ def _too_few(records: CourseRecords, product: Product, at: datetime) -> list[Poi
     total = figures(per_kg)
     sentence = f"CD34+ cells collected in all: {total} ×10⁶/kg, below {CD34_LEAST} ×10⁶/kg: plan another session."
     return [Point(test="", sentence=sentence)]
+
+
+def _contradicting(records: CourseRecords, product: Product) -> list[Point]:
+    """Return each result that contradicts the container's own amount, and nobody said why (rule 38)."""
+    results = records.on(product, QCResult)
+    counts = [one for test in AMOUNTS for one in standing(results, test) if one.value is not None]
+    found = []
+    for one in counts:
+        if one.comparator != "=" or one.confirmed.get("value") or one.note or one.origin != "clinic":
+            continue
+        kg = _kg(product, one.performed_at or one.recorded_at)
+        said = amount_disagrees(product, one.test or "", one.value or Decimal(0), kg)
+        if said:
+            sentence = f"{said} Correct one of them, or amend the result and give the reason as its note."
+            found.append(Point(test=one.test or "", sentence=sentence))
+    return found
 
 
 def workings_of(records: CourseRecords, product: Product, at: datetime) -> list[Working]:

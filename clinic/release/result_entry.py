@@ -14,7 +14,7 @@ from clinic.form_fields import DateTimeField, DecimalField, MultiSelectField, Se
 from clinic.forms import RecordForm
 from clinic.processing.models import ProcessingRun
 from clinic.protocols.catalogues import QC_TESTS
-from clinic.release.arithmetic import count_disagrees, dose_disagrees
+from clinic.release.arithmetic import CONFIRM, amount_disagrees, count_disagrees, dose_disagrees
 from clinic.release.results import COMPARATORS, QCResult, Verdict, asked_for
 
 if TYPE_CHECKING:
@@ -184,12 +184,14 @@ def one_result(product: Product, *, by: User, at: datetime, **facts: Any) -> QCR
     """Log one result with the limit that judges it; it has to agree with what was counted (rules 38, 39)."""
     course, test, value = product.treatment, facts["test"], facts.get("value")
     if value is not None and not facts.get("confirmed", {}).get("value"):
+        weight = course.patient.weight_at(at) if course is not None else None
+        kg = weight.kg if weight else None
         said = ""
         if test == "cd34_dose":
-            weight = course.patient.weight_at(at) if course is not None else None
-            kg = weight.kg if weight else None
             said = dose_disagrees(_results(product), value, volume=product.volume, kg=kg)
         said = said or count_disagrees(_run(product), product, test, value)
+        if not said and facts.get("comparator", "=") == "=" and (said := amount_disagrees(product, test, value, kg)):
+            said += f" {CONFIRM}"
         if said:
             raise RuleBroken(Problem(said, f"{test}_why", rule=38))
     result = QCResult.log(by=by, at=at, site_id=product.site_id, product=product, **facts)

@@ -16,6 +16,7 @@ from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
+from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.points import points_of
@@ -35,17 +36,27 @@ LABORATORY = (Role.TECHNOLOGIST,)
 
 
 def decidable(records: CourseRecords) -> list[Product]:
-    """Return the products of a course to decide on: what runs made, banked cells; without a run, the harvest's."""
+    """Return the products of a course to decide on: what runs made, what was imported, banked cells.
+
+    Where the protocol asks for no processing, what was harvested.
+    """
     found = records.of(Product)
     if needed(records):
-        found = [product for product in found if product.run_id is not None]
+        found = [product for product in found if product.run_id is not None or _brought_in(product)]
     return [product for product in found if not (product.uses and product.left <= 0)]
+
+
+def _brought_in(product: Product) -> bool:
+    """Whether a container was imported as it is, made elsewhere, and is still here to be decided on."""
+    return product.origin is Origin.IMPORTED and not product.given and not product.discarded
 
 
 def before(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
     """Return what must be true before anybody decides to release one product, apart from its results."""
     found = RELEASE.forbidden(records, at) if records.course is not None else []
-    return [*found, *cells_usable(records, product, at), *unsigned(records, product)]
+    return [
+        *found, *cells_usable(records, product, at), *unsigned(records, product), *not_recorded(records, product)
+    ]  # fmt: skip
 
 
 def unsigned(records: CourseRecords, product: Product) -> list[Blocked]:

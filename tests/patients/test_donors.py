@@ -153,7 +153,7 @@ def typed(people, whom, sample, abo="A", rhd="positive", *, signed=True):
         sample_number=sample,
         abo=abo,
         rhd=rhd,
-        performed_at=NOW,
+        performed_at=NOW - timedelta(minutes=int(sample[-1])),
         performed_by=people.nurse,
         **whom,
     )
@@ -173,7 +173,8 @@ def test_donor_and_recipient_each_need_two_samples_that_agree(course, people):
 
     assert len(missing()) == 2
     typed(people, donor, "D-1")
-    typed(people, donor, "D-1")
+    with pytest.raises(RuleBroken, match="rule 20"):
+        typed(people, donor, "D-1")
     assert "The donor's blood group is typed from 1 of 2 samples." in missing()
     unsigned = typed(people, donor, "D-2", signed=False)
     assert "The donor's blood group is typed from 1 of 2 samples." in missing()

@@ -1,0 +1,72 @@
+"""What has to be asked or measured before anybody goes to the bedside: allergies, the body weight (rules 23, 51)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from clinic import clock
+from clinic.access import Role
+from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS
+from clinic.administration.known_facts import allergy_conflicts
+from clinic.patients.models import Alert
+from clinic.release.dmso import dmso_content
+from clinic.steps import Action
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
+
+CARERS = (Role.NURSE, Role.PHYSICIAN)
+
+
+def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
+    """Return what comes before the bedside check of a container, where the check is certain to refuse it."""
+    patient, name = records.patient, f"{product.name} {product.division or ''}".strip()
+    here, found = {"patient_id": patient.id}, []
+    if patient.allergy_status == "not_asked":
+        why = f"{name} is released. The patient has not been asked about allergies yet."
+        found.append(Action(title="Ask about allergies", why=why, who=CARERS, to=("patients.allergies", here)))
+    elif conflicts := allergy_conflicts(records, product, at):
+        why = f"{name} is released. The patient's record warns of a component: {', '.join(conflicts)}."
+        to = ("pathway.patient", here)
+        title = "Compare the allergy with the cells"
+        found.append(Action(title=title, why=why, who=(Role.PHYSICIAN,), to=to, danger=True))
+    if said := _weight(records, product, at):
+        to = ("patients.new_weight", here)
+        found.append(Action(title="Weigh the patient", why=f"{name} is released. {said}", who=CARERS, to=to))
+    return found
+
+
+def _weight(records: CourseRecords, product: Product, at: datetime) -> str:
+    if not records.course.says.dose.per_kg and not dmso_content(records, product):
+        return ""
+    days, found = _valid_days(records, at), records.patient.weight_at(at)
+    if found is None or not found.kg or found.performed_at is None:
+        return "The patient's weight is not known."
+    if at - found.performed_at <= timedelta(days=days):
+        return ""
+    return f"The last weight is {(at - found.performed_at).days} days old; at most {days} days are allowed."
+
+
+def _valid_days(records: CourseRecords, at: datetime) -> int:
+    """Return for how many days a weight counts: as long as the protocol says, a child's a week (rule 51)."""
+    days = records.course.says.dose.weight_valid_days
+    years = records.patient.age_on(clock.day(at, records.zone))
+    child = years < 18 if years is not None else records.course.is_child
+    return min(days, CHILD_WEIGHT_DAYS) if child else days
+
+
+def asked_again(records: CourseRecords) -> Iterator[datetime]:
+    """Return the moments at which a weight grows too old and an alert ends."""
+    longest = records.course.says.dose.weight_valid_days
+    for weight in records.patient.weights:
+        if weight.performed_at is not None:
+            for days in {longest, min(longest, CHILD_WEIGHT_DAYS)}:
+                yield weight.performed_at
+                yield weight.performed_at + timedelta(days=days, microseconds=1)
+    for alert in records.on(records.patient, Alert):
+        if alert.until_on is not None:
+            yield clock.midnight_after(alert.until_on, records.zone)

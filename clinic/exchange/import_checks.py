@@ -1,0 +1,127 @@
+"""What the facts of one row say about each other: the order of its acts, its dose, its donor (rules 10, 17, 52, 69)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy.orm import object_session
+
+from clinic import clock
+from clinic.administration.amounts import worked_out
+from clinic.exchange.import_targets import Slot
+from clinic.fields import fields_of, plain
+from clinic.patients.donors import number_problems, number_taken, tells_of
+from clinic.processing.counts import APART
+from clinic.protocols.catalogues import DOSE_MEASURES
+
+if TYPE_CHECKING:
+    from clinic.exchange.import_course import History
+    from clinic.patients.models import Weight
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What a row says about one slot: a text (None: not recorded), the column it stands in, and its own writing."""
+
+    text: str | None
+    column: str
+    written: str = ""
+    never: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """What is wrong with one cell of the file."""
+
+    row: int
+    column: str
+    value: str
+    expected: str
+
+    def __str__(self) -> str:
+        said = f"“{self.value}”" if self.value else "empty"
+        return f"Row {self.row}, column {self.column}: {said}; expected {self.expected}"
+
+
+def donor_faults(history: History, donor: Any, patient: Any) -> list[Fault]:
+    """Return why a donor number may not be used: it tells who a patient is, or is another donor's (rules 10, 17)."""
+    session, number = object_session(history.by), donor.donor_number
+    found = tells_of(number, patient.family_name, patient.given_names, patient.record_number)
+    if session is not None and not found:
+        found = number_problems(session, number, history.by.site_id) + number_taken(session, donor)
+    return [history.fault(Slot(part="donor", name="donor_number"), sentence) for sentence in found]
+
+
+ORDER = (
+    ("harvest", "performed_at", "product", "performed_at"), ("harvest", "performed_at", "product", "collected_at"),
+    ("harvest", "performed_at", "product", "frozen_at"), ("product", "frozen_at", "product", "thawed_at"),
+    ("harvest", "ended_at", "administration", "performed_at"),
+    ("harvest", "performed_at", "administration", "performed_at"),
+    ("product", "performed_at", "administration", "performed_at"),
+    ("product", "frozen_at", "administration", "performed_at"),
+    ("product", "thawed_at", "administration", "performed_at"),
+)  # fmt: skip
+"""Which moment of a row precedes which other one (rule 69)."""
+
+
+def order_faults(history: History, harvest: Any, product: Any) -> list[Fault]:
+    """Return each moment of a container that lies before the collection, or its thaw before its freezing (rule 69)."""
+    return list(_in_order(history, {"harvest": harvest, "product": product}))
+
+
+def given_faults(history: History, given: Any, harvest: Any, product: Any) -> list[Fault]:
+    """Return that cells were given before they were collected, made, frozen or thawed (rule 69)."""
+    rows = {"harvest": harvest, "product": product, "administration": given}
+    return list(_in_order(history, rows, only="administration"))[:1]
+
+
+def _in_order(history: History, rows: dict[str, Any], only: str = "product") -> Iterator[Fault]:
+    for first, before, part, name in ORDER:
+        if part != only:
+            continue
+        earlier, later = rows[first], rows[part]
+        first_day, its_day = earlier.course_day, later.course_day
+        early = name == "performed_at" == before and None not in {first_day, its_day} and first_day > its_day
+        if early or _after(earlier, before, later, name, history.by.site.zone):
+            label = fields_of(type(earlier))[before].label
+            said = f"a moment after “{label}” of the {earlier.NOUN.lower()} (rule 69)"
+            yield history.fault(Slot(part=part, name="course_day" if early else name), said)
+
+
+def _after(earlier: Any, before: str, later: Any, name: str, zone: str) -> bool:
+    """Whether what comes first is later, as far as both moments are known."""
+    first = _parts(getattr(earlier, before), earlier.precision_of(before), zone)
+    then = _parts(getattr(later, name), later.precision_of(name), zone)
+    known = min(len(first), len(then))
+    return first[:known] > then[:known]
+
+
+def dose_faults(history: History, given: Any, product: Any, weight: Weight | None) -> list[Fault]:
+    """Return that a dose lies over 5 % from what container, volume and body weight say (rule 52)."""
+    volume = next((v for v in (given.volume_given, given.volume_issued, product.volume) if v is not None), None)
+    kg = given.weight_kg or (weight.kg if weight is not None else None)
+    right = worked_out(product, volume, kg)
+    found = []
+    for name in ("dose", "dose_per_kg"):
+        stated, expected = getattr(given, name), right.get(name)
+        if stated is None or expected is None or given.measure != product.measure:
+            continue
+        if abs(stated - expected) > APART * expected:
+            measure = DOSE_MEASURES[product.measure]
+            unit = measure.unit if name == "dose" else measure.unit_per_kg
+            said = f"{plain(Decimal(expected))} {unit}, as amount, volume and body weight say (rule 52)"
+            found.append(history.fault(Slot(part="administration", name=name), said))
+    return found
+
+
+def _parts(moment: datetime | None, precision: str, zone: str) -> tuple[int, ...]:
+    """Return year, month, day, hour and minute of a moment on a zone's clock, as far as they are known."""
+    if moment is None:
+        return ()
+    local = clock.local(moment, zone)
+    whole = (local.year, local.month, local.day, local.hour, local.minute)
+    return whole[: {"year": 1, "month": 2, "day": 3}.get(precision.rsplit(maxsplit=1)[-1] if precision else "", 5)]

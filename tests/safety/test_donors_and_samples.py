@@ -1,0 +1,515 @@
+"""One donor is one record, a later “no” counts, a sample is taken while there are cells, figures agree."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, timedelta
+from decimal import Decimal
+
+import pytest
+from sqlalchemy import func, select
+
+from clinic import clock
+from clinic.eligibility.models import Eligibility
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent
+from clinic.products.models import Product
+from tests import bedside
+from tests.bedside import released_product
+from tests.factories import (
+    PASSWORD,
+    consented,
+    course,
+    day_boxes,
+    eligible,
+    patient,
+    published,
+    ready_for_harvest,
+)
+from tests.safety.driver import VITALS
+
+
+@pytest.mark.rule(17)
+@pytest.mark.hazard("H27")
+@pytest.mark.parametrize("kind", ["unrelated", "cord"])
+@pytest.mark.parametrize("number", ["R-777777", "r 777777", "R777777", "r/777-777 "])
+def test_a_donor_number_belongs_to_one_donor(ward, number, kind):
+    known = ward.giver(donor_number="R-777777")
+    ward.determine(known, "ineligible", signed=True, hiv_nat="reactive")
+    answer = ward.fill("coordinator", "/donors/new", kind=kind, donor_number=number, sex="female")
+    ward.said_no(f"already belongs to donor {known.id}")
+    assert f'href="/donors/{known.id}"' in answer.text
+    assert ward.session.scalar(select(func.count()).select_from(Donor)) == 1
+
+
+@pytest.mark.rule(17)
+def test_a_number_is_not_amended_into_that_of_another_donor(ward):
+    ward.giver(donor_number="R-777777")
+    other = ward.giver(donor_number="R-1")
+    ward.amend("coordinator", other, donor_number="r/777777")
+    ward.said_no("already belongs to donor")
+    ward.session.expire_all()
+    assert other.donor_number == "R-1"
+
+
+@pytest.mark.rule(17)
+def test_a_donor_keeps_the_own_number_and_takes_a_free_one(ward):
+    one = ward.giver(donor_number="R-777777")
+    assert ward.amend("coordinator", one, donor_number="r 777777").status_code == 303
+    assert ward.amend("coordinator", one, donor_number="R-777778").status_code == 303
+    assert ward.fill("coordinator", "/donors/new", kind="cord", donor_number="R-777777").status_code == 303
+    assert ward.fill("coordinator", "/donors/new", kind="cord", donor_number="R-77777").status_code == 303
+
+
+@pytest.fixture
+def cord(ward):
+    """A released bag out of the bank, its course, its donor."""
+    version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    (bag,) = ward.banked(ward.donated(donor, version), version)
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    ward.assign(bag, mine)
+    ward.release(bag)
+    return bag, mine, donor
+
+
+def determined(ward, donor, outcome, at, *signers, **found):
+    """A determination over HTTP, dated as told, with these signatures."""
+    last = donor.eligibilities[0]
+    markers = {f"marker_{name}": found.get(name, said) for name, said in last.markers.items()}
+    day = clock.day(at, "Europe/Berlin") - timedelta(days=1)
+    facts = {
+        "outcome": outcome,
+        "history": "CJD in the family",
+        "performed_at": at,
+        **day_boxes("sample_taken_on", day),
+    }
+    answer = ward.fill("physician", f"/donors/{donor.id}/eligibility/new", sure="asked", **markers, **facts)
+    assert answer.status_code == 303, ward.refused
+    record = ward.session.get(DonorEligibility, re.search(r"DE-\w+", answer.location)[0])
+    for who in signers:
+        assert ward.sign(who, record).status_code == 303
+    ward.session.expire_all()
+    return record
+
+
+@pytest.mark.rule(17)
+@pytest.mark.hazard("H13")
+@pytest.mark.parametrize("outcome", ["ineligible", "incomplete"])
+@pytest.mark.parametrize("signers", [(), ("physician",)])
+@pytest.mark.parametrize("before", [timedelta(hours=5), timedelta(days=200)])
+def test_a_no_about_a_donor_counts_from_when_it_is_written(ward, cord, outcome, signers, before):
+    bag, mine, donor = cord
+    first = donor.eligibilities[-1]
+    determined(ward, donor, outcome, first.performed_at - before, *signers)
+    ward.give(mine, bag)
+    ward.not_given(bag, "rule 18", "not eligible", "not complete")
+    assert "Not eligible" in ward.browser("quality").get("/donors").text or outcome == "incomplete"
+
+
+@pytest.mark.rule(18)
+@pytest.mark.parametrize("signers", [("physician",), ("physician", "physician2"), ("physician", "quality")])
+def test_a_donor_who_is_not_eligible_is_made_eligible_by_two(ward, cord, signers):
+    bag, mine, donor = cord
+    determined(ward, donor, "ineligible", clock.now() - timedelta(days=60), "physician")
+    determined(ward, donor, "eligible", clock.now() - timedelta(minutes=1), *signers)
+    ward.give(mine, bag)
+    if len(signers) == 1:
+        ward.not_given(bag, "two people have signed")
+    else:
+        assert "no longer" not in " ".join(ward.refused) or ward.given(bag) is None
+
+
+@pytest.mark.rule(19)
+def test_a_completed_examination_needs_one_physician(ward):
+    version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    determined(ward, donor, "incomplete", clock.now() - timedelta(days=41), "physician", hiv_nat="not_done")
+    determined(ward, donor, "eligible", clock.now() - timedelta(days=40, hours=1), "physician")
+    (bag,) = ward.banked(ward.donated(donor, version), version)
+    mine = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    ward.assign(bag, mine)
+    ward.release(bag)
+    ward.give(mine, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.rule(17)
+def test_one_person_does_not_correct_a_no_about_a_donor_away(ward, cord):
+    bag, mine, donor = cord
+    no = determined(ward, donor, "ineligible", clock.now() - timedelta(minutes=2), "physician")
+    ward.amend("physician", no, outcome="eligible")
+    ward.sign("physician", no)
+    ward.give(mine, bag)
+    ward.not_given(bag, "second person has confirmed")
+
+
+NO = {
+    "eligible": "no", "reasons": "septic since the night", "active_infection": "no", "malignancy": "no",
+    "pregnancy": "not_applicable",
+}  # fmt: skip
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H12")
+@pytest.mark.parametrize("before", [timedelta(hours=5), timedelta(days=200)])
+@pytest.mark.parametrize("signed", [False, True])
+def test_a_no_about_a_patient_counts_from_when_it_is_written(ward, before, signed):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team))
+    yes = ward.session.scalar(select(Eligibility))
+    answer = ward.fill(
+        "physician",
+        f"/treatments/{mine.id}/eligibility/new",
+        sure="asked",
+        **NO,
+        performed_at=yes.performed_at - before,
+    )
+    assert answer.status_code == 303, ward.refused
+    if signed:
+        ward.fill(
+            "physician", f"/records/{re.search(r'EL-[A-Z0-9]+', answer.location)[0]}/signature", password=PASSWORD
+        )
+    ward.give(mine, bag)
+    ward.not_given(bag, "septic since the night")
+
+
+KNEE = [("tnc", "90", "tnc_8"), ("tnc", "0.6", "tnc_8"), ("cd34_count", "6.4", "cd34"), ("cd34_dose", "6", "cd34")]
+
+
+@pytest.mark.rule(38)
+@pytest.mark.parametrize(("test", "value", "measure"), KNEE)
+def test_a_result_that_contradicts_the_amount_of_its_container_is_asked_about(ward, test, value, measure):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, amount="6", released=False))
+    bag.measure = measure
+    ward.session.commit()
+    ward.result(bag, test, value=value)
+    ward.said_no("the container is recorded with", "rule 38")
+    assert not [one for one in ward.results(bag, test) if str(one.value) == value]
+    reason = {f"{test}_why": "counted twice, the container's label is wrong"}
+    assert ward.result(bag, test, value=value, **reason).status_code == 303
+
+
+@pytest.mark.rule(38)
+@pytest.mark.parametrize(("value", "agrees"), [("6.2", True), ("5.8", True), ("6.4", False)])
+def test_a_result_near_the_amount_asks_nothing(ward, value, agrees):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, amount="6", released=False))
+    assert (ward.result(bag, "tnc", value=value).status_code == 303) is agrees
+
+
+@pytest.mark.rule(38)
+def test_a_contradiction_without_a_reason_is_a_point_of_the_release(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, amount="6", released=False))
+    (first,) = ward.results(bag, "tnc")
+    ward.amend("technologist", first, value="90")
+    ward.sign("technologist2", first)
+    ward.decide(bag, "conditional", reason="culture pending", physician_told=ward.team.physician.printed_name)
+    ward.said_no("the container is recorded with 6")
+    ward.amend("technologist", first, note="the amount of the label is that of the other bag")
+    ward.sign("technologist2", first)
+    answer = ward.decide(bag, "conditional", reason="culture pending", physician_told=ward.team.physician.printed_name)
+    assert answer.status_code == 303, ward.refused
+
+
+@pytest.mark.rule(69)
+@pytest.mark.hazard("H26")
+@pytest.mark.parametrize("end", ["given", "discarded"])
+def test_no_sample_is_taken_of_cells_that_are_gone(ward, end):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team))
+    if end == "given":
+        ward.give(mine, bag)
+        ward.end(ward.given(bag))
+    else:
+        ward.move("technologist", bag, "discarded", reason="the patient is ill")
+    before = clock.now() - timedelta(minutes=40)
+    with ward.later(days=14):
+        ward.result(bag, "sterility", outcome="no_growth")
+        ward.said_no(f"after the container was {end}")
+        assert ward.result(bag, "sterility", outcome="no_growth", sampled_at=before).status_code == 303, ward.refused
+        made = ward.results(bag, "sterility")[-1]
+        ward.amend("technologist", made, sampled_at=clock.now() - timedelta(minutes=30))
+        ward.session.expire_all()
+        assert clock.now() - made.sampled_at > timedelta(days=13)
+
+
+@pytest.mark.rule(69)
+@pytest.mark.parametrize("ago", [timedelta(days=15), timedelta(hours=3)])
+def test_no_sample_is_taken_before_there_are_cells(ward, ago):
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team))
+    ward.result(bag, "sterility", outcome="no_growth", sampled_at=clock.now() - ago)
+    ward.said_no("before these cells were made")
+    ward.result(bag, "viability", value="96", sampled_at=clock.now() - ago)
+    assert len(ward.results(bag, "viability")) == 1
+
+
+@pytest.mark.rule(69)
+def test_no_sample_is_taken_of_cells_that_were_processed_completely(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team)
+    raw = ward.session.scalar(select(Product).where(Product.harvest_id.is_not(None)))
+    ward.result(raw, "sterility", outcome="no_growth", sampled_at=clock.now() - timedelta(minutes=5))
+    ward.said_no("after the container was processed completely")
+    assert (
+        ward.result(raw, "sterility", pending="yes", sterility_pending="yes", sampled_at=bag.performed_at).status_code
+        == 303
+    )
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(("days", "taken"), [(200, False), (8, False), (7, True), (0, True)])
+def test_a_pregnancy_is_excluded_by_a_test_of_the_last_week(ward, days, taken):
+    woman = patient(ward.team, sex="female", birth_date=date(1996, 1, 1))
+    mine = course(ward.team, woman, signed=True)
+    day = clock.today("Europe/Berlin")
+    facts = {"active_infection": "no", "malignancy": "no", "eligible": "yes", "pregnancy": "excluded"}
+    decide = f"/treatments/{mine.id}/eligibility/new"
+    now = {"performed_at": clock.now()}
+    answer = ward.fill(
+        "physician", decide, **facts, **now, **day_boxes("pregnancy_tested_on", day - timedelta(days=days))
+    )
+    assert (answer.status_code == 303) is taken, ward.refused
+    if taken:
+        made = ward.session.scalar(select(Eligibility))
+        ward.amend("physician", made, **day_boxes("pregnancy_tested_on", day - timedelta(days=30)))
+        ward.session.expire_all()
+        assert made.pregnancy_tested_on == day - timedelta(days=days)
+    ward.said_no("Repeat the test")
+
+
+HELD = [
+    "paused since 3 Nov 2026",
+    "stopped",
+    "held 72 h",
+    "3 days ago",
+    "no longer taken",
+    "last dose 22.11.",
+    "will pause",
+]
+TAKEN = [
+    "apixaban",
+    "continues",
+    "ok",
+    "not paused",
+    "do not stop",
+    "continues, INR 2.1 on 3.11.2026",
+    "5 mg twice daily",
+]
+
+
+@pytest.mark.rule(24)
+@pytest.mark.parametrize(("answer", "held"), [(one, True) for one in HELD] + [(one, False) for one in TAKEN])
+def test_an_answer_about_anticoagulants_says_that_they_are_paused_or_since_when(ward, answer, held):
+    mine = course(ward.team, medication="apixaban 5 mg", signed=True)
+    consented(mine, ward.team)
+    eligible(mine, ward.team, anticoagulation=answer)
+    opened = ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new")
+    assert (opened.status_code == 200) is held, opened.text[-3000:]
+
+
+@pytest.mark.rule(24)
+@pytest.mark.rule(25)
+@pytest.mark.parametrize(
+    "medicine",
+    [
+        "Falithrom 3 mg",
+        "Iscover 75 mg",
+        "Thrombo ASS 100",
+        "Dolormin 400",
+        "aceclofenac 100 mg",
+        "Orfarin",
+        "Xefo 8 mg",
+    ],
+)
+def test_well_known_brands_are_known(ward, medicine):
+    mine = course(ward.team, medication=medicine, signed=True)
+    consented(mine, ward.team)
+    eligible(mine, ward.team)
+    assert ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new").status_code == 409
+
+
+@pytest.mark.rule(24)
+def test_a_medicine_that_nobody_knows_refuses_nothing(ward):
+    mine = course(ward.team, medication="Asacol, metformin, Zyxwol 5 mg", signed=True)
+    consented(mine, ward.team)
+    eligible(mine, ward.team)
+    assert ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new").status_code == 200
+
+
+SAME = [("S-1", 5, "sample number"), ("s 1", 5, "sample number"), ("S-2", 0, "same minute")]
+
+
+@pytest.mark.rule(20)
+@pytest.mark.parametrize("of", ["donors", "patients"])
+@pytest.mark.parametrize(("number", "minutes", "why"), SAME)
+def test_two_blood_groups_are_from_two_samples(ward, of, number, minutes, why):
+    person = ward.giver() if of == "donors" else patient(ward.team)
+    ward.session.commit()
+    url, at = f"/{of}/{person.id}/blood-groups/new", clock.now() - timedelta(hours=1)
+    facts = {"abo": "A", "rhd": "positive"}
+    assert ward.fill("technologist", url, sample_number="S-1", performed_at=at, **facts).status_code == 303
+    later = at + timedelta(minutes=minutes)
+    assert ward.fill("technologist", url, sample_number=number, performed_at=later, **facts).status_code == 422
+    ward.said_no("A second blood group needs a second sample")
+    good = ward.fill("technologist", url, sample_number="S-2", performed_at=at + timedelta(minutes=5), **facts)
+    assert good.status_code == 303
+    second = ward.session.scalar(select(BloodTyping).where(BloodTyping.sample_number == "S-2"))
+    wrong = {"sample_number": number} if minutes else {"performed_at": at}
+    ward.amend("technologist", second, **wrong)
+    ward.session.expire_all()
+    assert second.sample_number == "S-2"
+    assert independent([*person.typings]) == 2
+
+
+@pytest.mark.rule(4)
+@pytest.mark.parametrize("who", ["quality", "physician"])
+@pytest.mark.parametrize("stopped", [False, True])
+def test_a_banked_bag_of_the_wrong_course_goes_back_to_the_bank(ward, cord, who, stopped):
+    bag, wrong, donor = cord
+    right = ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor)
+    ward.assign(bag, right)
+    ward.said_no("already belongs to a course")
+    if stopped:
+        ward.fill("physician", f"/treatments/{wrong.id}/stop", sure="yes", reason="withdrew", performed_at=clock.now())
+    back = f"/products/{bag.id}/unassignment"
+    assert f'href="{back}"' in ward.browser(who).get(f"/products/{bag.id}").text
+    assert ward.fill(who, back, reason="").status_code == 422
+    assert ward.fill(who, back, reason="assigned to the wrong course").status_code == 303
+    ward.session.expire_all()
+    assert bag.treatment_id is None
+    assert ward.tag(bag) != "Released"
+    assert ward.assign(bag, right).status_code == 303, ward.refused
+    ward.give(right, bag)
+    ward.not_given(bag, "not released", "wait", "quarantine")
+    ward.release(bag)
+    ward.give(right, bag)
+    assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.rule(4)
+@pytest.mark.parametrize("act", ["issued", "given", "own"])
+def test_cells_that_left_for_a_course_stay_with_it(ward, cord, act):
+    bag, mine, _donor = cord
+    if act == "issued":
+        assert ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True).status_code == 303, (
+            ward.refused
+        )
+    elif act == "given":
+        ward.give(mine, bag)
+    else:
+        mine = ready_for_harvest(ward.team)
+        bag = released_product(mine, ward.team)
+    ward.fill("quality", f"/products/{bag.id}/unassignment", reason="wrong course")
+    ward.said_no("rule 4")
+    ward.session.expire_all()
+    assert bag.treatment_id is not None
+    assert ward.fill("nurse", f"/products/{bag.id}/unassignment", reason="wrong").status_code == 403
+
+
+@pytest.mark.rule(59)
+@pytest.mark.hazard("H37")
+def test_a_bag_number_copied_wrongly_from_paper_is_taken_back_by_two(ward):
+    one, other = ready_for_harvest(ward.team), ready_for_harvest(ward.team)
+    right = ward.verified(released_product(one, ward.team))
+    wrong = ward.verified(released_product(other, ward.team))
+    now = clock.now()
+    paper = {
+        "paper_written_by_id": ward.team.nurse.id, "paper_why": "outage", "paper_second_id": ward.team.physician.id,
+        "patient_scan": one.patient_id, "performed_at": now - timedelta(minutes=20),
+        "performed_by_id": ward.team.nurse.id, "ended_at": now - timedelta(minutes=10), "route": "intra_articular",
+        "body_site": "knee", "side": one.side, "volume_issued": "10", "volume_given": "10", "premedication": "given",
+    } | VITALS  # fmt: skip
+    url = f"/treatments/{one.id}/paper/administration/new"
+    assert ward.fill("nurse", url, sure="as on paper", product_scan=wrong.id, **paper).status_code == 303, ward.refused
+    copied = ward.given(wrong)
+    assert f"/administrations/{copied.id}/void" in ward.browser("nurse").get(f"/administrations/{copied.id}").text
+    void = {"because": "bag number copied wrongly", "untouched": "yes", "second_person_id": ward.team.physician.id}
+    words = {"own_password": PASSWORD, "password": PASSWORD}
+    alone = void | {"second_person_id": ward.team.nurse.id}
+    assert ward.fill("nurse", f"/administrations/{copied.id}/void", **alone, **words).status_code == 422
+    assert not copied.voided
+    assert ward.fill("nurse", f"/administrations/{copied.id}/void", **void, **words).status_code == 303, ward.refused
+    ward.session.expire_all()
+    assert copied.voided
+    assert not wrong.given
+    assert ward.fill("nurse", f"/administrations/{copied.id}/void", **void, **words).status_code in {409, 422}
+    assert ward.fill("nurse", url, sure="as on paper", product_scan=right.id, **paper).status_code == 303, ward.refused
+    ward.session.expire_all()
+    assert right.given
+    ward.refused.clear()
+    begun = ward.begin(ward.check(other, wrong))
+    assert begun is not None, ward.refused
+    assert begun.status_code == 303, ward.refused
+
+
+@pytest.mark.rule(53)
+@pytest.mark.parametrize("known", [True, False])
+def test_cells_that_are_thawed_and_washed_are_given_in_time(ward, known):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    now, percent = clock.now(), Decimal(10) if known else None
+    bag = released_product(
+        mine, ward.team, frozen_at=now - timedelta(hours=5), made_at=now - timedelta(hours=6), dmso_percent=percent,
+        cryo_medium="CryoStor CS10",
+    )  # fmt: skip
+    assert ward.move("technologist", bag, "thawed", performed_at=now - timedelta(minutes=20)).status_code == 303
+    begun = {"inputs": [bag.id], "preparation": mine.says.preparation, "performed_at": now - timedelta(minutes=19)}
+    url = f"/treatments/{mine.id}/processing/new"
+    answer = ward.fill("technologist", url, sure="yes", vehicle="saline", **begun)
+    assert answer.status_code == 303, ward.refused
+    run = f"/runs/{re.search(r'RN-[A-Z0-9]+|[A-Z]{2}-[A-Z0-9]{9}', answer.location)[0]}"
+    for kind in ("thaw", "wash"):
+        at = now - timedelta(minutes=15)
+        made = ward.fill("technologist", f"{run}/manipulations/new", sure="yes", kind=kind, performed_at=at)
+        assert made.status_code == 303, ward.refused
+    out = {"container": "syringe", "volume": "10", "amount": "72.5", "performed_at": now}
+    assert ward.fill("technologist", f"{run}/outputs/new", sure="yes", **out).status_code == 303, ward.refused
+    end = {"ended_at": now, "waste_volume": "0", "added_volume": "0"}
+    assert ward.fill("technologist", f"{run}/end", sure="yes", **end).status_code == 303, ward.refused
+    for who in ("technologist", "technologist2"):
+        ward.fill(who, f"/records/{run.removeprefix('/runs/')}/signature", password=PASSWORD)
+    washed = ward.session.scalar(select(Product).where(Product.run_id == run.removeprefix("/runs/")))
+    for spec in mine.says.qc:
+        bedside.tested(washed, ward.team, mine.protocol_version, spec, value=None, at=now)
+    ward.session.commit()
+    told = {"reason": "culture pending", "physician_told": ward.team.physician.printed_name}
+    answer = ward.decide(washed, "conditional", **told)
+    if not known:
+        assert answer.status_code == 409
+        ward.said_no("has its DMSO recorded")
+        assert ward.amend("technologist", washed, dmso_percent="0.5").status_code == 303, ward.refused
+        answer = ward.decide(washed, "conditional", **told)
+    assert answer.status_code == 303, ward.refused
+    ward.fill("quality", answer.location, password=PASSWORD)
+    ward.give(mine, washed)
+    assert ward.given(washed) is not None, ward.refused
+
+
+@pytest.mark.rule(23)
+@pytest.mark.rule(51)
+@pytest.mark.parametrize(
+    ("code", "facts", "title"),
+    [
+        ("BMAC-KNEE", {"allergy_status": "not_asked"}, "Ask about allergies"),
+        ("BM-MSC-MS", {"allergy_status": "present", "allergies": "albumin"}, "Compare the allergy with the cells"),
+        ("BM-MSC-MS", {"weight_days": 400}, "Weigh the patient"),
+        ("BM-MSC-MS", {}, "Check at the bedside"),
+    ],
+)
+def test_the_next_action_is_what_the_bedside_check_would_ask_first(ward, code, facts, title):
+    days = facts.get("weight_days", 0)
+    mine = ready_for_harvest(ward.team, code=code)
+    bag = ward.verified(released_product(mine, ward.team))
+    for name, value in facts.items():
+        if name != "weight_days":
+            setattr(mine.patient, name, value)
+    for weight in mine.patient.weights if days else ():
+        weight.performed_at -= timedelta(days=days)
+    ward.session.commit()
+    who = "physician" if title.startswith("Compare") else "nurse"
+    for where, url in (("course", f"/treatments/{mine.id}"), ("today", "/")):
+        html = ward.browser(who).get(url, follow_redirects=True).text
+        assert title in html, where
+        assert ("Check at the bedside" in html) is (title == "Check at the bedside"), where
+    check = ward.check(mine, bag)
+    assert (check is not None and check.clear) is (title == "Check at the bedside"), ward.refused
