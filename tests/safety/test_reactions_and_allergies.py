@@ -17,7 +17,8 @@ from clinic.demo import laboratory
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.patients.models import Alert
-from tests.bedside import VITALS, released_product, tested
+from tests.bedside import VITALS, released_product
+from tests.bedside import tested as record_result
 from tests.factories import PASSWORD, day_boxes, harvested, patient, published, ready_for_harvest
 
 
@@ -360,7 +361,7 @@ def collected(ward, allergies, vehicle=None, **harvest):
     (bag,) = laboratory.fill(ward.team, run, made, volume=Decimal(10), name="Cells to give", amounts=[Decimal(6)])
     laboratory.close_run(ward.team, run, made, verified=True)
     for spec in course.says.qc:
-        tested(bag, ward.team, course.protocol_version, spec, value=None, at=made)
+        record_result(bag, ward.team, course.protocol_version, spec, value=None, at=made)
     laboratory.release(ward.team, course, bag, made, decision="conditional")
     ward.session.commit()
     return course, bag

@@ -562,7 +562,7 @@ def test_a_new_consent_restores_no_cells_without_quality(ward, own):
 
 @pytest.mark.rule(43)
 @pytest.mark.hazard("H29")
-@pytest.mark.parametrize(("cause", "held"), [("certain", True), ("probable", True), ("possible", False)])
+@pytest.mark.parametrize(("cause", "held"), [("certain", True), ("probable", True), ("possible", True)])
 def test_a_serious_event_from_the_cells_holds_what_shares_cells_with_them(ward, cause, held):
     version, giver = published(ward.team, "UC-MSC-RA"), ward.giver()
     first, second = ward.banked(ward.donated(giver, version), version, bags=2)
