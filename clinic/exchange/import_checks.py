@@ -19,7 +19,6 @@ from clinic.processing.counts import APART
 from clinic.protocols.catalogues import DOSE_MEASURES
 
 if TYPE_CHECKING:
-    from clinic.exchange.import_course import History
     from clinic.patients.models import Weight
 
 
@@ -47,7 +46,7 @@ class Fault:
         return f"Row {self.row}, column {self.column}: {said}; expected {self.expected}"
 
 
-def donor_faults(history: History, donor: Any, patient: Any) -> list[Fault]:
+def donor_faults(history: Any, donor: Any, patient: Any) -> list[Fault]:
     """Return why a donor number may not be used: it tells who a patient is, or is another donor's (rules 10, 17)."""
     session, number = object_session(history.by), donor.donor_number
     found = tells_of(number, patient.family_name, patient.given_names, patient.record_number)
@@ -68,18 +67,18 @@ ORDER = (
 """Which moment of a row precedes which other one (rule 69)."""
 
 
-def order_faults(history: History, harvest: Any, product: Any) -> list[Fault]:
+def order_faults(history: Any, harvest: Any, product: Any) -> list[Fault]:
     """Return each moment of a container that lies before the collection, or its thaw before its freezing (rule 69)."""
     return list(_in_order(history, {"harvest": harvest, "product": product}))
 
 
-def given_faults(history: History, given: Any, harvest: Any, product: Any) -> list[Fault]:
+def given_faults(history: Any, given: Any, harvest: Any, product: Any) -> list[Fault]:
     """Return that cells were given before they were collected, made, frozen or thawed (rule 69)."""
     rows = {"harvest": harvest, "product": product, "administration": given}
     return list(_in_order(history, rows, only="administration"))[:1]
 
 
-def _in_order(history: History, rows: dict[str, Any], only: str = "product") -> Iterator[Fault]:
+def _in_order(history: Any, rows: dict[str, Any], only: str = "product") -> Iterator[Fault]:
     for first, before, part, name in ORDER:
         if part != only:
             continue
@@ -100,7 +99,7 @@ def _after(earlier: Any, before: str, later: Any, name: str, zone: str) -> bool:
     return first[:known] > then[:known]
 
 
-def dose_faults(history: History, given: Any, product: Any, weight: Weight | None) -> list[Fault]:
+def dose_faults(history: Any, given: Any, product: Any, weight: Weight | None) -> list[Fault]:
     """Return that a dose lies over 5 % from what container, volume and body weight say (rule 52)."""
     volume = next((v for v in (given.volume_given, given.volume_issued, product.volume) if v is not None), None)
     kg = given.weight_kg or (weight.kg if weight is not None else None)

@@ -152,8 +152,7 @@ def _state(donor: Donor) -> tuple[str, str, str]:
 @allow(REGISTERS)
 def new() -> Answer:
     """Add a donor; the number tells nothing of a patient (rule 10) and is no other donor's (rule 17)."""
-    named = request.args.get("patient", "")
-    patient = get_or_404(Patient, named) if named else None
+    patient = get_or_404(Patient, request.args["patient"]) if request.args.get("patient") else None
     form = form_of(DonorForm, about={})
     form.start_with(patient)
     if form.validate_on_submit():
