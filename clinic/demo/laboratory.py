@@ -13,6 +13,7 @@ from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
 from clinic.processing.step import PROCESSING
 from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, QC_TESTS, class_name
 from clinic.records import Meaning
+from clinic.release.arithmetic import of_amount
 from clinic.release.models import Release, decide
 from clinic.release.results import QCResult
 from clinic.release.step import RELEASE
@@ -180,7 +181,11 @@ def examine(  # noqa: PLR0913 - facts of one kind of record
         known = at + days * DAY + (10 + 4 * number) * MINUTE
         said = {"by": by, "sampled_at": sampled, "method": METHODS.get(spec.test)}
         if known <= until:
-            result(team, product, version, spec, known, **said, **reading(spec))
+            weighed = product.treatment.patient.weight_at(known) if product.treatment is not None else None
+            kg = weighed.kg if weighed is not None else product.treatment.weight_kg if product.treatment else None
+            stated = of_amount(product, spec.test, kg)  # what counts the container's own amount agrees with it
+            found = {**reading(spec), "value": figures(stated)} if stated else reading(spec)
+            result(team, product, version, spec, known, **said, **found)
         elif days:
             result(team, product, version, spec, at + 20 * MINUTE, pending=True, **said)
 
