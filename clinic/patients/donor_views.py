@@ -163,14 +163,12 @@ def new() -> Answer:
         form,
         template="donors/new.html",
         known=with_number(db.session(), form["donor_number"].data, me().site_id),
-        heading="Add a donor",
-        save_label="Add the donor",
-        save_icon="user-heart",
+        heading="Add a donor", save_label="Add the donor", save_icon="user-heart",
         lede="A relative has a name. An unrelated donor or a cord donation has a number, and never a name.",
         back_url=url_for("pathway.patient", patient_id=patient.id) if patient else url_for("donors.index"),
         after="The donor's eligibility comes next; the cells stay in quarantine until a physician has signed it.",
         patient=patient_banner(patient),
-    )
+    )  # fmt: skip
 
 
 @bp.get("/donors/<donor_id>")

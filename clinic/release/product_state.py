@@ -143,12 +143,12 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     from the moment when they are recorded, until quality decides (rules 15, 34, 43; hazards H9, H29).
     """
     taken = [one for one in decisions(records, product) if one.releases and (one.basis or one.effective(records))]
-    ended = _without_consent(records, product, taken[-1] if taken else None, at) + _elsewhere(product)
+    ended = _without_consent(records, product, taken[-1] if taken else None, at)
     if product.run_id is not None:
         ended += _stopped_parents(records, product, taken[-1] if taken else None)
     if taken and taken[-1].basis:
-        return ended + news(items(records, product), taken[-1].basis)
-    return ended + findings(records, product)
+        return ended + news(items(records, product), taken[-1].basis) + _elsewhere(product)
+    return ended + findings(records, product) + _elsewhere(product)
 
 
 def _without_consent(records: CourseRecords, product: Product, decided: Release | None, at: datetime) -> list[str]:

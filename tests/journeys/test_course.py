@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +40,10 @@ def today() -> str:
 
 def now() -> str:
     return f"{clock.local(clock.now(), 'Europe/Berlin'):%-d %b %Y %H:%M}"
+
+
+def earlier(minutes: int) -> str:
+    return f"{clock.local(clock.now() - timedelta(minutes=minutes), 'Europe/Berlin'):%-d %b %Y %H:%M}"
 
 
 def when_i_register(me: Person, family: str, given: str, number: str, born: str) -> str:
@@ -102,7 +107,7 @@ def when_i_decide_on_the_eligibility(me: Person, course: str) -> None:
 def when_i_log_the_harvest_with_a_slip(me: Person, course: str) -> None:
     me.goes_to(course)
     me.clicks("Record the harvest")
-    me.fills({"Body site": "Posterior iliac crest", "Side": "Right", "Time-out at": now()})
+    me.fills({"Body site": "Posterior iliac crest", "Side": "Right", "Start": earlier(30), "Time-out at": earlier(35)})
     me.fills({"Method": "Needle aspiration", "Anesthesia": "Local"})
     me.fills(
         {

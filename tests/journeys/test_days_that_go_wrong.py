@@ -16,7 +16,7 @@ from clinic.harvest.models import Harvest
 from clinic.ledger.verify import verify
 from tests.bedside import checked, given, released_product
 from tests.factories import PASSWORD, published, ready_for_harvest
-from tests.journeys.test_course import now, today
+from tests.journeys.test_course import earlier, now, today
 from tests.safety.driver import Ward
 
 if TYPE_CHECKING:
@@ -56,7 +56,8 @@ def test_a_patient_withdraws_on_the_morning_of_the_harvest(
 
     nurse.goes_to(course)
     nurse.clicks("Record the harvest")
-    nurse.fills({"Body site": "Posterior iliac crest", "Side": "Right", "Time-out at": now(), "Anesthesia": "Local"})
+    nurse.fills({"Body site": "Posterior iliac crest", "Side": "Right", "Anesthesia": "Local"})
+    nurse.fills({"Start": earlier(30), "Time-out at": earlier(35)})
     nurse.fills({"Method": "Needle aspiration", "Volume collected": "60", "Anticoagulant": "ACD-A"})
     nurse.fills({"Anticoagulant volume": "6", "Anticoagulant lot": "ACD-24-117"})
 

@@ -85,8 +85,13 @@ def volumes(session: Session) -> list[Decimal | None]:
     return found
 
 
-def now() -> str:
-    return f"{clock.local(clock.now(), 'Europe/Berlin'):%H:%M}"
+def when_i_type_a_moment(me: Person, name: str, *, minutes_ago: int) -> None:
+    """Type day, year and time and choose the month; what stands in a box is selected when the focus comes to it."""
+    moment = clock.local(clock.now() - timedelta(minutes=minutes_ago), "Europe/Berlin")
+    when_i_type(me, f"{name}-d", str(moment.day))
+    when_i_choose(me, f"{name}-m", f"{moment:%b}")
+    when_i_type(me, f"{name}-y", str(moment.year))
+    when_i_type(me, f"{name}-t", f"{moment:%H:%M}")
 
 
 def test_the_harvest_is_logged_with_the_keyboard_alone(
@@ -98,14 +103,10 @@ def test_the_harvest_is_logged_with_the_keyboard_alone(
     when_i_tab_to(me, "Record the harvest")
     me.page.keyboard.press("Enter")
     expect(me.page.locator("h1")).to_have_text("Record a harvest")
+    when_i_type_a_moment(me, "performed_at", minutes_ago=30)
     when_i_choose(me, "body_site", "Posterior iliac crest")
     when_i_choose(me, "side", "Right")
-    me.page.keyboard.press("Tab")
-    today = clock.today("Europe/Berlin")
-    me.page.keyboard.type(str(today.day))
-    when_i_choose(me, "time_out_at-m", f"{today:%b}")
-    when_i_type(me, "time_out_at-y", str(today.year))
-    when_i_type(me, "time_out_at-t", now())
+    when_i_type_a_moment(me, "time_out_at", minutes_ago=35)
     when_i_choose(me, "method", "Needle aspiration, small volumes")
     when_i_choose(me, "anaesthesia", "Local")
     when_i_type(me, "volume", "60")

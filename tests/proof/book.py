@@ -53,6 +53,13 @@ class Book(Picture):
             found.append((17, "the order names another donor"))
         return found
 
+    def _against_result(self, act: Facts) -> list[Reason]:
+        """No sample is drawn of what went whole into a run (69)."""
+        runs = {name for name, run in self.runs.items() if act["bag"] in run["inputs"]}
+        made = [one["frozen_at"] for one in self.bags.values() if one["run"] in runs and one["frozen_at"] is not None]
+        late = bool(made) and act["sampled_at"] > max(made)
+        return [(69, "sampled after all of it was processed")] if late and self.left(act["bag"]) <= 0 else []
+
     def touched(self, bag: str) -> set[str]:
         """Who processed, tested or corrected a bag or what it was made of (45)."""
         line = self.line(bag)

@@ -499,7 +499,8 @@ def test_cells_that_are_thawed_and_washed_are_given_in_time(ward, known):
 def test_the_next_action_is_what_the_bedside_check_would_ask_first(ward, code, facts, title):
     days = facts.get("weight_days", 0)
     mine = ready_for_harvest(ward.team, code=code)
-    bag = ward.verified(released_product(mine, ward.team))
+    soon = {"expires_at": clock.now() + timedelta(hours=6)} if code == "BM-MSC-MS" else {}
+    bag = ward.verified(released_product(mine, ward.team, **soon))
     for name, value in facts.items():
         if name != "weight_days":
             setattr(mine.patient, name, value)

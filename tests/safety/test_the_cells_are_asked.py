@@ -153,7 +153,8 @@ def test_growth_in_one_of_four_bags_stops_the_other_three_at_once(ward, cord):
 def test_growth_in_the_harvests_own_culture_stops_what_was_made_of_it(ward):
     mine = ready_for_harvest(ward.team)
     bag = released_product(mine, ward.team)
-    ward.result(harvest_bag(ward, mine), "sterility", outcome="growth", finding="Staphylococcus aureus")
+    raw = harvest_bag(ward, mine)
+    ward.result(raw, "sterility", outcome="growth", finding="Staphylococcus aureus", sampled_at=raw.performed_at)
     ward.give(mine, bag)
     ward.not_given(bag, *GERMS)
 
