@@ -78,7 +78,10 @@ def tested(
     """
     found: dict[str, Any] = {"outcome": spec.accepted} if spec.accepted else {}
     if QC_TESTS[spec.test].outcomes is None:
-        found = {"value": value if value is not None else conforming(spec, product)}
+        stated = conforming(spec, product)
+        found = {"value": value if value is not None else stated}
+        if value is None and spec.limit is not None and stated not in spec.limit:
+            found = {"value": conforming(spec), "note": "Counted before the container was divided."}
     for reader in [people.technologist, people.technologist2][: spec.readers]:
         final = known_at(spec, at)
         if final > clock.now():

@@ -14,7 +14,6 @@ from clinic.wording import figure, kilograms, quantity
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from clinic.administration.models import Administration
     from clinic.products.models import Product
     from clinic.protocols.content import DoseWindow
 
@@ -49,7 +48,7 @@ def worked_out(product: Product, volume: Decimal | None, kg: Decimal | None) -> 
     return found | {"working": text}
 
 
-def doses(given: Iterable[Administration], dosing: DoseWindow, zone: str) -> int:
+def doses(given: Iterable[Any], dosing: DoseWindow, zone: str) -> int:
     """Return how many doses some administrations of one course are.
 
     Several bags of one day are one dose, and so are those within 24 hours of the first one until the dose comes to the

@@ -17,8 +17,7 @@ from clinic.administration.verdict import Bedside, Verdict
 from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.identifiers import parse_id, scanned
-from clinic.patients.merging import same_person
-from clinic.patients.models import Patient
+from clinic.patients.models import Patient, same_person
 from clinic.products.models import Product
 from clinic.records import Meaning
 from clinic.release.models import DECISIONS, released, standing_decision

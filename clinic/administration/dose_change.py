@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 FURTHEST = 2
-"""How many times the protocol's highest dose, or what part of its lowest, one physician approves alone: beyond it a
-second physician, quality or the medical director signs too. A default of this clinic."""
+"""How many times the protocol's highest dose one physician approves alone: beyond it another physician, quality or the
+medical director signs too. A default of this clinic."""
 SECONDS = frozenset({Role.PHYSICIAN, Role.QUALITY, Role.DIRECTOR})
 
 
@@ -59,9 +59,7 @@ class DoseChange(Record):
     def far(self) -> bool:
         """Whether it goes so far beyond the protocol's window that one physician does not approve it alone (H17)."""
         window = self.treatment.says.dose.window
-        above = window.high is not None and self.high is not None and self.high > FURTHEST * window.high
-        below = window.low is not None and self.low is not None and self.low * FURTHEST < window.low
-        return above or below
+        return window.high is not None and self.high is not None and self.high > FURTHEST * window.high
 
     @property
     def approved(self) -> bool:

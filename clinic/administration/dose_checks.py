@@ -112,6 +112,10 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     measure, unit = DOSE_MEASURES[dosing.measure], dose_unit(bedside.course)
     limits, change = dose_limits(bedside.records)
     allowed = f"{limits} {unit}"
+    if limits.low is not None and limits.high is not None and limits.low > limits.high:
+        because = "Another dose is recorded for this course and not approved yet. A physician signs it first."
+        verdict.fault("Dose", 52, because, "not approved", "approved", who=(Role.PHYSICIAN,))
+        return
     who = {
         "who": (Role.TECHNOLOGIST, Role.QUALITY),
         "fix": ("products.show", {"product_id": product.id}),

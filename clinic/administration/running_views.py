@@ -182,7 +182,7 @@ def dose_change(treatment_id: str) -> Answer:
         back_url=url_for("pathway.course", treatment_id=course.id),
         patient=patient_banner(course),
         after="It counts from a physician's signature; the bedside then judges by this range. More than twice the "
-        "protocol's highest dose, or less than half its lowest, also needs another physician, quality or the director.",
+        "protocol's highest dose also needs the signature of another physician, quality or the director.",
     )
 
 

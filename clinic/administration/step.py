@@ -16,6 +16,7 @@ from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.records import Origin
+from clinic.release.models import Release
 from clinic.release.product_state import state_of
 from clinic.steps import Action, Blocked, Progress, State, Step
 
@@ -70,7 +71,8 @@ def given_in(records: CourseRecords) -> list[Administration]:
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Record the end, take vital signs, sign; scan wristband and bag for the next product."""
-    course, waiting = records.course, _unsigned_doses(records) + _unsigned_events(records)
+    course, begun = records.course, records.of(Administration)
+    waiting = _unsigned_doses(records) + _unsigned_events(records) if begun else []
     for given in given_in(records):
         if given.origin is not Origin.CLINIC:
             continue
@@ -132,7 +134,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield check.performed_at + CHECK_HOLDS
     for given in given_in(records):
         yield from monitored(given)
-    yield from asked_again(records)
+    if records.every(Release):  # before anything is released nothing else is asked first
+        yield from asked_again(records)
 
 
 def _unsigned_doses(records: CourseRecords) -> list[Action]:

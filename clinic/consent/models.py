@@ -352,12 +352,13 @@ def valid(records: CourseRecords, at: datetime) -> Consent | None:
     Of several that hold, the newest for the site and side of the order counts before one for another: each knee of a
     patient has a course and a consent of its own (rule 26).
     """
-    end, found = withdrawn(records, at), []
+    end, ordered, found = withdrawn(records, at), records.course.performed_at, []
     for consent in reversed(to_version(records)):
         given = consent.performed_at
         if given is not None and (given > at or (end is not None and given <= end)):
             continue
-        if consent.standing(at) is Standing.VALID and not used_up(records, consent):
+        before = given is not None and ordered is not None and given < ordered
+        if consent.standing(at) is Standing.VALID and not (before and used_up(records, consent)):
             found.append(consent)
     here = (records.course.body_site, records.course.side)
     return next((one for one in found if (one.body_site, one.side) == here), found[0] if found else None)

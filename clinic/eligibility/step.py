@@ -92,7 +92,7 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
             "decision. Decide again before the next dose."
         )
         found.append(Blocked(rule=23, because=because, **again))
-    elsewhere = no_elsewhere(records, counts, at)
+    elsewhere = no_elsewhere(records, counts, at) if len(records.every(Treatment)) > 1 else None
     if elsewhere is not None:
         said = elsewhere.reasons or ", ".join(elsewhere.of_the_person())
         because = (
@@ -116,7 +116,7 @@ def last_given(records: CourseRecords, at: datetime) -> datetime | None:
     The bags of the dose that is being given are one giving with what is given next: they do not count.
     """
     given = [(moment, product) for moment, product in _given(records) if moment < at]
-    begun = _dose_begun(records, given, at)
+    begun = _dose_begun(records, given, at) if given else None
     return max(
         (
             moment

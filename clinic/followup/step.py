@@ -62,11 +62,11 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Send a report whose clock runs; visits overdue, then open; the baseline before the cells; what is unsigned."""
     found = [action for event in events(records) for action in _of_event(records, event, at)]
-    found += _unreported(records)
-    course = records.course
+    course, begun = records.course, records.every(Administration) or records.every(AdverseEvent)
+    found += _unreported(records) if begun else []
     if course.stop is not None or records.patient.died_on is not None:
         return found + _unsigned(records)
-    found += _undecided(records)
+    found += _undecided(records) if begun else []
     on = clock.day(at, records.zone)
     for state, title, words in (("overdue", OVERDUE, "window closed"), ("open", OPEN, "window closes")):
         found += [
@@ -129,8 +129,6 @@ def _tells_of(event: AdverseEvent, given: Administration) -> bool:
 
 def _undecided(records: CourseRecords) -> list[Action]:
     """Ask a physician to decide again after a severe reaction, while doses are still to be given (rule 23)."""
-    if not (records.every(Administration) or records.every(AdverseEvent)):
-        return []
     cells, decided = records.of(Product), any(one.signed and one.eligible for one in records.of(Eligibility))
     ready = any(not one.given and not one.discarded and one.left > 0 for one in cells)
     more_doses = ready or sum(one.given for one in cells) < records.course.says.dose.doses

@@ -36,7 +36,8 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
         self.prefill("containers", 1, "prefilled: one")
         sources = [SOURCES[key] for key in planned_sources(course) if key in SOURCES]
         kinds = {source.harvest for source in sources}
-        ask_start(self)
+        if not self["performed_at"].raw_data:
+            ask_start(self)
         self.offer("source", [(one.key, one.label) for one in sources], chosen=sources[0].key, filled="from the order")
         offer_places(self, sources)
         second_person(self)
@@ -56,7 +57,8 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
     def plan_donation(self) -> None:
         """Every source is offered, with the sites that any of them has."""
         self.prefill("containers", 1, "prefilled: one")
-        ask_start(self)
+        if not self["performed_at"].raw_data:
+            ask_start(self)
         sites = dict.fromkeys(site for source in SOURCES.values() for site in source.sites)
         self.offer("body_site", [(key, BODY_SITES[key].label) for key in sites])
         second_person(self)
@@ -65,8 +67,7 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
 def ask_start(form: RecordForm) -> None:
     """Fill in the day of the start and ask for its time: at the end of a collection “now” is the end alone."""
     box: Any = form["performed_at"]
-    if not box.raw_data:
-        box.parts["t"] = ""
+    box.parts["t"] = ""
 
 
 def second_person(form: RecordForm) -> None:

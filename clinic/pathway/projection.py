@@ -23,8 +23,7 @@ from clinic.model import Base, Model
 from clinic.pathway.authorized import mark_or_refuse
 from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
-from clinic.patients.merging import same_person
-from clinic.patients.models import Patient
+from clinic.patients.models import Patient, same_person
 from clinic.products.models import Product, family
 from clinic.record_kinds import accusing
 from clinic.records import Amendment, Signature

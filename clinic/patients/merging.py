@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sqlalchemy import CheckConstraint, Text, or_, select
-from sqlalchemy.orm import Mapped, aliased, object_session, relationship, selectinload
+from sqlalchemy.orm import Mapped, object_session, relationship, selectinload
 
 from clinic.access import Role
 from clinic.errors import Problem, RuleBroken
@@ -123,15 +123,6 @@ def _refuse_one_person(by: User, first: User | None, roles: Collection[Role]) ->
         raise RuleBroken(f"This is confirmed by {' or '.join(sorted(role.label for role in roles))}.")
     if first is not None and by.is_same_person(first):
         raise RuleBroken("A second person confirms it, not the person who proposed it.")
-
-
-def same_person(session: Session, ids: Collection[str]) -> set[str]:
-    """Return the ids of some patients and of all records that are confirmed to be the same people's; one statement."""
-    if not ids:
-        return set()
-    one, other = aliased(Patient), aliased(Patient)
-    chosen = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(sorted(ids)))
-    return {*ids, *session.scalars(chosen)}
 
 
 def others(session: Session, patient: Patient) -> list[Patient]:

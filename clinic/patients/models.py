@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import Index, String, UniqueConstraint, event, select
-from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
+from sqlalchemy.orm import Mapped, aliased, mapped_column, object_session, relationship
 
 from clinic import clock, wording
 from clinic.errors import Problem, RuleBroken
@@ -19,7 +19,9 @@ from clinic.patients.names import compact, name_key, searchable
 from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
+
+    from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
 
@@ -314,3 +316,12 @@ class Alert(Entry):
 
     def headline(self) -> str:
         return self.text
+
+
+def same_person(session: Session, ids: Collection[str]) -> set[str]:
+    """Return the ids of some patients and of all records that are confirmed to be the same people's; one statement."""
+    if not ids:
+        return set()
+    one, other = aliased(Patient), aliased(Patient)
+    chosen = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(sorted(ids)))
+    return {*ids, *session.scalars(chosen)}

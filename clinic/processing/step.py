@@ -37,7 +37,8 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
     asked = {}
     for product in products:
         givers = donors(records, product)
-        found += [reason for reason in _another_donor(records, givers) if reason not in found]
+        if records.course.donor is not None:
+            found += [reason for reason in _another_donor(records, givers) if reason not in found]
         for donor in givers:
             if donor.kind != "self":  # own cells need neither screening nor blood groups
                 asked.setdefault(donor.id, (donor, product.collected_at or at))

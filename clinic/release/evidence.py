@@ -83,7 +83,10 @@ def _of_container(records: CourseRecords, one: Product, product: Product) -> dic
     found = {one.id: Item(hash=one.hash_without(MAY_CHANGE), name=f"{one.name} {one.division or ''}".strip())}
     found |= {result.id: _result(result, product) for result in records.on(one, QCResult)}
     made = [m for m in (records.get(one.run_id), records.get(one.harvest_id)) if isinstance(m, MADE_BY)]
-    found |= {m.id: Item(hash=m.content_hash, name=f"{m.NOUN} ({m.headline()})", adverse=_late(m)) for m in made}
+    found |= {
+        m.id: Item(hash=m.content_hash, name=f"{m.NOUN} ({m.headline()})", adverse=_late(m) if m.paper else "")
+        for m in made
+    }
     for record in (one, *made):
         if (record.amendments or record.id == one.run_id) and (said := unconfirmed(record)):
             found[f"{OPEN}{record.id}"] = Item(hash="", name=record.headline(), adverse=said)

@@ -146,9 +146,9 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     ended = _without_consent(records, product, taken[-1] if taken else None, at)
     if product.run_id is not None:
         ended += _stopped_parents(records, product, taken[-1] if taken else None)
-    if taken and taken[-1].basis:
-        return ended + news(items(records, product), taken[-1].basis) + _elsewhere(product)
-    return ended + findings(records, product) + _elsewhere(product)
+    known = taken[-1].basis if taken else None
+    found = news(items(records, product), known) if known else findings(records, product)
+    return ended + found + (_elsewhere(product) if product.movements else [])
 
 
 def _without_consent(records: CourseRecords, product: Product, decided: Release | None, at: datetime) -> list[str]:

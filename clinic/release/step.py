@@ -42,13 +42,13 @@ def decidable(records: CourseRecords) -> list[Product]:
     """
     found = records.of(Product)
     if needed(records):
-        found = [product for product in found if product.run_id is not None or _brought_in(product)]
+        found = [
+            product  # an imported container that is still here is decided on as it is, wherever it was made
+            for product in found
+            if product.run_id is not None
+            or (product.origin is Origin.IMPORTED and not product.given and not product.discarded)
+        ]
     return [product for product in found if not (product.uses and product.left <= 0)]
-
-
-def _brought_in(product: Product) -> bool:
-    """Whether a container was imported as it is, made elsewhere, and is still here to be decided on."""
-    return product.origin is Origin.IMPORTED and not product.given and not product.discarded
 
 
 def before(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:

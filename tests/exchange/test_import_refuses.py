@@ -181,6 +181,7 @@ def test_imported_cells_are_not_given_under_an_order_that_nobody_signed(ward, ta
 def test_an_imported_bag_is_decided_on_when_its_results_are_there(ward, take):
     mine, bag = brought_in(ward, take)
     assert ward.fill("physician", f"/records/{mine.id}/signature", password=PASSWORD).status_code == 303
+    ward.amend("technologist", bag, expires_at=clock.now() + timedelta(days=90))
     ward.release(bag)
     assert ward.tag(bag) == "Released", ward.refused
     ward.give(mine, bag)

@@ -153,7 +153,7 @@ def test_an_expired_lot_is_refused(run, people, days, good):
         "kind": "wash",
         "reagent": "Saline",
         "lot": "S-1",
-        "lot_expires_on": at.date() + timedelta(days=days),
+        "lot_expires_on": clock.day(at, "Europe/Berlin") + timedelta(days=days),
         "performed_at": at,
         "performed_by": people.technologist,
     }
