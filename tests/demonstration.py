@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,12 +49,33 @@ def empty(tmp_path: Path, app: object) -> Iterator[Session]:
     session.get_bind().dispose()
 
 
-@pytest.fixture(scope="session")
-def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """The demonstration clinic as it stands on one morning; for reading only."""
-    session = empty_database(tmp_path_factory.mktemp("demonstration"))
+def _build(folder: Path) -> Path:
+    """Build the demonstration and return its file, complete: nothing waits beside it to be written."""
+    session = empty_database(folder)
     build.build(session, seed=1, at=AT, password_hash="not required")
     session.commit()
+    session.close()
+    session.get_bind().dispose()
+    return folder / "empty.db"
+
+
+@pytest.fixture(scope="session")
+def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
+    """The demonstration clinic as it stands on one morning; for reading only.
+
+    Whoever of several workers comes first builds it; each reads a copy of its own.
+    """
+    folder, base = tmp_path_factory.mktemp("demonstration"), tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with Path(shared, "demonstration.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = shared / "demonstration.db"
+        if not built.exists():
+            _build(tmp_path_factory.mktemp("building")).replace(built)
+        shutil.copy(built, folder / "demonstration.db")
+    engine = create_engine(f"sqlite:///{folder / 'demonstration.db'}")
+    prepare(engine)
+    session = Session(engine)
     yield session
     session.close()
     session.get_bind().dispose()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from playwright.sync_api import Locator, Page, expect
 
@@ -36,7 +36,8 @@ MEANT = re.compile(r"status of (409|422) ")
 class Faults:
     """What was wrong with pages of one run, and which pages were looked over already."""
 
-    seen: set[tuple[str, str]] = field(default_factory=set)
+    seen: ClassVar[set[tuple[str, str]]] = set()
+    """Shared by all stories of a run: a kind of page is looked over by whoever comes to it first."""
     found: list[str] = field(default_factory=list)
 
 
