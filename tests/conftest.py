@@ -7,6 +7,7 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from flask.testing import FlaskClient
 from flask_security.proxies import _security
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
     from werkzeug.test import TestResponse
 
 __all__ = ["demonstration", "empty", "pytest_collection_modifyitems"]
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
+"""No test is about time: a loaded machine finds no example too slow."""
 FAST = CryptContext(schemes=["argon2"], argon2__time_cost=1, argon2__memory_cost=8, argon2__parallelism=1)
 """Real argon2 with the least work: a test signs in often, and no password of a test is worth guessing."""
 

@@ -87,6 +87,7 @@ def when_i_take_the_consent(me: Person, course: str) -> None:
     me.goes_to(course)
     me.sees("is blocked, because")
     me.clicks("Obtain consent")
+    me.fills({"Signed on paper at": earlier(90)})
     me.fills({"Consent to": "Treatment", "Version of the form": "3.1", "Copy given to the signer": "Yes"})
     me.presses("Save the consent")
     me.signs()
@@ -96,6 +97,7 @@ def when_i_take_the_consent(me: Person, course: str) -> None:
 def when_i_decide_on_the_eligibility(me: Person, course: str) -> None:
     me.goes_to(course)
     me.clicks("Decide")
+    me.fills({"Decided at": earlier(60)})
     me.fills({"Active infection": "No", "Pregnancy": "Excluded by a test", "Malignant disease now": "No"})
     me.fills({"Pregnancy test on": today()})
     me.fills({"The patient is eligible": "Yes"})

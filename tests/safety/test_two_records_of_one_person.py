@@ -20,8 +20,8 @@ from clinic.ledger.verify import verify
 from clinic.notices import Notice
 from clinic.pathway.sweeping import disagreements
 from clinic.patients import merging
-from clinic.patients.merging import PatientMerge, same_person
-from clinic.patients.models import Alert
+from clinic.patients.merging import PatientMerge
+from clinic.patients.models import Alert, same_person
 from tests.bedside import released_product
 from tests.databases import both_databases
 from tests.factories import PASSWORD, patient, ready_for_harvest
