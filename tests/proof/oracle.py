@@ -158,9 +158,9 @@ class Picture:
     def _overturned_alone(self, mine: list[Facts], last: Facts) -> bool:
         """Whether a yes stands against an earlier no without a physician who did not say that no (23)."""
         before = mine[: mine.index(last)]
-        noes = [place for place, one in enumerate(before) if not self._says_yes(one)]
-        since = [*before[noes[-1] + 1 :], last] if noes else []
-        return bool(noes) and not any(one["signed"] - {before[noes[-1]]["by"]} for one in since)
+        refused = [place for place, one in enumerate(before) if not self._says_yes(one)]
+        since = [*before[refused[-1] + 1 :], last] if refused else []
+        return bool(refused) and not any(one["signed"] - {before[refused[-1]]["by"]} for one in since)
 
     def _before_a_dose(self, last: Facts, course: str) -> bool:
         """Whether the patient was given cells, in any course, on an earlier day and after the decision (23)."""
