@@ -95,6 +95,7 @@ def index() -> str:
             "text": f"{len(found.rows)} on this page",
         },
         empty_text="No authorization recorded. No step asks for one.",
+        actions=[(url_for("accounts.index"), "user-cog", "Staff")] if may(me().role, "accounts.index") else [],
     )  # fmt: skip
 
 

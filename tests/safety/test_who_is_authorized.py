@@ -380,6 +380,7 @@ def test_quality_gives_one_with_a_signature_and_ends_it_with_a_reason(ward, page
     assert "Harvest" in shown
     assert "I approve this" in page(ward.browser("nurse"), f"/authorizations/{made.id}")
     assert ward.team.nurse.printed_name in page(ward.browser("nurse"), "/authorizations")
+    assert 'href="/staff">' in ward.browser("quality").get("/authorizations").text.split("<main")[1]
     url = f"/authorizations/{made.id}/end"
     assert ward.fill("quality", url, reason="", password=PASSWORD).status_code == 422
     assert ward.fill("quality", url, reason="Left", password="wrong").status_code == 422
