@@ -196,7 +196,7 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str], only:
         found: Any = getattr(model, "found", None)
         condition = found(scope) if found is not None else _condition(model, scope)
         if condition is not None:
-            _take(scope, session, model, condition)
+            _take(pool, session, _chosen(model, condition), scope.given)
         if table_of(model) == "treatment":
             _take_whole_people(scope, session, model)
     complete(session, pool, {*read, *parts})
@@ -208,13 +208,12 @@ def _take_whole_people(scope: Scope, session: Session, course: type[Any]) -> Non
     patient = inspect(course).relationships["patient"].mapper.class_
     named = sorted({row.person_id for row in scope.pool.rows[patient] if row.person_id is not None})
     if named:
-        scope.given = {}
-        _take(scope, session, patient, patient.person_id.in_(named))
+        read_rows(session, scope.pool, patient, patient.person_id.in_(named))
 
 
 def read_rows(session: Session, pool: Pool, model: type[Any], condition: Any) -> None:
     """Add the rows of a kind that fit a condition, with their parts; for pages that list and judge nothing."""
-    _take(Scope(pool, [], [], ""), session, model, condition)
+    _take(pool, session, _selected(model, condition))
 
 
 def read_page(session: Session, pool: Pool, models: Sequence[type[Any]], page: Subquery) -> list[Any]:
@@ -236,18 +235,26 @@ def complete(session: Session, pool: Pool, whole: set[type[Model]]) -> None:
 
     ``whole``: the kinds of which all rows are there that hang on rows of the pool.
     """
-    owners = list(pool.by_id)
-    for model in (Signature, Amendment):
-        pool.add(session.scalars(select(model).where(model.record_id.in_(owners))))
-    for beside in _beside():
-        pool.kept += session.scalars(select(beside))
+    given = {"owners": list(pool.by_id)}
+    for chosen in _attached():
+        pool.add(session.scalars(chosen, given))
+    for chosen in _beside():
+        pool.kept += session.scalars(chosen)
     _fill(pool, whole)
 
 
 @cache
-def _beside() -> tuple[type[Model], ...]:
-    """Return the small tables that every record names, read whole: the staff."""
-    return tuple(m.class_ for m in Model.registry.mappers if issubclass(m.class_, Model) and m.class_.READ_BESIDE)
+def _attached() -> tuple[Any, ...]:
+    """Return the selects of what hangs on any record: the signatures and amendments of ``owners``."""
+    owners = bindparam("owners", expanding=True)
+    return tuple(select(model).where(model.record_id.in_(owners)) for model in (Signature, Amendment))
+
+
+@cache
+def _beside() -> tuple[Any, ...]:
+    """Return the selects of the small tables that every record names, read whole: the staff."""
+    models = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
+    return tuple(select(model) for model in models if model.READ_BESIDE)
 
 
 def _condition(model: type[Any], scope: Scope) -> Any:
@@ -273,10 +280,19 @@ def _names(model: type[Any], *columns: str) -> Any:
     return or_(*(getattr(model, name).in_(bindparam(name, expanding=True)) for name in columns))
 
 
-def _take(scope: Scope, session: Session, model: type[Any], condition: Any) -> None:
-    chosen = select(model).where(condition).options(lazyload("*"), *parts_read(model))
-    for row in session.scalars(chosen, scope.given).unique():
-        scope.pool.add(_whole(row))
+def _take(pool: Pool, session: Session, chosen: Any, given: dict[str, list[str]] | None = None) -> None:
+    for row in session.scalars(chosen, given).unique():
+        pool.add(_whole(row))
+
+
+@cache
+def _chosen(model: type[Any], condition: Any) -> Any:
+    """Return the select of a kind under a condition that stays the same object, so that it is built only once."""
+    return _selected(model, condition)
+
+
+def _selected(model: type[Any], condition: Any) -> Any:
+    return select(model).where(condition).options(lazyload("*"), *parts_read(model))
 
 
 @cache
@@ -303,32 +319,53 @@ def _fill(pool: Pool, read: set[type[Model]]) -> None:
     """Give each row its related rows, so that no question about them goes to the database again."""
     known = read | {Signature, Amendment}
     for model, rows in list(pool.rows.items()):
-        for relation in inspect(model).relationships:
-            target = relation.mapper.class_
-            if relation.direction is RelationshipDirection.MANYTOONE:
-                ((local, _remote),) = relation.local_remote_pairs
-                for row in rows:
-                    named = getattr(row, str(local.key))
-                    other = pool.by_id.get(named or "")
-                    if named is None or other is not None:
-                        set_committed_value(row, relation.key, other)
-            elif target in known:
-                for row in rows:
-                    hanging = _hanging(pool, relation, row)
-                    set_committed_value(row, relation.key, hanging if relation.uselist else next(iter(hanging), None))
+        to_one, to_many = _relations(model)
+        for key, local in to_one:
+            for row in rows:
+                named = getattr(row, local)
+                other = pool.by_id.get(named or "")
+                if named is None or other is not None:
+                    set_committed_value(row, key, other)
+        for key, target, remote, order, many in to_many:
+            if target not in known:
+                continue
+            hanging = pool.index(target, remote)
+            for row in rows:
+                found = _sorted(hanging.get(row.id, ()), order)
+                set_committed_value(row, key, found if many else next(iter(found), None))
 
 
-def _hanging(pool: Pool, relation: Any, row: Any) -> list[Any]:
-    ((_local, remote),) = relation.local_remote_pairs
-    rows = list(pool.index(relation.mapper.class_, str(remote.key)).get(row.id, ()))
-    for clause in reversed(relation.order_by or ()):
-        down = getattr(clause, "modifier", None) is not None
-        key = (clause.element if down else clause).key
-        if key is None:  # the parts of a natural order: the text itself says as much, see `_comparable`
-            continue
-        if len(rows) > 1:
-            rows.sort(key=lambda one: _comparable(getattr(one, key)), reverse=down)
-    return rows
+@cache
+def _relations(model: type[Any]) -> tuple[list[Any], list[Any]]:
+    """Return the relations of a kind: to one row by a key of its own, and to rows that name it, in their order."""
+    to_one: list[Any] = []
+    to_many: list[Any] = []
+    for relation in inspect(model).relationships:
+        ((local, remote),) = relation.local_remote_pairs
+        if relation.direction is RelationshipDirection.MANYTOONE:
+            to_one.append((relation.key, str(local.key)))
+        else:
+            order = [_ordered(clause) for clause in reversed(relation.order_by or ())]
+            by = [one for one in order if one[0] is not None]
+            to_many.append((relation.key, relation.mapper.class_, str(remote.key), by, relation.uselist))
+    return to_one, to_many
+
+
+def _ordered(clause: Any) -> tuple[str | None, bool]:
+    """Return the column of a clause of an order, and whether it goes down.
+
+    The parts of a natural order have no column: the text itself says as much, see `_comparable`.
+    """
+    down = getattr(clause, "modifier", None) is not None
+    return (clause.element if down else clause).key, down
+
+
+def _sorted(rows: Sequence[Any], order: Sequence[tuple[str, bool]]) -> list[Any]:
+    found = list(rows)
+    if len(found) > 1:
+        for key, down in order:
+            found.sort(key=lambda one, key=key: _comparable(getattr(one, key)), reverse=down)
+    return found
 
 
 def _comparable(value: datetime | Any) -> tuple[bool, Any]:

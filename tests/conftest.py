@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ __all__ = ["demonstration", "empty", "pytest_collection_modifyitems"]
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 """No test is about time: a loaded machine finds no example too slow."""
+gc.set_threshold(20_000, 20, 20)
 FAST = CryptContext(schemes=["argon2"], argon2__time_cost=1, argon2__memory_cost=8, argon2__parallelism=1)
 """Real argon2 with the least work: a test signs in often, and no password of a test is worth guessing."""
 
@@ -113,6 +115,8 @@ def _built(store: Store, folder: Any) -> House:
             session.commit()
         db.engine.dispose()
     store.keep()
+    gc.collect()
+    gc.freeze()  # the app lives as long as the run: no collection needs to walk through it
     return House(app, store)
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, UniqueConstraint, or_, select
+from sqlalchemy import Text, UniqueConstraint, bindparam, or_, select
 from sqlalchemy.orm import Mapped, aliased, relationship
 
 from clinic import clock
@@ -124,12 +125,8 @@ class Treatment(Record):
     @classmethod
     def found(cls, scope: Scope) -> Any:
         """Return the condition that finds the courses asked for, and the other courses of the same people."""
-        if not scope.course_ids:
-            return None
-        one, other = aliased(Patient), aliased(Patient)
-        asked = select(cls.patient_id).where(cls.id.in_(scope.course_ids))
-        same = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(asked))
-        return or_(cls.patient_id.in_(asked), cls.patient_id.in_(same))
+        scope.given = {"courses": scope.course_ids}
+        return _of_the_same_people() if scope.course_ids else None
 
     @property
     def says(self) -> Content:
@@ -250,3 +247,12 @@ class Stop(Record):
     reason: Mapped[str | None] = field("Reason", required=True, long=True, section="Why")
 
     treatment: Mapped[Treatment] = relationship(back_populates="stop")
+
+
+@cache
+def _of_the_same_people() -> Any:
+    """Return the condition that finds ``courses`` by their ids, and the other courses of the same people."""
+    one, other = aliased(Patient), aliased(Patient)
+    asked = select(Treatment.patient_id).where(Treatment.id.in_(bindparam("courses", expanding=True)))
+    same = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(asked))
+    return or_(Treatment.patient_id.in_(asked), Treatment.patient_id.in_(same))
