@@ -9,8 +9,9 @@ one with ``product_id`` on a container of cells, and so on. A new kind of record
 from __future__ import annotations
 
 from collections.abc import Collection
+from contextlib import contextmanager
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import bindparam, inspect, or_, select
 from sqlalchemy.orm import Load, RelationshipDirection, Session, joinedload, lazyload
@@ -24,11 +25,12 @@ from clinic.record_pool import M, Pool, in_order
 from clinic.records import Amendment, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Dialect, Subquery
 
+T = TypeVar("T")
 Only = Collection[type[Model]] | None
 AT_ONCE = 50
 """Courses loaded together; more are loaded in batches."""
@@ -58,6 +60,25 @@ class CourseRecords:
         self.zone = zone
         self._of: dict[type[Model], list[Any]] = {}
         self._people: list[Any] = []
+        self._answers: dict[Any, Any] | None = None
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Answer the same question once, as long as nothing is written; see `once`."""
+        before, self._answers = self._answers, {} if self._answers is None else self._answers
+        try:
+            yield
+        finally:
+            self._answers = before
+
+    def once(self, question: Callable[..., T], *about: Any) -> T:
+        """Return ``question(records, *about)``, within `unchanged` the answer that was given before."""
+        if self._answers is None:
+            return question(self, *about)
+        key = (question, *about)
+        if key not in self._answers:
+            self._answers[key] = question(self, *about)
+        return self._answers[key]
 
     @property
     def patient(self) -> Any:

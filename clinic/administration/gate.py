@@ -55,17 +55,18 @@ VITAL_WARNINGS = (
 def judge(bedside: Bedside, at: datetime) -> Verdict:
     """Return the whole verdict at a moment, the most dangerous first."""
     verdict = Verdict()
-    worn = (bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
-    identity(verdict, *worn, same=bedside.records.people_ids)
-    two_people(verdict, bedside)
-    authorized(verdict, bedside, at)
-    if bedside.product is not None:
-        product_state(verdict, bedside, bedside.product, at)
-        dose_checks.dose(verdict, bedside, bedside.product, at)
-    place(verdict, bedside)
-    vital_signs(verdict, bedside.vitals, at)
-    whole_person(verdict, bedside, at)
-    papers(verdict, bedside, at)
+    with bedside.records.unchanged():
+        worn = (bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
+        identity(verdict, *worn, same=bedside.records.people_ids)
+        two_people(verdict, bedside)
+        authorized(verdict, bedside, at)
+        if bedside.product is not None:
+            product_state(verdict, bedside, bedside.product, at)
+            dose_checks.dose(verdict, bedside, bedside.product, at)
+        place(verdict, bedside)
+        vital_signs(verdict, bedside.vitals, at)
+        whole_person(verdict, bedside, at)
+        papers(verdict, bedside, at)
     return verdict
 
 

@@ -25,7 +25,8 @@ class Standing:
 
 def judge(records: CourseRecords, at: datetime) -> list[Standing]:
     """Return the progress and the open tasks of every step of a course."""
-    return [Standing(step, step.progress(records, at), list(step.actions(records, at))) for step in current()]
+    with records.unchanged():
+        return [Standing(step, step.progress(records, at), list(step.actions(records, at))) for step in current()]
 
 
 def blocked(found: list[Standing], records: CourseRecords, at: datetime) -> tuple[Step, list[Blocked]] | None:

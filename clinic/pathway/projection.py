@@ -97,9 +97,10 @@ def store(session: Session, course_ids: list[str], product_ids: set[str], at: da
 
 def _keep(session: Session, records: CourseRecords, at: datetime) -> set[str]:
     """Judge one course and keep its lines and those of its products; return the ids of the products."""
-    products = product_lines(records, records.of(Product), at)
+    with records.unchanged():
+        products, lines = product_lines(records, records.of(Product), at), lines_of(records, at)
     ids = [line["product_id"] for line in products]
-    _replace(session, CourseLine, CourseLine.treatment_id, [records.course.id], lines_of(records, at))
+    _replace(session, CourseLine, CourseLine.treatment_id, [records.course.id], lines)
     _replace(session, ProductLine, ProductLine.product_id, ids, products)
     return set(ids)
 

@@ -53,6 +53,10 @@ class Item:
 
 def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     """Return the present evidence of a product by the id of the record that it comes from."""
+    return records.once(_items, product)
+
+
+def _items(records: CourseRecords, product: Product) -> dict[str, Item]:
     version = product.judged_under
     found = {"version": Item(hash=version.id if version else "", name="protocol version")}
     line = ancestry(records, product)

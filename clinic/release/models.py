@@ -291,6 +291,10 @@ def released_since(records: CourseRecords, product: Product) -> datetime | None:
 
 def standing_decision(records: CourseRecords, product: Product) -> Release | None:
     """Return the last decision that counts now."""
+    return records.once(_standing_decision, product)
+
+
+def _standing_decision(records: CourseRecords, product: Product) -> Release | None:
     return next((one for one in reversed(decisions(records, product)) if one.effective(records)), None)
 
 

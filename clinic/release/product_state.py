@@ -96,6 +96,10 @@ DECIDED = {
 
 def state_of(records: CourseRecords, product: Product, at: datetime) -> ProductState:
     """Return the state of one product at a moment."""
+    return records.once(_state_of, product, at)
+
+
+def _state_of(records: CourseRecords, product: Product, at: datetime) -> ProductState:
     gone = _gone(product)
     if gone is not None:
         return gone
