@@ -18,7 +18,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 from clinic import create_app
 from clinic.accounts.models import Site, User
 from clinic.errors import ClinicError, RuleBroken, SettingsWrong
-from clinic.extensions import db, read_from_here, reading_only
+from clinic.extensions import db, read_from_here
+from clinic.reading import reading_only
 from clinic.schema import current, head
 from config import COMMAND_WAIT, load
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from clinic import wording
 from clinic.model import Model
+from clinic.reading import reading_only
 from clinic.record_content import columns_signed
 from clinic.record_kinds import keys_to, kinds, link, parts_of, table_of
 from clinic.record_pool import M, Pool, in_order
@@ -60,7 +61,7 @@ class CourseRecords:
         self.zone = zone
         self._of: dict[type[Model], list[Any]] = {}
         self._people: list[Any] = []
-        self._answers: dict[Any, Any] | None = None
+        self._answers: dict[Any, Any] | None = {} if reading_only.get() else None
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:

@@ -17,9 +17,10 @@ from werkzeug.exceptions import HTTPException, InternalServerError
 from clinic import drafts, record_display, record_pages
 from clinic.accounts import security
 from clinic.errors import RuleBroken, StepBlocked
-from clinic.extensions import db, reading_only
+from clinic.extensions import db
 from clinic.identifiers import within
 from clinic.pages import ChangedMeanwhile, me
+from clinic.reading import reading_only
 
 if TYPE_CHECKING:
     from flask import Flask

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from sqlalchemy import event, text
 from sqlalchemy.exc import DisconnectionError
 
 from clinic.model import Model
+from clinic.reading import reading_only
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,19 +28,6 @@ csrf = CSRFProtect()
 
 SQLITE_THREADS = 16
 """Threads that serve a SQLite clinic, each with a connection: enough to serve readers while writers wait."""
-reading_only: ContextVar[bool] = ContextVar("reading_only", default=False)
-"""Whether the current code only reads. On SQLite everything else takes the write lock at its first statement, so that
-no decision depends on rows that another writer changes before the commit."""
-
-
-@contextmanager
-def reading() -> Iterator[None]:
-    """Only read within: transactions that begin here take no write lock."""
-    before = reading_only.set(True)
-    try:
-        yield
-    finally:
-        reading_only.reset(before)
 
 
 def read_from_here(session: Session) -> None:

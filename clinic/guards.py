@@ -17,9 +17,10 @@ from clinic import drafts, idempotency
 from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, SEARCHES, keep_to_site
 from clinic.accounts import security
 from clinic.accounts.models import User
-from clinic.extensions import csrf, db, reading_only, write_from_here, writing
+from clinic.extensions import csrf, db, write_from_here, writing
 from clinic.ledger.listener import lock_site, set_actor
 from clinic.pages import me
+from clinic.reading import reading_only
 
 if TYPE_CHECKING:
     from collections.abc import Callable

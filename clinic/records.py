@@ -345,9 +345,11 @@ class Record(Entry):
     def unconfirmed(self) -> Amendment | None:
         """The critical correction that only its author has signed; None where no second person is needed."""
         correction = self.critical_correction()
-        author = correction.amended_by if correction is not None else None
+        if correction is None:
+            return None
+        author = correction.amended_by
         others = [s for s in self.present_signatures if author is not None and not s.signed_by.is_same_person(author)]
-        return correction if correction is not None and not others else None
+        return correction if not others else None
 
     @property
     def done_by(self) -> str:
@@ -390,6 +392,8 @@ class Record(Entry):
     @property
     def present_signatures(self) -> list[Signature]:
         """The signatures that cover the present content; after an amendment the older ones no longer do."""
+        if not self.signatures:
+            return []
         content_hash = self.content_hash
         return [signature for signature in self.signatures if signature.content_hash == content_hash]
 

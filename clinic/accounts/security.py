@@ -21,10 +21,11 @@ from clinic import clock
 from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
 from clinic.errors import Problem, RuleBroken, SettingsWrong
-from clinic.extensions import db, reading, writing
+from clinic.extensions import db, writing
 from clinic.identifiers import within
 from clinic.ledger.listener import set_actor
 from clinic.notices import UNREAD_OF_READER
+from clinic.reading import reading
 from clinic.schema import current
 
 IDLE = timedelta(minutes=15)

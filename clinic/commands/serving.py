@@ -20,8 +20,9 @@ from clinic.access import Role
 from clinic.accounts.security import is_demo
 from clinic.console import application, current_schema
 from clinic.errors import SettingsWrong
-from clinic.extensions import SQLITE_THREADS, db, reading
+from clinic.extensions import SQLITE_THREADS, db
 from clinic.pathway.sweeping import keep_sweeping, sweep
+from clinic.reading import reading
 from clinic.requests import mail
 from config import ROOT
 

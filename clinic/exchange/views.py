@@ -16,8 +16,9 @@ from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import FORMATS, Choice
 from clinic.exchange.parse_cell import day_of
-from clinic.extensions import db, reading
+from clinic.extensions import db
 from clinic.pages import me, zone
+from clinic.reading import reading
 
 bp = Blueprint("exchange", __name__, template_folder="templates")
 

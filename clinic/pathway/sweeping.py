@@ -10,12 +10,12 @@ from sqlalchemy import or_, select
 
 from clinic.accounts.models import Site
 from clinic.course_records import load, turns
-from clinic.extensions import reading
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import lock_site
 from clinic.pathway.order import current
 from clinic.pathway.projection import lines_of, product_lines, store
 from clinic.products.models import Product
+from clinic.reading import reading
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:

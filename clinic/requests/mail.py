@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 from sqlalchemy import or_, select
 
 from clinic.accounts.models import User
-from clinic.extensions import reading
 from clinic.notices import Notice, NoticeMail
+from clinic.reading import reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
