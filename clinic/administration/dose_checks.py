@@ -175,14 +175,23 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
 
 
 def _adds_up(bedside: Bedside, given: Administration) -> bool:
-    """Whether an earlier dose counts with this one: the whole person's, but of local injections the same place's."""
-    course, key = bedside.course, bedside.route or bedside.course.route or ""
-    routes = [ROUTES.get(key), ROUTES.get(given.route or given.treatment.route or "")]
+    """Whether an earlier dose counts with this one."""
+    course = bedside.course
+    here = (bedside.route or course.route, bedside.body_site or course.body_site, bedside.side or course.side)
+    return counts_with(here, given)
+
+
+def counts_with(here: tuple[str | None, str | None, str | None], given: Administration) -> bool:
+    """Whether a dose counts with one at ``here`` (route, body site, side) that is given within 24 h.
+
+    The whole person's doses count together, but of local injections only those at the same place.
+    """
+    course = given.treatment
+    there = (given.route or course.route, given.body_site or course.body_site, given.side or course.side)
+    routes = [ROUTES.get(route or "") for route in (here[0], there[0])]
     if any(route is None or route.group is not Delivery.INJECTION for route in routes):
         return True
-    here = (bedside.body_site or course.body_site, bedside.side or course.side)
-    there = (given.body_site or given.treatment.body_site, given.side or given.treatment.side)
-    return not any(one and other and one != other for one, other in zip(here, there, strict=True))
+    return not any(one and other and one != other for one, other in zip(here[1:], there[1:], strict=True))
 
 
 def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:

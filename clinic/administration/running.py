@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clinic import clock
 from clinic.administration.amounts import dose_in
 from clinic.administration.dose_change import dose_limits, dose_unit
+from clinic.administration.dose_checks import DAY, counts_with
 from clinic.administration.events import interrupted
 from clinic.administration.models import Administration
 from clinic.administration.monitoring import monitoring
@@ -100,15 +100,21 @@ def _again(given: Administration, kg: Decimal | None) -> str:
 
 
 def whole_dose(records: CourseRecords, given: Administration) -> dict[str, str] | None:
-    """Return the sum of the bags of one day against the window, if there are several; else None (rule 52)."""
+    """Return the sum of the bags of 24 hours against the window, if there are several; else None (rule 52).
+
+    Which bags count together is the bedside's own question, `dose_checks.counts_with`.
+    """
     dosing, course = given.treatment.says.dose, given.treatment
     if given.performed_at is None or given.voided or given.measure != dosing.measure:
         return None
-    day = clock.day(given.performed_at, records.zone)
+    here = (given.route or course.route, given.body_site or course.body_site, given.side or course.side)
     bags = [
         one
         for one in records.of(Administration)
-        if one.counts and one.performed_at and clock.day(one.performed_at, records.zone) == day
+        if one.counts
+        and one.performed_at
+        and abs(one.performed_at - given.performed_at) < DAY
+        and counts_with(here, one)
     ]
     parts = [one.dose_per_kg if dosing.per_kg else one.dose for one in bags if one.measure == dosing.measure]
     if len(parts) < 2 or None in parts:

@@ -11,6 +11,7 @@ from clinic.administration.amounts import doses
 from clinic.administration.asked_first import asked_again, asked_first
 from clinic.administration.dose_change import DoseChange
 from clinic.administration.events import InfusionEvent, unsigned
+from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.processing.step import donors_usable
@@ -95,7 +96,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             waiting.append(Action(title="Sign the administration", why=why, who=tuple(SIGNS), to=to, **more))
     if course.origin is Origin.IMPORTED or any(action.title == "Record the end" for action in waiting):
         return waiting
-    if ADMINISTRATION.reasons(records, at):
+    if ADMINISTRATION.reasons(records, at) or any(one.open_in(records) for one in past_reactions(records)):
         return waiting
     product = waiting_products(records, at)[0]
     thawed = ", and thawed" if product.thawed_at else ""

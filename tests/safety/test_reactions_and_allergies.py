@@ -124,6 +124,7 @@ def test_a_reaction_during_the_giving_stops_the_next_bag_until_a_physician_decid
         assert "Report the adverse event" in today(ward, "physician")
         assert "Decide after the reaction" in today(ward, "physician2")
         ward.end(given)
+        assert "Check at the bedside" not in today(ward, "nurse")  # where the reaction refuses it
     with ward.later(minutes=40):
         ward.give(mine, second)
         ward.not_given(second, "Earlier reaction", "A physician has not decided")
@@ -514,6 +515,12 @@ def test_the_bags_of_one_dose_are_one_giving_across_midnight(ward, amount, passe
     assert doses_given(of_course(ward.session, mine)) == 1
     if not passes:
         ward.said_no("Decide again before the next dose")
+    else:  # the page of either bag shows the sum of both
+        shown = ward.browser("nurse").get(f"/administrations/{ward.given(bags[1]).id}").text
+        whole = shown.partition("This dose, all containers within 24 hours")[2].partition("</p>")[0]
+        said = re.sub(r"<[^>]+>|\s+", "", whole)
+        assert said.count("+") == 1, said
+        assert said.endswith("=1×106/kg"), said
 
 
 @pytest.mark.rule(52)
