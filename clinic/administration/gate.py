@@ -128,7 +128,7 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
         )  # fmt: skip
     if product.relation == "autologous":
         verdict.judge(
-            "Own cells", 3, product.donor.patient_id == patient.id,
+            "Own cells", 3, product.donor.patient_id in {patient.id, *same},
             "These are another patient's own cells. They must not be given to anyone else.",
             patient.id, product.donor.patient_id or product.donor_id,
         )  # fmt: skip

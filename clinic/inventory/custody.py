@@ -99,7 +99,7 @@ def may_issue(records: CourseRecords, product: Product, at: datetime) -> list[Bl
         assign, who = ("products.assign", {"product_id": product.id}), (Role.PHYSICIAN, Role.TECHNOLOGIST)
         because = "The product is assigned to no patient's course."
         found.append(Blocked(rule=4, because=because, who=who, fix=assign, fix_label="Assign it"))
-    elif product.relation == "autologous" and product.donor.patient_id != product.treatment.patient_id:
+    elif product.relation == "autologous" and not product.donor.is_patient(product.treatment.patient):
         found.append(Blocked(rule=3, because="These are another patient's own cells."))
     returns = [movement for movement in product.movements if movement.kind == "returned"]
     if returns and returns[-1].intact is False:

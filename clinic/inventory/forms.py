@@ -9,7 +9,7 @@ from sqlalchemy import select
 from clinic.form_fields import SelectField, StringField
 from clinic.forms import RecordForm, form_for
 from clinic.inventory import custody
-from clinic.patients.models import Patient
+from clinic.patients.models import Patient, same_person
 from clinic.products.models import Movement
 from clinic.treatments.models import Stop, Treatment
 
@@ -49,7 +49,7 @@ def courses_for(session: Session, product: Product) -> list[tuple[str, str]]:
         .order_by(Patient.family_name, Patient.given_names)
     )
     if product.relation == "autologous":
-        chosen = chosen.where(Treatment.patient_id == product.donor.patient_id)
+        chosen = chosen.where(Treatment.patient_id.in_(same_person(session, {product.donor.patient_id or ""})))
     return [
         (
             row.id,

@@ -128,7 +128,9 @@ def problems(
 
 def directed(donor: Donor, recipient: Any) -> list[Blocked]:
     """Return why a relative's cells are not for this recipient: they are for the named patient only (rule 4)."""
-    if donor.kind != "related" or recipient is None or donor.relative_of_id == recipient.id:
+    if donor.kind != "related" or recipient is None:
+        return []
+    if donor.relative_of is not None and donor.relative_of.is_same_person(recipient):
         return []
     if donor.relative_of_id is None:
         because = f"{donor.display_name} donates cells for a relative, and which patient that is was not recorded."

@@ -140,6 +140,10 @@ class Donor(Entry):
     def headline(self) -> str:
         return f"{DONOR_KINDS[self.kind]}, {self.donor_number or self.id}"
 
+    def is_patient(self, patient: Patient) -> bool:
+        """Whether a patient's own cells are this donor's, under any of the person's record numbers (rule 3)."""
+        return self.patient is not None and self.patient.is_same_person(patient)
+
     def eligibility(self) -> DonorEligibility | None:
         """Return the last signed determination."""
         signed = [determination for determination in self.eligibilities if determination.attested]

@@ -152,6 +152,10 @@ class Patient(Entry):
         days = [date.fromisoformat(day) for day in before if day]
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
 
+    def is_same_person(self, other: Patient) -> bool:
+        """Whether two records are one person's: the same record, or two that two people confirmed to be (H27)."""
+        return self.id == other.id or (self.person_id is not None and self.person_id == other.person_id)
+
     @property
     def display_name(self) -> str:
         """Family name in capitals, then given names; the record number where a history has no name."""

@@ -283,7 +283,7 @@ class Product(Record):
                 "This product already belongs to a course. If that is the wrong one, quality or a physician returns it "
                 "to the bank on its page."
             )
-        if self.relation == "autologous" and self.donor.patient_id != treatment.patient_id:
+        if self.relation == "autologous" and not self.donor.is_patient(treatment.patient):
             raise RuleBroken("These are a patient's own cells. They must not be given to anyone else.")
         if treatment.relation != self.relation:
             raise RuleBroken("The course is planned with the other kind of cells (autologous or allogeneic).")

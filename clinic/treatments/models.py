@@ -213,7 +213,8 @@ class Treatment(Record):
             raise RuleBroken("This course uses the patient's own cells: it cannot have another donor.")
         if donor.patient_id is not None:
             raise RuleBroken("A patient registered as their own donor cannot donate for another course.", rule=3)
-        if donor.kind == "related" and donor.relative_of_id not in {None, self.patient_id}:
+        relative = donor.relative_of if donor.kind == "related" else None
+        if relative is not None and not relative.is_same_person(self.patient):
             raise RuleBroken("This donor donates cells for another patient, a relative. Name another donor.", rule=4)
         route = ROUTES.get(self.route or "")
         systemic = route is not None and route.systemic

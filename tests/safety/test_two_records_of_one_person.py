@@ -189,6 +189,30 @@ def test_the_other_wristband_is_taken_only_while_the_merge_is_confirmed(ward, mi
     assert scanned()
 
 
+@pytest.mark.rule(3)
+@pytest.mark.hazard("H27")
+def test_own_cells_go_to_the_other_number_only_while_the_merge_is_confirmed(ward, mine, other):
+    bag = released_product(mine, ward.team)
+    bag.treatment, bag.treatment_id = None, None
+    theirs = ready_for_harvest(ward.team, other)
+    ward.session.commit()
+    ward.assign(bag, theirs)
+    ward.session.expire_all()
+    assert bag.treatment_id is None, "before the merge"
+    one = merge(ward, mine, other)
+    assert ward.assign(bag, theirs).status_code == 303, ward.refused
+    ward.release(bag)
+    assert {line["rule"] for line in scanned(ward, theirs, bag).reasons}.isdisjoint({1, 3}), ward.refused
+    undo(ward, one)
+    assert 3 in {line["rule"] for line in scanned(ward, theirs, bag).reasons}
+
+
+def scanned(ward, course, bag):
+    ward.check(course, bag)
+    ward.session.expire_all()
+    return ward.session.scalars(select(BedsideCheck).order_by(BedsideCheck.recorded_at.desc())).first()
+
+
 @pytest.mark.hazard("H27")
 def test_either_number_finds_the_record_that_goes_on(ward, mine, other, post):
     def found(number):
