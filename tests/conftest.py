@@ -72,7 +72,7 @@ class Client(FlaskClient):
 
 
 @pytest.fixture
-def kind(request: pytest.FixtureRequest) -> str:
+def database(request: pytest.FixtureRequest) -> str:
     """Which database: SQLite unless a test asks for both or CLINIC_TEST_DATABASE says postgresql."""
     return getattr(request, "param", None) or os.environ.get("CLINIC_TEST_DATABASE", "sqlite")
 
@@ -81,13 +81,13 @@ def kind(request: pytest.FixtureRequest) -> str:
 def _houses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], House]]:
     made: dict[str, House] = {}
 
-    def house(kind: str) -> House:
-        if kind not in made:
-            folder = tmp_path_factory.mktemp(kind)
-            store = SQLiteStore(folder) if kind == "sqlite" else PostgreSQLStore()
+    def house(database: str) -> House:
+        if database not in made:
+            folder = tmp_path_factory.mktemp(database)
+            store: Store = {"sqlite": lambda: SQLiteStore(folder), "postgresql": PostgreSQLStore}[database]()
             store.renew()
-            made[kind] = _built(store, folder)
-        return made[kind]
+            made[database] = _built(store, folder)
+        return made[database]
 
     yield house
     for one in made.values():
@@ -132,9 +132,9 @@ def make_schema(app: Flask) -> None:
 
 
 @pytest.fixture
-def house(_houses: Callable[[str], House], kind: str) -> Iterator[House]:
+def house(_houses: Callable[[str], House], database: str) -> Iterator[House]:
     """The application and its database, fresh for this test."""
-    one = _houses(kind)
+    one = _houses(database)
     one.renew()
     yield one
     one.app.config["WTF_CSRF_ENABLED"] = False

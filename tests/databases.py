@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import NullPool, create_engine, text
 
 both_databases = pytest.mark.parametrize(
-    "kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
+    "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
 )
 """Runs a test, or with ``pytestmark = both_databases`` all of a module, on SQLite and on PostgreSQL."""
 
@@ -47,10 +47,14 @@ class SQLiteStore:
         self.url = f"sqlite:///{self.file}"
 
     def renew(self) -> None:
+        self.put(self.template)
+
+    def put(self, other: Path) -> None:
+        """Put a copy of another file there, of none an empty database."""
         for left in ("", "-wal", "-shm", "-journal"):
             self.file.with_name(self.file.name + left).unlink(missing_ok=True)
-        if self.template.exists():
-            shutil.copyfile(self.template, self.file)
+        if other.exists():
+            shutil.copyfile(other, self.file)
 
     def keep(self) -> None:
         engine = create_engine(self.url)

@@ -130,7 +130,7 @@ def test_a_password_is_never_in_the_ledger_and_its_change_is(session, team):
 
 
 @pytest.mark.parametrize("model", models().values(), ids=lambda model: model.__tablename__)
-def test_every_kind_of_row_has_ids_of_its_own_kind(model, kind):
+def test_every_kind_of_row_has_ids_of_its_own_kind(model, database):
     others = [other for other in models().values() if other is not model]
     assert len(model.KIND) == 2
     assert model.KIND not in {other.KIND for other in others}
@@ -287,8 +287,8 @@ def test_a_seal_that_was_changed_or_is_another_instance_s_is_refused(busy, tmp_p
 
 
 @pytest.mark.hazard("H22")
-def test_what_no_program_of_ours_can_read_is_named_and_stops_nothing(busy, engine, kind):
-    if kind != "sqlite":
+def test_what_no_program_of_ours_can_read_is_named_and_stops_nothing(busy, engine, database):
+    if database != "sqlite":
         return  # PostgreSQL does not take such a value at all
     weight = busy.scalars(select(Weight.id)).first()
     busy.commit()
@@ -297,7 +297,7 @@ def test_what_no_program_of_ours_can_read_is_named_and_stops_nothing(busy, engin
     assert found == dict.fromkeys(("kg", "performed_at"), "it contains data that this program cannot read")
 
 
-def test_a_moment_is_told_in_one_way_whatever_zone_it_was_given_in(kind):
+def test_a_moment_is_told_in_one_way_whatever_zone_it_was_given_in(database):
     berlin = clock.local(datetime(2026, 5, 14, 7, 30, tzinfo=UTC), "Europe/Berlin")
     assert ledger_value(berlin) == ledger_value(datetime(2026, 5, 14, 7, 30, tzinfo=UTC)) == "2026-05-14T07:30:00+00:00"
 
@@ -312,7 +312,7 @@ def test_a_signature_still_covers_what_was_signed_after_it_is_read_again(busy):
     assert busy.scalars(select(Harvest)).one().signed
 
 
-def test_the_ledger_watches_every_table_that_holds_what_staff_write(kind):
+def test_the_ledger_watches_every_table_that_holds_what_staff_write(database):
     """The bytes of a scan are no row of the ledger: their SHA-256 is, and `clinic verify` compares the two."""
     own = {"ledger_entry", "ledger_head", "sign_in", "failed_sign_in", "submission", "notice_mail", "scan_content"}
     watched = set(models())

@@ -108,6 +108,8 @@ class Ward:
     team: Team
     client_as: Callable[..., FlaskClient]
     refused: list[str] = field(default_factory=list)
+    staged: bool = False
+    """Whether a scene was set, see `tests.safety.scenes`."""
 
     def browser(self, who: str) -> FlaskClient:
         """Return the signed-in browser of a person: ``nurse``, or ``nurse2`` for the second of that role."""

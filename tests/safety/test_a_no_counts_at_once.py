@@ -12,9 +12,10 @@ from clinic.processing.models import ProcessingRun
 from tests.bedside import released_product
 from tests.factories import eligible, harvested, published, ready_for_harvest
 from tests.safety.driver import Ward
+from tests.safety.scenes import scene
 
 
-@pytest.fixture
+@scene
 def cord(ward: Ward):
     """A released bag out of the bank, its course, its donor."""
     version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
@@ -25,7 +26,7 @@ def cord(ward: Ward):
     return bag, mine, donor
 
 
-@pytest.fixture
+@scene
 def own(ward: Ward):
     """A released bag of a patient's own cells, and its course."""
     mine = ready_for_harvest(ward.team)

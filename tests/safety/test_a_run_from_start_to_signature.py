@@ -11,9 +11,10 @@ from clinic import clock
 from clinic.processing.models import ProcessingRun
 from tests.factories import PASSWORD, boxes, harvested, ready_for_harvest
 from tests.reading import Page
+from tests.safety.scenes import scene
 
 
-@pytest.fixture
+@scene
 def run(ward):
     """A run that was just started over 60 mL of marrow; its protocol filters and concentrates."""
     mine = ready_for_harvest(ward.team)

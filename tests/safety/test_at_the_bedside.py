@@ -24,9 +24,10 @@ from clinic.release.product_state import state_of
 from tests.bedside import checked, given, released_product
 from tests.factories import PASSWORD, consented, course, eligible, published, ready_for_harvest
 from tests.safety.driver import VITALS, Ward
+from tests.safety.scenes import scene
 
 
-@pytest.fixture
+@scene
 def own(ward: Ward):
     """A released bag of a patient's own cells, and its course."""
     mine = ready_for_harvest(ward.team)

@@ -16,9 +16,10 @@ from clinic.patients.donor_consent import DonorConsent
 from tests.bedside import released_product
 from tests.factories import consented, course, day_boxes, eligible, patient, published, ready_for_harvest
 from tests.safety.driver import Sheet
+from tests.safety.scenes import scene
 
 
-@pytest.fixture
+@scene
 def own(ward):
     mine = ready_for_harvest(ward.team)
     return ward.verified(released_product(mine, ward.team)), mine
@@ -218,7 +219,7 @@ def test_research_withdrawn_once_is_withdrawn_for_every_earlier_research_consent
     assert reasons(ward, mine) == []
 
 
-@pytest.fixture
+@scene
 def cord(ward):
     version, donor = published(ward.team, "UC-MSC-RA"), ward.giver(kind="cord", donor_number="CB-4471")
     (bag,) = ward.banked(ward.donated(donor, version), version)

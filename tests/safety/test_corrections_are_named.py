@@ -13,9 +13,10 @@ from tests.bedside import released_product
 from tests.factories import PASSWORD, ready_for_harvest
 from tests.reading import Page
 from tests.safety.driver import Sheet
+from tests.safety.scenes import scene
 
 
-@pytest.fixture
+@scene
 def bag(ward):
     """A released bag of own cells."""
     return released_product(ready_for_harvest(ward.team), ward.team)

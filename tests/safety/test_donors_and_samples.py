@@ -26,6 +26,7 @@ from tests.factories import (
     ready_for_harvest,
 )
 from tests.safety.driver import VITALS
+from tests.safety.scenes import scene
 
 
 @pytest.mark.rule(17)
@@ -60,7 +61,7 @@ def test_a_donor_keeps_the_own_number_and_takes_a_free_one(ward):
     assert ward.fill("coordinator", "/donors/new", kind="cord", donor_number="R-77777").status_code == 303
 
 
-@pytest.fixture
+@scene
 def cord(ward):
     """A released bag out of the bank, its course, its donor."""
     version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()

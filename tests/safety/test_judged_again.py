@@ -17,18 +17,19 @@ from clinic.release.models import Release
 from tests.bedside import released_product
 from tests.factories import consented, course, eligible, published, ready_for_harvest
 from tests.safety.driver import Ward
+from tests.safety.scenes import scene
 
 STALE = ("not released", "is released", "no longer", "changed", "again", "rule 46", "rule 50")
 
 
-@pytest.fixture
+@scene
 def own(ward: Ward):
     """A released bag of a patient's own cells, and its course."""
     mine = ready_for_harvest(ward.team)
     return ward.verified(released_product(mine, ward.team)), mine
 
 
-@pytest.fixture
+@scene
 def cord(ward: Ward):
     """A released bag out of the bank, its course, its donor; both people's groups are known and agree."""
     version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()

@@ -16,6 +16,7 @@ from clinic.release.results import QCResult
 from tests.bedside import frozen, released_product
 from tests.factories import consented, course, eligible, harvested, ready_for_harvest
 from tests.safety.driver import Ward
+from tests.safety.scenes import scene
 
 ORDER = ("before", "after", "order", "rule 69", "earlier", "later")
 
@@ -171,7 +172,7 @@ def test_no_start_lies_before_the_release(ward):
 # the order of events, at amendment of either end
 
 
-@pytest.fixture
+@scene
 def signed(ward: Ward) -> Administration:
     """An administration of half an hour ago, ended and signed by both."""
     mine = ready_for_harvest(ward.team)

@@ -12,6 +12,7 @@ from clinic.access import Role
 from clinic.accounts.models import User
 from tests.bedside import released_product
 from tests.factories import PASSWORD, consented, course, day_boxes, ready_for_harvest
+from tests.safety.scenes import scene
 
 
 def another_account(ward, who: str, role: Role, **facts) -> User:
@@ -28,7 +29,7 @@ def another_account(ward, who: str, role: Role, **facts) -> User:
     return made
 
 
-@pytest.fixture
+@scene
 def own(ward):
     mine = ready_for_harvest(ward.team)
     return ward.verified(released_product(mine, ward.team)), mine

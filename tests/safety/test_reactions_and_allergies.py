@@ -20,6 +20,7 @@ from clinic.patients.models import Alert
 from tests.bedside import VITALS, released_product
 from tests.bedside import tested as record_result
 from tests.factories import PASSWORD, day_boxes, harvested, patient, published, ready_for_harvest
+from tests.safety.scenes import scene
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def morning():
         yield
 
 
-@pytest.fixture
+@scene
 def two_bags(ward):
     """One patient with two bags of a donor's cells; the first one is being given."""
     cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
@@ -43,7 +44,7 @@ def two_bags(ward):
     return bags, mine
 
 
-@pytest.fixture
+@scene
 def sisters(ward):
     """Two patients, each with a bag of the same donation; the first patient got hers."""
     cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
@@ -286,7 +287,7 @@ def test_nobody_lifts_the_hold_of_a_signed_event_alone(ward, sisters, who, chang
 # what is known of a person counts in every course
 
 
-@pytest.fixture
+@scene
 def frozen_bag(ward):
     """A patient's second course, with a bag in 10 % DMSO; the first course is the patient's other one."""
     person = patient(ward.team)

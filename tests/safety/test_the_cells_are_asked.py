@@ -20,11 +20,12 @@ from tests.factories import harvested, patient, published, ready_for_harvest
 if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
     from tests.safety.driver import Ward
+from tests.safety.scenes import scene
 
 GERMS = ("rule 43", "growth", "organisms", "on hold", "contaminat")
 
 
-@pytest.fixture
+@scene
 def cord(ward: Ward) -> Any:
     """The protocol of cord tissue cells out of a bank."""
     return published(ward.team, "UC-MSC-RA")

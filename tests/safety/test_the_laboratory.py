@@ -17,10 +17,11 @@ from clinic.release.results import QCResult
 from tests.bedside import released_product
 from tests.factories import PASSWORD, consented, harvested, published, ready_for_harvest
 from tests.safety.driver import Ward
+from tests.safety.scenes import scene
 from tests.safety.test_judged_at_its_time import minutes
 
 
-@pytest.fixture
+@scene
 def own(ward: Ward):
     """A released syringe of a patient's own cells, to be kept at 18 to 25 °C, and its course."""
     mine = ready_for_harvest(ward.team)
@@ -431,7 +432,7 @@ EXCEPTION = {
 }  # fmt: skip
 
 
-@pytest.fixture
+@scene
 def failing(ward: Ward):
     """A bag of which the viability is 61 %, and its course."""
     mine = ready_for_harvest(ward.team)

@@ -13,16 +13,17 @@ from clinic.release.models import Release
 from tests.bedside import released_product
 from tests.factories import PASSWORD, boxes, ready_for_harvest
 from tests.reading import Page
+from tests.safety.scenes import scene
 
 
-@pytest.fixture
+@scene
 def bag(ward):
     """A verified bag whose viability is 61 %."""
     mine = ready_for_harvest(ward.team)
     return ward.verified(released_product(mine, ward.team, results={"viability": Decimal(61)}, released=False))
 
 
-@pytest.fixture
+@scene
 def good(ward):
     """A verified bag that conforms but for a pending culture."""
     return ward.verified(released_product(ready_for_harvest(ward.team), ward.team, released=False))

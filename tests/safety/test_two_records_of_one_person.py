@@ -25,16 +25,17 @@ from clinic.patients.models import Alert, same_person
 from tests.bedside import released_product
 from tests.databases import both_databases
 from tests.factories import PASSWORD, patient, ready_for_harvest
+from tests.safety.scenes import scene
 
 WHY = "Identity card seen; the patient confirms both numbers"
 
 
-@pytest.fixture
+@scene
 def mine(ward):
     return ready_for_harvest(ward.team)
 
 
-@pytest.fixture
+@scene
 def other(ward):
     return patient(ward.team)
 

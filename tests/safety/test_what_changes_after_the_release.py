@@ -15,9 +15,10 @@ from clinic.processing.models import ProcessingRun
 from tests.bedside import released_product
 from tests.downtime.test_paper import ago, harvest
 from tests.factories import PASSWORD, consented, course, eligible, published, ready_for_harvest
+from tests.safety.scenes import scene
 
 
-@pytest.fixture
+@scene
 def own(ward):
     mine = ready_for_harvest(ward.team)
     return mine, released_product(mine, ward.team)

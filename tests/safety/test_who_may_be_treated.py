@@ -16,11 +16,12 @@ from clinic.patients.donor_screening import label_warnings, named_donor
 from clinic.patients.donors import DonorEligibility
 from tests.bedside import released_product
 from tests.factories import PASSWORD, course, day_boxes, eligible, patient, published, ready_for_harvest
+from tests.safety.scenes import scene
 
 TODAY = "Europe/Berlin"
 
 
-@pytest.fixture
+@scene
 def own(ward):
     mine = ready_for_harvest(ward.team)
     return ward.verified(released_product(mine, ward.team)), mine
@@ -184,7 +185,7 @@ def test_a_death_taken_out_by_one_person_still_stops_everything(ward, own):
     ward.not_given(bag, "rule 23", "has died")
 
 
-@pytest.fixture
+@scene
 def cord(ward):
     version, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
     (bag,) = ward.banked(ward.donated(donor, version), version)
