@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import delete, event, insert, or_, select
+from sqlalchemy import bindparam, delete, event, insert, or_, select
 from sqlalchemy.orm import Session
 
 from clinic import clock
@@ -162,22 +163,26 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
     for kind in accusing():
         ids = {row_id for row_id, one in changed.items() if one.model is kind}
         accused |= {course_id for (course_id,) in _columns(session, kind, ["treatment_id"], ids)}
-    seeds = or_(
-        Product.id.in_(named["product"]),
-        Product.treatment_id.in_(accused),
-        Product.harvest_id.in_(named["harvest"]),
-        Product.run_id.in_(named["processing_run"]),
-        Product.donor_id.in_(named["donor"]),
-    )
     products: set[str] = set()
-    if accused or any(named[table] for table in ("product", "harvest", "processing_run", "donor")):
-        dialect = session.get_bind().dialect.name
-        near = select(Product.id, Product.treatment_id).where(Product.id.in_(family(seeds, dialect)))
-        for product_id, course_id in session.execute(near):
+    seeds = {"accused": accused} | {table: named[table] for table in ("product", "harvest", "processing_run", "donor")}
+    if any(seeds.values()):
+        given = {name: sorted(ids) for name, ids in seeds.items()}
+        for product_id, course_id in session.execute(_families(session.get_bind().dialect.name), given):
             products.add(product_id)
             if course_id is not None:
                 courses.add(course_id)
     return sorted(courses), products
+
+
+@cache
+def _families(dialect: str) -> Any:
+    """Return the select of the containers that share cells with some, named by themselves or by what they hang on."""
+    columns = {
+        "product": Product.id, "accused": Product.treatment_id, "harvest": Product.harvest_id,
+        "processing_run": Product.run_id, "donor": Product.donor_id,
+    }  # fmt: skip
+    seeds = or_(*(column.in_(bindparam(name, expanding=True)) for name, column in columns.items()))
+    return select(Product.id, Product.treatment_id).where(Product.id.in_(family(seeds, dialect)))
 
 
 AT_ONCE = 500
