@@ -167,10 +167,10 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
     seeds = {"accused": accused} | {table: named[table] for table in ("product", "harvest", "processing_run", "donor")}
     if any(seeds.values()):
         given = {name: sorted(ids) for name, ids in seeds.items()}
-        for product_id, course_id in session.execute(_families(session.get_bind().dialect.name), given):
-            products.add(product_id)
-            if course_id is not None:
-                courses.add(course_id)
+        for near in session.execute(_families(session.get_bind().dialect.name), given):
+            products.add(near.id)
+            if near.treatment_id is not None:
+                courses.add(near.treatment_id)
     return sorted(courses), products
 
 
