@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from tests.proof.histories import Act
 
-COUNT = int(os.environ.get("PROOF_HISTORIES", "40"))
+COUNT = int(os.environ.get("PROOF_HISTORIES", "200"))
 """How many histories are played; the long run sets 10000 and more."""
 FIRST = int(os.environ.get("PROOF_FIRST", "1"))
 STORIES = int(os.environ.get("PROOF_STORIES", "3"))
