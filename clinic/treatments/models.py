@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, UniqueConstraint, or_, select
-from sqlalchemy.orm import Mapped, aliased, relationship
+from sqlalchemy.orm import Mapped, aliased, relationship, validates
 
 from clinic import clock
 from clinic.errors import Problem, RuleBroken
@@ -34,12 +34,17 @@ ASA = {
     "1": "I, healthy", "2": "II, mild systemic disease", "3": "III, severe systemic disease",
     "4": "IV, constant threat to life", "5": "V, moribund", "6": "VI, brain-dead donor",
 }  # fmt: skip
-IDENTITY = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[A-Z0-9]{6}")
+IDENTITY = re.compile(r"[A-NP-Z0-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[A-Z0-9]{6}")
+"""The shape of a chain-of-identity code (rule 8); it begins with 00000 where the clinic has no facility number."""
 
 
 def new_identity(facility_code: str, year: int) -> str:
-    """Return a new chain-of-identity code: facility 5, year 2, six random (ISBT 128 structure 040, 13 characters)."""
-    return f"{facility_code:0<5}{year % 100:02d}{drawn(6)}"
+    """Return a new chain-of-identity code: facility 5, year 2, six random (ISBT 128 structure 040, 13 characters).
+
+    A facility number of another shape would make codes that no scanner takes: it is left out (rule 8).
+    """
+    code = f"{facility_code:0<5}{year % 100:02d}{drawn(6)}"
+    return code if IDENTITY.fullmatch(code) else f"00000{code[-8:]}"
 
 
 def sites_for(condition: str, route: str) -> tuple[str, ...]:
@@ -131,6 +136,17 @@ class Treatment(Record):
         same = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(asked))
         return or_(cls.patient_id.in_(asked), cls.patient_id.in_(same))
 
+    @validates("chain_of_identity")
+    def _keep_identity(self, _name: str, code: str) -> str:
+        """Refuse a chain of identity of another shape, and another one than the course has (rule 8)."""
+        known = self.chain_of_identity
+        if known and code != known:
+            raise RuleBroken(Problem("The chain of identity of a course does not change.", "chain_of_identity", rule=8))
+        if code and not IDENTITY.fullmatch(code):
+            said = "A chain of identity is 13 characters: five of the facility, two of the year and six more."
+            raise RuleBroken(Problem(said, "chain_of_identity", rule=8))
+        return code
+
     @property
     def says(self) -> Content:
         """What the protocol version of this course says."""
@@ -207,25 +223,37 @@ class Treatment(Record):
         return []
 
     def name_donor(self, donor: Donor, *, by: User, at: datetime, reason: str = "") -> None:
-        """Say whose cells the patient gets; another donor than the one named before needs a reason (rules 17, 22).
+        """Say whose cells the patient gets; another donor than the one named before needs a reason (rules 17, 22)."""
+        if self.relation == "autologous":
+            raise RuleBroken("This course uses the patient's own cells: it cannot have another donor.", rule=3)
+        if found := self.donor_problems(donor):
+            raise RuleBroken(*found)
+        if self.donor_id is not None:
+            self.amend(by=by, at=at, reason=reason, donor_id=donor.id)
+        self.donor, self.donor_id = donor, donor.id
+
+    def donor_problems(self, donor: Donor) -> list[Problem]:
+        """Return why a donor cannot donate for this course (rules 3, 4, 22).
 
         Under the 361 path cells that act on the whole body come from a relative of first or second degree
         (21 CFR 1271.10(a)(4)).
         """
+        own = donor.patient_id == self.patient_id
         if self.relation == "autologous":
-            raise RuleBroken("This course uses the patient's own cells: it cannot have another donor.")
+            return [] if own else [Problem("The patient's own cells have no other donor.", "kind", rule=3)]
         if donor.patient_id is not None:
-            raise RuleBroken("A patient registered as their own donor cannot donate for another course.", rule=3)
+            said = "A patient registered as their own donor cannot donate for another course."
+            return [Problem(said, "kind", rule=3)]
         if donor.kind == "related" and donor.relative_of_id not in {None, self.patient_id}:
-            raise RuleBroken("This donor donates cells for another patient, a relative. Name another donor.", rule=4)
+            said = "This donor donates cells for another patient, a relative. Name another donor."
+            return [Problem(said, "kind", rule=4)]
         route = ROUTES.get(self.route or "")
         systemic = route is not None and route.systemic
         related = donor.kind == "related" and donor.relation in RELATIVES_ALLOWED
         if self.says.regulatory_path is RegulatoryPath.HCTP_361 and systemic and not related:
-            raise RuleBroken("Under the 361 path the donor is a relative of first or second degree.", rule=22)
-        if self.donor_id is not None:
-            self.amend(by=by, at=at, reason=reason, donor_id=donor.id)
-        self.donor, self.donor_id = donor, donor.id
+            said = "Under the 361 path the donor is a relative of first or second degree."
+            return [Problem(said, "kind", rule=22)]
+        return []
 
     def begin(self, *, facility_code: str) -> None:
         """Give the course its chain of identity; raises `RuleBroken` unless the version is published."""

@@ -237,7 +237,7 @@ def test_what_is_exported_can_be_imported_again(session, team, table):
     file = table(raw=lines.encode())
     again = run(session, team, "patients", file)
     assert {fault.expected for fault in again.problems} == {
-        "a record number that is new here: an import never changes a patient"
+        "a record number that is new here: an import never changes a patient (rule 70)"
     }
     for one in session.scalars(select(Patient)):
         one.record_number = f"OLD-{one.record_number}"
