@@ -96,7 +96,9 @@ class Treatment(Record):
     side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="Condition")
     relation: Mapped[str | None] = field("Whose cells", reported=True, choices=RELATIONS, required=True, section="Plan")
     source: Mapped[str | None] = field("Source", reported=True, choices=labels(SOURCES), required=True, section="Plan")
-    route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="Plan")
+    route: Mapped[str | None] = field(
+        "Route", reported=True, choices=labels(ROUTES), required=True, section="Plan", rule=55
+    )
     planned_on: Mapped[date | None] = field("Planned for", past=False, section="Plan")
     height_cm: Mapped[Decimal | None] = field(
         "Height", unit="cm", possible=Range(20, 260), expected=Range(40, 210), section="Baseline health"
