@@ -320,6 +320,7 @@ class Administration(Record):
         if self.origin == "clinic" and "volume_returned" in amendment.changes:
             self._send_back(by, at)
         if "performed_at" in amendment.changes:
+            self.product.correct_giving(self.performed_at, by=by, at=at, reason=reason)
             for follow in self.when_started:
                 follow(self, by)
         return amendment
