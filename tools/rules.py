@@ -36,8 +36,8 @@ REFUSALS = frozenset({"not_given", "said_no", "rules", "blockers", "refusal", "c
 STATUSES = frozenset({403, 409, 422})
 PATHS = {"http": "over HTTP", "amendment": "by amendment", "import": "by import"}
 """The ways in which a fact comes in: a form that is sent, a correction of a record, a table that is imported."""
-REPORTING = frozenset({"problems", "refused"})
-"""Names in a test of an import that ask for a refusal: those of its report."""
+REPORTING = frozenset({"problems", "refused", "notes"})
+"""Names in a test of an import that ask for a refusal, or for what is asked: those of its report."""
 MOST = 6
 SHOWN = 3
 
@@ -156,9 +156,11 @@ def _marked() -> Iterator[tuple[str, ast.FunctionDef, set[tuple[int, str]], set[
     """Yield each marked test: file and name, its tree, its marks, and the functions of its file that show refusals."""
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         tree, file = ast.parse(path.read_text()), path.relative_to(ROOT).as_posix()
-        helpers = {node.name for node in tree.body if isinstance(node, ast.FunctionDef) and _shows_refusal(node, set())}
+        functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
+        helpers = {one.name for one in functions if _shows_refusal(one, set())}
+        imports = {one.name for one in functions if _shows_refusal(one, set(), REPORTING)}
         for test, marks in _tests(tree):
-            yield f"`{file}` {test.name}", test, marks, helpers
+            yield f"`{file}` {test.name}", test, marks, imports if any(p == "import" for _n, p in marks) else helpers
 
 
 def computed() -> Found:

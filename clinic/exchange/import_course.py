@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class History:
-    """The records of one row as they come to be, and its problems. ``reason``: why required facts are missing."""
+    """The records of one row as they come to be, and its problems. ``reason``: why required facts are missing.
+
+    ``notes``: what is possible but unlikely; it comes in, and whoever imports is told (rule 39).
+    """
 
     row: int
     given: dict[Slot, Given]
@@ -50,6 +53,7 @@ class History:
     version_of: Callable[[str], ProtocolVersion | None]
     records: list[Entry] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def build(self, kind: str) -> None:
         """Make the records of a kind of import; what is wrong goes to ``problems``."""
@@ -198,6 +202,8 @@ class History:
         )
         result.weigh(version)
         self._check("qc", "", result, wanted)
+        cell = f"Row {self.row}, column {self.fault(wanted, '').column}"
+        self.notes += [f"{cell}: {one.question} It comes in as written (rule 39)." for one in result.questions()]
 
     def _visits(self, of_course: dict[str, Any]) -> None:
         for key in self._keys("score", "visit"):

@@ -8,7 +8,10 @@ from sqlalchemy import select
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.identifiers import check_character
 from clinic.patients.models import Patient
+from clinic.protocols.content import Relation
+from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.treatments.models import Treatment
+from tests.factories import published
 from tests.rules.conftest import ago
 
 KNEE = {"treatment.body_site": "knee", "treatment.side": "right"}
@@ -52,6 +55,28 @@ def test_the_patient_may_be_listed_as_the_own_donor(ward, take):
     assert not take({"donor.kind": "self", "donor.abo": "A"}).refused
     mine = ward.session.scalar(select(Treatment))
     assert mine.donor.patient_id == mine.patient_id
+
+
+@pytest.mark.rule(22, by="import")
+@pytest.mark.parametrize(
+    "donor",
+    [
+        {"donor.kind": "unrelated"},
+        {"donor.kind": "related", "donor.relation": "cousin", "donor.donor_number": "na"},
+    ],
+)
+def test_under_361_the_donor_of_a_row_is_a_near_relative(ward, take, donor):
+    says = DEMONSTRATIONS["HPC-A-AUTO"].model_copy(update={"relations": (Relation.ALLOGENEIC,)})
+    published(ward.team, "HPC-A-REL", content=says)
+    refuses(ward, take(donor, code="HPC-A-REL"), "donor.kind", 22)
+
+
+@pytest.mark.rule(39, by="import")
+@pytest.mark.parametrize(("dose", "asked"), [("570", True), ("0.05", True), ("5.7", False)])
+def test_a_cd34_dose_in_an_unlikely_unit_comes_in_and_is_told(ward, take, dose, asked):
+    report = take({"qc.cd34_dose": dose})
+    assert not report.refused, report.sentences()
+    assert ["Row 2" in note and "rule 39" in note for note in report.notes] == [True] * asked
 
 
 @pytest.mark.rule(4)

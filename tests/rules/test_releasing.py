@@ -146,6 +146,7 @@ def test_own_cells_of_two_patients_go_into_no_run_together(ward):
         performed_by_id=ward.team.technologist.id, preparation="Concentrated",
     )  # fmt: skip
     assert answer.status_code in {409, 422}
+    ward.said_no("rule 37")
     assert ward.session.scalar(select(ProcessingRun)) is None
 
 

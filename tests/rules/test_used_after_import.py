@@ -62,6 +62,15 @@ def test_an_imported_bag_is_refused_on_another_patients_page(ward, mine):
     ward.not_given(bag, "rule 1")
 
 
+@pytest.mark.rule(4, by="import")
+def test_an_imported_relatives_cells_are_refused_on_another_patients_page(ward, mine):
+    kin = {"donor.kind": "related", "donor.relation": "sibling", "donor.donor_number": "na"}
+    _course, bag = mine(kin, code="UC-MSC-RA")
+    other, _bag = mine({"patient.record_number": "OLD-9", "donor.donor_number": "R-9"}, code="UC-MSC-RA", release=False)
+    ward.check(other, bag)
+    ward.not_given(bag, "rule 4")
+
+
 @pytest.mark.rule(14, by="import")
 def test_imported_cells_are_not_given_without_consent(ward, mine):
     course, bag = mine(without=("consent",))

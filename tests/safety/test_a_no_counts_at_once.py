@@ -127,6 +127,7 @@ def test_what_arrived_leaking_is_not_given_whatever_was_released_before(ward, ow
 
 
 @pytest.mark.rule(34, by="amendment")
+@pytest.mark.rule(48, by="amendment")
 @pytest.mark.parametrize(
     ("wrong", "corrected"), [({"intact": False}, {"intact": True}), ({"temperature": "45"}, {"temperature": "4"})]
 )

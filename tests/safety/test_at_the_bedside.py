@@ -601,7 +601,7 @@ def test_an_earlier_anaphylaxis_stops_until_a_physician_decides_again(ward, own)
 # sums are per person
 
 
-@pytest.mark.rule(53)
+@pytest.mark.rule(53, by="http")
 def test_a_frozen_bag_without_its_dmso_cannot_be_judged(ward):
     mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
     now = clock.now()

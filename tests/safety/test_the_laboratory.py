@@ -31,7 +31,7 @@ def own(ward: Ward):
 
 
 @pytest.mark.rule(34)
-@pytest.mark.rule(48)
+@pytest.mark.rule(48, by="http")
 @pytest.mark.hazard("H31")
 @pytest.mark.parametrize("kind", ["received", "stored", "shipped", "returned", "issued", "handed_over"])
 @pytest.mark.parametrize("temperature", ["4", "25.1", "17.9", "-20"])
