@@ -94,7 +94,8 @@ class Field:
 
     ``identifying`` facts (names, birth date, contact, free text) are dropped from research exports (rule 73).
     ``reported``: one of the facts that a published course should report (DOSES, MIBO, vial to vein); counted in a
-    course's completeness. ``code`` is ``SYSTEM|CODE``.
+    course's completeness. ``code`` is ``SYSTEM|CODE``. ``rule`` is the number of the rule that says which values are
+    possible; what is refused ends with it.
     """
 
     label: str
@@ -116,6 +117,7 @@ class Field:
     identifying: bool = False
     reported: bool = False
     code: str = ""
+    rule: int = 0
     order: int = 0
 
     @property

@@ -18,6 +18,7 @@ from wtforms.validators import ValidationError
 from wtforms.widgets import PasswordInput, Select, TextArea, TextInput
 
 from clinic import clock, wording
+from clinic.errors import naming
 from clinic.fields import FACTS, Field, plain
 
 if TYPE_CHECKING:
@@ -145,7 +146,8 @@ class FactField(wtforms.Field):
     def pre_validate(self, form: Any) -> None:  # noqa: ARG002 - WTForms' signature
         """Judge the value by its declared fact, as the record does."""
         if not self.process_errors:
-            self.errors.extend(self.problems())
+            rule = self.fact.rule if self.data else 0
+            self.errors.extend(naming(said, rule) for said in self.problems())
 
     def problems(self) -> list[str]:
         """Return what is wrong with the value by itself, a sentence each."""

@@ -184,7 +184,7 @@ class Entry(RecordContent, Model):
             sentences = fact.problems(value, at=at, zone=zone)
             if isinstance(value, date) and not sentences:
                 sentences = self._order_problems(fact, value, zone)
-            rule = 69 if isinstance(value, date) else 0
+            rule = 69 if isinstance(value, date) else fact.rule if value else 0
             found += [Problem(sentence, name, rule=rule) for sentence in sentences]
         return found
 

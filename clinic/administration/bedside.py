@@ -84,7 +84,8 @@ def unreadable(session: Session, patient_scan: str, product_scan: str) -> list[P
     found = []
     nobody = wristband.chain_of_identity and not wristband.checked and _wearer(session, wristband) is None
     if wristband.fault or nobody:
-        found.append(Problem(_again(wristband.fault), "patient_scan"))
+        rule = wristband.rule or (8 if nobody else 0)
+        found.append(Problem(_again(wristband.fault), "patient_scan", rule=rule))
     fault = bag.fault or _several(session, bag)
     if fault:
         found.append(Problem(_again(fault), "product_scan"))

@@ -128,7 +128,9 @@ class Administration(Record):
     ended_at: Mapped[datetime | None] = field(
         "End", reported=True, section="When and who", order=-7, not_before=("performed_at",)
     )
-    route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="Where")
+    route: Mapped[str | None] = field(
+        "Route", reported=True, choices=labels(ROUTES), required=True, section="Where", rule=55
+    )
     body_site: Mapped[str | None] = field("Body site", reported=True, choices=labels(BODY_SITES), section="Where")
     side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="Where")
     guidance: Mapped[str | None] = field("Guidance", section="Where", hint="For example: ultrasound, fluoroscopy")
@@ -318,6 +320,7 @@ class Administration(Record):
         if self.origin == "clinic" and "volume_returned" in amendment.changes:
             self._send_back(by, at)
         if "performed_at" in amendment.changes:
+            self.product.correct_giving(self.performed_at, by=by, at=at, reason=reason)
             for follow in self.when_started:
                 follow(self, by)
         return amendment

@@ -15,13 +15,14 @@ from clinic.treatments.models import IDENTITY
 class Wristband:
     """Whose wristband it is: the patient's public id or a course's chain of identity, and else why it is unreadable.
 
-    ``checked``: whether the code came with its check character.
+    ``checked``: whether the code came with its check character. ``rule``: the number of the rule whose shape it lacks.
     """
 
     patient_id: str = ""
     chain_of_identity: str = ""
     checked: bool = True
     fault: str = ""
+    rule: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,10 +47,11 @@ def read_wristband(text: str) -> Wristband:
     if IDENTITY.fullmatch(code):
         if check in {"", check_character(code)}:
             return Wristband(chain_of_identity=code, checked=bool(check))
-        return Wristband(fault="Wristband code misread: its check character does not match. Scan the wristband again.")
+        fault = "Wristband code misread: its check character does not match. Scan the wristband again."
+        return Wristband(fault=fault, rule=8)
     if parse_id(text, "PR"):
         return Wristband(fault="This is a bag's code, not a wristband. Scan the wristband on the patient.")
-    return Wristband(fault="The wristband could not be read. Scan it again; do not type it from memory.")
+    return Wristband(fault="The wristband could not be read. Scan it again; do not type it from memory.", rule=8)
 
 
 def read_bag(text: str) -> Bag:

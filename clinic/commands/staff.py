@@ -19,6 +19,7 @@ from clinic.accounts.models import Site, User
 from clinic.console import site_with, user_with, with_database, with_database_to_read
 from clinic.errors import RuleBroken
 from clinic.ledger.listener import set_actor
+from clinic.treatments.models import IDENTITY
 from config import load
 
 if TYPE_CHECKING:
@@ -119,7 +120,11 @@ def add_site(session: Session, code: str, name: str, zone: str, facility: str) -
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise RuleBroken(f"“{zone}” is not a time zone. Write it like Europe/Berlin.") from None
-    made = Site(code=code.strip().casefold(), name=name.strip(), zone=zone, facility_code=facility.strip().upper())
+    number = facility.strip().upper()
+    if number and not IDENTITY.fullmatch(f"{number:0<5}00{'0' * 6}"):
+        said = "A facility identification number has five characters, like A9999: three letters or digits, two digits."
+        raise RuleBroken(said, rule=8)
+    made = Site(code=code.strip().casefold(), name=name.strip(), zone=zone, facility_code=number)
     set_actor(session, made.id, "added on the command line")
     session.add(made)
     try:

@@ -1,4 +1,4 @@
-"""What the facts of one row say about each other: the order of its acts, its dose, its donor (rules 10, 17, 52, 69)."""
+"""What the facts of one row say about each other: order, place, dose, donor (rules 10, 17, 26, 52, 69)."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from sqlalchemy.orm import object_session
 
 from clinic import clock
 from clinic.administration.amounts import worked_out
+from clinic.administration.placing import misplaced
 from clinic.exchange.import_targets import Slot
 from clinic.fields import fields_of, plain
 from clinic.patients.donors import number_problems, number_taken, tells_of
@@ -97,6 +98,19 @@ def _after(earlier: Any, before: str, later: Any, name: str, zone: str) -> bool:
     then = _parts(getattr(later, name), later.precision_of(name), zone)
     known = min(len(first), len(then))
     return first[:known] > then[:known]
+
+
+def place_faults(history: Any, given: Any) -> list[Fault]:
+    """Return that cells were given by another route, at another site or side than the row's own order (rules 26, 55).
+
+    A side that the source does not give is no contradiction.
+    """
+    course = given.treatment
+    fault = misplaced(course, given.route, given.body_site, given.side, route_too=given.route != course.route)
+    if fault is None or (fault.field == "side" and given.side is None):
+        return []
+    said = f"{fault.wanted}, as the order says (rule {fault.rule})"
+    return [history.fault(Slot(part="administration", name=fault.field), said)]
 
 
 def dose_faults(history: Any, given: Any, product: Any, weight: Weight | None) -> list[Fault]:

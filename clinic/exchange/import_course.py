@@ -6,9 +6,17 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, RuleBroken, naming
 from clinic.exchange import parse_cell
-from clinic.exchange.import_checks import Fault, Given, donor_faults, dose_faults, given_faults, order_faults
+from clinic.exchange.import_checks import (
+    Fault,
+    Given,
+    donor_faults,
+    dose_faults,
+    given_faults,
+    order_faults,
+    place_faults,
+)
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore
@@ -29,7 +37,10 @@ if TYPE_CHECKING:
 
 @dataclass(kw_only=True)
 class History:
-    """The records of one row as they come to be, and its problems. ``reason``: why required facts are missing."""
+    """The records of one row as they come to be, and its problems. ``reason``: why required facts are missing.
+
+    ``notes``: what is possible but unlikely; it comes in, and whoever imports is told (rule 39).
+    """
 
     row: int
     given: dict[Slot, Given]
@@ -42,6 +53,7 @@ class History:
     version_of: Callable[[str], ProtocolVersion | None]
     records: list[Entry] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     def build(self, kind: str) -> None:
         """Make the records of a kind of import; what is wrong goes to ``problems``."""
@@ -69,6 +81,7 @@ class History:
             course.begin(facility_code=self.by.site.facility_code)
         except RuleBroken as fault:
             self._fault(Slot(part="treatment", name="protocol"), str(fault))
+        self.problems += [self.fault(Slot(part="donor", name="kind"), said) for said in course.donor_problems(donor)]
         of_course = {"treatment": course, "treatment_id": course.id}
         if any(self._has(part) for part in ("harvest", "product", "administration", "qc")):
             self._cells(course, donor, version)
@@ -89,7 +102,10 @@ class History:
             return self._check(
                 "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
             )
-        donor = self._make("donor", "")
+        related = {"relative_of": patient, "relative_of_id": patient.id}
+        own = {"patient": patient, "patient_id": patient.id}
+        kind = self._text(Slot(part="donor", name="kind"))
+        donor = self._make("donor", "", **{"self": own, "related": related}.get(kind or "", {}))
         self.problems += donor_faults(self, donor, patient)
         return donor
 
@@ -126,6 +142,7 @@ class History:
                 **of_course,
             )
             self.problems += [
+                *place_faults(self, given),
                 *dose_faults(self, given, product, self._weight()),
                 *given_faults(self, given, harvest, product),
             ]
@@ -185,6 +202,8 @@ class History:
         )
         result.weigh(version)
         self._check("qc", "", result, wanted)
+        cell = f"Row {self.row}, column {self.fault(wanted, '').column}"
+        self.notes += [f"{cell}: {one.question} It comes in as written (rule 39)." for one in result.questions()]
 
     def _visits(self, of_course: dict[str, Any]) -> None:
         for key in self._keys("score", "visit"):
@@ -280,7 +299,7 @@ class History:
                 value = parse_din(value) if (part, wanted.name) == ("product", "din") else value
             except (parse_cell.NotThat, RuleBroken) as fault:
                 label = wanted.fact.label if wanted.fact else wanted.name
-                self._fault(wanted, f"{fault} ({label})")
+                self._fault(wanted, naming(f"{fault} ({label})", wanted.fact.rule if wanted.fact else 0))
                 facts.setdefault(wanted.name, None)
                 missing[wanted.name] = "not read"
                 continue
@@ -302,7 +321,8 @@ class History:
         for sentence in record.problems(at=self.at):
             name = sentence.field if isinstance(sentence, Problem) else ""
             missing = name in declared and sentence.startswith(declared[name].missing)
-            self._fault(wanted or Slot(part=part, key=key, name=name), "a value" if missing else sentence)
+            said = naming("a value", sentence.rule) if missing and isinstance(sentence, Problem) else sentence
+            self._fault(wanted or Slot(part=part, key=key, name=name), said)
         self.records.append(record)
         return record
 

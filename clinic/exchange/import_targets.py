@@ -37,6 +37,8 @@ SEVERAL = frozenset({"visit", "event", "score"})
 """Parts of which a row may hold several: the second word of their targets tells them apart."""
 NOT_FROM_A_TABLE = frozenset({"performed_by_id", "verified_by_id", "label_checked_by_id", "chain_of_identity"})
 """People of this clinic, and identities that it gives itself."""
+OWN = {"treatment.chain_of_identity": "no chain of identity: this clinic gives each course its own (rule 8)"}
+"""What is expected instead of a target that a table must not fill."""
 
 
 @dataclass(frozen=True, kw_only=True)

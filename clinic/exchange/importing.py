@@ -18,7 +18,7 @@ from clinic.exchange import parse_cell
 from clinic.exchange.datasets import datasets
 from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_course import History
-from clinic.exchange.import_targets import KINDS, Slot, slot
+from clinic.exchange.import_targets import KINDS, OWN, Slot, slot
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.tables import Table, read
 from clinic.extensions import write_from_here
@@ -99,6 +99,7 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     with session.no_autoflush:
         for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
             report.problems += history.problems
+            report.notes += history.notes
             report.made.update(record.NOUN for record in history.records)
             if progress:
                 progress(done, 2 * len(table.rows))
@@ -164,7 +165,7 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
             row=1,
             column=column,
             value=target,
-            expected="the name of a fact, for example patient.sex, qc.viability, score.month6.spo2",
+            expected=OWN.get(target, "the name of a fact, for example patient.sex, qc.viability, score.month6.spo2"),
         )
         for target, column in mapping.targets()
         if slot(target, mapping.kind) is None
@@ -299,7 +300,7 @@ def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -
                     row=row,
                     column=column,
                     value=text,
-                    expected="a record number that is new here: an import never changes a patient",
+                    expected="a record number that is new here: an import never changes a patient (rule 70)",
                 )
             )
         elif text in seen:

@@ -123,7 +123,7 @@ class AdverseEvent(Record):
     )
     grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, conditional=True, section="Assessment")
     serious: Mapped[list[str]] = field(
-        "Serious because of", choices=SERIOUS, many=True, section="The event", default=list,
+        "Serious because of", choices=SERIOUS, many=True, section="The event", default=list, rule=66,
         hint="Tick nothing if not serious. A high grade alone is not serious",
     )  # fmt: skip
     from_cells: Mapped[str | None] = field(
@@ -154,13 +154,15 @@ class AdverseEvent(Record):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 65: grade 5, fatal outcome and death go together, as far as each is known."""
-        found = super().problems(at=at)
-        if self.origin != Origin.CLINIC:
-            return found
-        fatal = {self.outcome == "fatal", "death" in self.serious}
+        found, clinic = super().problems(at=at), self.origin == Origin.CLINIC
+        fatal = set[bool]()
+        if self.outcome is not None or clinic:
+            fatal.add(self.outcome == "fatal")
+        if self.serious or clinic:  # a source that lists no criterion may not have asked
+            fatal.add("death" in self.serious)
         if self.grade is not None:
             fatal.add(self.grade == "5")
-        if fatal == {True} and self.treatment.patient.died_on is None:
+        if clinic and fatal == {True} and self.treatment.patient.died_on is None:
             found.append(Problem("Died on: required; the event was fatal.", "died_on", rule=65))
         if len(fatal) == 2:
             said = "Grade 5, outcome fatal and serious because of death go together: select all three or none."

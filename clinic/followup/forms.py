@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clinic.errors import naming
 from clinic.fields import plain
 from clinic.followup.adverse_events import ASSESSED, AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
@@ -47,7 +48,7 @@ class ScoreField(DecimalField):
         if found or self.data is None:
             return found
         fault = score_fault(INSTRUMENTS[self.short_name.removeprefix(PREFIX)], self.data)
-        return [fault] if fault else []
+        return [naming(fault, 63)] if fault else []
 
 
 class ScoreSelectField(SelectField):

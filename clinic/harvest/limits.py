@@ -8,6 +8,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import inspect
+
 from clinic.errors import Problem, Question
 from clinic.fields import plain
 from clinic.products.donation_numbers import year_apart
@@ -108,7 +110,10 @@ def _lidocaine_most(harvest: Any) -> Decimal:
 
 
 def donation(harvest: Any) -> list[Question]:
-    """Return that a donation number is of another year than the collection (rule 7)."""
+    """Return that a donation number is of another year than the collection (rule 7).
+
+    It is asked at the number, and at the end of the collection where a correction of it brings them apart.
+    """
     if harvest.ended_at is None:
         return []
     collected_on = harvest.local_day(harvest.ended_at)
@@ -117,7 +122,9 @@ def donation(harvest: Any) -> list[Question]:
     said = (
         f"This donation number is of the year {harvest.din[5:7]}, but the cells were collected in {collected_on.year}."
     )
-    return [Question("din", f"{said} Is this right?", "A donation number contains the year of collection.", rule=7)]
+    typed = inspect(harvest).attrs.din.history.has_changes() or harvest.confirmed.get("din")
+    explain = "A donation number contains the year of collection."
+    return [Question("din" if typed else "ended_at", f"{said} Is this right?", explain, rule=7)]
 
 
 def most_per_kg(course: Any, source: str | None) -> Decimal | None:
@@ -148,6 +155,12 @@ def volumes(harvest: Any) -> list[Question]:
                 rule=28,
             )
         )
+    elif harvest.source == "adipose_tissue" and volume > LARGE_LIPOASPIRATE_ML:
+        found.append(
+            Question(
+                "volume", "More than 5 L is a large-volume liposuction. Is this right?", "It is possible.", rule=30
+            )
+        )
     elif own and own.volume is not None and volume not in own.volume:
         found.append(
             Question(
@@ -155,12 +168,6 @@ def volumes(harvest: Any) -> list[Question]:
                 f"{plain(volume)} mL is not the protocol's {own.volume} mL. Is this right?",
                 "The protocol sets this range.",
                 rule=28,
-            )
-        )
-    elif harvest.source == "adipose_tissue" and volume > LARGE_LIPOASPIRATE_ML:
-        found.append(
-            Question(
-                "volume", "More than 5 L is a large-volume liposuction. Is this right?", "It is possible.", rule=30
             )
         )
     each = (own.ml_per_pass if own else None) or (MARROW_ML_PER_PASS if marrow else None)

@@ -8,7 +8,7 @@ from flask import url_for
 from sqlalchemy import func, select
 
 from clinic.errors import RuleBroken
-from clinic.identifiers import parse_id, scanned
+from clinic.identifiers import check_character, parse_id, scanned
 from clinic.paging import natural_order
 from clinic.patients.models import Patient
 from clinic.products.donation_numbers import DIN, parse_din
@@ -41,8 +41,8 @@ def leads_to(session: Session, typed: str) -> str:
     wanted = parse_id(code)
     if wanted is not None:
         return _of_id(session, wanted)
-    if IDENTITY.fullmatch(code):
-        course = session.scalar(select(Treatment.id).where(Treatment.chain_of_identity == code))
+    if IDENTITY.fullmatch(code[:13]) and code[13:] in {"", check_character(code[:13])}:
+        course = session.scalar(select(Treatment.id).where(Treatment.chain_of_identity == code[:13]))
         if course is not None:
             return url_for("pathway.course", treatment_id=course)
     if code.startswith("=") or DIN.match(code):

@@ -36,7 +36,7 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
         hint="The protocol under which these cells are made and judged",
     )
     inputs = MultiSelectField(
-        "Products", many=True, required=True, section="Inputs", hint="The whole remaining volume of each"
+        "Products", many=True, required=True, section="Inputs", hint="The whole remaining volume of each", rule=37
     )
 
     def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
@@ -63,7 +63,7 @@ def banked_versions() -> list[tuple[str, str]]:
 class InputForm(RecordForm):
     """One more container, or a part of it."""
 
-    product_id = SelectField("Product", required=True)
+    product_id = SelectField("Product", required=True, rule=37)
     volume = DecimalField(
         "Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Leave blank for the whole remaining volume"
     )

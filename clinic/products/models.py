@@ -293,6 +293,13 @@ class Product(Record):
         self.keep_to_expiry()
         return self.move(kind="assigned", place=treatment.chain_of_identity, by=by, at=at)
 
+    def correct_giving(self, moment: datetime | None, *, by: User, at: datetime, reason: str) -> None:
+        """Move when it was given with the corrected start, or its own giving would count as an earlier one."""
+        moved = [move for move in self.movements if move.kind == "given"][-1:]
+        for move in moved:
+            if move.performed_at != moment:
+                move.amend(by=by, at=at, reason=reason, performed_at=moment)
+
     def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: object) -> Movement:
         """Record one movement; what was given or discarded does not move any more, and nothing thaws twice."""
         if self.discarded:

@@ -330,7 +330,7 @@ def decide(
             raise RuleBroken(Problem(said, "reason", rule=45))
         said = refusals(decision, points, records.on(product, QCResult))
         if said:
-            raise RuleBroken(*(Problem(one, "decision") for one in said))
+            raise RuleBroken(*said)
     facts.setdefault("performed_at", at)
     facts.setdefault("performed_by", by)
     facts = _named(session, facts, by)

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
@@ -29,7 +29,8 @@ RELEASING = frozenset({"conforms", "conditional", "exceptional"})
 class Point:
     """One thing that keeps a product from conforming. ``may_wait``: a condition may; ``never``: no exception can.
 
-    ``waits``: nothing speaks against the product, something is still awaited.
+    ``waits``: nothing speaks against the product, something is still awaited. ``breaks``: the number of the rule where
+    it does not follow from the test.
     """
 
     test: str
@@ -37,6 +38,13 @@ class Point:
     may_wait: bool = False
     never: bool = False
     waits: bool = False
+    breaks: int = 0
+
+    @property
+    def rule(self) -> int:
+        """The number of the rule that the product breaks; 0 where none names it."""
+        test = QC_TESTS.get(self.test)
+        return self.breaks or (test.broken_rule(may_wait=self.may_wait) if test is not None else 0)
 
 
 def open_points(version: ProtocolVersion, results: list[QCResult], workings: Sequence[Working] = ()) -> list[Point]:
@@ -98,7 +106,7 @@ def _without_end(product: Product) -> list[Point]:
     if not product.without_end:
         return []
     sentence = "Nothing says until when this product may be used: set “Use before” on the product."
-    return [Point(test="", sentence=sentence)]
+    return [Point(test="", sentence=sentence, breaks=50)]
 
 
 def _not_judged(records: CourseRecords, product: Product, at: datetime) -> list[Point]:
@@ -132,7 +140,7 @@ def _too_few(records: CourseRecords, product: Product, at: datetime) -> list[Poi
         return []
     total = figures(per_kg)
     sentence = f"CD34+ cells collected in all: {total} ×10⁶/kg, below {CD34_LEAST} ×10⁶/kg: plan another session."
-    return [Point(test="", sentence=sentence)]
+    return [Point(test="", sentence=sentence, breaks=33)]
 
 
 def _contradicting(records: CourseRecords, product: Product) -> list[Point]:
@@ -147,7 +155,7 @@ def _contradicting(records: CourseRecords, product: Product) -> list[Point]:
         said = amount_disagrees(product, one.test or "", one.value or Decimal(0), kg)
         if said:
             sentence = f"{said} Correct one of them, or amend the result and give the reason as its note."
-            found.append(Point(test=one.test or "", sentence=sentence))
+            found.append(Point(test=one.test or "", sentence=sentence, breaks=38))
     return found
 
 
@@ -161,22 +169,27 @@ def workings_of(records: CourseRecords, product: Product, at: datetime) -> list[
     )
 
 
-def refusals(decision: str, points: list[Point], results: list[QCResult]) -> list[str]:
-    """Return why a decision cannot be made on these points, a sentence each; empty: it can (rules 43, 44)."""
+def _against(point: Point, before: str = "") -> Problem:
+    return Problem(f"{before}{point.sentence}", "decision", rule=point.rule)
+
+
+def refusals(decision: str, points: list[Point], results: list[QCResult]) -> list[Problem]:
+    """Return why a decision cannot be made on these points, each with its rule; empty: it can (rules 40 to 44)."""
     if decision == "conforms":
-        return [f"The product does not conform: {point.sentence}" for point in points]
+        return [_against(point, "The product does not conform: ") for point in points]
     if decision == "conditional":
-        hard = [point.sentence for point in points if not point.may_wait]
+        hard = [_against(point) for point in points if not point.may_wait]
         if hard or not points:
             said = "A conditional release is possible only for results that the protocol allows to be pending."
-            return [said, *hard]
+            return [Problem(said, "decision", rule=44), *hard]
         gram = [reading for reading in standing(results, "gram_stain") if reading.outcome == CLEAN["gram_stain"]]
         if any(point.test == "sterility" for point in points) and not gram:
-            return ["While the culture is pending, a Gram stain without organisms is needed."]
+            said = "While the culture is pending, a Gram stain without organisms is needed."
+            return [Problem(said, "decision", rule=44)]
     if decision == "exceptional":
         if not points:
-            return ["The product conforms: no exception is needed."]
-        return [f"No exception can release this: {point.sentence}" for point in points if point.never]
+            return [Problem("The product conforms: no exception is needed.", "decision", rule=47)]
+        return [_against(point, "No exception can release this: ") for point in points if point.never]
     return []
 
 

@@ -12,7 +12,6 @@ from clinic import record_display, wording
 from clinic.access import Role
 from clinic.course_records import around
 from clinic.products.models import Product
-from clinic.protocols.catalogues import QC_TESTS
 from clinic.records import Meaning
 from clinic.release.evidence import unconfirmed
 from clinic.release.models import Release, decisions
@@ -39,12 +38,10 @@ def _session(record: Any) -> Session:
 
 def blocked_by(product: Product, point: Point) -> Blocked:
     """Return what keeps a product from conforming as a reason, with who resolves it and where."""
-    test = QC_TESTS.get(point.test)
-    rule = test.broken_rule(may_wait=point.may_wait) if test is not None else 0
     waits = point.waits or point.may_wait
     who = LABORATORY if waits else () if point.never else (Role.QUALITY,)
     return Blocked(
-        rule=rule,
+        rule=point.rule,
         because=point.sentence,
         who=who,
         fix=("release.results", {"product_id": product.id}),

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Text, UniqueConstraint, bindparam, or_, select
-from sqlalchemy.orm import Mapped, aliased, relationship
+from sqlalchemy.orm import Mapped, aliased, relationship, validates
 
 from clinic import clock
 from clinic.errors import Problem, RuleBroken
@@ -35,12 +35,17 @@ ASA = {
     "1": "I, healthy", "2": "II, mild systemic disease", "3": "III, severe systemic disease",
     "4": "IV, constant threat to life", "5": "V, moribund", "6": "VI, brain-dead donor",
 }  # fmt: skip
-IDENTITY = re.compile(r"[A-NP-Z1-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[A-Z0-9]{6}")
+IDENTITY = re.compile(r"[A-NP-Z0-9][A-NP-Z0-9]{2}[0-9]{2}[0-9]{2}[A-Z0-9]{6}")
+"""The shape of a chain-of-identity code (rule 8); it begins with 00000 where the clinic has no facility number."""
 
 
 def new_identity(facility_code: str, year: int) -> str:
-    """Return a new chain-of-identity code: facility 5, year 2, six random (ISBT 128 structure 040, 13 characters)."""
-    return f"{facility_code:0<5}{year % 100:02d}{drawn(6)}"
+    """Return a new chain-of-identity code: facility 5, year 2, six random (ISBT 128 structure 040, 13 characters).
+
+    A facility number of another shape would make codes that no scanner takes: it is left out (rule 8).
+    """
+    code = f"{facility_code:0<5}{year % 100:02d}{drawn(6)}"
+    return code if IDENTITY.fullmatch(code) else f"00000{code[-8:]}"
 
 
 def sites_for(condition: str, route: str) -> tuple[str, ...]:
@@ -92,7 +97,9 @@ class Treatment(Record):
     side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="Condition")
     relation: Mapped[str | None] = field("Whose cells", reported=True, choices=RELATIONS, required=True, section="Plan")
     source: Mapped[str | None] = field("Source", reported=True, choices=labels(SOURCES), required=True, section="Plan")
-    route: Mapped[str | None] = field("Route", reported=True, choices=labels(ROUTES), required=True, section="Plan")
+    route: Mapped[str | None] = field(
+        "Route", reported=True, choices=labels(ROUTES), required=True, section="Plan", rule=55
+    )
     planned_on: Mapped[date | None] = field("Planned for", past=False, section="Plan")
     height_cm: Mapped[Decimal | None] = field(
         "Height", unit="cm", possible=Range(20, 260), expected=Range(40, 210), section="Baseline health"
@@ -127,6 +134,17 @@ class Treatment(Record):
         """Return the condition that finds the courses asked for, and the other courses of the same people."""
         scope.given = {"courses": scope.course_ids}
         return _of_the_same_people() if scope.course_ids else None
+
+    @validates("chain_of_identity")
+    def _keep_identity(self, _name: str, code: str) -> str:
+        """Refuse a chain of identity of another shape, and another one than the course has (rule 8)."""
+        known = self.chain_of_identity
+        if known and code != known:
+            raise RuleBroken(Problem("The chain of identity of a course does not change.", "chain_of_identity", rule=8))
+        if code and not IDENTITY.fullmatch(code):
+            said = "A chain of identity is 13 characters: five of the facility, two of the year and six more."
+            raise RuleBroken(Problem(said, "chain_of_identity", rule=8))
+        return code
 
     @property
     def says(self) -> Content:
@@ -204,26 +222,39 @@ class Treatment(Record):
         return []
 
     def name_donor(self, donor: Donor, *, by: User, at: datetime, reason: str = "") -> None:
-        """Say whose cells the patient gets; another donor than the one named before needs a reason (rules 17, 22).
+        """Say whose cells the patient gets; another donor than the one named before needs a reason (rules 17, 22)."""
+        if self.relation == "autologous":
+            raise RuleBroken("This course uses the patient's own cells: it cannot have another donor.", rule=3)
+        if found := self.donor_problems(donor):
+            raise RuleBroken(*found)
+        if self.donor_id is not None:
+            self.amend(by=by, at=at, reason=reason, donor_id=donor.id)
+        self.donor, self.donor_id = donor, donor.id
+
+    def donor_problems(self, donor: Donor) -> list[Problem]:
+        """Return why a donor cannot donate for this course (rules 3, 4, 22).
 
         Under the 361 path cells that act on the whole body come from a relative of first or second degree
         (21 CFR 1271.10(a)(4)).
         """
+        own = donor.patient_id == self.patient_id
         if self.relation == "autologous":
-            raise RuleBroken("This course uses the patient's own cells: it cannot have another donor.")
+            return [] if own else [Problem("The patient's own cells have no other donor.", "kind", rule=3)]
         if donor.patient_id is not None:
-            raise RuleBroken("A patient registered as their own donor cannot donate for another course.", rule=3)
+            said = "A patient registered as their own donor cannot donate for another course."
+            return [Problem(said, "kind", rule=3)]
         relative = donor.relative_of if donor.kind == "related" else None
-        if relative is not None and not relative.is_same_person(self.patient):
-            raise RuleBroken("This donor donates cells for another patient, a relative. Name another donor.", rule=4)
+        theirs = relative is not None and relative.is_same_person(self.patient)
+        if donor.kind == "related" and not theirs and donor.relative_of_id not in {None, self.patient_id}:
+            said = "This donor donates cells for another patient, a relative. Name another donor."
+            return [Problem(said, "kind", rule=4)]
         route = ROUTES.get(self.route or "")
         systemic = route is not None and route.systemic
         related = donor.kind == "related" and donor.relation in RELATIVES_ALLOWED
         if self.says.regulatory_path is RegulatoryPath.HCTP_361 and systemic and not related:
-            raise RuleBroken("Under the 361 path the donor is a relative of first or second degree.", rule=22)
-        if self.donor_id is not None:
-            self.amend(by=by, at=at, reason=reason, donor_id=donor.id)
-        self.donor, self.donor_id = donor, donor.id
+            said = "Under the 361 path the donor is a relative of first or second degree."
+            return [Problem(said, "kind", rule=22)]
+        return []
 
     def begin(self, *, facility_code: str) -> None:
         """Give the course its chain of identity; raises `RuleBroken` unless the version is published."""

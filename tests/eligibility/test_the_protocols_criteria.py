@@ -73,7 +73,7 @@ def test_each_criterion_is_a_question_of_its_own(ward, team, page):
     assert CRITERIA[0] in page(ward.browser("nurse"), f"/eligibilities/{made.id}")
 
 
-@pytest.mark.rule(23)
+@pytest.mark.rule(23, by="http")
 def test_a_criterion_that_applies_rules_out_eligibility(ward, team):
     one = begun(team)
     assert decide(ward, one, criterion_0="yes").status_code == 422
@@ -82,7 +82,7 @@ def test_a_criterion_that_applies_rules_out_eligibility(ward, team):
     assert any("Active hepatitis" in because for _rule, because in reasons(ward, one))
 
 
-@pytest.mark.rule(23)
+@pytest.mark.rule(23, by="amendment")
 def test_a_no_is_not_amended_into_a_yes_while_a_criterion_applies(ward, team):
     one = begun(team)
     decide(ward, one, criterion_0="yes", eligible="no")
@@ -112,7 +112,7 @@ def test_without_the_day_of_the_last_dose_nobody_can_say_that_it_is_paused(ward,
     assert {rule for rule, _because in reasons(ward, one)} == {24}
 
 
-@pytest.mark.rule(25)
+@pytest.mark.rule(25, by="amendment")
 def test_a_last_dose_that_is_corrected_to_a_later_day_is_judged_again(ward, team):
     one = begun(team, medication="Ibuprofen")
     week = clock.today("Europe/Berlin") - timedelta(days=8)
@@ -124,7 +124,7 @@ def test_a_last_dose_that_is_corrected_to_a_later_day_is_judged_again(ward, team
     assert 25 in {rule for rule, _because in reasons(ward, one)}
 
 
-@pytest.mark.rule(24)
+@pytest.mark.rule(24, by="amendment")
 def test_an_earlier_last_dose_counts_when_a_second_physician_confirms_it(ward, team):
     one = begun(team, medication="Apixaban")
     decide(ward, one, anticoagulation="Apixaban, paused", **on(1))
@@ -136,7 +136,7 @@ def test_an_earlier_last_dose_counts_when_a_second_physician_confirms_it(ward, t
     assert reasons(ward, one) == set()
 
 
-@pytest.mark.rule(24)
+@pytest.mark.rule(24, by="http")
 def test_the_harvest_is_refused_over_http_until_the_days_are_over(ward, team):
     one = begun(team, medication="Apixaban")
     decide(ward, one, anticoagulation="Apixaban, paused", **on(1))

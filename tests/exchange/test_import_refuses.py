@@ -95,8 +95,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.rule(69)
-@pytest.mark.rule(52)
+@pytest.mark.rule(69, by="import")
+@pytest.mark.rule(52, by="import")
 @pytest.mark.parametrize(("facts", "column"), WRONG)
 def test_a_row_that_contradicts_itself_is_refused_by_row_and_column(ward, take, facts, column):
     report = take({name: one() if callable(one) else one for name, one in facts.items()})
@@ -112,7 +112,7 @@ def test_a_dose_that_agrees_comes_in(take, stated):
     assert not take(given).refused
 
 
-@pytest.mark.rule(10)
+@pytest.mark.rule(10, by="import")
 @pytest.mark.parametrize("number", ["QUIST-VERA", "1980 Vera", "OLD-0", "x-old 0-x"])
 def test_a_donor_number_that_tells_of_the_patient_is_refused(ward, take, number):
     report = take({"donor.donor_number": number}, donor=True)
@@ -120,7 +120,7 @@ def test_a_donor_number_that_tells_of_the_patient_is_refused(ward, take, number)
     assert "rule 10" in str(report.problems[0])
 
 
-@pytest.mark.rule(17)
+@pytest.mark.rule(17, by="import")
 @pytest.mark.parametrize("again", ["R-777777", "r 777777"])
 def test_a_donor_number_of_another_donor_is_refused(ward, take, again):
     ward.giver(donor_number="R-777777")
@@ -130,8 +130,8 @@ def test_a_donor_number_of_another_donor_is_refused(ward, take, again):
     assert [(fault.row, fault.column) for fault in twice.problems] == [(3, "donor.donor_number")]
 
 
-@pytest.mark.rule(5)
-@pytest.mark.rule(6)
+@pytest.mark.rule(5, by="import")
+@pytest.mark.rule(6, by="import")
 @pytest.mark.parametrize(
     ("first", "second", "row"),
     [
@@ -146,7 +146,7 @@ def test_a_donation_number_has_its_check_character_and_is_used_once(ward, take, 
     assert [(fault.row, fault.column) for fault in report.problems] == [(row, "product.din")], report.sentences()
 
 
-@pytest.mark.rule(6)
+@pytest.mark.rule(6, by="import")
 def test_a_donation_number_that_is_in_use_is_refused(ward, take):
     said = DIN + check_character(DIN)
     assert not take({"donor.donor_number": "R-1", "product.din": said}, donor=True).refused
@@ -169,7 +169,7 @@ def brought_in(ward, take):
     return mine, bag
 
 
-@pytest.mark.rule(23)
+@pytest.mark.rule(23, by="import")
 def test_imported_cells_are_not_given_under_an_order_that_nobody_signed(ward, take):
     mine, bag = brought_in(ward, take)
     ward.release(bag)

@@ -237,7 +237,7 @@ def test_what_is_exported_can_be_imported_again(session, team, table):
     file = table(raw=lines.encode())
     again = run(session, team, "patients", file)
     assert {fault.expected for fault in again.problems} == {
-        "a record number that is new here: an import never changes a patient"
+        "a record number that is new here: an import never changes a patient (rule 70)"
     }
     for one in session.scalars(select(Patient)):
         one.record_number = f"OLD-{one.record_number}"
@@ -377,7 +377,7 @@ def of_the_register(session, children, table, *, collected="2015-01-02 10:00", g
     return run(session, children, "courses", table(heading, row), table(mapping, name="map.toml"))
 
 
-@pytest.mark.rule(36)
+@pytest.mark.rule(36, by="import")
 @pytest.mark.parametrize(("ml", "rule"), [("600", "rule 36"), ("0", "rule 59")])
 def test_more_than_the_bag_held_and_nothing_at_all_are_not_imported_as_given(session, children, table, ml, rule):
     (fault,) = of_the_register(session, children, table, ml=ml).problems
@@ -385,7 +385,7 @@ def test_more_than_the_bag_held_and_nothing_at_all_are_not_imported_as_given(ses
     assert rule in fault.expected
 
 
-@pytest.mark.rule(69)
+@pytest.mark.rule(69, by="import")
 @pytest.mark.parametrize(
     ("collected", "given"), [("2015-04-02", "2015-04-01 10:00"), ("2015-05", "2015-04-01"), ("2016", "2015-04-01")]
 )

@@ -117,7 +117,7 @@ def test_a_planned_visit_is_written_down_with_its_change_since_baseline(
     assert post(nurse, address, form).status_code == 409
 
 
-@pytest.mark.rule(62)
+@pytest.mark.rule(62, by="http")
 def test_after_three_contacts_without_an_answer_the_patient_may_be_called_lost(
     treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
 ) -> None:
@@ -225,7 +225,7 @@ def test_a_report_from_the_page_of_the_cells_begins_with_the_reaction(
     assert nurse.get(url.replace(treated.id, other.id)).status_code == 404
 
 
-@pytest.mark.rule(68)
+@pytest.mark.rule(68, by="http")
 def test_an_onset_before_the_first_procedure_asks_once(
     treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable
 ) -> None:

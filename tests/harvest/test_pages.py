@@ -143,7 +143,7 @@ def test_an_odd_volume_is_asked_about_and_kept_with_its_reason(team, session, cl
     assert session.scalars(select(Harvest)).one().confirmed == {"passes": "one crest was hard"}
 
 
-@pytest.mark.rule(14)
+@pytest.mark.rule(14, by="http")
 def test_without_consent_the_form_does_not_open_and_says_why(team, client_as):
     begun = course(team)
     answer = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new")

@@ -61,7 +61,7 @@ def test_a_donor_that_cannot_be_is_refused_in_words(client_as, post, session, sa
     assert session.scalar(select(Donor)) is None
 
 
-@pytest.mark.rule(10)
+@pytest.mark.rule(10, by="http")
 def test_a_number_with_a_patients_record_number_is_refused_on_the_form(client_as, post, course):
     answer = post(client_as("nurse"), "/donors/new", kind="unrelated", donor_number=f"D-{course.patient.record_number}")
     assert answer.status_code == 422

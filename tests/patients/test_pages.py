@@ -192,7 +192,7 @@ def test_what_was_typed_comes_back_when_something_is_missing(client_as, post, se
 
 
 @pytest.mark.hazard("H4")
-@pytest.mark.rule(11)
+@pytest.mark.rule(11, by="http")
 @pytest.mark.parametrize(
     ("changed", "why"),
     [

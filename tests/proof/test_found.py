@@ -20,7 +20,7 @@ def corrected(ward, record, by, **changes):
     ward.team.add(record)
 
 
-@pytest.mark.rule(46)
+@pytest.mark.rule(46, by="amendment")
 @pytest.mark.parametrize("confirmed", [False, True])
 def test_a_result_corrected_to_a_bad_one_and_back_again_does_not_revive_the_release(ward, confirmed):
     mine = ready_for_harvest(ward.team)

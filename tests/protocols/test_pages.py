@@ -236,8 +236,8 @@ def test_whoever_changed_a_draft_does_not_publish_it(
     assert post(second, f"{url}/publication", password=PASSWORD, version=seen).status_code == 303
 
 
-@pytest.mark.rule(22)
-@pytest.mark.rule(74)
+@pytest.mark.rule(22, by="http")
+@pytest.mark.rule(74, by="http")
 def test_publication_is_refused_with_every_reason(
     client_as: Any, page: Any, post: Any, session: Session, team: Team
 ) -> None:

@@ -102,7 +102,7 @@ def test_a_container_that_is_handed_over_damaged_is_refused_at_the_bedside(ward,
     ward.not_given(bag, "rule 60", "rule 34", "damaged", "leaks", "intact")
 
 
-@pytest.mark.rule(34)
+@pytest.mark.rule(34, by="http")
 @pytest.mark.parametrize(
     ("temperature", "intact", "reason"),
     [("45", False, "leaking, label of another patient"), ("45", True, None), ("21", False, "label of another patient")],
@@ -127,7 +127,8 @@ def test_what_arrived_leaking_is_not_given_whatever_was_released_before(ward, ow
     ward.not_given(bag, "rule 34", "leaking", "quarantine", "intact", "damaged")
 
 
-@pytest.mark.rule(34)
+@pytest.mark.rule(34, by="amendment")
+@pytest.mark.rule(48, by="amendment")
 @pytest.mark.parametrize(
     ("wrong", "corrected"), [({"intact": False}, {"intact": True}), ({"temperature": "45"}, {"temperature": "4"})]
 )
@@ -164,7 +165,7 @@ def test_a_withdrawal_under_the_next_version_of_the_protocol_ends_the_earlier_co
     ward.not_given(bag, "rule 15", "withdr")
 
 
-@pytest.mark.rule(15)
+@pytest.mark.rule(15, by="amendment")
 def test_a_correction_of_a_withdrawal_leaves_it_withdrawn(ward, own):
     bag, mine = own
     consent = mine.patient.consents[-1]
@@ -175,7 +176,7 @@ def test_a_correction_of_a_withdrawal_leaves_it_withdrawn(ward, own):
     ward.not_given(bag, "rule 15", "withdr")
 
 
-@pytest.mark.rule(15)
+@pytest.mark.rule(15, by="http")
 @pytest.mark.hazard("H12")
 def test_a_withdrawal_counts_before_anybody_signs_it(ward, own):
     bag, mine = own
@@ -201,7 +202,7 @@ def test_a_withdrawal_reaches_an_earlier_consent_to_the_same_treatment(ward, own
     ward.not_given(bag, "rule 15", "withdr")
 
 
-@pytest.mark.rule(50)
+@pytest.mark.rule(50, by="http")
 @pytest.mark.hazard("H9")
 @pytest.mark.parametrize("decision", ["hold", "reject"])
 def test_a_hold_or_rejection_counts_before_anybody_signs_it(ward, own, decision):

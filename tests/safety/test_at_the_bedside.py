@@ -463,8 +463,8 @@ def test_a_reduced_dose_needs_a_physicians_signature_with_a_reason(ward):
 # amendments are judged as entries are
 
 
-@pytest.mark.rule(26)
-@pytest.mark.rule(55)
+@pytest.mark.rule(26, by="amendment")
+@pytest.mark.rule(55, by="amendment")
 @pytest.mark.parametrize("wrong", [{"side": "left"}, {"body_site": "hip"}, {"route": "intravenous"}])
 def test_an_administration_is_not_amended_to_another_place(ward, begun, wrong):
     ward.end(begun, volume_given="10")
@@ -477,7 +477,7 @@ def test_an_administration_is_not_amended_to_another_place(ward, begun, wrong):
     assert (begun.side, begun.body_site, begun.route) == ("right", "knee", "intra_articular")
 
 
-@pytest.mark.rule(54)
+@pytest.mark.rule(54, by="amendment")
 def test_a_start_is_not_amended_past_the_thaw_limit(ward):
     mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
     now = clock.now()
@@ -602,7 +602,7 @@ def test_an_earlier_anaphylaxis_stops_until_a_physician_decides_again(ward, own)
 # sums are per person
 
 
-@pytest.mark.rule(53)
+@pytest.mark.rule(53, by="http")
 def test_a_frozen_bag_without_its_dmso_cannot_be_judged(ward):
     mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
     now = clock.now()

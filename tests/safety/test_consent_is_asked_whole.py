@@ -126,7 +126,7 @@ def test_a_consent_is_not_older_than_the_version_that_was_explained(ward):
     assert "was published later" in refused.text
 
 
-@pytest.mark.rule(16)
+@pytest.mark.rule(16, by="http")
 def test_a_course_under_a_retired_version_waits_for_a_decision(ward, own):
     bag, mine = own
     published(ward.team, "BMAC-KNEE", content=mine.says, at=clock.now() - timedelta(hours=1))

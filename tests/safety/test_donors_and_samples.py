@@ -175,7 +175,7 @@ def test_a_no_about_a_patient_counts_from_when_it_is_written(ward, before, signe
 KNEE = [("tnc", "90", "tnc_8"), ("tnc", "0.6", "tnc_8"), ("cd34_count", "6.4", "cd34"), ("cd34_dose", "6", "cd34")]
 
 
-@pytest.mark.rule(38)
+@pytest.mark.rule(38, by="http")
 @pytest.mark.parametrize(("test", "value", "measure"), KNEE)
 def test_a_result_that_contradicts_the_amount_of_its_container_is_asked_about(ward, test, value, measure):
     mine = ready_for_harvest(ward.team)
@@ -197,7 +197,7 @@ def test_a_result_near_the_amount_asks_nothing(ward, value, agrees):
     assert (ward.result(bag, "tnc", value=value).status_code == 303) is agrees
 
 
-@pytest.mark.rule(38)
+@pytest.mark.rule(38, by="amendment")
 def test_a_contradiction_without_a_reason_is_a_point_of_the_release(ward):
     mine = ready_for_harvest(ward.team)
     bag = ward.verified(released_product(mine, ward.team, amount="6", released=False))
@@ -341,7 +341,7 @@ def test_a_medicine_that_nobody_knows_refuses_nothing(ward):
 SAME = [("S-1", 5, "sample number"), ("s 1", 5, "sample number"), ("S-2", 0, "same minute")]
 
 
-@pytest.mark.rule(20)
+@pytest.mark.rule(20, by=("http", "amendment"))
 @pytest.mark.parametrize("of", ["donors", "patients"])
 @pytest.mark.parametrize(("number", "minutes", "why"), SAME)
 def test_two_blood_groups_are_from_two_samples(ward, of, number, minutes, why):

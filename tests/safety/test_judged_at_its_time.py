@@ -67,7 +67,7 @@ def test_a_harvest_of_before_the_eligibility_is_not_made_right_by_it(ward):
     assert not harvests(ward, mine)
 
 
-@pytest.mark.rule(69)
+@pytest.mark.rule(69, by="amendment")
 def test_a_harvest_is_not_amended_to_a_day_without_consent(ward):
     mine = ready_for_harvest(ward.team)
     record = harvested(mine, ward.team)
@@ -149,7 +149,7 @@ def test_nothing_moves_before_it_was_made(ward):
 
 
 @pytest.mark.rule(54)
-@pytest.mark.rule(69)
+@pytest.mark.rule(69, by="http")
 def test_no_start_lies_before_the_thaw(ward):
     mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
     bag = released_product(mine, ward.team, frozen_at=minutes(180), thawed_at=minutes(1))

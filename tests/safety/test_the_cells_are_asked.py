@@ -84,7 +84,7 @@ def test_one_ineligible_donor_of_a_pool_keeps_the_whole_pool_back(ward, cord):
     ward.not_given(bag, "rule 17", "rule 18", "donor")
 
 
-@pytest.mark.rule(18)
+@pytest.mark.rule(18, by="http")
 def test_urgent_need_of_one_patient_excuses_no_other_donors_cells(ward, cord):
     excused, infected = ward.giver(), ward.giver()
     (bag,) = ward.banked(ward.donated(infected, cord), cord)
@@ -214,7 +214,7 @@ def test_a_release_holds_for_the_specification_that_judged_it_and_for_no_stricte
 # groups, allergies, the living
 
 
-@pytest.mark.rule(21)
+@pytest.mark.rule(21, by="http")
 def test_a_blood_group_mismatch_is_not_passed_over_in_silence(ward, cord):
     donor = ward.giver()
     (bag,) = ward.banked(ward.donated(donor, cord), cord)
@@ -329,7 +329,7 @@ def test_a_brand_name_on_the_order_is_asked_about_too(ward, medicine):
     assert not harvests(ward, mine)
 
 
-@pytest.mark.rule(25)
+@pytest.mark.rule(25, by="http")
 def test_an_anti_inflammatory_on_the_order_is_asked_about_before_the_harvest(ward):
     mine = ready_for_harvest(ward.team, medication="ibuprofen 400 mg as needed")
     collect(ward, mine)

@@ -32,7 +32,7 @@ def own(ward: Ward):
 
 
 @pytest.mark.rule(34)
-@pytest.mark.rule(48)
+@pytest.mark.rule(48, by="http")
 @pytest.mark.hazard("H31")
 @pytest.mark.parametrize("kind", ["received", "stored", "shipped", "returned", "issued", "handed_over"])
 @pytest.mark.parametrize("temperature", ["4", "25.1", "17.9", "-20"])
@@ -200,7 +200,7 @@ def test_what_came_back_is_issued_again_once_quality_has_signed(ward, own):
 # one corrects, another confirms
 
 
-@pytest.mark.rule(45)
+@pytest.mark.rule(45, by="amendment")
 @pytest.mark.hazard("H17")
 @pytest.mark.parametrize("fact", ["volume", "amount"])
 def test_a_corrected_amount_waits_for_a_second_person(ward, own, fact):
@@ -216,7 +216,7 @@ def test_a_corrected_amount_waits_for_a_second_person(ward, own, fact):
 
 
 @pytest.mark.hazard("H10")
-@pytest.mark.rule(50)
+@pytest.mark.rule(50, by="amendment")
 def test_a_later_expiry_waits_for_a_second_person_and_a_shorter_one_does_not(ward, own):
     bag, mine = own
     latest = bag.expires_at
@@ -282,7 +282,7 @@ def test_a_corrected_count_of_a_run_waits_for_a_second_person(ward):
     assert run.unconfirmed is None
 
 
-@pytest.mark.rule(44)
+@pytest.mark.rule(44, by="amendment")
 @pytest.mark.parametrize("fact", ["sampled_at", "performed_at"])
 def test_an_interim_culture_is_not_made_final_by_its_times(ward, fact):
     mine = ready_for_harvest(ward.team, at=clock.now() - timedelta(days=60), code="BM-MSC-MS")
@@ -447,7 +447,7 @@ def _releasers(ward: Ward, mine, bag):
     return [one.partition(",")[0] for one in said.split("; ")]
 
 
-@pytest.mark.rule(47)
+@pytest.mark.rule(47, by="http")
 @pytest.mark.hazard("H26")
 def test_an_exception_is_signed_by_who_requested_it(ward, failing):
     bag, mine = failing
@@ -465,7 +465,7 @@ def test_an_exception_is_signed_by_who_requested_it(ward, failing):
     assert _releasers(ward, mine, bag) == [ward.team.quality.printed_name, ward.team.director.printed_name]
 
 
-@pytest.mark.rule(44)
+@pytest.mark.rule(44, by="http")
 @pytest.mark.parametrize("told", ["Dr Nobody, 14:10", "x", "nurse", ""])
 def test_nobody_is_told_of_a_conditional_release(ward, told):
     mine = ready_for_harvest(ward.team)

@@ -1,0 +1,213 @@
+"""What came in by a table is judged like all else when it is used: decided on, assigned, checked, given."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.idempotency import new_key
+from clinic.products.models import Product
+from clinic.treatments.models import Treatment
+from tests import bedside
+from tests.bedside import released_product
+from tests.factories import PASSWORD, consented, eligible
+from tests.rules.conftest import ago, written
+
+DAY = timedelta(days=1)
+LASTS = {"product.expires_at": written(clock.now() + 90 * DAY)}
+
+
+@pytest.fixture
+def mine(ward, take):
+    """Import a course and make it ready: order signed, consent and eligibility unless left out, results that conform.
+
+    Return the course and its container, which quality has tried to release.
+    """
+
+    def ready(facts=(), *, code="BM-MSC-MS", without=(), release=True, by="coordinator"):
+        report = take(LASTS | dict(facts), code=code, by=by)
+        assert not report.refused, report.sentences()
+        course = ward.session.scalars(select(Treatment).order_by(Treatment.recorded_at.desc())).first()
+        bag = ward.session.scalars(select(Product).where(Product.treatment_id == course.id)).one()
+        if "consent" not in without:
+            consented(course, ward.team, at=clock.now() - DAY)
+        if "eligibility" not in without:
+            eligible(course, ward.team, at=clock.now() - timedelta(hours=20))
+        known = {name.removeprefix("qc.") for name in dict(facts) if name.startswith("qc.")}
+        for spec in course.says.qc:
+            if spec.mandatory and spec.test not in known | set(without):
+                bedside.tested(bag, ward.team, course.protocol_version, spec, value=None, at=clock.now() - 20 * DAY)
+        ward.fill("physician", f"/records/{course.id}/signature", password=PASSWORD)
+        if release:
+            ward.release(bag)
+        return course, bag
+
+    return ready
+
+
+def test_what_is_right_is_given(ward, mine):
+    course, bag = mine()
+    ward.give(course, bag)
+    assert ward.given(bag), ward.refused
+
+
+@pytest.mark.rule(1, by="import")
+def test_an_imported_bag_is_refused_on_another_patients_page(ward, mine):
+    _course, bag = mine()
+    other, _own = mine({"patient.record_number": "OLD-9", "patient.family_name": "Zander"}, release=False)
+    ward.check(other, bag)
+    ward.not_given(bag, "rule 1")
+
+
+@pytest.mark.rule(4, by="import")
+def test_an_imported_relatives_cells_are_refused_on_another_patients_page(ward, mine):
+    kin = {"donor.kind": "related", "donor.relation": "sibling", "donor.donor_number": "na"}
+    _course, bag = mine(kin, code="UC-MSC-RA")
+    other, _bag = mine({"patient.record_number": "OLD-9", "donor.donor_number": "R-9"}, code="UC-MSC-RA", release=False)
+    ward.check(other, bag)
+    ward.not_given(bag, "rule 4")
+
+
+@pytest.mark.rule(14, by="import")
+def test_imported_cells_are_not_given_without_consent(ward, mine):
+    course, bag = mine(without=("consent",))
+    ward.give(course, bag)
+    ward.not_given(bag, "rule 14")
+
+
+@pytest.mark.rule(15, by="import")
+def test_a_withdrawal_locks_an_imported_course(ward, mine):
+    course, bag = mine(without=("consent",))
+    consent = consented(course, ward.team, at=clock.now() - DAY)
+    ward.session.commit()
+    ward.fill("nurse", f"/consents/{consent.id}/withdrawal", performed_by_id=ward.team.nurse.id)
+    ward.give(course, bag)
+    ward.not_given(bag, "rule 15")
+
+
+@pytest.mark.rule(17, by="import")
+def test_cells_of_an_imported_donor_wait_for_a_determination(ward, mine):
+    course, bag = mine(code="UC-MSC-RA")
+    ward.give(course, bag)
+    ward.not_given(bag, "rule 17", "eligibility of")
+
+
+@pytest.mark.rule(20, by="import")
+def test_a_blood_group_that_a_table_states_is_none_of_two_samples(ward, mine):
+    _course, bag = mine({"donor.abo": "A", "donor.rhd": "positive"}, code="HPC-A-CHILD")
+    ward.said_no("rule 20")
+    assert ward.tag(bag) != "Released"
+
+
+@pytest.mark.rule(23, by="import")
+def test_an_imported_allergy_meets_what_the_imported_bag_holds(ward, mine):
+    facts = {"patient.allergy_status": "present", "patient.allergies": "DMSO", "product.cryo_medium": "CS10"}
+    facts |= {"product.dmso_percent": "10", "product.thawed_at": ago(0.01), "product.frozen_at": ago(9)}
+    course, bag = mine(facts)
+    ward.give(course, bag)
+    ward.not_given(bag, "rule 23")
+
+
+@pytest.mark.rule(24, by="import")
+def test_an_imported_anticoagulant_is_asked_about_at_the_bedside(ward, mine):
+    course, bag = mine({"treatment.medication": "warfarin 5 mg"})
+    ward.begin(ward.check(course, bag), because="")
+    ward.not_given(bag, "rule 24")
+
+
+@pytest.mark.rule(33, by="import")
+def test_too_few_cells_from_the_blood_ask_for_another_session(ward, mine):
+    _course, bag = mine({"product.amount": "100"}, code="HPC-A-AUTO")
+    ward.said_no("rule 33")
+    assert ward.tag(bag) != "Released"
+
+
+@pytest.mark.rule(40, by="import")
+@pytest.mark.rule(41, by="import")
+@pytest.mark.rule(42, by="import")
+@pytest.mark.rule(43, by="import")
+@pytest.mark.parametrize(
+    ("test", "value", "rule"),
+    [
+        ("viability", "69.9", 40), ("viability", "<70", 40), ("cd73", "94.9", 41), ("negative_markers", "2.1", 41),
+        ("endotoxin", "5.1", 42), ("endotoxin", "<40", 42), ("sterility", "growth", 43), ("mycoplasma", "positive", 43),
+        ("gram_stain", "organisms", 43),
+    ],
+)  # fmt: skip
+def test_an_imported_result_that_does_not_conform_releases_nothing(ward, mine, test, value, rule):
+    _course, bag = mine({f"qc.{test}": value})
+    ward.said_no(f"rule {rule}")
+    assert ward.tag(bag) != "Released"
+
+
+@pytest.mark.rule(44, by="import")
+def test_a_condition_for_imported_cells_names_the_physician_who_was_told(ward, mine):
+    _course, bag = mine(without=("sterility",), release=False)
+    ward.decide(bag, "conditional")
+    ward.said_no("rule 44")
+    assert ward.tag(bag) != "Released"
+
+
+@pytest.mark.rule(45, by="import")
+def test_who_imported_the_results_does_not_release_on_them(ward, mine):
+    _course, bag = mine({"qc.viability": "95"}, by="quality", release=False)
+    sent = {"decision": "conforms", "idempotency_key": new_key()}
+    answer = ward.browser("quality").post(f"/products/{bag.id}/release", data=sent)
+    assert answer.status_code in {409, 422}
+    assert "rule 45" in answer.text
+    assert ward.tag(bag) != "Released"
+
+
+@pytest.mark.rule(47, by="import")
+def test_an_exception_for_imported_cells_says_all_that_an_exception_says(ward, mine):
+    _course, bag = mine({"qc.viability": "60"}, release=False)
+    ward.decide(bag, "exceptional")
+    ward.said_no("rule 47")
+    assert ward.tag(bag) != "Released"
+
+
+@pytest.mark.rule(50, by="import")
+def test_imported_cells_that_are_expired_are_neither_released_nor_given(ward, mine):
+    course, bag = mine({"product.expires_at": ago(1)})
+    ward.said_no("rule 50")
+    ward.give(course, bag)
+    ward.not_given(bag, "rule 50")
+
+
+@pytest.mark.rule(51, by="import")
+@pytest.mark.parametrize("days", [31, 400])
+def test_an_imported_weight_that_is_too_old_carries_no_dose(ward, mine, days):
+    course, bag = mine({"weight.performed_at": ago(days)})
+    ward.give(course, bag)
+    ward.not_given(bag, "rule 51")
+
+
+@pytest.mark.rule(53, by="import")
+def test_an_imported_frozen_bag_without_its_dmso_cannot_be_judged(ward, mine):
+    course, bag = mine({"product.cryo_medium": "DMSO", "product.frozen_at": ago(9), "product.thawed_at": ago(0.01)})
+    ward.give(course, bag)
+    ward.not_given(bag, "rule 53")
+
+
+@pytest.mark.rule(54, by="import")
+@pytest.mark.parametrize("thawed", [None, 0.2])
+def test_an_imported_frozen_bag_is_given_within_its_time_after_thaw(ward, mine, thawed):
+    facts = {"product.dmso_percent": "0", "product.frozen_at": ago(9)}
+    course, bag = mine(facts | ({"product.thawed_at": ago(thawed)} if thawed else {}))
+    ward.give(course, bag)
+    ward.not_given(bag, "rule 54")
+
+
+@pytest.mark.rule(61, by="import")
+def test_cells_that_were_given_elsewhere_two_days_ago_ask_for_a_reason(ward, take):
+    assert not take({"administration.performed_at": ago(1.5), "administration.volume_given": "10"}).refused
+    course = ward.session.scalar(select(Treatment))
+    consented(course, ward.team, at=clock.now() - 9 * DAY)
+    eligible(course, ward.team, at=clock.now() - timedelta(hours=20))
+    ward.fill("physician", f"/records/{course.id}/signature", password=PASSWORD)
+    bag = ward.verified(released_product(course, ward.team))
+    ward.begin(ward.check(course, bag), because="")
+    ward.not_given(bag, "rule 61")
