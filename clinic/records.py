@@ -347,9 +347,8 @@ class Record(Entry):
         correction = self.critical_correction()
         if correction is None:
             return None
-        author = correction.amended_by
-        others = [s for s in self.present_signatures if author is not None and not s.signed_by.is_same_person(author)]
-        return correction if not others else None
+        author, signed = correction.amended_by, self.present_signatures
+        return None if any(not one.signed_by.is_same_person(author) for one in signed) else correction
 
     @property
     def done_by(self) -> str:
@@ -392,9 +391,7 @@ class Record(Entry):
     @property
     def present_signatures(self) -> list[Signature]:
         """The signatures that cover the present content; after an amendment the older ones no longer do."""
-        if not self.signatures:
-            return []
-        content_hash = self.content_hash
+        content_hash = self.content_hash if self.signatures else ""
         return [signature for signature in self.signatures if signature.content_hash == content_hash]
 
     @property
