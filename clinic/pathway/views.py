@@ -30,6 +30,7 @@ from clinic.pages import (
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
+from clinic.pathway.course_chart import course_chart
 from clinic.pathway.forms import ScanForm
 from clinic.pathway.judgement import judge
 from clinic.pathway.order import current
@@ -120,10 +121,10 @@ def _course_page(records: CourseRecords, user: User, at: datetime) -> dict[str, 
         "treatment": treatment,
         "patient": patient_banner(treatment),
         "reports": reports_due(events(records), clock.day(at, zone())),
-        "rail": courses.rail(found, treatment),
+        "rail": courses.rail(found, records, at),
         "action": courses.next_action(found, user, at),
         "blocked": courses.blocked(found, records, at),
-        "gantt": courses.by_date(found, records, zone()),
+        "gantt": course_chart(found, records),
         "genealogy": genealogy.of_course(records, at),
         "products": records.of(Product),
         "failing": courses.failing_results(records),
