@@ -67,7 +67,7 @@ class Chart:
 def course_chart(found: Sequence[Standing], records: CourseRecords) -> Chart | None:
     """Return the course by date; None where nothing has a date."""
     at, zone = clock.now(), records.zone
-    marks = [(one, sorted(one.step.marks(records, at), key=lambda mark: mark.since)) for one in found]
+    marks = [(one, sorted(set(one.step.marks(records, at)), key=lambda mark: (mark.since, mark.said))) for one in found]
     today = clock.day(at, zone)
     if not any(row for _one, row in marks):
         return None
@@ -114,9 +114,9 @@ def _laid_out(marks: list[Mark], start: date, end: date, scale: float) -> list[D
         kind = {State.DONE: "done", State.NOW: "now"}.get(mark.state, "plan")
         drawn.append(Drawn(round(x, 1), round(width, 1), kind))
         words.append(_words(mark))
-    taken = float(LEFT)
+    taken, last = float(LEFT), EDGE - 64 if len(marks) > len(drawn) else EDGE
     for number, one in enumerate(drawn):
-        taken = _write(one, words[number], taken, drawn[number + 1].x - 14 if number + 1 < len(drawn) else EDGE)
+        taken = _write(one, words[number], taken, drawn[number + 1].x - 14 if number + 1 < len(drawn) else last)
     if len(marks) > len(drawn) > 0:
         drawn.append(Drawn(RIGHT + 4, -1, "plan", f"{len(marks) - len(drawn)} later", EDGE, "e"))
     return sorted(drawn, key=lambda one: one.width == 0)
@@ -146,9 +146,8 @@ def _write(one: Drawn, words: list[str], taken: float, until: float) -> float:
 def _words(mark: Mark) -> list[str]:
     """Return what may be written beside a mark, the fullest first."""
     on = "" if mark.until else wording.short_day(mark.since)
-    return list(
-        dict.fromkeys(text for text in (", ".join(part for part in (on, mark.said) if part), mark.said, on) if text)
-    )
+    both = f"{on}, {mark.said}" if on and mark.said else ""
+    return [text for text in (both, mark.said, on) if text]
 
 
 def _lines(start: date, end: date, scale: float) -> list[tuple[float, str]]:
