@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 TAKES_CONSENT = frozenset({Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR})
 WHO = (Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR)
+WITHDRAWN = "Withdrawn"
+"""The word of the step in a course whose consent was withdrawn."""
 DECIDES = (Role.PHYSICIAN, Role.QUALITY)
 
 
@@ -120,7 +122,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
     if withdrawn(records, at) is not None:
-        return Progress(state=State.BLOCKED, word="Withdrawn", by=last.done_by, record=last)
+        return Progress(state=State.BLOCKED, word=WITHDRAWN, by=last.done_by, record=last)
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
         return Progress(state=State.DONE, word="Imported", by=last.done_by, record=last)

@@ -45,7 +45,10 @@ if TYPE_CHECKING:
     pass
 
 bp = Blueprint("products", __name__, template_folder="templates")
-WORDS = ("q", "state")
+WORDS = ("q", "state", "ends")
+ALL = "all"
+"""The choice of every state; without a choice, and without words, the list shows what is still there."""
+NONE_THERE = "No products are left. Choose “All states” to see those that were given, discarded or processed further."
 NONE_FITS = "No matching product. Try fewer words, or all states."
 
 UNASSIGNS = frozenset({Role.QUALITY, Role.PHYSICIAN})
@@ -106,7 +109,10 @@ def index() -> Answer:
     at, asked = clock.now(), {**request.args, "q": "", **searches.asked(me().id)}
     state = ProductState(asked["state"]) if asked.get("state") in set(ProductState) else None
     place = {name: asked.get(name, "") for name in ("after", "before")}
-    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **place)
+    kept: dict[str, Any] = {"ends": asked.get("ends", ""), "present": not (asked["q"] or asked.get("state"))}
+    found = product_search.search(
+        db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **kept, **place
+    )
     bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
         "products/index.html",
@@ -115,26 +121,29 @@ def index() -> Answer:
         rows=[_line(row, found, at) for row in found.rows],
         typed=asked["q"],
         chosen=asked.get("state", ""),
-        all_states=[(s.value, s.label) for s in ProductState],
+        ends=kept["ends"],
+        all_ends=product_search.ENDS.items(),
+        all_states=[(ALL, "All states"), *((s.value, s.label) for s in ProductState)],
         actions=[bank] if may(me().role, "processing.new_banked") else [],
-        pager=_pager(found, state),
-        empty_text=NONE_FITS if asked["q"] or state else "No products yet.",
+        pager=_pager(found, {name: asked[name] for name in ("state", "ends") if asked.get(name)}),
+        empty_text=NONE_FITS if asked["q"] or state or kept["ends"] else NONE_THERE,
     )
 
 
-def _pager(found: product_search.Shelf, state: ProductState | None) -> dict[str, Any]:
-    more: dict[str, Any] = ({"state": state.value} if state else {}) | searches.place()
+def _pager(found: product_search.Shelf, asked: dict[str, Any]) -> dict[str, Any]:
+    more = searches.place() or asked
     count = len(found.rows)
     return {
         "previous_url": url_for("products.index", before=found.before, **more) if found.before else None,
         "next_url": url_for("products.index", after=found.after, **more) if found.after else None,
-        "text": f"{count} {'product' if count == 1 else 'products'} on this page",
+        "text": f"{count} {'product' if count == 1 else 'products'} on this page" if count else "",
     }
 
 
 def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
     name = ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part)
-    whom = f"{name} · {row.record_number}" if row.treatment_id else f"Bank, donor {row.donor_number or row.donor_kind}"
+    person = " · ".join(part for part in (name, row.record_number) if part)
+    whom = person if row.treatment_id else f"Bank, donor {row.donor_number or row.donor_kind}"
     running = (
         clock_of(row.expires_at, at)
         if found.states[row.id] not in {ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED}
