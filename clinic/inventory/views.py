@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request, url_for
+from markupsafe import Markup
 
 from clinic import clock, record_display, record_pages, searches, wording
 from clinic.access import CLINICAL, Role, allow, may
@@ -48,7 +49,9 @@ bp = Blueprint("products", __name__, template_folder="templates")
 WORDS = ("q", "state", "ends")
 ALL = "all"
 """The choice of every state; without a choice, and without words, the list shows what is still there."""
-NONE_THERE = "No products are left. Choose “All states” to see those that were given, discarded or processed further."
+NONE_THERE = (
+    "No products are in stock. Choose “All states” to see those that were given, discarded or processed further."
+)
 NONE_FITS = "No matching product. Try fewer words, or all states."
 
 UNASSIGNS = frozenset({Role.QUALITY, Role.PHYSICIAN})
@@ -142,7 +145,8 @@ def _pager(found: product_search.Shelf, asked: dict[str, Any]) -> dict[str, Any]
 
 def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
     name = ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part)
-    person = " · ".join(part for part in (name, row.record_number) if part)
+    number = Markup('<span class="c-nowrap">{}</span>').format(row.record_number or "")
+    person = Markup(" · ").join(part for part in (name, number) if part)
     whom = person if row.treatment_id else f"Bank, donor {row.donor_number or row.donor_kind}"
     running = (
         clock_of(row.expires_at, at)

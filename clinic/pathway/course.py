@@ -9,6 +9,7 @@ from flask import url_for
 
 from clinic import clock, record_display, wording
 from clinic.fields import fields_of
+from clinic.followup.models import PlannedVisit
 from clinic.pathway import judgement
 from clinic.pathway.order import current
 from clinic.products.models import Product
@@ -114,6 +115,11 @@ def every(records: CourseRecords) -> list[Record]:
     """Return the order, the products and the records of all steps of a course."""
     kinds = [kind for step in current() for kind in step.records]
     return [records.course, *records.of(Product), *(one for kind in kinds for one in records.of(kind))]
+
+
+def addresses(records: CourseRecords) -> list[str]:
+    """Return by which ids an address is about this course: its own, and those of its records and planned visits."""
+    return [one.id for one in (*every(records), *records.of(PlannedVisit))]
 
 
 def completeness(records: CourseRecords) -> tuple[int, int, list[str]]:

@@ -58,7 +58,9 @@ def _patient(session: Session, typed: str) -> Patient | None:
 
 def _marker_fields() -> dict[str, SelectField]:
     return {
-        f"marker_{marker.key}": SelectField(marker.label, choices=MARKER_RESULTS, section="Markers")
+        f"marker_{marker.key}": SelectField(
+            marker.label, choices=MARKER_RESULTS, section="Markers", hint="Leave blank if not done"
+        )
         for marker in MARKERS.values()
     }  # fmt: skip
 
@@ -80,11 +82,6 @@ class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("m
         if typed and patient is None:
             raise RuleBroken(Problem(f"no patient of this clinic has the number {typed}", "urgent_for"))
         return found | {"markers": markers, "urgent_for": patient}
-
-    def start_markers(self) -> None:
-        """Say “not done” of every marker until a result is chosen."""
-        for key in MARKERS:
-            self.prefill(f"marker_{key}", "not_done")
 
 
 def marker_rows(determination: DonorEligibility) -> list[tuple[str, str, tuple[str, str, str]]]:

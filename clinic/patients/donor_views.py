@@ -227,7 +227,6 @@ def new_eligibility(donor_id: str) -> Answer:
     """Determine whether a donor may be used: history, markers, the answer (rules 17 to 19)."""
     donor = get_or_404(Donor, donor_id)
     form = form_of(EligibilityForm, people=DETERMINES, about={"donor": donor})
-    form.start_markers()
     return _new(form, DonorEligibility, donor, "Determine the donor's eligibility")
 
 

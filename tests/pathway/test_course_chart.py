@@ -77,3 +77,18 @@ def test_a_planned_harvest_is_drawn_ahead(team, seen):
 
 def test_nothing_is_drawn_before_anything_has_a_day(team, seen):
     assert seen(course(team))[1] == {}
+
+
+def test_the_course_names_the_drafts_of_who_looks(team, client_as, page, post):
+    begun = ready_for_harvest(team)
+    nurse, form = client_as("nurse"), f"/treatments/{begun.id}/harvests/new"
+    shown = page(nurse, form)
+    sent = post(
+        nurse,
+        form,
+        {"volume": "61", "do": "draft", "draft_title": "Record a harvest", "typed_by": shown.hidden["typed_by"]},
+    )
+    assert sent.status_code == 303
+    assert "unfinished draft in this course" in page(nurse, f"/treatments/{begun.id}")
+    assert form in page(nurse, f"/treatments/{begun.id}").links
+    assert "unfinished draft" not in page(client_as("physician"), f"/treatments/{begun.id}")
