@@ -99,8 +99,7 @@ class _VisitForm(form_for(FollowUpVisit)):
         """Fill in the visit's name, and that the patient is alive; each score box names its ``baseline``."""
         for key, value in (baseline or {}).items():
             if (box := self._fields.get(f"{PREFIX}{key}")) is not None:
-                unit = f" {box.unit}" if box.unit else ""
-                box.hint = f"Baseline: {INSTRUMENTS[key].words(value)}{unit}. {box.hint}"
+                box.hint = f"Baseline: {INSTRUMENTS[key].words(value)}. {box.hint}"
         self.prefill("alive", value=True)
         self.offer("made", [(k, v) for k, v in MADE.items() if fixed or k == "made"], chosen="made")
         if fixed:

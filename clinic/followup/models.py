@@ -190,7 +190,9 @@ class FollowUpVisit(Record):
     plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
     name: Mapped[str] = field("Visit", required=True, default=BASELINE, section="Visit")
     made: Mapped[str] = field("Visit status", choices=MADE, required=True, default="made", section="Visit")
-    missed_reason: Mapped[str | None] = field("Why not", conditional=True, section="Visit", hint="Of a missed visit")
+    missed_reason: Mapped[str | None] = field(
+        "Why not", conditional=True, section="Visit", hint="If missed"
+    )
     alive: Mapped[bool] = field("The patient is alive", default=True, section="Visit")
     notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
 

@@ -226,7 +226,7 @@ def look_back(product_id: str) -> str:
     return render_template(
         "records/list.html",
         heading=f"Look-back: {product.name} {product.division or ''}".strip(),
-        lede="Every container of the same cells or the same donor. Call the recipients; the rest is still here.",
+        lede="All containers of the same cells or donor. Contact the recipients; the others are still in stock.",
         columns=lookback.COLUMNS,
         rows=lookback.rows(db.session(), product, clock.now()),
         empty_text="No related product.",

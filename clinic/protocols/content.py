@@ -218,7 +218,7 @@ class PatientScreen(Part):
     source: Annotated[str, Fact(label="Source of these criteria", long=True)] = ""
 
 
-TREATS, CELLS, DOSE, CLAIMS, WHO = "What it treats", "The cells", "The dose", "What it may claim", "Who"
+TREATS, CELLS, DOSE, CLAIMS, WHO = "What it treats", "The cells", "The dose", "Claims", "Who"
 
 
 class Content(Part):
