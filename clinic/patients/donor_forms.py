@@ -58,9 +58,7 @@ def _patient(session: Session, typed: str) -> Patient | None:
 
 def _marker_fields() -> dict[str, SelectField]:
     return {
-        f"marker_{marker.key}": SelectField(
-            marker.label, choices=MARKER_RESULTS, section="Markers", hint="Leave blank if not done"
-        )
+        f"marker_{marker.key}": SelectField(marker.label, choices=MARKER_RESULTS, section="Markers")
         for marker in MARKERS.values()
     }  # fmt: skip
 

@@ -139,6 +139,12 @@ def _row(donor: Donor) -> tuple[object, ...]:
     )
 
 
+def _who(donor: Donor) -> str:
+    """Return name and kind of a donor; a number is shown with its kind already."""
+    name, kind = donor.display_name, donor.kind_words
+    return name if name.startswith(kind) else f"{name} · {kind}"
+
+
 def _linked(donor: Donor) -> str | None:
     patient = donor.patient or donor.relative_of
     if patient is None:
@@ -244,7 +250,7 @@ def eligibility(eligibility_id: str) -> str:
         second_url=url_for("record_pages.signature", record_id=row.id) if _second(row) else None,
         back_url=_url(row.donor),
         back_label="Donor",
-        lede=f"{row.donor.display_name} · {row.donor.kind_words}",
+        lede=_who(row.donor),
     )
 
 
@@ -269,7 +275,7 @@ def new_consent(donor_id: str) -> Answer:
 def consent(consent_id: str) -> str:
     """Show one consent to donate."""
     row = get_or_404(DonorConsent, consent_id)
-    lede = f"{row.donor.display_name} · {row.donor.kind_words}"
+    lede = _who(row.donor)
     return record_page(row, CONSENTS, back_url=_url(row.donor), back_label="Donor", lede=lede)
 
 
@@ -292,7 +298,7 @@ def _new(form: Any, kind: type[DonorEligibility | BloodTyping | DonorConsent], d
     return form_page(
         form,
         heading=heading,
-        lede=f"{donor.display_name} · {donor.kind_words}",
+        lede=_who(donor),
         save_label="Save",
         back_url=_url(donor),
         patient=patient_banner(donor),
