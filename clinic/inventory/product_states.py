@@ -41,7 +41,7 @@ def in_state(session: Session, site_id: str, state: ProductState, at: datetime) 
 USED_UP = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
 
 
-def used_up(site_id: str) -> Select[tuple[str]]:
+def used_up(site_id: str) -> Select[Any]:
     """Select the products of which nothing is left; time alone changes none of these states."""
     here = ProductLine.site_id == site_id
     return select(ProductLine.product_id).where(here, ProductLine.state.in_([state.value for state in USED_UP]))

@@ -111,11 +111,9 @@ def index() -> Answer:
         return searches.answer(me().id, "products.index", **{n: request.form.get(n, "").strip()[:100] for n in WORDS})
     at, asked = clock.now(), {**request.args, "q": "", **searches.asked(me().id)}
     state = ProductState(asked["state"]) if asked.get("state") in set(ProductState) else None
-    place = {name: asked.get(name, "") for name in ("after", "before")}
-    kept: dict[str, Any] = {"ends": asked.get("ends", ""), "present": not (asked["q"] or asked.get("state"))}
-    found = product_search.search(
-        db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **kept, **place
-    )
+    kept: dict[str, Any] = {name: asked.get(name, "") for name in ("ends", "after", "before")}
+    kept["present"] = not (asked["q"] or asked.get("state"))
+    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **kept)
     bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
         "products/index.html",

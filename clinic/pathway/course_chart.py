@@ -94,10 +94,12 @@ def _span(marks: list[Mark], today: date) -> tuple[date, date, bool]:
     course is shown, and at least the next planned day.
     """
     past = [day for mark in marks if mark.state is not State.TO_DO for day in (mark.since, mark.until or mark.since)]
-    ahead = [mark.since for mark in marks if mark.state is State.TO_DO]
-    open_now = bool(ahead) or any(mark.state is State.NOW for mark in marks) or not past
-    open_now = open_now or today - max(past) <= (max(past) - min(past)) / 2 + timedelta(days=14)
-    start, last = min([*past, *ahead, *([today] if open_now else [])]), max([*past, *([today] if open_now else [])])
+    ahead = sorted(mark.since for mark in marks if mark.state is State.TO_DO)
+    first, last = (min(past), max(past)) if past else (today, today)
+    open_now = bool(ahead) or any(mark.state is State.NOW for mark in marks)
+    open_now = open_now or today - last <= (last - first) / 2 + timedelta(days=14)
+    shown = [first, last, *([today] if open_now else [])]
+    start, last = min([*shown, *ahead]), max(shown)
     end = max([last, *[day for day in ahead if day <= last + (last - start) / 3][-1:], *ahead[:1]])
     margin = max((end - start) / 25, timedelta(days=1))
     return start - margin, end + margin * (4 if open_now else 1), open_now

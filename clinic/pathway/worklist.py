@@ -228,7 +228,7 @@ def renewals(staff: list[Any], user: User, at: datetime, zone: str) -> list[dict
     return rows
 
 
-def unresolved(site_id: str) -> Select[tuple[str]]:
+def unresolved(site_id: str) -> Select[Any]:
     """Select the ids of the patients with an overdue visit who have a serious event that is not over."""
     overdue = select(CourseLine.patient_id).where(CourseLine.site_id == site_id, CourseLine.title == OVERDUE)
     return (

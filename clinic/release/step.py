@@ -288,7 +288,7 @@ def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
     found = marks_of((one for p in products for one in decisions(records, p)), zone, lambda one: one.headline().lower())
     results = [one for product in products for one in records.on(product, QCResult)]
     awaited = [one.due_at for product in products for one in cultures(records, product) if one.due_at is not None]
-    begun = [one.sampled_at or one.performed_at for one in results if one.sampled_at or one.performed_at]
+    begun = [at for one in results if (at := one.sampled_at or one.performed_at) is not None]
     if not begun or (found and not awaited):
         return found
     until = clock.day(max(awaited), zone) if awaited else clock.today(zone)
