@@ -109,7 +109,7 @@ def test_a_planned_visit_is_written_down_with_its_change_since_baseline(
     form |= {"performed_at-sure": "yes", "performed_at-why": "She came early, before a journey."}
     answer = post(nurse, address, form)
     shown = page(nurse, answer.location)
-    assert "4 better; at least the MCID" in shown
+    assert "4 better than baseline (7 cm); at least the MCID" in shown
     assert "Month 3, outside its window" in shown
     schedule = page(nurse, f"/treatments/{treated.id}/visits")
     assert "The same in figures" in schedule
