@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import String, UniqueConstraint, delete, insert, select
+from sqlalchemy import String, UniqueConstraint, bindparam, delete, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.datastructures import MultiDict
 
@@ -47,6 +47,10 @@ class Draft(Base):
     title: Mapped[str]
     typed: Mapped[dict[str, Any]]
     at: Mapped[datetime]
+
+
+ANY_OF_READER: Any = select(Draft.id).where(Draft.user_id == bindparam("reader")).exists()
+"""Whether a person, ``reader``, has a draft, as a column of another statement: pages ask for drafts only then."""
 
 
 def token(user_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -12,7 +13,7 @@ from wtforms.validators import ValidationError
 
 from clinic import clock
 from clinic.errors import Problem
-from clinic.fields import Field, fields_of
+from clinic.fields import Field, Range, fields_of
 from clinic.form_fields import (
     DateField,
     DateTimeField,
@@ -33,6 +34,30 @@ if TYPE_CHECKING:
     from clinic.model import Model
 
 FILLED = {"now": "prefilled: now", "me": "prefilled: me"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """A value that the page works out beside the boxes while somebody types; on saving the record works it out itself.
+
+    ``of`` is the box, ``by`` another box or a fixed quantity, by which it is divided, or multiplied where ``times``;
+    ``unit``, ``of_unit``, ``by_unit`` are theirs. ``before`` is added to the box. ``ratio``: written 1 : n.
+    ``digits`` are those behind the point, None three significant ones. ``range`` is
+    what is accepted, ``limit`` the same in words; None: no verdict.
+    """
+
+    label: str
+    of: str
+    by: str | Decimal
+    of_unit: str = ""
+    by_unit: str = ""
+    unit: str = ""
+    times: bool = False
+    ratio: bool = False
+    before: Decimal = Decimal(0)
+    digits: int | None = None
+    range: Range | None = None
+    limit: str = ""
 
 
 class RecordForm(FlaskForm):
@@ -74,6 +99,7 @@ class RecordForm(FlaskForm):
     ) -> None:
         self.zone, self.record_version, self.about = zone, record_version, about
         self.more_errors: list[tuple[str, str]] = []
+        self.live: list[Live] = []
         super().__init__(*args, **more)
 
     @property

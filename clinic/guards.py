@@ -244,7 +244,7 @@ def _keep_draft(user_id: str) -> Response:
     db.session.commit()
     flash(
         "Saved as a draft. You will find it under Today." if kept else "Nothing was entered yet.",
-        "wait",
+        "plan" if kept else "wait",
     )
     return redirect(url_for("pathway.today"), 303)
 

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Self
 
+from clinic import clock
 from clinic.errors import RuleBroken, StepBlocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
-    from datetime import datetime
+    from datetime import date, datetime
 
     from clinic.access import Role
     from clinic.course_records import CourseRecords
@@ -48,6 +49,21 @@ class Progress:
     state: State
     word: str
     by: str = ""
+    record: Record | None = None
+    """The record that ``word`` and ``by`` are about: its signature says who answers for it, and since when."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """One part of a step in the course by date: what was done, what is in progress or late, what is planned.
+
+    ``until`` None: one moment. ``said`` is the figure that is written beside it.
+    """
+
+    since: date
+    until: date | None = None
+    state: State = State.DONE
+    said: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +86,23 @@ class Action:
     not_by: tuple[str, ...] = ()
 
 
+def marks_of(found: Iterable[Record], zone: str, said: Callable[[Any], str], *, open_now: bool = False) -> list[Mark]:
+    """Return a mark for each record whose day is known: done once signed or imported, until then in progress.
+
+    ``open_now``: one without an end is still going on.
+    """
+    marks = []
+    for one in found:
+        if one.performed_at is None:
+            continue
+        since, ended = clock.day(one.performed_at, zone), getattr(one, "ended_at", None)
+        until = clock.day(ended, zone) if ended is not None else clock.today(zone) if open_now else None
+        done = (one.signed or one.origin != "clinic") and not (open_now and ended is None)
+        state = State.DONE if done else State.NOW
+        marks.append(Mark(since=since, until=until if until != since else None, state=state, said=said(one)))
+    return marks
+
+
 def nothing(_records: CourseRecords, _at: datetime) -> tuple[()]:
     """Return nothing: the answer of a step that has no reasons, actions or moments of its own."""
     return ()
@@ -84,8 +117,8 @@ class Step:
     ``permission``: why nothing that follows may be done, such as a withdrawn consent; each later act needs it at its
     own time. ``outcome``: what is still open in this step before a later one may begin, such as a signature.
     ``blockers``: what only this step needs. ``progress`` is its state, ``actions`` its open tasks,
-    ``moments`` when time alone will change any of these. ``after`` names the steps that it comes after; None: all
-    before it in the pathway.
+    ``moments`` when time alone will change any of these, ``marks`` its days as the course by date draws them.
+    ``after`` names the steps that it comes after; None: all before it in the pathway.
 
     ``rule`` is the number under which the bedside lists it. ``endpoint`` lists its records for a course, ``begin`` is
     the form on which a new one is filled in, ``views`` the modules with its blueprints.
@@ -106,6 +139,7 @@ class Step:
     outcome: Callable[[CourseRecords, datetime], Sequence[Blocked]] = nothing
     actions: Callable[[CourseRecords, datetime], Sequence[Action]] = nothing
     moments: Callable[[CourseRecords], Iterable[datetime]] = field(default=lambda _records: ())
+    marks: Callable[[CourseRecords, datetime], Sequence[Mark]] = nothing
     rule: int = 0
     after: tuple[str, ...] | None = None
     templates: tuple[str, ...] = ()

@@ -63,7 +63,7 @@ class StaffAuthorization(Record):
         hint="Valid to the end of this day",
     )  # fmt: skip
     basis: Mapped[str | None] = field(
-        "Training or assessment that it rests on", Text, long=True, required=True, section="Authorization",
+        "Training or assessment it is based on", Text, long=True, required=True, section="Authorization",
         hint="For example: training record and date, competence assessed by whom",
     )  # fmt: skip
     ended_at: Mapped[datetime | None] = field("Ended at", section="End")

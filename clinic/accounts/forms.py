@@ -20,7 +20,7 @@ class IdentityForm(RecordForm):
     """Who a person is: the staff number, and whether an account of the same name or number is the same person's."""
 
     staff_number = StringField(
-        "Staff number", section="Who", hint="Of the organization. One person has one number, in every role"
+        "Staff number", section="Who", hint="In your organization. One number for each person, in every role"
     )
     same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
     same_why = TextAreaField(

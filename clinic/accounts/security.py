@@ -20,6 +20,7 @@ from werkzeug.datastructures import ImmutableMultiDict
 from clinic import clock
 from clinic.accounts import staffing
 from clinic.accounts.models import THROTTLE_LOCK, THROTTLE_SLOW, THROTTLE_WINDOW, FailedSignIn, SignIn, Site, User
+from clinic.drafts import ANY_OF_READER
 from clinic.errors import Problem, RuleBroken, SettingsWrong
 from clinic.extensions import db, writing
 from clinic.identifiers import within
@@ -206,12 +207,13 @@ def _since(name: str) -> timedelta:
 def not_ended() -> bool:
     """Return whether this session was begun here and ended by nobody, and its owner still works here."""
     ended = db.session.execute(
-        select(SignIn.ended_at, UNREAD_OF_READER.label("unread")).where(
+        select(SignIn.ended_at, UNREAD_OF_READER.label("unread"), ANY_OF_READER.label("drafts")).where(
             SignIn.token_hash == _hash(session.get("token", ""))
         ),
         {"reader": current_user.id},
     ).one_or_none()
     g.unread = ended.unread if ended is not None else 0
+    g.drafts = ended is not None and bool(ended.drafts)
     return current_user.active and ended is not None and ended.ended_at is None
 
 

@@ -10,8 +10,8 @@ from clinic.administration.events import InfusionEvent, reactions
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.fields import Field
 from clinic.form_fields import PasswordField, SelectField, TextAreaField
-from clinic.forms import FILLED, RecordForm, form_for
-from clinic.protocols.catalogues import BODY_SITES, ROUTES
+from clinic.forms import FILLED, Live, RecordForm, form_for
+from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, within
 
 if TYPE_CHECKING:
     from clinic.administration.verdict import Line
@@ -171,6 +171,22 @@ class FinishForm(form_for(Administration, only=AT_THE_END | LATER | {"body_site"
             self.offer("body_site", [(key, BODY_SITES[key].label) for key in route.sites])
         if given.treatment.says.cell_type != "hsc":
             del self._fields["filter_used"]
+        self.live = dose_live(given)
+
+
+def dose_live(given: Administration) -> list[Live]:
+    """Return what the page works out while the volume given is typed: the dose, per kg where the protocol says so."""
+    product, says = given.product, given.treatment.says.dose
+    if product.amount is None or product.measure is None or not product.volume:
+        return []
+    measure, each = DOSE_MEASURES[product.measure], product.amount / product.volume
+    shown = {"label": "Dose:", "of": "volume_given", "of_unit": "mL", "times": True}
+    found = [Live(by=each, by_unit=f"{measure.unit}/mL", unit=f"{measure.unit} {within(measure.label)}", **shown)]
+    weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
+    if says.per_kg and weight is not None and weight.kg:
+        unit = measure.unit_per_kg
+        found.append(Live(by=each / weight.kg, by_unit=f"{unit} for each mL", unit=unit, **shown))
+    return found
 
 
 REST = {"discarded": "Discarded", "returned": "Returned to the laboratory"}
@@ -186,6 +202,7 @@ class AbortForm(form_for(Administration, only={"ended_at", "volume_given", "reac
         """Fill in now; how much was given is asked."""
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
         self._fields["volume_given"].hint = "0 if nothing reached the patient"
+        self.live = dose_live(given)
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
         self.prefill("reaction", reactions(given))
 

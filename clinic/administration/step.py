@@ -19,7 +19,7 @@ from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.release.models import Release
 from clinic.release.product_state import state_of
-from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,13 +51,13 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     last = found[-1]
     who = last.done_by
     if last.origin is Origin.CLINIC and last.ended_at is None:
-        return Progress(state=State.NOW, word="Being given", by=who)
+        return Progress(state=State.NOW, word="Being given", by=who, record=last)
     if any(given.origin is Origin.CLINIC and not given.signed for given in found):
-        return Progress(state=State.NOW, word="Not signed", by=who)
+        return Progress(state=State.NOW, word="Not signed", by=who, record=last)
     planned, number = records.course.says.dose.doses, doses_given(records)
     if number < planned and records.course.stop is None and any(given.origin is Origin.CLINIC for given in found):
-        return Progress(state=State.NOW, word=f"Dose {number} of {planned}", by=who)
-    return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
+        return Progress(state=State.NOW, word=f"Dose {number} of {planned}", by=who, record=last)
+    return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who, record=last)
 
 
 def doses_given(records: CourseRecords) -> int:
@@ -139,6 +139,11 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         yield from asked_again(records)
 
 
+def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
+    """Return the administrations with their doses."""
+    return marks_of(given_in(records), records.zone, lambda one: one.headline().split(", ")[0])
+
+
 def _unsigned_doses(records: CourseRecords) -> list[Action]:
     """Return the dose changes that no physician has signed: they do not count yet."""
     return [
@@ -169,5 +174,5 @@ ADMINISTRATION = Step(
     views=("clinic.administration.views", "clinic.administration.running_views"),
     records=(BedsideCheck, Administration, VitalSigns, InfusionEvent, DoseChange), endpoint="administration.index",
     begin="administration.bedside", logs=LOGS, signs=SIGNS, blockers=blockers, progress=progress, actions=actions,
-    moments=moments,
+    moments=moments, marks=marks,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -15,7 +16,7 @@ from clinic.ledger.verify import models
 from clinic.paging import page
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -40,6 +41,21 @@ def newest(session: Session, where: list[Any], before: str) -> Page[Any]:
     )  # fmt: skip
 
 
+def day_asked(sent: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the day of a filter, as ISO 8601 where it is one, and what stands in its three boxes.
+
+    An address may also hold it whole (``day``); what is no date is returned as it was sent.
+    """
+    whole = sent.get("day", "").strip()[:40]
+    parts = {part: sent.get(f"day-{part}", "").strip()[:10] for part in ("d", "m", "y")}
+    if not whole and any(parts.values()):
+        whole = "-".join(part.rjust(width, "0") for part, width in ((parts["y"], 4), (parts["m"], 2), (parts["d"], 2)))
+    with suppress(ValueError):
+        found = date.fromisoformat(whole)
+        parts = {"d": str(found.day), "m": str(found.month), "y": str(found.year)}
+    return whole, parts
+
+
 def conditions(user: User, asked: dict[str, str], kinds: dict[str, str], notes: list[str]) -> Iterator[Any]:
     yield LedgerEntry.site_id == user.site_id
     if user.role is Role.ADMINISTRATOR:
@@ -59,7 +75,7 @@ def _on(day: str, zone: str, notes: list[str]) -> Iterator[Any]:
         wanted = date.fromisoformat(day)
         ends = [datetime.combine(wanted + timedelta(days=later), time.min, ZoneInfo(zone)) for later in (0, 1)]
     except (ValueError, OverflowError):
-        notes.append(f"“{day}” is not a date, so all days are shown. Write it like 2026-11-23.")
+        notes.append(f"“{day}” is not a date, so all days are shown. Enter day, month and year.")
         return
     yield LedgerEntry.at >= ends[0]
     yield LedgerEntry.at < ends[1]

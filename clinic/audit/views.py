@@ -24,7 +24,8 @@ READS = frozenset({Role.QUALITY, Role.DIRECTOR, Role.INSPECTOR, Role.ADMINISTRAT
 @allow(READS)
 def index() -> str:
     """Tell the changes of the user's site; filtered by person, kind, day and record, 50 a page."""
-    asked = {name: request.args.get(name, "").strip()[:40] for name in ("who", "kind", "day", "record")}
+    asked = {name: request.args.get(name, "").strip()[:40] for name in ("who", "kind", "record")}
+    asked["day"], day_parts = filters.day_asked(request.args)
     people = dict(db.session.execute(select(User.id, User.printed_name).order_by(User.printed_name)).all())
     kinds = {table: noun for table, noun in nouns().items() if filters.may_read(me(), table)}
     notes: list[str] = []
@@ -35,7 +36,8 @@ def index() -> str:
     more: dict[str, Any] = {name: text for name, text in asked.items() if text}
     older = url_for("ledger.index", before=found.after, **more) if found.after else None
     return render_template(
-        "audit/index.html", sentences=sentences, asked=asked, notes=notes, older=older, people=people.items(),
+        "audit/index.html", sentences=sentences, asked=asked, day_parts=day_parts, notes=notes, older=older,
+        people=people.items(),
         head=db.session.execute(head).one_or_none(), first="before" in request.args,
         kinds=sorted(kinds.items(), key=lambda pair: pair[1]),
     )  # fmt: skip

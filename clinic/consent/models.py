@@ -77,7 +77,7 @@ class Consent(Record):
     copy_given: Mapped[bool | None] = field("Copy given to the signer", section="Who signed")
     body_site: Mapped[str | None] = field(
         "Body site", choices=labels(BODY_SITES), conditional=True, section="What", info=ADDED,
-        hint="The site that was explained. Leave blank where the order names none",
+        hint="The site explained to the patient. Leave blank if the order names none",
     )  # fmt: skip
     side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="What", info=ADDED)
     representation: Mapped[str | None] = field(

@@ -20,7 +20,7 @@ from clinic.consent.models import (
 )
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
 from clinic.treatments.models import place_words
 from clinic.treatments.roles import STOPS
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 TAKES_CONSENT = frozenset({Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR})
 WHO = (Role.PHYSICIAN, Role.NURSE, Role.COORDINATOR)
+WITHDRAWN = "Withdrawn"
+"""The word of the step in a course whose consent was withdrawn."""
 DECIDES = (Role.PHYSICIAN, Role.QUALITY)
 
 
@@ -114,18 +116,18 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done while a signed consent to this protocol version is valid (rules 14 to 16)."""
     holding = valid(records, at)
     if holding is not None:
-        return Progress(state=State.DONE, word="Valid", by=holding.done_by)
+        return Progress(state=State.DONE, word="Valid", by=holding.done_by, record=holding)
     given = to_version(records)
     if not given:
         return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
     if withdrawn(records, at) is not None:
-        return Progress(state=State.BLOCKED, word="Withdrawn", by=last.done_by)
+        return Progress(state=State.BLOCKED, word=WITHDRAWN, by=last.done_by, record=last)
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
-        return Progress(state=State.DONE, word="Imported", by=last.done_by)
+        return Progress(state=State.DONE, word="Imported", by=last.done_by, record=last)
     state = State.NOW if standing is Standing.UNSIGNED else State.BLOCKED
-    return Progress(state=state, word=standing.value.removesuffix(" yet").capitalize(), by=last.done_by)
+    return Progress(state=state, word=standing.value.removesuffix(" yet").capitalize(), by=last.done_by, record=last)
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
@@ -184,6 +186,13 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     yield from (one.performed_at for one in records.of(Continuation) if one.performed_at is not None)
 
 
+def marks(records: CourseRecords, at: datetime) -> list[Mark]:
+    """Return the consents to this version, and their withdrawal."""
+    found = marks_of(to_version(records), records.zone, lambda one: f"form {one.form_version or 'not recorded'}")
+    end = withdrawn(records, at)
+    return found if end is None else [*found, Mark(since=clock.day(end, records.zone), said="withdrawn")]
+
+
 def _day(records: CourseRecords, at: datetime) -> str:
     return wording.short_day(clock.day(at, records.zone))
 
@@ -191,5 +200,5 @@ def _day(records: CourseRecords, at: datetime) -> str:
 CONSENT = Step(
     name="consent", title="Consent", icon="signature", views=("clinic.consent.views",), records=(Consent,),
     endpoint="consent.index", begin="consent.new_for_course", logs=TAKES_CONSENT, signs=TAKES_CONSENT,
-    permission=permission, progress=progress, actions=actions, moments=moments, rule=14, after=(),
+    permission=permission, progress=progress, actions=actions, moments=moments, marks=marks, rule=14, after=(),
 )  # fmt: skip

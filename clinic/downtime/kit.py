@@ -39,7 +39,7 @@ AHEAD = timedelta(days=7)
 """Courses with a task due within this time are in the kit, and those with cells that may be given."""
 LEDE = "The day's list, each open course in short, and blank forms: print it before an outage, or every evening."
 AFTER = (
-    "The kit holds records of patients: who printed it, when, and of which courses is written into the ledger. Keep "
+    "The kit holds records of patients: who printed it, when, and of which courses is recorded in the ledger. Keep "
     "the sheets locked and destroy them after use."
 )
 PARTS = {"forms": "Blank forms of each step"}

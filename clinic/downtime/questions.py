@@ -25,7 +25,7 @@ class PaperQuestions(RecordForm):
     paper_why = SelectField("Why is it entered late?", choices=LATE_BECAUSE, required=True, section=SECTION)
     paper_note = StringField("Which reason, or which outage", conditional=True, section=SECTION)
     paper_second_id = SelectField(
-        "Second person on the paper", section=SECTION, hint="Is asked to confirm what you copied", conditional=True
+        "Second person on the paper", section=SECTION, hint="Will be asked to confirm your entry", conditional=True
     )
     paper_scan = ScanField(
         "Scan of the paper", section=SECTION, hint="PDF, JPEG or PNG, 10 MB at most. It can be attached later"

@@ -10,7 +10,7 @@ from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, ans
 from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
 from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
 
@@ -271,13 +271,13 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         allows = counts.allows and reversed_alone(records, counts) is None
         state = State.DONE if allows else State.BLOCKED
         word = "Not eligible" if not counts.eligible else "Eligible" if allows else "Not confirmed"
-        return Progress(state=state, word=word, by=counts.done_by)
+        return Progress(state=state, word=word, by=counts.done_by, record=counts)
     found = records.of(Eligibility)
     if not found:
         return Progress(state=State.TO_DO, word="To do")
     if found[-1].origin is Origin.IMPORTED:
-        return Progress(state=State.DONE, word="Imported", by=found[-1].done_by)
-    return Progress(state=State.NOW, word="Not signed", by=found[-1].done_by)
+        return Progress(state=State.DONE, word="Imported", by=found[-1].done_by, record=found[-1])
+    return Progress(state=State.NOW, word="Not signed", by=found[-1].done_by, record=found[-1])
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
@@ -344,8 +344,13 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         yield from (clock.midnight_after(clock.day(last, records.zone), records.zone), last + ONE_DOSE)
 
 
+def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
+    """Return the decisions."""
+    return marks_of(records.of(Eligibility), records.zone, lambda one: "eligible" if one.eligible else "not eligible")
+
+
 ELIGIBILITY = Step(
     name="eligibility", title="Eligibility", icon="clipboard-check", views=("clinic.eligibility.views",),
     records=(Eligibility,), endpoint="eligibility.index", begin="eligibility.new", logs=DECIDES, signs=DECIDES,
-    permission=permission, progress=progress, actions=actions, moments=moments, rule=23, after=(),
+    permission=permission, progress=progress, actions=actions, moments=moments, marks=marks, rule=23, after=(),
 )  # fmt: skip

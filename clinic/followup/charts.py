@@ -73,6 +73,7 @@ def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[Fo
     first = min((plan.day_zero for plan in plans), default=None)
     days = {plan.id: (plan.due_on - first).days for plan in plans if first is not None}
     planned = [plan for plan in plans if plan.visit is None or plan.visit.made != "made"]
+    missed = {_label(plan.name) for plan in planned if plan.visit is not None}
     for key in dict.fromkeys(score.instrument for visit in visits for score in visit.scores):
         instrument = INSTRUMENTS[key or ""]
         points = [
@@ -101,6 +102,7 @@ def charts(course: Treatment, plans: Sequence[PlannedVisit], visits: Sequence[Fo
                 "baseline": baseline,
                 "unit": instrument.unit,
                 "points": sorted(points, key=lambda point: point[1]),
+                "missed": missed,
                 "caption": f"MCID: {plain(needed)} ({instrument.mcid_source})."
                 if needed is not None
                 else "No MCID defined.",

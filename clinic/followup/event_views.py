@@ -237,5 +237,5 @@ def report(event_id: str) -> Answer:
         save_label="Save",
         patient=patient_banner(event),
         back_url=url_for("events.show", event_id=event.id),
-        after="The clock ends. The event stays open until it has an outcome.",
+        after="The deadline is then met. The event stays open until it has an outcome.",
     )

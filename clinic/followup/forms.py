@@ -24,7 +24,7 @@ from clinic.protocols.catalogues import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from clinic.accounts.models import User
     from clinic.administration.models import Administration
@@ -96,8 +96,11 @@ class _VisitForm(form_for(FollowUpVisit)):
         """Return the facts of the visit itself."""
         return {name: value for name, value in super().facts().items() if name in FACTS}
 
-    def plan(self, *, name: str, fixed: bool) -> None:
-        """Fill in the visit's name, and that the patient is alive."""
+    def plan(self, *, name: str, fixed: bool, baseline: Mapping[str, Decimal] | None = None) -> None:
+        """Fill in the visit's name, and that the patient is alive; each score box names its ``baseline``."""
+        for key, value in (baseline or {}).items():
+            if (box := self._fields.get(f"{PREFIX}{key}")) is not None:
+                box.hint = f"Baseline: {INSTRUMENTS[key].words(value)}. {box.hint}"
         self.prefill("alive", value=True)
         self.offer("made", [(k, v) for k, v in MADE.items() if fixed or k == "made"], chosen="made")
         if fixed:

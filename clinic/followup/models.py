@@ -190,7 +190,7 @@ class FollowUpVisit(Record):
     plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
     name: Mapped[str] = field("Visit", required=True, default=BASELINE, section="Visit")
     made: Mapped[str] = field("Visit status", choices=MADE, required=True, default="made", section="Visit")
-    missed_reason: Mapped[str | None] = field("Why not", conditional=True, section="Visit", hint="Of a missed visit")
+    missed_reason: Mapped[str | None] = field("Why not", conditional=True, section="Visit", hint="If missed")
     alive: Mapped[bool] = field("The patient is alive", default=True, section="Visit")
     notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
 
@@ -326,8 +326,9 @@ class OutcomeScore(Record):
         instrument = INSTRUMENTS[self.instrument or ""]
         better = change(instrument, baseline, self.value)
         if better == 0:
-            return f"{plain(baseline)} at start: no change"
-        size = f"{plain(baseline)} at start: {plain(abs(better))} {'better' if better > 0 else 'worse'}"
+            return f"no change from baseline ({instrument.words(baseline)})"
+        way = "better" if better > 0 else "worse"
+        size = f"{plain(abs(better))} {way} than baseline ({instrument.words(baseline)})"
         answered = responder(instrument, baseline, self.value)
         if answered is None:
             return f"{size}; no MCID defined"

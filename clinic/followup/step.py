@@ -16,7 +16,7 @@ from clinic.followup.reactions import reactions, seen_during
 from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, VISITORS
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.steps import Action, Progress, State, Step
+from clinic.steps import Action, Mark, Progress, State, Step, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,7 +50,10 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         later = [visit for visit in made if visit.made == "made" and not visit.is_baseline]
         if later and records.course.origin is Origin.IMPORTED:
             return Progress(state=State.DONE, word="Imported")
-        return Progress(state=State.TO_DO, word="Baseline done" if made else "To do")
+        ahead = [visit for visit in records.course.says.visits if visit.name != BASELINE]
+        said = f"{len(ahead)} {'visit' if len(ahead) == 1 else 'visits'} planned" if ahead else ""
+        said = "" if records.course.stop is not None else said
+        return Progress(state=State.TO_DO, word="Baseline done" if made else "To do", by=said)
     on = clock.day(at, records.zone)
     standings = [plan.standing(on) for plan in planned]
     closed, overdue = sum(s in {"done", "missed"} for s in standings), standings.count("overdue")
@@ -179,9 +182,22 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield from (clock.midnight_after(event.aware_on + n * day, records.zone) for n in range(400))
 
 
+def marks(records: CourseRecords, at: datetime) -> list[Mark]:
+    """Return the visits that were made, and those of the plan that are open, overdue or still to come."""
+    on, states = clock.day(at, records.zone), {"overdue": State.NOW, "open": State.NOW, "planned": State.TO_DO}
+    made = marks_of((one for one in visits(records) if one.made == "made"), records.zone, lambda one: one.name)
+    ahead = [] if records.course.stop is not None or records.patient.died_on is not None else plans(records)
+    return made + [
+        Mark(since=plan.due_on, state=states[standing], said=f"{plan.name}{', overdue' * (standing == 'overdue')}")
+        for plan in ahead
+        if (standing := plan.standing(on)) in states
+    ]
+
+
 FOLLOW_UP = Step(
     name="followup", title="Follow-up", icon="stethoscope",
     views=("clinic.followup.views", "clinic.followup.event_views"),
     records=(FollowUpVisit, OutcomeScore, ContactAttempt, AdverseEvent), endpoint="followup.index",
-    begin="followup.new", logs=VISITORS, signs=SIGNS, progress=progress, actions=actions, moments=moments, after=(),
+    begin="followup.new", logs=VISITORS, signs=SIGNS, progress=progress, actions=actions, moments=moments,
+    marks=marks, after=(),
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any
 
 from flask import Blueprint, render_template, url_for
@@ -12,7 +13,7 @@ from clinic.course_records import of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup.adverse_events import AdverseEvent
-from clinic.followup.charts import charts, scores_table
+from clinic.followup.charts import baselines, charts, scores_table
 from clinic.followup.forms import ContactForm, instruments_of, visit_form
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.followup.step import FOLLOW_UP, events, plans, visits
@@ -106,9 +107,11 @@ def new(treatment_id: str) -> Answer:
     course = get_or_404(Treatment, treatment_id)
     records = of_course(db.session(), course)
     FOLLOW_UP.admit(records, by=me(), at=clock.now())
-    first = not any(v.is_baseline for v in visits(records))
+    made = visits(records)
+    first = not any(v.is_baseline for v in made)
     form = form_of(visit_form(instruments_of(course)), people=FOLLOW_UP.logs, about={"treatment": course})
-    form.plan(name=BASELINE if first and not plans(records) else "Unscheduled visit", fixed=False)
+    name = BASELINE if first and not plans(records) else "Unscheduled visit"
+    form.plan(name=name, fixed=False, baseline=baselines(made))
     return _log(form, course, None)
 
 
@@ -117,11 +120,12 @@ def new(treatment_id: str) -> Answer:
 def visit(plan_id: str) -> Answer:
     """Record a planned visit: made with its scores, missed with its reason, or lost after three contacts."""
     plan = get_or_404(PlannedVisit, plan_id)
-    FOLLOW_UP.admit(of_course(db.session(), plan.treatment), by=me(), at=clock.now())
+    records = of_course(db.session(), plan.treatment)
+    FOLLOW_UP.admit(records, by=me(), at=clock.now())
     if plan.visit is not None:
         raise RuleBroken("This visit is already recorded. Correct it with an amendment.")
     form = form_of(visit_form(plan.instruments), people=FOLLOW_UP.logs, about={"treatment": plan.treatment})
-    form.plan(name=plan.name, fixed=True)
+    form.plan(name=plan.name, fixed=True, baseline=baselines(visits(records)))
     return _log(form, plan.treatment, plan)
 
 
@@ -135,6 +139,8 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Answer:
             return commit_and_redirect(url_for("followup.show", visit_id=made.id), done)
     return form_page(
         form,
+        template="followup/visit.html",
+        window=_said_first(plan, clock.today(zone())),
         heading=plan.name if plan else "Record a visit",
         lede=f"{course.title} · {_window(plan)}",
         save_label="Save the visit",
@@ -142,6 +148,17 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Answer:
         patient=patient_banner(course),
         after="Scores are compared with the baseline. Leave a score blank if it was not taken.",
     )
+
+
+def _said_first(plan: PlannedVisit | None, on: date) -> tuple[str, str] | None:
+    """Return that the window of a visit has closed, or is not open yet, and what that means; None within it."""
+    if plan is None or plan.opens_on <= on <= plan.closes_on:
+        return None
+    if on > plan.closes_on:
+        said = f"This window closed {wording.days((on - plan.closes_on).days)} ago, on {wording.day(plan.closes_on)}."
+        return said, "A visit today is marked as outside its window. If it took place earlier, enter that day."
+    said = f"This window opens in {wording.days((plan.opens_on - on).days)}, on {wording.day(plan.opens_on)}."
+    return said, "A visit before that day is marked as outside its window."
 
 
 def _window(plan: PlannedVisit | None) -> str:

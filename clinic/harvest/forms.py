@@ -11,7 +11,7 @@ from sqlalchemy.orm import object_session
 from clinic import clock
 from clinic.fields import Range, plain
 from clinic.form_fields import DecimalField, SelectField, StringField
-from clinic.forms import RecordForm, form_for
+from clinic.forms import Live, RecordForm, form_for
 from clinic.harvest.limits import most_per_kg, planned_sources, ratios
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
@@ -21,7 +21,7 @@ from clinic.protocols.catalogues import BODY_SITES, METHODS, SOURCES
 from clinic.wording import kilograms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from clinic.accounts.models import User
     from clinic.protocols.cells import Source
@@ -31,8 +31,11 @@ if TYPE_CHECKING:
 class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
     """All facts of a harvest; the planned source decides which sites and methods are offered."""
 
-    def plan(self, course: Treatment) -> None:
-        """Fill in the planned source and what fits it; the protocol's limits become the hint."""
+    def plan(self, course: Treatment, earlier: Sequence[Harvest] = ()) -> None:
+        """Fill in the planned source and what fits it; the protocol's limits become the hint.
+
+        ``earlier`` are harvests of the same day: limits of a body are sums over them (rules 28, 29).
+        """
         self.prefill("containers", 1, "prefilled: one")
         sources = [SOURCES[key] for key in planned_sources(course) if key in SOURCES]
         kinds = {source.harvest for source in sources}
@@ -53,6 +56,7 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
         if limits.anticoagulant_ratio is not None:
             said = f"This protocol: {ratios(limits.anticoagulant_ratio)} of what is collected"
             self._fields["anticoagulant_volume"].hint = said
+        self.live = worked_out(course, sources[0].key, earlier)
 
     def plan_donation(self) -> None:
         """Every source is offered, with the sites that any of them has."""
@@ -112,3 +116,30 @@ def own_donor(course: Treatment, *, by: User) -> Donor:
     return Donor.log(
         by=by, at=clock.now(), kind="self", patient=patient, sex=patient.sex, abo=patient.abo, rhd=patient.rhd
     )
+
+
+def worked_out(course: Treatment, source: str, earlier: Sequence[Harvest]) -> list[Live]:
+    """Return what the page works out while a harvest is typed: volume by weight and puncture, lidocaine, the ratio."""
+    limits, weight = course.says.harvest, course.patient.weight_at(clock.now())
+    each, ratio = limits.ml_per_pass, limits.anticoagulant_ratio
+    punctures = Live(
+        label="For each puncture:", of="volume", of_unit="mL", by="passes", unit="mL", digits=1,
+        range=Range(None, each) if each else None, limit=f"limit {plain(each)} mL" if each else "",
+    )  # fmt: skip
+    mixed = Live(
+        label="Anticoagulant to blood:", of="anticoagulant_volume", of_unit="mL", by="volume", by_unit="mL",
+        ratio=True, range=ratio, limit=f"protocol {ratios(ratio)}" if ratio else "",
+    )  # fmt: skip
+    if weight is None or not weight.kg or course.relation != "autologous":
+        return [punctures, mixed]
+    most, kg = most_per_kg(course, source), weight.kg
+    volume = Live(
+        label="By weight:", of="volume", of_unit="mL", by=kg, by_unit="kg", unit="mL/kg", digits=1,
+        before=sum((one.volume or Decimal(0) for one in earlier if one.source == source), Decimal(0)),
+        range=Range(None, most) if most else None, limit=f"limit {plain(most)} mL/kg" if most else "",
+    )  # fmt: skip
+    lidocaine = Live(
+        label="By weight:", of="lidocaine_mg", of_unit="mg", by=kg, by_unit="kg", unit="mg/kg", digits=1,
+        before=sum((one.lidocaine_mg or Decimal(0) for one in earlier), Decimal(0)),
+    )  # fmt: skip
+    return [volume, punctures, mixed, lidocaine]

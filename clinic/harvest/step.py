@@ -6,13 +6,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from clinic.access import Role
+from clinic.fields import plain
 from clinic.harvest.limits import planned_sources
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import named_donor
 from clinic.products.models import Product
 from clinic.protocols.catalogues import SOURCES
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -58,8 +59,9 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     last = found[-1]
     who = last.done_by
     if all(closed(harvest) for harvest in found):
-        return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
-    return Progress(state=State.NOW, word="Not signed", by=who)
+        return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who, record=last)
+    word = "Amended, not signed" if last.signatures and not last.signed else "Not signed"
+    return Progress(state=State.NOW, word=word, by=who, record=last)
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
@@ -71,7 +73,8 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         why = f"Consent and eligibility are signed: {course.title}."
         to, due = ("harvest.new", {"treatment_id": course.id}), course.planned_at(records.zone)
         return [Action(title="Record the harvest", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="planned")]
-    return [_open(harvest) for harvest in found if not closed(harvest)] + _other_sources(records, found, at)
+    opened = [action for harvest in found if not closed(harvest) for action in _open(harvest)]
+    return opened + _other_sources(records, found, at)
 
 
 def _other_sources(records: CourseRecords, found: list[Harvest], at: datetime) -> list[Action]:
@@ -97,19 +100,23 @@ def _processed(records: CourseRecords) -> bool:
     return any(product.uses or product.run_id is not None for product in records.of(Product))
 
 
-def _open(harvest: Harvest) -> Action:
+def _open(harvest: Harvest) -> list[Action]:
+    """Return what a harvest still needs; one that was signed and then amended is signed again first."""
     to = ("harvest.show", {"harvest_id": harvest.id})
     more = {"due_at": harvest.ended_at, "due_words": "collected"}
     correction = harvest.unconfirmed
     if correction is not None:
         why = f"{harvest.headline()}: corrected after it was signed; waiting for a second signature."
         by = (correction.amended_by_id,)
-        return Action(title="Confirm the correction", why=why, who=tuple(SIGNS), to=to, danger=True, not_by=by)
-    if harvest.volume_to_label > 0 and not any(product.uses for product in harvest.products):
-        why = f"{harvest.volume_to_label} mL are not in a container yet."
-        return Action(title="Add containers", why=why, who=tuple(LOGS), to=to, **more)
-    why = f"{harvest.headline()}: recorded, not signed."
-    return Action(title="Sign the harvest", why=why, who=tuple(SIGNS), to=to, **more)
+        return [Action(title="Confirm the correction", why=why, who=tuple(SIGNS), to=to, danger=True, not_by=by)]
+    amended = bool(harvest.signatures)
+    why = f"{harvest.headline()}: {'amended after it was signed' if amended else 'recorded, not signed'}."
+    sign = Action(title="Sign the harvest", why=why, who=tuple(SIGNS), to=to, **more)
+    if harvest.volume_to_label <= 0 or any(product.uses for product in harvest.products):
+        return [sign]
+    why = f"{harvest.volume_to_label} mL are not in a container yet."
+    fill = Action(title="Add containers", why=why, who=tuple(LOGS), to=to, **more)
+    return [sign, fill] if amended else [fill]
 
 
 def moments(records: CourseRecords) -> Iterable[datetime]:
@@ -118,8 +125,16 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     return () if due is None else (due,)
 
 
+def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
+    """Return the harvests with their volume; before the first one, its planned day."""
+    found, course = records.of(Harvest), records.course
+    if found or banked(records) or course.stop is not None or course.planned_on is None:
+        return marks_of(found, records.zone, lambda one: f"{plain(one.volume)} mL" if one.volume else "")
+    return [Mark(since=course.planned_on, state=State.TO_DO, said="planned")]
+
+
 HARVEST = Step(
     name="harvest", title="Harvest", icon="droplet-half-2", views=("clinic.harvest.views",), records=(Harvest,),
     endpoint="harvest.index", begin="harvest.new", logs=LOGS, signs=SIGNS, blockers=named_donor, outcome=outcome,
-    progress=progress, actions=actions, moments=moments, rule=31,
+    progress=progress, actions=actions, moments=moments, marks=marks, rule=31,
 )  # fmt: skip

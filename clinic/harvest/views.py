@@ -15,7 +15,7 @@ from clinic.eligibility.models import Eligibility
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
 from clinic.harvest.forms import ContainerForm, HarvestForm, offer_again, own_donor
-from clinic.harvest.models import Harvest
+from clinic.harvest.models import DAY, Harvest
 from clinic.harvest.step import HARVEST
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
@@ -92,11 +92,17 @@ def new(treatment_id: str) -> Answer:
     HARVEST.admit(records, by=me(), at=clock.now())
     donor = course.donor or own_donor(course, by=me())
     form = form_of(HarvestForm, people=HARVEST.logs, about={"treatment": course, "donor": donor})
-    form.plan(course)
+    form.plan(course, _of_today(records))
     if form.validate_on_submit():
         with refusals_to(form):
             return _log(form, course, donor)
     return form_page(form, before=_before(records, clock.now()), **_logging(course))
+
+
+def _of_today(records: CourseRecords) -> list[Harvest]:
+    """Return what was collected within the last day already."""
+    now = clock.now()
+    return [one for one in records.of(Harvest) if one.performed_at is not None and now - one.performed_at < DAY]
 
 
 def _before(records: CourseRecords, at: datetime) -> list[tuple[bool | None, str, str]]:

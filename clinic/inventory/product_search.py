@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, false, or_, select, tuple_
 
 from clinic.identifiers import parse_id
-from clinic.inventory.product_states import in_state, states
+from clinic.inventory.product_states import in_state, states, used_up
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient, searchable
 from clinic.products.models import Movement, Product
@@ -39,6 +39,13 @@ FACTS = (
 )
 
 
+ENDS = {
+    "1": "Within 24 hours", "3": "Within 3 days", "30": "Within 30 days", "past": "Past its expiry",
+    "none": "No expiry recorded",
+}  # fmt: skip
+"""By when a product expires: a number of days from now, past, or not recorded."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
     """One page of products: rows, their states and places, and the marks at which the pages around it begin."""
@@ -57,10 +64,15 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
     at: datetime,
     text: str = "",
     state: ProductState | None = None,
+    ends: str = "",
+    present: bool = False,
     after: str = "",
     before: str = "",
 ) -> Shelf:
-    """Return the newest products that fit, from a mark on; a mark is the id of the row next to the page."""
+    """Return the newest products that fit, from a mark on; a mark is the id of the row next to the page.
+
+    ``ends`` is a key of ``ENDS``; ``present`` leaves out what was given, discarded or processed further.
+    """
     chosen: Any = (
         select(*FACTS)
         .join(Donor, Donor.id == Product.donor_id)
@@ -71,6 +83,10 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
         chosen = chosen.where(_fits(text))
     if state is not None:
         chosen = chosen.where(in_state(session, site_id, state, at))
+    if present:
+        chosen = chosen.where(Product.id.not_in(used_up(site_id)))
+    if ends in ENDS:
+        chosen = chosen.where(_ends(ends, at))
     mark = parse_id(after or before, Product.KIND)
     place = (
         session.execute(select(Product.recorded_at, Product.id).where(Product.id == mark)).one_or_none()
@@ -94,6 +110,14 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
         after=ids[-1] if ids and (more or backwards) else "",
         before=ids[0] if ids and place is not None and (more or not backwards) else "",
     )
+
+
+def _ends(wanted: str, at: datetime) -> Any:
+    if wanted == "none":
+        return Product.expires_at.is_(None)
+    if wanted == "past":
+        return Product.expires_at <= at
+    return and_(Product.expires_at > at, Product.expires_at <= at + timedelta(days=int(wanted)))
 
 
 def _fits(text: str) -> Any:

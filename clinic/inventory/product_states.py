@@ -15,7 +15,7 @@ from clinic.release.product_state import RESTS_ON, ProductState, state_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Select
     from sqlalchemy.orm import Session
 
 
@@ -36,6 +36,15 @@ def in_state(session: Session, site_id: str, state: ProductState, at: datetime) 
     fresh = [product_id for product_id, now in _fresh(session, stale, at).items() if now is state]
     stored = select(ProductLine.product_id).where(here, ProductLine.state == state.value)
     return or_(and_(Product.id.in_(stored), Product.id.not_in(stale)), Product.id.in_(fresh))
+
+
+USED_UP = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
+
+
+def used_up(site_id: str) -> Select[Any]:
+    """Select the products of which nothing is left; time alone changes none of these states."""
+    here = ProductLine.site_id == site_id
+    return select(ProductLine.product_id).where(here, ProductLine.state.in_([state.value for state in USED_UP]))
 
 
 def _fresh(session: Session, ids: Sequence[str], at: datetime) -> dict[str, ProductState]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, render_template, request, url_for
+from markupsafe import Markup
 
 from clinic import clock, record_display, record_pages, searches, wording
 from clinic.access import CLINICAL, Role, allow, may
@@ -45,7 +46,12 @@ if TYPE_CHECKING:
     pass
 
 bp = Blueprint("products", __name__, template_folder="templates")
-WORDS = ("q", "state")
+WORDS = ("q", "state", "ends")
+ALL = "all"
+"""The choice of every state; without a choice, and without words, the list shows what is still there."""
+NONE_THERE = (
+    "No products are in stock. Choose “All states” to see those that were given, discarded or processed further."
+)
 NONE_FITS = "No matching product. Try fewer words, or all states."
 
 UNASSIGNS = frozenset({Role.QUALITY, Role.PHYSICIAN})
@@ -105,8 +111,9 @@ def index() -> Answer:
         return searches.answer(me().id, "products.index", **{n: request.form.get(n, "").strip()[:100] for n in WORDS})
     at, asked = clock.now(), {**request.args, "q": "", **searches.asked(me().id)}
     state = ProductState(asked["state"]) if asked.get("state") in set(ProductState) else None
-    place = {name: asked.get(name, "") for name in ("after", "before")}
-    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **place)
+    kept: dict[str, Any] = {name: asked.get(name, "") for name in ("ends", "after", "before")}
+    kept["present"] = not (asked["q"] or asked.get("state"))
+    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **kept)
     bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
         "products/index.html",
@@ -115,26 +122,30 @@ def index() -> Answer:
         rows=[_line(row, found, at) for row in found.rows],
         typed=asked["q"],
         chosen=asked.get("state", ""),
-        all_states=[(s.value, s.label) for s in ProductState],
+        ends=kept["ends"],
+        all_ends=product_search.ENDS.items(),
+        all_states=[(ALL, "All states"), *((s.value, s.label) for s in ProductState)],
         actions=[bank] if may(me().role, "processing.new_banked") else [],
-        pager=_pager(found, state),
-        empty_text=NONE_FITS if asked["q"] or state else "No products yet.",
+        pager=_pager(found, {name: asked[name] for name in ("state", "ends") if asked.get(name)}),
+        empty_text=NONE_FITS if asked["q"] or state or kept["ends"] else NONE_THERE,
     )
 
 
-def _pager(found: product_search.Shelf, state: ProductState | None) -> dict[str, Any]:
-    more: dict[str, Any] = ({"state": state.value} if state else {}) | searches.place()
+def _pager(found: product_search.Shelf, asked: dict[str, Any]) -> dict[str, Any]:
+    more = searches.place() or asked
     count = len(found.rows)
     return {
         "previous_url": url_for("products.index", before=found.before, **more) if found.before else None,
         "next_url": url_for("products.index", after=found.after, **more) if found.after else None,
-        "text": f"{count} {'product' if count == 1 else 'products'} on this page",
+        "text": f"{count} {'product' if count == 1 else 'products'} on this page" if count else "",
     }
 
 
 def _line(row: Any, found: product_search.Shelf, at: Any) -> list[Any]:
     name = ", ".join(part for part in ((row.family_name or "").upper(), row.given_names or "") if part)
-    whom = f"{name} · {row.record_number}" if row.treatment_id else f"Bank, donor {row.donor_number or row.donor_kind}"
+    number = Markup('<span class="c-nowrap">{}</span>').format(row.record_number or "")
+    person = Markup(" · ").join(part for part in (name, number) if part)
+    whom = person if row.treatment_id else f"Bank, donor {row.donor_number or row.donor_kind}"
     running = (
         clock_of(row.expires_at, at)
         if found.states[row.id] not in {ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED}
@@ -213,7 +224,7 @@ def look_back(product_id: str) -> str:
     return render_template(
         "records/list.html",
         heading=f"Look-back: {product.name} {product.division or ''}".strip(),
-        lede="Every container of the same cells or the same donor. Call the recipients; the rest is still here.",
+        lede="All containers of the same cells or donor. Contact the recipients; the others are still in stock.",
         columns=lookback.COLUMNS,
         rows=lookback.rows(db.session(), product, clock.now()),
         empty_text="No related product.",

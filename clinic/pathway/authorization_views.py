@@ -92,7 +92,7 @@ def index() -> str:
         pager={
             "previous_url": url_for("authorizations.index", before=found.before) if found.before else None,
             "next_url": url_for("authorizations.index", after=found.after) if found.after else None,
-            "text": f"{len(found.rows)} on this page",
+            "text": f"{len(found.rows)} on this page" if found.rows else "",
         },
         empty_text="No authorization recorded. No step asks for one.",
         actions=[(url_for("accounts.index"), "user-cog", "Staff")] if may(me().role, "accounts.index") else [],

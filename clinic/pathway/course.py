@@ -9,6 +9,7 @@ from flask import url_for
 
 from clinic import clock, record_display, wording
 from clinic.fields import fields_of
+from clinic.followup.models import PlannedVisit
 from clinic.pathway import judgement
 from clinic.pathway.order import current
 from clinic.products.models import Product
@@ -29,20 +30,40 @@ EMPTY = (None, "", [], {})
 SOON = timedelta(days=1)
 
 
-def rail(found: list[Standing], course: Treatment) -> list[dict[str, Any]]:
+def rail(found: list[Standing], records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
     """Return the steps as the rail draws them; the first that is not done is the present one."""
+    course = records.course
     present = next((s.step.name for s in found if s.progress.state is not State.DONE), "")
     return [
         {
             "title": s.step.title,
             "state": s.progress.state.value,
             "state_word": s.progress.word,
-            "by": s.progress.by,
+            "by": _by(s, records, at),
             "url": url_for(s.step.endpoint, treatment_id=course.id),
             "current": s.step.name == present,
         }
         for s in found
     ]
+
+
+def _by(found: Standing, records: CourseRecords, at: datetime) -> str:
+    """Return whose step it is and since when: who signed it, else who did it; of a step to come, its next day."""
+    record, said = found.progress.record, found.progress.by
+    if record is not None and record.present_signatures:
+        first = record.present_signatures[0]
+        return f"{first.printed_name}, {_day(clock.day(first.signed_at, records.zone), at, records.zone)}"
+    if record is not None and record.performed_at is not None:
+        on = _day(clock.day(record.performed_at, records.zone), at, records.zone)
+        return ", ".join(part for part in (said, on) if part)
+    marks = () if said else found.step.marks(records, at)
+    ahead = next((mark for mark in marks if mark.state is not State.DONE), None)
+    return said if ahead is None else f"{ahead.said}, {_day(ahead.since, at, records.zone)}"
+
+
+def _day(on: date, at: datetime, zone: str) -> str:
+    """Return a day; its year only where it is not this one."""
+    return wording.short_day(on) if on.year == clock.day(at, zone).year else wording.day(on)
 
 
 def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, Any] | None:
@@ -96,6 +117,11 @@ def every(records: CourseRecords) -> list[Record]:
     return [records.course, *records.of(Product), *(one for kind in kinds for one in records.of(kind))]
 
 
+def addresses(records: CourseRecords) -> list[str]:
+    """Return by which ids an address is about this course: its own, and those of its records and planned visits."""
+    return [one.id for one in (*every(records), *records.of(PlannedVisit))]
+
+
 def completeness(records: CourseRecords) -> tuple[int, int, list[str]]:
     """Return how many of the facts that a published course should tell are recorded, of how many, and which are not.
 
@@ -125,42 +151,6 @@ def signatures(records: CourseRecords, zone: str) -> list[tuple[str, str, str]]:
         )
         for row, record in sorted(signed, key=lambda pair: pair[0].signed_at, reverse=True)
     ]
-
-
-def by_date(found: list[Standing], records: CourseRecords, zone: str) -> dict[str, Any] | None:
-    """Return the course as the drawing by date shows it; None where nothing has a date."""
-    course, today = records.course, clock.today(zone)
-    rows, days = [], []
-    for s in found:
-        moments = [
-            moment
-            for kind in s.step.records
-            for record in records.of(kind)
-            for moment in (record.performed_at, getattr(record, "ended_at", None))
-        ]
-        dates = sorted(clock.day(moment, zone) for moment in moments if moment is not None)
-        days += dates
-        state = {State.DONE: "done", State.NOW: "now"}.get(s.progress.state, "todo")
-        rows.append(
-            {
-                "label": s.step.title,
-                "since": dates[0] if dates else None,
-                "until": (dates[-1] if state == "done" or len(dates) > 1 else today) if dates else None,
-                "state": state,
-                "text": s.progress.word,
-                "current": state == "now",
-            }
-        )
-    planned = [course.planned_on] if course.planned_on else []
-    if not days:
-        return None
-    start, end = min([*days, today]) - timedelta(days=3), max([*days, *planned, today]) + timedelta(days=14)
-    told = "; ".join(f"{row['label']}: {row['text']}{_on(row['since'])}" for row in rows)
-    return {"title": "Course by date", "description": told, "start": start, "end": end, "today": today, "rows": rows}
-
-
-def _on(day: date | None) -> str:
-    return f", {wording.day(day)}" if day else ""
 
 
 def key_facts(course: Treatment) -> list[record_display.FactLine]:

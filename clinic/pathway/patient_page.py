@@ -105,7 +105,9 @@ def finished(session: Session, courses: Iterable[Treatment], at: datetime) -> se
 
 
 def counted(shown: int, *, typed: str, whole: bool) -> str:
-    """Return in words how many patients the page shows."""
+    """Return in words how many patients the page shows; of none the empty list itself says so."""
+    if not shown:
+        return ""
     people = "1 patient" if shown == 1 else f"{shown} patients"
     fits = f" for “{typed}”" if typed else ""
     return f"{people}{fits}" if whole else f"{people}{fits} on this page, by name"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, render_template, request, url_for
 
 from clinic import clock, drafts, preferences, wording
 from clinic.access import CLINICAL, EVERYBODY, WRITERS, Role, allow, may
@@ -30,6 +30,7 @@ from clinic.pages import (
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
 from clinic.pathway import timeline, worklist
+from clinic.pathway.course_chart import course_chart
 from clinic.pathway.forms import ScanForm
 from clinic.pathway.judgement import judge
 from clinic.pathway.order import current
@@ -120,10 +121,11 @@ def _course_page(records: CourseRecords, user: User, at: datetime) -> dict[str, 
         "treatment": treatment,
         "patient": patient_banner(treatment),
         "reports": reports_due(events(records), clock.day(at, zone())),
-        "rail": courses.rail(found, treatment),
+        "drafts": _drafts(records, user),
+        "rail": courses.rail(found, records, at),
         "action": courses.next_action(found, user, at),
         "blocked": courses.blocked(found, records, at),
-        "gantt": courses.by_date(found, records, zone()),
+        "gantt": course_chart(found, records),
         "genealogy": genealogy.of_course(records, at),
         "products": records.of(Product),
         "failing": courses.failing_results(records),
@@ -134,6 +136,12 @@ def _course_page(records: CourseRecords, user: User, at: datetime) -> dict[str, 
         "may_stop": may(role, "treatments.stop"),
         "acts": [(step, url_for(step.begin, treatment_id=treatment.id)) for step in begins],
     }
+
+
+def _drafts(records: CourseRecords, user: User) -> list[Any]:
+    """Return the person's drafts that are about a course; nothing is read where she or he has none."""
+    ids = courses.addresses(records)
+    return [one for one in drafts.mine(user.id) if any(part in one.path for part in ids)] if g.get("drafts") else []
 
 
 def _asked() -> tuple[Sequence[timeline.Kind], str | None, int]:

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 from markupsafe import Markup
-from sqlalchemy import and_, func, or_, select, true
+from sqlalchemy import String, and_, cast, func, or_, select, true
 
 from clinic import clock, wording
 from clinic.access import Role, may
 from clinic.accounts.authorizations import TITLES, expiring, is_own
+from clinic.consent.step import WITHDRAWN
+from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.step import OVERDUE
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.pathway.worklist_lines import (
@@ -39,6 +42,7 @@ from clinic.requests.discussion import waiting
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
@@ -46,6 +50,10 @@ if TYPE_CHECKING:
 SOON = timedelta(hours=24)
 BESIDE = 12
 """Products shown beside them."""
+UNRESOLVED = ("ongoing", "recovering", "unknown")
+"""Outcomes of an event that still goes on, or of which nobody knows."""
+USABLE = frozenset({"released", "conditional", "exceptional", "quarantine"})
+"""The states that the end of its time changes into expired."""
 GONE = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
 
 
@@ -157,12 +165,22 @@ def board(  # noqa: PLR0913 - each narrows what is read
     def kept(line: dict[str, Any]) -> bool:
         return only.keep(line) or order.rank(line) == NOW
 
+    risk = unresolved(user.site_id)
+
+    @cache
+    def at_risk() -> set[str]:  # asked only of visits that were judged just now
+        return set(session.scalars(risk))
+
     parts = Lines(session, user.site_id, order).parts(limit=limit, wanted={
         "mine": Wanted(condition=and_(own, shown_all_the_same), keep=lambda line: mine_too(line) and kept(line)),
         "others": Wanted(condition=and_(~own, shown_all_the_same), keep=lambda line: not mine_too(line) and kept(line)),
+        "risk": Wanted(
+            condition=and_(CourseLine.title == OVERDUE, CourseLine.patient_id.in_(risk), *only.condition()),
+            keep=lambda line: line["title"] == OVERDUE and line["patient_id"] in at_risk() and only.keep(line),
+        ),
         "late": Wanted(
-            condition=and_(CourseLine.title == OVERDUE, *only.condition()),
-            keep=lambda line: line["title"] == OVERDUE and only.keep(line),
+            condition=and_(CourseLine.title == OVERDUE, CourseLine.patient_id.not_in(risk), *only.condition()),
+            keep=lambda line: line["title"] == OVERDUE and line["patient_id"] not in at_risk() and only.keep(line),
         ),
         "clocks": Wanted(
             condition=CourseLine.since.is_not(None), keep=lambda line: line["since"] is not None, grouped=False
@@ -175,7 +193,7 @@ def board(  # noqa: PLR0913 - each narrows what is read
     return Board(
         **shown,
         products=ending(session, user.site_id, at, zone, limit - SHOWN + BESIDE),
-        late=late(*parts["late"], at, zone, role),
+        late=late([parts["risk"], parts["late"]], at, zone, role, limit),
         clocks=reporting(*parts["clocks"], at, zone),
     )
 
@@ -210,19 +228,38 @@ def renewals(staff: list[Any], user: User, at: datetime, zone: str) -> list[dict
     return rows
 
 
-def late(found: list[Group], total: int, at: datetime, zone: str, role: Role) -> Part:
-    """Return the patients with visits whose window is over and nothing recorded, the longest overdue first."""
+def unresolved(site_id: str) -> Select[Any]:
+    """Select the ids of the patients with an overdue visit who have a serious event that is not over."""
+    overdue = select(CourseLine.patient_id).where(CourseLine.site_id == site_id, CourseLine.title == OVERDUE)
+    return (
+        select(Treatment.patient_id)
+        .join(AdverseEvent, AdverseEvent.treatment_id == Treatment.id)
+        .where(
+            Treatment.patient_id.in_(overdue), AdverseEvent.outcome.in_(UNRESOLVED),
+            cast(AdverseEvent.serious, String) != "[]",
+        )
+    )  # fmt: skip
+
+
+def late(parts: list[tuple[list[Group], int]], at: datetime, zone: str, role: Role, limit: int) -> Part:
+    """Return the patients with visits whose window is over and nothing recorded.
+
+    First those at risk, each list with the longest overdue first.
+    """
+    (risky, _number), _calm = parts
+    found = [group for groups, _total in parts for group in groups][:limit]
     rows = [
         {
             "patient": person(group[0]),
             "visit": ", ".join(dict.fromkeys(line["why"].partition(",")[0] for line in group)),
+            "risk": "Serious event, not resolved" if group in risky else "",
             "closed": clock.day(group[0]["due_at"], zone),
             "days": (clock.day(at, zone) - clock.day(group[0]["due_at"], zone)).days,
             "url": url_for(group[0]["endpoint"], **group[0]["target"]) if may(role, group[0]["endpoint"]) else "",
         }
         for group in found
     ]
-    return Part(rows=rows, total=total)
+    return Part(rows=rows, total=sum(total for _groups, total in parts))
 
 
 def reporting(found: list[Group], total: int, at: datetime, zone: str) -> Part:
@@ -279,9 +316,19 @@ def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) 
         ProductLine.site_id == site_id, ProductLine.state.not_in([state.value for state in GONE]),
         Product.expires_at < at + NEAR, Product.expires_at > at - NEAR,
     ]  # fmt: skip
+    ended = (CourseLine.treatment_id == Product.treatment_id, CourseLine.title == "", CourseLine.word == WITHDRAWN)
+    withdrawn = select(CourseLine.key).where(*ended).exists()
     chosen = (
         select(
-            Product.id, Product.name, Product.division, Product.expires_at, func.count().over().label("total"), *PERSON
+            Product.id,
+            Product.name,
+            Product.division,
+            Product.expires_at,
+            ProductLine.state,
+            Treatment.stop.has().label("stopped"),
+            withdrawn.label("withdrawn"),
+            func.count().over().label("total"),
+            *PERSON,
         )
         .join(ProductLine, ProductLine.product_id == Product.id)
         .join(Treatment, Treatment.id == Product.treatment_id)
@@ -293,13 +340,21 @@ def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) 
     for row in found:
         over = row.expires_at <= at
         timer = clock_of(row.expires_at, "ended" if over else "use before", at, zone)
-        state = "over" if over else timer.state
+        halted = "Consent withdrawn" if row.withdrawn else "Course stopped" if row.stopped else ""
+        waits = row.state in USABLE and not halted  # nobody has to hurry with what is on hold, or will not be given
+        state = "over" if over else timer.state if waits else ""
         word = {"over": "Expired", "urgent": "Urgent", "soon": "Soon"}.get(state, "")
         rows.append(
             {
                 "name": f"{row.name} {row.division or ''}".strip(), "id": row.id, "patient": person(row),
                 "url": url_for("products.show", product_id=row.id),
+                "tag": ("wait", "hand-stop", halted) if halted else _state(row, over=over).tag,
                 "clock": Clock(figure=timer.figure, say=timer.say, state=state, word=word, due=timer.due),
             }
         )  # fmt: skip
     return Part(rows=rows, total=found[0].total if found else 0)
+
+
+def _state(row: Any, *, over: bool) -> ProductState:
+    """Return the stored state of a product; its time may have ended since it was stored."""
+    return ProductState.EXPIRED if over and row.state in USABLE else ProductState(row.state)

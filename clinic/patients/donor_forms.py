@@ -81,11 +81,6 @@ class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("m
             raise RuleBroken(Problem(f"no patient of this clinic has the number {typed}", "urgent_for"))
         return found | {"markers": markers, "urgent_for": patient}
 
-    def start_markers(self) -> None:
-        """Say “not done” of every marker until a result is chosen."""
-        for key in MARKERS:
-            self.prefill(f"marker_{key}", "not_done")
-
 
 def marker_rows(determination: DonorEligibility) -> list[tuple[str, str, tuple[str, str, str]]]:
     """Return label, agent and result of every marker of the catalogue."""

@@ -8,7 +8,7 @@ from flask import Blueprint, render_template, request, url_for
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
-from clinic import clock, record_pages, wording
+from clinic import clock, record_pages, searches, wording
 from clinic.access import CLINICAL, Role, allow, may
 from clinic.extensions import db
 from clinic.forms import form_for
@@ -20,6 +20,7 @@ from clinic.patients.display import agreement
 from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donor_screening import counts_of, label_warnings
+from clinic.patients.donor_search import fits
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility, with_number
 from clinic.patients.models import Patient
 from clinic.record_display import amendments, facts, hands
@@ -72,35 +73,46 @@ TYPINGS = record_pages.register_pages(
 COLUMNS = [
     ("Donor", "donor", False),
     ("Kind", "kind", False),
-    ("Donor number", "number", False),
     ("Linked patient", "patient", False),
     ("Recorded", "at", False),
     ("Eligibility", "state", False),
 ]
 
 
-@bp.get("/donors")
+@bp.route("/donors", methods=["GET", "POST"])
 @allow(CLINICAL)
-def index() -> str:
-    """List the donors of the site, the newest first, page by page."""
-    found = _found()
+def index() -> Answer:
+    """List the donors of the site, the newest first; number, name or linked patient finds them.
+
+    What is searched for travels in the form and stays on the server, never in an address.
+    """
+    if request.method == "POST":
+        return searches.answer(me().id, "donors.index", q=request.form.get("q", "").strip()[:200])
+    typed = searches.asked(me().id).get("q", "")
+    found = _found(typed)
     return render_template(
-        "records/list.html",
+        "donors/index.html",
         heading="Donors",
-        lede="Donors and their eligibility.",
+        typed=typed,
         rows=[_row(donor) for donor in found.rows],
         columns=COLUMNS,
-        empty_text="No donors yet. A patient becomes the donor of their own cells with the first harvest.",
+        empty_text=NONE_FITS if typed else NONE_YET,
         actions=[(url_for("donors.new"), "user-plus", "Add a donor")] if me().role in REGISTERS else [],
         pager=_pager(found),
     )
 
 
-def _found() -> Page[Donor]:
-    """Return the page of donors that the address asks for, the newest first."""
+NONE_YET = "No donors yet. A patient becomes the donor of their own cells with the first harvest."
+NONE_FITS = "No matching donor. Try fewer words."
+
+
+def _found(typed: str) -> Page[Donor]:
+    """Return the page of donors that the address asks for and that fit what was typed, the newest first."""
     asked, order = request.args, (Donor.recorded_at, Donor.id)
     linked = (selectinload(Donor.patient), selectinload(Donor.relative_of))
     chosen = select(Donor).options(*linked, selectinload(Donor.eligibilities).selectinload(DonorEligibility.signatures))
+    if typed:
+        chosen = chosen.where(fits(typed))
     place = place_of(db.session(), order, parse_id(asked.get("after") or asked.get("before", ""), Donor.KIND))
     return page(
         db.session(), chosen, order=order, place=place, backwards="before" in asked, descending=True, size=PAGE,
@@ -111,21 +123,26 @@ def _found() -> Page[Donor]:
 def _pager(found: Page[Donor]) -> dict[str, Any]:
     more = found.before or found.after
     return {
-        "previous_url": url_for("donors.index", before=found.before) if found.before else None,
-        "next_url": url_for("donors.index", after=found.after) if found.after else None,
+        "previous_url": url_for("donors.index", before=found.before, **searches.place()) if found.before else None,
+        "next_url": url_for("donors.index", after=found.after, **searches.place()) if found.after else None,
         "text": f"{len(found.rows)} donors on this page, the newest first" if more else "",
     }
 
 
 def _row(donor: Donor) -> tuple[object, ...]:
     return (
-        (donor.display_name, _url(donor)),
+        (donor.patient.display_name if donor.patient else donor.name or donor.donor_number or donor.id, _url(donor)),
         donor.kind_words,
-        donor.donor_number or None,
         _linked(donor),
         wording.moment(donor.recorded_at, zone()),
         _state(donor),
     )
+
+
+def _who(donor: Donor) -> str:
+    """Return name and kind of a donor; a number is shown with its kind already."""
+    name, kind = donor.display_name, donor.kind_words
+    return name if name.startswith(kind) else f"{name} · {kind}"
 
 
 def _linked(donor: Donor) -> str | None:
@@ -216,7 +233,6 @@ def new_eligibility(donor_id: str) -> Answer:
     """Determine whether a donor may be used: history, markers, the answer (rules 17 to 19)."""
     donor = get_or_404(Donor, donor_id)
     form = form_of(EligibilityForm, people=DETERMINES, about={"donor": donor})
-    form.start_markers()
     return _new(form, DonorEligibility, donor, "Determine the donor's eligibility")
 
 
@@ -234,7 +250,7 @@ def eligibility(eligibility_id: str) -> str:
         second_url=url_for("record_pages.signature", record_id=row.id) if _second(row) else None,
         back_url=_url(row.donor),
         back_label="Donor",
-        lede=f"{row.donor.display_name} · {row.donor.kind_words}",
+        lede=_who(row.donor),
     )
 
 
@@ -259,7 +275,7 @@ def new_consent(donor_id: str) -> Answer:
 def consent(consent_id: str) -> str:
     """Show one consent to donate."""
     row = get_or_404(DonorConsent, consent_id)
-    lede = f"{row.donor.display_name} · {row.donor.kind_words}"
+    lede = _who(row.donor)
     return record_page(row, CONSENTS, back_url=_url(row.donor), back_label="Donor", lede=lede)
 
 
@@ -282,7 +298,7 @@ def _new(form: Any, kind: type[DonorEligibility | BloodTyping | DonorConsent], d
     return form_page(
         form,
         heading=heading,
-        lede=f"{donor.display_name} · {donor.kind_words}",
+        lede=_who(donor),
         save_label="Save",
         back_url=_url(donor),
         patient=patient_banner(donor),

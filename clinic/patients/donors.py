@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 DONOR_KINDS = {
     "self": "The patient",
     "related": "A relative",
-    "unrelated": "An unrelated donor",
-    "cord": "A cord (mother's donation at birth)",
+    "unrelated": "Unrelated donor",
+    "cord": "Cord donation",
 }
 ELIGIBILITY = {"eligible": "Eligible", "ineligible": "Not eligible", "incomplete": "Not complete"}
 MARKER_RESULTS = {**REACTIVE, "negative": "Negative", "not_done": "Not done"}
@@ -62,9 +62,9 @@ class Donor(Entry):
         conditional=True,
         section="Who",
         index=True,
-        hint="Of the registry or the cord bank. Never a name or record number",
+        hint="From the registry or the cord bank. Never a name or record number",
     )
-    name: Mapped[str | None] = field("Name", identifying=True, section="Who", hint="Only of a relative")
+    name: Mapped[str | None] = field("Name", identifying=True, section="Who", hint="Only for a relative")
     relation: Mapped[str | None] = field("Relation to the patient", choices=KINSHIP, conditional=True, section="Who")
     sex: Mapped[str | None] = field("Sex", choices=SEXES, section="About the donor")
     age_years: Mapped[Decimal | None] = field(

@@ -46,7 +46,7 @@ PAGES = record_pages.register_pages(PatientMerge, show=_url, patient=patient_ban
 class MergeForm(form_for(PatientMerge, only=("reason",))):
     """Which other record is the same person's, and how one knows."""
 
-    number = StringField("Record number of the other record", required=True, hint="It stays, and leads to this record")
+    number = StringField("Record number of the other record", required=True, hint="It is kept and links to this record")
 
 
 class UndoForm(RecordForm):

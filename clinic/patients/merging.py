@@ -48,7 +48,7 @@ class PatientMerge(Record):
     patient_id: Mapped[str] = reference("patient")
     merged_id: Mapped[str] = reference("patient")
     reason: Mapped[str] = field(
-        "How do you know that they are one person?", Text, long=True, required=True, identifying=True,
+        "Why are these the same person?", Text, long=True, required=True, identifying=True,
         hint="For example: identity card seen, both numbers asked of the patient",
     )  # fmt: skip
     confirmed_at: Mapped[datetime | None] = field("Confirmed at")

@@ -87,7 +87,7 @@ def new() -> Answer:
         save_label="Register",
         save_icon="user-plus",
         back_url=url_for("pathway.patients"),
-        after="The patient gets a page. Treatment starts only after consent and eligibility are signed.",
+        after="The patient's record opens. Treatment starts only after consent and eligibility are signed.",
     )
 
 

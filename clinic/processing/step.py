@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from clinic import wording
 from clinic.access import Role
 from clinic.patients.donor_screening import blood_groups, problems
 from clinic.processing.closing import Next, next_in, steps_left
@@ -13,7 +14,7 @@ from clinic.products.graph import donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -110,8 +111,8 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     last = runs[-1]
     who = last.done_by
     if all(closed(run) for run in runs):
-        return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who)
-    return Progress(state=State.NOW, word="Not verified" if last.signed else "Not signed", by=who)
+        return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who, record=last)
+    return Progress(state=State.NOW, word="Not verified" if last.signed else "Not signed", by=who, record=last)
 
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
@@ -161,8 +162,17 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     return (product.expires_at for product in records.of(Product) if product.expires_at is not None)
 
 
+def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
+    """Return the runs from start to end, with how long they took; one without an end goes on today."""
+    return marks_of(records.of(ProcessingRun), records.zone, _took, open_now=True)
+
+
+def _took(run: ProcessingRun) -> str:
+    return wording.duration(run.ended_at - run.performed_at) if run.ended_at and run.performed_at else "in progress"
+
+
 PROCESSING = Step(
     name="processing", title="Processing", icon="microscope", views=("clinic.processing.views",),
     records=(ProcessingRun,), endpoint="processing.index", begin="processing.new", logs=LOGS, signs=SIGNS,
-    blockers=blockers, progress=progress, actions=actions, moments=moments,
+    blockers=blockers, progress=progress, actions=actions, moments=moments, marks=marks,
 )  # fmt: skip

@@ -78,8 +78,17 @@ def yes(words: str, no: str = "") -> Callable[[bool, Any], str]:
     return lambda value, _part: words if value else no
 
 
+def with_unit(limit: Range, unit: str) -> str:
+    """Return a limit with its unit at the figure: “70 % or more”."""
+    said = str(limit)
+    for ending in (" or more", " or less"):
+        if said.endswith(ending):
+            return f"{said.removesuffix(ending)} {unit}".strip() + ending
+    return f"{said} {unit}".strip()
+
+
 def _in_unit(value: Range | Decimal, part: QCSpec | DoseWindow) -> str:
-    return f"{plain(value) if isinstance(value, Decimal) else value} {part.unit}".strip()
+    return f"{plain(value)} {part.unit}".strip() if isinstance(value, Decimal) else with_unit(value, part.unit)
 
 
 def _judged(mandatory: bool, spec: QCSpec) -> str:  # noqa: FBT001 - the value of the field
@@ -218,7 +227,7 @@ class PatientScreen(Part):
     source: Annotated[str, Fact(label="Source of these criteria", long=True)] = ""
 
 
-TREATS, CELLS, DOSE, CLAIMS, WHO = "What it treats", "The cells", "The dose", "What it may claim", "Who"
+TREATS, CELLS, DOSE, CLAIMS, WHO = "What it treats", "The cells", "The dose", "Claims", "Who"
 
 
 class Content(Part):

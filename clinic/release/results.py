@@ -18,7 +18,7 @@ from clinic.model import reference
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS, labels
-from clinic.protocols.content import QCSpec
+from clinic.protocols.content import QCSpec, with_unit
 from clinic.records import Record
 
 if TYPE_CHECKING:
@@ -296,11 +296,7 @@ def asked_for(spec: QCSpec) -> str:
     """Return a limit as a sentence has it: “70 % or more”, “No growth”, “recorded” where nothing is judged."""
     test = QC_TESTS[spec.test]
     if spec.limit is not None:
-        said = str(spec.limit)
-        for ending in (" or more", " or less"):
-            if said.endswith(ending):
-                return f"{said.removesuffix(ending)} {test.unit}".strip() + ending
-        return f"{said} {test.unit}".strip()
+        return with_unit(spec.limit, test.unit)
     return (test.outcomes or {}).get(spec.accepted or "", "recorded")
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from clinic import wording
+from clinic import clock, wording
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
@@ -22,7 +22,7 @@ from clinic.release.models import Release, decisions, released, standing_decisio
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.results import QCResult, standing
-from clinic.steps import Action, Blocked, Progress, State, Step
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -132,7 +132,8 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         if state.usable or state is ProductState.GIVEN:
             last = standing_decision(records, product)
             who = last.done_by if last is not None else ""
-            return Progress(state=State.DONE, word="Released" if state is ProductState.GIVEN else state.label, by=who)
+            word = "Released" if state is ProductState.GIVEN else state.label
+            return Progress(state=State.DONE, word=word, by=who, record=last)
     for wanted in (ProductState.HOLD, ProductState.REJECTED, ProductState.EXPIRED):
         if found and all(state in {wanted, ProductState.DISCARDED} for _product, state in found):
             return Progress(state=State.BLOCKED, word=wanted.label)
@@ -281,8 +282,22 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         yield from (r.final_at for r in records.on(product, QCResult) if r.final_at is not None)
 
 
+def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
+    """Return the decisions; and from the first result until the last awaited culture is final, what is in progress."""
+    products, zone = decidable(records), records.zone
+    found = marks_of((one for p in products for one in decisions(records, p)), zone, lambda one: one.headline().lower())
+    results = [one for product in products for one in records.on(product, QCResult)]
+    awaited = [one.due_at for product in products for one in cultures(records, product) if one.due_at is not None]
+    begun = [at for one in results if (at := one.sampled_at or one.performed_at) is not None]
+    if not begun or (found and not awaited):
+        return found
+    until = clock.day(max(awaited), zone) if awaited else clock.today(zone)
+    said = f"culture final {wording.short_day(until)}" if awaited else "no decision yet"
+    return [*found, Mark(since=clock.day(min(begun), zone), until=until, state=State.NOW, said=said)]
+
+
 RELEASE = Step(
     name="release", title="Release", icon="certificate", views=("clinic.release.views",), records=(Release,),
     endpoint="release.course", begin="release.course", logs=LOGS, signs=SIGNS, blockers=blockers, outcome=outcome,
-    progress=progress, actions=actions, moments=moments, rule=50,
+    progress=progress, actions=actions, moments=moments, marks=marks, rule=50,
 )  # fmt: skip

@@ -46,7 +46,7 @@ def of_person(session: Session, user: User, asked: Mapping[str, str]) -> dict[st
         "pager": {
             "previous_url": url_for("requests.index", before=found.before) if found.before else None,
             "next_url": url_for("requests.index", after=found.after) if found.after else None,
-            "text": f"{len(found.rows)} on this page",
+            "text": f"{len(found.rows)} on this page" if found.rows else "",
         },
         "empty_text": "No requests yet. Ask from the page of a record.",
     }

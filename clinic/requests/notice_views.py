@@ -49,7 +49,7 @@ def _pager(found: Any) -> dict[str, Any]:
     return {
         "previous_url": url_for("notices.index", before=found.before) if found.before else None,
         "next_url": url_for("notices.index", after=found.after) if found.after else None,
-        "text": f"{len(found.rows)} on this page",
+        "text": f"{len(found.rows)} on this page" if found.rows else "",
     }
 
 

@@ -70,8 +70,8 @@ def ask(record_id: str) -> Answer:
 
 
 ASKING = (
-    "The request appears on Today of who is asked. The answer is shown with this record. The answer to a review or a "
-    "second check is signed."
+    "The request appears under Today for the person asked. The answer is shown with this record. The answer to a "
+    "review or a second check is signed."
 )
 
 

@@ -66,6 +66,9 @@ def test_the_filters_find_person_kind_day_and_record(amended, client_as, page, u
     assert "the patient" not in page(quality, "/ledger?kind=harvest").text.split("Show all")[1]
     assert "No matching entries" in page(quality, f"/ledger?who={user('nurse', second=True).id}")
     day = clock.local(clock.now(), "Europe/Berlin").date()
+    boxes = f"/ledger?day-d={day.day}&day-m={day.month}&day-y={day.year}"
+    assert amended.id in page(quality, boxes).html
+    assert "No matching entries" in page(quality, "/ledger?day-d=1&day-m=1&day-y=2020")
     assert amended.id in page(quality, f"/ledger?day={day:%Y-%m-%d}").html
     assert "No matching entries" in page(quality, "/ledger?day=2020-01-01")
     about = page(quality, f"/ledger?record={amended.id.lower()}")

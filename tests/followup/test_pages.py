@@ -109,7 +109,7 @@ def test_a_planned_visit_is_written_down_with_its_change_since_baseline(
     form |= {"performed_at-sure": "yes", "performed_at-why": "She came early, before a journey."}
     answer = post(nurse, address, form)
     shown = page(nurse, answer.location)
-    assert "4 better; at least the MCID" in shown
+    assert "4 better than baseline (7 cm); at least the MCID" in shown
     assert "Month 3, outside its window" in shown
     schedule = page(nurse, f"/treatments/{treated.id}/visits")
     assert "The same in figures" in schedule
@@ -367,3 +367,28 @@ def test_the_schedule_is_read_by_as_many_queries_for_one_visit_as_for_three(
         assert nurse.get(f"/treatments/{treated.id}/visits").status_code == 200
         counts.append(count())
     assert counts[0] == counts[1] <= 20
+
+
+def test_a_visit_says_first_that_its_window_closed_and_names_the_baseline(team, client_as, session, treated):
+    before = FollowUpVisit.log(
+        by=team.nurse, at=clock.now(), treatment=treated, name="Baseline", made="made", alive=True,
+        performed_at=clock.now() - timedelta(days=400), performed_by_id=team.nurse.id,
+    )  # fmt: skip
+    session.add(before)
+    before.score("vas_pain_cm", by=team.nurse, at=clock.now(), value=Decimal(7))
+    plan = session.scalars(select(PlannedVisit).where(PlannedVisit.treatment_id == treated.id)).all()[-1]
+    plan.instruments = ["vas_pain_cm"]
+    on = clock.today("Europe/Berlin")
+    plan.opens_on, plan.due_on, plan.closes_on = (on - timedelta(days=days) for days in (21, 14, 7))
+    session.commit()
+    shown = client_as("nurse").get(f"/planned-visits/{plan.id}/visit").text
+    assert shown.index("This window closed 7 days ago") < shown.index("<fieldset")
+    assert "Baseline: 7" in shown
+
+
+def test_a_visit_within_its_window_says_nothing_first(client_as, page, session, treated):
+    plan = session.scalars(select(PlannedVisit).where(PlannedVisit.treatment_id == treated.id)).all()[-1]
+    on = clock.today("Europe/Berlin")
+    plan.opens_on = plan.due_on = plan.closes_on = on
+    session.commit()
+    assert "This window" not in page(client_as("nurse"), f"/planned-visits/{plan.id}/visit").text

@@ -155,10 +155,10 @@ def test_a_visit_that_was_not_made_has_no_scores() -> None:
 @pytest.mark.parametrize(
     ("instrument", "before", "after", "words", "tag"),
     [
-        ("vas_pain_cm", "7", "3", "4 better; at least the MCID", "Better"),
-        ("vas_pain_cm", "7", "6", "1 better; less than the MCID", "No important change"),
-        ("lvef", "35", "29", "6 worse; less than the MCID", "Worse"),
-        ("koos_qol", "40", "40", "no change", "No important change"),
+        ("vas_pain_cm", "7", "3", "4 better than baseline (7 cm); at least the MCID", "Better"),
+        ("vas_pain_cm", "7", "6", "1 better than baseline (7 cm); less than the MCID", "No important change"),
+        ("lvef", "35", "29", "6 worse than baseline (35 %); less than the MCID", "Worse"),
+        ("koos_qol", "40", "40", "no change from baseline (40)", "No important change"),
     ],
 )
 def test_change_since_baseline_knows_which_way_is_better(

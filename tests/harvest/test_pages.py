@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.harvest.models import Harvest
+from clinic.patients.models import Weight
 from tests.factories import boxes, course, harvested, ready_for_harvest, stranger
 from tests.reading import Page
 
@@ -181,3 +182,28 @@ def test_a_donation_for_the_bank_belongs_to_no_course(team, session, client_as, 
 def test_own_cells_are_not_collected_for_the_bank(team, client_as):
     harvest = harvested(ready_for_harvest(team), team)
     assert client_as("nurse").get(f"/donors/{harvest.donor_id}/harvests/new").status_code == 409
+
+
+def test_the_form_works_out_volume_by_weight_and_the_ratio_while_they_are_typed(team, session, client_as):
+    begun = weighed(team, session)
+    shown = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text
+    found = {re.search(r'data-unit="([^"]*)"', part)[1]: part for part in shown.split('<div class="c-work"')[1:]}
+    assert 'data-of="volume" data-by="84"' in found["mL/kg"]
+    assert 'data-of="anticoagulant_volume" data-by="volume"' in found[""]
+    assert "data-ratio" in found[""]
+
+
+def test_what_was_collected_today_already_counts_into_the_volume_by_weight(team, session, client_as):
+    begun = weighed(team, session)
+    earlier = harvested(begun, team)
+    shown = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text
+    assert f'data-before="{earlier.volume}"' in shown
+
+
+def weighed(team, session):
+    begun = ready_for_harvest(team)
+    begun.patient.weights.append(
+        Weight.log(by=team.nurse, at=clock.now(), performed_at=clock.now(), performed_by=team.nurse, kg=Decimal(84))
+    )
+    session.commit()
+    return begun

@@ -132,3 +132,28 @@ def test_a_donation_number_is_typed_with_its_check_character(client_as, post, te
     else:
         assert "check character" in answer.text
         assert f'value="{typed}"' in answer.text
+
+
+def test_the_list_shows_what_is_left_and_finds_what_is_gone(client_as, team, session):
+    gone, kept = (harvested(ready_for_harvest(team), team).products[0] for _ in range(2))
+    gone.move(kind="discarded", by=team.technologist, at=clock.now(), performed_at=clock.now(), reason="spilled")
+    session.commit()
+    quality = client_as("quality")
+
+    def listed(answer):
+        links = Page.of(answer.text).links
+        return f"/products/{gone.id}" in links, f"/products/{kept.id}" in links
+
+    assert listed(quality.get("/products")) == (False, True)
+    assert listed(searched(quality, "/products", state="all")) == (True, True)
+    assert listed(searched(quality, "/products", q=gone.id)) == (True, False)
+
+
+def test_the_list_is_kept_to_what_expires(client_as, team, session):
+    soon, later = (harvested(ready_for_harvest(team), team).products[0] for _ in range(2))
+    soon.expires_at, later.expires_at = clock.now() + timedelta(hours=20), clock.now() + timedelta(days=20)
+    session.commit()
+    quality = client_as("quality")
+    for ends, wanted in (("1", {soon.id}), ("30", {soon.id, later.id}), ("past", set()), ("none", set())):
+        links = Page.of(searched(quality, "/products", ends=ends).text).links
+        assert {one for one in (soon.id, later.id) if f"/products/{one}" in links} == wanted, ends

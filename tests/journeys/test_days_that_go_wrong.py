@@ -157,7 +157,7 @@ def test_a_culture_grows_after_its_cells_were_given(
     technologist.clicks("Enter results")
     technologist.fills({"Sample taken at": now()})
     sterility = technologist.page.get_by_role("group", name=re.compile("^Sterility"))
-    sterility.get_by_text("Finding, method, reason").click()
+    sterility.locator("summary").click()
     technologist.fills({"Outcome": "Growth", "Finding": "Staphylococcus epidermidis"}, sterility)
     technologist.presses("Save the results")
     technologist.sees("out of limits")

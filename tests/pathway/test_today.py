@@ -11,7 +11,10 @@ import time_machine
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.consent.models import Withdrawal
 from clinic.demo import laboratory
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import PlannedVisit
 from clinic.judged_lines import CourseLine
 from clinic.pathway.worklist_lines import Order
 from clinic.processing.models import ProcessingRun
@@ -188,3 +191,46 @@ def test_a_task_that_is_over_for_years_does_not_go_before_what_ends_within_hours
     assert order.rank(line | {"due_at": clock.now() - timedelta(days=700)}) > order.rank(
         line | {"due_at": clock.now() + timedelta(hours=1)}
     )
+
+
+def overdue(team, family_name):
+    """A course whose first visit after the cells is overdue."""
+    begun = ready_for_harvest(team, patient(team, family_name=family_name))
+    given(checked(begun, released_product(begun, team), team), team)
+    plan = team.session.scalars(select(PlannedVisit).where(PlannedVisit.treatment_id == begun.id)).all()[0]
+    return begun, plan
+
+
+def test_the_overdue_visit_of_a_patient_with_a_serious_event_comes_first(team, client_as, session):
+    on = clock.today("Europe/Berlin")
+    for family, days in (("Longest", 40), ("Serious", 7)):
+        begun, plan = overdue(team, family)
+        plan.opens_on = plan.due_on = plan.closes_on = on - timedelta(days=days)
+        if family == "Serious":
+            session.add(AdverseEvent.log(
+                by=team.nurse, at=clock.now(), treatment=begun, performed_at=clock.now(), performed_by=team.nurse,
+                term="Septic arthritis", serious=["hospitalisation"], outcome="ongoing", aware_on=on,
+            ))  # fmt: skip
+    session.commit()
+    late = client_as("nurse").get("/").text.partition('id="late"')[2]
+    assert late.index("SERIOUS") < late.index("LONGEST")
+    assert "Serious event, not resolved" in late[late.index("SERIOUS") : late.index("LONGEST")]
+
+
+def test_a_product_that_soon_expires_says_its_state_and_why_nobody_hurries(team, client_as, session):
+    begun = ready_for_harvest(team, patient(team, family_name="Withdrawing"))
+    bag = harvested(begun, team).products[0]
+    bag.expires_at = clock.now() + timedelta(minutes=20)
+    session.commit()
+    shown = client_as("technologist").get("/").text.partition('id="expiry"')[2].partition("</section>")[0]
+    assert "Urgent" in shown
+    assert "In quarantine" in shown
+    (consent,) = begun.patient.consents
+    session.add(Withdrawal.log(
+        by=team.nurse, at=clock.now(), consent=consent, patient_id=begun.patient_id, performed_at=clock.now(),
+        performed_by=team.nurse,
+    ))  # fmt: skip
+    session.commit()
+    shown = client_as("technologist").get("/").text.partition('id="expiry"')[2].partition("</section>")[0]
+    assert "Consent withdrawn" in shown
+    assert "Urgent" not in shown

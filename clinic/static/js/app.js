@@ -83,6 +83,34 @@
     });
   });
 
+  // A value worked out while it is typed: the sum, the result, how it stands to its limit. The record works it out itself.
+  all("[data-work]").forEach(function (box) {
+    var d = box.dataset, form = box.closest("form");
+    function typed(name) {
+      var at = form.elements[name], n = at && at.value ? Number(at.value.trim().replace(",", ".")) : 0;
+      return n > 0 && isFinite(n) ? n : 0;
+    }
+    function figure(n) { // three significant figures, as the record writes it
+      var said = n >= 1000 ? String(Math.round(n)) : String(Number(n.toPrecision(3)));
+      return said.indexOf("e") < 0 ? said : n.toFixed(6);
+    }
+    function show() {
+      var of = typed(d.of), by = Number(d.by) || typed(d.by), before = Number(d.before);
+      box.hidden = !(of && by);
+      if (box.hidden) { return; }
+      var times = "times" in d, ratio = "ratio" in d, value = times ? of * by : (of + before) / by;
+      if (d.digits) { value = Number(value.toFixed(d.digits)); } // as the record rounds it before it judges
+      var one = (before ? "(" + figure(before) + " + " + figure(of) + ")" : figure(of)) + "\u00a0" + d.ofUnit, other = figure(by) + "\u00a0" + d.byUnit;
+      box.querySelector("[data-sum]").textContent = (ratio ? other + " ÷ " + one : one + (times ? " × " : " ÷ ") + other).trim() + " =";
+      box.querySelector("[data-result]").textContent = ratio ? "1\u00a0:\u00a0" + (1 / value).toFixed(1) : (d.digits ? value.toFixed(d.digits) : figure(value)) + "\u00a0" + d.unit;
+      var fits = !(d.most && value > Number(d.most)) && !(d.least && value < Number(d.least));
+      all("[data-within]", box).forEach(function (tag) { tag.hidden = !fits; });
+      all("[data-outside]", box).forEach(function (tag) { tag.hidden = fits; });
+    }
+    form.addEventListener("input", show);
+    show();
+  });
+
   // A second person is somebody else: who is chosen as the first is not offered. (The server refuses it too.)
   all("[data-other-than]").forEach(function (box) {
     function keep() {
