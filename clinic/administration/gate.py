@@ -19,9 +19,11 @@ from clinic.administration.known_facts import (
     allergy_conflicts,
     components,
     group_conflicts,
+    infections,
     known_allergies,
     not_understood,
     past_reactions,
+    unknown,
 )
 from clinic.administration.models import VITALS_HOLD
 from clinic.administration.placing import misplaced, words_of
@@ -315,6 +317,8 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
     elif product is not None:
         allergies(verdict, bedside, product, at, fix)
+    for text in infections(bedside.records, at):
+        verdict.warn("Infection: ask whether it is over", 23, text)
     for reaction in past_reactions(bedside.records):
         earlier_reaction(verdict, bedside, reaction)
     if product is None:
@@ -334,7 +338,9 @@ def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime
     compared = not_understood(records, product, at)
     if found or not compared:  # what only a person can compare does not agree yet
         verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
-    inside = ", ".join(components(records, product)) or "components not recorded"
+    inside = "; ".join(
+        [", ".join(components(records, product)) or "components not recorded", *unknown(records, product)]
+    )
     for item in compared:
         verdict.warn(f"Compare the allergy with the bag: {item}", 23, f"allergy: {item}", f"bag: {inside}")
 
