@@ -21,7 +21,8 @@ from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.expiry import use_before
-from clinic.products.movements import Movement
+from clinic.products.media import contradicts, names_medium
+from clinic.products.movements import STAYS_AWAY, Movement, was_away
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
@@ -199,12 +200,8 @@ class Product(Record):
 
     @property
     def was_frozen(self) -> bool:
-        """Whether it was ever frozen. What contains freezing medium was, whoever forgot to say when.
-
-        A medium with 0 % DMSO alone shows no freezing.
-        """
-        medium = bool(self.dmso_percent) or (bool(self.cryo_medium) and self.dmso_percent is None)
-        return self.frozen_at is not None or medium
+        """Whether it was ever frozen. What contains freezing medium was, with DMSO or without, whoever forgot when."""
+        return self.frozen_at is not None or bool(self.dmso_percent) or names_medium(self.cryo_medium)
 
     def unit_of(self, name: str) -> str:
         """Return the unit of what the amount counts."""
@@ -246,7 +243,7 @@ class Product(Record):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a donation number has its shape; an amount says what is counted."""
-        found = super().problems(at=at)
+        found = super().problems(at=at) + contradicts(self.cryo_medium, self.dmso_percent)
         if self.din and not DIN.fullmatch(self.din):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
         if self.din:
@@ -293,6 +290,10 @@ class Product(Record):
         self.keep_to_expiry()
         return self.move(kind="assigned", place=treatment.chain_of_identity, by=by, at=at)
 
+    def away_at(self, at: Any) -> bool:
+        """Whether it is outside the laboratory at a moment, by its movements until then (rule 60)."""
+        return was_away(self, [one for one in self.movements if one.performed_at is None or one.performed_at <= at])
+
     def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: object) -> Movement:
         """Record one movement; what was given or discarded does not move any more, and nothing thaws twice."""
         if self.discarded:
@@ -303,6 +304,12 @@ class Product(Record):
             raise RuleBroken("This product was thawed already. It cannot be thawed twice.")
         facts.setdefault("performed_at", at)
         facts.setdefault("performed_by", by)
+        if kind not in STAYS_AWAY and self.away_at(facts["performed_at"]):
+            raise RuleBroken(
+                f"This product left the laboratory: it was {self.place}. Record its return first, with temperature and "
+                "integrity; quality then authorizes a new issue.",
+                rule=60,
+            )
         movement = Movement.log(by=by, at=at, product_id=self.id, kind=kind, place=place or None, **facts)
         self.movements.append(movement)
         if kind == "thawed":

@@ -179,7 +179,7 @@ def _elsewhere(product: Product) -> list[str]:
     if not places or places[-1].kind != "shipped":
         return []
     where = places[-1].handed_to or places[-1].place or "another place"
-    return [f"It was shipped to {where}. Record when it comes back, with its temperature and integrity."]
+    return [f"It was shipped to {where}. Record its return first, with its temperature and integrity."]
 
 
 def _stopped_parents(records: CourseRecords, product: Product, decided: Release | None) -> list[str]:

@@ -42,6 +42,7 @@ FACTS = {
     "body_site": "posterior_iliac_crest", "side": "right", "method": "needle_aspiration", "anaesthesia": "local",
     "volume": "60", "passes": "10", "anticoagulant": "acd_a", "anticoagulant_volume": "6",
     "anticoagulant_lot": "ACD-1", "containers": "1",
+    "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
 }  # fmt: skip
 
 

@@ -32,6 +32,7 @@ def collect(ward: Ward, of, *, ended: int, **typed):
         "performed_by_id": ward.team.nurse.id, "source": of.source, "body_site": "posterior_iliac_crest",
         "side": "right", "method": "needle_aspiration", "anaesthesia": "local", "volume": "60", "passes": "10",
         "anticoagulant": "acd_a", "anticoagulant_volume": "6", "anticoagulant_lot": "ACD-1", "containers": "1",
+        "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
     }  # fmt: skip
     return ward.fill("nurse", f"/treatments/{of.id}/harvests/new", **(facts | typed))
 

@@ -253,7 +253,7 @@ def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, medium
 @pytest.mark.parametrize("said", ["Humanalbumin", "Albumen (rash)", "human serum products"])
 def test_an_allergy_is_understood_in_other_spellings(ward, said):
     mine = ready_for_harvest(ward.team, patient(ward.team, allergy_status="present", allergies=said))
-    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    bag = released_product(mine, ward.team, vehicle="20 % human albumin")
     ward.give(mine, bag)
     ward.not_given(bag, "rule 23", "allerg")
 
@@ -261,7 +261,7 @@ def test_an_allergy_is_understood_in_other_spellings(ward, said):
 @pytest.mark.rule(23)
 def test_an_allergy_that_only_an_alert_names_meets_what_the_bag_holds(ward):
     mine = ready_for_harvest(ward.team)
-    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    bag = released_product(mine, ward.team, vehicle="20 % human albumin")
     ward.fill("nurse", f"/patients/{mine.patient_id}/alerts/new", text="ANAPHYLAXIS to human albumin 2019")
     ward.give(mine, bag)
     ward.not_given(bag, "rule 23", "allerg")
@@ -270,7 +270,7 @@ def test_an_allergy_that_only_an_alert_names_meets_what_the_bag_holds(ward):
 @pytest.mark.rule(23)
 def test_an_allergy_learned_between_check_and_start_stops_the_start(ward):
     mine = ready_for_harvest(ward.team)
-    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    bag = released_product(mine, ward.team, vehicle="20 % human albumin")
     check = ward.check(mine, bag)
     ward.fill(
         "nurse",
@@ -358,6 +358,7 @@ def collect(ward: Ward, of: Treatment, **typed: Any) -> Any:
         "source": of.source, "body_site": "posterior_iliac_crest", "side": "right",
         "method": "needle_aspiration", "anaesthesia": "local", "volume": "60", "passes": "10",
         "anticoagulant": "acd_a", "anticoagulant_volume": "6", "anticoagulant_lot": "ACD-1", "containers": "1",
+        "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
     }  # fmt: skip
     return ward.fill("nurse", f"/treatments/{of.id}/harvests/new", **(facts | typed))
 

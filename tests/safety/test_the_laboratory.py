@@ -338,6 +338,7 @@ def collects(ward, mine, **typed):
         "source": "peripheral_blood", "body_site": "peripheral_vein", "method": "continuous_apheresis",
         "anaesthesia": "none", "volume": "200", "anticoagulant": "acd_a", "anticoagulant_volume": "18",
         "anticoagulant_lot": "ACD-1", "containers": "1", "cd34_before": "45",
+        "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
     }  # fmt: skip
     return ward.fill("nurse", f"/treatments/{mine.id}/harvests/new", **(facts | typed))
 
