@@ -32,6 +32,7 @@ from clinic.fields import plain
 from clinic.patients.models import UNCONFIRMED
 from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import ROUTES, within
+from clinic.release.evidence import beside
 from clinic.steps import stopped
 
 if TYPE_CHECKING:
@@ -191,6 +192,8 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         who=(Role.QUALITY,),
         **fix,
     )
+    for said in beside(bedside.records, product):
+        verdict.warn("Other container of this run", 40, said, "limit of its protocol")
     if bedside.given is not None:
         verdict.fault(
             "Not given yet",

@@ -120,10 +120,10 @@ CARRIERS = (
 )  # fmt: skip
 """Solutions of salts, sugar and water, of which every component is known."""
 _FILLERS = frozenset({
-    "with", "and", "plus", "the", "own", "human", "autologous", "patient", "patients", "solution", "sol", "buffer",
-    "percent", "unit", "units", "sterile", "injection", "for", "isotonic", "balanced", "wash", "final", "clinical", "usp",
-    "eur", "vol", "per", "cent", "added", "contains", "containing", "suspended", "resuspended", "und", "mit", "kit", "bag",
-    "infusion", "intravenous", "concentrate",
+    "with", "and", "plus", "the", "own", "human", "autologous", "patient", "patients", "solution", "sol",
+    "buffer", "percent", "unit", "units", "sterile", "injection", "for", "isotonic", "balanced", "wash", "final",
+    "clinical", "usp", "eur", "vol", "per", "cent", "added", "contains", "containing", "suspended", "resuspended",
+    "und", "mit", "kit", "bag", "infusion", "intravenous", "concentrate",
 })  # fmt: skip
 _WARNS = re.compile(
     r"allerg|anaphyla|hypersens|intoleran|urticaria|hives|angio.?o?edema|reaction|bronchospas|wheez|laryng|stridor|"

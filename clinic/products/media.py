@@ -58,7 +58,7 @@ def contradicts(medium: str | None, percent: Decimal | None) -> list[Problem]:
     if holds and percent == 0:
         said = f"DMSO: {medium} contains DMSO, so it cannot be 0 %. Enter how much of it is in the container, % v/v."
         return [Problem(said, "dmso_percent", rule=53)]
-    if named is None or abs(named - percent) <= CLOSE and (percent > 0) == (named > 0):
+    if named is None or (abs(named - percent) <= CLOSE and (percent > 0) == (named > 0)):
         return []
     if 0 < percent < named and _DILUTED.search(medium or ""):
         return []

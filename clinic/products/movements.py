@@ -69,7 +69,13 @@ class Movement(Record):
         if self.intact is False and not self.reason:
             found.append("Describe what is wrong with the container or label.")
         if self.kind == "returned" and self.intact is None and self.origin == "clinic":
-            found.append("Record whether the container came back intact with a correct label.")
+            found.append(
+                Problem("Record whether the container came back intact with a correct label.", "intact", rule=60)
+            )
+        if self.kind == "received" and self.intact is None and self.origin == "clinic":
+            found.append(
+                Problem("Record whether the container arrived intact with a correct label.", "intact", rule=34)
+            )
         if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
             found.append("Enter who received it.")
         return found

@@ -324,7 +324,8 @@ def test_every_other_kind_is_copied_from_paper_with_both_times(ward, team, sessi
         | day_boxes("aware_on", clock.today("Europe/Berlin")),
         "vital-signs": {"spo2": "98", "temperature": "36.6", "systolic": "120", "pulse": "70"},
         "processing": {"inputs": session.scalars(select(Product.id)).first(), "performed_by_id": team.technologist.id,
-                       "preparation": "selected", "environment": "a_in_b"},
+                       "preparation": "selected", "environment": "a_in_b", "received_intact": True,
+                       "received_temperature": "20"},
     }[kind]  # fmt: skip
     model = {"consent": Consent, "visit": FollowUpVisit, "adverse-event": AdverseEvent, "vital-signs": VitalSigns,
              "processing": ProcessingRun}[kind]  # fmt: skip
