@@ -12,7 +12,7 @@ from clinic.harvest.models import Harvest
 from clinic.patients.allergens import ADDITIVES, CARRIERS, PLASMA, RELATED, SHORT, mentions, not_known, reacts
 from clinic.patients.donors import BloodTyping
 from clinic.patients.names import searchable
-from clinic.processing.models import ProcessingRun
+from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.graph import ancestry, donors
 from clinic.protocols.catalogues import ANTICOAGULANTS, MANIPULATIONS
 from clinic.treatments.models import Treatment
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
     from clinic.patients.donors import Donor
     from clinic.patients.models import Patient
-    from clinic.processing.manipulations import Manipulation
     from clinic.products.models import Product
 
 _AVOIDS = re.compile(r"\b(avoid|never|no |not to be given|contraindicat)", re.IGNORECASE)

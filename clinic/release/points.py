@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
 from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
 from clinic.release.evidence import contaminated, findings, limit_of, out_of_limit
+from clinic.release.pending import overdue
 from clinic.release.results import QCResult, Verdict, asked_for, standing, unmet
 
 if TYPE_CHECKING:
@@ -74,7 +75,11 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     if version is None:
         return [Point(test="", sentence="No protocol is assigned to this product. Assign it to a course.", waits=True)]
     results = records.on(product, QCResult)
-    points = open_points(version, results, workings_of(records, product, at))
+    late = {one.test: one.sentence(records.zone) for one in overdue(records, product, at)}
+    points = [
+        replace(point, may_wait=False, sentence=late[point.test]) if point.test in late and point.waits else point
+        for point in open_points(version, results, workings_of(records, product, at))
+    ]
     points += [*_not_judged(records, product, at), *_too_few(records, product, at), *_without_end(product)]
     points += _contradicting(records, product)
     points += _not_asked(records, product)

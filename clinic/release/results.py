@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 @cache
 def usual_limit(test: str | None) -> QCSpec | None:
     """Return the limit that the catalogue sets for a test that no protocol asks for; None where there is none."""
-    usual = QC_TESTS[test].usual if test in QC_TESTS else None
-    if usual is None or test is None:
+    known = QC_TESTS.get(test or "")
+    if known is None or known.usual is None:
         return None
-    said = {"accepted": usual} if isinstance(usual, str) else {"limit": usual}
-    return QCSpec(test=test, mandatory=False, source="Usual limit of the test", **said)
+    spec = QCSpec(test=known.key, mandatory=False, source="Usual limit of the test")
+    update = {"accepted": known.usual} if isinstance(known.usual, str) else {"limit": known.usual}
+    return spec.model_copy(update=update)
 
 
 COMPARATORS = {"=": "=", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least"}

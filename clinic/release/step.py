@@ -19,6 +19,7 @@ from clinic.records import Origin
 from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
+from clinic.release.pending import awaited
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.results import QCResult, standing
@@ -274,11 +275,12 @@ def contaminated(records: CourseRecords, product: Product) -> list[Action]:
 
 
 def moments(records: CourseRecords) -> Iterable[datetime]:
-    """Return when products end and cultures are final."""
+    """Return when products end, cultures are final, and what is awaited becomes overdue."""
     for product in records.of(Product):
         if product.expires_at is not None:
             yield product.expires_at
         yield from (r.final_at for r in records.on(product, QCResult) if r.final_at is not None)
+        yield from (one.overdue_at for one in awaited(records, product))
 
 
 RELEASE = Step(
