@@ -10,12 +10,14 @@ from clinic import wording
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
+from clinic.patients.models import Patient
 from clinic.processing.models import ProcessingRun
 from clinic.processing.step import closed, donors_usable, needed, unfinished
 from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
+from clinic.release.after_giving import bad_in_given, in_words
 from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
@@ -129,6 +131,9 @@ def _expired(records: CourseRecords, product: Product) -> str:
 def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when a product is released or was given; in progress while its results come in."""
     found = [(product, state_of(records, product, at)) for product in decidable(records)]
+    bad = [result for product, state in found if state is ProductState.GIVEN for result in germs(records, product)]
+    if bad:
+        return Progress(state=State.NOW, word=f"{QC_TESTS[bad[0].test or ''].label}: {bad[0].words}")
     for product, state in found:
         if state.usable or state is ProductState.GIVEN:
             last = standing_decision(records, product)
@@ -283,6 +288,7 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         yield from (one.overdue_at for one in awaited(records, product))
 
 
+Patient.warned_by.append((bad_in_given, in_words))
 RELEASE = Step(
     name="release", title="Release", icon="certificate", views=("clinic.release.views",), records=(Release,),
     endpoint="release.course", begin="release.course", logs=LOGS, signs=SIGNS, blockers=blockers, outcome=outcome,
