@@ -85,16 +85,16 @@ def _in_order(history: Any, rows: dict[str, Any], only: str = "product") -> Iter
         earlier, later = rows[first], rows[part]
         first_day, its_day = earlier.course_day, later.course_day
         early = name == "performed_at" == before and None not in {first_day, its_day} and first_day > its_day
-        if early or _after(earlier, before, later, name, history.by.site.zone):
+        if early or after(earlier, before, later, name, history.by.site.zone):
             label = fields_of(type(earlier))[before].label
             said = f"a moment after “{label}” of the {earlier.NOUN.lower()} (rule 69)"
             yield history.fault(Slot(part=part, name="course_day" if early else name), said)
 
 
-def _after(earlier: Any, before: str, later: Any, name: str, zone: str) -> bool:
+def after(earlier: Any, before: str, later: Any, name: str, zone: str) -> bool:
     """Whether what comes first is later, as far as both moments are known."""
-    first = _parts(getattr(earlier, before), earlier.precision_of(before), zone)
-    then = _parts(getattr(later, name), later.precision_of(name), zone)
+    first = known_parts(getattr(earlier, before), earlier.precision_of(before), zone)
+    then = known_parts(getattr(later, name), later.precision_of(name), zone)
     known = min(len(first), len(then))
     return first[:known] > then[:known]
 
@@ -117,7 +117,7 @@ def dose_faults(history: Any, given: Any, product: Any, weight: Weight | None) -
     return found
 
 
-def _parts(moment: datetime | None, precision: str, zone: str) -> tuple[int, ...]:
+def known_parts(moment: datetime | None, precision: str, zone: str) -> tuple[int, ...]:
     """Return year, month, day, hour and minute of a moment on a zone's clock, as far as they are known."""
     if moment is None:
         return ()

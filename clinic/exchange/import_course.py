@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from clinic.errors import Problem, RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault, Given, donor_faults, dose_faults, given_faults, order_faults
+from clinic.exchange.import_given import bedside_faults
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore
@@ -40,6 +41,8 @@ class History:
     not_recorded: dict[str, str]
     visit_names: dict[str, tuple[str, int | None]]
     version_of: Callable[[str], ProtocolVersion | None]
+    confirmed: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     records: list[Entry] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
 
@@ -128,6 +131,7 @@ class History:
             self.problems += [
                 *dose_faults(self, given, product, self._weight()),
                 *given_faults(self, given, harvest, product),
+                *bedside_faults(self, given, product, course.patient),
             ]
             self._work_out(given, product)
             self._use_up(given, product, course)

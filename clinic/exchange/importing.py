@@ -99,6 +99,7 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     with session.no_autoflush:
         for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
             report.problems += history.problems
+            report.notes += history.notes
             report.made.update(record.NOUN for record in history.records)
             if progress:
                 progress(done, 2 * len(table.rows))
@@ -192,6 +193,7 @@ def _histories(
             note=mapping.source,
             reason=mapping.reason,
             not_recorded=mapping.not_recorded,
+            confirmed=mapping.confirmed,
             visit_names=visits,
             version_of=published,
         )
