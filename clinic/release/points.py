@@ -218,7 +218,11 @@ def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> No
 
 
 def hands_on(records: CourseRecords, product: Product) -> set[str]:
-    """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45)."""
+    """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45).
+
+    Who only verified a run had no hand in it: the second person reads the record, and a run refuses its own people as
+    verifiers (hazard H25). So quality staff who verified may release, which a small clinic with one technologist needs.
+    """
     people: set[str | None] = set()
     for one in ancestry(records, product):
         run, harvest = records.get(one.run_id), records.get(one.harvest_id)

@@ -68,3 +68,16 @@ def test_the_physician_who_is_informed_acknowledges_before_the_cells_are_given(w
     assert ward.sign("physician", decision).status_code == 303, ward.refused
     ward.give(course, bag)
     assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.hazard("H12")
+def test_after_a_change_since_the_check_only_a_new_scan_is_asked_for(ward):
+    course = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(course, ward.team))
+    check = ward.check(course, bag)
+    ward.fill("nurse", f"/patients/{course.patient_id}/alerts/new", text="pneumonia, febrile")
+    answer = ward.begin(check, because="")
+    assert answer.status_code in {409, 422}
+    ward.said_no("Scan wristband and bag again")
+    assert "Reason for continuing" not in answer.text
+    assert ward.given(bag) is None
