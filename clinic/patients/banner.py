@@ -118,7 +118,11 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
     similar, (gone_at, *known) = (
         lookalikes(session, patient, _withdrawn_at(patient), *asked) if session else ([], [None] * (1 + len(asked)))
     )
-    since = [words(session, one, place) for one, (_ask, words) in zip(known, Patient.warned_by, strict=True) if one]
+    since = [
+        words(session, one, place)
+        for one, (_ask, words) in zip(known, Patient.warned_by, strict=True)
+        if one and session is not None
+    ]
     if alike is None:
         alike = warning([other for other in similar if other.id not in named])
     allergies = list(dict.fromkeys(one.allergies for one in same if one.allergies))

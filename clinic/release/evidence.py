@@ -176,7 +176,8 @@ def _limit_words(result: QCResult, product: Product) -> str:
 
 def _is_shared(result: QCResult) -> bool:
     """Whether what a test finds is true of all containers that share cells (hazards H9, H29)."""
-    return result.test in QC_TESTS and QC_TESTS[result.test].shared
+    test = QC_TESTS.get(result.test or "")
+    return test is not None and test.shared
 
 
 def beside(records: CourseRecords, product: Product) -> list[str]:
