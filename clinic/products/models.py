@@ -201,7 +201,11 @@ class Product(Record):
     @property
     def was_frozen(self) -> bool:
         """Whether it was ever frozen. What contains freezing medium was, with DMSO or without, whoever forgot when."""
-        return self.frozen_at is not None or bool(self.dmso_percent) or names_medium(self.cryo_medium)
+        return (
+            self.frozen_at is not None
+            or bool(self.dmso_percent)
+            or (bool(self.cryo_medium) and names_medium(self.cryo_medium))
+        )
 
     def unit_of(self, name: str) -> str:
         """Return the unit of what the amount counts."""
@@ -243,7 +247,8 @@ class Product(Record):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a donation number has its shape; an amount says what is counted."""
-        found = super().problems(at=at) + contradicts(self.cryo_medium, self.dmso_percent)
+        found = super().problems(at=at)
+        found += contradicts(self.cryo_medium, self.dmso_percent) if self.cryo_medium else []
         if self.din and not DIN.fullmatch(self.din):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
         if self.din:

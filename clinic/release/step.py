@@ -285,7 +285,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         if product.expires_at is not None:
             yield product.expires_at
         yield from (r.final_at for r in records.on(product, QCResult) if r.final_at is not None)
-        yield from (one.overdue_at for one in awaited(records, product))
+        if records.on(product, Release):
+            yield from (one.overdue_at for one in awaited(records, product))
 
 
 Patient.warned_by.append((bad_in_given, in_words))
