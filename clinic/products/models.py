@@ -310,11 +310,10 @@ class Product(Record):
         facts.setdefault("performed_at", at)
         facts.setdefault("performed_by", by)
         if kind not in STAYS_AWAY and self.away_at(facts["performed_at"]):
-            raise RuleBroken(
-                f"This product left the laboratory: it was {self.place}. Record its return first, with temperature and "
-                "integrity; quality then authorizes a new issue.",
-                rule=60,
+            said = (
+                f"This product left the laboratory: it was {self.place}. Record its return first, with temperature and"
             )
+            raise RuleBroken(f"{said} integrity; quality then authorizes a new issue.", rule=60)
         movement = Movement.log(by=by, at=at, product_id=self.id, kind=kind, place=place or None, **facts)
         self.movements.append(movement)
         if kind == "thawed":
