@@ -44,8 +44,8 @@ def released_product(
     says, weight = of.says, of.patient.weight_at(clock.now())
     usual = says.dose.usual * ((weight.kg if weight and weight.kg else 1) if says.dose.per_kg else 1)
     harvest = harvested(of, people, at=made_at - timedelta(hours=1, minutes=10))
-    medium = {name: facts.pop(name) for name in ("cryo_medium", "dmso_percent") if name in facts}
-    run = laboratory.process(people, of, harvest.products, made_at - begun, until=made_at, vehicle=None, **medium)
+    medium = {name: facts.pop(name, None) for name in ("cryo_medium", "dmso_percent", "vehicle")}
+    run = laboratory.process(people, of, harvest.products, made_at - begun, until=made_at, **medium)
     (product,) = laboratory.fill(
         people, run, made_at, volume=Decimal(str(volume)), **({"name": "Cells to give"} | facts),
         amounts=[Decimal(str(amount)) if amount is not None else usual],

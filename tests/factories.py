@@ -196,6 +196,7 @@ def harvested(of: Treatment, people: Team, *, at: datetime | None = None, **fact
         "anticoagulant": "acd_a",
         "anticoagulant_volume": Decimal(6),
         "anticoagulant_lot": "ACD-24-117",
+        "anticoagulant_expires_on": (at + timedelta(days=300)).date(),
     } | facts
     return builder.collect(people, giver, at, treatment=of, **facts)
 

@@ -14,35 +14,27 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.accounts.authorizations import why_not
 from clinic.administration import dose_checks
-from clinic.administration.known_facts import (
-    alerts,
-    allergy_conflicts,
-    components,
-    group_conflicts,
-    known_allergies,
-    not_understood,
-    past_reactions,
-)
 from clinic.administration.models import VITALS_HOLD
+from clinic.administration.person_checks import CARERS, whole_person
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
 from clinic.fields import plain
-from clinic.patients.models import UNCONFIRMED
 from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import ROUTES, within
+from clinic.release.evidence import beside
+from clinic.release.product_state import ProductState, state_of
 from clinic.steps import stopped
 
 if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from clinic.administration.models import PastReaction, VitalSigns
+    from clinic.administration.models import VitalSigns
     from clinic.administration.scanning import Wristband
     from clinic.patients.models import Patient
     from clinic.products.models import Product
     from clinic.treatments.models import Treatment
 
-CARERS = (Role.NURSE, Role.PHYSICIAN)
 LABORATORY = (Role.TECHNOLOGIST, Role.QUALITY)
 THAW_WARNING = 30
 """Minutes after thaw from which the bedside is warned (rule 54)."""
@@ -189,6 +181,9 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         who=(Role.QUALITY,),
         **fix,
     )
+    told(verdict, bedside, product, at)
+    for said in beside(bedside.records, product):
+        verdict.warn("Other container of this run", 40, said, "limit of its protocol")
     if bedside.given is not None:
         verdict.fault(
             "Not given yet",
@@ -220,6 +215,24 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
         here, over = clock.said(at, zone), clock.said(end, zone)
         verdict.judge("Not expired", 50, at < end, f"The product expired {_since(at - end)} ago.", here, over)
     thaw(verdict, bedside.course, product, at)
+
+
+def told(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
+    """Ask that the physician who was informed of a condition or an exception has acknowledged it (rule 44).
+
+    The rule has the physician informed before the release counts; the signature is what shows it.
+    """
+    release = bedside.release
+    if release is None or state_of(bedside.records, product, at) is ProductState.RELEASED or release.told is None:
+        return
+    name = release.told.printed_name
+    verdict.judge(
+        "Physician informed", 44, release.acknowledged,
+        f"{release.headline()}. {name} was named as the physician who is informed and has not acknowledged it. "
+        f"{name} signs the decision, or quality decides again and names another physician.",
+        name, "acknowledged", who=(Role.PHYSICIAN,), fix=("record_pages.signature", {"record_id": release.id}),
+        fix_label="Acknowledge the release",
+    )  # fmt: skip
 
 
 def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) -> None:
@@ -301,54 +314,6 @@ def vital_signs(verdict: Verdict, vitals: VitalSigns | None, at: datetime) -> No
         value = getattr(vitals, name)
         if value is not None and bad(value) and not vitals.confirmed.get(name):
             verdict.warn(label, 57, f"{plain(value) if isinstance(value, Decimal) else value} {unit}", "")
-
-
-def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
-    """Ask what is known of the patient on any record: alive, allergies, blood group (rules 21, 23)."""
-    patient, product = bedside.course.patient, bedside.product
-    fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
-    died_on = min((one.death for one in bedside.records.people if one.death is not None), default=None)
-    if died_on is not None and died_on <= clock.day(at, bedside.records.zone):
-        verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
-    if patient.allergy_status == "not_asked":
-        because = "The patient has not been asked about allergies yet."
-        verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
-    elif product is not None:
-        allergies(verdict, bedside, product, at, fix)
-    for reaction in past_reactions(bedside.records):
-        earlier_reaction(verdict, bedside, reaction)
-    if product is None:
-        return
-    for conflict in group_conflicts(bedside.records, product):
-        verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
-
-
-def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime, fix: dict[str, Any]) -> None:
-    """Compare every known allergy with the bag; one that is not understood is asked about (rule 23)."""
-    records = bedside.records
-    found = allergy_conflicts(records, product, at)
-    said = "; ".join(known_allergies(records, at)) or "none known"
-    because = f"The patient's record warns of a component of the product: {', '.join(found)}."
-    if any(UNCONFIRMED in text for text in alerts(records, at)):
-        because = f"{because} An alert was {UNCONFIRMED}: confirm it on the patient's page."
-    compared = not_understood(records, product, at)
-    if found or not compared:  # what only a person can compare does not agree yet
-        verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
-    inside = ", ".join(components(records, product)) or "components not recorded"
-    for item in compared:
-        verdict.warn(f"Compare the allergy with the bag: {item}", 23, f"allergy: {item}", f"bag: {inside}")
-
-
-def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction) -> None:
-    """Stop after a severe reaction to earlier cells until a physician has decided again; warn of others (rule 23)."""
-    if reaction.open_in(bedside.records):
-        fix = ("eligibility.new", {"treatment_id": bedside.course.id})
-        verdict.fault(
-            "Earlier reaction", 23, reaction.because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
-            fix_label="Decide on eligibility",
-        )  # fmt: skip
-    else:
-        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if reaction.severe else "")
 
 
 def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

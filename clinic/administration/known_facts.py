@@ -9,12 +9,12 @@ from clinic import clock
 from clinic.administration.models import Administration
 from clinic.eligibility.models import Eligibility
 from clinic.harvest.models import Harvest
-from clinic.patients.allergens import ADDITIVES, SHORT, mentions
+from clinic.patients.allergens import ADDITIVES, CARRIERS, PLASMA, RELATED, SHORT, mentions, not_known, reacts
 from clinic.patients.donors import BloodTyping
 from clinic.patients.names import searchable
-from clinic.processing.models import ProcessingRun
+from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.graph import ancestry, donors
-from clinic.protocols.catalogues import ANTICOAGULANTS
+from clinic.protocols.catalogues import ANTICOAGULANTS, MANIPULATIONS
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from clinic.patients.models import Patient
     from clinic.products.models import Product
 
-_ALLERGIC = re.compile(r"allerg|anaphyla|hypersens|intoleran|reaction|urticaria|avoid|never|no ", re.IGNORECASE)
+_AVOIDS = re.compile(r"\b(avoid|never|no |not to be given|contraindicat)", re.IGNORECASE)
 GIVES_TO = {"O": {"O", "A", "B", "AB"}, "A": {"A", "AB"}, "B": {"B", "AB"}, "AB": {"AB"}}
 
 
@@ -37,7 +37,22 @@ class GroupConflict(NamedTuple):
     recipient: str
 
 
-_NONE = re.compile(r"(no|none|nil|nka|nkda|not known|no known)( (known )?(drug )?allerg\w*)?( known)?", re.IGNORECASE)
+_NONE = re.compile(
+    r"((he|she|patient) )?(no|none|nil|nka|nkda|not known|no known|denies|denied|without|no history of)"
+    r"( (any|known|drug|food|or|other))*( (allerg|reaction|anaphyla|intoleran|hypersens)\w*)?( known)?",
+    re.IGNORECASE,
+)
+_SENTENCE = re.compile(r"[;\n]|\.(?=\s|$)")
+_INFECTED = re.compile(
+    r"infect(?!ious disease marker)|\bsepsis|\bseptic|pneumoni|febril|\bfever|abscess|cellulitis|osteomyelitis|"
+    r"bacter[ai]*emia|"
+    r"meningitis|encephalitis|endocarditis|peritonitis|pyelonephritis|cystitis|cholangitis|erysipelas|influenza|covid|"
+    r"sars.cov|tubercul|viremia|viraemia|fung[ae]+mia|shingles|zoster|\bpus\b|purulent",
+    re.IGNORECASE,
+)
+_NEGATED = re.compile(r"\b(?:without|no|not containing|free of|free from) \w+|\b\w+ free\b")
+"""What a label says is not inside: “albumin-free”. A person reads it, since nothing is taken for granted of it."""
+_OWN_PLASMA = re.compile(r"\b(autologous|own|patient s?|patient) plasma\b")
 
 
 def past_reactions(records: CourseRecords) -> list[PastReaction]:
@@ -54,32 +69,82 @@ def alerts(records: CourseRecords, at: datetime) -> list[str]:
 
 
 def known_allergies(records: CourseRecords, at: datetime) -> list[str]:
-    """Return every recorded allergy: on the patient's record, in its alerts, and on each decision of any course."""
-    warned = [text for text in alerts(records, at) if _ALLERGIC.search(text)]
-    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
-    decided = [text for one in records.every(Eligibility) if one.treatment_id in own for text in one.all_allergies]
-    said = [*(text for person in records.people for text in person.all_allergies), *warned, *decided]
+    """Return every recorded allergy.
+
+    On the patient's record, in its alerts, on each decision of any course, and in the free text of any order: an alert
+    or an order need not say “allergy” where it tells of a reaction.
+    """
+    warned = [text for text in alerts(records, at) if reacts(text) or _AVOIDS.search(text)]
+    own = [course for course in records.every(Treatment) if course.patient_id in records.people_ids]
+    ids = {course.id for course in own}
+    decided = [text for one in records.every(Eligibility) if one.treatment_id in ids for text in one.all_allergies]
+    ordered = [text for course in own for text in _told_in_order(course)]
+    said = [*(text for person in records.people for text in person.all_allergies), *warned, *decided, *ordered]
     return list(dict.fromkeys(text.strip() for text in said if text and text.strip()))
+
+
+def _told_in_order(course: Treatment) -> list[str]:
+    """Return the sentences of an order's free text that tell of an allergy; of its medication not the drugs before."""
+    found = [s for s in _SENTENCE.split(f"{course.comorbidities or ''}\n{course.diagnosis or ''}") if reacts(s)]
+    for sentence in _SENTENCE.split(course.medication or ""):
+        clauses = sentence.split(",")
+        first = next((number for number, clause in enumerate(clauses) if reacts(clause)), None)
+        if first is not None:
+            found.append(",".join(clauses[first:]))
+    return [text for text in found if any(True for _item in _items(text))]
+
+
+def infections(records: CourseRecords, at: datetime) -> list[str]:
+    """Return what the alerts and the order of this course say of an infection, for a person to judge (rule 23)."""
+    course = records.course
+    ordered = [course.comorbidities, course.medication] if course is not None else []
+    said = [*alerts(records, at), *(s for text in ordered if text for s in _SENTENCE.split(text))]
+    return list(dict.fromkeys(text.strip() for text in said if _INFECTED.search(text)))
 
 
 def not_understood(records: CourseRecords, product: Product, at: datetime) -> list[str]:
     """Return each allergy that only a person can compare with a container (rule 23).
 
-    That is one to no known component, one to a local anesthetic where the harvest had one that is not named, and any
-    that is not found in the container where nobody wrote what the cells are suspended in.
+    That is one to no known component, one to a local anesthetic where the harvest had one that is not named, one to
+    something close to a component, and any that is not found in the container where nobody wrote what the cells are
+    suspended in, or where a word on it is not understood.
     """
     inside, vehicle = contents(records, product), _vehicle(records, product)
     items = [item for text in known_allergies(records, at) for item in _items(text)]
+    strange = bool(unknown(records, product)) if items else False
+    held = set(components(records, product)) if items else set()
     return [
         item
         for item in dict.fromkeys(items)
-        if not _within(item, inside)
-        and (
-            not vehicle
-            or not any(mentions(searchable(item), words) for words in ADDITIVES.values())
-            or (mentions(searchable(item), ADDITIVES["lidocaine"]) and _numbed(records, product))
-        )
+        if not _within(item, inside) and (not vehicle or strange or _asks(records, product, item, held))
     ]
+
+
+def _asks(records: CourseRecords, product: Product, item: str, held: set[str]) -> bool:
+    """Whether a person compares an allergy with a container of which every word is understood."""
+    said = searchable(item)
+    names = {name for name, words in ADDITIVES.items() if mentions(said, words)}
+    near = {other for name in names for other in RELATED.get(name, ())}
+    plasma = names & {"albumin", "bovine serum"} or mentions(said, PLASMA)
+    return (
+        not names
+        or ("lidocaine" in names and _numbed(records, product))
+        or bool(near & held)
+        or (bool(plasma) and mentions(_labels(records, product), PLASMA))
+    )
+
+
+def unknown(records: CourseRecords, product: Product) -> list[str]:
+    """Return what is written of a container, or was done to its cells, that the list of components does not cover."""
+    found = []
+    for text in _written(records, product):
+        bare = _OWN_PLASMA.sub(" ", searchable(text))
+        found += [text] if not_known(bare) or _NEGATED.search(bare.replace("preservative free", " ")) else []
+    for step in _steps(records, product):
+        kind = MANIPULATIONS.get(step.kind or "")
+        if not step.reagent and kind is not None and (kind.key == "digest" or kind.culture):
+            found.append(f"{kind.label}: reagent not recorded")
+    return list(dict.fromkeys(found))
 
 
 def _within(item: str, inside: str) -> bool:
@@ -113,25 +178,57 @@ def _items(text: str) -> list[str]:
     return [part for one in parts if (part := one.strip(" .:-")) and not _NONE.fullmatch(part)]
 
 
+def _steps(records: CourseRecords, product: Product) -> list[Manipulation]:
+    """Return what was done in the runs of a container's ancestry."""
+    runs = {one.run_id: records.get(one.run_id) for one in ancestry(records, product)}
+    return [step for run in runs.values() if isinstance(run, ProcessingRun) for step in run.manipulations]
+
+
+def _written(records: CourseRecords, product: Product) -> list[str]:
+    """Return what vehicle, medium and reagents of a container's ancestry are called."""
+    said: list[str | None] = []
+    for one in ancestry(records, product):
+        run = records.get(one.run_id)
+        said += [one.vehicle, one.cryo_medium]
+        said += [run.vehicle, run.cryo_medium] if isinstance(run, ProcessingRun) else []
+    said += [step.reagent for step in _steps(records, product)]
+    return list(dict.fromkeys(text for text in said if text))
+
+
+def _labels(records: CourseRecords, product: Product) -> str:
+    """Return what is written of a container without the names of salt solutions: “Plasma-Lyte” holds no plasma."""
+    return without_carriers(" ".join(_written(records, product)))
+
+
+def without_carriers(text: str) -> str:
+    """Return a label as it is compared, without the names of the solutions of salts, sugar and water."""
+    said = searchable(text)
+    for name in CARRIERS:
+        said = re.sub(rf"\b{name}\b", " ", said)
+    return said
+
+
 def contents(records: CourseRecords, product: Product) -> str:
     """Return in words all that is known to be in a container.
 
-    Vehicle, freezing medium, DMSO, reagents, protocol, and what was added when the cells were collected.
+    Vehicle, freezing medium, DMSO, reagents with their lots, protocol, and what was added when the cells were
+    collected. What a label says is not inside is left out.
     """
     version = product.judged_under
-    said = [version.says.vehicle if version is not None else ""]
+    said = [version.says.vehicle if version is not None else "", *_written(records, product)]
     for one in ancestry(records, product):
-        said += [one.vehicle, one.cryo_medium, "DMSO" if one.dmso_percent else ""]
         run = records.get(one.run_id)
+        said += [one.preparation, "DMSO" if one.dmso_percent else ""]
         if isinstance(run, ProcessingRun):
-            said += [run.vehicle, run.cryo_medium, "DMSO" if run.dmso_percent else ""]
-            said += [text for step in run.manipulations for text in (step.reagent, step.detail)]
+            said += [run.preparation, "DMSO" if run.dmso_percent else ""]
+    said += [text for step in _steps(records, product) for text in (step.detail, step.lot)]
     for harvest in _harvests(records, product):
         added = ANTICOAGULANTS.get(harvest.anticoagulant or "")
         said += [added.label if added is not None and added.key != "none" else ""]
         said += ["citrate" if added is not None and mentions(searchable(added.label), ADDITIVES["citrate"]) else ""]
+        said += [harvest.anticoagulant_lot]
         said += ["lidocaine" if harvest.lidocaine_mg or harvest.anaesthesia == "tumescent" else ""]
-    return " ".join(searchable(text) for text in said if text)
+    return " | ".join(_NEGATED.sub(" ", without_carriers(text)) for text in said if text)
 
 
 def components(records: CourseRecords, product: Product) -> list[str]:
@@ -156,7 +253,7 @@ def allergy_conflicts(records: CourseRecords, product: Product, at: datetime) ->
 
 def _literally(text: str, inside: str) -> list[str]:
     """Return the longer words of an allergy that are written on the bag."""
-    words = {word for word in searchable(text).split() if len(word) > SHORT and word.isalpha()}
+    words = {word for word in not_known(text) if len(word) > SHORT and word.isalpha()}
     return sorted(word for word in words if re.search(rf"\b{re.escape(word)}\b", inside))
 
 

@@ -189,10 +189,14 @@ def _may_begin(found: BedsideCheck) -> bool:
 
 
 def _beginning(found: BedsideCheck, verdict: Any = None) -> AdministrationForm:
-    """Return the form of the start on a check, as the gate judges now."""
+    """Return the form of the start on a check, as the gate judges now.
+
+    Where it refuses now, no reason is asked for: only a new scan helps.
+    """
     form = form_of(AdministrationForm)
     form.can_draft = False
-    form.plan(found.treatment, found, (verdict or acts.now(db.session(), found, clock.now())).warnings)
+    verdict = verdict or acts.now(db.session(), found, clock.now())
+    form.plan(found.treatment, found, verdict.warnings if verdict.clear else [])
     return form
 
 

@@ -60,6 +60,7 @@ def collection(house: House, source: str, at: datetime, says: Content | None = N
     if said["anticoagulant"] != "none":
         lot = f"AC{house.next('lot', 2201)}"
         said |= {"anticoagulant_volume": (volume / 10).quantize(D(1)), "anticoagulant_lot": lot}
+        said["anticoagulant_expires_on"] = (at + timedelta(days=300)).date()
     if BODY_SITES[said["body_site"]].sided:
         said["side"] = house.pick("left", "right")
     if SOURCES[source].harvest in {"aspiration", "liposuction"}:

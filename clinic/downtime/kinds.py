@@ -30,6 +30,7 @@ from clinic.harvest.step import HARVEST
 from clinic.pages import form_of, get_or_404, me, staff_choices
 from clinic.processing.forms import RunForm
 from clinic.processing.models import ProcessingRun
+from clinic.processing.receiving import BOXES, receive
 from clinic.processing.step import PROCESSING
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
@@ -100,9 +101,11 @@ def _run_form(course: Treatment, _on: Any) -> Any:
 def _run(course: Treatment, _on: Any, form: Any, by: User, at: datetime) -> list[Record]:
     facts = form.facts()
     inputs = [get_or_404(Product, product_id) for product_id in facts.pop("inputs")]
+    receipt = {name: facts.pop(name, None) for name in BOXES}
     run = ProcessingRun.log(by=by, at=at, treatment=course, protocol_version=course.protocol_version, **facts)
     run.paper = {}  # what the paper says is filled in with the judgement
     db.session.add(run)
+    receive(run, inputs, receipt, by=by, at=at)
     for product in inputs:
         run.take(product, by=by, at=at)
     return [run]

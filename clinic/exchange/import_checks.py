@@ -12,7 +12,6 @@ from sqlalchemy.orm import object_session
 
 from clinic import clock
 from clinic.administration.amounts import worked_out
-from clinic.administration.placing import misplaced
 from clinic.exchange.import_targets import Slot
 from clinic.fields import fields_of, plain
 from clinic.patients.donors import number_problems, number_taken, tells_of
@@ -86,31 +85,18 @@ def _in_order(history: Any, rows: dict[str, Any], only: str = "product") -> Iter
         earlier, later = rows[first], rows[part]
         first_day, its_day = earlier.course_day, later.course_day
         early = name == "performed_at" == before and None not in {first_day, its_day} and first_day > its_day
-        if early or _after(earlier, before, later, name, history.by.site.zone):
+        if early or after(earlier, before, later, name, history.by.site.zone):
             label = fields_of(type(earlier))[before].label
             said = f"a moment after “{label}” of the {earlier.NOUN.lower()} (rule 69)"
             yield history.fault(Slot(part=part, name="course_day" if early else name), said)
 
 
-def _after(earlier: Any, before: str, later: Any, name: str, zone: str) -> bool:
+def after(earlier: Any, before: str, later: Any, name: str, zone: str) -> bool:
     """Whether what comes first is later, as far as both moments are known."""
-    first = _parts(getattr(earlier, before), earlier.precision_of(before), zone)
-    then = _parts(getattr(later, name), later.precision_of(name), zone)
+    first = known_parts(getattr(earlier, before), earlier.precision_of(before), zone)
+    then = known_parts(getattr(later, name), later.precision_of(name), zone)
     known = min(len(first), len(then))
     return first[:known] > then[:known]
-
-
-def place_faults(history: Any, given: Any) -> list[Fault]:
-    """Return that cells were given by another route, at another site or side than the row's own order (rules 26, 55).
-
-    A side that the source does not give is no contradiction.
-    """
-    course = given.treatment
-    fault = misplaced(course, given.route, given.body_site, given.side, route_too=given.route != course.route)
-    if fault is None or (fault.field == "side" and given.side is None):
-        return []
-    said = f"{fault.wanted}, as the order says (rule {fault.rule})"
-    return [history.fault(Slot(part="administration", name=fault.field), said)]
 
 
 def dose_faults(history: Any, given: Any, product: Any, weight: Weight | None) -> list[Fault]:
@@ -131,7 +117,7 @@ def dose_faults(history: Any, given: Any, product: Any, weight: Weight | None) -
     return found
 
 
-def _parts(moment: datetime | None, precision: str, zone: str) -> tuple[int, ...]:
+def known_parts(moment: datetime | None, precision: str, zone: str) -> tuple[int, ...]:
     """Return year, month, day, hour and minute of a moment on a zone's clock, as far as they are known."""
     if moment is None:
         return ()

@@ -15,8 +15,8 @@ from clinic.exchange.import_checks import (
     dose_faults,
     given_faults,
     order_faults,
-    place_faults,
 )
+from clinic.exchange.import_given import bedside_faults
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore
@@ -51,6 +51,7 @@ class History:
     not_recorded: dict[str, str]
     visit_names: dict[str, tuple[str, int | None]]
     version_of: Callable[[str], ProtocolVersion | None]
+    confirmed: dict[str, str] = field(default_factory=dict)
     records: list[Entry] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -142,9 +143,9 @@ class History:
                 **of_course,
             )
             self.problems += [
-                *place_faults(self, given),
                 *dose_faults(self, given, product, self._weight()),
                 *given_faults(self, given, harvest, product),
+                *bedside_faults(self, given, product, course.patient),
             ]
             self._work_out(given, product)
             self._use_up(given, product, course)

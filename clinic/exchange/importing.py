@@ -193,6 +193,7 @@ def _histories(
             note=mapping.source,
             reason=mapping.reason,
             not_recorded=mapping.not_recorded,
+            confirmed=mapping.confirmed,
             visit_names=visits,
             version_of=published,
         )

@@ -78,6 +78,7 @@ class Mapping(Part):
     ignored: dict[str, str] = Field(default_factory=dict)
     visits: dict[str, Visit] = Field(default_factory=dict)
     not_recorded: dict[str, str] = Field(default_factory=dict)
+    confirmed: dict[str, str] = Field(default_factory=dict)
 
     @field_validator("columns", mode="before")
     @classmethod

@@ -13,7 +13,7 @@ from clinic.fields import Range, plain
 from clinic.form_fields import DecimalField, SelectField, StringField
 from clinic.forms import Live, RecordForm, form_for
 from clinic.harvest.limits import most_per_kg, planned_sources, ratios
-from clinic.harvest.models import Harvest
+from clinic.harvest.models import DAY, Harvest
 from clinic.patients.donors import Donor
 from clinic.products.forms import DonationNumberField
 from clinic.products.models import CONTAINERS
@@ -50,6 +50,9 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
         if limits.volume is not None:
             self._fields["volume"].hint = f"This protocol: {limits.volume} mL. Without anticoagulant"
         per_kg, weight = most_per_kg(course, sources[0].key), course.patient.weight_at(clock.now())
+        known = weight is not None and weight.performed_at is not None and weight.performed_at < clock.now() - DAY
+        if course.relation == "autologous" and (known or course.weight_kg):
+            del self.weight_kg  # it is on the patient's record
         if per_kg is not None and weight is not None and weight.kg and course.relation == "autologous":
             most = f"At most {plain(per_kg)} mL/kg, {plain(per_kg * weight.kg)} mL at {kilograms(weight.kg)}"
             self._fields["volume"].hint += f". {most}"

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 MARROW_ML_PER_KG = Decimal(20)
 MARROW_ML_PER_PASS = Decimal(10)
+LEAST_KG = Decimal(3)
+"""Below this much per kg no patient of unknown weight can be over a limit."""
 LARGE_LIPOASPIRATE_ML = Decimal(5000)
 LIDOCAINE_USUAL, LIDOCAINE_MOST, LIDOCAINE_NO_SUCTION, LIDOCAINE_PLAIN = (
     Decimal(35),
@@ -64,6 +66,9 @@ def safety(harvest: Any) -> list[str]:
     if anaesthesia and anaesthesia.fasting and harvest.fasting != "confirmed":
         found.append(Problem("Fasting must be confirmed where sedation or more is planned.", "fasting", rule=27))
     dose = lidocaine_per_kg(harvest) if harvest.lidocaine_mg is not None else None
+    if harvest.lidocaine_mg and dose is None:
+        said = "Body weight: required with lidocaine, whose maximum is set per kg. Weigh the patient or donor first."
+        found.append(Problem(said, "weight_kg", rule=29))
     if dose is not None and dose > (most := _lidocaine_most(harvest)):
         said = f"Lidocaine {plain(dose)} mg/kg is more than {plain(most)} mg/kg, the maximum for this technique."
         found.append(Problem(said, "lidocaine_mg", rule=29))
@@ -82,6 +87,9 @@ def papers(harvest: Any) -> list[str]:
             said = "Anticoagulant volume: required; the ratio is judged by it."
             found.append(Problem(said, "anticoagulant_volume", rule=32))
         ends, begun = harvest.anticoagulant_expires_on, harvest.performed_at
+        if harvest.anticoagulant_lot and ends is None:
+            said = "Anticoagulant lot expires on: required with a lot. It is printed on the bag."
+            found.append(Problem(said, "anticoagulant_expires_on", rule=35))
         if ends is not None and begun is not None and ends < harvest.local_day(begun):
             said = f"Anticoagulant lot {harvest.anticoagulant_lot or ''} expired on {day(ends)}: it cannot be used."
             found.append(Problem(said, "anticoagulant_expires_on", rule=35))
@@ -96,10 +104,10 @@ def papers(harvest: Any) -> list[str]:
 
 def lidocaine_per_kg(harvest: Any) -> Decimal | None:
     """Return lidocaine of one day per body weight, mg/kg, to one decimal; None where the weight is not known."""
-    if not harvest.weight_kg:
+    if not harvest.body_weight:
         return None
     total = sum((one.lidocaine_mg or Decimal(0) for one in harvest.of_the_day()), Decimal(0))
-    return (total / harvest.weight_kg).quantize(Decimal("0.1"))
+    return (total / harvest.body_weight).quantize(Decimal("0.1"))
 
 
 def _lidocaine_most(harvest: Any) -> Decimal:
@@ -141,7 +149,7 @@ def volumes(harvest: Any) -> list[Question]:
         return []
     marrow = harvest.source == "bone_marrow"
     limit = most_per_kg(harvest.treatment, harvest.source)
-    weight = harvest.weight_kg if limit else None
+    weight = harvest.body_weight if limit else None
     same = [one for one in harvest.of_the_day() if one.source == harvest.source] if weight else []
     all_of_it = sum((one.volume or Decimal(0) for one in same), Decimal(0))
     per_kg = (all_of_it / weight).quantize(Decimal("0.1")) if weight else None
@@ -161,6 +169,12 @@ def volumes(harvest: Any) -> list[Question]:
                 "volume", "More than 5 L is a large-volume liposuction. Is this right?", "It is possible.", rule=30
             )
         )
+    elif limit and not weight and volume > limit * LEAST_KG:
+        said = (
+            f"{plain(volume)} mL is recorded without a body weight, so that {plain(limit)} mL/kg cannot be judged. "
+            "Is this right?"
+        )
+        found.append(Question("volume", said, "Enter the body weight: it sets the limit.", rule=28))
     elif own and own.volume is not None and volume not in own.volume:
         found.append(
             Question(

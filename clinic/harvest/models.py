@@ -83,6 +83,10 @@ class Harvest(Record):
         "Anesthesia", reported=True, choices=labels(ANESTHESIA), required=True, section="Method"
     )
     fasting: Mapped[str | None] = field("Fasting", choices=FASTING, conditional=True, section="Method")
+    weight_kg: Mapped[Decimal | None] = field(
+        "Body weight", unit="kg", possible=Range("0.3", 400), expected=Range(2, 180), section="Method",
+        conditional=True, info=ADDED, hint="On the day of the harvest. Limits per kg are judged by it",
+    )  # fmt: skip
     lidocaine_mg: Mapped[Decimal | None] = field(
         "Total lidocaine", unit="mg", possible=Range(0, 10000), section="Method"
     )
@@ -164,8 +168,13 @@ class Harvest(Record):
         return frozenset({"cd34_before"}) if source is not None and source.harvest != "apheresis" else frozenset()
 
     @property
-    def weight_kg(self) -> Decimal | None:
-        """The patient's last weight before the end, kg; of own cells only, since a donor's is not kept."""
+    def body_weight(self) -> Decimal | None:
+        """The weight that limits per kg are judged by, kg: recorded with the harvest, else the patient's last one.
+
+        A patient's weight is that of own cells only; a donor's is recorded with the harvest (rules 28, 29).
+        """
+        if self.weight_kg is not None:
+            return self.weight_kg
         if self.treatment is None or self.treatment.relation != "autologous" or self.ended_at is None:
             return None
         weight = self.treatment.patient.weight_at(self.ended_at)
@@ -173,10 +182,10 @@ class Harvest(Record):
 
     @property
     def per_kg(self) -> Decimal | None:
-        """Volume ÷ the patient's last weight before the end, mL/kg, to one decimal; own cells only."""
-        if self.volume is None or not self.weight_kg:
+        """Volume ÷ body weight, mL/kg, to one decimal; None where the weight is not known."""
+        if self.volume is None or not self.body_weight:
             return None
-        return (self.volume / self.weight_kg).quantize(Decimal("0.1"))
+        return (self.volume / self.body_weight).quantize(Decimal("0.1"))
 
     def of_the_day(self) -> list[Harvest]:
         """Return all harvests of the same donor within a day, in any course: limits of a body are sums over them."""

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import object_session
 
+from clinic import clock
 from clinic.access import Role
 from clinic.course_records import CourseRecords, around, load
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.processing.step import donors_usable
 from clinic.products.graph import donors
-from clinic.products.movements import MOVEMENTS
+from clinic.products.movements import MOVEMENTS, STAYS_AWAY, away_at
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.step import before
 from clinic.steps import Blocked, stopped
@@ -75,12 +76,16 @@ VERBS = {
 
 def offered(product: Product, role: Role) -> list[str]:
     """Return the movements that can be recorded now: only what is frozen thaws, only what left comes back."""
-    last = product.movements[-1].kind if product.movements else ""
+    last, away = product.movements[-1].kind if product.movements else "", away_at(product, clock.now())
     sense = {
         "thawed": product.lies_frozen,
-        "returned": last in {"issued", "handed_over", "shipped"},
+        "returned": last in {"issued", "handed_over", "shipped"} or away,
     }
-    return [kind for kind, roles in MOVERS.items() if role in roles and sense.get(kind, True)]
+    return [
+        kind
+        for kind, roles in MOVERS.items()
+        if role in roles and sense.get(kind, True) and (kind in STAYS_AWAY or not away)
+    ]
 
 
 def may_issue(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:

@@ -40,6 +40,8 @@ class Banner:
     weight_text: str
     alerts: list[str]
     consent_withdrawn: str
+    found_since: list[str]
+    """What was found in cells after this patient got them (rule 43)."""
     same_person: list[tuple[str, str]]
     """Record number and address of the other records that are confirmed to be this person's."""
 
@@ -112,7 +114,15 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
     same = [patient, *(others(session, patient) if session else [])]
     standing = [alert for one in same for alert in one.alerts if alert.shown_on(today)]
     named = {alert.about_id for alert in standing} | {one.id for one in same}
-    similar, gone_at = lookalikes(session, patient, _withdrawn_at(patient)) if session else ([], None)
+    asked = [ask(patient) for ask, _words in Patient.warned_by]
+    similar, (gone_at, *known) = (
+        lookalikes(session, patient, _withdrawn_at(patient), *asked) if session else ([], [None] * (1 + len(asked)))
+    )
+    since = [
+        words(session, one, place)
+        for one, (_ask, words) in zip(known, Patient.warned_by, strict=True)
+        if one and session is not None
+    ]
     if alike is None:
         alike = warning([other for other in similar if other.id not in named])
     allergies = list(dict.fromkeys(one.allergies for one in same if one.allergies))
@@ -132,6 +142,7 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
         chain_of_identity=chain_of_identity,
         weight_text=f"{wording.kilograms(weight.kg)}, {weighed}" if weight and weighed else "",
         consent_withdrawn=wording.short_day(clock.day(gone_at, place)) if gone_at else "",
+        found_since=[text for text in since if text],
         alerts=[alert.text for alert in standing if alert.about_id not in {one.id for one in same}]
         + ([alike] if alike else []),
         same_person=[(one.record_number or one.id, url_for("pathway.patient", patient_id=one.id)) for one in same[1:]],

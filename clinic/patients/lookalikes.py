@@ -94,8 +94,8 @@ def _judged(one: Any, rows: Any) -> list[Alike]:
     return sorted(found, key=lambda alike: (-alike.weight, alike.name, alike.id))
 
 
-def lookalikes(session: Session, patient: Patient, also: Any) -> tuple[list[Alike], Any]:
-    """Return who else of the site may be mistaken for a patient, and a value ``also`` that the same query selects.
+def lookalikes(session: Session, patient: Patient, *also: Any) -> tuple[list[Alike], list[Any]]:
+    """Return who else of the site may be mistaken for a patient, and values ``also`` that the same query selects.
 
     One query over three indexes, at most `ASKED` rows besides the patient's own.
     """
@@ -104,11 +104,12 @@ def lookalikes(session: Session, patient: Patient, also: Any) -> tuple[list[Alik
         same.append(Patient.name_key == patient.name_key)
     if patient.birth_date is not None:
         same.append(Patient.birth_date == patient.birth_date)
-    here = select(*COLUMNS, also.label("also")).where(Patient.site_id == patient.site_id, or_(*same))
+    more = [one.label(f"also_{number}") for number, one in enumerate(also)]
+    here = select(*COLUMNS, *more).where(Patient.site_id == patient.site_id, or_(*same))
     with session.no_autoflush:
         rows = session.execute(here.order_by(Patient.id != patient.id, Patient.id).limit(ASKED + 1)).all()
     others = [row for row in rows if row.id != patient.id]
-    return _judged(patient, others), rows[0].also if rows else None
+    return _judged(patient, others), list(rows[0][-len(also) :]) if rows and also else [None] * len(also)
 
 
 def lookalikes_of_new(session: Session, patient: Patient) -> list[Alike]:

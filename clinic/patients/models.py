@@ -19,7 +19,7 @@ from clinic.patients.names import compact, name_key, searchable
 from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from sqlalchemy.orm import Session
 
@@ -46,6 +46,9 @@ class Patient(Entry):
         UniqueConstraint("site_id", "record_number"),
         Index("ix_patient_site_id_search_text_id", "site_id", "search_text", "id"),
     )
+
+    warned_by: ClassVar[list[tuple[Callable[[Patient], Any], Callable[[Session, Any, str], str]]]] = []
+    """What a room above adds to the band: a part of its query, and the sentence about what that found."""
 
     record_number: Mapped[str | None] = field("Record number", required=True, identifying=True, section="Who")
     family_name: Mapped[str | None] = field(

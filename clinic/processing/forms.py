@@ -8,10 +8,11 @@ from sqlalchemy import select
 
 from clinic.extensions import db
 from clinic.fields import Range, plain
-from clinic.form_fields import DecimalField, IntegerField, MultiSelectField, SelectField, StringField
+from clinic.form_fields import DecimalField, IntegerField, MultiSelectField, SelectField, StringField, YesNoField
 from clinic.forms import RecordForm, form_for
 from clinic.processing.counts import InProcessCount
 from clinic.processing.models import Manipulation, ProcessingRun
+from clinic.processing.receiving import BOXES, awaits_receipt
 from clinic.products.models import CONTAINERS, Product
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, MANIPULATIONS, class_name, within
 from clinic.protocols.models import ProtocolVersion, Stage
@@ -38,10 +39,18 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
     inputs = MultiSelectField(
         "Products", many=True, required=True, section="Inputs", hint="The whole remaining volume of each", rule=37
     )
+    received_intact = YesNoField(
+        "Containers intact, labels correct", section="Inputs", conditional=True,
+        hint="For what has no receipt yet: it is recorded with the start of the run",
+    )  # fmt: skip
+    received_temperature = DecimalField(
+        "Temperature at receipt", unit="°C", possible=Range(-200, 60), section="Inputs", conditional=True
+    )
 
     def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
         """Fill in what the protocol says; offer the containers that hold something."""
         self.offer("inputs", [_named(product) for product in available if product.left > 0])
+        ask_receipt(self, available)
         if says is None:
             self.offer("protocol_version_id", versions)
             return
@@ -67,10 +76,20 @@ class InputForm(RecordForm):
     volume = DecimalField(
         "Volume taken", unit="mL", possible=Range("0.01", 3000), hint="Leave blank for the whole remaining volume"
     )
+    received_intact = YesNoField("Container intact, label correct", conditional=True, hint="If it has no receipt yet")
+    received_temperature = DecimalField("Temperature at receipt", unit="°C", possible=Range(-200, 60), conditional=True)
 
     def plan(self, available: list[Product]) -> None:
         """Offer the containers that hold something."""
         self.offer("product_id", [_named(product) for product in available])
+        ask_receipt(self, available)
+
+
+def ask_receipt(form: RecordForm, available: list[Product]) -> None:
+    """Ask about the receipt only where something that can be taken has none (rule 34)."""
+    if not any(awaits_receipt(product) for product in available):
+        for name in BOXES:
+            del form[name]
 
 
 class ManipulationForm(form_for(Manipulation)):

@@ -22,6 +22,7 @@ from clinic.processing.corrections import last_critical
 from clinic.processing.counts import InProcessCount, refuse_other_amount
 from clinic.processing.inputs import refuse_input
 from clinic.processing.manipulations import Manipulation
+from clinic.products.media import contradicts
 from clinic.products.models import Product, RunInput, bearer, unused
 from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES
 from clinic.protocols.models import ProtocolVersion
@@ -95,8 +96,8 @@ class ProcessingRun(Record):
     counts: Mapped[list[InProcessCount]] = relationship(back_populates="run", order_by="InProcessCount.performed_at")
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: the volumes come out (rule 36)."""
-        found = super().problems(at=at)
+        """Also: the volumes come out, and the DMSO is that of the medium (rules 36, 53)."""
+        found = super().problems(at=at) + contradicts(self.cryo_medium, self.dmso_percent)
         if self.origin == "clinic" and self.inputs and self.loss < 0:
             said = f"More came out than went in: {self.balance}. Record what was added."
             found.append(Problem(said, "added_volume", rule=36))

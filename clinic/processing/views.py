@@ -27,6 +27,7 @@ from clinic.processing.forms import (
     banked_versions,
 )
 from clinic.processing.models import Manipulation, ProcessingRun
+from clinic.processing.receiving import BOXES, receive
 from clinic.processing.step import LOGS, PROCESSING, closed
 from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
@@ -142,10 +143,12 @@ def _begun(course: Treatment | None, facts: dict[str, Any]) -> ProcessingRun:
     """Return the new run with its inputs, with all that is left in each."""
     inputs, version_id = facts.pop("inputs"), facts.pop("protocol_version_id", None)
     version = course.protocol_version if course else get_or_404(ProtocolVersion, version_id)
+    products, receipt = [get_or_404(Product, one) for one in inputs], {name: facts.pop(name, None) for name in BOXES}
     run = ProcessingRun.log(by=me(), at=clock.now(), treatment=course, protocol_version=version, **facts)
     db.session.add(run)
-    for product_id in inputs:
-        run.take(get_or_404(Product, product_id), by=me(), at=clock.now())
+    receive(run, products, receipt, by=me(), at=clock.now())
+    for product in products:
+        run.take(product, by=me(), at=clock.now())
     return run
 
 
@@ -207,7 +210,9 @@ def add_input(run_id: str) -> Answer:
 
 
 def _put_in(run: ProcessingRun, facts: dict[str, Any]) -> str:
-    run.take(get_or_404(Product, facts["product_id"]), by=me(), at=clock.now(), volume=facts["volume"])
+    product = get_or_404(Product, facts["product_id"])
+    receive(run, [product], facts, by=me(), at=clock.now())
+    run.take(product, by=me(), at=clock.now(), volume=facts["volume"])
     return "Input added."
 
 

@@ -21,7 +21,8 @@ from clinic.model import reference
 from clinic.patients.donors import Donor
 from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.expiry import use_before
-from clinic.products.movements import Movement
+from clinic.products.media import contradicts, names_medium
+from clinic.products.movements import STAYS_AWAY, Movement, away_at
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
@@ -199,12 +200,12 @@ class Product(Record):
 
     @property
     def was_frozen(self) -> bool:
-        """Whether it was ever frozen. What contains freezing medium was, whoever forgot to say when.
-
-        A medium with 0 % DMSO alone shows no freezing.
-        """
-        medium = bool(self.dmso_percent) or (bool(self.cryo_medium) and self.dmso_percent is None)
-        return self.frozen_at is not None or medium
+        """Whether it was ever frozen. What contains freezing medium was, with DMSO or without, whoever forgot when."""
+        return (
+            self.frozen_at is not None
+            or bool(self.dmso_percent)
+            or (bool(self.cryo_medium) and names_medium(self.cryo_medium))
+        )
 
     def unit_of(self, name: str) -> str:
         """Return the unit of what the amount counts."""
@@ -247,6 +248,7 @@ class Product(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a donation number has its shape; an amount says what is counted."""
         found = super().problems(at=at)
+        found += contradicts(self.cryo_medium, self.dmso_percent) if self.cryo_medium else []
         if self.din and not DIN.fullmatch(self.din):
             found.append("Donation number: scan it, or type all 13 characters and its check character.")
         if self.din:
@@ -295,8 +297,7 @@ class Product(Record):
 
     def correct_giving(self, moment: datetime | None, *, by: User, at: datetime, reason: str) -> None:
         """Move when it was given with the corrected start, or its own giving would count as an earlier one."""
-        moved = [move for move in self.movements if move.kind == "given"][-1:]
-        for move in moved:
+        for move in [move for move in self.movements if move.kind == "given"][-1:]:
             if move.performed_at != moment:
                 move.amend(by=by, at=at, reason=reason, performed_at=moment)
 
@@ -310,6 +311,9 @@ class Product(Record):
             raise RuleBroken("This product was thawed already. It cannot be thawed twice.")
         facts.setdefault("performed_at", at)
         facts.setdefault("performed_by", by)
+        if kind not in STAYS_AWAY and away_at(self, facts["performed_at"]):
+            said = f"This product left the laboratory: it was {self.place}. Record its return first, with temperature"
+            raise RuleBroken(f"{said} and integrity; quality then authorizes a new issue.", rule=60)
         movement = Movement.log(by=by, at=at, product_id=self.id, kind=kind, place=place or None, **facts)
         self.movements.append(movement)
         if kind == "thawed":

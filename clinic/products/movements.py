@@ -35,6 +35,10 @@ MOVEMENTS = {
 
 MEASURED = frozenset({"received", "stored", "returned", "shipped"})
 """Movements that say how warm the container was; where the protocol has a range, an empty one cannot be judged."""
+AWAY = frozenset({"issued", "handed_over", "shipped"})
+"""Movements after which a container is outside the laboratory: it comes back as returned, with the checks."""
+STAYS_AWAY = frozenset({"handed_over", "thawed", "discarded", "given", "not_given", "remainder", "returned"})
+"""What may be recorded of a container that is outside the laboratory (rule 60)."""
 WARMEST = 37
 """°C above which cells are damaged on the way, whatever the protocol says [site default]."""
 
@@ -65,7 +69,13 @@ class Movement(Record):
         if self.intact is False and not self.reason:
             found.append("Describe what is wrong with the container or label.")
         if self.kind == "returned" and self.intact is None and self.origin == "clinic":
-            found.append("Record whether the container came back intact with a correct label.")
+            found.append(
+                Problem("Record whether the container came back intact with a correct label.", "intact", rule=60)
+            )
+        if self.kind == "received" and self.intact is None and self.origin == "clinic":
+            found.append(
+                Problem("Record whether the container arrived intact with a correct label.", "intact", rule=34)
+            )
         if self.kind in {"issued", "handed_over"} and not self.handed_to and self.origin == "clinic":
             found.append("Enter who received it.")
         return found
@@ -92,12 +102,28 @@ class Movement(Record):
 
     @property
     def unauthorized(self) -> str:
-        """That it came back, and quality has not signed that it may be issued again (rule 60); empty: nothing waits."""
-        if self.kind != "returned" or self.origin != "clinic":
+        """That it came back, and quality has not signed that it may be issued again (rule 60); empty: nothing waits.
+
+        Whatever the movement is called: received, stored or issued after it had left is a return without its checks.
+        """
+        if self.origin != "clinic" or not self.comes_back:
             return ""
         if any(signature.role == Role.QUALITY.value for signature in self.present_signatures):
             return ""
         return f"{self.headline()}: quality has not authorized a new issue after the return."
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether it brought a container back that had left the laboratory; a first receipt after transport does not.
+
+        A container that was handed over or shipped on its way to the laboratory has not left it yet.
+        """
+        if self.kind == "returned":
+            return True
+        if self.kind not in {"received", "stored", "issued"} or self.product is None:
+            return False
+        before = [one for one in self.product.movements if one is not self and _precedes(one, self)]
+        return was_away(self.product, before) and (self.kind != "issued" or before[-1].kind in AWAY)
 
     def words(self) -> str:
         """Return the movement as a place: “stored at Tank 2, box 14”."""
@@ -105,6 +131,32 @@ class Movement(Record):
 
     def headline(self) -> str:
         return f"{MOVEMENTS[self.kind]}{': ' + self.place if self.place else ''}"
+
+
+def _precedes(one: Movement, other: Movement) -> bool:
+    """Whether a movement happened before another one; what was written first counts first in one minute."""
+    if one.performed_at is None or other.performed_at is None:
+        return False
+    return (one.performed_at, one.recorded_at, one.id) < (other.performed_at, other.recorded_at, other.id)
+
+
+def away_at(product: Any, at: Any) -> bool:
+    """Whether a container is outside the laboratory at a moment, by its movements until then (rule 60)."""
+    return was_away(product, [one for one in product.movements if one.performed_at is None or one.performed_at <= at])
+
+
+def was_away(product: Any, movements: list[Movement]) -> bool:
+    """Whether a container is outside the laboratory after some movements: issued, or sent out after it was inside.
+
+    What a run made was inside from its beginning; what was collected, from its receipt.
+    """
+    away, inside = False, product.run_id is not None or product.origin != "clinic"
+    for one in movements:
+        if one.kind == "issued" or (one.kind in AWAY and inside):
+            away = True
+        elif one.kind in {"returned", "received", "stored"}:
+            away, inside = False, True
+    return away
 
 
 def _outside(name: str, said: Any, allowed: Range | None) -> bool:

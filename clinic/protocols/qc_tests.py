@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from clinic.protocols.catalogue import Catalogue, Entry, Number, at_least, between
+from clinic.protocols.catalogue import Catalogue, Entry, Number, at_least, at_most, between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,10 +26,13 @@ UNSAID = "unsaid"
 class QCTest(Entry):
     """One test. Measured (``unit``, ``possible``) or with an outcome (``outcomes``: key → words), never both.
 
-    ``in_doses``: on the DOSES line, among the characteristics that the cells exhibit. ``rule``: number of the rule that
-    a bad result breaks; None: only the protocol's limit. ``clean``: the one good outcome of a test for germs; no
-    exception releases a product with any other (rule 43); None: no test for germs. All three must be said: an entry
-    without them is a `TypeError` at import.
+    ``in_doses``: on the DOSES line, among the characteristics that the cells exhibit. ``rule``: number of the rule
+    that a bad result breaks; None: only the protocol's limit. ``clean``: the one good outcome of a test for germs;
+    no exception releases a product with any other (rule 43); None: no test for germs. ``shared``: what it finds is
+    true of all containers that share cells, which are held with it (germs, endotoxin, identity, genes); False: of
+    this container alone (hazards H9, H29). ``usual``: the limit, or the good outcome, that judges a result where
+    the protocol does not ask for the test (domain defaults: ISCT 2006, published release limits); None: there is
+    none. All five must be said: an entry without them is a `TypeError` at import.
 
     ``final_after_days``: until then no result is final (rule 44). ``scale``: the ends of the bar on a page, in the
     unit. ``expected``: outside it asks once whether it is right (rule 39).
@@ -37,6 +40,8 @@ class QCTest(Entry):
 
     in_doses: bool
     rule: int | None
+    shared: bool
+    usual: Range | str | None
     clean: str | None = UNSAID
     unit: str = ""
     possible: Range | None = None
@@ -52,6 +57,10 @@ class QCTest(Entry):
             object.__setattr__(self, "clean", None)
         elif self.clean is not None and self.clean not in self.outcomes:
             raise TypeError(f"{self.key}: say which outcome is clean, or None where it is no test for germs")
+        if self.clean is not None and not self.shared:
+            raise TypeError(f"{self.key}: germs are in all containers that share cells")
+        if isinstance(self.usual, str) and self.usual not in (self.outcomes or {}):
+            raise TypeError(f"{self.key}: {self.usual} is not one of its outcomes")
 
     def broken_rule(self, *, may_wait: bool = False) -> int:
         """Return the number of the rule that a product breaks by this test; 0 where no rule names it.
@@ -76,79 +85,95 @@ BLOOD_GROUPS = MappingProxyType({
 })  # fmt: skip
 
 QC_TESTS = Catalogue(
-    QCTest(key="viability", label="Viability", unit="%", possible=PERCENT, in_doses=True, rule=VIABLE),
-    QCTest(key="cd73", label="CD73", unit="%", possible=PERCENT, decimals=2, in_doses=True, rule=IDENTITY),
-    QCTest(key="cd90", label="CD90", unit="%", possible=PERCENT, decimals=2, in_doses=True, rule=IDENTITY),
-    QCTest(key="cd105", label="CD105", unit="%", possible=PERCENT, decimals=2, in_doses=True, rule=IDENTITY),
-    QCTest(key="negative_markers", label="Negative markers (CD11b, CD19, CD34, CD45, HLA-DR)", unit="%",
-        possible=PERCENT, scale=(0, 10), in_doses=True, rule=IDENTITY),
-    QCTest(key="cd45", label="CD45", unit="%", possible=PERCENT, scale=(0, 10), in_doses=True, rule=IDENTITY),
-    QCTest(key="cd34_negative", label="CD34 (as negative marker)", unit="%", possible=PERCENT, scale=(0, 10),
+    QCTest(key="viability", shared=False, usual=at_least(70), label="Viability", unit="%", possible=PERCENT,
+        in_doses=True, rule=VIABLE),
+    QCTest(key="cd73", shared=True, usual=at_least(95), label="CD73", unit="%", possible=PERCENT, decimals=2,
         in_doses=True, rule=IDENTITY),
-    QCTest(key="cd14", label="CD14", unit="%", possible=PERCENT, scale=(0, 10), in_doses=True, rule=IDENTITY),
-    QCTest(key="cd45_cd31", label="CD45 and CD31", unit="%", possible=PERCENT, scale=(0, 20), in_doses=True,
-        rule=IDENTITY),
-    QCTest(key="hla_dr", label="HLA-DR", unit="%", possible=PERCENT, scale=(0, 30), in_doses=True, rule=IDENTITY),
-    QCTest(key="endotoxin", label="Endotoxin", unit="EU/mL", possible=NOT_NEGATIVE, decimals=3, scale=(0, 5),
-        in_doses=False, rule=ENDOTOXIN),
-    QCTest(key="gram_stain", label="Gram stain", outcomes=ORGANISMS, in_doses=False, rule=GERMS, clean="no_organisms"),
-    QCTest(key="sterility", label="Sterility (aerobic, anaerobic, fungal)", outcomes=GROWTH, final_after_days=14,
-        in_doses=False, rule=GERMS, clean="no_growth"),
-    QCTest(key="mycoplasma", label="Mycoplasma", outcomes=DETECTED, in_doses=False, rule=GERMS, clean="negative"),
-    QCTest(key="karyotype", label="Karyotype", outcomes=KARYOTYPES, in_doses=False, rule=None, clean=None),
-    QCTest(key="differentiation", label="Differentiation (adipo-, chondro-, osteogenic)", outcomes=PASSED,
+    QCTest(key="cd90", shared=True, usual=at_least(95), label="CD90", unit="%", possible=PERCENT, decimals=2,
+        in_doses=True, rule=IDENTITY),
+    QCTest(key="cd105", shared=True, usual=at_least(95), label="CD105", unit="%", possible=PERCENT, decimals=2,
+        in_doses=True, rule=IDENTITY),
+    QCTest(key="negative_markers", shared=True, usual=at_most(2),
+        label="Negative markers (CD11b, CD19, CD34, CD45, HLA-DR)",
+        unit="%", possible=PERCENT, scale=(0, 10), in_doses=True, rule=IDENTITY),
+    QCTest(key="cd45", shared=True, usual=at_most(2), label="CD45", unit="%", possible=PERCENT, scale=(0, 10),
+        in_doses=True, rule=IDENTITY),
+    QCTest(key="cd34_negative", shared=True, usual=at_most(2), label="CD34 (as negative marker)", unit="%",
+        possible=PERCENT, scale=(0, 10), in_doses=True, rule=IDENTITY),
+    QCTest(key="cd14", shared=True, usual=at_most(2), label="CD14", unit="%", possible=PERCENT, scale=(0, 10),
+        in_doses=True, rule=IDENTITY),
+    QCTest(key="cd45_cd31", shared=True, usual=at_most(5), label="CD45 and CD31", unit="%", possible=PERCENT, scale=(0,
+        20), in_doses=True, rule=IDENTITY),
+    QCTest(key="hla_dr", shared=True, usual=at_most(2), label="HLA-DR", unit="%", possible=PERCENT, scale=(0, 30),
+        in_doses=True, rule=IDENTITY),
+    QCTest(key="endotoxin", shared=True, usual=at_most("12.5"), label="Endotoxin", unit="EU/mL", possible=NOT_NEGATIVE,
+        decimals=3, scale=(0, 5), in_doses=False, rule=ENDOTOXIN),
+    QCTest(key="gram_stain", shared=True, usual="no_organisms", label="Gram stain", outcomes=ORGANISMS, in_doses=False,
+        rule=GERMS, clean="no_organisms"),
+    QCTest(key="sterility", shared=True, usual="no_growth", label="Sterility (aerobic, anaerobic, fungal)",
+        outcomes=GROWTH, final_after_days=14, in_doses=False, rule=GERMS, clean="no_growth"),
+    QCTest(key="mycoplasma", shared=True, usual="negative", label="Mycoplasma", outcomes=DETECTED, in_doses=False,
+        rule=GERMS, clean="negative"),
+    QCTest(key="karyotype", shared=True, usual="normal", label="Karyotype", outcomes=KARYOTYPES, in_doses=False,
+        rule=None, clean=None),
+    QCTest(key="differentiation", shared=True, usual="pass", label="Differentiation (adipo-, chondro-, osteogenic)",
+        outcomes=PASSED, in_doses=True, rule=None, clean=None),
+    QCTest(key="cfu_f", shared=False, usual=None, label="CFU-F", unit="per 1000 cells", possible=between(0, 1000),
+        scale=(0, 1000), in_doses=True, rule=None),
+    QCTest(key="potency", shared=False, usual=None, label="Potency (inhibition of PBMC proliferation)", unit="%",
+        possible=between(-100, 100), in_doses=True, rule=None),
+    QCTest(key="potency_assay", shared=False, usual="pass", label="Potency assay of the protocol", outcomes=PASSED,
         in_doses=True, rule=None, clean=None),
-    QCTest(key="cfu_f", label="CFU-F", unit="per 1000 cells", possible=between(0, 1000), scale=(0, 1000), in_doses=True,
-        rule=None),
-    QCTest(key="potency", label="Potency (inhibition of PBMC proliferation)", unit="%", possible=between(-100, 100),
-        in_doses=True, rule=None),
-    QCTest(key="potency_assay", label="Potency assay of the protocol", outcomes=PASSED, in_doses=True, rule=None,
-        clean=None),
-    QCTest(key="tnc", label="Total nucleated cells", unit="×10⁸", possible=NOT_NEGATIVE, decimals=2, scale=(0, 50),
-        in_doses=False, rule=None),
-    QCTest(key="tnc_dose_8", label="Nucleated cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE, decimals=2,
-        loinc="78003-1", scale=(0, 10), in_doses=False, rule=None),
-    QCTest(key="tnc_dose_7", label="Nucleated cells per kg (cord blood)", unit="×10⁷/kg", possible=NOT_NEGATIVE,
-        decimals=2, loinc="78003-1", scale=(0, 20), in_doses=False, rule=None),
-    QCTest(key="cd34_concentration", label="CD34+ concentration", unit="×10⁶/mL", possible=NOT_NEGATIVE, decimals=3,
-        loinc="74838-4", scale=(0, 10), in_doses=False, rule=None),
-    QCTest(key="cd34_count", label="CD34+ cells in the product", unit="×10⁶", possible=NOT_NEGATIVE, scale=(0, 1000),
-        in_doses=False, rule=None),
-    QCTest(key="cd34_dose", label="CD34+ cells per kg", unit="×10⁶/kg", possible=NOT_NEGATIVE,
+    QCTest(key="tnc", shared=False, usual=None, label="Total nucleated cells", unit="×10⁸", possible=NOT_NEGATIVE,
+        decimals=2, scale=(0, 50), in_doses=False, rule=None),
+    QCTest(key="tnc_dose_8", shared=False, usual=None, label="Nucleated cells per kg", unit="×10⁸/kg",
+        possible=NOT_NEGATIVE, decimals=2, loinc="78003-1", scale=(0, 10), in_doses=False, rule=None),
+    QCTest(key="tnc_dose_7", shared=False, usual=None, label="Nucleated cells per kg (cord blood)", unit="×10⁷/kg",
+        possible=NOT_NEGATIVE, decimals=2, loinc="78003-1", scale=(0, 20), in_doses=False, rule=None),
+    QCTest(key="cd34_concentration", shared=False, usual=None, label="CD34+ concentration", unit="×10⁶/mL",
+        possible=NOT_NEGATIVE, decimals=3, loinc="74838-4", scale=(0, 10), in_doses=False, rule=None),
+    QCTest(key="cd34_count", shared=False, usual=None, label="CD34+ cells in the product", unit="×10⁶",
+        possible=NOT_NEGATIVE, scale=(0, 1000), in_doses=False, rule=None),
+    QCTest(key="cd34_dose", shared=False, usual=None, label="CD34+ cells per kg", unit="×10⁶/kg", possible=NOT_NEGATIVE,
         expected=between("0.1", 100), decimals=2, loinc="78002-3", scale=(0, 20), in_doses=False, rule=None),
-    QCTest(key="cd34_viability", label="Viability of CD34+ cells", unit="%", possible=PERCENT, in_doses=True,
+    QCTest(key="cd34_viability", shared=False, usual=None, label="Viability of CD34+ cells", unit="%", possible=PERCENT,
+        in_doses=True, rule=None),
+    QCTest(key="cd34_purity", shared=False, usual=None, label="CD34+ purity", unit="%", possible=PERCENT, in_doses=True,
         rule=None),
-    QCTest(key="cd34_purity", label="CD34+ purity", unit="%", possible=PERCENT, in_doses=True, rule=None),
-    QCTest(key="cd3_dose", label="CD3+ cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE, decimals=2,
+    QCTest(key="cd3_dose", shared=False, usual=None, label="CD3+ cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE,
+        decimals=2, scale=(0, 20), in_doses=False, rule=None),
+    QCTest(key="cfu_gm", shared=False, usual=None, label="CFU-GM per kg", unit="×10⁵/kg", possible=NOT_NEGATIVE,
         scale=(0, 20), in_doses=False, rule=None),
-    QCTest(key="cfu_gm", label="CFU-GM per kg", unit="×10⁵/kg", possible=NOT_NEGATIVE, scale=(0, 20), in_doses=False,
+    QCTest(key="hematocrit", shared=False, usual=None, label="Hematocrit", unit="%", possible=PERCENT, in_doses=False,
         rule=None),
-    QCTest(key="hematocrit", label="Hematocrit", unit="%", possible=PERCENT, in_doses=False, rule=None),
-    QCTest(key="abo_rh", label="ABO and RhD", outcomes=BLOOD_GROUPS, in_doses=False, rule=None, clean=None),
-    QCTest(key="pluripotent_cells", label="Residual pluripotent cells", unit="%", possible=PERCENT, decimals=4,
-        scale=(0, 1), in_doses=False, rule=None),
-    QCTest(key="cell_purity", label="Cells of the intended type", unit="%", possible=PERCENT, in_doses=True, rule=None),
-    QCTest(key="vector_copies", label="Vector copy number", unit="copies/cell", possible=NOT_NEGATIVE, decimals=2,
-        scale=(0, 10), in_doses=False, rule=None),
-    QCTest(key="transduced_cells", label="Transduced cells", unit="%", possible=PERCENT, in_doses=False, rule=None),
-    QCTest(key="replicating_virus", label="Replication-competent virus", outcomes=DETECTED, in_doses=False, rule=None,
+    QCTest(key="abo_rh", shared=True, usual=None, label="ABO and RhD", outcomes=BLOOD_GROUPS, in_doses=False, rule=None,
         clean=None),
-    QCTest(key="particle_concentration", label="Particle concentration", unit="×10⁹/mL", possible=NOT_NEGATIVE,
-        scale=(0, 500), in_doses=False, rule=None),
-    QCTest(key="particle_size", label="Particle size (mode)", unit="nm", possible=between(1, 10000), decimals=0,
-        scale=(0, 300), in_doses=False, rule=None),
-    QCTest(key="vesicle_markers", label="Vesicle markers CD9, CD63, CD81", outcomes=PASSED, in_doses=True, rule=None,
-        clean=None),
-    QCTest(key="vesicle_protein", label="Protein", unit="µg/mL", possible=NOT_NEGATIVE, scale=(0, 1000), in_doses=False,
-        rule=None),
-    QCTest(key="construct_thickness", label="Construct thickness", unit="mm", possible=between(0, 100), decimals=2,
-        scale=(0, 10), in_doses=False, rule=None),
-    QCTest(key="construct_diameter", label="Construct diameter", unit="mm", possible=between(0, 500), scale=(0, 50),
+    QCTest(key="pluripotent_cells", shared=True, usual=at_most("0.1"), label="Residual pluripotent cells", unit="%",
+        possible=PERCENT, decimals=4, scale=(0, 1), in_doses=False, rule=None),
+    QCTest(key="cell_purity", shared=True, usual=None, label="Cells of the intended type", unit="%", possible=PERCENT,
+        in_doses=True, rule=None),
+    QCTest(key="vector_copies", shared=True, usual=at_most(5), label="Vector copy number", unit="copies/cell",
+        possible=NOT_NEGATIVE, decimals=2, scale=(0, 10), in_doses=False, rule=None),
+    QCTest(key="transduced_cells", shared=False, usual=None, label="Transduced cells", unit="%", possible=PERCENT,
         in_doses=False, rule=None),
-    QCTest(key="construct_handling", label="Construct intact when handled", outcomes=PASSED, in_doses=False, rule=None,
-        clean=None),
-    QCTest(key="appearance", label="Appearance and container integrity", outcomes=PASSED, in_doses=False, rule=None,
-        clean=None),
+    QCTest(key="replicating_virus", shared=True, usual="negative", label="Replication-competent virus",
+        outcomes=DETECTED, in_doses=False, rule=None, clean=None),
+    QCTest(key="particle_concentration", shared=False, usual=None, label="Particle concentration", unit="×10⁹/mL",
+        possible=NOT_NEGATIVE, scale=(0, 500), in_doses=False, rule=None),
+    QCTest(key="particle_size", shared=False, usual=None, label="Particle size (mode)", unit="nm", possible=between(1,
+        10000), decimals=0, scale=(0, 300), in_doses=False, rule=None),
+    QCTest(key="vesicle_markers", shared=True, usual="pass", label="Vesicle markers CD9, CD63, CD81", outcomes=PASSED,
+        in_doses=True, rule=None, clean=None),
+    QCTest(key="vesicle_protein", shared=False, usual=None, label="Protein", unit="µg/mL", possible=NOT_NEGATIVE,
+        scale=(0, 1000), in_doses=False, rule=None),
+    QCTest(key="construct_thickness", shared=False, usual=None, label="Construct thickness", unit="mm",
+        possible=between(0, 100), decimals=2, scale=(0, 10), in_doses=False, rule=None),
+    QCTest(key="construct_diameter", shared=False, usual=None, label="Construct diameter", unit="mm",
+        possible=between(0, 500), scale=(0, 50), in_doses=False, rule=None),
+    QCTest(key="construct_handling", shared=False, usual="pass", label="Construct intact when handled", outcomes=PASSED,
+        in_doses=False, rule=None, clean=None),
+    QCTest(key="appearance", shared=False, usual="pass", label="Appearance and container integrity", outcomes=PASSED,
+        in_doses=False, rule=None, clean=None),
 )  # fmt: skip
 
 CLEAN = {key: test.clean for key, test in QC_TESTS.items() if test.clean is not None}

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clinic.access import Role
 from clinic.products.graph import parents
+from clinic.products.media import names_medium
 from clinic.steps import Blocked
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ def dmso_content(records: CourseRecords, product: Product) -> Decimal | None:
     washed = any(step.kind == "wash" for step in getattr(run, "manipulations", ()))
     thawed_before = washed and product.thawed_at is not None
     if (
-        product.cryo_medium
-        or getattr(run, "cryo_medium", None)
+        names_medium(product.cryo_medium)
+        or names_medium(getattr(run, "cryo_medium", None))
         or (product.frozen_at is not None and not thawed_before)
     ):
         return None

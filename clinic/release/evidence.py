@@ -19,16 +19,17 @@ from clinic.patients.donors import DonorEligibility
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors, relatives
 from clinic.products.models import Movement
-from clinic.protocols.catalogues import CLEAN
+from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.record_kinds import accusing
 from clinic.release.corrections import waiting
-from clinic.release.results import QCResult, Verdict
+from clinic.release.results import QCResult, Verdict, asked_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from clinic.course_records import CourseRecords
     from clinic.products.models import Product
+    from clinic.protocols.content import QCSpec
     from clinic.records import Record
 
 OPEN = "open "
@@ -63,7 +64,11 @@ def _items(records: CourseRecords, product: Product) -> dict[str, Item]:
     for one in line:
         found |= _of_container(records, one, product)
     for other in relatives(records, product):
-        found |= {r.id: _sibling(r, other) for r in records.on(other, QCResult) if contaminated(r) or _in_doubt(r)}
+        found |= {
+            r.id: _sibling(r, other)
+            for r in records.on(other, QCResult)
+            if (_is_shared(r) and out_of_limit(r, product)) or _in_doubt(r)
+        }
     events = [event for kind in accusing() for event in records.every(kind)]
     found |= _events(records, product, events) if events else {}
     recipient = product.treatment.patient if product.treatment is not None else None
@@ -133,13 +138,61 @@ def _suffered(records: CourseRecords, line: list[Product]) -> list[Movement]:
 
 
 def _result(result: QCResult, product: Product) -> Item:
-    """Judge a result by the limit of the version that judges the product; germs count whatever it asks for."""
-    version = product.judged_under
-    spec = next((s for s in version.says.qc if s.test == result.test), None) if version else None
-    awaited = PENDING if result.against(spec) is Verdict.PENDING else ""
-    bad = result.product_id == product.id and result.against(spec) is Verdict.OUTSIDE
-    adverse = f"{result.headline()}." if bad or contaminated(result) else unconfirmed(result)
+    """Judge a result on a container or on what it was made of.
+
+    Its own result counts whatever it tells of, one of an ancestor where it is true of all that shares cells with it.
+    """
+    awaited = PENDING if result.against(limit_of(result, product)) is Verdict.PENDING else ""
+    counts = result.product_id == product.id or _is_shared(result)
+    bad = counts and out_of_limit(result, product)
+    adverse = f"{result.headline()}{_limit_words(result, product)}." if bad else unconfirmed(result)
     return Item(hash=f"{awaited}{result.content_hash}", name=result.headline(), adverse=adverse)
+
+
+def limit_of(result: QCResult, product: Product) -> QCSpec | None:
+    """Return the limit that judges a result for a container.
+
+    That of the version that judges the container; where it does not ask for the test, the one kept with the result,
+    else the usual one of the catalogue.
+    """
+    version = product.judged_under
+    asked = next((s for s in version.says.qc if s.test == result.test), None) if version else None
+    return asked or result.spec
+
+
+def out_of_limit(result: QCResult, product: Product) -> bool:
+    """Whether a result speaks against a container: germs, or out of its own limit or that of the container."""
+    if contaminated(result) or result.against(limit_of(result, product)) is Verdict.OUTSIDE:
+        return True
+    return result.product_id != product.id and result.against(result.spec) is Verdict.OUTSIDE
+
+
+def _limit_words(result: QCResult, product: Product) -> str:
+    """Return a limit that the protocol did not set, since nobody finds it there."""
+    version, spec = product.judged_under, limit_of(result, product)
+    asked = version is not None and any(one.test == result.test for one in version.says.qc)
+    return "" if asked or spec is None or contaminated(result) else f", usual limit {asked_for(spec)}"
+
+
+def _is_shared(result: QCResult) -> bool:
+    """Whether what a test finds is true of all containers that share cells (hazards H9, H29)."""
+    test = QC_TESTS.get(result.test or "")
+    return test is not None and test.shared
+
+
+def beside(records: CourseRecords, product: Product) -> list[str]:
+    """Return what was found out of limits in one container of the same run or in what it was made of.
+
+    Viability, count and the like are of one container: they refuse nothing of another, and are asked about (rule 40).
+    """
+    near = [one for one in relatives(records, product) if one.run_id is not None and one.run_id == product.run_id]
+    near += [one for one in ancestry(records, product) if one is not product and one not in near]
+    return [
+        f"{result.headline()} in {one.name} {one.division or ''}".strip()
+        for one in near
+        for result in records.on(one, QCResult)
+        if not _is_shared(result) and out_of_limit(result, one)
+    ]
 
 
 def _sibling(result: QCResult, other: Product) -> Item:
@@ -163,7 +216,7 @@ def unconfirmed(record: Record) -> str:
 
 
 def _in_doubt(result: QCResult) -> bool:
-    return result.test in CLEAN and result.unconfirmed is not None
+    return _is_shared(result) and result.unconfirmed is not None
 
 
 def basis(records: CourseRecords, product: Product) -> dict[str, str]:

@@ -18,7 +18,7 @@ from clinic.model import ADDED, reference
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.records import Meaning, Origin, Record
-from clinic.release.evidence import basis, outdated
+from clinic.release.evidence import basis, beside, outdated
 from clinic.release.points import RELEASING, hands_on, may_be_decided, points_of, refusals, workings_of
 from clinic.release.results import QCResult
 
@@ -328,6 +328,10 @@ def decide(
             done = "rejected" if against.decision == "reject" else "held"
             said = f"Reason: required, because {what} was {done} before"
             raise RuleBroken(Problem(said, "reason", rule=45))
+        near = beside(records, product)
+        if near and not facts.get("reason"):
+            said = f"Reason: required, because of {'; '.join(near)}, which shares cells with this product"
+            raise RuleBroken(Problem(said, "reason", rule=40))
         said = refusals(decision, points, records.on(product, QCResult))
         if said:
             raise RuleBroken(*said)

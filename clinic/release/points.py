@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -13,8 +13,9 @@ from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
 from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
-from clinic.release.evidence import findings
-from clinic.release.results import QCResult, Verdict, standing, unmet
+from clinic.release.evidence import contaminated, findings, limit_of, out_of_limit
+from clinic.release.pending import overdue
+from clinic.release.results import QCResult, Verdict, asked_for, standing, unmet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -82,16 +83,34 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     if version is None:
         return [Point(test="", sentence="No protocol is assigned to this product. Assign it to a course.", waits=True)]
     results = records.on(product, QCResult)
-    points = open_points(version, results, workings_of(records, product, at))
+    late = {one.test: one.sentence(records.zone) for one in overdue(records, product, at)}
+    points = [
+        replace(point, may_wait=False, sentence=late[point.test]) if point.test in late and point.waits else point
+        for point in open_points(version, results, workings_of(records, product, at))
+    ]
     points += [*_not_judged(records, product, at), *_too_few(records, product, at), *_without_end(product)]
     points += _contradicting(records, product)
+    points += _not_asked(records, product)
     said = {point.sentence for point in points}
     own = {result.headline() for result in results}
     return points + [
         Point(test="", sentence=sentence)
         for sentence in findings(records, product)
-        if sentence not in said and sentence.removesuffix(".") not in own
+        if sentence not in said and sentence.removesuffix(".").split(", usual limit")[0] not in own
     ]
+
+
+def _not_asked(records: CourseRecords, product: Product) -> list[Point]:
+    """Return each result that the protocol does not ask for and that is out of its usual limit (rules 40 to 43)."""
+    version = product.judged_under
+    asked = {spec.test for spec in version.says.qc} if version is not None else set()
+    found, results = [], records.on(product, QCResult)
+    for test in dict.fromkeys(result.test or "" for result in results if result.test not in asked):
+        for result in standing(results, test):
+            if out_of_limit(result, product) and not contaminated(result) and (spec := limit_of(result, product)):
+                sentence = f"{result.headline()}: the usual limit is {asked_for(spec)}; the protocol does not ask."
+                found.append(Point(test=test, sentence=sentence))
+    return found
 
 
 def _kg(product: Product, at: datetime) -> Decimal | None:
@@ -212,7 +231,11 @@ def may_be_decided(records: CourseRecords, product: Product, at: datetime) -> No
 
 
 def hands_on(records: CourseRecords, product: Product) -> set[str]:
-    """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45)."""
+    """Return the ids of all who processed, tested or corrected a product or its ancestors (rule 45).
+
+    Who only verified a run had no hand in it: the second person reads the record, and a run refuses its own people as
+    verifiers (hazard H25). So quality staff who verified may release, which a small clinic with one technologist needs.
+    """
     people: set[str | None] = set()
     for one in ancestry(records, product):
         run, harvest = records.get(one.run_id), records.get(one.harvest_id)

@@ -18,6 +18,7 @@ from clinic.protocols.models import ProtocolVersion
 from clinic.record_kinds import WithAccusing
 from clinic.release.evidence import findings, items, news
 from clinic.release.models import Release, decisions, standing_decision
+from clinic.release.pending import overdue
 from clinic.release.points import points_of
 from clinic.release.results import QCResult, outside
 from clinic.treatments.models import Treatment
@@ -152,6 +153,7 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
         ended += _stopped_parents(records, product, taken[-1] if taken else None)
     known = taken[-1].basis if taken else None
     found = news(items(records, product), known) if known else findings(records, product)
+    ended += _overdue(records, product, taken[-1], at) if taken else []
     return ended + found + (_elsewhere(product) if product.movements else [])
 
 
@@ -173,13 +175,18 @@ def _without_consent(records: CourseRecords, product: Product, decided: Release 
     return [f"The patient withdrew the consent on {day}. Quality has not decided on these cells since."]
 
 
+def _overdue(records: CourseRecords, product: Product, decided: Release, at: datetime) -> list[str]:
+    """Return what was awaited when a product was released, is overdue and was not known to be so (rule 44)."""
+    return [one.sentence(records.zone) for one in overdue(records, product, at) if decided.recorded_at < one.overdue_at]
+
+
 def _elsewhere(product: Product) -> list[str]:
     """Return that it was shipped away and has not come back (rule 34)."""
     places = [move for move in product.movements if move.kind in {"shipped", "received", "returned"}]
     if not places or places[-1].kind != "shipped":
         return []
     where = places[-1].handed_to or places[-1].place or "another place"
-    return [f"It was shipped to {where}. Record when it comes back, with its temperature and integrity."]
+    return [f"It was shipped to {where}. Record its return first, with its temperature and integrity."]
 
 
 def _stopped_parents(records: CourseRecords, product: Product, decided: Release | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, Text
@@ -26,6 +27,18 @@ if TYPE_CHECKING:
 
     from clinic.protocols.models import ProtocolVersion
     from clinic.records import Amendment
+
+
+@cache
+def usual_limit(test: str | None) -> QCSpec | None:
+    """Return the limit that the catalogue sets for a test that no protocol asks for; None where there is none."""
+    known = QC_TESTS.get(test or "")
+    if known is None or known.usual is None:
+        return None
+    spec = QCSpec(test=known.key, mandatory=False, source="Usual limit of the test")
+    update = {"accepted": known.usual} if isinstance(known.usual, str) else {"limit": known.usual}
+    return spec.model_copy(update=update)
+
 
 COMPARATORS = {"=": "=", "<": "less than", ">": "more than", "≤": "at most", "≥": "at least"}
 
@@ -174,9 +187,9 @@ class QCResult(Record):
         )
 
     def critical_correction(self) -> Amendment | None:
-        """Return the last correction of what was found, where the test decides on a release (rules 40 to 43)."""
+        """Return the last correction of what was found, where it can decide on a release (rules 40 to 43)."""
         test = QC_TESTS.get(self.test or "")
-        if test is None or not test.rule or self.origin != "clinic":
+        if test is None or not (test.rule or test.shared or test.usual) or self.origin != "clinic":
             return None
         found = {"value", "outcome", "comparator"} | (CRITICAL_TIMES if test.final_after_days else set())
         corrections = [one for one in self.amendments if one.corrects(frozenset(found))]
@@ -190,8 +203,8 @@ class QCResult(Record):
 
     @property
     def spec(self) -> QCSpec | None:
-        """The limit that judged it."""
-        return QCSpec.model_validate(self.limit) if self.limit else None
+        """The limit that judged it; where the protocol does not ask for the test, the usual one of the catalogue."""
+        return QCSpec.model_validate(self.limit) if self.limit else usual_limit(self.test)
 
     @property
     def verdict(self) -> Verdict:

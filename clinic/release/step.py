@@ -10,15 +10,18 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
+from clinic.patients.models import Patient
 from clinic.processing.models import ProcessingRun
 from clinic.processing.step import closed, donors_usable, needed, unfinished
 from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
+from clinic.release.after_giving import bad_in_given, in_words
 from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
+from clinic.release.pending import awaited
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.results import QCResult, standing
@@ -128,6 +131,9 @@ def _expired(records: CourseRecords, product: Product) -> str:
 def progress(records: CourseRecords, at: datetime) -> Progress:
     """Done when a product is released or was given; in progress while its results come in."""
     found = [(product, state_of(records, product, at)) for product in decidable(records)]
+    bad = [result for product, state in found if state is ProductState.GIVEN for result in germs(records, product)]
+    if bad:
+        return Progress(state=State.NOW, word=f"{QC_TESTS[bad[0].test or ''].label}: {bad[0].words}")
     for product, state in found:
         if state.usable or state is ProductState.GIVEN:
             last = standing_decision(records, product)
@@ -275,11 +281,13 @@ def contaminated(records: CourseRecords, product: Product) -> list[Action]:
 
 
 def moments(records: CourseRecords) -> Iterable[datetime]:
-    """Return when products end and cultures are final."""
+    """Return when products end, cultures are final, and what is awaited becomes overdue."""
     for product in records.of(Product):
         if product.expires_at is not None:
             yield product.expires_at
         yield from (r.final_at for r in records.on(product, QCResult) if r.final_at is not None)
+        if records.on(product, Release):
+            yield from (one.overdue_at for one in awaited(records, product))
 
 
 def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
@@ -287,15 +295,16 @@ def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
     products, zone = decidable(records), records.zone
     found = marks_of((one for p in products for one in decisions(records, p)), zone, lambda one: one.headline().lower())
     results = [one for product in products for one in records.on(product, QCResult)]
-    awaited = [one.due_at for product in products for one in cultures(records, product) if one.due_at is not None]
+    waiting = [one.due_at for product in products for one in cultures(records, product) if one.due_at is not None]
     begun = [at for one in results if (at := one.sampled_at or one.performed_at) is not None]
-    if not begun or (found and not awaited):
+    if not begun or (found and not waiting):
         return found
-    until = clock.day(max(awaited), zone) if awaited else clock.today(zone)
-    said = f"culture final {wording.short_day(until)}" if awaited else "no decision yet"
+    until = clock.day(max(waiting), zone) if waiting else clock.today(zone)
+    said = f"culture final {wording.short_day(until)}" if waiting else "no decision yet"
     return [*found, Mark(since=clock.day(min(begun), zone), until=until, state=State.NOW, said=said)]
 
 
+Patient.warned_by.append((bad_in_given, in_words))
 RELEASE = Step(
     name="release", title="Release", icon="certificate", views=("clinic.release.views",), records=(Release,),
     endpoint="release.course", begin="release.course", logs=LOGS, signs=SIGNS, blockers=blockers, outcome=outcome,

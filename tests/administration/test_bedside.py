@@ -175,6 +175,7 @@ def test_a_product_is_given_only_by_a_route_it_was_released_for(team: Team) -> N
     decision = decisions_on(product)[0]
     decision.routes = ["intravenous"]
     decision.sign(by=team.quality, at=clock.now())
+    decision.sign(by=team.physician, at=clock.now())
     team.session.flush()
     assert rules(checked(course, product, team)) == {55}
 

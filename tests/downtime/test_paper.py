@@ -42,6 +42,7 @@ FACTS = {
     "body_site": "posterior_iliac_crest", "side": "right", "method": "needle_aspiration", "anaesthesia": "local",
     "volume": "60", "passes": "10", "anticoagulant": "acd_a", "anticoagulant_volume": "6",
     "anticoagulant_lot": "ACD-1", "containers": "1",
+    "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
 }  # fmt: skip
 
 
@@ -323,7 +324,8 @@ def test_every_other_kind_is_copied_from_paper_with_both_times(ward, team, sessi
         | day_boxes("aware_on", clock.today("Europe/Berlin")),
         "vital-signs": {"spo2": "98", "temperature": "36.6", "systolic": "120", "pulse": "70"},
         "processing": {"inputs": session.scalars(select(Product.id)).first(), "performed_by_id": team.technologist.id,
-                       "preparation": "selected", "environment": "a_in_b"},
+                       "preparation": "selected", "environment": "a_in_b", "received_intact": True,
+                       "received_temperature": "20"},
     }[kind]  # fmt: skip
     model = {"consent": Consent, "visit": FollowUpVisit, "adverse-event": AdverseEvent, "vital-signs": VitalSigns,
              "processing": ProcessingRun}[kind]  # fmt: skip

@@ -43,7 +43,7 @@ def take(ward, tmp_path) -> Callable[..., importing.Report]:
     other = published(ward.team, "UC-MSC-RA")
     ward.session.commit()
 
-    def run(*rows: dict[str, Any], donor: bool = False) -> importing.Report:
+    def run(*rows: dict[str, Any], donor: bool = False, confirmed: dict[str, str] | None = None) -> importing.Report:
         version, now = other if donor else own, clock.now()
         about = {
             "treatment.protocol": version.protocol.code, "treatment.relation": "allogeneic" if donor else "autologous",
@@ -64,6 +64,7 @@ def take(ward, tmp_path) -> Callable[..., importing.Report]:
         table.write_text("\n".join([",".join(names), *body]) + "\n")
         said = ['kind = "courses"', 'source = "old"', 'missing = ["na"]', 'reason = "not in the old system"']
         said += ["[constants]", *(f'"{key}" = "{value}"' for key, value in about.items())]
+        said += ["[confirmed]", *(f'"{key}" = "{value}"' for key, value in (confirmed or {}).items())]
         said += ["[columns]", *(f'"{name}" = {{ to = "{name}" }}' for name in names)]
         mapping.write_text("\n".join(said) + "\n")
         report = importing.run(ward.session, "courses", table, mapping, ward.team.coordinator, now, dry_run=False)

@@ -22,6 +22,7 @@ def typed(at, **more):
         "source": "bone_marrow", "body_site": "posterior_iliac_crest", "side": "right", "method": "needle_aspiration",
         "anaesthesia": "local", "volume": "61,5", "containers": "1", "anticoagulant": "acd_a",
         "anticoagulant_lot": "L-1", "anticoagulant_volume": "6",
+        "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
     }  # fmt: skip
     return start | end | boxes("time_out_at", at - timedelta(minutes=5)) | said | more
 

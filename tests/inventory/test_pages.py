@@ -123,6 +123,7 @@ def test_a_donation_number_is_typed_with_its_check_character(client_as, post, te
         "body_site": "posterior_iliac_crest", "method": "needle_aspiration", "anaesthesia": "local", "volume": "60",
         "passes": "10", "anticoagulant": "acd_a", "anticoagulant_volume": "6",
         "anticoagulant_lot": "ACD-1", "containers": "1", "din": typed,
+        "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
     }  # fmt: skip
     answer = post(client_as("nurse"), f"/treatments/{course.id}/harvests/new", facts)
     assert answer.status_code == status, Page.of(answer.text).text[:800]

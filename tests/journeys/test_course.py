@@ -152,6 +152,8 @@ def when_i_process_the_marrow(me: Person, course: str) -> str:
     me.goes_to(course)
     me.clicks("Process the cells")
     me.page.get_by_role("group", name="Products").get_by_role("checkbox").check()
+    me.page.get_by_role("group", name="Containers intact, labels correct").get_by_role("radio", name="Yes").check()
+    me.fills({"Temperature at receipt": "20"})
     me.presses("Start the run")
     run = me.path
     me.clicks("Record a step")

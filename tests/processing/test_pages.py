@@ -73,6 +73,8 @@ def test_a_run_goes_from_bag_to_verified_product(client_as, post, session, begun
         f"/treatments/{begun.id}/processing/new",
         boxes("performed_at", now - timedelta(hours=1)),
         inputs=start.id,
+        received_intact="yes",
+        received_temperature="20",
         preparation="Concentrated at the point of care",
         performed_by_id=_me(session),
     )

@@ -273,9 +273,11 @@ def test_published_outcomes_can_be_written_down(key: str, figures: str) -> None:
     assert [score_fault(INSTRUMENTS[key], D(figure)) for figure in figures.split()] == [None] * len(figures.split())
 
 
-@pytest.mark.parametrize("missing", ["in_doses", "rule"])
+@pytest.mark.parametrize("missing", ["in_doses", "rule", "shared", "usual"])
 def test_a_test_that_does_not_say_its_place_and_its_rule_is_refused(missing: str) -> None:
-    says: dict[str, Any] = {"key": "lactate", "label": "Lactate", "in_doses": False, "rule": None}
+    says: dict[str, Any] = {
+        "key": "lactate", "label": "Lactate", "in_doses": False, "rule": None, "shared": False, "usual": None,
+    }  # fmt: skip
     del says[missing]
     with pytest.raises(TypeError, match=missing):
         QCTest(**says)
@@ -283,12 +285,19 @@ def test_a_test_that_does_not_say_its_place_and_its_rule_is_refused(missing: str
 
 @pytest.mark.rule(43)
 def test_a_test_with_outcomes_says_which_one_is_clean() -> None:
-    says: dict[str, Any] = {"key": "yeast", "label": "Yeast", "in_doses": False, "rule": 43, "outcomes": {"no": "No"}}
+    says: dict[str, Any] = {
+        "key": "yeast", "label": "Yeast", "in_doses": False, "rule": 43, "outcomes": {"no": "No"}, "shared": True,
+        "usual": "no",
+    }  # fmt: skip
     with pytest.raises(TypeError, match="yeast: say which outcome is clean"):
         QCTest(**says)
     with pytest.raises(TypeError, match="yeast: say which outcome is clean"):
         QCTest(**says, clean="none")
     assert QCTest(**says, clean="no").clean == "no"
+    with pytest.raises(TypeError, match="germs are in all"):
+        QCTest(**(says | {"shared": False}), clean="no")
+    with pytest.raises(TypeError, match="yes is not one of its outcomes"):
+        QCTest(**(says | {"usual": "yes"}), clean="no")
     assert CLEAN == {"gram_stain": "no_organisms", "sterility": "no_growth", "mycoplasma": "negative"}
 
 

@@ -49,7 +49,7 @@ def frozen_product(team, **facts):
     """A frozen product of sixty days ago, whose cultures are final."""
     made_at = clock.now() - timedelta(days=60)
     course = ready_for_harvest(team, code="BM-MSC-MS", at=made_at - timedelta(days=20))
-    return released_product(course, team, made_at=made_at, frozen_at=made_at, cryo_medium="DMSO", **facts)
+    return released_product(course, team, made_at=made_at, frozen_at=made_at, cryo_medium="Trehalose medium", **facts)
 
 
 def state(product, at=None):

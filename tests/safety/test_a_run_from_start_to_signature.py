@@ -20,6 +20,7 @@ def run(ward):
     mine = ready_for_harvest(ward.team)
     bag = harvested(mine, ward.team).products[0]
     facts = {"performed_at": minutes(60), "performed_by_id": ward.team.technologist.id, "inputs": [bag.id]}
+    facts |= {"received_intact": True, "received_temperature": "20"}
     assert ward.fill("technologist", f"/treatments/{mine.id}/processing/new", **facts).status_code == 303, ward.refused
     return ward.session.scalars(select(ProcessingRun)).one()
 

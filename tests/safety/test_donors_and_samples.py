@@ -13,6 +13,7 @@ from clinic import clock
 from clinic.eligibility.models import Eligibility
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent
 from clinic.products.models import Product
+from clinic.release.models import Release
 from tests import bedside
 from tests.bedside import released_product
 from tests.factories import (
@@ -482,6 +483,8 @@ def test_cells_that_are_thawed_and_washed_are_given_in_time(ward, known):
         answer = ward.decide(washed, "conditional", **told)
     assert answer.status_code == 303, ward.refused
     ward.fill("quality", answer.location, password=PASSWORD)
+    (decision,) = ward.session.scalars(select(Release).where(Release.product_id == washed.id))
+    ward.sign("physician", decision)
     ward.give(mine, washed)
     assert ward.given(washed) is not None, ward.refused
 

@@ -33,6 +33,7 @@ def collect(ward: Ward, of, *, ended: int, **typed):
         "performed_by_id": ward.team.nurse.id, "source": of.source, "body_site": "posterior_iliac_crest",
         "side": "right", "method": "needle_aspiration", "anaesthesia": "local", "volume": "60", "passes": "10",
         "anticoagulant": "acd_a", "anticoagulant_volume": "6", "anticoagulant_lot": "ACD-1", "containers": "1",
+        "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
     }  # fmt: skip
     return ward.fill("nurse", f"/treatments/{of.id}/harvests/new", **(facts | typed))
 
@@ -99,8 +100,9 @@ def test_no_run_begins_before_its_cells_were_collected(ward):
     mine = ready_for_harvest(ward.team)
     bag = harvested(mine, ward.team).products[0]
     answer = ward.fill(
-        "technologist", f"/treatments/{mine.id}/processing/new", inputs=[bag.id], performed_at=minutes(60 * 30)
-    )
+        "technologist", f"/treatments/{mine.id}/processing/new", inputs=[bag.id], performed_at=minutes(60 * 30),
+        received_intact=True, received_temperature="20",
+    )  # fmt: skip
     assert answer.status_code in {409, 422}
     ward.said_no("rule 69", "before", "collect", "harvest")
     assert ward.session.scalar(select(ProcessingRun)) is None
@@ -240,7 +242,7 @@ def test_a_container_written_down_before_its_freezing_expires_and_thaws_all_the_
     taken = harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0]
     ward.fill(
         "technologist", f"/treatments/{mine.id}/processing/new", inputs=[taken.id], performed_at=minutes(120),
-        performed_by_id=ward.team.technologist.id,
+        received_intact=True, received_temperature="20", performed_by_id=ward.team.technologist.id,
     )  # fmt: skip
     ward.session.expire_all()
     run = ward.session.scalars(select(ProcessingRun)).one()

@@ -245,7 +245,7 @@ def test_the_groups_of_the_bags_donor_are_compared_and_not_those_of_the_named_on
 def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, medium):
     who = patient(ward.team, allergy_status="present", allergies="human albumin (anaphylaxis), DMSO (hives)")
     mine = ready_for_harvest(ward.team, who)
-    bag = released_product(mine, ward.team, cryo_medium=medium, dmso_percent=Decimal(1))
+    bag = released_product(mine, ward.team, cryo_medium=medium, dmso_percent=Decimal(10))
     ward.give(mine, bag)
     ward.not_given(bag, "rule 23", "allerg")
 
@@ -254,7 +254,7 @@ def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, medium
 @pytest.mark.parametrize("said", ["Humanalbumin", "Albumen (rash)", "human serum products"])
 def test_an_allergy_is_understood_in_other_spellings(ward, said):
     mine = ready_for_harvest(ward.team, patient(ward.team, allergy_status="present", allergies=said))
-    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    bag = released_product(mine, ward.team, vehicle="20 % human albumin")
     ward.give(mine, bag)
     ward.not_given(bag, "rule 23", "allerg")
 
@@ -262,7 +262,7 @@ def test_an_allergy_is_understood_in_other_spellings(ward, said):
 @pytest.mark.rule(23)
 def test_an_allergy_that_only_an_alert_names_meets_what_the_bag_holds(ward):
     mine = ready_for_harvest(ward.team)
-    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    bag = released_product(mine, ward.team, vehicle="20 % human albumin")
     ward.fill("nurse", f"/patients/{mine.patient_id}/alerts/new", text="ANAPHYLAXIS to human albumin 2019")
     ward.give(mine, bag)
     ward.not_given(bag, "rule 23", "allerg")
@@ -271,7 +271,7 @@ def test_an_allergy_that_only_an_alert_names_meets_what_the_bag_holds(ward):
 @pytest.mark.rule(23)
 def test_an_allergy_learned_between_check_and_start_stops_the_start(ward):
     mine = ready_for_harvest(ward.team)
-    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    bag = released_product(mine, ward.team, vehicle="20 % human albumin")
     check = ward.check(mine, bag)
     ward.fill(
         "nurse",
@@ -359,6 +359,7 @@ def collect(ward: Ward, of: Treatment, **typed: Any) -> Any:
         "source": of.source, "body_site": "posterior_iliac_crest", "side": "right",
         "method": "needle_aspiration", "anaesthesia": "local", "volume": "60", "passes": "10",
         "anticoagulant": "acd_a", "anticoagulant_volume": "6", "anticoagulant_lot": "ACD-1", "containers": "1",
+        "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
     }  # fmt: skip
     return ward.fill("nurse", f"/treatments/{of.id}/harvests/new", **(facts | typed))
 

@@ -109,6 +109,7 @@ def test_what_holds_freezing_medium_expires_and_asks_a_thaw(ward, medium):
 def begun(ward, course, product, **typed):
     """A run over a product, begun two hours ago over HTTP."""
     facts = {"performed_at": minutes(120), "performed_by_id": ward.team.technologist.id}
+    facts |= {"received_intact": True, "received_temperature": "20"}
     ward.fill("technologist", f"/treatments/{course.id}/processing/new", inputs=[product.id], **(facts | typed))
     ward.session.expire_all()
     return ward.session.scalars(select(ProcessingRun).order_by(ProcessingRun.recorded_at.desc())).first()
@@ -339,6 +340,7 @@ def collects(ward, mine, **typed):
         "source": "peripheral_blood", "body_site": "peripheral_vein", "method": "continuous_apheresis",
         "anaesthesia": "none", "volume": "200", "anticoagulant": "acd_a", "anticoagulant_volume": "18",
         "anticoagulant_lot": "ACD-1", "containers": "1", "cd34_before": "45",
+        "anticoagulant_expires_on-d": "1", "anticoagulant_expires_on-m": "1", "anticoagulant_expires_on-y": "2031",
     }  # fmt: skip
     return ward.fill("nurse", f"/treatments/{mine.id}/harvests/new", **(facts | typed))
 
@@ -412,6 +414,7 @@ def test_a_pool_of_two_eligible_donors_is_made_and_each_is_judged(ward):
     givers = [ward.giver(), ward.giver()]
     bags = [ward.donated(giver, version) for giver in givers]
     facts = {"performed_at": minutes(120), "performed_by_id": ward.team.technologist.id, "preparation": "Pooled"}
+    facts |= {"received_intact": True, "received_temperature": "20"}
     ward.fill("technologist", "/processing/new", inputs=[b.id for b in bags], protocol_version_id=version.id, **facts)
     ward.session.expire_all()
     run = ward.session.scalars(select(ProcessingRun)).one()

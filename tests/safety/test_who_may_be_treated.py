@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
@@ -162,7 +161,7 @@ def test_pregnancy_is_asked_with_the_day_of_its_test_and_not_of_a_man(ward):
 @pytest.mark.parametrize("typed", [{"allergy_status": "none_known", "allergies": ""}, {"allergies": "pollen"}])
 def test_an_allergy_taken_out_by_one_person_still_counts(ward, typed):
     mine = ready_for_harvest(ward.team, patient(ward.team, allergy_status="present", allergies="albumin (anaphylaxis)"))
-    bag = released_product(mine, ward.team, cryo_medium="20 % human albumin", dmso_percent=Decimal(0))
+    bag = released_product(mine, ward.team, vehicle="20 % human albumin")
     assert ward.amend("nurse", mine.patient, **typed).status_code == 303
     ward.give(mine, bag)
     ward.not_given(bag, "rule 23", "albumin")
