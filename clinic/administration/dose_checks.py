@@ -12,6 +12,7 @@ from clinic.access import Role
 from clinic.administration.amounts import dmso_grams, dose_in, doses
 from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.fields import plain
+from clinic.patients.models import weight_of, youngest_on
 from clinic.products.graph import ancestry
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, Delivery, within
 from clinic.release.dmso import dmso_content
@@ -72,7 +73,7 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     dosing = course.says.dose
     needed = dosing.per_kg or bool(dmso_content(bedside.records, product))
     days = min(dosing.weight_valid_days, CHILD_WEIGHT_DAYS) if _is_child(bedside, at) else dosing.weight_valid_days
-    found = course.patient.weight_at(at)
+    found = weight_of(bedside.records.people, at)
     fix = {
         "who": WEIGHS,
         "fix": ("pathway.patient", {"patient_id": course.patient_id}),
@@ -322,7 +323,7 @@ def _days(number: int) -> str:
 
 
 def _is_child(bedside: Bedside, at: datetime) -> bool:
-    years = bedside.course.patient.age_on(clock.day(at, bedside.records.zone))
+    years = youngest_on(bedside.records.people, clock.day(at, bedside.records.zone))
     return years < 18 if years is not None else bedside.course.is_child
 
 

@@ -27,7 +27,7 @@ from clinic.administration.models import VITALS_HOLD
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
 from clinic.fields import plain
-from clinic.patients.models import UNCONFIRMED
+from clinic.patients.models import UNCONFIRMED, not_asked
 from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import ROUTES, within
 from clinic.steps import stopped
@@ -310,7 +310,7 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     died_on = min((one.death for one in bedside.records.people if one.death is not None), default=None)
     if died_on is not None and died_on <= clock.day(at, bedside.records.zone):
         verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
-    if patient.allergy_status == "not_asked":
+    if not_asked(bedside.records.people):
         because = "The patient has not been asked about allergies yet."
         verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
     elif product is not None:
@@ -319,8 +319,31 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         earlier_reaction(verdict, bedside, reaction)
     if product is None:
         return
+    blood_groups(verdict, bedside, product)
+
+
+def blood_groups(verdict: Verdict, bedside: Bedside, product: Product) -> None:
+    """Compare the groups of the cells' donors with the recipient's; one that is not known cannot be judged (20, 21).
+
+    Where the protocol asks for typings it stops, elsewhere it wants a reason. Own cells are not asked.
+    """
+    course = bedside.course
+    asked = course.says.screening.two_blood_groups
     for conflict in group_conflicts(bedside.records, product):
-        verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
+        if not conflict.unknown:
+            verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
+        elif not asked:
+            verdict.warn("Blood groups cannot be compared", 21, conflict.cells, conflict.recipient)
+        else:
+            because = (
+                f"Blood groups cannot be compared: the donor is {conflict.cells}, the patient {conflict.recipient}. "
+                "Type both from two samples."
+            )
+            fix: dict[str, Any] = {"fix": ("patients.blood_groups", {"patient_id": course.patient_id})}
+            said = (conflict.cells, conflict.recipient)
+            verdict.fault(
+                "Blood groups", 20, because, *said, who=(Role.TECHNOLOGIST, Role.NURSE), fix_label="Type", **fix
+            )
 
 
 def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime, fix: dict[str, Any]) -> None:

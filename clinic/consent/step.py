@@ -18,6 +18,7 @@ from clinic.consent.models import (
     valid,
     withdrawn,
 )
+from clinic.patients.models import has_died
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
@@ -131,7 +132,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Obtain consent, sign it, renew it; after a withdrawal, stop the course."""
     course = records.course
-    over = course.origin == "imported" or course.stop is not None or records.patient.died_on is not None
+    over = course.origin == "imported" or course.stop is not None or has_died(records.people)
     reasons = [] if over else permission(records, at)
     if not reasons:
         return []

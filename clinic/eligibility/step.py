@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
 from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
+from clinic.patients.models import has_died, weight_of
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Progress, State, Step
@@ -152,7 +153,7 @@ def _dose_begun(records: CourseRecords, given: list[tuple[datetime, Product]], a
     if begun is None or at - begun >= ONE_DOSE:
         return None
     dosing = records.course.says.dose
-    weight = records.patient.weight_at(at)
+    weight = weight_of(records.people, at)
     kilos = (weight.kg if weight is not None and weight.kg else None) if dosing.per_kg else 1
     parts = [records.get(product_id) for moment, product_id in mine if moment >= begun]
     amounts = [one.amount for one in parts if one.measure == dosing.measure and one.amount is not None]
@@ -283,7 +284,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Sign the order, name the donor, decide and sign."""
     course, waiting = records.course, []
-    if course.origin is Origin.IMPORTED or course.stop is not None or records.patient.died_on is not None:
+    if course.origin is Origin.IMPORTED or course.stop is not None or has_died(records.people):
         return []
     here = {"treatment_id": course.id}
     if not course.signed:

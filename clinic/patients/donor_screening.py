@@ -156,12 +156,14 @@ def named_donor(records: CourseRecords, at: datetime) -> list[Blocked]:
 def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
     """Ask for blood groups of donor and recipient that agree, where the protocol does from two samples (rule 20)."""
     asked = records.course.says.screening.two_blood_groups
-    people = [("donor", donor, ("donors.show", {"donor_id": donor.id})) for donor in donors if donor.kind != "self"]
+    people: list[tuple[str, list[Any], Any]] = [
+        ("donor", [donor], ("donors.show", {"donor_id": donor.id})) for donor in donors if donor.kind != "self"
+    ]
     if people:
-        people.append(("recipient", records.patient, ("pathway.patient", {"patient_id": records.patient.id})))
+        people.append(("recipient", records.people, ("pathway.patient", {"patient_id": records.patient.id})))
     found = []
     for who, person, fix in people:
-        typings = records.on(person, BloodTyping)
+        typings = [typing for one in person for typing in records.on(one, BloodTyping)]
         samples = independent([typing for typing in typings if typing.signed])
         if len({(typing.abo, typing.rhd) for typing in typings}) > 1:
             because = f"The {who}'s blood groups do not agree."

@@ -19,7 +19,7 @@ from clinic.patients.names import compact, name_key, searchable
 from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
     from sqlalchemy.orm import Session
 
@@ -212,9 +212,39 @@ class Patient(Entry):
         return (day.year - born.year) * 12 + day.month - born.month - (day.day < born.day)
 
     def weight_at(self, moment: datetime) -> Weight | None:
-        """Return the last weight measured by a moment."""
-        known = [w for w in self.weights if w.performed_at is not None and w.performed_at <= moment]
-        return max(known, key=lambda w: w.performed_at or moment, default=None)
+        """Return the last weight measured by a moment, on any record of the person (rule 51)."""
+        return weight_of(self.person, moment)
+
+    @property
+    def person(self) -> list[Patient]:
+        """This record and the others of the same person; read from the database only where there are some (H27)."""
+        session = object_session(self)
+        if self.person_id is None or session is None:
+            return [self]
+        same = select(Patient).where(Patient.person_id == self.person_id, Patient.id != self.id)
+        with session.no_autoflush:
+            return [self, *session.scalars(same.order_by(Patient.id))]
+
+
+def weight_of(people: Iterable[Patient], moment: datetime) -> Weight | None:
+    """Return the last weight measured by a moment on any of a person's records (rule 51)."""
+    known = [w for one in people for w in one.weights if w.performed_at is not None and w.performed_at <= moment]
+    return max(known, key=lambda w: w.performed_at or moment, default=None)
+
+
+def has_died(people: Iterable[Patient]) -> bool:
+    """Whether any of a person's records says that she or he died."""
+    return any(one.died_on is not None for one in people)
+
+
+def not_asked(people: Iterable[Patient]) -> bool:
+    """Whether nobody has asked a person about allergies yet, under whichever record (rule 23)."""
+    return all(one.allergy_status == "not_asked" for one in people)
+
+
+def youngest_on(people: Iterable[Patient], day: date) -> int | None:
+    """Return the whole years of a person on a day, the least of what her or his records say; None: not known."""
+    return min((age for one in people if (age := one.age_on(day)) is not None), default=None)
 
 
 def _takes_away(name: str, change: list[Any]) -> bool:
