@@ -16,6 +16,7 @@ from clinic.fields import Range, field
 from clinic.model import ADDED, reference
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
 from clinic.patients.names import compact, searchable
+from clinic.patients.numbers import bearer, replaced_on
 from clinic.protocols.catalogues import MARKERS, REACTIVE
 from clinic.records import Entry, Record
 
@@ -173,14 +174,19 @@ def with_number(session: Session, number: str | None, site_id: str, *, but: str 
 
 
 def number_taken(session: Session, donor: Donor) -> list[str]:
-    """Return why a donor's number may not be used: it is another donor's, with that one's findings (rules 17, 18)."""
-    other = with_number(session, donor.donor_number, donor.site_id, but=donor.id)
+    """Return why a donor's number may not be used: it is or was another donor's, with that one's findings (17, 18)."""
+    other = bearer(session, Donor, "donor_number", donor.donor_number, site_id=donor.site_id, but={donor.id})
     if other is None:
         return []
     said = (
-        f"Donor number {other.donor_number} already belongs to donor {other.id}. Record consent, eligibility and "
+        f"Donor number {other.number} already belongs to donor {other.id}. Record consent, eligibility and "
         "cells there. If two donors have this number on paper, ask the registry or cord bank."
     )
+    if other.until is not None:
+        said = (
+            f"Donor number {other.number} was that of donor {other.id} until {replaced_on(other, donor.zone)}. A "
+            "label may still carry it, so no other donor gets it. Ask the registry or cord bank for the right number."
+        )
     return [Problem(said, "donor_number", rule=17)]
 
 

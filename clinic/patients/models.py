@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Index, String, UniqueConstraint, event, select
+from sqlalchemy import Index, String, UniqueConstraint, event, inspect, select
 from sqlalchemy.orm import Mapped, aliased, mapped_column, object_session, relationship
 
 from clinic import clock, wording
@@ -16,6 +16,7 @@ from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
 from clinic.patients.allergens import warns
 from clinic.patients.names import compact, name_key, searchable
+from clinic.patients.numbers import bearer, taken
 from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
@@ -114,15 +115,16 @@ class Patient(Entry):
         return found + self._number_problems()
 
     def _number_problems(self) -> list[str]:
-        """Refuse a record number that another patient of the site has; asked where the row is in a session."""
+        """Refuse a new record number that another patient of the site has or had; asked where the row is in a session.
+
+        Patients who shared one before this was asked can still be corrected.
+        """
         session = object_session(self)
-        if session is None or not self.record_number:
+        if session is None or not inspect(self).attrs.record_number.history.has_changes():
             return []
-        with session.no_autoflush:
-            same = select(Patient.id).where(Patient.record_number == self.record_number, Patient.id != self.id)
-            other = session.scalar(same.where(Patient.site_id == self.site_id).limit(1))
-        said = f"Record number {self.record_number} belongs to another patient of this clinic."
-        return [Problem(said, "record_number")] if other else []
+        own = {one.id for one in self.person}
+        other = bearer(session, Patient, "record_number", self.record_number, site_id=self.site_id, but=own)
+        return [Problem(taken(other, self.zone), "record_number", rule=1)] if other is not None else []
 
     @property
     def unconfirmed(self) -> list[Amendment]:
