@@ -9,6 +9,8 @@ from clinic import clock
 from clinic.access import Role
 from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS
 from clinic.administration.known_facts import allergy_conflicts
+from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity
+from clinic.patients.identity import corrected_words
 from clinic.patients.models import Alert, Weight, not_asked, weight_of, youngest_on
 from clinic.release.dmso import dmso_content
 from clinic.steps import Action
@@ -26,6 +28,18 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
     """Return what comes before the bedside check of a container, where the check is certain to refuse it."""
     patient, name = records.patient, f"{product.name} {product.division or ''}".strip()
     here, found = {"patient_id": patient.id}, []
+    if corrections := doubted_identity(records):
+        why = f"{name} is released. Who the patient is was corrected: {corrected_words(corrections)}."
+        to = (
+            "patients.confirm_correction",
+            {"patient_id": corrections[0].record_id, "amendment_id": corrections[0].id},
+        )
+        found.append(
+            Action(
+                title="Confirm the correction", why=why, who=KNOW_THE_PATIENT, to=to, danger=True,
+                not_by=(corrections[0].amended_by_id,),
+            )
+        )  # fmt: skip
     if not_asked(records.people):
         why = f"{name} is released. The patient has not been asked about allergies yet."
         found.append(Action(title="Ask about allergies", why=why, who=CARERS, to=("patients.allergies", here)))

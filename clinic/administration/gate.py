@@ -14,20 +14,11 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.accounts.authorizations import why_not
 from clinic.administration import dose_checks
-from clinic.administration.known_facts import (
-    alerts,
-    allergy_conflicts,
-    components,
-    group_conflicts,
-    known_allergies,
-    not_understood,
-    past_reactions,
-)
 from clinic.administration.models import VITALS_HOLD
+from clinic.administration.person_checks import same_identity, whole_person
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
 from clinic.fields import plain
-from clinic.patients.models import UNCONFIRMED, not_asked
 from clinic.processing.step import donors_usable
 from clinic.protocols.catalogues import ROUTES, within
 from clinic.steps import stopped
@@ -36,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from datetime import datetime
 
-    from clinic.administration.models import PastReaction, VitalSigns
+    from clinic.administration.models import VitalSigns
     from clinic.administration.scanning import Wristband
     from clinic.patients.models import Patient
     from clinic.products.models import Product
@@ -58,6 +49,7 @@ def judge(bedside: Bedside, at: datetime) -> Verdict:
     with bedside.records.unchanged():
         worn = (bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
         identity(verdict, *worn, same=bedside.records.people_ids)
+        same_identity(verdict, bedside)
         two_people(verdict, bedside)
         authorized(verdict, bedside, at)
         if bedside.product is not None:
@@ -301,77 +293,6 @@ def vital_signs(verdict: Verdict, vitals: VitalSigns | None, at: datetime) -> No
         value = getattr(vitals, name)
         if value is not None and bad(value) and not vitals.confirmed.get(name):
             verdict.warn(label, 57, f"{plain(value) if isinstance(value, Decimal) else value} {unit}", "")
-
-
-def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
-    """Ask what is known of the patient on any record: alive, allergies, blood group (rules 21, 23)."""
-    patient, product = bedside.course.patient, bedside.product
-    fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
-    died_on = min((one.death for one in bedside.records.people if one.death is not None), default=None)
-    if died_on is not None and died_on <= clock.day(at, bedside.records.zone):
-        verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
-    if not_asked(bedside.records.people):
-        because = "The patient has not been asked about allergies yet."
-        verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
-    elif product is not None:
-        allergies(verdict, bedside, product, at, fix)
-    for reaction in past_reactions(bedside.records):
-        earlier_reaction(verdict, bedside, reaction)
-    if product is None:
-        return
-    blood_groups(verdict, bedside, product)
-
-
-def blood_groups(verdict: Verdict, bedside: Bedside, product: Product) -> None:
-    """Compare the groups of the cells' donors with the recipient's; one that is not known cannot be judged (20, 21).
-
-    Where the protocol asks for typings it stops, elsewhere it wants a reason. Own cells are not asked.
-    """
-    course = bedside.course
-    asked = course.says.screening.two_blood_groups
-    for conflict in group_conflicts(bedside.records, product):
-        if not conflict.unknown:
-            verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
-        elif not asked:
-            verdict.warn("Blood groups cannot be compared", 21, conflict.cells, conflict.recipient)
-        else:
-            because = (
-                f"Blood groups cannot be compared: the donor is {conflict.cells}, the patient {conflict.recipient}. "
-                "Type both from two samples."
-            )
-            fix: dict[str, Any] = {"fix": ("patients.blood_groups", {"patient_id": course.patient_id})}
-            said = (conflict.cells, conflict.recipient)
-            verdict.fault(
-                "Blood groups", 20, because, *said, who=(Role.TECHNOLOGIST, Role.NURSE), fix_label="Type", **fix
-            )
-
-
-def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime, fix: dict[str, Any]) -> None:
-    """Compare every known allergy with the bag; one that is not understood is asked about (rule 23)."""
-    records = bedside.records
-    found = allergy_conflicts(records, product, at)
-    said = "; ".join(known_allergies(records, at)) or "none known"
-    because = f"The patient's record warns of a component of the product: {', '.join(found)}."
-    if any(UNCONFIRMED in text for text in alerts(records, at)):
-        because = f"{because} An alert was {UNCONFIRMED}: confirm it on the patient's page."
-    compared = not_understood(records, product, at)
-    if found or not compared:  # what only a person can compare does not agree yet
-        verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
-    inside = ", ".join(components(records, product)) or "components not recorded"
-    for item in compared:
-        verdict.warn(f"Compare the allergy with the bag: {item}", 23, f"allergy: {item}", f"bag: {inside}")
-
-
-def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction) -> None:
-    """Stop after a severe reaction to earlier cells until a physician has decided again; warn of others (rule 23)."""
-    if reaction.open_in(bedside.records):
-        fix = ("eligibility.new", {"treatment_id": bedside.course.id})
-        verdict.fault(
-            "Earlier reaction", 23, reaction.because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
-            fix_label="Decide on eligibility",
-        )  # fmt: skip
-    else:
-        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if reaction.severe else "")
 
 
 def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

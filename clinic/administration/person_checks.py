@@ -1,0 +1,141 @@
+"""What is known of the person at the bedside: identity, life, allergies, reactions, blood group (rules 1, 20 to 23)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic import clock
+from clinic.access import Role
+from clinic.administration.known_facts import (
+    alerts,
+    allergy_conflicts,
+    components,
+    group_conflicts,
+    known_allergies,
+    not_understood,
+    past_reactions,
+)
+from clinic.harvest.models import Harvest
+from clinic.patients.identity import corrected_words, identity_corrections
+from clinic.patients.models import UNCONFIRMED, not_asked
+from clinic.products.models import Product
+from clinic.records import Origin
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from clinic.administration.models import PastReaction
+    from clinic.administration.verdict import Bedside, Verdict
+    from clinic.course_records import CourseRecords
+    from clinic.records import Amendment
+
+CARERS = (Role.NURSE, Role.PHYSICIAN)
+KNOW_THE_PATIENT = (Role.COORDINATOR, *CARERS)
+
+
+def cells_since(records: CourseRecords) -> datetime | None:
+    """Return since when a course has cells: a harvest was signed or a product assigned; None: it has none."""
+    harvests = records.of(Harvest)
+    signed = [signature.signed_at for one in harvests for signature in one.signatures]
+    imported = [one.recorded_at for one in harvests if one.origin is Origin.IMPORTED]
+    moves = [move for product in records.of(Product) for move in product.movements]
+    return min([*signed, *imported, *(move.recorded_at for move in moves if move.kind == "assigned")], default=None)
+
+
+def doubted_identity(records: CourseRecords) -> list[Amendment]:
+    """Return the corrections of who the patient is since there are cells that no second person has confirmed."""
+    since = cells_since(records)
+    if since is None:
+        return []
+    return [one for person in records.people for one in identity_corrections(person, since=since)]
+
+
+def same_identity(verdict: Verdict, bedside: Bedside) -> None:
+    """Whose cells these are was not rewritten by one person alone since they were collected (rule 1)."""
+    corrections = doubted_identity(bedside.records)
+    if not corrections:
+        return
+    said = corrected_words(corrections)
+    because = (
+        f"Who the patient is was corrected after the cells were collected, and no second person has confirmed it: "
+        f"{said}. Compare the identity document, confirm the correction, and replace wristband and labels with the old entry."
+    )
+    patient_id = corrections[0].record_id
+    fix: dict[str, Any] = {
+        "fix": ("patients.confirm_correction", {"patient_id": patient_id, "amendment_id": corrections[0].id})
+    }
+    verdict.fault(
+        "Patient's identity", 1, because, said, "not confirmed", who=KNOW_THE_PATIENT, fix_label="Compare and confirm",
+        **fix,
+    )  # fmt: skip
+
+
+def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Ask what is known of the patient on any record: alive, allergies, blood group (rules 21, 23)."""
+    patient, product = bedside.course.patient, bedside.product
+    fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
+    died_on = min((one.death for one in bedside.records.people if one.death is not None), default=None)
+    if died_on is not None and died_on <= clock.day(at, bedside.records.zone):
+        verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
+    if not_asked(bedside.records.people):
+        because = "The patient has not been asked about allergies yet."
+        verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
+    elif product is not None:
+        allergies(verdict, bedside, product, at, fix)
+    for reaction in past_reactions(bedside.records):
+        earlier_reaction(verdict, bedside, reaction)
+    if product is None:
+        return
+    blood_groups(verdict, bedside, product)
+
+
+def blood_groups(verdict: Verdict, bedside: Bedside, product: Product) -> None:
+    """Compare the groups of the cells' donors with the recipient's; one that is not known cannot be judged (20, 21).
+
+    Where the protocol asks for typings it stops, elsewhere it wants a reason. Own cells are not asked.
+    """
+    course = bedside.course
+    asked = course.says.screening.two_blood_groups
+    for conflict in group_conflicts(bedside.records, product):
+        if not conflict.unknown:
+            verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
+        elif not asked:
+            verdict.warn("Blood groups cannot be compared", 21, conflict.cells, conflict.recipient)
+        else:
+            because = (
+                f"Blood groups cannot be compared: the donor is {conflict.cells}, the patient {conflict.recipient}. "
+                "Type both from two samples."
+            )
+            fix: dict[str, Any] = {"fix": ("patients.blood_groups", {"patient_id": course.patient_id})}
+            said = (conflict.cells, conflict.recipient)
+            verdict.fault(
+                "Blood groups", 20, because, *said, who=(Role.TECHNOLOGIST, Role.NURSE), fix_label="Type", **fix
+            )
+
+
+def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime, fix: dict[str, Any]) -> None:
+    """Compare every known allergy with the bag; one that is not understood is asked about (rule 23)."""
+    records = bedside.records
+    found = allergy_conflicts(records, product, at)
+    said = "; ".join(known_allergies(records, at)) or "none known"
+    because = f"The patient's record warns of a component of the product: {', '.join(found)}."
+    if any(UNCONFIRMED in text for text in alerts(records, at)):
+        because = f"{because} An alert was {UNCONFIRMED}: confirm it on the patient's page."
+    compared = not_understood(records, product, at)
+    if found or not compared:  # what only a person can compare does not agree yet
+        verdict.judge("Allergies", 23, not found, because, said, ", ".join(found), **(fix | {"who": ()}))
+    inside = ", ".join(components(records, product)) or "components not recorded"
+    for item in compared:
+        verdict.warn(f"Compare the allergy with the bag: {item}", 23, f"allergy: {item}", f"bag: {inside}")
+
+
+def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction) -> None:
+    """Stop after a severe reaction to earlier cells until a physician has decided again; warn of others (rule 23)."""
+    if reaction.open_in(bedside.records):
+        fix = ("eligibility.new", {"treatment_id": bedside.course.id})
+        verdict.fault(
+            "Earlier reaction", 23, reaction.because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
+            fix_label="Decide on eligibility",
+        )  # fmt: skip
+    else:
+        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if reaction.severe else "")
