@@ -58,7 +58,8 @@ def same_identity(verdict: Verdict, bedside: Bedside) -> None:
     said = corrected_words(corrections)
     because = (
         f"Who the patient is was corrected after the cells were collected, and no second person has confirmed it: "
-        f"{said}. Compare the identity document, confirm the correction, and replace wristband and labels with the old entry."
+        f"{said}. Compare the identity document, confirm the correction, and replace wristband and labels with the "
+        "old entry."
     )
     patient_id = corrections[0].record_id
     fix: dict[str, Any] = {
