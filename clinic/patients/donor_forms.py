@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from clinic.accounts.forms import PhysicianField
+from clinic.accounts.models import User
 from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db
 from clinic.form_fields import SelectField, StringField
@@ -63,7 +65,13 @@ def _marker_fields() -> dict[str, SelectField]:
     }  # fmt: skip
 
 
-class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("markers",)),), _marker_fields())):
+class EligibilityForm(
+    type(
+        "MarkerForm",
+        (form_for(DonorEligibility, without=("markers",), other={"physician_told": PhysicianField}),),
+        _marker_fields(),
+    )
+):
     """A determination: the results of the markers; one without a result was not done. Each protocol names its own."""
 
     urgent_for = StringField(
@@ -79,7 +87,9 @@ class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("m
         patient = _patient(db.session(), typed)
         if typed and patient is None:
             raise RuleBroken(Problem(f"no patient of this clinic has the number {typed}", "urgent_for"))
-        return found | {"markers": markers, "urgent_for": patient}
+        informed = db.session.get(User, found["physician_told"]) if found.get("physician_told") else None
+        told = {"told": informed, "physician_told": informed.printed_name if informed is not None else None}
+        return found | told | {"markers": markers, "urgent_for": patient}
 
     def start_markers(self) -> None:
         """Say “not done” of every marker until a result is chosen."""

@@ -13,7 +13,17 @@ from clinic.access import CLINICAL, Role, allow, may
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
+from clinic.pages import (
+    Answer,
+    commit_and_redirect,
+    form_of,
+    form_page,
+    get_or_404,
+    me,
+    refusals_to,
+    staff_choices,
+    zone,
+)
 from clinic.paging import Page, page, place_of
 from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement
@@ -49,7 +59,8 @@ DETERMINATIONS = record_pages.register_pages(
     people=DETERMINES,
     patient=patient_banner,
     meanings={Role.QUALITY: Meaning.REVIEW},
-    fixed=frozenset({"markers"}),
+    fixed=frozenset({"markers", "physician_told"}),
+    means=lambda row, user: Meaning.REVIEW if user.id == row.told_id else None,
 )
 CONSENTS = record_pages.register_pages(
     DonorConsent,
@@ -217,6 +228,7 @@ def new_eligibility(donor_id: str) -> Answer:
     donor = get_or_404(Donor, donor_id)
     form = form_of(EligibilityForm, people=DETERMINES, about={"donor": donor})
     form.start_markers()
+    form.offer("physician_told", staff_choices({Role.PHYSICIAN}))
     return _new(form, DonorEligibility, donor, "Determine the donor's eligibility")
 
 

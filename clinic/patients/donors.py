@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, inspect, select
-from sqlalchemy.orm import Mapped, object_session, relationship
+from sqlalchemy import CheckConstraint, String, inspect, select
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import ADDED, reference
+from clinic.patients.anonymous import number_problems
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
 from clinic.patients.names import compact, searchable
 from clinic.patients.numbers import bearer, replaced_on
 from clinic.protocols.catalogues import MARKERS, REACTIVE
-from clinic.records import Entry, Record
+from clinic.records import Entry, Origin, Record
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -41,9 +41,6 @@ KINSHIP = {
 }  # fmt: skip
 RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent", "aunt_uncle", "niece_nephew"}
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
-ANONYMOUS = "Use a number that does not identify a person."
-SPOKEN = 4
-"""A name or number of this length counts anywhere in a code; a shorter one only as a part of its own."""
 
 
 class Donor(Entry):
@@ -190,42 +187,13 @@ def number_taken(session: Session, donor: Donor) -> list[str]:
     return [Problem(said, "donor_number", rule=17)]
 
 
-def number_problems(session: Session, number: str | None, site_id: str) -> list[str]:
-    """Return why a tracking code may not be used: it contains the name or record number of a patient (rule 10).
-
-    Every patient of the site is compared, without accents, case and marks (21 CFR 1271.290(c)).
-    """
-    if not number:
-        return []
-    columns = (Patient.family_name, Patient.given_names, Patient.record_number)
-    with session.no_autoflush:
-        rows = session.execute(select(*columns).where(Patient.site_id == site_id)).yield_per(1000)
-        found = (tells_of(number, *row) for row in rows)
-        return next((problems for problems in found if problems), [])
+NEED = ("urgent_need", "physician_told", "told_id", "urgent_for_id")
+"""What is said of an urgent medical need for a donor who is not eligible (21 CFR 1271.60(d), rule 18)."""
 
 
-def tells_of(number: str | None, family: str | None, given: str | None, record: str | None) -> list[str]:
-    """Return that a tracking code contains the name or the record number of one patient (rule 10)."""
-    parts, whole = _parts(number or "")
-    words = [*searchable(family or "").split(), *searchable(given or "").split()]
-    if any(_contains(word, parts, whole) for word in words):
-        return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
-    if _contains(compact(record or ""), parts, whole):
-        said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
-        return [Problem(said, "donor_number", rule=10)]
-    return []
-
-
-@lru_cache(maxsize=8)
-def _parts(number: str) -> tuple[frozenset[str], str]:
-    """Return the words of a tracking code, those between its figures too, and all of it without marks."""
-    whole = compact(number)
-    words = {*searchable(number).split(), *"".join(c if c.isalpha() else " " for c in whole).split()}
-    return frozenset(words), whole
-
-
-def _contains(word: str, parts: frozenset[str], whole: str) -> bool:
-    return len(word) > 1 and (word in parts or (len(word) >= SPOKEN and word in whole))
+def says_why(text: str | None) -> bool:
+    """Whether a text says something: two different words at least, of three different letters each."""
+    return len({word for word in searchable(text or "").split() if len(set(word)) > 2}) > 1
 
 
 class DonorEligibility(Record):
@@ -250,10 +218,15 @@ class DonorEligibility(Record):
         "Urgent medical need", long=True, section="Summary",
         hint="Only where a donor is used who is not eligible or not completely examined (21 CFR 1271.60, .65)",
     )  # fmt: skip
-    physician_told: Mapped[str | None] = field("Physician informed", section="Summary")
+    physician_told: Mapped[str | None] = field(
+        "Physician informed", section="Summary",
+        hint="Of an urgent need. Another physician than who determined; she or he confirms it with a signature",
+    )  # fmt: skip
+    told_id: Mapped[str | None] = mapped_column(String(12), info=ADDED)
     urgent_for_id: Mapped[str | None] = reference("patient", info=ADDED)
 
     urgent_for: Mapped[Patient | None] = relationship(foreign_keys=[urgent_for_id])
+    told: Mapped[Any] = relationship("User", primaryjoin="foreign(DonorEligibility.told_id) == User.id")
     donor: Mapped[Donor] = relationship(back_populates="eligibilities")
 
     def problems(self, *, at: datetime) -> list[str]:
@@ -277,6 +250,29 @@ class DonorEligibility(Record):
             found.append(Problem("Blood sample taken on is after the determination.", rule=69))
         if self.outcome == "eligible" and not set(self.markers.values()) - {"not_done"}:
             found.append(Problem("No marker has a result, so the determination is not complete.", rule=19))
+        return found + (self._need_problems() if self._states_need() else [])
+
+    def _states_need(self) -> bool:
+        """Whether an urgent need is stated now; one from before a physician's account was asked for stays as it is."""
+        state = inspect(self)
+        if state.persistent and not any(state.attrs[name].history.has_changes() for name in NEED):
+            return False
+        said = (self.urgent_need, self.physician_told, self.urgent_for_id, self.urgent_for)
+        return self.origin is Origin.CLINIC and any(said)
+
+    def _need_problems(self) -> list[Problem]:
+        """Return what an urgent need lacks: real words, and another physician who was informed (rule 18)."""
+        found = []
+        if not says_why(self.urgent_need):
+            said = "Urgent medical need: say in words what the patient needs and why no other donor can be used."
+            found.append(Problem(said, "urgent_need", rule=18))
+        told, did = self.told, self.performed_by
+        if told is None or told.role is not Role.PHYSICIAN or not told.active:
+            said = "Physician informed: choose a physician who has an account. She or he confirms it with a signature."
+            found.append(Problem(said, "physician_told", rule=18))
+        elif did is not None and told.is_same_person(did):
+            said = "Physician informed: choose another physician than the one who determined."
+            found.append(Problem(said, "physician_told", rule=18))
         return found
 
     def critical_correction(self) -> Amendment | None:
@@ -287,8 +283,16 @@ class DonorEligibility(Record):
     @property
     def attested(self) -> bool:
         """Whether a physician has signed the present content, and no correction waits for a second person."""
-        by_physician = any(signature.role == Role.PHYSICIAN.value for signature in self.present_signatures)
-        return by_physician and self.unconfirmed is None
+        signed = [one for one in self.present_signatures if one.role == Role.PHYSICIAN.value]
+        own = [one for one in signed if self.told is None or not one.signed_by.is_same_person(self.told)]
+        return bool(own) and self.unconfirmed is None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the physician who was informed of an urgent need has signed; before, a name was enough (rule 18)."""
+        if self.told_id is None:
+            return bool(self.physician_told)
+        return any(one.signed_by_id == self.told_id for one in self.present_signatures)
 
     @property
     def reactive(self) -> set[str]:
