@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS
+from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight, unconfirmed_weight
 from clinic.administration.known_facts import allergy_conflicts
 from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity
 from clinic.patients.identity import corrected_words
@@ -48,14 +48,24 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
         to = ("pathway.patient", here)
         title = "Compare the allergy with the cells"
         found.append(Action(title=title, why=why, who=(Role.PHYSICIAN,), to=to, danger=True))
+    doubted = doubted_weight(records, at)
+    if doubted is not None and doubted.unconfirmed is not None and _by_weight(records, product):
+        why, to = f"{name} is released. {unconfirmed_weight(doubted)}", ("patients.weight", {"weight_id": doubted.id})
+        not_by = (doubted.unconfirmed.amended_by_id,)
+        found.append(Action(title="Confirm the weight", why=why, who=CARERS, to=to, not_by=not_by))
     if said := _weight(records, product, at):
         to = ("patients.new_weight", here)
         found.append(Action(title="Weigh the patient", why=f"{name} is released. {said}", who=CARERS, to=to))
     return found
 
 
+def _by_weight(records: CourseRecords, product: Product) -> bool:
+    """Whether anything in a container is counted per kg."""
+    return records.course.says.dose.per_kg or bool(dmso_content(records, product))
+
+
 def _weight(records: CourseRecords, product: Product, at: datetime) -> str:
-    if not records.course.says.dose.per_kg and not dmso_content(records, product):
+    if not _by_weight(records, product):
         return ""
     days, found = _valid_days(records, at), weight_of(records.people, at)
     if found is None or not found.kg or found.performed_at is None:

@@ -89,9 +89,22 @@ class History:
             return self._check(
                 "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
             )
-        donor = self._make("donor", "")
+        whose = self._text(Slot(part="treatment", name="relation"))
+        if whose == "autologous" and not self._is_self():
+            self._fault(
+                Slot(part="donor", name="kind"), "“self”: the patient's own cells have no other donor (rule 17)"
+            )
+        if whose != "autologous" and self._is_self():
+            said = "a donor other than the patient: “self” is only for the patient's own cells (rule 17)"
+            self._fault(Slot(part="donor", name="kind"), said)
+            return Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
+        own = {"patient": patient, "patient_id": patient.id} if self._is_self() else {}
+        donor = self._make("donor", "", **own)
         self.problems += donor_faults(self, donor, patient)
         return donor
+
+    def _is_self(self) -> bool:
+        return self._text(Slot(part="donor", name="kind")) == "self"
 
     def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:
         of_course = {"treatment": course, "treatment_id": course.id}

@@ -18,6 +18,7 @@ from clinic.exchange import parse_cell
 from clinic.exchange.datasets import datasets
 from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_course import History
+from clinic.exchange.import_people import KnownPeople, similar_people
 from clinic.exchange.import_targets import KINDS, Slot, slot
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.tables import Table, read
@@ -98,8 +99,10 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
         return report
     published = _published(session, by)
     with session.no_autoflush:
+        known = KnownPeople(session, by.site_id)
         for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
             report.problems += history.problems
+            report.notes += similar_people(known, history.row, history.records)
             report.made.update(record.NOUN for record in history.records)
             if progress:
                 progress(done, 2 * len(table.rows))

@@ -30,8 +30,9 @@ from clinic.patients.display import agreement
 from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donor_screening import counts_of, label_warnings
-from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility, with_number
+from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient
+from clinic.patients.numbers import bearer
 from clinic.record_display import amendments, facts, hands
 from clinic.record_pages import record_page
 from clinic.records import Meaning
@@ -168,18 +169,25 @@ def new() -> Answer:
     form.start_with(patient)
     if form.validate_on_submit():
         with refusals_to(form):
-            donor = Donor.register(db.session(), by=me(), at=clock.now(), **form.linked(db.session()))
+            facts = form.linked(db.session()) | {"another_because": form.said_another}
+            donor = Donor.register(db.session(), by=me(), at=clock.now(), **facts)
             return commit_and_redirect(_url(donor), f"{donor.display_name} is added as a donor.")
     return form_page(
         form,
         template="donors/new.html",
-        known=with_number(db.session(), form["donor_number"].data, me().site_id),
+        known=_with_number(form["donor_number"].data),
         heading="Add a donor", save_label="Add the donor", save_icon="user-heart",
         lede="A relative has a name. An unrelated donor or a cord donation has a number, and never a name.",
         back_url=url_for("pathway.patient", patient_id=patient.id) if patient else url_for("donors.index"),
         after="The donor's eligibility comes next; the cells stay in quarantine until a physician has signed it.",
         patient=patient_banner(patient),
     )  # fmt: skip
+
+
+def _with_number(number: str | None) -> Donor | None:
+    """Return the donor of the site who has or had a number."""
+    known = bearer(db.session(), Donor, "donor_number", number, site_id=me().site_id)
+    return db.session.get(Donor, known.id) if known is not None else None
 
 
 @bp.get("/donors/<donor_id>")

@@ -10,10 +10,11 @@ from sqlalchemy import CheckConstraint, String, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import ADDED, reference
 from clinic.patients.anonymous import number_problems
+from clinic.patients.donor_likeness import WHO, SimilarDonor, same_donor, similar_donors
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
 from clinic.patients.names import compact, searchable
 from clinic.patients.numbers import bearer, replaced_on
@@ -112,6 +113,8 @@ class Donor(Entry):
                 )
             if not self.donor_number:
                 found.append(Problem("Donor number: required", "donor_number"))
+        if (self.kind == "self") != (self.patient is not None or self.patient_id is not None):
+            found.append(Problem("“The patient” is only for the patient's own cells.", "kind", rule=17))
         if self.kind == "related" and not self.relation:
             found.append(Problem("Relation to the patient: required", "relation"))
         session = object_session(self)
@@ -120,11 +123,17 @@ class Donor(Entry):
         found += number_problems(session, self.donor_number, self.site_id)
         return found + (number_taken(session, self) if _renumbered(self) else [])
 
-    @classmethod
-    def register(cls, session: Session, *, by: User, at: datetime, **facts: Any) -> Donor:
-        """Add a new donor.
+    def questions(self) -> list[Question]:
+        """Also: a donor who becomes similar to another one is another person (rule 17)."""
+        changed = inspect(self).persistent and any(inspect(self).attrs[name].history.has_changes() for name in WHO)
+        return super().questions() + (same_donor(object_session(self), self) if changed else [])
 
-        Raises `RuleBroken` also where the number tells who a patient is (rule 10), or is another donor's (rule 17).
+    @classmethod
+    def register(cls, session: Session, *, by: User, at: datetime, another_because: str = "", **facts: Any) -> Donor:
+        """Add a new donor; ``another_because``: why this is another person than a similar donor.
+
+        Raises `RuleBroken` also where the number tells who a patient is (rule 10), or is another donor's (rule 17), and
+        `SimilarDonor` where a similar donor is recorded and nobody has told them apart.
         """
         donor = cls.log(by=by, at=at, **facts)
         problems = number_problems(session, donor.donor_number, donor.site_id) + number_taken(session, donor)
@@ -132,6 +141,11 @@ class Donor(Entry):
             problems.append(f"{donor.patient.display_name} is already recorded as a donor.")
         if problems:
             raise RuleBroken(*problems)
+        alike = similar_donors(session, donor)
+        if alike and not another_because.strip():
+            raise SimilarDonor(alike)
+        if alike:
+            donor.confirmed = {**(donor.confirmed or {}), "name": another_because.strip()}
         session.add(donor)
         return donor
 
@@ -156,18 +170,6 @@ def _own(session: Session, patient: Patient) -> str | None:
 def _renumbered(donor: Donor) -> bool:
     """Whether the number is new: donors who shared one before this was asked can still be corrected."""
     return not inspect(donor).persistent or inspect(donor).attrs.donor_number.history.has_changes()
-
-
-def with_number(session: Session, number: str | None, site_id: str, *, but: str | None = None) -> Donor | None:
-    """Return the donor of the site who has a number already, compared without case, accents, spaces and marks."""
-    wanted = compact(number or "")
-    if not wanted:
-        return None
-    chosen = select(Donor.id, Donor.donor_number).where(Donor.site_id == site_id, Donor.donor_number.is_not(None))
-    with session.no_autoflush:
-        rows = session.execute(chosen.order_by(Donor.recorded_at, Donor.id)).all()
-        found = next((key for key, written in rows if key != but and compact(written or "") == wanted), None)
-        return session.get(Donor, found) if found else None
 
 
 def number_taken(session: Session, donor: Donor) -> list[str]:

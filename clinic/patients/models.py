@@ -15,6 +15,7 @@ from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
 from clinic.patients.allergens import warns
+from clinic.patients.doubted import moved
 from clinic.patients.names import compact, name_key, searchable
 from clinic.patients.numbers import bearer, taken
 from clinic.records import Amendment, Entry, Record
@@ -269,6 +270,10 @@ def _keep_search_text(_mapper: object, _connection: object, patient: Patient) ->
     patient.name_key = name_key(patient.family_name, patient.given_names)
 
 
+WEIGHT_CHANGE = Decimal("0.1")
+"""A change of the body weight by more than this part of it changes a dose (rule 51)."""
+
+
 class Weight(Record):
     """One weighing. A dose per kilogram names the weighing that it was worked out from (rule 51)."""
 
@@ -284,6 +289,16 @@ class Weight(Record):
     )
 
     patient: Mapped[Patient] = relationship(back_populates="weights")
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last amendment that changes a dose: over 10 % of the weight, or when it was (rules 51, 52)."""
+        return next((one for one in reversed(self.amendments) if self._changes_dose(one)), None)
+
+    def _changes_dose(self, one: Amendment) -> bool:
+        old = one.changes.get("kg", [None])[0]
+        if old is not None and (self.kg is None or abs(self.kg - Decimal(old)) > WEIGHT_CHANGE * Decimal(old)):
+            return True
+        return moved(one.changes.get("performed_at"))
 
     def headline(self) -> str:
         return f"{self.kg} kg"
