@@ -132,17 +132,6 @@ def test_a_group_that_is_not_known_wants_a_reason(ward, cells, recipient):
     assert ward.given(bag) is not None, ward.refused
 
 
-@pytest.mark.rule(20)
-def test_a_group_that_is_not_known_stops_where_the_protocol_asks_for_typings(ward):
-    taker = patient(ward.team, abo="A", rhd="positive")
-    mine = ready_for_harvest(ward.team, taker, code="HPC-C", donor=ward.giver(kind="cord"))
-    bag = ward.verified(released_product(mine, ward.team))
-    check = ward.check(mine, bag)
-    assert check is None or "Blood groups cannot be compared" in str(check.reasons)
-    ward.begin(check)
-    ward.not_given(bag, "rule 20")
-
-
 def test_own_cells_are_not_asked_for_groups(ward):
     mine = ready_for_harvest(ward.team)
     bag = ward.verified(released_product(mine, ward.team))
