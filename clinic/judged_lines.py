@@ -15,6 +15,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from clinic.identifiers import LENGTH
 from clinic.model import Base
 
+ONLY = "="
+"""Stands before the id of a person who alone may do what a line says."""
 WAITS = text("title <> ''")
 """Lines of actions. The index of them has all that the worklist chooses, orders and counts by."""
 
@@ -23,7 +25,8 @@ class CourseLine(Base):
     """One line about one course: the state of a step (``title`` empty), or one action that waits.
 
     ``people``: ids of those whose patient it is in this step, each between spaces; ``barred``: of those who may not
-    do it. ``failing``: the results of the course that are out of limits, in words.
+    do it, and behind `ONLY` of those who alone may do it. ``failing``: the results of the course that are out of
+    limits, in words.
     """
 
     __table_args__ = (

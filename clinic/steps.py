@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from clinic.access import Role
+    from clinic.accounts.models import User
     from clinic.course_records import CourseRecords
     from clinic.records import Record
 
@@ -72,7 +73,8 @@ class Action:
 
     ``due_at``: by when, ``due_words`` what happens then; ``since``: when a deadline that is drawn as days began.
     ``danger``: it is listed before everything else. ``not_by``: ids of the people who may not do it although they have
-    the role, such as who signed first where a second person verifies.
+    the role, such as who signed first where a second person verifies; ``only_by``: of the only people who may do it,
+    such as the physician who was informed.
     """
 
     title: str
@@ -84,6 +86,12 @@ class Action:
     since: datetime | None = None
     danger: bool = False
     not_by: tuple[str, ...] = ()
+    only_by: tuple[str, ...] = ()
+
+    def is_for(self, user: User) -> bool:
+        """Whether a person may do it."""
+        named = not self.only_by or user.id in self.only_by
+        return user.role in self.who and named and user.id not in self.not_by
 
 
 def marks_of(found: Iterable[Record], zone: str, said: Callable[[Any], str], *, open_now: bool = False) -> list[Mark]:

@@ -33,6 +33,11 @@ ISO = re.compile(
 INVISIBLE = re.compile("[\u00ad\u061c\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
 """Soft hyphen, spaces and joiners of no width, direction marks: they are invisible, and make equal texts differ."""
 
+BARRED = str.maketrans({
+    "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "ħ": "h", "ŧ": "t",
+})  # fmt: skip
+"""Letters that Unicode does not take apart, as people without that key type them."""
+
 
 def visible(text: str) -> str:
     """Return a text without its invisible characters."""

@@ -68,6 +68,17 @@ class PersonForm(IdentityForm):
     )
 
 
+class PhysicianField(SelectField):
+    """A physician of the site, by id; who writes a name that begins with a printed one means that account."""
+
+    def pre_validate(self, form: RecordForm) -> None:
+        """Take a name for the account that it names, then judge as any choice."""
+        named = [key for key, label in self.offered.items() if self.text.startswith(label.partition(",")[0])]
+        if self.text and self.text not in self.offered and named:
+            self.data = self.text = named[0]
+        super().pre_validate(form)
+
+
 class WelcomeForm(RecordForm):
     """A first or next password, twice."""
 

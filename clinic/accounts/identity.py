@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import select
 
-from clinic.accounts.models import User, number_key, person_key
+from clinic.accounts.models import User, number_key
+from clinic.accounts.same_name import similar
 from clinic.errors import Problem, RuleBroken
 
 if TYPE_CHECKING:
@@ -16,23 +17,23 @@ SAME = {"no": "No, another person", "yes": "Yes, the same person in another role
 
 
 class SamePerson(RuleBroken):
-    """An account of the same name or staff number is there; an administrator has to say whether it is one person."""
+    """An account has a similar name or the same staff number: an administrator says whether it is one person."""
 
     def __init__(self, found: list[User]) -> None:
         named = "; ".join(f"{one.label} ({one.email})" for one in found)
-        said = f"An account has the same name or staff number: {named}. Is this the same person?"
+        said = f"An account has the same or a similar name, or the same staff number: {named}. Is this the same person?"
         super().__init__(Problem(said, "same_person", rule=45))
         self.alike = found
 
 
 def alike(session: Session, user: User) -> list[User]:
-    """Return the other accounts of the site, ended ones too, that have the same name or staff number."""
-    number, name = number_key(user.staff_number), person_key(user.printed_name)
+    """Return the other accounts of the site, ended ones too, that have a similar name or the same staff number."""
+    number = number_key(user.staff_number)
     others = session.scalars(select(User).where(User.site_id == user.site_id, User.id != user.id).order_by(User.email))
     return [
         one
         for one in others
-        if (number and number == number_key(one.staff_number)) or name == person_key(one.printed_name)
+        if (number and number == number_key(one.staff_number)) or similar(user.printed_name, one.printed_name)
     ]
 
 
@@ -51,18 +52,21 @@ def settle(user: User, found: list[User], *, same: str, why: str) -> None:
     """Link an account with the others of the person, or tell it apart from them with a reason.
 
     Raises `SamePerson` while that is not answered, `RuleBroken` where the answer cannot be right: a staff number is
-    one person's, and a person has one account in a role.
+    one person's, and a person has one account in a role. Where several people have a similar name, the staff number
+    says which of them it is; the others are told apart with the reason, or stay undecided.
     """
     if not found:
         return
     if same not in SAME:
         raise SamePerson(found)
     if same == "yes":
-        twice = next((one for one in found if one.role is user.role and one.active), None)
+        own = _own(user, found)
+        twice = next((one for one in own if one.role is user.role and one.active), None)
         if twice is not None:
             said = f"{twice.printed_name} already has an account as {twice.role.label}: {twice.email}. Use that one."
             raise RuleBroken(Problem(said, "same_person"))
-        user.person_id = found[0].person_id or found[0].id
+        user.person_id = own[0].person_id or own[0].id
+        user.told_apart = {one.id: why.strip() for one in found if one not in own} if why.strip() else None
         return
     number = number_key(user.staff_number)
     owner = next((one for one in found if number and number == number_key(one.staff_number)), None)
@@ -72,3 +76,14 @@ def settle(user: User, found: list[User], *, same: str, why: str) -> None:
     if not why.strip():
         raise RuleBroken(Problem("Enter how you know that it is another person.", "same_why"))
     user.told_apart = {one.id: why.strip() for one in found}
+
+
+def _own(user: User, found: list[User]) -> list[User]:
+    """Return the accounts of the one person who is meant; raises `RuleBroken` where it may be several."""
+    number = number_key(user.staff_number)
+    meant = next((one for one in found if number and number == number_key(one.staff_number)), found[0])
+    own = [one for one in found if one.is_same_person(meant)]
+    if not number and len(own) < len(found):
+        said = "Several people have a similar name. Enter the staff number of the person whose account this is."
+        raise RuleBroken(Problem(said, "staff_number"))
+    return own

@@ -12,13 +12,9 @@ from sqlalchemy import JSON, BigInteger, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
+from clinic.accounts.same_name import similar
 from clinic.fields import field
 from clinic.model import Base, Model, reference
-
-TITLES = frozenset({
-    "dr", "prof", "professor", "doctor", "med", "md", "phd", "rn", "mr", "mrs", "ms", "dipl", "ing", "msc", "bsc", "pd",
-})  # fmt: skip
-"""Words beside a name that do not tell people apart."""
 
 
 def new_uniquifier() -> str:
@@ -83,8 +79,8 @@ class User(Model, UserMixin):
     def is_same_person(self, other: User | None) -> bool:
         """Whether two accounts are one person's, so that neither is the second person for the other (rules 2, 45).
 
-        They are where they are linked or have one staff number, and also while they have the same name and nobody has
-        told them apart.
+        They are where they are linked or have one staff number, and also while they have the same or a similar name
+        and nobody has told them apart; see `same_name.similar`.
         """
         if other is None:
             return False
@@ -93,7 +89,7 @@ class User(Model, UserMixin):
         if number_key(self.staff_number) and number_key(self.staff_number) == number_key(other.staff_number):
             return True
         apart = other.id in (self.told_apart or {}) or self.id in (other.told_apart or {})
-        return not apart and person_key(self.printed_name) == person_key(other.printed_name)
+        return not apart and similar(self.printed_name, other.printed_name)
 
     def is_among(self, ids: Collection[str | None]) -> bool:
         """Whether one of some accounts is this person's: this one, or another one of the same person."""
@@ -104,12 +100,6 @@ class User(Model, UserMixin):
             return False
         with session.no_autoflush:
             return any(self.is_same_person(session.get(User, one)) for one in others)  # mostly read already
-
-
-def person_key(name: str) -> str:
-    """Return a printed name as two accounts are compared: without titles, case, marks and the order of its words."""
-    words = re.findall(r"[^\W\d_]+", name.casefold())
-    return " ".join(sorted(word for word in words if word not in TITLES)) or name.casefold()
 
 
 def number_key(number: str | None) -> str:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS
+from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight, unconfirmed_weight
 from clinic.administration.known_facts import allergy_conflicts
-from clinic.patients.models import Alert
+from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity
+from clinic.patients.identity import corrected_words
+from clinic.patients.models import Alert, Weight, not_asked, weight_of, youngest_on
 from clinic.release.dmso import dmso_content
 from clinic.steps import Action
 
@@ -26,7 +28,19 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
     """Return what comes before the bedside check of a container, where the check is certain to refuse it."""
     patient, name = records.patient, f"{product.name} {product.division or ''}".strip()
     here, found = {"patient_id": patient.id}, []
-    if patient.allergy_status == "not_asked":
+    if corrections := doubted_identity(records):
+        why = f"{name} is released. Who the patient is was corrected: {corrected_words(corrections)}."
+        to = (
+            "patients.confirm_correction",
+            {"patient_id": corrections[0].record_id, "amendment_id": corrections[0].id},
+        )
+        found.append(
+            Action(
+                title="Confirm the correction", why=why, who=KNOW_THE_PATIENT, to=to, danger=True,
+                not_by=(corrections[0].amended_by_id,),
+            )
+        )  # fmt: skip
+    if not_asked(records.people):
         why = f"{name} is released. The patient has not been asked about allergies yet."
         found.append(Action(title="Ask about allergies", why=why, who=CARERS, to=("patients.allergies", here)))
     elif conflicts := allergy_conflicts(records, product, at):
@@ -34,16 +48,26 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
         to = ("pathway.patient", here)
         title = "Compare the allergy with the cells"
         found.append(Action(title=title, why=why, who=(Role.PHYSICIAN,), to=to, danger=True))
+    doubted = doubted_weight(records, at)
+    if doubted is not None and doubted.unconfirmed is not None and _by_weight(records, product):
+        why, to = f"{name} is released. {unconfirmed_weight(doubted)}", ("patients.weight", {"weight_id": doubted.id})
+        not_by = (doubted.unconfirmed.amended_by_id,)
+        found.append(Action(title="Confirm the weight", why=why, who=CARERS, to=to, not_by=not_by))
     if said := _weight(records, product, at):
         to = ("patients.new_weight", here)
         found.append(Action(title="Weigh the patient", why=f"{name} is released. {said}", who=CARERS, to=to))
     return found
 
 
+def _by_weight(records: CourseRecords, product: Product) -> bool:
+    """Whether anything in a container is counted per kg."""
+    return records.course.says.dose.per_kg or bool(dmso_content(records, product))
+
+
 def _weight(records: CourseRecords, product: Product, at: datetime) -> str:
-    if not records.course.says.dose.per_kg and not dmso_content(records, product):
+    if not _by_weight(records, product):
         return ""
-    days, found = _valid_days(records, at), records.patient.weight_at(at)
+    days, found = _valid_days(records, at), weight_of(records.people, at)
     if found is None or not found.kg or found.performed_at is None:
         return "The patient's weight is not known."
     if at - found.performed_at <= timedelta(days=days):
@@ -54,7 +78,7 @@ def _weight(records: CourseRecords, product: Product, at: datetime) -> str:
 def _valid_days(records: CourseRecords, at: datetime) -> int:
     """Return for how many days a weight counts: as long as the protocol says, a child's a week (rule 51)."""
     days = records.course.says.dose.weight_valid_days
-    years = records.patient.age_on(clock.day(at, records.zone))
+    years = youngest_on(records.people, clock.day(at, records.zone))
     child = years < 18 if years is not None else records.course.is_child
     return min(days, CHILD_WEIGHT_DAYS) if child else days
 
@@ -62,11 +86,11 @@ def _valid_days(records: CourseRecords, at: datetime) -> int:
 def asked_again(records: CourseRecords) -> Iterator[datetime]:
     """Return the moments at which a weight grows too old and an alert ends."""
     longest = records.course.says.dose.weight_valid_days
-    for weight in records.patient.weights:
+    for weight in records.of(Weight):
         if weight.performed_at is not None:
             for days in {longest, min(longest, CHILD_WEIGHT_DAYS)}:
                 yield weight.performed_at
                 yield weight.performed_at + timedelta(days=days, microseconds=1)
-    for alert in records.on(records.patient, Alert):
+    for alert in records.of(Alert):
         if alert.until_on is not None:
             yield clock.midnight_after(alert.until_on, records.zone)

@@ -18,6 +18,8 @@ from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.identifiers import parse_id, scanned
 from clinic.patients.models import Patient, same_person
+from clinic.patients.names import compact
+from clinic.patients.numbers import former, replaced_on
 from clinic.products.models import Product
 from clinic.records import Meaning
 from clinic.release.models import DECISIONS, released, standing_decision
@@ -94,7 +96,7 @@ def unreadable(session: Session, patient_scan: str, product_scan: str) -> list[P
 
 def _again(fault: str) -> str:
     """Return what is wrong with a code in one or two sentences; another kind of code, or more than one bag, says so."""
-    if fault.startswith(("This is", "Several")):
+    if fault.startswith(("This is", "This wristband", "Several")):
         return fault
     detail = fault.removeprefix("The bag could not be read. ") if fault.startswith("The bag could not") else ""
     return f"This code cannot be read. Scan it again. {detail}".strip()
@@ -347,7 +349,22 @@ def worn_by(session: Session, text: str) -> Wristband:
     same = select(Patient.id, Patient.record_number).where(func.lower(Patient.record_number) == number.lower())
     found = session.execute(same).all()
     exact = [row.id for row in found if row.record_number == number] or [row.id for row in found]
+    old = _superseded(session, number, exact)
+    if old is not None:
+        return old
     return Wristband(patient_id=exact[0]) if len(exact) == 1 else wristband
+
+
+def _superseded(session: Session, number: str, now: list[str]) -> Wristband | None:
+    """Return that a wristband is an old one: its record number was replaced, and is not this one patient's again."""
+    mine = same_person(session, now) if len(now) == 1 else set()
+    known = former(session, Patient, "record_number")
+    old = next((one for one in known if compact(one.number) == compact(number) and one.id not in mine), None)
+    if old is None:
+        return None
+    day = replaced_on(old, session.get_one(Patient, old.id).zone)
+    said = f"This wristband carries a number that was replaced on {day}. Identify the patient and print a new one."
+    return Wristband(fault=said)
 
 
 def _wearer(session: Session, wristband: Wristband) -> Patient | None:

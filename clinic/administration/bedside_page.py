@@ -32,8 +32,11 @@ if TYPE_CHECKING:
     from clinic.products.models import Product
 
 
-def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bool]]:
-    """Return fact, wristband's value, bag's value and whether they are the same, as both people read them aloud."""
+def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bool | None]]:
+    """Return fact, wristband's value, bag's value and whether they are the same, as both people read them aloud.
+
+    None where one record says both: then people compare what is printed on wristband and bag with it.
+    """
     worn = bedside.worn_by(session, check.patient_scan)
     wearer, chain = None, ""
     if worn.patient_id:
@@ -47,8 +50,9 @@ def pairs(session: Session, check: BedsideCheck) -> list[tuple[str, str, str, bo
     owned = check.product.treatment if check.product is not None else None
     facts = ("Name", "Born", "Record number", "Blood group")
     left, right = _said(wearer), _said(owned.patient if owned else None)
-    rows = [
-        (fact, left[n], right[n], left[n] == right[n] and left[n] != "not known")
+    one_record = wearer is not None and owned is not None and wearer.id == owned.patient_id
+    rows: list[tuple[str, str, str, bool | None]] = [
+        (fact, left[n], right[n], None if one_record else left[n] == right[n] and left[n] != "not known")
         for n, fact in enumerate(facts)
         if not (fact == "Blood group" and left[n] == right[n] == "not known")
     ]

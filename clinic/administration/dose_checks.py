@@ -12,6 +12,8 @@ from clinic.access import Role
 from clinic.administration.amounts import dmso_grams, dose_in, doses
 from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.fields import plain
+from clinic.patients.doubted import moments
+from clinic.patients.models import WEIGHT_CHANGE, Weight, weight_of, youngest_on
 from clinic.products.graph import ancestry
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, Delivery, within
 from clinic.release.dmso import dmso_content
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     from clinic.administration.models import Administration
     from clinic.administration.verdict import Bedside, Verdict
     from clinic.course_records import CourseRecords
-    from clinic.patients.models import Weight
     from clinic.products.models import Product
 
 CHILD_WEIGHT_DAYS = 7
@@ -30,7 +31,6 @@ DMSO_LIMIT = Decimal(1)
 DAY, HOUR = timedelta(hours=24), timedelta(hours=1)
 UNBOUNDED = frozenset({">", "≥"})
 USUAL_LOW, USUAL_HIGH = Decimal("0.9"), Decimal("1.1")
-WEIGHT_CHANGE = Decimal("0.1")
 WEIGHS = (Role.NURSE, Role.PHYSICIAN)
 
 
@@ -72,7 +72,7 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
     dosing = course.says.dose
     needed = dosing.per_kg or bool(dmso_content(bedside.records, product))
     days = min(dosing.weight_valid_days, CHILD_WEIGHT_DAYS) if _is_child(bedside, at) else dosing.weight_valid_days
-    found = course.patient.weight_at(at)
+    found = weight_of(bedside.records.people, at)
     fix = {
         "who": WEIGHS,
         "fix": ("pathway.patient", {"patient_id": course.patient_id}),
@@ -96,11 +96,42 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
             **fix,
         )
         return found
+    doubted = doubted_weight(bedside.records, at)
+    if needed and doubted is not None:
+        verdict.fault(
+            "Weight", 51, unconfirmed_weight(doubted), said, "confirmed", who=WEIGHS,
+            fix=("patients.weight", {"weight_id": doubted.id}), fix_label="Confirm the weight",
+        )  # fmt: skip
+        return found
     verdict.fine("Weight", 51, said, f"within {days} days")
     before = course.weight_kg
     if before and abs(found.kg - before) > before * WEIGHT_CHANGE:
         verdict.warn("Weight changed by more than 10 %", 51, f"{plain(before)} kg", f"{plain(found.kg)} kg")
     return found
+
+
+def doubted_weight(records: CourseRecords, at: datetime) -> Weight | None:
+    """Return a weight of the last days whose correction changes the dose and that no second person has confirmed."""
+    days = timedelta(days=records.course.says.dose.weight_valid_days)
+    recent = [one for one in records.of(Weight) if one.recorded_at <= at]
+    waits = [one for one in recent if one.unconfirmed is not None and _was_within(one, at - days, at)]
+    return waits[-1] if waits else None
+
+
+def _was_within(weight: Weight, start: datetime, end: datetime) -> bool:
+    """Whether a weight was measured in a span, by what it says now or said before."""
+    return any(start <= moment <= end for moment in moments(weight, "performed_at"))
+
+
+def unconfirmed_weight(weight: Weight) -> str:
+    """Return in words that a corrected weight waits for a second person, with the old and the new value."""
+    correction = weight.unconfirmed
+    if correction is None:
+        return ""
+    old = correction.changes.get("kg", [None])[0]
+    what = f"from {plain(Decimal(old))} to {plain(weight.kg)} kg" if old and weight.kg else "to another time"
+    who = correction.amended_by.printed_name
+    return f"{who} corrected the weight {what}. A second person compares it with the scale and signs the weight first."
 
 
 def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
@@ -322,7 +353,7 @@ def _days(number: int) -> str:
 
 
 def _is_child(bedside: Bedside, at: datetime) -> bool:
-    years = bedside.course.patient.age_on(clock.day(at, bedside.records.zone))
+    years = youngest_on(bedside.records.people, clock.day(at, bedside.records.zone))
     return years < 18 if years is not None else bedside.course.is_child
 
 

@@ -18,6 +18,7 @@ from clinic.protocols.catalogues import ANTICOAGULANTS, MANIPULATIONS
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from clinic.administration.models import PastReaction
@@ -30,11 +31,16 @@ _AVOIDS = re.compile(r"\b(avoid|never|no |not to be given|contraindicat)", re.IG
 GIVES_TO = {"O": {"O", "A", "B", "AB"}, "A": {"A", "AB"}, "B": {"B", "AB"}, "AB": {"AB"}}
 
 
+Group = tuple[list[str], list[str]]
+"""Every ABO and every RhD that is recorded of one person."""
+
+
 class GroupConflict(NamedTuple):
-    """Blood groups that differ: the cells' and the recipient's, in words."""
+    """Blood groups that differ: the cells' and the recipient's, in words; ``unknown``: one of them is not known."""
 
     cells: str
     recipient: str
+    unknown: bool = False
 
 
 _NONE = re.compile(
@@ -258,27 +264,34 @@ def _literally(text: str, inside: str) -> list[str]:
 
 
 def group_conflicts(records: CourseRecords, product: Product) -> list[GroupConflict]:
-    """Return where the group of the cells' donor is not compatible with the recipient's, or is not known (rule 21)."""
+    """Return where the group of the cells' donor is not compatible with the recipient's, or one is not known (rule 21).
+
+    Every typing and every entry of all records of the person counts.
+    """
     found = []
-    recipient = _group(records, records.patient)
+    recipient = _group(records, records.people)
     for donor in donors(records, product):
         if donor.kind == "self":
             continue
-        cells = _group(records, donor)
-        if cells == (None, None) or recipient == (None, None):
-            continue
-        compatible = recipient[0] in GIVES_TO.get(cells[0] or "", {recipient[0]}) and cells[0] in GIVES_TO.get(
-            recipient[0] or "", {cells[0]}
-        )
-        if not compatible or (cells[1] == "positive" and recipient[1] == "negative"):
-            found.append(GroupConflict(_words(cells), _words(recipient)))
+        cells = _group(records, [donor])
+        unknown = not all((*cells, *recipient))
+        if unknown or not _compatible(cells, recipient):
+            found.append(GroupConflict(_words(cells), _words(recipient), unknown))
     return found
 
 
-def _group(records: CourseRecords, person: Patient | Donor) -> tuple[str | None, str | None]:
-    typings = records.on(person, BloodTyping)
-    return (typings[-1].abo, typings[-1].rhd) if typings else (person.abo, person.rhd)
+def _compatible(cells: Group, recipient: Group) -> bool:
+    """Whether no group that is recorded of one goes against any that is recorded of the other, red cells and plasma."""
+    pairs = [pair for one in cells[0] for other in recipient[0] for pair in ((one, other), (other, one))]
+    both_ways = all(takes in GIVES_TO.get(gives, {gives}) for gives, takes in pairs)
+    return both_ways and not ("positive" in cells[1] and "negative" in recipient[1])
 
 
-def _words(group: tuple[str | None, str | None]) -> str:
-    return f"{group[0] or 'ABO not known'} RhD {group[1] or 'not known'}"
+def _group(records: CourseRecords, person: Sequence[Patient | Donor]) -> Group:
+    """Return every ABO and every RhD that is recorded of a person: typed, or entered on a record."""
+    read = [*person, *(typing for one in person for typing in records.on(one, BloodTyping))]
+    return sorted({one.abo for one in read if one.abo}), sorted({one.rhd for one in read if one.rhd})
+
+
+def _words(group: Group) -> str:
+    return f"{' or '.join(group[0]) or 'ABO not known'} RhD {' or '.join(group[1]) or 'not known'}"

@@ -1,4 +1,4 @@
-"""What is known of the person at the bedside, on any record: alive, allergies, infections, reactions, blood group."""
+"""What is known of the person at the bedside: identity, life, allergies, infections, reactions, blood group."""
 
 from __future__ import annotations
 
@@ -17,16 +17,60 @@ from clinic.administration.known_facts import (
     past_reactions,
     unknown,
 )
-from clinic.patients.models import UNCONFIRMED
+from clinic.harvest.models import Harvest
+from clinic.patients.identity import corrected_words, identity_corrections
+from clinic.patients.models import UNCONFIRMED, not_asked
+from clinic.products.models import Product
+from clinic.records import Origin
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from clinic.administration.models import PastReaction
     from clinic.administration.verdict import Bedside, Verdict
-    from clinic.products.models import Product
+    from clinic.course_records import CourseRecords
+    from clinic.records import Amendment
 
 CARERS = (Role.NURSE, Role.PHYSICIAN)
+KNOW_THE_PATIENT = (Role.COORDINATOR, *CARERS)
+
+
+def cells_since(records: CourseRecords) -> datetime | None:
+    """Return since when a course has cells: a harvest was signed or a product assigned; None: it has none."""
+    harvests = records.of(Harvest)
+    signed = [signature.signed_at for one in harvests for signature in one.signatures]
+    imported = [one.recorded_at for one in harvests if one.origin is Origin.IMPORTED]
+    moves = [move for product in records.of(Product) for move in product.movements]
+    return min([*signed, *imported, *(move.recorded_at for move in moves if move.kind == "assigned")], default=None)
+
+
+def doubted_identity(records: CourseRecords) -> list[Amendment]:
+    """Return the corrections of who the patient is since there are cells that no second person has confirmed."""
+    since = cells_since(records)
+    if since is None:
+        return []
+    return [one for person in records.people for one in identity_corrections(person, since=since)]
+
+
+def same_identity(verdict: Verdict, bedside: Bedside) -> None:
+    """Whose cells these are was not rewritten by one person alone since they were collected (rule 1)."""
+    corrections = doubted_identity(bedside.records)
+    if not corrections:
+        return
+    said = corrected_words(corrections)
+    because = (
+        f"Who the patient is was corrected after the cells were collected, and no second person has confirmed it: "
+        f"{said}. Compare the identity document, confirm the correction, and replace wristband and labels with the "
+        "old entry."
+    )
+    patient_id = corrections[0].record_id
+    fix: dict[str, Any] = {
+        "fix": ("patients.confirm_correction", {"patient_id": patient_id, "amendment_id": corrections[0].id})
+    }
+    verdict.fault(
+        "Patient's identity", 1, because, said, "not confirmed", who=KNOW_THE_PATIENT, fix_label="Compare and confirm",
+        **fix,
+    )  # fmt: skip
 
 
 def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
@@ -36,7 +80,7 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     died_on = min((one.death for one in bedside.records.people if one.death is not None), default=None)
     if died_on is not None and died_on <= clock.day(at, bedside.records.zone):
         verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
-    if patient.allergy_status == "not_asked":
+    if not_asked(bedside.records.people):
         because = "The patient has not been asked about allergies yet."
         verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
     elif product is not None:
@@ -47,8 +91,31 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         earlier_reaction(verdict, bedside, reaction)
     if product is None:
         return
+    blood_groups(verdict, bedside, product)
+
+
+def blood_groups(verdict: Verdict, bedside: Bedside, product: Product) -> None:
+    """Compare the groups of the cells' donors with the recipient's; one that is not known cannot be judged (20, 21).
+
+    Where the protocol asks for typings it stops, elsewhere it wants a reason. Own cells are not asked.
+    """
+    course = bedside.course
+    asked = course.says.screening.two_blood_groups
     for conflict in group_conflicts(bedside.records, product):
-        verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
+        if not conflict.unknown:
+            verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
+        elif not asked:
+            verdict.warn("Blood groups cannot be compared", 21, conflict.cells, conflict.recipient)
+        else:
+            because = (
+                f"Blood groups cannot be compared: the donor is {conflict.cells}, the patient {conflict.recipient}. "
+                "Type both from two samples."
+            )
+            fix: dict[str, Any] = {"fix": ("patients.blood_groups", {"patient_id": course.patient_id})}
+            said = (conflict.cells, conflict.recipient)
+            verdict.fault(
+                "Blood groups", 20, because, *said, who=(Role.TECHNOLOGIST, Role.NURSE), fix_label="Type", **fix
+            )
 
 
 def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime, fix: dict[str, Any]) -> None:

@@ -12,9 +12,10 @@ from clinic.consent.step import TAKES_CONSENT
 from clinic.record_display import amendments, facts, hands, signature_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from datetime import datetime
 
+    from clinic.access import Role
     from clinic.accounts.models import User
     from clinic.consent.models import Withdrawal
     from clinic.records import Amendment
@@ -64,9 +65,11 @@ def sign_consent(consent: Consent, user: User) -> dict[str, Any]:
     }
 
 
-def _confirm(consent: Consent, correction: Amendment, user: User) -> dict[str, Any]:
-    """Return the action on a correction that only its author has signed: a second person confirms it (rule 14)."""
-    mine = not user.is_same_person(correction.amended_by) and user.role in TAKES_CONSENT
+def _confirm(
+    record: Consent | Withdrawal, correction: Amendment, user: User, roles: Collection[Role] = TAKES_CONSENT
+) -> dict[str, Any]:
+    """Return the action on a correction that only its author has signed: a second person confirms it (14, 15)."""
+    mine = not user.is_same_person(correction.amended_by) and user.role in roles
     text = f"{correction.amended_by.printed_name} corrected it. Compare it with the paper; the correction counts then."
     if not mine:
         return {"tag": "Waiting for a second person", "title": "Confirm the correction", "text": text, "url": None}
@@ -74,7 +77,7 @@ def _confirm(consent: Consent, correction: Amendment, user: User) -> dict[str, A
         "tag": "Your next action",
         "title": "Confirm the correction",
         "text": text,
-        "url": url_for("record_pages.signature", record_id=consent.id),
+        "url": url_for("record_pages.signature", record_id=record.id),
         "icon": "signature",
         "label": "Review and sign",
     }
@@ -93,6 +96,8 @@ def standing_of(consent: Consent, user: User, at: datetime) -> dict[str, Any]:
             "icon": "signature",
             "label": "Review and sign",
         }
+    elif gone is not None and gone.unconfirmed is not None and user.role in WRITERS:
+        action = _confirm(gone, gone.unconfirmed, user, WRITERS)
     courses = consent.patient.courses if consent.scope == "treatment" else []
     return {
         "next": action,

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic import wording
-from clinic.access import Role
+from clinic import clock, wording
+from clinic.consent.continuation import Continuation
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
 from clinic.model import ADDED, reference
+from clinic.patients.doubted import kept_moment, moments, moved, redated
 from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.patients.names import is_name_of
 from clinic.products.models import Product
@@ -23,6 +24,8 @@ from clinic.records import Amendment, Meaning, Record, Signature
 from clinic.treatments.models import SIDES, Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from clinic.accounts.models import User
     from clinic.course_records import CourseRecords
 
@@ -98,6 +101,12 @@ class Consent(Record):
         if self.scope == "treatment" and version is not None and version.stage is Stage.DRAFT:
             said = f"{version.name} is a draft: it cannot be consented to yet."
             found.append(Problem(said, "protocol", rule=14))
+        gone = self.withdrawal
+        if gone is not None and self.performed_at and gone.performed_at and self.performed_at > gone.performed_at:
+            said = f"This consent was withdrawn before, on {wording.moment(gone.performed_at, self.zone)}."
+            found.append(
+                Problem(f"{said} If the patient consents again, record a new consent.", "performed_at", rule=15)
+            )
         if self.origin != "clinic":
             return found
         return found + self._version_problems() + self._signer_problems() + self._site_problems()
@@ -180,8 +189,32 @@ class Consent(Record):
 
     def critical_correction(self) -> Amendment | None:
         """Return the last amendment that allows more than the paper did: a second person confirms it (rule 14)."""
-        wider = [one for one in self.amendments if any(_allows_more(*change) for change in one.changes.items())]
+        wider = [one for one in self.amendments if any(self._allows_more(*change) for change in one.changes.items())]
         return wider[-1] if wider else None
+
+    def _allows_more(self, name: str, change: list[Any]) -> bool:
+        old, new = change
+        if name == "performed_at" and moved(change) and new is not None:
+            before, after = kept_moment(old, self.zone), kept_moment(new, self.zone)
+            if before is not None and after is not None and before < after:
+                return any(before <= turn <= after for turn in self._turns())
+        return _allows_more(name, change)
+
+    def _turns(self) -> Iterator[datetime]:
+        """Yield the moments after which a consent counts where one given before them does not (rules 14 to 16)."""
+        for one in self._of_the_person():
+            if one.withdrawal is not None and (one is self or self._same_matter(one)):
+                yield from one.withdrawal.ends
+        yield from (clock.start_of(day, self.zone) for day in self.patient.of_age_from)
+        version = self.protocol_version
+        if version is not None:
+            yield from [version.retired_at] if version.retired_at is not None else []
+            own = [course for one in self.patient.person for course in one.courses]
+            ordered = [course.performed_at for course in own if course.protocol_version_id == version.id]
+            yield from (moment for moment in ordered if moment is not None)
+
+    def _of_the_person(self) -> list[Consent]:
+        return [consent for one in self.patient.person for consent in one.consents]
 
     @property
     def attested(self) -> bool:
@@ -190,11 +223,11 @@ class Consent(Record):
 
     def withdrawn_since(self, at: datetime) -> datetime | None:
         """Return when it was withdrawn, by a moment: itself, or by a later withdrawal of the same scope (rule 15)."""
-        own = [self.withdrawal] if self.withdrawal is not None else []
-        later = [one.withdrawal for one in self.patient.consents if one is not self and self._same_matter(one)]
-        ends = [(gone.performed_at or at) for gone in (*own, *later) if gone is not None]
-        since = [end for end in ends if end <= at and (self.performed_at is None or end >= self.performed_at)]
-        return min(since, default=None)
+        own = (self.withdrawal.ends or [at]) if self.withdrawal is not None else []
+        others = [one.withdrawal for one in self._of_the_person() if one is not self and self._same_matter(one)]
+        ends = [end for gone in others if gone is not None for end in gone.ends or [at]]
+        later = [end for end in ends if self.performed_at is None or end >= self.performed_at]
+        return min((end for end in (*own, *later) if end <= at), default=None)
 
     def _same_matter(self, other: Consent) -> bool:
         ours, its = self.protocol_version, other.protocol_version
@@ -249,6 +282,8 @@ def _allows_more(name: str, change: list[Any]) -> bool:
         return old is None or new is None or new[:16] < old[:16]
     if name in {"body_site", "side"}:
         return old is not None
+    if name == "representation":
+        return bool((new or "").strip()) and not (old or "").strip()
     return name in {"signer", "performed_by_id"}
 
 
@@ -267,35 +302,17 @@ class Withdrawal(Record):
 
     consent: Mapped[Consent] = relationship(back_populates="withdrawal")
 
+    def critical_correction(self) -> Amendment | None:
+        """Return the last amendment of its moment: earlier or later, it ends other consents and acts (rule 15)."""
+        return redated(self, "performed_at")
+
+    @property
+    def ends(self) -> list[datetime]:
+        """When it ends consents: its moment, and each one before a correction that nobody has confirmed (rule 15)."""
+        return moments(self, "performed_at")
+
     def headline(self) -> str:
         return "Consent withdrawn"
-
-
-class Continuation(Record):
-    """The decision that a course goes on under a protocol version that was retired, with the reason (rule 16)."""
-
-    KIND = "CO"
-    NOUN = "Decision to continue"
-    HAPPENED = "Decided at"
-    DONE = "Decided by"
-    PERSON = "treatment.patient"
-
-    treatment_id: Mapped[str] = reference("treatment")
-    reason: Mapped[str | None] = field(
-        "Why the course continues under this version", Text, required=True, long=True, section="Decision",
-        hint="What the new version changes, and why it does not matter for this patient",
-    )  # fmt: skip
-
-    treatment: Mapped[Treatment] = relationship(back_populates="continuations")
-
-    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
-        """Sign as a physician or quality staff (rule 16)."""
-        if by.role not in {Role.PHYSICIAN, Role.QUALITY}:
-            raise RuleBroken("A physician or quality staff decides whether the course continues.", rule=16)
-        return super().sign(by=by, at=at, meaning=meaning)
-
-    def headline(self) -> str:
-        return "Course continues under the retired protocol version"
 
 
 def to_treatment(records: CourseRecords) -> list[Consent]:
@@ -316,9 +333,10 @@ def withdrawn(records: CourseRecords, at: datetime) -> datetime | None:
     from the moment it is written (rule 15).
     """
     ends = [
-        consent.withdrawal.performed_at or at
+        end
         for consent in to_treatment(records)
         if consent.withdrawal is not None and _same_protocol(consent, records)
+        for end in consent.withdrawal.ends or [at]
     ]
     return max((end for end in ends if end <= at), default=None)
 
@@ -337,7 +355,8 @@ def outdated(records: CourseRecords, at: datetime) -> bool:
     retired = version.retired_at if version is not None else None
     if retired is None or retired > at:
         return False
-    decided = [one for one in records.of(Continuation) if one.signed and _between(retired, one.performed_at, at)]
+    written = [one for one in records.of(Continuation) if one.signed and one.unconfirmed is None]
+    decided = [one for one in written if _between(retired, one.performed_at, at)]
     holding = valid(records, at)
     return not decided and not (holding is not None and _between(retired, holding.performed_at, at))
 

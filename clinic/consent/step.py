@@ -18,6 +18,7 @@ from clinic.consent.models import (
     valid,
     withdrawn,
 )
+from clinic.patients.models import has_died
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
@@ -47,6 +48,13 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     same, end = to_version(records), withdrawn(records, at)
     if same and end is not None and (same[-1].performed_at or at) <= end:
         because = f"Consent withdrawn {_day(records, end)}: the patient withdrew the consent to this treatment."
+        gone = [one.withdrawal for one in to_treatment(records) if one.withdrawal is not None]
+        for one, correction in [(one, one.unconfirmed) for one in gone]:
+            if correction is None:
+                continue
+            show, who = ("consent.show", {"consent_id": one.consent_id}), correction.amended_by.printed_name
+            because += f" {who} corrected when it was withdrawn; a second person has not confirmed the correction."
+            return [Blocked(rule=15, because=because, who=WHO, fix=show, fix_label="Open the withdrawal")]
         stop = ("treatments.stop", {"treatment_id": course.id})
         return [Blocked(rule=15, because=because, who=tuple(STOPS), fix=stop, fix_label="Stop the course")]
     if same:
@@ -133,7 +141,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Obtain consent, sign it, renew it; after a withdrawal, stop the course."""
     course = records.course
-    over = course.origin == "imported" or course.stop is not None or records.patient.died_on is not None
+    over = course.origin == "imported" or course.stop is not None or has_died(records.people)
     reasons = [] if over else permission(records, at)
     if not reasons:
         return []
@@ -181,8 +189,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield clock.midnight_after(consent.expires_on, records.zone)
         if consent.signer != "patient":
             yield from (clock.start_of(on, records.zone) for on in records.patient.of_age_from)
-        if consent.withdrawal is not None and consent.withdrawal.performed_at is not None:
-            yield consent.withdrawal.performed_at
+        if consent.withdrawal is not None:
+            yield from consent.withdrawal.ends
     yield from (one.performed_at for one in records.of(Continuation) if one.performed_at is not None)
 
 

@@ -201,9 +201,10 @@ def decision(decision_id: str) -> str:
     return record_page(row, CONTINUATIONS, lede=row.treatment.title, back_url=back_url)
 
 
-@bp.get("/treatments/<treatment_id>/consents/new")
+@bp.route("/treatments/<treatment_id>/consents/new", methods=["GET", "POST"])
 @allow(TAKES_CONSENT)
 def new_for_course(treatment_id: str) -> Response:
-    """Lead to the patient's new consent, for the version that this course follows."""
+    """Lead to the patient's new consent, for the version that this course follows; a form that was sent goes along."""
     course = get_or_404(Treatment, treatment_id)
-    return redirect(url_for("consent.new", patient_id=course.patient_id, version=course.protocol_version_id))
+    to = url_for("consent.new", patient_id=course.patient_id, version=course.protocol_version_id)
+    return redirect(to, 307 if request.method == "POST" else 302)

@@ -151,7 +151,11 @@ def donor(  # noqa: PLR0913 - what is found out about one donor
     ``markers``: what is not negative, marker → result. ``typed``: the blood group is typed twice too.
     """
     by, said = team.act(team.physician), {"source_note": team.note, **facts}
-    one = Donor.register(team.session, by=by, at=at, **said) if team.session else Donor.log(by=by, at=at, **said)
+    one = (
+        Donor.register(team.session, by=by, at=at, another_because=team.note, **said)
+        if team.session
+        else Donor.log(by=by, at=at, **said)
+    )
     found = team.log(
         DonorEligibility, by, at, donor=team.add(one), outcome=outcome, sample_taken_on=clock.day(at, team.site.zone),
         markers=dict.fromkeys(MARKERS, "negative") | (markers or {}), history="No risk found at the interview.",

@@ -81,7 +81,7 @@ def refusals(kind: Kind, course: Treatment, form: Any, when: datetime, *, moment
 
 def _reasons(step: Step, records: CourseRecords, when: datetime) -> list[Blocked]:
     stop = records.course.stop
-    known = stop is not None and (stop.performed_at is None or stop.performed_at <= when)
+    known = stop is not None and (stop.since is None or stop.since <= when)
     found = stopped(records) if known else []
     for earlier in step.earlier:
         found += [*earlier.permission(records, when), *earlier.outcome(records, when)]

@@ -191,7 +191,7 @@ def _signs(course: Treatment, measured: dict[str, Any], same: dict[str, Any]) ->
 
 
 def _refuse_one_person(first: User | None, second: User | None) -> None:
-    if first is not None and second is not None and first.id == second.id:
+    if first is not None and second is not None and first.is_same_person(second):
         raise RuleBroken(Problem("The second person must be a different person.", "paper_second_id", rule=2))
 
 

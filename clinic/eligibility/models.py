@@ -150,7 +150,8 @@ class Eligibility(Record):
             )
         found += self._old_test()
         tested = self.pregnancy == "excluded" and self.eligible and self.origin == "clinic"
-        if tested and self.pregnancy_tested_on is None and self.treatment.patient.may_be_pregnant:
+        possible = tested and any(one.may_be_pregnant for one in self.treatment.patient.person)
+        if possible and self.pregnancy_tested_on is None:
             found.append(
                 Problem("Pregnancy test on: required; enter the day of the test.", "pregnancy_tested_on", rule=23)
             )

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
 from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
+from clinic.patients.donor_screening import needs_to_confirm
+from clinic.patients.models import has_died, weight_of
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
@@ -43,6 +45,17 @@ def _counting(written: Sequence[Eligibility], at: datetime) -> Eligibility | Non
     return max((one for one in late if (one.performed_at or at) <= at), key=lambda one: one.written_at, default=found)
 
 
+def _decided_later(records: CourseRecords, last: Eligibility) -> Blocked:
+    """Return that an act lies before the decision, and how one of the two times is corrected (rules 23, 69)."""
+    when = f", on {wording.moment(last.performed_at, records.zone)}" if last.performed_at is not None else ""
+    because = (
+        f"The eligibility was decided later than this{when}. Correct the time of this record if it is wrong; if the "
+        "time of the decision is wrong, a physician amends the decision and signs it."
+    )
+    show = ("eligibility.show", {"eligibility_id": last.id})
+    return Blocked(rule=23, because=because, who=WHO, fix=show, fix_label="Open the decision")
+
+
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for a physician's signed order, and a signed decision that the patient may be treated so (rule 23)."""
     course, found = records.course, []
@@ -62,9 +75,9 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
             show = ("eligibility.show", {"eligibility_id": begun[0].id})
             because = "The eligibility is recorded but not signed."
             return [*found, Blocked(rule=23, because=because, who=WHO, fix=show, fix_label="Open the decision")]
-        because = "No eligibility decision yet."
         if begun:
-            because = "The eligibility was decided later than this."
+            return [*found, _decided_later(records, begun[0])]
+        because = "No eligibility decision yet."
         return [*found, Blocked(rule=23, because=because, who=WHO, fix=decide, fix_label="Decide")]
     found += _medication(records, counts, decide, at)
     found += _no_longer(records, counts, at) if counts.eligible else []
@@ -152,7 +165,7 @@ def _dose_begun(records: CourseRecords, given: list[tuple[datetime, Product]], a
     if begun is None or at - begun >= ONE_DOSE:
         return None
     dosing = records.course.says.dose
-    weight = records.patient.weight_at(at)
+    weight = weight_of(records.people, at)
     kilos = (weight.kg if weight is not None and weight.kg else None) if dosing.per_kg else 1
     parts = [records.get(product_id) for moment, product_id in mine if moment >= begun]
     amounts = [one.amount for one in parts if one.measure == dosing.measure and one.amount is not None]
@@ -283,7 +296,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Sign the order, name the donor, decide and sign."""
     course, waiting = records.course, []
-    if course.origin is Origin.IMPORTED or course.stop is not None or records.patient.died_on is not None:
+    if course.origin is Origin.IMPORTED or course.stop is not None or has_died(records.people):
         return []
     here = {"treatment_id": course.id}
     if not course.signed:
@@ -292,6 +305,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     if course.relation != "autologous" and course.donor_id is None:
         why = "This course uses a donor's cells, and no donor is named."
         waiting.append(Action(title="Name the donor", why=why, who=tuple(ORDERS), to=("treatments.donor", here)))
+    waiting += needs_to_confirm(records)
     counts, written = decision(records, at), records.of(Eligibility)
     unsigned = [one for one in written if not one.signed and one.origin is Origin.CLINIC]
     if unsigned and (counts is None or unsigned[-1] is written[-1]):

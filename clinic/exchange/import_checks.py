@@ -14,7 +14,8 @@ from clinic import clock
 from clinic.administration.amounts import worked_out
 from clinic.exchange.import_targets import Slot
 from clinic.fields import fields_of, plain
-from clinic.patients.donors import number_problems, number_taken, tells_of
+from clinic.patients.anonymous import number_problems, tells_of
+from clinic.patients.donors import number_taken
 from clinic.processing.counts import APART
 from clinic.protocols.catalogues import DOSE_MEASURES
 

@@ -18,6 +18,7 @@ from clinic.exchange import parse_cell
 from clinic.exchange.datasets import datasets
 from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_course import History
+from clinic.exchange.import_people import KnownPeople, similar_people
 from clinic.exchange.import_targets import KINDS, OWN, Slot, slot
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.tables import Table, read
@@ -25,6 +26,7 @@ from clinic.extensions import write_from_here
 from clinic.ledger.listener import set_actor
 from clinic.patients.models import Patient
 from clinic.patients.names import compact
+from clinic.patients.numbers import bearers, replaced_on
 from clinic.protocols.models import Protocol
 
 if TYPE_CHECKING:
@@ -97,9 +99,10 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
         return report
     published = _published(session, by)
     with session.no_autoflush:
+        known = KnownPeople(session, by.site_id)
         for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
             report.problems += history.problems
-            report.notes += history.notes
+            report.notes += [*history.notes, *similar_people(known, history.row, history.records)]
             report.made.update(record.NOUN for record in history.records)
             if progress:
                 progress(done, 2 * len(table.rows))
@@ -286,25 +289,19 @@ def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -
         given = _given(row, number, cells, mapping, []).get(wanted)
         if given is not None and given.text:
             numbers.append((row, given.column, given.text))
-    known: set[str | None] = set()
-    for start in range(0, len(numbers), 500):
-        texts = [text for _row, _column, text in numbers[start : start + 500]]
-        known |= set(
-            session.scalars(
-                select(Patient.record_number).where(Patient.site_id == by.site_id, Patient.record_number.in_(texts))
-            )
-        )
+    borne = bearers(session, Patient, "record_number", site_id=by.site_id) if numbers else []
+    known = {compact(one.number): one for one in reversed(borne)}
     for row, column, text in numbers:
-        if text in known:
-            problems.append(
-                Fault(
-                    row=row,
-                    column=column,
-                    value=text,
-                    expected="a record number that is new here: an import never changes a patient (rule 70)",
+        other = known.get(compact(text))
+        if other is not None:
+            expected = "a record number that is new here: an import never changes a patient (rule 70)"
+            if other.until is not None:
+                expected = (
+                    f"a record number that no patient here had: this one was replaced on "
+                    f"{replaced_on(other, by.site.zone)}, and a wristband may still carry it (rule 1)"
                 )
-            )
-        elif text in seen:
+            problems.append(Fault(row=row, column=column, value=text, expected=expected))
+        elif compact(text) in seen:
             problems.append(Fault(row=row, column=column, value=text, expected="each record number once"))
-        seen.add(text)
+        seen.add(compact(text))
     return problems

@@ -14,6 +14,7 @@ from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
 from clinic.harvest.models import Harvest
 from clinic.model import reference
+from clinic.patients.models import has_died
 from clinic.records import Meaning, Origin, Record
 from clinic.treatments.models import Treatment
 
@@ -162,7 +163,7 @@ class AdverseEvent(Record):
             fatal.add("death" in self.serious)
         if self.grade is not None:
             fatal.add(self.grade == "5")
-        if clinic and fatal == {True} and self.treatment.patient.died_on is None:
+        if clinic and fatal == {True} and not has_died(self.treatment.patient.person):
             found.append(Problem("Died on: required; the event was fatal.", "died_on", rule=65))
         if len(fatal) == 2:
             said = "Grade 5, outcome fatal and serious because of death go together: select all three or none."

@@ -15,6 +15,7 @@ from clinic.administration.models import Administration
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, plain
 from clinic.model import Model, reference
+from clinic.patients.models import has_died
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
 from clinic.records import Entry, Record
 from clinic.treatments.models import Treatment
@@ -201,7 +202,7 @@ class FollowUpVisit(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a missed visit says why; lost to follow-up needs three contacts without an answer (rule 62)."""
         found = super().problems(at=at)
-        if self.origin == "clinic" and not self.alive and self.treatment.patient.died_on is None:
+        if self.origin == "clinic" and not self.alive and not has_died(self.treatment.patient.person):
             said = "Enter the date of death in the patient's record first, or report it as an adverse event of grade 5."
             found.append(Problem(said, "alive"))
         if self.made != "made" and not self.missed_reason:

@@ -14,6 +14,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.followup.reactions import reactions, seen_during
 from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, VISITORS
+from clinic.patients.models import has_died
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Mark, Progress, State, Step, marks_of
@@ -67,7 +68,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     found = [action for event in events(records) for action in _of_event(records, event, at)]
     course, begun = records.course, records.every(Administration) or records.every(AdverseEvent)
     found += _unreported(records) if begun else []
-    if course.stop is not None or records.patient.died_on is not None:
+    if course.stop is not None or has_died(records.people):
         return found + _unsigned(records)
     found += _undecided(records) if begun else []
     on = clock.day(at, records.zone)

@@ -70,7 +70,7 @@ def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, An
     """Return the one next action: this person's first, else whose turn it is; what is due later comes last."""
     waiting = [action for s in found for action in s.actions]
     waiting.sort(key=lambda action: (not action.danger, action.due_at is not None and action.due_at > at + SOON))
-    mine = next((action for action in waiting if user.role in action.who and user.id not in action.not_by), None)
+    mine = next((action for action in waiting if action.is_for(user)), None)
     if mine is not None:
         return {
             "tag": "Your next action",
@@ -83,7 +83,9 @@ def next_action(found: list[Standing], user: User, at: datetime) -> dict[str, An
     if not waiting:
         return None
     whose = " or ".join(sorted(role.label for role in waiting[0].who))
-    if user.id in waiting[0].not_by:
+    if waiting[0].only_by:
+        whose = f"the {whose} who is named"
+    elif user.id in waiting[0].not_by:
         whose = f"another {whose}: you took part yourself"
     return {
         "tag": f"Waiting for {whose}",

@@ -14,6 +14,7 @@ from clinic.administration.models import Administration
 from clinic.errors import RuleBroken
 from clinic.harvest.models import Harvest
 from clinic.pathway.order import current
+from clinic.patients.models import has_died
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, Record
@@ -217,17 +218,17 @@ def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, moved: 
 
 def given_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
     """Return which cells were given after a day of death that was written now: one of the two days is wrong."""
-    patient = records.patient
-    written = changed.get(patient.id)
-    if written is None or "died_on" not in (written.columns or {"died_on"}):
+    written = [one for one in records.people if one.died_on is not None and one.id in changed]
+    days = [one.died_on for one in written if "died_on" in (changed[one.id].columns or {"died_on"})]
+    if not days:
         return []
     late = [
         one
         for one in records.of(Administration)
-        if one.counts and one.performed_at and clock.day(one.performed_at, records.zone) > patient.died_on
+        if one.counts and one.performed_at and clock.day(one.performed_at, records.zone) > min(days)
     ]
     return [
-        f"The day of death ({wording.day(patient.died_on)}) is before cells were given on "
+        f"The day of death ({wording.day(min(days))}) is before cells were given on "
         f"{wording.day(clock.day(one.performed_at, records.zone))}. Correct the day that is wrong."
         for one in late
         if one.performed_at
@@ -258,7 +259,7 @@ def refuse_disorder(
     Courses that were read together share their cells: from the second on, not ``read_anew``, the permission is asked.
     """
     found = (disorder(records, changed) if read_anew else []) + forbidden(records, changed)
-    if records.patient is not None and records.patient.died_on is not None:
+    if has_died(records.people):
         found += given_after_death(records, changed)
     if found:
         raise RuleBroken(" ".join(found), rule=69)

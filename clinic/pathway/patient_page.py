@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 from flask import url_for
 from markupsafe import Markup
 from sqlalchemy import or_, select
+from sqlalchemy.orm import object_session
 
 from clinic import record_display, wording
 from clinic.access import may
+from clinic.administration.person_checks import cells_since
 from clinic.assets import icon
 from clinic.consent.display import STANDINGS, sign_consent
 from clinic.consent.models import Consent, Standing
@@ -18,6 +20,8 @@ from clinic.course_records import in_turns
 from clinic.judged_lines import CourseLine
 from clinic.pathway.judgement import judge
 from clinic.patients.donors import Donor
+from clinic.patients.identity import IDENTITY, corrected_words, identity_corrections
+from clinic.patients.models import Patient, not_asked
 from clinic.steps import State
 
 if TYPE_CHECKING:
@@ -28,7 +32,6 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
-    from clinic.patients.models import Patient
     from clinic.records import Amendment
     from clinic.treatments.models import Treatment
 
@@ -135,26 +138,51 @@ def _confirm(patient: Patient, correction: Amendment, user: User) -> dict[str, A
     who, mine = correction.amended_by.printed_name, not user.is_same_person(correction.amended_by)
     url = url_for("patients.confirm_correction", patient_id=patient.id, amendment_id=correction.id)
     mine = mine and may(user.role, "patients.confirm_correction")
-    did = "took an allergy or the death out of this record."
+    did, until = "took an allergy or the death out of this record.", "Until then the earlier entry still counts."
+    if correction.corrects(IDENTITY) and correction.record == patient.__tablename__:
+        did = f"corrected who the patient is: {corrected_words([correction])}."
+        until = "Until then no cells are given. Replace wristband and labels that were printed with the old entry."
     if correction.record == "alert":
         did = "closed or changed an alert about an allergy; a nurse or physician confirms that."
     return {
         "tag": "Your next action" if mine else "Waiting for a second person",
         "title": "Confirm the correction",
-        "text": f"{who} {did} Until then the earlier entry still counts.",
+        "text": f"{who} {did} {until}",
         "url": url if mine else None,
         "icon": "user-check",
         "label": "Compare and confirm",
     }
 
 
+def identity_in_doubt(patient: Patient) -> list[Amendment]:
+    """Return the corrections of who a patient is that wait for a second person, once a course has cells (rule 1)."""
+    session = object_session(patient)
+    found = identity_corrections(patient)
+    if not found or session is None:
+        return []
+    courses = {course.id for one in patient.person for course in one.courses}
+    since = [cells_since(records) for records in in_turns(session, sorted(courses))]
+    first = min((one for one in since if one is not None), default=None)
+    return identity_corrections(patient, since=first) if first is not None else []
+
+
+def new_labels(record: Any) -> str:
+    """Return what follows from a correction of who a patient is, once a course has cells; else nothing."""
+    if not isinstance(record, Patient) or not identity_in_doubt(record):
+        return ""
+    return "A second person must confirm it before cells are given. Replace wristband and labels with the old entry."
+
+
 def next_action(patient: Patient, user: User, *, at: datetime) -> dict[str, Any]:
     """Return the one next thing to do for a patient, and whether it is this user's turn."""
-    if patient.allergy_status == "not_asked":
+    if not_asked(patient.person):
         why = "Allergies are shown on every page about the patient. No cells can be given until they are known."
         return _turn(user, "patients.allergies", patient.id, "Record allergies", why, "message-report", "the nurse")
     if patient.open_corrections:
         return _confirm(patient, patient.open_corrections[-1], user)
+    doubted = identity_in_doubt(patient)
+    if doubted:
+        return _confirm(patient, doubted[0], user)
     waiting = next((c for c in patient.consents if _waits(c, user, at)), None)
     if waiting is not None:
         return sign_consent(waiting, user)

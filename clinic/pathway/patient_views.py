@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, render_template, request, url_for
 
-from clinic import clock, record_display, searches, wording
+from clinic import clock, record_display, record_pages, searches, wording
 from clinic.access import CLINICAL, allow, may
 from clinic.extensions import db
 from clinic.followup import reporting
@@ -18,6 +18,8 @@ from clinic.patients.merging import of_patient
 from clinic.patients.models import SEXES, Patient
 from clinic.patients.search import present_courses, search, similar_names, with_those_that_go_on
 from clinic.patients.views import REGISTERS
+
+record_pages.CONSEQUENCES.append(patient_page.new_labels)
 
 
 @bp.route("/patients", methods=["GET", "POST"])

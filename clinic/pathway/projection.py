@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from clinic import clock
 from clinic.course_records import CourseRecords, around_all, in_turns, link, table_of, turns
-from clinic.judged_lines import CourseLine, ProductLine
+from clinic.judged_lines import ONLY, CourseLine, ProductLine
 from clinic.ledger.listener import Written, written
 from clinic.model import Base, Model
 from clinic.pathway.authorized import mark_or_refuse
@@ -34,7 +34,7 @@ from clinic.treatments.models import Treatment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from clinic.steps import Step
+    from clinic.steps import Action, Step
 
 
 def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
                 "title": action.title, "why": action.why, "endpoint": action.to[0], "target": dict(action.to[1]),
                 "roles": f" {' '.join(sorted(role.value for role in action.who))} ", "since": action.since,
                 "due_at": action.due_at, "due_words": action.due_words, "danger": action.danger,
-                "people": people, "barred": _marked(action.not_by), "failing": bad,
+                "people": people, "barred": _barred(action), "failing": bad,
             }
             for action in one.actions
         ]  # fmt: skip
@@ -69,6 +69,11 @@ def responsible(records: CourseRecords, step: Step) -> set[str]:
     """Return the ids of whose patient this is in a step: the course's physician, and who did what the step recorded."""
     done = [record.performed_by_id for kind in step.records for record in records.of(kind)]
     return {one for one in (records.course.performed_by_id, *done) if one}
+
+
+def _barred(action: Action) -> str:
+    """Return who may not do it as a line keeps it; whom it is for alone is kept behind `ONLY`."""
+    return _marked([*action.not_by, *(f"{ONLY}{one}" for one in action.only_by)])
 
 
 def _marked(ids: Iterable[str]) -> str:

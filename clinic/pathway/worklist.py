@@ -21,7 +21,7 @@ from clinic.accounts.authorizations import TITLES, expiring, is_own
 from clinic.consent.step import WITHDRAWN
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.step import OVERDUE
-from clinic.judged_lines import CourseLine, ProductLine
+from clinic.judged_lines import ONLY, CourseLine, ProductLine
 from clinic.pathway.worklist_lines import (
     LATER,
     NEAR,
@@ -154,13 +154,16 @@ def board(  # noqa: PLR0913 - each narrows what is read
     reports that are due.
     """
     role, mark, barred, only = user.role, f" {user.role.value} ", f" {user.id} ", only or Filter()
-    own = and_(CourseLine.roles.contains(mark), ~CourseLine.barred.contains(barred))
+    named, other = f" {ONLY}{user.id} ", f" {ONLY}"
+    told = or_(~CourseLine.barred.contains(other), CourseLine.barred.contains(named))
+    own = and_(CourseLine.roles.contains(mark), ~CourseLine.barred.contains(barred), told)
 
     order = Order(at, user.id)
     shown_all_the_same = or_(and_(*only.condition()), order.urgent()) if only else true()
 
     def mine_too(line: dict[str, Any]) -> bool:
-        return mark in line["roles"] and barred not in line["barred"]
+        told = other not in line["barred"] or named in line["barred"]
+        return mark in line["roles"] and barred not in line["barred"] and told
 
     def kept(line: dict[str, Any]) -> bool:
         return only.keep(line) or order.rank(line) == NOW

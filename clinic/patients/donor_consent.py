@@ -13,6 +13,7 @@ from clinic.errors import Problem
 from clinic.fields import field
 from clinic.model import reference
 from clinic.patients.donors import Donor
+from clinic.patients.doubted import kept_moment, moved, redated
 from clinic.records import Amendment, Origin, Record
 from clinic.steps import Blocked
 
@@ -56,7 +57,35 @@ class DonorConsent(Record):
 
     def critical_correction(self) -> Amendment | None:
         """Return the last amendment that allows more than the paper did: a second person confirms it."""
-        return next((one for one in reversed(self.amendments) if any(_more(*c) for c in one.changes.items())), None)
+        return next(
+            (one for one in reversed(self.amendments) if any(self._more(*c) for c in one.changes.items())), None
+        )
+
+    def _more(self, name: str, change: list[Any]) -> bool:
+        """Whether a change may allow what the paper did not: a withdrawal ends what was given before it (rule 15)."""
+        old, new = change
+        if name == "expires_on":
+            return old is not None and (new is None or new > old)
+        if name == "withdrawn_at":
+            return moved(change)
+        if name != "performed_at":
+            return False
+        others = [] if self.donor is None else [one for one in self.donor.consents if one.ends]
+        return old is None or new is None or new[:16] < old[:16] or (moved(change) and bool(others))
+
+    @property
+    def ends(self) -> list[datetime]:
+        """When it was withdrawn, and each moment that a correction took away and nobody has confirmed."""
+        old = [one.changes["withdrawn_at"][0] for one in self.amendments if moved(one.changes.get("withdrawn_at"))]
+        said = [kept_moment(text, self.zone) for text in old] if self._doubted else []
+        return [end for end in (self.withdrawn_at, *said) if end is not None]
+
+    @property
+    def _doubted(self) -> bool:
+        """Whether no second person has signed since the withdrawal was corrected."""
+        last = redated(self, "withdrawn_at")
+        signed = [one.signed_by for one in self.present_signatures]
+        return last is not None and all(who.is_same_person(last.amended_by) for who in signed)
 
     def covers(self, collected_at: datetime) -> bool:
         """Whether it allowed a collection: signed, given before it, not expired then."""
@@ -69,13 +98,6 @@ class DonorConsent(Record):
         return f"Consent to donate, form {self.form_version or 'not recorded'}"
 
 
-def _more(name: str, change: list[Any]) -> bool:
-    old, new = change
-    if name in {"expires_on", "withdrawn_at"}:
-        return old is not None and (new is None or new > old)
-    return name == "performed_at" and (old is None or new is None or new[:16] < old[:16])
-
-
 def consent_problems(records: CourseRecords, donor: Donor, collected_at: datetime) -> list[Blocked]:
     """Return why the cells of a donor may not be collected or used: no consent to donate, or withdrawn (14, 15).
 
@@ -85,7 +107,7 @@ def consent_problems(records: CourseRecords, donor: Donor, collected_at: datetim
         return []
     given = records.on(donor, DonorConsent)
     fix, who = ("donors.show", {"donor_id": donor.id}), donor.display_name
-    ends = [one.withdrawn_at for one in given if one.withdrawn_at is not None]
+    ends = [end for one in given for end in one.ends]
     if ends:
         since = [one for one in given if one.covers(collected_at) and (one.performed_at or collected_at) > max(ends)]
         if not since:

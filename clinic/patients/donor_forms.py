@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from clinic.accounts.forms import PhysicianField
+from clinic.accounts.models import User
 from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db
-from clinic.form_fields import SelectField, StringField
+from clinic.form_fields import SelectField, StringField, TextAreaField
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
+from clinic.patients.donor_likeness import SimilarDonor
 from clinic.patients.donors import MARKER_RESULTS, Donor, DonorEligibility
+from clinic.patients.forms import SAME
 from clinic.patients.models import Patient
 from clinic.protocols.catalogues import MARKERS
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+
+QUESTION = {"same_person", "same_why"}
 
 
 class DonorForm(form_for(Donor)):
@@ -26,6 +33,39 @@ class DonorForm(form_for(Donor)):
         "Patient", section="Patient", hint="Record number. Only where the donor is a relative or the patient"
     )
 
+    same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
+    same_why = TextAreaField(
+        "If another person: how do you know?", long=True, section="Same person?",
+        hint="One sentence, for example: two sisters, other birth date. Saved with the record",
+    )  # fmt: skip
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        self.alike: list[Donor] = []
+        super().__init__(*args, **more)
+
+    @property
+    def sections(self) -> list[tuple[str, list[Any]]]:
+        """Without the question, which is drawn beside the people it is about."""
+        return [(title, boxes) for title, boxes in super().sections if title != "Same person?"]
+
+    @property
+    def said_another(self) -> str:
+        """The reason why this is another person, empty unless that was answered."""
+        return (self.same_why.data or "") if self.same_person.data == "no" else ""
+
+    def take(self, broken: RuleBroken, field: str = "") -> None:
+        """Show who is alike where that is what was said, and what is still to be answered."""
+        if not isinstance(broken, SimilarDonor):
+            super().take(broken, field)
+            return
+        self.alike, self.same_person.required = broken.alike, True
+        if self.same_person.data == "yes":
+            self.same_person.errors = ["Open that donor below and continue there. Nothing was saved"]
+        elif self.same_person.data == "no":
+            self.same_why.errors = ["Enter how you know that it is another person"]
+        else:
+            self.same_person.errors = [str(broken)]
+
     def start_with(self, patient: Patient | None) -> None:
         """Fill in the patient from whose page the form was opened."""
         if patient is not None:
@@ -34,7 +74,7 @@ class DonorForm(form_for(Donor)):
 
     def linked(self, session: Session) -> dict[str, Any]:
         """Return the facts with the patient that was named; raises `RuleBroken` where there is none."""
-        facts = self.facts()
+        facts = {name: value for name, value in self.facts().items() if name not in QUESTION}
         typed = facts.pop("patient_number") or ""
         if facts["kind"] not in {"self", "related"}:
             if typed:
@@ -63,7 +103,13 @@ def _marker_fields() -> dict[str, SelectField]:
     }  # fmt: skip
 
 
-class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("markers",)),), _marker_fields())):
+class EligibilityForm(
+    type(
+        "MarkerForm",
+        (form_for(DonorEligibility, without=("markers",), other={"physician_told": PhysicianField}),),
+        _marker_fields(),
+    )
+):
     """A determination: the results of the markers; one without a result was not done. Each protocol names its own."""
 
     urgent_for = StringField(
@@ -79,7 +125,9 @@ class EligibilityForm(type("MarkerForm", (form_for(DonorEligibility, without=("m
         patient = _patient(db.session(), typed)
         if typed and patient is None:
             raise RuleBroken(Problem(f"no patient of this clinic has the number {typed}", "urgent_for"))
-        return found | {"markers": markers, "urgent_for": patient}
+        informed = db.session.get(User, found["physician_told"]) if found.get("physician_told") else None
+        told = {"told": informed, "physician_told": informed.printed_name if informed is not None else None}
+        return found | told | {"markers": markers, "urgent_for": patient}
 
 
 def marker_rows(determination: DonorEligibility) -> list[tuple[str, str, tuple[str, str, str]]]:

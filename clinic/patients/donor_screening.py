@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.access import Role
 from clinic.patients.donor_consent import consent_problems
-from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent, says_why
 from clinic.patients.names import searchable
 from clinic.protocols.catalogues import MARKERS
-from clinic.steps import Blocked
+from clinic.steps import Action, Blocked
 
 if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
@@ -60,13 +60,33 @@ def counts_of(determinations: list[DonorEligibility]) -> DonorEligibility | None
 def excused(determination: DonorEligibility, recipient: Any) -> bool:
     """Whether a donor who is not eligible may be used for this recipient (rule 18; 21 CFR 1271.60(d), .65(b)).
 
-    A physician signed the urgent medical need of exactly this patient, with its reason. Of a relative who donates for
-    one patient the need is that patient's.
+    A physician signed the urgent medical need of exactly this patient, with its reason, and the physician who was
+    informed confirmed it. Of a relative who donates for one patient the need is that patient's.
     """
-    if recipient is None or not determination.attested or not determination.physician_told:
+    return for_need_of(determination, recipient) and determination.attested and determination.acknowledged
+
+
+def for_need_of(determination: DonorEligibility, recipient: Any) -> bool:
+    """Whether it states the urgent medical need of exactly this patient, with words, and who was informed of it."""
+    if recipient is None or not determination.physician_told:
         return False
     named = determination.urgent_for_id or determination.donor.relative_of_id
-    return named == recipient.id and is_reason(determination.urgent_need)
+    said = determination.urgent_need
+    return named == recipient.id and (says_why(said) if determination.told_id is not None else is_reason(said))
+
+
+def needs_to_confirm(records: CourseRecords) -> list[Action]:
+    """Return the urgent needs of the patient that the physician who was informed has not confirmed (rule 18)."""
+    counts = [counting(records, donor) for donor in records.every(Donor)]
+    return [
+        Action(
+            title="Confirm the urgent need", who=PHYSICIAN, only_by=(one.told.id,),
+            why=f"{one.told.printed_name}: {one.donor.display_name} is not eligible. {one.urgent_need}",
+            to=("donors.eligibility", {"eligibility_id": one.id}),
+        )
+        for one in counts
+        if one is not None and one.told is not None and for_need_of(one, records.patient) and not one.acknowledged
+    ]  # fmt: skip
 
 
 def is_reason(text: str | None) -> bool:
@@ -110,7 +130,13 @@ def problems(
                 " A new determination resolves it when two people have signed: a physician and quality or another."
             )
         said = f"{because} No urgent medical need of this recipient is signed for {donor.display_name}."
-        found.append(Blocked(rule=18, because=said, fix_label="Determine again", **new))
+        if for_need_of(determination, recipient) and determination.attested:
+            who = determination.told.printed_name if determination.told is not None else determination.physician_told
+            said = f"{because} {who} was informed of the urgent medical need and has not confirmed it: sign it."
+            show = ("donors.eligibility", {"eligibility_id": determination.id})
+            found.append(Blocked(rule=18, because=said, fix_label="Confirm the need", who=PHYSICIAN, fix=show))
+        else:
+            found.append(Blocked(rule=18, because=said, fix_label="Determine again", **new))
     screening = says.screening if says is not None else None
     missing = determination.missing(screening.markers) if screening is not None else []
     if missing and not (allowed and determination.outcome == "incomplete"):
@@ -156,12 +182,14 @@ def named_donor(records: CourseRecords, at: datetime) -> list[Blocked]:
 def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
     """Ask for blood groups of donor and recipient that agree, where the protocol does from two samples (rule 20)."""
     asked = records.course.says.screening.two_blood_groups
-    people = [("donor", donor, ("donors.show", {"donor_id": donor.id})) for donor in donors if donor.kind != "self"]
+    people: list[tuple[str, list[Any], Any]] = [
+        ("donor", [donor], ("donors.show", {"donor_id": donor.id})) for donor in donors if donor.kind != "self"
+    ]
     if people:
-        people.append(("recipient", records.patient, ("pathway.patient", {"patient_id": records.patient.id})))
+        people.append(("recipient", records.people, ("pathway.patient", {"patient_id": records.patient.id})))
     found = []
     for who, person, fix in people:
-        typings = records.on(person, BloodTyping)
+        typings = [typing for one in person for typing in records.on(one, BloodTyping)]
         samples = independent([typing for typing in typings if typing.signed])
         if len({(typing.abo, typing.rhd) for typing in typings}) > 1:
             because = f"The {who}'s blood groups do not agree."

@@ -13,7 +13,17 @@ from clinic.access import CLINICAL, Role, allow, may
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
+from clinic.pages import (
+    Answer,
+    commit_and_redirect,
+    form_of,
+    form_page,
+    get_or_404,
+    me,
+    refusals_to,
+    staff_choices,
+    zone,
+)
 from clinic.paging import Page, page, place_of
 from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement
@@ -21,8 +31,9 @@ from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donor_screening import counts_of, label_warnings
 from clinic.patients.donor_search import fits
-from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility, with_number
+from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient
+from clinic.patients.numbers import bearer
 from clinic.record_display import amendments, facts, hands
 from clinic.record_pages import record_page
 from clinic.records import Meaning
@@ -50,7 +61,8 @@ DETERMINATIONS = record_pages.register_pages(
     people=DETERMINES,
     patient=patient_banner,
     meanings={Role.QUALITY: Meaning.REVIEW},
-    fixed=frozenset({"markers"}),
+    fixed=frozenset({"markers", "physician_told"}),
+    means=lambda row, user: Meaning.REVIEW if user.id == row.told_id else None,
 )
 CONSENTS = record_pages.register_pages(
     DonorConsent,
@@ -174,18 +186,25 @@ def new() -> Answer:
     form.start_with(patient)
     if form.validate_on_submit():
         with refusals_to(form):
-            donor = Donor.register(db.session(), by=me(), at=clock.now(), **form.linked(db.session()))
+            facts = form.linked(db.session()) | {"another_because": form.said_another}
+            donor = Donor.register(db.session(), by=me(), at=clock.now(), **facts)
             return commit_and_redirect(_url(donor), f"{donor.display_name} is added as a donor.")
     return form_page(
         form,
         template="donors/new.html",
-        known=with_number(db.session(), form["donor_number"].data, me().site_id),
+        known=_with_number(form["donor_number"].data),
         heading="Add a donor", save_label="Add the donor", save_icon="user-heart",
         lede="A relative has a name. An unrelated donor or a cord donation has a number, and never a name.",
         back_url=url_for("pathway.patient", patient_id=patient.id) if patient else url_for("donors.index"),
         after="The donor's eligibility comes next; the cells stay in quarantine until a physician has signed it.",
         patient=patient_banner(patient),
     )  # fmt: skip
+
+
+def _with_number(number: str | None) -> Donor | None:
+    """Return the donor of the site who has or had a number."""
+    known = bearer(db.session(), Donor, "donor_number", number, site_id=me().site_id)
+    return db.session.get(Donor, known.id) if known is not None else None
 
 
 @bp.get("/donors/<donor_id>")
@@ -233,6 +252,7 @@ def new_eligibility(donor_id: str) -> Answer:
     """Determine whether a donor may be used: history, markers, the answer (rules 17 to 19)."""
     donor = get_or_404(Donor, donor_id)
     form = form_of(EligibilityForm, people=DETERMINES, about={"donor": donor})
+    form.offer("physician_told", staff_choices({Role.PHYSICIAN}))
     return _new(form, DonorEligibility, donor, "Determine the donor's eligibility")
 
 

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, inspect, select
-from sqlalchemy.orm import Mapped, object_session, relationship
+from sqlalchemy import CheckConstraint, String, inspect, select
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field
 from clinic.model import ADDED, reference
+from clinic.patients.anonymous import number_problems
+from clinic.patients.donor_likeness import WHO, SimilarDonor, same_donor, similar_donors
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
 from clinic.patients.names import compact, searchable
+from clinic.patients.numbers import bearer, replaced_on
 from clinic.protocols.catalogues import MARKERS, REACTIVE
-from clinic.records import Entry, Record
+from clinic.records import Entry, Origin, Record
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -40,9 +42,6 @@ KINSHIP = {
 }  # fmt: skip
 RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent", "aunt_uncle", "niece_nephew"}
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
-ANONYMOUS = "Use a number that does not identify a person."
-SPOKEN = 4
-"""A name or number of this length counts anywhere in a code; a shorter one only as a part of its own."""
 
 
 class Donor(Entry):
@@ -114,6 +113,8 @@ class Donor(Entry):
                 )
             if not self.donor_number:
                 found.append(Problem("Donor number: required", "donor_number"))
+        if (self.kind == "self") != (self.patient is not None or self.patient_id is not None):
+            found.append(Problem("“The patient” is only for the patient's own cells.", "kind", rule=17))
         if self.kind == "related" and not self.relation:
             found.append(Problem("Relation to the patient: required", "relation"))
         session = object_session(self)
@@ -122,11 +123,17 @@ class Donor(Entry):
         found += number_problems(session, self.donor_number, self.site_id)
         return found + (number_taken(session, self) if _renumbered(self) else [])
 
-    @classmethod
-    def register(cls, session: Session, *, by: User, at: datetime, **facts: Any) -> Donor:
-        """Add a new donor.
+    def questions(self) -> list[Question]:
+        """Also: a donor who becomes similar to another one is another person (rule 17)."""
+        changed = inspect(self).persistent and any(inspect(self).attrs[name].history.has_changes() for name in WHO)
+        return super().questions() + (same_donor(object_session(self), self) if changed else [])
 
-        Raises `RuleBroken` also where the number tells who a patient is (rule 10), or is another donor's (rule 17).
+    @classmethod
+    def register(cls, session: Session, *, by: User, at: datetime, another_because: str = "", **facts: Any) -> Donor:
+        """Add a new donor; ``another_because``: why this is another person than a similar donor.
+
+        Raises `RuleBroken` also where the number tells who a patient is (rule 10), or is another donor's (rule 17), and
+        `SimilarDonor` where a similar donor is recorded and nobody has told them apart.
         """
         donor = cls.log(by=by, at=at, **facts)
         problems = number_problems(session, donor.donor_number, donor.site_id) + number_taken(session, donor)
@@ -134,6 +141,11 @@ class Donor(Entry):
             problems.append(f"{donor.patient.display_name} is already recorded as a donor.")
         if problems:
             raise RuleBroken(*problems)
+        alike = similar_donors(session, donor)
+        if alike and not another_because.strip():
+            raise SimilarDonor(alike)
+        if alike:
+            donor.confirmed = {**(donor.confirmed or {}), "name": another_because.strip()}
         session.add(donor)
         return donor
 
@@ -160,66 +172,30 @@ def _renumbered(donor: Donor) -> bool:
     return not inspect(donor).persistent or inspect(donor).attrs.donor_number.history.has_changes()
 
 
-def with_number(session: Session, number: str | None, site_id: str, *, but: str | None = None) -> Donor | None:
-    """Return the donor of the site who has a number already, compared without case, accents, spaces and marks."""
-    wanted = compact(number or "")
-    if not wanted:
-        return None
-    chosen = select(Donor.id, Donor.donor_number).where(Donor.site_id == site_id, Donor.donor_number.is_not(None))
-    with session.no_autoflush:
-        rows = session.execute(chosen.order_by(Donor.recorded_at, Donor.id)).all()
-        found = next((key for key, written in rows if key != but and compact(written or "") == wanted), None)
-        return session.get(Donor, found) if found else None
-
-
 def number_taken(session: Session, donor: Donor) -> list[str]:
-    """Return why a donor's number may not be used: it is another donor's, with that one's findings (rules 17, 18)."""
-    other = with_number(session, donor.donor_number, donor.site_id, but=donor.id)
+    """Return why a donor's number may not be used: it is or was another donor's, with that one's findings (17, 18)."""
+    other = bearer(session, Donor, "donor_number", donor.donor_number, site_id=donor.site_id, but={donor.id})
     if other is None:
         return []
     said = (
-        f"Donor number {other.donor_number} already belongs to donor {other.id}. Record consent, eligibility and "
+        f"Donor number {other.number} already belongs to donor {other.id}. Record consent, eligibility and "
         "cells there. If two donors have this number on paper, ask the registry or cord bank."
     )
+    if other.until is not None:
+        said = (
+            f"Donor number {other.number} was that of donor {other.id} until {replaced_on(other, donor.zone)}. A "
+            "label may still carry it, so no other donor gets it. Ask the registry or cord bank for the right number."
+        )
     return [Problem(said, "donor_number", rule=17)]
 
 
-def number_problems(session: Session, number: str | None, site_id: str) -> list[str]:
-    """Return why a tracking code may not be used: it contains the name or record number of a patient (rule 10).
-
-    Every patient of the site is compared, without accents, case and marks (21 CFR 1271.290(c)).
-    """
-    if not number:
-        return []
-    columns = (Patient.family_name, Patient.given_names, Patient.record_number)
-    with session.no_autoflush:
-        rows = session.execute(select(*columns).where(Patient.site_id == site_id)).yield_per(1000)
-        found = (tells_of(number, *row) for row in rows)
-        return next((problems for problems in found if problems), [])
+NEED = ("urgent_need", "physician_told", "told_id", "urgent_for_id")
+"""What is said of an urgent medical need for a donor who is not eligible (21 CFR 1271.60(d), rule 18)."""
 
 
-def tells_of(number: str | None, family: str | None, given: str | None, record: str | None) -> list[str]:
-    """Return that a tracking code contains the name or the record number of one patient (rule 10)."""
-    parts, whole = _parts(number or "")
-    words = [*searchable(family or "").split(), *searchable(given or "").split()]
-    if any(_contains(word, parts, whole) for word in words):
-        return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
-    if _contains(compact(record or ""), parts, whole):
-        said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
-        return [Problem(said, "donor_number", rule=10)]
-    return []
-
-
-@lru_cache(maxsize=8)
-def _parts(number: str) -> tuple[frozenset[str], str]:
-    """Return the words of a tracking code, those between its figures too, and all of it without marks."""
-    whole = compact(number)
-    words = {*searchable(number).split(), *"".join(c if c.isalpha() else " " for c in whole).split()}
-    return frozenset(words), whole
-
-
-def _contains(word: str, parts: frozenset[str], whole: str) -> bool:
-    return len(word) > 1 and (word in parts or (len(word) >= SPOKEN and word in whole))
+def says_why(text: str | None) -> bool:
+    """Whether a text says something: two different words at least, of three different letters each."""
+    return len({word for word in searchable(text or "").split() if len(set(word)) > 2}) > 1
 
 
 class DonorEligibility(Record):
@@ -244,10 +220,15 @@ class DonorEligibility(Record):
         "Urgent medical need", long=True, section="Summary",
         hint="Only where a donor is used who is not eligible or not completely examined (21 CFR 1271.60, .65)",
     )  # fmt: skip
-    physician_told: Mapped[str | None] = field("Physician informed", section="Summary")
+    physician_told: Mapped[str | None] = field(
+        "Physician informed", section="Summary",
+        hint="Of an urgent need. Another physician than who determined; she or he confirms it with a signature",
+    )  # fmt: skip
+    told_id: Mapped[str | None] = mapped_column(String(12), info=ADDED)
     urgent_for_id: Mapped[str | None] = reference("patient", info=ADDED)
 
     urgent_for: Mapped[Patient | None] = relationship(foreign_keys=[urgent_for_id])
+    told: Mapped[Any] = relationship("User", primaryjoin="foreign(DonorEligibility.told_id) == User.id")
     donor: Mapped[Donor] = relationship(back_populates="eligibilities")
 
     def problems(self, *, at: datetime) -> list[str]:
@@ -271,6 +252,29 @@ class DonorEligibility(Record):
             found.append(Problem("Blood sample taken on is after the determination.", rule=69))
         if self.outcome == "eligible" and not set(self.markers.values()) - {"not_done"}:
             found.append(Problem("No marker has a result, so the determination is not complete.", rule=19))
+        return found + (self._need_problems() if self._states_need() else [])
+
+    def _states_need(self) -> bool:
+        """Whether an urgent need is stated now; one from before a physician's account was asked for stays as it is."""
+        state = inspect(self)
+        if state.persistent and not any(state.attrs[name].history.has_changes() for name in NEED):
+            return False
+        said = (self.urgent_need, self.physician_told, self.urgent_for_id, self.urgent_for)
+        return self.origin is Origin.CLINIC and any(said)
+
+    def _need_problems(self) -> list[Problem]:
+        """Return what an urgent need lacks: real words, and another physician who was informed (rule 18)."""
+        found = []
+        if not says_why(self.urgent_need):
+            said = "Urgent medical need: say in words what the patient needs and why no other donor can be used."
+            found.append(Problem(said, "urgent_need", rule=18))
+        told, did = self.told, self.performed_by
+        if told is None or told.role is not Role.PHYSICIAN or not told.active:
+            said = "Physician informed: choose a physician who has an account. She or he confirms it with a signature."
+            found.append(Problem(said, "physician_told", rule=18))
+        elif did is not None and told.is_same_person(did):
+            said = "Physician informed: choose another physician than the one who determined."
+            found.append(Problem(said, "physician_told", rule=18))
         return found
 
     def critical_correction(self) -> Amendment | None:
@@ -281,8 +285,16 @@ class DonorEligibility(Record):
     @property
     def attested(self) -> bool:
         """Whether a physician has signed the present content, and no correction waits for a second person."""
-        by_physician = any(signature.role == Role.PHYSICIAN.value for signature in self.present_signatures)
-        return by_physician and self.unconfirmed is None
+        signed = [one for one in self.present_signatures if one.role == Role.PHYSICIAN.value]
+        own = [one for one in signed if self.told is None or not one.signed_by.is_same_person(self.told)]
+        return bool(own) and self.unconfirmed is None
+
+    @property
+    def acknowledged(self) -> bool:
+        """Whether the physician who was informed of an urgent need has signed; before, a name was enough (rule 18)."""
+        if self.told_id is None:
+            return bool(self.physician_told)
+        return any(one.signed_by_id == self.told_id for one in self.present_signatures)
 
     @property
     def reactive(self) -> set[str]:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from clinic import wording
 from clinic.errors import Problem, RuleBroken
+from clinic.patients import numbers
 from clinic.patients.models import Alert, Patient
 from clinic.patients.names import Nearness, compact, name_key, searchable
 
@@ -148,6 +149,9 @@ def register(
     taken = next((alike for alike in found if compact(alike.record_number) == number), None)
     if taken is not None:
         raise NumberTaken(taken)
+    before = numbers.bearer(session, Patient, "record_number", patient.record_number, site_id=patient.site_id)
+    if before is not None:
+        raise RuleBroken(Problem(numbers.taken(before, by.site.zone), "record_number", rule=1))
     if any(alike.id not in known for alike in found) or (found and not another_because.strip()):
         raise Perhaps(found)
     patient.name_key = name_key(patient.family_name, patient.given_names)

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import Index, String, UniqueConstraint, event, select
+from sqlalchemy import Index, String, UniqueConstraint, event, inspect, select
 from sqlalchemy.orm import Mapped, aliased, mapped_column, object_session, relationship
 
 from clinic import clock, wording
@@ -15,11 +15,13 @@ from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
 from clinic.patients.allergens import warns
+from clinic.patients.doubted import moved
 from clinic.patients.names import compact, name_key, searchable
+from clinic.patients.numbers import bearer, taken
 from clinic.records import Amendment, Entry, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from sqlalchemy.orm import Session
 
@@ -117,15 +119,16 @@ class Patient(Entry):
         return found + self._number_problems()
 
     def _number_problems(self) -> list[str]:
-        """Refuse a record number that another patient of the site has; asked where the row is in a session."""
+        """Refuse a new record number that another patient of the site has or had; asked where the row is in a session.
+
+        Patients who shared one before this was asked can still be corrected.
+        """
         session = object_session(self)
-        if session is None or not self.record_number:
+        if session is None or not inspect(self).attrs.record_number.history.has_changes():
             return []
-        with session.no_autoflush:
-            same = select(Patient.id).where(Patient.record_number == self.record_number, Patient.id != self.id)
-            other = session.scalar(same.where(Patient.site_id == self.site_id).limit(1))
-        said = f"Record number {self.record_number} belongs to another patient of this clinic."
-        return [Problem(said, "record_number")] if other else []
+        own = {one.id for one in self.person}
+        other = bearer(session, Patient, "record_number", self.record_number, site_id=self.site_id, but=own)
+        return [Problem(taken(other, self.zone), "record_number", rule=1)] if other is not None else []
 
     @property
     def unconfirmed(self) -> list[Amendment]:
@@ -215,9 +218,39 @@ class Patient(Entry):
         return (day.year - born.year) * 12 + day.month - born.month - (day.day < born.day)
 
     def weight_at(self, moment: datetime) -> Weight | None:
-        """Return the last weight measured by a moment."""
-        known = [w for w in self.weights if w.performed_at is not None and w.performed_at <= moment]
-        return max(known, key=lambda w: w.performed_at or moment, default=None)
+        """Return the last weight measured by a moment, on any record of the person (rule 51)."""
+        return weight_of(self.person, moment)
+
+    @property
+    def person(self) -> list[Patient]:
+        """This record and the others of the same person; read from the database only where there are some (H27)."""
+        session = object_session(self)
+        if self.person_id is None or session is None:
+            return [self]
+        same = select(Patient).where(Patient.person_id == self.person_id, Patient.id != self.id)
+        with session.no_autoflush:
+            return [self, *session.scalars(same.order_by(Patient.id))]
+
+
+def weight_of(people: Iterable[Patient], moment: datetime) -> Weight | None:
+    """Return the last weight measured by a moment on any of a person's records (rule 51)."""
+    known = [w for one in people for w in one.weights if w.performed_at is not None and w.performed_at <= moment]
+    return max(known, key=lambda w: w.performed_at or moment, default=None)
+
+
+def has_died(people: Iterable[Patient]) -> bool:
+    """Whether any of a person's records says that she or he died."""
+    return any(one.died_on is not None for one in people)
+
+
+def not_asked(people: Iterable[Patient]) -> bool:
+    """Whether nobody has asked a person about allergies yet, under whichever record (rule 23)."""
+    return all(one.allergy_status == "not_asked" for one in people)
+
+
+def youngest_on(people: Iterable[Patient], day: date) -> int | None:
+    """Return the whole years of a person on a day, the least of what her or his records say; None: not known."""
+    return min((age for one in people if (age := one.age_on(day)) is not None), default=None)
 
 
 def _takes_away(name: str, change: list[Any]) -> bool:
@@ -240,6 +273,10 @@ def _keep_search_text(_mapper: object, _connection: object, patient: Patient) ->
     patient.name_key = name_key(patient.family_name, patient.given_names)
 
 
+WEIGHT_CHANGE = Decimal("0.1")
+"""A change of the body weight by more than this part of it changes a dose (rule 51)."""
+
+
 class Weight(Record):
     """One weighing. A dose per kilogram names the weighing that it was worked out from (rule 51)."""
 
@@ -255,6 +292,16 @@ class Weight(Record):
     )
 
     patient: Mapped[Patient] = relationship(back_populates="weights")
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last amendment that changes a dose: over 10 % of the weight, or when it was (rules 51, 52)."""
+        return next((one for one in reversed(self.amendments) if self._changes_dose(one)), None)
+
+    def _changes_dose(self, one: Amendment) -> bool:
+        old = one.changes.get("kg", [None])[0]
+        if old is not None and (self.kg is None or abs(self.kg - Decimal(old)) > WEIGHT_CHANGE * Decimal(old)):
+            return True
+        return moved(one.changes.get("performed_at"))
 
     def headline(self) -> str:
         return f"{self.kg} kg"

@@ -8,12 +8,8 @@ from datetime import date
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from clinic.wording import visible
+from clinic.wording import BARRED, visible
 
-BARRED = str.maketrans({
-    "ł": "l", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "ħ": "h", "ŧ": "t",
-})  # fmt: skip
-"""Letters that Unicode does not take apart, as people without that key type them."""
 SOUNDS = (
     ("sch", "s"), ("sh", "s"), ("ch", "k"), ("ck", "k"), ("qu", "kv"), ("qv", "kv"), ("ph", "f"), ("th", "t"),
     ("dt", "t"), ("x", "ks"), ("c", "k"), ("q", "k"), ("w", "v"), ("z", "s"), ("d", "t"), ("kv", "k"),

@@ -28,6 +28,7 @@ from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement, correction_lines
 from clinic.patients.donors import BloodTyping
 from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientForm
+from clinic.patients.identity import IDENTITY, identity_corrections
 from clinic.patients.lookalikes import register
 from clinic.patients.models import Alert, Patient, Weight
 from clinic.record_pages import names, record_page
@@ -44,6 +45,11 @@ REGISTERS = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN})
 WEIGHS = REGISTERS | {Role.TECHNOLOGIST}
 IN_LIST = "It stays in the list."
 COUNTS = "It still counts at the bedside until a second nurse or physician confirms."
+COUNTS_UNTIL = "Until you confirm, what was recorded before still counts at the bedside."
+IDENTITY_AFTER = (
+    "Compare the patient's identity document. Until you confirm, no cells are given. Replace wristband and labels that "
+    "were printed with the old entry."
+)
 CONFIRMS = frozenset({Role.NURSE, Role.PHYSICIAN})
 TYPES = frozenset({Role.NURSE, Role.TECHNOLOGIST, Role.PHYSICIAN})
 
@@ -108,9 +114,12 @@ def allergies(patient_id: str) -> Answer:
 @bp.route("/patients/<patient_id>/corrections/<amendment_id>", methods=["GET", "POST"])
 @allow(REGISTERS)
 def confirm_correction(patient_id: str, amendment_id: str) -> Answer:
-    """Confirm as a second person, with the password, that an allergy or the death was taken out rightly (rule 23)."""
+    """Confirm as a second person, with the password, that an allergy or the death was taken out rightly (rule 23).
+
+    Likewise that who the patient is was corrected rightly, once there are cells (rule 1).
+    """
     patient, correction = get_or_404(Patient, patient_id), get_or_404(Amendment, amendment_id)
-    if correction not in patient.open_corrections:
+    if correction not in [*patient.open_corrections, *identity_corrections(patient)]:
         raise RuleBroken("This correction is confirmed already, or needs no second person.")
     if correction.record == Alert.__tablename__ and me().role not in CONFIRMS:
         raise RuleBroken("A nurse or physician confirms that an alert about an allergy was closed or changed.", rule=23)
@@ -131,7 +140,7 @@ def _confirming(patient: Patient, correction: Amendment) -> dict[str, Any]:
         "save_label": "Confirm",
         "back_url": _url(patient),
         "patient": patient_banner(patient),
-        "after": "Until you confirm, what was recorded before still counts at the bedside.",
+        "after": IDENTITY_AFTER if correction.corrects(IDENTITY) else COUNTS_UNTIL,
     }
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clinic.access import Role
-from clinic.form_fields import SelectField
-from clinic.forms import RecordForm, form_for
+from clinic.accounts.forms import PhysicianField
+from clinic.forms import form_for
 from clinic.pages import form_of, staff_choices
 from clinic.release.models import DECISIONS, Release, decisions
 from clinic.release.points import RELEASING, refusals
@@ -24,17 +24,6 @@ if TYPE_CHECKING:
 
 ALWAYS, TOLD = ("decision", "reason"), ("physician_told",)
 """Boxes of every decision, and of a condition or an exception; the others belong to an exception."""
-
-
-class PhysicianField(SelectField):
-    """A physician of the site, by id; who writes a name that begins with a printed one means that account."""
-
-    def pre_validate(self, form: RecordForm) -> None:
-        """Take a name for the account that it names, then judge as any choice."""
-        named = [key for key, label in self.offered.items() if self.text.startswith(label.partition(",")[0])]
-        if self.text and self.text not in self.offered and named:
-            self.data = self.text = named[0]
-        super().pre_validate(form)
 
 
 class DecisionForm(

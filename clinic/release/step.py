@@ -177,7 +177,7 @@ def informed(records: CourseRecords, product: Product) -> list[Action]:
         Action(
             title="Acknowledge the release", who=(Role.PHYSICIAN,), due_at=one.recorded_at, due_words="decided",
             why=f"{one.told.printed_name}: {product.name} {product.division or ''} · {one.headline()}. {one.reason}",
-            to=("record_pages.signature", {"record_id": one.id}),
+            to=("record_pages.signature", {"record_id": one.id}), only_by=(one.told.id,),
         )
         for one in decisions(records, product)
         if one.told is not None and one.effective(records) and one.releases and not one.acknowledged

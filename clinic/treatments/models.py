@@ -17,6 +17,7 @@ from clinic.fields import Range, field
 from clinic.identifiers import drawn
 from clinic.model import reference
 from clinic.patients.donors import RELATIVES_ALLOWED, Donor
+from clinic.patients.doubted import moments, redated
 from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels, within
 from clinic.protocols.content import RegulatoryPath, Relation
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.course_records import Scope
     from clinic.protocols.content import Content
+    from clinic.records import Amendment
 
 SIDES = {"left": "Left", "right": "Right", "none": "No side"}
 """Never both: two sides are two courses, two harvests, two administrations (rule 26)."""
@@ -279,6 +281,15 @@ class Stop(Record):
     reason: Mapped[str | None] = field("Reason", required=True, long=True, section="Why")
 
     treatment: Mapped[Treatment] = relationship(back_populates="stop")
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last amendment of its moment: what was done in between would be allowed, or not."""
+        return redated(self, "performed_at")
+
+    @property
+    def since(self) -> datetime | None:
+        """Since when the course is stopped: its moment, or the one before a correction that nobody has confirmed."""
+        return min(moments(self, "performed_at"), default=None)
 
 
 @cache

@@ -23,7 +23,7 @@ GOOD = "Every Tuesday the tram is late"
 
 
 def added(browser, post, **changed):
-    said = {"printed_name": "Dr Ines Novak", "email": "ines@clinic.example", "role": "physician"} | changed
+    said = {"printed_name": "Dr Ines Zabala", "email": "ines@clinic.example", "role": "physician"} | changed
     return post(browser, "/staff/new", said)
 
 
@@ -110,7 +110,7 @@ def test_a_link_says_nothing_of_its_bearer(client_as, page, post, session):
         ("aaaaaaaaaaaaaaaaaaaa", "different characters"),
         ("my Cellcourse record", "name of this program"),
         ("the word password 1", "the word password"),
-        ("Dr Novak is my name", "your name"),
+        ("Dr Zabala is my name", "your name"),
         ("i-n-e-s is my secret", "your name"),
         ("x" * 300 + "abcdef", "256 characters or fewer"),
     ],

@@ -88,15 +88,13 @@ def test_a_donor_who_is_not_eligible_is_used_only_with_an_urgent_need_of_which_a
 ):
     course.donor = determined(people, to=course.patient, outcome=outcome)
     assert 18 in rules(course)
-    course.donor = determined(people, to=course.patient, outcome=outcome, urgent_need="No other donor, relapse")
+    need = "No other donor, relapse"
+    with pytest.raises(RuleBroken, match="choose a physician"):
+        determined(people, to=course.patient, outcome=outcome, urgent_need=need)
+    told = {"told": people.physician2, "physician_told": people.physician2.printed_name}
+    course.donor = determined(people, to=course.patient, outcome=outcome, urgent_need=need, **told)
     assert 18 in rules(course)
-    course.donor = determined(
-        people,
-        to=course.patient,
-        outcome=outcome,
-        urgent_need="No other donor, relapse",
-        physician_told="Dr I. Novak",
-    )
+    course.donor.eligibilities[0].sign(by=people.physician2, at=NOW)
     assert 18 not in rules(course)
 
 

@@ -142,8 +142,12 @@ class Hands:
         return self._log(
             DonorEligibility, by, donor=self.row("donors", act["donor"]), markers=act["markers"],
             outcome=act["outcome"], sample_taken_on=act["sample_on"], urgent_need=act["urgent"],
-            physician_told=act["told"],
+            **self._told(act["told"]),
         )  # fmt: skip
+
+    def _told(self, who: str | None) -> dict[str, Any]:
+        informed = self.who(who) if who else None
+        return {"told": informed, "physician_told": informed.printed_name if informed is not None else None}
 
     def _consent(self, act: dict[str, Any], by: User) -> Any:
         version = self.session.get(ProtocolVersion, self.ids[f"version.{act['protocol']}"])

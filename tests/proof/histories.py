@@ -137,9 +137,13 @@ def _determine(dice: Random, name: str) -> list[Act]:
     acts: list[Act] = [{
         "do": "determine", "name": name, "donor": donor, "outcome": outcome, "markers": found, "by": "physician",
         "sample_ago": timedelta(days=50), "urgent": "no other donor" if need else None,
-        "told": "Dr I. Novak" if need else None,
+        "told": "physician2" if need else None,
     }]  # fmt: skip
-    return acts + ([_sign("determinations", name, "physician")] if dice.random() < 0.6 else [])
+    if dice.random() < 0.6:
+        acts.append(_sign("determinations", name, "physician"))
+        if need and dice.random() < 0.7:
+            acts.append(_sign("determinations", name, "physician2"))
+    return acts
 
 
 def _withdraw(dice: Random, name: str) -> list[Act]:

@@ -187,7 +187,7 @@ class Picture:
                 found.append((17, f"{giver} has no signed determination"))
                 continue
             missing = [one for one in protocol["markers"] if last["markers"].get(one, "not_done") == "not_done"]
-            excused = bool(last["signed"] and last["urgent"] and last["told"])
+            excused = bool(last["urgent"] and last["told"] in last["signed"] and last["signed"] - {last["told"]})
             if self._bad(last) and not excused:
                 found.append((17, f"{giver} is {last['outcome']}"))
             if missing and not excused:

@@ -76,7 +76,8 @@ class Web:
         marks = {f"marker_{name}": said for name, said in act["markers"].items()}
         self._fill(
             act, f"/donors/{self.ids[act['donor']]}/eligibility/new", outcome=act["outcome"],
-            urgent_need=act["urgent"], physician_told=act["told"], **day_boxes("sample_taken_on", act["sample_on"]),
+            urgent_need=act["urgent"], physician_told=self.ward.person(act["told"]).id if act["told"] else None,
+            **day_boxes("sample_taken_on", act["sample_on"]),
             **marks,
         )  # fmt: skip
 

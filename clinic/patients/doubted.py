@@ -1,0 +1,43 @@
+"""Moments that a correction replaced and that count on until a second person confirms the correction (rules 14, 15)."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from clinic import clock
+
+if TYPE_CHECKING:
+    from clinic.records import Amendment, Record
+
+
+def redated(record: Record, *names: str) -> Amendment | None:
+    """Return the last amendment that changed when something happened, by a minute or more."""
+    changed = [one for one in record.amendments if any(moved(one.changes.get(name)) for name in names)]
+    return changed[-1] if changed else None
+
+
+def moved(change: list[Any] | None) -> bool:
+    """Whether a change, as an amendment keeps it, replaced a moment by another one or by none."""
+    return change is not None and change[0] is not None and (change[1] is None or change[0][:16] != change[1][:16])
+
+
+def moments(record: Record, name: str) -> list[datetime]:
+    """Return when something happened, and what a correction says of that which no second person has confirmed."""
+    present = getattr(record, name)
+    found = [present] if present is not None else []
+    if record.unconfirmed is not None:
+        old = [one.changes[name][0] for one in record.amendments if moved(one.changes.get(name))]
+        found += [moment for text in old if (moment := kept_moment(text, record.zone)) is not None]
+    return found
+
+
+def kept_moment(text: str, zone: str) -> datetime | None:
+    """Return a moment as an amendment keeps it, the first one where only its day, month or year was known."""
+    known = text.rstrip("~")
+    whole = known if len(known) >= 10 else f"{known}-01-01"[:10]
+    try:
+        moment = datetime.fromisoformat(whole)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else clock.from_wall(moment, zone)
