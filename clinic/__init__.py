@@ -111,7 +111,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     assets.init_app(app)
     templating.init_app(app, _zone)
     error_pages.init_app(app)
-    from clinic.pathway import order  # noqa: PLC0415 - the steps import the tools of this package
+    from clinic.pathway import order, projection  # noqa: PLC0415 - the steps import the tools of this package
 
     steps = tuple(order.PATHWAY if pathway is None else pathway)
     for name in (*ROOMS, *(name for step in steps for name in step.views)):
@@ -122,6 +122,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     app.context_processor(_around_every_page)
     with app.app_context():
         work_out_once(db.engine.dialect)
+        projection.families_near(db.engine.dialect.name)
         if settings.production:
             security.refuse_demonstration()
     return app

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, inspect, or_, select
 from sqlalchemy.orm import Load, RelationshipDirection, Session, joinedload, lazyload
@@ -26,12 +27,11 @@ from clinic.record_pool import M, Pool, in_order
 from clinic.records import Amendment, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
     from sqlalchemy import Dialect, Subquery
 
-T = TypeVar("T")
 Only = Collection[type[Model]] | None
 AT_ONCE = 50
 """Courses loaded together; more are loaded in batches."""
@@ -45,6 +45,7 @@ def work_out_once(dialect: Dialect) -> None:
     for model in (*kinds(), Signature, Amendment, *(part for kind in kinds() for part in parts_of(kind))):
         columns_signed(model)
         parts_read(model)
+        _relations(model)
         for name in Model.metadata.tables:
             link(model, name)
 
@@ -61,25 +62,16 @@ class CourseRecords:
         self.zone = zone
         self._of: dict[type[Model], list[Any]] = {}
         self._people: list[Any] = []
-        self._answers: dict[Any, Any] | None = {} if reading_only.get() else None
+        self.answers: dict[Any, Any] | None = {} if reading_only.get() else None
 
     @contextmanager
     def unchanged(self) -> Iterator[None]:
-        """Answer the same question once, as long as nothing is written; see `once`."""
-        before, self._answers = self._answers, {} if self._answers is None else self._answers
+        """Answer a question that is asked `once` only once, as long as nothing is written."""
+        before, self.answers = self.answers, {} if self.answers is None else self.answers
         try:
             yield
         finally:
-            self._answers = before
-
-    def once(self, question: Callable[..., T], *about: Any) -> T:
-        """Return ``question(records, *about)``, within `unchanged` the answer that was given before."""
-        if self._answers is None:
-            return question(self, *about)
-        key = (question, *about)
-        if key not in self._answers:
-            self._answers[key] = question(self, *about)
-        return self._answers[key]
+            self.answers = before
 
     @property
     def patient(self) -> Any:
@@ -190,12 +182,15 @@ def in_turns(session: Session, course_ids: Sequence[str]) -> Iterable[CourseReco
         yield from (found[course_id] for course_id in turn if course_id in found)
 
 
+@dataclass
 class Scope:
     """The ids asked for, the rows read so far, and the ids ``given`` to the next statement."""
 
-    def __init__(self, pool: Pool, course_ids: list[str], product_ids: list[str], dialect: str) -> None:
-        self.pool, self.course_ids, self.product_ids, self.dialect = pool, course_ids, product_ids, dialect
-        self.given: dict[str, list[str]] = {}
+    pool: Pool
+    course_ids: list[str]
+    product_ids: list[str]
+    dialect: str
+    given: dict[str, list[str]] = field(default_factory=dict)
 
 
 def named(pool: Pool, table: str) -> set[str]:

@@ -99,7 +99,7 @@ class RecordForm(FlaskForm):
     ) -> None:
         self.zone, self.record_version, self.about = zone, record_version, about
         self.more_errors: list[tuple[str, str]] = []
-        self.live: list[Live] = []
+        self.live: Callable[[], list[Live]] = list
         super().__init__(*args, **more)
 
     @property

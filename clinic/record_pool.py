@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 from clinic.model import Model
 from clinic.record_kinds import link, table_of
 from clinic.records import Amendment, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 M = TypeVar("M", bound=Model)
+P = ParamSpec("P")
+R = TypeVar("R", bound=Any)
+T = TypeVar("T")
 
 
 class Pool:
@@ -77,3 +81,19 @@ def in_order(row: Any) -> tuple[Any, ...]:
         written.timestamp() if written else 0,
         row.id or "",
     )
+
+
+def once(question: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:
+    """Let a question about records have one answer for the same things, within `CourseRecords.unchanged`."""
+
+    @wraps(question)
+    def answered(records: R, *about: P.args, **more: P.kwargs) -> T:
+        answers = records.answers
+        if answers is None:
+            return question(records, *about, **more)
+        key = (question, about)
+        if key not in answers:
+            answers[key] = question(records, *about, **more)
+        return answers[key]
+
+    return answered

@@ -171,7 +171,7 @@ class FinishForm(form_for(Administration, only=AT_THE_END | LATER | {"body_site"
             self.offer("body_site", [(key, BODY_SITES[key].label) for key in route.sites])
         if given.treatment.says.cell_type != "hsc":
             del self._fields["filter_used"]
-        self.live = dose_live(given)
+        self.live = lambda: dose_live(given)
 
 
 def dose_live(given: Administration) -> list[Live]:
@@ -202,7 +202,7 @@ class AbortForm(form_for(Administration, only={"ended_at", "volume_given", "reac
         """Fill in now; how much was given is asked."""
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
         self._fields["volume_given"].hint = "0 if nothing reached the patient"
-        self.live = dose_live(given)
+        self.live = lambda: dose_live(given)
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
         self.prefill("reaction", reactions(given))
 

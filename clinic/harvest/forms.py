@@ -21,7 +21,7 @@ from clinic.protocols.catalogues import BODY_SITES, METHODS, SOURCES
 from clinic.wording import kilograms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from clinic.accounts.models import User
     from clinic.protocols.cells import Source
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
     """All facts of a harvest; the planned source decides which sites and methods are offered."""
 
-    def plan(self, course: Treatment, earlier: Sequence[Harvest] = ()) -> None:
+    def plan(self, course: Treatment, earlier: Callable[[], Sequence[Harvest]] = list) -> None:
         """Fill in the planned source and what fits it; the protocol's limits become the hint.
 
-        ``earlier`` are harvests of the same day: limits of a body are sums over them (rules 28, 29).
+        ``earlier`` gives the harvests of the same day: limits of a body are sums over them (rules 28, 29).
         """
         self.prefill("containers", 1, "prefilled: one")
         sources = [SOURCES[key] for key in planned_sources(course) if key in SOURCES]
@@ -59,7 +59,7 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
         if limits.anticoagulant_ratio is not None:
             said = f"This protocol: {ratios(limits.anticoagulant_ratio)} of what is collected"
             self._fields["anticoagulant_volume"].hint = said
-        self.live = worked_out(course, sources[0].key, earlier)
+        self.live = lambda: worked_out(course, sources[0].key, earlier())
 
     def plan_donation(self) -> None:
         """Every source is offered, with the sites that any of them has."""

@@ -92,7 +92,7 @@ def new(treatment_id: str) -> Answer:
     HARVEST.admit(records, by=me(), at=clock.now())
     donor = course.donor or own_donor(course, by=me())
     form = form_of(HarvestForm, people=HARVEST.logs, about={"treatment": course, "donor": donor})
-    form.plan(course, _of_today(records))
+    form.plan(course, lambda: _of_today(records))
     if form.validate_on_submit():
         with refusals_to(form):
             return _log(form, course, donor)

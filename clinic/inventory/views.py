@@ -116,19 +116,13 @@ def index() -> Answer:
     found = product_search.search(db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **kept)
     bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
-        "products/index.html",
-        heading="Products",
-        columns=COLUMNS,
-        rows=[_line(row, found, at) for row in found.rows],
-        typed=asked["q"],
-        chosen=asked.get("state", ""),
-        ends=kept["ends"],
-        all_ends=product_search.ENDS.items(),
+        "products/index.html", heading="Products", columns=COLUMNS, rows=[_line(row, found, at) for row in found.rows],
+        typed=asked["q"], chosen=asked.get("state", ""), ends=kept["ends"], all_ends=product_search.ENDS.items(),
         all_states=[(ALL, "All states"), *((s.value, s.label) for s in ProductState)],
         actions=[bank] if may(me().role, "processing.new_banked") else [],
         pager=_pager(found, {name: asked[name] for name in ("state", "ends") if asked.get(name)}),
         empty_text=NONE_FITS if asked["q"] or state or kept["ends"] else NONE_THERE,
-    )
+    )  # fmt: skip
 
 
 def _pager(found: product_search.Shelf, asked: dict[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ from clinic.treatments.models import Treatment
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from clinic.steps import Action, Step
+    from clinic.steps import Step
 
 
 def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
@@ -58,7 +58,8 @@ def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
                 "title": action.title, "why": action.why, "endpoint": action.to[0], "target": dict(action.to[1]),
                 "roles": f" {' '.join(sorted(role.value for role in action.who))} ", "since": action.since,
                 "due_at": action.due_at, "due_words": action.due_words, "danger": action.danger,
-                "people": people, "barred": _barred(action), "failing": bad,
+                "barred": _marked([*action.not_by, *(f"{ONLY}{one}" for one in action.only_by)]),
+                "people": people, "failing": bad,
             }
             for action in one.actions
         ]  # fmt: skip
@@ -71,13 +72,8 @@ def responsible(records: CourseRecords, step: Step) -> set[str]:
     return {one for one in (records.course.performed_by_id, *done) if one}
 
 
-def _barred(action: Action) -> str:
-    """Return who may not do it as a line keeps it; whom it is for alone is kept behind `ONLY`."""
-    return _marked([*action.not_by, *(f"{ONLY}{one}" for one in action.only_by)])
-
-
 def _marked(ids: Iterable[str]) -> str:
-    """Return ids as a line keeps them: each between spaces, so that one is found in them."""
+    """Return ids as a line keeps them: each between spaces, so that one is found in them, see `ONLY`."""
     found = " ".join(sorted(ids))
     return f" {found} " if found else ""
 
@@ -172,7 +168,7 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
     seeds = {"accused": accused} | {table: named[table] for table in ("product", "harvest", "processing_run", "donor")}
     if any(seeds.values()):
         given = {name: sorted(ids) for name, ids in seeds.items()}
-        for near in session.execute(_families(session.get_bind().dialect.name), given):
+        for near in session.execute(families_near(session.get_bind().dialect.name), given):
             products.add(near.id)
             if near.treatment_id is not None:
                 courses.add(near.treatment_id)
@@ -180,7 +176,7 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
 
 
 @cache
-def _families(dialect: str) -> Any:
+def families_near(dialect: str) -> Any:
     """Return the select of the containers that share cells with some, named by themselves or by what they hang on."""
     columns = {
         "product": Product.id, "accused": Product.treatment_id, "harvest": Product.harvest_id,

@@ -13,8 +13,6 @@ from clinic.patients.names import Nearness, name_key, searchable
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-    from clinic.patients.donors import Donor
-
 WHO = ("kind", "name", "relation", "relative_of_id")
 """By what two records of one relative are alike. Donors without a name have a number, which is theirs alone."""
 
@@ -22,23 +20,23 @@ WHO = ("kind", "name", "relation", "relative_of_id")
 class SimilarDonor(RuleBroken):
     """A similar donor is recorded; a person has to say whether it is the same one."""
 
-    def __init__(self, alike: list[Donor]) -> None:
+    def __init__(self, alike: list[Any]) -> None:
         named = "; ".join(described(one) for one in alike)
         super().__init__(f"A similar donor is recorded already: {named}. Is this the same person?", rule=17)
         self.alike = alike
 
 
-def described(donor: Donor) -> str:
+def described(donor: Any) -> str:
     """Return a donor in a few words, with the patient whose relative it is."""
     whose = f" of {donor.relative_of.display_name}" if donor.relative_of is not None else ""
     return f"{donor.display_name}, {donor.kind_words}{whose}, {donor.id}"
 
 
-def similar_donors(session: Session, donor: Donor) -> list[Donor]:
+def similar_donors(session: Session, donor: Any) -> list[Any]:
     """Return the other donors of the site who may be the same person: a similar name, or the same relation."""
     if donor.kind == "self":
         return []
-    kind: Any = type(donor)
+    kind = type(donor)
     others = select(kind).where(kind.site_id == donor.site_id, kind.kind != "self", kind.id != donor.id)
     with session.no_autoflush:
         found = session.scalars(others.order_by(kind.recorded_at, kind.id)).all()
@@ -46,7 +44,7 @@ def similar_donors(session: Session, donor: Donor) -> list[Donor]:
         return [one for one in found if _alike(donor, one, near, key)]
 
 
-def _alike(donor: Donor, other: Donor, near: Nearness, key: str) -> bool:
+def _alike(donor: Any, other: Any, near: Nearness, key: str) -> bool:
     if donor.name and other.name:
         close = near.to(searchable(other.name)) > 0 or (bool(key) and key == name_key(other.name))
         return close or similar(donor.name, other.name)
@@ -55,7 +53,7 @@ def _alike(donor: Donor, other: Donor, near: Nearness, key: str) -> bool:
     return nameless and mine is not None and its is not None and mine.is_same_person(its)
 
 
-def same_donor(session: Session | None, donor: Donor) -> list[Question]:
+def same_donor(session: Session | None, donor: Any) -> list[Question]:
     """Return the question whether a donor is another person than a similar one, wherever who it is was changed."""
     found = similar_donors(session, donor) if session is not None else []
     if not found:

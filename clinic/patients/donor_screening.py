@@ -77,6 +77,8 @@ def for_need_of(determination: DonorEligibility, recipient: Any) -> bool:
 
 def needs_to_confirm(records: CourseRecords) -> list[Action]:
     """Return the urgent needs of the patient that the physician who was informed has not confirmed (rule 18)."""
+    if records.course.relation == "autologous":
+        return []
     counts = [counting(records, donor) for donor in records.every(Donor)]
     return [
         Action(

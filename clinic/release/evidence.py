@@ -21,6 +21,7 @@ from clinic.products.graph import ancestry, donors, relatives
 from clinic.products.models import Movement
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.record_kinds import accusing
+from clinic.record_pool import once
 from clinic.release.corrections import waiting
 from clinic.release.results import QCResult, Verdict, asked_for
 
@@ -52,12 +53,9 @@ class Item:
     adverse: str = ""
 
 
+@once
 def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     """Return the present evidence of a product by the id of the record that it comes from."""
-    return records.once(_items, product)
-
-
-def _items(records: CourseRecords, product: Product) -> dict[str, Item]:
     version = product.judged_under
     found = {"version": Item(hash=version.id if version else "", name="protocol version")}
     line = ancestry(records, product)

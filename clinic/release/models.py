@@ -17,6 +17,7 @@ from clinic.ledger.models import digest
 from clinic.model import ADDED, reference
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
+from clinic.record_pool import once
 from clinic.records import Meaning, Origin, Record
 from clinic.release.evidence import basis, beside, outdated
 from clinic.release.points import RELEASING, hands_on, may_be_decided, points_of, refusals, workings_of
@@ -289,12 +290,9 @@ def released_since(records: CourseRecords, product: Product) -> datetime | None:
     return min((since for since in found if since is not None), default=None)
 
 
+@once
 def standing_decision(records: CourseRecords, product: Product) -> Release | None:
     """Return the last decision that counts now."""
-    return records.once(_standing_decision, product)
-
-
-def _standing_decision(records: CourseRecords, product: Product) -> Release | None:
     return next((one for one in reversed(decisions(records, product)) if one.effective(records)), None)
 
 

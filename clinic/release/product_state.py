@@ -16,6 +16,7 @@ from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_kinds import WithAccusing
+from clinic.record_pool import once
 from clinic.release.evidence import findings, items, news
 from clinic.release.models import Release, decisions, standing_decision
 from clinic.release.pending import overdue
@@ -95,12 +96,9 @@ DECIDED = {
 }
 
 
+@once
 def state_of(records: CourseRecords, product: Product, at: datetime) -> ProductState:
     """Return the state of one product at a moment."""
-    return records.once(_state_of, product, at)
-
-
-def _state_of(records: CourseRecords, product: Product, at: datetime) -> ProductState:
     gone = _gone(product)
     if gone is not None:
         return gone
