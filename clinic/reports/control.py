@@ -38,7 +38,7 @@ class Control:
     @property
     def shifted(self) -> bool:
         """Whether one of the two rules says that the process changed (Anhøj and Olesen, PLoS One 2014)."""
-        return self.run > self.longest_allowed or self.crossings < self.fewest_allowed
+        return len(self.points) >= FEWEST and (self.run > self.longest_allowed or self.crossings < self.fewest_allowed)
 
 
 def anhoej(points: Sequence[float], centre: float) -> tuple[int, int, int, int]:
