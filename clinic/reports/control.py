@@ -24,10 +24,10 @@ FEWEST = 10
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A control chart: points, centre, limits for each point (or None), outside points, and whether it shifted."""
+    """A control chart: points, center, limits for each point (or None), outside points, and whether it shifted."""
 
     points: tuple[float, ...]
-    centre: float
+    center: float
     limits: tuple[tuple[float | None, float | None], ...]
     outside: tuple[int, ...]
     run: int
@@ -41,9 +41,9 @@ class Control:
         return len(self.points) >= FEWEST and (self.run > self.longest_allowed or self.crossings < self.fewest_allowed)
 
 
-def anhoej(points: Sequence[float], centre: float) -> tuple[int, int, int, int]:
-    """Return longest run, longest allowed, crossings, fewest allowed; points on the centre do not count."""
-    sides = [point > centre for point in points if point != centre]
+def anhoej(points: Sequence[float], center: float) -> tuple[int, int, int, int]:
+    """Return longest run, longest allowed, crossings, fewest allowed; points on the center do not count."""
+    sides = [point > center for point in points if point != center]
     if not sides:
         return 0, 0, 0, 0
     longest, run, crossings = 1, 1, 0
@@ -65,14 +65,14 @@ def _half_quantile(n: int) -> int:
     return n
 
 
-def _chart(points: Sequence[float], centre: float, limits: Sequence[tuple[float | None, float | None]]) -> Control:
+def _chart(points: Sequence[float], center: float, limits: Sequence[tuple[float | None, float | None]]) -> Control:
     outside = tuple(
         place
         for place, (point, (low, high)) in enumerate(zip(points, limits, strict=True))
         if (low is not None and point < low) or (high is not None and point > high)
     )
-    run, longest, crossings, fewest = anhoej(points, centre)
-    return Control(tuple(points), centre, tuple(limits), outside, run, longest, crossings, fewest)
+    run, longest, crossings, fewest = anhoej(points, center)
+    return Control(tuple(points), center, tuple(limits), outside, run, longest, crossings, fewest)
 
 
 def xmr(values: Sequence[float]) -> Control:
@@ -106,7 +106,7 @@ def u_chart(counts: Sequence[int], sizes: Sequence[float]) -> Control:
 
 
 def g_chart(gaps: Sequence[int]) -> Control:
-    """Return the chart of opportunities between rare events: centre the median, limits mean ± 3 √(m(m + 1))."""
+    """Return the chart of opportunities between rare events: center the median, limits mean ± 3 √(m(m + 1))."""
     middle = fmean(gaps)
     half = 3 * sqrt(middle * (middle + 1))
     ends = (max(0.0, middle - half), middle + half)
@@ -117,4 +117,4 @@ def t_chart(times: Sequence[float]) -> Control:
     """Return the chart of times between rare events: XmR of time^(1 ÷ 3.6), raised back (Nelson 1994)."""
     flat = xmr([time ** (1 / 3.6) for time in times])
     back = [tuple(None if end is None else max(0.0, end) ** 3.6 for end in ends) for ends in flat.limits]
-    return _chart(list(times), max(0.0, flat.centre) ** 3.6, [(low, high) for low, high in back])
+    return _chart(list(times), max(0.0, flat.center) ** 3.6, [(low, high) for low, high in back])

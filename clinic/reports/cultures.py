@@ -138,7 +138,7 @@ def _rare(gaps: list[int]) -> Any:
         says,
         chart,
         labels,
-        caption="Higher is better. Centre: median. Limits: mean ± 3 √(m(m + 1)).",
+        caption="Higher is better. Center: median. Limits: mean ± 3 √(m(m + 1)).",
     )
 
 

@@ -240,7 +240,8 @@ def bars(  # noqa: PLR0913 - what a chart consists of
     id_: str, title: str, says: str, found: Sequence[Bar], *, series: Sequence[str], caption: str = ""
 ) -> Drawing:
     """Return horizontal bars from zero, stacked where they have several parts."""
-    left, right, row, top = 330.0, 1000.0, 32, 12.0
+    words = max((len(bar.said) for bar in found), default=0)
+    left, right, row, top = 330.0, min(1000.0, WIDTH - 20 - 7.6 * words), 32, 12.0
     longest = max((sum(bar.parts) for bar in found), default=0) or 1
     x = Scale(0, longest, left, right)
     bottom = top + row * len(found)
@@ -251,7 +252,7 @@ def bars(  # noqa: PLR0913 - what a chart consists of
     rects = []
     for place, bar in enumerate(found):
         at, sum_ = top + row * place + 4, 0.0
-        texts.append(Text("e", left - 10, at + 17, _short(bar.label, 42)))
+        texts.append(Text("e", left - 10, at + 17, _short(bar.label, 46)))
         for number, part in enumerate(bar.parts):
             if part > 0:
                 begin = x.at(sum_)
@@ -295,7 +296,7 @@ def intervals(  # noqa: PLR0913 - what a chart consists of
     ends: tuple[float, float] | None = None,
 ) -> Drawing:
     """Return estimates with intervals, a row each. ``marks``: class, value and words of lines to compare with."""
-    left, right, row, top = 330.0, 940.0, 32, 34.0
+    left, right, row, top = 330.0, 940.0, 32, 48.0 if len(marks) > 1 else 34.0
     known = [v for one in found for v in (one.value, one.low, one.high) if v is not None and abs(v) != float("inf")]
     known += [value for _kind, value, _words in marks]
     low, high = ends or (min([0.0, *known]), max([0.0, *known]))
@@ -315,7 +316,7 @@ def intervals(  # noqa: PLR0913 - what a chart consists of
     dots = []
     for place, one in enumerate(found):
         at = top + row * place + 16
-        texts += [Text("e", left - 10, at + 5, _short(one.label, 42)), Text("s", right + 16, at + 5, one.said)]
+        texts += [Text("e", left - 10, at + 5, _short(one.label, 46)), Text("s", right + 16, at + 5, one.said)]
         if one.low is not None and one.high is not None:
             lines.append(Line("span", x.at(one.low), at, x.at(one.high), at))
         if one.value is not None:
@@ -331,16 +332,16 @@ def control(  # noqa: PLR0913 - what a chart consists of
     """Return a control chart in the order of time; a chart that shifted is drawn as a run chart, without limits."""
     left, right, top, bottom = 90.0, 1040.0, 20.0, 290.0
     ends = [] if chart.shifted else [end for pair in chart.limits for end in pair if end is not None]
-    low, high = min([*chart.points, chart.centre, *ends]), max([*chart.points, chart.centre, *ends])
+    low, high = min([*chart.points, chart.center, *ends]), max([*chart.points, chart.center, *ends])
     room = (high - low) * 0.08 or 1
     low = 0.0 if 0 <= low - room < room * 4 else low - room
     x, y = Scale(0, max(len(chart.points) - 1, 1), left + 20, right - 20), Scale(low, high + room, bottom, top)
     lines, texts = _y_axis(y, left, right, ticks(y.low, y.high, 5), unit)
     lines += [
         Line("axis", left, bottom, right, bottom),
-        Line("centre", left, y.at(chart.centre), right, y.at(chart.centre)),
+        Line("center", left, y.at(chart.center), right, y.at(chart.center)),
     ]
-    texts.append(Text("s", right + 8, y.at(chart.centre) + 5, f"centre {plain(chart.centre)}"))
+    texts.append(Text("s", right + 8, y.at(chart.center) + 5, f"center {plain(round(chart.center, 2))}"))
     paths = [Path("g1", "M" + "L".join(f"{x.at(place)} {y.at(point)}" for place, point in enumerate(chart.points)))]
     if not chart.shifted:
         for side, word in ((0, "lower"), (1, "upper")):

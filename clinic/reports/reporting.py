@@ -9,6 +9,7 @@ from clinic.fields import fields_of
 from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
+from clinic.products.movements import Movement
 from clinic.reports.dimensions import COURSE, Course
 from clinic.reports.geometry import Span, intervals
 from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, number, percent
@@ -76,17 +77,18 @@ def figures(data: Data) -> Result:
 
 
 def _asked(data: Data) -> list[Asked]:
-    """Return each fact that should be told; a freezing medium only of a run whose cells were frozen."""
+    """Return each fact that should be told; a freezing medium only of a run that left its cells frozen."""
     chosen = {c.id for c in data.courses.values() if data.within(c.ordered_on, c.id)}
     frozen: set[str] = set()
+    later = {row.product_id for row in data.read(Movement.product_id, where=[Movement.kind == "thawed"])}
     found = []
     for model in (Product, *(one for one in MODELS if one is not Product)):
         facts = {name: fact for name, fact in fields_of(model).items() if fact.reported}
         key = (model.id if model is Treatment else model.treatment_id).label("course")
         more = [Product.run_id, Product.frozen_at, Product.thawed_at] if model is Product else []
         for row in data.read(model.id, key, *(getattr(model, name) for name in facts), *more):
-            if model is Product and row.frozen_at is not None and row.thawed_at is None and row.run_id:
-                frozen.add(row.run_id)
+            if model is Product and row.frozen_at is not None and (row.thawed_at is None or row.id in later):
+                frozen.add(row.run_id or "")
             if row.course not in chosen:
                 continue
             for place, (name, fact) in enumerate(facts.items(), start=2):

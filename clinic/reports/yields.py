@@ -168,7 +168,7 @@ def _drawing(label: str, unit: str, found: list[Measured]) -> Drawing:
     if chart.shifted:
         says = (
             f"The process shifted: longest run {chart.run} (at most {chart.longest_allowed} expected), "
-            f"{chart.crossings} crossings (at least {chart.fewest_allowed}). There is no one average, so no limits are drawn."
+            f"{chart.crossings} crossings (at least {chart.fewest_allowed}). No average exists, so no limits are drawn."
         )
     else:
         says = f"{len(chart.outside)} of {len(found)} figures lie outside the limits; no sign of a shift."

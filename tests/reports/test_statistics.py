@@ -119,17 +119,17 @@ def test_student():
 
 def test_charts_over_time_are_what_nist_prints():
     flow = control.xmr(FLOW)
-    assert (flow.centre, *flow.limits[0]) == pytest.approx((50.81, 45.8159, 55.8041), abs=0.00005)
+    assert (flow.center, *flow.limits[0]) == pytest.approx((50.81, 45.8159, 55.8041), abs=0.00005)
     wafers = control.p_chart(WAFERS, [50] * 30)
     assert wafers.limits[0] == pytest.approx((0.052428, 0.410239), abs=5e-7)
     assert [place + 1 for place in wafers.outside] == [15, 23]
     gaps = control.g_chart(GAPS)
-    assert (gaps.centre, gaps.limits[0][1]) == pytest.approx((17, 94.6271), abs=0.00005)
+    assert (gaps.center, gaps.limits[0][1]) == pytest.approx((17, 94.6271), abs=0.00005)
     rates = control.u_chart([4, 4], [2.0, 8.0])
-    assert (rates.centre, *rates.limits[0]) == pytest.approx((0.8, 0, 0.8 + 3 * (0.8 / 2) ** 0.5))
+    assert (rates.center, *rates.limits[0]) == pytest.approx((0.8, 0, 0.8 + 3 * (0.8 / 2) ** 0.5))
     times = control.t_chart([3.0, 8.0, 2.0, 9.0])
     flat = control.xmr([time ** (1 / 3.6) for time in (3.0, 8.0, 2.0, 9.0)])
-    assert times.centre == pytest.approx(flat.centre**3.6)
+    assert times.center == pytest.approx(flat.center**3.6)
     assert times.limits[0][1] == pytest.approx((flat.limits[0][1] or 0) ** 3.6)
 
 
