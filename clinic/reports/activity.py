@@ -89,7 +89,7 @@ REPORT = Report(
     says="Patients and administrations by year and group: the yearly return of activity to a registry or authority.",
     data_set="Administrations of cells",
     numerator="Patients, courses and administrations, counted apart",
-    denominator="None: these are counts. A start that was voided, or of which 0 mL were given, does not count",
+    denominator="These are counts, not shares. A start that was voided, or of which 0 mL were given, does not count",
     counted_by="date of administration",
     by=("donor", *(key for key in COURSE if key != "donor")),
     figures=figures,

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from clinic import clock, wording
 from clinic.administration.models import Administration
+from clinic.consent.models import Consent
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
@@ -48,6 +49,7 @@ KINDS = {
         Kind(Treatment, "pathway.course", "treatment_id", course="id"),
         Kind(Patient, "pathway.patient", "patient_id", when="recorded_at", course=""),
         Kind(Donor, "donors.show", "donor_id", when="recorded_at", course=""),
+        Kind(Consent, "consent.show", "consent_id", course="patient"),
         Kind(Eligibility, "eligibility.show", "eligibility_id"),
         Kind(Harvest, "harvest.show", "harvest_id"),
         Kind(ProcessingRun, "processing.show", "run_id"),
@@ -114,6 +116,8 @@ def _of_kind(session: Session, kind: Kind, ids: list[str], zone: str) -> dict[st
     person = [Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number]
     if model is Patient:
         chosen = select(*columns, *person)
+    elif kind.course == "patient":
+        chosen = select(*columns, *person).join(Patient, Patient.id == model.patient_id)
     elif not kind.course:
         chosen = select(*columns)
     else:

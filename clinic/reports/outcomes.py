@@ -74,6 +74,7 @@ def figures(data: Data) -> Result:
     rows = [Row(f"{key}-{name}", f"{data.label(key)}: {name}", _figures(instrument, some)) for key, name, some in pairs]
     known = [one for one in due if one.known]
     begun = {one.course.id for one in due}
+    seen = [one for one in followed(data)[0] if one.course.id in begun]
     source = instrument.mcid_source or "none set"
     return Result(
         columns=COLUMNS,
@@ -88,7 +89,7 @@ def figures(data: Data) -> Result:
             ("no baseline score before the cells", [o.id for o in due if o.value is not None and o.baseline is None]),
         ],
         excluded=data.left_out,
-        weak=too_weak([one for one in followed(data)[0] if one.course.id in begun]) if known else "",
+        weak=too_weak(seen) if known else "",
         notes=[
             f"MCID of {instrument.label}: {_needed(instrument)} (source: {source}).",
             f"{instrument.better.capitalize()} is better; an improvement is positive whichever way the score runs.",

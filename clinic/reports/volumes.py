@@ -67,7 +67,7 @@ REPORT = Report(
     says="Patients and administrations of the last five calendar years by condition and kind of donor.",
     data_set="Administrations of cells in the last five calendar years, this one included",
     numerator="Patients and administrations, counted apart, by kind of donor",
-    denominator="None: these are counts",
+    denominator="These are counts, not shares",
     counted_by="date of administration",
     by=("condition", *(key for key in COURSE if key != "condition")),
     figures=figures,

@@ -74,7 +74,7 @@ def test_every_report_has_a_twin():
 
 @pytest.mark.parametrize("name", list(TWINS))
 def test_a_report_agrees_with_its_twin(made, clinic, name):
-    @settings(max_examples=8, suppress_health_check=[HealthCheck.too_slow], database=None)
+    @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], database=None)
     @given(asked(name))
     def agree(said):
         result = made(name, **said)
