@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -17,7 +16,7 @@ from clinic.reports.dimensions import DIMENSIONS, UNKNOWN, Course, whole_years
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import date, datetime
 
     from sqlalchemy.orm import Session
@@ -83,12 +82,10 @@ class Data:
 
     @cached_property
     def versions(self) -> dict[str, Any]:
-        """Code, title, field and cell type of each protocol version, by id."""
+        """Code, field and cell type of each protocol version, by id."""
         rows = self.read(
             ProtocolVersion.id,
             Protocol.code,
-            ProtocolVersion.number,
-            ProtocolVersion.title,
             ProtocolVersion.field_key,
             ProtocolVersion.content["cell_type"].as_string().label("cell_type"),
             join=(Protocol, Protocol.id == ProtocolVersion.protocol_id),
@@ -119,30 +116,30 @@ class Data:
             order=(Treatment.recorded_at, Treatment.id),
         )
         donors = {row.id: row.kind for row in self.read(Donor.id, Donor.kind)}
-        return {row.id: self._course(row, donors) for row in rows}
-
-    def _course(self, row: Any, donors: dict[str, str]) -> Course:
-        version, ordered = self.versions[row.protocol_version_id], self.day(row.performed_at)
-        return Course(
-            id=row.id,
-            patient=row.person_id or row.patient_id,
-            protocol=version.code,
-            title=version.title,
-            version=row.protocol_version_id,
-            field=version.field_key or UNKNOWN,
-            condition=row.condition or UNKNOWN,
-            cell_type=version.cell_type or UNKNOWN,
-            source=row.source or UNKNOWN,
-            route=row.route or UNKNOWN,
-            relation=row.relation or UNKNOWN,
-            origin=row.origin.value,
-            sex=row.sex or UNKNOWN,
-            age=whole_years(row.birth_date, ordered, row.age_years),
-            ordered_on=ordered,
-            died_on=row.died_on,
-            asa=row.asa_class or UNKNOWN,
-            donor=donors.get(row.donor_id, "self" if row.relation == "autologous" else UNKNOWN),
-        )
+        versions, day, found = self.versions, self.day, {}
+        for id_, patient, version_id, condition, source, route, relation, origin, years, at, *about in rows:
+            sex, born, died_on, person, asa, donor_id = about
+            version, on = versions[version_id], day(at)
+            donor = donors.get(donor_id) or ("self" if relation == "autologous" else UNKNOWN)
+            found[id_] = Course(
+                id_,
+                person or patient,
+                version.code,
+                version.field_key or UNKNOWN,
+                condition or UNKNOWN,
+                version.cell_type or UNKNOWN,
+                source or UNKNOWN,
+                route or UNKNOWN,
+                relation or UNKNOWN,
+                origin.value,
+                sex or UNKNOWN,
+                whole_years(born, on, years),
+                asa or UNKNOWN,
+                donor,
+                on,
+                died_on,
+            )
+        return found
 
     @cached_property
     def courses(self) -> dict[str, Course]:
@@ -174,13 +171,13 @@ class Data:
             Administration.volume_given,
             order=(Administration.performed_at, Administration.recorded_at, Administration.id),
         )
-        found, begun = [], set()
-        for row in rows:
-            if row.outcome == "voided" or row.volume_given == 0 or row.treatment_id not in self.courses:
+        found, begun, courses, day = [], set(), self.courses, self.day
+        for id_, course_id, product, at, outcome, volume in rows:
+            course = courses.get(course_id)
+            if course is None or outcome == "voided" or volume == 0:
                 continue
-            first, course = row.treatment_id not in begun, self.courses[row.treatment_id]
-            begun.add(row.treatment_id)
-            found.append(Given(row.id, course, row.product_id, row.performed_at, self.day(row.performed_at), first))
+            found.append(Given(id_, course, product, at, day(at), course_id not in begun))
+            begun.add(course_id)
         return found
 
     @cached_property
@@ -192,14 +189,6 @@ class Data:
     def begun(self) -> dict[str, Given]:
         """The first administration of each chosen course, by the course; of the period."""
         return {one.course.id: one for one in self.administrations if one.first and self.within(one.on, one.course.id)}
-
-    def grouped(self, courses: Iterable[Course]) -> dict[str, list[Course]]:
-        """Return courses by the key of the dimension that was asked for, in the order of its catalogue."""
-        of = DIMENSIONS[self.asked.by].of
-        found: dict[str, list[Course]] = defaultdict(list)
-        for course in courses:
-            found[of(course)].append(course)
-        return self.in_order(found)
 
     def in_order(self, found: dict[str, Any]) -> dict[str, Any]:
         """Return groups in the order of the catalogue, unknown last."""

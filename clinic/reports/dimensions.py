@@ -32,8 +32,6 @@ class Course(NamedTuple):
     id: str
     patient: str
     protocol: str
-    title: str
-    version: str
     field: str
     condition: str
     cell_type: str

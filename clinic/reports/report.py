@@ -67,11 +67,6 @@ def share(part: Iterable[str], whole: Iterable[str]) -> tuple[Figure, Figure, Fi
     return some, all_, percent(n, of), ends[0], ends[1]
 
 
-def words(text: str) -> Figure:
-    """Return a figure that is said in words."""
-    return Figure(text or None)
-
-
 class Column(NamedTuple):
     """One column of a report's table. ``key`` names it in addresses and for programs."""
 

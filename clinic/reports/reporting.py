@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import String, and_, case
 
 from clinic.administration.models import Administration
 from clinic.fields import fields_of
@@ -10,7 +14,7 @@ from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
 from clinic.products.movements import Movement
-from clinic.reports.dimensions import COURSE, Course
+from clinic.reports.dimensions import COURSE
 from clinic.reports.geometry import Span, intervals
 from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, number, percent
 from clinic.treatments.models import Treatment
@@ -29,27 +33,39 @@ COLUMNS = (
 )
 
 
-class Asked(NamedTuple):
-    """One fact that one record of a course should tell."""
+@dataclass(slots=True)
+class Tally:
+    """The facts of one group: how many are asked and told, of which courses, and which of these lack one."""
 
-    course: Course
-    fact: str
-    told: bool
+    asked: int = 0
+    told: int = 0
+    courses: dict[str, None] = field(default_factory=dict)
+    lacking: dict[str, None] = field(default_factory=dict)
+
+    def add(self, course: str, asked: int, told: int) -> None:
+        """Count some facts of a course."""
+        self.asked += asked
+        self.told += told
+        self.courses[course] = None
+        if told < asked:
+            self.lacking[course] = None
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """The figures of its row."""
+        told, asked = number(float(self.told), 0), number(float(self.asked), 0)
+        return count(self.courses), told, asked, percent(self.told, self.asked), count(self.lacking)
 
 
 def figures(data: Data) -> Result:
     """Return the share of facts that are recorded, by group or by fact."""
-    asked = _asked(data)
     by_fact = data.asked.options["rows"] == "fact"
-    groups: dict[str, list[Asked]] = {}
-    for one in asked:
-        groups.setdefault(one.fact if by_fact else data.key_of(one.course), []).append(one)
+    groups, total = _tallies(data, by_fact=by_fact)
     if by_fact:
-        order = sorted(groups, key=lambda fact: (_share(groups[fact]), fact))
-        rows = [Row(fact, fact, _figures(groups[fact])) for fact in order]
+        order = sorted(groups, key=lambda fact: (groups[fact].told / groups[fact].asked, fact))
+        rows = [Row(fact, fact, groups[fact].figures) for fact in order]
     else:
-        rows = [Row(key, data.label(key), _figures(some)) for key, some in data.in_order(groups).items()]
-    total = Row("total", "All", _figures(asked))
+        rows = [Row(key, data.label(key), tally.figures) for key, tally in data.in_order(groups).items()]
     says = f"{total.figures[3].text} % of the facts that a published course should tell are recorded."
     spans = [Span(row.label, _value(row.figures[3]), None, None, f"{row.figures[3].text} %") for row in rows[:24]]
     drawing = intervals(
@@ -65,10 +81,10 @@ def figures(data: Data) -> Result:
     return Result(
         columns=COLUMNS,
         rows=rows,
-        total=total if rows else None,
+        total=Row("total", "All", total.figures) if rows else None,
         of="courses",
         first="Fact" if by_fact else "Group",
-        included=dict.fromkeys(one.course.id for one in asked),
+        included=total.courses,
         excluded=data.left_out,
         finding=says if rows else "There are no courses yet.",
         drawings=[drawing] if rows else [],
@@ -76,46 +92,44 @@ def figures(data: Data) -> Result:
     )
 
 
-def _asked(data: Data) -> list[Asked]:
-    """Return each fact that should be told; a freezing medium only of a run that left its cells frozen."""
-    chosen = {c.id for c in data.courses.values() if data.within(c.ordered_on, c.id)}
-    frozen: set[str] = set()
-    later = {row.product_id for row in data.read(Movement.product_id, where=[Movement.kind == "thawed"])}
-    found = []
-    for model in (Product, *(one for one in MODELS if one is not Product)):
+def _tallies(data: Data, *, by_fact: bool) -> tuple[dict[str, Tally], Tally]:
+    """Return the facts that should be told, by group or by fact, and all; the database says which are told."""
+    chosen = {c.id: c for c in data.courses.values() if data.within(c.ordered_on, c.id)}
+    frozen, groups, total = _left_frozen(data), defaultdict(Tally), Tally()
+    for model in MODELS:
         facts = {name: fact for name, fact in fields_of(model).items() if fact.reported}
         key = (model.id if model is Treatment else model.treatment_id).label("course")
-        more = [Product.run_id, Product.frozen_at, Product.thawed_at] if model is Product else []
-        for row in data.read(model.id, key, *(getattr(model, name) for name in facts), *more):
-            if model is Product and row.frozen_at is not None and (row.thawed_at is None or row.id in later):
-                frozen.add(row.run_id or "")
-            if row.course not in chosen:
+        labels = [f"{fact.label}, {model.NOUN.lower()}" for fact in facts.values()]
+        only_frozen = [place for place, name in enumerate(facts) if name == "cryo_medium"]
+        for id_, course, *told in data.read(model.id, key, *(_told(getattr(model, name)) for name in facts)):
+            if course not in chosen:
                 continue
-            for place, (name, fact) in enumerate(facts.items(), start=2):
-                if name != "cryo_medium" or row.id in frozen:
-                    label = f"{fact.label}, {model.NOUN.lower()}"
-                    found.append(Asked(data.courses[row.course], label, row[place] not in (None, "", [])))
-    return found
+            places = [p for p in range(len(told)) if p not in only_frozen or id_ in frozen]
+            done = sum(told[place] for place in places)
+            total.add(course, len(places), done)
+            if by_fact:
+                for place in places:
+                    groups[labels[place]].add(course, 1, told[place])
+            else:
+                groups[data.key_of(chosen[course])].add(course, len(places), done)
+    return groups, total
 
 
-def _share(some: list[Asked]) -> float:
-    return sum(one.told for one in some) / len(some)
+def _left_frozen(data: Data) -> set[str]:
+    """Return the runs that left their cells frozen: only these have a freezing medium to tell."""
+    later = {row.product_id for row in data.read(Movement.product_id, where=[Movement.kind == "thawed"])}
+    rows = data.read(Product.id, Product.run_id, Product.thawed_at, where=[Product.frozen_at.is_not(None)])
+    return {row.run_id for row in rows if row.run_id and (row.thawed_at is None or row.id in later)}
+
+
+def _told(column: Any) -> Any:
+    """Return 1 where a column says something, else 0."""
+    says = column.is_not(None)
+    return case((and_(says, column != "") if isinstance(column.type, String) else says, 1), else_=0)
 
 
 def _value(figure: Figure) -> float | None:
     return None if figure.value is None else float(str(figure.value))
-
-
-def _figures(some: list[Asked]) -> tuple[Figure, ...]:
-    told = sum(one.told for one in some)
-    lacking = count(one.course.id for one in some if not one.told)
-    return (
-        count(one.course.id for one in some),
-        number(float(told), 0),
-        number(float(len(some)), 0),
-        percent(told, len(some)),
-        lacking,
-    )
 
 
 REPORT = Report(
