@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from decimal import Decimal
 from statistics import fmean
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,8 +17,6 @@ from clinic.reports.report import Column, Figure, Option, Report, Result, Row, c
 from clinic.reports.statistics import clopper_pearson, mean_interval
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
     from clinic.protocols.instruments import Instrument
     from clinic.reports.data import Data
 
@@ -75,7 +74,6 @@ def figures(data: Data) -> Result:
     known = [one for one in due if one.known]
     begun = {one.course.id for one in due}
     seen = [one for one in followed(data)[0] if one.course.id in begun]
-    source = instrument.mcid_source or "none set"
     return Result(
         columns=COLUMNS,
         rows=rows,
@@ -91,7 +89,7 @@ def figures(data: Data) -> Result:
         excluded=data.left_out,
         weak=too_weak(seen) if known else "",
         notes=[
-            f"MCID of {instrument.label}: {_needed(instrument)} (source: {source}).",
+            _needed(instrument),
             f"{instrument.better.capitalize()} is better; an improvement is positive whichever way the score runs.",
             "Responders of those due count every unknown as not reached. There is no any-of rate over several scores.",
         ],
@@ -187,9 +185,17 @@ def _worse(instrument: Instrument, one: Due) -> bool:
 
 
 def _needed(instrument: Instrument) -> str:
+    """Return the MCID in force with its source, in a sentence."""
+    if instrument.mcid is None and instrument.mcid_percent is None:
+        return f"No MCID is set for {instrument.label}, so nobody is counted as a responder."
+    unit = f" {instrument.unit}" if instrument.unit else ""
+    said = f"{plain(instrument.mcid or Decimal(0))}{unit}"
     if instrument.mcid_percent is not None:
-        return f"{plain(instrument.mcid_percent)} % of the baseline"
-    return "none" if instrument.mcid is None else f"{plain(instrument.mcid)} {instrument.unit}".strip()
+        said = f"{plain(instrument.mcid_percent)} % of the baseline"
+    elif instrument.mcid_high is not None and instrument.mcid_high_from is not None:
+        said += f", from a baseline above {plain(instrument.mcid_high_from)} on {plain(instrument.mcid_high)}{unit}"
+    more = "more than " if instrument.mcid_exceeded else ""
+    return f"MCID of {instrument.label}: {more}{said} (source: {instrument.mcid_source})."
 
 
 def _finding(instrument: Instrument, due: list[Due], known: list[Due]) -> str:
