@@ -110,6 +110,7 @@ class Data:
             Patient.birth_date,
             Patient.died_on,
             Patient.person_id,
+            Treatment.body_site,
             Treatment.asa_class,
             Treatment.donor_id,
             join=(Patient, Patient.id == Treatment.patient_id),
@@ -118,7 +119,7 @@ class Data:
         donors = {row.id: row.kind for row in self.read(Donor.id, Donor.kind)}
         versions, day, found = self.versions, self.day, {}
         for id_, patient, version_id, condition, source, route, relation, origin, years, at, *about in rows:
-            sex, born, died_on, person, asa, donor_id = about
+            sex, born, died_on, person, place, asa, donor_id = about
             version, on = versions[version_id], day(at)
             donor = donors.get(donor_id) or ("self" if relation == "autologous" else UNKNOWN)
             found[id_] = Course(
@@ -134,6 +135,7 @@ class Data:
                 origin.value,
                 sex or UNKNOWN,
                 whole_years(born, on, years),
+                place or UNKNOWN,
                 asa or UNKNOWN,
                 donor,
                 on,

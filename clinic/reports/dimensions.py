@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic.patients.models import SEXES
-from clinic.protocols.catalogues import CELL_TYPES, CONDITIONS, FIELDS, ROUTES, SOURCES, labels
+from clinic.protocols.catalogues import BODY_SITES, CELL_TYPES, CONDITIONS, FIELDS, ROUTES, SOURCES, labels
 from clinic.treatments.models import ASA, RELATIONS
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Course(NamedTuple):
     origin: str
     sex: str
     age: int | None
+    place: str
     asa: str
     donor: str
     ordered_on: date | None
@@ -92,6 +93,12 @@ _ALL = (
     Dimension(key="cell_type", label="Cell type", of=lambda c: c.cell_type, labels=labels(CELL_TYPES)),
     Dimension(key="source", label="Source", of=lambda c: c.source, labels=labels(SOURCES)),
     Dimension(key="route", label="Route", of=lambda c: c.route, labels=labels(ROUTES)),
+    Dimension(
+        key="body_site",
+        label="Body site",
+        of=lambda c: c.place,
+        labels=labels(BODY_SITES) | {UNKNOWN: "No site recorded"},
+    ),
     Dimension(key="relation", label="Whose cells", of=lambda c: c.relation, labels=RELATIONS),
     Dimension(key="age", label="Age", of=age_band, labels=_ages()),
     Dimension(key="sex", label="Sex", of=lambda c: c.sex, labels=SEXES),

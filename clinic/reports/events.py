@@ -10,7 +10,7 @@ from clinic.reports.data import here
 from clinic.reports.dimensions import COURSE
 from clinic.reports.followed import followed
 from clinic.reports.geometry import Span, intervals
-from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, number
+from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, key_of, number
 from clinic.reports.statistics import poisson_interval
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def figures(data: Data) -> Result:
         by_group[_term(row.term) if by_term else data.key_of(data.courses[row.treatment_id])].append(row)
     if by_term:
         order = sorted(by_group, key=lambda key: (-len(by_group[key]), key))
-        rows = [Row(key, key, _figures(by_group[key], given, seen)) for key in order]
+        rows = [Row(key_of(key), key, _figures(by_group[key], given, seen)) for key in order]
     else:
         for one in given:
             by_group.setdefault(data.key_of(one.course), [])

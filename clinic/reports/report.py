@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
+from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic.fields import plain
@@ -179,6 +180,11 @@ class Option(NamedTuple):
     label: str
     choices: tuple[tuple[str, str], ...]
     usual: str
+
+
+def key_of(text: str) -> str:
+    """Return the key of a row whose label somebody typed: what people write about a patient is in no address."""
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def totalled(label: str, rows: Sequence[Row], columns: Sequence[Column], keys: Iterable[str]) -> Row:

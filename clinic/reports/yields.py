@@ -6,14 +6,16 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from clinic.accounts.models import User
 from clinic.processing.counts import InProcessCount
+from clinic.processing.manipulations import Manipulation
 from clinic.processing.models import ProcessingRun
 from clinic.release.results import QCResult
 from clinic.reports.cells import Container, containers, group_label, group_of
 from clinic.reports.control import xmr
 from clinic.reports.dimensions import COURSE
 from clinic.reports.geometry import Drawing, control
-from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, number
+from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, key_of, number
 from clinic.reports.statistics import mean_interval
 
 if TYPE_CHECKING:
@@ -33,15 +35,16 @@ RESULTS = {"viability", "cd34_viability"}
 COUNTED = ("viable", "cd34", "tnc")
 """What a recovery is worked out from: the first of these that was counted before and after."""
 FEW_POINTS = 4
+UNTOLD = "Not recorded, or not processed"
 
 
 class Measured(NamedTuple):
-    """One figure: the record that has it, when, of which container's group, and how it was prepared."""
+    """One figure: the record that has it, when, and the rows in which it counts; a run may have several lots."""
 
     id: str
     at: datetime
     value: float
-    group: str
+    groups: tuple[str, ...]
 
 
 def figures(data: Data) -> Result:
@@ -55,8 +58,9 @@ def figures(data: Data) -> Result:
     found.sort(key=lambda one: (one.at, one.id))
     by_group: dict[str, list[Measured]] = defaultdict(list)
     for one in found:
-        by_group[one.group].append(one)
-    rows = [Row(key or "none", _label(data, key), _figures(some)) for key, some in _ordered(data, by_group).items()]
+        for group in one.groups:
+            by_group[group].append(one)
+    rows = [Row(_key(data, key), _label(data, key), _figures(some)) for key, some in _ordered(data, by_group).items()]
     total = Row("total", "All", _figures(found)) if found else None
     label, unit = MEASURES[measure]
     says = (
@@ -90,8 +94,7 @@ COLUMNS = (
 
 
 def _of_results(data: Data, test: str, known: dict[str, Container]) -> list[Measured]:
-    runs = {row.id: row.preparation for row in data.read(ProcessingRun.id, ProcessingRun.preparation)}
-    found = []
+    work, found = _work(data), []
     for row in data.read(
         QCResult.id,
         QCResult.product_id,
@@ -101,8 +104,7 @@ def _of_results(data: Data, test: str, known: dict[str, Container]) -> list[Meas
     ):
         one = known.get(row.product_id)
         if one is not None and row.value is not None and data.within(data.day(row.performed_at), row.id):
-            group = _group(data, one, runs.get(one.run or ""))
-            found.append(Measured(row.id, row.performed_at, float(row.value), group))
+            found.append(Measured(row.id, row.performed_at, float(row.value), _groups(data, one, work)))
     return found
 
 
@@ -118,14 +120,14 @@ def _of_runs(data: Data, measure: str, known: dict[str, Container]) -> tuple[lis
     ):
         if row.concentration is not None and row.volume is not None:
             totals[row.run_id][row.counted].append(float(row.concentration * row.volume))
-    found, missing = [], []
-    for run in data.read(ProcessingRun.id, ProcessingRun.performed_at, ProcessingRun.preparation):
+    work, found, missing = _work(data), [], []
+    for run in data.read(ProcessingRun.id, ProcessingRun.performed_at):
         one = made.get(run.id)
         if one is None or run.performed_at is None or not data.within(data.day(run.performed_at), run.id):
             continue
         value = _value(measure, totals[run.id])
         if value is not None:
-            found.append(Measured(run.id, run.performed_at, value, _group(data, one, run.preparation)))
+            found.append(Measured(run.id, run.performed_at, value, _groups(data, one, work)))
         elif measure == "recovery":
             missing.append(run.id)
     return found, missing
@@ -139,20 +141,40 @@ def _value(measure: str, totals: dict[str, list[float]]) -> float | None:
     return next((100 * some[-1] / some[0] for some in pairs if len(some) > 1 and some[0]), None)
 
 
-def _group(data: Data, one: Container, preparation: str | None) -> str:
-    if data.asked.options["rows"] == "preparation":
-        return preparation or "Not processed"
-    return group_of(data, one)
+def _work(data: Data) -> dict[str, set[str]]:
+    """Return for each run what the rows were asked to tell apart: preparation, operator, equipment or lots."""
+    rows, found = data.asked.options["rows"], defaultdict(set)
+    if rows in {"equipment", "lot"}:
+        for run, reagent, lot, equipment in data.read(
+            Manipulation.run_id, Manipulation.reagent, Manipulation.lot, Manipulation.equipment
+        ):
+            words = equipment if rows == "equipment" else " ".join(part for part in (reagent, lot) if part and lot)
+            found[run] |= {words} - {"", None}
+    elif rows != "group":
+        people = {row.id: row.printed_name for row in data.read(User.id, User.printed_name)}
+        for run, preparation, who in data.read(
+            ProcessingRun.id, ProcessingRun.preparation, ProcessingRun.performed_by_id
+        ):
+            found[run] |= {preparation if rows == "preparation" else people.get(who)} - {"", None}
+    return found
+
+
+def _groups(data: Data, one: Container, work: dict[str, set[str]]) -> tuple[str, ...]:
+    if data.asked.options["rows"] == "group":
+        return (group_of(data, one),)
+    return tuple(sorted(work.get(one.run or "", ()))) or (UNTOLD,)
 
 
 def _ordered(data: Data, groups: dict[str, list[Measured]]) -> dict[str, list[Measured]]:
-    if data.asked.options["rows"] == "preparation":
-        return dict(sorted(groups.items()))
-    return data.in_order(groups)
+    return data.in_order(groups) if data.asked.options["rows"] == "group" else dict(sorted(groups.items()))
+
+
+def _key(data: Data, group: str) -> str:
+    return group or "none" if data.asked.options["rows"] == "group" else key_of(group)
 
 
 def _label(data: Data, key: str) -> str:
-    return key if data.asked.options["rows"] == "preparation" else group_label(data, key)
+    return group_label(data, key) if data.asked.options["rows"] == "group" else key
 
 
 def _figures(some: list[Measured]) -> tuple[Figure, ...]:
@@ -197,6 +219,17 @@ REPORT = Report(
     method="Chart of individual values (XmR) with the two Anhøj rules; t interval of the mean",
     options=(
         Option("measure", "Figure", tuple((key, words[0]) for key, words in MEASURES.items()), "viability"),
-        Option("rows", "Rows", (("group", "Groups"), ("preparation", "Preparation method")), "group"),
+        Option(
+            "rows",
+            "Rows",
+            (
+                ("group", "Groups"),
+                ("preparation", "Preparation method"),
+                ("operator", "Operator"),
+                ("equipment", "Equipment"),
+                ("lot", "Lot"),
+            ),
+            "group",
+        ),
     ),
 )

@@ -74,6 +74,7 @@ def facts(clinic, course):
         "cell_type": json.loads(version["content"])["cell_type"],
         "source": course["source"],
         "route": course["route"],
+        "body_site": course["body_site"] or "unknown",
         "relation": course["relation"],
         "origin": course["origin"],
         "age": band,
@@ -433,5 +434,5 @@ def yields(clinic, asked):
     return {
         "n": {g: len(v) for g, v in values.items()},
         "least": {g: min(v) for g, v in values.items()},
-        "mean": {g: round(sum(v) / len(v), 1) for g, v in values.items()},
+        "mean": {g: sum(v) / len(v) for g, v in values.items()},
     }

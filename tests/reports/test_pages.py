@@ -287,6 +287,8 @@ def test_no_cell_of_a_report_is_run_by_a_spreadsheet(client_as, session, team):
     session.commit()
     browser = client_as("quality")
     lines = list(csv.reader(io.StringIO(browser.get("/reports/adverse-events.csv").text)))
+    assert "1%2B1" not in (page := browser.get("/reports/adverse-events").text)
+    assert all("1+1" not in link for link in Page.of(page).links), "what somebody typed is in no address"
     assert any(line[0] == "'=1+1" for line in lines)
     assert not any(cell.startswith("=") for line in lines for cell in line)
     book = openpyxl.load_workbook(io.BytesIO(browser.get("/reports/adverse-events.xlsx").data))

@@ -71,8 +71,9 @@ def test_the_sums_are_those_counted_by_hand(made, name, asked, sums):
     result = made(name, **asked)
     columns = [column.key for column in result.columns]
     told = {
-        (row.key, column): figure.value
+        (key, column): figure.value
         for row in result.all_rows
+        for key in (row.key, row.label)
         for column, figure in zip(columns, row.figures, strict=True)
     }
     assert {key: told[key] for key in sums} == sums

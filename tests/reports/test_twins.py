@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pytest
@@ -64,7 +65,9 @@ def asked(draw, name):
 
 def figures(result, column):
     place = [one.key for one in result.columns].index(column)
-    told = {row.key: row.figures[place].value for row in result.rows}
+    told = {
+        row.label if re.fullmatch("[0-9a-f]{12}", row.key) else row.key: row.figures[place].value for row in result.rows
+    }
     return {key: float(value) for key, value in told.items() if value}
 
 
