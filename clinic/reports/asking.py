@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from clinic import wording
 from clinic.protocols.models import CODE
@@ -13,11 +13,32 @@ from clinic.reports.dimensions import DIMENSIONS, FILTERS, UNKNOWN
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from clinic.reports.report import Report
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
 PLACES = {"row", "column", "page"}
 """What an address of records says besides."""
+
+
+class Option(NamedTuple):
+    """A choice of one report beside the filters, such as an instrument: its name in the address, label and choices."""
+
+    key: str
+    label: str
+    choices: tuple[tuple[str, str], ...]
+    usual: str
+
+
+class Askable(Protocol):
+    """What a report says about what may be asked of it."""
+
+    @property
+    def counted_by(self) -> str: ...
+
+    @property
+    def by(self) -> tuple[str, ...]: ...
+
+    @property
+    def options(self) -> tuple[Option, ...]: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +56,7 @@ class Asked:
         """Whether a period was asked for."""
         return self.since is not None or self.until is not None
 
-    def params(self, report: Report) -> dict[str, str]:
+    def params(self, report: Askable) -> dict[str, str]:
         """Return it as parameters of an address; what is usual is left out."""
         found = {"from": str(self.since or ""), "to": str(self.until or ""), **self.chosen}
         if report.by and self.by != report.by[0]:
@@ -44,7 +65,7 @@ class Asked:
         found |= {key: value for key, value in self.options.items() if value != usual[key]}
         return {key: value for key, value in found.items() if value}
 
-    def said(self, report: Report, site: str) -> list[tuple[str, str]]:
+    def said(self, report: Askable, site: str) -> list[tuple[str, str]]:
         """Return site, period, filters and grouping in words, as they are printed on every format."""
         period = f"All dates (by {report.counted_by})"
         if self.dated:
@@ -60,7 +81,7 @@ class Asked:
         return found if self.chosen else [*found, ("Filters", "none")]
 
 
-def read(report: Report, said: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
+def read(report: Askable, said: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
     """Return what an address asks for, and what is wrong with it: a sentence by the name of the box.
 
     A filter that is not understood is refused: figures without it would be other figures than were asked for.

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release.results import QCResult
+from clinic.reports.asking import Option
 from clinic.reports.cells import containers, group_label, group_of
 from clinic.reports.control import g_chart
 from clinic.reports.dimensions import COURSE
 from clinic.reports.geometry import Span, control, intervals
-from clinic.reports.report import Column, Option, Report, Result, Row, count, share
+from clinic.reports.report import Column, Report, Result, Row, count, share
 from clinic.reports.statistics import clopper_pearson
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from statistics import quantiles
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic.followup.models import OutcomeScore
+from clinic.reports.asking import Option
 from clinic.reports.dimensions import COURSE, Course
 from clinic.reports.followed import followed
 from clinic.reports.geometry import Curve, curves
-from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, number
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, number
 from clinic.reports.statistics import incidence
 
 if TYPE_CHECKING:

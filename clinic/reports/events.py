@@ -6,11 +6,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.reports.asking import Option
 from clinic.reports.data import here
 from clinic.reports.dimensions import COURSE
 from clinic.reports.followed import followed
 from clinic.reports.geometry import Span, intervals
-from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, key_of, number
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, key_of, number
 from clinic.reports.statistics import poisson_interval
 
 if TYPE_CHECKING:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from clinic.reports.asking import Option
 from clinic.reports.dimensions import COURSE
 from clinic.reports.followed import COMPLETE_ENOUGH, Followed, completeness, followed
 from clinic.reports.geometry import Bar, bars
-from clinic.reports.report import Column, Option, Report, Result, Row, count, number, percent
+from clinic.reports.report import Column, Report, Result, Row, count, number, percent
 
 if TYPE_CHECKING:
     from clinic.reports.data import Data

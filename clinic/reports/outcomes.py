@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 from clinic.fields import plain
 from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, threshold
+from clinic.reports.asking import Option
 from clinic.reports.dimensions import COURSE, Course
 from clinic.reports.followed import followed, too_weak
 from clinic.reports.geometry import Drawing, Span, intervals
-from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, number, percent
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, number, percent
 from clinic.reports.statistics import clopper_pearson, mean_interval
 
 if TYPE_CHECKING:

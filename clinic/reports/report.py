@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic.fields import plain
+from clinic.reports.asking import Option
 from clinic.reports.statistics import clopper_pearson
 
 if TYPE_CHECKING:
@@ -171,15 +172,6 @@ class Report:
     checked_on: date = date(2026, 11, 26)
     next_review: date = date(2027, 11, 26)
     options: tuple[Option, ...] = field(default=())
-
-
-class Option(NamedTuple):
-    """A choice of one report beside the filters, such as an instrument: its name in the address, label and choices."""
-
-    key: str
-    label: str
-    choices: tuple[tuple[str, str], ...]
-    usual: str
 
 
 def key_of(text: str) -> str:

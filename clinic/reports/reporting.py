@@ -14,9 +14,10 @@ from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
 from clinic.products.movements import Movement
+from clinic.reports.asking import Option
 from clinic.reports.dimensions import COURSE
 from clinic.reports.geometry import Span, intervals
-from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, number, percent
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, number, percent
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:

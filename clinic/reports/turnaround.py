@@ -9,8 +9,9 @@ from clinic.products.models import Product
 from clinic.products.movements import Movement
 from clinic.release.models import Release
 from clinic.release.points import RELEASING
+from clinic.reports.asking import Option
 from clinic.reports.geometry import Bar, bars
-from clinic.reports.report import Column, Option, Report, Result, Row, count, number
+from clinic.reports.report import Column, Report, Result, Row, count, number
 from clinic.reports.statistics import event_quantile
 
 if TYPE_CHECKING:

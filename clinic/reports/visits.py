@@ -7,9 +7,10 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic.followup.models import FollowUpVisit, PlannedVisit
+from clinic.reports.asking import Option
 from clinic.reports.dimensions import COURSE
 from clinic.reports.geometry import Bar, bars
-from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, percent
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, percent
 
 if TYPE_CHECKING:
     from clinic.reports.data import Data

@@ -11,11 +11,12 @@ from clinic.processing.counts import InProcessCount
 from clinic.processing.manipulations import Manipulation
 from clinic.processing.models import ProcessingRun
 from clinic.release.results import QCResult
+from clinic.reports.asking import Option
 from clinic.reports.cells import Container, containers, group_label, group_of
 from clinic.reports.control import xmr
 from clinic.reports.dimensions import COURSE
 from clinic.reports.geometry import Drawing, control
-from clinic.reports.report import Column, Figure, Option, Report, Result, Row, count, key_of, number
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, key_of, number
 from clinic.reports.statistics import mean_interval
 
 if TYPE_CHECKING:
