@@ -79,9 +79,9 @@ def figures(data: Data) -> Result:
     total = Row("total", "All", _figures(list(state), state))
     positive, final, rate, low, high, pending = total.figures
     says = (
-        f"{positive.text} of {final.text} final results are positive"
-        + (f" ({rate.text} %, 95 % interval {low.text} to {high.text} %)" if final.value else "")
-        + f"; {pending.text} are not final yet."
+        f"{positive.shown} of {final.shown} final results are positive"
+        + (f" ({rate.shown} %, 95 % interval {low.shown} to {high.shown} %)" if final.value else "")
+        + f"; {pending.shown} are not final yet."
     )
     drawings = [_spans(rows, says)] if rows else []
     gaps = _gaps(state, first)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from clinic.reports.asking import Asked
 
 HISTORIES = "published histories, which record no events"
+ENTERED = (Administration.recorded_at, Administration.id)
 UNDATED = "no calendar date (published histories)"
 
 
@@ -171,7 +172,7 @@ class Data:
             Administration.performed_at,
             Administration.outcome,
             Administration.volume_given,
-            order=(Administration.performed_at, Administration.recorded_at, Administration.id),
+            order=(Administration.performed_at.is_not(None), Administration.performed_at, *ENTERED),
         )
         found, begun, courses, day = [], set(), self.courses, self.day
         for id_, course_id, product, at, outcome, volume in rows:

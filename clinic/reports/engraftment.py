@@ -56,11 +56,11 @@ def figures(data: Data) -> Result:
     total = Row("total", "All", _figures(some))
     n, recovered, died, _waiting, median = total.figures[:5]
     says = (
-        f"{line[0]} recovered in {recovered.text} of {n.text} courses, in the middle on day {median.text}; "
-        f"{died.text} died before."
+        f"{line[0]} recovered in {recovered.shown} of {n.shown} courses, in the middle on day {median.shown}; "
+        f"{died.shown} died before."
     )
     if total.figures[9].value is not None:
-        says += f" By day 28: {total.figures[9].text} %."
+        says += f" By day 28: {total.figures[9].shown} %."
     drawing = curves(
         "engraftment",
         f"{line[0]}: share recovered by day",

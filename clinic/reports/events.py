@@ -74,11 +74,11 @@ def figures(data: Data) -> Result:
         ]
     total = Row("total", "All", _figures(found, given, seen))
     says = (
-        f"{len(found)} adverse events, {total.figures[1].text} of them serious, after {len(given)} administrations: "
-        f"{total.figures[5].text} per 100 (95 % interval {total.figures[6].text} to {total.figures[7].text})."
+        f"{len(found)} adverse events, {total.figures[1].shown} of them serious, after {len(given)} administrations: "
+        f"{total.figures[5].shown} per 100 (95 % interval {total.figures[6].shown} to {total.figures[7].shown})."
     )
     spans = [
-        Span(row.label, _value(rate), _value(low), _value(high), f"{events.text} of {doses.text}")
+        Span(row.label, _value(rate), _value(low), _value(high), f"{events.shown} of {doses.shown}")
         for row in rows
         for events, doses, rate, low, high in [(row.figures[0], *row.figures[4:8])]
     ]

@@ -51,7 +51,7 @@ class Made:
             *self.said,
             ("Time zone", self.zone),
             ("Data as of", f"{self.at_words}; ledger {self.ledger}"),
-            *((aside.label, aside.figure.text) for aside in self.result.asides),
+            *((aside.label, aside.figure.shown) for aside in self.result.asides),
             *([("Read with care", self.result.weak)] if self.result.weak else []),
             ("Data set", report.data_set),
             ("Numerator", report.numerator),

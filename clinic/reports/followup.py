@@ -35,13 +35,13 @@ def figures(data: Data) -> Result:
     rows = [Row(key, data.label(key), _figures(found, horizon)) for key, found in data.in_order(by_group).items()]
     total = Row("total", "All", _figures(some, horizon))
     c = total.figures[-1]
-    says = f"Of the time in which {len(some)} courses could have been observed, {c.text} % was (Clark's C)."
+    says = f"Of the time in which {len(some)} courses could have been observed, {c.shown} % was (Clark's C)."
     drawing = bars(
         "followup",
         "Clark's C by group",
         says,
         [
-            Bar(row.label, [float(row.figures[-1].text)], f"{row.figures[-1].text} %")
+            Bar(row.label, [float(row.figures[-1].shown)], f"{row.figures[-1].shown} %")
             for row in rows
             if row.figures[-1].value is not None
         ],

@@ -60,13 +60,13 @@ def figures(data: Data) -> Result:
     most = max(rows[1:], key=lambda row: len(row.figures[4].of or ()))
     says = f"Of {len(cohort)} courses ordered, {len(before)} have finished every step."
     if most.figures[4].value:
-        says += f" Most of the others, {most.figures[4].text}, have yet to complete: {most.label.lower()}."
+        says += f" Most of the others, {most.figures[4].shown}, have yet to complete: {most.label.lower()}."
     drawing = bars(
         "funnel",
         "How far the courses have come",
         says,
         [
-            Bar(row.label, [len(row.figures[0].of or ())], f"{row.figures[0].text} ({row.figures[1].text} %)")
+            Bar(row.label, [len(row.figures[0].of or ())], f"{row.figures[0].shown} ({row.figures[1].shown} %)")
             for row in rows
         ],
         series=["Courses"],

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from clinic.reports.control import Control
 
 WIDTH = 1180
-SERIES = 6
+CURVES, SEGMENTS = ("k1", "k2", "k3", "k4", "k5", "k6"), ("s1", "s2", "s3", "s4", "s5", "s6")
+BANDS, NAMES = ("band1", "band2", "band3"), ("t1", "t2", "t3", "t4", "t5", "t6")
+SERIES = len(CURVES)
 """How many series can be told apart; a seventh looks like the first."""
 
 
@@ -169,18 +171,18 @@ def curves(  # noqa: PLR0913 - what a chart consists of
     ends: list[tuple[float, int, str]] = []
     texts.append(Text("s b", 0, bottom + 46, gone))
     for place, curve in enumerate(found):
-        number = place % SERIES + 1
+        number = place % SERIES
         if len(found) <= 3 and curve.limits:
-            paths.append(Path(f"band{number}", _band(curve.limits, x, y, curve.last)))
-        paths.append(Path(f"k{number}", _steps(curve.points, x, y, start, min(curve.last, last))))
-        key.append((f"k{number}", f"{curve.label}, n = {len(curve.times)}"))
+            paths.append(Path(BANDS[number], _band(curve.limits, x, y, curve.last)))
+        paths.append(Path(CURVES[number], _steps(curve.points, x, y, start, min(curve.last, last))))
+        key.append((CURVES[number], f"{curve.label}, n = {len(curve.times)}"))
         share = curve.points[-1][1] if curve.points else start
         ends.append((y.at(share), number, f"{round(100 * share)} % {curve.label}"))
         row = bottom + 68 + 20 * place
-        texts.append(Text(f"t{number}", 0, row, _short(curve.label, 28)))
+        texts.append(Text(NAMES[number], 0, row, _short(curve.label, 28)))
         for mark in marks:
             texts.append(Text("m", x.at(mark), row, str(sum(time >= mark for time in curve.times))))
-    texts += [Text(f"t{number}", right + 10, at, _short(words, 30)) for at, number, words in _apart(ends)]
+    texts += [Text(NAMES[number], right + 10, at, _short(words, 30)) for at, number, words in _apart(ends)]
     return Drawing(
         id=id_,
         title=title,
@@ -258,9 +260,9 @@ def bars(  # noqa: PLR0913 - what a chart consists of
                 begin = x.at(sum_)
                 sum_ += part
                 width = round(max(x.at(sum_) - begin, 1), 1)
-                rects.append(Rect(f"s{number % SERIES + 1}", begin, at, width, 24, number % SERIES))
+                rects.append(Rect(SEGMENTS[number % SERIES], begin, at, width, 24, number % SERIES))
         texts.append(Text("b", x.at(sum_) + 8, at + 17, bar.said))
-    key = [(f"s{number % SERIES + 1}", words) for number, words in enumerate(series)] if len(series) > 1 else []
+    key = [(SEGMENTS[number % SERIES], words) for number, words in enumerate(series)] if len(series) > 1 else []
     return Drawing(
         id=id_,
         title=title,

@@ -211,7 +211,7 @@ def _drawing(instrument: Instrument, rows: list[Row]) -> Drawing:
     spans = []
     for row in shown:
         mean, low, high = (None if (v := f.value) is None else float(str(v)) for f in row.figures[4:7])
-        spans.append(Span(row.label, mean, low, high, f"{row.figures[1].text} of {row.figures[0].text} known"))
+        spans.append(Span(row.label, mean, low, high, f"{row.figures[1].shown} of {row.figures[0].shown} known"))
     marks = [("placebo", PLACEBO[instrument.key], "under placebo")] if instrument.key in PLACEBO else []
     if instrument.mcid is not None and instrument.mcid_high_from is None:
         marks.append(("reached", float(instrument.mcid), "MCID"))

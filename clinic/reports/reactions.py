@@ -56,10 +56,10 @@ def figures(data: Data) -> Result:
     rows = [Row(key, data.label(key), _figures(some)) for key, some in data.in_order(by_group).items()]
     total = Row("total", "All", _figures(watched))
     some, n, rate, low, high = total.figures[:5]
-    interval = f"{rate.text} %, 95 % interval {low.text} to {high.text} %"
-    says = f"{some.text} of {n.text} charted administrations brought a reaction ({interval})."
+    interval = f"{rate.shown} %, 95 % interval {low.shown} to {high.shown} %"
+    says = f"{some.shown} of {n.shown} charted administrations brought a reaction ({interval})."
     bars_ = [
-        Bar(row.label, [len(f.of or ()) for f in row.figures[5:]], f"{row.figures[0].text} of {row.figures[1].text}")
+        Bar(row.label, [len(f.of or ()) for f in row.figures[5:]], f"{row.figures[0].shown} of {row.figures[1].shown}")
         for row in rows
     ]
     drawings = [

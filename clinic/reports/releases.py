@@ -48,14 +48,14 @@ def figures(data: Data) -> Result:
     total = totalled("All", rows, COLUMNS, [*DECISIONS, "decided"])
     total = Row(total.key, total.label, _figures(list(last), last))
     n, (apart, _whole, rate, low, high) = len(last), _apart(list(last), last)
-    interval = f"{rate.text} %, 95 % interval {low.text} to {high.text} %"
-    says = f"Of {n} containers decided on, {apart.text} did not conform ({interval})."
+    interval = f"{rate.shown} %, 95 % interval {low.shown} to {high.shown} %"
+    says = f"Of {n} containers decided on, {apart.shown} did not conform ({interval})."
     drawing = bars(
         "releases",
         "Last decision by group",
         says,
         [
-            Bar(row.label, [len(f.of or ()) for f in row.figures[: len(DECISIONS)]], row.figures[len(DECISIONS)].text)
+            Bar(row.label, [len(f.of or ()) for f in row.figures[: len(DECISIONS)]], row.figures[len(DECISIONS)].shown)
             for row in rows
         ],
         series=[SHORT[key] for key in DECISIONS],

@@ -32,7 +32,7 @@ class Figure(NamedTuple):
     of: tuple[str, ...] | None = None
 
     @property
-    def text(self) -> str:
+    def shown(self) -> str:
         """The figure as it is shown; an en dash where it cannot be told."""
         if self.value is None:
             return "–"

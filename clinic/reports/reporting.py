@@ -67,8 +67,8 @@ def figures(data: Data) -> Result:
         rows = [Row(fact, fact, groups[fact].figures) for fact in order]
     else:
         rows = [Row(key, data.label(key), tally.figures) for key, tally in data.in_order(groups).items()]
-    says = f"{total.figures[3].text} % of the facts that a published course should tell are recorded."
-    spans = [Span(row.label, _value(row.figures[3]), None, None, f"{row.figures[3].text} %") for row in rows[:24]]
+    says = f"{total.figures[3].shown} % of the facts that a published course should tell are recorded."
+    spans = [Span(row.label, _value(row.figures[3]), None, None, f"{row.figures[3].shown} %") for row in rows[:24]]
     drawing = intervals(
         "reporting",
         "Facts recorded",

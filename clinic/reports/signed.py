@@ -72,7 +72,9 @@ def figures(data: Data) -> Result:
     every, done, bare, since = total.figures[:4]
     good = len(done.of or ()) - len(since.of or ())
     total = Row("total", "All", (every, done, bare, since, Figure(None), percent(good, len(every.of or ()))))
-    says = f"{bare.text} of {every.text} records wait for a signature, {since.text} were amended since their last one."
+    says = (
+        f"{bare.shown} of {every.shown} records wait for a signature, {since.shown} were amended since their last one."
+    )
     drawing = bars(
         "signed",
         "Records without a signature under their present content",

@@ -54,7 +54,7 @@ def figures(data: Data) -> Result:
     rows = [Row(key, words, _figures(data, key, begin, end, lots)) for key, words, begin, end in SPANS]
     rows = [row for row in rows if row.figures[0].value or row.figures[1].value]
     says = "; ".join(
-        f"{row.label.lower()}: median {row.figures[2].text} h" for row in rows if row.figures[2].value is not None
+        f"{row.label.lower()}: median {row.figures[2].shown} h" for row in rows if row.figures[2].value is not None
     )
     drawing = bars(
         "turnaround",
@@ -63,8 +63,8 @@ def figures(data: Data) -> Result:
         [
             Bar(
                 row.label,
-                [float(row.figures[2].text)],
-                f"{row.figures[2].text} h (90 % within {row.figures[3].text} h)",
+                [float(row.figures[2].shown)],
+                f"{row.figures[2].shown} h (90 % within {row.figures[3].shown} h)",
             )
             for row in rows
             if row.figures[2].value is not None

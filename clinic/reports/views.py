@@ -65,25 +65,16 @@ def records(name: str) -> str:
     report = _report(name)
     asked, wrong = asking.read(report, request.args)
     _refuse(wrong)
-    told = request.args
-    found = report.figures(_data(asked)).behind(told.get("row", ""), told.get("column", ""))
+    row, column = request.args.get("row", ""), request.args.get("column", "")
+    found = report.figures(_data(asked)).behind(row, column)
     if found is None:
         abort(404)
     params: dict[str, Any] = {"name": name, **asked.params(report)}
-    page = behind.page(db.session(), found[1], told.get("page", ""), zone())
-    turns = {
-        turn: url_for("reports.records", **params, row=told["row"], column=told["column"], page=turn)
-        for turn in page.turns
-    }
-    return render_template(
-        "reports/records.html",
-        report=report,
-        words=found[0],
-        page=page,
-        turns=turns,
-        said=asked.said(report, me().site.name),
-        back=url_for("reports.show", **params),
-    )
+    page = behind.page(db.session(), found[1], request.args.get("page", ""), zone())
+    turns = {turn: url_for("reports.records", **params, row=row, column=column, page=turn) for turn in page.turns}
+    shown = {"report": report, "words": found[0], "page": page, "turns": turns}
+    shown |= {"said": asked.said(report, me().site.name), "back": url_for("reports.show", **params)}
+    return render_template("reports/records.html", **shown)
 
 
 @bp.get("/reports/<name>.<form>")

@@ -52,9 +52,10 @@ def figures(data: Data) -> Result:
     rows = [Row(key or "none", group_label(data, key), _figures(some)) for key, some in data.in_order(found).items()]
     total = totalled("All", rows, COLUMNS, [column.key for column in COUNTS])
     total = Row(total.key, total.label, (*total.figures[: len(COUNTS)], *_rate(total.figures)))
+    collections, applied, people, bad, donors = (total.figures[place].shown for place in (1, 4, 5, 6, 8))
     says = (
-        f"{total.figures[6].text} serious reactions of recipients in {total.figures[4].text} units applied to "
-        f"{total.figures[5].text} recipients; {total.figures[8].text} of donors in {total.figures[1].text} collections."
+        f"{bad} serious reactions of recipients in {applied} units applied to {people} recipients; "
+        f"{donors} of donors in {collections} collections."
     )
     return Result(
         columns=COLUMNS,

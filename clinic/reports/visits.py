@@ -60,13 +60,13 @@ def figures(data: Data) -> Result:
     else:
         rows = [Row(key, data.label(key), _figures(some)) for key, some in data.in_order(groups).items()]
     total = Row("total", "All", _figures(found))
-    attended, silent = total.figures[1].text, total.figures[4].text
+    attended, silent = total.figures[1].shown, total.figures[4].shown
     says = f"Of {len(found)} visits due, {attended} were attended in their window; of {silent} nothing is recorded."
     drawing = bars(
         "visits",
         "Visits due",
         says,
-        [Bar(row.label, [len(f.of or ()) for f in row.figures[1:5]], row.figures[0].text) for row in rows],
+        [Bar(row.label, [len(f.of or ()) for f in row.figures[1:5]], row.figures[0].shown) for row in rows],
         series=list(STATES.values()),
     )
     return Result(

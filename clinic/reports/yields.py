@@ -6,6 +6,7 @@ from collections import defaultdict
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+from clinic import wording
 from clinic.accounts.models import User
 from clinic.processing.counts import InProcessCount
 from clinic.processing.manipulations import Manipulation
@@ -65,7 +66,9 @@ def figures(data: Data) -> Result:
     total = Row("total", "All", _figures(found)) if found else None
     label, unit = MEASURES[measure]
     says = (
-        f"{label}: {len(found)} figures, mean {total.figures[1].text} {unit}." if total else f"{label}: no figures yet."
+        f"{label}: {len(found)} figures, mean {total.figures[1].shown} {unit}."
+        if total
+        else f"{label}: no figures yet."
     )
     return Result(
         columns=tuple(Column(c.key, c.heading.format(unit=unit)) for c in COLUMNS),
@@ -76,7 +79,7 @@ def figures(data: Data) -> Result:
         finding=says,
         excluded=data.left_out,
         missing=[("the run has no count of the same cells before and after", missing)] if measure == "recovery" else [],
-        drawings=[_drawing(label, unit, found)] if len(found) >= FEW_POINTS else [],
+        drawings=[_drawing(data, label, unit, found)] if len(found) >= FEW_POINTS else [],
         notes=["Published, thawed grafts: viability 78 % (53 to 95), 88 collections (SciELO S2531-13792018000300233)."]
         if measure in RESULTS
         else [],
@@ -186,7 +189,7 @@ def _figures(some: list[Measured]) -> tuple[Figure, ...]:
     return (count(one.id for one in some), *told)
 
 
-def _drawing(label: str, unit: str, found: list[Measured]) -> Drawing:
+def _drawing(data: Data, label: str, unit: str, found: list[Measured]) -> Drawing:
     chart = xmr([one.value for one in found])
     if chart.shifted:
         says = (
@@ -200,7 +203,7 @@ def _drawing(label: str, unit: str, found: list[Measured]) -> Drawing:
         f"{label} in the order of time",
         says,
         chart,
-        [f"{one.at:%-d %b %y}" for one in found],
+        [wording.day(data.day(one.at)) for one in found],
         unit=f" {unit}" if unit == "%" else "",
         caption=f"{says} Mean ± 3 ÷ 1.128 mean moving ranges.",
     )
