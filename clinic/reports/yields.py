@@ -37,6 +37,8 @@ RESULTS = {"viability", "cd34_viability"}
 COUNTED = ("viable", "cd34", "tnc")
 """What a recovery is worked out from: the first of these that was counted before and after."""
 FEW_POINTS = 4
+LAST = 100
+"""Points that a chart holds; what is older says little of how the cells are made now."""
 UNTOLD = "Not recorded, or not processed"
 
 
@@ -190,6 +192,7 @@ def _figures(some: list[Measured]) -> tuple[Figure, ...]:
 
 
 def _drawing(data: Data, label: str, unit: str, found: list[Measured]) -> Drawing:
+    found, every = found[-LAST:], len(found)
     chart = xmr([one.value for one in found])
     if chart.shifted:
         says = (
@@ -198,6 +201,7 @@ def _drawing(data: Data, label: str, unit: str, found: list[Measured]) -> Drawin
         )
     else:
         says = f"{len(chart.outside)} of {len(found)} figures lie outside the limits; no sign of a shift."
+    left = f" The last {LAST} of {every} figures are drawn." if every > LAST else ""
     return control(
         "yields",
         f"{label} in the order of time",
@@ -205,7 +209,7 @@ def _drawing(data: Data, label: str, unit: str, found: list[Measured]) -> Drawin
         chart,
         [wording.day(data.day(one.at)) for one in found],
         unit=f" {unit}" if unit == "%" else "",
-        caption=f"{says} Mean ± 3 ÷ 1.128 mean moving ranges.",
+        caption=f"{says} Mean ± 3 ÷ 1.128 mean moving ranges.{left}",
     )
 
 
