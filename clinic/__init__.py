@@ -33,7 +33,8 @@ ROOMS = (
     "clinic.health", "clinic.record_pages", "clinic.accounts.views", "clinic.protocols.views", "clinic.patients.views",
     "clinic.patients.donor_views", "clinic.patients.merge_views",
     "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
-    "clinic.audit.views", "clinic.exchange.views", "clinic.requests.views", "clinic.requests.notice_views",
+    "clinic.audit.views", "clinic.exchange.views",
+    "clinic.reports.views", "clinic.requests.views", "clinic.requests.notice_views",
     "clinic.downtime.views", "clinic.pathway.authorization_views",
 )  # fmt: skip
 """Modules with pages that belong to no step; each defines a blueprint ``bp``. Steps name their own modules."""
@@ -42,6 +43,7 @@ MENU = (
     ("Patients", "users", "pathway.patients"),
     ("Products", "droplet-half-2", "products.index"),
     ("Protocols", "clipboard-list", "protocols.index"),
+    ("Reports", "chart-line", "reports.index"),
     ("Ledger", "shield-check", "ledger.index"),
     ("Staff", "user-cog", "accounts.index"),
 )

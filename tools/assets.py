@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 PARTS = (
     "tokens", "page", "parts", "patient", "board", "course", "tables", "drawings", "timeline", "forms", "bedside",
     "laboratory", "protocols", "followup", "patients", "ledger",
-    "requests", "downtime", "print",
+    "requests", "downtime", "charts", "print",
 )  # fmt: skip
 """Our style sheets in the order in which they overrule each other."""
 REFERENCE = re.compile(r'url\("(?!data:|#)([^"?]+)"\)')

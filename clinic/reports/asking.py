@@ -1,0 +1,131 @@
+"""What was asked of a report: period, filters and grouping, read from the address and said in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from clinic import wording
+from clinic.protocols.models import CODE
+from clinic.reports.dimensions import DIMENSIONS, FILTERS, UNKNOWN
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
+PLACES = {"row", "column", "page"}
+"""What an address of records says besides."""
+
+
+class Option(NamedTuple):
+    """A choice of one report beside the filters, such as an instrument: its name in the address, label and choices."""
+
+    key: str
+    label: str
+    choices: tuple[tuple[str, str], ...]
+    usual: str
+
+
+class Askable(Protocol):
+    """What a report says about what may be asked of it."""
+
+    @property
+    def counted_by(self) -> str: ...
+
+    @property
+    def by(self) -> tuple[str, ...]: ...
+
+    @property
+    def options(self) -> tuple[Option, ...]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """Which records a report counts, and by what it groups them. ``options``: choices of this report alone."""
+
+    since: date | None = None
+    until: date | None = None
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    by: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def dated(self) -> bool:
+        """Whether a period was asked for."""
+        return self.since is not None or self.until is not None
+
+    def params(self, report: Askable) -> dict[str, str]:
+        """Return it as parameters of an address; what is usual is left out."""
+        found = {"from": str(self.since or ""), "to": str(self.until or ""), **self.chosen}
+        if report.by and self.by != report.by[0]:
+            found["by"] = self.by
+        usual = {option.key: option.usual for option in report.options}
+        found |= {key: value for key, value in self.options.items() if value != usual[key]}
+        return {key: value for key, value in found.items() if value}
+
+    def said(self, report: Askable, site: str) -> list[tuple[str, str]]:
+        """Return site, period, filters and grouping in words, as they are printed on every format."""
+        period = f"All dates (by {report.counted_by})"
+        if self.dated:
+            ends = [wording.day(day) for day in (self.since, self.until)]
+            span = " to ".join(ends) if all(ends) else f"from {ends[0]}" if ends[0] else f"until {ends[1]}"
+            period = f"{span}, by {report.counted_by}"
+        found = [("Site", site), ("Period", period)]
+        found += [(DIMENSIONS[key].label, DIMENSIONS[key].words(value)) for key, value in self.chosen.items()]
+        for option in report.options:
+            found.append((option.label, dict(option.choices)[self.options[option.key]]))
+        if self.by:
+            found.append(("Grouped by", DIMENSIONS[self.by].label.lower()))
+        return found if self.chosen else [*found, ("Filters", "none")]
+
+
+def read(report: Askable, said: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
+    """Return what an address asks for, and what is wrong with it: a sentence by the name of the box.
+
+    A filter that is not understood is refused: figures without it would be other figures than were asked for.
+    """
+    wrong: dict[str, str] = {}
+    ends = {name: _day(name, said.get(name, "").strip(), wrong) for name in ("from", "to")}
+    since, until = ends["from"], ends["to"]
+    if since and until and since > until:
+        wrong["to"] = f"Last day: {wording.day(until)} is before the first day, {wording.day(since)}."
+    options = {}
+    for option in report.options:
+        value = said.get(option.key, "").strip() or option.usual
+        if value not in dict(option.choices):
+            wrong[option.key] = f"{option.label}: choose one of the list."
+            value = option.usual
+        options[option.key] = value
+    by = said.get("by", "").strip() or (report.by[0] if report.by else "")
+    if by and by not in report.by:
+        wrong["by"] = "Grouped by: choose one of the list."
+        by = report.by[0] if report.by else ""
+    known = {"from", "to", "by", *FILTERS, *options, *PLACES}
+    for name in sorted(set(said) - known):
+        wrong[name] = f"This report has no filter called “{name[:40]}”."
+    chosen = {key: value for key in FILTERS if (value := said.get(key, "").strip())}
+    for key in [key for key, value in chosen.items() if not _known(key, value)]:
+        wrong[key] = f"{DIMENSIONS[key].label}: choose one of the list."
+        del chosen[key]
+    return Asked(since=since, until=until, chosen=chosen, by=by, options=options), wrong
+
+
+def _known(key: str, value: str) -> bool:
+    labels = DIMENSIONS[key].labels
+    return value in labels or (bool(labels) and value == UNKNOWN) or (not labels and CODE.fullmatch(value) is not None)
+
+
+def _day(name: str, text: str, wrong: dict[str, str]) -> date | None:
+    if not text:
+        return None
+    label = "First day" if name == "from" else "Last day"
+    try:
+        found = date.fromisoformat(text) if len(text) == len("2026-11-23") else None
+    except ValueError:
+        found = None
+    if found is None or not EARLIEST <= found <= LATEST:
+        wrong[name] = f"{label}: “{text[:40]}” is not a date. Write it like 2026-11-23."
+        return None
+    return found

@@ -1,0 +1,60 @@
+"""The reports of the clinic. A new one is a file beside this one and a name in this list."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from clinic.reports import (
+    activity,
+    cultures,
+    engraftment,
+    events,
+    followup,
+    funnel,
+    outcomes,
+    reactions,
+    releases,
+    reporting,
+    signed,
+    survival,
+    turnaround,
+    vigilance,
+    visits,
+    volumes,
+    yields,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from clinic.reports.report import Report
+
+GROUPS = {
+    "activity": "Activity",
+    "outcomes": "Outcomes",
+    "safety": "Safety",
+    "cells": "Cells",
+    "records": "Follow-up and records",
+}
+_ALL = (
+    activity,
+    volumes,
+    funnel,
+    outcomes,
+    survival,
+    engraftment,
+    reactions,
+    events,
+    vigilance,
+    turnaround,
+    releases,
+    cultures,
+    yields,
+    visits,
+    followup,
+    signed,
+    reporting,
+)
+REPORTS: Mapping[str, Report] = MappingProxyType({module.REPORT.name: module.REPORT for module in _ALL})
+"""Every report by the name in its address."""

@@ -1,0 +1,215 @@
+"""What reports read: columns of records as tuples, by a fixed number of statements, of the reader's site only."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.administration.models import Administration
+from clinic.patients.donors import Donor
+from clinic.patients.models import Patient
+from clinic.protocols.models import Protocol, ProtocolVersion
+from clinic.reports.dimensions import DIMENSIONS, UNKNOWN, Course, whole_years
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import date, datetime
+
+    from sqlalchemy.orm import Session
+
+    from clinic.reports.asking import Asked
+
+HISTORIES = "published histories, which record no events"
+ENTERED = (Administration.recorded_at, Administration.id)
+UNDATED = "no calendar date (published histories)"
+
+
+class Given(NamedTuple):
+    """One administration that counts: something was given, and the start was not voided. ``first``: of its course."""
+
+    id: str
+    course: Course
+    product: str
+    at: datetime | None
+    on: date | None
+    first: bool
+
+
+def here(data: Data) -> tuple[list[Given], tuple[str, list[str]]]:
+    """Return the administrations recorded here, and apart those of histories, which tell of no event or reaction."""
+    some = [one for one in data.given if one.course.origin == "clinic"]
+    return some, (HISTORIES, [one.id for one in data.given if one.course.origin != "clinic"])
+
+
+class Data:
+    """The records that one report reads for what was asked. ``at`` is the moment of reading, ``zone`` the site's.
+
+    ``undated`` collects what a period leaves out because its day is not known.
+    """
+
+    def __init__(self, session: Session, asked: Asked, *, zone: str, at: datetime) -> None:
+        self.session, self.asked, self.zone, self.at = session, asked, zone, at
+        self.undated: list[str] = []
+
+    @property
+    def today(self) -> date:
+        """The day on the site's clock."""
+        return clock.day(self.at, self.zone)
+
+    def read(self, *columns: Any, where: Sequence[Any] = (), order: Sequence[Any] = (), join: Any = None) -> list[Any]:
+        """Return rows of columns, one statement."""
+        chosen = select(*columns)
+        if join is not None:
+            chosen = chosen.join(*join)
+        return list(self.session.execute(chosen.where(*where).order_by(*order)))
+
+    def day(self, moment: datetime | None) -> date | None:
+        """Return the day of a moment on the site's clock."""
+        return None if moment is None else clock.day(moment, self.zone)
+
+    def within(self, on: date | None, record: str) -> bool:
+        """Whether a day is in the period; a record without a day is in none, and is told."""
+        if not self.asked.dated:
+            return True
+        if on is None:
+            self.undated.append(record)
+            return False
+        since, until = self.asked.since, self.asked.until
+        return (since is None or on >= since) and (until is None or on <= until)
+
+    @cached_property
+    def versions(self) -> dict[str, Any]:
+        """Code, field and cell type of each protocol version, by id."""
+        rows = self.read(
+            ProtocolVersion.id,
+            Protocol.code,
+            ProtocolVersion.field_key,
+            ProtocolVersion.content["cell_type"].as_string().label("cell_type"),
+            join=(Protocol, Protocol.id == ProtocolVersion.protocol_id),
+        )
+        return {row.id: row for row in rows}
+
+    @cached_property
+    def every_course(self) -> dict[str, Course]:
+        """Every course of the site, by id, in the order in which they were recorded."""
+        rows = self.read(
+            Treatment.id,
+            Treatment.patient_id,
+            Treatment.protocol_version_id,
+            Treatment.condition,
+            Treatment.source,
+            Treatment.route,
+            Treatment.relation,
+            Treatment.origin,
+            Treatment.age_years,
+            Treatment.performed_at,
+            Patient.sex,
+            Patient.birth_date,
+            Patient.died_on,
+            Patient.person_id,
+            Treatment.body_site,
+            Treatment.asa_class,
+            Treatment.donor_id,
+            join=(Patient, Patient.id == Treatment.patient_id),
+            order=(Treatment.recorded_at, Treatment.id),
+        )
+        donors = {row.id: row.kind for row in self.read(Donor.id, Donor.kind)}
+        versions, day, found = self.versions, self.day, {}
+        for id_, patient, version_id, condition, source, route, relation, origin, years, at, *about in rows:
+            sex, born, died_on, person, place, asa, donor_id = about
+            version, on = versions[version_id], day(at)
+            donor = donors.get(donor_id) or ("self" if relation == "autologous" else UNKNOWN)
+            found[id_] = Course(
+                id_,
+                person or patient,
+                version.code,
+                version.field_key or UNKNOWN,
+                condition or UNKNOWN,
+                version.cell_type or UNKNOWN,
+                source or UNKNOWN,
+                route or UNKNOWN,
+                relation or UNKNOWN,
+                origin.value,
+                sex or UNKNOWN,
+                whole_years(born, on, years),
+                place or UNKNOWN,
+                asa or UNKNOWN,
+                donor,
+                on,
+                died_on,
+            )
+        return found
+
+    @cached_property
+    def courses(self) -> dict[str, Course]:
+        """The courses that the filters choose, by id; the period is asked of each record that a report counts."""
+        wanted = [(DIMENSIONS[key].of, value) for key, value in self.asked.chosen.items()]
+        if not wanted:
+            return self.every_course
+        return {id_: one for id_, one in self.every_course.items() if all(of(one) == value for of, value in wanted)}
+
+    def choices(self, key: str) -> list[tuple[str, str]]:
+        """Return value and words of a dimension as far as the site's courses have it, by their words."""
+        one = DIMENSIONS[key]
+        found = {one.of(course) for course in self.every_course.values()} | ({self.asked.chosen.get(key, "")} - {""})
+        order = list(one.labels)
+        rank = {value: place for place, value in enumerate(order)}
+        return sorted(
+            ((value, one.words(value)) for value in found), key=lambda pair: (rank.get(pair[0], len(rank)), pair[1])
+        )
+
+    @cached_property
+    def administrations(self) -> list[Given]:
+        """All administrations of the chosen courses that count, in their order; not yet kept to the period."""
+        rows = self.read(
+            Administration.id,
+            Administration.treatment_id,
+            Administration.product_id,
+            Administration.performed_at,
+            Administration.outcome,
+            Administration.volume_given,
+            order=(Administration.performed_at.is_not(None), Administration.performed_at, *ENTERED),
+        )
+        found, begun, courses, day = [], set(), self.courses, self.day
+        for id_, course_id, product, at, outcome, volume in rows:
+            course = courses.get(course_id)
+            if course is None or outcome == "voided" or volume == 0:
+                continue
+            found.append(Given(id_, course, product, at, day(at), course_id not in begun))
+            begun.add(course_id)
+        return found
+
+    @cached_property
+    def given(self) -> list[Given]:
+        """The administrations of the period."""
+        return [one for one in self.administrations if self.within(one.on, one.id)]
+
+    @cached_property
+    def begun(self) -> dict[str, Given]:
+        """The first administration of each chosen course, by the course; of the period."""
+        return {one.course.id: one for one in self.administrations if one.first and self.within(one.on, one.course.id)}
+
+    def in_order(self, found: dict[str, Any]) -> dict[str, Any]:
+        """Return groups in the order of the catalogue, unknown last."""
+        one = DIMENSIONS[self.asked.by]
+        rank = {value: place for place, value in enumerate(one.labels)}
+        keys = sorted(found, key=lambda key: (key == UNKNOWN, rank.get(key, len(rank)), one.words(key)))
+        return {key: found[key] for key in keys}
+
+    @property
+    def key_of(self) -> Callable[[Course], str]:
+        """The key by which courses are grouped."""
+        return DIMENSIONS[self.asked.by].of
+
+    def label(self, key: str) -> str:
+        """Return the key of a group in words."""
+        return DIMENSIONS[self.asked.by].words(key)
+
+    @property
+    def left_out(self) -> list[tuple[str, list[str]]]:
+        """What the period leaves out because its day is not known."""
+        return [(UNDATED, self.undated)] if self.undated else []

@@ -1,0 +1,142 @@
+"""Adverse events: how many by administrations and by time observed, with exact intervals."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.reports.asking import Option
+from clinic.reports.data import here
+from clinic.reports.dimensions import COURSE
+from clinic.reports.followed import followed
+from clinic.reports.geometry import Span, intervals
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, key_of, number
+from clinic.reports.statistics import poisson_interval
+
+if TYPE_CHECKING:
+    from clinic.reports.data import Data
+
+COLUMNS = (
+    Column("events", "Events"),
+    Column("serious", "Serious"),
+    Column("severe", "Grade 3 or more"),
+    Column("courses", "Courses with one"),
+    Column("given", "Administrations"),
+    Column("per-given", "Events per 100 administrations"),
+    Column("low", "95 % from"),
+    Column("high", "95 % to"),
+    Column("years", "Years observed"),
+    Column("per-year", "Events per year"),
+    Column("y-low", "95 % from, per year"),
+    Column("y-high", "95 % to, per year"),
+)
+YEAR = 365.25
+
+
+def figures(data: Data) -> Result:
+    """Return the events of the period by what happened or by group, with the administrations and years behind."""
+    rows_ = data.read(
+        AdverseEvent.id,
+        AdverseEvent.treatment_id,
+        AdverseEvent.term,
+        AdverseEvent.grade,
+        AdverseEvent.serious,
+        AdverseEvent.performed_at,
+        order=[AdverseEvent.performed_at, AdverseEvent.id],
+    )
+    found = [
+        row for row in rows_ if row.treatment_id in data.courses and data.within(data.day(row.performed_at), row.id)
+    ]
+    given, published = here(data)
+    seen = [one for one in followed(data)[0] if one.course.origin == "clinic"]
+    by_term = data.asked.options["rows"] == "term"
+    by_group: dict[str, list[Any]] = defaultdict(list)
+    for row in found:
+        by_group[_term(row.term) if by_term else data.key_of(data.courses[row.treatment_id])].append(row)
+    if by_term:
+        order = sorted(by_group, key=lambda key: (-len(by_group[key]), key))
+        rows = [Row(key_of(key), key, _figures(by_group[key], given, seen)) for key in order]
+    else:
+        for one in given:
+            by_group.setdefault(data.key_of(one.course), [])
+        rows = [
+            Row(
+                key,
+                data.label(key),
+                _figures(
+                    some,
+                    [g for g in given if data.key_of(g.course) == key],
+                    [s for s in seen if data.key_of(s.course) == key],
+                ),
+            )
+            for key, some in data.in_order(by_group).items()
+        ]
+    total = Row("total", "All", _figures(found, given, seen))
+    says = (
+        f"{len(found)} adverse events, {total.figures[1].shown} of them serious, after {len(given)} administrations: "
+        f"{total.figures[5].shown} per 100 (95 % interval {total.figures[6].shown} to {total.figures[7].shown})."
+    )
+    spans = [
+        Span(row.label, _value(rate), _value(low), _value(high), f"{events.shown} of {doses.shown}")
+        for row in rows
+        for events, doses, rate, low, high in [(row.figures[0], *row.figures[4:8])]
+    ]
+    drawing = intervals(
+        "events", "Events per 100 administrations", says, spans[:18], caption="Exact 95 % intervals (Poisson)."
+    )
+    return Result(
+        columns=COLUMNS,
+        rows=rows,
+        total=total if rows else None,
+        of="adverse events",
+        included=[row.id for row in found],
+        first="What happened" if by_term else "Group",
+        excluded=[*data.left_out, published],
+        finding=says if given else "No cells were given.",
+        missing=[("no physician has graded it", [row.id for row in found if row.grade is None])],
+        drawings=[drawing] if rows else [],
+        notes=["Years observed: of the courses begun in the period, from the first cells to the last day heard of."],
+    )
+
+
+def _term(text: str | None) -> str:
+    said = " ".join((text or "not named").split()).casefold()
+    return said[:1].upper() + said[1:]
+
+
+def _value(figure: Figure) -> float | None:
+    return None if figure.value is None else float(str(figure.value))
+
+
+def _figures(some: list[Any], given: list[Any], seen: list[Any]) -> tuple[Figure, ...]:
+    n, doses, years = len(some), len(given), sum(one.days for one in seen) / YEAR
+    low, high = poisson_interval(n)
+    rates = [number(100 * x / doses if doses else None, 1) for x in (n, low, high)]
+    yearly = [number(x / years if years else None, 2) for x in (n, low, high)]
+    return (
+        count(row.id for row in some),
+        count(row.id for row in some if row.serious),
+        count(row.id for row in some if (row.grade or "") >= "3"),
+        count(row.treatment_id for row in some),
+        count(one.id for one in given),
+        *rates,
+        number(years, 1),
+        *yearly,
+    )
+
+
+REPORT = Report(
+    name="adverse-events",
+    group="safety",
+    title="What adverse events follow our treatments, and how often?",
+    says="Adverse events by what happened or by group, per administration and per year observed, with exact intervals.",
+    data_set="Adverse events of courses",
+    numerator="Events that began in the period",
+    denominator="Administrations of the period; years from the first cells to death or the last day heard of",
+    counted_by="onset of the event; date of administration",
+    by=COURSE,
+    figures=figures,
+    method="95 % intervals: exact (Poisson)",
+    options=(Option("rows", "Rows", (("term", "What happened"), ("group", "Groups")), "term"),),
+)

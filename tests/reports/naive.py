@@ -1,0 +1,438 @@
+"""A second, naive calculation of every report: raw rows, plain loops, nothing of the reports' own code."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+ZONE = "Europe/Berlin"
+AGES = [(0, 9), (10, 17), (18, 39), (40, 64), (65, 130)]
+
+
+class Clinic:
+    """All rows of one site as dictionaries of what the database holds."""
+
+    def __init__(self, session, site_id, at):
+        self.connection, self.site, self.at = session.connection(), site_id, at
+        self.tables = {}
+        self.today = at.astimezone(ZoneInfo(ZONE)).date()
+
+    def __getitem__(self, table):
+        if table not in self.tables:
+            found = self.connection.exec_driver_sql(f"select * from {table} where site_id = ?", (self.site,))  # noqa: S608
+            self.tables[table] = [dict(row._mapping) for row in found]
+        return self.tables[table]
+
+    def by_id(self, table):
+        return {row["id"]: row for row in self[table]}
+
+
+def moment(text):
+    return None if text is None else datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+def day(text):
+    return None if text is None else moment(text).astimezone(ZoneInfo(ZONE)).date()
+
+
+def calendar(text):
+    return None if text is None else date.fromisoformat(text)
+
+
+def inside(asked, on):
+    if not asked.get("from") and not asked.get("to"):
+        return True
+    if on is None:
+        return False
+    return (not asked.get("from") or on >= calendar(asked["from"])) and (
+        not asked.get("to") or on <= calendar(asked["to"])
+    )
+
+
+def facts(clinic, course):
+    """Return every dimension of a course."""
+    patient = clinic.by_id("patient")[course["patient_id"]]
+    version = clinic.by_id("protocol_version")[course["protocol_version_id"]]
+    donor = clinic.by_id("donor").get(course["donor_id"])
+    age = None
+    if course["age_years"] is not None:
+        age = int(float(course["age_years"]))
+    elif patient["birth_date"] and course["performed_at"]:
+        born, on = calendar(patient["birth_date"]), day(course["performed_at"])
+        age = on.year - born.year
+        if (on.month, on.day) < (born.month, born.day):
+            age -= 1
+    band = "unknown"
+    for low, high in AGES:
+        if age is not None and low <= age <= high:
+            band = str(low)
+    return {
+        "protocol": clinic.by_id("protocol")[version["protocol_id"]]["code"],
+        "field": version["field_key"],
+        "condition": course["condition"],
+        "cell_type": json.loads(version["content"])["cell_type"],
+        "source": course["source"],
+        "route": course["route"],
+        "body_site": course["body_site"] or "unknown",
+        "relation": course["relation"],
+        "origin": course["origin"],
+        "age": band,
+        "sex": patient["sex"],
+        "asa": course["asa_class"] or "unknown",
+        "donor": donor["kind"] if donor else ("self" if course["relation"] == "autologous" else "unknown"),
+    }
+
+
+def courses(clinic, asked):
+    """Return the courses that the filters choose: course and its dimensions, by id."""
+    found = {}
+    for course in clinic["treatment"]:
+        told = facts(clinic, course)
+        if all(told[key] == value for key, value in asked.items() if key in told):
+            found[course["id"]] = (course, told)
+    return found
+
+
+def given(clinic, asked, *, any_time=False):
+    """Return the administrations that count, in order of time: row, day, whether the first of its course."""
+    chosen, found, begun = courses(clinic, asked), [], set()
+    order = sorted(clinic["administration"], key=lambda row: (row["performed_at"] or "", row["recorded_at"], row["id"]))
+    for row in order:
+        if row["outcome"] == "voided" or (row["volume_given"] is not None and float(row["volume_given"]) == 0):
+            continue
+        if row["treatment_id"] not in chosen:
+            continue
+        first = row["treatment_id"] not in begun
+        begun.add(row["treatment_id"])
+        if any_time or inside(asked, day(row["performed_at"])):
+            found.append((row, day(row["performed_at"]), first))
+    return found
+
+
+def begun(clinic, asked):
+    """Return the day of the first cells of each course begun in the period, None where none is known."""
+    return {
+        row["treatment_id"]: on for row, on, first in given(clinic, asked, any_time=True) if first and inside(asked, on)
+    }
+
+
+def containers(clinic, asked):
+    """Return the containers that a report on cells counts, with the group that each belongs to."""
+    chosen = courses(clinic, asked)
+    filtered = any(key in asked for key in facts(clinic, clinic["treatment"][0]))
+    found = {}
+    for row in clinic["product"]:
+        if row["treatment_id"] in chosen:
+            found[row["id"]] = (row, chosen[row["treatment_id"]][1][asked["by"]])
+        elif row["treatment_id"] is None and not filtered:
+            kind = row["cell_type"]
+            if kind is None and row["protocol_version_id"]:
+                kind = json.loads(clinic.by_id("protocol_version")[row["protocol_version_id"]]["content"])["cell_type"]
+            own = {"source": row["source"], "cell_type": kind, "origin": row["origin"]}
+            found[row["id"]] = (row, own.get(asked["by"]) or "banked")
+    return found
+
+
+def tally(pairs):
+    """Return how many different things each group has."""
+    found = {}
+    for group, thing in pairs:
+        found.setdefault(group, set()).add(thing)
+    return {group: len(things) for group, things in found.items()}
+
+
+def activity(clinic, asked):
+    chosen = courses(clinic, asked)
+    rows = [
+        (row, f"{on.year if on else 9999}-{chosen[row['treatment_id']][1][asked['by']]}", first)
+        for row, on, first in given(clinic, asked)
+    ]
+    people = {c["id"]: c["patient_id"] for c in clinic["treatment"]}
+    return {
+        "patients": tally((g, people[r["treatment_id"]]) for r, g, _f in rows),
+        "all": tally((g, r["id"]) for r, g, _f in rows),
+        "first": tally((g, r["id"]) for r, g, f in rows if f),
+        "later": tally((g, r["id"]) for r, g, f in rows if not f),
+    }
+
+
+def volumes(clinic, asked):
+    chosen = courses(clinic, asked)
+    found = {}
+    for row, on, _first in given(clinic, asked):
+        if on is not None and on.year > clinic.today.year - 5:
+            told = chosen[row["treatment_id"]][1]
+            found.setdefault("administrations", []).append((told[asked["by"]], row["id"]))
+            found.setdefault(f"{told['donor']}-administrations", []).append((told[asked["by"]], row["id"]))
+    return {key: tally(pairs) for key, pairs in found.items()}
+
+
+def funnel(clinic, asked):
+    lines = [dict(r._mapping) for r in clinic.connection.exec_driver_sql("select * from course_line where title = ''")]
+    order = ["consent", "eligibility", "harvest", "processing", "release", "administration", "followup"]
+    cohort = [
+        c
+        for c, _t in courses(clinic, asked).values()
+        if c["origin"] == "clinic" and inside(asked, day(c["performed_at"]))
+    ]
+    reached = {"ordered": len(cohort)}
+    for place, step in enumerate(order):
+        later = {line["treatment_id"] for line in lines if line["state"] == "done" and line["step"] in order[place:]}
+        reached[step] = sum(c["id"] in later for c in cohort)
+    return {"reached": reached if cohort else {}}
+
+
+def releases(clinic, asked):
+    known, last = containers(clinic, asked), {}
+    for row in sorted(clinic["release"], key=lambda r: (r["recorded_at"], r["id"])):
+        if row["product_id"] in known and inside(asked, day(row["performed_at"])):
+            last[row["product_id"]] = row["decision"]
+    names = {"conforms", "conditional", "exceptional", "hold", "reject"}
+    return {name: tally((known[p][1], p) for p, decision in last.items() if decision == name) for name in names} | {
+        "decided": tally((known[p][1], p) for p in last)
+    }
+
+
+def cultures(clinic, asked):
+    known, state = containers(clinic, asked), {}
+    for row in clinic["qc_result"]:
+        if row["test"] != "sterility" or row["product_id"] not in known:
+            continue
+        if not inside(asked, day(row["sampled_at"] or row["performed_at"])):
+            continue
+        said = "pending"
+        if not row["pending"] and row["outcome"] is not None:
+            early = (
+                row["sampled_at"]
+                and (moment(row["performed_at"]) - moment(row["sampled_at"])).total_seconds() < 14 * 86400
+            )
+            said = "positive" if row["outcome"] != "no_growth" else "pending" if early else "negative"
+        state.setdefault(row["product_id"], set()).add(said)
+    worst = {
+        p: "positive" if "positive" in s else "negative" if "negative" in s else "pending" for p, s in state.items()
+    }
+    return {
+        "positive": tally((known[p][1], p) for p, s in worst.items() if s == "positive"),
+        "final": tally((known[p][1], p) for p, s in worst.items() if s != "pending"),
+        "pending": tally((known[p][1], p) for p, s in worst.items() if s == "pending"),
+    }
+
+
+def reactions(clinic, asked):
+    chosen = courses(clinic, asked)
+    charted = {row["administration_id"] for row in clinic["vital_signs"]}
+    rows = [row for row, _on, _f in given(clinic, asked) if row["origin"] == "clinic" and row["id"] in charted]
+    bad = []
+    for row in rows:
+        for event in clinic["adverse_event"]:
+            if event["treatment_id"] == row["treatment_id"] and event["administration_id"] in {None, row["id"]}:
+                gap = (moment(event["performed_at"]) - moment(row["performed_at"])).total_seconds()
+                if 0 <= gap <= 86400:
+                    bad.append(row)
+    group = lambda row: chosen[row["treatment_id"]][1][asked["by"]]  # noqa: E731 - one line says it
+    return {"n": tally((group(r), r["id"]) for r in rows), "any": tally((group(r), r["id"]) for r in bad)}
+
+
+def events(clinic, asked):
+    chosen = courses(clinic, asked)
+    rows = [e for e in clinic["adverse_event"] if e["treatment_id"] in chosen and inside(asked, day(e["performed_at"]))]
+    return {
+        "events": tally((r["term"], r["id"]) for r in rows),
+        "serious": tally((r["term"], r["id"]) for r in rows if json.loads(r["serious"])),
+        "severe": tally((r["term"], r["id"]) for r in rows if r["grade"] in {"3", "4", "5"}),
+    }
+
+
+def vigilance(clinic, asked):
+    chosen = courses(clinic, asked)
+    known = {id_: one for id_, one in containers(clinic, asked).items() if one[0]["origin"] == "clinic"}
+    group = {row["harvest_id"]: g for row, g in known.values() if row["harvest_id"]}
+    harvests = [h for h in clinic["harvest"] if h["id"] in group and inside(asked, day(h["performed_at"]))]
+    runs = clinic.by_id("processing_run")
+    made = []
+    for row, place in known.values():
+        run = runs.get(row["run_id"])
+        if run and inside(asked, day(run["ended_at"] or run["performed_at"])):
+            made.append((place, row["id"]))
+    rows = [row for row, _on, _f in given(clinic, asked) if row["origin"] == "clinic"]
+    issued = [
+        m
+        for m in clinic["movement"]
+        if m["kind"] == "issued" and m["product_id"] in known and inside(asked, day(m["performed_at"]))
+    ]
+    people = {c["id"]: c["patient_id"] for c in clinic["treatment"]}
+    suspected = {"certain", "probable", "possible"}
+    bad = [
+        e
+        for e in clinic["adverse_event"]
+        if e["treatment_id"] in chosen
+        and json.loads(e["serious"])
+        and {e["from_cells"], e["from_delivery"]} & suspected
+        and None not in {e["from_cells"], e["from_delivery"], e["from_harvest"]}
+        and inside(asked, day(e["performed_at"]))
+    ]
+    of = lambda row: chosen[row["treatment_id"]][1][asked["by"]]  # noqa: E731
+    return {
+        "donors": tally((group[h["id"]], h["donor_id"]) for h in harvests),
+        "collections": tally((group[h["id"]], h["id"]) for h in harvests),
+        "processed": tally(made),
+        "distributed": tally((known[m["product_id"]][1], m["product_id"]) for m in issued),
+        "applied": tally((of(r), r["id"]) for r in rows),
+        "recipients": tally((of(r), people[r["treatment_id"]]) for r in rows),
+        "reactions": tally((of(e), e["id"]) for e in bad),
+    }
+
+
+def visits(clinic, asked):
+    chosen, made = courses(clinic, asked), {v["plan_id"]: v for v in clinic["follow_up_visit"]}
+    found = {"due": [], "in": [], "missed": [], "none": []}
+    for plan in clinic["planned_visit"]:
+        closes = calendar(plan["closes_on"])
+        if plan["treatment_id"] not in chosen or closes >= clinic.today or not inside(asked, closes):
+            continue
+        pair, visit = (plan["name"], plan["id"]), made.get(plan["id"])
+        found["due"].append(pair)
+        if visit is None:
+            found["none"].append(pair)
+        elif visit["made"] != "made":
+            found["missed"].append(pair)
+        elif calendar(plan["opens_on"]) <= day(visit["performed_at"]) <= closes:
+            found["in"].append(pair)
+    return {key: tally(pairs) for key, pairs in found.items()}
+
+
+def observed(clinic, asked):
+    """Return days observed and whether it ended in death, of each course begun."""
+    found, people = {}, clinic.by_id("patient")
+    scores = {}
+    for score in clinic["outcome_score"]:
+        scores.setdefault(score["treatment_id"], {})[score["instrument"]] = score["value"]
+    by_id = clinic.by_id("treatment")
+    for id_, on in begun(clinic, asked).items():
+        told = scores.get(id_, {})
+        if by_id[id_]["origin"] == "imported":
+            found[id_] = (int(float(told["survival_days"])), float(told["survival_status"]) == 1)
+            continue
+        died = calendar(people[by_id[id_]["patient_id"]]["died_on"])
+        last = [on]
+        last += [d for row, d, _f in given(clinic, {}, any_time=True) if row["treatment_id"] == id_]
+        last += [
+            day(v["performed_at"])
+            for v in clinic["follow_up_visit"]
+            if v["treatment_id"] == id_ and v["made"] == "made"
+        ]
+        last += [day(e["performed_at"]) for e in clinic["adverse_event"] if e["treatment_id"] == id_]
+        found[id_] = (((died or max(last)) - on).days, died is not None)
+    return found
+
+
+def survival(clinic, asked):
+    chosen, seen = courses(clinic, asked), observed(clinic, asked)
+    group = lambda id_: chosen[id_][1][asked["by"]]  # noqa: E731
+    return {
+        "n": tally((group(id_), id_) for id_ in seen),
+        "events": tally((group(id_), id_) for id_, (_d, dead) in seen.items() if dead),
+        "risk365": tally((group(id_), id_) for id_, (days, _dead) in seen.items() if days >= 365),
+    }
+
+
+def followup(clinic, asked):
+    chosen, seen, starts = courses(clinic, asked), observed(clinic, asked), begun(clinic, asked)
+    done, whole = {}, {}
+    for id_, (days, dead) in seen.items():
+        group = chosen[id_][1][asked["by"]]
+        could = 365 if starts[id_] is None else min(365, (clinic.today - starts[id_]).days)
+        potential = min(days, could) if dead else could
+        done[group] = done.get(group, 0) + min(days, potential)
+        whole[group] = whole.get(group, 0) + potential
+    return {"seen": done, "could": whole}
+
+
+def engraftment(clinic, asked):
+    chosen, starts = courses(clinic, asked), begun(clinic, asked)
+    seen, days = observed(clinic, asked), {}
+    for score in clinic["outcome_score"]:
+        if score["instrument"] == "anc_recovery" and score["value"] is not None:
+            days[score["treatment_id"]] = float(score["value"])
+    some = [id_ for id_ in starts if chosen[id_][1]["cell_type"] in {"hsc", "gene_modified"}]
+    group = lambda id_: chosen[id_][1][asked["by"]]  # noqa: E731
+    return {
+        "recovered": tally((group(id_), id_) for id_ in some if id_ in days),
+        "died": tally((group(id_), id_) for id_ in some if id_ not in days and seen[id_][1]),
+    }
+
+
+def outcomes(clinic, asked):
+    chosen = courses(clinic, asked)
+    visit = clinic.by_id("follow_up_visit")
+    scores = [s for s in clinic["outcome_score"] if s["instrument"] == "vas_pain_cm" and s["value"] is not None]
+    base = {s["treatment_id"]: float(s["value"]) for s in scores if visit[s["visit_id"]]["name"] == "Baseline"}
+    at = {visit[s["visit_id"]]["plan_id"]: float(s["value"]) for s in scores}
+    due, known, gained = [], [], {}
+    for plan in clinic["planned_visit"]:
+        if plan["treatment_id"] not in chosen or plan["day"] <= 0 or not inside(asked, calendar(plan["due_on"])):
+            continue
+        asks = "vas_pain_cm" in json.loads(plan["instruments"]) and calendar(plan["closes_on"]) < clinic.today
+        if not asks and plan["id"] not in at:
+            continue
+        row = f"{chosen[plan['treatment_id']][1][asked['by']]}-{plan['name']}"
+        due.append((row, plan["id"]))
+        if plan["id"] in at and plan["treatment_id"] in base:
+            known.append((row, plan["id"]))
+            gained.setdefault(row, []).append(base[plan["treatment_id"]] - at[plan["id"]])
+    means = {row: round(sum(some) / len(some), 2) for row, some in gained.items()}
+    return {"due": tally(due), "known": tally(known), "change": means}
+
+
+KINDS = {
+    "TR": "treatment",
+    "CN": "consent",
+    "EL": "eligibility",
+    "HV": "harvest",
+    "RN": "processing_run",
+    "RL": "release",
+    "AD": "administration",
+    "VI": "follow_up_visit",
+    "AE": "adverse_event",
+}
+
+
+def signatures(clinic, asked):
+    chosen, products = courses(clinic, asked), clinic.by_id("product")
+    whole = not any(key in asked for key in facts(clinic, clinic["treatment"][0]))
+    people = {course["patient_id"] for course, _told in chosen.values()}
+    signed = {row["record_id"] for row in clinic["signature"]}
+    found = {"n": [], "unsigned": []}
+    for kind, table in KINDS.items():
+        for row in clinic[table]:
+            mine = row["id"] in chosen or row.get("treatment_id") in chosen
+            if table == "consent":
+                mine = row["patient_id"] in people
+            if table == "release":
+                mine = products[row["product_id"]]["treatment_id"] in chosen
+            when = day(row["performed_at"] or row["recorded_at"])
+            if row["origin"] == "clinic" and (mine or whole) and inside(asked, when):
+                found["n"].append((kind, row["id"]))
+                if row["id"] not in signed:
+                    found["unsigned"].append((kind, row["id"]))
+    return {key: tally(pairs) for key, pairs in found.items()}
+
+
+def yields(clinic, asked):
+    known = containers(clinic, asked)
+    values = {}
+    for row in clinic["qc_result"]:
+        if (
+            row["test"] == "viability"
+            and row["product_id"] in known
+            and row["value"] is not None
+            and row["comparator"] == "="
+            and inside(asked, day(row["performed_at"]))
+        ):
+            values.setdefault(known[row["product_id"]][1], []).append(float(row["value"]))
+    return {
+        "n": {g: len(v) for g, v in values.items()},
+        "least": {g: min(v) for g, v in values.items()},
+        "mean": {g: sum(v) / len(v) for g, v in values.items()},
+    }

@@ -1,0 +1,127 @@
+"""Each report agrees with its naive twin, whatever was asked."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clinic.pathway.course import completeness
+from clinic.reports.catalog import REPORTS
+from clinic.treatments.models import Treatment
+from tests.judging import records_of
+from tests.reports import naive
+
+TWINS = {
+    "activity": naive.activity,
+    "center-volumes": naive.volumes,
+    "funnel": naive.funnel,
+    "releases": naive.releases,
+    "cultures": naive.cultures,
+    "infusion-reactions": naive.reactions,
+    "adverse-events": naive.events,
+    "vigilance": naive.vigilance,
+    "visits-due": naive.visits,
+    "survival": naive.survival,
+    "follow-up-completeness": naive.followup,
+    "engraftment": naive.engraftment,
+    "outcomes": naive.outcomes,
+    "signatures": naive.signatures,
+    "yields": naive.yields,
+}
+ELSEWHERE = {"reporting-completeness", "turnaround"}
+"""Their twins are below."""
+FILTERS = {
+    "source": ["bone_marrow", "peripheral_blood", "cord_tissue"],
+    "origin": ["clinic", "imported"],
+    "sex": ["male", "female"],
+    "relation": ["autologous", "allogeneic"],
+    "age": ["0", "10", "40", "65", "unknown"],
+    "condition": ["osteoarthritis", "all", "bpd"],
+    "cell_type": ["msc", "hsc"],
+    "donor": ["self", "unrelated", "cord"],
+    "protocol": ["BMAC-KNEE"],
+}
+DAYS = st.dates(date(2025, 1, 1), date(2026, 12, 31)).map(str)
+
+
+@st.composite
+def asked(draw, name):
+    """Return what may be asked of a report: a period or none, up to two filters, a grouping."""
+    said = {
+        key: draw(st.sampled_from(FILTERS[key])) for key in draw(st.sets(st.sampled_from(sorted(FILTERS)), max_size=2))
+    }
+    ends = draw(st.lists(DAYS, max_size=2))
+    if len(ends) == 2:
+        said["from"], said["to"] = sorted(ends)
+    elif ends:
+        said[draw(st.sampled_from(["from", "to"]))] = ends[0]
+    by = [key for key in REPORTS[name].by if key != "profile"]
+    return said | ({"by": draw(st.sampled_from(by))} if by else {})
+
+
+def figures(result, column):
+    place = [one.key for one in result.columns].index(column)
+    told = {
+        row.label if re.fullmatch("[0-9a-f]{12}", row.key) else row.key: row.figures[place].value for row in result.rows
+    }
+    return {key: float(value) for key, value in told.items() if value}
+
+
+def test_every_report_has_a_twin():
+    assert set(REPORTS) == set(TWINS) | ELSEWHERE
+
+
+@pytest.mark.parametrize("name", list(TWINS))
+def test_a_report_agrees_with_its_twin(made, clinic, name):
+    @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], database=None)
+    @given(asked(name))
+    def agree(said):
+        result = made(name, **said)
+        columns = {one.key for one in result.columns}
+        for column, told in TWINS[name](clinic, said).items():
+            found = figures(result, column) if column in columns else {}
+            assert found == pytest.approx({key: value for key, value in told.items() if value}, abs=0.051), column
+
+    agree()
+
+
+def test_completeness_of_reporting_is_what_each_course_says(made, demonstration, clinic):
+    """The page of a course works it out on records; the report on columns."""
+    result = made("reporting-completeness", origin="clinic", by="protocol")
+    told: dict[str, list[int]] = {}
+    for course in demonstration.query(Treatment).filter(Treatment.origin == "clinic"):
+        done, asked_, _missing = completeness(records_of(course))
+        code = course.protocol_version.protocol.code
+        told[code] = [x + y for x, y in zip(told.get(code, [0, 0]), (done, asked_), strict=True)]
+    found = {row.key: [int(str(f.value)) for f in row.figures[1:3]] for row in result.rows}
+    assert found == told
+
+
+def test_turnaround_agrees_with_its_twin(made, clinic):
+    result = made("turnaround", cells="all", origin="clinic")
+    at = {(m["product_id"], m["kind"]): naive.moment(m["performed_at"]) for m in reversed(clinic["movement"])}
+    at |= {
+        (r["product_id"], "released"): naive.moment(r["performed_at"])
+        for r in reversed(clinic["release"])
+        if r["decision"] in {"conforms", "conditional", "exceptional"}
+    }
+    at |= {(a["product_id"], "given"): naive.moment(a["performed_at"]) for a in clinic["administration"]}
+    products = [p for p in clinic["product"] if p["origin"] == "clinic" and p["treatment_id"] and p["collected_at"]]
+    at |= {(p["id"], "collected"): naive.moment(p["collected_at"]) for p in products}
+    for key, begin, end in (
+        ("receipt", "collected", "received"),
+        ("issue", "released", "issued"),
+        ("vein", "collected", "given"),
+    ):
+        hours = [
+            (at[p["id"], end] - at[p["id"], begin]).total_seconds() / 3600
+            for p in products
+            if (p["id"], begin) in at and (p["id"], end) in at and (key != "receipt" or p["run_id"] is None)
+        ]
+        row = next(row for row in result.rows if row.key == key)
+        assert row.figures[0].value == len(hours)
+        assert float(str(row.figures[4].value)) == pytest.approx(max(hours), abs=0.06)
