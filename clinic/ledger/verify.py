@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import collate, inspect, select
+from sqlalchemy import and_, collate, inspect, or_, select
 
 from clinic.fields import fields_of
 from clinic.ledger.listener import kept
 from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, canonical, digest
+from clinic.ledger.stored import OTHERWISE, STORED, Broken, Otherwise, as_stored, read_cells, stored_otherwise
 from clinic.model import Model
 
 if TYPE_CHECKING:
@@ -69,44 +70,68 @@ def heads(session: Session) -> dict[str, Head]:
     return {row.site_id: Head(number=row.number, hash=row.hash) for row in rows}
 
 
-def verify(session: Session, *, earlier: Mapping[str, Head] | None = None) -> list[Fault]:
+def verify(session: Session, *, earlier: Iterable[Mapping[str, Head]] = ()) -> list[Fault]:
     """Return every disagreement between the chains, their heads and the rows; an empty list is the proof.
 
-    ``earlier``: heads that were recorded outside the database. A chain that does not reach one, or passes it
-    with another hash, was cut off or written anew (hazard H23).
+    ``earlier``: heads that were recorded outside the database, at several moments. A chain that does not reach one, or
+    passes it with another hash, was cut off or written anew (hazard H23).
     """
-    found = list(chain_problems(session, earlier or {}))
+    found = list(chain_problems(session, earlier))
     for table, model in models().items():
         found += row_problems(session, table, model)
     return found + list(_unknown_tables(session))
 
 
 def _entries(session: Session, *where: Any, order: Iterable[Any]) -> Iterator[Any]:
-    chosen = select(*LedgerEntry.__table__.columns).where(*where).order_by(*order)
-    return iter(session.execute(chosen, execution_options={"yield_per": PIECE}))
+    chosen = select(*LedgerEntry.__table__.columns, *as_stored(session, {"at": LedgerEntry.__table__.c.at}))
+    return iter(session.execute(chosen.where(*where).order_by(*order), execution_options={"yield_per": PIECE}))
 
 
-def chain_problems(session: Session, earlier: Mapping[str, Head]) -> Iterator[Fault]:
-    """Yield where a chain has a gap, a changed entry, or an end that is not its head's."""
-    ends: dict[str, Head] = {}
-    passed: dict[str, str] = {}
-    for row in _entries(session, order=(_plain(session, LedgerEntry.site_id), LedgerEntry.number)):
-        yield from _link_problems(row, ends.get(row.site_id, START))
-        ends[row.site_id] = Head(number=row.number, hash=row.hash)
-        if row.site_id in earlier and earlier[row.site_id].number == row.number:
-            passed[row.site_id] = row.hash
-    yield from _head_problems(heads(session), ends)
-    for site, known in sorted(earlier.items()):
-        gone = known.number - ends.get(site, START).number
-        if gone > 0:
-            because = f"{gone} entries are missing since the earlier head, which counted {known.number}"
-            yield Fault(table="ledger_entry", row=site, because=because)
-        elif known.number and passed.get(site) != known.hash:
-            name = f"{site} entry {known.number}"
+def chain_problems(
+    session: Session, earlier: Iterable[Mapping[str, Head]], *, since: Mapping[str, Head] | None = None
+) -> Iterator[Fault]:
+    """Yield where a chain has a gap, a changed entry, or an end that is not its head's.
+
+    ``since``: heads up to which the chains were checked before; only what follows them is read.
+    """
+    known, ends, passed = _by_number([*earlier, since or {}]), dict(since or {}), set[tuple[str, int]]()
+    for row in _entries(session, *_from(since or {}), order=(_plain(session, LedgerEntry.site_id), LedgerEntry.number)):
+        name, place = f"{row.site_id} entry {row.number}", (row.site_id, row.number)
+        if since is None or since.get(row.site_id, START).number < row.number:
+            yield from _link_problems(session, row, ends.get(row.site_id, START))
+            ends[row.site_id] = Head(number=row.number, hash=row.hash)
+        passed.add(place) if place in known else None
+        if place in known and known[place] != {row.hash}:
             yield Fault(table="ledger_entry", row=name, because="it differs from the one in the earlier head")
+    yield from _head_problems(heads(session), ends)
+    furthest = {site: max(n for s, n in known if s == site) for site, _number in known}
+    for site, number in sorted(known.keys() - passed):
+        gone = number - ends.get(site, START).number
+        if gone > 0 and number == furthest[site]:
+            because = f"{gone} entries are missing since the earlier head, which counted {number}"
+            yield Fault(table="ledger_entry", row=site, because=because)
+        elif gone <= 0:
+            because = "the entry of the earlier head is missing"
+            yield Fault(table="ledger_entry", row=f"{site} entry {number}", because=because)
 
 
-def _link_problems(row: Any, before: Head) -> Iterator[Fault]:
+def _by_number(earlier: Iterable[Mapping[str, Head]]) -> dict[tuple[str, int], set[str]]:
+    """Return which hashes earlier heads state, by site and number; more than one cannot all be true."""
+    known: dict[tuple[str, int], set[str]] = {}
+    for stated in earlier:
+        for site, head in stated.items():
+            if head.number:
+                known.setdefault((site, head.number), set()).add(head.hash)
+    return known
+
+
+def _from(since: Mapping[str, Head]) -> list[Any]:
+    """Return the condition for the entries at and after some heads, and for all of the sites that have none."""
+    later = [and_(LedgerEntry.site_id == site, LedgerEntry.number >= head.number) for site, head in since.items()]
+    return [or_(LedgerEntry.site_id.not_in(since), *later)] if since else []
+
+
+def _link_problems(session: Session, row: Any, before: Head) -> Iterator[Fault]:
     name = f"{row.site_id} entry {row.number}"
     if row.number != before.number + 1:
         lost = f"entries {before.number + 1} to {row.number - 1} are missing before it"
@@ -115,6 +140,8 @@ def _link_problems(row: Any, before: Head) -> Iterator[Fault]:
         yield Fault(table="ledger_entry", row=name, column="previous", because="it does not follow the entry before it")
     if digest(_content(row)) != row.hash:
         yield Fault(table="ledger_entry", row=name, column="hash", because="it was changed after it was written")
+    if stored_otherwise(session, LedgerEntry.__table__.c.at, row.at, getattr(row, f"{STORED}at", None)):
+        yield Fault(table="ledger_entry", row=name, column="at", because=OTHERWISE)
 
 
 def _head_problems(stated: Mapping[str, Head], ends: Mapping[str, Head]) -> Iterator[Fault]:
@@ -151,6 +178,8 @@ def _compare(model: type[Model], columns: Columns, row: str, wanted: State, ther
     for name, column in columns.items():
         if isinstance(there[name], Broken):
             because = "it contains data that this program cannot read"
+        elif isinstance(there[name], Otherwise):
+            because = OTHERWISE if column.info.get("secret") else f"{OTHERWISE}: “{there[name].raw!s:.{MOST}}”"
         elif canonical(wanted.get(name)) == canonical(there[name]):
             continue
         else:
@@ -183,25 +212,22 @@ def _states(session: Session, table: str) -> Iterator[tuple[str, dict[str, Any]]
             yield row_id, state
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A cell that could not be read."""
-
-
 def _rows(session: Session, columns: Columns) -> Iterator[tuple[str, State]]:
     """Yield id and state of each row of a table, in the order of the ids."""
     key = _plain(session, columns["id"])
     last: str | None = None
     while True:
-        piece = select(*columns.values()).where(*([key > last] if last is not None else [])).order_by(key).limit(PIECE)
+        piece = select(*columns.values(), *as_stored(session, columns)).order_by(key).limit(PIECE)
+        piece = piece if last is None else piece.where(key > last)
         try:
-            rows = [dict(zip(columns, row, strict=True)) for row in session.execute(piece)]
+            rows = [read_cells(session, columns, row) for row in session.execute(piece)]
         except UNREADABLE:
             ids = session.scalars(piece.with_only_columns(columns["id"], maintain_column_froms=True)).all()
             rows = [_cell_by_cell(session, columns, row_id) for row_id in ids]
         for row in rows:
             told = {
-                name: value if isinstance(value, Broken) else kept(columns[name], value) for name, value in row.items()
+                name: value if isinstance(value, Broken | Otherwise) else kept(columns[name], value)
+                for name, value in row.items()
             }
             yield row["id"], told
         if len(rows) < PIECE:
