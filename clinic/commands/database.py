@@ -16,7 +16,7 @@ from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.extensions import migrate as migrations
 from clinic.ledger import sealing
-from clinic.ledger.verify import heads
+from clinic.ledger.verify import all_heads
 from clinic.pathway import sweeping
 from clinic.reading import reading
 from clinic.requests import mail
@@ -100,4 +100,4 @@ def _seal_the_return(session: Session, settings: Settings) -> None:
     at, key = clock.now(), sealing.key_of(settings.instance)
     seals, _faults = sealing.found_in(settings.seal_folders, key)
     if seals:
-        sealing.keep(sealing.seal(heads(session), at=at, key=key, restored=True), at, settings.seal_folders)
+        sealing.keep(sealing.seal(all_heads(session), at=at, key=key, restored=True), at, settings.seal_folders)

@@ -31,8 +31,8 @@ HEAD = click.option("--head", "seal_file", type=FILE, help="One more seal, from 
 def verify(session: Session, seal_file: Path | None) -> None:
     settings = load()
     seals = _proved(session, settings, seal_file)
-    stated = proof.heads(session)
-    count = sum(head.number for head in stated.values())
+    stated = proof.all_heads(session)
+    count = sum(head.number for head in proof.heads(session).values())
     click.echo(f"All {count} entries of the ledger follow each other, and every record agrees with them.")
     for sentence in sealing.proved(seals, stated, elsewhere=bool(settings.seals or seal_file)):
         click.echo(sentence)
@@ -66,7 +66,9 @@ def _proved(session: Session, settings: Settings, seal_file: Path | None = None)
 def seal(session: Session, output: Path | None) -> None:
     settings, at = load(), clock.now()
     _proved(session, settings)
-    heads = proof.heads(session)
+    heads = proof.all_heads(session)
     text = sealing.seal(heads, at=at, key=sealing.key_of(settings.instance))
     files = [sealing.write(text, output)] if output else sealing.keep(text, at, settings.seal_folders)
-    click.echo(f"Sealed {sum(head.number for head in heads.values())} entries: {', '.join(map(str, files))}")
+    click.echo(
+        f"Sealed {sum(head.number for head in proof.heads(session).values())} entries: {', '.join(map(str, files))}"
+    )

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from clinic import clock
+from clinic import clock, read_log
 from clinic.access import CLINICAL, allow, keep_to_site
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
@@ -69,6 +69,7 @@ def download(name: str, form: str) -> Response:
     if name not in datasets() or form not in FORMATS:
         abort(404)
     choice = _choice()
+    read_log.export(f"{name}.{form}{' research' if choice.research else ''}")
     suffix = "-research" if choice.research else ""
     return _file(
         _read(db.engine, name, form, choice),

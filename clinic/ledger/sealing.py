@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from clinic.errors import RuleBroken
 from clinic.ledger.models import canonical
-from clinic.ledger.verify import START, Fault, Head, chain_problems, heads
+from clinic.ledger.verify import CHAINS, START, Fault, Head, all_heads, chain_problems
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -135,10 +135,11 @@ def proved(seals: Sequence[Seal], present: Mapping[str, Head], *, elsewhere: boo
     said = [f"Seals checked: {len(seals)}, from {seals[0].at:%Y-%m-%d %H:%M} to {seals[-1].at:%Y-%m-%d %H:%M} UTC."]
     for site, head in sorted(present.items()):
         number = max((heads[site].number for heads in still_binding(seals) if site in heads), default=0)
+        place = f"site {site}" if " " not in site else f"the access log of site {site.split()[-1]}"
         if number:
-            said.append(f"Site {site}: entries 1 to {number} are those that were sealed.")
+            said.append(f"{place[0].upper()}{place[1:]}: entries 1 to {number} are those that were sealed.")
         if head.number > number:
-            said.append(f"Not proved for site {site}: entries {number + 1} to {head.number}; no seal covers them yet.")
+            said.append(f"Not proved for {place}: entries {number + 1} to {head.number}; no seal covers them yet.")
     for one in seals:
         if one.restored:
             reached = ", ".join(f"{site} to entry {head.number}" for site, head in sorted(one.heads.items()))
@@ -176,13 +177,13 @@ def seal_in_turn(session: Session, instance: Path, folders: Sequence[Path], at: 
     """
     key = key_of(instance)
     seals, faults = found_in(folders, key)
-    present = heads(session)
+    present = all_heads(session)
     if faults or not present or (seals and at - seals[-1].at < EVERY):
         return faults
     since = dict(seals[-1].heads) if seals else {}
     if since == present:
         return []
-    faults = list(chain_problems(session, (), since=since))
+    faults = [fault for chain in CHAINS for fault in chain_problems(session, (), since=since, chain=chain)]
     if not faults:
         with suppress(FileExistsError):  # another process of the server sealed at the same moment
             keep(seal(present, at=at, key=key), at, folders)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Inspector, Table
     from sqlalchemy.orm import Session
 
-APPEND_ONLY = ("ledger_entry",)
+APPEND_ONLY = ("ledger_entry", "read_entry")
 """Tables whose rows the database itself never changes."""
 REFUSAL = "SELECT RAISE(ABORT, 'The ledger is never changed'); END"
 BODY = "BEGIN RAISE EXCEPTION 'The ledger is never changed'; END"

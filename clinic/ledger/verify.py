@@ -14,7 +14,7 @@ from sqlalchemy import and_, collate, inspect, or_, select
 
 from clinic.fields import fields_of
 from clinic.ledger.listener import kept
-from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, canonical, digest
+from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, ReadEntry, ReadHead, canonical, digest
 from clinic.ledger.stored import OTHERWISE, STORED, Broken, Otherwise, as_stored, read_cells, stored_otherwise
 from clinic.model import Model
 
@@ -46,6 +46,20 @@ START = Head(number=0, hash=GENESIS)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chain:
+    """One kind of chain: its entries, its heads, and what stands before a site's id where its heads are named."""
+
+    entry: Any
+    head: Any
+    prefix: str = ""
+
+
+CHANGES = Chain(entry=LedgerEntry, head=LedgerHead)
+READINGS = Chain(entry=ReadEntry, head=ReadHead, prefix="readings ")
+CHAINS = (CHANGES, READINGS)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fault:
     """One disagreement: in which table, which row, which column, and what disagrees."""
 
@@ -64,10 +78,16 @@ def models() -> dict[str, type[Model]]:
     return {model.__tablename__: model for model in sorted(found, key=lambda m: m.__name__) if issubclass(model, Model)}
 
 
-def heads(session: Session) -> dict[str, Head]:
+def heads(session: Session, chain: Chain = CHANGES) -> dict[str, Head]:
     """Return the head of each site's chain as the database states it, without recomputing anything."""
-    rows = session.execute(select(LedgerHead.site_id, LedgerHead.number, LedgerHead.hash).order_by(LedgerHead.site_id))
-    return {row.site_id: Head(number=row.number, hash=row.hash) for row in rows}
+    head = chain.head
+    rows = session.execute(select(head.site_id, head.number, head.hash).order_by(head.site_id))
+    return {f"{chain.prefix}{row.site_id}": Head(number=row.number, hash=row.hash) for row in rows}
+
+
+def all_heads(session: Session) -> dict[str, Head]:
+    """Return the heads of all chains, of changes and of readings, as a seal states them."""
+    return {name: head for chain in CHAINS for name, head in heads(session, chain).items()}
 
 
 def verify(session: Session, *, earlier: Iterable[Mapping[str, Head]] = ()) -> list[Fault]:
@@ -76,43 +96,57 @@ def verify(session: Session, *, earlier: Iterable[Mapping[str, Head]] = ()) -> l
     ``earlier``: heads that were recorded outside the database, at several moments. A chain that does not reach one, or
     passes it with another hash, was cut off or written anew (hazard H23).
     """
-    found = list(chain_problems(session, earlier))
+    earlier = list(earlier)
+    found = [fault for chain in CHAINS for fault in chain_problems(session, earlier, chain=chain)]
     for table, model in models().items():
         found += row_problems(session, table, model)
     return found + list(_unknown_tables(session))
 
 
-def _entries(session: Session, *where: Any, order: Iterable[Any]) -> Iterator[Any]:
-    chosen = select(*LedgerEntry.__table__.columns, *as_stored(session, {"at": LedgerEntry.__table__.c.at}))
+def _entries(session: Session, entry: Any, *where: Any, order: Iterable[Any]) -> Iterator[Any]:
+    columns = entry.__table__.columns
+    chosen = select(*columns, *as_stored(session, {"at": columns["at"]}))
     return iter(session.execute(chosen.where(*where).order_by(*order), execution_options={"yield_per": PIECE}))
 
 
 def chain_problems(
-    session: Session, earlier: Iterable[Mapping[str, Head]], *, since: Mapping[str, Head] | None = None
+    session: Session,
+    earlier: Iterable[Mapping[str, Head]],
+    *,
+    since: Mapping[str, Head] | None = None,
+    chain: Chain = CHANGES,
 ) -> Iterator[Fault]:
     """Yield where a chain has a gap, a changed entry, or an end that is not its head's.
 
     ``since``: heads up to which the chains were checked before; only what follows them is read.
     """
-    known, ends, passed = _by_number([*earlier, since or {}]), dict(since or {}), set[tuple[str, int]]()
-    for row in _entries(session, *_from(since or {}), order=(_plain(session, LedgerEntry.site_id), LedgerEntry.number)):
+    entry, table, checked = chain.entry, chain.entry.__tablename__, _of_chain(since or {}, chain)
+    known, ends, passed = _by_number([_of_chain(one, chain) for one in [*earlier, since or {}]]), dict(checked), set()
+    for row in _entries(session, entry, *_from(entry, checked), order=(_plain(session, entry.site_id), entry.number)):
         name, place = f"{row.site_id} entry {row.number}", (row.site_id, row.number)
-        if since is None or since.get(row.site_id, START).number < row.number:
-            yield from _link_problems(session, row, ends.get(row.site_id, START))
+        if checked.get(row.site_id, START).number < row.number:
+            yield from _link_problems(session, chain, row, ends.get(row.site_id, START))
             ends[row.site_id] = Head(number=row.number, hash=row.hash)
-        passed.add(place) if place in known else None
-        if place in known and known[place] != {row.hash}:
-            yield Fault(table="ledger_entry", row=name, because="it differs from the one in the earlier head")
-    yield from _head_problems(heads(session), ends)
+        if place in known:
+            passed.add(place)
+            if known[place] != {row.hash}:
+                yield Fault(table=table, row=name, because="it differs from the one in the earlier head")
+    yield from _head_problems(chain, _of_chain(heads(session, chain), chain), ends)
     furthest = {site: max(n for s, n in known if s == site) for site, _number in known}
     for site, number in sorted(known.keys() - passed):
         gone = number - ends.get(site, START).number
         if gone > 0 and number == furthest[site]:
             because = f"{gone} entries are missing since the earlier head, which counted {number}"
-            yield Fault(table="ledger_entry", row=site, because=because)
+            yield Fault(table=table, row=site, because=because)
         elif gone <= 0:
-            because = "the entry of the earlier head is missing"
-            yield Fault(table="ledger_entry", row=f"{site} entry {number}", because=because)
+            yield Fault(table=table, row=f"{site} entry {number}", because="the entry of the earlier head is missing")
+
+
+def _of_chain(stated: Mapping[str, Head], chain: Chain) -> dict[str, Head]:
+    """Return the heads of one kind of chain by the ids of their sites."""
+    others = tuple(other.prefix for other in CHAINS if other.prefix and other is not chain)
+    own = {name: head for name, head in stated.items() if name.startswith(chain.prefix) and not name.startswith(others)}
+    return {name.removeprefix(chain.prefix): head for name, head in own.items()}
 
 
 def _by_number(earlier: Iterable[Mapping[str, Head]]) -> dict[tuple[str, int], set[str]]:
@@ -125,35 +159,31 @@ def _by_number(earlier: Iterable[Mapping[str, Head]]) -> dict[tuple[str, int], s
     return known
 
 
-def _from(since: Mapping[str, Head]) -> list[Any]:
+def _from(entry: Any, since: Mapping[str, Head]) -> list[Any]:
     """Return the condition for the entries at and after some heads, and for all of the sites that have none."""
-    later = [and_(LedgerEntry.site_id == site, LedgerEntry.number >= head.number) for site, head in since.items()]
-    return [or_(LedgerEntry.site_id.not_in(since), *later)] if since else []
+    later = [and_(entry.site_id == site, entry.number >= head.number) for site, head in since.items()]
+    return [or_(entry.site_id.not_in(since), *later)] if since else []
 
 
-def _link_problems(session: Session, row: Any, before: Head) -> Iterator[Fault]:
-    name = f"{row.site_id} entry {row.number}"
+def _link_problems(session: Session, chain: Chain, row: Any, before: Head) -> Iterator[Fault]:
+    name, table, columns = f"{row.site_id} entry {row.number}", chain.entry.__tablename__, chain.entry.__table__.columns
     if row.number != before.number + 1:
         lost = f"entries {before.number + 1} to {row.number - 1} are missing before it"
-        yield Fault(table="ledger_entry", row=name, column="number", because=lost)
+        yield Fault(table=table, row=name, column="number", because=lost)
     elif row.previous != before.hash:
-        yield Fault(table="ledger_entry", row=name, column="previous", because="it does not follow the entry before it")
-    if digest(_content(row)) != row.hash:
-        yield Fault(table="ledger_entry", row=name, column="hash", because="it was changed after it was written")
-    if stored_otherwise(session, LedgerEntry.__table__.c.at, row.at, getattr(row, f"{STORED}at", None)):
-        yield Fault(table="ledger_entry", row=name, column="at", because=OTHERWISE)
+        yield Fault(table=table, row=name, column="previous", because="it does not follow the entry before it")
+    if digest(chain.entry(**{c.key: getattr(row, c.key) for c in columns}).content()) != row.hash:
+        yield Fault(table=table, row=name, column="hash", because="it was changed after it was written")
+    if stored_otherwise(session, columns["at"], row.at, getattr(row, f"{STORED}at", None)):
+        yield Fault(table=table, row=name, column="at", because=OTHERWISE)
 
 
-def _head_problems(stated: Mapping[str, Head], ends: Mapping[str, Head]) -> Iterator[Fault]:
+def _head_problems(chain: Chain, stated: Mapping[str, Head], ends: Mapping[str, Head]) -> Iterator[Fault]:
     for site in sorted({*stated, *ends}):
         said, end = stated.get(site), ends.get(site, START)
         if said != end:
             because = f"the chain ends at {end.number}, the head says {said.number if said else 'nothing'}"
-            yield Fault(table="ledger_head", row=site, because=because)
-
-
-def _content(row: Any) -> dict[str, Any]:
-    return LedgerEntry(**{column.key: getattr(row, column.key) for column in LedgerEntry.__table__.columns}).content()
+            yield Fault(table=chain.head.__tablename__, row=site, because=because)
 
 
 def row_problems(session: Session, table: str, model: type[Model]) -> Iterator[Fault]:
@@ -203,7 +233,7 @@ def _apart(*values: Any) -> list[str]:
 def _states(session: Session, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield id and present state of each row that the ledger knows of a table, in the order of their ids."""
     order = (_plain(session, LedgerEntry.record_id), LedgerEntry.number)
-    entries = _entries(session, LedgerEntry.record == table, order=order)
+    entries = _entries(session, LedgerEntry, LedgerEntry.record == table, order=order)
     for row_id, changes in groupby(entries, key=lambda entry: entry.record_id):
         state: dict[str, Any] | None = None
         for change in changes:

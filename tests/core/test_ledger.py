@@ -323,6 +323,8 @@ def test_the_ledger_watches_every_table_that_holds_what_staff_write(database):
         "preference",
         "product_line",
         "notice_mail",  # which mails were tried
+        "read_entry",  # a chain of its own
+        "read_head",
         "scan_content",  # the bytes of a scan, of which the ledger keeps the SHA-256
     }
     assert {"patient", "harvest", "product", "signature", "amendment", "user_account", "site"} <= watched
