@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
-from sqlalchemy import select
 
-from clinic import clock, read_log
+from clinic import clock
 from clinic.access import keep_to_site
-from clinic.accounts.models import Site
 from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
+from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
-from clinic.extensions import db, read_from_here
 from clinic.ledger.listener import set_actor
 
 if TYPE_CHECKING:
@@ -74,22 +73,12 @@ def export(
         raise click.UsageError("Name a data set, or use --list.")
     pieces = exporting.chunks(session, dataset, form, _choice(session, **chosen))
     if output is None:
-        _note(session, dataset, form, chosen["code"])
         _pour(pieces, sys.stdout.buffer)
         return
     if output.exists():
         raise click.UsageError(f"{output} is already there; nothing was written. Choose another file name.")
-    _note(session, dataset, form, chosen["code"])
-    with output.open("xb") as file:
-        _pour(pieces, file)
-
-
-def _note(session: Session, dataset: str, form: str, code: str | None) -> None:
-    """Write down that a data set leaves the clinic, before it does (rule 70)."""
-    sites = [site_with(session, code).id] if code else list(session.scalars(select(Site.id)))
-    session.rollback()
-    read_log.by_command(db.engine, sites, f"{dataset}.{form}")
-    read_from_here(session)
+    with exporting.whole(pieces) as made, output.open("xb") as file:  # what failed midway leaves no file
+        shutil.copyfileobj(made, file)
 
 
 def _choice(
@@ -98,8 +87,12 @@ def _choice(
 
     if since and until and until < since:
         raise click.UsageError("The last day is before the first. Exchange --from and --to.")
-    place = site_with(session, code) if code else None
     days: dict[str, Any] = {"since": since.date() if since else None, "until": until.date() if until else None}
+    try:
+        exporting.check_period(**days)
+    except RuleBroken as broken:
+        raise click.UsageError(str(broken)) from None
+    place = site_with(session, code) if code else None
     return Choice(
         site_id=place.id if place else None, zone=place.zone if place else "Etc/UTC", research=research, **days
     )
