@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 MOST = 500
 """Readings that are added in one transaction."""
+TOGETHER = 0.25
+"""Seconds for which readings are gathered into one transaction: a process that is killed loses no more than these."""
 AGAIN = 1.0
 """Seconds until a try that failed is repeated."""
 SAME_VIEW = timedelta(minutes=1)
@@ -78,6 +80,7 @@ class Log:
     def _run(self) -> None:
         while not self.ends.is_set():
             self.came.wait()
+            self.ends.wait(TOGETHER)
             self.came.clear()
             while not self.write() and not self.ends.wait(AGAIN):
                 pass
@@ -111,13 +114,6 @@ def prints(patient_ids: Iterable[str]) -> None:
     """Note the patients of a sheet that is made to be printed."""
     for patient_id in patient_ids:
         _note("print", patient_id)
-
-
-def by_command(engine: Engine, sites: Iterable[str], about: str) -> None:
-    """Write down that the command line exported a data set of some sites; nobody is signed in there."""
-    with to_write(), Session(engine) as session:
-        add(session, [Reading(site_id, clock.now(), "", "export", "clinic export", about) for site_id in sites])
-        session.commit()
 
 
 def printed_with(patient_id: str) -> None:

@@ -78,7 +78,7 @@ class ReadEntry(Base):
     """One reading of a patient's record: who, how, what, when (rule 70). It holds ids and no fact about anybody.
 
     ``kind``: view, search, print or export. ``what``: the page; ``about``: the record or the data set; ``patient_id``
-    is empty where the rows of many patients left in one file. ``reader_id`` is empty for the command line.
+    is empty where the rows of many patients left in one file.
     """
 
     __table_args__ = (

@@ -42,6 +42,9 @@ def upgrade() -> None:
         sa.Column("hash", sa.String(length=64), nullable=False),
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_read_head")),
     )
+    op.add_column("failed_sign_in", sa.Column("address_hash", sa.String(length=64), nullable=True))
+    op.create_index(op.f("ix_failed_sign_in_address_hash"), "failed_sign_in", ["address_hash"], unique=False)
+    op.create_index(op.f("ix_sign_in_address_began_at"), "sign_in", ["address", "began_at"], unique=False)
     if op.get_bind().dialect.name == "sqlite":
         for act in ("UPDATE", "DELETE"):
             op.execute(
