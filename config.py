@@ -65,6 +65,12 @@ class Settings:
     testing: bool = False
     database_wait: int = PAGE_WAIT
     smtp: Smtp | None = None
+    seals: Path | None = None
+
+    @property
+    def seal_folders(self) -> list[Path]:
+        """Where seals of the ledger are kept: beside the instance's data, and in the second place if one is set."""
+        return [self.instance / "seals", *([self.seals] if self.seals else [])]
 
     @property
     def production(self) -> bool:
@@ -156,6 +162,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
         trusted_proxies=int(proxies),
         zone=said("CLINIC_TZ", "Europe/Berlin"),
         smtp=_smtp(said),
+        seals=Path(said("CLINIC_SEALS", "")).resolve() if said("CLINIC_SEALS", "") else None,
     )
     settings.check()
     return settings

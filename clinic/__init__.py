@@ -12,7 +12,7 @@ from jinja2 import TemplateNotFound
 from sqlalchemy import select
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from clinic import assets, clock, drafts, error_pages, guards, headers, idempotency, templating
+from clinic import assets, clock, drafts, error_pages, guards, headers, idempotency, read_log, templating
 from clinic.access import KEYLESS, NOBODY, OPEN, ROUTES, may
 from clinic.accounts import security
 from clinic.accounts.models import Site
@@ -109,6 +109,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     security.init_app(app)
     idempotency.init_app(app)
     drafts.init_app(app)
+    read_log.init_app(app)
     headers.init_app(app, production=settings.production)
     assets.init_app(app)
     templating.init_app(app, _zone)

@@ -22,3 +22,13 @@ def reading() -> Iterator[None]:
         yield
     finally:
         reading_only.reset(before)
+
+
+@contextmanager
+def to_write() -> Iterator[None]:
+    """Write within, in transactions that begin here, where the code around only reads."""
+    before = reading_only.set(False)
+    try:
+        yield
+    finally:
+        reading_only.reset(before)

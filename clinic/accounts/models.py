@@ -8,7 +8,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from flask_security.core import UserMixin
-from sqlalchemy import JSON, BigInteger, Integer, String
+from sqlalchemy import JSON, BigInteger, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
@@ -110,6 +110,8 @@ def number_key(number: str | None) -> str:
 class SignIn(Base):
     """One open session of one person. Ended, not deleted, at sign-out; the token is kept as its hash only."""
 
+    __table_args__ = (Index(None, "address", "began_at"),)
+
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_id: Mapped[str] = reference("user_account")
     began_at: Mapped[datetime]
@@ -118,10 +120,14 @@ class SignIn(Base):
 
 
 class FailedSignIn(Base):
-    """One failed try to sign in. Bounded: rows older than the window are cleared at the next try."""
+    """One failed try to sign in, or, without an address, to sign a record in an open session.
+
+    Bounded: rows older than the window are cleared at the next try.
+    """
 
     key: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
     name_hash: Mapped[str] = mapped_column(String(64), index=True)
+    address_hash: Mapped[str | None] = mapped_column(String(64), index=True)
     at: Mapped[datetime] = mapped_column(index=True)
 
 

@@ -31,6 +31,11 @@ from clinic.schema import current
 
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
+PAUSE = timedelta(seconds=30)
+SPRAYED = 10
+"""From so many accounts on on which one address failed, it is slowed down."""
+KNOWN_FOR = timedelta(days=30)
+"""How long an address counts as one from which a person signs in."""
 MOST_TYPED = 320
 """Characters of an address or a password that are looked at; no account has more."""
 SECOND_PERSON, OWN_PASSWORD = "second_person_id", "own_password"
@@ -49,29 +54,55 @@ def _address(typed: str) -> str:
         return _hash(typed.strip().casefold())
 
 
-def failures(email: str, *, at: datetime) -> int:
-    """Return how many tries on an address failed within the window."""
+def _failures(key: str, *, at: datetime) -> int:
+    """Return how many tries on a counter failed within the window."""
     counted = select(func.count()).select_from(FailedSignIn)
-    where = FailedSignIn.name_hash == _address(email), FailedSignIn.at > at - THROTTLE_WINDOW
-    return db.session.scalar(counted.where(*where)) or 0
+    return db.session.scalar(counted.where(FailedSignIn.name_hash == key, FailedSignIn.at > at - THROTTLE_WINDOW)) or 0
 
 
-def must_wait(email: str, *, at: datetime) -> timedelta:
-    """Return how long a next try on an address has to wait: 30 s after 5 failures, the window's rest after 10."""
-    tries = failures(email, at=at)
+def _must_wait(key: str, *, at: datetime) -> timedelta:
+    """Return how long a next try on a counter has to wait: 30 s after 5 failures, the window's rest after 10."""
+    tries = _failures(key, at=at)
     if tries < THROTTLE_SLOW:
         return timedelta()
-    last = db.session.scalar(select(func.max(FailedSignIn.at)).where(FailedSignIn.name_hash == _address(email)))
-    pause = THROTTLE_WINDOW if tries >= THROTTLE_LOCK else timedelta(seconds=30)
+    last = db.session.scalar(select(func.max(FailedSignIn.at)).where(FailedSignIn.name_hash == key))
+    return _rest(last, THROTTLE_WINDOW if tries >= THROTTLE_LOCK else PAUSE, at)
+
+
+def _rest(last: datetime | None, pause: timedelta, at: datetime) -> timedelta:
     return max(timedelta(), (last or at) + pause - at)
 
 
-def _failed(email: str, *, at: datetime) -> int:
+def _here() -> str:
+    """Return the fingerprint of the network address from which this request comes."""
+    return _hash(f"from {request.remote_addr or ''}")
+
+
+def _at_sign_in(email: str, *, at: datetime) -> tuple[str, bool]:
+    """Return the counter of an account at the sign-in, and whether its owner signed in from here in the last weeks.
+
+    Who did has a counter of her own here: strangers elsewhere cannot keep staff out of the clinic.
+    """
+    address = _address(email)
+    since = SignIn.address == (request.remote_addr or ""), SignIn.began_at > at - KNOWN_FOR
+    addresses = select(User.email).join(SignIn, SignIn.user_id == User.id).where(*since).distinct()
+    known = address in {_address(known) for known in db.session.scalars(addresses)}
+    return (_hash(f"{address} {_here()}") if known else address), known
+
+
+def _address_must_wait(*, at: datetime) -> timedelta:
+    """Return how long a next try from here has to wait after tries on many accounts failed (password spraying)."""
+    where = FailedSignIn.address_hash == _here(), FailedSignIn.at > at - THROTTLE_WINDOW
+    counted = func.count(FailedSignIn.name_hash.distinct()), func.max(FailedSignIn.at)
+    tried, last = db.session.execute(select(*counted).where(*where)).one()
+    return _rest(last, PAUSE, at) if tried >= SPRAYED else timedelta()
+
+
+def _failed(key: str, *, at: datetime, address: str | None = None) -> int:
     """Record a failed attempt; delete those that no longer count, so that the table stays small (R26)."""
     db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
-    return db.session.execute(
-        insert(FailedSignIn).values(name_hash=_address(email), at=at).returning(FailedSignIn.key)
-    ).scalar_one()
+    row = insert(FailedSignIn).values(name_hash=key, address_hash=address, at=at)
+    return db.session.execute(row.returning(FailedSignIn.key)).scalar_one()
 
 
 def _count_try(email: str, *, at: datetime) -> timedelta:
@@ -80,9 +111,10 @@ def _count_try(email: str, *, at: datetime) -> timedelta:
     Returns how long it has to wait; then it is neither counted nor judged.
     """
     with writing(db.session()):
-        wait = must_wait(email, at=at)
+        key, known = _at_sign_in(email, at=at)
+        wait = _must_wait(key, at=at) or (timedelta() if known else _address_must_wait(at=at))
         if not wait:
-            g.counted_try = _failed(email, at=at)
+            g.counted_try = _failed(key, at=at, address=_here())
         db.session.commit()
     return wait
 
@@ -115,17 +147,25 @@ class SignInForm(LoginForm):
 
 
 def recheck(user: User, password: str) -> None:
-    """Ask for the password again before a signature (law 5); tries are throttled like the sign-in."""
+    """Ask for the password again before a signature (law 5).
+
+    Tries are throttled like the sign-in and counted apart from it: who is signed in signs, whatever strangers try.
+    """
     at = clock.now()
-    if must_wait(user.email, at=at):
+    if _must_wait(_in_session(user), at=at):
         raise WrongPassword(
             Problem("Too many incorrect passwords. Wait a few minutes before you try again.", "password")
         )
     if not _is_password_of(user, password):
         db.session.rollback()
-        _failed(user.email, at=at)
+        _failed(_in_session(user), at=at)
         db.session.commit()
         raise WrongPassword(Problem("Incorrect password. Nothing was signed.", "password"))
+
+
+def _in_session(user: User) -> str:
+    """Return the counter of a person's tries in open sessions."""
+    return _hash(f"in a session {user.id}")
 
 
 def _is_password_of(user: User, password: str) -> bool:
@@ -146,10 +186,10 @@ def check_password_ahead(user: User) -> None:
     """
     password, second = request.form.get("password", ""), request.form.get(SECOND_PERSON, "")
     own = request.form.get(OWN_PASSWORD, "")
-    if own and not must_wait(user.email, at=clock.now()):
+    if own and not _must_wait(_in_session(user), at=clock.now()):
         _is_password_of(user, own)
     whose = db.session.scalar(select(User).where(User.id == second)) if second else user
-    if password and whose is not None and not must_wait(whose.email, at=clock.now()):
+    if password and whose is not None and not _must_wait(_in_session(whose), at=clock.now()):
         _is_password_of(whose, password)
 
 

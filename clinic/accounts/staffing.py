@@ -105,6 +105,11 @@ def reset(session: Session, *, by: User | None, user: User, at: datetime) -> Non
     _only_administrators(by, user.site_id)
     if not user.active:
         raise RuleBroken(f"{user.printed_name} has no access. Give it back first.")
+    if by is not None and user.role is Role.ADMINISTRATOR and not _other_administrators(session, user):
+        raise RuleBroken(
+            f"{user.printed_name} is the last administrator of this clinic who can sign in, and the link would be the"
+            " only way back. Add another one first, or use clinic user reset on the server."
+        )
     user.password = None
     end_sessions(session, user=user, at=at)
 
@@ -176,7 +181,11 @@ def _only_administrators(by: User | None, site_id: str) -> None:
 
 def _other_administrators(session: Session, user: User) -> bool:
     others = select(User.id).where(
-        User.site_id == user.site_id, User.role == Role.ADMINISTRATOR, User.active.is_(True), User.id != user.id
+        User.site_id == user.site_id,
+        User.role == Role.ADMINISTRATOR,
+        User.active.is_(True),
+        User.id != user.id,
+        User.password.is_not(None),  # who was only invited cannot let anybody in yet
     )
     return session.scalar(others.limit(1)) is not None
 

@@ -11,12 +11,13 @@ from sqlalchemy import select
 
 from clinic.access import Role
 from clinic.identifiers import parse_id
-from clinic.ledger.models import LedgerEntry
+from clinic.ledger.models import LedgerEntry, ReadEntry
 from clinic.ledger.verify import models
 from clinic.paging import page
+from clinic.patients.models import Patient
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
 
     from sqlalchemy.orm import Session
 
@@ -32,11 +33,11 @@ def may_read(user: User, table: str) -> bool:
     return user.role is not Role.ADMINISTRATOR or table in ADMINISTRATION
 
 
-def newest(session: Session, where: list[Any], before: str) -> Page[Any]:
-    """Return the page of entries before a number, the newest first."""
+def newest(session: Session, where: list[Any], before: str, entry: Any = LedgerEntry) -> Page[Any]:
+    """Return the page of entries before a number, the newest first; ``entry``: of the ledger or of the readings."""
     place = (int(before),) if before.isascii() and before.isdigit() and len(before) < 18 else None
     return page(
-        session, select(*LedgerEntry.__table__.columns).where(*where), order=(LedgerEntry.number,), place=place,
+        session, select(*entry.__table__.columns).where(*where), order=(entry.number,), place=place,
         descending=True, size=PAGE, mark=lambda row: str(row.number),
     )  # fmt: skip
 
@@ -65,20 +66,56 @@ def conditions(user: User, asked: dict[str, str], kinds: dict[str, str], notes: 
     if asked["kind"] in kinds:
         yield LedgerEntry.record == asked["kind"]
     if asked["day"]:
-        yield from _on(asked["day"], user.site.zone, notes)
+        yield from _on(LedgerEntry.at, asked["day"], user.site.zone, notes)
     if asked["record"]:
         yield from _about(asked["record"], notes)
 
 
-def _on(day: str, zone: str, notes: list[str]) -> Iterator[Any]:
+def reading_conditions(
+    session: Session, user: User, asked: dict[str, str], kinds: Collection[str], notes: list[str]
+) -> Iterator[Any]:
+    yield ReadEntry.site_id == user.site_id
+    if asked["who"]:
+        yield ReadEntry.reader_id == asked["who"]
+    if asked["kind"] in kinds:
+        yield ReadEntry.kind == asked["kind"]
+    if asked["day"]:
+        yield from _on(ReadEntry.at, asked["day"], user.site.zone, notes)
+    if asked["patient"]:
+        wanted = parse_id(asked["patient"], Patient.KIND) or _numbered(session, user, asked["patient"])
+        if not wanted:
+            notes.append(f"No patient has the number “{asked['patient']}”.")
+        yield ReadEntry.patient_id == (wanted or "none")
+
+
+def _numbered(session: Session, user: User, number: str) -> str | None:
+    """Return the patient with a record number; none for an administrator, who is told of no patient (R31)."""
+    if user.role is Role.ADMINISTRATOR:
+        return None
+    return session.scalar(select(Patient.id).where(Patient.record_number == number).limit(1))
+
+
+def patient_names(session: Session, user: User, rows: Iterable[Any]) -> dict[str, str]:
+    """Return name and number of the patients of some readings; nothing for an administrator (R31)."""
+    ids = {row.patient_id for row in rows if row.patient_id}
+    if user.role is Role.ADMINISTRATOR or not ids:
+        return {}
+    chosen = select(Patient.id, Patient.family_name, Patient.given_names, Patient.record_number)
+    return {
+        row.id: f"{(row.family_name or '').upper()}, {row.given_names or ''} · {row.record_number or row.id}"
+        for row in session.execute(chosen.where(Patient.id.in_(ids)))
+    }
+
+
+def _on(at: Any, day: str, zone: str, notes: list[str]) -> Iterator[Any]:
     try:
         wanted = date.fromisoformat(day)
         ends = [datetime.combine(wanted + timedelta(days=later), time.min, ZoneInfo(zone)) for later in (0, 1)]
     except (ValueError, OverflowError):
         notes.append(f"“{day}” is not a date, so all days are shown. Enter day, month and year.")
         return
-    yield LedgerEntry.at >= ends[0]
-    yield LedgerEntry.at < ends[1]
+    yield at >= ends[0]
+    yield at < ends[1]
 
 
 def _about(typed: str, notes: list[str]) -> Iterator[Any]:

@@ -12,7 +12,7 @@ from clinic.accounts.models import User
 from clinic.audit import filters
 from clinic.audit.sentences import nouns, tell
 from clinic.extensions import db
-from clinic.ledger.models import LedgerHead
+from clinic.ledger.models import LedgerHead, ReadEntry
 from clinic.pages import me, zone
 
 bp = Blueprint("ledger", __name__, template_folder="templates")
@@ -40,4 +40,25 @@ def index() -> str:
         people=people.items(),
         head=db.session.execute(head).one_or_none(), first="before" in request.args,
         kinds=sorted(kinds.items(), key=lambda pair: pair[1]),
+    )  # fmt: skip
+
+
+KINDS = {"view": "opened", "search": "found in a search", "print": "printed", "export": "exported"}
+"""What each kind of reading is called."""
+
+
+@bp.get("/ledger/readings")
+@allow(READS)
+def readings() -> str:
+    """Tell who looked at which patient's record, and what left the clinic as a table; the newest first (rule 70)."""
+    asked = {name: request.args.get(name, "").strip()[:40] for name in ("who", "kind", "day", "patient")}
+    people = dict(db.session.execute(select(User.id, User.printed_name).order_by(User.printed_name)).all())
+    notes: list[str] = []
+    where = list(filters.reading_conditions(db.session(), me(), asked, KINDS, notes))
+    found = filters.newest(db.session(), where, request.args.get("before", ""), ReadEntry)
+    more: dict[str, Any] = {name: text for name, text in asked.items() if text}
+    return render_template(
+        "audit/readings.html", rows=found.rows, asked=asked, notes=notes, people=people, kinds=KINDS,
+        older=url_for("ledger.readings", before=found.after, **more) if found.after else None,
+        names=filters.patient_names(db.session(), me(), found.rows), first="before" in request.args, more=more,
     )  # fmt: skip

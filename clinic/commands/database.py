@@ -15,12 +15,17 @@ from clinic.console import FILE, application, progress, with_database, with_data
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.extensions import migrate as migrations
+from clinic.ledger import sealing
+from clinic.ledger.verify import all_heads
 from clinic.pathway import sweeping
+from clinic.reading import reading
 from clinic.requests import mail
 from clinic.schema import current, head
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
+
+    from config import Settings
 
 
 ACTS = {"insert": "new", "update": "changed"}
@@ -74,9 +79,12 @@ def backup(session: Session, file: Path) -> None:
 @click.command()
 @click.argument("file", type=FILE)
 def restore(file: Path) -> None:
-    app, _settings = application()
+    app, settings = application()
     with app.app_context():
         replaced, missing, what = keeping.restore(db.engine, file, at=clock.now())
+        with reading():
+            _seal_the_return(db.session(), settings)
+            db.session.remove()
         db.engine.dispose()
     click.echo(f"{file} is now the database. Run clinic migrate before you serve it.")
     if replaced is not None:
@@ -85,3 +93,11 @@ def restore(file: Path) -> None:
         click.echo(f"Site {place}: the backup lacks the last entries of its ledger: {count}.")
     for (table, act), count in sorted(what.items()):
         click.echo(f"  {count} × {ACTS.get(act, act)} {table.replace('_', ' ')}: do this again, or check it.")
+
+
+def _seal_the_return(session: Session, settings: Settings) -> None:
+    """Seal how far a restored ledger reaches, so that `verify` tells the return from entries that were taken away."""
+    at, key = clock.now(), sealing.key_of(settings.instance)
+    seals, _faults = sealing.found_in(settings.seal_folders, key)
+    if seals:
+        sealing.keep(sealing.seal(all_heads(session), at=at, key=key, restored=True), at, settings.seal_folders)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +11,7 @@ from clinic import clock
 from clinic.console import FILE, with_database_to_read
 from clinic.downtime import scans
 from clinic.errors import RuleBroken
-from clinic.ledger import sealing
+from clinic.ledger import sealing, structure
 from clinic.ledger import verify as proof
 from clinic.pathway.sweeping import disagreements
 from config import load
@@ -20,15 +19,37 @@ from config import load
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
+    from config import Settings
+
+
+HEAD = click.option("--head", "seal_file", type=FILE, help="One more seal, from where you keep them.")
+
 
 @click.command()
-@click.option("--head", "seal_file", type=FILE, help="An earlier seal: shows whether entries are missing since.")
+@HEAD
 @with_database_to_read
 def verify(session: Session, seal_file: Path | None) -> None:
-    key = sealing.key_of(load().instance)
-    earlier = sealing.opened(seal_file.read_text(), key=key) if seal_file else None
+    settings = load()
+    seals = _proved(session, settings, seal_file)
+    stated = proof.all_heads(session)
+    count = sum(head.number for head in proof.heads(session).values())
+    click.echo(f"All {count} entries of the ledger follow each other, and every record agrees with them.")
+    for sentence in sealing.proved(seals, stated, elsewhere=bool(settings.seals or seal_file)):
+        click.echo(sentence)
 
-    found: list[Any] = list(proof.verify(session, earlier=earlier))
+
+def _proved(session: Session, settings: Settings, seal_file: Path | None = None) -> list[sealing.Seal]:
+    """Return the seals with which the ledger agrees; prints each disagreement and raises `RuleBroken` if there is one.
+
+    A copy of the clinic without the instance's key is checked with the key that the seals bear.
+    """
+    key = sealing.known_key(settings.instance)
+    given = sealing.opened(seal_file.read_text(), key=key, name=str(seal_file)) if seal_file else None
+    seals, faults = sealing.found_in(settings.seal_folders, key)
+    if given is not None:
+        seals = sorted([*seals, given], key=lambda one: one.at)
+    found: list[Any] = [*faults, *structure.problems(session)]
+    found += proof.verify(session, earlier=sealing.still_binding(seals))
     found = found or [*disagreements(session, clock.now()), *scans.disagreements(session)]
     for fault in found:
         click.echo(str(fault))
@@ -36,22 +57,18 @@ def verify(session: Session, seal_file: Path | None) -> None:
         raise RuleBroken(
             f"The records and the ledger disagree in {len(found)} {'place' if len(found) == 1 else 'places'}."
         )
-    count = sum(head.number for head in proof.heads(session).values())
-    click.echo(f"All {count} entries of the ledger follow each other, and every record agrees with them.")
+    return seals
 
 
 @click.command()
 @click.option("-o", "--output", type=FILE, help="File to write; default: a new one in the instance's seals.")
 @with_database_to_read
 def seal(session: Session, output: Path | None) -> None:
-    instance, at = load().instance, clock.now()
-    heads = proof.heads(session)
-    text = sealing.seal(heads, at=at, key=sealing.key_of(instance))
-    if output is None:
-        output = instance / "seals" / f"{at:%Y%m%dT%H%M%SZ}.json"
-        output.parent.mkdir(mode=0o700, exist_ok=True)
-    with output.open("x") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    click.echo(f"Sealed {sum(head.number for head in heads.values())} entries: {output}")
+    settings, at = load(), clock.now()
+    _proved(session, settings)
+    heads = proof.all_heads(session)
+    text = sealing.seal(heads, at=at, key=sealing.key_of(settings.instance))
+    files = [sealing.write(text, output)] if output else sealing.keep(text, at, settings.seal_folders)
+    click.echo(
+        f"Sealed {sum(head.number for head in proof.heads(session).values())} entries: {', '.join(map(str, files))}"
+    )

@@ -22,13 +22,18 @@ from clinic.accounts.security import is_demo
 from clinic.console import application, current_schema
 from clinic.errors import SettingsWrong
 from clinic.extensions import SQLITE_THREADS, db
+from clinic.ledger import sealing
 from clinic.pathway.sweeping import keep_sweeping, sweep
 from clinic.reading import reading
 from clinic.requests import mail
-from config import ROOT
+from config import ROOT, load
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from flask import Flask
+
+    from config import Settings
 
 
 @click.command()
@@ -90,6 +95,18 @@ def served() -> Flask:
     return app
 
 
+def seal_beside(app: Flask, settings: Settings, at: datetime) -> None:
+    """Seal the ledger in its turn; what keeps it from being sealed is logged as an error, once each turn."""
+    with app.app_context(), reading():
+        try:
+            for fault in sealing.seal_in_turn(db.session(), settings.instance, settings.seal_folders, at):
+                app.logger.error("the ledger is not sealed, run clinic verify: %s", fault)
+        except (SQLAlchemyError, OSError) as fault:
+            app.logger.warning("the ledger will be sealed later: %s", type(fault).__name__)
+        finally:
+            db.session.remove()
+
+
 def _collect_less() -> None:
     """Let no collection of garbage walk through what lives as long as the process: a fifth of the time of a page."""
     gc.collect()
@@ -109,5 +126,7 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
                 app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
             finally:
                 db.session.remove()
+        seal_beside(app, settings, clock.now())
 
+    settings = load()
     keep_sweeping(judge, stop)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import click
 from clinic import clock
 from clinic.access import keep_to_site
 from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
+from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
@@ -75,8 +77,8 @@ def export(
         return
     if output.exists():
         raise click.UsageError(f"{output} is already there; nothing was written. Choose another file name.")
-    with output.open("xb") as file:
-        _pour(pieces, file)
+    with exporting.whole(pieces) as made, output.open("xb") as file:  # what failed midway leaves no file
+        shutil.copyfileobj(made, file)
 
 
 def _choice(
@@ -85,8 +87,12 @@ def _choice(
 
     if since and until and until < since:
         raise click.UsageError("The last day is before the first. Exchange --from and --to.")
-    place = site_with(session, code) if code else None
     days: dict[str, Any] = {"since": since.date() if since else None, "until": until.date() if until else None}
+    try:
+        exporting.check_period(**days)
+    except RuleBroken as broken:
+        raise click.UsageError(str(broken)) from None
+    place = site_with(session, code) if code else None
     return Choice(
         site_id=place.id if place else None, zone=place.zone if place else "Etc/UTC", research=research, **days
     )

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 
-from clinic import clock, record_pages
+from clinic import clock, read_log, record_pages
 from clinic.access import CLINICAL, WRITERS, allow
 from clinic.downtime import display, entry, kit
 from clinic.downtime.kinds import KINDS, Kind, form_for_paper
@@ -14,7 +14,7 @@ from clinic.downtime.models import PaperScan, ScanContent
 from clinic.downtime.scans import TYPES, ScanForm, attach
 from clinic.extensions import db
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
-from clinic.patients.banner import patient_banner
+from clinic.patients.banner import patient_banner, patient_of
 from clinic.products.models import Product
 from clinic.records import Record
 from clinic.treatments.models import Treatment
@@ -115,6 +115,8 @@ def download(scan_id: str) -> Response:
     content = db.session.get(ScanContent, one.id)
     if content is None or one.media_type not in TYPES:
         abort(404)
+    whom = patient_of(record_pages.page_and_record(one.record_id)[1])
+    read_log.export("scan", whom.id if whom is not None else "")
     name = f"paper-{one.record_id}-{one.id}.{TYPES[one.media_type][0]}"
     headers = {"Content-Disposition": f"attachment; filename={name}", "X-Content-Type-Options": "nosniff"}
     return Response(content.content, mimetype=one.media_type, headers=headers)
@@ -131,6 +133,7 @@ def print_kit() -> Answer:
                          back_url=url_for("pathway.today"), after=kit.AFTER)  # fmt: skip
     made = kit.of_site(db.session(), me().site, at=clock.now(), forms="forms" in (form["parts"].data or ()))
     kit.note(db.session(), made, by=me(), at=clock.now())
+    read_log.prints(sheet.patient_id for sheet in made.sheets)
     page = render_template("downtime/kit.html", kit=made)
     db.session.commit()
     return page

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
 PAGE = 500
 BUNDLE = 200
+IN_MEMORY = 1024 * 1024
+"""Bytes up to which a file that is being made stays in memory."""
 FORMATS = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -63,6 +65,19 @@ class Choice:
     research: bool = False
     on: date | None = None
     zone: str = "Etc/UTC"
+
+
+EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
+"""The days that a period may begin and end with; in no time zone does one of them leave the calendar."""
+
+
+def check_period(since: date | None, until: date | None) -> None:
+    """Raise `RuleBroken` where no period begins and ends with these days."""
+    for label, day in (("first", since), ("last", until)):
+        if day and not EARLIEST <= day <= LATEST:
+            raise RuleBroken(f"The {label} day {day} is out of range. Enter a day from {EARLIEST} to {LATEST}.")
+    if since and until and until < since:
+        raise RuleBroken("The last day is before the first day. Exchange the two.")
 
 
 def dataset_named(name: str) -> Dataset:
@@ -277,15 +292,19 @@ def xlsx_file(headings: Sequence[str], found: Iterable[Sequence[Any]], sheet: st
         "strings_to_urls": False,
         "strings_to_numbers": False,
     }
-    with Workbook(file, options) as book:
-        page = book.add_worksheet(sheet[:31])
-        bold = book.add_format({"bold": True})
-        page.freeze_panes(1, 0)
-        for place, name in enumerate(headings):
-            page.write_string(0, place, name, bold)
-        for line, row in enumerate(found, start=1):
-            for place, value in enumerate(row):
-                _write_cell(page, line, place, value)
+    try:
+        with Workbook(file, options) as book:
+            page = book.add_worksheet(sheet[:31])
+            bold = book.add_format({"bold": True})
+            page.freeze_panes(1, 0)
+            for place, name in enumerate(headings):
+                page.write_string(0, place, name, bold)
+            for line, row in enumerate(found, start=1):
+                for place, value in enumerate(row):
+                    _write_cell(page, line, place, value)
+    except BaseException:
+        file.close()
+        raise
     file.seek(0)
     return file
 
@@ -319,6 +338,19 @@ def _chunks(session: Session, dataset: Dataset, form: str, choice: Choice) -> It
         with xlsx_file(headings, found, dataset.title) as file:
             while piece := file.read(65536):
                 yield piece
+
+
+def whole(pieces: Iterable[str | bytes]) -> IO[bytes]:
+    """Return all pieces as a file, open at its beginning; a long one on the disk, so that its size is no matter."""
+    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller reads and closes it
+    try:
+        for piece in pieces:
+            file.write(piece.encode() if isinstance(piece, str) else piece)
+    except BaseException:
+        file.close()
+        raise
+    file.seek(0)
+    return file
 
 
 def _bundles(lines: Iterator[str]) -> Iterator[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import weakref
 from collections.abc import Iterator
 from datetime import date
 from urllib.parse import urlencode
@@ -9,9 +11,11 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
+from werkzeug.wsgi import FileWrapper
 
-from clinic import clock
+from clinic import clock, read_log
 from clinic.access import CLINICAL, allow, keep_to_site
+from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import FORMATS, Choice
@@ -23,14 +27,23 @@ from clinic.reading import reading
 bp = Blueprint("exchange", __name__, template_folder="templates")
 
 
-def _day(name: str) -> date | None:
-    text = request.args.get(name, "").strip()
-    return day_of(text) if text else None
+def _day(name: str, label: str) -> date | None:
+    text = request.args.get(name, "").strip()[:40]
+    if not text:
+        return None
+    try:
+        return day_of(text)
+    except RuleBroken as broken:
+        abort(422, f"{label}: {broken}")
 
 
 def _choice() -> Choice:
     research = request.args.get("research", "") in {"1", "true", "yes"}
-    since, until = _day("from"), _day("to")
+    since, until = _day("from", "First day"), _day("to", "Last day")
+    try:
+        exporting.check_period(since, until)
+    except RuleBroken as broken:
+        abort(422, str(broken))
     return Choice(
         site_id=me().site_id, since=since, until=until, research=research, on=clock.today(zone()), zone=zone()
     )
@@ -65,16 +78,21 @@ def dictionary() -> Response:
 @bp.get("/exports/<name>.<form>")
 @allow(CLINICAL)
 def download(name: str, form: str) -> Response:
-    """Send a data set as it is read, piece by piece; only the rows of the user's site."""
+    """Send a data set, only the rows of the user's site.
+
+    It is read to its end before its first byte is sent, with its length: what failed midway never looks complete.
+    """
     if name not in datasets() or form not in FORMATS:
         abort(404)
     choice = _choice()
+    read_log.export(f"{name}.{form}{' research' if choice.research else ''}")
     suffix = "-research" if choice.research else ""
-    return _file(
-        _read(db.engine, name, form, choice),
-        form,
-        f"{me().site.code}-{name}{suffix}-{choice.on:%Y-%m-%d}",
-    )
+    file = exporting.whole(_read(db.engine, name, form, choice))
+    response = _file(FileWrapper(file), form, f"{me().site.code}-{name}{suffix}-{choice.on:%Y-%m-%d}")
+    response.content_length = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    weakref.finalize(response, file.close)  # also of an answer that nobody reads to its end
+    return response
 
 
 def _read(engine: Engine, name: str, form: str, choice: Choice) -> Iterator[str | bytes]:

@@ -31,6 +31,7 @@ FACTS = (
     Product.relation,
     Product.recorded_at,
     Product.treatment_id,
+    Patient.id.label("patient_id"),
     Patient.family_name,
     Patient.given_names,
     Patient.record_number,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, abort, render_template, request, url_for
 from markupsafe import Markup
 
-from clinic import clock, record_display, record_pages, searches, wording
+from clinic import clock, read_log, record_display, record_pages, searches, wording
 from clinic.access import CLINICAL, Role, allow, may
 from clinic.course_records import around
 from clinic.extensions import db
@@ -114,6 +114,8 @@ def index() -> Answer:
     kept: dict[str, Any] = {name: asked.get(name, "") for name in ("ends", "after", "before")}
     kept["present"] = not (asked["q"] or asked.get("state"))
     found = product_search.search(db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **kept)
+    if asked["q"]:
+        read_log.hits(row.patient_id for row in found.rows)
     bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
         "products/index.html", heading="Products", columns=COLUMNS, rows=[_line(row, found, at) for row in found.rows],

@@ -72,3 +72,51 @@ class LedgerHead(Base):
     site_id: Mapped[str] = mapped_column(String(LENGTH), primary_key=True)
     number: Mapped[int] = mapped_column(BigInteger, default=0)
     hash: Mapped[str] = mapped_column(String(64), default=GENESIS)
+
+
+class ReadEntry(Base):
+    """One reading of a patient's record: who, how, what, when (rule 70). It holds ids and no fact about anybody.
+
+    ``kind``: view, search, print or export. ``what``: the page; ``about``: the record or the data set; ``patient_id``
+    is empty where the rows of many patients left in one file.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("site_id", "number"),
+        Index(None, "site_id", "patient_id", "number"),
+        Index(None, "site_id", "reader_id", "number"),
+    )
+
+    key: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True)
+    site_id: Mapped[str] = mapped_column(String(LENGTH))
+    number: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[datetime]
+    reader_id: Mapped[str] = mapped_column(String(LENGTH))
+    kind: Mapped[str] = mapped_column(String(8))
+    what: Mapped[str] = mapped_column(String(80))
+    about: Mapped[str] = mapped_column(String(80))
+    patient_id: Mapped[str] = mapped_column(String(LENGTH))
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+    def content(self) -> dict[str, Any]:
+        """Return all that the hash is taken over."""
+        return {
+            "site": self.site_id,
+            "number": self.number,
+            "at": self.at.astimezone(UTC).isoformat(),
+            "reader": self.reader_id,
+            "kind": self.kind,
+            "what": self.what,
+            "about": self.about,
+            "patient": self.patient_id,
+            "previous": self.previous,
+        }
+
+
+class ReadHead(Base):
+    """The last entry of a site's chain of readings, locked while entries are added."""
+
+    site_id: Mapped[str] = mapped_column(String(LENGTH), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, default=0)
+    hash: Mapped[str] = mapped_column(String(64), default=GENESIS)

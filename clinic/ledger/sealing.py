@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cryptography.exceptions import InvalidSignature
@@ -16,13 +20,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from clinic.errors import RuleBroken
 from clinic.ledger.models import canonical
-from clinic.ledger.verify import Head
+from clinic.ledger.verify import CHAINS, START, Fault, Head, all_heads, chain_problems
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-    from pathlib import Path
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from sqlalchemy.orm import Session
+
+FOLDER = "seals"
+EVERY = timedelta(hours=1)
+"""How long the server lets pass between two seals; it makes none where nothing was written since the last one."""
 KEY_FILE = "seal_key.pem"
 
 
@@ -36,6 +43,16 @@ def key_of(instance: Path) -> Ed25519PrivateKey:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(made)
+    return _key_in(path)
+
+
+def known_key(instance: Path) -> Ed25519PrivateKey | None:
+    """Return the key of this instance; None where it has none, as on a copy that is only read."""
+    path = instance / KEY_FILE
+    return _key_in(path) if path.exists() else None
+
+
+def _key_in(path: Path) -> Ed25519PrivateKey:
     key = serialization.load_pem_private_key(path.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise RuleBroken(f"{KEY_FILE} contains no Ed25519 key.")
@@ -46,21 +63,35 @@ def _public(key: Ed25519PrivateKey) -> str:
     return key.public_key().public_bytes_raw().hex()
 
 
-def seal(heads: Mapping[str, Head], *, at: datetime, key: Ed25519PrivateKey) -> str:
+@dataclass(frozen=True, kw_only=True)
+class Seal:
+    """What a seal states: the heads at one moment. ``restored``: it was made as a backup replaced the database."""
+
+    name: str
+    at: datetime
+    heads: Mapping[str, Head]
+    restored: bool = False
+
+
+def seal(stated: Mapping[str, Head], *, at: datetime, key: Ed25519PrivateKey, restored: bool = False) -> str:
     """Return the text of a seal: the heads, when, the public key and its signature."""
-    said = {
+    said: dict[str, Any] = {
         "at": at.isoformat(),
-        "heads": {site: {"number": h.number, "hash": h.hash} for site, h in sorted(heads.items())},
+        "heads": {site: {"number": h.number, "hash": h.hash} for site, h in sorted(stated.items())},
+        **({"restored": True} if restored else {}),
     }
     signature = key.sign(canonical(said).encode()).hex()
     return json.dumps({**said, "public_key": _public(key), "signature": signature}, indent=2) + "\n"
 
 
-def opened(text: str, *, key: Ed25519PrivateKey | None = None) -> dict[str, Head]:
-    """Return the heads of a seal; `RuleBroken` where it is none, was changed, or bears another key's signature."""
+def opened(text: str, *, key: Ed25519PrivateKey | None = None, name: str = "") -> Seal:
+    """Return what a seal states; `RuleBroken` where it is none, was changed, or bears another key's signature."""
     try:
         read: dict[str, Any] = json.loads(text)
-        heads = {site: Head(number=int(head["number"]), hash=str(head["hash"])) for site, head in read["heads"].items()}
+        stated = {
+            site: Head(number=int(head["number"]), hash=str(head["hash"])) for site, head in read["heads"].items()
+        }
+        at, restored = datetime.fromisoformat(read["at"]), read.get("restored") is True
         public, signature = read.pop("public_key"), bytes.fromhex(read.pop("signature"))
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, canonical(read).encode())
     except InvalidSignature:
@@ -69,4 +100,91 @@ def opened(text: str, *, key: Ed25519PrivateKey | None = None) -> dict[str, Head
         raise RuleBroken("This is not a seal of a ledger.") from None
     if key is not None and public != _public(key):
         raise RuleBroken("The seal is signed with a different key from this instance's.")
-    return heads
+    return Seal(name=name, at=at, heads=stated, restored=restored)
+
+
+def found_in(folders: Iterable[Path], key: Ed25519PrivateKey | None) -> tuple[list[Seal], list[Fault]]:
+    """Return every seal in some folders, the oldest first, and a fault for each file there that cannot count as one."""
+    seals, faults = dict[str, Seal](), []
+    for folder in folders:
+        for file in sorted(folder.glob("*.json")):
+            try:
+                text = file.read_text()
+                seals[text] = opened(text, key=key, name=str(file))
+            except (RuleBroken, OSError, UnicodeDecodeError) as broken:
+                faults.append(Fault(table="seal", row=str(file), because=str(broken)))
+    return sorted(seals.values(), key=lambda one: one.at), faults
+
+
+def still_binding(seals: Sequence[Seal]) -> list[dict[str, Head]]:
+    """Return the heads that the ledger must reach: those of each seal, as far as no later restoration went back."""
+    binding = []
+    for one in seals:
+        after = [other for other in seals if other.restored and other.at > one.at]
+        binding.append({
+            site: head for site, head in one.heads.items()
+            if all(other.heads.get(site, START).number >= head.number for other in after)
+        })  # fmt: skip
+    return binding
+
+
+def proved(seals: Sequence[Seal], present: Mapping[str, Head], *, elsewhere: bool) -> list[str]:
+    """Return what seals prove about a ledger that agrees with them, and what nobody can prove, in sentences."""
+    if not seals:
+        return ["Not proved: that no entries were removed or replaced, because no seal was found. Run: clinic seal."]
+    said = [f"Seals checked: {len(seals)}, from {seals[0].at:%Y-%m-%d %H:%M} to {seals[-1].at:%Y-%m-%d %H:%M} UTC."]
+    for site, head in sorted(present.items()):
+        number = max((heads[site].number for heads in still_binding(seals) if site in heads), default=0)
+        place = f"site {site}" if " " not in site else f"the access log of site {site.split()[-1]}"
+        if number:
+            said.append(f"{place[0].upper()}{place[1:]}: entries 1 to {number} are those that were sealed.")
+        if head.number > number:
+            said.append(f"Not proved for {place}: entries {number + 1} to {head.number}; no seal covers them yet.")
+    for one in seals:
+        if one.restored:
+            reached = ", ".join(f"{site} to entry {head.number}" for site, head in sorted(one.heads.items()))
+            said.append(f"A backup was restored on {one.at:%Y-%m-%d %H:%M} UTC, {reached or 'empty'}: see {one.name}.")
+    if not elsewhere:
+        said.append(
+            "Not proved: that nobody replaced the database, the seals and their key together. Keep seals in a second"
+            " place (CLINIC_SEALS)."
+        )
+    return said
+
+
+def keep(text: str, at: datetime, folders: Iterable[Path]) -> list[Path]:
+    """Write a seal to the disk of each folder, as a new file; return the files."""
+    files = []
+    for folder in folders:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.append(write(text, folder / f"{at:%Y%m%dT%H%M%S%fZ}.json"))
+    return files
+
+
+def write(text: str, file: Path) -> Path:
+    """Write a seal to a new file, down to the disk."""
+    with file.open("x") as new:
+        new.write(text)
+        new.flush()
+        os.fsync(new.fileno())
+    return file
+
+
+def seal_in_turn(session: Session, instance: Path, folders: Sequence[Path], at: datetime) -> list[Fault]:
+    """Seal what was written since the last seal, once an hour, if it continues what was sealed; else return why not.
+
+    Only the entries since the last seal are read, so that its work does not grow with the clinic.
+    """
+    key = key_of(instance)
+    seals, faults = found_in(folders, key)
+    present = all_heads(session)
+    if faults or not present or (seals and at - seals[-1].at < EVERY):
+        return faults
+    since = dict(seals[-1].heads) if seals else {}
+    if since == present:
+        return []
+    faults = [fault for chain in CHAINS for fault in chain_problems(session, (), since=since, chain=chain)]
+    if not faults:
+        with suppress(FileExistsError):  # another process of the server sealed at the same moment
+            keep(seal(present, at=at, key=key), at, folders)
+    return faults

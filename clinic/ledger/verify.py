@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from itertools import groupby, takewhile
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import collate, inspect, select
+from sqlalchemy import and_, collate, inspect, or_, select
 
 from clinic.fields import fields_of
 from clinic.ledger.listener import kept
-from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, canonical, digest
+from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, ReadEntry, ReadHead, canonical, digest
+from clinic.ledger.stored import OTHERWISE, STORED, Broken, Otherwise, as_stored, read_cells, stored_otherwise
 from clinic.model import Model
 
 if TYPE_CHECKING:
@@ -45,6 +46,20 @@ START = Head(number=0, hash=GENESIS)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Chain:
+    """One kind of chain: its entries, its heads, and what stands before a site's id where its heads are named."""
+
+    entry: Any
+    head: Any
+    prefix: str = ""
+
+
+CHANGES = Chain(entry=LedgerEntry, head=LedgerHead)
+READINGS = Chain(entry=ReadEntry, head=ReadHead, prefix="readings ")
+CHAINS = (CHANGES, READINGS)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Fault:
     """One disagreement: in which table, which row, which column, and what disagrees."""
 
@@ -63,70 +78,112 @@ def models() -> dict[str, type[Model]]:
     return {model.__tablename__: model for model in sorted(found, key=lambda m: m.__name__) if issubclass(model, Model)}
 
 
-def heads(session: Session) -> dict[str, Head]:
+def heads(session: Session, chain: Chain = CHANGES) -> dict[str, Head]:
     """Return the head of each site's chain as the database states it, without recomputing anything."""
-    rows = session.execute(select(LedgerHead.site_id, LedgerHead.number, LedgerHead.hash).order_by(LedgerHead.site_id))
-    return {row.site_id: Head(number=row.number, hash=row.hash) for row in rows}
+    head = chain.head
+    rows = session.execute(select(head.site_id, head.number, head.hash).order_by(head.site_id))
+    return {f"{chain.prefix}{row.site_id}": Head(number=row.number, hash=row.hash) for row in rows}
 
 
-def verify(session: Session, *, earlier: Mapping[str, Head] | None = None) -> list[Fault]:
+def all_heads(session: Session) -> dict[str, Head]:
+    """Return the heads of all chains, of changes and of readings, as a seal states them."""
+    return {name: head for chain in CHAINS for name, head in heads(session, chain).items()}
+
+
+def verify(session: Session, *, earlier: Iterable[Mapping[str, Head]] = ()) -> list[Fault]:
     """Return every disagreement between the chains, their heads and the rows; an empty list is the proof.
 
-    ``earlier``: heads that were recorded outside the database. A chain that does not reach one, or passes it
-    with another hash, was cut off or written anew (hazard H23).
+    ``earlier``: heads that were recorded outside the database, at several moments. A chain that does not reach one, or
+    passes it with another hash, was cut off or written anew (hazard H23).
     """
-    found = list(chain_problems(session, earlier or {}))
+    earlier = list(earlier)
+    found = [fault for chain in CHAINS for fault in chain_problems(session, earlier, chain=chain)]
     for table, model in models().items():
         found += row_problems(session, table, model)
     return found + list(_unknown_tables(session))
 
 
-def _entries(session: Session, *where: Any, order: Iterable[Any]) -> Iterator[Any]:
-    chosen = select(*LedgerEntry.__table__.columns).where(*where).order_by(*order)
-    return iter(session.execute(chosen, execution_options={"yield_per": PIECE}))
+def _entries(session: Session, entry: Any, *where: Any, order: Iterable[Any]) -> Iterator[Any]:
+    columns = entry.__table__.columns
+    chosen = select(*columns, *as_stored(session, {"at": columns["at"]}))
+    return iter(session.execute(chosen.where(*where).order_by(*order), execution_options={"yield_per": PIECE}))
 
 
-def chain_problems(session: Session, earlier: Mapping[str, Head]) -> Iterator[Fault]:
-    """Yield where a chain has a gap, a changed entry, or an end that is not its head's."""
-    ends: dict[str, Head] = {}
-    passed: dict[str, str] = {}
-    for row in _entries(session, order=(_plain(session, LedgerEntry.site_id), LedgerEntry.number)):
-        yield from _link_problems(row, ends.get(row.site_id, START))
-        ends[row.site_id] = Head(number=row.number, hash=row.hash)
-        if row.site_id in earlier and earlier[row.site_id].number == row.number:
-            passed[row.site_id] = row.hash
-    yield from _head_problems(heads(session), ends)
-    for site, known in sorted(earlier.items()):
-        gone = known.number - ends.get(site, START).number
-        if gone > 0:
-            because = f"{gone} entries are missing since the earlier head, which counted {known.number}"
-            yield Fault(table="ledger_entry", row=site, because=because)
-        elif known.number and passed.get(site) != known.hash:
-            name = f"{site} entry {known.number}"
-            yield Fault(table="ledger_entry", row=name, because="it differs from the one in the earlier head")
+def chain_problems(
+    session: Session,
+    earlier: Iterable[Mapping[str, Head]],
+    *,
+    since: Mapping[str, Head] | None = None,
+    chain: Chain = CHANGES,
+) -> Iterator[Fault]:
+    """Yield where a chain has a gap, a changed entry, or an end that is not its head's.
+
+    ``since``: heads up to which the chains were checked before; only what follows them is read.
+    """
+    entry, table, checked = chain.entry, chain.entry.__tablename__, _of_chain(since or {}, chain)
+    known, ends, passed = _by_number([_of_chain(one, chain) for one in [*earlier, since or {}]]), dict(checked), set()
+    for row in _entries(session, entry, *_from(entry, checked), order=(_plain(session, entry.site_id), entry.number)):
+        name, place = f"{row.site_id} entry {row.number}", (row.site_id, row.number)
+        if checked.get(row.site_id, START).number < row.number:
+            yield from _link_problems(session, chain, row, ends.get(row.site_id, START))
+            ends[row.site_id] = Head(number=row.number, hash=row.hash)
+        if place in known:
+            passed.add(place)
+            if known[place] != {row.hash}:
+                yield Fault(table=table, row=name, because="it differs from the one in the earlier head")
+    yield from _head_problems(chain, _of_chain(heads(session, chain), chain), ends)
+    furthest = {site: max(n for s, n in known if s == site) for site, _number in known}
+    for site, number in sorted(known.keys() - passed):
+        gone = number - ends.get(site, START).number
+        if gone > 0 and number == furthest[site]:
+            because = f"{gone} entries are missing since the earlier head, which counted {number}"
+            yield Fault(table=table, row=site, because=because)
+        elif gone <= 0:
+            yield Fault(table=table, row=f"{site} entry {number}", because="the entry of the earlier head is missing")
 
 
-def _link_problems(row: Any, before: Head) -> Iterator[Fault]:
-    name = f"{row.site_id} entry {row.number}"
+def _of_chain(stated: Mapping[str, Head], chain: Chain) -> dict[str, Head]:
+    """Return the heads of one kind of chain by the ids of their sites."""
+    others = tuple(other.prefix for other in CHAINS if other.prefix and other is not chain)
+    own = {name: head for name, head in stated.items() if name.startswith(chain.prefix) and not name.startswith(others)}
+    return {name.removeprefix(chain.prefix): head for name, head in own.items()}
+
+
+def _by_number(earlier: Iterable[Mapping[str, Head]]) -> dict[tuple[str, int], set[str]]:
+    """Return which hashes earlier heads state, by site and number; more than one cannot all be true."""
+    known: dict[tuple[str, int], set[str]] = {}
+    for stated in earlier:
+        for site, head in stated.items():
+            if head.number:
+                known.setdefault((site, head.number), set()).add(head.hash)
+    return known
+
+
+def _from(entry: Any, since: Mapping[str, Head]) -> list[Any]:
+    """Return the condition for the entries at and after some heads, and for all of the sites that have none."""
+    later = [and_(entry.site_id == site, entry.number >= head.number) for site, head in since.items()]
+    return [or_(entry.site_id.not_in(since), *later)] if since else []
+
+
+def _link_problems(session: Session, chain: Chain, row: Any, before: Head) -> Iterator[Fault]:
+    name, table, columns = f"{row.site_id} entry {row.number}", chain.entry.__tablename__, chain.entry.__table__.columns
     if row.number != before.number + 1:
         lost = f"entries {before.number + 1} to {row.number - 1} are missing before it"
-        yield Fault(table="ledger_entry", row=name, column="number", because=lost)
+        yield Fault(table=table, row=name, column="number", because=lost)
     elif row.previous != before.hash:
-        yield Fault(table="ledger_entry", row=name, column="previous", because="it does not follow the entry before it")
-    if digest(_content(row)) != row.hash:
-        yield Fault(table="ledger_entry", row=name, column="hash", because="it was changed after it was written")
+        yield Fault(table=table, row=name, column="previous", because="it does not follow the entry before it")
+    if digest(chain.entry(**{c.key: getattr(row, c.key) for c in columns}).content()) != row.hash:
+        yield Fault(table=table, row=name, column="hash", because="it was changed after it was written")
+    if stored_otherwise(session, columns["at"], row.at, getattr(row, f"{STORED}at", None)):
+        yield Fault(table=table, row=name, column="at", because=OTHERWISE)
 
 
-def _head_problems(stated: Mapping[str, Head], ends: Mapping[str, Head]) -> Iterator[Fault]:
+def _head_problems(chain: Chain, stated: Mapping[str, Head], ends: Mapping[str, Head]) -> Iterator[Fault]:
     for site in sorted({*stated, *ends}):
         said, end = stated.get(site), ends.get(site, START)
         if said != end:
             because = f"the chain ends at {end.number}, the head says {said.number if said else 'nothing'}"
-            yield Fault(table="ledger_head", row=site, because=because)
-
-
-def _content(row: Any) -> dict[str, Any]:
-    return LedgerEntry(**{column.key: getattr(row, column.key) for column in LedgerEntry.__table__.columns}).content()
+            yield Fault(table=chain.head.__tablename__, row=site, because=because)
 
 
 def row_problems(session: Session, table: str, model: type[Model]) -> Iterator[Fault]:
@@ -151,6 +208,8 @@ def _compare(model: type[Model], columns: Columns, row: str, wanted: State, ther
     for name, column in columns.items():
         if isinstance(there[name], Broken):
             because = "it contains data that this program cannot read"
+        elif isinstance(there[name], Otherwise):
+            because = OTHERWISE if column.info.get("secret") else f"{OTHERWISE}: “{there[name].raw!s:.{MOST}}”"
         elif canonical(wanted.get(name)) == canonical(there[name]):
             continue
         else:
@@ -174,7 +233,7 @@ def _apart(*values: Any) -> list[str]:
 def _states(session: Session, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield id and present state of each row that the ledger knows of a table, in the order of their ids."""
     order = (_plain(session, LedgerEntry.record_id), LedgerEntry.number)
-    entries = _entries(session, LedgerEntry.record == table, order=order)
+    entries = _entries(session, LedgerEntry, LedgerEntry.record == table, order=order)
     for row_id, changes in groupby(entries, key=lambda entry: entry.record_id):
         state: dict[str, Any] | None = None
         for change in changes:
@@ -183,25 +242,22 @@ def _states(session: Session, table: str) -> Iterator[tuple[str, dict[str, Any]]
             yield row_id, state
 
 
-@dataclass(frozen=True)
-class Broken:
-    """A cell that could not be read."""
-
-
 def _rows(session: Session, columns: Columns) -> Iterator[tuple[str, State]]:
     """Yield id and state of each row of a table, in the order of the ids."""
     key = _plain(session, columns["id"])
     last: str | None = None
     while True:
-        piece = select(*columns.values()).where(*([key > last] if last is not None else [])).order_by(key).limit(PIECE)
+        piece = select(*columns.values(), *as_stored(session, columns)).order_by(key).limit(PIECE)
+        piece = piece if last is None else piece.where(key > last)
         try:
-            rows = [dict(zip(columns, row, strict=True)) for row in session.execute(piece)]
+            rows = [read_cells(session, columns, row) for row in session.execute(piece)]
         except UNREADABLE:
             ids = session.scalars(piece.with_only_columns(columns["id"], maintain_column_froms=True)).all()
             rows = [_cell_by_cell(session, columns, row_id) for row_id in ids]
         for row in rows:
             told = {
-                name: value if isinstance(value, Broken) else kept(columns[name], value) for name, value in row.items()
+                name: value if isinstance(value, Broken | Otherwise) else kept(columns[name], value)
+                for name, value in row.items()
             }
             yield row["id"], told
         if len(rows) < PIECE:

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Response, render_template, request, url_for
 
-from clinic import clock, record_display, record_pages, searches, wording
+from clinic import clock, read_log, record_display, record_pages, searches, wording
 from clinic.access import CLINICAL, allow, may
 from clinic.extensions import db
 from clinic.followup import reporting
@@ -33,6 +33,8 @@ def patients() -> Answer:
         return searches.answer(me().id, "pathway.patients", q=request.form.get("q", "").strip()[:200])
     typed = searches.asked(me().id).get("q", "")
     found = search(db.session(), typed, after=request.args.get("after", ""), before=request.args.get("before", ""))
+    if typed:
+        read_log.hits(row.id for row in found.rows)
     register = (url_for("patients.new"), "user-plus", "Register a patient")
     return render_template(
         "pathway/patients.html",
@@ -102,6 +104,7 @@ def patient(patient_id: str) -> str:
 @allow(CLINICAL)
 def patient_print(patient_id: str) -> Response:
     """Give the style sheet that puts name, birth date, number and allergy on top of every printed sheet."""
-    printed = wording.moment(clock.now(), zone())
-    sheet = patient_page.margin_boxes(get_or_404(Patient, patient_id), printed)
+    printed, patient = wording.moment(clock.now(), zone()), get_or_404(Patient, patient_id)
+    sheet = patient_page.margin_boxes(patient, printed)
+    read_log.printed_with(patient.id)
     return Response(sheet, content_type="text/css; charset=utf-8")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, g, render_template, request, url_for
 
-from clinic import clock, drafts, preferences, wording
+from clinic import clock, drafts, preferences, read_log, wording
 from clinic.access import CLINICAL, EVERYBODY, WRITERS, Role, allow, may
 from clinic.accounts.authorizations import staff_and_expiring
 from clinic.course_records import load
@@ -196,6 +196,7 @@ def timeline_csv(patient_id: str) -> Response:
     days, _total, _courses = timeline.entries(
         db.session(), patient, zone=zone(), kinds=kinds, course_id=course_id, size=100_000
     )
+    read_log.export("timeline", patient.id)
     named = {"Content-Disposition": f"attachment; filename=timeline-{patient.id}.csv"}
     return Response(timeline_table(days, patient, zone()), mimetype="text/csv", headers=named)
 

@@ -9,7 +9,7 @@ from flask import url_for
 from sqlalchemy import func, select
 from sqlalchemy.orm import aliased, object_session
 
-from clinic import clock, wording
+from clinic import clock, read_log, wording
 from clinic.pages import zone
 from clinic.patients.lookalikes import lookalikes, warning
 from clinic.patients.merging import others
@@ -106,6 +106,7 @@ def _withdrawn_at(patient: Patient) -> Any:
 
 
 def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | None) -> Banner:
+    read_log.view(patient.id)
     at = clock.now()
     today = clock.day(at, place)
     weight = patient.weight_at(at)

@@ -283,7 +283,7 @@ def test_what_is_no_data_set_is_not_found_and_a_wrong_day_is_named(client_as):
     assert browser.get("/exports/dogs.csv").status_code == 404
     assert browser.get("/exports/patients.pdf").status_code == 404
     answer = browser.get("/exports/patients.csv?from=yesterday")
-    assert answer.status_code == 409
+    assert answer.status_code == 422
     assert "is not a day" in answer.text
 
 

@@ -72,11 +72,26 @@ def test_the_database_itself_keeps_the_ledger(engine, statement):
     assert "never changed" in str(refused.value)
 
 
+REPLACED = """
+{act} INTO ledger_entry (key, site_id, number, at, actor_id, act, reason, record, record_id, previous, hash)
+SELECT {key}, site_id, {number}, at, actor_id, act, 'forged', record, record_id, previous, hash
+FROM ledger_entry WHERE number = 2 LIMIT 1
+"""
+
+
+@pytest.mark.parametrize("act", ["REPLACE", "INSERT OR REPLACE"])
+@pytest.mark.parametrize(("key", "number"), [("key", "number"), ("NULL", "number"), ("key", "number + 100000")])
+def test_no_entry_is_replaced_by_another_one(engine, act, key, number):
+    statement = text(REPLACED.format(act=act, key=key, number=number))
+    with engine.connect() as connection, pytest.raises(IntegrityError, match="never changed"):
+        connection.execute(statement)
+
+
 RAW = re.compile(r"\btext\(|exec_driver_sql|\.connection\(\)|engine\.(begin|connect)\(|\.execute\(\s*f?[\"']|bulk_")
 TECHNICAL = {
     "clinic/console.py", "clinic/extensions.py", "clinic/health.py", "clinic/schema.py", "clinic/backup.py",
-    "clinic/ledger/listener.py", "clinic/exchange/views.py", "clinic/commands/database.py",
-    "clinic/judged_lines.py",
+    "clinic/ledger/listener.py", "clinic/ledger/structure.py", "clinic/exchange/views.py",
+    "clinic/commands/database.py", "clinic/judged_lines.py",
 }  # fmt: skip
 """Where a connection itself is meant: opening, copying and migrating the database, the ledger, a snapshot to read,
 the condition of an index."""

@@ -1,0 +1,161 @@
+"""Writes down who read which patient's record (rule 70), beside the requests: no page waits for it.
+
+What a request shows is noted while its page is made, handed over when it is answered, and added to the chain of
+readings by one thread of the process, in a transaction of its own. While the database is busy or away the readings
+wait and are tried again; what is left when the process ends is tried once more, and logged as an error if it fails.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+from collections import deque
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app, g, request
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from clinic import clock
+from clinic.extensions import db
+from clinic.identifiers import parse_id
+from clinic.ledger.reads import Reading, add
+from clinic.reading import to_write
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from flask import Flask
+    from sqlalchemy import Engine
+    from werkzeug.wrappers import Response
+
+MOST = 500
+"""Readings that are added in one transaction."""
+TOGETHER = 0.25
+"""Seconds for which readings are gathered into one transaction: a process that is killed loses no more than these."""
+AGAIN = 1.0
+"""Seconds until a try that failed is repeated."""
+SAME_VIEW = timedelta(minutes=1)
+"""How long after a page its style sheet for printing, which names the patient too, counts as part of it."""
+
+
+class Log:
+    """The readings of one process that wait to be written."""
+
+    def __init__(self, app: Flask, engine: Engine, *, beside: bool = True) -> None:
+        self.app, self.engine, self.beside = app, engine, beside
+        self.waiting: deque[Reading] = deque()
+        self.came, self.ends, self.turn = threading.Event(), threading.Event(), threading.Lock()
+        self.thread: threading.Thread | None = None
+
+    def put(self, readings: Iterable[Reading]) -> None:
+        """Take readings over; the thread starts with the first ones, in the process that serves."""
+        self.waiting.extend(readings)
+        if self.beside and self.thread is None:
+            with self.turn:
+                if self.thread is None:
+                    self.thread = threading.Thread(target=self._run, name="readings", daemon=True)
+                    self.thread.start()
+                    atexit.register(self.close)
+        self.came.set()
+
+    def write(self) -> bool:
+        """Write what waits; return whether all of it was written. What was not waits on, in its order."""
+        with self.turn:
+            while self.waiting:
+                readings = [self.waiting.popleft() for _ in range(min(MOST, len(self.waiting)))]
+                try:
+                    with to_write(), Session(self.engine) as session:
+                        add(session, readings)
+                        session.commit()
+                except SQLAlchemyError as fault:
+                    self.waiting.extendleft(reversed(readings))
+                    self.app.logger.warning(
+                        "%d readings of records wait to be written: %s", len(self.waiting), type(fault).__name__
+                    )
+                    return False
+        return True
+
+    def _run(self) -> None:
+        while not self.ends.is_set():
+            self.came.wait()
+            self.ends.wait(TOGETHER)
+            self.came.clear()
+            while not self.write() and not self.ends.wait(AGAIN):
+                pass
+
+    def close(self) -> None:
+        """Write what waits as the process ends."""
+        self.ends.set()
+        self.came.set()
+        if not self.write():
+            self.app.logger.error("%d readings of records could not be written", len(self.waiting))
+
+
+def view(patient_id: str) -> None:
+    """Note that the page being made shows a patient's record."""
+    _note("view", patient_id)
+
+
+def hits(patient_ids: Iterable[str | None]) -> None:
+    """Note the patients whom a search found."""
+    for patient_id in patient_ids:
+        if patient_id:
+            _note("search", patient_id)
+
+
+def export(about: str, patient_id: str = "") -> None:
+    """Note that a table leaves the clinic: of one patient, or a data set."""
+    _note("export", patient_id, about)
+
+
+def prints(patient_ids: Iterable[str]) -> None:
+    """Note the patients of a sheet that is made to be printed."""
+    for patient_id in patient_ids:
+        _note("print", patient_id)
+
+
+def printed_with(patient_id: str) -> None:
+    """Note the sheet that heads a print, unless this person was shown the patient's page just now."""
+    shown = _log().app.extensions["shown"].get((g.user.id, patient_id))
+    if shown is None or clock.now() - shown > SAME_VIEW:
+        view(patient_id)
+
+
+def _note(kind: str, patient_id: str, about: str = "") -> None:
+    g.setdefault("read", {})[kind, patient_id] = about
+
+
+def _log() -> Log:
+    return current_app.extensions["readings"]
+
+
+def _hand_over(response: Response) -> Response:
+    """Hand over what this request showed, once it is answered; an answer that failed showed nothing."""
+    read, user = g.get("read"), g.get("user")
+    if read and user is not None and response.status_code < 500:
+        at, what = clock.now(), request.endpoint or ""
+        of_page = next((id_ for id_ in map(parse_id, map(str, (request.view_args or {}).values())) if id_), "")
+        _log().put(
+            Reading(user.site_id, at, user.id, kind, what, about or of_page, patient_id)
+            for (kind, patient_id), about in read.items()
+        )
+        _remember({(user.id, patient_id): at for kind, patient_id in read if kind == "view"})
+    return response
+
+
+def _remember(shown: dict[Any, Any]) -> None:
+    """Keep, for a moment, which pages were shown to whom."""
+    known = current_app.extensions["shown"]
+    if len(known) > MOST:
+        known.clear()
+    known.update(shown)
+
+
+def init_app(app: Flask) -> None:
+    """Hand over what each request showed; tests write it themselves, with `Log.write`."""
+    with app.app_context():
+        app.extensions["readings"] = Log(app, db.engine, beside=not app.config["TESTING"])
+    app.extensions["shown"] = {}
+    app.after_request(_hand_over)

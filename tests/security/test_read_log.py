@@ -1,0 +1,222 @@
+"""Rule 70: who looked at which patient's record is written down, chained, and answered to those whose trade it is."""
+
+# ruff: noqa: S608 - whoever tampers writes SQL by hand
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from contextlib import closing
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy import delete, select, text, update
+
+from clinic import clock, read_log
+from clinic.ledger.models import ReadEntry, ReadHead
+from clinic.ledger.reads import Reading, add
+from clinic.ledger.verify import all_heads, verify
+from clinic.read_log import Log
+from tests.databases import both_databases
+from tests.factories import harvested, patient, ready_for_harvest
+from tests.security.test_proof import behind
+
+pytestmark = pytest.mark.rule(70)
+
+
+@pytest.fixture
+def course(session, team):
+    harvest = harvested(ready_for_harvest(team), team)
+    session.commit()
+    return SimpleNamespace(id=harvest.treatment.id, patient=harvest.treatment.patient.id, harvest=harvest.id)
+
+
+@pytest.fixture
+def readings(app, session):
+    """Return what was noted since the last time, written to the database first."""
+    app.extensions["readings"].waiting.clear()
+    app.extensions["shown"].clear()
+    seen = [0]
+
+    def found():
+        session.rollback()
+        assert app.extensions["readings"].write()
+        rows = session.scalars(select(ReadEntry).where(ReadEntry.key > seen[0]).order_by(ReadEntry.key)).all()
+        seen[0] = max([seen[0], *(row.key for row in rows)])
+        return [(row.kind, row.what, row.about, row.patient_id) for row in rows]
+
+    return found
+
+
+@both_databases
+def test_each_page_about_a_patient_leaves_one_entry(course, client_as, readings, user):
+    nurse = client_as("nurse")
+    for address, what, about in (
+        (f"/patients/{course.patient}", "pathway.patient", course.patient),
+        (f"/treatments/{course.id}", "pathway.course", course.id),
+        (f"/patients/{course.patient}/timeline", "pathway.timeline_of", course.patient),
+        (f"/harvests/{course.harvest}", "harvest.show", course.harvest),
+        (f"/patients/{course.patient}/alerts/new", "patients.new_alert", course.patient),
+    ):
+        assert nurse.get(address).status_code == 200, address
+        assert readings() == [("view", what, about, course.patient)], address
+
+
+def test_what_shows_no_patient_leaves_none_and_nor_does_what_is_refused(course, client_as, readings):
+    nurse, south = client_as("nurse"), client_as("nurse", site="south")
+    for browser, address in (
+        (nurse, "/"), (nurse, "/patients"), (nurse, "/products"), (nurse, "/protocols"),
+        (south, f"/patients/{course.patient}"), (client_as("administrator"), f"/patients/{course.patient}"),
+    ):  # fmt: skip
+        browser.get(address)
+    assert readings() == []
+
+
+def test_each_hit_of_a_search_leaves_one_entry(course, client_as, readings, session, team):
+    session.commit()
+    other = patient(team, family_name="Zzyzx")
+    session.commit()
+    nurse = client_as("nurse")
+    nurse.post("/patients", data={"q": "Zzyzx"}, follow_redirects=True)
+    assert readings() == [("search", "pathway.patients", "", other.id)]
+    nurse.post("/patients", data={"q": "no such person"}, follow_redirects=True)
+    assert readings() == []
+
+
+def test_exports_leave_one_entry_each(course, client_as, readings):
+    quality = client_as("quality")
+    quality.get("/exports/patients.csv")
+    quality.get("/exports/harvests.xlsx?research=1")
+    quality.get(f"/patients/{course.patient}/timeline.csv")
+    assert readings() == [
+        ("export", "exchange.download", "patients.csv", ""),
+        ("export", "exchange.download", "harvests.xlsx research", ""),
+        ("export", "pathway.timeline_csv", "timeline", course.patient),
+    ]
+
+
+def test_the_head_of_a_print_counts_with_its_page_and_alone_on_its_own(course, client_as, readings):
+    nurse = client_as("nurse")
+    nurse.get(f"/patients/{course.patient}")
+    nurse.get(f"/patients/{course.patient}/print.css")
+    assert len(readings()) == 1
+    client_as("physician").get(f"/patients/{course.patient}/print.css")
+    assert len(readings()) == 1
+
+
+def test_the_downtime_kit_leaves_an_entry_for_each_patient(course, client_as, post, readings):
+    post(client_as("nurse"), "/downtime")
+    assert ("print", "downtime.print_kit", "", course.patient) in readings()
+
+
+def test_an_entry_holds_ids_and_nothing_of_a_patient(course, client_as, readings, session):
+    client_as("nurse").get(f"/patients/{course.patient}")
+    readings()
+    row = session.scalars(select(ReadEntry)).one()
+    assert set(row.content()) == {"site", "number", "at", "reader", "kind", "what", "about", "patient", "previous"}
+
+
+@pytest.mark.parametrize("role", ["quality", "director", "inspector"])
+def test_quality_reads_who_looked_at_a_record(course, client_as, page, readings, user, role):
+    client_as("nurse").get(f"/patients/{course.patient}")
+    readings()
+    shown = page(client_as(role), f"/ledger/readings?patient={course.patient}")
+    assert user("nurse").printed_name in shown
+    assert "opened" in shown
+
+
+def test_an_administrator_is_answered_without_names_of_patients(course, client_as, page, readings, session, user):
+    client_as("nurse").get(f"/patients/{course.patient}")
+    readings()
+    shown = page(client_as("administrator"), "/ledger/readings")
+    assert course.patient in shown
+    name = session.execute(text(f"SELECT family_name FROM patient WHERE id = '{course.patient}'")).scalar_one()
+    assert name.casefold() not in shown.text.casefold().replace("treatment", "")
+
+
+@pytest.mark.hazard("H35")
+def test_other_clinics_and_other_roles_are_not_answered(course, client_as, page, readings):
+    client_as("nurse").get(f"/patients/{course.patient}")
+    readings()
+    assert "No matching entries" in page(client_as("quality", site="south"), "/ledger/readings")
+    assert client_as("nurse").get("/ledger/readings").status_code == 403
+    assert "No patient has the number" in page(client_as("quality"), "/ledger/readings?patient=nonsense&day=x&who=y")
+
+
+def some(team, count=3):
+    return [Reading(team.site.id, clock.now(), team.nurse.id, "view", "x", "", f"PT-{n:09}") for n in range(count)]
+
+
+@both_databases
+@pytest.mark.hazard("H22")
+def test_the_chain_of_readings_verifies_and_the_database_keeps_it(session, team, engine):
+    add(session, some(team))
+    session.commit()
+    add(session, some(team))
+    session.commit()
+    assert verify(session) == []
+    assert all_heads(session)[f"readings {team.site.id}"].number == 6
+    for statement in (update(ReadEntry).values(kind="x"), delete(ReadEntry)):
+        with pytest.raises(Exception, match="never changed"):
+            session.execute(statement)
+        session.rollback()
+
+
+@pytest.mark.hazard("H22")
+@pytest.mark.parametrize("statement", [
+    "UPDATE read_entry SET reader_id = 'US-000000000' WHERE number = 2", "DELETE FROM read_entry WHERE number = 2",
+    "DELETE FROM read_entry WHERE number = 3", "UPDATE read_entry SET at = replace(at, ' ', '_') WHERE number = 2",
+    "DELETE FROM read_entry", "UPDATE read_head SET number = 2",
+])  # fmt: skip
+def test_a_reading_that_was_changed_or_removed_is_found(session, team, house, statement):
+    add(session, some(team))
+    session.commit()
+    session.close()
+    behind(house, statement)
+    assert {fault.table for fault in verify(session)} <= {"read_entry", "read_head"}
+    assert verify(session)
+
+
+@pytest.mark.hazard("H23")
+def test_readings_that_were_cut_off_with_their_head_show_against_a_seal(session, team, house):
+    add(session, some(team))
+    session.commit()
+    kept = all_heads(session)
+    last = session.scalars(select(ReadEntry.previous).where(ReadEntry.number == 3)).one()
+    session.close()
+    behind(house, "DELETE FROM read_entry WHERE number = 3", f"UPDATE read_head SET number = 2, hash = '{last}'")
+    assert verify(session) == []
+    assert ["1 entries are missing" in str(fault) for fault in verify(session, earlier=[kept])] == [True]
+
+
+@both_databases
+def test_the_thread_beside_the_server_writes_what_it_is_given(app, engine, session, team):
+    log, rows = Log(app, engine), some(team, 40)
+    session.commit()
+    writers = [threading.Thread(target=log.put, args=([row],)) for row in rows]
+    for one in writers:
+        one.start()
+    for one in writers:
+        one.join()
+    log.close()
+    log.thread.join(10)
+    assert session.scalar(select(ReadHead.number)) == 40
+    assert verify(session) == []
+
+
+def test_a_busy_database_loses_no_reading(app, engine, session, team, house, monkeypatch):
+    monkeypatch.setattr(read_log, "AGAIN", 0.05)
+    log, rows = Log(app, engine), some(team)
+    session.close()
+    with closing(sqlite3.connect(house.store.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with closing(engine.raw_connection()) as own:
+            own.execute("PRAGMA busy_timeout=50")
+        log.put(rows)
+        assert not log.write()
+        assert len(log.waiting) == 3
+        other.execute("COMMIT")
+    log.close()
+    log.thread.join(10)
+    assert session.scalar(select(ReadHead.number)) == 3
+    engine.dispose()
