@@ -13,7 +13,7 @@ from collections import deque
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from flask import current_app, g, request
+from flask import after_this_request, current_app, g, request
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -124,7 +124,10 @@ def printed_with(patient_id: str) -> None:
 
 
 def _note(kind: str, patient_id: str, about: str = "") -> None:
-    g.setdefault("read", {})[kind, patient_id] = about
+    if "read" not in g:
+        g.read = {}
+        after_this_request(_hand_over)
+    g.read[kind, patient_id] = about
 
 
 def _log() -> Log:
@@ -158,4 +161,3 @@ def init_app(app: Flask) -> None:
     with app.app_context():
         app.extensions["readings"] = Log(app, db.engine, beside=not app.config["TESTING"])
     app.extensions["shown"] = {}
-    app.after_request(_hand_over)

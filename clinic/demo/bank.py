@@ -43,7 +43,10 @@ def donation_for(house: House, version: ProtocolVersion, patient: Patient) -> Pr
 def donation(house: House, version: ProtocolVersion, source: str, at: datetime, **donor: Any) -> Product:
     """Collect a donation, of a donor who was determined the day before."""
     giver = builder.donor(house, at - DAY, typed=version.says.screening.two_blood_groups, **donor)
-    collected = builder.collect(house, giver, at, **facts.collection(house, source, at)).products[0]
+    took = facts.collection(house, source, at)
+    if took.get("lidocaine_mg"):
+        took |= {"weight_kg": Decimal(71)}
+    collected = builder.collect(house, giver, at, **took).products[0]
     laboratory.receive(house, collected, at + 2 * HOUR)
     return collected
 

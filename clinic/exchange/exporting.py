@@ -27,6 +27,7 @@ from clinic import clock, wording
 from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
 from clinic.exchange.datasets import DICTIONARY, DOSES, Column, Dataset, datasets, dictionary
+from clinic.exchange.parse_cell import day_of
 from clinic.fields import RUNS_AS_FORMULA
 from clinic.products.models import Product
 from clinic.records import Amendment, Entry, Record, Signature
@@ -78,6 +79,22 @@ def check_period(since: date | None, until: date | None) -> None:
             raise RuleBroken(f"The {label} day {day} is out of range. Enter a day from {EARLIEST} to {LATEST}.")
     if since and until and until < since:
         raise RuleBroken("The last day is before the first day. Exchange the two.")
+
+
+def read_period(first: str, last: str) -> tuple[date | None, date | None, str]:
+    """Return the days of a period as they were typed, None for an end left open, and what is wrong with them."""
+    days: list[date | None] = []
+    for label, typed in (("First day", first), ("Last day", last)):
+        text = typed.strip()[:40]
+        try:
+            days.append(day_of(text) if text else None)
+        except RuleBroken as broken:
+            return None, None, f"{label}: {broken}"
+    try:
+        check_period(*days)
+    except RuleBroken as broken:
+        return None, None, str(broken)
+    return days[0], days[1], ""
 
 
 def dataset_named(name: str) -> Dataset:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import weakref
 from collections.abc import Iterator
-from datetime import date
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -15,11 +14,9 @@ from werkzeug.wsgi import FileWrapper
 
 from clinic import clock, read_log
 from clinic.access import CLINICAL, allow, keep_to_site
-from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import FORMATS, Choice
-from clinic.exchange.parse_cell import day_of
 from clinic.extensions import db
 from clinic.pages import me, zone
 from clinic.reading import reading
@@ -27,23 +24,12 @@ from clinic.reading import reading
 bp = Blueprint("exchange", __name__, template_folder="templates")
 
 
-def _day(name: str, label: str) -> date | None:
-    text = request.args.get(name, "").strip()[:40]
-    if not text:
-        return None
-    try:
-        return day_of(text)
-    except RuleBroken as broken:
-        abort(422, f"{label}: {broken}")
-
-
 def _choice() -> Choice:
+    """Return what is taken out, as the address says; a period that cannot be is refused in a sentence."""
     research = request.args.get("research", "") in {"1", "true", "yes"}
-    since, until = _day("from", "First day"), _day("to", "Last day")
-    try:
-        exporting.check_period(since, until)
-    except RuleBroken as broken:
-        abort(422, str(broken))
+    since, until, wrong = exporting.read_period(request.args.get("from", ""), request.args.get("to", ""))
+    if wrong:
+        abort(422, wrong)
     return Choice(
         site_id=me().site_id, since=since, until=until, research=research, on=clock.today(zone()), zone=zone()
     )

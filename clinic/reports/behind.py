@@ -73,6 +73,7 @@ class Behind(NamedTuple):
     when: str
     patient: str
     patient_url: str
+    patient_id: str | None = None
 
 
 class Page(NamedTuple):
@@ -145,6 +146,7 @@ def _shown(row: Any, kind: Kind, noun: str, zone: str) -> Behind:
         _when(row["at"], zone),
         name,
         url_for("pathway.patient", patient_id=patient) if patient else "",
+        patient,
     )
 
 

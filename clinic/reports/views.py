@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, wording
+from clinic import clock, read_log, wording
 from clinic.access import CLINICAL, allow
 from clinic.errors import RuleBroken
 from clinic.extensions import db
@@ -71,6 +71,7 @@ def records(name: str) -> str:
         abort(404)
     params: dict[str, Any] = {"name": name, **asked.params(report)}
     page = behind.page(db.session(), found[1], request.args.get("page", ""), zone())
+    read_log.hits(row.patient_id for row in page.rows)
     turns = {turn: url_for("reports.records", **params, row=row, column=column, page=turn) for turn in page.turns}
     shown = {"report": report, "words": found[0], "page": page, "turns": turns}
     shown |= {"said": asked.said(report, me().site.name), "back": url_for("reports.show", **params)}
@@ -87,6 +88,7 @@ def download(name: str, form: str) -> Response:
     asked, wrong = asking.read(report, request.args)
     _refuse(wrong)
     made = _made(report, _data(asked))
+    read_log.export(f"report {name}.{form}")
     content: Any = {"csv": files.as_csv, "xlsx": files.as_xlsx, "json": files.as_json}[form](made)
     response = Response(content, mimetype=FORMATS[form])
     title = f"{me().site.code}-{name}-{clock.day(made.at, made.zone):%Y-%m-%d}.{form}"

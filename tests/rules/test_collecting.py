@@ -48,6 +48,7 @@ def collects(ward, course, *, sure="", **changed):
         "anticoagulant_volume": "6", "performed_by_id": ward.team.nurse.id, "passes": "10",
         **boxes("performed_at", at), **boxes("ended_at", at + timedelta(minutes=30)),
         **boxes("time_out_at", at - timedelta(minutes=5)),
+        **day_boxes("anticoagulant_expires_on", (at + timedelta(days=200)).date()),
     }  # fmt: skip
     return ward.fill("nurse", f"/treatments/{course.id}/harvests/new", sure=sure, **(typed | changed))
 

@@ -157,6 +157,7 @@ def test_no_more_comes_out_of_a_run_than_went_in(ward):
     ward.fill(
         "technologist", f"/treatments/{mine.id}/processing/new", inputs=[bag.id],
         performed_by_id=ward.team.technologist.id, performed_at=clock.now() - timedelta(minutes=30),
+        received_intact=True, received_temperature="20",
     )  # fmt: skip
     run = ward.session.scalar(select(ProcessingRun))
     filled = {"container": "bag", "alike": "1", "measure": "viable_cells", "amount": "70"}

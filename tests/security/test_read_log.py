@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 from contextlib import closing
@@ -93,6 +94,18 @@ def test_exports_leave_one_entry_each(course, client_as, readings):
         ("export", "exchange.download", "harvests.xlsx research", ""),
         ("export", "pathway.timeline_csv", "timeline", course.patient),
     ]
+
+
+def test_the_records_behind_a_report_and_its_files_leave_their_entries(course, client_as, readings):
+    quality = client_as("quality")
+    readings()
+    figures = quality.get("/reports/funnel").text
+    assert readings() == []
+    behind_it = re.findall(r'href="(/reports/funnel/records[^"]+)"', figures)
+    assert quality.get(behind_it[0].replace("&amp;", "&")).status_code == 200
+    assert readings() == [("search", "reports.records", "", course.patient)]
+    assert quality.get("/reports/funnel.csv").status_code == 200
+    assert readings() == [("export", "reports.download", "report funnel.csv", "")]
 
 
 def test_the_head_of_a_print_counts_with_its_page_and_alone_on_its_own(course, client_as, readings):
