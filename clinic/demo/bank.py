@@ -44,7 +44,7 @@ def donation(house: House, version: ProtocolVersion, source: str, at: datetime, 
     """Collect a donation, of a donor who was determined the day before."""
     giver = builder.donor(house, at - DAY, typed=version.says.screening.two_blood_groups, **donor)
     took = facts.collection(house, source, at)
-    if took.get("lidocaine_mg"):
+    if source not in {"cord_tissue", "cord_blood"}:
         took |= {"weight_kg": Decimal(71)}
     collected = builder.collect(house, giver, at, **took).products[0]
     laboratory.receive(house, collected, at + 2 * HOUR)

@@ -202,6 +202,8 @@ def _make(walk: Walk, at: datetime) -> Iterator[str]:
     elif course.side in {"left", "right"} and SOURCES[source].harvest == "aspiration":
         special = {"side": course.side}
     said = facts.collection(house, source, at, walk.says, **special)
+    if course.relation != "autologous" and source not in {"cord_tissue", "cord_blood"}:
+        said |= {"weight_kg": Decimal(71)}
     harvest = builder.harvest(house, course, at, giver, signed=False, contained=False, **said)
     yield "harvested"
     ended = harvest.ended_at or at
@@ -225,9 +227,14 @@ def _make(walk: Walk, at: datetime) -> Iterator[str]:
 def _test(walk: Walk) -> None:
     """Test every container, and note when all is known that a release waits for: of fresh cells, not the culture."""
     ready = walk.made[0].performed_at or walk.house.at
-    walk.known = ready + (15 * DAY if walk.made[0].cryo_medium else TESTS_TAKE)
+    walk.known = ready + (15 * DAY if _cultured_before(walk) else TESTS_TAKE)
     for product in walk.made:
         _examine(walk, product, until=min(walk.house.at, walk.known))
+
+
+def _cultured_before(walk: Walk) -> bool:
+    """Whether the culture is read before the release: of what lies in the bank or in a tank."""
+    return walk.donated is not None or bool(walk.made[0].cryo_medium)
 
 
 def _examine(walk: Walk, product: Product, *, until: datetime, only: str = "") -> None:
@@ -259,7 +266,7 @@ def _give(walk: Walk) -> Iterator[str]:
         first = walk.known + 2 * HOUR
     else:
         cultured = any(spec.test == "sterility" and spec.mandatory for spec in walk.says.qc)
-        decision = "conditional" if cultured and not product.cryo_medium else "conforms"
+        decision = "conditional" if cultured and not _cultured_before(walk) else "conforms"
         for one in walk.made:
             laboratory.release(house, course, one, walk.known, decision)
     if story.stage == "bedside":

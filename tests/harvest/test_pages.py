@@ -171,7 +171,7 @@ def test_a_donation_for_the_bank_belongs_to_no_course(team, session, client_as, 
     browser = client_as("nurse")
     assert "Record a donation" in page(browser, f"/donors/{donor.id}")
     page(browser, f"/donors/{donor.id}/harvests/new")
-    sent = typed(at, performed_by_id=team.nurse.id, donor_id="DN-00000000X")
+    sent = typed(at, performed_by_id=team.nurse.id, donor_id="DN-00000000X", weight_kg="71")
     answer = post(browser, f"/donors/{donor.id}/harvests/new", sent)
     assert answer.status_code == 303, answer.text
     harvest = session.scalars(select(Harvest)).one()

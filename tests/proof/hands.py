@@ -185,7 +185,7 @@ class Hands:
         return one
 
     def _decide(self, act: dict[str, Any], by: User) -> Any:
-        bag, kind, more = self.row("bags", act["bag"]), act["kind"], {}
+        bag, kind, more = self.row("bags", act["bag"]), act["kind"], {"reason": "see the file"}
         if kind in RELEASING:
             records = around(self.session, bag)
             if bag.treatment is not None:
@@ -193,7 +193,7 @@ class Hands:
             if reasons := before(records, bag, clock.now()):
                 raise StepBlocked(RELEASE.title, reasons)
         if kind != "conforms":
-            more = {"reason": "see the file", "physician_told": EXCEPTION["physician_told"]}
+            more |= {"physician_told": EXCEPTION["physician_told"]}
         if kind == "exceptional":
             more |= EXCEPTION | {"requested_by": self.who("physician")}
         made = decide(bag, bag.judged_under, by=by, at=clock.now(), decision=kind, **more)

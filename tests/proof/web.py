@@ -101,11 +101,11 @@ class Web:
         self.ward.result(bag, act["test"], act["by"], sampled_at=act["sampled_at"], **typed)
 
     def _decide(self, act: Act) -> None:
-        more = {} if act["kind"] == "conforms" else {"reason": "see the file", **EXCEPTION}
+        more: dict[str, Any] = {"reason": "see the file"}
         if act["kind"] == "exceptional":
-            more["requested_by_id"] = self.ids["physician"]
-        elif more:
-            more = {"reason": more["reason"], "physician_told": more["physician_told"]}
+            more |= {**EXCEPTION, "requested_by_id": self.ids["physician"]}
+        elif act["kind"] != "conforms":
+            more["physician_told"] = EXCEPTION["physician_told"]
         self.ward.decide(self.row("bags", act["bag"]), act["kind"], act["by"], **more)
 
     def _assign(self, act: Act) -> None:

@@ -84,7 +84,7 @@ def test_a_code_that_cannot_be_read_is_an_error_at_its_box_and_no_refusal(ward, 
     bag, mine = own
     answer = scan(ward, mine, band or mine.patient_id, bag_code or bag.id)
     assert answer.status_code == 422
-    ward.said_no("This code cannot be read. Scan it again.")
+    ward.said_no("This code cannot be read. Scan it again")
     assert checks(ward) == []
 
 
@@ -653,7 +653,7 @@ def test_a_dose_in_two_bags_is_given_where_the_protocol_has_two_doses(ward):
     for bag in bags:
         ward.give(mine, bag)
         assert ward.given(bag), ward.refused
-    assert "all containers of the day" in text(ward, f"/administrations/{ward.given(bags[1]).id}")
+    assert "all containers within 24 hours" in text(ward, f"/administrations/{ward.given(bags[1]).id}")
 
 
 @pytest.mark.hazard("H7")

@@ -54,11 +54,12 @@ def test_a_number_is_not_amended_into_that_of_another_donor(ward):
 
 
 @pytest.mark.rule(17)
-def test_a_donor_keeps_the_own_number_and_takes_a_free_one(ward):
+def test_a_donor_keeps_the_own_number_and_takes_one_that_nobody_ever_had(ward):
     one = ward.giver(donor_number="R-777777")
     assert ward.amend("coordinator", one, donor_number="r 777777").status_code == 303
     assert ward.amend("coordinator", one, donor_number="R-777778").status_code == 303
-    assert ward.fill("coordinator", "/donors/new", kind="cord", donor_number="R-777777").status_code == 303
+    assert ward.fill("coordinator", "/donors/new", kind="cord", donor_number="R-777777").status_code == 422
+    ward.said_no("no other donor gets it")
     assert ward.fill("coordinator", "/donors/new", kind="cord", donor_number="R-77777").status_code == 303
 
 

@@ -112,7 +112,7 @@ def test_an_import_refuses_the_patient_as_donor_of_other_cells(ward, tmp_path):
     said = " ".join(map(str, report.problems))
     assert report.refused
     assert "donor.kind" in said
-    assert "own cells" in said
+    assert "own donor" in said
     assert ward.session.scalar(select(func.count()).select_from(Donor)) == 0
 
 
