@@ -26,6 +26,7 @@ from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
 from clinic.patients.models import Patient, same_person
 from clinic.products.models import Product, family
+from clinic.protocols.models import ProtocolVersion
 from clinic.record_kinds import accusing
 from clinic.records import Amendment, Signature
 from clinic.release.product_state import failing, state_of
@@ -154,6 +155,10 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
     if named["patient"] or named["donor"]:
         found = or_(Treatment.patient_id.in_(named["patient"]), Treatment.donor_id.in_(named["donor"]))
         courses |= set(session.scalars(select(Treatment.id).where(found)))
+    versions = sorted(row_id for row_id, one in changed.items() if one.model is ProtocolVersion)
+    if versions:  # a version was retired, or followed by another one
+        under = select(Treatment.id).where(Treatment.protocol_version_id.in_(versions))
+        courses |= set(session.scalars(under))
     if courses:  # what is known of a person counts in every course of that person
         own = select(Treatment.patient_id).where(Treatment.id.in_(courses))
         person = select(Patient.person_id).where(Patient.id.in_(own), Patient.person_id.is_not(None))

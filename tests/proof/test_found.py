@@ -51,6 +51,7 @@ def test_quality_decides_again_on_a_result_that_a_second_person_confirmed(ward):
     ward.decide(bag, "conditional", "quality", reason="culture pending", physician_told="Dr I. Novak, 08:10")
     (last,) = [one for one in ward.session.scalars(_decisions(bag)) if not one.signed]
     ward.sign("quality", last)
+    ward.sign("physician", last)  # who was informed
     ward.give(mine, bag)
     assert ward.given(bag) is not None, ward.refused
 
@@ -148,5 +149,6 @@ def test_what_was_made_of_a_held_container_is_released_by_two_others_with_a_reas
     assert not ward.tag(bag).startswith("Released"), "quality alone does not overturn it"
     ward.fill("director", made.location, password=PASSWORD)
     assert ward.tag(bag).startswith("Released")
+    ward.fill("physician", made.location, password=PASSWORD)  # acknowledges the condition
     ward.give(mine, bag)
     assert ward.given(bag), ward.refused
