@@ -94,10 +94,13 @@ class Book(Picture):
     def _against_the_kind(self, bag: str, kind: str) -> list[Reason]:
         lacks, may_wait = self.conformity(bag), self.protocol(bag)["may_wait"]
         waits = {test for test, said in lacks.items() if said in {"pending", "missing"} and test in may_wait}
+        if self.overdue(bag):
+            waits = set()
+        others = self.beside(bag)
         wrong = {
-            "conforms": bool(lacks),
-            "conditional": bool(set(lacks) - waits) or not lacks,
-            "exceptional": not lacks,
+            "conforms": bool(lacks or others),
+            "conditional": bool(set(lacks) - waits) or not lacks or bool(others),
+            "exceptional": not lacks and not others,
         }
         return [(44, f"{kind} with {lacks}")] if wrong[kind] else []
 

@@ -48,6 +48,7 @@ def way(dice: Random, number: int) -> list[Act]:
     acts += [
         {"do": "decide", "name": last, "bag": bag, "kind": kind, "by": "quality"},
         {"do": "sign", "table": "decisions", "record": last, "by": dice.choice(["quality", "quality", "quality2"])},
+        *([{"do": "sign", "table": "decisions", "record": last, "by": "physician"}] if kind == "conditional" else []),
         {"do": "move", "name": f"thaw.{number}", "bag": bag, "kind": "thawed", "intact": None, "by": "technologist"},
         {"do": "check", "name": f"check.{number}", "bag": bag, "course": course, "by": "nurse", "second": "physician"},
         {"do": "begin", "name": f"given.{number}", "check": f"check.{number}", "by": "nurse"},
@@ -60,7 +61,7 @@ def _result(
 ) -> Act:
     return {
         "do": "result", "name": name, "bag": bag, "test": test, "value": value, "outcome": outcome, "pending": pending,
-        "by": by, "sampled_ago": timedelta(days=15),
+        "by": by, "sampled_ago": timedelta(days=5 if pending else 15),
     }  # fmt: skip
 
 

@@ -20,6 +20,8 @@ Reason = tuple[int, str]
 
 GOOD = {"gram_stain": "no_organisms", "sterility": "no_growth"}
 CULTURE_DAYS = 14
+SHARED = {"endotoxin", "gram_stain", "sterility"}
+"""What these tests find is true of all bags that share cells; viability is one bag's."""
 DMSO_PER_KG = Decimal(1)
 
 
@@ -257,6 +259,31 @@ class Picture:
             for one in self.results.values()
         )
 
+    def beside(self, bag: str) -> dict[str, Facts]:
+        """Results of other bags of the family that speak against this one: bad, or corrected by one person alone."""
+        protocol, line, family = self.protocol(bag), self.line(bag), self.family(bag)
+        found = {}
+        for name, one in self.results.items():
+            if one["bag"] == bag or one["bag"] not in family:
+                continue
+            shared = one["test"] in SHARED
+            bad = shared and self.reading(one, protocol) == "bad"
+            if bad or (self._alone(one) and (shared or one["bag"] in line)):
+                found[name] = {key: one.get(key) for key in ("value", "outcome", "pending", "edits")}
+        return found
+
+    def overdue(self, bag: str) -> bool:
+        """Whether a culture that the protocol lets wait was due on an earlier day and nobody has read it (44)."""
+        protocol = self.protocol(bag)
+        for test in protocol["may_wait"]:
+            mine = [one for one in self.results.values() if (one["bag"], one["test"]) == (bag, test)]
+            if any(self.reading(one, protocol) != "pending" for one in mine):
+                continue
+            begun = mine[-1]["sampled_at"] if mine else self.bags[bag]["frozen_at"]
+            if begun is not None and self.day(begun + timedelta(days=CULTURE_DAYS)) < self.day(self.now):
+                return True
+        return False
+
     def _results(self, bag: str) -> list[Reason]:
         return [(43, "germs in the family")] if self.germs(bag) else []
 
@@ -288,6 +315,7 @@ class Picture:
                 if one["bag"] in line
             },
             "damaged": self.damaged(bag),
+            "beside": self.beside(bag),
         }
 
     def fallen(self, decision: Facts) -> str:
@@ -303,6 +331,9 @@ class Picture:
         for test, said in self.conformity(decision["bag"]).items():
             if said != decision["lacked"].get(test):
                 return f"{test} is {said}"
+        for name, said in then["beside"].items():
+            if name not in then["results"] and now["beside"].get(name) != said:
+                return f"{name}, of another bag, changed"
         return ""
 
     def stands(self, decision: Facts) -> bool:
@@ -324,6 +355,14 @@ class Picture:
             found.append((50, "no release stands"))
         elif last["kind"] in {"hold", "reject"}:
             found.append((50, f"quality said {last['kind']}"))
+        if last is not None and last["kind"] in {"conforms", "conditional", "exceptional"}:
+            known = {*last["evidence"]["results"], *last["evidence"]["beside"]}
+            found += [(50, f"{name} speaks against it") for name in self.beside(bag) if name not in known]
+            open_ = last["kind"] != "conditional" or bool(self.conformity(bag))
+            if last["kind"] == "conditional" and self.overdue(bag):
+                found.append((44, "what it waited for is overdue"))
+            if last["kind"] in {"conditional", "exceptional"} and open_ and "physician" not in last["signed"]:
+                found.append((44, "the informed physician has not acknowledged it"))
         for parent in self.line(bag)[1:]:
             above = self.last(parent)
             known = last is not None and above is not None and last["at"] > above["at"]
