@@ -18,6 +18,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.ledger.models import canonical
 from clinic.ledger.verify import CHAINS, START, Fault, Head, all_heads, chain_problems
@@ -128,11 +129,15 @@ def still_binding(seals: Sequence[Seal]) -> list[dict[str, Head]]:
     return binding
 
 
+def _told(seal: Seal) -> str:
+    return f"{wording.moment(seal.at, 'Etc/UTC')} UTC"
+
+
 def proved(seals: Sequence[Seal], present: Mapping[str, Head], *, elsewhere: bool) -> list[str]:
     """Return what seals prove about a ledger that agrees with them, and what nobody can prove, in sentences."""
     if not seals:
         return ["Not proved: that no entries were removed or replaced, because no seal was found. Run: clinic seal."]
-    said = [f"Seals checked: {len(seals)}, from {seals[0].at:%Y-%m-%d %H:%M} to {seals[-1].at:%Y-%m-%d %H:%M} UTC."]
+    said = [f"Seals checked: {len(seals)}, from {_told(seals[0])} to {_told(seals[-1])}."]
     for site, head in sorted(present.items()):
         number = max((heads[site].number for heads in still_binding(seals) if site in heads), default=0)
         place = f"site {site}" if " " not in site else f"the access log of site {site.split()[-1]}"
@@ -143,7 +148,7 @@ def proved(seals: Sequence[Seal], present: Mapping[str, Head], *, elsewhere: boo
     for one in seals:
         if one.restored:
             reached = ", ".join(f"{site} to entry {head.number}" for site, head in sorted(one.heads.items()))
-            said.append(f"A backup was restored on {one.at:%Y-%m-%d %H:%M} UTC, {reached or 'empty'}: see {one.name}.")
+            said.append(f"A backup was restored on {_told(one)}, {reached or 'empty'}: see {one.name}.")
     if not elsewhere:
         said.append(
             "Not proved: that nobody replaced the database, the seals and their key together. Keep seals in a second"

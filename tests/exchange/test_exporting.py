@@ -232,7 +232,7 @@ def test_two_headings_of_one_data_set_are_never_the_same():
 def test_the_doses_of_an_administration_are_five_columns(demonstration):
     rows = read(demonstration, "doses")
     infant = next(row for row in rows if "cord tissue" in row["Origin of tissue"])
-    assert infant["Donor"].startswith("Allogeneic, a cord")
+    assert infant["Donor"].startswith("Allogeneic, cord")
     assert "CD73 97.9 %" in "".join(row["Exhibited characteristics"] for row in rows)
     assert all(row["Site of delivery"] for row in rows)
 

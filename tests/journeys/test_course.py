@@ -117,6 +117,7 @@ def when_i_log_the_harvest_with_a_slip(me: Person, course: str) -> None:
             "Anticoagulant": "ACD-A",
             "Anticoagulant volume": "6",
             "Anticoagulant lot": "ACD-24-117",
+            "Anticoagulant lot expires on": "1 Jan 2031",
         }
     )
     me.presses("Save the harvest")

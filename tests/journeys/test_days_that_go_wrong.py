@@ -60,6 +60,7 @@ def test_a_patient_withdraws_on_the_morning_of_the_harvest(
     nurse.fills({"Start": earlier(30), "Time-out at": earlier(35)})
     nurse.fills({"Method": "Needle aspiration", "Volume collected": "60", "Anticoagulant": "ACD-A"})
     nurse.fills({"Anticoagulant volume": "6", "Anticoagulant lot": "ACD-24-117"})
+    nurse.fills({"Anticoagulant lot expires on": "1 Jan 2031"})
 
     coordinator.goes_to(consent)
     coordinator.clicks("Withdraw the consent")
@@ -251,6 +252,7 @@ def test_a_night_on_paper_is_copied_in_the_morning(
     nurse.fills({"Time-out at": f"{night - timedelta(minutes=5):%-d %b %Y %H:%M}", "Method": "Needle aspiration"})
     nurse.fills({"Anesthesia": "Local", "Volume collected": "60", "Anticoagulant": "ACD-A"})
     nurse.fills({"Anticoagulant volume": "6", "Anticoagulant lot": "ACD-24-117"})
+    nurse.fills({"Anticoagulant lot expires on": "1 Jan 2031"})
     nurse.box("Scan of the paper").set_input_files(scan)
     nurse.presses("Save what the paper says")
     harvest = nurse.path

@@ -113,8 +113,9 @@ def test_the_harvest_is_logged_with_the_keyboard_alone(
     when_i_choose(me, "anticoagulant", "ACD-A")
     when_i_type(me, "anticoagulant_volume", "6")
     when_i_type(me, "anticoagulant_lot", "ACD-24-117")
-    for part, typed in (("d", "1"), ("m", "1"), ("y", "2031")):
-        when_i_type(me, f"anticoagulant_expires_on-{part}", typed)
+    when_i_type(me, "anticoagulant_expires_on-d", "1")
+    when_i_choose(me, "anticoagulant_expires_on-m", "Jan")
+    when_i_type(me, "anticoagulant_expires_on-y", "2031")
     when_i_tab_to(me, "Save the harvest")
     me.page.keyboard.press("Enter")
     expect(me.page.locator("h1")).to_contain_text("60 mL")

@@ -256,7 +256,7 @@ def test_a_database_that_the_migrations_made_is_built_as_it_should_be(session, t
 ])  # fmt: skip
 def test_a_schema_that_was_changed_on_postgresql_is_named(session, team, statement, says):
     session.execute(text(statement))
-    assert [says in str(fault) for fault in structure.problems(session)] == [True]
+    assert {says in str(fault) for fault in structure.problems(session)} == {True}
     session.rollback()
 
 
