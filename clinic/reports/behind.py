@@ -131,8 +131,8 @@ def _of_kind(session: Session, kind: Kind, ids: list[str], zone: str) -> dict[st
             chosen = chosen.join(Treatment, Treatment.id == course, isouter=True)
         chosen = chosen.join(Patient, Patient.id == Treatment.patient_id, isouter=True)
     noun = getattr(model, "NOUN", "Planned visit")
-    rows = session.execute(chosen.where(model.id.in_(ids)))
-    return {row.id: _shown(row._mapping, kind, noun, zone) for row in rows}  # noqa: SLF001 - the name SQLAlchemy gives it
+    rows = session.execute(chosen.where(model.id.in_(ids))).mappings()
+    return {row["id"]: _shown(row, kind, noun, zone) for row in rows}
 
 
 def _shown(row: Any, kind: Kind, noun: str, zone: str) -> Behind:
