@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 DATA = Path(clinic.demo.__path__[0], "data")
 """The published tables that come with the demonstration."""
-STORIES = {"safety", "security", "journeys", "proof"}
+STORIES = {"safety", "security", "journeys", "proof", "rules", "reports"}
 """Folders of tests that walk through the whole clinic over HTTP: part of every full run, not of the quick check."""
 
 
