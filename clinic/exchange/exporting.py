@@ -319,7 +319,7 @@ def xlsx_file(headings: Sequence[str], found: Iterable[Sequence[Any]], sheet: st
             for line, row in enumerate(found, start=1):
                 for place, value in enumerate(row):
                     _write_cell(page, line, place, value)
-    except BaseException:
+    except BaseException:  # an interrupt too: a file that nobody was given would stay open
         file.close()
         raise
     file.seek(0)
@@ -363,7 +363,7 @@ def whole(pieces: Iterable[str | bytes]) -> IO[bytes]:
     try:
         for piece in pieces:
             file.write(piece.encode() if isinstance(piece, str) else piece)
-    except BaseException:
+    except BaseException:  # an interrupt too: a file that nobody was given would stay open
         file.close()
         raise
     file.seek(0)

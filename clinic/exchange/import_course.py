@@ -110,9 +110,6 @@ class History:
         self.problems += donor_faults(self, donor, patient)
         return donor
 
-    def _is_self(self) -> bool:
-        return self._text(Slot(part="donor", name="kind")) == "self"
-
     def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:
         of_course = {"treatment": course, "treatment_id": course.id}
         harvest = self._make("harvest", "", donor=donor, source=course.source, **of_course)

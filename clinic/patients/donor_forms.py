@@ -15,7 +15,7 @@ from clinic.forms import form_for
 from clinic.identifiers import parse_id
 from clinic.patients.donor_likeness import SimilarDonor
 from clinic.patients.donors import MARKER_RESULTS, Donor, DonorEligibility
-from clinic.patients.forms import SAME
+from clinic.patients.forms import AsksWhetherSame
 from clinic.patients.models import Patient
 from clinic.protocols.catalogues import MARKERS
 
@@ -26,45 +26,24 @@ if TYPE_CHECKING:
 QUESTION = {"same_person", "same_why"}
 
 
-class DonorForm(form_for(Donor)):
+class DonorForm(AsksWhetherSame, form_for(Donor)):
     """A new donor. A relative, or the patient as donor of own cells, is linked to the patient."""
 
     patient_number = StringField(
         "Patient", section="Patient", hint="Record number. Only where the donor is a relative or the patient"
     )
 
-    same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
     same_why = TextAreaField(
         "If another person: how do you know?", long=True, section="Same person?",
         hint="One sentence, for example: two sisters, other birth date. Saved with the record",
     )  # fmt: skip
-
-    def __init__(self, *args: Any, **more: Any) -> None:
-        self.alike: list[Donor] = []
-        super().__init__(*args, **more)
-
-    @property
-    def sections(self) -> list[tuple[str, list[Any]]]:
-        """Without the question, which is drawn beside the people it is about."""
-        return [(title, boxes) for title, boxes in super().sections if title != "Same person?"]
-
-    @property
-    def said_another(self) -> str:
-        """The reason why this is another person, empty unless that was answered."""
-        return (self.same_why.data or "") if self.same_person.data == "no" else ""
 
     def take(self, broken: RuleBroken, field: str = "") -> None:
         """Show who is alike where that is what was said, and what is still to be answered."""
         if not isinstance(broken, SimilarDonor):
             super().take(broken, field)
             return
-        self.alike, self.same_person.required = broken.alike, True
-        if self.same_person.data == "yes":
-            self.same_person.errors = ["Open that donor below and continue there. Nothing was saved"]
-        elif self.same_person.data == "no":
-            self.same_why.errors = ["Enter how you know that it is another person"]
-        else:
-            self.same_person.errors = [str(broken)]
+        self.ask(broken.alike, "donor", str(broken))
 
     def start_with(self, patient: Patient | None) -> None:
         """Fill in the patient from whose page the form was opened."""

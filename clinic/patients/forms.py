@@ -32,7 +32,37 @@ class BirthDateField(DateField):
         return super().read_parts(["1", month or "1", year] if self.known else typed)
 
 
-class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"), other={"birth_date": BirthDateField})):
+class AsksWhetherSame:
+    """Mixed into the form of a new person: asks once whether a similar one who is recorded is the same person."""
+
+    alike: Any = ()
+    same_person: Any = SelectField("Is this the same person?", choices=SAME, section="Same person?")
+    same_why: Any
+
+    @property
+    def sections(self) -> list[tuple[str, list[Any]]]:
+        """Without the question, which is drawn beside the people it is about."""
+        return [(title, boxes) for title, boxes in super().sections if title != "Same person?"]  # type: ignore[misc]
+
+    @property
+    def said_another(self) -> str:
+        """The reason why this is another person, empty unless that was answered."""
+        return (self.same_why.data or "") if self.same_person.data == "no" else ""
+
+    def ask(self, alike: Any, noun: str, question: str) -> None:
+        """Show who is alike, and say what is still to be answered."""
+        self.alike, self.same_person.required = alike, True
+        if self.same_person.data == "yes":
+            self.same_person.errors = [f"Open that {noun} below and continue there. Nothing was saved"]
+        elif self.same_person.data == "no":
+            self.same_why.errors = ["Enter how you know that it is another person"]
+        else:
+            self.same_person.errors = [question]
+
+
+class PatientForm(
+    AsksWhetherSame, form_for(Patient, without=("died_on", "abo", "rhd"), other={"birth_date": BirthDateField})
+):
     """A new patient. If a similar patient is registered, the form asks once whether it is the same person."""
 
     birth_note = SelectField(
@@ -40,7 +70,6 @@ class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"), other={"b
         hint="A year alone, or month and year, can be entered above",
     )  # fmt: skip
 
-    same_person = SelectField("Is this the same person?", choices=SAME, section="Same person?")
     same_why = TextAreaField(
         "If another person: how do you know?",
         long=True,
@@ -48,29 +77,9 @@ class PatientForm(form_for(Patient, without=("died_on", "abo", "rhd"), other={"b
         hint="One sentence, for example: other address, asked both. Saved with both records",
     )
 
-    def __init__(self, *args: Any, **more: Any) -> None:
-        self.alike: list[Alike] = []
-        super().__init__(*args, **more)
-
-    @property
-    def sections(self) -> list[tuple[str, list[Any]]]:
-        """Without the question, which is drawn beside the people it is about."""
-        return [(title, boxes) for title, boxes in super().sections if title != "Same person?"]
-
-    @property
-    def said_another(self) -> str:
-        """The reason why this is another person, empty unless that was answered."""
-        return (self.same_why.data or "") if self.same_person.data == "no" else ""
-
     def ask_about(self, alike: list[Alike]) -> None:
         """Show who is alike, and say what is still to be answered."""
-        self.alike, self.same_person.required = alike, True
-        if self.same_person.data == "yes":
-            self.same_person.errors = ["Open that patient below and continue there. Nothing was saved"]
-        elif self.same_person.data == "no" and not self.same_why.data:
-            self.same_why.errors = ["Enter how you know that it is another person"]
-        else:
-            self.same_person.errors = ["A similar patient is already registered: confirm whether it is the same person"]
+        self.ask(alike, "patient", "A similar patient is already registered: confirm whether it is the same person")
 
     def take(self, broken: RuleBroken, field: str = "") -> None:
         """Show who is alike where that is what was said."""
