@@ -51,14 +51,15 @@ KINDS = {"view": "opened", "search": "found in a search", "print": "printed", "e
 @allow(READS)
 def readings() -> str:
     """Tell who looked at which patient's record, and what left the clinic as a table; the newest first (rule 70)."""
-    asked = {name: request.args.get(name, "").strip()[:40] for name in ("who", "kind", "day", "patient")}
+    asked = {name: request.args.get(name, "").strip()[:40] for name in ("who", "kind", "patient")}
+    asked["day"], day_parts = filters.day_asked(request.args)
     people = dict(db.session.execute(select(User.id, User.printed_name).order_by(User.printed_name)).all())
     notes: list[str] = []
     where = list(filters.reading_conditions(db.session(), me(), asked, KINDS, notes))
     found = filters.newest(db.session(), where, request.args.get("before", ""), ReadEntry)
     more: dict[str, Any] = {name: text for name, text in asked.items() if text}
     return render_template(
-        "audit/readings.html", rows=found.rows, asked=asked, notes=notes, people=people, kinds=KINDS,
-        older=url_for("ledger.readings", before=found.after, **more) if found.after else None,
+        "audit/readings.html", rows=found.rows, asked=asked, day_parts=day_parts, notes=notes, people=people,
+        kinds=KINDS, older=url_for("ledger.readings", before=found.after, **more) if found.after else None,
         names=filters.patient_names(db.session(), me(), found.rows), first="before" in request.args, more=more,
     )  # fmt: skip

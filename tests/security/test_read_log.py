@@ -138,6 +138,16 @@ def test_quality_reads_who_looked_at_a_record(course, client_as, page, readings,
     assert "opened" in shown
 
 
+def test_the_day_of_the_access_log_is_asked_in_three_boxes(course, client_as, page, readings):
+    client_as("nurse").get(f"/patients/{course.patient}")
+    readings()
+    today, quality = clock.today("Europe/Berlin"), client_as("quality")
+    boxes = f"day-d={today.day}&day-m={today.month}&day-y={today.year}"
+    assert "Nadia Rask" in page(quality, f"/ledger/readings?{boxes}").html.partition("<table")[2]
+    assert "No matching entries" in page(quality, "/ledger/readings?day-d=1&day-m=2&day-y=2020").text
+    assert "is not a date" in page(quality, "/ledger/readings?day-d=31&day-m=2&day-y=2026").text
+
+
 def test_an_administrator_is_answered_without_names_of_patients(course, client_as, page, readings, session, user):
     client_as("nurse").get(f"/patients/{course.patient}")
     readings()
