@@ -43,7 +43,8 @@ def test_flask_finds_the_application_and_every_command_that_it_lists_answers(tmp
     assert (listed.returncode, listed.stderr) == (0, "")
     commands = re.findall(r"^  ([a-z]+)  ", listed.stdout.partition("Commands:")[2], re.MULTILINE)
     assert commands == ["db", "routes", "run", "shell"], "and none of the sign-in package, which knows no ledger"
-    for words in (("routes",), ("db", "upgrade"), ("db", "current"), ("db", "check")):
+    every = (("routes",), ("db", "upgrade"), ("db", "current"), ("db", "check"))
+    for words in every if front == "clinic" else every[:1]:  # both fronts are one application
         done = flask(tmp_path, "--app", front, *words)
         assert done.returncode == 0, (words, done.stderr)
 
