@@ -150,19 +150,19 @@ def _result(result: QCResult, product: Product) -> Item:
 def limit_of(result: QCResult, product: Product) -> QCSpec | None:
     """Return the limit that judges a result for a container.
 
-    That of the version that judges the container; where it does not ask for the test, the one kept with the result,
-    else the usual one of the catalogue.
+    That of the version that judges the container, also for what was found in another container of the same cells:
+    it would judge the same finding in this one. Where the version sets none for the test, the one kept with the
+    result, else the usual one of the catalogue.
     """
     version = product.judged_under
     asked = next((s for s in version.says.qc if s.test == result.test), None) if version else None
-    return asked or result.spec
+    sets = asked is not None and (asked.limit is not None or asked.accepted is not None)
+    return asked if sets else result.spec
 
 
 def out_of_limit(result: QCResult, product: Product) -> bool:
-    """Whether a result speaks against a container: germs, or out of its own limit or that of the container."""
-    if contaminated(result) or result.against(limit_of(result, product)) is Verdict.OUTSIDE:
-        return True
-    return result.product_id != product.id and result.against(result.spec) is Verdict.OUTSIDE
+    """Whether a result speaks against a container: germs, or out of the limit that judges it for the container."""
+    return contaminated(result) or result.against(limit_of(result, product)) is Verdict.OUTSIDE
 
 
 def _limit_words(result: QCResult, product: Product) -> str:

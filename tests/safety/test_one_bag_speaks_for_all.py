@@ -8,6 +8,9 @@ import pytest
 
 from clinic.processing.models import ProcessingRun
 from clinic.protocols.catalogues import QC_TESTS
+from clinic.protocols.content import QCSpec, Range
+from clinic.release.evidence import out_of_limit
+from clinic.release.results import QCResult
 from tests.bedside import released_product
 from tests.factories import published, ready_for_harvest
 
@@ -55,6 +58,19 @@ def test_the_viability_of_another_bag_is_asked_about(ward, sisters):
     ward.not_given(mine, "rule 40")
     ward.give(course, mine, because="Counted again: 91 %")
     assert ward.given(mine) is not None, ward.refused
+
+
+@pytest.mark.rule(42)
+@pytest.mark.parametrize(("asked", "kept", "bad"), [(5, 2, False), (2, 5, True), (None, 2, True), (None, 5, False)])
+def test_the_limit_of_the_bag_s_own_protocol_judges_what_another_bag_shows(ward, sisters, asked, kept, bad):
+    """The same 3 EU/mL would pass or fail in this bag itself; where its protocol is silent, the other's limit holds."""
+    mine, other, course = sisters
+    limits = {most: QCSpec(test="endotoxin", limit=Range(None, most), source="EP 2.6.14") for most in (2, 5)}
+    content = course.says.model_copy(update={"qc": (limits[asked],) if asked else ()})
+    mine.treatment.protocol_version = published(ward.team, f"OTHER-{asked}-{kept}", content=content)
+    found = QCResult(product_id=other.id, test="endotoxin", value=3, comparator="=", limit=limits[kept].model_dump())
+    assert out_of_limit(found, mine) is bad
+    ward.session.expunge_all()
 
 
 def parent_of(ward, bag):
