@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789−")
 LOWERED = str.maketrans("₀₁₂₃₄₅₆₇₈₉", "0123456789")
+RAISES, LOWERS = ({one: of for of, one in table.items()} for table in (RAISED, LOWERED))
 
 
 def units(text: str) -> Markup:
@@ -26,6 +27,14 @@ def units(text: str) -> Markup:
     safe = re.sub("× ?10", "× 10", str(escape(text)))
     safe = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: f"<sup>{m[0].translate(RAISED)}</sup>", safe)
     return Markup(re.sub("[₀-₉]+", lambda m: f"<sub>{m[0].translate(LOWERED)}</sub>", safe))  # noqa: S704 - escaped above
+
+
+def unmarked(value: Any) -> str:
+    """Return what `units` wrote as text again, without markup: 10<sup>6</sup> stays 10⁶ and never becomes 106."""
+    if not isinstance(value, Markup):
+        return str(value)
+    raised = re.sub("<sup>([0-9−]+)</sup>", lambda m: m[1].translate(RAISES), value)
+    return Markup(re.sub("<sub>([0-9]+)</sub>", lambda m: m[1].translate(LOWERS), raised)).striptags()  # noqa: S704 - stripped
 
 
 def quantity(value: Decimal | int | None, unit: str = "") -> Markup:
@@ -48,6 +57,7 @@ def init_app(app: Flask, zone: Callable[[], str]) -> None:
         "iso": lambda value: wording.iso(value, zone()),
         "quantity": quantity,
         "units": units,
+        "unmarked": unmarked,
     }
     env = app.jinja_env
     env.undefined = StrictUndefined

@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from clinic.fields import RUNS_AS_FORMULA
+from clinic.templating import unmarked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,15 +28,10 @@ def timeline_table(days: Iterable[Any], patient: Patient, zone: str) -> str:
         for label, value, note in entry.facts or [("", "", "")]:
             cells = (
                 patient.id, entry.at.isoformat() if entry.at else "", entry.day_label, entry.kind_label,
-                plain(entry.headline), label, plain(value), note, entry.who, "; ".join(entry.hands), zone,
+                unmarked(entry.headline), label, unmarked(value), note, entry.who, "; ".join(entry.hands), zone,
             )  # fmt: skip
             table.writerow([safe(cell) for cell in cells])
     return out.getvalue()
-
-
-def plain(value: Any) -> str:
-    """Return text without markup."""
-    return value.striptags() if hasattr(value, "striptags") else str(value)
 
 
 def safe(cell: str) -> str:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import clinic
 from clinic import clock, wording
+from clinic.templating import units, unmarked
 
 BERLIN = "Europe/Berlin"
 ROOM = Path(clinic.__file__).parent
@@ -158,3 +159,10 @@ def test_only_wording_knows_how_days_and_times_are_written():
         if shape.search(line) or ".strftime(" in line
     ]
     assert not found, "ask clinic.wording how it is written"
+
+
+@given(st.text(alphabet="ab <>&×10⁰⁶⁻₂₄/kg", max_size=30))
+def test_text_with_raised_figures_comes_back_without_its_markup(text):
+    """Ten to the sixth is never read, exported or printed as one hundred and six."""
+    plain = re.sub("× ?10", "× 10", text)
+    assert unmarked(units(text)).split() == plain.split()
