@@ -104,6 +104,13 @@ class Book(Picture):
         }
         return [(44, f"{kind} with {lacks}")] if wrong[kind] else []
 
+    def _against_sign(self, act: Facts) -> list[Reason]:
+        """A container bears no signature but that of who confirms another's correction (45)."""
+        one = getattr(self, act["table"])[act["record"]]
+        if act["table"] != "bags" or (self._alone(one) and one["corrected_by"] != act["by"]):
+            return []
+        return [(45, "nothing of another person to confirm")]
+
     def _against_check(self, act: Facts) -> list[Reason]:
         same = [(2, "one person")] if act["by"] == act["second"] else []
         return same + self.forbids(act["bag"], act["course"])
@@ -193,8 +200,9 @@ class Book(Picture):
         }  # fmt: skip
         for name in act["bags"]:
             half = {"volume": old["volume"] / 2, "amount": old["amount"] / 2}
-            self.bags[name] = old | half | {"run": act["name"], "harvest": None, "said": {}, "hands": set(),
-                                            "use_before": None, "frozen_at": None}  # fmt: skip
+            of_its_own = {"run": act["name"], "harvest": None, "said": {}, "hands": set(), "signed": set()}
+            later = {"use_before": None, "frozen_at": None, "corrected_by": None}
+            self.bags[name] = old | half | of_its_own | later
 
     def _sign(self, act: Facts) -> None:
         getattr(self, act["table"])[act["record"]]["signed"].add(act["by"])
@@ -228,6 +236,7 @@ class Book(Picture):
 
     def _amend_bags(self, one: Facts, act: Facts) -> None:
         one["hands"] = one["hands"] | {act["by"]}
+        one["corrected_by"] = act["by"]
 
     def _amend_runs(self, one: Facts, act: Facts) -> None:
         one["hands"] = one["hands"] | {act["by"]}

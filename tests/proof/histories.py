@@ -228,7 +228,9 @@ def _amend_bag(dice: Random, _name: str) -> list[Act]:
     new: dict[str, Any] = dice.choice(
         [{"amount": Decimal(100)}, {"amount": Decimal(50)}, {"amount": Decimal(130)}, {"volume": Decimal(9)}]
     )
-    return [_amend("bags", dice.choice(BAGS), "technologist", **new)]
+    bag = dice.choice(BAGS)
+    signs = [_sign("bags", bag, "technologist2")] if dice.random() < 0.6 else []
+    return [_amend("bags", bag, "technologist", **new), *signs]
 
 
 def _amend_origin(dice: Random, _name: str) -> list[Act]:

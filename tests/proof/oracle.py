@@ -246,9 +246,9 @@ class Picture:
         return "good" if "good" in said else "pending" if said else "missing"
 
     @staticmethod
-    def _alone(result: Facts) -> bool:
-        """Whether somebody corrected it and nobody else signed."""
-        return result["corrected_by"] is not None and not result["signed"] - {result["corrected_by"]}
+    def _alone(one: Facts) -> bool:
+        """Whether somebody corrected a result or a container and nobody else signed."""
+        return one["corrected_by"] is not None and not one["signed"] - {one["corrected_by"]}
 
     def germs(self, bag: str) -> bool:
         """Whether anything that shares cells with the bag ever grew, also where a correction says it did not."""
@@ -288,9 +288,10 @@ class Picture:
         return [(43, "germs in the family")] if self.germs(bag) else []
 
     def conformity(self, bag: str) -> dict[str, str]:
-        """Each test that is asked for and is not good, with what it is."""
+        """Each test that is asked for and is not good, with what it is; amounts that one person alone corrected."""
         protocol = self.protocol(bag)
         said = {test: self.standing_of(bag, test, protocol) for test in protocol["tests"]}
+        said |= {f"content of {one}": "unconfirmed" for one in self.line(bag) if self._alone(self.bags[one])}
         return {test: one for test, one in said.items() if one != "good"}
 
     # the decision of quality

@@ -286,5 +286,5 @@ def _bag(donor: str, protocol: str, course: str | None, volume: Decimal) -> dict
     return {
         "donor": donor, "protocol": protocol, "course": course, "volume": volume, "amount": Decimal(0), "run": None,
         "harvest": None, "frozen_at": None, "medium": "", "dmso": Decimal(0), "use_before": None, "said": {},
-        "hands": set(),
+        "hands": set(), "signed": set(), "corrected_by": None,
     }  # fmt: skip
