@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 FORMATS = {
     "csv": "text/csv",
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "pdf": "application/pdf",
     "json": "application/json",
 }
 
@@ -36,6 +37,7 @@ class Made:
     at_words: str
     zone: str
     head: tuple[int, str] | None
+    site: str
 
     @property
     def ledger(self) -> str:

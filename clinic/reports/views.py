@@ -18,6 +18,7 @@ from clinic.reports.catalog import GROUPS, REPORTS
 from clinic.reports.data import Data
 from clinic.reports.dimensions import DIMENSIONS, FILTERS
 from clinic.reports.files import FORMATS, Made
+from clinic.reports.paper import as_pdf
 
 if TYPE_CHECKING:
     from clinic.reports.asking import Asked
@@ -89,7 +90,7 @@ def download(name: str, form: str) -> Response:
     _refuse(wrong)
     made = _made(report, _data(asked))
     read_log.export(f"report {name}.{form}")
-    content: Any = {"csv": files.as_csv, "xlsx": files.as_xlsx, "json": files.as_json}[form](made)
+    content: Any = {"csv": files.as_csv, "xlsx": files.as_xlsx, "json": files.as_json, "pdf": as_pdf}[form](made)
     response = Response(content, mimetype=FORMATS[form])
     title = f"{me().site.code}-{name}-{clock.day(made.at, made.zone):%Y-%m-%d}.{form}"
     response.headers["Content-Disposition"] = f'attachment; filename="{title}"'
@@ -125,4 +126,5 @@ def _made(report: Report, data: Data) -> Made:
         at_words=wording.moment(data.at, data.zone),
         zone=data.zone,
         head=(head.number, head.hash) if head else None,
+        site=site.name,
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import openpyxl
+import pypdf
 import pytest
 from sqlalchemy import event, insert, select
 
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
     from flask.testing import FlaskClient
 
-ADDRESSES = (".csv", ".xlsx", ".json", "/records?row=included&column=n")
+ADDRESSES = (".csv", ".xlsx", ".pdf", ".json", "/records?row=included&column=n")
 MOST_STATEMENTS = 24
 """Of a page: session and user, the ledger's head, the records of the report; the same for any number of patients."""
 
@@ -126,8 +127,18 @@ def test_the_list_names_every_report_once(client_as):
     assert all(report.title.endswith("?") for report in REPORTS.values())
 
 
+def printed_words(*cells):
+    """Text without its spaces, and the hyphens that lines are broken at."""
+    return re.sub(r"[\s\-\u2010\u00ad\u202f]", "", "".join(cells))
+
+
+def printed(data):
+    """The text of a PDF in the order in which it is read aloud."""
+    return printed_words(*(page.extract_text() for page in pypdf.PdfReader(io.BytesIO(data)).pages))
+
+
 @pytest.mark.parametrize("name", list(REPORTS))
-def test_page_csv_xlsx_and_json_say_the_same(demo, name):
+def test_page_csv_xlsx_pdf_and_json_say_the_same(demo, name):
     browser = demo("quality@north.demo")
     answer = browser.get(f"/reports/{name}")
     page = Page.of(answer.text)
@@ -148,6 +159,11 @@ def test_page_csv_xlsx_and_json_say_the_same(demo, name):
         for cells, seen in zip(rows, shown, strict=True):
             assert len(cells) == len(seen)
             assert all(same(as_shown(cell), text) for cell, text in zip(cells, seen, strict=True)), (cells, seen)
+    paper = printed(browser.get(f"/reports/{name}.pdf").data)
+    for seen in shown:
+        assert printed_words(*seen[1:]) in paper, seen
+    assert printed_words(told["answer"]) in paper
+    assert str(told["ledger"]["number"]) in paper
     for label in (
         "Site: Cellcourse North",
         "Time zone: Europe/Berlin",
@@ -223,7 +239,7 @@ def test_what_cannot_be_asked_is_refused_in_a_sentence(client_as, asked, sentenc
 
 def test_what_is_not_there_is_not_found(client_as):
     browser = client_as("physician")
-    for address in ("/reports/nothing", "/reports/survival.pdf", "/reports/nothing.csv", "/reports/nothing/records"):
+    for address in ("/reports/nothing", "/reports/nothing.csv", "/reports/nothing/records"):
         assert browser.get(address).status_code == 404
 
 

@@ -1,0 +1,157 @@
+"""Documents about patients: the summary, the report of a course, a consent, an adverse event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic import wording
+from clinic.administration.models import Administration
+from clinic.consent.models import Consent
+from clinic.documents.document import Block, Document, Section, Source, table
+from clinic.documents.of_cells import movements, named, results
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import FollowUpVisit, OutcomeScore
+from clinic.pathway.order import current
+from clinic.patients.donors import BloodTyping
+from clinic.patients.models import Patient
+from clinic.products.models import Product
+from clinic.protocols.catalogues import INSTRUMENTS
+from clinic.release.models import decisions
+from clinic.templating import unmarked
+from clinic.treatments.models import Stop, Treatment
+
+if TYPE_CHECKING:
+    from clinic.records import Record
+
+WITH_THEIR_VISIT = (OutcomeScore,)
+"""Kinds that are told in the entry of another record."""
+
+
+def given_rows(source: Source, courses: list[Any]) -> list[Block]:
+    """Return what was given in some courses: when, what, how much, where."""
+    rows = []
+    for records in courses:
+        given = records.of(Administration)
+        source.keep(*given)
+        rows += [
+            [
+                wording.moment(one.performed_at, source.zone, one.precision_of("performed_at")),
+                named(one.product) if one.product is not None else "",
+                one.product_id or "",
+                unmarked(one.headline()),
+            ]
+            for one in given
+        ]
+    return table(["When", "Product", "Number", "Given"], rows)
+
+
+def summary(source: Source) -> list[Section]:
+    """Return what another clinic needs to know of a patient who was treated with cells."""
+    patient: Patient = source.record
+    courses = [source.around(course) for course in patient.courses]
+    source.keep(*patient.courses)
+    ordered = [
+        [course.title, course.chain_of_identity or "", course.protocol_version.name,
+         wording.day(source.day(course.performed_at), course.precision_of("performed_at"))]
+        for course in patient.courses
+    ]  # fmt: skip
+    events = [event for records in courses for event in records.of(AdverseEvent)]
+    weights = patient.weights[:1]
+    typings: list[BloodTyping] = list(patient.typings)
+    return [
+        Section(title="Patient", blocks=source.entry(patient)),
+        Section(title="Alerts", blocks=source.entries(patient.alerts)),
+        Section(title="Weight", blocks=source.entries(weights)),
+        Section(title="Blood group", blocks=source.entries(typings)),
+        Section(
+            title="Courses",
+            blocks=table(["Course", "Chain of identity", "Protocol", "Ordered"], ordered) if ordered else [],
+        ),
+        Section(title="Cells given", blocks=given_rows(source, courses)),
+        Section(title="Adverse events", blocks=source.entries(events)),
+        Section(title="Consents", blocks=source.entries(patient.consents)),
+    ]
+
+
+def course(source: Source) -> list[Section]:
+    """Return a course from its order to its last visit, step by step."""
+    records, ordered = source.records, source.record
+    found = [Section(title="Order", blocks=[*source.entry(ordered), *source.entries(records.of(Stop))])]
+    for step in current():
+        kinds = [kind for kind in step.records if kind not in WITH_THEIR_VISIT]
+        blocks = [block for kind in kinds for record in records.of(kind) for block in _entry(source, record)]
+        found.append(Section(title=step.title, blocks=blocks))
+    products = records.of(Product)
+    source.keep(*products)
+    tested = [
+        block
+        for product in products
+        if (table := results(source, product))
+        for block in (Block(heading=f"{named(product)}, {product.id}"), *table)
+    ]
+    return [
+        *found,
+        Section(title="Results", blocks=tested),
+        Section(title="Custody", blocks=movements(source, products)),
+    ]
+
+
+def _entry(source: Source, record: Record) -> list[Block]:
+    blocks = source.entry(record)
+    if isinstance(record, FollowUpVisit) and record.scores:
+        source.keep(*record.scores)
+        rows = [[INSTRUMENTS[one.instrument or ""].label, unmarked(one.words), one.note or ""] for one in record.scores]
+        blocks.insert(1, Block(head=["Outcome", "Score", "Note"], rows=rows))
+    return blocks
+
+
+def consent(source: Source) -> list[Section]:
+    """Return one consent with its withdrawal."""
+    record: Consent = source.record
+    gone = [record.withdrawal] if record.withdrawal is not None else []
+    return [
+        Section(title="Consent", blocks=source.entry(record)),
+        Section(title="Withdrawal", blocks=source.entries(gone), empty="Not withdrawn."),
+    ]
+
+
+def event(source: Source) -> list[Section]:
+    """Return one adverse event, with what had been given before it and who decided on it."""
+    record: AdverseEvent = source.record
+    products = [one for one in source.records.of(Product) if one.given]
+    decided = [block for one in products for row in decisions(source.records, one) for block in source.entry(row)]
+    return [
+        Section(title="Event", blocks=source.entry(record)),
+        Section(title="Cells given", blocks=given_rows(source, [source.records])),
+        Section(title="Decisions on the products given", blocks=decided),
+    ]
+
+
+SUMMARY = Document(
+    name="patient-summary",
+    title="Patient summary",
+    about=Patient,
+    purpose="For the next physician: who the patient is, which cells were given, allergies, adverse events, consents.",
+    sections=summary,
+)
+COURSE = Document(
+    name="course-report",
+    title="Course report",
+    about=Treatment,
+    purpose="The whole course from order to follow-up, with results, custody, corrections and signatures.",
+    sections=course,
+)
+CONSENT = Document(
+    name="consent",
+    title="Record of consent",
+    about=Consent,
+    purpose="What was consented to, who signed and obtained it, until when, and whether it was withdrawn.",
+    sections=consent,
+)
+EVENT = Document(
+    name="adverse-event",
+    title="Adverse event report",
+    about=AdverseEvent,
+    purpose="One event with its assessment and reports, the cells given before it, and the decisions on them.",
+    sections=event,
+)
