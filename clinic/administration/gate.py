@@ -252,11 +252,14 @@ def thaw(verdict: Verdict, course: Treatment, product: Product, at: datetime) ->
             )
         return
     minutes = int((at - product.thawed_at).total_seconds() // 60)
-    over = limit is not None and at - product.thawed_at > timedelta(minutes=limit)
-    values = (f"{minutes} min", f"{limit} min at most" if limit else "no limit")
+    over = limit is not None and at - product.thawed_at >= timedelta(minutes=limit)  # as the page says: expired
+    values = (f"{minutes} min", f"less than {limit} min" if limit else "no limit")
     if over:
         verdict.fault(
-            "Time after thaw", 54, f"Too long after thaw: {minutes} minutes. The protocol allows {limit}.", *values
+            "Time after thaw",
+            54,
+            f"Too long after thaw: {minutes} minutes. The product expired after {limit} minutes.",
+            *values,
         )
     elif minutes >= THAW_WARNING:
         verdict.warn("Time after thaw", 54, *values)

@@ -131,7 +131,10 @@ def test_a_discarded_product_and_a_container_that_was_processed_are_refused(team
 
 @pytest.mark.rule(54)
 @pytest.mark.hazard("H11")
-@pytest.mark.parametrize(("minutes", "clear", "warns"), [(10, True, False), (40, True, True), (61, False, False)])
+@pytest.mark.parametrize(
+    ("minutes", "clear", "warns"),
+    [(10, True, False), (40, True, True), (59, True, True), (60, False, False), (61, False, False)],
+)
 def test_time_after_thaw_warns_and_then_refuses(team: Team, minutes: int, clear: bool, warns: bool) -> None:
     course, product = frozen(team, minutes)
     check = checked(course, product, team)

@@ -104,6 +104,11 @@ class Book(Picture):
         }
         return [(44, f"{kind} with {lacks}")] if wrong[kind] else []
 
+    def _against_withdraw(self, act: Facts) -> list[Reason]:
+        """What was ended, by itself or by a later withdrawal of the same treatment, does not end again (15)."""
+        one = self.consents[act["consent"]]
+        return [(15, "withdrawn already")] if any(one["at"] <= end for end in self.ends(one)) else []
+
     def _against_sign(self, act: Facts) -> list[Reason]:
         """A container bears no signature but that of who confirms another's correction (45)."""
         one = getattr(self, act["table"])[act["record"]]

@@ -20,6 +20,7 @@ Reason = tuple[int, str]
 
 GOOD = {"gram_stain": "no_organisms", "sterility": "no_growth"}
 CULTURE_DAYS = 14
+RELEASING = {"conforms", "conditional", "exceptional"}
 SHARED = {"endotoxin", "gram_stain", "sterility"}
 """What these tests find is true of all bags that share cells; viability is one bag's."""
 DMSO_PER_KG = Decimal(1)
@@ -100,6 +101,7 @@ class Picture:
             *self._made(bag),
             *self._results(bag),
             *self._released(bag),
+            *([(15, "collected before the withdrawal")] if self._left_behind(bag, course) else []),
             *self._state(bag),
             *self._dose(bag, course),
         ]
@@ -138,7 +140,7 @@ class Picture:
     def _consented(self, course: str) -> bool:
         patient, protocol = self.courses[course]["patient"], self.courses[course]["protocol"]
         mine = [one for one in self.consents.values() if (one["patient"], one["protocol"]) == (patient, protocol)]
-        ends = [one["withdrawn_at"] for one in mine if one["withdrawn_at"] is not None]
+        ends = self.ends({"patient": patient, "protocol": protocol})
         return any(
             one["by"] in one["signed"]
             and (one["prolonged_by"] is None or one["signed"] - {one["prolonged_by"]})
@@ -147,6 +149,22 @@ class Picture:
             and not any(one["at"] <= end for end in ends)
             for one in mine
         )
+
+    def ends(self, consent: Facts) -> list[datetime]:
+        """When consent to the same treatment of the same patient was withdrawn."""
+        return [
+            one["withdrawn_at"]
+            for one in self.consents.values()
+            if one["withdrawn_at"] is not None
+            and (one["patient"], one["protocol"]) == (consent["patient"], consent["protocol"])
+        ]
+
+    def _left_behind(self, bag: str, course: str) -> bool:
+        """Whether the cells were collected under a consent that ended, and quality has not released them since (15)."""
+        patient, protocol = self.courses[course]["patient"], self.courses[course]["protocol"]
+        end = max(self.ends({"patient": patient, "protocol": protocol}), default=None)
+        mine = [one for one in self.decisions.values() if one["bag"] == bag and one["kind"] in RELEASING]
+        return end is not None and not any(one["at"] > end for one in mine)
 
     def _eligible(self, course: str) -> bool:
         mine = [one for one in self.eligibilities.values() if one["course"] == course]
