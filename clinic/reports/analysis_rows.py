@@ -1,0 +1,312 @@
+"""The rows of the tables for analysis, some hundred courses at a time: a long table needs little memory."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import lazyload
+
+from clinic.administration.events import InfusionEvent
+from clinic.administration.models import Administration
+from clinic.course_records import in_turns
+from clinic.eligibility.models import Eligibility
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore
+from clinic.harvest.models import Harvest
+from clinic.judged_lines import CourseLine, ProductLine
+from clinic.pathway.order import current
+from clinic.pathway.projection import lines_of
+from clinic.patients.models import Patient
+from clinic.products.models import Product
+from clinic.protocols.catalogues import DOSE_MEASURES, QC_TESTS
+from clinic.protocols.models import ProtocolVersion
+from clinic.release.models import Release
+from clinic.release.product_state import ProductState
+from clinic.release.results import QCResult, standing
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import date, datetime
+
+    from clinic.reports.analysis import Column, Table
+    from clinic.reports.data import Data
+
+AT_ONCE = 300
+
+
+def rows(data: Data, table: Table, *, research: bool) -> Iterator[list[Any]]:
+    """Yield the rows of a table as values in the order of its columns."""
+    chosen = table.chosen(research=research)
+    for found, zero in MAKES[table.name](data):
+        yield [_value(column, found, zero, research=research) for column in chosen]
+
+
+def _value(column: Column, found: dict[str, Any], zero: date | None, *, research: bool) -> Any:
+    if column.kind == "whole" and research and column.key.endswith("_days") and column.key not in found:
+        on = found.get(column.key.removesuffix("_days"))
+        return (on - zero).days if on is not None and zero is not None else None
+    return found.get(column.key)
+
+
+def turns(ids: Sequence[str]) -> Iterator[list[str]]:
+    """Yield ids some hundred at a time."""
+    for start in range(0, len(ids), AT_ONCE):
+        yield list(ids[start : start + AT_ONCE])
+
+
+def grouped(data: Data, model: type[Any], key: Any, ids: Sequence[str], *order: Any) -> dict[str, list[Any]]:
+    """Return the records of a kind by one of their keys; nothing else is read with them."""
+    found: dict[str, list[Any]] = defaultdict(list)
+    chosen = select(model).where(key.in_(ids)).options(lazyload("*")).order_by(*order, model.id)
+    for row in data.session.scalars(chosen):
+        found[getattr(row, key.key)].append(row)
+    return found
+
+
+def _begun(data: Data) -> dict[str, date | None]:
+    """Return the day of the first cells of every course."""
+    return {one.course.id: one.on for one in data.administrations if one.first}
+
+
+def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
+    zero = _begun(data)
+    ids = chosen_courses(data)
+    numbers = dict(data.session.execute(select(ProtocolVersion.id, ProtocolVersion.number)).all())
+    for turn in turns(ids):
+        by = {
+            model: grouped(data, model, model.treatment_id, turn, model.performed_at)
+            for model in (Harvest, Administration, AdverseEvent, FollowUpVisit, OutcomeScore, Eligibility, Product)
+        }
+        courses = {row.id: row for row in data.session.scalars(_only(Treatment, turn))}
+        patients = {
+            row.id: row for row in data.session.scalars(_only(Patient, [c.patient_id for c in courses.values()]))
+        }
+        states = _states(data, turn)
+        for id_ in turn:
+            course = courses[id_]
+            about = _of_order(data, course, patients[course.patient_id], numbers[course.protocol_version_id])
+            told = {model: some[id_] for model, some in by.items()}
+            yield (
+                about | {"state": states.get(id_, "")} | _of_course(data, told) | _scores(data, told, zero.get(id_)),
+                zero.get(id_),
+            )
+
+
+def chosen_courses(data: Data) -> list[str]:
+    """Return the courses of the filters that were ordered in the period; all tables are about these, so they join."""
+    return [id_ for id_, one in data.courses.items() if data.within(one.ordered_on, id_)]
+
+
+def _only(model: type[Any], ids: Iterable[str]) -> Any:
+    return select(model).where(model.id.in_(set(ids))).options(lazyload("*"))
+
+
+def _of_order(data: Data, course: Any, patient: Any, number: int) -> dict[str, Any]:
+    one = data.courses[course.id]
+    version = data.versions[course.protocol_version_id]
+    said = {
+        name: getattr(course, name)
+        for name in (
+            "condition", "body_site", "side", "relation", "source", "route", "asa_class", "height_cm", "weight_kg",
+            "chain_of_identity",
+        )
+    }  # fmt: skip
+    return said | {
+        "course_id": course.id, "person_id": one.patient, "record_number": patient.record_number,
+        "synthetic": patient.is_synthetic, "origin": one.origin, "protocol": version.code, "protocol_version": number,
+        "field": version.field_key, "cell_type": version.cell_type, "donor_kind": one.donor, "sex": patient.sex,
+        "age_years": one.age, "ordered": one.ordered_on, "died": patient.died_on,
+        "missing": _missing(patient.not_recorded, course.not_recorded),
+    }  # fmt: skip
+
+
+def _of_course(data: Data, told: dict[Any, list[Any]]) -> dict[str, Any]:
+    """Return what happened in a course, counted and dated."""
+    harvests, visits, events = told[Harvest], told[FollowUpVisit], told[AdverseEvent]
+    given = [one for one in told[Administration] if one.outcome != "voided" and one.volume_given != 0]
+    made = [one for one in visits if one.made is not False]
+    judged = [one for one in told[Eligibility] if one.eligible is not None][-1:]
+    return {
+        "eligible": judged[0].eligible if judged else None,
+        "eligibility_decided": data.day(judged[0].performed_at) if judged else None,
+        "harvests": len(harvests), "harvested": _first(data, harvests), "harvested_volume": _sum(harvests, "volume"),
+        "products": len(told[Product]), "products_given": len({one.product_id for one in given} - {None}),
+        "administrations": len(given), "first_given": _first(data, given), "last_given": _first(data, given[::-1]),
+        "volume_given": _sum(given, "volume_given"),
+        "visits_made": len(made), "visits_missed": len(visits) - len(made), "last_seen": _first(data, made[::-1]),
+        "adverse_events": len(events), "serious_events": sum(bool(one.serious) for one in events),
+        "worst_grade": max((one.grade for one in events if one.grade is not None), default=None),
+    }  # fmt: skip
+
+
+def _scores(data: Data, told: dict[Any, list[Any]], zero: date | None) -> dict[str, Any]:
+    """Return baseline and last value of each score, and the day of the course of the last."""
+    visits = {one.id: one for one in told[FollowUpVisit]}
+    dated = [
+        (_day(data, one, visits.get(one.visit_id), zero), one) for one in told[OutcomeScore] if one.value is not None
+    ]
+    found: dict[str, Any] = {}
+    for day, one in sorted(dated, key=lambda pair: (pair[0] or 0, pair[1].recorded_at, pair[1].id)):
+        if one.visit_id in visits and visits[one.visit_id].name == BASELINE:
+            found.setdefault(f"{one.instrument}_baseline", one.value)
+        else:
+            found |= {f"{one.instrument}_last": one.value, f"{one.instrument}_last_day": day}
+    return found
+
+
+def _day(data: Data, score: Any, visit: Any, zero: date | None) -> int | None:
+    """Return the day of the course of a score: counted from the first cells, else as a history says it."""
+    on = data.day(score.performed_at or (visit.performed_at if visit is not None else None))
+    if on is not None and zero is not None:
+        return (on - zero).days
+    return score.course_day if score.course_day is not None or visit is None else visit.course_day
+
+
+def _states(data: Data, ids: Sequence[str]) -> dict[str, str]:
+    """Return where courses stand: stored lines, and those judged anew that time has changed."""
+    titles = {step.name: step.title for step in current()}
+    chosen = select(CourseLine).where(CourseLine.treatment_id.in_(ids), CourseLine.title == "").order_by(CourseLine.key)
+    lines = [vars(line) for line in data.session.scalars(chosen)]
+    stale = {line["treatment_id"] for line in lines if line["changes_at"] is not None and line["changes_at"] <= data.at}
+    fresh = [
+        line for one in in_turns(data.session, sorted(stale)) for line in lines_of(one, data.at) if not line["title"]
+    ]
+    found: dict[str, list[str]] = defaultdict(list)
+    for line in [*(line for line in lines if line["treatment_id"] not in stale), *fresh]:
+        said = line["word"] or line["state"]
+        found[line["treatment_id"]].append(f"{titles.get(line['step'], line['step'])}: {said}")
+    return {id_: "; ".join(dict.fromkeys(said)) for id_, said in found.items()}
+
+
+def _products(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
+    """Banked cells, which no course has yet, are listed where neither filter nor period chooses among courses."""
+    zero, courses = _begun(data), set(chosen_courses(data))
+    banked = not data.asked.chosen and not data.asked.dated
+    order = (Product.recorded_at, Product.id)
+    ids = [
+        row.id
+        for row in data.read(Product.id, Product.treatment_id, order=order)
+        if row.treatment_id in courses or (banked and row.treatment_id is None)
+    ]
+    for turn in turns(ids):
+        results = grouped(data, QCResult, QCResult.product_id, turn, QCResult.performed_at)
+        decided = grouped(data, Release, Release.product_id, turn, Release.recorded_at)
+        lines = {line.product_id: line for line in data.session.scalars(_lines(turn))}
+        products = {row.id: row for row in data.session.scalars(_only(Product, turn))}
+        for id_ in turn:
+            product = products[id_]
+            about = _of_product(data, product, lines.get(id_))
+            yield about | _tests(results[id_]) | _decided(data, decided[id_]), zero.get(product.treatment_id)
+
+
+def _lines(ids: Sequence[str]) -> Any:
+    return select(ProductLine).where(ProductLine.product_id.in_(ids))
+
+
+def _of_product(data: Data, product: Any, line: Any) -> dict[str, Any]:
+    measure = DOSE_MEASURES.get(product.measure or "")
+    state = ProductState(line.state) if line is not None else None
+    if line is not None and line.changes_at is not None and line.changes_at <= data.at and product.expired(data.at):
+        state = ProductState.EXPIRED
+    said = {
+        name: getattr(product, name)
+        for name in (
+            "donor_id", "harvest_id", "run_id", "din", "name", "division", "cell_type", "source", "relation",
+            "container", "volume", "amount", "preparation", "vehicle", "cryo_medium", "dmso_percent",
+        )
+    }  # fmt: skip
+    days = {
+        "collected": product.collected_at, "made": product.performed_at, "frozen": product.frozen_at,
+        "thawed": product.thawed_at, "expires": product.expires_at,
+    }  # fmt: skip
+    return said | {name: data.day(at) for name, at in days.items()} | {
+        "product_id": product.id, "course_id": product.treatment_id, "origin": product.origin.value,
+        "amount_unit": measure.unit if measure and product.amount is not None else None,
+        "amount_counts": product.measure, "state": state.label if state else None,
+        "missing": _missing(product.not_recorded),
+    }  # fmt: skip
+
+
+def _tests(results: list[QCResult]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for test in dict.fromkeys(one.test or "" for one in results):
+        readings = standing(results, test)
+        if test not in QC_TESTS or not readings:
+            continue
+        last = readings[-1]
+        found[test] = last.outcome if QC_TESTS[test].outcomes else last.value
+        found[f"{test}_comparator"] = last.comparator if last.value is not None else None
+        found[f"{test}_verdict"] = last.verdict.label
+    return found
+
+
+def _decided(data: Data, decisions: list[Release]) -> dict[str, Any]:
+    if not decisions:
+        return {}
+    last = decisions[-1]
+    return {"decision": last.decision, "decided": data.day(last.performed_at)}
+
+
+def _administrations(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
+    zero, courses = _begun(data), set(chosen_courses(data))
+    order = (Administration.recorded_at, Administration.id)
+    wanted = data.read(Administration.id, Administration.treatment_id, order=order)
+    ids = [row.id for row in wanted if row.treatment_id in courses]
+    for turn in turns(ids):
+        events = grouped(data, AdverseEvent, AdverseEvent.administration_id, turn)
+        during = grouped(data, InfusionEvent, InfusionEvent.administration_id, turn)
+        given = {row.id: row for row in data.session.scalars(_only(Administration, turn))}
+        cells = {
+            row.id: row for row in data.session.scalars(_only(Product, {g.product_id for g in given.values()} - {None}))
+        }
+        for id_ in turn:
+            one = given[id_]
+            about = _of_giving(data, one, cells.get(one.product_id), zero.get(one.treatment_id))
+            kinds = [event.kind for event in during[id_]]
+            yield about | {
+                "interruptions": sum(kind in {"rate", "stopped"} for kind in kinds),
+                "reactions": kinds.count("reaction"), "events_after": len(events[id_]),
+            }, zero.get(one.treatment_id)  # fmt: skip
+
+
+def _of_giving(data: Data, one: Any, product: Any, zero: date | None) -> dict[str, Any]:
+    measure, on = DOSE_MEASURES.get(one.measure or ""), data.day(one.performed_at)
+    said = {
+        name: getattr(one, name)
+        for name in (
+            "route", "body_site", "side", "guidance", "viability_before", "volume_issued", "volume_given",
+            "volume_wasted", "volume_returned", "weight_kg", "dose", "dose_per_kg", "outcome", "product_id",
+        )
+    }  # fmt: skip
+    day = (on - zero).days if on is not None and zero is not None else one.course_day
+    return said | {
+        "administration_id": one.id, "course_id": one.treatment_id, "origin": one.origin.value, "given": on,
+        "course_day": day, "minutes": _minutes(one.performed_at, one.ended_at),
+        "minutes_after_thaw": _minutes(product.thawed_at if product is not None else None, one.ended_at),
+        "dose_unit": measure.unit if measure and one.dose is not None else None,
+        "dose_per_kg_unit": measure.unit_per_kg if measure and one.dose_per_kg is not None else None,
+        "dose_counts": one.measure, "missing": _missing(one.not_recorded),
+    }  # fmt: skip
+
+
+def _minutes(begin: datetime | None, end: datetime | None) -> int | None:
+    return int((end - begin).total_seconds() // 60) if begin is not None and end is not None else None
+
+
+def _first(data: Data, found: Sequence[Any]) -> date | None:
+    return next((data.day(one.performed_at) for one in found if one.performed_at is not None), None)
+
+
+def _sum(found: Iterable[Any], name: str) -> Any:
+    values = [value for one in found if (value := getattr(one, name)) is not None]
+    return sum(values) if values else None
+
+
+def _missing(*reasons: dict[str, str] | None) -> str:
+    return "; ".join(f"{name}: {why}" for one in reasons for name, why in sorted((one or {}).items()))
+
+
+MAKES = {"courses": _courses, "products": _products, "administrations": _administrations}
