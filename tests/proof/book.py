@@ -157,7 +157,9 @@ class Book(Picture):
         self.patients[act["patient"]]["allergies"] = self.allergies(act["said"])
 
     def _die(self, act: Facts) -> None:
-        self.patients[act["patient"]]["died_on"] = act["on"]
+        """A death that one person took back, or moved to a later day, still counts as it was (45, 65)."""
+        one = self.patients[act["patient"]]
+        one["died_on"] = min((day for day in (one["died_on"], act["on"]) if day is not None), default=None)
 
     def _determine(self, act: Facts) -> None:
         said = {key: act[key] for key in ("donor", "at", "outcome", "markers", "urgent", "told", "sample_on")}
