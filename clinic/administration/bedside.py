@@ -53,16 +53,8 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     records = load(session, [course.id], product_ids=[product.id] if product is not None else [])[course.id]
     known: dict[str, Any] = {}
     if product is not None:
-        last = standing_decision(records, product)
-        held = held_because(records, product, at)
-        decided = DECISIONS[last.decision or ""].lower() if last is not None and not last.releases else ""
-        known = {
-            "release": released(records, product) if not held else None,
-            "held": " ".join(held) or decided,
-            "given": next((one for one in records.on(product, Administration) if not one.voided), None),
-            "results": endotoxin_results(records, product),
-            "ready": _ready(records, product, at),
-        }
+        with records.unchanged():
+            known = _known(records, product, at)
     return Bedside(
         records=records,
         wristband=wristband,
@@ -78,6 +70,20 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
         **known,
         **more,
     )
+
+
+def _known(records: CourseRecords, product: Product, at: datetime) -> dict[str, Any]:
+    """Return what is known of the scanned product: its release, what holds it, whether it was given, its results."""
+    last = standing_decision(records, product)
+    held = held_because(records, product, at)
+    decided = DECISIONS[last.decision or ""].lower() if last is not None and not last.releases else ""
+    return {
+        "release": released(records, product) if not held else None,
+        "held": " ".join(held) or decided,
+        "given": next((one for one in records.on(product, Administration) if not one.voided), None),
+        "results": endotoxin_results(records, product),
+        "ready": _ready(records, product, at),
+    }
 
 
 def unreadable(session: Session, patient_scan: str, product_scan: str) -> list[Problem]:
