@@ -104,7 +104,12 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():
-        prepare(db.engine, wait=settings.database_wait)
+        prepare(
+            db.engine,
+            wait=settings.database_wait,
+            silence=settings.database_silence,
+            only_reads=settings.only_reads,
+        )
     guards.init_app(app)
     security.init_app(app)
     idempotency.init_app(app)

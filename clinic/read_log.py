@@ -119,7 +119,7 @@ def prints(patient_ids: Iterable[str]) -> None:
 def printed_with(patient_id: str) -> None:
     """Note the sheet that heads a print, unless this person was shown the patient's page just now."""
     shown = _log().app.extensions["shown"].get((g.user.id, patient_id))
-    if shown is None or clock.now() - shown > SAME_VIEW:
+    if shown is None or abs(clock.now() - shown) > SAME_VIEW:
         view(patient_id)
 
 

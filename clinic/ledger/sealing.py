@@ -169,9 +169,13 @@ def keep(text: str, at: datetime, folders: Iterable[Path]) -> list[Path]:
 def write(text: str, file: Path) -> Path:
     """Write a seal to a new file, down to the disk."""
     with file.open("x") as new:
-        new.write(text)
-        new.flush()
-        os.fsync(new.fileno())
+        try:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+        except OSError:  # the disk is full: half a seal would count as one that was tampered with
+            file.unlink()
+            raise
     return file
 
 
@@ -183,8 +187,8 @@ def seal_in_turn(session: Session, instance: Path, folders: Sequence[Path], at: 
     key = key_of(instance)
     seals, faults = found_in(folders, key)
     present = all_heads(session)
-    if faults or not present or (seals and at - seals[-1].at < EVERY):
-        return faults
+    if faults or not present or any(timedelta() <= at - one.at < EVERY for one in seals):
+        return faults  # a seal of a moment to come was made while the clock was ahead: it stops none
     since = dict(seals[-1].heads) if seals else {}
     if since == present:
         return []
