@@ -50,6 +50,8 @@ FORMATS = {
 }
 BYTE_ORDER_MARK = "\ufeff"
 OLDEST_TOLD = 90
+MOST_IN_CELL = 32_767
+"""Characters that a cell of a spreadsheet holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -334,7 +336,11 @@ def _write_cell(page: Any, line: int, place: int, value: Any) -> None:
     elif isinstance(value, int | Decimal):
         page.write_number(line, place, value)
     else:
-        page.write_string(line, place, value.isoformat() if isinstance(value, date) else str(value))
+        text = value.isoformat() if isinstance(value, date) else str(value)
+        if len(text) > MOST_IN_CELL:  # which the spreadsheet would cut without a word
+            cut = f" … [the first part of {len(text):,} characters; CSV and JSON lines have all of them]"
+            text = text[: MOST_IN_CELL - len(cut)] + cut
+        page.write_string(line, place, text)
 
 
 def chunks(session: Session, name: str, form: str, choice: Choice) -> Iterator[str | bytes]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
 
 from clinic import clock
 from clinic.errors import RuleBroken
@@ -95,6 +96,14 @@ def test_a_text_that_a_spreadsheet_would_run_is_kept_from_running(session, team)
 def test_a_negative_number_stays_a_number():
     lines = list(exporting.csv_lines(["a"], [[Decimal("-4.50")], [-3], ["-3"]]))
     assert lines == ["\ufeffa\r\n", "-4.50\r\n", "-3\r\n", "'-3\r\n"]
+
+
+def test_a_text_that_does_not_fit_into_a_cell_says_so():
+    with exporting.xlsx_file(["a"], [["x" * 40_000], ["y" * 32_767]]) as file:
+        rows = CalamineWorkbook.from_filelike(file).get_sheet_by_index(0).to_python()
+    said = "… [the first part of 40,000 characters; CSV and JSON lines have all of them]"
+    assert (len(rows[1][0]), rows[1][0].endswith(said)) == (32_767, True)
+    assert rows[2] == ["y" * 32_767]
 
 
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), max_size=5))
