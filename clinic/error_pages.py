@@ -19,7 +19,6 @@ from clinic import drafts, record_display, record_pages
 from clinic.accounts import security
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
-from clinic.identifiers import within
 from clinic.pages import ChangedMeanwhile, me
 from clinic.reading import reading_only
 
@@ -133,7 +132,7 @@ def _unavailable_page(sentence: str) -> Response:
         "errors/unavailable.html",
         sentence=sentence,
         sent=sent,
-        url=within(f"{request.script_root}{request.full_path}".rstrip("?")) or url_for("pathway.today"),
+        url=drafts.sent_to() or url_for("pathway.today"),
         typed=typed if sent and fits and not secret else [],
     )
     answer = make_response(page, 503)
