@@ -111,13 +111,15 @@ def test_no_page_waits_for_a_writer(house, impatient, begun, client_as, session,
 
 
 def test_a_search_waits_for_no_writer(house, impatient, begun, client_as):
-    browser = client_as("nurse")
+    browser, quality = client_as("nurse"), client_as("quality")
     with locked(house.store):
         begun.clear()
         for url in ("/patients", "/products", "/donors"):
             assert searched(browser, url, q="lind").status_code == 200
+        for url in ("/ledger", "/ledger/readings"):
+            assert searched(quality, url, kind="view").status_code == 200
     assert set(begun) == {"BEGIN"}
-    assert len(SEARCHES) == 3
+    assert len(SEARCHES) == 5
 
 
 @pytest.mark.parametrize("url", ["/static/vendor/clinic.css", "/static/logo.svg", "/healthz"])

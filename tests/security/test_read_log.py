@@ -206,6 +206,21 @@ def test_quality_reads_who_looked_at_a_record(course, client_as, page, readings,
     assert "opened" in shown
 
 
+def test_a_patients_number_is_sent_in_the_form_and_stands_in_no_address(course, client_as, page, readings, session):
+    number = session.execute(text(f"SELECT record_number FROM patient WHERE id = '{course.patient}'")).scalar_one()
+    session.commit()
+    client_as("nurse").get(f"/patients/{course.patient}")
+    readings()
+    quality = client_as("quality")
+    for url, box in (("/ledger/readings", "patient"), ("/ledger", "record")):
+        answer = quality.post(url, data={box: number, "kind": "view"})
+        assert (answer.status_code, number in answer.location) == (303, False)
+        assert number in page(quality, answer.location), "it is in its box again"
+    answer = quality.post("/ledger/readings", data={"patient": number})
+    assert "Nadia Rask" in page(quality, answer.location).html.partition("<table")[2]
+    assert "No patient has the number" in page(quality, f"/ledger/readings?patient={number}"), "no address is answered"
+
+
 def test_the_day_of_the_access_log_is_asked_in_three_boxes(course, client_as, page, readings):
     client_as("nurse").get(f"/patients/{course.patient}")
     readings()
