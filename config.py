@@ -25,6 +25,8 @@ VARIED = 10
 OTHERS = stat.S_IRWXO
 PAGE_WAIT = 5
 """Seconds for which a page waits for another writer; then it says so, rather than hang."""
+PAGE_SILENCE = 10
+"""Seconds for which a page waits for any answer of a database server; a command waits as long as it takes."""
 PORTS = 65_536
 COMMAND_WAIT = 30
 """The same for a command, at which nobody stands with a patient."""
@@ -64,6 +66,8 @@ class Settings:
     zone: str = "Europe/Berlin"
     testing: bool = False
     database_wait: int = PAGE_WAIT
+    database_silence: int = PAGE_SILENCE
+    only_reads: bool = False
     smtp: Smtp | None = None
     seals: Path | None = None
 

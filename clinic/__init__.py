@@ -78,6 +78,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     app.config.update(
         SECRET_KEY=settings.secret_key,
         SECURITY_PASSWORD_SALT=settings.derived("password salt"),
+        RESEARCH_SECRET=settings.derived("shift of days for research"),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, settings.database_wait),
         SESSION_COOKIE_NAME="__Host-session" if settings.production else "session",
@@ -104,7 +105,12 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
     db.init_app(app)
     migrate.init_app(app, db, directory=str(MIGRATIONS), render_as_batch=True)
     with app.app_context():
-        prepare(db.engine, wait=settings.database_wait)
+        prepare(
+            db.engine,
+            wait=settings.database_wait,
+            silence=settings.database_silence,
+            only_reads=settings.only_reads,
+        )
     guards.init_app(app)
     security.init_app(app)
     idempotency.init_app(app)

@@ -53,7 +53,7 @@ OPEN = {"static", "security.login", "health.alive", "health.ready", "accounts.we
 """Endpoints that need no sign-in."""
 KEYLESS = {"security.login", "security.logout"}
 """POST endpoints that create no record and so need no idempotency key."""
-SEARCHES = {"pathway.patients", "products.index", "donors.index"}
+SEARCHES = {"pathway.patients", "products.index", "donors.index", "ledger.index", "ledger.readings"}
 """POST endpoints that only search: names and numbers are sent in the form, never in an address. They write nothing, so
 they need no key, keep no draft and take no write lock."""
 

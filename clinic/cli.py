@@ -19,6 +19,7 @@ COMMANDS = {
     "export": ("tables:export", "Export a data set."),
     "import": ("tables:import_table", "Import patients or courses from CSV or XLSX: all or nothing."),
     "migrate": ("database:migrate", "Bring the database to the current schema; safe when many start at once."),
+    "prove": ("proof:prove", "Write the proof of a record, or of an exported file, for a stranger to check."),
     "restore": ("database:restore", "Replace the database by a backup; reports what the backup lacks."),
     "seal": ("proof:seal", "Write and sign the present heads of the ledger. Keep the file elsewhere."),
     "serve": ("serving:serve", "Serve the clinic until Ctrl-C or SIGTERM."),

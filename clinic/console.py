@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from clinic import create_app
 from clinic.accounts.models import Site, User
+from clinic.error_pages import NOT_SET_UP, unavailable
 from clinic.errors import ClinicError, RuleBroken, SettingsWrong
 from clinic.extensions import db, read_from_here
 from clinic.reading import reading_only
@@ -54,10 +55,17 @@ def run(commands: click.Group) -> None:
     except ArgumentError:
         say("CLINIC_DATABASE_URL is not a database address. Write it like sqlite:////srv/clinic.db.", WRONG)
     except (OperationalError, ProgrammingError) as fault:
-        first = str(fault.orig).strip().splitlines()[0]
-        say(f"The database cannot be used: {first}. If it is new or older, run: clinic migrate.", WRONG)
+        say(_why_not_usable(fault), WRONG)
     except OSError as fault:
         say(f"{fault.filename or 'A file'}: {fault.strerror or fault}.", WRONG)
+
+
+def _why_not_usable(fault: OperationalError | ProgrammingError) -> str:
+    first = str(fault.orig).strip().splitlines()[0]
+    reason = unavailable(fault)
+    if reason in {None, NOT_SET_UP}:
+        return f"The database cannot be used: {first}. If it is new or older, run: clinic migrate."
+    return f"{reason} ({first})"
 
 
 def say(sentence: str, status: int) -> None:
@@ -65,8 +73,8 @@ def say(sentence: str, status: int) -> None:
     sys.exit(status)
 
 
-def application() -> tuple[Flask, Settings]:
-    settings = replace(load(), database_wait=COMMAND_WAIT)
+def application(*, only_reads: bool = False) -> tuple[Flask, Settings]:
+    settings = replace(load(), database_wait=COMMAND_WAIT, database_silence=0, only_reads=only_reads)
     return create_app(settings), settings
 
 
@@ -83,7 +91,7 @@ def with_database_to_read(act: Callable[..., Any]) -> Callable[..., Any]:
 def _inside(act: Callable[..., Any], *, only_reads: bool) -> Callable[..., Any]:
     @wraps(act)
     def call(*args: Any, **more: Any) -> Any:
-        app, settings = application()
+        app, settings = application(only_reads=only_reads)
         before = reading_only.get()
         with app.test_request_context(base_url=settings.public_url or None):
             current_schema()

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 from flask import current_app, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
-from sqlalchemy import String, UniqueConstraint, bindparam, delete, insert, select
+from sqlalchemy import String, UniqueConstraint, bindparam, delete, func, insert, select
 from sqlalchemy.orm import Mapped, mapped_column
 from werkzeug.datastructures import MultiDict
 
@@ -34,6 +34,10 @@ NEVER_KEPT = ("csrf_token", "idempotency_key", "password", "second_password", "d
 VERSION, SEEN = "version", "seen"
 """The version that was read, and in an address the later one that was seen since."""
 MOST_TEXT = 100_000
+MOST = 50
+"""Drafts that one person keeps at most."""
+SPARE = 10
+"""Drafts beyond those for what cannot wait: a form that is sent after the session ran out, or that a rule refused."""
 
 
 class Draft(Base):
@@ -82,12 +86,29 @@ def _here() -> str:
     return within(here) or request.path
 
 
+def sent_to() -> str:
+    """Return the address to which this request was sent, with its query; nothing where it is none of ours."""
+    return within(f"{request.script_root}{request.full_path}".rstrip("?"))
+
+
+def _typed() -> dict[str, list[str]]:
+    kept = request.form.to_dict(flat=False).items()
+    return {name: values for name, values in kept if name not in {*NEVER_KEPT, TITLE}}
+
+
+def refused(user_id: str, most: int = MOST) -> str:
+    """Return why the posted form cannot be kept as a draft, as half a sentence; nothing where it can."""
+    if len(str(_typed())) > MOST_TEXT:
+        return f"the form has more than {MOST_TEXT:,} characters"
+    others = select(func.count()).select_from(Draft).where(Draft.user_id == user_id, Draft.path != place())
+    return f"you already have {MOST} drafts" if (db.session.scalar(others) or 0) >= most else ""
+
+
 def keep(user_id: str) -> bool:
-    """Save the posted form as the draft of its page, replacing an earlier one; False if the form is empty."""
-    typed = {name: values for name, values in request.form.to_dict(flat=False).items() if name not in NEVER_KEPT}
-    title = typed.pop(TITLE, [""])[0]
+    """Save the posted form as the draft of its page, replacing an earlier one; False if it is empty or `refused`."""
+    typed, title = _typed(), request.form.get(TITLE, "")
     filled = any(value for name, values in typed.items() for value in values if name != VERSION)
-    if not filled or len(str(typed)) > MOST_TEXT:
+    if not filled or refused(user_id, MOST + SPARE):
         return False
     end(user_id)
     db.session.execute(
@@ -126,5 +147,5 @@ def again(version: int) -> str:
 def mine(user_id: str) -> Sequence[Any]:
     """Return path, title and time of a person's drafts, the newest first."""
     return db.session.execute(
-        select(Draft.path, Draft.title, Draft.at).where(Draft.user_id == user_id).order_by(Draft.at.desc()).limit(10)
+        select(Draft.path, Draft.title, Draft.at).where(Draft.user_id == user_id).order_by(Draft.at.desc()).limit(MOST)
     ).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import secrets
 import sqlite3
 import traceback
@@ -18,7 +19,6 @@ from clinic import drafts, record_display, record_pages
 from clinic.accounts import security
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
-from clinic.identifiers import within
 from clinic.pages import ChangedMeanwhile, me
 from clinic.reading import reading_only
 
@@ -47,11 +47,13 @@ BUSY = "The database is busy: another user is saving a lot of data."
 AWAY = "The database does not answer."
 NOT_SET_UP = "The database is empty: it is not this clinic's, or it was not set up (clinic migrate)."
 NOT_WRITABLE = "The database cannot be written: its disk is full, broken or read-only."
+NO_FILES = "The server cannot write files: its disk is full, broken or read-only."
 BUSY_CODES = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 AWAY_CODES = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}
 NOT_WRITABLE_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY}
 POSTGRESQL = {"42P01": NOT_SET_UP, "55P03": BUSY, "53300": BUSY, "53100": NOT_WRITABLE, "25006": NOT_WRITABLE}
 """Undefined table, lock not available, too many connections, disk full, read-only transaction."""
+DISK_CODES = {errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.EIO}
 CONNECTION_CLASSES = {"08", "57"}
 
 
@@ -59,6 +61,8 @@ def unavailable(fault: BaseException | None) -> str | None:
     """Return why the database cannot be used now, as a sentence; None if the error has another cause."""
     if isinstance(fault, NoConnectionFree | DisconnectionError):
         return BUSY if isinstance(fault, NoConnectionFree) else AWAY
+    if isinstance(fault, OSError) and fault.errno in DISK_CODES:
+        return NO_FILES
     if not isinstance(fault, DBAPIError):
         return None
     return _of_sqlite(fault.orig) if isinstance(fault.orig, sqlite3.Error) else _of_postgresql(fault)
@@ -128,7 +132,7 @@ def _unavailable_page(sentence: str) -> Response:
         "errors/unavailable.html",
         sentence=sentence,
         sent=sent,
-        url=within(f"{request.script_root}{request.full_path}".rstrip("?")) or url_for("pathway.today"),
+        url=drafts.sent_to() or url_for("pathway.today"),
         typed=typed if sent and fits and not secret else [],
     )
     answer = make_response(page, 503)

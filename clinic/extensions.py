@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+import threading
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -71,21 +73,71 @@ def engine_options(url: str, wait: int) -> dict[str, Any]:
     return options
 
 
-def prepare(engine: Engine, *, wait: int = 30) -> None:
+def prepare(engine: Engine, *, wait: int = 30, silence: int = 0, only_reads: bool = False) -> None:
     """Set up SQLite for several readers and one writer at a time, with every commit on the disk.
 
-    ``wait`` is for how many seconds a writer waits for another one.
+    ``wait`` is for how many seconds a writer waits for another one; ``silence`` for how many a statement waits for the
+    answer of a PostgreSQL server, 0 for as long as it takes. ``only_reads``: a SQLite file in a folder that cannot be
+    written is read all the same; nothing else may write it meanwhile.
     """
-    if engine.dialect.name != "sqlite":
-        return
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, wait, only_reads=only_reads)
+    elif silence:
+        _give_up_on_silence(engine, silence)
+
+
+def _give_up_on_silence(engine: Engine, seconds: int) -> None:
+    """Close a connection whose server does not answer: one that was frozen keeps its sockets open for good."""
+    import psycopg  # noqa: PLC0415 - not installed where a clinic lives in a file
+
+    class Impatient(psycopg.Connection[Any]):
+        """A connection on which no statement waits for ever."""
+
+        def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+            """Wait for an answer, ``seconds`` at most; then nothing more is asked on this connection."""
+            try:
+                return super().wait(gen, interval, seconds if timeout is None else timeout)
+            except psycopg.OperationalError as fault:
+                if fault.sqlstate is None:  # the server did not say this
+                    self.pgconn.finish()
+                raise
+
+    silent, trial = threading.Event(), threading.Lock()
+
+    @event.listens_for(engine, "do_connect")
+    def _impatiently(_dialect: Any, _record: Any, given: Any, named: Any) -> Any:
+        """Connect; while the server is silent one thread tries and the others refuse at once, free for other pages."""
+        if not silent.is_set():
+            return _connected(given, named)
+        if not trial.acquire(blocking=False):
+            raise psycopg.OperationalError("the server does not answer")
+        try:
+            return _connected(given, named)
+        finally:
+            trial.release()
+
+    def _connected(given: Any, named: Any) -> Any:
+        try:
+            made = Impatient.connect(*given, **named)
+        except psycopg.errors.ConnectionTimeout:
+            silent.set()
+            raise
+        silent.clear()
+        return made
+
+
+def _prepare_sqlite(engine: Engine, wait: int, *, only_reads: bool) -> None:
     name = engine.url.database
     file = Path(name) if name and name != ":memory:" else None
 
     @event.listens_for(engine, "do_connect")
-    def _only_what_is_there(*_: Any) -> None:
+    def _only_what_is_there(_dialect: Any, _record: Any, _given: Any, named: Any) -> Any:
         """Refuse a file that was moved away: SQLite would put an empty one in its place (`schema.make_file` does)."""
-        if file is not None and not file.exists():
+        if file is None:
+            return None
+        if not file.exists():
             raise sqlite3.OperationalError("unable to open database file")
+        return None if may_write(file.parent) else _in_a_read_only_folder(file, named, only_reads=only_reads)
 
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, record: Any) -> None:
@@ -104,6 +156,23 @@ def prepare(engine: Engine, *, wait: int = 30) -> None:
     def _begin(connection: Connection) -> None:
         reads = reading_only.get() or connection.get_execution_options().get("only_reads", False)
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def may_write(folder: Path) -> bool:
+    """Return whether files can be made in a folder: SQLite keeps two beside its own."""
+    return os.access(folder, os.W_OK)
+
+
+def _in_a_read_only_folder(file: Path, named: Any, *, only_reads: bool) -> Any:
+    """Open a file beside which SQLite can keep nothing; None where what is there already is enough for it."""
+    beside = [file.with_name(file.name + ending) for ending in ("-wal", "-shm")]
+    if all(one.exists() for one in beside):
+        return None
+    if not only_reads or (beside[0].exists() and beside[0].stat().st_size):
+        fault = sqlite3.OperationalError(f"the folder of {file.name} is read-only: copy it to one that can be written")
+        fault.sqlite_errorcode = sqlite3.SQLITE_READONLY
+        raise fault
+    return sqlite3.connect(f"{file.resolve().as_uri()}?immutable=1", uri=True, **named)
 
 
 def _identity(file: Path | None) -> tuple[int, int] | None:

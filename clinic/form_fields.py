@@ -19,7 +19,7 @@ from wtforms.widgets import PasswordInput, Select, TextArea, TextInput
 
 from clinic import clock, wording
 from clinic.errors import naming
-from clinic.fields import FACTS, Field, plain
+from clinic.fields import FACTS, SHORT_TEXT, Field, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -75,6 +75,8 @@ class FactField(wtforms.Field):
     widget = TextInput()
     autocomplete = "off"
     autofocus = False
+    longest_reason = SHORT_TEXT
+    """The most characters of the reason why an unexpected value is right."""
     _form: Any
     name: str
     short_name: str
@@ -168,6 +170,9 @@ class FactField(wtforms.Field):
             raise ValidationError(self.named(asked.question))
         if not self.reason:
             raise ValidationError(self.named("give the reason"))
+        if len(self.reason) > self.longest_reason:
+            said = f"the reason has {len(self.reason):,} characters; use at most {self.longest_reason}"
+            raise ValidationError(self.named(said))
 
     @property
     def anchor(self) -> str:

@@ -8,7 +8,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, abort, current_app, flash, g, redirect, request, session, url_for
+from flask import (
+    Flask,
+    abort,
+    current_app,
+    flash,
+    g,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 from werkzeug.wrappers import Response
@@ -19,7 +31,8 @@ from clinic.accounts import security
 from clinic.accounts.models import User
 from clinic.extensions import csrf, db, write_from_here, writing
 from clinic.ledger.listener import lock_site, set_actor
-from clinic.pages import me
+from clinic.ledger.verify import models
+from clinic.pages import get_or_404, me
 from clinic.reading import reading_only
 
 if TYPE_CHECKING:
@@ -132,6 +145,7 @@ def take_form_once() -> Response | None:
     if not _writes() or request.endpoint in KEYLESS:
         return None
     if request.form.get("do") in DRAFTING:
+        _refuse_records_of_others()
         return DRAFTING[request.form["do"]](me().id)
     return idempotency.claim(me().id)
 
@@ -231,8 +245,29 @@ def _discard_draft(user_id: str) -> Response:
     return redirect(_page(), 303)
 
 
+def _refuse_records_of_others() -> None:
+    """Answer 404, as the form itself would, where the address names a record that this user's site does not have."""
+    kinds = {model.KIND: model for model in models().values()}
+    for name, given in (request.view_args or {}).items():
+        if name.endswith("_id"):
+            kind = kinds.get(str(given)[:2].upper())
+            get_or_404(kind, str(given)) if kind else abort(404)
+
+
+def _not_kept(reason: str) -> Response:
+    """Return the page that says why a draft is not kept, and keeps what was typed itself until that is mended."""
+    typed = [(name, text) for name, text in request.form.items(multi=True) if name not in UNSENT]
+    page = render_template(
+        "errors/draft.html", reason=reason, typed=typed, drafts=drafts.mine(me().id), url=drafts.sent_to()
+    )
+    return make_response(page, 409)
+
+
 def _autosave(user_id: str) -> Response:
     """Keep what was typed so far; a form that was saved in the meantime leaves no draft."""
+    reason = drafts.refused(user_id)
+    if reason:
+        return Response(f"Draft not saved: {reason}.", 409, mimetype="text/plain")
     if not idempotency.taken():
         drafts.keep(user_id)
     db.session.commit()
@@ -240,6 +275,9 @@ def _autosave(user_id: str) -> Response:
 
 
 def _keep_draft(user_id: str) -> Response:
+    reason = drafts.refused(user_id)
+    if reason:
+        return _not_kept(reason)
     kept = drafts.keep(user_id)
     db.session.commit()
     flash(
@@ -249,6 +287,8 @@ def _keep_draft(user_id: str) -> Response:
     return redirect(url_for("pathway.today"), 303)
 
 
+UNSENT = {"do", "password", "second_password"}
+"""What a page that keeps a form for another try leaves out."""
 DRAFTING: dict[str, Callable[[str], Response]] = {
     "draft": _keep_draft, "autosave": _autosave, "discard": _discard_draft,
 }  # fmt: skip

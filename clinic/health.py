@@ -38,14 +38,14 @@ def why_not_ready() -> str:
     file = database_file(db.engine)
     if file is not None and not file.exists():
         return "the database file is not there"
+    if file is not None and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
+        return "the database cannot be written"
     try:
         at = current(db.engine)
     except SQLAlchemyError:
         return "the database does not answer"
     if at != head():
         return "the database needs clinic migrate"
-    if file is not None and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK)):
-        return "the database cannot be written"
     if file is not None and shutil.disk_usage(file.parent).free < LEAST_SPACE:
         return "the disk of the database is full"
     return ""

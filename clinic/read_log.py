@@ -2,15 +2,19 @@
 
 What a request shows is noted while its page is made, handed over when it is answered, and added to the chain of
 readings by one thread of the process, in a transaction of its own. While the database is busy or away the readings
-wait and are tried again; what is left when the process ends is tried once more, and logged as an error if it fails.
+wait and are tried again; what is left when the process ends is kept in a file of the instance, for the next process.
 """
 
 from __future__ import annotations
 
 import atexit
+import json
+import os
 import threading
 from collections import deque
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flask import after_this_request, current_app, g, request
@@ -40,6 +44,10 @@ SAME_VIEW = timedelta(minutes=1)
 """How long after a page its style sheet for printing, which names the patient too, counts as part of it."""
 
 
+LEFT = "readings.jsonl"
+"""The file of the instance with the readings that a process could not write before it ended."""
+
+
 class Log:
     """The readings of one process that wait to be written."""
 
@@ -65,16 +73,21 @@ class Log:
         with self.turn:
             while self.waiting:
                 readings = [self.waiting.popleft() for _ in range(min(MOST, len(self.waiting)))]
-                try:
-                    with to_write(), Session(self.engine) as session:
-                        add(session, readings)
-                        session.commit()
-                except SQLAlchemyError as fault:
+                if not self.added(readings):
                     self.waiting.extendleft(reversed(readings))
-                    self.app.logger.warning(
-                        "%d readings of records wait to be written: %s", len(self.waiting), type(fault).__name__
-                    )
                     return False
+        return True
+
+    def added(self, readings: list[Reading]) -> bool:
+        """Add readings to their chains; return whether the database took them."""
+        try:
+            with to_write(), Session(self.engine) as session:
+                add(session, readings)
+                session.commit()
+        except SQLAlchemyError as fault:
+            waiting = len(readings) + len(self.waiting)
+            self.app.logger.warning("%d readings of records wait to be written: %s", waiting, type(fault).__name__)
+            return False
         return True
 
     def _run(self) -> None:
@@ -86,11 +99,37 @@ class Log:
                 pass
 
     def close(self) -> None:
-        """Write what waits as the process ends."""
+        """Write what waits as the process ends; what cannot be written is left for the next process."""
         self.ends.set()
         self.came.set()
         if not self.write():
-            self.app.logger.error("%d readings of records could not be written", len(self.waiting))
+            with self.turn:
+                self.leave(self.waiting)
+                self.waiting.clear()
+
+    def leave(self, readings: Iterable[Reading]) -> None:
+        """Keep readings in the file of those that are left, down to the disk."""
+        lines = "".join(json.dumps({**one._asdict(), "at": one.at.isoformat()}) + "\n" for one in readings)
+        handle = os.open(self._left(), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def take_left(self) -> None:
+        """Take over the readings that other processes left."""
+        for file in self._left().parent.glob(f"{LEFT}*"):
+            mine = self._left().with_name(f"{LEFT}.{os.getpid()}")
+            with suppress(FileNotFoundError):  # another process took them at the same moment
+                file.rename(mine)
+                told = [json.loads(line) for line in mine.read_text().splitlines()]
+                readings = [Reading(**{**one, "at": datetime.fromisoformat(one["at"])}) for one in told]
+                if not self.added(readings):
+                    self.leave(readings)
+                mine.unlink()
+
+    def _left(self) -> Path:
+        return Path(self.app.instance_path) / LEFT
 
 
 def view(patient_id: str) -> None:
@@ -110,6 +149,17 @@ def export(about: str, patient_id: str = "") -> None:
     _note("export", patient_id, about)
 
 
+def export_by_command(site_ids: Iterable[str], reader_id: str, about: str) -> None:
+    """Write down that the command line takes a table of some sites out, or leave it for the next process.
+
+    ``reader_id``: who is named as its reader; nothing: this machine's user, shown as the site itself.
+    """
+    at, log = clock.now(), _log()
+    readings = [Reading(id_, at, reader_id or id_, "export", "command line", about) for id_ in site_ids]
+    if not log.added(readings):
+        log.leave(readings)
+
+
 def prints(patient_ids: Iterable[str]) -> None:
     """Note the patients of a sheet that is made to be printed."""
     for patient_id in patient_ids:
@@ -119,7 +169,7 @@ def prints(patient_ids: Iterable[str]) -> None:
 def printed_with(patient_id: str) -> None:
     """Note the sheet that heads a print, unless this person was shown the patient's page just now."""
     shown = _log().app.extensions["shown"].get((g.user.id, patient_id))
-    if shown is None or clock.now() - shown > SAME_VIEW:
+    if shown is None or abs(clock.now() - shown) > SAME_VIEW:
         view(patient_id)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -123,6 +125,21 @@ class PostgreSQLStore:
     def start_again(self) -> None:
         """Start it at the same place, with what it had."""
         self.server.ensure_postgres_running()
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Freeze the server of this run: its sockets stay open, and nothing is answered."""
+        import psutil  # noqa: PLC0415 - comes with the server
+
+        server = psutil.Process(int((self.folder / "postgresql" / "postmaster.pid").read_text().split()[0]))
+        processes = [server, *server.children(recursive=True)]
+        for one in processes:
+            one.suspend()
+        try:
+            yield
+        finally:
+            for one in processes:
+                one.resume()
 
     def _start(self) -> str:
         """Start a server of our own that keeps nothing over a power cut, and return its address."""

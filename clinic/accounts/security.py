@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from flask import Flask, g, request, session
 from flask_login import current_user, user_logged_in, user_logged_out
@@ -29,9 +29,14 @@ from clinic.notices import UNREAD_OF_READER
 from clinic.reading import reading
 from clinic.schema import current
 
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+
 IDLE = timedelta(minutes=15)
 ABSOLUTE = timedelta(hours=12)
 PAUSE = timedelta(seconds=30)
+SLACK = timedelta(minutes=2)
+"""How far ahead a moment may be that a clock noted: those of several machines differ by less."""
 SPRAYED = 10
 """From so many accounts on on which one address failed, it is slowed down."""
 KNOWN_FOR = timedelta(days=30)
@@ -54,10 +59,15 @@ def _address(typed: str) -> str:
         return _hash(typed.strip().casefold())
 
 
+def _within_window(at: datetime) -> ColumnElement[bool]:
+    """Return the condition on tries that count now; those of a clock that was ahead do not keep anybody out."""
+    return FailedSignIn.at.between(at - THROTTLE_WINDOW, at + SLACK)
+
+
 def _failures(key: str, *, at: datetime) -> int:
     """Return how many tries on a counter failed within the window."""
     counted = select(func.count()).select_from(FailedSignIn)
-    return db.session.scalar(counted.where(FailedSignIn.name_hash == key, FailedSignIn.at > at - THROTTLE_WINDOW)) or 0
+    return db.session.scalar(counted.where(FailedSignIn.name_hash == key, _within_window(at))) or 0
 
 
 def _must_wait(key: str, *, at: datetime) -> timedelta:
@@ -65,7 +75,8 @@ def _must_wait(key: str, *, at: datetime) -> timedelta:
     tries = _failures(key, at=at)
     if tries < THROTTLE_SLOW:
         return timedelta()
-    last = db.session.scalar(select(func.max(FailedSignIn.at)).where(FailedSignIn.name_hash == key))
+    mine = select(func.max(FailedSignIn.at)).where(FailedSignIn.name_hash == key, _within_window(at))
+    last = db.session.scalar(mine)
     return _rest(last, THROTTLE_WINDOW if tries >= THROTTLE_LOCK else PAUSE, at)
 
 
@@ -92,7 +103,7 @@ def _at_sign_in(email: str, *, at: datetime) -> tuple[str, bool]:
 
 def _address_must_wait(*, at: datetime) -> timedelta:
     """Return how long a next try from here has to wait after tries on many accounts failed (password spraying)."""
-    where = FailedSignIn.address_hash == _here(), FailedSignIn.at > at - THROTTLE_WINDOW
+    where = FailedSignIn.address_hash == _here(), _within_window(at)
     counted = func.count(FailedSignIn.name_hash.distinct()), func.max(FailedSignIn.at)
     tried, last = db.session.execute(select(*counted).where(*where)).one()
     return _rest(last, PAUSE, at) if tried >= SPRAYED else timedelta()
@@ -100,7 +111,8 @@ def _address_must_wait(*, at: datetime) -> timedelta:
 
 def _failed(key: str, *, at: datetime, address: str | None = None) -> int:
     """Record a failed attempt; delete those that no longer count, so that the table stays small (R26)."""
-    db.session.execute(delete(FailedSignIn).where(FailedSignIn.at < at - 2 * THROTTLE_WINDOW))
+    near = FailedSignIn.at.between(at - 2 * THROTTLE_WINDOW, at + SLACK)
+    db.session.execute(delete(FailedSignIn).where(~near))
     row = insert(FailedSignIn).values(name_hash=key, address_hash=address, at=at)
     return db.session.execute(row.returning(FailedSignIn.key)).scalar_one()
 

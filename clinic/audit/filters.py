@@ -71,9 +71,10 @@ def conditions(user: User, asked: dict[str, str], kinds: dict[str, str], notes: 
         yield from _about(asked["record"], notes)
 
 
-def reading_conditions(
-    session: Session, user: User, asked: dict[str, str], kinds: Collection[str], notes: list[str]
+def reading_conditions(  # noqa: PLR0913 - what the page asks for
+    session: Session, user: User, asked: dict[str, str], kinds: Collection[str], notes: list[str], *, typed: bool
 ) -> Iterator[Any]:
+    """Yield the conditions on the readings; ``typed``: into the form, where a number may be a patient's own."""
     yield ReadEntry.site_id == user.site_id
     if asked["who"]:
         yield ReadEntry.reader_id == asked["who"]
@@ -82,7 +83,7 @@ def reading_conditions(
     if asked["day"]:
         yield from _on(ReadEntry.at, asked["day"], user.site.zone, notes)
     if asked["patient"]:
-        wanted = parse_id(asked["patient"], Patient.KIND) or _numbered(session, user, asked["patient"])
+        wanted = parse_id(asked["patient"], Patient.KIND) or (typed and _numbered(session, user, asked["patient"]))
         if not wanted:
             notes.append(f"No patient has the number “{asked['patient']}”.")
         yield ReadEntry.patient_id == (wanted or "none")

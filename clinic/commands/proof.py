@@ -11,7 +11,9 @@ from clinic import clock
 from clinic.console import FILE, with_database_to_read
 from clinic.downtime import scans
 from clinic.errors import RuleBroken
-from clinic.ledger import sealing, structure
+from clinic.exchange.exporting import digest_of
+from clinic.identifiers import parse_id
+from clinic.ledger import proving, sealing, structure
 from clinic.ledger import verify as proof
 from clinic.pathway.sweeping import disagreements
 from config import load
@@ -67,8 +69,33 @@ def seal(session: Session, output: Path | None) -> None:
     settings, at = load(), clock.now()
     _proved(session, settings)
     heads = proof.all_heads(session)
-    text = sealing.seal(heads, at=at, key=sealing.key_of(settings.instance))
+    known, _faults = sealing.found_in(settings.seal_folders, sealing.known_key(settings.instance))
+    trees = sealing.trees_since(session, known, heads)
+    text = sealing.seal(heads, at=at, key=sealing.key_of(settings.instance), trees=trees)
     files = [sealing.write(text, output)] if output else sealing.keep(text, at, settings.seal_folders)
     click.echo(
         f"Sealed {sum(head.number for head in proof.heads(session).values())} entries: {', '.join(map(str, files))}"
     )
+
+
+@click.command()
+@click.argument("record_id", required=False)
+@click.option("--export", "file", type=FILE, help="A file that was exported, in place of a record.")
+@click.option("-o", "--output", type=FILE, required=True, help="File to write.")
+@with_database_to_read
+def prove(session: Session, record_id: str | None, file: Path | None, output: Path) -> None:
+    if (record_id is None) == (file is None):
+        raise click.UsageError("Name a record, or a file with --export.")
+    settings = load()
+    seals, _faults = sealing.found_in(settings.seal_folders, sealing.known_key(settings.instance))
+    if file is not None:
+        with file.open("rb") as exported:
+            text = proving.of_export(session, seals, digest_of(exported))
+    else:
+        wanted = parse_id(record_id or "")
+        if wanted is None:
+            raise RuleBroken(f"“{record_id}” is not a record number: a character is wrong or missing.")
+        text = proving.of_record(session, seals, wanted)
+    with output.open("x") as new:
+        new.write(text)
+    click.echo(f"Written: {output}. Anyone checks it with tools/check_proof.py, without this program.")

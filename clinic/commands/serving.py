@@ -120,6 +120,7 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
     def judge() -> None:
         with app.app_context():
             try:
+                app.extensions["readings"].take_left()
                 sweep(db.session(), clock.now())
                 mail.send_waiting(db.session(), app.config["SMTP"], clock.now(), app.config["PUBLIC_URL"])
             except SQLAlchemyError as fault:

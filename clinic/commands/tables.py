@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
+from flask import current_app
+from sqlalchemy import select
 
-from clinic import clock
-from clinic.access import keep_to_site
+from clinic import clock, read_log
+from clinic.access import CLINICAL, keep_to_site
+from clinic.accounts.models import Site
 from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing
@@ -19,10 +24,11 @@ from clinic.exchange.exporting import Choice
 from clinic.ledger.listener import set_actor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from datetime import datetime
 
     from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -58,27 +64,56 @@ def import_table(  # noqa: PLR0913 - one for each option
 @click.option("--from", "since", type=DAY, help="First day, e.g. 2026-01-31.")
 @click.option("--to", "until", type=DAY, help="Last day, included.")
 @click.option("--site", "code", help="Code of one site; default: all.")
-@click.option("--research", is_flag=True, help="Without names, birth dates and free text.")
+@click.option("--research", is_flag=True, help="Without names, birth dates, free text; days shifted per patient.")
 @click.option("--list", "listing", is_flag=True, help="List the data sets.")
 @click.option("-o", "--output", type=FILE, help="File to write; default: standard output.")
+@click.option("--as", "email", help="Who reads it: the e-mail address of a staff member. Default: this machine's user.")
 @with_database_to_read
-def export(
-    session: Session, dataset: str | None, form: str, output: Path | None, *, listing: bool, **chosen: Any
-) -> None:
+def export(  # noqa: PLR0913 - the options of one command
+    session: Session, dataset: str | None, form: str, output: Path | None, *, email: str | None, listing: bool,
+    **chosen: Any,
+) -> None:  # fmt: skip
     if listing:
         for known in datasets().values():
             click.echo(f"{known.name}\t{known.title}")
         return
     if dataset is None:
         raise click.UsageError("Name a data set, or use --list.")
-    pieces = exporting.chunks(session, dataset, form, _choice(session, **chosen))
-    if output is None:
-        _pour(pieces, sys.stdout.buffer)
-        return
-    if output.exists():
+    if output is not None and output.exists():
         raise click.UsageError(f"{output} is already there; nothing was written. Choose another file name.")
-    with exporting.whole(pieces) as made, output.open("xb") as file:  # what failed midway leaves no file
-        shutil.copyfileobj(made, file)
+    reader, choice = user_with(session, email) if email else None, _choice(session, **chosen)
+    _refuse_reader(reader, choice)
+    sites = [choice.site_id] if choice.site_id else list(session.scalars(select(Site.id).order_by(Site.id)))
+    with exporting.whole(exporting.chunks(session, dataset, form, choice)) as made:  # first whole, then given away
+        said = exporting.about(dataset, form, exporting.digest_of(made), research=choice.research)
+        session.rollback()
+        read_log.export_by_command(sites, reader.id if reader else "", said)
+        if output is None:
+            shutil.copyfileobj(made, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        else:
+            _write(made, output)
+
+
+def _refuse_reader(reader: User | None, choice: Choice) -> None:
+    """Raise `RuleBroken` where the person who is named could not read the same on a page."""
+    if reader is not None and (reader.role not in CLINICAL or not reader.active):
+        raise RuleBroken(f"{reader.label} does not read patients' records.")
+    if reader is not None and choice.site_id != reader.site_id:
+        raise RuleBroken(f"{reader.printed_name} works at another site. Name hers or his: --site {reader.site.code}.")
+
+
+def _write(made: IO[bytes], output: Path) -> None:
+    """Write a file whole or not at all, readable by its owner alone."""
+    handle, name = tempfile.mkstemp(dir=output.parent, prefix=".export-")  # mode 600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            shutil.copyfileobj(made, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(name, output)  # and never over another file
+    finally:
+        Path(name).unlink()
 
 
 def _choice(
@@ -94,11 +129,9 @@ def _choice(
         raise click.UsageError(str(broken)) from None
     place = site_with(session, code) if code else None
     return Choice(
-        site_id=place.id if place else None, zone=place.zone if place else "Etc/UTC", research=research, **days
+        site_id=place.id if place else None,
+        zone=place.zone if place else "Etc/UTC",
+        research=research,
+        secret=current_app.config["RESEARCH_SECRET"],
+        **days,
     )
-
-
-def _pour(pieces: Iterator[str | bytes], target: IO[bytes]) -> None:
-    for piece in pieces:
-        target.write(piece.encode() if isinstance(piece, str) else piece)
-    target.flush()

@@ -1,13 +1,14 @@
 """The data sets: one for each kind of record, its columns drawn from the declared facts, and the data dictionary.
 
 Headings carry label and unit; a moment has two columns, UTC and the site's wall clock; a person is the printed name.
-The research variant drops names, contact, birth dates and every free text, and gives the age instead (rule 73).
+The research variant drops names of patients and staff, contact, birth dates and every free text, gives the age instead,
+and of a moment only the day, shifted by a number of days of the patient's own (rule 73).
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -75,6 +76,11 @@ KEPT_TEXT = {
 """Words that describe cells and methods, or come from a list: kept in the research variant. All other text is free."""
 
 
+NOT_FOR_RESEARCH = {"person", "signers", "wall"}
+"""Kinds of columns that name staff, or tell the time of day."""
+SHIFTED = {"moment": "shifted", "day": "shifted", "signed": "shifted signature"}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Column:
     """One column of a data set. ``kind`` is text, number, moment, wall, day, yesno, person, list or age."""
@@ -85,6 +91,13 @@ class Column:
     fact: Field | None = None
     identifying: bool = False
     free: bool = False
+
+    def shifted(self) -> Column:
+        """Return this column as the research variant has it: of a day or a moment only the day, shifted."""
+        if self.kind not in SHIFTED:
+            return self
+        heading = self.heading.removesuffix(" (UTC)")
+        return replace(self, kind=SHIFTED[self.kind], heading=f"{heading} (day, shifted per patient)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +113,10 @@ class Dataset:
         """Return the columns of the usual or of the research variant."""
         if not research:
             return tuple(column for column in self.columns if column.kind != "age")
-        return tuple(column for column in self.columns if not column.identifying and not column.free)
+        return tuple(
+            column.shifted() for column in self.columns
+            if not column.identifying and not column.free and column.kind not in NOT_FOR_RESEARCH
+        )  # fmt: skip
 
     @property
     def counted_by(self) -> str:
@@ -197,7 +213,7 @@ def _of_one(model: type[Model], key: str, fact: Field | None) -> Iterator[Column
     )
     free = (
         free
-        or (kind == "map" and key != "markers")
+        or (kind == "map" and key not in {"markers", "not_recorded"})
         or (kind == "list" and not (fact and fact.choices) and key not in {"routes", "instruments"})
     )
     if kind == "moment":
@@ -271,6 +287,8 @@ DESCRIBED = {
     "list": "separated by ;",
     "map": "key: value, separated by ;",
     "age": "whole years; research variant only",
+    "shifted": "ISO 8601 day; all days of one patient are shifted by the same secret number of days",
+    "shifted signature": "ISO 8601 day, shifted like all days of the patient; empty: not signed",
     "number": "",
     "text": "",
     "choice": "one of a fixed list",
@@ -297,6 +315,6 @@ def dictionary() -> Iterator[tuple[str, ...]]:
                 choices,
                 fact.code,
                 "yes" if column.identifying else "no",
-                "yes" if column in research else "no",
+                "yes" if column in research else "as a shifted day" if column.shifted() in research else "no",
                 ". ".join(said),
             )

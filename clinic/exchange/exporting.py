@@ -7,12 +7,15 @@ numbers, negative ones too, stay numbers. XLSX and JSON keep every text as it is
 
 from __future__ import annotations
 
+import base64
 import csv
+import hashlib
 import io
 import json
+import secrets
 import tempfile
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -28,6 +31,7 @@ from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
 from clinic.exchange.datasets import DICTIONARY, DOSES, Column, Dataset, datasets, dictionary
 from clinic.exchange.parse_cell import day_of
+from clinic.exchange.research import shifts_of
 from clinic.fields import RUNS_AS_FORMULA
 from clinic.products.models import Product
 from clinic.records import Amendment, Entry, Record, Signature
@@ -50,6 +54,8 @@ FORMATS = {
 }
 BYTE_ORDER_MARK = "\ufeff"
 OLDEST_TOLD = 90
+MOST_IN_CELL = 32_767
+"""Characters that a cell of a spreadsheet holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +63,8 @@ class Choice:
     """Which rows to take: of one site or (None) of all that the session may see, from one day to another.
 
     ``zone``: on whose clock those days begin and end. ``on``: the day for which the research variant
-    gives ages; None: today at the row's site.
+    gives ages; None: today at the row's site. ``secret``: what its shift of days is drawn from; tables with the same
+    one agree.
     """
 
     site_id: str | None = None
@@ -66,6 +73,7 @@ class Choice:
     research: bool = False
     on: date | None = None
     zone: str = "Etc/UTC"
+    secret: str = field(default_factory=secrets.token_hex, repr=False)
 
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
@@ -142,13 +150,14 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
             return
         last = page[-1]["id"]
         besides = _besides(session, model, [row["id"] for row in page])
+        shifts = shifts_of(session, [row["id"] for row in page], choice.secret) if choice.research else {}
         if dataset.name == "doses":
             _add_doses(session, page)
         for row in page:
             code, zone = places.get(row["site_id"], ("", "Etc/UTC"))
             around = _Around(
                 people=people, code=code, zone=zone, besides=besides[row["id"]], on=choice.on or clock.today(zone),
-                precision=row.get("precision") or {},
+                precision=row.get("precision") or {}, shift=shifts.get(row["id"], timedelta()),
             )  # fmt: skip
             yield [_value(column, row.get(column.key), around) for column in columns]
 
@@ -211,14 +220,22 @@ class _Around:
     besides: dict[str, Any]
     on: date
     precision: dict[str, str]
+    shift: timedelta
 
 
 def _value(column: Column, value: Any, around: _Around) -> Any:
     """Return a value as it is exported; of a day or moment no more than is known."""
     known = around.precision.get(column.key)
+    if known and column.kind == "shifted":
+        return _shifted(value, around, known)
     if known and value is not None and column.kind in {"moment", "wall", "day"}:
         return wording.iso(value, around.zone, known)
     return _READ[column.kind](value, around) if column.kind in _READ else _plain(value)
+
+
+def _shifted(value: date | None, around: _Around, known: str = "day") -> str | None:
+    """Return a day, or the day of a moment, moved by the patient's own number of days; no more of it than is known."""
+    return wording.iso(value - around.shift, around.zone, known) if value else None
 
 
 _READ: dict[str, Callable[[Any, _Around], Any]] = {
@@ -231,6 +248,8 @@ _READ: dict[str, Callable[[Any, _Around], Any]] = {
     "moment": lambda value, _around: _utc(value),
     "wall": lambda value, around: value.astimezone(ZoneInfo(around.zone)).isoformat() if value else None,
     "age": lambda value, around: _age(value, around.on),
+    "shifted": _shifted,
+    "shifted signature": lambda _value, around: _shifted(around.besides["signed"], around),
 }
 """How each kind of column reads its value; every other kind is written as it is."""
 
@@ -334,7 +353,11 @@ def _write_cell(page: Any, line: int, place: int, value: Any) -> None:
     elif isinstance(value, int | Decimal):
         page.write_number(line, place, value)
     else:
-        page.write_string(line, place, value.isoformat() if isinstance(value, date) else str(value))
+        text = value.isoformat() if isinstance(value, date) else str(value)
+        if len(text) > MOST_IN_CELL:  # which the spreadsheet would cut without a word
+            cut = f" … [the first part of {len(text):,} characters; CSV and JSON lines have all of them]"
+            text = text[: MOST_IN_CELL - len(cut)] + cut
+        page.write_string(line, place, text)
 
 
 def chunks(session: Session, name: str, form: str, choice: Choice) -> Iterator[str | bytes]:
@@ -368,6 +391,20 @@ def whole(pieces: Iterable[str | bytes]) -> IO[bytes]:
         raise
     file.seek(0)
     return file
+
+
+def digest_of(file: IO[bytes]) -> str:
+    """Return the SHA-256 of a whole file in 43 letters (base64url, RFC 4648); the file is at its beginning again."""
+    found = hashlib.sha256()
+    while piece := file.read(65536):
+        found.update(piece)
+    file.seek(0)
+    return base64.urlsafe_b64encode(found.digest()).rstrip(b"=").decode()
+
+
+def about(name: str, form: str, digest: str, *, research: bool) -> str:
+    """Return what the access log says of an export: the data set and the SHA-256 of its file, at most 80 letters."""
+    return f"{name}.{form}{' research' if research else ''} {digest}"
 
 
 def _bundles(lines: Iterator[str]) -> Iterator[str]:

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.protocols.models import ProtocolVersion
 
+MOST_PROBLEMS = 1_000
 AT_ONCE = 50
 """Rows whose records are written together; what is written is let go, so that a long table needs little memory."""
 
@@ -106,6 +107,9 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
             report.made.update(record.NOUN for record in history.records)
             if progress:
                 progress(done, 2 * len(table.rows))
+            if len(report.problems) >= MOST_PROBLEMS:
+                report.notes.append(f"The first {MOST_PROBLEMS:,} problems are listed. Correct them and try again.")
+                return report
         report.problems += [*_known_already(session, table, mapping, by), *_twice(table, mapping)]
     report.problems.sort(key=lambda fault: fault.row)
     if report.problems or dry_run:

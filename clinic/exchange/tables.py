@@ -2,21 +2,57 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
-import io
+import marshal
+import tempfile
+import weakref
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
-
-from python_calamine import CalamineError, CalamineWorkbook
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
 
 from clinic.errors import RuleBroken
+from clinic.exchange import spreadsheets
 from clinic.fields import RUNS_AS_FORMULA
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
-MOST_BYTES = 200 * 1024 * 1024
+MOST_BYTES = 50 * 1024 * 1024
+MOST_ROWS = 100_000
+MOST_COLUMNS = 1_000
+MOST_CELLS = 5_000_000
+MOST_TEXT = 32_767
+"""Characters of one cell: as many as a spreadsheet's has."""
+MOST_LINE = 1_000_000
+PIECE = 64 * 1024
+
+
+class Rows:
+    """The rows of a table, kept on the disk: read as often as wanted, and never in memory together."""
+
+    def __init__(self, headings: list[str], lines: Iterable[tuple[int, list[str]]]) -> None:
+        self.headings, self.count = headings, 0
+        self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
+        weakref.finalize(self, self.file.close)
+        for line in lines:
+            marshal.dump(line, self.file)
+            self.count += 1
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return self.count
+
+    def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
+        """Yield each row: its number in the file, counted from 1, and its cells by heading."""
+        place = 0
+        for _ in range(self.count):
+            self.file.seek(place)
+            number, cells = marshal.load(self.file)  # noqa: S302 - written above by this process
+            place = self.file.tell()
+            yield number, dict(zip(self.headings, cells, strict=True))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,63 +60,74 @@ class Table:
     """A file's table. ``rows``: number of the line in the file, counted from 1, and its cells by heading."""
 
     headings: list[str]
-    rows: list[tuple[int, dict[str, str]]]
+    rows: Rows
     note: str = ""
 
 
 def read(path: Path) -> Table:
-    """Return the table of a file. Raises `RuleBroken` with a sentence where it cannot be one."""
+    """Return the table of a file. Raises `RuleBroken` with a sentence where it cannot be one, or is too large."""
     if not path.is_file():
         raise RuleBroken(f"There is no file {path.name}.")
     if path.stat().st_size > MOST_BYTES:
         raise RuleBroken(f"{path.name} is larger than {MOST_BYTES // 1024**2} MB. Split it.")
-    if path.suffix.lower() in {".xlsx", ".xls", ".ods"}:
+    if path.suffix.lower() in {".xls", ".ods", ".xlsb", ".xlsm"}:
+        raise RuleBroken(f"{path.name} is a spreadsheet of a kind that is not imported. Save it as XLSX or as CSV.")
+    if path.suffix.lower() == ".xlsx":
         return _table(_sheet(path), "")
-    text, note = _decoded(path)
-    return _table(_lines(text), note)
+    encoding, note = _encoding(path)
+    with path.open(encoding=encoding, newline="") as file:
+        return _table(_lines(file), note)
 
 
-def _decoded(path: Path) -> tuple[str, str]:
-    raw = path.read_bytes()
-    if b"\x00" in raw[:4096]:
-        raise RuleBroken(f"{path.name} is not a text file. Save it as CSV in UTF-8, or as XLSX.")
-    try:
-        return raw.decode("utf-8-sig"), ""
-    except UnicodeDecodeError as fault:
-        before = raw[: fault.start].count(b"\n") + 1
-        note = f"{path.name} is not UTF-8 (line {before}), so it was read as Latin-1: check names with accents."
-        return raw.decode("latin-1"), note
+def _encoding(path: Path) -> tuple[str, str]:
+    """Return the encoding of a text file, and a note where it had to be guessed."""
+    decoder, lines = codecs.getincrementaldecoder("utf-8-sig")(), 0
+    with path.open("rb") as file:
+        if b"\x00" in file.read(4096):
+            raise RuleBroken(f"{path.name} is not a text file. Save it as CSV in UTF-8, or as XLSX.")
+        file.seek(0)
+        while True:
+            piece = file.read(PIECE)
+            try:
+                decoder.decode(piece, final=not piece)
+            except UnicodeDecodeError as fault:
+                before = lines + fault.object[: fault.start].count(b"\n") + 1
+                note = f"{path.name} is not UTF-8 (line {before}), so it was read as Latin-1: check names with accents."
+                return "latin-1", note
+            if not piece:
+                return "utf-8-sig", ""
+            lines += piece.count(b"\n")
 
 
-def _lines(text: str) -> list[tuple[int, list[str]]]:
-    first = next((line for line in text.splitlines() if line.strip() and not line.startswith("#")), "")
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    kept = io.StringIO(text, newline="")
-    reader = csv.reader(kept, delimiter=delimiter, strict=True)
-    found = []
+def _bounded(file: IO[str]) -> Iterator[str]:
+    """Yield the lines of a file, of which none is so long that it fills the memory."""
+    number = 0
+    while line := file.readline(MOST_LINE):
+        number += 1
+        if len(line) == MOST_LINE:
+            raise RuleBroken(f"Line {number} is longer than {MOST_LINE:,} characters. Is this a table?")
+        yield line
+
+
+def _lines(file: IO[str]) -> Iterator[tuple[int, list[str]]]:
+    first = next((line for line in _bounded(file) if line.strip() and not line.startswith("#")), "")
+    file.seek(0)
+    reader = csv.reader(_bounded(file), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
     try:
         before = 0
         for cells in reader:
             line, before = before + 1, reader.line_num
             if cells and not cells[0].startswith("#") and any(cell.strip() for cell in cells):
-                found.append((line, cells))
+                yield line, cells
     except csv.Error as fault:
         raise RuleBroken(f"Line {reader.line_num} cannot be read as CSV: {fault}.") from fault
-    return found
 
 
-def _sheet(path: Path) -> list[tuple[int, list[str]]]:
-    try:
-        book = CalamineWorkbook.from_path(str(path))
-        rows = book.get_sheet_by_index(0).to_python(skip_empty_area=False)
-    except (CalamineError, OSError, IndexError) as fault:
-        raise RuleBroken(f"{path.name} cannot be read as a spreadsheet: {fault}.") from fault
-    found = []
-    for line, cells in enumerate(rows, start=1):
+def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
+    for line, cells in enumerate(spreadsheets.read(path, MOST_COLUMNS, MOST_ROWS), start=1):
         texts = [_cell(cell) for cell in cells]
         if any(texts) and not texts[0].startswith("#"):
-            found.append((line, texts))
-    return found
+            yield line, texts
 
 
 def _cell(value: Any) -> str:
@@ -93,21 +140,37 @@ def _cell(value: Any) -> str:
     return str(value).strip()
 
 
-def _table(lines: list[tuple[int, list[str]]], note: str) -> Table:
-    if not lines:
+def _table(lines: Iterator[tuple[int, list[str]]], note: str) -> Table:
+    _number, found = next(lines, (0, []))
+    if not found:
         raise RuleBroken("The file has no headings: its first line that is no # comment must name the columns.")
-    _number, headings = lines[0]
-    headings = [_unguarded(name) for name in headings]
-    twice = sorted({name for name in headings if name and headings.count(name) > 1})
+    headings = [_unguarded(name) for name in found]
+    if len(headings) > MOST_COLUMNS:
+        raise RuleBroken(f"The file has {len(headings)} columns; {MOST_COLUMNS:,} are the most that can be imported.")
+    twice = sorted(name for name, count in Counter(headings).items() if name and count > 1)
     if twice:
         raise RuleBroken(f"Two columns have the same heading: {', '.join(twice)}.")
-    rows = []
-    for number, cells in lines[1:]:
+    return Table(headings=headings, rows=Rows(headings, _checked(lines, headings)), note=note)
+
+
+def _checked(lines: Iterator[tuple[int, list[str]]], headings: list[str]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows below the headings, each as wide as they are."""
+    most = min(MOST_ROWS, MOST_CELLS // len(headings))
+    for count, (number, cells) in enumerate(lines, start=1):
+        if count > most:
+            raise RuleBroken(
+                f"The file has more than {most:,} rows; a table may have {MOST_ROWS:,} rows and {MOST_CELLS:,} cells."
+                " Split it."
+            )
         if len(cells) > len(headings) and any(cell.strip() for cell in cells[len(headings) :]):
             raise RuleBroken(f"Row {number} has {len(cells)} cells, but there are {len(headings)} headings.")
-        padded = [*cells, *[""] * (len(headings) - len(cells))]
-        rows.append((number, {name: _unguarded(cell) for name, cell in zip(headings, padded, strict=False)}))
-    return Table(headings=headings, rows=rows, note=note)
+        for name, cell in zip(headings, cells, strict=False):
+            if len(cell) > MOST_TEXT:
+                raise RuleBroken(
+                    f"Row {number}, column {name}: the text has {len(cell):,} characters; {MOST_TEXT:,} fit in a cell."
+                )
+        padded = [*cells[: len(headings)], *[""] * (len(headings) - len(cells))]
+        yield number, [_unguarded(cell) for cell in padded]
 
 
 def _unguarded(cell: str) -> str:

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, Response, abort, current_app, render_template, request, url_for
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from werkzeug.wsgi import FileWrapper
@@ -31,7 +31,13 @@ def _choice() -> Choice:
     if wrong:
         abort(422, wrong)
     return Choice(
-        site_id=me().site_id, since=since, until=until, research=research, on=clock.today(zone()), zone=zone()
+        site_id=me().site_id,
+        since=since,
+        until=until,
+        research=research,
+        on=clock.today(zone()),
+        zone=zone(),
+        secret=current_app.config["RESEARCH_SECRET"],
     )
 
 
@@ -66,14 +72,15 @@ def dictionary() -> Response:
 def download(name: str, form: str) -> Response:
     """Send a data set, only the rows of the user's site.
 
-    It is read to its end before its first byte is sent, with its length: what failed midway never looks complete.
+    It is read to its end before its first byte is sent, with its length: what failed midway never looks complete. The
+    access log keeps its hash.
     """
     if name not in datasets() or form not in FORMATS:
         abort(404)
     choice = _choice()
-    read_log.export(f"{name}.{form}{' research' if choice.research else ''}")
     suffix = "-research" if choice.research else ""
     file = exporting.whole(_read(db.engine, name, form, choice))
+    read_log.export(exporting.about(name, form, exporting.digest_of(file), research=choice.research))
     response = _file(FileWrapper(file), form, f"{me().site.code}-{name}{suffix}-{choice.on:%Y-%m-%d}")
     response.content_length = file.seek(0, os.SEEK_END)
     file.seek(0)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from sqlalchemy import select
 
 from clinic import wording
 from clinic.errors import RuleBroken
+from clinic.ledger import merkle
 from clinic.ledger.models import canonical
 from clinic.ledger.verify import CHAINS, START, Fault, Head, all_heads, chain_problems
 
@@ -65,21 +67,67 @@ def _public(key: Ed25519PrivateKey) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Tree:
+    """The entries of a chain that a seal states one by one: from and to which number, and the root over them."""
+
+    first: int
+    last: int
+    root: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Seal:
-    """What a seal states: the heads at one moment. ``restored``: it was made as a backup replaced the database."""
+    """What a seal states: the heads at one moment. ``restored``: it was made as a backup replaced the database.
+
+    ``trees``: by chain, the entries since the seal before; ``text``: the seal as it was written.
+    """
 
     name: str
     at: datetime
     heads: Mapping[str, Head]
     restored: bool = False
+    trees: Mapping[str, Tree] = field(default_factory=dict)
+    text: str = ""
 
 
-def seal(stated: Mapping[str, Head], *, at: datetime, key: Ed25519PrivateKey, restored: bool = False) -> str:
-    """Return the text of a seal: the heads, when, the public key and its signature."""
+def trees_since(session: Session, seals: Sequence[Seal], stated: Mapping[str, Head]) -> dict[str, Tree]:
+    """Return the trees of a next seal: over what each chain has beyond the trees of the seals before."""
+    covered: dict[str, int] = {}
+    for one in seals:
+        covered |= {name: tree.last for name, tree in one.trees.items()}
+        if one.restored:
+            covered = {name: min(last, one.heads.get(name, START).number) for name, last in covered.items()}
+    made = {}
+    for name, head in stated.items():
+        first = covered.get(name, 0) + 1
+        if first <= head.number:
+            entries = hashes(session, name, first, head.number)
+            made[name] = Tree(first=first, last=head.number, root=merkle.root(entries))
+    return made
+
+
+def hashes(session: Session, name: str, first: int, last: int) -> list[str]:
+    """Return the hashes of the entries of a chain from one number to another."""
+    chain = next(chain for chain in reversed(CHAINS) if name.startswith(chain.prefix))
+    entry = chain.entry
+    wanted = entry.site_id == name.removeprefix(chain.prefix), entry.number.between(first, last)
+    return list(session.scalars(select(entry.hash).where(*wanted).order_by(entry.number)))
+
+
+def seal(
+    stated: Mapping[str, Head],
+    *,
+    at: datetime,
+    key: Ed25519PrivateKey,
+    restored: bool = False,
+    trees: Mapping[str, Tree] | None = None,
+) -> str:
+    """Return the text of a seal: the heads, the trees of entries, when, the public key and its signature."""
     said: dict[str, Any] = {
         "at": at.isoformat(),
         "heads": {site: {"number": h.number, "hash": h.hash} for site, h in sorted(stated.items())},
         **({"restored": True} if restored else {}),
+        **({"trees": {name: asdict(tree) for name, tree in sorted(trees.items())}} if trees else {}),
     }
     signature = key.sign(canonical(said).encode()).hex()
     return json.dumps({**said, "public_key": _public(key), "signature": signature}, indent=2) + "\n"
@@ -93,6 +141,10 @@ def opened(text: str, *, key: Ed25519PrivateKey | None = None, name: str = "") -
             site: Head(number=int(head["number"]), hash=str(head["hash"])) for site, head in read["heads"].items()
         }
         at, restored = datetime.fromisoformat(read["at"]), read.get("restored") is True
+        trees = {
+            name: Tree(first=int(tree["first"]), last=int(tree["last"]), root=str(tree["root"]))
+            for name, tree in read.get("trees", {}).items()
+        }
         public, signature = read.pop("public_key"), bytes.fromhex(read.pop("signature"))
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, canonical(read).encode())
     except InvalidSignature:
@@ -101,7 +153,7 @@ def opened(text: str, *, key: Ed25519PrivateKey | None = None, name: str = "") -
         raise RuleBroken("This is not a seal of a ledger.") from None
     if key is not None and public != _public(key):
         raise RuleBroken("The seal is signed with a different key from this instance's.")
-    return Seal(name=name, at=at, heads=stated, restored=restored)
+    return Seal(name=name, at=at, heads=stated, restored=restored, trees=trees, text=text)
 
 
 def found_in(folders: Iterable[Path], key: Ed25519PrivateKey | None) -> tuple[list[Seal], list[Fault]]:
@@ -169,9 +221,13 @@ def keep(text: str, at: datetime, folders: Iterable[Path]) -> list[Path]:
 def write(text: str, file: Path) -> Path:
     """Write a seal to a new file, down to the disk."""
     with file.open("x") as new:
-        new.write(text)
-        new.flush()
-        os.fsync(new.fileno())
+        try:
+            new.write(text)
+            new.flush()
+            os.fsync(new.fileno())
+        except OSError:  # the disk is full: half a seal would count as one that was tampered with
+            file.unlink()
+            raise
     return file
 
 
@@ -183,13 +239,14 @@ def seal_in_turn(session: Session, instance: Path, folders: Sequence[Path], at: 
     key = key_of(instance)
     seals, faults = found_in(folders, key)
     present = all_heads(session)
-    if faults or not present or (seals and at - seals[-1].at < EVERY):
-        return faults
+    if faults or not present or any(timedelta() <= at - one.at < EVERY for one in seals):
+        return faults  # a seal of a moment to come was made while the clock was ahead: it stops none
     since = dict(seals[-1].heads) if seals else {}
     if since == present:
         return []
     faults = [fault for chain in CHAINS for fault in chain_problems(session, (), since=since, chain=chain)]
     if not faults:
         with suppress(FileExistsError):  # another process of the server sealed at the same moment
-            keep(seal(present, at=at, key=key), at, folders)
+            trees = trees_since(session, seals, present)
+            keep(seal(present, at=at, key=key, trees=trees), at, folders)
     return faults

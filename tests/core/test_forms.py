@@ -160,6 +160,10 @@ def test_an_unusual_weight_is_asked_about_once_and_its_reason_is_kept(app):
         assert asked.kg.sure.question == "Weight 1.9 kg is less than expected. Is this right?"
         assert not filled(kg="1,9", kg_sure="yes")[1], "a yes without a reason is none"
         assert not filled(kg="1,9", kg_sure="no", kg_why="x")[1]
+        form, right = filled(kg="1,9", kg_sure="yes", kg_why="x" * 501)
+        assert not right
+        assert form.kg.errors == ["Weight: the reason has 501 characters; use at most 500"]
+        assert form.kg.reason == "x" * 501, "nothing typed is lost"
         form, right = filled(kg="1,9", kg_sure="yes", kg_why="Born at 32 weeks.")
     assert right
     assert form.facts()["kg"] == Decimal("1.9")

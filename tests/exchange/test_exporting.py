@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -13,12 +14,16 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from python_calamine import CalamineWorkbook
+from sqlalchemy import select
 
 from clinic import clock
+from clinic.accounts.models import User
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import DICTIONARY, datasets, dictionary, models
 from clinic.exchange.exporting import Choice
+from clinic.harvest.models import Harvest
 from clinic.model import Model
 from clinic.patients.models import Weight
 from tests.databases import both_databases
@@ -97,6 +102,14 @@ def test_a_negative_number_stays_a_number():
     assert lines == ["\ufeffa\r\n", "-4.50\r\n", "-3\r\n", "'-3\r\n"]
 
 
+def test_a_text_that_does_not_fit_into_a_cell_says_so():
+    with exporting.xlsx_file(["a"], [["x" * 40_000], ["y" * 32_767]]) as file:
+        rows = CalamineWorkbook.from_filelike(file).get_sheet_by_index(0).to_python()
+    said = "… [the first part of 40,000 characters; CSV and JSON lines have all of them]"
+    assert (len(rows[1][0]), rows[1][0].endswith(said)) == (32_767, True)
+    assert rows[2] == ["y" * 32_767]
+
+
 @given(st.lists(st.lists(st.text(), min_size=2, max_size=2), max_size=5))
 def test_whatever_is_written_is_read_again(rows):
     text = "".join(exporting.csv_lines(["a", "b"], rows)).lstrip("\ufeff")
@@ -155,6 +168,48 @@ def test_the_research_variant_names_nobody(session, team):
         for secret in ("Unmistakable", str(one.record_number), "0123 456789", one.birth_date.isoformat()):
             assert secret not in text, name
     assert "Unmistakable" in "".join(exporting.chunks(session, "patients", "csv", Choice()))
+
+
+@pytest.mark.rule(73)
+def test_the_research_variant_names_no_staff_and_tells_no_day_or_time(demonstration):
+    harvests = demonstration.execute(select(Harvest.performed_at, Harvest.time_out_at)).all()
+    told = {f"{at:%Y-%m-%d}T" for row in harvests for at in row if at}
+    staff = {name.casefold() for name in demonstration.scalars(select(User.printed_name))}
+    for name in datasets():
+        choice = Choice(research=True, secret="of this test")
+        text = "".join(exporting.chunks(demonstration, name, "csv", choice)).casefold()
+        assert not [one for one in staff if one in text], name
+        assert not [one for one in told if one.casefold() in text], name
+        assert re.search(r"\d\d:\d\d", text) is None, f"{name} tells a time of day"
+
+
+@both_databases
+@pytest.mark.rule(73)
+def test_the_days_of_one_patient_are_shifted_alike_in_every_table_and_those_of_another_differently(session, team):
+    ways = []
+    first, second = (harvested(ready_for_harvest(team, patient(team)), team) for _ in range(2))
+    session.flush()
+    for secret in ("one", "two"):
+        found = {}
+        for name, attribute in (("harvests", "performed_at"), ("movements", "performed_at")):
+            model, kept = datasets()[name].model, Choice(research=True, secret=secret)
+            columns = [column.key for column in datasets()[name].chosen(research=True)]
+            exact = {
+                row.id: clock.day(getattr(row, attribute), "Europe/Berlin") for row in session.scalars(select(model))
+            }
+            for row in exporting.rows(session, datasets()[name], kept):
+                shown = dict(zip(columns, row, strict=True))
+                shift = exact[shown["id"]] - date.fromisoformat(shown[attribute])
+                found.setdefault(_whose(session, model, shown["id"]), set()).add(shift.days)
+        assert {len(shifts) for shifts in found.values()} == {1}, found
+        ways += [found[one.treatment.patient_id] for one in (first, second)]
+    assert len(set(map(frozenset, ways))) == 4, "another patient, another secret: other days"
+    assert all(1 <= shift <= 365 for way in ways for shift in way)
+
+
+def _whose(session, model, id_):
+    row = session.get(model, id_)
+    return (row.product.harvest.treatment if hasattr(row, "product") else row.treatment).patient_id
 
 
 @pytest.mark.rule(73)

@@ -261,7 +261,7 @@ def test_a_spreadsheet_comes_in_like_a_csv(session, team, tmp_path):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "latin-1"])
 def test_the_encoding_of_a_table_is_found(table, encoding):
     read = tables.read(table(raw="name;town\nJürgen;Köln\n".encode(encoding)))
-    assert read.rows == [(2, {"name": "Jürgen", "town": "Köln"})]
+    assert list(read.rows) == [(2, {"name": "Jürgen", "town": "Köln"})]
     assert bool(read.note) is (encoding == "latin-1")
 
 

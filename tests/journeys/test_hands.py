@@ -173,3 +173,21 @@ def test_what_i_wrote_comes_back_after_a_pause(
     expect(me.box("Complications")).to_have_value("None seen so far")
     expect(me.page.get_by_label("Posterior iliac crest")).to_be_checked()
     assert volumes(session) == []
+
+
+def test_what_is_too_long_is_counted_at_its_box_and_nothing_pasted_is_cut(
+    arrive: Callable[[str], Person], team: Team, session: Session
+) -> None:
+    harvest = there(session, harvested(ready_for_harvest(team), team))
+    me = arrive("nurse")
+    when_i_open_the_correction(me, harvest)
+    me.sees("Up to 10,000 characters")
+    pasted = "x" * 10_100
+    me.fills({"Complications": pasted, "Why is this corrected?": "Read again"})
+    me.sees("100 characters too many")
+    me.presses("Save the correction")
+    me.sees("10,100 characters are too many; use at most 10,000")
+    expect(me.box("Complications")).to_have_value(pasted)
+    me.fills({"Complications": "None."})
+    me.sees("9,995 characters left")
+    me.looks()

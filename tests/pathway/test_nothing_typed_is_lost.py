@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
-from sqlalchemy import select
+from sqlalchemy import delete, func, insert, select
 
 from clinic import clock, idempotency, wording
 from clinic.accounts.models import SignIn, User
-from clinic.drafts import Draft
+from clinic.drafts import MOST, Draft
 from clinic.patients.models import Weight
 from tests import factories
 from tests.factories import PASSWORD, boxes
@@ -194,3 +194,63 @@ def test_the_answer_to_the_idle_warning_keeps_the_session_and_says_when_it_is_ov
             assert browser.get("/session").status_code == 204
         now.shift(timedelta(minutes=16))
         assert browser.get("/session").status_code == 302
+
+
+@pytest.fixture
+def many(session, user):
+    """As many drafts of the nurse as are kept."""
+    rows = [
+        {"id": f"DR-{n}", "user_id": user("nurse").id, "path": f"/somewhere/{n}", "title": f"Form {n}", "typed": {},
+         "at": clock.now() - timedelta(days=1, minutes=n)} for n in range(MOST)
+    ]  # fmt: skip
+    session.execute(insert(Draft), rows)
+    session.commit()
+
+
+def test_one_draft_too_many_is_refused_with_what_to_do_and_keeps_what_was_typed(client_as, post, session, weight, many):
+    browser, url = client_as("nurse"), f"/patients/{weight.patient_id}/alerts/new"
+    sent = {**hidden(browser, url), "text": "Falls easily"}
+    answer = post(browser, url, sent, do="draft")
+    shown = Page.of(answer.text)
+    assert (answer.status_code, shown.problems()) == (409, [])
+    assert f"You already have {MOST} drafts" in shown.text
+    assert "/somewhere/3" in shown.links
+    assert shown.hidden["text"] == "Falls easily", "one button sends it again"
+    beside = post(browser, url, sent, do="autosave")
+    assert (beside.status_code, beside.text) == (409, f"Draft not saved: you already have {MOST} drafts.")
+    assert session.scalar(select(func.count()).select_from(Draft)) == MOST
+    session.execute(delete(Draft).where(Draft.id == "DR-3"))
+    assert post(browser, url, shown.hidden, do="draft").status_code == 303
+    filled_in(browser, url, "Falls easily")
+    assert post(browser, url, sent, do="draft").status_code == 303, "a draft that is there already is kept up"
+
+
+def test_with_many_drafts_a_form_of_a_session_that_ran_out_is_still_kept(client_as, post, session, weight, many):
+    url = f"/patients/{weight.patient_id}/alerts/new"
+    with time_machine.travel(NOON, tick=False) as now:
+        browser = client_as("nurse")
+        sent = {**hidden(browser, url), "text": "Falls easily"}
+        now.shift(timedelta(minutes=16))
+        post(browser, url, sent)
+    assert session.scalar(select(func.count()).select_from(Draft)) == MOST + 1
+
+
+def test_a_draft_that_is_too_long_is_refused_with_its_limit(client_as, post, session, weight):
+    browser, url = client_as("nurse"), f"/patients/{weight.patient_id}/alerts/new"
+    sent = {**hidden(browser, url), "text": "x" * 100_000}
+    answer = post(browser, url, sent, do="draft")
+    assert answer.status_code == 409
+    assert "100,000 characters" in Page.of(answer.text).text
+    assert post(browser, url, sent, do="autosave").status_code == 409
+    assert session.scalars(select(Draft)).all() == []
+
+
+@pytest.mark.hazard("H35")
+@pytest.mark.parametrize("do", ["draft", "autosave"])
+def test_no_draft_is_kept_at_the_address_of_a_record_of_another_site(client_as, post, session, weight, do):
+    browser = client_as("nurse", site="south")
+    for one in (weight.patient_id, "PT-000000000"):
+        answer = post(browser, f"/patients/{one}/alerts/new", {"text": "Falls easily"}, do=do)
+        assert answer.status_code == 404, one
+    assert post(browser, f"/records/{weight.id}/amendment", {"kg": "80"}, do=do).status_code == 404
+    assert session.scalars(select(Draft)).all() == []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from contextlib import closing, contextmanager
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -110,13 +111,15 @@ def test_no_page_waits_for_a_writer(house, impatient, begun, client_as, session,
 
 
 def test_a_search_waits_for_no_writer(house, impatient, begun, client_as):
-    browser = client_as("nurse")
+    browser, quality = client_as("nurse"), client_as("quality")
     with locked(house.store):
         begun.clear()
         for url in ("/patients", "/products", "/donors"):
             assert searched(browser, url, q="lind").status_code == 200
+        for url in ("/ledger", "/ledger/readings"):
+            assert searched(quality, url, kind="view").status_code == 200
     assert set(begun) == {"BEGIN"}
-    assert len(SEARCHES) == 3
+    assert len(SEARCHES) == 5
 
 
 @pytest.mark.parametrize("url", ["/static/vendor/clinic.css", "/static/logo.svg", "/healthz"])
@@ -283,12 +286,12 @@ def test_a_full_disk_is_said_as_it_is(house, impatient, client_as, post, engine)
 
 @pytest.mark.postgres
 @pytest.mark.slow
-def test_a_postgresql_server_that_stops_is_said_and_comes_back(tmp_path):
+def test_a_postgresql_server_that_stops_or_is_frozen_is_said_and_comes_back(tmp_path):
     """A server of this test's own, which it may stop."""
     store = PostgreSQLStore()
     try:
         store.renew()
-        app = create_app(settings(store.url, tmp_path))
+        app = create_app(replace(settings(store.url, tmp_path), database_wait=2, database_silence=1))
         app.config["WTF_CSRF_ENABLED"] = False
         with app.app_context():
             make_schema(app)
@@ -305,6 +308,11 @@ def test_a_postgresql_server_that_stops_is_said_and_comes_back(tmp_path):
         assert browser.get("/readyz").status_code == 503
         store.start_again()
         assert browser.get("/").status_code == 200, "the first page after the restart works"
+        with store.frozen():
+            is_the_page(browser.get("/"))
+            assert browser.get("/healthz").status_code == 200
+            assert browser.get("/readyz").json == {"status": "the database does not answer"}
+        assert browser.get("/").status_code == 200, "the first page after the thaw works"
         with app.app_context():
             db.engine.dispose()
     finally:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 import sqlite3
 import threading
@@ -11,11 +13,17 @@ from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import delete, select, text, update
 
 from clinic import clock, read_log
+from clinic.accounts.models import Site
+from clinic.cli import clinic
+from clinic.exchange import exporting
+from clinic.exchange.datasets import datasets
+from clinic.extensions import db
 from clinic.ledger.models import ReadEntry, ReadHead
-from clinic.ledger.reads import Reading, add
+from clinic.ledger.reads import LONGEST, Reading, add
 from clinic.ledger.verify import all_heads, verify
 from clinic.read_log import Log
 from tests.databases import both_databases
@@ -23,6 +31,10 @@ from tests.factories import harvested, patient, ready_for_harvest
 from tests.security.test_proof import behind
 
 pytestmark = pytest.mark.rule(70)
+
+
+def hash_of(raw):
+    return base64.urlsafe_b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")
 
 
 @pytest.fixture
@@ -86,14 +98,70 @@ def test_each_hit_of_a_search_leaves_one_entry(course, client_as, readings, sess
 
 def test_exports_leave_one_entry_each(course, client_as, readings):
     quality = client_as("quality")
-    quality.get("/exports/patients.csv")
-    quality.get("/exports/harvests.xlsx?research=1")
+    table = quality.get("/exports/patients.csv").data
+    research = quality.get("/exports/harvests.xlsx?research=1").data
     quality.get(f"/patients/{course.patient}/timeline.csv")
     assert readings() == [
-        ("export", "exchange.download", "patients.csv", ""),
-        ("export", "exchange.download", "harvests.xlsx research", ""),
+        ("export", "exchange.download", f"patients.csv {hash_of(table)}", ""),
+        ("export", "exchange.download", f"harvests.xlsx research {hash_of(research)}", ""),
         ("export", "pathway.timeline_csv", "timeline", course.patient),
     ]
+
+
+def test_what_an_access_log_says_of_an_export_fits_its_column():
+    said = [exporting.about(name, "jsonl", "x" * 43, research=True) for name in datasets()]
+    assert max(map(len, said)) <= LONGEST
+
+
+@pytest.fixture
+def command(house, tmp_path, monkeypatch):
+    monkeypatch.setenv("CLINIC_INSTANCE", str(tmp_path))
+    monkeypatch.setenv("CLINIC_DATABASE_URL", house.store.url)
+    monkeypatch.setattr("clinic.console.COMMAND_WAIT", 0)
+    return lambda *words: CliRunner().invoke(clinic, list(words))
+
+
+def test_an_export_of_the_command_line_leaves_its_entry(course, command, session, user, client_as, page, tmp_path):
+    site, reader, email = user("quality").site_id, user("quality").id, user("quality").email
+    session.commit()
+    table = command("export", "patients", "--site", "north", "--as", email).stdout_bytes
+    assert command("export", "harvests", "-o", str(tmp_path / "all.csv")).exit_code == 0
+    session.rollback()
+    rows = session.scalars(select(ReadEntry).order_by(ReadEntry.key)).all()
+    sites = session.scalars(select(Site.id).order_by(Site.id)).all()
+    assert [(row.site_id, row.reader_id, row.about) for row in rows] == [
+        (site, reader, f"patients.csv {hash_of(table)}"),
+        *((one, one, f"harvests.csv {hash_of((tmp_path / 'all.csv').read_bytes())}") for one in sites),
+    ]
+    assert verify(session) == []
+    shown = page(client_as("quality"), "/ledger/readings")
+    assert "Command line" in shown
+    assert f"SHA-256 {hash_of(table)}" in shown
+
+
+@pytest.mark.parametrize("words", [
+    ("--as", "administrator@north.demo", "--site", "north"), ("--as", "quality@north.demo"),
+    ("--as", "quality@north.demo", "--site", "south"),
+])  # fmt: skip
+def test_nobody_is_named_as_the_reader_of_what_they_may_not_read(command, session, words):
+    assert command("export", "patients", *words).exit_code == 1
+    session.rollback()
+    assert session.scalars(select(ReadEntry)).all() == []
+
+
+def test_an_export_beside_a_writer_leaves_its_entry_for_later(course, command, house, session, app, tmp_path):
+    session.close()
+    with closing(sqlite3.connect(house.store.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert command("export", "patients").stdout_bytes
+        other.execute("ROLLBACK")
+    assert [file.name for file in tmp_path.glob("readings*")] == ["readings.jsonl"]
+    log = SimpleNamespace(instance_path=str(tmp_path), logger=app.logger)
+    with app.app_context():
+        Log(log, db.engine).take_left()
+    assert {row.what for row in session.scalars(select(ReadEntry))} == {"command line"}
+    assert list(tmp_path.glob("readings*")) == []
+    assert verify(session) == []
 
 
 def test_the_records_behind_a_report_and_its_files_leave_their_entries(course, client_as, readings):
@@ -136,6 +204,21 @@ def test_quality_reads_who_looked_at_a_record(course, client_as, page, readings,
     shown = page(client_as(role), f"/ledger/readings?patient={course.patient}")
     assert user("nurse").printed_name in shown
     assert "opened" in shown
+
+
+def test_a_patients_number_is_sent_in_the_form_and_stands_in_no_address(course, client_as, page, readings, session):
+    number = session.execute(text(f"SELECT record_number FROM patient WHERE id = '{course.patient}'")).scalar_one()
+    session.commit()
+    client_as("nurse").get(f"/patients/{course.patient}")
+    readings()
+    quality = client_as("quality")
+    for url, box in (("/ledger/readings", "patient"), ("/ledger", "record")):
+        answer = quality.post(url, data={box: number, "kind": "view"})
+        assert (answer.status_code, number in answer.location) == (303, False)
+        assert number in page(quality, answer.location), "it is in its box again"
+    answer = quality.post("/ledger/readings", data={"patient": number})
+    assert "Nadia Rask" in page(quality, answer.location).html.partition("<table")[2]
+    assert "No patient has the number" in page(quality, f"/ledger/readings?patient={number}"), "no address is answered"
 
 
 def test_the_day_of_the_access_log_is_asked_in_three_boxes(course, client_as, page, readings):

@@ -140,6 +140,29 @@
     });
   });
 
+  // How much still fits is said at the box. Nothing pasted is cut in silence: the box takes it all, and the server says what is too long.
+  all("textarea[maxlength], input[type=text][maxlength]").forEach(function (box) {
+    var most = Number(box.getAttribute("maxlength")), said = document.getElementById(box.id + "-n"), wait;
+    if (most < 100) { return; }
+    box.removeAttribute("maxlength");
+    function count() {
+      var left = most - box.value.trim().replace(/\n/g, "\r\n").length;
+      if (!said && left > most / 10) { return; }
+      if (!said) {
+        said = document.createElement("span");
+        said.className = "c-hint c-count";
+        said.id = box.id + "-n";
+        box.closest(".c-field").append(said);
+        box.setAttribute("aria-describedby", ((box.getAttribute("aria-describedby") || "") + " " + said.id).trim());
+      }
+      said.classList.toggle("is-over", left < 0);
+      said.textContent = Math.abs(left).toLocaleString("en-US") + (Math.abs(left) === 1 ? " character " : " characters ") + (left < 0 ? "too many" : "left");
+      if (left <= most / 10) { said.setAttribute("role", "status"); } else { said.removeAttribute("role"); }
+    }
+    box.addEventListener("input", function () { clearTimeout(wait); wait = setTimeout(count, 300); });
+    if (box.value) { count(); }
+  });
+
   // A result that needs more words opens the boxes for them.
   all("[data-opens]").forEach(function (row) {
     row.addEventListener("change", function (e) {

@@ -23,7 +23,9 @@
       going = new AbortController();
       fetch(form.getAttribute("action") || location.href, {method: "POST", body: new URLSearchParams(data), keepalive: leaving, redirect: "manual", signal: going.signal})
         .then(function (answer) {
-          if (answer.status === 204) { seen(); say("Draft saved at " + new Date().toTimeString().slice(0, 5) + "."); } else { failed(); }
+          if (answer.status === 204) { seen(); say("Draft saved at " + new Date().toTimeString().slice(0, 5) + "."); return; }
+          failed();
+          if (answer.status === 409) { answer.text().then(say); }
         }, failed);
     }
     function failed() { if (!form.dataset.sent) { changed = true; say("Draft not saved. Check the connection."); } }

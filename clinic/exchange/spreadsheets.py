@@ -1,0 +1,142 @@
+"""Read the first sheet of an XLSX file, after it was measured: what is too large is refused before it is unpacked.
+
+A spreadsheet is a packed folder of XML. A few kilobytes of it can unpack to gigabytes, one cell in the last corner
+makes a table of 17 thousand million cells, and a document type can multiply a text. So the file is first read as a
+stream that keeps nothing: how much it unpacks to, and how far its cells reach.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+import zlib
+from typing import IO, TYPE_CHECKING, Any, NoReturn
+from xml.parsers import expat
+from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from clinic.errors import RuleBroken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+MOST_UNPACKED = 48 * 1024 * 1024
+MOST_PARTS = 500
+MOST_AREA = 1_000_000
+"""Cells of the rectangle around everything that is filled in; the reader keeps all of it in memory."""
+PIECE = 64 * 1024
+LOCAL_HEADER = struct.Struct("<26xHH")
+CELL = re.compile(r"([A-Za-z]{1,3})(\d{1,7})", re.ASCII)
+ROW = re.compile(r"\d{1,7}", re.ASCII)
+XML = (".xml", ".rels", ".vml")
+
+
+UNREADABLE = (CalamineError, BadZipFile, OSError, IndexError, ValueError, NotImplementedError)
+
+
+def read(path: Path, most_columns: int, most_rows: int) -> Iterator[list[Any]]:
+    """Return the rows of the first sheet, from its first row and column on. Raises `RuleBroken` with a sentence."""
+    try:
+        _measure(path, most_columns, most_rows)
+        sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
+    except (*UNREADABLE, expat.ExpatError, zlib.error, struct.error) as fault:
+        raise RuleBroken(f"{path.name} cannot be read as a spreadsheet: {fault}.") from fault
+    before = [""] * (sheet.start[1] if sheet.start else 0)
+    return ([*before, *row] for row in sheet.iter_rows())
+
+
+def _measure(path: Path, most_columns: int, most_rows: int) -> None:
+    """Raise `RuleBroken` where a part, or all together, is larger than what is taken in."""
+    with ZipFile(path) as packed, path.open("rb") as file:
+        parts = packed.infolist()
+        if len(parts) > MOST_PARTS:
+            raise RuleBroken(f"{path.name} has {len(parts)} parts; a spreadsheet may have {MOST_PARTS}.")
+        left = MOST_UNPACKED
+        for part in parts:
+            extent = _Extent(path.name, part.filename, most_columns, most_rows)
+            look = extent.look if part.filename.lower().endswith(XML) else _ignore
+            left -= _unpack(file, part, left, look)
+            if left < 0:
+                raise RuleBroken(
+                    f"{path.name} unpacks to more than {MOST_UNPACKED // 1024**2} MB. Split it, or save it as CSV."
+                )
+
+
+def _unpack(file: IO[bytes], part: ZipInfo, left: int, look: Callable[[bytes], None]) -> int:
+    """Return how many bytes a part unpacks to, or one more than are left; what the file states of it is not trusted."""
+    file.seek(part.header_offset)
+    name, extra = LOCAL_HEADER.unpack(file.read(LOCAL_HEADER.size))
+    file.seek(name + extra, 1)
+    if part.compress_type not in {ZIP_STORED, ZIP_DEFLATED} or part.flag_bits & 1:
+        raise BadZipFile("it is encrypted, or packed in an unusual way")
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS) if part.compress_type == ZIP_DEFLATED else None
+    packed, size = part.compress_size, 0
+    while size <= left and packed > 0 and (read := file.read(min(PIECE, packed))):
+        packed -= len(read)
+        while read and size <= left:
+            piece = inflate.decompress(read, PIECE) if inflate else read
+            read = inflate.unconsumed_tail if inflate else b""
+            size += len(piece)
+            look(piece)
+    return size
+
+
+def _ignore(_piece: bytes) -> None:
+    """Look at nothing: a picture, which the reader leaves alone."""
+
+
+class _Extent:
+    """How far the cells of one part reach, found while its pieces pass by."""
+
+    def __init__(self, name: str, part: str, most_columns: int, most_rows: int) -> None:
+        self.name, self.most_columns, self.most_rows = name, most_columns, most_rows
+        self.of_sheets = part.lower().endswith("workbook.xml.rels")
+        self.row = self.column = self.last_row = self.last_column = 0
+        self.parser = expat.ParserCreate()
+        self.parser.StartElementHandler = self._element
+        self.parser.StartDoctypeDeclHandler = self._no_document_type
+
+    def look(self, piece: bytes) -> None:
+        """Read on."""
+        self.parser.Parse(piece, False)  # noqa: FBT003 - expat's own: more pieces come
+
+    def _no_document_type(self, *_: Any) -> NoReturn:
+        raise RuleBroken(f"{self.name} defines a document type, as no spreadsheet does. Save it again as XLSX.")
+
+    def _element(self, name: str, attributes: dict[str, str]) -> None:
+        kind, said = name.rpartition(":")[2], attributes.get("r", "")
+        if kind == "row":
+            if said and not ROW.fullmatch(said):
+                raise ValueError(f"no row is called {said[:20]}")
+            self.row, self.column = int(said) if said else self.row + 1, 0
+        elif kind == "c":
+            place = CELL.fullmatch(said)
+            if said and place is None:
+                raise ValueError(f"no cell is called {said[:20]}")
+            self.column = _number(place[1].upper()) if place else self.column + 1
+            self.row = int(place[2]) if place else self.row
+            self.last_row, self.last_column = max(self.last_row, self.row), max(self.last_column, self.column)
+            self._judge()
+        elif kind == "Relationship" and self.of_sheets and not attributes.get("Target", "").lower().endswith(".xml"):
+            raise ValueError("one of its parts is no XML")
+
+    def _judge(self) -> None:
+        if self.last_column > self.most_columns:
+            self._refuse(f"a cell in column {self.last_column}; {self.most_columns:,} columns")
+        if self.last_row > self.most_rows + 1:
+            self._refuse(f"a cell in row {self.last_row}; {self.most_rows:,} rows")
+        if self.last_row * self.last_column > MOST_AREA:
+            self._refuse(f"{self.last_row} rows of {self.last_column} columns; {MOST_AREA:,} cells")
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise RuleBroken(f"{self.name} has {what} are the most that can be imported. Split it, or clear what is empty.")
+
+
+def _number(letters: str) -> int:
+    """Return the number of a column: A is 1, XFD is 16384."""
+    found = 0
+    for letter in letters:
+        found = found * 26 + ord(letter) - ord("A") + 1
+    return found
