@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -167,14 +166,3 @@ def _field(column: Column) -> dict[str, Any]:
     if column.choices:
         found["constraints"] = {"enum": list(column.choices)}
     return found
-
-
-def text(pieces: Iterable[str]) -> IO[bytes]:
-    """Return text as a file, made to its end before anybody gets its first byte."""
-    file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller reads and closes it
-    written = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)  # type: ignore[arg-type]
-    for piece in pieces:
-        written.write(piece)
-    written.detach()
-    file.seek(0)
-    return file  # type: ignore[return-value]

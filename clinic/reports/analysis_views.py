@@ -13,6 +13,7 @@ from werkzeug.wsgi import FileWrapper
 from clinic import clock, read_log, wording
 from clinic.access import CLINICAL, allow
 from clinic.errors import RuleBroken
+from clinic.exchange import exporting
 from clinic.extensions import db
 from clinic.ledger.models import LedgerHead
 from clinic.pages import me, zone
@@ -79,7 +80,7 @@ def download(name: str, form: str) -> Response:
         return _sent(files.archive(data, said, research=research), "analysis", form, data)
     if form == "xlsx":
         return _sent(files.workbook(data, table, said, research=research), name, form, data)
-    return _sent(files.text(files.lines(data, table, form, research=research)), name, form, data)
+    return _sent(exporting.whole(files.lines(data, table, form, research=research)), name, form, data)
 
 
 def _research(asked: Asked) -> bool:
