@@ -16,7 +16,7 @@ from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy.exc import SQLAlchemyError
 
-from clinic import clock
+from clinic import clock, query_statistics
 from clinic.access import Role
 from clinic.accounts.security import is_demo
 from clinic.console import application, current_schema
@@ -116,12 +116,18 @@ def _collect_less() -> None:
 
 def _sweep_beside(app: Flask, stop: threading.Event) -> None:
     """Recalculate, beside the server, what time alone changes; if the database is unavailable, try again next time."""
+    counted: datetime | None = None
 
     def judge() -> None:
+        nonlocal counted
         with app.app_context():
             try:
                 sweep(db.session(), clock.now())
                 mail.send_waiting(db.session(), app.config["SMTP"], clock.now(), app.config["PUBLIC_URL"])
+                if counted is None or clock.now() - counted > query_statistics.EVERY:
+                    db.session.remove()
+                    query_statistics.gather(db.engine)
+                    counted = clock.now()
             except SQLAlchemyError as fault:
                 app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
             finally:

@@ -9,13 +9,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from clinic import clock
+from clinic import clock, query_statistics
 from clinic.access import keep_to_site
 from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
+from clinic.extensions import db
 from clinic.ledger.listener import set_actor
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def import_table(  # noqa: PLR0913 - one for each option
         session.rollback()
     else:
         session.commit()
+        query_statistics.gather(db.engine)
     for sentence in report.sentences():
         click.echo(sentence, err=report.refused)
     if report.refused:
