@@ -90,7 +90,7 @@ def served() -> Flask:
     moment of a fork, such as the memory of SQLite, stays locked in the new process for good.
     """
     app: Flask = import_module("wsgi").app  # not imported above: it makes the application
-    _collect_less()
+    collect_less()
     _sweep_beside(app, threading.Event())
     return app
 
@@ -107,7 +107,7 @@ def seal_beside(app: Flask, settings: Settings, at: datetime) -> None:
             db.session.remove()
 
 
-def _collect_less() -> None:
+def collect_less() -> None:
     """Let no collection of garbage walk through what lives as long as the process: a fifth of the time of a page."""
     gc.collect()
     gc.freeze()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, literal, or_, select, union_all
 
+from clinic.access import unindexed
 from clinic.course_records import in_turns
 from clinic.judged_lines import WAITS, CourseLine
 from clinic.pathway.projection import lines_of
@@ -37,7 +38,8 @@ class Lines:
         self.session, self.order = session, order
         here = CourseLine.site_id == site_id
         late = select(CourseLine.patient_id).where(here, CourseLine.changes_at <= order.at)
-        stale = set(session.scalars(select(CourseLine.treatment_id).where(here, CourseLine.patient_id.in_(late))))
+        known = select(CourseLine.treatment_id).where(unindexed(CourseLine.site_id) == site_id)
+        stale = set(session.scalars(known.where(CourseLine.patient_id.in_(late))))
         self.fresh = [line for one in in_turns(session, sorted(stale)) for line in lines_of(one, order.at)]
         self.people = self._people({line["patient_id"] for line in self.fresh})
         self.stored = [here, WAITS, *([CourseLine.treatment_id.not_in(stale)] if stale else [])]

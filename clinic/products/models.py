@@ -64,6 +64,7 @@ class Product(Record):
     __table_args__ = (
         UniqueConstraint("site_id", "din", "division"),
         Index(None, "site_id", "recorded_at", "id"),
+        Index("ix_product_search", "site_id", "name", "din", "donor_id", "treatment_id", "id"),
         CheckConstraint("(harvest_id IS NULL) <> (run_id IS NULL)", name="made_by_one"),
     )
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
-import pytest
 from sqlalchemy import create_engine, func, select, text
 from sqlalchemy.orm import Session
 
-from bench.grow import grow
 from clinic import clock
 from clinic.extensions import prepare
 from clinic.judged_lines import ProductLine
@@ -19,22 +17,10 @@ from clinic.ledger.verify import verify
 from clinic.pathway.sweeping import disagreements
 from clinic.patients.models import Patient
 from clinic.products.models import Product
+from tests.demonstration import GROWN
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SIZE = 360
-"""Patients of the grown clinic: half as many again as the demonstration, a third of them open."""
-
-
-@pytest.fixture(scope="module")
-def grown(demonstration: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The file of the demonstration clinic with copied patients besides."""
-    file = tmp_path_factory.mktemp("grown") / "clinic.db"
-    shutil.copy(demonstration.get_bind().url.database, file)
-    with opened(file) as session:
-        grow(session, SIZE, share_open=0.3, say=lambda _said: None)
-    return file
 
 
 def opened(file: Path) -> Session:
@@ -45,7 +31,7 @@ def opened(file: Path) -> Session:
 
 def test_the_ledger_of_a_grown_clinic_agrees_with_its_rows_and_stored_lines(grown):
     with opened(grown) as session:
-        assert session.scalar(select(func.count()).select_from(Patient)) >= SIZE
+        assert session.scalar(select(func.count()).select_from(Patient)) >= GROWN
         assert verify(session) == []
         assert list(disagreements(session, clock.now())) == []
         assert not session.execute(text("PRAGMA foreign_key_check")).all()
