@@ -30,7 +30,7 @@ from clinic.identifiers import DRAWN, VALUES, drawn_from
 from clinic.ledger.models import LedgerEntry, LedgerHead
 from clinic.patients.models import Patient
 from clinic.patients.names import compact, name_key, searchable
-from clinic.query_statistics import gather
+from clinic.query_plans import gather
 from config import load
 
 if TYPE_CHECKING:

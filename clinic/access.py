@@ -9,19 +9,17 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import String, event
-from sqlalchemy.ext.compiler import compiles
+from sqlalchemy import event
 from sqlalchemy.orm import Session, with_loader_criteria
-from sqlalchemy.sql.expression import FunctionElement
 
 from clinic.model import Model
+from clinic.query_plans import unindexed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import ORMExecuteState
-    from sqlalchemy.sql.compiler import SQLCompiler
 
 
 View = TypeVar("View", bound="Callable[..., Any]")
@@ -90,28 +88,6 @@ def own_site(session: Session, model: type[Model]) -> list[ColumnElement[bool]]:
     """
     site_id = session.info.get("site_id")
     return [model.site_id == site_id] if site_id else []
-
-
-class unindexed(FunctionElement[str]):  # noqa: N801 - reads as a function of SQL
-    """A column by which SQLite looks for no index.
-
-    A site has nearly all rows of its table. Without statistics SQLite takes every index that begins with the site for
-    a good one, and reads the whole clinic where another index would find ten rows.
-    """
-
-    type = String()
-    inherit_cache = True
-    name = "unindexed"
-
-
-@compiles(unindexed)
-def _plainly(element: unindexed, compiler: SQLCompiler, **more: Any) -> str:
-    return compiler.process(element.clauses, **more)
-
-
-@compiles(unindexed, "sqlite")
-def _with_sign(element: unindexed, compiler: SQLCompiler, **more: Any) -> str:
-    return f"+{compiler.process(element.clauses, **more)}"
 
 
 @event.listens_for(Session, "do_orm_execute")

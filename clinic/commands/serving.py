@@ -16,7 +16,7 @@ from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy.exc import SQLAlchemyError
 
-from clinic import clock, query_statistics
+from clinic import clock, query_plans
 from clinic.access import Role
 from clinic.accounts.security import is_demo
 from clinic.console import application, current_schema
@@ -124,9 +124,9 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
             try:
                 sweep(db.session(), clock.now())
                 mail.send_waiting(db.session(), app.config["SMTP"], clock.now(), app.config["PUBLIC_URL"])
-                if counted is None or clock.now() - counted > query_statistics.EVERY:
+                if counted is None or clock.now() - counted > query_plans.EVERY:
                     db.session.remove()
-                    query_statistics.gather(db.engine)
+                    query_plans.gather(db.engine)
                     counted = clock.now()
             except SQLAlchemyError as fault:
                 app.logger.warning("the sweep will try again later: %s", type(fault).__name__)

@@ -9,7 +9,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from clinic import clock, query_statistics
+from clinic import clock, query_plans
 from clinic.access import keep_to_site
 from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
 from clinic.errors import RuleBroken
@@ -47,7 +47,7 @@ def import_table(  # noqa: PLR0913 - one for each option
         session.rollback()
     else:
         session.commit()
-        query_statistics.gather(db.engine)
+        query_plans.gather(db.engine)
     for sentence in report.sentences():
         click.echo(sentence, err=report.refused)
     if report.refused:

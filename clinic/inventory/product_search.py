@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, false, or_, select, tuple_, union
 
 from clinic.identifiers import parse_id
-from clinic.inventory.product_states import in_state, states, used_up
+from clinic.inventory.product_states import in_state, states
+from clinic.inventory.product_states import present as present_at
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient, searchable
 from clinic.products.models import Movement, Product
@@ -74,19 +75,15 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
 
     ``ends`` is a key of ``ENDS``; ``present`` leaves out what was given, discarded or processed further.
     """
-    chosen: Any = (
-        select(*FACTS)
-        .join(Donor, Donor.id == Product.donor_id)
-        .outerjoin(Treatment, Treatment.id == Product.treatment_id)
-        .outerjoin(Patient, Patient.id == Treatment.patient_id)
-        .where(Product.site_id == site_id)
-    )
+    chosen: Any = select(Product.id)
+    if not present:  # the whole list in its order; what is present is found by its state and sorted: it is little
+        chosen = chosen.where(Product.site_id == site_id)
     if text:
         chosen = chosen.where(_fits(site_id, text))
     if state is not None:
         chosen = chosen.where(in_state(session, site_id, state, at))
     if present:
-        chosen = chosen.where(Product.id.not_in(used_up(site_id)))
+        chosen = chosen.where(Product.id.in_(present_at(site_id)))
     if ends in ENDS:
         chosen = chosen.where(_ends(ends, at))
     mark = parse_id(after or before, Product.KIND)
@@ -101,7 +98,8 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
         there = tuple_(*place)
         chosen = chosen.where(here > there if backwards else here < there)
     order = (Product.recorded_at, Product.id) if backwards else (Product.recorded_at.desc(), Product.id.desc())
-    rows = list(session.execute(chosen.order_by(*order).limit(PAGE + 1)))
+    shown = chosen.order_by(*order).limit(PAGE + 1)  # only what is shown is joined with whose it is
+    rows = list(session.execute(_facts().where(Product.id.in_(shown)).order_by(*order)))
     more = len(rows) > PAGE
     rows = rows[:PAGE][::-1] if backwards else rows[:PAGE]
     ids = [row.id for row in rows]
@@ -111,6 +109,15 @@ def search(  # noqa: PLR0913 - what the list's page was asked for
         places=_places(session, ids),
         after=ids[-1] if ids and (more or backwards) else "",
         before=ids[0] if ids and place is not None and (more or not backwards) else "",
+    )
+
+
+def _facts() -> Any:
+    return (
+        select(*FACTS)
+        .join(Donor, Donor.id == Product.donor_id)
+        .outerjoin(Treatment, Treatment.id == Product.treatment_id)
+        .outerjoin(Patient, Patient.id == Treatment.patient_id)
     )
 
 

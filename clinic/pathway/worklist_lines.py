@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, literal, or_, select, union_all
 
-from clinic.access import unindexed
 from clinic.course_records import in_turns
 from clinic.judged_lines import WAITS, CourseLine
 from clinic.pathway.projection import lines_of
 from clinic.patients.models import Patient
+from clinic.query_plans import unindexed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class Lines:
         nth = func.row_number().over(partition_by=by, order_by=self.order.columns()).label("nth")
         columns = [CourseLine.key, CourseLine.patient_id, CourseLine.step, nth]
         columns += [column.label(label) for label, column in self.order.values()]
-        inner = select(*columns).where(*self.stored, wanted.condition).subquery()
+        inner = select(*columns).where(*self.stored, wanted.condition).cte(f"lines_{name}")  # read once, named twice
         same = (inner.c.patient_id, inner.c.step) if wanted.grouped else (inner.c.key,)
         total = func.count().over().label("total")
         heads = select(*same, total).where(inner.c.nth == 1)

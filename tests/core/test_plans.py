@@ -13,11 +13,12 @@ from sqlalchemy.orm import Session
 
 from bench.__main__ import busiest, signed_in
 from clinic import create_app
-from clinic.access import OPEN, ROUTES, Role, own_site, unindexed
+from clinic.access import OPEN, ROUTES, Role, own_site
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.model import Model
 from clinic.patients.models import Patient
+from clinic.query_plans import unindexed
 from clinic.reading import reading
 from clinic.record_kinds import table_of
 from tests.conftest import settings
@@ -43,7 +44,7 @@ ACCEPTED = {
     ("products.assign", "treatment"): "offers every running course",
 }
 """Pages that read a table of the whole site by what they are for."""
-SCAN = re.compile(r"SCAN (\w+)(?! VIRTUAL)")
+SCAN = re.compile(r"(?:SCAN|BLOOM FILTER ON) (\w+)(?! VIRTUAL)")
 WALK = re.compile(r"SEARCH (\w+) .*\(site_id=\?\)$")
 
 
