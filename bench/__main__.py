@@ -1,79 +1,129 @@
-"""Speed as a ratio: a page against its floor, both measured in this run.
+"""Speed as a ratio: each page against a page that says hello, on the same server, measured in the same run.
 
-The floor is what cannot be saved: the same statements by the bare driver, every row fetched, and the same template
-filled with the same values. Prints one line for each page: milliseconds of both, their ratio, statements, kilobytes.
+    python -m bench [--rounds 40] [--clients 8] [--seconds 5]
 
-    python -m bench [--rounds 15] [--instance FOLDER]
+Serves the database of the settings (grow it before with `python -m bench.grow`; weights are written into it) with one
+process, as `clinic serve` does with SQLite. Prints for each page the median in milliseconds, its ratio to hello,
+statements and kilobytes; then what several clients get and wait for, exports, the proof, start and memory.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import io
-import sqlite3
+import os
+import socket
 import statistics
+import subprocess
 import sys
-import tempfile
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl
 
-from flask import template_rendered
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, func, insert, select
 
+from bench.clients import Browser, together
 from clinic import clock, create_app, idempotency
 from clinic.accounts.models import SignIn, User
 from clinic.accounts.security import _hash
-from clinic.extensions import db
-from clinic.followup.models import FollowUpVisit
+from clinic.exchange import exporting
+from clinic.extensions import SQLITE_THREADS, db, read_from_here
+from clinic.followup.models import FollowUpVisit, OutcomeScore
+from clinic.ledger.models import LedgerEntry
+from clinic.ledger.verify import verify
+from clinic.pathway.sweeping import sweep
 from clinic.patients.models import Patient
 from clinic.products.models import Product
-from clinic.schema import make_file
+from clinic.reading import reading
 from clinic.treatments.models import Treatment
 from config import load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from flask import Flask
-    from flask.testing import FlaskClient
+
+EMAIL = "physician@north.demo"
 
 
-def signed_in(app: Flask, email: str) -> FlaskClient:
-    """Return a client whose session is what signing in makes."""
+def signed_in(app: Flask, email: str = EMAIL) -> tuple[str, str]:
+    """Return the cookie of a session that was begun as signing in does, and the id of who signed in."""
     client, at, token = app.test_client(), clock.now(), idempotency.new_key()
     with app.app_context(), db.engine.begin() as connection:
         who = connection.execute(select(User.id, User.fs_uniquifier).where(User.email == email)).one()
         connection.execute(insert(SignIn).values(token_hash=_hash(token), user_id=who.id, began_at=at, address=""))
     with client.session_transaction() as cookie:
         cookie.update(_user_id=who.fs_uniquifier, _fresh=True, token=token, began=at.timestamp(), seen=at.timestamp())
-    return client
+    found: Any = client.get_cookie("session")
+    return f"session={found.value}", who.id
 
 
-def busiest(app: Flask) -> dict[str, str]:
-    """Return the pages that are measured; of a patient, the one with the most visits written down."""
-    with app.app_context():
-        visits = select(FollowUpVisit.treatment_id).where(FollowUpVisit.origin == "clinic").limit(1)
-        course = (
-            db.session.scalar(select(Treatment).where(Treatment.id.in_(visits)))
-            or db.session.scalars(select(Treatment)).first()
-        )
-        product = db.session.scalar(select(Product.id).where(Product.run_id.is_not(None)).limit(1))
-        patients = db.session.query(Patient.id).count()
-    print(f"{patients} patients")
+def busiest(session: Any) -> dict[str, tuple[str, dict[str, str]]]:
+    """Return the pages that are measured, with the words that are searched for: of a patient with many visits."""
+    site = session.scalar(select(User.site_id).where(User.email == EMAIL))
+    named = (
+        select(FollowUpVisit.treatment_id)
+        .where(FollowUpVisit.origin == "clinic", FollowUpVisit.site_id == site)
+        .group_by(FollowUpVisit.treatment_id)
+        .order_by(func.count().desc(), FollowUpVisit.treatment_id)
+        .limit(1)
+    )
+    course = session.scalar(select(Treatment).where(Treatment.id.in_(named.subquery().select())))
+    product = session.scalar(select(Product.id).where(Product.treatment_id == course.id, Product.run_id.is_not(None)))
+    name = session.scalar(select(Patient.family_name).where(Patient.id == course.patient_id)) or "Marchetti"
     return {
-        "worklist": "/",
-        "patients": "/patients",
-        "timeline": f"/patients/{course.patient_id}/timeline",
-        "course": f"/treatments/{course.id}",
-        "product": f"/products/{product}",
+        "nothing, signed in": ("/nothing", {}),
+        "today": ("/", {}),
+        "timeline": (f"/patients/{course.patient_id}/timeline", {}),
+        "course": (f"/treatments/{course.id}", {}),
+        "product": (f"/products/{product}", {}),
+        "patient": (f"/patients/{course.patient_id}", {}),
+        "patients": ("/patients", {}),
+        "find a patient": ("/patients", {"q": name[:4]}),
+        "products": ("/products", {}),
+        "find a product": ("/products", {"q": name[:4]}),
+        "weight form": (f"/patients/{course.patient_id}/weights/new", {}),
     }
 
 
-def timed(run: Callable[[], Any], rounds: int) -> float:
-    """Return the median of several runs, in milliseconds, after two to warm up."""
-    run(), run()
+@contextmanager
+def server(workers: int, threads: int) -> Iterator[tuple[int, float, int]]:
+    """Serve the clinic; yield the port, the seconds until the first answer and the id of the process."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    began = time.perf_counter()
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi", "--factory", "--port", str(port), "--workers",
+        str(workers), "--blocking-threads", str(threads), "--log-level", "error", "bench.server:served",
+    ]  # fmt: skip
+    running = subprocess.Popen(command)  # noqa: S603 - our own server
+    try:
+        browser = Browser(port, "")
+        while browser.answers("/hello/") != 200:
+            time.sleep(0.01)
+        yield port, time.perf_counter() - began, running.pid
+    finally:
+        running.terminate()
+        running.wait()
+
+
+def memory(pid: int) -> float:
+    """Return the resident megabytes of a process and those that it started."""
+    own = sum(float(p) for p in _status(pid, "VmRSS"))
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return own / 1024 + sum(memory(int(child)) for child in children)
+
+
+def _status(pid: int, name: str) -> list[str]:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return [line.split()[1] for line in lines if line.startswith(f"{name}:")]
+
+
+def median(run: Callable[[], Any], rounds: int) -> float:
+    """Return the median of several runs in milliseconds, after some to warm up."""
+    for _ in range(3):
+        run()
     taken = []
     for _ in range(rounds):
         began = time.perf_counter()
@@ -82,92 +132,103 @@ def timed(run: Callable[[], Any], rounds: int) -> float:
     return statistics.median(taken)
 
 
-def opened(client: FlaskClient, url: str) -> Any:
-    """Return a page; the words of a search are sent in its form."""
-    path, _, words = url.partition("?")
-    return client.post(path, data=dict(parse_qsl(words))) if words else client.get(path)
+def counted(app: Flask, cookie: str, url: str) -> int:
+    """Return how many statements a page asks."""
+    found: list[str] = []
 
-
-def measure(app: Flask, client: FlaskClient, url: str, rounds: int) -> str:
-    """Return one line about a page."""
-    statements: list[tuple[str, Any]] = []
-    drawn: list[tuple[Any, dict[str, Any]]] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         if not statement.startswith(("BEGIN", "PRAGMA")):
-            statements.append((statement, parameters))
-
-    def draw(_app: Flask, template: Any, context: dict[str, Any], **_more: Any) -> None:
-        drawn.append((template, context))
+            found.append(statement)
 
     with app.app_context():
         engine = db.engine
     event.listen(engine, "before_cursor_execute", note)
-    with template_rendered.connected_to(draw, app):
-        answer = opened(client, url)
+    client = app.test_client()
+    client.set_cookie("session", cookie.partition("=")[2])
+    client.get(url)
     event.remove(engine, "before_cursor_execute", note)
-    if answer.status_code != 200 or not drawn:
-        return f"{url}: answered {answer.status_code}"
-    bare = sqlite3.connect(engine.url.database)
-    template, context = drawn[-1]
-
-    def floor() -> None:
-        for statement, parameters in statements:
-            bare.execute(statement, parameters).fetchall()
-        template.render(context)
-
-    ours = timed(lambda: opened(client, url), rounds)
-    with app.test_request_context(url):
-        least = timed(floor, rounds)
-    return f"{ours:8.1f} {least:8.1f} {ours / least:6.1f}× {len(statements):5d} {len(answer.data) // 1024:6d}"
+    return len(found)
 
 
-def export(app: Flask, client: FlaskClient, rounds: int) -> str:
-    """Return one line about the export of all patients."""
-    with app.app_context():
-        bare = sqlite3.connect(db.engine.url.database)
+def pages(app: Flask, port: int, cookie: str, rounds: int) -> dict[str, str]:
+    """Measure each page by one client, print a line for each, and return their addresses."""
+    browser, urls = Browser(port, cookie), {}
+    with app.app_context(), reading():
+        wanted = busiest(db.session())
+        db.session.remove()
+    print(f"{'page':20} {'ms':>8} {'× hello':>8} {'SQL':>5} {'KB':>6}")
+    for name, (path, words) in wanted.items():
+        url = urls[name] = browser.searched(path, words) if words else path
+        before = median(lambda: browser.get("/hello/"), rounds)
+        ours = median(lambda url=url: browser.get(url), rounds)
+        hello = (before + median(lambda: browser.get("/hello/"), rounds)) / 2
+        statements, size = counted(app, cookie, url) if url.startswith("/") and url != "/nothing" else 0, browser.size
+        size = (browser.get(url), browser.size)[1]
+        print(f"{name:20} {ours:8.2f} {ours / hello:8.1f} {statements:5d} {size / 1024:6.0f}", flush=True)
+    print(f"{'hello':20} {hello:8.2f}")
+    return urls
 
-    def floor() -> None:
-        table = csv.writer(io.StringIO())
-        table.writerows(bare.execute("SELECT * FROM patient"))
 
-    ours = timed(lambda: client.get("/exports/patients.csv").data, rounds)
-    least = timed(floor, rounds)
-    return f"{ours:8.1f} {least:8.1f} {ours / least:6.1f}×"
+def exports(app: Flask) -> None:
+    """Print how many scores a second leave as CSV."""
+    with app.app_context(), app.test_request_context():
+        read_from_here(db.session())
+        count = db.session.scalar(select(func.count()).select_from(OutcomeScore)) or 0
+        began = time.perf_counter()
+        size = sum(len(piece) for piece in exporting.chunks(db.session(), "scores", "csv", exporting.Choice()))
+        taken = time.perf_counter() - began
+        db.session.remove()
+    print(f"scores as CSV: {count / taken:,.0f} rows/s ({count} rows, {size / 1e6:.0f} MB)", flush=True)
+
+
+def proof(app: Flask) -> None:
+    """Print how many entries a second are proved."""
+    with app.app_context(), reading():
+        count = db.session.scalar(select(func.count()).select_from(LedgerEntry)) or 0
+        began = time.perf_counter()
+        faults = verify(db.session())
+        taken = time.perf_counter() - began
+        db.session.remove()
+    print(f"verify: {count / taken:,.0f} entries/s ({count} entries, {taken:.1f} s, {len(faults)} faults)", flush=True)
 
 
 def main() -> int:
-    """Measure every page and print the table."""
+    """Measure everything and print the tables."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n")[0])
-    parser.add_argument("--rounds", type=int, default=15)
-    parser.add_argument(
-        "--instance", default="", help="an instance folder with a demonstration clinic; else one is built"
-    )
+    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--seconds", type=float, default=5, help="how long many clients ask together")
+    parser.add_argument("--workers", type=int, default=1, help="processes of the server")
+    parser.add_argument("--only-pages", action="store_true")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as scratch:
-        app = create_app(load({"CLINIC_INSTANCE": asked.instance or scratch}))
-        if not asked.instance:
-            build(app)
-        app.config["WTF_CSRF_ENABLED"] = False  # what the one search would fetch a form for
-        client = signed_in(app, "physician@north.demo")
-        print(f"{'page':10} {'ms':>8} {'floor':>8} {'ratio':>7} {'SQL':>5} {'KB':>6}")
-        for name, url in busiest(app).items():
-            print(f"{name:10} {measure(app, client, url, asked.rounds)}", flush=True)
-        print(f"{'export':10} {export(app, client, asked.rounds)}")
-    return 0
-
-
-def build(app: Flask) -> None:
-    """Make a demonstration clinic in an empty database."""
-    from clinic.demo import build as demo  # noqa: PLC0415 - only where one is built
-
-    began = time.perf_counter()
+    settings = load()
+    os.environ["CLINIC_INSTANCE"] = str(settings.instance)
+    app = create_app(settings)
+    with app.app_context(), reading():
+        patients = db.session.scalar(select(func.count()).select_from(Patient))
+        dialect = db.engine.dialect.name
+        db.session.remove()
     with app.app_context():
-        make_file(db.engine)
-        db.create_all()
-        demo.build(db.session(), seed=1, at=clock.now())
-        db.session.commit()
-    print(f"demonstration clinic built in {time.perf_counter() - began:.0f} s")
+        sweep(db.session(), clock.now())  # the server does so each minute
+        db.session.remove()
+        db.engine.dispose()
+    cookie = signed_in(app)
+    threads = SQLITE_THREADS if dialect == "sqlite" else min(4, 2 * (os.cpu_count() or 1))
+    print(f"{patients} patients on {dialect}, {asked.workers} process(es) of {threads} threads")
+    with server(asked.workers, threads) as (port, started, pid):
+        print(f"cold start {started:.2f} s, {memory(pid):.0f} MB", flush=True)
+        urls = pages(app, port, cookie[0], asked.rounds)
+        if not asked.only_pages:
+            weights = urls["weight form"]
+            reads = [urls[name] for name in ("today", "timeline", "course", "find a patient", "products")]
+            together(port, *cookie, asked.clients, asked.seconds, reads=reads)
+            together(port, *cookie, asked.clients, asked.seconds, reads=reads, writes=weights, writers=1)
+            together(port, *cookie, asked.clients, asked.seconds, writes=weights, writers=asked.clients)
+        print(f"after all this {memory(pid):.0f} MB", flush=True)
+    if not asked.only_pages:
+        exports(app)
+        proof(app)
+    return 0
 
 
 if __name__ == "__main__":

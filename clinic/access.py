@@ -13,10 +13,12 @@ from sqlalchemy import event
 from sqlalchemy.orm import Session, with_loader_criteria
 
 from clinic.model import Model
+from clinic.query_plans import unindexed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import ORMExecuteState
 
 
@@ -79,10 +81,19 @@ def keep_to_site(session: Session, site_id: str | None) -> None:
     session.info["site_id"] = site_id
 
 
+def own_site(session: Session, model: type[Model]) -> list[ColumnElement[bool]]:
+    """Return the condition for a list of a whole site, whose index begins with the site and gives the order.
+
+    Every select is kept to the site anyway; only where this is said too can that condition choose the index.
+    """
+    site_id = session.info.get("site_id")
+    return [model.site_id == site_id] if site_id else []
+
+
 @event.listens_for(Session, "do_orm_execute")
 def _only_own_site(state: ORMExecuteState) -> None:
     site_id = state.session.info.get("site_id")
     if site_id and state.is_select and not state.is_column_load and not state.is_relationship_load:
         state.statement = state.statement.options(
-            with_loader_criteria(Model, lambda row: row.site_id == site_id, include_aliases=True)
+            with_loader_criteria(Model, lambda row: unindexed(row.site_id) == site_id, include_aliases=True)
         )

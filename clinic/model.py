@@ -136,7 +136,8 @@ class Model(Base):
 
     @declared_attr
     def site_id(cls) -> Mapped[str]:
-        return mapped_column(String(LENGTH), ForeignKey("site.id"), index=True, sort_order=-1)
+        # no index of its own: it would find the whole clinic; those of lists begin with the site and give the order
+        return mapped_column(String(LENGTH), ForeignKey("site.id"), sort_order=-1)
 
     @declared_attr.directive
     def __mapper_args__(cls) -> dict[str, Any]:

@@ -26,7 +26,7 @@ from clinic.model import Model
 from clinic.schema import MIGRATIONS, head
 from config import Settings
 from tests.databases import PostgreSQLStore, SQLiteStore, Store
-from tests.demonstration import demonstration, empty, pytest_collection_modifyitems
+from tests.demonstration import demonstration, empty, grown, pytest_collection_modifyitems
 from tests.factories import PASSWORD, Team, clinic_of, team_of
 from tests.reading import Page
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from flask import Flask
     from werkzeug.test import TestResponse
 
-__all__ = ["demonstration", "empty", "pytest_collection_modifyitems"]
+__all__ = ["demonstration", "empty", "grown", "pytest_collection_modifyitems"]
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 """No test is about time: a loaded machine finds no example too slow."""

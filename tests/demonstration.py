@@ -14,8 +14,10 @@ from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
 import clinic.demo
+import clinic.downtime.models
 import clinic.pathway.projection
 import clinic.preferences
+from bench.grow import grow
 from clinic.demo import build
 from clinic.extensions import prepare
 from clinic.model import Model
@@ -24,6 +26,8 @@ from clinic.schema import make_file
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+GROWN = 360
+"""Patients of the grown clinic: half as many again as in the demonstration, a third of them in open courses."""
 AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 DATA = Path(clinic.demo.__path__[0], "data")
 """The published tables that come with the demonstration."""
@@ -81,10 +85,30 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]
     session.get_bind().dispose()
 
 
+@pytest.fixture(scope="session")
+def grown(demonstration: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of the demonstration clinic with copied patients besides; for reading only, built once for the run."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with Path(shared, "grown.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = shared / "grown.db"
+        if not built.exists():
+            growing = tmp_path_factory.mktemp("growing") / "grown.db"
+            shutil.copy(demonstration.get_bind().url.database or "", growing)  # type: ignore[union-attr]
+            engine = create_engine(f"sqlite:///{growing}")
+            prepare(engine)
+            with Session(engine) as session:
+                grow(session, GROWN, share_open=0.3, say=lambda _said: None)
+            engine.dispose()
+            growing.replace(built)
+    return Path(shutil.copy(built, tmp_path_factory.mktemp("grown") / "clinic.db"))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Call slow what waits for the demonstration clinic to be built, and a story what is told over many pages."""
     for item in items:
-        if "demonstration" in getattr(item, "fixturenames", ()):
+        if {"demonstration", "grown"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
         if STORIES & set(item.path.parts):
             item.add_marker(pytest.mark.story)

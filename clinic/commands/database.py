@@ -10,7 +10,7 @@ from alembic import command
 from flask import current_app
 
 from clinic import backup as keeping
-from clinic import clock
+from clinic import clock, query_plans
 from clinic.console import FILE, application, progress, with_database, with_database_to_read
 from clinic.errors import RuleBroken
 from clinic.extensions import db
@@ -44,6 +44,7 @@ def migrate() -> None:
         if before != after:
             sweeping.sweep(db.session(), clock.now())
             db.session.remove()
+            query_plans.gather(db.engine)
         db.engine.dispose()
     click.echo(
         f"The database is current, at {after}."

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import click
 from sqlalchemy import func, select
 
-from clinic import clock
+from clinic import clock, query_plans
 from clinic.accounts.models import Site
 from clinic.console import with_database
 from clinic.errors import RuleBroken, SettingsWrong
+from clinic.extensions import db
 from config import load
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def demo(session: Session, patients: int | None, seed: int, sites: int, *, if_em
     tell = partial(click.echo, err=True) if sys.stderr.isatty() else None
     made = demonstration.build(session, patients=number, seed=seed, sites=sites, at=clock.now(), progress=tell)
     session.commit()
+    query_plans.gather(db.engine)
     click.echo(
         f"The demonstration clinic is ready: {', '.join(made.sites)}; {made.synthetic + made.published} patients."
     )

@@ -16,7 +16,7 @@ from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy.exc import SQLAlchemyError
 
-from clinic import clock
+from clinic import clock, query_plans
 from clinic.access import Role
 from clinic.accounts.security import is_demo
 from clinic.console import application, current_schema
@@ -90,7 +90,7 @@ def served() -> Flask:
     moment of a fork, such as the memory of SQLite, stays locked in the new process for good.
     """
     app: Flask = import_module("wsgi").app  # not imported above: it makes the application
-    _collect_less()
+    collect_less()
     _sweep_beside(app, threading.Event())
     return app
 
@@ -107,7 +107,7 @@ def seal_beside(app: Flask, settings: Settings, at: datetime) -> None:
             db.session.remove()
 
 
-def _collect_less() -> None:
+def collect_less() -> None:
     """Let no collection of garbage walk through what lives as long as the process: a fifth of the time of a page."""
     gc.collect()
     gc.freeze()
@@ -116,13 +116,19 @@ def _collect_less() -> None:
 
 def _sweep_beside(app: Flask, stop: threading.Event) -> None:
     """Recalculate, beside the server, what time alone changes; if the database is unavailable, try again next time."""
+    counted: datetime | None = None
 
     def judge() -> None:
+        nonlocal counted
         with app.app_context():
             try:
                 app.extensions["readings"].take_left()
                 sweep(db.session(), clock.now())
                 mail.send_waiting(db.session(), app.config["SMTP"], clock.now(), app.config["PUBLIC_URL"])
+                if counted is None or clock.now() - counted > query_plans.EVERY:
+                    db.session.remove()
+                    query_plans.gather(db.engine)
+                    counted = clock.now()
             except SQLAlchemyError as fault:
                 app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
             finally:

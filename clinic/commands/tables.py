@@ -13,7 +13,7 @@ import click
 from flask import current_app
 from sqlalchemy import select
 
-from clinic import clock, read_log
+from clinic import clock, query_plans, read_log
 from clinic.access import CLINICAL, keep_to_site
 from clinic.accounts.models import Site
 from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
@@ -21,6 +21,7 @@ from clinic.errors import RuleBroken
 from clinic.exchange import exporting, importing
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
+from clinic.extensions import db
 from clinic.ledger.listener import set_actor
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def import_table(  # noqa: PLR0913 - one for each option
         session.rollback()
     else:
         session.commit()
+        query_plans.gather(db.engine)
     for sentence in report.sentences():
         click.echo(sentence, err=report.refused)
     if report.refused:

@@ -105,6 +105,10 @@ def read_period(first: str, last: str) -> tuple[date | None, date | None, str]:
     return days[0], days[1], ""
 
 
+COUNTED = 100_000
+"""How far the rows of a data set are counted: a page that lists all of them does not read the whole clinic."""
+
+
 def dataset_named(name: str) -> Dataset:
     """Return a data set; raises `RuleBroken` naming those that there are."""
     found = datasets().get(name)
@@ -114,9 +118,9 @@ def dataset_named(name: str) -> Dataset:
 
 
 def count(session: Session, dataset: Dataset, choice: Choice | None = None) -> int:
-    """Return how many rows a data set has."""
-    chosen = _narrowed(select(func.count()).select_from(dataset.model), dataset, choice or Choice())
-    return session.scalar(chosen) or 0
+    """Return how many rows a data set has; of more than `COUNTED`, one more than these."""
+    chosen = _narrowed(select(dataset.model.id), dataset, choice or Choice()).limit(COUNTED + 1)
+    return session.scalar(select(func.count()).select_from(chosen.subquery())) or 0
 
 
 def heading(dataset: Dataset, choice: Choice) -> list[str]:

@@ -57,7 +57,7 @@ def index() -> str:
         )
         for dataset in datasets().values()
     ]
-    return render_template("exchange/index.html", rows=rows, choice=choice, site=me().site)
+    return render_template("exchange/index.html", rows=rows, choice=choice, site=me().site, most=exporting.COUNTED)
 
 
 @bp.get("/exports/dictionary.csv")

@@ -41,10 +41,10 @@ def in_state(session: Session, site_id: str, state: ProductState, at: datetime) 
 USED_UP = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
 
 
-def used_up(site_id: str) -> Select[Any]:
-    """Select the products of which nothing is left; time alone changes none of these states."""
-    here = ProductLine.site_id == site_id
-    return select(ProductLine.product_id).where(here, ProductLine.state.in_([state.value for state in USED_UP]))
+def present(site_id: str) -> Select[Any]:
+    """Select the products of which something is left; time alone changes nothing in that."""
+    here, left = ProductLine.site_id == site_id, [state.value for state in ProductState if state not in USED_UP]
+    return select(ProductLine.product_id).where(here, ProductLine.state.in_(left))
 
 
 def _fresh(session: Session, ids: Sequence[str], at: datetime) -> dict[str, ProductState]:

@@ -21,7 +21,7 @@ from clinic.accounts.authorizations import TITLES, expiring, is_own
 from clinic.consent.step import WITHDRAWN
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.step import OVERDUE
-from clinic.judged_lines import ONLY, CourseLine, ProductLine
+from clinic.judged_lines import ONLY, WAITS, CourseLine, ProductLine
 from clinic.pathway.worklist_lines import (
     LATER,
     NEAR,
@@ -37,6 +37,7 @@ from clinic.pathway.worklist_lines import (
 )
 from clinic.patients.models import Patient
 from clinic.products.models import Product
+from clinic.query_plans import unindexed
 from clinic.release.product_state import ProductState
 from clinic.requests.discussion import waiting
 from clinic.treatments.models import Treatment
@@ -233,7 +234,8 @@ def renewals(staff: list[Any], user: User, at: datetime, zone: str) -> list[dict
 
 def unresolved(site_id: str) -> Select[Any]:
     """Select the ids of the patients with an overdue visit who have a serious event that is not over."""
-    overdue = select(CourseLine.patient_id).where(CourseLine.site_id == site_id, CourseLine.title == OVERDUE)
+    late = (CourseLine.site_id == site_id, WAITS, CourseLine.title == OVERDUE)
+    overdue = select(CourseLine.patient_id).where(*late)
     return (
         select(Treatment.patient_id)
         .join(AdverseEvent, AdverseEvent.treatment_id == Treatment.id)
@@ -316,7 +318,7 @@ def _address(line: dict[str, Any], role: Role) -> str:
 def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) -> Part:
     """Return the products of courses whose time ends soon or ended lately and that are not used up, soonest first."""
     near: list[Any] = [
-        ProductLine.site_id == site_id, ProductLine.state.not_in([state.value for state in GONE]),
+        unindexed(ProductLine.site_id) == site_id, ProductLine.state.not_in([state.value for state in GONE]),
         Product.expires_at < at + NEAR, Product.expires_at > at - NEAR,
     ]  # fmt: skip
     ended = (CourseLine.treatment_id == Product.treatment_id, CourseLine.title == "", CourseLine.word == WITHDRAWN)

@@ -12,6 +12,7 @@ from clinic.course_records import in_turns
 from clinic.judged_lines import WAITS, CourseLine
 from clinic.pathway.projection import lines_of
 from clinic.patients.models import Patient
+from clinic.query_plans import unindexed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,7 +38,8 @@ class Lines:
         self.session, self.order = session, order
         here = CourseLine.site_id == site_id
         late = select(CourseLine.patient_id).where(here, CourseLine.changes_at <= order.at)
-        stale = set(session.scalars(select(CourseLine.treatment_id).where(here, CourseLine.patient_id.in_(late))))
+        known = select(CourseLine.treatment_id).where(unindexed(CourseLine.site_id) == site_id)
+        stale = set(session.scalars(known.where(CourseLine.patient_id.in_(late))))
         self.fresh = [line for one in in_turns(session, sorted(stale)) for line in lines_of(one, order.at)]
         self.people = self._people({line["patient_id"] for line in self.fresh})
         self.stored = [here, WAITS, *([CourseLine.treatment_id.not_in(stale)] if stale else [])]
@@ -81,7 +83,7 @@ class Lines:
         nth = func.row_number().over(partition_by=by, order_by=self.order.columns()).label("nth")
         columns = [CourseLine.key, CourseLine.patient_id, CourseLine.step, nth]
         columns += [column.label(label) for label, column in self.order.values()]
-        inner = select(*columns).where(*self.stored, wanted.condition).subquery()
+        inner = select(*columns).where(*self.stored, wanted.condition).cte(f"lines_{name}")  # read once, named twice
         same = (inner.c.patient_id, inner.c.step) if wanted.grouped else (inner.c.key,)
         total = func.count().over().label("total")
         heads = select(*same, total).where(inner.c.nth == 1)

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
 from clinic import clock, record_pages, searches, wording
-from clinic.access import CLINICAL, Role, allow, may
+from clinic.access import CLINICAL, Role, allow, may, own_site
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
@@ -123,8 +123,7 @@ def _found(typed: str) -> Page[Donor]:
     asked, order = request.args, (Donor.recorded_at, Donor.id)
     linked = (selectinload(Donor.patient), selectinload(Donor.relative_of))
     chosen = select(Donor).options(*linked, selectinload(Donor.eligibilities).selectinload(DonorEligibility.signatures))
-    if typed:
-        chosen = chosen.where(fits(typed))
+    chosen = chosen.where(*own_site(db.session(), Donor), *([fits(typed)] if typed else []))
     place = place_of(db.session(), order, parse_id(asked.get("after") or asked.get("before", ""), Donor.KIND))
     return page(
         db.session(), chosen, order=order, place=place, backwards="before" in asked, descending=True, size=PAGE,

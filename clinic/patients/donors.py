@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, String, inspect, select
+from sqlalchemy import CheckConstraint, Index, String, inspect, select, text
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
@@ -44,6 +44,10 @@ RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent"
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
 
 
+OTHERS = text("kind <> 'self'")
+"""Donors who are not the patients themselves."""
+
+
 class Donor(Entry):
     """Who cells come from. An unrelated or cord donor has a number and no name (21 CFR 1271.290)."""
 
@@ -51,6 +55,10 @@ class Donor(Entry):
     NOUN = "Donor"
     READ_WITH = ("eligibilities", "consents")
     __table_args__ = (
+        Index(None, "site_id", "recorded_at", "id"),
+        Index(
+            "ix_donor_others", "site_id", "kind", "donor_number", "name", sqlite_where=OTHERS, postgresql_where=OTHERS
+        ),
         CheckConstraint("(kind = 'self') = (patient_id IS NOT NULL)", name="self_is_the_patient"),
         CheckConstraint("kind NOT IN ('unrelated', 'cord') OR name IS NULL", name="strangers_have_no_name"),
     )

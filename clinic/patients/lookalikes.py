@@ -14,6 +14,7 @@ from clinic.errors import Problem, RuleBroken
 from clinic.patients import numbers
 from clinic.patients.models import Alert, Patient
 from clinic.patients.names import Nearness, compact, name_key, searchable
+from clinic.query_plans import unindexed
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -106,7 +107,7 @@ def lookalikes(session: Session, patient: Patient, *also: Any) -> tuple[list[Ali
     if patient.birth_date is not None:
         same.append(Patient.birth_date == patient.birth_date)
     more = [one.label(f"also_{number}") for number, one in enumerate(also)]
-    here = select(*COLUMNS, *more).where(Patient.site_id == patient.site_id, or_(*same))
+    here = select(*COLUMNS, *more).where(unindexed(Patient.site_id) == patient.site_id, or_(*same))
     with session.no_autoflush:
         rows = session.execute(here.order_by(Patient.id != patient.id, Patient.id).limit(ASKED + 1)).all()
     others = [row for row in rows if row.id != patient.id]

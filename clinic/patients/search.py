@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import and_, false, func, or_, select
 from sqlalchemy.orm import lazyload, selectinload
 
+from clinic.access import own_site
 from clinic.identifiers import parse_id
 from clinic.paging import Page, page, place_of
 from clinic.patients.models import Patient
@@ -71,9 +72,8 @@ def search(session: Session, typed: str = "", *, after: str = "", before: str = 
     """
     order = (Patient.search_text, Patient.id)
     place = place_of(session, order, parse_id(after or before, Patient.KIND))
-    return page(
-        session, select(*SHOWN).where(*wanted(typed)), order=order, place=place, backwards=bool(before), size=size
-    )
+    chosen = select(*SHOWN).where(*own_site(session, Patient), *wanted(typed))
+    return page(session, chosen, order=order, place=place, backwards=bool(before), size=size)
 
 
 def with_those_that_go_on(session: Session, rows: list[Any]) -> tuple[list[Any], dict[str, str]]:

@@ -26,6 +26,7 @@ from clinic.products.movements import STAYS_AWAY, Movement, away_at
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
+from clinic.query_plans import few
 from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 
@@ -64,6 +65,7 @@ class Product(Record):
     __table_args__ = (
         UniqueConstraint("site_id", "din", "division"),
         Index(None, "site_id", "recorded_at", "id"),
+        Index("ix_product_search", "site_id", "name", "din", "donor_id", "treatment_id", "id"),
         CheckConstraint("(harvest_id IS NULL) <> (run_id IS NULL)", name="made_by_one"),
     )
 
@@ -386,7 +388,7 @@ def family(seeds: ColumnElement[bool], dialect: str) -> Any:
     ]
     tree = select(Product.id).where(seeds).cte("family", recursive=True)
     if dialect == "sqlite":
-        tree = tree.union(*(near.join(tree, tree.c.id == first) for near, first in steps))
+        tree = tree.union(*(near.join(tree, tree.c.id == first).where(few(tree.c.id)) for near, first in steps))
     else:  # PostgreSQL takes one recursive term
         near = union_all(*(step.where(first == tree.c.id) for step, first in steps)).lateral("near")
         tree = tree.union(select(near.c.id).select_from(tree.join(near, true())))

@@ -60,6 +60,7 @@ class Request(Record):
         CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by_id IS NULL)", name="withdrawn_by_somebody"),
         CheckConstraint("answered_at IS NULL OR withdrawn_at IS NULL", name="one_end"),
         Index(None, "record_id"),
+        Index(None, "recorded_at", "id"),
     )
 
     record: Mapped[str] = mapped_column(String(40))

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic import clock, wording
+from clinic.access import own_site
 from clinic.form_fields import SelectField, TextAreaField
 from clinic.forms import RecordForm, form_for
-from clinic.patients.donors import DONOR_KINDS, Donor
+from clinic.patients.donors import DONOR_KINDS, OTHERS, Donor
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES
 from clinic.treatments.models import RELATIONS, SIDES, Stop, Treatment, sites_for
 
@@ -81,7 +82,8 @@ class DonorForm(RecordForm):
 def donors(session: Session) -> list[tuple[str, str]]:
     """Return id and words of everybody who gives cells to others; strangers go by their number (rule 10)."""
     columns = (Donor.id, Donor.kind, Donor.name, Donor.donor_number, Donor.relation, Donor.hla_match)
-    found = select(*columns).where(Donor.kind != "self").order_by(Donor.kind, Donor.donor_number, Donor.name).limit(500)
+    others = select(*columns).where(*own_site(session, Donor), OTHERS)
+    found = others.order_by(Donor.kind, Donor.donor_number, Donor.name).limit(500)
     told = []
     for row in session.execute(found):
         who = row.name or f"{DONOR_KINDS[row.kind]} {row.donor_number or row.id}"
