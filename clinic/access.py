@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlalchemy import event
 from sqlalchemy.orm import Session, with_loader_criteria
 
-from clinic.model import Model
-from clinic.query_plans import unindexed
+from clinic.model import Model, unindexed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -23,8 +23,11 @@ from sqlalchemy import (
     inspect,
 )
 from sqlalchemy.engine import Dialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import NullType, TypeDecorator
 
 from clinic.identifiers import LENGTH, new_id
 
@@ -164,3 +167,46 @@ def reference(target: str, **more: Any) -> Any:
     """Declare a column that refers to the row of another table, e.g. ``reference("patient")``."""
     more.setdefault("index", True)
     return mapped_column(String(LENGTH), ForeignKey(f"{target}.id"), **more)
+
+
+class unindexed(FunctionElement[str]):  # noqa: N801 - reads as a function of SQL
+    """A column by which SQLite looks for no index.
+
+    A site has nearly all rows of its table. Without statistics SQLite takes every index that begins with the site for
+    a good one, and reads the whole clinic where another index would find ten rows.
+    """
+
+    type = String()
+    inherit_cache = True
+    name = "unindexed"
+
+
+class few(FunctionElement[Any]):  # noqa: N801 - as above
+    """The condition that a column has a value, of a recursive query with few rows.
+
+    SQLite takes such a query for a million rows, and reads whole tables beforehand to look these up faster.
+    """
+
+    type = NullType()
+    inherit_cache = True
+    name = "few"
+
+
+@compiles(unindexed)
+def _plainly(element: unindexed, compiler: SQLCompiler, **more: Any) -> str:
+    return compiler.process(element.clauses, **more)
+
+
+@compiles(unindexed, "sqlite")
+def _with_sign(element: unindexed, compiler: SQLCompiler, **more: Any) -> str:
+    return f"+{compiler.process(element.clauses, **more)}"
+
+
+@compiles(few)
+def _there(element: few, compiler: SQLCompiler, **more: Any) -> str:
+    return f"{compiler.process(element.clauses, **more)} IS NOT NULL"
+
+
+@compiles(few, "sqlite")
+def _unlikely(element: few, compiler: SQLCompiler, **more: Any) -> str:
+    return f"likelihood({_there(element, compiler, **more)}, 0.00001)"

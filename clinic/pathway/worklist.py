@@ -22,6 +22,7 @@ from clinic.consent.step import WITHDRAWN
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.step import OVERDUE
 from clinic.judged_lines import ONLY, WAITS, CourseLine, ProductLine
+from clinic.model import unindexed
 from clinic.pathway.worklist_lines import (
     LATER,
     NEAR,
@@ -37,7 +38,6 @@ from clinic.pathway.worklist_lines import (
 )
 from clinic.patients.models import Patient
 from clinic.products.models import Product
-from clinic.query_plans import unindexed
 from clinic.release.product_state import ProductState
 from clinic.requests.discussion import waiting
 from clinic.treatments.models import Treatment

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Mapped, aliased, object_session, relationship
 from clinic import wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
-from clinic.model import reference
+from clinic.model import few, reference
 from clinic.patients.donors import Donor
 from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.expiry import use_before
@@ -26,7 +26,6 @@ from clinic.products.movements import STAYS_AWAY, Movement, away_at
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
-from clinic.query_plans import few
 from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 
