@@ -7,7 +7,7 @@ from functools import cache
 from operator import is_
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
+from sqlalchemy import JSON, inspect
 from sqlalchemy.orm import object_session
 
 from clinic.ledger.listener import ledger_value
@@ -57,13 +57,18 @@ def _values(rows: tuple[Any, ...]) -> tuple[list[Any], str]:
     text: list[str] = []
     for row in rows:
         kept = row.__dict__
-        for key in columns_signed(type(row)):
-            value = kept[key] if key in kept else getattr(row, key)
-            if isinstance(value, (dict, list)):
-                text.append(repr(value))
-            else:
-                same.append(value)
+        plain, composed = _columns_by_kind(type(row))
+        same += [kept[key] if key in kept else getattr(row, key) for key in plain]
+        text += [repr(kept[key] if key in kept else getattr(row, key)) for key in composed]
     return same, "\n".join(text)
+
+
+@cache
+def _columns_by_kind(model: type[Any]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the columns that a signature covers: those whose values never change in themselves, and JSON ones."""
+    columns = inspect(model).columns
+    composed = tuple(key for key in columns_signed(model) if isinstance(columns[key].type, JSON))
+    return tuple(key for key in columns_signed(model) if key not in composed), composed
 
 
 @cache

@@ -15,6 +15,7 @@ from clinic.patients.names import searchable
 from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.graph import ancestry, donors
 from clinic.protocols.catalogues import ANTICOAGULANTS, MANIPULATIONS
+from clinic.record_pool import once
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ _INFECTED = re.compile(
     r"sars.cov|tubercul|viremia|viraemia|fung[ae]+mia|shingles|zoster|\bpus\b|purulent",
     re.IGNORECASE,
 )
+_CARRIED = re.compile("|".join(rf"\b{name}\b" for name in CARRIERS))
 _NEGATED = re.compile(r"\b(?:without|no|not containing|free of|free from) \w+|\b\w+ free\b")
 """What a label says is not inside: “albumin-free”. A person reads it, since nothing is taken for granted of it."""
 _OWN_PLASMA = re.compile(r"\b(autologous|own|patient s?|patient) plasma\b")
@@ -208,12 +210,10 @@ def _labels(records: CourseRecords, product: Product) -> str:
 
 def without_carriers(text: str) -> str:
     """Return a label as it is compared, without the names of the solutions of salts, sugar and water."""
-    said = searchable(text)
-    for name in CARRIERS:
-        said = re.sub(rf"\b{name}\b", " ", said)
-    return said
+    return _CARRIED.sub(" ", searchable(text))
 
 
+@once
 def contents(records: CourseRecords, product: Product) -> str:
     """Return in words all that is known to be in a container.
 
