@@ -42,13 +42,13 @@ def newest(session: Session, where: list[Any], before: str, entry: Any = LedgerE
     )  # fmt: skip
 
 
-def day_asked(sent: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+def day_asked(sent: Mapping[str, str], name: str = "day") -> tuple[str, dict[str, str]]:
     """Return the day of a filter, as ISO 8601 where it is one, and what stands in its three boxes.
 
-    An address may also hold it whole (``day``); what is no date is returned as it was sent.
+    An address may also hold it whole (``name``); what is no date is returned as it was sent.
     """
-    whole = sent.get("day", "").strip()[:40]
-    parts = {part: sent.get(f"day-{part}", "").strip()[:10] for part in ("d", "m", "y")}
+    whole = sent.get(name, "").strip()[:40]
+    parts = {part: sent.get(f"{name}-{part}", "").strip()[:10] for part in ("d", "m", "y")}
     if not whole and any(parts.values()):
         whole = "-".join(part.rjust(width, "0") for part, width in ((parts["y"], 4), (parts["m"], 2), (parts["d"], 2)))
     with suppress(ValueError):

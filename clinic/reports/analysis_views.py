@@ -55,7 +55,8 @@ def index() -> tuple[str, int]:
     """List the tables with their columns, and the filters that all of them share."""
     asked, wrong = asking.read(CHOICE, request.args)
     page = render_template(
-        "reports/analysis.html", tables=TABLES.values(), asked=asked, wrong=wrong, formats=FORMATS, variant=VARIANT,
+        "reports/analysis.html", tables=TABLES.values(), asked=asked, wrong=wrong, formats=FORMATS,
+        days=asking.boxes(request.args), variant=VARIANT,
         boxes=[(DIMENSIONS[key], _choices(key)) for key in FILTERS], params=asked.params(CHOICE),
         research=_research(asked), said=asked.said(CHOICE, me().site.name),
     )  # fmt: skip

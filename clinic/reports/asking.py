@@ -7,6 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from clinic import wording
+from clinic.audit.filters import day_asked
 from clinic.protocols.models import CODE
 from clinic.reports.dimensions import DIMENSIONS, FILTERS, UNKNOWN
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
+ENDS = ("from", "to")
 PLACES = {"row", "column", "page"}
 """What an address of records says besides."""
 
@@ -87,7 +89,7 @@ def read(report: Askable, said: Mapping[str, str]) -> tuple[Asked, dict[str, str
     A filter that is not understood is refused: figures without it would be other figures than were asked for.
     """
     wrong: dict[str, str] = {}
-    ends = {name: _day(name, said.get(name, "").strip(), wrong) for name in ("from", "to")}
+    ends = {name: _day(name, day_asked(said, name)[0], wrong) for name in ENDS}
     since, until = ends["from"], ends["to"]
     if since and until and since > until:
         wrong["to"] = f"Last day: {wording.day(until)} is before the first day, {wording.day(since)}."
@@ -102,7 +104,7 @@ def read(report: Askable, said: Mapping[str, str]) -> tuple[Asked, dict[str, str
     if by and by not in report.by:
         wrong["by"] = "Grouped by: choose one of the list."
         by = report.by[0] if report.by else ""
-    known = {"from", "to", "by", *FILTERS, *options, *PLACES}
+    known = {*ENDS, *(f"{end}-{part}" for end in ENDS for part in "dmy"), "by", *FILTERS, *options, *PLACES}
     for name in sorted(set(said) - known):
         wrong[name] = f"This report has no filter called “{name[:40]}”."
     chosen = {key: value for key in FILTERS if (value := said.get(key, "").strip())}
@@ -110,6 +112,11 @@ def read(report: Askable, said: Mapping[str, str]) -> tuple[Asked, dict[str, str
         wrong[key] = f"{DIMENSIONS[key].label}: choose one of the list."
         del chosen[key]
     return Asked(since=since, until=until, chosen=chosen, by=by, options=options), wrong
+
+
+def boxes(said: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return what stands in the boxes of the first and the last day."""
+    return {name: day_asked(said, name)[1] for name in ENDS}
 
 
 def _known(key: str, value: str) -> bool:
@@ -126,6 +133,6 @@ def _day(name: str, text: str, wrong: dict[str, str]) -> date | None:
     except ValueError:
         found = None
     if found is None or not EARLIEST <= found <= LATEST:
-        wrong[name] = f"{label}: “{text[:40]}” is not a date. Write it like 2026-11-23."
+        wrong[name] = f"{label}: “{text[:40]}” is not a date. Enter a day such as 23 Nov 2026."
         return None
     return found

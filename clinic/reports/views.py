@@ -49,6 +49,7 @@ def show(name: str) -> tuple[str, int]:
         report=report,
         asked=asked,
         wrong=wrong,
+        days=asking.boxes(request.args),
         made=made,
         boxes=boxes,
         dimensions=DIMENSIONS,

@@ -213,7 +213,7 @@ def test_long_lists_of_records_are_paged(demo):
 
 @pytest.mark.parametrize(("asked", "sentence"), [
     ("from=2026-12-31&to=2026-01-01", "Last day: 1 Jan 2026 is before the first day, 31 Dec 2026."),
-    ("from=31.12.2026", "First day: “31.12.2026” is not a date. Write it like 2026-11-23."),
+    ("from=31.12.2026", "First day: “31.12.2026” is not a date. Enter a day such as 23 Nov 2026."),
     ("to=2026-02-30", "Last day: “2026-02-30” is not a date."),
     ("from=0001-01-01", "First day: “0001-01-01” is not a date."),
     ("source=stones", "Source: choose one of the list."), ("protocol==1%2B1", "Protocol: choose one of the list."),
