@@ -1,9 +1,10 @@
 """Measure pages while many clients stall: `python tools/stalled_clients.py [--clients 4 200 2000] [--kinds …]`.
 
 Against a server that is running (``--port``) on this machine. Each client of a kind connects and then stalls:
-``header`` sends half of a request's head, ``body`` announces a form and sends a few bytes of it, ``idle`` sends nothing,
-``read`` asks for a large file and reads nothing of it. Meanwhile pages are asked for one after another; prints the median
-and the longest time, in milliseconds, before and during. Ends with status 1 where a page took more than a second.
+``header`` sends half of a request's head, ``body`` announces a form and sends a few bytes of it, ``idle`` sends
+nothing, ``read`` asks for a large file and reads nothing of it. Meanwhile pages are asked for one after another; prints
+the median and the longest time, in milliseconds, before and during. Ends with status 1 where a page took more than a
+second.
 """
 
 from __future__ import annotations
