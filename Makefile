@@ -4,9 +4,10 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= auto
+seconds ?= 120
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench rules set-up test-tools migration lock clean
+.PHONY: help run test check bench soak rules set-up test-tools migration lock clean
 
 help: ## list what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
@@ -24,6 +25,9 @@ check: test-tools ## lint, format, types, import contracts, spelling and the qui
 
 bench: test-tools ## measure speed against the bare driver
 	@.venv/bin/python -m bench $(args)
+
+soak: test-tools ## kill the server again and again under eight writers, on both databases: make soak seconds=600
+	@.venv/bin/python tools/soak.py --seconds $(seconds)
 
 rules: test-tools ## write docs/rules.md: each rule, where it is enforced, its tests
 	@.venv/bin/python tools/rules.py

@@ -5,21 +5,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import re
 import secrets
 import stat
 import tomllib
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from clinic.errors import SettingsWrong
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent
 KEY_LENGTH = 32
 KNOWN_KEYS = {"dev", "secret", "changeme", "change-me", "development", "a-key-of-the-tests-and-of-nothing-else"}
+WORDS = (
+    "password", "passw0rd", "p4ssw0rd", "secret", "changeme", "change-me", "cellcourse", "qwerty", "letmein", "123456",
+)  # fmt: skip
+WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
+"""A word as a password is made of it, with marks between them and a number behind; a random key mixes its letters."""
+REPEATED = 0.75
+"""What part of the groups of three characters in a key is different from the others, at least."""
+RANDOM = 'python -c "import secrets; print(secrets.token_urlsafe(48))"'
 VARIED = 10
 """How many different characters a key has at least; one letter many times is no secret."""
 OTHERS = stat.S_IRWXO
@@ -89,31 +100,61 @@ class Settings:
         return hmac.new(self.secret_key.encode(), f"cellcourse {purpose}".encode(), hashlib.sha256).hexdigest()
 
     def check(self) -> None:
-        """Raise `SettingsWrong` where a setting is unsafe for what the program is used for."""
-        if self.env not in {"development", "production"}:
-            raise SettingsWrong(f"CLINIC_ENV is “{self.env}”; it must be development or production.")
-        if len(self.secret_key) < KEY_LENGTH or self.secret_key.lower() in KNOWN_KEYS:
-            raise SettingsWrong(
-                f"CLINIC_SECRET_KEY is too short or well known: use {KEY_LENGTH} random characters or more."
-            )
-        if self.production and not self.public_url.startswith("https://"):
-            raise SettingsWrong("CLINIC_PUBLIC_URL must begin with https:// in production: cookies travel only there.")
-        if self.production and (self.secret_key.lower() in KNOWN_KEYS or len(set(self.secret_key)) < VARIED):
-            raise SettingsWrong("CLINIC_SECRET_KEY is published or easily guessed: use random characters.")
-        if self.production:
-            self._check_privacy()
+        """Raise `SettingsWrong` where settings are unsafe for what the program is used for; it names every fault."""
+        faults = list(self._faults())
+        if faults:
+            raise SettingsWrong(" ".join(faults))
         if self.smtp is not None:
             self.smtp.check()
 
-    def _check_privacy(self) -> None:
-        """Raise `SettingsWrong` where everybody on this machine may read the records or what protects them."""
+    def _faults(self) -> Iterator[str]:
+        if self.env not in {"development", "production"}:
+            yield f"CLINIC_ENV is “{self.env}”; it must be development or production."
+        if len(self.secret_key) < KEY_LENGTH or self.secret_key.lower() in KNOWN_KEYS:
+            yield f"CLINIC_SECRET_KEY is too short or well known: use {KEY_LENGTH} random characters or more."
+        elif self.production and guessable(self.secret_key):
+            yield f"CLINIC_SECRET_KEY is published or easily guessed. Use random characters: {RANDOM}"
+        if self.production:
+            if not _is_public(self.public_url):
+                yield (
+                    "CLINIC_PUBLIC_URL must be the address of the clinic and begin with https:// in production, like"
+                    " https://clinic.example: cookies travel only there, and links lead there."
+                )
+            yield from self._open_files()
+
+    def _open_files(self) -> Iterator[str]:
+        """Yield each file with the records, or with what protects them, that everybody on this machine may read."""
         files = [self.instance / name for name in ("secret_key", "seal_key.pem", "config.toml")]
         if self.database_url.startswith("sqlite:///"):
             database = self.database_url.removeprefix("sqlite:///").partition("?")[0]
             files += [Path(database + ending) for ending in ("", "-wal", "-shm")]
         for file in files:
             if file.is_file() and file.stat().st_mode & OTHERS:
-                raise SettingsWrong(f"Everybody on this machine may read {file}. Run: chmod 600 {file}")
+                yield f"Everybody on this machine may read {file}. Run: chmod 600 {file}"
+
+
+def _is_public(url: str) -> bool:
+    """Whether an address can be that of a clinic in production: https and a host, and nothing behind its path."""
+    try:
+        parts = urlsplit(url)
+        named = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return named and not (parts.username or parts.query or parts.fragment) and url.isprintable() and " " not in url
+
+
+def guessable(key: str) -> bool:
+    """Return whether a key is made of words, of few characters, of repetitions or of a row of neighbours."""
+    small = key.lower()
+    triples = [small[n : n + 3] for n in range(len(small) - 2)]
+    neighbors = sum(abs(ord(one) - ord(other)) <= 1 for one, other in pairwise(small))
+    return (
+        len(set(key)) < VARIED
+        or any(word in small for word in WORDS)
+        or all(WORD.fullmatch(part) for part in re.split(r"[\W_]+", key.strip("0123456789!?.-_ ")))
+        or len(set(triples)) < REPEATED * len(triples)
+        or neighbors > len(key) / 2
+    )
 
 
 def _secret(instance: Path) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, current_app, flash, redirect, render_template, request, url_for
 from sqlalchemy import select
 
 from clinic import clock
@@ -119,9 +120,15 @@ def show(user_id: str) -> str:
         unsettled=undecided(person, alike(db.session(), person)),
         keeps=keeps,
         myself=person.id == me().id,
-        link=request.host_url.rstrip("/") + staffing.one_time_link(person) if waits else None,
+        link=_public_address() + staffing.one_time_link(person) if waits else None,
         **{name: value for beside in BESIDE for name, value in beside(person).items()},
     )
+
+
+def _public_address() -> str:
+    """Return where the clinic is found, as its setting says; what a request calls itself counts only without one."""
+    public = urlsplit(current_app.config["PUBLIC_URL"])
+    return f"{public.scheme}://{public.netloc}" if public.netloc else request.host_url.rstrip("/")
 
 
 def _last_sign_in(person: User) -> datetime | None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import errno
 import gc
 import os
+import resource
 import socket
 import threading
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 import click
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server import Server
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,6 +24,7 @@ from clinic.accounts.security import is_demo
 from clinic.console import application, current_schema
 from clinic.errors import SettingsWrong
 from clinic.extensions import SQLITE_THREADS, db
+from clinic.gateway import Gateway
 from clinic.ledger import sealing
 from clinic.pathway.sweeping import keep_sweeping, sweep
 from clinic.reading import reading
@@ -34,6 +37,13 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from config import Settings
+
+HEADER_WAIT = 10_000
+"""Milliseconds until the head of a request is there."""
+MOST_HEADERS = 64 * 1024
+"""Bytes of the head of a request."""
+MOST_CONNECTIONS = 8_192
+"""Connections of one process; a further one waits until another is closed."""
 
 
 @click.command()
@@ -60,10 +70,12 @@ def serve(host: str, port: int, workers: int | None) -> None:
         click.echo("Demonstration accounts: ROLE@north.demo or ROLE@south.demo, password cellcourse-demo-1")
         click.echo(f"ROLE is one of {roles}")
     os.environ["CLINIC_INSTANCE"] = str(settings.instance)
+    _allow_connections()
     server = Server(
         "clinic.commands.serving:served", factory=True, address=host, port=port,
-        interface=Interfaces.WSGI, workers=count,
-        blocking_threads=SQLITE_THREADS if sqlite else min(4, 2 * (os.cpu_count() or 1)),
+        interface=Interfaces.ASGINL, http=HTTPModes.http1, websockets=False, workers=count,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADER_WAIT, max_buffer_size=MOST_HEADERS),
+        backlog=MOST_CONNECTIONS, backpressure=MOST_CONNECTIONS,
         log_level=LogLevels.error, working_dir=ROOT,
         respawn_failed_workers=True, workers_kill_timeout=10,
     )  # fmt: skip
@@ -83,7 +95,16 @@ def _refuse_a_port_in_use(host: str, port: int) -> None:
         raise SettingsWrong(f"Port {port} of {host} {why}. Choose another one with --port.") from fault
 
 
-def served() -> Flask:
+def _allow_connections() -> None:
+    """Let this process and its workers hold as many connections as are taken, as far as the system allows it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MOST_CONNECTIONS + 1024
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
+def served() -> Gateway:
     """Return the application of one process of the server, with the thread that recalculates beside it.
 
     The thread starts in the process that serves, never in the one that forks it: what a thread has locked at the
@@ -92,7 +113,9 @@ def served() -> Flask:
     app: Flask = import_module("wsgi").app  # not imported above: it makes the application
     collect_less()
     _sweep_beside(app, threading.Event())
-    return app
+    with app.app_context():
+        sqlite = db.engine.dialect.name == "sqlite"
+    return Gateway(app, SQLITE_THREADS if sqlite else min(4, 2 * (os.cpu_count() or 1)))
 
 
 def seal_beside(app: Flask, settings: Settings, at: datetime) -> None:

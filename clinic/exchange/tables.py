@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import codecs
 import csv
-import marshal
+import json
 import tempfile
 import weakref
 from collections import Counter
@@ -38,7 +38,7 @@ class Rows:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
         weakref.finalize(self, self.file.close)
         for line in lines:
-            marshal.dump(line, self.file)
+            self.file.write(json.dumps(line).encode() + b"\n")
             self.count += 1
 
     def __len__(self) -> int:
@@ -50,7 +50,7 @@ class Rows:
         place = 0
         for _ in range(self.count):
             self.file.seek(place)
-            number, cells = marshal.load(self.file)  # noqa: S302 - written above by this process
+            number, cells = json.loads(self.file.readline())
             place = self.file.tell()
             yield number, dict(zip(self.headings, cells, strict=True))
 

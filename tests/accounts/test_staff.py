@@ -256,3 +256,17 @@ def test_the_command_line_may_add_the_first_person(session, team):
         session, by=None, name="Ada  Quist", email=" Ada@Clinic.Example ", role=Role.ADMINISTRATOR, site=team.site
     )
     assert (person.printed_name, person.email, person.password) == ("Ada Quist", "ada@clinic.example", None)
+
+
+def test_the_one_time_link_leads_where_the_setting_says_whatever_a_request_calls_itself(
+    app, client_as, post, session, monkeypatch
+):
+    browser = client_as("administrator")
+    added(browser, post)
+    url = f"/staff/{account(session).id}"
+    session.commit()
+    monkeypatch.setitem(app.config, "PUBLIC_URL", "https://clinic.example/course")
+    browser.set_cookie(app.config["SESSION_COOKIE_NAME"], browser.get_cookie("session").value, domain="evil.example")
+    shown = browser.get(url, base_url="http://evil.example", headers={"X-Forwarded-Host": "evil.example"}).text
+    assert "https://clinic.example/staff/welcome/" in shown
+    assert "evil.example" not in shown

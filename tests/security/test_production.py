@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from clinic.accounts.models import Site
 from clinic.errors import SettingsWrong
 from clinic.ledger.verify import verify
 from clinic.schema import MIGRATIONS
-from config import load
+from config import guessable, load
 from tests.factories import PASSWORD, patient
 
 KEY = "Zq3v-9Lw1xR7sT5uB2nM8kP4jH6gF0dC"
@@ -36,13 +37,57 @@ def clinic(folder, *words, program=(str(CLINIC),), **more):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "value", "said"), [
+UNSAFE = [
     ("CLINIC_PUBLIC_URL", "http://clinic.example", "https"),
     ("CLINIC_SECRET_KEY", "short", "too short"),
     ("CLINIC_SECRET_KEY", "a" * 64, "easily guessed"),
     ("CLINIC_SECRET_KEY", "a-key-of-the-tests-and-of-nothing-else", "well known"),
     ("CLINIC_ENV", "prod", "must be development or production"),
+]  # fmt: skip
+
+
+def test_every_fault_of_the_settings_is_named_at_once(tmp_path):
+    key = tmp_path / "seal_key.pem"
+    key.touch()
+    key.chmod(0o604)
+    wrong = {"CLINIC_PUBLIC_URL": "", "CLINIC_SECRET_KEY": "short"}
+    with pytest.raises(SettingsWrong) as said:
+        load(environ(tmp_path, **wrong))
+    for fault in ("CLINIC_PUBLIC_URL must be", "CLINIC_SECRET_KEY is too short", "chmod 600"):
+        assert fault in str(said.value)
+
+
+@pytest.mark.parametrize("url", [
+    "https://", "https:///login", "https:clinic.example", "https://:443", "https://user@clinic.example",
+    "https://clinic.example?x", "https://clinic.example#x", "https://[::1", "https://clinic example", "ftp://clinic.example",
 ])  # fmt: skip
+def test_an_address_that_names_no_clinic_is_refused_in_production(tmp_path, url):
+    with pytest.raises(SettingsWrong, match="CLINIC_PUBLIC_URL must be"):
+        load(environ(tmp_path, CLINIC_PUBLIC_URL=url))
+
+
+@pytest.mark.parametrize("url", ["https://clinic.example", "https://clinic.example:8443/course/", "https://[::1]:8443"])
+def test_an_address_of_a_clinic_is_taken(tmp_path, url):
+    assert load(environ(tmp_path, CLINIC_PUBLIC_URL=url)).public_url == url
+
+
+@pytest.mark.parametrize("key", [
+    "correct horse battery staple again", "Correct-Horse-Battery-Staple-2026", "our-clinic-in-Berlin-Mitte-and-Wedding",
+    "0123456789abcdef0123456789abcdef", "abcdefghijklmnopqrstuvwxyz012345", "P4ssw0rd!P4ssw0rd!P4ssw0rd!P4ssw0rd!",
+    "x9F3kQ-password-7hT2mZ0pLwQ4vB8n", "Kx7!qZ2pKx7!qZ2pKx7!qZ2pKx7!qZ2p", "1234567890qazwsxedcrfvtgbyhn1234567890",
+])  # fmt: skip
+def test_a_key_that_a_person_made_up_is_refused_in_production(tmp_path, key):
+    with pytest.raises(SettingsWrong, match="easily guessed"):
+        load(environ(tmp_path, CLINIC_SECRET_KEY=key))
+
+
+def test_random_keys_of_every_spelling_are_taken(tmp_path):
+    for _ in range(500):
+        for key in (secrets.token_urlsafe(24), secrets.token_urlsafe(48), secrets.token_hex(16), secrets.token_hex(32)):
+            assert not guessable(key), key
+
+
+@pytest.mark.parametrize(("name", "value", "said"), UNSAFE)
 def test_a_setting_that_is_unsafe_stops_the_start(tmp_path, name, value, said):
     with pytest.raises(SettingsWrong, match=said):
         load(environ(tmp_path, **{name: value}))
