@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect
 from sqlalchemy.orm import object_session
 
+from clinic.fields import fields_of
 from clinic.ledger.listener import ledger_value
 from clinic.ledger.models import digest
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
+    from clinic.fields import Field
     from clinic.model import Model
 
 
@@ -38,6 +40,10 @@ class RecordContent:
     def content_hash(self) -> str:
         """SHA-256 of the present content."""
         return self.hash_without(frozenset())
+
+    def compared(self, name: str) -> Any:
+        """Return a fact as other records compare their days and moments with it."""
+        return getattr(self, name)
 
     def hash_without(self, names: frozenset[str]) -> str:
         """Return the SHA-256 of the present content without some facts; kept until one of its values is another."""
@@ -87,3 +93,13 @@ def related_row(row: Any, relation: str, by: User | None) -> Any:
     ((local, _remote),) = known.local_remote_pairs
     key, session = getattr(row, str(local.key)), object_session(by) if by is not None else None
     return session.get(known.mapper.class_, key) if key and session is not None else None
+
+
+def at_path(row: Any, path: str, by: User | None) -> tuple[Any, Field | None]:
+    """Return a fact and its declaration along a dotted path such as ``treatment.patient.birth_date``."""
+    *relations, name = path.split(".")
+    for relation in relations:
+        row = related_row(row, relation, by)
+        if row is None:
+            return None, None
+    return row.compared(name), fields_of(type(row)).get(name)

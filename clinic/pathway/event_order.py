@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from clinic import clock, wording
 from clinic.administration.models import Administration
 from clinic.errors import RuleBroken
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import FollowUpVisit
 from clinic.harvest.models import Harvest
 from clinic.pathway.order import current
 from clinic.patients.models import has_died
@@ -194,11 +196,15 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
                 continue
             if act.paper is not None:  # judged when it was copied: what would have been refused stays with it
                 continue
-            written = changed.get(act.id)
-            if written is not None and written.touches_time:
+            if _begins(changed.get(act.id)):
                 found += [reason.because for reason in step.forbidden(records, act.performed_at)]
             found += [said for one in step.earlier if moved for said in _rested_on_later(records, one, act, moved)]
     return list(dict.fromkeys(found))
+
+
+def _begins(written: Written | None) -> bool:
+    """Whether an act is new, or was given another start: what has begun is ended whatever happened since (H29)."""
+    return written is not None and (written.columns is None or "performed_at" in written.columns)
 
 
 def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, moved: set[str]) -> list[str]:
@@ -216,22 +222,23 @@ def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, moved: 
     return [f"{earlier.title} would lie after {act.headline()}, which rests on it."]
 
 
-def given_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
-    """Return which cells were given after a day of death that was written now: one of the two days is wrong."""
+def alive_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
+    """Return what shows that a patient lived after a day of death that was written now: one of the days is wrong.
+
+    Cells that were given, a visit that was made, the onset of an adverse event.
+    """
     written = [one for one in records.people if one.died_on is not None and one.id in changed]
     days = [one.died_on for one in written if "died_on" in (changed[one.id].columns or {"died_on"})]
     if not days:
         return []
-    late = [
-        one
-        for one in records.of(Administration)
-        if one.counts and one.performed_at and clock.day(one.performed_at, records.zone) > min(days)
-    ]
+    seen: list[tuple[str, Record]] = [("cells were given", one) for one in records.of(Administration) if one.counts]
+    seen += [("a visit was made", one) for one in records.of(FollowUpVisit) if one.made == "made" and one.alive]
+    seen += [("an adverse event began", one) for one in records.of(AdverseEvent)]
     return [
-        f"The day of death ({wording.day(min(days))}) is before cells were given on "
+        f"The day of death ({wording.day(min(days))}) is before {what} on "
         f"{wording.day(clock.day(one.performed_at, records.zone))}. Correct the day that is wrong."
-        for one in late
-        if one.performed_at
+        for what, one in seen
+        if one.performed_at and clock.day(one.performed_at, records.zone) > min(days)
     ]
 
 
@@ -260,7 +267,7 @@ def refuse_disorder(
     """
     found = (disorder(records, changed) if read_anew else []) + forbidden(records, changed)
     if has_died(records.people):
-        found += given_after_death(records, changed)
+        found += alive_after_death(records, changed)
     if found:
         raise RuleBroken(" ".join(found), rule=69)
     asked = read_anew and any(one.model is RunInput for one in changed.values())

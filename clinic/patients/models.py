@@ -158,6 +158,12 @@ class Patient(Entry):
         days = [date.fromisoformat(day) for day in before if day]
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
 
+    def compared(self, name: str) -> Any:
+        """Return a fact; a death counts whichever record of the person says so (hazard H27)."""
+        if name != "died_on":
+            return super().compared(name)
+        return min((one.died_on for one in self.person if one.died_on is not None), default=None)
+
     def is_same_person(self, other: Patient) -> bool:
         """Whether two records are one person's: the same record, or two that two people confirmed to be (H27)."""
         return self.id == other.id or (self.person_id is not None and self.person_id == other.person_id)
