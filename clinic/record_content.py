@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from functools import cache
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import inspect
 from sqlalchemy.orm import object_session
@@ -15,6 +15,8 @@ from clinic.ledger.listener import ledger_value
 from clinic.ledger.models import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clinic.accounts.models import User
     from clinic.fields import Field
     from clinic.model import Model
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
 
 class RecordContent:
     """What of a record is signed. Mixed into `records.Entry`."""
+
+    OF_PERSON: ClassVar[Mapping[str, str]] = {}
+    """The attribute to ask instead of a fact that may be known on another record of the same person (hazard H27)."""
 
     def content(self) -> dict[str, Any]:
         """Return all that a signature covers: every column but the row's version, and empty ones added later."""
@@ -40,10 +45,6 @@ class RecordContent:
     def content_hash(self) -> str:
         """SHA-256 of the present content."""
         return self.hash_without(frozenset())
-
-    def compared(self, name: str) -> Any:
-        """Return a fact as other records compare their days and moments with it."""
-        return getattr(self, name)
 
     def hash_without(self, names: frozenset[str]) -> str:
         """Return the SHA-256 of the present content without some facts; kept until one of its values is another."""
@@ -102,4 +103,4 @@ def at_path(row: Any, path: str, by: User | None) -> tuple[Any, Field | None]:
         row = related_row(row, relation, by)
         if row is None:
             return None, None
-    return row.compared(name), fields_of(type(row)).get(name)
+    return getattr(row, row.OF_PERSON.get(name, name)), fields_of(type(row)).get(name)

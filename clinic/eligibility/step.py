@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
 from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
-from clinic.patients.death import had_died
 from clinic.patients.donor_screening import needs_to_confirm
-from clinic.patients.models import has_died, weight_of
+from clinic.patients.models import had_died, has_died, weight_of
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of

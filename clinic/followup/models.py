@@ -178,7 +178,7 @@ Administration.when_started.append(plan_again)
 def after_death(record: Record, name: str) -> list[Problem]:
     """Return that a patient who had died was seen alive, at a fact; a day that is known in part is not judged."""
     course = getattr(record, "treatment", None)
-    died_on = course.patient.compared("died_on") if course is not None and course.patient is not None else None
+    died_on = course.patient.death_of_person if course is not None and course.patient is not None else None
     seen, known = record.performed_at, record.precision_of("performed_at")
     if died_on is None or seen is None or known not in {"", "day"} or record.local_day(seen) <= died_on:
         return []

@@ -196,15 +196,11 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
                 continue
             if act.paper is not None:  # judged when it was copied: what would have been refused stays with it
                 continue
-            if _begins(changed.get(act.id)):
+            written = changed.get(act.id)  # what has begun is ended whatever happened since (hazard H29)
+            if written is not None and (written.columns is None or "performed_at" in written.columns):
                 found += [reason.because for reason in step.forbidden(records, act.performed_at)]
             found += [said for one in step.earlier if moved for said in _rested_on_later(records, one, act, moved)]
     return list(dict.fromkeys(found))
-
-
-def _begins(written: Written | None) -> bool:
-    """Whether an act is new, or was given another start: what has begun is ended whatever happened since (H29)."""
-    return written is not None and (written.columns is None or "performed_at" in written.columns)
 
 
 def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, moved: set[str]) -> list[str]:
