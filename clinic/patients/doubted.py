@@ -67,3 +67,9 @@ def starts(record: Record, name: str = "performed_at") -> list[datetime]:
     before = [one.changes[name][0] for one in alone(record) if moved(one.changes.get(name))]
     known = [moment for text in before if (moment := kept_moment(text, record.zone)) is not None]
     return [*([present] if present is not None else []), *known]
+
+
+def is_after(moment: datetime, written: datetime, other: datetime, other_written: datetime) -> bool:
+    """Whether a moment is after another one; forms know the minute, so within one what was written later is later."""
+    mine, its = (one.replace(second=0, microsecond=0) for one in (moment, other))
+    return written > other_written if mine == its else mine > its
