@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clinic import clock, wording
 from clinic.administration.models import Administration
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
 from clinic.harvest.models import Harvest
@@ -21,7 +21,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, Record
 from clinic.release.models import Release
-from clinic.release.product_state import held_because
+from clinic.release.product_state import held_because, stopped_by
 from clinic.release.results import QCResult
 from clinic.steps import nothing
 
@@ -238,8 +238,11 @@ def alive_after_death(records: CourseRecords, changed: Mapping[str, Written]) ->
     ]
 
 
-def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> list[str]:
-    """Return why containers that went into a run now should not have: damaged, contaminated, on hold (rule 34)."""
+def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> list[Problem]:
+    """Return why containers that went into a run now should not have (rules 34, 50).
+
+    Damaged, contaminated, held or rejected by quality.
+    """
     found = []
     for use in records.every(RunInput):
         product = records.get(use.product_id)
@@ -250,7 +253,10 @@ def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: date
         if at - use.recorded_at > AT_ONCE:  # an invented history: what was found later held nothing then
             continue
         if written is not None and written.columns is None and use.origin is Origin.CLINIC and product is not None:
-            found += [f"{product.name} is on hold. {reason}" for reason in held_because(records, product, at)]
+            decided = stopped_by(records, product, at)
+            found += [Problem(decided, "inputs", rule=50)] if decided else []
+            held = [f"{product.name} is on hold. {reason}" for reason in held_because(records, product, at)]
+            found += [Problem(said, "inputs", rule=34) for said in held]
     return list(dict.fromkeys(found))
 
 
@@ -269,4 +275,4 @@ def refuse_disorder(
     asked = read_anew and any(one.model is RunInput for one in changed.values())
     held = held_inputs(records, changed, at) if asked else []
     if held:
-        raise RuleBroken(" ".join(held), rule=34)
+        raise RuleBroken(*held)
