@@ -292,6 +292,7 @@ class Record(Entry):
     birth, nor after the death unless ``AFTER_DEATH``. ``STARTS``: whether its form starts with now. ``QUALIFIED``: the
     facts that name people who must be authorized, each with the rule that asks for it or 0, and ``QUALIFIED_IF`` the
     fact with the values without which nobody must: a refusal or a hold waits for no authorization.
+    ``QUALIFIED_FOR``: the step for which, where it is no record of a step; an authorization for one of the others does.
     """
 
     __abstract__ = True
@@ -305,6 +306,7 @@ class Record(Entry):
     """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
     QUALIFIED: ClassVar[tuple[tuple[str, int], ...]] = ()
     QUALIFIED_IF: ClassVar[tuple[str, frozenset[Any]] | None] = None
+    QUALIFIED_FOR: ClassVar[tuple[str, ...]] = ()
 
     @declared_attr
     def performed_at(cls) -> Mapped[datetime | None]:

@@ -41,6 +41,8 @@ class DonorConsent(Record):
     NOUN = "Consent to donate"
     HAPPENED = "Signed on paper at"
     DONE = "Obtained by"
+    QUALIFIED = (("performed_by_id", 0),)
+    QUALIFIED_FOR = ("consent",)
 
     donor_id: Mapped[str] = reference("donor")
     given_by: Mapped[str | None] = field("Given by", choices=GIVEN_BY, required=True, section="Consent")
