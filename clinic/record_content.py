@@ -5,21 +5,28 @@ from __future__ import annotations
 from contextlib import nullcontext
 from functools import cache
 from operator import is_
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import JSON, inspect
 from sqlalchemy.orm import object_session
 
+from clinic.fields import fields_of
 from clinic.ledger.listener import ledger_value
 from clinic.ledger.models import digest
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from clinic.accounts.models import User
+    from clinic.fields import Field
     from clinic.model import Model
 
 
 class RecordContent:
     """What of a record is signed. Mixed into `records.Entry`."""
+
+    OF_PERSON: ClassVar[Mapping[str, str]] = {}
+    """The attribute to ask instead of a fact that may be known on another record of the same person (hazard H27)."""
 
     def content(self) -> dict[str, Any]:
         """Return all that a signature covers: every column but the row's version, and empty ones added later."""
@@ -92,3 +99,13 @@ def related_row(row: Any, relation: str, by: User | None) -> Any:
     ((local, _remote),) = known.local_remote_pairs
     key, session = getattr(row, str(local.key)), object_session(by) if by is not None else None
     return session.get(known.mapper.class_, key) if key and session is not None else None
+
+
+def at_path(row: Any, path: str, by: User | None) -> tuple[Any, Field | None]:
+    """Return a fact and its declaration along a dotted path such as ``treatment.patient.birth_date``."""
+    *relations, name = path.split(".")
+    for relation in relations:
+        row = related_row(row, relation, by)
+        if row is None:
+            return None, None
+    return getattr(row, row.OF_PERSON.get(name, name)), fields_of(type(row)).get(name)

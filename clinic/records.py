@@ -29,7 +29,7 @@ from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
 from clinic.ledger.listener import ledger_value
 from clinic.model import Model, reference
-from clinic.record_content import RecordContent, related_row, unflushed
+from clinic.record_content import RecordContent, at_path, unflushed
 from clinic.signatures import Amendment, Meaning, Signature
 
 if TYPE_CHECKING:
@@ -196,20 +196,15 @@ class Entry(RecordContent, Model):
         found = []
         for before, paths in ((True, fact.not_before), (False, fact.not_after)):
             for path in paths:
-                other, its = self._at_path(path)
-                if other is not None and its is not None:
+                other, its = at_path(self, path, self.recorded_by)
+                if other is not None and its is not None and not (path.endswith("died_on") and self._begun_before()):
                     found += fact.order_problems(value, other, its, before=before, zone=zone)
         return found
 
-    def _at_path(self, path: str) -> tuple[Any, Field | None]:
-        """Return a fact and its declaration along a dotted path such as ``treatment.patient.birth_date``."""
-        row: Any = self
-        *relations, name = path.split(".")
-        for relation in relations:
-            row = related_row(row, relation, self.recorded_by)
-            if row is None:
-                return None, None
-        return getattr(row, name), fields_of(type(row)).get(name)
+    def _begun_before(self) -> bool:
+        """Whether it was recorded before, at the same moment: what began before the death is ended and corrected."""
+        known = inspect(self)
+        return known.persistent and not known.attrs["performed_at"].history.has_changes()
 
     @property
     def not_applicable(self) -> frozenset[str]:
@@ -297,6 +292,7 @@ class Record(Entry):
     birth, nor after the death unless ``AFTER_DEATH``. ``STARTS``: whether its form starts with now. ``QUALIFIED``: the
     facts that name people who must be authorized, each with the rule that asks for it or 0, and ``QUALIFIED_IF`` the
     fact with the values without which nobody must: a refusal or a hold waits for no authorization.
+    ``QUALIFIED_FOR``: the step for which, where it is no record of a step; an authorization for one of the others does.
     """
 
     __abstract__ = True
@@ -310,6 +306,7 @@ class Record(Entry):
     """Whether it is an act that consent and eligibility must have allowed at the moment when it happened."""
     QUALIFIED: ClassVar[tuple[tuple[str, int], ...]] = ()
     QUALIFIED_IF: ClassVar[tuple[str, frozenset[Any]] | None] = None
+    QUALIFIED_FOR: ClassVar[tuple[str, ...]] = ()
 
     @declared_attr
     def performed_at(cls) -> Mapped[datetime | None]:

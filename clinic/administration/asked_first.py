@@ -11,7 +11,9 @@ from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight,
 from clinic.administration.known_facts import allergy_conflicts
 from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity
 from clinic.patients.identity import corrected_words
-from clinic.patients.models import Alert, Weight, not_asked, weight_of, youngest_on
+from clinic.patients.models import Alert, Weight, weight_of
+from clinic.patients.weighing import author
+from clinic.patients.whole_person import not_asked, youngest_on
 from clinic.release.dmso import dmso_content
 from clinic.steps import Action
 
@@ -48,10 +50,11 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
         to = ("pathway.patient", here)
         title = "Compare the allergy with the cells"
         found.append(Action(title=title, why=why, who=(Role.PHYSICIAN,), to=to, danger=True))
-    doubted = doubted_weight(records, at)
-    if doubted is not None and doubted.unconfirmed is not None and _by_weight(records, product):
-        why, to = f"{name} is released. {unconfirmed_weight(doubted)}", ("patients.weight", {"weight_id": doubted.id})
-        not_by = (doubted.unconfirmed.amended_by_id,)
+    waits = doubted_weight(records, at)
+    if waits is not None and _by_weight(records, product):
+        why = f"{name} is released. {unconfirmed_weight(records, waits)}"
+        to = ("patients.weight", {"weight_id": waits.id})
+        not_by = (waits.unconfirmed.amended_by_id if waits.unconfirmed is not None else author(waits).id,)
         found.append(Action(title="Confirm the weight", why=why, who=CARERS, to=to, not_by=not_by))
     if said := _weight(records, product, at):
         to = ("patients.new_weight", here)

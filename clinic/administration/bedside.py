@@ -17,6 +17,7 @@ from clinic.administration.verdict import Bedside, Verdict
 from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.identifiers import parse_id, scanned
+from clinic.patients.doubted import figures
 from clinic.patients.models import Patient, same_person
 from clinic.patients.names import compact
 from clinic.patients.numbers import former, replaced_on
@@ -316,9 +317,13 @@ def _once(session: Session) -> None:
 
 
 def given_to_patient(records: CourseRecords) -> list[Administration]:
-    """Return what the patient was given in all courses, oldest first; what was voided was not given."""
+    """Return what the patient was given in all courses, oldest first; what was voided was not given.
+
+    What one person has corrected to nothing counts until a second one has signed that.
+    """
     own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
-    return [given for given in records.every(Administration) if given.treatment_id in own and given.counts]
+    mine = [given for given in records.every(Administration) if given.treatment_id in own]
+    return [given for given in mine if given.counts or any(figures(given, "volume_given"))]
 
 
 def _ready(records: CourseRecords, product: Product, at: datetime) -> list[Product]:

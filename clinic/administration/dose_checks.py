@@ -11,9 +11,12 @@ from clinic import clock
 from clinic.access import Role
 from clinic.administration.amounts import dmso_grams, dose_in, doses
 from clinic.administration.dose_change import dose_limits, dose_unit
+from clinic.administration.sums import counted_as, dmso_at_most, given_within, most_in, used
 from clinic.fields import plain
-from clinic.patients.doubted import moments
-from clinic.patients.models import WEIGHT_CHANGE, Weight, weight_of, youngest_on
+from clinic.patients.doubted import alone, figures, moments, starts
+from clinic.patients.models import Weight, weight_of
+from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
+from clinic.patients.whole_person import youngest_on
 from clinic.products.graph import ancestry
 from clinic.protocols.catalogues import DOSE_MEASURES, ROUTES, Delivery, within
 from clinic.release.dmso import dmso_content
@@ -49,12 +52,6 @@ class Portion:
         return self.body.kg if self.body is not None and self.body.kg else None
 
 
-def _used(administration: Administration) -> Decimal:
-    """Return what was given, mL; while the end is not recorded, what was issued."""
-    given = administration.volume_given
-    return given if given is not None else administration.volume_issued or Decimal(0)
-
-
 def dose(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> None:
     """Judge all that follows from how much is given to how heavy a patient."""
     volume = bedside.volume if bedside.volume is not None else product.left
@@ -82,10 +79,16 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
         if needed:
             verdict.fault("Weight", 51, "The patient's weight is not known.", "missing", f"within {days} days", **fix)
         return None
-    age = at - found.performed_at
+    waits, age = doubted_weight(bedside.records, at), at - found.performed_at
     zone = bedside.records.zone
     today = clock.day(found.performed_at, zone) == clock.day(at, zone)
     said = f"{plain(found.kg)} kg, {'weighed today' if today else f'{_days(max(age.days, 1))} old'}"
+    if needed and waits is not None:
+        verdict.fault(
+            "Weight", 51, unconfirmed_weight(bedside.records, waits), said, "confirmed", who=WEIGHS,
+            fix=("patients.weight", {"weight_id": waits.id}), fix_label="Confirm the weight",
+        )  # fmt: skip
+        return found
     if needed and age > timedelta(days=days):
         verdict.fault(
             "Weight",
@@ -96,13 +99,6 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
             **fix,
         )
         return found
-    doubted = doubted_weight(bedside.records, at)
-    if needed and doubted is not None:
-        verdict.fault(
-            "Weight", 51, unconfirmed_weight(doubted), said, "confirmed", who=WEIGHS,
-            fix=("patients.weight", {"weight_id": doubted.id}), fix_label="Confirm the weight",
-        )  # fmt: skip
-        return found
     verdict.fine("Weight", 51, said, f"within {days} days")
     before = course.weight_kg
     if before and abs(found.kg - before) > before * WEIGHT_CHANGE:
@@ -111,11 +107,21 @@ def weight(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -
 
 
 def doubted_weight(records: CourseRecords, at: datetime) -> Weight | None:
-    """Return a weight of the last days whose correction changes the dose and that no second person has confirmed."""
+    """Return a weight of the last days that changes the dose and that no second person has confirmed.
+
+    A correction, or the last weighing where it is far from those before.
+    """
     days = timedelta(days=records.course.says.dose.weight_valid_days)
     recent = [one for one in records.of(Weight) if one.recorded_at <= at]
     waits = [one for one in recent if one.unconfirmed is not None and _was_within(one, at - days, at)]
-    return waits[-1] if waits else None
+    if waits:
+        return waits[-1]
+    last = max((one for one in recent if one.performed_at and one.performed_at <= at), key=_weighed, default=None)
+    return last if last is not None and last in doubted(recent) and _was_within(last, at - days, at) else None
+
+
+def _weighed(weight: Weight) -> tuple[datetime, datetime]:
+    return weight.performed_at or weight.recorded_at, weight.recorded_at
 
 
 def _was_within(weight: Weight, start: datetime, end: datetime) -> bool:
@@ -123,15 +129,16 @@ def _was_within(weight: Weight, start: datetime, end: datetime) -> bool:
     return any(start <= moment <= end for moment in moments(weight, "performed_at"))
 
 
-def unconfirmed_weight(weight: Weight) -> str:
-    """Return in words that a corrected weight waits for a second person, with the old and the new value."""
-    correction = weight.unconfirmed
+def unconfirmed_weight(records: CourseRecords, weight: Weight) -> str:
+    """Return in words that a weight waits for a second person, with the old and the new value."""
+    correction, ask = weight.unconfirmed, "A second person compares it with the scale and signs the weight first."
     if correction is None:
-        return ""
+        last, now = weight_of(records.people, weight.recorded_at), plain(weight.kg) if weight.kg else ""
+        before = f", after {plain(last.kg)} kg" if last is not None and last.kg else ""
+        return f"{author(weight).printed_name} recorded a weight of {now} kg{before}. {ask}"
     old = correction.changes.get("kg", [None])[0]
     what = f"from {plain(Decimal(old))} to {plain(weight.kg)} kg" if old and weight.kg else "to another time"
-    who = correction.amended_by.printed_name
-    return f"{who} corrected the weight {what}. A second person compares it with the scale and signs the weight first."
+    return f"{correction.amended_by.printed_name} corrected the weight {what}. {ask}"
 
 
 def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
@@ -171,8 +178,8 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         verdict.fault("Volume", 52, because, f"{plain(volume)} mL", f"{plain(product.left)} mL", **who)
         return
     this = dose_in(product, volume) / kilos
-    same_day = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY and _adds_up(bedside, a)]
-    counted = [dose_in(a.product, _used(a)) for a in same_day if a.product.measure == dosing.measure]
+    same_day = [a for a in bedside.earlier if given_within(a, at, DAY) and _adds_up(bedside, a)]
+    counted = [most_in(a.product, used(a)) for a in same_day if counted_as(a.product, dosing.measure)]
     before = sum(counted, Decimal(0)) / kilos
     others = [p.amount for p in bedside.ready if p.amount and p.measure == dosing.measure]
     rest = sum(others, Decimal(0)) / kilos
@@ -215,9 +222,12 @@ def _adds_up(bedside: Bedside, given: Administration) -> bool:
 def counts_with(here: tuple[str | None, str | None, str | None], given: Administration) -> bool:
     """Whether a dose counts with one at ``here`` (route, body site, side) that is given within 24 h.
 
-    The whole person's doses count together, but of local injections only those at the same place.
+    The whole person's doses count together, but of local injections only those at the same place; one whose place was
+    corrected counts at both until a second person has signed.
     """
     course = given.treatment
+    if any({"route", "body_site", "side"} & one.changes.keys() for one in alone(given)):
+        return True
     there = (given.route or course.route, given.body_site or course.body_site, given.side or course.side)
     routes = [ROUTES.get(route or "") for route in (here[0], there[0])]
     if any(route is None or route.group is not Delivery.INJECTION for route in routes):
@@ -228,9 +238,9 @@ def counts_with(here: tuple[str | None, str | None, str | None], given: Administ
 def dmso(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     """DMSO per kg over all bags in 24 hours, of all courses of the patient (rule 53)."""
     product, at, records = portion.product, portion.at, bedside.records
-    recent = [a for a in bedside.earlier if a.performed_at and at - a.performed_at < DAY]
-    bags = [(product, portion.volume), *((a.product, _used(a)) for a in recent)]
-    contents = [(bag, volume, dmso_content(records, bag)) for bag, volume in bags]
+    recent = [a for a in bedside.earlier if given_within(a, at, DAY)]
+    contents = [(product, portion.volume, dmso_content(records, product))]
+    contents += [(a.product, used(a), dmso_at_most(records, a.product)) for a in recent]
     unknown = next((bag for bag, _volume, percent in contents if percent is None), None)
     if unknown is not None:
         which = "The container" if unknown is product else f"{unknown.name} {unknown.division or ''}, given today,"
@@ -315,8 +325,8 @@ def endotoxin(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
 
 def _within_hour(given: Administration, at: datetime) -> bool:
     """Whether cells were still being given within the hour before a moment."""
-    last = given.ended_at or given.performed_at
-    return last is not None and at - last < HOUR
+    ends = starts(given, "ended_at") or starts(given)
+    return any(at - end < HOUR for end in ends)
 
 
 def _reading_of(records: CourseRecords, given: Administration) -> tuple[Decimal, bool]:
@@ -324,7 +334,7 @@ def _reading_of(records: CourseRecords, given: Administration) -> tuple[Decimal,
     reading = _reading(endotoxin_results(records, given.product))
     if reading is None or reading.value is None:
         return Decimal(0), False
-    return reading.value * _used(given), reading.comparator in UNBOUNDED
+    return max(figures(reading, "value")) * used(given), reading.comparator in UNBOUNDED
 
 
 def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
@@ -335,7 +345,7 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         for a in bedside.earlier
         if a.performed_at and (at - a.performed_at >= DAY or a.treatment_id != course.id)  # a day's bags are one dose
     ]
-    last = max((clock.day(a.performed_at, zone) for a in before if a.performed_at), default=None)
+    last = max((clock.day(moment, zone) for a in before for moment in starts(a) if moment <= at), default=None)
     if last is not None:
         days = (clock.day(at, zone) - last).days
         said = (_days(days), f"{dosing.days_between} days by protocol" if dosing.days_between else "another course")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from clinic.administration.amounts import worked_out
 from clinic.administration.past_reactions import PastReaction
 from clinic.administration.placing import words_of
-from clinic.administration.together import container_problems, not_void, place_problems, thaw_problems, volume_problems
+from clinic.administration.together import CHECK_HOLDS, COUNTED, as_ordered, container_problems, not_void, unusable
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, Range, field, plain
 from clinic.model import ADDED, reference
@@ -37,8 +37,6 @@ OUTCOMES = {"aborted": "Stopped early", "voided": "Voided: started by mistake, n
 """How an administration ended where it did not run as planned."""
 ASKED_AT_THE_END = ("body_site", "guidance", "handed_over_at", "viability_before", "filter_used", "notes")
 """What may be told when the cells were given, rather than before."""
-CHECK_HOLDS = timedelta(minutes=30)
-"""How long a clear bedside check may be used; after that wristband and bag are read again."""
 NOT_VOIDED = or_(column("outcome").is_(None), column("outcome") != "voided")
 VITALS_HOLD = timedelta(hours=1)
 """How old the vital signs before the start may be [site default] (rule 57)."""
@@ -74,17 +72,7 @@ class BedsideCheck(Record):
 
     def unusable(self, at: datetime) -> str:
         """Return in one sentence why no cells may be given on this check now; empty: they may."""
-        if not self.clear:
-            return "This bedside check refused the cells. Nothing may be given on it."
-        if self.administration is not None:
-            return "This bedside check has already been used. Each check is valid for one administration: scan again."
-        if self.performed_at is not None and self.performed_at > at + CLOCK_SLACK:
-            return "This bedside check is in the future: the server's clock went back. Scan wristband and bag again."
-        if self.performed_at is None or at - self.performed_at > CHECK_HOLDS:
-            return (
-                f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."
-            )
-        return ""
+        return unusable(self, at)
 
     @property
     def warnings(self) -> list[dict[str, Any]]:
@@ -193,6 +181,10 @@ class Administration(Record):
         """Whether the cells are being given: the end is not recorded yet."""
         return self.origin == "clinic" and self.ended_at is None
 
+    def critical_correction(self) -> Amendment | None:
+        """Return the last correction that may lower a sum of doses (rules 42, 52, 53, 61)."""
+        return next((one for one in reversed(self.amendments) if one.corrects(COUNTED)), None)
+
     def written_now(self, *names: str) -> bool:
         """Whether one of some facts is new or was changed since the record was stored."""
         return any(inspected(self).attrs[name].history.has_changes() for name in names)
@@ -213,7 +205,7 @@ class Administration(Record):
         if ordered and self.premedication != "given" and not self.premedication_note:
             said = f"Premedication: the protocol orders {ordered}. Record that it was given, or why it was not given."
             found.append(Problem(said, "premedication", rule=58))
-        return [*found, *place_problems(self), *thaw_problems(self), *volume_problems(self)]
+        return [*found, *as_ordered(self)]
 
     def questions(self) -> list[Question]:
         """Also rules 2 and 54: a start long after the check, and an end after the protocol's time from thaw."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from clinic import clock
 from clinic.access import Role
 from clinic.administration.known_facts import (
     alerts,
@@ -19,7 +18,8 @@ from clinic.administration.known_facts import (
 )
 from clinic.harvest.models import Harvest
 from clinic.patients.identity import corrected_words, identity_corrections
-from clinic.patients.models import UNCONFIRMED, not_asked
+from clinic.patients.models import UNCONFIRMED, had_died
+from clinic.patients.whole_person import not_asked
 from clinic.products.models import Product
 from clinic.records import Origin
 
@@ -77,8 +77,7 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Ask what is known of the patient on any record: alive, allergies, blood group (rules 21, 23)."""
     patient, product = bedside.course.patient, bedside.product
     fix = {"fix": ("pathway.patient", {"patient_id": patient.id}), "fix_label": "Open the patient", "who": CARERS}
-    died_on = min((one.death for one in bedside.records.people if one.death is not None), default=None)
-    if died_on is not None and died_on <= clock.day(at, bedside.records.zone):
+    if had_died(bedside.records.people, at, bedside.records.zone):
         verdict.fault("Patient alive", 23, f"{patient.display_name} has died. No more cells can be given.", **fix)
     if not_asked(bedside.records.people):
         because = "The patient has not been asked about allergies yet."

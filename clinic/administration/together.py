@@ -11,14 +11,38 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.administration.placing import misplaced
 from clinic.errors import Problem
-from clinic.fields import plain
+from clinic.fields import CLOCK_SLACK, plain
 
 if TYPE_CHECKING:
     from datetime import datetime
 
 
+COUNTED = frozenset({
+    "performed_at", "ended_at", "volume_issued", "volume_given", "outcome", "route", "body_site", "side",
+})  # fmt: skip
+"""Facts from which the doses of a day, of an hour and of a course are added up."""
+CHECK_HOLDS = timedelta(minutes=30)
+"""How long a clear bedside check may be used; after that wristband and bag are read again."""
 VOID_WITHIN = timedelta(minutes=15)
 """How long after the start it may be taken back as pressed by mistake [site default]."""
+
+
+def unusable(check: Any, at: datetime) -> str:
+    """Return in one sentence why no cells may be given on a bedside check now; empty: they may."""
+    if not check.clear:
+        return "This bedside check refused the cells. Nothing may be given on it."
+    if check.administration is not None:
+        return "This bedside check has already been used. Each check is valid for one administration: scan again."
+    if check.performed_at is not None and check.performed_at > at + CLOCK_SLACK:
+        return "This bedside check is in the future: the server's clock went back. Scan wristband and bag again."
+    if check.performed_at is None or at - check.performed_at > CHECK_HOLDS:
+        return f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."
+    return ""
+
+
+def as_ordered(given: Any) -> list[Problem]:
+    """Rules 26, 54, 55, 59: the ordered place, in time after the thaw, and volumes that add up."""
+    return [*place_problems(given), *thaw_problems(given), *volume_problems(given)]
 
 
 def container_problems(given: Any) -> list[Problem]:

@@ -33,6 +33,7 @@ STANDINGS = {
     Standing.EXPIRED: ("rest", "calendar-x", "Expired"),
     Standing.WITHDRAWN: ("bad", "hand-stop", "Withdrawn"),
     Standing.WRONG_SIGNER: ("bad", "alert-triangle", "Wrong signer"),
+    Standing.OUTGROWN: ("bad", "alert-triangle", "Of age now"),
 }
 
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic import clock, wording
+from clinic import wording
+from clinic.consent.allowing import allows_more, turns
 from clinic.consent.continuation import Continuation
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
 from clinic.model import ADDED, reference
-from clinic.patients.doubted import kept_moment, moments, moved, redated
+from clinic.patients.doubted import is_after, kept_moment, moments, moved, redated
 from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.patients.names import is_name_of
 from clinic.products.models import Product
@@ -24,8 +25,6 @@ from clinic.records import Amendment, Meaning, Record, Signature
 from clinic.treatments.models import SIDES, Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from clinic.accounts.models import User
     from clinic.course_records import CourseRecords
 
@@ -143,17 +142,17 @@ class Consent(Record):
             return []
         return [Problem(f"Body site: required; the order names the {ordered[-1].place}.", "body_site", rule=26)]
 
-    def _ages(self) -> tuple[int | None, int | None]:
-        """Return the least and the most years that the patient can have had when it was signed."""
-        if self.patient is None or self.performed_at is None:
-            return None, None
-        return self.patient.ages_on(self.local_day(self.performed_at))
+    def _ages(self, day: date | None = None) -> tuple[int | None, int | None]:
+        """Return the least and the most years of the patient on a day, when it was signed: of the youngest record."""
+        if day is None and self.performed_at is not None:
+            day = self.local_day(self.performed_at)
+        known = [one.ages_on(day) for one in self.patient.person] if self.patient is not None and day else []
+        ages = [(least, most) for least, most in known if least is not None and most is not None]
+        return min(ages, default=(None, None))
 
     def signer_fault(self) -> str:
-        """Return why this person could not sign, by the birth date that is recorded now; empty: she or he could."""
-        if self.origin != "clinic":
-            return ""
-        youngest, oldest = self._ages()
+        """Return why this person could not sign, by the birth dates that are recorded now; empty: she or he could."""
+        youngest, oldest = self._ages() if self.origin == "clinic" else (None, None)
         if oldest is not None and oldest < CHILD_YEARS and self.signer == "patient":
             return f"The patient was {oldest} when it was signed: parents or a legal guardian sign for a child."
         if youngest is not None and youngest >= CHILD_YEARS and self.signer == "parents":
@@ -197,23 +196,11 @@ class Consent(Record):
         if name == "performed_at" and moved(change) and new is not None:
             before, after = kept_moment(old, self.zone), kept_moment(new, self.zone)
             if before is not None and after is not None and before < after:
-                return any(before <= turn <= after for turn in self._turns())
-        return _allows_more(name, change)
+                return any(before <= turn <= after for turn in turns(self))
+        return allows_more(name, change)
 
-    def _turns(self) -> Iterator[datetime]:
-        """Yield the moments after which a consent counts where one given before them does not (rules 14 to 16)."""
-        for one in self._of_the_person():
-            if one.withdrawal is not None and (one is self or self._same_matter(one)):
-                yield from one.withdrawal.ends
-        yield from (clock.start_of(day, self.zone) for day in self.patient.of_age_from)
-        version = self.protocol_version
-        if version is not None:
-            yield from [version.retired_at] if version.retired_at is not None else []
-            own = [course for one in self.patient.person for course in one.courses]
-            ordered = [course.performed_at for course in own if course.protocol_version_id == version.id]
-            yield from (moment for moment in ordered if moment is not None)
-
-    def _of_the_person(self) -> list[Consent]:
+    def of_the_person(self) -> list[Consent]:
+        """Return the consents on all records of the person (hazard H27)."""
         return [consent for one in self.patient.person for consent in one.consents]
 
     @property
@@ -224,12 +211,14 @@ class Consent(Record):
     def withdrawn_since(self, at: datetime) -> datetime | None:
         """Return when it was withdrawn, by a moment: itself, or by a later withdrawal of the same scope (rule 15)."""
         own = (self.withdrawal.ends or [at]) if self.withdrawal is not None else []
-        others = [one.withdrawal for one in self._of_the_person() if one is not self and self._same_matter(one)]
-        ends = [end for gone in others if gone is not None for end in gone.ends or [at]]
-        later = [end for end in ends if self.performed_at is None or end >= self.performed_at]
+        others = [one.withdrawal for one in self.of_the_person() if one is not self and self.same_matter(one)]
+        ends = [(end, gone.recorded_at) for gone in others if gone is not None for end in gone.ends or [at]]
+        given = self.performed_at
+        later = [end for end, told in ends if given is None or not is_after(given, self.recorded_at, end, told)]
         return min((end for end in (*own, *later) if end <= at), default=None)
 
-    def _same_matter(self, other: Consent) -> bool:
+    def same_matter(self, other: Consent) -> bool:
+        """Whether another consent is of the same scope, to a treatment of the same protocol."""
         ours, its = self.protocol_version, other.protocol_version
         same = ours is None or its is None or ours.protocol_id == its.protocol_id
         return self.scope == other.scope and (self.scope != "treatment" or same)
@@ -253,7 +242,7 @@ class Consent(Record):
         """
         if self.signer not in {"parents", "guardian", "representative"} or (self.representation or "").strip():
             return False
-        youngest, _oldest = self.patient.ages_on(self.local_day(at)) if self.patient is not None else (None, None)
+        youngest, _oldest = self._ages(self.local_day(at))
         return youngest is not None and youngest >= CHILD_YEARS
 
     def current(self, at: datetime) -> bool:
@@ -271,20 +260,6 @@ class Consent(Record):
     def headline(self) -> str:
         version = f", {self.protocol_version.name}" if self.protocol_version is not None else ""
         return f"{SCOPES[self.scope]}{version}, form {self.form_version or 'not recorded'}"
-
-
-def _allows_more(name: str, change: list[Any]) -> bool:
-    """Whether a change of one fact, as an amendment keeps it, may allow what the consent did not."""
-    old, new = change
-    if name == "expires_on":
-        return old is not None and (new is None or new > old)
-    if name == "performed_at":
-        return old is None or new is None or new[:16] < old[:16]
-    if name in {"body_site", "side"}:
-        return old is not None
-    if name == "representation":
-        return bool((new or "").strip()) and not (old or "").strip()
-    return name in {"signer", "performed_by_id"}
 
 
 class Withdrawal(Record):
@@ -327,18 +302,24 @@ def to_version(records: CourseRecords) -> list[Consent]:
 
 
 def withdrawn(records: CourseRecords, at: datetime) -> datetime | None:
-    """Return when consent to this treatment was last withdrawn, by a moment; None where it never was.
+    """Return when consent to this treatment was last withdrawn, by a moment; None where it never was."""
+    end = ended(records, at)
+    return None if end is None else end[0]
+
+
+def ended(records: CourseRecords, at: datetime) -> tuple[datetime, datetime] | None:
+    """Return when the last withdrawal was, and when it was written.
 
     A withdrawal, under whichever version of the protocol, ends every consent that was given before it, and counts
     from the moment it is written (rule 15).
     """
     ends = [
-        end
+        (end, consent.withdrawal.recorded_at)
         for consent in to_treatment(records)
         if consent.withdrawal is not None and _same_protocol(consent, records)
         for end in consent.withdrawal.ends or [at]
     ]
-    return max((end for end in ends if end <= at), default=None)
+    return max((one for one in ends if one[0] <= at), default=None)
 
 
 def _same_protocol(consent: Consent, records: CourseRecords) -> bool:
@@ -356,9 +337,14 @@ def outdated(records: CourseRecords, at: datetime) -> bool:
     if retired is None or retired > at:
         return False
     written = [one for one in records.of(Continuation) if one.signed and one.unconfirmed is None]
-    decided = [one for one in written if _between(retired, one.performed_at, at)]
     holding = valid(records, at)
-    return not decided and not (holding is not None and _between(retired, holding.performed_at, at))
+    decided = [*written, *([holding] if holding is not None else [])]
+    return not any(
+        one.performed_at is not None
+        and one.performed_at <= at
+        and is_after(one.performed_at, one.recorded_at, retired, retired)
+        for one in decided
+    )
 
 
 def _between(start: datetime, moment: datetime | None, end: datetime) -> bool:
@@ -371,10 +357,11 @@ def valid(records: CourseRecords, at: datetime) -> Consent | None:
     Of several that hold, the newest for the site and side of the order counts before one for another: each knee of a
     patient has a course and a consent of its own (rule 26).
     """
-    end, ordered, found = withdrawn(records, at), records.course.performed_at, []
+    end, ordered = ended(records, at), records.course.performed_at
+    found: list[Consent] = []
     for consent in reversed(to_version(records)):
         given = consent.performed_at
-        if given is not None and (given > at or (end is not None and given <= end)):
+        if given is not None and (given > at or (end and not is_after(given, consent.recorded_at, *end))):
             continue
         before = given is not None and ordered is not None and given < ordered
         if consent.standing(at) is Standing.VALID and not (before and used_up(records, consent)):

@@ -11,6 +11,7 @@ from clinic.consent.models import (
     Consent,
     Continuation,
     Standing,
+    ended,
     outdated,
     to_treatment,
     to_version,
@@ -18,6 +19,7 @@ from clinic.consent.models import (
     valid,
     withdrawn,
 )
+from clinic.patients.doubted import is_after
 from clinic.patients.models import has_died
 from clinic.products.models import Product
 from clinic.records import Origin
@@ -45,8 +47,9 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
         found = _place(records, holding) if elsewhere else []
         return found + (_version(records, at) if course.protocol_version.retired_at is not None else [])
     new = ("consent.new_for_course", {"treatment_id": course.id})
-    same, end = to_version(records), withdrawn(records, at)
-    if same and end is not None and (same[-1].performed_at or at) <= end:
+    same, gone_at = to_version(records), ended(records, at)
+    if same and gone_at is not None and not is_after(same[-1].performed_at or at, same[-1].recorded_at, *gone_at):
+        end = gone_at[0]
         because = f"Consent withdrawn {_day(records, end)}: the patient withdrew the consent to this treatment."
         gone = [one.withdrawal for one in to_treatment(records) if one.withdrawal is not None]
         for one, correction in [(one, one.unconfirmed) for one in gone]:
@@ -188,7 +191,7 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
         if consent.expires_on is not None:
             yield clock.midnight_after(consent.expires_on, records.zone)
         if consent.signer != "patient":
-            yield from (clock.start_of(on, records.zone) for on in records.patient.of_age_from)
+            yield from (clock.start_of(on, records.zone) for one in records.people for on in one.of_age_from)
         if consent.withdrawal is not None:
             yield from consent.withdrawal.ends
     yield from (one.performed_at for one in records.of(Continuation) if one.performed_at is not None)

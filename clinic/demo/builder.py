@@ -24,7 +24,7 @@ from clinic.eligibility.step import ELIGIBILITY
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.harvest.models import Harvest
 from clinic.harvest.step import HARVEST
-from clinic.patients.donor_consent import DonorConsent
+from clinic.patients.donor_consent import DonorConsent, usual_giver
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.patients.models import Patient, Weight
 from clinic.protocols.catalogues import BODY_SITES, MARKERS, ROUTES
@@ -162,9 +162,7 @@ def donor(  # noqa: PLR0913 - what is found out about one donor
     )  # fmt: skip
     if signed:
         team.sign(found, by, at)
-    agreed = team.log(
-        DonorConsent, by, at, donor=one, given_by="mother" if one.kind == "cord" else "donor", form_version="D-1.2"
-    )
+    agreed = team.log(DonorConsent, by, at, donor=one, given_by=usual_giver(one), form_version="D-1.2")
     team.sign(agreed, by, at)
     if typed:
         type_blood(team, at, donor=one, abo=one.abo, rhd=one.rhd)

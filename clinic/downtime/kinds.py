@@ -34,7 +34,7 @@ from clinic.processing.receiving import BOXES, receive
 from clinic.processing.step import PROCESSING
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
-from clinic.release.product_state import held_because
+from clinic.release.product_state import held_because, stopped_by
 from clinic.release.result_entry import worksheet, write_down
 from clinic.release.results import QCResult
 from clinic.release.views import TESTS
@@ -120,6 +120,8 @@ def _run_reasons(course: Treatment, form: Any, when: datetime) -> list[Blocked]:
         if product.expired(when):
             ended = wording.moment(product.expires_at, records.zone)
             found.append(Blocked(rule=50, because=f"{product.name} expired: use before {ended}."))
+        decided = stopped_by(records, product, when)
+        found += [Blocked(rule=50, because=decided)] if decided else []
         found += [Blocked(rule=34, because=said) for said in held_because(records, product, when)]
     return found
 

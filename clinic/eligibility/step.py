@@ -9,7 +9,7 @@ from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
 from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
 from clinic.patients.donor_screening import needs_to_confirm
-from clinic.patients.models import has_died, weight_of
+from clinic.patients.models import had_died, has_died, weight_of
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
@@ -59,8 +59,7 @@ def _decided_later(records: CourseRecords, last: Eligibility) -> Blocked:
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for a physician's signed order, and a signed decision that the patient may be treated so (rule 23)."""
     course, found = records.course, []
-    died_on = min((one.death for one in records.people if one.death is not None), default=None)
-    if died_on is not None and died_on <= clock.day(at, records.zone):
+    if had_died(records.people, at, records.zone):
         found.append(Blocked(because="The patient has died. No more cells can be given.", rule=23))
     made = records.of(Product)
     over = course.origin is Origin.IMPORTED and bool(made) and all(one.given or one.discarded for one in made)

@@ -102,7 +102,6 @@ class AdverseEvent(Record):
     HAPPENED = "Onset"
     DONE = "Reported by"
     PERSON = "treatment.patient"
-    AFTER_DEATH = True
     ACCUSES = True
     STARTS = ""
 

@@ -175,6 +175,20 @@ def _plan_dose(course: Treatment, plans: list[PlannedVisit], day_zero: date, by:
 Administration.when_started.append(plan_again)
 
 
+def after_death(record: Record, name: str) -> list[Problem]:
+    """Return that a patient who had died was seen alive, at a fact; a day that is known in part is not judged."""
+    course = getattr(record, "treatment", None)
+    died_on = course.patient.death_of_person if course is not None and course.patient is not None else None
+    seen, known = record.performed_at, record.precision_of("performed_at")
+    if died_on is None or seen is None or known not in {"", "day"} or record.local_day(seen) <= died_on:
+        return []
+    said = (
+        f"The patient died on {wording.day(died_on)}, before this. Correct the date, or the day of death on the "
+        "patient's record."
+    )
+    return [Problem(said, name, rule=69)]
+
+
 class FollowUpVisit(Record):
     """One visit, made or missed; the baseline before the cells is a visit without a plan."""
 
@@ -205,6 +219,7 @@ class FollowUpVisit(Record):
         if self.origin == "clinic" and not self.alive and not has_died(self.treatment.patient.person):
             said = "Enter the date of death in the patient's record first, or report it as an adverse event of grade 5."
             found.append(Problem(said, "alive"))
+        found += after_death(self, "alive") if self.made == "made" and self.alive else []
         if self.made != "made" and not self.missed_reason:
             found.append(Problem("Give the reason why the visit was missed.", "missed_reason", rule=62))
         if self.made == "lost" and self.plan is not None:
@@ -302,6 +317,7 @@ class OutcomeScore(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 63: within the instrument's range and steps."""
         found = super().problems(at=at)
+        found += after_death(self, "performed_at") if self.visit is None or self.visit.alive else []
         instrument = INSTRUMENTS.get(self.instrument or "")
         if instrument is None:
             return found

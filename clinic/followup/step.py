@@ -187,7 +187,7 @@ def marks(records: CourseRecords, at: datetime) -> list[Mark]:
     """Return the visits that were made, and those of the plan that are open, overdue or still to come."""
     on, states = clock.day(at, records.zone), {"overdue": State.NOW, "open": State.NOW, "planned": State.TO_DO}
     made = marks_of((one for one in visits(records) if one.made == "made"), records.zone, lambda one: one.name)
-    ahead = [] if records.course.stop is not None or records.patient.died_on is not None else plans(records)
+    ahead = [] if records.course.stop is not None or has_died(records.people) else plans(records)
     return made + [
         Mark(since=plan.due_on, state=states[standing], said=f"{plan.name}{', overdue' * (standing == 'overdue')}")
         for plan in ahead

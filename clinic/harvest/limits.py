@@ -5,18 +5,25 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
+from sqlalchemy.orm import object_session
 
 from clinic.errors import Problem, Question
 from clinic.fields import plain
+from clinic.patients.donors import Donor
+from clinic.patients.doubted import figures
+from clinic.patients.weighing import doubted, implausible
 from clinic.products.donation_numbers import year_apart
 from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
 from clinic.wording import day
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from clinic.fields import Range
 
 MARROW_ML_PER_KG = Decimal(20)
@@ -102,11 +109,46 @@ def papers(harvest: Any) -> list[str]:
     return found
 
 
+def summed(harvest: Any, of_the_day: list[Any], name: str) -> Decimal:
+    """Return a quantity of all harvests of a day; of another one the most, until a second person signs a correction."""
+    own: Decimal = getattr(harvest, name) or Decimal(0)
+    others = [max(figures(one, name), default=Decimal(0)) for one in of_the_day if one is not harvest]
+    return sum(others, own)
+
+
+def one_person(donor: Any, donor_id: str) -> list[str]:
+    """Return the ids under which a donor gives: a patient under each record of the person (hazard H27)."""
+    patient = donor.patient if donor is not None else None
+    session = object_session(patient) if patient is not None else None
+    if session is None or patient is None or patient.person_id is None:
+        return [donor_id]
+    same = select(Donor.id).where(Donor.patient_id.in_([one.id for one in patient.person]))
+    return [donor_id, *session.scalars(same)]
+
+
+def weights_of(patient: Any, moment: datetime) -> list[Decimal]:
+    """Return the last weight that counts by a moment, kg, and a newer one that waits for a second person (rule 51)."""
+    last = patient.weight_at(moment)
+    all_of_them = [weight for one in patient.person for weight in one.weights]
+    newer = [
+        one
+        for one in (doubted(all_of_them) if len(all_of_them) > 1 else [])
+        if one.performed_at is not None and last is not None and last.performed_at <= one.performed_at <= moment
+    ]
+    return [one.kg for one in (*([last] if last is not None else []), *newer) if one.kg]
+
+
+def lighter(harvest: Any, known: list[Decimal]) -> Decimal:
+    """Return the weight that is recorded with a harvest; the patient's where that is far from it and lighter."""
+    own: Decimal = harvest.weight_kg
+    return min([own, *(kg for kg in known if implausible(own, kg, timedelta()))])
+
+
 def lidocaine_per_kg(harvest: Any) -> Decimal | None:
     """Return lidocaine of one day per body weight, mg/kg, to one decimal; None where the weight is not known."""
     if not harvest.body_weight:
         return None
-    total = sum((one.lidocaine_mg or Decimal(0) for one in harvest.of_the_day()), Decimal(0))
+    total = summed(harvest, harvest.of_the_day(), "lidocaine_mg")
     return (total / harvest.body_weight).quantize(Decimal("0.1"))
 
 
@@ -151,7 +193,7 @@ def volumes(harvest: Any) -> list[Question]:
     limit = most_per_kg(harvest.treatment, harvest.source)
     weight = harvest.body_weight if limit else None
     same = [one for one in harvest.of_the_day() if one.source == harvest.source] if weight else []
-    all_of_it = sum((one.volume or Decimal(0) for one in same), Decimal(0))
+    all_of_it = summed(harvest, same, "volume")
     per_kg = (all_of_it / weight).quantize(Decimal("0.1")) if weight else None
     if limit and per_kg is not None and per_kg > limit:
         sum_ = f"{plain(all_of_it)} mL ÷ {plain(weight)} kg = {plain(per_kg)} mL/kg"

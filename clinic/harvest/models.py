@@ -17,6 +17,7 @@ from clinic.harvest import limits
 from clinic.model import ADDED, reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
+from clinic.patients.doubted import starts
 from clinic.products.models import Product, another_donors, bearer, unused
 from clinic.protocols.catalogues import (
     ANESTHESIA,
@@ -171,14 +172,16 @@ class Harvest(Record):
     def body_weight(self) -> Decimal | None:
         """The weight that limits per kg are judged by, kg: recorded with the harvest, else the patient's last one.
 
-        A patient's weight is that of own cells only; a donor's is recorded with the harvest (rules 28, 29).
+        A patient's weight is that of own cells only; a donor's is recorded with the harvest (rules 28, 29). Of two that
+        are far from each other the lighter one, until a second person has confirmed the other one (rule 51).
         """
-        if self.weight_kg is not None:
+        course, ended = self.treatment, self.ended_at
+        if course is None or course.relation != "autologous" or ended is None:
             return self.weight_kg
-        if self.treatment is None or self.treatment.relation != "autologous" or self.ended_at is None:
-            return None
-        weight = self.treatment.patient.weight_at(self.ended_at)
-        return weight.kg if weight is not None else self.treatment.weight_kg
+        known = limits.weights_of(course.patient, ended)
+        if self.weight_kg is not None:
+            return limits.lighter(self, known)
+        return min(known) if known else course.weight_kg
 
     @property
     def per_kg(self) -> Decimal | None:
@@ -195,9 +198,10 @@ class Harvest(Record):
             return [self]
         donor_id = self.donor.id if self.donor is not None else self.donor_id
         with session.no_autoflush:
-            others = session.scalars(select(Harvest).where(Harvest.donor_id == donor_id, Harvest.id != self.id)).all()
+            chosen = select(Harvest).where(Harvest.donor_id.in_(limits.one_person(self.donor, donor_id)))
+            others = session.scalars(chosen.where(Harvest.id != self.id)).all()
         at = self.performed_at
-        return [self, *(one for one in others if one.performed_at is not None and abs(one.performed_at - at) < DAY)]
+        return [self, *(one for one in others if any(abs(start - at) < DAY for start in starts(one)))]
 
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any

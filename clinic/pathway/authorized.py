@@ -7,6 +7,7 @@ it would have failed (hazard H37). The history that is imported is not asked.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select
@@ -53,7 +54,8 @@ def mark_or_refuse(session: Session, changed: dict[str, Written], at: datetime) 
     if not found:
         return False
     site_id = found[0].record.site_id
-    known = known_for(session, {act.step for act in found}, site_id=site_id)
+    asked = {step for act in found for step in (act.step, *act.record.QUALIFIED_FOR)}
+    known = known_for(session, asked, site_id=site_id)
     if not known:
         return False
     lacking = [(act, said) for act in found if (said := _lack(session, act, known))]
@@ -64,9 +66,16 @@ def mark_or_refuse(session: Session, changed: dict[str, Written], at: datetime) 
     return any(marked)
 
 
+@cache
+def _beside() -> dict[type[Record], str]:
+    """Return the kinds of records that are no record of a step, with the step for which one must be authorized."""
+    every = {mapper.class_ for mapper in Record.registry.mappers if issubclass(mapper.class_, Record)}
+    return {kind: kind.QUALIFIED_FOR[0] for kind in every if kind.QUALIFIED_FOR}
+
+
 def _steps() -> dict[type[Record], str]:
     """Return the kinds of records whose people must be authorized, with the step that they belong to."""
-    return {
+    return _beside() | {
         kind: step.name
         for step in current()
         for owner in step.records
@@ -125,6 +134,9 @@ def _row(session: Session, kind: type[Any], row_id: str) -> Any:
 def _lack(session: Session, act: Act, known: Known) -> str:
     person = session.get(User, act.person_id)
     if person is None:
+        return ""
+    others = [one for step in act.record.QUALIFIED_FOR[1:] for one in known[step]]
+    if any(one.is_of(person) and one.valid_at(act.at) for one in others):
         return ""
     return why_not(known[act.step], person, act.at, zone=act.record.zone)
 

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clinic import clock, wording
 from clinic.administration.models import Administration
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import FollowUpVisit
 from clinic.harvest.models import Harvest
 from clinic.pathway.order import current
 from clinic.patients.models import has_died
@@ -19,7 +21,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, Record
 from clinic.release.models import Release
-from clinic.release.product_state import held_because
+from clinic.release.product_state import held_because, stopped_by
 from clinic.release.results import QCResult
 from clinic.steps import nothing
 
@@ -194,8 +196,8 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
                 continue
             if act.paper is not None:  # judged when it was copied: what would have been refused stays with it
                 continue
-            written = changed.get(act.id)
-            if written is not None and written.touches_time:
+            written = changed.get(act.id)  # what has begun is ended whatever happened since (hazard H29)
+            if written is not None and (written.columns is None or "performed_at" in written.columns):
                 found += [reason.because for reason in step.forbidden(records, act.performed_at)]
             found += [said for one in step.earlier if moved for said in _rested_on_later(records, one, act, moved)]
     return list(dict.fromkeys(found))
@@ -216,27 +218,31 @@ def _rested_on_later(records: CourseRecords, earlier: Step, act: Record, moved: 
     return [f"{earlier.title} would lie after {act.headline()}, which rests on it."]
 
 
-def given_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
-    """Return which cells were given after a day of death that was written now: one of the two days is wrong."""
+def alive_after_death(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
+    """Return what shows that a patient lived after a day of death that was written now: one of the days is wrong.
+
+    Cells that were given, a visit that was made, the onset of an adverse event.
+    """
     written = [one for one in records.people if one.died_on is not None and one.id in changed]
     days = [one.died_on for one in written if "died_on" in (changed[one.id].columns or {"died_on"})]
     if not days:
         return []
-    late = [
-        one
-        for one in records.of(Administration)
-        if one.counts and one.performed_at and clock.day(one.performed_at, records.zone) > min(days)
-    ]
+    seen: list[tuple[str, Record]] = [("cells were given", one) for one in records.of(Administration) if one.counts]
+    seen += [("a visit was made", one) for one in records.of(FollowUpVisit) if one.made == "made" and one.alive]
+    seen += [("an adverse event began", one) for one in records.of(AdverseEvent)]
     return [
-        f"The day of death ({wording.day(min(days))}) is before cells were given on "
+        f"The day of death ({wording.day(min(days))}) is before {what} on "
         f"{wording.day(clock.day(one.performed_at, records.zone))}. Correct the day that is wrong."
-        for one in late
-        if one.performed_at
+        for what, one in seen
+        if one.performed_at and clock.day(one.performed_at, records.zone) > min(days)
     ]
 
 
-def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> list[str]:
-    """Return why containers that went into a run now should not have: damaged, contaminated, on hold (rule 34)."""
+def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> list[Problem]:
+    """Return why containers that went into a run now should not have (rules 34, 50).
+
+    Damaged, contaminated, held or rejected by quality.
+    """
     found = []
     for use in records.every(RunInput):
         product = records.get(use.product_id)
@@ -247,7 +253,10 @@ def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: date
         if at - use.recorded_at > AT_ONCE:  # an invented history: what was found later held nothing then
             continue
         if written is not None and written.columns is None and use.origin is Origin.CLINIC and product is not None:
-            found += [f"{product.name} is on hold. {reason}" for reason in held_because(records, product, at)]
+            decided = stopped_by(records, product, at)
+            found += [Problem(decided, "inputs", rule=50)] if decided else []
+            held = [f"{product.name} is on hold. {reason}" for reason in held_because(records, product, at)]
+            found += [Problem(said, "inputs", rule=34) for said in held]
     return list(dict.fromkeys(found))
 
 
@@ -260,10 +269,10 @@ def refuse_disorder(
     """
     found = (disorder(records, changed) if read_anew else []) + forbidden(records, changed)
     if has_died(records.people):
-        found += given_after_death(records, changed)
+        found += alive_after_death(records, changed)
     if found:
         raise RuleBroken(" ".join(found), rule=69)
     asked = read_anew and any(one.model is RunInput for one in changed.values())
     held = held_inputs(records, changed, at) if asked else []
     if held:
-        raise RuleBroken(" ".join(held), rule=34)
+        raise RuleBroken(*held)

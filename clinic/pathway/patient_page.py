@@ -21,7 +21,8 @@ from clinic.judged_lines import CourseLine
 from clinic.pathway.judgement import judge
 from clinic.patients.donors import Donor
 from clinic.patients.identity import IDENTITY, corrected_words, identity_corrections
-from clinic.patients.models import Patient, not_asked
+from clinic.patients.models import Patient
+from clinic.patients.whole_person import not_asked
 from clinic.steps import State
 
 if TYPE_CHECKING:

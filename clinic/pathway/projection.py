@@ -108,11 +108,19 @@ def _keep(session: Session, records: CourseRecords, at: datetime) -> set[str]:
     return set(ids)
 
 
-def _keep_products(session: Session, product_ids: set[str], at: datetime) -> None:
-    """Judge products that were not judged with their course, such as banked ones, and keep their lines."""
+def _keep_products(
+    session: Session, product_ids: set[str], at: datetime, changed: dict[str, Written] | None = None
+) -> None:
+    """Judge products that were not judged with their course, such as banked ones, and keep their lines.
+
+    ``changed``: what was written now, which is refused where it is out of order.
+    """
     for turn in turns(sorted(product_ids)):
         products = session.scalars(select(Product).where(Product.id.in_(turn))).all()
         found = around_all(session, products)
+        banked = next((found[one.id] for one in products if one.treatment_id is None), None)
+        if changed and banked is not None:
+            refuse_disorder(banked, changed, at)
         lines = [line for one in products for line in product_lines(found[one.id], [one], at)]
         _replace(session, ProductLine, ProductLine.product_id, turn, lines)
 
@@ -143,7 +151,7 @@ def judge_what_was_written(session: Session) -> None:
         asked = records.pool
         products -= _keep(session, records, at)
     if products:
-        _keep_products(session, products, at)
+        _keep_products(session, products, at, changed)
 
 
 def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import aliased, object_session
 
 from clinic import clock, read_log, wording
@@ -92,7 +92,11 @@ def _withdrawn_at(patient: Patient) -> Any:
         .outerjoin(later, later.id == again.protocol_version_id)
         .where(
             again.patient_id == patient.id, again.scope == "treatment", gone_of_it.id.is_(None),
-            again.performed_at > gone.performed_at, later.protocol_id == version.protocol_id,
+            or_(
+                again.performed_at > gone.performed_at,
+                and_(again.performed_at == gone.performed_at, again.recorded_at > gone.recorded_at),
+            ),
+            later.protocol_id == version.protocol_id,
         )
         .correlate(gone, version)
     )  # fmt: skip

@@ -70,9 +70,12 @@ def for_need_of(determination: DonorEligibility, recipient: Any) -> bool:
     """Whether it states the urgent medical need of exactly this patient, with words, and who was informed of it."""
     if recipient is None or not determination.physician_told:
         return False
-    named = determination.urgent_for_id or determination.donor.relative_of_id
-    said = determination.urgent_need
-    return named == recipient.id and (says_why(said) if determination.told_id is not None else is_reason(said))
+    said, donor = determination.urgent_need, determination.donor
+    named_id, named = determination.urgent_for_id, determination.urgent_for
+    if named_id is None:
+        named_id, named = donor.relative_of_id, donor.relative_of
+    same = named_id == recipient.id or (named is not None and named.is_same_person(recipient))
+    return same and (says_why(said) if determination.told_id is not None else is_reason(said))
 
 
 def needs_to_confirm(records: CourseRecords) -> list[Action]:

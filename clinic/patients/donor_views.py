@@ -27,7 +27,7 @@ from clinic.pages import (
 from clinic.paging import Page, page, place_of
 from clinic.patients.banner import patient_banner
 from clinic.patients.display import agreement
-from clinic.patients.donor_consent import DonorConsent
+from clinic.patients.donor_consent import DonorConsent, usual_giver
 from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donor_screening import counts_of, label_warnings
 from clinic.patients.donor_search import fits
@@ -285,7 +285,7 @@ def new_consent(donor_id: str) -> Answer:
     """Record a donor's consent to donate, or the mother's for a cord (rule 14)."""
     donor = get_or_404(Donor, donor_id)
     form = form_of(form_for(DonorConsent, without=("withdrawn_at",)), people=DETERMINES, about={"donor": donor})
-    form.prefill("given_by", "mother" if donor.kind == "cord" else "donor")
+    form.prefill("given_by", usual_giver(donor))
     return _new(form, DonorConsent, donor, "Record the consent to donate")
 
 

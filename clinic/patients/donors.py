@@ -212,7 +212,8 @@ class DonorEligibility(Record):
     KIND = "DE"
     NOUN = "Donor eligibility"
     HAPPENED = "Determined at"
-    DONE = "Determined by"
+    DONE, QUALIFIED, QUALIFIED_FOR = "Determined by", (("performed_by_id", 0),), ("eligibility",)
+    QUALIFIED_IF = ("outcome", frozenset({"eligible"}))
 
     donor_id: Mapped[str] = reference("donor")
     sample_taken_on: Mapped[date | None] = field(

@@ -1,8 +1,9 @@
-"""Moments that a correction replaced and that count on until a second person confirms the correction (rules 14, 15)."""
+"""What a correction replaced and what counts on until a second person confirms the correction (rules 14, 15, 52)."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
@@ -41,3 +42,34 @@ def kept_moment(text: str, zone: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo is not None else clock.from_wall(moment, zone)
+
+
+def alone(record: Record) -> list[Amendment]:
+    """Return the corrections that nobody has signed since but who made them."""
+    return [one for one in record.amendments if not any(_confirms(signature, one) for signature in record.signatures)]
+
+
+def _confirms(signature: Any, correction: Amendment) -> bool:
+    later = signature.signed_at >= correction.amended_at
+    return later and not signature.signed_by.is_same_person(correction.amended_by)
+
+
+def figures(record: Record, name: str) -> list[Decimal]:
+    """Return what a record says of a quantity, and what it said before corrections that nobody has confirmed."""
+    present = getattr(record, name)
+    before = [one.changes[name][0] for one in alone(record) if name in one.changes] if record.amendments else []
+    return [*([present] if present is not None else []), *(Decimal(old) for old in before if old is not None)]
+
+
+def starts(record: Record, name: str = "performed_at") -> list[datetime]:
+    """Return when something was, and when it was before corrections that nobody has confirmed."""
+    present = getattr(record, name)
+    before = [one.changes[name][0] for one in alone(record) if moved(one.changes.get(name))]
+    known = [moment for text in before if (moment := kept_moment(text, record.zone)) is not None]
+    return [*([present] if present is not None else []), *known]
+
+
+def is_after(moment: datetime, written: datetime, other: datetime, other_written: datetime) -> bool:
+    """Whether a moment is after another one; forms know the minute, so within one what was written later is later."""
+    mine, its = (one.replace(second=0, microsecond=0) for one in (moment, other))
+    return written > other_written if mine == its else mine > its

@@ -63,7 +63,7 @@ def propose(patient_id: str) -> Answer:
     if form.validate_on_submit():
         with refusals_to(form, "number"):
             other = _numbered(form["number"].data or "")
-            made = merging.propose(db.session(), patient, other, by=me(), at=clock.now(), reason=form["reason"].data)
+            made = merging.propose(db.session(), patient, other, by=me(), at=clock.now(), **_told(form))
             _tell(made, f"{me().printed_name} proposes to merge two records. Confirm or decline it: {made.headline()}")
             return commit_and_redirect(_url(made), "Proposed. Quality staff or a physician confirm it.")
     return form_page(
@@ -77,6 +77,11 @@ AFTER = (
     "Nothing changes until a second person confirms it. Nothing is moved or rewritten: both records stay, show each "
     "other, and share alerts, allergies and consents. Two people can undo it."
 )
+
+
+def _told(form: MergeForm) -> dict[str, Any]:
+    """Return the reason, and the answer to what the two records contradict each other in."""
+    return {"reason": form["reason"].data, "confirmed": form.facts().get("confirmed", {})}
 
 
 def _numbered(typed: str) -> Patient:
@@ -147,7 +152,9 @@ def confirm(merge_id: str) -> Answer:
             return commit_and_redirect(_url(one), one.headline())
     undoing = one.undo_asked_at is not None
     return form_page(
-        form, heading="Undo the merge" if undoing else "Confirm the merge", lede=one.headline(),
+        form, template="patients/merge_confirmation.html", sides=_sides(one),
+        contradictions=merging.contradictions(one.patient, one.merged), answer=one.confirmed.get("reason", ""),
+        heading="Undo the merge" if undoing else "Confirm the merge", lede=one.headline(),
         save_label="Sign", save_icon="signature", back_url=_url(one), patient=patient_banner(one.patient),
         after=one.undo_reason if undoing else one.reason,
     )  # fmt: skip

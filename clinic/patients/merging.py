@@ -8,16 +8,18 @@ consents and the death of both; after it is undone everything is as it was (haza
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, Text, or_, select
 from sqlalchemy.orm import Mapped, object_session, relationship, selectinload
 
+from clinic import wording
 from clinic.access import Role
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
 from clinic.model import reference
-from clinic.patients.models import Patient
+from clinic.patients.models import SEXES, Patient
+from clinic.patients.names import Nearness, searchable
 from clinic.records import Meaning, Record
 
 if TYPE_CHECKING:
@@ -65,6 +67,15 @@ class PatientMerge(Record):
     undo_asked_by: Mapped[User | None] = relationship("User", foreign_keys=[undo_asked_by_id])
     undone_by: Mapped[User | None] = relationship("User", foreign_keys=[undone_by_id])
 
+    def questions(self) -> list[Question]:
+        """Also: what contradicts itself on the two records; two people may be merged only by mistake (hazard H27)."""
+        found = contradictions(self.patient, self.merged)
+        if not found or self.confirmed_at is not None or self.undo_asked_at is not None:
+            return []
+        said = f"The records contradict each other: {'; '.join(found)}. Are they the same person?"
+        why = "Compare identity documents and say which entry is wrong. It is corrected after the merge."
+        return [Question("reason", said, why, rule=11)]
+
     @property
     def in_force(self) -> bool:
         """Whether the two records count as one person's now; a proposal to undo it changes nothing yet."""
@@ -80,6 +91,10 @@ class PatientMerge(Record):
         if not self.open or self.confirmed_at is not None:
             raise RuleBroken("This merge does not wait for a confirmation any more.")
         _refuse_one_person(by, self.performed_by, CONFIRMS)
+        found = contradictions(self.patient, self.merged)
+        if found and not self.confirmed.get("reason"):
+            said = f"The records contradict each other: {'; '.join(found)}. Withdraw the proposal and propose it again."
+            raise RuleBroken(said, rule=11)
         self.confirmed_at, self.confirmed_by, self.confirmed_by_id = at, by, by.id
         self.check(at=at)
         self.patient.person_id = self.merged.person_id = self.patient_id
@@ -125,6 +140,39 @@ def _refuse_one_person(by: User, first: User | None, roles: Collection[Role]) ->
         raise RuleBroken("A second person confirms it, not the person who proposed it.")
 
 
+def contradictions(one: Patient, other: Patient) -> list[str]:
+    """Return in words what two records say of birth, sex, name, death and blood group that cannot both be true."""
+    found = []
+    if _both(one.birth_date, other.birth_date) and not _same_birth(one, other):
+        days = [wording.born(row.birth_date, row.precision_of("birth_date")) for row in (one, other)]
+        found.append(f"born {days[0]} and {days[1]}")
+    sexes = [row.sex for row in (one, other) if row.sex and row.sex != "unknown"]
+    if len(set(sexes)) > 1:
+        found.append(f"{SEXES[sexes[0]].lower()} and {SEXES[sexes[1]].lower()}")
+    words = [set(searchable(row.display_name).split()) for row in (one, other)]
+    if not (
+        words[0] <= words[1] or words[1] <= words[0] or Nearness(one.display_name).to(searchable(other.display_name))
+    ):
+        found.append(f"{one.display_name} and {other.display_name}")
+    for name, label in (("abo", "blood group"), ("rhd", ""), ("died_on", "died on")):
+        values = [getattr(row, name) for row in (one, other)]
+        if _both(*values) and values[0] != values[1]:
+            found.append(f"{label} {values[0]} and {values[1]}".strip())
+    return found
+
+
+def _both(one: Any, other: Any) -> bool:
+    return bool(one and other)
+
+
+def _same_birth(one: Patient, other: Patient) -> bool:
+    """Whether two birth dates agree as far as both are known: to the year, the month or the day."""
+    known = {row.precision_of("birth_date").removeprefix(wording.ESTIMATED) for row in (one, other)}
+    parts = 1 if "year" in known else 2 if "month" in known else 3
+    pairs = [(row.birth_date.year, row.birth_date.month, row.birth_date.day) for row in (one, other) if row.birth_date]
+    return len({pair[:parts] for pair in pairs}) <= 1
+
+
 def others(session: Session, patient: Patient) -> list[Patient]:
     """Return the other records of the same person; no statement where there are none."""
     if patient.person_id is None:
@@ -142,7 +190,14 @@ def of_patient(session: Session, patient: Patient) -> list[PatientMerge]:
 
 
 def propose(  # noqa: PLR0913 - what one record consists of
-    session: Session, patient: Patient, merged: Patient, *, by: User, at: datetime, reason: str
+    session: Session,
+    patient: Patient,
+    merged: Patient,
+    *,
+    by: User,
+    at: datetime,
+    reason: str,
+    confirmed: dict[str, str] | None = None,
 ) -> PatientMerge:
     """Propose that a record is the same person's as a patient; raises `RuleBroken` where it cannot be proposed.
 
@@ -160,7 +215,7 @@ def propose(  # noqa: PLR0913 - what one record consists of
                 raise RuleBroken(Problem(said, "number"))
     made = PatientMerge.log(
         by=by, at=at, performed_by=by, performed_at=at, site_id=patient.site_id, patient=patient, patient_id=patient.id,
-        merged=merged, merged_id=merged.id, reason=reason,
+        merged=merged, merged_id=merged.id, reason=reason, confirmed=confirmed or {},
     )  # fmt: skip
     session.add(made)
     return made

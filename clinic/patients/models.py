@@ -18,7 +18,8 @@ from clinic.patients.allergens import warns
 from clinic.patients.doubted import moved
 from clinic.patients.names import compact, name_key, searchable
 from clinic.patients.numbers import bearer, taken
-from clinic.records import Amendment, Entry, Record
+from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
+from clinic.records import Amendment, Entry, Meaning, Record, Signature
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -44,6 +45,7 @@ class Patient(Entry):
     READ_WITH = ("alerts",)
     EXPLAINED: ClassVar = frozenset({"family_name", "birth_date"})
     """What may be missing where the record says why; an import gives the reason of its source."""
+    OF_PERSON: ClassVar = {"died_on": "death_of_person"}
     __table_args__ = (
         UniqueConstraint("site_id", "record_number"),
         Index("ix_patient_site_id_search_text_id", "site_id", "search_text", "id"),
@@ -158,6 +160,11 @@ class Patient(Entry):
         days = [date.fromisoformat(day) for day in before if day]
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
 
+    @property
+    def death_of_person(self) -> date | None:
+        """The day of the death, whichever record of the person says so."""
+        return min((one.died_on for one in self.person if one.died_on is not None), default=None)
+
     def is_same_person(self, other: Patient) -> bool:
         """Whether two records are one person's: the same record, or two that two people confirmed to be (H27)."""
         return self.id == other.id or (self.person_id is not None and self.person_id == other.person_id)
@@ -233,8 +240,10 @@ class Patient(Entry):
 
 
 def weight_of(people: Iterable[Patient], moment: datetime) -> Weight | None:
-    """Return the last weight measured by a moment on any of a person's records (rule 51)."""
-    known = [w for one in people for w in one.weights if w.performed_at is not None and w.performed_at <= moment]
+    """Return the last weight measured by a moment on any of a person's records, of those that count (rule 51)."""
+    weighed = [w for one in people for w in one.weights]
+    left = doubted(weighed) if len(weighed) > 1 else []
+    known = [w for w in weighed if w.performed_at is not None and w.performed_at <= moment and w not in left]
     return max(known, key=lambda w: w.performed_at or moment, default=None)
 
 
@@ -243,14 +252,21 @@ def has_died(people: Iterable[Patient]) -> bool:
     return any(one.died_on is not None for one in people)
 
 
-def not_asked(people: Iterable[Patient]) -> bool:
-    """Whether nobody has asked a person about allergies yet, under whichever record (rule 23)."""
-    return all(one.allergy_status == "not_asked" for one in people)
+def had_died(people: Iterable[Patient], moment: datetime, zone: str) -> bool:
+    """Whether a person had died by a moment, as far as any of her or his records says (rules 23, 69).
 
-
-def youngest_on(people: Iterable[Patient], day: date) -> int | None:
-    """Return the whole years of a person on a day, the least of what her or his records say; None: not known."""
-    return min((age for one in people if (age := one.age_on(day)) is not None), default=None)
+    On the day of a death it is over at the latest when the death was written down: nobody records the hour.
+    """
+    day = clock.day(moment, zone)
+    for one in people:
+        died_on = one.death if one.died_on is not None or one.amendments else None
+        if died_on is not None and day >= died_on:
+            told = [
+                made.amended_at for made in one.amendments if made.changes.get("died_on", [0, 0])[1] == str(died_on)
+            ]
+            if day > died_on or moment >= min(told, default=one.recorded_at):
+                return True
+    return False
 
 
 def _takes_away(name: str, change: list[Any]) -> bool:
@@ -271,10 +287,6 @@ def _keep_search_text(_mapper: object, _connection: object, patient: Patient) ->
     days = (f"{born.isoformat()} {born:%d %m %Y} {born:%d} {born:%b} {born.year}",) if born else ()
     patient.search_text = searchable(" ".join(part for part in (*said, *days) if part))
     patient.name_key = name_key(patient.family_name, patient.given_names)
-
-
-WEIGHT_CHANGE = Decimal("0.1")
-"""A change of the body weight by more than this part of it changes a dose (rule 51)."""
 
 
 class Weight(Record):
@@ -302,6 +314,13 @@ class Weight(Record):
         if old is not None and (self.kg is None or abs(self.kg - Decimal(old)) > WEIGHT_CHANGE * Decimal(old)):
             return True
         return moved(one.changes.get("performed_at"))
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign; one that is far from the weights before is signed by a second person first (rule 51)."""
+        if by.is_same_person(author(self)) and self in doubted(w for one in self.patient.person for w in one.weights):
+            said = "This weight is far from the one before. A second person compares it with the scale and signs first."
+            raise RuleBroken(said, rule=51)
+        return super().sign(by=by, at=at, meaning=meaning)
 
     def headline(self) -> str:
         return f"{self.kg} kg"

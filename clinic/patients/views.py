@@ -31,6 +31,7 @@ from clinic.patients.forms import AlertForm, AllergyForm, ClosingForm, PatientFo
 from clinic.patients.identity import IDENTITY, identity_corrections
 from clinic.patients.lookalikes import register
 from clinic.patients.models import Alert, Patient, Weight
+from clinic.patients.weighing import doubted
 from clinic.record_pages import names, record_page
 from clinic.records import Amendment
 
@@ -50,6 +51,7 @@ IDENTITY_AFTER = (
     "Compare the patient's identity document. Until you confirm, no cells are given. Replace wristband and labels that "
     "were printed with the old entry."
 )
+FAR = "It is far from the weight before: a second person compares it with the scale and signs it before it counts."
 CONFIRMS = frozenset({Role.NURSE, Role.PHYSICIAN})
 TYPES = frozenset({Role.NURSE, Role.TECHNOLOGIST, Role.PHYSICIAN})
 
@@ -263,7 +265,8 @@ def _new(kind: type[Record], patient_id: str, heading: str, back_url: str, roles
         with refusals_to(form):
             record = kind.log(by=me(), at=clock.now(), patient=patient, **form.facts())
             db.session.add(record)
-            done = f"{record.headline()} saved. Review and sign it."
+            waits = isinstance(record, Weight) and record in doubted(record.patient.weights)
+            done = f"{record.headline()} saved. {FAR if waits else 'Review and sign it.'}"
             return commit_and_redirect(record_pages.PAGES[kind.KIND].show(record), done)
     return _form(form, patient, heading, "Save", back_url)
 

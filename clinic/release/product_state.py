@@ -155,6 +155,20 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     return ended + found + (_elsewhere(product) if product.movements else [])
 
 
+def stopped_by(records: CourseRecords, product: Product, at: datetime) -> str:
+    """Return that quality holds or rejected a product by a moment, and what to do; empty: not (rule 50)."""
+    last = standing_decision(records, product)
+    if last is None or last.releases or (last.performed_at or last.recorded_at) > at:
+        return ""
+    done = "rejected it" if last.decision == "reject" else "put it on hold"
+    why, who = (last.reason or "").strip().removesuffix("."), last.done_by or "Quality"
+    name = f"{product.name} {product.division or ''}".strip()
+    return (
+        f"{name} cannot be used: {who} {done}{f' ({why})' if why else ''}. Use another container, or ask quality to "
+        "decide again."
+    )
+
+
 def _without_consent(records: CourseRecords, product: Product, decided: Release | None, at: datetime) -> list[str]:
     """Return that the consent under which cells were collected was withdrawn (rule 15).
 

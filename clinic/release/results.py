@@ -89,6 +89,9 @@ class QCResult(Record):
     NOUN = "Test result"
     HAPPENED = "Read at"
     DONE = "Tested by"
+    QUALIFIED = (("performed_by_id", 0),)
+    QUALIFIED_IF = ("pending", frozenset({False}))
+    QUALIFIED_FOR = ("processing", "release")
     __table_args__ = (CheckConstraint("value IS NULL OR outcome IS NULL", name="value_or_outcome"),)
 
     product_id: Mapped[str] = reference("product")
@@ -205,6 +208,11 @@ class QCResult(Record):
     def spec(self) -> QCSpec | None:
         """The limit that judged it; where the protocol does not ask for the test, the usual one of the catalogue."""
         return QCSpec.model_validate(self.limit) if self.limit else usual_limit(self.test)
+
+    @property
+    def needs_authorization(self) -> bool:
+        """Whether who tested must be authorized: a finding against the cells counts at once (rule 43)."""
+        return super().needs_authorization and self.verdict is not Verdict.OUTSIDE
 
     @property
     def verdict(self) -> Verdict:

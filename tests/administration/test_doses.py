@@ -113,6 +113,10 @@ def test_endotoxin_is_counted_for_this_volume_weight_and_route(team: Team) -> No
     course, product = frozen(team, 5, volume="60", results={"endotoxin": Decimal("4.9")})
     assert checked(course, product, team).clear
     weigh(course, team, "40")
+    assert rules(checked(course, product, team)) == {51}, "far from the last weight: a second person confirms it"
+    light = next(one for one in course.patient.weights if one.kg == 40)
+    light.sign(by=team.physician, at=clock.now())
+    team.add(light)
     check = checked(course, product, team)
     assert rules(check) == {42}
     assert "7.35 EU/kg" in check.reasons[0]["because"]

@@ -189,7 +189,7 @@ def test_the_form_works_out_volume_by_weight_and_the_ratio_while_they_are_typed(
     begun = weighed(team, session)
     shown = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new").text
     found = {re.search(r'data-unit="([^"]*)"', part)[1]: part for part in shown.split('<div class="c-work"')[1:]}
-    assert 'data-of="volume" data-by="84"' in found["mL/kg"]
+    assert 'data-of="volume" data-by="76"' in found["mL/kg"]
     assert 'data-of="anticoagulant_volume" data-by="volume"' in found[""]
     assert "data-ratio" in found[""]
 
@@ -204,7 +204,7 @@ def test_what_was_collected_today_already_counts_into_the_volume_by_weight(team,
 def weighed(team, session):
     begun = ready_for_harvest(team)
     begun.patient.weights.append(
-        Weight.log(by=team.nurse, at=clock.now(), performed_at=clock.now(), performed_by=team.nurse, kg=Decimal(84))
+        Weight.log(by=team.nurse, at=clock.now(), performed_at=clock.now(), performed_by=team.nurse, kg=Decimal(76))
     )
     session.commit()
     return begun

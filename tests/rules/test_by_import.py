@@ -214,3 +214,18 @@ def test_an_import_changes_no_patient_who_is_here(ward, take):
 @pytest.mark.rule(10, by="import")
 def test_a_donor_number_holds_no_record_number(ward, take):
     refuses(ward, take({"donor.donor_number": "x OLD-0"}, code="UC-MSC-RA"), "donor.donor_number", 10)
+
+
+@pytest.mark.rule(69, by="import")
+@pytest.mark.parametrize(
+    "late",
+    [
+        {"visit.month6.performed_at": ago(3)},
+        {"visit.month6.performed_at": ago(3), "score.month6.spo2": "97"},
+        EVENT,
+    ],
+)
+def test_nobody_is_seen_alive_after_the_death_of_a_row(ward, take, late):
+    report = take({"patient.died_on": ago(4)[:10]} | late)
+    assert "rule 69" in " ".join(report.sentences()), report.sentences()
+    assert ward.session.scalar(select(Patient)) is None

@@ -20,7 +20,12 @@ def merged(ward, one, other):
     """Two people confirm that two records are one person's."""
     ward.session.commit()
     url = f"/patients/{one.id}/merges/new"
-    assert ward.fill("coordinator", url, number=other.record_number, reason="same passport seen").status_code == 303
+    assert (
+        ward.fill(
+            "coordinator", url, number=other.record_number, reason="same passport seen", sure="one is mistyped"
+        ).status_code
+        == 303
+    )
     merge = ward.session.scalars(select(PatientMerge)).one()
     assert ward.fill("quality", f"/merges/{merge.id}/confirmation", password=PASSWORD).status_code == 303
     ward.session.expire_all()

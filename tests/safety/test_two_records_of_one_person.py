@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -21,13 +21,14 @@ from clinic.notices import Notice
 from clinic.pathway.sweeping import disagreements
 from clinic.patients import merging
 from clinic.patients.merging import PatientMerge
-from clinic.patients.models import Alert, same_person
+from clinic.patients.models import Alert, Patient, same_person
 from tests.bedside import released_product
 from tests.databases import both_databases
 from tests.factories import PASSWORD, patient, ready_for_harvest
 from tests.safety.scenes import scene
 
 WHY = "Identity card seen; the patient confirms both numbers"
+APART = "The name of the second record was misheard; the card says which one is right"
 
 
 @scene
@@ -41,7 +42,8 @@ def other(ward):
 
 
 def propose(ward, mine, other, who="coordinator"):
-    answer = ward.fill(who, f"/patients/{mine.patient_id}/merges/new", number=other.record_number, reason=WHY)
+    url = f"/patients/{mine.patient_id}/merges/new"
+    answer = ward.fill(who, url, number=other.record_number, reason=WHY, sure=APART)
     assert answer.status_code == 303, ward.refused
     return ward.session.scalars(select(PatientMerge).order_by(PatientMerge.recorded_at.desc())).first()
 
@@ -269,7 +271,7 @@ def test_a_record_is_merged_once_and_never_with_itself(ward, mine, other):
     ward.said_no("This is the same record")
     assert ward.fill("coordinator", url, number="MRN-none", reason=WHY).status_code == 422
     assert ward.fill("coordinator", url, number=third.record_number, reason="").status_code == 422
-    assert ward.fill("coordinator", url, number=third.record_number, reason=WHY).status_code == 303
+    assert ward.fill("coordinator", url, number=third.record_number, reason=WHY, sure=APART).status_code == 303
     assert confirm(ward, merging.of_patient(ward.session, third)[0]).status_code == 303
     assert same_person(ward.session, {other.id}) == {other.id, third.id, mine.patient_id}
 
@@ -307,3 +309,37 @@ def test_who_proposes_and_who_confirms(ward, mine, other, client_as, role):
         (f"/merges/{one.id}/undo", proposes), (f"/patients/{mine.patient_id}/merges/new", proposes),
     ):  # fmt: skip
         assert browser.get(url).status_code == (200 if allowed else 403), url
+
+
+@pytest.mark.rule(11)
+@pytest.mark.hazard("H27")
+def test_records_that_contradict_each_other_are_asked_about_and_shown_where_the_password_goes(ward, mine):
+    child = patient(ward.team, birth_date=date(2012, 5, 5), sex="other")
+    ward.session.commit()
+    url, facts = f"/patients/{mine.patient_id}/merges/new", {"number": child.record_number, "reason": WHY}
+    answer = ward.fill("coordinator", url, **facts)
+    assert answer.status_code == 422
+    for said in ("The records contradict each other", "5 May 2012", "other", "Are they the same person?"):
+        assert said in answer.text, said
+    assert not ward.session.scalars(select(PatientMerge)).all()
+    one = propose(ward, mine, child)
+    shown = ward.browser("quality").get(f"/merges/{one.id}/confirmation").text
+    for said in (mine.patient.display_name, child.display_name, "5 May 2012", child.record_number, APART):
+        assert said in shown, said
+    assert confirm(ward, one).status_code == 303, ward.refused
+
+
+@pytest.mark.rule(11)
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, 0), ({"sex": "male"}, 1), ({"sex": "unknown"}, 0), ({"birth_date": date(1980, 3, 3)}, 1),
+        ({"birth_date": None}, 0), ({"given_names": "Vera Maria"}, 0), ({"family_name": "Quistt"}, 0),
+        ({"family_name": "Ottersen", "given_names": "Bo"}, 1), ({"abo": "B"}, 1), ({"died_on": date(2026, 1, 1)}, 0),
+        ({"birth_date": date(1980, 1, 1), "precision": {"birth_date": "year"}}, 0),
+        ({"birth_date": date(1981, 1, 1), "precision": {"birth_date": "year"}}, 1),
+    ],
+)  # fmt: skip
+def test_what_contradicts(facts, said):
+    same = {"family_name": "Quist", "given_names": "Vera", "birth_date": date(1980, 3, 2), "sex": "female", "abo": "A"}
+    assert len(merging.contradictions(Patient(**same), Patient(**(same | facts)))) == said

@@ -25,6 +25,7 @@ from clinic.ledger.models import LedgerEntry
 from clinic.ledger.verify import verify
 from clinic.notices import Notice
 from clinic.processing.models import ProcessingRun
+from clinic.protocols.catalogues import MARKERS
 from clinic.records import Origin
 from clinic.release.models import Release
 from clinic.requests.models import Request
@@ -483,6 +484,42 @@ def test_the_warnings_cost_today_no_statement(ward, queries):
     count = queries()
     browser.get("/")
     assert count() <= 8
+
+
+# acts beside the records of a step
+
+
+@pytest.mark.rule(45)
+def test_who_enters_a_test_result_is_authorized_unless_it_speaks_against_the_cells(ward):
+    bag = released_product(ready_for_harvest(ward.team), ward.team, released=False)
+    authorize(ward, "technologist", "processing")
+    assert ward.result(bag, "viability", "technologist2", value="90").status_code == 422
+    ward.said_no("has no authorization for Processing")
+    assert ward.result(bag, "viability", "technologist2", value="60", sure="read twice").status_code == 303, (
+        ward.refused
+    )
+    assert ward.result(bag, "viability", "technologist", value="90").status_code == 303, ward.refused
+    authorize(ward, "technologist2", "release")
+    assert ward.result(bag, "viability", "technologist2", value="91").status_code == 303, ward.refused
+
+
+@pytest.mark.rule(45)
+def test_who_takes_a_donors_consent_or_finds_a_donor_eligible_is_authorized(ward):
+    donor = ward.giver()
+    authorize(ward, "nurse", "consent")
+    authorize(ward, "physician", "eligibility")
+    url = f"/donors/{donor.id}/consents/new"
+    assert ward.fill("nurse2", url, sure="x", form_version="2").status_code == 422
+    ward.said_no("has no authorization for Consent")
+    assert ward.fill("nurse", url, sure="x", form_version="2").status_code == 303, ward.refused
+    markers = {f"marker_{key}": "negative" for key in MARKERS}
+    taken = factories.day_boxes("sample_taken_on", today() - DAY)
+    for who, outcome, status in (
+        ("physician2", "eligible", 422), ("physician2", "ineligible", 303), ("physician", "eligible", 303),
+    ):  # fmt: skip
+        facts = markers | taken | {"outcome": outcome}
+        answer = ward.fill(who, f"/donors/{donor.id}/eligibility/new", sure="seen", **facts)
+        assert answer.status_code == status, (who, outcome, ward.refused)
 
 
 # the day, as a function

@@ -1,0 +1,47 @@
+"""What earlier doses come to: until a second person has signed a correction, the most that was recorded counts."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from clinic.administration.amounts import dose_in
+from clinic.patients.doubted import alone, figures, starts
+from clinic.release.dmso import dmso_content
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from clinic.administration.models import Administration
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
+
+
+def used(administration: Administration) -> Decimal:
+    """Return what was given, mL; while the end is not recorded, what was issued."""
+    given = figures(administration, "volume_given")
+    return max(given or figures(administration, "volume_issued"), default=Decimal(0))
+
+
+def most_in(product: Product, volume: Decimal) -> Decimal:
+    """Return what a volume out of a container holds at most, by what is recorded or was before open corrections."""
+    now = dose_in(product, volume)
+    amounts, volumes = figures(product, "amount"), [one for one in figures(product, "volume") if one]
+    return max([now, *(amount * volume / whole for amount in amounts for whole in volumes)])
+
+
+def given_within(given: Administration, at: datetime, span: timedelta) -> bool:
+    """Whether cells were given within a span before a moment, by what is recorded or was before open corrections."""
+    return any(at - moment < span for moment in starts(given))
+
+
+def counted_as(product: Product, measure: str) -> bool:
+    """Whether the cells of a container are, or were before an open correction, counted by a measure."""
+    return measure in {product.measure, *(one.changes.get("measure", [None])[0] for one in alone(product))}
+
+
+def dmso_at_most(records: CourseRecords, product: Product) -> Decimal | None:
+    """Return how much DMSO was in a container that was given, % v/v; the most before open corrections."""
+    content, run = dmso_content(records, product), records.get(product.run_id)
+    said = [percent for one in (product, run) if one is not None for percent in figures(one, "dmso_percent")]
+    return content if content is None else max([content, *said])

@@ -1,0 +1,21 @@
+"""What is known of a person on all records together (hazard H27)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    from clinic.patients.models import Patient
+
+
+def not_asked(people: Iterable[Patient]) -> bool:
+    """Whether nobody has asked a person about allergies yet, under whichever record (rule 23)."""
+    return all(one.allergy_status == "not_asked" for one in people)
+
+
+def youngest_on(people: Iterable[Patient], day: date) -> int | None:
+    """Return the whole years of a person on a day, the least of what her or his records say; None: not known."""
+    return min((age for one in people if (age := one.age_on(day)) is not None), default=None)
