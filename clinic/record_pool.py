@@ -57,7 +57,7 @@ class Pool:
 
     def on(self, owner_id: str, table: str, model: type[M]) -> list[M]:
         """Return the rows of a kind that name a row of a table, in their order."""
-        name = "record_id" if model in {Signature, Amendment} else link(model, table)
+        name = "record_id" if model in {Signature, Amendment} or model.ATTACHED else link(model, table)
         if name is None:
             return []
         return list(self.index(model, name).get(owner_id, ()))

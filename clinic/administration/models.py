@@ -102,6 +102,7 @@ class Administration(Record):
 
     KIND = "AD"
     READ_WITH = ("events",)
+    ACCUSES = True
     NOUN = "Administration"
     HAPPENED = "Start"
     DONE = "Given by"

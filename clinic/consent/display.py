@@ -33,6 +33,8 @@ STANDINGS = {
     Standing.EXPIRED: ("rest", "calendar-x", "Expired"),
     Standing.WITHDRAWN: ("bad", "hand-stop", "Withdrawn"),
     Standing.WRONG_SIGNER: ("bad", "alert-triangle", "Wrong signer"),
+    Standing.OUTGROWN: ("bad", "alert-triangle", "Signed for a child"),
+    Standing.DISPUTED: ("bad", "alert-octagon", "Not agreed with"),
 }
 
 

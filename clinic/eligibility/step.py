@@ -12,6 +12,8 @@ from clinic.patients.donor_screening import needs_to_confirm
 from clinic.patients.models import has_died, weight_of
 from clinic.products.models import Product
 from clinic.records import Origin
+from clinic.requests.models import Request
+from clinic.requests.objections import against_course
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
 from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
@@ -58,7 +60,7 @@ def _decided_later(records: CourseRecords, last: Eligibility) -> Blocked:
 
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for a physician's signed order, and a signed decision that the patient may be treated so (rule 23)."""
-    course, found = records.course, []
+    course, found = records.course, against_course(records, at) if records.every(Request) else []
     died_on = min((one.death for one in records.people if one.death is not None), default=None)
     if died_on is not None and died_on <= clock.day(at, records.zone):
         found.append(Blocked(because="The patient has died. No more cells can be given.", rule=23))

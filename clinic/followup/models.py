@@ -180,6 +180,7 @@ class FollowUpVisit(Record):
 
     KIND = "VI"
     NOUN = "Follow-up visit"
+    ASKED_FIRST = False
     HAPPENED = "Visit at"
     DONE = "Seen by"
     QUALIFIED = (("performed_by_id", 0),)
@@ -285,6 +286,7 @@ class OutcomeScore(Record):
 
     KIND = "SC"
     NOUN = "Score"
+    ASKED_FIRST = False
     HAPPENED = "Scored at"
     DONE = "Scored by"
     __table_args__ = (CheckConstraint("(value IS NULL) = did_not_occur", name="value_or_not"),)
@@ -344,6 +346,7 @@ class ContactAttempt(Record):
 
     KIND = "CA"
     NOUN = "Contact"
+    ASKED_FIRST = False
     HAPPENED = "Attempted at"
     DONE = "Attempted by"
 

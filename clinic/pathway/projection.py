@@ -27,7 +27,7 @@ from clinic.pathway.judgement import changes_at, judge
 from clinic.patients.models import Patient, same_person
 from clinic.products.models import Product, family
 from clinic.protocols.models import ProtocolVersion
-from clinic.record_kinds import accusing
+from clinic.record_kinds import accusing, attached
 from clinic.records import Amendment, Signature
 from clinic.release.product_state import failing, state_of
 from clinic.treatments.models import Treatment
@@ -203,7 +203,7 @@ def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]
     rows: dict[type[Any], set[str]] = defaultdict(set)
     for row_id, one in changed.items():
         rows[one.model].add(row_id)
-    for kind in (Signature, Amendment):
+    for kind in (Signature, Amendment, *attached()):
         for (record_id,) in _columns(session, kind, ["record_id"], rows.pop(kind, set())):
             if record_id[:2] in by_kind:
                 rows[by_kind[record_id[:2]]].add(record_id)
