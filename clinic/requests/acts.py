@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import select
+
 from clinic.access import Role
 from clinic.accounts.models import User
 from clinic.notices import notify
@@ -35,7 +37,15 @@ def reply(session: Session, request: Request, record: Entry, *, by: User, at: da
     notify(session, told, by=by, at=at, text=f"{said}{people.of_patient(record)}", about=request)
 
     if request.answer == "disagree" and request.kind in SIGNED and request.kind != OBJECTION:
-        ask(session, record, of=Role.QUALITY, by=by, at=at, kind=OBJECTION, text=DECIDE.format(request.answer_text))
+        _have_decided(session, record, str(request.answer_text), by=by, at=at)
+
+
+def _have_decided(session: Session, record: Entry, said: str, *, by: User, at: datetime) -> None:
+    """Ask quality to decide on a signed disagreement; one question about a record at a time is enough."""
+    waits = select(Request.id).where(Request.record_id == record.id, Request.kind == OBJECTION)
+    waits = waits.where(Request.answered_at.is_(None), Request.withdrawn_at.is_(None))
+    if session.scalar(waits.limit(1)) is None:
+        ask(session, record, of=Role.QUALITY, by=by, at=at, kind=OBJECTION, text=DECIDE.format(said))
 
 
 DECIDE = (
