@@ -12,7 +12,7 @@ from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
 from clinic.patients.models import Patient
 from clinic.processing.models import ProcessingRun
-from clinic.processing.step import closed, donors_usable, needed, unfinished
+from clinic.processing.step import closed, collections, donors_usable, needed, unfinished
 from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
@@ -82,11 +82,11 @@ def cells_usable(records: CourseRecords, product: Product, at: datetime) -> list
     if records.course is not None:
         return donors_usable(records, [product], at)
     says = product.judged_under.says if product.judged_under is not None else None
-    collected_at = product.collected_at or at
     return [
         reason
         for donor in donors(records, product)
-        for reason in problems(records, donor, says=says, collected_at=collected_at)
+        for one in collections(records, product, donor, at)
+        for reason in problems(records, donor, says=says, collected=one)
     ]
 
 
