@@ -153,7 +153,12 @@ class Patient(Entry):
 
     @property
     def death(self) -> date | None:
-        """The day of the death; also one that a correction took away or moved on and nobody has confirmed."""
+        """The day of the death; also one that a correction took away or moved on and nobody has confirmed.
+
+        A history may tell of a death whose day is not known: it counts from the beginning.
+        """
+        if self.died_on is None and self.not_recorded.get("died_on"):
+            return date.min
         before = [one.changes["died_on"][0] for one in self.unconfirmed if "died_on" in one.changes]
         days = [date.fromisoformat(day) for day in before if day]
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
@@ -240,7 +245,7 @@ def weight_of(people: Iterable[Patient], moment: datetime) -> Weight | None:
 
 def has_died(people: Iterable[Patient]) -> bool:
     """Whether any of a person's records says that she or he died."""
-    return any(one.died_on is not None for one in people)
+    return any(one.died_on is not None or bool(one.not_recorded.get("died_on")) for one in people)
 
 
 def not_asked(people: Iterable[Patient]) -> bool:
