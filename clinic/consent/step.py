@@ -24,7 +24,7 @@ from clinic.records import Origin
 from clinic.requests.models import undecided
 from clinic.requests.objections import WHO as DECIDERS
 from clinic.requests.objections import in_words
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_over, marks_of
 from clinic.treatments.models import place_words
 from clinic.treatments.roles import STOPS
 
@@ -148,7 +148,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Obtain consent, sign it, renew it; after a withdrawal, stop the course."""
     course = records.course
-    over = course.origin == "imported" or course.stop is not None or has_died(records.people)
+    over = is_over(records) or course.stop is not None or has_died(records.people)
     reasons = [] if over else permission(records, at)
     if not reasons:
         return []

@@ -78,7 +78,7 @@ def _limits(history: Any, given: Any, product: Any) -> Iterator[Against]:
     for one in bad:
         test, limit = one.test or "", asked_for(one.spec) if one.spec is not None else ""
         said = f"a result within its limit, {limit}, in cells that were given"
-        yield Against(test, QC_TESTS[test].rule or 43, said, "qc", one)
+        yield Against(test, QC_TESTS[test].rule or (52 if test.endswith("_dose") else 40), said, "qc", one)
     volume = given.volume_given or given.volume_issued or product.volume
     for sum_ in endotoxin_per_kg(results, volume=volume, kg=kg, route=given.route):
         if not sum_.good and not any(one.test == "endotoxin" for one in bad):

@@ -25,7 +25,7 @@ from clinic.release.pending import awaited
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.results import QCResult, standing
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -151,11 +151,12 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Test, decide, sign; read the culture when it is final; assess what was found after the cells were given."""
-    if records.course.origin is Origin.IMPORTED:
+    if is_history(records):
         return []
     blocked = bool(RELEASE.reasons(records, at))
     found: list[Action] = []
-    for product in decidable(records):
+    ours = decidable(records)
+    for product in [*ours, *(one for one in records.of(Product) if _given_before(one) and one not in ours)]:
         state = state_of(records, product, at)
         if state is ProductState.GIVEN:
             found += contaminated(records, product)
@@ -169,6 +170,11 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             found += held(records, product, at)
         found += informed(records, product)
     return found
+
+
+def _given_before(product: Product) -> bool:
+    """Whether it came in as given: no decision on it is due, but what is found in it is."""
+    return product.origin is Origin.IMPORTED and product.given
 
 
 def informed(records: CourseRecords, product: Product) -> list[Action]:

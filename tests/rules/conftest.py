@@ -49,7 +49,9 @@ def ward(session: Session, team: Team, client_as: Callable) -> Ward:
 def take(ward: Ward, tmp_path: Path) -> Callable[..., importing.Report]:
     """Import one row for each argument; ``code``: under which protocol, ``by``: who answers for the import."""
 
-    def run(*rows: dict[str, Any], code: str = "BM-MSC-MS", by: str = "coordinator") -> importing.Report:
+    def run(
+        *rows: dict[str, Any], code: str = "BM-MSC-MS", by: str = "coordinator", confirmed: dict[str, str] | None = None
+    ) -> importing.Report:
         version = published(ward.team, code)
         ward.session.commit()
         says, relation = version.says, version.says.relations[0].value
@@ -67,6 +69,7 @@ def take(ward: Ward, tmp_path: Path) -> Callable[..., importing.Report]:
         body = [",".join(line.get(name, "na") for name in names) for line in lines]
         table.write_text("\n".join([",".join(names), *body]) + "\n")
         said = ['kind = "courses"', 'source = "old"', 'missing = ["na"]', 'reason = "not in the old system"']
+        said += ["[confirmed]", *(f'"{key}" = "{value}"' for key, value in (confirmed or {}).items())]
         said += ["[columns]", *(f'"{name}" = {{ to = "{name}" }}' for name in names)]
         mapping.write_text("\n".join(said) + "\n")
         at, who = clock.now(), ward.person(by)
@@ -90,8 +93,8 @@ def mine(ward, take):
     Return the course and its container, which quality has tried to release.
     """
 
-    def ready(facts=(), *, code="BM-MSC-MS", without=(), release=True, by="coordinator"):
-        report = take(LASTS | dict(facts), code=code, by=by)
+    def ready(facts=(), *, code="BM-MSC-MS", without=(), release=True, by="coordinator", confirmed=None):
+        report = take(LASTS | dict(facts), code=code, by=by, confirmed=confirmed)
         assert not report.refused, report.sentences()
         course = ward.session.scalars(select(Treatment).order_by(Treatment.recorded_at.desc())).first()
         bag = ward.session.scalars(select(Product).where(Product.treatment_id == course.id)).one()

@@ -8,7 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.course_records import of_course
 from clinic.harvest.models import Harvest
+from clinic.pathway.judgement import judge
 from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donors import Donor
 from clinic.protocols.catalogues import MARKERS
@@ -99,3 +101,39 @@ def test_an_imported_order_says_where_the_cells_go_before_it_is_signed_and_befor
     assert ward.amend("physician", course, body_site="knee", side="right").status_code == 303, ward.refused
     ward.sign("physician", course)
     assert course.signed, ward.refused
+
+
+def tasks(ward, course, after=timedelta(0)):
+    records = of_course(ward.session, course)
+    return {action.title for one in judge(records, clock.now() + after) for action in one.actions}
+
+
+@pytest.mark.rule(43)
+@pytest.mark.rule(44)
+def test_a_course_that_is_continued_here_has_its_tasks_and_a_history_has_none(ward, take, mine):
+    course, bag = mine(release=False, without=("sterility",))
+    sampled = clock.now() - 2 * DAY
+    ward.result(bag, "sterility", sterility_pending="yes", sampled_at=sampled)
+    why = {"reason": "culture pending", "physician_told": ward.team.physician.id}
+    answer = ward.decide(bag, "conditional", **why)
+    ward.fill("quality", answer.location, password=PASSWORD)
+    ward.session.expire_all()
+    assert {"Acknowledge the release", "Enter the culture result"} <= tasks(ward, course)
+    assert "Decide what to do with the product" in tasks(ward, course, 20 * DAY)
+    history = take({"patient.record_number": "H-1", "patient.family_name": "Zander"})
+    assert not history.refused
+    past = ward.session.scalars(select(Treatment).where(Treatment.id != course.id)).one()
+    assert tasks(ward, past) == set()
+
+
+@pytest.mark.rule(43)
+@pytest.mark.parametrize("found", ["here", "before"])
+def test_growth_in_cells_that_were_given_is_assessed_in_an_imported_course_too(ward, take, mine, found):
+    given = {"administration.performed_at": ago(5), "administration.volume_given": "10"}
+    if found == "before":
+        course, bag = mine(given | {"qc.sterility": "growth"}, release=False, confirmed={"rule 43": "Known"})
+    else:
+        course, bag = mine()
+        ward.give(course, bag)
+        ward.result(bag, "sterility", outcome="growth", finding="S. aureus", sampled_at=clock.now() - 10 * DAY)
+    assert "Assess: contaminated cells were given" in tasks(ward, course), ward.refused
