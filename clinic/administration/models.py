@@ -10,10 +10,10 @@ from sqlalchemy import CheckConstraint, Index, String, Text, column, or_
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from clinic.administration import together
 from clinic.administration.amounts import worked_out
 from clinic.administration.past_reactions import PastReaction
 from clinic.administration.placing import words_of
-from clinic.administration.together import container_problems, not_void, place_problems, thaw_problems, volume_problems
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, Range, field, plain
 from clinic.model import ADDED, reference
@@ -200,11 +200,11 @@ class Administration(Record):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 2, 26, 36, 54 to 56, 58, 59: two people, the ordered place, in time, and volumes that add up."""
-        found, first = [*super().problems(at=at), *container_problems(self)], self.performed_by
+        found, first = [*super().problems(at=at), *together.container_problems(self)], self.performed_by
         if self.verified_by_id and first is not None and first.is_among({self.verified_by_id}):
             found.append(Problem("The second person must be a different person.", "verified_by_id", rule=2))
         if self.origin != "clinic":
-            return found
+            return found + together.corrected_problems(self)
         if not self.verified_by_id:
             found.append(Problem("Verified by: required; two people give cells.", "verified_by_id", rule=2))
         if self.filter_used and self.treatment.says.cell_type == "hsc":
@@ -214,7 +214,7 @@ class Administration(Record):
         if ordered and self.premedication != "given" and not self.premedication_note:
             said = f"Premedication: the protocol orders {ordered}. Record that it was given, or why it was not given."
             found.append(Problem(said, "premedication", rule=58))
-        return [*found, *place_problems(self), *thaw_problems(self), *volume_problems(self)]
+        return found + together.problems(self)
 
     def questions(self) -> list[Question]:
         """Also rules 2 and 54: a start long after the check, and an end after the protocol's time from thaw."""
@@ -275,7 +275,7 @@ class Administration(Record):
         """Take back a start that was pressed by mistake, while nothing left the bag: it may then be given again."""
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
-        begun = not_void(self, at)
+        begun = together.not_void(self, at)
         if begun:
             said = f"{begun} Stop early instead, with 0 mL given where nothing reached the patient."
             raise RuleBroken(Problem(said, "untouched", rule=59))

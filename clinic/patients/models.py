@@ -14,7 +14,7 @@ from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
-from clinic.patients.allergens import warns
+from clinic.patients.allergens import reacts, warns
 from clinic.patients.doubted import moved
 from clinic.patients.names import compact, name_key, searchable
 from clinic.patients.numbers import bearer, taken
@@ -153,12 +153,9 @@ class Patient(Entry):
 
     @property
     def death(self) -> date | None:
-        """The day of the death; also one that a correction took away or moved on and nobody has confirmed.
-
-        A history may tell of a death whose day is not known: it counts from the beginning.
-        """
+        """The day of the death; also one that a correction took away or moved on and nobody has confirmed."""
         if self.died_on is None and self.not_recorded.get("died_on"):
-            return date.min
+            return date.min  # a history tells of a death whose day nobody knows
         before = [one.changes["died_on"][0] for one in self.unconfirmed if "died_on" in one.changes]
         days = [date.fromisoformat(day) for day in before if day]
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
@@ -338,6 +335,15 @@ class Alert(Entry):
 
     patient: Mapped[Patient] = relationship(back_populates="alerts", foreign_keys=[patient_id])
 
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: an alert of an allergy has no end date; where it is no longer true two people close it (rule 23)."""
+        found = super().problems(at=at)
+        new = not inspect(self).persistent or inspect(self).attrs.text.history.has_changes()
+        if new and self.until_on is not None and self.about_id is None and reacts(self.text or ""):
+            said = "An allergy does not end on a day: leave “Until” blank. Close the alert if it proves wrong."
+            found.append(Problem(said, "until_on", rule=23))
+        return found
+
     def shown_on(self, day: date) -> bool:
         """Whether the alert is active on a day."""
         return _lasts(self.until_on, day)
@@ -348,10 +354,15 @@ class Alert(Entry):
         return [one for one, _before in self._weakened()]
 
     def texts_on(self, day: date) -> list[str]:
-        """Return what the alert says on a day, also what was taken away and no second person has confirmed."""
+        """Return what the alert says on a day, also what was taken away and no second person has confirmed.
+
+        An allergy does not end by the day that was set when it was written: two people end it with a correction.
+        """
         doubted = [before["text"] for _one, before in self._weakened() if _lasts(before["until_on"], day)]
         told = [f"{text} ({UNCONFIRMED})" for text in dict.fromkeys(doubted)]
-        return [*([self.text] if self.shown_on(day) else []), *told]
+        ended = self.about_id is not None or any("until_on" in one.changes for one in self.amendments)
+        shown = self.shown_on(day) or (reacts(self.text) and not ended)
+        return [*([self.text] if shown else []), *told]
 
     def _weakened(self) -> Iterator[tuple[Amendment, dict[str, Any]]]:
         """Yield each unconfirmed correction after which an allergy is warned of shorter or no more, the last first."""
