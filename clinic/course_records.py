@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, inspect, or_, select
+from sqlalchemy import bindparam, inspect, or_, select, union_all
 from sqlalchemy.orm import Load, RelationshipDirection, Session, joinedload, lazyload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -22,7 +22,7 @@ from clinic import wording
 from clinic.model import Model
 from clinic.reading import reading_only
 from clinic.record_content import columns_signed
-from clinic.record_kinds import keys_to, kinds, link, parts_of, table_of
+from clinic.record_kinds import attached, keys_to, kinds, link, parts_of, table_of
 from clinic.record_pool import M, Pool, in_order
 from clinic.records import Amendment, Signature
 
@@ -207,7 +207,7 @@ def named(pool: Pool, table: str) -> set[str]:
 def _pool(session: Session, course_ids: list[str], product_ids: list[str], only: Only) -> Pool:
     read = [model for model in kinds() if only is None or model in only or table_of(model) == "treatment"]
     parts = {part for model in read for part in parts_of(model)}
-    pool = Pool(only=None if only is None else frozenset({*read, *parts, Signature, Amendment}))
+    pool = Pool(only=None if only is None else frozenset({*read, *parts, *attached(), Signature, Amendment}))
     scope = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name)
     for model in read:
         found: Any = getattr(model, "found", None)
@@ -252,19 +252,26 @@ def complete(session: Session, pool: Pool, whole: set[type[Model]]) -> None:
 
     ``whole``: the kinds of which all rows are there that hang on rows of the pool.
     """
-    given = {"owners": list(pool.by_id)}
-    for chosen in _attached():
-        pool.add(session.scalars(chosen, given))
+    for row in session.execute(_attached(), {"owners": list(pool.by_id)}).unique():
+        pool.add(one for one in row if one is not None)
     for chosen in _beside():
         pool.kept += session.scalars(chosen)
     _fill(pool, whole)
 
 
 @cache
-def _attached() -> tuple[Any, ...]:
-    """Return the selects of what hangs on any record: the signatures and amendments of ``owners``."""
-    owners = bindparam("owners", expanding=True)
-    return tuple(select(model).where(model.record_id.in_(owners)) for model in (Signature, Amendment))
+def _attached() -> Any:
+    """Return the select of what hangs on any record, ``owners``; one statement, each row of which holds one record."""
+    models, owners = tuple[Any, ...]((Signature, Amendment, *attached())), bindparam("owners", expanding=True)
+    named = [
+        select(model.id).where(model.record_id.in_(owners), *([model.decisive()] if model.ATTACHED else []))
+        for model in models
+    ]
+    found = union_all(*named).subquery()
+    chosen: Any = select(*models).select_from(found).options(*(Load(model).lazyload("*") for model in models))
+    for model in models:
+        chosen = chosen.outerjoin(model, model.id == found.c.id)
+    return chosen
 
 
 @cache
@@ -334,8 +341,10 @@ def _whole(row: Any) -> Iterator[Any]:
 
 def _fill(pool: Pool, read: set[type[Model]]) -> None:
     """Give each row its related rows, so that no question about them goes to the database again."""
-    known = read | {Signature, Amendment}
+    known = read | {Signature, Amendment, *attached()}
     for model, rows in list(pool.rows.items()):
+        if model.ATTACHED:  # what hangs on it was not read
+            continue
         to_one, to_many = _relations(model)
         for key, local in to_one:
             for row in rows:

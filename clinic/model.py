@@ -133,6 +133,10 @@ class Model(Base):
     """Kinds with a lower number are read first: what follows is found through them."""
     READ_BESIDE: ClassVar[bool] = False
     """Whether it is a small table that is read whole, such as the staff."""
+    ASKED_FIRST: ClassVar[bool] = True
+    """Whether later acts of a course rest on it: an open objection to it stops them."""
+    ATTACHED: ClassVar[bool] = False
+    """Whether its rows hang on records of any kind by ``record_id`` and a judgement reads those of `decisive`."""
 
     id: Mapped[str] = mapped_column(String(LENGTH), primary_key=True, sort_order=-3)
     version: Mapped[int] = mapped_column(Integer, sort_order=-2)

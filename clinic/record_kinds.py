@@ -50,6 +50,12 @@ def kinds() -> tuple[type[Model], ...]:
 
 
 @cache
+def attached() -> tuple[type[Any], ...]:
+    """Return the models whose rows hang on records of any kind, and of which a judgement reads some."""
+    return tuple(mapper.class_ for mapper in Model.registry.mappers if getattr(mapper.class_, "ATTACHED", False))
+
+
+@cache
 def accusing() -> tuple[type[Any], ...]:
     """Return the models whose records can speak against the cells that were given in their course."""
     return tuple(model for model in kinds() if getattr(model, "ACCUSES", False))

@@ -188,6 +188,9 @@ def amendment(record_id: str) -> Answer:
         abort(403)
     form = form_of(amend_form(place, record), record, people=place.people)
     place.offers(form, record)
+    for name in set(record.not_recorded) & set(form._fields):  # a history may lack it still when something is corrected
+        box: Any = form[name]
+        box.required = False
     if form.validate_on_submit():
         refuse_stale(record)
         with refusals_to(form):

@@ -55,9 +55,13 @@ class Pool:
         """Return the ids of all rows of a table."""
         return [row.id for kind, rows in self.rows.items() if table_of(kind) == table for row in rows]
 
+    def rows_of(self, table: str) -> list[Any]:
+        """Return all rows of a table, for who stands below the room that declares it."""
+        return [row for kind, rows in self.rows.items() if table_of(kind) == table for row in rows]
+
     def on(self, owner_id: str, table: str, model: type[M]) -> list[M]:
         """Return the rows of a kind that name a row of a table, in their order."""
-        name = "record_id" if model in {Signature, Amendment} else link(model, table)
+        name = "record_id" if model in {Signature, Amendment} or model.ATTACHED else link(model, table)
         if name is None:
             return []
         return list(self.index(model, name).get(owner_id, ()))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from clinic import clock
 from clinic.errors import RuleBroken, StepBlocked
+from clinic.record_kinds import keys_to
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -183,6 +184,36 @@ def stopped(records: CourseRecords) -> list[Blocked]:
     """Return why no step can be started in a stopped course."""
     stop = records.course.stop
     return [] if stop is None else [Blocked(because=f"The course was stopped: {stop.reason}.")]
+
+
+def is_history(records: CourseRecords) -> bool:
+    """Whether a course was imported and nothing was done here for it yet, apart from following the patient up.
+
+    Nobody has a task in it: it happened elsewhere. From the first act here, such as a signed order, it is continued.
+    """
+    course = records.course
+    if course.origin != "imported" or course.signed:
+        return False
+    rows = [row for found in list(records.pool.rows.values()) for row in found]
+    own = {course.id, *(row.id for row in rows if getattr(row, "treatment_id", None) == course.id)}
+    return not any(_done_here(row) and _names(row) & own for row in rows)
+
+
+def is_over(records: CourseRecords) -> bool:
+    """Whether an imported course asks for no consent, decision or collection: a history, or all its cells are used."""
+    if records.course.origin != "imported":
+        return False
+    mine = [row for row in records.pool.rows_of("product") if row.treatment_id == records.course.id]
+    return is_history(records) or (bool(mine) and all(one.given or one.discarded for one in mine))
+
+
+def _done_here(row: Any) -> bool:
+    return getattr(row, "origin", "") == "clinic" and not getattr(row, "AFTER_DEATH", False) and row.ASKED_FIRST
+
+
+def _names(row: Any) -> set[str | None]:
+    keys = keys_to(type(row))
+    return {getattr(row, name) for table in ("treatment", "product") for name in keys.get(table, ())}
 
 
 class Pathway(tuple[Step, ...]):

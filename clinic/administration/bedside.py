@@ -52,10 +52,8 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     wristband, bag = worn_by(session, patient_scan), read_bag(product_scan)
     product, fault = _product(session, bag)
     records = load(session, [course.id], product_ids=[product.id] if product is not None else [])[course.id]
-    known: dict[str, Any] = {}
-    if product is not None:
-        with records.unchanged():
-            known = _known(records, product, at)
+    with records.unchanged():
+        known = _known(records, product, at) if product is not None else {}
     return Bedside(
         records=records,
         wristband=wristband,

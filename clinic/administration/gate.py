@@ -291,6 +291,11 @@ def place(verdict: Verdict, bedside: Bedside) -> None:
             ", ".join(ROUTES[r].label for r in allowed if r in ROUTES) or "any",
             who=(Role.QUALITY,),
         )
+    missing = course.place_missing()
+    if missing:
+        fix: dict[str, Any] = {"fix": ("treatments.order", {"treatment_id": course.id}), "fix_label": "Open the order"}
+        verdict.fault("Site and side", 26, " ".join(missing), "not ordered", "", who=(Role.PHYSICIAN,), **fix)
+        return
     if bedside.body_site is None:
         return
     fault = misplaced(course, key, bedside.body_site, bedside.side, route_too=False)

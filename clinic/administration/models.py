@@ -10,10 +10,11 @@ from sqlalchemy import CheckConstraint, Index, String, Text, column, or_
 from sqlalchemy import inspect as inspected
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from clinic.administration import together
 from clinic.administration.amounts import worked_out
 from clinic.administration.past_reactions import PastReaction
 from clinic.administration.placing import words_of
-from clinic.administration.together import CHECK_HOLDS, COUNTED, as_ordered, container_problems, not_void, unusable
+from clinic.administration.together import CHECK_HOLDS, COUNTED
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, Range, field, plain
 from clinic.model import ADDED, reference
@@ -72,7 +73,7 @@ class BedsideCheck(Record):
 
     def unusable(self, at: datetime) -> str:
         """Return in one sentence why no cells may be given on this check now; empty: they may."""
-        return unusable(self, at)
+        return together.unusable(self, at)
 
     @property
     def warnings(self) -> list[dict[str, Any]]:
@@ -90,6 +91,7 @@ class Administration(Record):
 
     KIND = "AD"
     READ_WITH = ("events",)
+    ACCUSES = True
     NOUN = "Administration"
     HAPPENED = "Start"
     DONE = "Given by"
@@ -191,11 +193,11 @@ class Administration(Record):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 2, 26, 36, 54 to 56, 58, 59: two people, the ordered place, in time, and volumes that add up."""
-        found, first = [*super().problems(at=at), *container_problems(self)], self.performed_by
+        found, first = [*super().problems(at=at), *together.container_problems(self)], self.performed_by
         if self.verified_by_id and first is not None and first.is_among({self.verified_by_id}):
             found.append(Problem("The second person must be a different person.", "verified_by_id", rule=2))
         if self.origin != "clinic":
-            return found
+            return found + together.corrected_problems(self)
         if not self.verified_by_id:
             found.append(Problem("Verified by: required; two people give cells.", "verified_by_id", rule=2))
         if self.filter_used and self.treatment.says.cell_type == "hsc":
@@ -205,7 +207,7 @@ class Administration(Record):
         if ordered and self.premedication != "given" and not self.premedication_note:
             said = f"Premedication: the protocol orders {ordered}. Record that it was given, or why it was not given."
             found.append(Problem(said, "premedication", rule=58))
-        return [*found, *as_ordered(self)]
+        return found + together.problems(self)
 
     def questions(self) -> list[Question]:
         """Also rules 2 and 54: a start long after the check, and an end after the protocol's time from thaw."""
@@ -266,7 +268,7 @@ class Administration(Record):
         """Take back a start that was pressed by mistake, while nothing left the bag: it may then be given again."""
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
-        begun = not_void(self, at)
+        begun = together.not_void(self, at)
         if begun:
             said = f"{begun} Stop early instead, with 0 mL given where nothing reached the patient."
             raise RuleBroken(Problem(said, "untouched", rule=59))

@@ -19,7 +19,7 @@ from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.release.models import Release
 from clinic.release.product_state import state_of
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -94,7 +94,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             )
             more = {"due_at": given.ended_at, "due_words": "ended"}
             waiting.append(Action(title="Sign the administration", why=why, who=tuple(SIGNS), to=to, **more))
-    if course.origin is Origin.IMPORTED or any(action.title == "Record the end" for action in waiting):
+    if is_history(records) or any(action.title == "Record the end" for action in waiting):
         return waiting
     if ADMINISTRATION.reasons(records, at) or any(one.open_in(records) for one in past_reactions(records)):
         return waiting

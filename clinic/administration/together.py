@@ -9,9 +9,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import inspect
+
 from clinic.administration.placing import misplaced
 from clinic.errors import Problem
 from clinic.fields import CLOCK_SLACK, plain
+from clinic.wording import moment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -38,11 +41,6 @@ def unusable(check: Any, at: datetime) -> str:
     if check.performed_at is None or at - check.performed_at > CHECK_HOLDS:
         return f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."
     return ""
-
-
-def as_ordered(given: Any) -> list[Problem]:
-    """Rules 26, 54, 55, 59: the ordered place, in time after the thaw, and volumes that add up."""
-    return [*place_problems(given), *thaw_problems(given), *volume_problems(given)]
 
 
 def container_problems(given: Any) -> list[Problem]:
@@ -82,6 +80,35 @@ def thaw_problems(given: Any) -> list[Problem]:
     minutes = int((start - thawed).total_seconds() // 60)
     said = f"Start is {minutes} minutes after the thaw; the protocol allows {limit}."
     return [Problem(said, "performed_at", rule=54)]
+
+
+def expiry_problems(given: Any) -> list[Problem]:
+    """Rule 50: a start is not corrected to after the expiry of the cells; a copy from paper is marked instead."""
+    ends = given.product.expires_at if given.product is not None else None
+    begun = given.performed_at
+    if ends is None or begun is None or given.paper is not None or begun < ends or not _is_corrected(given):
+        return []
+    said = f"Start is after the cells expired, {moment(ends, given.zone)}. Correct the time that is wrong."
+    return [Problem(said, "performed_at", rule=50)]
+
+
+def _is_corrected(given: Any) -> bool:
+    return inspect(given).persistent and given.written_now("performed_at")
+
+
+def corrected_problems(given: Any) -> list[Problem]:
+    """Rules 26, 50, 54, 59: what a history said was taken as it was; a correction of it is asked what every one is."""
+    if not inspect(given).persistent:
+        return []
+    volumes = ("volume_issued", "volume_given", "volume_wasted", "volume_returned")
+    summed = given.volume_issued is not None and given.written_now(*volumes)
+    found = [*place_problems(given), *thaw_problems(given), *expiry_problems(given)]
+    return found + (volume_problems(given) if summed else [])
+
+
+def problems(given: Any) -> list[Problem]:
+    """Return what is wrong with place, time and volumes of an administration that was begun here."""
+    return [*place_problems(given), *thaw_problems(given), *volume_problems(given), *expiry_problems(given)]
 
 
 def volume_problems(given: Any) -> list[Problem]:

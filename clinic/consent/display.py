@@ -34,6 +34,7 @@ STANDINGS = {
     Standing.WITHDRAWN: ("bad", "hand-stop", "Withdrawn"),
     Standing.WRONG_SIGNER: ("bad", "alert-triangle", "Wrong signer"),
     Standing.OUTGROWN: ("bad", "alert-triangle", "Of age now"),
+    Standing.DISPUTED: ("bad", "alert-octagon", "Not agreed with"),
 }
 
 

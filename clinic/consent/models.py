@@ -22,6 +22,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, labels
 from clinic.protocols.models import ProtocolVersion, Stage
 from clinic.records import Amendment, Meaning, Record, Signature
+from clinic.requests.models import Request, undecided
 from clinic.treatments.models import SIDES, Treatment
 
 if TYPE_CHECKING:
@@ -30,11 +31,9 @@ if TYPE_CHECKING:
 
 SCOPES = {"treatment": "Treatment", "data_use": "Use of data", "research": "Research"}
 SIGNERS = {
-    "patient": "The patient",
-    "parents": "Parent or parents",
-    "guardian": "Legal guardian",
+    "patient": "The patient", "parents": "Parent or parents", "guardian": "Legal guardian",
     "representative": "Representative",
-}
+}  # fmt: skip
 
 
 class Standing(StrEnum):
@@ -46,6 +45,7 @@ class Standing(StrEnum):
     WITHDRAWN = "withdrawn"
     WRONG_SIGNER = "signed by the wrong person"
     OUTGROWN = "signed for a child who is of age now"
+    DISPUTED = "not agreed with"
 
 
 class Consent(Record):
@@ -67,12 +67,9 @@ class Consent(Record):
     scope: Mapped[str] = field("Consent to", choices=SCOPES, required=True, section="What")
     form_version: Mapped[str | None] = field("Version of the form", required=True, section="What")
     expires_on: Mapped[date | None] = field(
-        "Valid until",
-        section="What",
+        "Valid until", section="What", past=False, not_before=("performed_at",),
         hint="Leave blank if it has no end date",
-        past=False,
-        not_before=("performed_at",),
-    )
+    )  # fmt: skip
     signer: Mapped[str | None] = field("Signed by", choices=SIGNERS, required=True, section="Who signed")
     signer_name: Mapped[str | None] = field("Name of the signer", required=True, identifying=True, section="Who signed")
     witness_name: Mapped[str | None] = field("Witness", identifying=True, section="Who signed")
@@ -90,6 +87,7 @@ class Consent(Record):
     patient: Mapped[Patient] = relationship(back_populates="consents")
     protocol_version: Mapped[ProtocolVersion | None] = relationship()
     withdrawal: Mapped[Withdrawal | None] = relationship(back_populates="consent", uselist=False)
+    said: Mapped[list[Request]] = relationship(primaryjoin="foreign(Request.record_id) == Consent.id", viewonly=True)
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: to a treatment it names a version that may be explained; a child does not sign alone (hazard H12)."""
@@ -229,6 +227,8 @@ class Consent(Record):
             return Standing.WITHDRAWN
         if self.expires_on is not None and self.local_day(at) > self.expires_on:
             return Standing.EXPIRED
+        if self.said and undecided(self.said):
+            return Standing.DISPUTED
         if self.signer_fault():
             return Standing.WRONG_SIGNER
         if self.outgrown(at):

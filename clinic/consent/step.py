@@ -20,10 +20,13 @@ from clinic.consent.models import (
     withdrawn,
 )
 from clinic.patients.doubted import is_after
-from clinic.patients.models import has_died
+from clinic.patients.persons import has_died
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
+from clinic.requests.models import undecided
+from clinic.requests.objections import WHO as DECIDERS
+from clinic.requests.objections import in_words
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_over, marks_of
 from clinic.treatments.models import place_words
 from clinic.treatments.roles import STOPS
 
@@ -98,6 +101,10 @@ def _not_valid(records: CourseRecords, last: Consent, at: datetime) -> Blocked:
     if last.standing(at) is Standing.EXPIRED:
         new, because = ("consent.new_for_course", {"treatment_id": records.course.id}), "The consent has expired."
         return Blocked(rule=14, because=because, who=WHO, fix=new, fix_label="Obtain a new consent")
+    if last.standing(at) is Standing.DISPUTED:
+        read = ("requests.of_record", {"record_id": last.id})
+        because = f"The consent is not valid. {in_words(undecided(last.said)[-1])}"
+        return Blocked(rule=14, because=because, who=DECIDERS, fix=read, fix_label="Open the objection")
     because = "The consent is not signed by the person who obtained it."
     if last.performed_at is not None and last.performed_at > at:
         because = f"The consent was signed later, on {wording.moment(last.performed_at, records.zone)}."
@@ -144,7 +151,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Obtain consent, sign it, renew it; after a withdrawal, stop the course."""
     course = records.course
-    over = course.origin == "imported" or course.stop is not None or has_died(records.people)
+    over = is_over(records) or course.stop is not None or has_died(records.people)
     reasons = [] if over else permission(records, at)
     if not reasons:
         return []

@@ -76,7 +76,7 @@ def refusals(kind: Kind, course: Treatment, form: Any, when: datetime, *, moment
     records = of_course(db.session(), course)
     found = _reasons(kind.gate, records, when) if kind.gate is not None else []
     found += kind.judge(course, form, when)
-    return [reason for reason in found if when > moment or not _was_on_paper(reason, records, moment)]
+    return [reason for reason in found if when > moment or not was_on_paper(reason, records, moment)]
 
 
 def _reasons(step: Step, records: CourseRecords, when: datetime) -> list[Blocked]:
@@ -88,7 +88,8 @@ def _reasons(step: Step, records: CourseRecords, when: datetime) -> list[Blocked
     return [*found, *step.blockers(records, when)]
 
 
-def _was_on_paper(reason: Blocked, records: CourseRecords, moment: datetime) -> bool:
+def was_on_paper(reason: Blocked, records: CourseRecords, moment: datetime) -> bool:
+    """Whether a reason is about a record that was on paper at a moment as well, and is only not signed here yet."""
     rows = [records.get(value) for value in (reason.fix[1].values() if reason.fix else ()) if isinstance(value, str)]
     return any(
         isinstance(row, Record)
@@ -141,13 +142,19 @@ def mark_anew(given: Administration, by: User) -> None:
     if since is None or since <= given.performed_at:
         return
     said = naming(not_released_yet(since, given.performed_at, records.zone), 50)
-    given.paper = {**given.paper, "then": [*given.not_permitted, said]}
-    at = clock.now()
-    _have_reviewed(session, given, [said], by=by, at=at)
-    _hold(session, given, {50}, by=by, at=at)
+    mark(session, given, [said], {50}, by=by, at=clock.now())
 
 
 Administration.when_started.append(mark_anew)
+
+
+def mark(  # noqa: PLR0913 - what would have been refused, by which rules
+    session: Session, record: Record, failed: list[str], rules: set[int], *, by: User, at: datetime
+) -> None:
+    """Keep with a copy what would have been refused, have quality review it, and hold what it puts in doubt."""
+    record.paper = {**(record.paper or {}), "then": [*record.not_permitted, *failed]}
+    _have_reviewed(session, record, failed, by=by, at=at)
+    _hold(session, record, rules, by=by, at=at)
 
 
 def _hold(session: Session, main: Record, rules: set[int], *, by: User, at: datetime) -> None:

@@ -8,12 +8,13 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 
 from clinic import clock, read_log, record_pages
 from clinic.access import CLINICAL, WRITERS, allow
-from clinic.downtime import display, entry, kit
+from clinic.downtime import again, display, entry, kit
 from clinic.downtime.kinds import KINDS, Kind, form_for_paper
 from clinic.downtime.models import PaperScan, ScanContent
 from clinic.downtime.scans import TYPES, ScanForm, attach
 from clinic.extensions import db
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
+from clinic.pathway import projection
 from clinic.patients.banner import patient_banner, patient_of
 from clinic.products.models import Product
 from clinic.records import Record
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 bp = Blueprint("downtime", __name__, template_folder="templates")
 record_pages.BESIDE.append(display.of_record)
+projection.MOVED.append(again.mark_again)
 ATTACHED = "Scan attached. Its SHA-256 is in the ledger."
 AFTER = (
     "Checked against the rules then and now. What would have been refused is shown in red with the record, and "

@@ -9,10 +9,12 @@ from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
 from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
 from clinic.patients.donor_screening import needs_to_confirm
-from clinic.patients.models import had_died, has_died, weight_of
+from clinic.patients.persons import had_died, has_died, weight_of
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
+from clinic.requests.models import Request
+from clinic.requests.objections import against_course
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_over, marks_of
 from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
 
@@ -58,7 +60,7 @@ def _decided_later(records: CourseRecords, last: Eligibility) -> Blocked:
 
 def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Ask for a physician's signed order, and a signed decision that the patient may be treated so (rule 23)."""
-    course, found = records.course, []
+    course, found = records.course, against_course(records, at) if records.every(Request) else []
     if had_died(records.people, at, records.zone):
         found.append(Blocked(because="The patient has died. No more cells can be given.", rule=23))
     made = records.of(Product)
@@ -295,7 +297,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Sign the order, name the donor, decide and sign."""
     course, waiting = records.course, []
-    if course.origin is Origin.IMPORTED or course.stop is not None or has_died(records.people):
+    if is_over(records) or course.stop is not None or has_died(records.people):
         return []
     here = {"treatment_id": course.id}
     if not course.signed:

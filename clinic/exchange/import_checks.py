@@ -58,6 +58,7 @@ def donor_faults(history: Any, donor: Any, patient: Any) -> list[Fault]:
 
 ORDER = (
     ("harvest", "performed_at", "product", "performed_at"), ("harvest", "performed_at", "product", "collected_at"),
+    ("harvest", "performed_at", "product", "expires_at"), ("product", "performed_at", "product", "expires_at"),
     ("harvest", "performed_at", "product", "frozen_at"), ("product", "frozen_at", "product", "thawed_at"),
     ("harvest", "ended_at", "administration", "performed_at"),
     ("harvest", "performed_at", "administration", "performed_at"),

@@ -16,7 +16,8 @@ from clinic.exchange.import_checks import (
     given_faults,
     order_faults,
 )
-from clinic.exchange.import_given import bedside_faults
+from clinic.exchange.import_deaths import death_faults
+from clinic.exchange.import_given import bedside_faults, volume_faults
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore
@@ -86,9 +87,12 @@ class History:
         of_course = {"treatment": course, "treatment_id": course.id}
         if any(self._has(part) for part in ("harvest", "product", "administration", "qc")):
             self._cells(course, donor, version)
-        self._visits(of_course)
-        for key in self._keys("event"):
-            self._make("event", key, **of_course)
+        told = self._visits(of_course)
+        told += [
+            (Slot(part="event", key=key, name="outcome"), self._make("event", key, **of_course))
+            for key in self._keys("event")
+        ]
+        self.problems += death_faults(self, patient, told)
 
     def _version(self) -> ProtocolVersion | None:
         wanted = Slot(part="treatment", name="protocol")
@@ -129,7 +133,7 @@ class History:
             preparation=version.says.preparation if self._has("product", "preparation") else None,
             **of_course,
         )
-        self.problems += order_faults(self, harvest, product)
+        self.problems += order_faults(self, harvest, product) + volume_faults(self, harvest, product)
         for wanted in [s for s in self.given if s.part == "qc"]:
             self._result(wanted, product, version)
         if self._has("administration"):
@@ -155,8 +159,6 @@ class History:
 
     def _use_up(self, given: Any, product: Any, course: Any) -> None:
         """End the container's way: what was given is not received, processed, released or given again."""
-        if not given.counts:
-            return
         happened = {"performed_at": given.performed_at, "performed_by_id": given.performed_by_id}
         missing = {name: given.not_recorded.get(name) or self._reason_for(name) for name in happened}
         known = given.precision_of("performed_at")
@@ -206,12 +208,15 @@ class History:
         cell = f"Row {self.row}, column {self.fault(wanted, '').column}"
         self.notes += [f"{cell}: {one.question} It comes in as written (rule 39)." for one in result.questions()]
 
-    def _visits(self, of_course: dict[str, Any]) -> None:
+    def _visits(self, of_course: dict[str, Any]) -> list[tuple[Slot, Any]]:
+        made = []
         for key in self._keys("score", "visit"):
             name, course_day = self.visit_names.get(key, (key, None))
             visit = self._make("visit", key, name=name, course_day=course_day, **of_course)
             for wanted in [s for s in self.given if s.part == "score" and s.key == key]:
                 self._score(wanted, visit, of_course)
+            made.append((Slot(part="visit", key=key, name="alive"), visit))
+        return made
 
     def _score(self, wanted: Slot, visit: Any, of_course: dict[str, Any]) -> None:
         given = self.given[wanted]

@@ -7,16 +7,20 @@ with the administration.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from clinic.administration.amounts import worked_out
 from clinic.administration.placing import misplaced, words_of
 from clinic.exchange.import_checks import Fault, after, known_parts
 from clinic.exchange.import_targets import Slot
 from clinic.fields import plain
-from clinic.protocols.catalogues import ROUTES, within
+from clinic.patients.models import WEIGHT_CHANGE, Weight
+from clinic.protocols.catalogues import QC_TESTS, ROUTES, within
+from clinic.release.arithmetic import endotoxin_per_kg
+from clinic.release.results import QCResult, Verdict, asked_for
 from clinic.wording import moment
 
 
@@ -26,6 +30,8 @@ class Against(NamedTuple):
     field: str
     rule: int
     said: str
+    part: str = "administration"
+    record: Any = None
 
 
 def bedside_faults(history: Any, given: Any, product: Any, patient: Any) -> list[Fault]:
@@ -33,15 +39,66 @@ def bedside_faults(history: Any, given: Any, product: Any, patient: Any) -> list
     found = [
         _fault(history, name, said) for name, said in _contradictions(given, product, patient, history.by.site.zone)
     ]
-    for one in _against(given, product, history.by.site.zone):
-        reason = history.confirmed.get(f"rule {one.rule}")
+    against = [*_against(given, product, history.by.site.zone), *_limits(history, given, product)]
+    return found + _asked(history, given, against)
+
+
+def volume_faults(history: Any, harvest: Any, product: Any) -> list[Fault]:
+    """Return that a container holds more than was collected, unless the mapping says why (rule 36)."""
+    if harvest.volume is None or product.volume is None or product.volume <= harvest.volume:
+        return []
+    said = f"no more than the {plain(harvest.volume)} mL that were collected, or what was added to them"
+    return _asked(history, product, [Against("volume", 36, said, "product")])
+
+
+def _asked(history: Any, record: Any, against: Iterable[Against]) -> list[Fault]:
+    """Return what the mapping does not confirm; what it does is kept with its reason, and told in the report."""
+    found = []
+    for one in against:
+        reason, about = history.confirmed.get(f"rule {one.rule}"), one.record or record
         if reason:
-            given.confirmed = {**(given.confirmed or {}), one.field: reason}
+            about.confirmed = {**(about.confirmed or {}), one.field: reason}
             history.notes.append(f"Row {history.row}: {one.said} (rule {one.rule}). Confirmed: {reason}")
             continue
         how = f"if it happened so, the mapping says why: [confirmed] 'rule {one.rule}' = '…'"
-        found.append(_fault(history, one.field, f"{one.said} (rule {one.rule}); {how}"))
+        found.append(history.fault(Slot(part=one.part, name=one.field), f"{one.said} (rule {one.rule}); {how}"))
     return found
+
+
+def _limits(history: Any, given: Any, product: Any) -> Iterator[Against]:
+    """Yield each figure of given cells that the bedside or the release would have refused (rules 40 to 43, 51, 52)."""
+    weight = next((one for one in history.records if isinstance(one, Weight)), None)
+    weighed = weight.kg if weight is not None else None
+    if weighed and given.weight_kg is not None and abs(given.weight_kg - weighed) > WEIGHT_CHANGE * weighed:
+        yield Against("weight_kg", 51, f"about the {plain(weighed)} kg that the patient weighed")
+    kg = given.weight_kg or weighed
+    yield from _dose(history, given, product, kg)
+    results = [one for one in history.records if isinstance(one, QCResult)]
+    bad = [one for one in results if one.spec is not None and one.verdict is Verdict.OUTSIDE]
+    for one in bad:
+        test, limit = one.test or "", asked_for(one.spec) if one.spec is not None else ""
+        said = f"a result within its limit, {limit}, in cells that were given"
+        yield Against(test, QC_TESTS[test].rule or (52 if test.endswith("_dose") else 40), said, "qc", one)
+    volume = given.volume_given or given.volume_issued or product.volume
+    for sum_ in endotoxin_per_kg(results, volume=volume, kg=kg, route=given.route):
+        if not sum_.good and not any(one.test == "endotoxin" for one in bad):
+            yield Against("endotoxin", 42, f"no more than {sum_.limit}, not {sum_.result}", "qc")
+
+
+def _dose(history: Any, given: Any, product: Any, kg: Decimal | None) -> Iterator[Against]:
+    """Yield that a dose is outside the protocol's window; less than the whole container may be less than it."""
+    dosing = given.treatment.says.dose
+    name = "dose_per_kg" if dosing.per_kg else "dose"
+    volume = next((v for v in (given.volume_given, given.volume_issued, product.volume) if v is not None), None)
+    counted = worked_out(product, volume, kg) if product.measure == dosing.measure else {}
+    dose = counted.get(name, getattr(given, name))
+    part = product.volume is not None and volume is not None and volume < product.volume
+    if dose is None or dose in dosing.window or (part and dosing.window.low is not None and dose < dosing.window.low):
+        return
+    said = f"a dose of {dosing.window} {dosing.unit}, as the protocol allows, not {plain(dose)}"
+    stated = history.given.get(Slot(part="administration", name=name))
+    named = stated is not None and bool(stated.text)
+    yield Against(name, 52, said) if named else Against("amount", 52, said, "product")
 
 
 def _fault(history: Any, name: str, said: str) -> Fault:
@@ -50,6 +107,10 @@ def _fault(history: Any, name: str, said: str) -> Fault:
 
 def _contradictions(given: Any, product: Any, patient: Any, zone: str) -> Iterator[tuple[str, str]]:
     """Yield each figure or place that cannot be true beside the others."""
+    if given.voided:
+        yield "outcome", "an administration that took place: what was voided was not given, leave it out (rule 59)"
+    if given.outcome == "aborted" and given.volume_given is not None and given.volume_given == product.volume:
+        yield "outcome", "nothing here where the whole volume was given, or the part that was given (rule 59)"
     parts = [given.volume_given, given.volume_wasted, given.volume_returned]
     whole = given.volume_issued or product.volume
     total = sum((one for one in parts if one is not None), Decimal(0))

@@ -34,6 +34,16 @@ class KnownPeople:
         for key, name in session.execute(named):
             self.donors.setdefault(name_key(name), []).append(f"{name}, {key}")
 
+    def learn(self, row: int, records: Iterable[Any]) -> None:
+        """Know the people of a row too, so that a later row of the same table is told that it may be one of them."""
+        for one in records:
+            said = f"{one.display_name} of row {row}" if isinstance(one, (Patient, Donor)) else ""
+            if isinstance(one, Patient) and one.birth_date is not None:
+                key = (name_key(one.family_name, one.given_names), one.birth_date)
+                self.patients.setdefault(key, []).append(said)
+            elif isinstance(one, Donor) and one.name:
+                self.donors.setdefault(name_key(one.name), []).append(said)
+
     def like(self, record: Any) -> list[str]:
         """Return in words who may be the same person as a patient or donor of the table."""
         if isinstance(record, Patient) and record.birth_date is not None:
@@ -43,10 +53,12 @@ class KnownPeople:
 
 def similar_people(known: KnownPeople, row: int, records: Iterable[Any]) -> Iterator[str]:
     """Yield a note for each patient or donor of a row who may be known already; each is confirmed by a person."""
-    for record in records:
+    people = [one for one in records if isinstance(one, (Patient, Donor))]
+    for record in people:
         for said in known.like(record):
             what = record.NOUN.lower()
             yield (
                 f"Row {row}: {record.display_name} may be the same {what} as {said}. Is this the same person? Compare "
                 "both records; if they are one person's, use the known one or merge them."
             )
+    known.learn(row, people)

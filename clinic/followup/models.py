@@ -15,7 +15,7 @@ from clinic.administration.models import Administration
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, plain
 from clinic.model import Model, reference
-from clinic.patients.models import has_died
+from clinic.patients.persons import has_died
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
 from clinic.records import Entry, Record
 from clinic.treatments.models import Treatment
@@ -194,6 +194,7 @@ class FollowUpVisit(Record):
 
     KIND = "VI"
     NOUN = "Follow-up visit"
+    ASKED_FIRST = False
     HAPPENED = "Visit at"
     DONE = "Seen by"
     QUALIFIED = (("performed_by_id", 0),)
@@ -300,6 +301,7 @@ class OutcomeScore(Record):
 
     KIND = "SC"
     NOUN = "Score"
+    ASKED_FIRST = False
     HAPPENED = "Scored at"
     DONE = "Scored by"
     __table_args__ = (CheckConstraint("(value IS NULL) = did_not_occur", name="value_or_not"),)
@@ -360,6 +362,7 @@ class ContactAttempt(Record):
 
     KIND = "CA"
     NOUN = "Contact"
+    ASKED_FIRST = False
     HAPPENED = "Attempted at"
     DONE = "Attempted by"
 

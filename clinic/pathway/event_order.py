@@ -16,7 +16,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
 from clinic.harvest.models import Harvest
 from clinic.pathway.order import current
-from clinic.patients.models import has_died
+from clinic.patients.persons import has_died
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, Record
@@ -186,7 +186,7 @@ def _touched(event: Event, changed: Mapping[str, Written]) -> bool:
 
 def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[str]:
     """Return why an act that was written now was not permitted at the moment when it happened (rules 14 to 23)."""
-    if records.course is None or records.course.origin is Origin.IMPORTED:
+    if records.course is None:
         return []
     found = []
     moved = {row_id for row_id, one in changed.items() if one.columns is not None and one.touches_time}
@@ -194,7 +194,7 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
         for act in (one for kind in step.records for one in records.of(kind)):
             if act.performed_at is None or act.origin is not Origin.CLINIC or not act.needs_permission:
                 continue
-            if act.paper is not None:  # judged when it was copied: what would have been refused stays with it
+            if act.paper is not None:  # it happened: what would have been refused is marked, see `clinic.downtime`
                 continue
             written = changed.get(act.id)  # what has begun is ended whatever happened since (hazard H29)
             if written is not None and (written.columns is None or "performed_at" in written.columns):
@@ -248,8 +248,9 @@ def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: date
         product = records.get(use.product_id)
         written = changed.get(use.id)
         run = records.get(use.run_id)
-        if isinstance(run, ProcessingRun) and run.paper is not None:
-            continue
+        copied = changed.get(use.run_id)
+        if isinstance(run, ProcessingRun) and run.paper is not None and copied is not None and copied.columns is None:
+            continue  # the paper names it: it is marked instead; what is added to the copy later is added here
         if at - use.recorded_at > AT_ONCE:  # an invented history: what was found later held nothing then
             continue
         if written is not None and written.columns is None and use.origin is Origin.CLINIC and product is not None:

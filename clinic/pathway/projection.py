@@ -27,15 +27,19 @@ from clinic.pathway.judgement import changes_at, judge
 from clinic.patients.models import Patient, same_person
 from clinic.products.models import Product, family
 from clinic.protocols.models import ProtocolVersion
-from clinic.record_kinds import accusing
+from clinic.record_kinds import accusing, attached
 from clinic.records import Amendment, Signature
 from clinic.release.product_state import failing, state_of
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from clinic.steps import Step
+
+
+MOVED: list[Callable[[Session, dict[str, Written], datetime], bool]] = []
+"""What rooms above do, before a commit is judged, where a moment was corrected: each says whether it wrote anything."""
 
 
 def lines_of(records: CourseRecords, at: datetime) -> list[dict[str, Any]]:
@@ -141,9 +145,11 @@ def judge_what_was_written(session: Session) -> None:
     if not changed:
         return
     at = clock.now()
-    if mark_or_refuse(session, changed, at):
-        session.flush()
-        changed |= written(session)
+    moved = any(one.columns is not None and "performed_at" in one.columns for one in changed.values())
+    for mark in (mark_or_refuse, *(MOVED if moved else ())):
+        if mark(session, changed, at):
+            session.flush()
+            changed = written(session) | changed  # what is new stays new
     courses, products = touched(session, changed)
     asked = None
     for records in in_turns(session, courses):
@@ -211,7 +217,7 @@ def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]
     rows: dict[type[Any], set[str]] = defaultdict(set)
     for row_id, one in changed.items():
         rows[one.model].add(row_id)
-    for kind in (Signature, Amendment):
+    for kind in (Signature, Amendment, *attached()):
         for (record_id,) in _columns(session, kind, ["record_id"], rows.pop(kind, set())):
             if record_id[:2] in by_kind:
                 rows[by_kind[record_id[:2]]].add(record_id)

@@ -145,12 +145,14 @@ class DonorConsent(Record):
         return f"Consent to donate, form {self.form_version or 'not recorded'}"
 
 
-def consent_problems(records: CourseRecords, donor: Donor, collected_at: datetime) -> list[Blocked]:
+def consent_problems(
+    records: CourseRecords, donor: Donor, collected_at: datetime, *, elsewhere: bool = False
+) -> list[Blocked]:
     """Return why the cells of a donor may not be collected or used: no consent to donate, or withdrawn (14, 15).
 
-    A donation that came from another bank was consented to there.
+    ``elsewhere``: the donation came from another bank and was consented to there; a withdrawal counts all the same.
     """
-    if donor.kind == "self" or donor.origin is Origin.IMPORTED:
+    if donor.kind == "self":
         return []
     given = records.on(donor, DonorConsent)
     fix, who = ("donors.show", {"donor_id": donor.id}), donor.display_name
@@ -162,7 +164,7 @@ def consent_problems(records: CourseRecords, donor: Donor, collected_at: datetim
             day = clock.said_day(clock.day(last[0], records.zone))
             because = f"{who} withdrew the consent to donate on {day}."
             return [Blocked(rule=15, because=because, who=WHO, fix=fix, fix_label="Open the donor")]
-    if any(one.covers(collected_at) for one in given):
+    if elsewhere or any(one.covers(collected_at) for one in given):
         return []
     mother = "the mother's consent to donate" if donor.kind == "cord" else "the donor's consent to donate"
     because = f"No signed consent covers the collection from {who}: record {mother}."

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic import clock
 from clinic.access import Role
 from clinic.patients.donor_consent import consent_problems
-from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent, says_why
-from clinic.patients.names import searchable
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, says_why
+from clinic.patients.names import compact, searchable
 from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Action, Blocked
 
@@ -18,6 +18,18 @@ if TYPE_CHECKING:
     from clinic.protocols.content import Content
 
 PHYSICIAN = (Role.PHYSICIAN,)
+
+
+class Collection(NamedTuple):
+    """When a donor's cells were collected, and whether elsewhere, before they came here.
+
+    ``known``: whether the day is; where it is not, ``fix`` says where it is entered.
+    """
+
+    at: datetime
+    known: bool = True
+    elsewhere: bool = False
+    fix: tuple[str, dict[str, Any]] | None = None
 
 
 def adverse(determination: DonorEligibility) -> str:
@@ -114,12 +126,13 @@ def label_warnings(determination: DonorEligibility) -> list[str]:
 
 
 def problems(
-    records: CourseRecords, donor: Donor, *, says: Content | None, collected_at: datetime, recipient: Any = None
+    records: CourseRecords, donor: Donor, *, says: Content | None, collected: Collection, recipient: Any = None
 ) -> list[Blocked]:
     """Return why the cells of one donor may not be used for a recipient under a protocol; empty: they may."""
     if donor.kind == "self":
         return []
-    found = directed(donor, recipient) + consent_problems(records, donor, collected_at)
+    found = directed(donor, recipient)
+    found += consent_problems(records, donor, collected.at, elsewhere=collected.elsewhere)
     new = {"fix": ("donors.new_eligibility", {"donor_id": donor.id}), "who": PHYSICIAN}
     determination = counting(records, donor)
     if determination is None:
@@ -148,13 +161,27 @@ def problems(
         names = ", ".join(MARKERS[m].label if m in MARKERS else m for m in missing)
         because = f"{donor.display_name} was not tested for: {names}."
         found.append(Blocked(rule=19, because=because, fix_label="Determine again", **new))
-    taken, days = determination.sample_taken_on, screening.valid_days if screening is not None else None
-    on = clock.day(collected_at, records.zone)
-    if taken is not None and days is not None and abs(on - taken) > timedelta(days=days):
-        when = "before" if taken < on else "after"
-        because = f"The blood sample of {donor.display_name} was drawn more than {days} days {when} the collection."
-        found.append(Blocked(rule=19, because=because, fix_label="Determine again", **new))
+    days = screening.valid_days if screening is not None else None
+    if determination.sample_taken_on is not None and days is not None:
+        found += _sample(records, donor, determination.sample_taken_on, days, collected)
     return found
+
+
+def _sample(records: CourseRecords, donor: Donor, taken: date, days: int, collected: Collection) -> list[Blocked]:
+    """Return that a blood sample was drawn too long before or after the collection, or that nobody can tell (19)."""
+    if not collected.known:
+        because = (
+            f"The day of the collection is not recorded: nobody can tell whether the blood sample of "
+            f"{donor.display_name} was drawn within {days} days of it. Enter the day in the harvest."
+        )
+        return [Blocked(rule=19, because=because, who=PHYSICIAN, fix=collected.fix, fix_label="Enter the day")]
+    on = clock.day(collected.at, records.zone)
+    if abs(on - taken) <= timedelta(days=days):
+        return []
+    when = "before" if taken < on else "after"
+    because = f"The blood sample of {donor.display_name} was drawn more than {days} days {when} the collection."
+    fix: Any = ("donors.new_eligibility", {"donor_id": donor.id})
+    return [Blocked(rule=19, because=because, who=PHYSICIAN, fix=fix, fix_label="Determine again")]
 
 
 def directed(donor: Donor, recipient: Any) -> list[Blocked]:
@@ -180,7 +207,9 @@ def named_donor(records: CourseRecords, at: datetime) -> list[Blocked]:
         who = (Role.PHYSICIAN, Role.COORDINATOR)
         because = "No donor is named for this course."
         return [Blocked(rule=17, because=because, who=who, fix=name, fix_label="Name the donor")]
-    found = problems(records, course.donor, says=records.course.says, collected_at=at, recipient=records.patient)
+    found = problems(
+        records, course.donor, says=records.course.says, collected=Collection(at), recipient=records.patient
+    )
     return found + blood_groups(records, [course.donor])
 
 
@@ -203,3 +232,9 @@ def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
             because = f"The {who}'s blood group is typed from {samples} of 2 samples."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.NURSE), fix=fix))
     return found
+
+
+def independent(typings: list[BloodTyping]) -> int:
+    """Return how many independent samples some typings are from: other numbers, drawn at other moments (rule 20)."""
+    numbers = {compact(one.sample_number or "") for one in typings}
+    return min(len(numbers), len({one.minute or one.id for one in typings}))

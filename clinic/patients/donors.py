@@ -17,7 +17,7 @@ from clinic.patients.anonymous import number_problems
 from clinic.patients.donor_likeness import WHO, SimilarDonor, same_donor, similar_donors
 from clinic.patients.models import BLOOD_GROUPS, RHD, SEXES, Patient
 from clinic.patients.names import compact, searchable
-from clinic.patients.numbers import bearer, replaced_on
+from clinic.patients.numbers import number_taken
 from clinic.protocols.catalogues import MARKERS, REACTIVE
 from clinic.records import Entry, Origin, Record
 
@@ -178,23 +178,6 @@ def _own(session: Session, patient: Patient) -> str | None:
 def _renumbered(donor: Donor) -> bool:
     """Whether the number is new: donors who shared one before this was asked can still be corrected."""
     return not inspect(donor).persistent or inspect(donor).attrs.donor_number.history.has_changes()
-
-
-def number_taken(session: Session, donor: Donor) -> list[str]:
-    """Return why a donor's number may not be used: it is or was another donor's, with that one's findings (17, 18)."""
-    other = bearer(session, Donor, "donor_number", donor.donor_number, site_id=donor.site_id, but={donor.id})
-    if other is None:
-        return []
-    said = (
-        f"Donor number {other.number} already belongs to donor {other.id}. Record consent, eligibility and "
-        "cells there. If two donors have this number on paper, ask the registry or cord bank."
-    )
-    if other.until is not None:
-        said = (
-            f"Donor number {other.number} was that of donor {other.id} until {replaced_on(other, donor.zone)}. A "
-            "label may still carry it, so no other donor gets it. Ask the registry or cord bank for the right number."
-        )
-    return [Problem(said, "donor_number", rule=17)]
 
 
 NEED = ("urgent_need", "physician_told", "told_id", "urgent_for_id")
@@ -359,17 +342,6 @@ def _better(name: str, change: list[Any]) -> bool:
     return name == "outcome" and old != "eligible" and new == "eligible"
 
 
-def _minute(moment: datetime | None) -> datetime | None:
-    return moment.replace(second=0, microsecond=0) if moment is not None else None
-
-
-def independent(typings: list[BloodTyping]) -> int:
-    """Return how many independent samples some typings are from: other numbers, drawn at other moments (rule 20)."""
-    numbers = {compact(one.sample_number or "") for one in typings}
-    moments = {_minute(one.performed_at) or one.id for one in typings}
-    return min(len(numbers), len(moments))
-
-
 class BloodTyping(Record):
     """One blood group from one sample. A donor and a recipient each need two that agree (rule 20)."""
 
@@ -389,6 +361,11 @@ class BloodTyping(Record):
     patient: Mapped[Patient | None] = relationship(back_populates="typings")
     donor: Mapped[Donor | None] = relationship(back_populates="typings")
 
+    @property
+    def minute(self) -> datetime | None:
+        """The minute at which the sample was drawn."""
+        return self.performed_at.replace(second=0, microsecond=0) if self.performed_at is not None else None
+
     def problems(self, *, at: datetime) -> list[str]:
         """Also: a second typing is from a second sample, with another number and drawn at another moment (rule 20)."""
         found = super().problems(at=at)
@@ -399,7 +376,7 @@ class BloodTyping(Record):
         if number and any(compact(one.sample_number or "") == number for one in others):
             said = f"Sample {self.sample_number} is recorded already for this person. {again}"
             found.append(Problem(said, "sample_number", rule=20))
-        if any(_minute(one.performed_at) == _minute(self.performed_at) for one in others if self.performed_at):
+        if any(one.minute == self.minute for one in others if self.performed_at):
             said = f"Another sample of this person was recorded as drawn at the same minute. {again}"
             found.append(Problem(said, "performed_at", rule=20))
         return found

@@ -14,15 +14,16 @@ from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
-from clinic.patients.allergens import warns
+from clinic.patients.allergens import reacts, warns
 from clinic.patients.doubted import moved
 from clinic.patients.names import compact, name_key, searchable
 from clinic.patients.numbers import bearer, taken
+from clinic.patients.persons import weight_of
 from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
 from clinic.records import Amendment, Entry, Meaning, Record, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from sqlalchemy.orm import Session
 
@@ -156,6 +157,8 @@ class Patient(Entry):
     @property
     def death(self) -> date | None:
         """The day of the death; also one that a correction took away or moved on and nobody has confirmed."""
+        if self.died_on is None and self.not_recorded.get("died_on"):
+            return date.min  # a history tells of a death whose day nobody knows
         before = [one.changes["died_on"][0] for one in self.unconfirmed if "died_on" in one.changes]
         days = [date.fromisoformat(day) for day in before if day]
         return min([*days, *([self.died_on] if self.died_on else [])], default=None)
@@ -237,36 +240,6 @@ class Patient(Entry):
         same = select(Patient).where(Patient.person_id == self.person_id, Patient.id != self.id)
         with session.no_autoflush:
             return [self, *session.scalars(same.order_by(Patient.id))]
-
-
-def weight_of(people: Iterable[Patient], moment: datetime) -> Weight | None:
-    """Return the last weight measured by a moment on any of a person's records, of those that count (rule 51)."""
-    weighed = [w for one in people for w in one.weights]
-    left = doubted(weighed) if len(weighed) > 1 else []
-    known = [w for w in weighed if w.performed_at is not None and w.performed_at <= moment and w not in left]
-    return max(known, key=lambda w: w.performed_at or moment, default=None)
-
-
-def has_died(people: Iterable[Patient]) -> bool:
-    """Whether any of a person's records says that she or he died."""
-    return any(one.died_on is not None for one in people)
-
-
-def had_died(people: Iterable[Patient], moment: datetime, zone: str) -> bool:
-    """Whether a person had died by a moment, as far as any of her or his records says (rules 23, 69).
-
-    On the day of a death it is over at the latest when the death was written down: nobody records the hour.
-    """
-    day = clock.day(moment, zone)
-    for one in people:
-        died_on = one.death if one.died_on is not None or one.amendments else None
-        if died_on is not None and day >= died_on:
-            told = [
-                made.amended_at for made in one.amendments if made.changes.get("died_on", [0, 0])[1] == str(died_on)
-            ]
-            if day > died_on or moment >= min(told, default=one.recorded_at):
-                return True
-    return False
 
 
 def _takes_away(name: str, change: list[Any]) -> bool:
@@ -352,6 +325,15 @@ class Alert(Entry):
 
     patient: Mapped[Patient] = relationship(back_populates="alerts", foreign_keys=[patient_id])
 
+    def problems(self, *, at: datetime) -> list[str]:
+        """Also: an alert of an allergy has no end date; where it is no longer true two people close it (rule 23)."""
+        found = super().problems(at=at)
+        new = not inspect(self).persistent or inspect(self).attrs.text.history.has_changes()
+        if new and self.until_on is not None and self.about_id is None and reacts(self.text or ""):
+            said = "An allergy does not end on a day: leave “Until” blank. Close the alert if it proves wrong."
+            found.append(Problem(said, "until_on", rule=23))
+        return found
+
     def shown_on(self, day: date) -> bool:
         """Whether the alert is active on a day."""
         return _lasts(self.until_on, day)
@@ -362,10 +344,15 @@ class Alert(Entry):
         return [one for one, _before in self._weakened()]
 
     def texts_on(self, day: date) -> list[str]:
-        """Return what the alert says on a day, also what was taken away and no second person has confirmed."""
+        """Return what the alert says on a day, also what was taken away and no second person has confirmed.
+
+        An allergy does not end by the day that was set when it was written: two people end it with a correction.
+        """
         doubted = [before["text"] for _one, before in self._weakened() if _lasts(before["until_on"], day)]
         told = [f"{text} ({UNCONFIRMED})" for text in dict.fromkeys(doubted)]
-        return [*([self.text] if self.shown_on(day) else []), *told]
+        ended = self.about_id is not None or any("until_on" in one.changes for one in self.amendments)
+        shown = self.shown_on(day) or (reacts(self.text) and not ended)
+        return [*([self.text] if shown else []), *told]
 
     def _weakened(self) -> Iterator[tuple[Amendment, dict[str, Any]]]:
         """Yield each unconfirmed correction after which an allergy is warned of shorter or no more, the last first."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from sqlalchemy import Text, cast, select, true
 
 from clinic import clock, wording
+from clinic.errors import Problem
 from clinic.patients.names import compact
 from clinic.signatures import Amendment
 
@@ -76,3 +77,20 @@ def taken(one: Bearer, zone: str) -> str:
         f"Record number {one.number} was another patient's until {replaced_on(one, zone)}. A wristband or label may "
         "still carry it, so no other patient gets it. Enter another number, for example with a suffix."
     )
+
+
+def number_taken(session: Session, donor: Any) -> list[str]:
+    """Return why a donor's number may not be used: it is or was another donor's, with that one's findings (17, 18)."""
+    other = bearer(session, type(donor), "donor_number", donor.donor_number, site_id=donor.site_id, but={donor.id})
+    if other is None:
+        return []
+    said = (
+        f"Donor number {other.number} already belongs to donor {other.id}. Record consent, eligibility and "
+        "cells there. If two donors have this number on paper, ask the registry or cord bank."
+    )
+    if other.until is not None:
+        said = (
+            f"Donor number {other.number} was that of donor {other.id} until {replaced_on(other, donor.zone)}. A "
+            "label may still carry it, so no other donor gets it. Ask the registry or cord bank for the right number."
+        )
+    return [Problem(said, "donor_number", rule=17)]

@@ -26,7 +26,7 @@ def refuse_input(run: Any, product: Product, wanted: Decimal, at: datetime) -> N
         raise RuleBroken("This product belongs to another course. Assign a banked one to this course first.", rule=4)
     if run.treatment_id is None and product.treatment_id is not None:
         raise RuleBroken("A product of a patient's course is processed in that course, not for the bank.")
-    if product.expired(at) and run.paper is None:  # what was done on paper was done; it is marked instead
+    if product.expired(at) and run.paper != {}:  # what is being copied from paper was done: it is marked instead
         ended = moment(product.expires_at, run.zone)
         raise RuleBroken(f"This product expired: use before {ended}.", rule=50)
     own = {i.product.donor_id for i in run.inputs} | {product.donor_id}

@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from clinic import wording
 from clinic.access import Role
-from clinic.patients.donor_screening import blood_groups, problems
+from clinic.harvest.models import Harvest
+from clinic.patients.donor_screening import Collection, blood_groups, problems
 from clinic.processing.closing import Next, next_in, steps_left
 from clinic.processing.models import ProcessingRun
-from clinic.products.graph import donors
+from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_over, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,19 +36,42 @@ def starting_products(records: CourseRecords) -> list[Product]:
 def donors_usable(records: CourseRecords, products: list[Product], at: datetime) -> list[Blocked]:
     """Return why a donor in the ancestry of some cells may not be used for this patient (rules 4, 17 to 20)."""
     found: list[Blocked] = []
-    asked = {}
+    asked: dict[tuple[str, datetime | None], tuple[Donor, Collection]] = {}
     for product in products:
         givers = donors(records, product)
         if records.course.donor is not None:
             found += [reason for reason in _another_donor(records, givers) if reason not in found]
         for donor in givers:
             if donor.kind != "self":  # own cells need neither screening nor blood groups
-                asked.setdefault(donor.id, (donor, product.collected_at or at))
-    for donor, collected_at in asked.values():
-        found += problems(
-            records, donor, says=records.course.says, collected_at=collected_at, recipient=records.patient
-        )
-    return found + (blood_groups(records, [donor for donor, _at in asked.values()]) if asked else [])
+                for one in collections(records, product, donor, at):
+                    asked.setdefault((donor.id, one.at), (donor, one))
+    for donor, one in asked.values():
+        said = problems(records, donor, says=records.course.says, collected=one, recipient=records.patient)
+        found += [reason for reason in said if reason not in found]
+    givers = list({donor.id: donor for donor, _one in asked.values()}.values())
+    return found + (blood_groups(records, givers) if asked else [])
+
+
+def collections(records: CourseRecords, product: Product, donor: Donor, at: datetime) -> list[Collection]:
+    """Return when what a donor gave to a product was collected, each collection once; see `Collection`.
+
+    ``at``: the moment that counts for cells collected here whose end is not recorded, or that no harvest names.
+    """
+    found = []
+    for one in ancestry(records, product):
+        harvest = records.get(one.harvest_id)
+        if isinstance(harvest, Harvest) and donor.id in {harvest.donor_id, one.donor_id}:
+            found.append(_collected(one, harvest, at))
+    return list({one.at: one for one in found}.values()) or [Collection(product.collected_at or at)]
+
+
+def _collected(product: Product, harvest: Harvest, at: datetime) -> Collection:
+    if harvest.origin is not Origin.IMPORTED:
+        return Collection(product.collected_at or at)
+    said = ((product, "collected_at"), (harvest, "ended_at"), (harvest, "performed_at"))
+    known = [moment for row, name in said if (moment := getattr(row, name)) and row.precision_of(name) in {"", "day"}]
+    fix = ("record_pages.amendment", {"record_id": harvest.id})
+    return Collection(known[0] if known else at, known=bool(known), elsewhere=True, fix=fix)
 
 
 def _another_donor(records: CourseRecords, givers: list[Donor]) -> list[Blocked]:
@@ -120,7 +144,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     course, runs = records.course, records.of(ProcessingRun)
     if not runs:
         starting = starting_products(records)
-        if course.origin is Origin.IMPORTED or not needed(records) or any(p.run_id for p in starting):
+        if is_over(records) or not needed(records) or any(p.run_id for p in starting):
             return []
         ready = [p for p in starting if not p.discarded and not p.given and p.left > 0]
         if not ready or PROCESSING.reasons(records, at):

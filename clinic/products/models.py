@@ -323,9 +323,8 @@ class Product(Record):
         return movement
 
     def headline(self) -> str:
-        return " · ".join(
-            part for part in (self.name, f"{plain(self.volume)} mL" if self.volume else "", self.amount_text) if part
-        )
+        volume = f"{plain(self.volume)} mL" if self.volume else ""
+        return " · ".join(part for part in (self.name, volume, self.amount_text) if part)
 
 
 class RunInput(Entry):

@@ -24,6 +24,8 @@ from clinic.record_kinds import accusing
 from clinic.record_pool import once
 from clinic.release.corrections import waiting
 from clinic.release.results import QCResult, Verdict, asked_for
+from clinic.requests.models import Request
+from clinic.requests.objections import against_cells, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,12 +79,20 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
         for one in records.on(donor, DonorEligibility):
             said = against_donor(one) if one is counts and not excused(one, recipient) else ""
             found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
+    for said in _objections(records, product, line) if records.every(Request) else ():
+        found[f"{OPEN}{said.id}"] = Item(hash="", name=said.about, adverse=in_words(said))
     for movement in _suffered(records, line):
         if said := movement.damage:
             found[movement.id] = Item(hash=movement.content_hash, name=movement.headline(), adverse=said)
         elif movement.product_id == product.id and (said := movement.unauthorized):
             found[f"{OPEN}{movement.id}"] = Item(hash="", name=movement.headline(), adverse=said)
     return found
+
+
+def _objections(records: CourseRecords, product: Product, line: list[Product]) -> list[Request]:
+    """Return who disagreed with what a product is made of, or with the giving of what shares cells with it (K5)."""
+    own = {key for one in line for key in (one.id, one.run_id, one.harvest_id, one.donor_id) if key}
+    return against_cells(records, own, {one.id for one in relatives(records, product)})
 
 
 def _of_container(records: CourseRecords, one: Product, product: Product) -> dict[str, Item]:

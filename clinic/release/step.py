@@ -12,7 +12,7 @@ from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
 from clinic.patients.models import Patient
 from clinic.processing.models import ProcessingRun
-from clinic.processing.step import closed, donors_usable, needed, unfinished
+from clinic.processing.step import closed, collections, donors_usable, needed, unfinished
 from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
@@ -25,7 +25,7 @@ from clinic.release.pending import awaited
 from clinic.release.points import points_of
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.results import QCResult, standing
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,11 +82,11 @@ def cells_usable(records: CourseRecords, product: Product, at: datetime) -> list
     if records.course is not None:
         return donors_usable(records, [product], at)
     says = product.judged_under.says if product.judged_under is not None else None
-    collected_at = product.collected_at or at
     return [
         reason
         for donor in donors(records, product)
-        for reason in problems(records, donor, says=says, collected_at=collected_at)
+        for one in collections(records, product, donor, at)
+        for reason in problems(records, donor, says=says, collected=one)
     ]
 
 
@@ -151,11 +151,12 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Test, decide, sign; read the culture when it is final; assess what was found after the cells were given."""
-    if records.course.origin is Origin.IMPORTED:
+    if is_history(records):
         return []
     blocked = bool(RELEASE.reasons(records, at))
     found: list[Action] = []
-    for product in decidable(records):
+    ours = decidable(records)
+    for product in [*ours, *(one for one in records.of(Product) if _given_before(one) and one not in ours)]:
         state = state_of(records, product, at)
         if state is ProductState.GIVEN:
             found += contaminated(records, product)
@@ -169,6 +170,11 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             found += held(records, product, at)
         found += informed(records, product)
     return found
+
+
+def _given_before(product: Product) -> bool:
+    """Whether it came in as given: no decision on it is due, but what is found in it is."""
+    return product.origin is Origin.IMPORTED and product.given
 
 
 def informed(records: CourseRecords, product: Product) -> list[Action]:

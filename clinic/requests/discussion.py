@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import func, or_, select
+from sqlalchemy import false, func, or_, select
 from sqlalchemy.orm import lazyload
 
 from clinic import record_display, wording
@@ -15,7 +15,7 @@ from clinic.extensions import db
 from clinic.pages import me, staff_choices, zone
 from clinic.patients.models import Patient
 from clinic.records import Signature
-from clinic.requests.models import ANSWERS, KINDS, Comment, Request
+from clinic.requests.models import DECIDERS, KINDS, OBJECTION, Comment, Request
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -55,7 +55,7 @@ def _reviews(session: Session, record: Entry, ids: list[str], place: str) -> lis
     return [
         (
             f"{signature.printed_name}, {signature.role}",
-            f"{KINDS[request.kind]}: {ANSWERS[request.answer or ''].lower()}"
+            f"{KINDS[request.kind]}: {request.answer_words.lower()}"
             + ("" if request.seen_hash == record.content_hash else " (of an earlier version: amended since)"),
             f"{wording.moment(signature.signed_at, place)} · {record_display.seal(signature.content_hash)}",
         )
@@ -84,7 +84,10 @@ def tag_of(one: Request) -> tuple[str, str, str]:
     """Return the tag of a request: kind, icon, word."""
     if one.withdrawn_at is not None:
         return ("rest", "x", "Withdrawn")
-    return TAGS[one.answer] if one.answer else ("wait", "hourglass", "Open")
+    if not one.answer:
+        return ("wait", "hourglass", "Open")
+    kind, icon, _word = TAGS[one.answer]
+    return (kind, icon, one.answer_words)
 
 
 def _comment(one: Comment, people: dict[str, str], place: str) -> dict[str, Any]:
@@ -109,7 +112,7 @@ def waiting(session: Session, user: User) -> tuple[list[dict[str, Any]], int]:
         .join(User, User.id == Request.performed_by_id)
         .join(Patient, Patient.id == Request.patient_id, isouter=True)
         .where(Request.site_id == user.site_id, Request.answered_at.is_(None), Request.withdrawn_at.is_(None))
-        .where(or_(Request.asked_of_id == user.id, Request.asked_role == user.role.value))
+        .where(or_(Request.asked_of_id == user.id, Request.asked_role == user.role.value, _decides(user)))
         .where(Request.performed_by_id != user.id)
         .order_by(Request.due_on.is_(None), Request.due_on, Request.recorded_at, Request.id)
         .limit(MOST)
@@ -124,6 +127,11 @@ def waiting(session: Session, user: User) -> tuple[list[dict[str, Any]], int]:
         for row in rows
     ]  # fmt: skip
     return shown, rows[0].total if rows else 0
+
+
+def _decides(user: User) -> Any:
+    """Return the condition that finds the objections on which a person may decide."""
+    return Request.kind == OBJECTION if user.role in DECIDERS else false()
 
 
 def _person(patient: Patient | None) -> str:

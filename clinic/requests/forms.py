@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from clinic.fields import LONG_TEXT
 from clinic.form_fields import PasswordField, SelectField, StringField, TextAreaField
 from clinic.forms import RecordForm, form_for
-from clinic.requests.models import ANSWERS, SIGNED, Comment, Request
+from clinic.requests.models import ANSWERS, DECISIONS, OBJECTION, SIGNED, Comment, Request
 
 
 class RequestForm(form_for(Request, only=("kind", "text", "due_on"))):
@@ -22,9 +24,14 @@ class AnswerForm(RecordForm):
     password = PasswordField("Confirm with your password", autocomplete="current-password", required=True)
 
     def plan(self, kind: str) -> None:
-        """Ask for the password where the answer is a signature."""
-        if kind in SIGNED:
+        """Ask for the password where the answer is a signature; of an objection for a decision in words."""
+        about: Any = self["answer"]
+        if kind == OBJECTION:
+            self.offer("answer", DECISIONS.items())
+            about.hint = "If it is right, its stop ends. If it is wrong, what rests on it stays stopped"
+        elif kind in SIGNED:
             self.offer("answer", [(key, label) for key, label in ANSWERS.items() if key != "answered"])
+            about.hint = "If you disagree, what rests on this record is stopped until quality has decided"
         else:
             del self.password
 

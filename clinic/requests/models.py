@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, String, Text, and_
+from sqlalchemy import CheckConstraint, Index, String, Text, and_, or_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic import wording
@@ -17,13 +17,22 @@ from clinic.model import reference
 from clinic.records import Entry, Meaning, Record
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clinic.accounts.models import User
     from clinic.records import Signature
 
-KINDS = {"review": "Review", "second_check": "Second check", "opinion": "Opinion"}
-SIGNED = {"review": Meaning.REVIEW, "second_check": Meaning.VERIFICATION}
+OBJECTION = "objection"
+"""The kind of request by which quality decides on a signed disagreement."""
+KINDS = {
+    "review": "Review", "second_check": "Second check", "opinion": "Opinion", OBJECTION: "Decision on an objection",
+}  # fmt: skip
+SIGNED = {"review": Meaning.REVIEW, "second_check": Meaning.VERIFICATION, OBJECTION: Meaning.APPROVAL}
 """Kinds whose answer is a signature, and what it says."""
 ANSWERS = {"agree": "Agrees", "disagree": "Disagrees", "answered": "Answered"}
+DECISIONS = {"agree": "The record is right", "disagree": "The record is wrong"}
+"""What quality answers to an objection: with the first its stop ends, with the second it stays."""
+DECIDERS = frozenset({Role.QUALITY, Role.DIRECTOR})
 STRIKERS = frozenset({Role.QUALITY, Role.DIRECTOR})
 """Who may strike the comment of somebody else."""
 PERSONAL_NUMBER = "staff_number"
@@ -52,6 +61,7 @@ class Request(Record):
     KIND = "RQ"
     NOUN = "Request"
     JUDGED = False
+    ATTACHED = True
     HAPPENED = "Asked at"
     DONE = "Asked by"
     __table_args__ = (
@@ -125,7 +135,19 @@ class Request(Record):
         """Whether a person is the one asked, or of the role that is asked."""
         if self.asked_of is not None:
             return same_human(self.asked_of, user)
-        return self.asked_role == user.role.value
+        return self.asked_role == user.role.value or (self.kind == OBJECTION and user.role in DECIDERS)
+
+    @classmethod
+    def decisive(cls) -> Any:
+        """Return the condition that finds the signed disagreements and what quality decided on them."""
+        return and_(
+            cls.answered_at.is_not(None), or_(cls.kind == OBJECTION, cls.answer == "disagree"), cls.kind.in_(SIGNED)
+        )
+
+    @property
+    def answer_words(self) -> str:
+        """What was answered, in words; empty where nothing was."""
+        return (DECISIONS if self.kind == OBJECTION else ANSWERS).get(self.answer or "", "")
 
     def reply(self, record: Entry, *, by: User, at: datetime, answer: str, words: str) -> Signature | None:
         """Record the answer; of a review and of a second check it is signed: the caller has just checked the password.
@@ -138,7 +160,9 @@ class Request(Record):
             raise RuleBroken(f"This is asked of {self.whom}. Nobody else answers it.")
         if self.kind == "second_check" and any(same_human(by, one) for one in hands_on(record)):
             raise RuleBroken("You did this record. The second check must be by another person.", rule=2)
-        if answer != "agree" and not words.strip():
+        if self.kind == OBJECTION and any(same_human(by, one) for one in hands_on(record)):
+            raise RuleBroken("You did this record. Another member of quality staff or the director decides.", rule=45)
+        if (answer != "agree" or self.kind == OBJECTION) and not words.strip():
             raise RuleBroken(Problem("In words: required; say what you found.", "answer_text"))
         self.answer, self.answer_text, self.seen_hash = answer, words.strip() or None, record.content_hash
         self.answered_by, self.answered_by_id, self.answered_at = by, by.id, at
@@ -148,6 +172,8 @@ class Request(Record):
     def withdraw(self, *, by: User, at: datetime, reason: str) -> None:
         """Take the request back, by who asked, with a reason; it stays readable."""
         self._must_be_open()
+        if self.kind == OBJECTION:
+            raise RuleBroken("An objection is not withdrawn. Quality staff or the director decides on it.")
         if self.performed_by is None or not same_human(self.performed_by, by):
             raise RuleBroken("A request is withdrawn by the person who asked.")
         self.withdrawn_by, self.withdrawn_by_id, self.withdrawn_at = by, by.id, at
@@ -164,6 +190,18 @@ class Request(Record):
         return f"{KINDS.get(self.kind, 'Request')}: {self.about}"
 
 
+def undecided(said: Sequence[Request]) -> list[Request]:
+    """Return the signed disagreements with one record on which quality has not decided that the record is right.
+
+    ``said``: the `Request.decisive` ones about the record.
+    """
+    objected = [one for one in said if one.answer == "disagree" and one.kind in SIGNED and one.answered_at is not None]
+    if not objected:
+        return []
+    ends = [one.answered_at for one in said if one.kind == OBJECTION and one.answer == "agree" and one.answered_at]
+    return [one for one in objected if not ends or (one.answered_at or ends[0]) > max(ends)]
+
+
 _open = and_(Request.answered_at.is_(None), Request.withdrawn_at.is_(None))
 Index(
     "ix_request_open", Request.site_id, Request.asked_of_id, Request.asked_role, sqlite_where=_open,
@@ -173,6 +211,8 @@ Index(
 
 def _not_askable(record: Entry, of: User | Role, *, by: User, kind: str) -> str:
     """Return why nobody can be asked this; empty: they can."""
+    if kind == OBJECTION and (of if isinstance(of, Role) else of.role) not in DECIDERS:
+        return "Quality staff or the medical director decides on an objection."
     if isinstance(of, Role):
         return "" if of in WRITERS else f"Nobody with the role of {of.label} answers requests."
     second = kind == "second_check" and any(same_human(of, one) for one in hands_on(record))

@@ -10,12 +10,12 @@ from clinic.access import WRITERS, Role
 from clinic.accounts.models import User
 from clinic.errors import Problem, RuleBroken
 from clinic.patients.banner import patient_of
+from clinic.requests.models import KINDS, OBJECTION, Request, undecided
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.records import Entry
-    from clinic.requests.models import Request
 
 ROLE = "role:"
 """Begins the value of a choice that names a role in place of a person."""
@@ -27,6 +27,12 @@ def choices(session: Session, asker: User) -> list[tuple[str, str]]:
     staff = list(session.scalars(chosen))
     roles = sorted({one.role for one in staff}, key=lambda role: role.label)
     return [(f"{ROLE}{role.value}", f"Any {role.label}") for role in roles] + [(one.id, one.label) for one in staff]
+
+
+def kinds(session: Session, record: Entry) -> list[tuple[str, str]]:
+    """Return what may be asked about a record: a decision on an objection only where one is open."""
+    said = session.scalars(select(Request).where(Request.record_id == record.id, Request.decisive())).all()
+    return [(kind, label) for kind, label in KINDS.items() if kind != OBJECTION or undecided(said)]
 
 
 def chosen(session: Session, value: str) -> User | Role:

@@ -57,6 +57,7 @@ def ask(record_id: str) -> Answer:
     place, record = record_pages.page_and_record(record_id)
     form = form_of(RequestForm)
     form.offer("whom", people.choices(db.session(), me()))
+    form.offer("kind", people.kinds(db.session(), record))
     if form.validate_on_submit():
         with refusals_to(form):
             facts = form.facts()

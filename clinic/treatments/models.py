@@ -22,13 +22,13 @@ from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels, within
 from clinic.protocols.content import RegulatoryPath, Relation
 from clinic.protocols.models import ProtocolVersion
-from clinic.records import Record
+from clinic.records import Meaning, Record
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.course_records import Scope
     from clinic.protocols.content import Content
-    from clinic.records import Amendment
+    from clinic.records import Amendment, Signature
 
 SIDES = {"left": "Left", "right": "Right", "none": "No side"}
 """Never both: two sides are two courses, two harvests, two administrations (rule 26)."""
@@ -222,6 +222,23 @@ class Treatment(Record):
         if treated is not None and treated.sites and not self.body_site:
             return [Problem("Body site: required; this condition has a body site.", "body_site")]
         return []
+
+    def place_missing(self) -> list[str]:
+        """Return that the order leaves open where the cells go; asked before it is signed and at the bedside (rule 26).
+
+        The order of a history may lack it as long as nothing is done on it.
+        """
+        site = BODY_SITES.get(self.body_site or "")
+        if site is not None and site.sided and self.side not in {"left", "right"}:
+            return [Problem(f"Side: required; the order names the {self._site()} without its side.", "side", rule=26)]
+        return self._place_problems()
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign an order that says where the cells go."""
+        missing = self.place_missing()
+        if missing:
+            raise RuleBroken(*missing, "Amend the order first, then sign it.")
+        return super().sign(by=by, at=at, meaning=meaning)
 
     def name_donor(self, donor: Donor, *, by: User, at: datetime, reason: str = "") -> None:
         """Say whose cells the patient gets; another donor than the one named before needs a reason (rules 17, 22)."""

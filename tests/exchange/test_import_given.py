@@ -10,6 +10,10 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.patients.models import Patient
+from clinic.patients.persons import has_died
+from clinic.products.models import Product
+from clinic.release.results import QCResult
 from tests.exchange.test_import_refuses import DAY, ago, take, text, ward
 
 if TYPE_CHECKING:
@@ -31,6 +35,9 @@ CONTRADICTING = [
     ({"administration.volume_issued": "12"}, "administration.volume_issued", 59),
     ({"administration.body_site": "knee", "administration.side": "left"}, "administration.body_site", 26),
     ({"patient.died_on": lambda: f"{clock.now() - 20 * DAY:%Y-%m-%d}"}, "administration.performed_at", 69),
+    ({"administration.outcome": "voided"}, "administration.outcome", 59),
+    ({"administration.outcome": "aborted"}, "administration.outcome", 59),
+    ({"product.expires_at": lambda: ago(61)}, "product.expires_at", 69),
 ]
 
 
@@ -54,20 +61,87 @@ POSSIBLE = [
         },
         54,
     ),
+    ({"product.amount": "7250"}, 52),
+    ({"product.amount": "0.01"}, 52),
+    ({"administration.weight_kg": "65"}, 51),
+    ({"qc.sterility": "growth"}, 43),
+    ({"qc.viability": "5"}, 40),
+    ({"qc.endotoxin": "9000"}, 42),
+    ({"harvest.volume": "9"}, 36),
 ]
 
 
+@pytest.mark.rule(40)
+@pytest.mark.rule(43)
 @pytest.mark.rule(50)
+@pytest.mark.rule(51)
+@pytest.mark.rule(52)
 @pytest.mark.rule(54)
 @pytest.mark.parametrize(("row", "rule"), POSSIBLE)
 def test_what_was_against_a_limit_comes_in_when_it_is_confirmed(
     ward: Any, take: Callable[..., importing.Report], row: dict[str, Any], rule: int
 ) -> None:
     report = take(facts_of(row))
-    assert [fault.column for fault in report.problems] == ["administration.performed_at"], report.sentences()
+    assert len(report.problems) == 1, report.sentences()
     assert f"rule {rule}" in str(report.problems[0])
     report = take(facts_of(row), confirmed={f"rule {rule}": "Deviation 2019-07"})
     assert not report.refused, report.sentences()
-    assert "Deviation 2019-07" in report.sentences()[0]
-    given = ward.session.scalars(select(Administration)).one()
-    assert given.confirmed == {"performed_at": "Deviation 2019-07"}
+    assert "Deviation 2019-07" in " ".join(report.sentences())
+    kept = [ward.session.scalars(select(model)).all() for model in (Administration, Product, QCResult)]
+    assert "Deviation 2019-07" in [said for rows in kept for one in rows for said in one.confirmed.values()]
+
+
+def test_a_stopped_administration_uses_the_bag_up_even_where_nothing_was_given(
+    ward: Any, take: Callable[..., importing.Report]
+) -> None:
+    assert not take(facts_of({"administration.volume_given": "0", "administration.outcome": "aborted"})).refused
+    assert ward.session.scalars(select(Product)).one().given
+
+
+DEAD = ({"visit.v1.alive": "no"}, {"event.e1.outcome": "fatal"}, {"event.e1.grade": "5"})
+
+
+def told(row: dict[str, str], **more: str) -> dict[str, str]:
+    """A row with a visit of ten days ago or an event."""
+    event = {"event.e1.term": "Fever", "event.e1.performed_at": ago(12)} if any("event" in one for one in row) else {}
+    visit = {} if event else {"visit.v1.performed_at": ago(10), "visit.v1.made": "made"}
+    return event | visit | row | {name.replace("__", "."): value for name, value in more.items()}
+
+
+@pytest.mark.rule(65)
+@pytest.mark.parametrize("row", DEAD)
+def test_a_death_needs_its_day_or_why_nobody_knows_it(
+    ward: Any, take: Callable[..., importing.Report], row: dict[str, str]
+) -> None:
+    report = take(told(row))
+    assert "patient.died_on" in " ".join(report.sentences())
+    assert report.refused
+    day = f"{clock.now() - 10 * DAY:%Y-%m-%d}"
+    assert not take(told(row, patient__died_on=day, weight__performed_at=ago(20))).refused
+
+
+@pytest.mark.rule(65)
+@pytest.mark.parametrize("row", [
+    {"event.e1.outcome": "fatal", "event.e1.ended_at": lambda: ago(9), "visit.v2.performed_at": lambda: ago(3)},
+    {"visit.v1.alive": "no", "visit.v1.performed_at": lambda: ago(10), "visit.v2.performed_at": lambda: ago(3)},
+    {"patient.died_on": lambda: f"{clock.now() - 30 * DAY:%Y-%m-%d}", "visit.v2.performed_at": lambda: ago(3)},
+])  # fmt: skip
+def test_nobody_is_seen_alive_after_the_death(take: Callable[..., importing.Report], row: dict[str, Any]) -> None:
+    facts = {name: one() if callable(one) else one for name, one in row.items()}
+    report = take(told(facts, visit__v2__made="made", weight__performed_at=ago(50)))
+    assert "before the patient's death" in " ".join(report.sentences())
+
+
+@pytest.mark.rule(23)
+def test_a_death_whose_day_nobody_knows_counts_as_a_death(ward: Any, take: Callable[..., importing.Report]) -> None:
+    assert not take(told({"visit.v1.alive": "no", "visit.v1.performed_at": "na", "visit.v1.course_day": "90"})).refused
+    patient = ward.session.scalars(select(Patient)).one()
+    assert has_died([patient])
+    assert patient.death < clock.today("Europe/Berlin")
+
+
+@pytest.mark.rule(11)
+def test_the_same_person_twice_in_one_file_is_asked_about(take: Callable[..., importing.Report]) -> None:
+    report = take({}, {})
+    assert not report.refused
+    assert "of row 2" in " ".join(report.notes)

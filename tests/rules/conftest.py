@@ -6,10 +6,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sqlalchemy import select
 
 from clinic import clock
 from clinic.exchange import importing
-from tests.factories import published
+from clinic.products.models import Product
+from clinic.treatments.models import Treatment
+from tests import bedside
+from tests.factories import PASSWORD, consented, eligible, published
 from tests.safety.driver import Ward
 
 if TYPE_CHECKING:
@@ -20,6 +24,9 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from tests.factories import Team
+
+
+DAY = timedelta(days=1)
 
 
 def written(moment: datetime) -> str:
@@ -42,7 +49,9 @@ def ward(session: Session, team: Team, client_as: Callable) -> Ward:
 def take(ward: Ward, tmp_path: Path) -> Callable[..., importing.Report]:
     """Import one row for each argument; ``code``: under which protocol, ``by``: who answers for the import."""
 
-    def run(*rows: dict[str, Any], code: str = "BM-MSC-MS", by: str = "coordinator") -> importing.Report:
+    def run(
+        *rows: dict[str, Any], code: str = "BM-MSC-MS", by: str = "coordinator", confirmed: dict[str, str] | None = None
+    ) -> importing.Report:
         version = published(ward.team, code)
         ward.session.commit()
         says, relation = version.says, version.says.relations[0].value
@@ -60,6 +69,7 @@ def take(ward: Ward, tmp_path: Path) -> Callable[..., importing.Report]:
         body = [",".join(line.get(name, "na") for name in names) for line in lines]
         table.write_text("\n".join([",".join(names), *body]) + "\n")
         said = ['kind = "courses"', 'source = "old"', 'missing = ["na"]', 'reason = "not in the old system"']
+        said += ["[confirmed]", *(f'"{key}" = "{value}"' for key, value in (confirmed or {}).items())]
         said += ["[columns]", *(f'"{name}" = {{ to = "{name}" }}' for name in names)]
         mapping.write_text("\n".join(said) + "\n")
         at, who = clock.now(), ward.person(by)
@@ -71,3 +81,34 @@ def take(ward: Ward, tmp_path: Path) -> Callable[..., importing.Report]:
         return report
 
     return run
+
+
+LASTS = {"product.expires_at": written(clock.now() + 90 * DAY)}
+
+
+@pytest.fixture
+def mine(ward, take):
+    """Import a course and make it ready: order signed, consent and eligibility unless left out, results that conform.
+
+    Return the course and its container, which quality has tried to release.
+    """
+
+    def ready(facts=(), *, code="BM-MSC-MS", without=(), release=True, by="coordinator", confirmed=None):
+        report = take(LASTS | dict(facts), code=code, by=by, confirmed=confirmed)
+        assert not report.refused, report.sentences()
+        course = ward.session.scalars(select(Treatment).order_by(Treatment.recorded_at.desc())).first()
+        bag = ward.session.scalars(select(Product).where(Product.treatment_id == course.id)).one()
+        if "consent" not in without:
+            consented(course, ward.team, at=clock.now() - DAY)
+        if "eligibility" not in without:
+            eligible(course, ward.team, at=clock.now() - timedelta(hours=20))
+        known = {name.removeprefix("qc.") for name in dict(facts) if name.startswith("qc.")}
+        for spec in course.says.qc:
+            if spec.mandatory and spec.test not in known | set(without):
+                bedside.tested(bag, ward.team, course.protocol_version, spec, value=None, at=clock.now() - 20 * DAY)
+        ward.fill("physician", f"/records/{course.id}/signature", password=PASSWORD)
+        if release:
+            ward.release(bag)
+        return course, bag
+
+    return ready

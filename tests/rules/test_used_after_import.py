@@ -9,43 +9,12 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.idempotency import new_key
-from clinic.products.models import Product
 from clinic.treatments.models import Treatment
-from tests import bedside
 from tests.bedside import released_product
 from tests.factories import PASSWORD, consented, eligible
-from tests.rules.conftest import ago, written
+from tests.rules.conftest import ago
 
 DAY = timedelta(days=1)
-LASTS = {"product.expires_at": written(clock.now() + 90 * DAY)}
-
-
-@pytest.fixture
-def mine(ward, take):
-    """Import a course and make it ready: order signed, consent and eligibility unless left out, results that conform.
-
-    Return the course and its container, which quality has tried to release.
-    """
-
-    def ready(facts=(), *, code="BM-MSC-MS", without=(), release=True, by="coordinator"):
-        report = take(LASTS | dict(facts), code=code, by=by)
-        assert not report.refused, report.sentences()
-        course = ward.session.scalars(select(Treatment).order_by(Treatment.recorded_at.desc())).first()
-        bag = ward.session.scalars(select(Product).where(Product.treatment_id == course.id)).one()
-        if "consent" not in without:
-            consented(course, ward.team, at=clock.now() - DAY)
-        if "eligibility" not in without:
-            eligible(course, ward.team, at=clock.now() - timedelta(hours=20))
-        known = {name.removeprefix("qc.") for name in dict(facts) if name.startswith("qc.")}
-        for spec in course.says.qc:
-            if spec.mandatory and spec.test not in known | set(without):
-                bedside.tested(bag, ward.team, course.protocol_version, spec, value=None, at=clock.now() - 20 * DAY)
-        ward.fill("physician", f"/records/{course.id}/signature", password=PASSWORD)
-        if release:
-            ward.release(bag)
-        return course, bag
-
-    return ready
 
 
 def test_what_is_right_is_given(ward, mine):

@@ -1,0 +1,64 @@
+"""What a row says of the patient's death: a day is asked for, and nothing may contradict it (rules 23, 65, 69)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from clinic.exchange.import_checks import Fault, known_parts
+from clinic.exchange.import_targets import Slot
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import FollowUpVisit
+
+ASKED = "the day of the death in “patient.died_on”, or under [not_recorded] why “died_on” is not known (rule 65)"
+Told = tuple[Slot, Any]
+
+
+def death_faults(history: Any, patient: Any, told: list[Told]) -> list[Fault]:
+    """Return what is wrong with what visits and events tell of a death; a death whose day nobody knows counts too.
+
+    ``told``: the visits and events of the row, each with the slot that its faults are about. A history without
+    calendar days says once why they are missing; one that dates its visits gives the day or says why it cannot.
+    """
+    dead = [(slot, one) for slot, one in told if _tells_of_death(one)]
+    if not dead and patient.died_on is None:
+        return []
+    found = [history.fault(slot, said) for slot, said in _contradictions(patient, told, dead, history.by.site.zone)]
+    if patient.died_on is not None:
+        return found
+    dated = any(one.performed_at is not None for _slot, one in dead)
+    why = history.not_recorded.get("died_on") or ("" if dated else history.reason)
+    if not why:
+        return [*found, history.fault(dead[0][0], ASKED)]
+    patient.not_recorded = {**patient.not_recorded, "died_on": why}
+    return found
+
+
+def _tells_of_death(one: Any) -> bool:
+    if isinstance(one, AdverseEvent):
+        return one.outcome == "fatal" or one.grade == "5" or "death" in one.serious
+    return isinstance(one, FollowUpVisit) and not one.alive
+
+
+def _contradictions(patient: Any, told: list[Told], dead: list[Told], zone: str) -> Iterator[tuple[Slot, str]]:
+    """Yield each visit of a living patient after the death, by days of the calendar or of the course."""
+    day = () if patient.died_on is None else (patient.died_on.year, patient.died_on.month, patient.died_on.day)
+    for slot, one in told:
+        if not (isinstance(one, FollowUpVisit) and one.alive and one.made == "made"):
+            continue
+        seen = known_parts(one.performed_at, one.precision_of("performed_at"), zone)[:3]
+        if _later(seen, day) or any(_after(one, seen, other, zone) for _slot, other in dead):
+            yield slot, "a visit before the patient's death, or that the patient was not alive (rule 69)"
+
+
+def _after(one: Any, seen: tuple[int, ...], other: Any, zone: str) -> bool:
+    """Whether a visit is after the visit or the end of the event that tells of the death."""
+    name = "ended_at" if isinstance(other, AdverseEvent) else "performed_at"
+    by_calendar = _later(seen, known_parts(getattr(other, name), other.precision_of(name), zone)[:3])
+    days = (one.course_day, None if isinstance(other, AdverseEvent) else other.course_day)
+    return by_calendar or (None not in days and days[0] > days[1])
+
+
+def _later(seen: tuple[int, ...], day: tuple[int, ...]) -> bool:
+    known = min(len(seen), len(day))
+    return seen[:known] > day[:known]
