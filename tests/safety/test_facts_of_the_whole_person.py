@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.administration import person_checks
+from clinic.administration.known_facts import GroupConflict
+from clinic.administration.verdict import Verdict
 from clinic.patients.merging import PatientMerge
 from tests.bedside import released_product
 from tests.factories import PASSWORD, day_boxes, patient, published, ready_for_harvest
@@ -155,3 +159,17 @@ def test_a_death_on_the_other_record_counts(ward, both):
     assert ward.amend("nurse", other, **day_boxes("died_on", today)).status_code == 303, ward.refused
     ward.give(mine, bag)
     ward.not_given(bag, "died")
+
+
+@pytest.mark.rule(20, 21)
+@pytest.mark.parametrize(("asked", "stops"), [(True, [20]), (False, [])])
+def test_where_the_protocol_asks_for_typings_a_group_that_is_not_known_stops(monkeypatch, asked, stops):
+    conflict = GroupConflict("ABO not known RhD not known", "O RhD negative", unknown=True)
+    monkeypatch.setattr(person_checks, "group_conflicts", lambda _records, _product: [conflict])
+    says = SimpleNamespace(screening=SimpleNamespace(two_blood_groups=asked))
+    bedside = SimpleNamespace(course=SimpleNamespace(patient_id="PT-1", says=says), records=None)
+    verdict = Verdict()
+    person_checks.blood_groups(verdict, bedside, None)
+    assert [one.rule for one in verdict.blocked] == stops
+    assert [line.rule for line in verdict.warnings] == ([] if asked else [21])
+    assert all("Type both from two samples" in one.because for one in verdict.blocked)
