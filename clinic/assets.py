@@ -37,8 +37,15 @@ def asset(name: str) -> str:
 
 def icon(name: str) -> Markup:
     """Return an icon of the sprite. Always show it with a word."""
+    return _drawn(request.script_root, name)
+
+
+@cache
+def _drawn(root: str, name: str) -> Markup:
+    """Return an icon where the app is mounted at a path; a page shows dozens, and there are not many more."""
+    sprite = f"{root}/static/vendor/icons.svg?v={version('vendor/icons.svg')}"
     return Markup('<svg class="c-icon" aria-hidden="true" focusable="false"><use href="{}#i-{}"/></svg>').format(
-        asset("vendor/icons.svg"), name
+        sprite, name
     )
 
 

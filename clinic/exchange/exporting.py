@@ -16,9 +16,8 @@ import secrets
 import tempfile
 from collections import defaultdict
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
 from itertools import islice
 from typing import IO, TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -26,10 +25,11 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Date, func, inspect, select
 from xlsxwriter import Workbook
 
-from clinic import clock, wording
+from clinic import clock
 from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
-from clinic.exchange.datasets import DICTIONARY, DOSES, Column, Dataset, datasets, dictionary
+from clinic.exchange.datasets import DICTIONARY, DOSES, Dataset, datasets, dictionary
+from clinic.exchange.export_values import NO_SHIFT, NOTHING_BESIDES, Around, reader_of, value_of
 from clinic.exchange.parse_cell import day_of
 from clinic.exchange.research import shifts_of
 from clinic.fields import RUNS_AS_FORMULA
@@ -39,11 +39,11 @@ from clinic.release.doses import doses
 from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
-PAGE = 500
+PAGE = 1000
 BUNDLE = 200
 IN_MEMORY = 1024 * 1024
 """Bytes up to which a file that is being made stays in memory."""
@@ -53,7 +53,6 @@ FORMATS = {
     "jsonl": "application/x-ndjson",
 }
 BYTE_ORDER_MARK = "\ufeff"
-OLDEST_TOLD = 90
 MOST_IN_CELL = 32_767
 """Characters that a cell of a spreadsheet holds."""
 
@@ -146,24 +145,35 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
     people = {row.id: row.printed_name for row in session.execute(select(User.id, User.printed_name))}
     places = {id_: (code, zone) for id_, code, zone in session.execute(select(Site.id, Site.code, Site.zone))}
     attributes = [getattr(model, key) for key in keys]
+    readers = [reader_of(column, keys.index(column.key) if column.key in keys else -1) for column in columns]
+    part = keys.index("precision") if "precision" in keys else -1
     last = ""
     while True:
         chosen = _narrowed(select(*attributes), dataset, choice).where(model.id > last).order_by(model.id).limit(PAGE)
-        page = [dict(zip(keys, row, strict=True)) for row in session.execute(chosen)]
+        page: list[Any] = list(session.execute(chosen))
         if not page:
             return
-        last = page[-1]["id"]
-        besides = _besides(session, model, [row["id"] for row in page])
-        shifts = shifts_of(session, [row["id"] for row in page], choice.secret) if choice.research else {}
+        last = page[-1][0]
+        besides = _besides(session, model, [row[0] for row in page])
+        shifts = shifts_of(session, [row[0] for row in page], choice.secret) if choice.research else {}
+        told: list[Any] = [None] * len(page)
         if dataset.name == "doses":
-            _add_doses(session, page)
-        for row in page:
-            code, zone = places.get(row["site_id"], ("", "Etc/UTC"))
-            around = _Around(
-                people=people, code=code, zone=zone, besides=besides[row["id"]], on=choice.on or clock.today(zone),
-                precision=row.get("precision") or {}, shift=shifts.get(row["id"], timedelta()),
-            )  # fmt: skip
-            yield [_value(column, row.get(column.key), around) for column in columns]
+            told = _doses(session, [dict(zip(keys, row, strict=True)) for row in page])
+        around: dict[str, Around] = {}
+        for row, more in zip(page, told, strict=True):
+            here = around.get(row[1])
+            if here is None:
+                code, zone = places.get(row[1], ("", "Etc/UTC"))
+                on = choice.on or clock.today(zone)
+                here = around[row[1]] = Around(people=people, code=code, zone=zone, clock=ZoneInfo(zone), on=on)
+            here.besides = besides.get(row[0]) or NOTHING_BESIDES
+            here.shift = shifts.get(row[0], NO_SHIFT)
+            here.precision = (row[part] or {}) if part >= 0 else {}
+            if more is not None or here.precision:
+                known = dict(zip(keys, row, strict=True)) | (more or {})
+                yield [value_of(column, known.get(column.key), here) for column in columns]
+            else:
+                yield [row[at] if read is None else read(row[at], here) for at, read in readers]
 
 
 def _narrowed(statement: Any, dataset: Dataset, choice: Choice) -> Any:
@@ -200,8 +210,8 @@ def _besides(session: Session, model: type[Any], ids: list[str]) -> dict[str, di
     return found
 
 
-def _add_doses(session: Session, page: list[dict[str, Any]]) -> None:
-    """Put the five items that describe each cell therapy beside its administration."""
+def _doses(session: Session, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the five items that describe each cell therapy, for each administration."""
     ids = [row["product_id"] for row in page]
     chosen = select(Product).where(Product.id.in_(ids))
     results: dict[str, list[QCResult]] = defaultdict(list)
@@ -210,72 +220,8 @@ def _add_doses(session: Session, page: list[dict[str, Any]]) -> None:
     ):
         results[result.product_id].append(result)
     told = {product.id: doses(product, results[product.id]) for product in session.scalars(chosen)}
-    for row in page:
-        row |= {key: value for key, (_label, value) in zip(DOSES, told.get(row["product_id"], []), strict=False)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Around:
-    """The context of a row: who people are, its site, its signatures and amendments, the day of ages."""
-
-    people: dict[str, str]
-    code: str
-    zone: str
-    besides: dict[str, Any]
-    on: date
-    precision: dict[str, str]
-    shift: timedelta
-
-
-def _value(column: Column, value: Any, around: _Around) -> Any:
-    """Return a value as it is exported; of a day or moment no more than is known."""
-    known = around.precision.get(column.key)
-    if known and column.kind == "shifted":
-        return _shifted(value, around, known)
-    if known and value is not None and column.kind in {"moment", "wall", "day"}:
-        return wording.iso(value, around.zone, known)
-    return _READ[column.kind](value, around) if column.kind in _READ else _plain(value)
-
-
-def _shifted(value: date | None, around: _Around, known: str = "day") -> str | None:
-    """Return a day, or the day of a moment, moved by the patient's own number of days; no more of it than is known."""
-    return wording.iso(value - around.shift, around.zone, known) if value else None
-
-
-_READ: dict[str, Callable[[Any, _Around], Any]] = {
-    "site": lambda _value, around: around.code,
-    "zone": lambda _value, around: around.zone,
-    "person": lambda value, around: around.people.get(value, value) if value else None,
-    "signers": lambda _value, around: "; ".join(around.besides["signers"]),
-    "signed": lambda _value, around: _utc(around.besides["signed"]),
-    "amended": lambda _value, around: around.besides["amended"],
-    "moment": lambda value, _around: _utc(value),
-    "wall": lambda value, around: value.astimezone(ZoneInfo(around.zone)).isoformat() if value else None,
-    "age": lambda value, around: _age(value, around.on),
-    "shifted": _shifted,
-    "shifted signature": lambda _value, around: _shifted(around.besides["signed"], around),
-}
-"""How each kind of column reads its value; every other kind is written as it is."""
-
-
-def _utc(value: datetime | None) -> str | None:
-    return value.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z" if value else None
-
-
-def _age(born: date | None, on: date) -> int | None:
-    if born is None:
-        return None
-    return min(OLDEST_TOLD, on.year - born.year - ((on.month, on.day) < (born.month, born.day)))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, dict):
-        return "; ".join(f"{key}: {_plain(item)}" for key, item in value.items())
-    if isinstance(value, list):
-        return "; ".join(str(_plain(item)) for item in value)
-    return value
+    items = [told.get(row["product_id"], []) for row in page]
+    return [{key: value for key, (_label, value) in zip(DOSES, of_one, strict=False)} for of_one in items]
 
 
 def _written(value: Any) -> Any:
@@ -293,6 +239,10 @@ def _written(value: Any) -> Any:
     return value
 
 
+def _is_plain(value: Any) -> bool:
+    return type(value) is str and not value.startswith(RUNS_AS_FORMULA)
+
+
 def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]]) -> Iterator[str]:
     """Yield a table as CSV, a line at a time, its headings first."""
     buffer = io.StringIO()
@@ -300,7 +250,7 @@ def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]]) -> Iterat
     writer.writerow([_written(name) for name in headings])
     yield BYTE_ORDER_MARK + _taken(buffer)
     for row in found:
-        writer.writerow([_written(value) for value in row])
+        writer.writerow([one if one is None or _is_plain(one) else _written(one) for one in row])
         yield _taken(buffer)
 
 

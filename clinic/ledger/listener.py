@@ -84,6 +84,13 @@ def ledger_value(value: Any) -> Any:
     return value
 
 
+def in_order(value: Any) -> Any:
+    """Return a document with its keys in the order in which its hash is taken: it is stored as it is proved."""
+    if isinstance(value, dict):
+        return {key: in_order(value[key]) for key in sorted(value)}
+    return [in_order(one) for one in value] if isinstance(value, list) else value
+
+
 def kept(column: Any, value: Any) -> Any:
     """Return a column's value as the ledger keeps it; of a column with ``info={"secret": True}`` only a fingerprint."""
     if value is None or not column.info.get("secret"):
@@ -150,10 +157,11 @@ def _write_down(session: Session, _context: UOWTransaction) -> None:
             connection.execute(insert(LedgerHead).values(site_id=site_id, number=0, hash=GENESIS))
         number, previous = (head.number, head.hash) if head else (0, GENESIS)
         entries = []
-        for row, act, before, after in rows:
+        for row, act, said_before, said_after in rows:
             if row.site_id != site_id:
                 continue
             number += 1
+            before, after = in_order(said_before), in_order(said_after)
             entry = LedgerEntry(
                 site_id=site_id,
                 number=number,

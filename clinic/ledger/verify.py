@@ -5,21 +5,26 @@ Reads in pieces, so that its memory does not grow with the clinic. Run it in one
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby, takewhile
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, collate, inspect, or_, select
+from sqlalchemy import Text, and_, cast, collate, inspect, or_, select, type_coerce
+from sqlalchemy.types import NullType
 
 from clinic.fields import fields_of
+from clinic.ledger.entry_text import agrees, cells
 from clinic.ledger.listener import kept
 from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, ReadEntry, ReadHead, canonical, digest
 from clinic.ledger.stored import OTHERWISE, STORED, Broken, Otherwise, as_stored, read_cells, stored_otherwise
+from clinic.ledger.stored_rows import Expected, compares, stored_rows
 from clinic.model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -103,10 +108,26 @@ def verify(session: Session, *, earlier: Iterable[Mapping[str, Head]] = ()) -> l
     return found + list(_unknown_tables(session))
 
 
-def _entries(session: Session, entry: Any, *where: Any, order: Iterable[Any]) -> Iterator[Any]:
-    columns = entry.__table__.columns
-    chosen = select(*columns, *as_stored(session, {"at": columns["at"]}))
-    return iter(session.execute(chosen.where(*where).order_by(*order), execution_options={"yield_per": PIECE}))
+def verify_since(session: Session, since: Mapping[str, Head]) -> list[Fault]:
+    """Return every disagreement in what was written since some heads: their entries, and the rows that these changed.
+
+    What was written before is not looked at, nor a row that was changed without an entry; only `verify` finds that.
+    """
+    found = [fault for chain in CHAINS for fault in chain_problems(session, (), since=since, chain=chain)]
+    later = _from(LedgerEntry, _of_chain(since, CHANGES))
+    changed = session.execute(select(LedgerEntry.record, LedgerEntry.record_id).where(*later).distinct()).all()
+    known = models()
+    for table in sorted({row.record for row in changed} & known.keys()):
+        ids = sorted(row.record_id for row in changed if row.record == table)
+        for start in range(0, len(ids), PIECE):
+            found += row_problems(session, table, known[table], only=ids[start : start + PIECE])
+    return found
+
+
+def _links(session: Session, entry: Any, *where: Any) -> Iterator[Any]:
+    """Yield the entries of a kind of chain in its order, their cells as they are stored."""
+    chosen = cells(session, entry).where(*where).order_by(_plain(session, entry.site_id), entry.number)
+    return iter(session.connection().execute(chosen, execution_options={"yield_per": PIECE}))
 
 
 def chain_problems(
@@ -122,7 +143,7 @@ def chain_problems(
     """
     entry, table, checked = chain.entry, chain.entry.__tablename__, _of_chain(since or {}, chain)
     known, ends, passed = _by_number([_of_chain(one, chain) for one in [*earlier, since or {}]]), dict(checked), set()
-    for row in _entries(session, entry, *_from(entry, checked), order=(_plain(session, entry.site_id), entry.number)):
+    for row in _links(session, entry, *_from(entry, checked)):
         name, place = f"{row.site_id} entry {row.number}", (row.site_id, row.number)
         if checked.get(row.site_id, START).number < row.number:
             yield from _link_problems(session, chain, row, ends.get(row.site_id, START))
@@ -172,9 +193,14 @@ def _link_problems(session: Session, chain: Chain, row: Any, before: Head) -> It
         yield Fault(table=table, row=name, column="number", because=lost)
     elif row.previous != before.hash:
         yield Fault(table=table, row=name, column="previous", because="it does not follow the entry before it")
-    if digest(chain.entry(**{c.key: getattr(row, c.key) for c in columns}).content()) != row.hash:
+    if agrees(chain.entry, row):
+        return
+    whole = session.execute(
+        select(*columns, *as_stored(session, {"at": columns["at"]})).where(columns.key == row.key)
+    ).one()
+    if digest(chain.entry(**{c.key: getattr(whole, c.key) for c in columns}).content()) != row.hash:
         yield Fault(table=table, row=name, column="hash", because="it was changed after it was written")
-    if stored_otherwise(session, columns["at"], row.at, getattr(row, f"{STORED}at", None)):
+    if stored_otherwise(session, columns["at"], whole.at, getattr(whole, f"{STORED}at", None)):
         yield Fault(table=table, row=name, column="at", because=OTHERWISE)
 
 
@@ -186,10 +212,18 @@ def _head_problems(chain: Chain, stated: Mapping[str, Head], ends: Mapping[str, 
             yield Fault(table=chain.head.__tablename__, row=site, because=because)
 
 
-def row_problems(session: Session, table: str, model: type[Model]) -> Iterator[Fault]:
-    """Yield where a table's rows and what its entries add up to disagree: row missing, row too many, value changed."""
+def row_problems(
+    session: Session, table: str, model: type[Model], *, only: Sequence[str] | None = None
+) -> Iterator[Fault]:
+    """Yield where a table's rows and what its entries add up to disagree: row missing, row too many, value changed.
+
+    ``only``: the ids of at most `PIECE` rows to which it is limited.
+    """
     columns = {attribute.key: attribute.columns[0] for attribute in inspect(model).column_attrs}
-    expected, present = _states(session, table), _rows(session, columns)
+    plain = Expected(session, columns) if compares(session, columns) else None
+    expected = _states(session, table, only)
+    present: Iterator[tuple[str, Any]]
+    present = _rows(session, columns, only=only) if plain is None else stored_rows(session, columns, only=only)
     wanted, there = next(expected, None), next(present, None)
     while wanted is not None or there is not None:
         if there is None or (wanted is not None and wanted[0] < there[0]):
@@ -199,14 +233,18 @@ def row_problems(session: Session, table: str, model: type[Model]) -> Iterator[F
             yield Fault(table=table, row=there[0], because="the table has it, the ledger does not")
             there = next(present, None)
         else:
-            yield from _compare(model, columns, wanted[0], wanted[1], there[1])
+            if plain is None:
+                yield from _compare(model, columns, wanted[0], wanted[1], there[1])
+            elif not plain.fits(wanted[1], there[1]):
+                for row_id, state in _rows(session, columns, only=[wanted[0]]):
+                    yield from _compare(model, columns, row_id, wanted[1], state)
             wanted, there = next(expected, None), next(present, None)
 
 
 def _compare(model: type[Model], columns: Columns, row: str, wanted: State, there: State) -> Iterator[Fault]:
     table, declared = model.__tablename__, fields_of(model)
     for name, column in columns.items():
-        if isinstance(there[name], Broken):
+        if isinstance(there[name], Broken | bytes):
             because = "it contains data that this program cannot read"
         elif isinstance(there[name], Otherwise):
             because = OTHERWISE if column.info.get("secret") else f"{OTHERWISE}: “{there[name].raw!s:.{MOST}}”"
@@ -230,25 +268,43 @@ def _apart(*values: Any) -> list[str]:
     return [f"“{c}{'…' if len(t) > begin + MOST else ''}”" for c, t in zip(cut, texts, strict=True)]
 
 
-def _states(session: Session, table: str) -> Iterator[tuple[str, dict[str, Any]]]:
+def _states(session: Session, table: str, only: Sequence[str] | None) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield id and present state of each row that the ledger knows of a table, in the order of their ids."""
     order = (_plain(session, LedgerEntry.record_id), LedgerEntry.number)
-    entries = _entries(session, LedgerEntry, LedgerEntry.record == table, order=order)
-    for row_id, changes in groupby(entries, key=lambda entry: entry.record_id):
+    after = type_coerce(LedgerEntry.after, NullType()) if _is_sqlite(session) else cast(LedgerEntry.after, Text)
+    chosen = select(LedgerEntry.record_id, LedgerEntry.act, after).where(LedgerEntry.record == table).order_by(*order)
+    chosen = chosen if only is None else chosen.where(LedgerEntry.record_id.in_(only))
+    entries = session.connection().execute(chosen, execution_options={"yield_per": PIECE})
+    for row_id, changes in groupby(entries, key=itemgetter(0)):
         state: dict[str, Any] | None = None
-        for change in changes:
-            state = None if change.act == "delete" else {**(state or {}), **(change.after or {})}
+        for _row_id, act, text in changes:
+            said = _document(text)
+            state = None if act == "delete" else {**state, **said} if state else said
         if state is not None:
             yield row_id, state
 
 
-def _rows(session: Session, columns: Columns) -> Iterator[tuple[str, State]]:
-    """Yield id and state of each row of a table, in the order of the ids."""
+def _document(text: str | None) -> dict[str, Any]:
+    """Return what an entry says that a row became; nothing where no program of ours has written it."""
+    try:
+        said = json.loads(text) if text else {}
+    except UNREADABLE:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _rows(session: Session, columns: Columns, *, only: Sequence[str] | None = None) -> Iterator[tuple[str, State]]:
+    """Yield id and state of each row of a table, in the order of the ids; ``only`` as in `row_problems`."""
     key = _plain(session, columns["id"])
     last: str | None = None
     while True:
         piece = select(*columns.values(), *as_stored(session, columns)).order_by(key).limit(PIECE)
         piece = piece if last is None else piece.where(key > last)
+        piece = piece if only is None else piece.where(columns["id"].in_(only))
         try:
             rows = [read_cells(session, columns, row) for row in session.execute(piece)]
         except UNREADABLE:
@@ -277,7 +333,7 @@ def _cell_by_cell(session: Session, columns: Columns, row_id: str) -> dict[str, 
 
 def _plain(session: Session, column: Any) -> Any:
     """Return a column in the order of its bytes, which is Python's order too; PostgreSQL else sorts as people do."""
-    return collate(column, "C") if session.get_bind().dialect.name == "postgresql" else column
+    return column if _is_sqlite(session) else collate(column, "C")
 
 
 def _unknown_tables(session: Session) -> Iterator[Fault]:
