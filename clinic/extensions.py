@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,14 +60,13 @@ def writing(session: Session) -> Iterator[None]:
         reading_only.set(before)
 
 
-def compact(value: Any) -> str:
-    """Return a document as it is stored: as a hash of it is taken, so that the proof compares it as it is."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+COMPACT = partial(json.dumps, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+"""How a document is stored: as a hash of it is taken, so that the proof compares it as it is."""
 
 
 def engine_options(url: str, wait: int) -> dict[str, Any]:
     """Return the engine's options: nothing waits longer than ``wait`` seconds for a connection or a lock."""
-    options: dict[str, Any] = {"hide_parameters": True, "json_serializer": compact}
+    options: dict[str, Any] = {"hide_parameters": True, "json_serializer": COMPACT}
     if url.startswith("sqlite:///"):
         options |= {"pool_size": SQLITE_THREADS, "max_overflow": 4, "pool_timeout": wait}
     elif not url.startswith("sqlite"):

@@ -173,7 +173,21 @@ def reference(target: str, **more: Any) -> Any:
     return mapped_column(String(LENGTH), ForeignKey(f"{target}.id"), **more)
 
 
-class unindexed(FunctionElement[str]):  # noqa: N801 - reads as a function of SQL
+class Told(FunctionElement[Any]):
+    """A part of a statement that reads otherwise on SQLite, so that it finds rows by the best index."""
+
+    inherit_cache = True
+    plain: ClassVar[str]
+    sqlite: ClassVar[str]
+
+
+@compiles(Told)
+def _told(element: Told, compiler: SQLCompiler, **more: Any) -> str:
+    wording = element.sqlite if compiler.dialect.name == "sqlite" else element.plain
+    return wording.format(compiler.process(element.clauses, **more))
+
+
+class unindexed(Told):  # noqa: N801 - reads as a function of SQL
     """A column by which SQLite looks for no index.
 
     A site has nearly all rows of its table. Without statistics SQLite takes every index that begins with the site for
@@ -183,9 +197,10 @@ class unindexed(FunctionElement[str]):  # noqa: N801 - reads as a function of SQ
     type = String()
     inherit_cache = True
     name = "unindexed"
+    plain, sqlite = "{}", "+{}"
 
 
-class few(FunctionElement[Any]):  # noqa: N801 - as above
+class few(Told):  # noqa: N801 - as above
     """The condition that a column has a value, of a recursive query with few rows.
 
     SQLite takes such a query for a million rows, and reads whole tables beforehand to look these up faster.
@@ -194,23 +209,4 @@ class few(FunctionElement[Any]):  # noqa: N801 - as above
     type = NullType()
     inherit_cache = True
     name = "few"
-
-
-@compiles(unindexed)
-def _plainly(element: unindexed, compiler: SQLCompiler, **more: Any) -> str:
-    return compiler.process(element.clauses, **more)
-
-
-@compiles(unindexed, "sqlite")
-def _with_sign(element: unindexed, compiler: SQLCompiler, **more: Any) -> str:
-    return f"+{compiler.process(element.clauses, **more)}"
-
-
-@compiles(few)
-def _there(element: few, compiler: SQLCompiler, **more: Any) -> str:
-    return f"{compiler.process(element.clauses, **more)} IS NOT NULL"
-
-
-@compiles(few, "sqlite")
-def _unlikely(element: few, compiler: SQLCompiler, **more: Any) -> str:
-    return f"likelihood({_there(element, compiler, **more)}, 0.00001)"
+    plain, sqlite = "{} IS NOT NULL", "likelihood({} IS NOT NULL, 0.00001)"

@@ -186,25 +186,23 @@ def stopped(records: CourseRecords) -> list[Blocked]:
     return [] if stop is None else [Blocked(because=f"The course was stopped: {stop.reason}.")]
 
 
-def is_history(records: CourseRecords) -> bool:
+def is_history(records: CourseRecords, *, or_used: bool = False) -> bool:
     """Whether a course was imported and nothing was done here for it yet, apart from following the patient up.
 
     Nobody has a task in it: it happened elsewhere. From the first act here, such as a signed order, it is continued.
+    ``or_used``: also one all of whose cells are used, which asks for no consent, decision or collection any more.
     """
     course = records.course
-    if course.origin != "imported" or course.signed:
+    if course.origin != "imported":
+        return False
+    mine = [row for row in records.pool.rows_of("product") if row.treatment_id == course.id] if or_used else []
+    if mine and all(one.given or one.discarded for one in mine):
+        return True
+    if course.signed:
         return False
     rows = [row for found in list(records.pool.rows.values()) for row in found]
     own = {course.id, *(row.id for row in rows if getattr(row, "treatment_id", None) == course.id)}
     return not any(_done_here(row) and _names(row) & own for row in rows)
-
-
-def is_over(records: CourseRecords) -> bool:
-    """Whether an imported course asks for no consent, decision or collection: a history, or all its cells are used."""
-    if records.course.origin != "imported":
-        return False
-    mine = [row for row in records.pool.rows_of("product") if row.treatment_id == records.course.id]
-    return is_history(records) or (bool(mine) and all(one.given or one.discarded for one in mine))
 
 
 def _done_here(row: Any) -> bool:

@@ -301,12 +301,6 @@ def to_version(records: CourseRecords) -> list[Consent]:
     return [consent for consent in to_treatment(records) if consent.protocol_version_id == version]
 
 
-def withdrawn(records: CourseRecords, at: datetime) -> datetime | None:
-    """Return when consent to this treatment was last withdrawn, by a moment; None where it never was."""
-    end = ended(records, at)
-    return None if end is None else end[0]
-
-
 def ended(records: CourseRecords, at: datetime) -> tuple[datetime, datetime] | None:
     """Return when the last withdrawal was, and when it was written.
 

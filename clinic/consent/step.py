@@ -17,7 +17,6 @@ from clinic.consent.models import (
     to_version,
     used_up,
     valid,
-    withdrawn,
 )
 from clinic.patients.doubted import is_after
 from clinic.patients.persons import has_died
@@ -26,7 +25,7 @@ from clinic.records import Origin
 from clinic.requests.models import undecided
 from clinic.requests.objections import WHO as DECIDERS
 from clinic.requests.objections import in_words
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_over, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 from clinic.treatments.models import place_words
 from clinic.treatments.roles import STOPS
 
@@ -139,7 +138,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     if not given:
         return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
-    if withdrawn(records, at) is not None:
+    if ended(records, at) is not None:
         return Progress(state=State.BLOCKED, word=WITHDRAWN, by=last.done_by, record=last)
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
@@ -151,16 +150,16 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Obtain consent, sign it, renew it; after a withdrawal, stop the course."""
     course = records.course
-    over = is_over(records) or course.stop is not None or has_died(records.people)
+    over = is_history(records, or_used=True) or course.stop is not None or has_died(records.people)
     reasons = [] if over else permission(records, at)
     if not reasons:
         return []
     if reasons[0].rule == 16 and reasons[0].who == DECIDES:
         return _continuing(records, reasons[0])
     given, why, due = to_version(records), reasons[0].because, course.planned_at(records.zone)
-    end = withdrawn(records, at)
-    if given and end is not None:
-        why = f"Consent withdrawn {_day(records, end)}: this course must not continue."
+    gone = ended(records, at)
+    if given and gone is not None:
+        why = f"Consent withdrawn {_day(records, gone[0])}: this course must not continue."
         return [
             Action(
                 title="Stop the course", why=why, who=tuple(STOPS), to=("treatments.stop", {"treatment_id": course.id})
@@ -207,8 +206,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
 def marks(records: CourseRecords, at: datetime) -> list[Mark]:
     """Return the consents to this version, and their withdrawal."""
     found = marks_of(to_version(records), records.zone, lambda one: f"form {one.form_version or 'not recorded'}")
-    end = withdrawn(records, at)
-    return found if end is None else [*found, Mark(since=clock.day(end, records.zone), said="withdrawn")]
+    gone = ended(records, at)
+    return found if gone is None else [*found, Mark(since=clock.day(gone[0], records.zone), said="withdrawn")]
 
 
 def _day(records: CourseRecords, at: datetime) -> str:

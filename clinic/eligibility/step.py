@@ -14,7 +14,7 @@ from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.requests.models import Request
 from clinic.requests.objections import against_course
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_over, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
 
@@ -297,7 +297,7 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Sign the order, name the donor, decide and sign."""
     course, waiting = records.course, []
-    if is_over(records) or course.stop is not None or has_died(records.people):
+    if is_history(records, or_used=True) or course.stop is not None or has_died(records.people):
         return []
     here = {"treatment_id": course.id}
     if not course.signed:

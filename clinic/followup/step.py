@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration.models import Administration
-from clinic.consent.models import valid, withdrawn
+from clinic.consent.models import ended, valid
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
@@ -160,7 +160,7 @@ def _baseline(records: CourseRecords, at: datetime) -> list[Action]:
     decided = any(one.signed and one.eligible for one in records.of(Eligibility))
     asked = any(visit.name == BASELINE for visit in records.course.says.visits)
     imported = records.course.origin is Origin.IMPORTED
-    stopped = withdrawn(records, at) is not None and valid(records, at) is None
+    stopped = ended(records, at) is not None and valid(records, at) is None
     if stopped or imported or plans(records) or visits(records) or not decided or not asked:
         return []
     why = "Later visits are compared with the scores before the cells are given."

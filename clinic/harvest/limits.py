@@ -16,14 +16,12 @@ from clinic.errors import Problem, Question
 from clinic.fields import plain
 from clinic.patients.donors import Donor
 from clinic.patients.doubted import figures
-from clinic.patients.weighing import doubted, implausible
+from clinic.patients.weighing import implausible
 from clinic.products.donation_numbers import year_apart
 from clinic.protocols.catalogues import ANESTHESIA, BODY_SITES, METHODS, SOURCES, within
 from clinic.wording import day
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from clinic.fields import Range
 
 MARROW_ML_PER_KG = Decimal(20)
@@ -124,18 +122,6 @@ def one_person(donor: Any, donor_id: str) -> list[str]:
         return [donor_id]
     same = select(Donor.id).where(Donor.patient_id.in_([one.id for one in patient.person]))
     return [donor_id, *session.scalars(same)]
-
-
-def weights_of(patient: Any, moment: datetime) -> list[Decimal]:
-    """Return the last weight that counts by a moment, kg, and a newer one that waits for a second person (rule 51)."""
-    last = patient.weight_at(moment)
-    all_of_them = [weight for one in patient.person for weight in one.weights]
-    newer = [
-        one
-        for one in (doubted(all_of_them) if len(all_of_them) > 1 else [])
-        if one.performed_at is not None and last is not None and last.performed_at <= one.performed_at <= moment
-    ]
-    return [one.kg for one in (*([last] if last is not None else []), *newer) if one.kg]
 
 
 def lighter(harvest: Any, known: list[Decimal]) -> Decimal:

@@ -18,6 +18,7 @@ from clinic.model import ADDED, reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.patients.doubted import starts
+from clinic.patients.weighing import doubted
 from clinic.products.models import Product, another_donors, bearer, unused
 from clinic.protocols.catalogues import (
     ANESTHESIA,
@@ -178,7 +179,13 @@ class Harvest(Record):
         course, ended = self.treatment, self.ended_at
         if course is None or course.relation != "autologous" or ended is None:
             return self.weight_kg
-        known = limits.weights_of(course.patient, ended)
+        last, weighed = course.patient.weight_at(ended), [one for same in course.patient.person for one in same.weights]
+        newer = [
+            one
+            for one in (doubted(weighed) if len(weighed) > 1 else [])
+            if one.performed_at is not None and last is not None and last.performed_at <= one.performed_at <= ended
+        ]
+        known = [one.kg for one in (*([last] if last is not None else []), *newer) if one.kg]
         if self.weight_kg is not None:
             return limits.lighter(self, known)
         return min(known) if known else course.weight_kg

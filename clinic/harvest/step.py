@@ -13,7 +13,7 @@ from clinic.patients.donor_screening import named_donor
 from clinic.products.models import Product
 from clinic.protocols.catalogues import SOURCES
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_over, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,7 +68,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Record the harvest; put what was collected into containers; sign."""
     course, found = records.course, records.of(Harvest)
     if not found:
-        if is_over(records) or banked(records) or HARVEST.reasons(records, at):
+        if is_history(records, or_used=True) or banked(records) or HARVEST.reasons(records, at):
             return []
         why = f"Consent and eligibility are signed: {course.title}."
         to, due = ("harvest.new", {"treatment_id": course.id}), course.planned_at(records.zone)
@@ -80,7 +80,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 def _other_sources(records: CourseRecords, found: list[Harvest], at: datetime) -> list[Action]:
     """Return the sources that a protocol combines and from which nothing was collected yet."""
     course = records.course
-    if is_over(records) or course.stop is not None or HARVEST.reasons(records, at):
+    if is_history(records, or_used=True) or course.stop is not None or HARVEST.reasons(records, at):
         return []
     done = {harvest.source for harvest in found}
     missing = [key for key in planned_sources(course) if key in SOURCES and key not in done]

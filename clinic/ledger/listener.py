@@ -7,6 +7,7 @@ deletes, which would change rows that no listener sees.
 from __future__ import annotations
 
 import hashlib
+import json
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -17,7 +18,7 @@ from sqlalchemy import Engine, UpdateBase, event, insert, inspect, select, updat
 from sqlalchemy.orm import ColumnProperty, Session
 
 from clinic import clock
-from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, digest
+from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, canonical, digest
 from clinic.model import Model
 from clinic.record_kinds import table_of
 
@@ -82,13 +83,6 @@ def ledger_value(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     return value
-
-
-def in_order(value: Any) -> Any:
-    """Return a document with its keys in the order in which its hash is taken: it is stored as it is proved."""
-    if isinstance(value, dict):
-        return {key: in_order(value[key]) for key in sorted(value)}
-    return [in_order(one) for one in value] if isinstance(value, list) else value
 
 
 def kept(column: Any, value: Any) -> Any:
@@ -161,7 +155,9 @@ def _write_down(session: Session, _context: UOWTransaction) -> None:
             if row.site_id != site_id:
                 continue
             number += 1
-            before, after = in_order(said_before), in_order(said_after)
+            before, after = (
+                json.loads(canonical(said)) for said in (said_before, said_after)
+            )  # stored as it is proved
             entry = LedgerEntry(
                 site_id=site_id,
                 number=number,

@@ -15,7 +15,7 @@ from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.records import Origin
-from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_over, marks_of
+from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -144,7 +144,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     course, runs = records.course, records.of(ProcessingRun)
     if not runs:
         starting = starting_products(records)
-        if is_over(records) or not needed(records) or any(p.run_id for p in starting):
+        if is_history(records, or_used=True) or not needed(records) or any(p.run_id for p in starting):
             return []
         ready = [p for p in starting if not p.discarded and not p.given and p.left > 0]
         if not ready or PROCESSING.reasons(records, at):

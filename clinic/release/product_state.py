@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from clinic import clock, wording
-from clinic.consent.models import Consent, valid, withdrawn
+from clinic.consent.models import Consent, ended, valid
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
 from clinic.patients.models import Weight
@@ -175,12 +175,12 @@ def _without_consent(records: CourseRecords, product: Product, decided: Release 
     A new consent permits new acts. What was collected before the withdrawal stays on hold until quality decides.
     """
     course = records.course
-    end = withdrawn(records, at) if course is not None and product.treatment_id == course.id else None
-    if end is None:
+    gone = ended(records, at) if course is not None and product.treatment_id == course.id else None
+    if gone is None:
         return []
     if valid(records, at) is None:
         return ["The patient withdrew the consent to this treatment."]
-    begun = product.collected_at or product.performed_at or product.recorded_at
+    begun, end = product.collected_at or product.performed_at or product.recorded_at, gone[0]
     if begun > end or (decided is not None and decided.recorded_at > end):
         return []
     day = wording.day(clock.day(end, records.zone))

@@ -156,7 +156,8 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     blocked = bool(RELEASE.reasons(records, at))
     found: list[Action] = []
     ours = decidable(records)
-    for product in [*ours, *(one for one in records.of(Product) if _given_before(one) and one not in ours)]:
+    before = [one for one in records.of(Product) if one.origin is Origin.IMPORTED and one.given and one not in ours]
+    for product in [*ours, *before]:  # of what came in as given no decision is due, but what is found in it is told
         state = state_of(records, product, at)
         if state is ProductState.GIVEN:
             found += contaminated(records, product)
@@ -170,11 +171,6 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             found += held(records, product, at)
         found += informed(records, product)
     return found
-
-
-def _given_before(product: Product) -> bool:
-    """Whether it came in as given: no decision on it is due, but what is found in it is."""
-    return product.origin is Origin.IMPORTED and product.given
 
 
 def informed(records: CourseRecords, product: Product) -> list[Action]:
