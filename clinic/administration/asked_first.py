@@ -11,8 +11,7 @@ from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight,
 from clinic.administration.known_facts import allergy_conflicts
 from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity
 from clinic.patients.identity import corrected_words
-from clinic.patients.models import Alert, Weight
-from clinic.patients.persons import weight_of
+from clinic.patients.models import Alert, Weight, weight_of
 from clinic.patients.weighing import author
 from clinic.patients.whole_person import not_asked, youngest_on
 from clinic.release.dmso import dmso_content

@@ -14,8 +14,7 @@ from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.administration.sums import counted_as, dmso_at_most, given_within, most_in, used
 from clinic.fields import plain
 from clinic.patients.doubted import alone, figures, moments, starts
-from clinic.patients.models import Weight
-from clinic.patients.persons import weight_of
+from clinic.patients.models import Weight, weight_of
 from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
 from clinic.patients.whole_person import youngest_on
 from clinic.products.graph import ancestry

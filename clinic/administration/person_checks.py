@@ -18,8 +18,7 @@ from clinic.administration.known_facts import (
 )
 from clinic.harvest.models import Harvest
 from clinic.patients.identity import corrected_words, identity_corrections
-from clinic.patients.models import UNCONFIRMED
-from clinic.patients.persons import had_died
+from clinic.patients.models import UNCONFIRMED, had_died
 from clinic.patients.whole_person import not_asked
 from clinic.products.models import Product
 from clinic.records import Origin

@@ -19,7 +19,7 @@ from clinic.consent.models import (
     valid,
 )
 from clinic.patients.doubted import is_after
-from clinic.patients.persons import has_died
+from clinic.patients.models import has_died
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.requests.models import undecided

@@ -9,7 +9,7 @@ from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
 from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
 from clinic.patients.donor_screening import needs_to_confirm
-from clinic.patients.persons import had_died, has_died, weight_of
+from clinic.patients.models import had_died, has_died, weight_of
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.requests.models import Request

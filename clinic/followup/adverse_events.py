@@ -14,7 +14,7 @@ from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
 from clinic.harvest.models import Harvest
 from clinic.model import reference
-from clinic.patients.persons import has_died
+from clinic.patients.models import has_died
 from clinic.records import Meaning, Origin, Record
 from clinic.treatments.models import Treatment
 

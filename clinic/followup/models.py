@@ -15,7 +15,7 @@ from clinic.administration.models import Administration
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, plain
 from clinic.model import Model, reference
-from clinic.patients.persons import has_died
+from clinic.patients.models import has_died
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
 from clinic.records import Entry, Record
 from clinic.treatments.models import Treatment

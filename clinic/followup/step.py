@@ -14,7 +14,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.followup.reactions import reactions, seen_during
 from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, VISITORS
-from clinic.patients.persons import has_died
+from clinic.patients.models import has_died
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Mark, Progress, State, Step, marks_of

@@ -91,7 +91,7 @@ def _written(session: Session, changed: dict[str, Written], steps: dict[type[Rec
         if one.model is Signature and one.columns is None:
             found += _signed(session, row_id, steps)
         elif issubclass(one.model, Record) and one.model in steps and _is_asked(one.model, one.columns):
-            record = session.get(one.model, row_id)
+            record = session.get_one(one.model, row_id)
             if record.needs_authorization and record.performed_at is not None:
                 found += [
                     Act(record, steps[one.model], person_id, record.performed_at, fact, rule)
@@ -117,7 +117,7 @@ def _signed(session: Session, row_id: str, steps: dict[type[Record], str]) -> li
     if signature is None or signature.meaning not in ACTS or signature.record not in kinds:
         return []
     kind = kinds[signature.record]
-    record = session.get(kind, signature.record_id)
+    record = session.get_one(kind, signature.record_id)
     named = {getattr(record, fact) for fact, _rule in kind.QUALIFIED}
     second = signature.meaning is Meaning.VERIFICATION
     if not record.needs_authorization or (second and signature.signed_by_id in named):

@@ -16,7 +16,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
 from clinic.harvest.models import Harvest
 from clinic.pathway.order import current
-from clinic.patients.persons import has_died
+from clinic.patients.models import has_died
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, Record

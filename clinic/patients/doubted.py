@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
+from clinic.patients.names import searchable
 
 if TYPE_CHECKING:
     from clinic.records import Amendment, Record
@@ -73,3 +74,13 @@ def is_after(moment: datetime, written: datetime, other: datetime, other_written
     """Whether a moment is after another one; forms know the minute, so within one what was written later is later."""
     mine, its = (one.replace(second=0, microsecond=0) for one in (moment, other))
     return written > other_written if mine == its else mine > its
+
+
+def takes_away(name: str, change: list[Any]) -> bool:
+    """Whether a change of one fact, as an amendment keeps it, takes away a warning that was there."""
+    old, new = change
+    if name == "allergy_status":
+        return old == "present"
+    if name == "allergies":
+        return bool(old) and searchable(str(old)) not in searchable(str(new or ""))
+    return name == "died_on" and bool(old) and (new is None or new > old)

@@ -15,15 +15,14 @@ from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
 from clinic.patients.allergens import reacts, warns
-from clinic.patients.doubted import moved
-from clinic.patients.names import compact, name_key, searchable
+from clinic.patients.doubted import moved, takes_away
+from clinic.patients.names import name_key, search_text, searchable
 from clinic.patients.numbers import bearer, taken
-from clinic.patients.persons import weight_of
 from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
 from clinic.records import Amendment, Entry, Meaning, Record, Signature
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from sqlalchemy.orm import Session
 
@@ -139,7 +138,7 @@ class Patient(Entry):
         return [
             one
             for one in self.amendments
-            if one.confirmed_by_id is None and any(_takes_away(*change) for change in one.changes.items())
+            if one.confirmed_by_id is None and any(takes_away(*change) for change in one.changes.items())
         ]
 
     @property
@@ -242,23 +241,39 @@ class Patient(Entry):
             return [self, *session.scalars(same.order_by(Patient.id))]
 
 
-def _takes_away(name: str, change: list[Any]) -> bool:
-    """Whether a change of one fact, as an amendment keeps it, takes away a warning that was there."""
-    old, new = change
-    if name == "allergy_status":
-        return old == "present"
-    if name == "allergies":
-        return bool(old) and searchable(str(old)) not in searchable(str(new or ""))
-    return name == "died_on" and bool(old) and (new is None or new > old)
+def weight_of(people: Iterable[Patient], moment: datetime) -> Weight | None:
+    """Return the last weight measured by a moment on any of a person's records, of those that count (rule 51)."""
+    weighed = [w for one in people for w in one.weights]
+    left = doubted(weighed) if len(weighed) > 1 else []
+    known = [w for w in weighed if w.performed_at is not None and w.performed_at <= moment and w not in left]
+    return max(known, key=lambda w: w.performed_at or moment, default=None)
+
+
+def has_died(people: Iterable[Patient]) -> bool:
+    """Whether any of a person's records says that she or he died."""
+    return any(one.died_on is not None or bool(one.not_recorded.get("died_on")) for one in people)
+
+
+def had_died(people: Iterable[Patient], moment: datetime, zone: str) -> bool:
+    """Whether a person had died by a moment, as far as any of her or his records says (rules 23, 69).
+
+    On the day of a death it is over at the latest when the death was written down: nobody records the hour.
+    """
+    day = clock.day(moment, zone)
+    for one in people:
+        died_on = one.death
+        if died_on is None or day < died_on:
+            continue
+        told = [made.amended_at for made in one.amendments if made.changes.get("died_on", [0, 0])[1] == str(died_on)]
+        if day > died_on or moment >= min(told, default=one.recorded_at):
+            return True
+    return False
 
 
 @event.listens_for(Patient, "before_insert")
 @event.listens_for(Patient, "before_update")
 def _keep_search_text(_mapper: object, _connection: object, patient: Patient) -> None:
-    born = patient.birth_date
-    said = (patient.family_name, patient.given_names, patient.record_number, compact(patient.record_number or ""))
-    days = (f"{born.isoformat()} {born:%d %m %Y} {born:%d} {born:%b} {born.year}",) if born else ()
-    patient.search_text = searchable(" ".join(part for part in (*said, *days) if part))
+    patient.search_text = search_text(patient)
     patient.name_key = name_key(patient.family_name, patient.given_names)
 
 
@@ -302,10 +317,6 @@ class Weight(Record):
 UNCONFIRMED = "closed or changed; a nurse or physician has not confirmed that"
 
 
-def _lasts(until: date | None, day: date) -> bool:
-    return until is None or day <= until
-
-
 class Alert(Entry):
     """Something that everybody must see about a patient, until a day or until it is closed.
 
@@ -336,7 +347,7 @@ class Alert(Entry):
 
     def shown_on(self, day: date) -> bool:
         """Whether the alert is active on a day."""
-        return _lasts(self.until_on, day)
+        return self.until_on is None or day <= self.until_on
 
     @property
     def unconfirmed(self) -> list[Amendment]:
@@ -348,7 +359,11 @@ class Alert(Entry):
 
         An allergy does not end by the day that was set when it was written: two people end it with a correction.
         """
-        doubted = [before["text"] for _one, before in self._weakened() if _lasts(before["until_on"], day)]
+        doubted = [
+            before["text"]
+            for _one, before in self._weakened()
+            if (before["until_on"] is None or day <= before["until_on"])
+        ]
         told = [f"{text} ({UNCONFIRMED})" for text in dict.fromkeys(doubted)]
         ended = self.about_id is not None or any("until_on" in one.changes for one in self.amendments)
         shown = self.shown_on(day) or (reacts(self.text) and not ended)
@@ -362,7 +377,7 @@ class Alert(Entry):
             if old.get("until_on"):
                 old["until_on"] = date.fromisoformat(old["until_on"])
             before = after | old
-            shorter = after["until_on"] is not None and not _lasts(after["until_on"], before["until_on"] or date.max)
+            shorter = after["until_on"] is not None and (before["until_on"] or date.max) > after["until_on"]
             less = searchable(before["text"]) not in searchable(after["text"])
             if one.confirmed_by_id is None and warns(before["text"]) and (shorter or less):
                 yield one, before

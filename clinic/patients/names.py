@@ -7,6 +7,7 @@ import unicodedata
 from datetime import date
 from difflib import SequenceMatcher
 from itertools import groupby
+from typing import Any
 
 from clinic.wording import BARRED, visible
 
@@ -113,3 +114,11 @@ def days_in(text: str) -> tuple[list[date], str]:
     for shape in WRITTEN:
         text = shape.sub(take, text)
     return found, text
+
+
+def search_text(patient: Any) -> str:
+    """Return by which words a patient is found: names, record number, and the birth date in the usual spellings."""
+    born = patient.birth_date
+    said = (patient.family_name, patient.given_names, patient.record_number, compact(patient.record_number or ""))
+    days = (f"{born.isoformat()} {born:%d %m %Y} {born:%d} {born:%b} {born.year}",) if born else ()
+    return searchable(" ".join(part for part in (*said, *days) if part))

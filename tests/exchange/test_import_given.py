@@ -10,8 +10,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.administration.models import Administration
-from clinic.patients.models import Patient
-from clinic.patients.persons import has_died
+from clinic.patients.models import Patient, has_died
 from clinic.products.models import Product
 from clinic.release.results import QCResult
 from tests.exchange.test_import_refuses import DAY, ago, take, text, ward
