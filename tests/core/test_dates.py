@@ -96,7 +96,9 @@ def test_an_event_is_learned_of_after_its_onset_and_reported_after_that():
 def test_an_event_may_be_written_down_after_the_death():
     one = course(PEOPLE, somebody(), at=AT - timedelta(days=20))
     one.patient.died_on = date(2026, 11, 22)
-    assert event(one).term == "Fever"
+    assert event(one, performed_at=AT - timedelta(days=3)).term == "Fever"
+    with pytest.raises(RuleBroken, match="is after “Died on”"):
+        event(one)
 
 
 def test_a_consent_is_not_withdrawn_before_it_was_given(team, session):

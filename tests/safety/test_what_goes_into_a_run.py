@@ -9,7 +9,6 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.processing.models import ProcessingRun
-from tests.downtime.test_paper import ago, paper
 from tests.factories import harvested, published, ready_for_harvest
 from tests.safety.scenes import scene
 
@@ -59,19 +58,3 @@ def test_nothing_of_the_bank_that_quality_stopped(ward):
     facts = {"inputs": [bag.id], "protocol_version_id": version.id, "preparation": "washed", **RECEIVED}
     assert ward.fill("technologist", "/processing/new", sure="ok", **facts).status_code == 422
     ward.said_no("rejected it (clots)")
-
-
-def test_a_run_on_paper_of_what_quality_had_stopped_is_marked(ward, two_sides):
-    mine, bag, _other = two_sides
-    ward.decide(bag, "reject", reason="clots", performed_at=clock.now() - timedelta(hours=1))
-    facts = {
-        "performed_at": ago(minutes=0),
-        "performed_by_id": ward.team.technologist.id,
-        "inputs": [bag.id],
-        **RECEIVED,
-    }
-    url = f"/treatments/{mine.id}/paper/processing/new"
-    asked = paper(ward, paper_written_by_id=ward.team.technologist.id, paper_second_id="")
-    assert ward.fill("technologist", url, sure="paper", **(asked | facts)).status_code == 303, ward.refused
-    (run,) = runs(ward)
-    assert any("rejected it (clots)" in said for said in run.not_permitted), run.paper
