@@ -84,6 +84,12 @@ def columns_signed(model: type[Any]) -> tuple[str, ...]:
     return tuple(attribute.key for attribute in inspect(model).column_attrs if attribute.key != "version")
 
 
+def corrected(row: Any) -> set[str]:
+    """Return the facts of a stored record that are corrected now; none of a new one."""
+    state = inspect(row)
+    return {one.key for one in state.attrs if one.history.has_changes()} if state.persistent else set()
+
+
 def unflushed(row: Model) -> Any:
     """Return the context in which a record is judged before it is stored: reading related rows flushes nothing."""
     session = object_session(row)

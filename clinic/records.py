@@ -29,7 +29,7 @@ from clinic.fields import Field, field, fields_of
 from clinic.identifiers import LENGTH
 from clinic.ledger.listener import ledger_value
 from clinic.model import Model, reference
-from clinic.record_content import RecordContent, at_path, unflushed
+from clinic.record_content import RecordContent, at_path, corrected, unflushed
 from clinic.signatures import Amendment, Meaning, Signature
 
 if TYPE_CHECKING:
@@ -137,10 +137,7 @@ class Entry(RecordContent, Model):
         return record
 
     def check(self, *, at: datetime) -> None:
-        """Raise `RuleBroken` with its problems and the questions without a reason, `Unconfirmed` with questions only.
-
-        A record that comes from elsewhere is asked no questions.
-        """
+        """Raise `RuleBroken` with problems and the questions without a reason, `Unconfirmed` with questions only."""
         problems, questions = self.problems(at=at), self.open_questions()
         if problems:
             raise RuleBroken(*problems, questions=questions)
@@ -149,10 +146,12 @@ class Entry(RecordContent, Model):
 
     def open_questions(self) -> list[Question]:
         """Return what is unusual about the facts, one by one and together, and has no reason in ``confirmed`` yet."""
-        if self.origin is Origin.IMPORTED:
+        new = corrected(self) if self.origin is Origin.IMPORTED else None  # what came in is not asked about
+        if new == set():
             return []
         single = [fact.question(name, getattr(self, name)) for name, fact in fields_of(type(self)).items()]
         asked = [*(question for question in single if question is not None), *self.questions()]
+        asked = [question for question in asked if new is None or question.name in new]
         return [question for question in asked if not self.confirmed.get(question.name)]
 
     def questions(self) -> list[Question]:

@@ -75,10 +75,11 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     course, begun = records.course, records.of(Administration)
     waiting = _unsigned_doses(records) + _unsigned_events(records) if begun else []
     for given in given_in(records):
-        if given.origin is not Origin.CLINIC:
+        came_in = given.origin is not Origin.CLINIC
+        if came_in and not given.amendments:
             continue
-        waiting += due_vital_signs(given, at)
-        if given.ended_at is None:
+        waiting += [] if came_in else due_vital_signs(given, at)
+        if given.ended_at is None and not came_in:
             why, to = (
                 f"{given.headline()}: started, end not recorded.",
                 ("administration.finish", {"administration_id": given.id}),

@@ -215,7 +215,7 @@ class Harvest(Record):
     ) -> Amendment:
         """Correct facts; a corrected end moves the expiry of what was collected, and of what was made of it."""
         amendment = super().amend(facts, by=by, at=at, reason=reason, **changes)
-        for product in self.products:
+        for product in self.products if self.ended_at is not None else ():  # a history may not know the end
             product.follow(collected_at=self.ended_at, performed_at=self.ended_at)
         return amendment
 

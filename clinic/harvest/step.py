@@ -25,8 +25,8 @@ SIGNS = frozenset({Role.PHYSICIAN})
 
 
 def closed(harvest: Harvest) -> bool:
-    """Whether nothing is owed to a harvest any more: it is signed, or came from a published history."""
-    return harvest.signed or harvest.origin is Origin.IMPORTED
+    """Whether nothing is owed to a harvest any more: it is signed, or came in and was not corrected here."""
+    return harvest.signed or (harvest.origin is Origin.IMPORTED and not harvest.amendments)
 
 
 def outcome(records: CourseRecords, _at: datetime) -> list[Blocked]:

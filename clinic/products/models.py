@@ -26,6 +26,7 @@ from clinic.products.movements import STAYS_AWAY, Movement, away_at
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
+from clinic.record_content import corrected
 from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 
@@ -163,8 +164,7 @@ class Product(Record):
 
     def critical_correction(self) -> Amendment | None:
         """Return the last correction of what it contains, or that made it last longer (rules 36, 38; hazard H10)."""
-        found = [one for one in self.amendments if one.corrects(CRITICAL) or _longer(one)]
-        return found[-1] if found and self.origin == "clinic" else None
+        return next((one for one in reversed(self.amendments) if one.corrects(CRITICAL) or _longer(one)), None)
 
     @property
     def unconfirmed(self) -> Amendment | None:
@@ -259,8 +259,8 @@ class Product(Record):
             found.append("Enter what the amount counts.")
         if self.uses and self.left < 0:
             found.append(f"Volume: runs already took more than {plain(self.volume)} mL from it.")
-        latest = self.use_before
-        if self.origin == "clinic" and latest is not None and self.expires_at is not None and self.expires_at > latest:
+        latest = self.use_before if self.origin == "clinic" or "expires_at" in corrected(self) else None
+        if latest is not None and self.expires_at is not None and self.expires_at > latest:
             found.append(f"Use before cannot be later than the protocol allows: {wording.moment(latest, self.zone)}.")
         return found
 

@@ -69,7 +69,8 @@ def unsigned(records: CourseRecords, product: Product) -> list[Blocked]:
         run, harvest = records.get(one.run_id), records.get(one.harvest_id)
         if isinstance(run, ProcessingRun) and not closed(run):
             found[run.id] = unfinished(run)
-        if isinstance(harvest, Harvest) and not harvest.signed and harvest.origin is not Origin.IMPORTED:
+        came_in = isinstance(harvest, Harvest) and harvest.origin is Origin.IMPORTED and not harvest.amendments
+        if isinstance(harvest, Harvest) and not harvest.signed and not came_in:
             found[harvest.id] = Blocked(
                 rule=31, because=f"The harvest ({harvest.headline()}) is recorded but not signed.",
                 who=(Role.PHYSICIAN,), fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",

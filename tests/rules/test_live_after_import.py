@@ -137,3 +137,24 @@ def test_growth_in_cells_that_were_given_is_assessed_in_an_imported_course_too(w
         ward.give(course, bag)
         ward.result(bag, "sterility", outcome="growth", finding="S. aureus", sampled_at=clock.now() - 10 * DAY)
     assert "Assess: contaminated cells were given" in tasks(ward, course), ward.refused
+
+
+@pytest.mark.rule(45)
+@pytest.mark.rule(31)
+@pytest.mark.rule(39)
+def test_what_is_corrected_in_a_history_is_asked_about_confirmed_and_signed(ward, mine):
+    course, bag = mine()
+    assert ward.tag(bag) == "Released"
+    harvest = ward.session.scalars(select(Harvest)).one()
+    weight = course.patient.weights[0]
+    ward.fill("nurse", f"/records/{weight.id}/amendment", amend_reason="misread", kg="185")
+    ward.said_no("Is this right?")
+    assert ward.amend("physician", harvest, performed_at=clock.now() - 59 * DAY).status_code == 303, ward.refused
+    assert "Sign the harvest" in tasks(ward, course)
+    ward.release(bag)
+    ward.said_no("not signed")
+    ward.sign("physician", harvest)
+    assert ward.amend("technologist", bag, amount="73").status_code == 303, ward.refused
+    ward.release(bag)
+    ward.check(course, bag)
+    ward.not_given(bag, "rule 50")
