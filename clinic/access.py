@@ -9,17 +9,20 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from sqlalchemy import event
+from sqlalchemy import String, event
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, with_loader_criteria
+from sqlalchemy.sql.expression import FunctionElement
+from sqlalchemy.types import NullType
 
 from clinic.model import Model
-from clinic.query_plans import unindexed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import ORMExecuteState
+    from sqlalchemy.sql.compiler import SQLCompiler
 
 
 View = TypeVar("View", bound="Callable[..., Any]")
@@ -88,6 +91,49 @@ def own_site(session: Session, model: type[Model]) -> list[ColumnElement[bool]]:
     """
     site_id = session.info.get("site_id")
     return [model.site_id == site_id] if site_id else []
+
+
+class unindexed(FunctionElement[str]):  # noqa: N801 - reads as a function of SQL
+    """A column by which SQLite looks for no index.
+
+    A site has nearly all rows of its table. Without statistics SQLite takes every index that begins with the site for
+    a good one, and reads the whole clinic where another index would find ten rows.
+    """
+
+    type = String()
+    inherit_cache = True
+    name = "unindexed"
+
+
+class few(FunctionElement[Any]):  # noqa: N801 - as above
+    """The condition that a column has a value, of a recursive query with few rows.
+
+    SQLite takes such a query for a million rows, and reads whole tables beforehand to look these up faster.
+    """
+
+    type = NullType()
+    inherit_cache = True
+    name = "few"
+
+
+@compiles(unindexed)
+def _plainly(element: unindexed, compiler: SQLCompiler, **more: Any) -> str:
+    return compiler.process(element.clauses, **more)
+
+
+@compiles(unindexed, "sqlite")
+def _with_sign(element: unindexed, compiler: SQLCompiler, **more: Any) -> str:
+    return f"+{compiler.process(element.clauses, **more)}"
+
+
+@compiles(few)
+def _there(element: few, compiler: SQLCompiler, **more: Any) -> str:
+    return f"{compiler.process(element.clauses, **more)} IS NOT NULL"
+
+
+@compiles(few, "sqlite")
+def _unlikely(element: few, compiler: SQLCompiler, **more: Any) -> str:
+    return f"likelihood({compiler.process(element.clauses, **more)} IS NOT NULL, 0.00001)"
 
 
 @event.listens_for(Session, "do_orm_execute")

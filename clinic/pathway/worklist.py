@@ -16,7 +16,7 @@ from markupsafe import Markup
 from sqlalchemy import String, and_, cast, func, or_, select, true
 
 from clinic import clock, wording
-from clinic.access import Role, may
+from clinic.access import Role, may, unindexed
 from clinic.accounts.authorizations import TITLES, expiring, is_own
 from clinic.consent.step import WITHDRAWN
 from clinic.followup.adverse_events import AdverseEvent
@@ -37,7 +37,6 @@ from clinic.pathway.worklist_lines import (
 )
 from clinic.patients.models import Patient
 from clinic.products.models import Product
-from clinic.query_plans import unindexed
 from clinic.release.product_state import ProductState
 from clinic.requests.discussion import waiting
 from clinic.treatments.models import Treatment

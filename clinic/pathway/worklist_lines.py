@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, case, func, literal, or_, select, union_all
 
+from clinic.access import unindexed
 from clinic.course_records import in_turns
 from clinic.judged_lines import WAITS, CourseLine
 from clinic.pathway.projection import lines_of
 from clinic.patients.models import Patient
-from clinic.query_plans import unindexed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,11 +10,11 @@ from sqlalchemy import or_, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import wording
+from clinic.access import unindexed
 from clinic.errors import Problem, RuleBroken
 from clinic.patients import numbers
 from clinic.patients.models import Alert, Patient
 from clinic.patients.names import Nearness, compact, name_key, searchable
-from clinic.query_plans import unindexed
 
 if TYPE_CHECKING:
     from sqlalchemy import Row

@@ -15,6 +15,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, aliased, object_session, relationship
 
 from clinic import wording
+from clinic.access import few
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import reference
@@ -26,7 +27,6 @@ from clinic.products.movements import STAYS_AWAY, Movement, away_at
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
-from clinic.query_plans import few
 from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 

@@ -8,9 +8,9 @@ from flask import url_for
 from sqlalchemy import or_, select
 
 from clinic import wording
+from clinic.access import unindexed
 from clinic.pages import staff_choices, zone
 from clinic.paging import page, place_of
-from clinic.query_plans import unindexed
 from clinic.requests.discussion import tag_of
 from clinic.requests.models import KINDS, Request
 

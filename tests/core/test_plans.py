@@ -13,12 +13,11 @@ from sqlalchemy.orm import Session
 
 from bench.__main__ import busiest, signed_in
 from clinic import create_app
-from clinic.access import OPEN, ROUTES, Role, own_site
+from clinic.access import OPEN, ROUTES, Role, own_site, unindexed
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.model import Model
 from clinic.patients.models import Patient
-from clinic.query_plans import unindexed
 from clinic.reading import reading
 from clinic.record_kinds import table_of
 from tests.conftest import settings
