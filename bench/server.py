@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from flask import Flask, render_template_string
+from flask import Flask, render_template
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 from clinic import create_app
@@ -25,7 +25,8 @@ def served() -> WSGIApplication:
     """Return the application of one process."""
     app, hello = create_app(load()), Flask("hello")
     app.config["WTF_CSRF_ENABLED"] = False  # a form is posted without its page being read first
-    app.add_url_rule("/nothing", "nothing", lambda: render_template_string(NOTHING))
+    page = app.jinja_env.from_string(NOTHING)
+    app.add_url_rule("/nothing", "nothing", lambda: render_template(page))
     ROUTES["nothing"] = CLINICAL
     hello.add_url_rule("/", "hello", lambda: "<!doctype html><title>Hello</title><h1>Hello</h1>")
     collect_less()
