@@ -7,6 +7,7 @@ From it come the form, its check and hint, the page, the timeline, the export he
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -234,3 +235,25 @@ def fields_of(model: type) -> Mapping[str, Field]:
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
     found = {column.key: column.info["field"] for column in columns if "field" in column.info}
     return MappingProxyType(dict(sorted(found.items(), key=lambda pair: pair[1].order)))
+
+
+NUMBER = re.compile(r"[-−+]?(\d+([.,]\d*)?|[.,]\d+)")
+
+
+class Unreadable(ValueError):
+    """What was typed cannot be read; the message says how to write it."""
+
+
+def parse_decimal(text: str) -> Decimal:
+    """Return the number that was typed; one point or comma before the decimals, nothing else (hazard H17)."""
+    typed = text.strip().replace("\u202f", "").replace("\u00a0", "")
+    if not NUMBER.fullmatch(typed) or (not typed.isascii() and "−" not in typed):
+        raise Unreadable(f"“{text.strip()}” is not a number. Write it like 1.5 or 1,5, without thousands marks")
+    return Decimal(typed.replace("−", "-").replace(",", "."))
+
+
+def parse_whole(text: str) -> int:
+    """Return the whole number that was typed."""
+    if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
+        raise Unreadable(f"“{text.strip()}” is not a whole number")
+    return int(text.strip())

@@ -19,7 +19,7 @@ from wtforms.widgets import PasswordInput, Select, TextArea, TextInput
 
 from clinic import clock, wording
 from clinic.errors import naming
-from clinic.fields import FACTS, SHORT_TEXT, Field, plain
+from clinic.fields import FACTS, SHORT_TEXT, Field, Unreadable, parse_decimal, parse_whole, plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,28 +28,8 @@ if TYPE_CHECKING:
 
 RADIO_MOST = 4
 _choices: Any = wtforms_choices  # the published types are of an older release: they know neither of these names
-NUMBER = re.compile(r"[-−+]?(\d+([.,]\d*)?|[.,]\d+)")
 PARTS = ("d", "m", "y")
 """Name suffixes of the inputs of a day: ``born-d``, ``born-m``, ``born-y``; a moment has ``-t`` too."""
-
-
-class Unreadable(ValueError):
-    """What was typed cannot be read; the message says how to write it."""
-
-
-def parse_decimal(text: str) -> Decimal:
-    """Return the number that was typed; one point or comma before the decimals, nothing else (hazard H17)."""
-    typed = text.strip().replace("\u202f", "").replace("\u00a0", "")
-    if not NUMBER.fullmatch(typed) or (not typed.isascii() and "−" not in typed):
-        raise Unreadable(f"“{text.strip()}” is not a number. Write it like 1.5 or 1,5, without thousands marks")
-    return Decimal(typed.replace("−", "-").replace(",", "."))
-
-
-def parse_whole(text: str) -> int:
-    """Return the whole number that was typed."""
-    if not re.fullmatch(r"\d{1,9}", text.strip(), re.ASCII):
-        raise Unreadable(f"“{text.strip()}” is not a whole number")
-    return int(text.strip())
 
 
 @dataclass(frozen=True)

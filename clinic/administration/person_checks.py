@@ -17,8 +17,9 @@ from clinic.administration.known_facts import (
     unknown,
 )
 from clinic.harvest.models import Harvest
+from clinic.patients.doubted import UNCONFIRMED
 from clinic.patients.identity import corrected_words, identity_corrections
-from clinic.patients.models import UNCONFIRMED, had_died
+from clinic.patients.models import had_died
 from clinic.patients.whole_person import not_asked
 from clinic.products.models import Product
 from clinic.records import Origin

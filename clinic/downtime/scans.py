@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from clinic.downtime.models import PaperScan, ScanContent
 from clinic.errors import Problem, RuleBroken
-from clinic.form_fields import FactField, Unreadable
+from clinic.fields import Unreadable
+from clinic.form_fields import FactField
 from clinic.forms import RecordForm
 
 if TYPE_CHECKING:

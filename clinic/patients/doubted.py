@@ -12,6 +12,8 @@ from clinic.patients.names import searchable
 if TYPE_CHECKING:
     from clinic.records import Amendment, Record
 
+UNCONFIRMED = "closed or changed; a nurse or physician has not confirmed that"
+
 
 def redated(record: Record, *names: str) -> Amendment | None:
     """Return the last amendment that changed when something happened, by a minute or more."""

@@ -15,7 +15,7 @@ from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
 from clinic.model import ADDED, reference
 from clinic.patients.allergens import reacts, warns
-from clinic.patients.doubted import moved, takes_away
+from clinic.patients.doubted import UNCONFIRMED, moved, takes_away
 from clinic.patients.names import name_key, search_text, searchable
 from clinic.patients.numbers import bearer, taken
 from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
@@ -312,9 +312,6 @@ class Weight(Record):
 
     def headline(self) -> str:
         return f"{self.kg} kg"
-
-
-UNCONFIRMED = "closed or changed; a nurse or physician has not confirmed that"
 
 
 class Alert(Entry):

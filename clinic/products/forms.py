@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from clinic.errors import RuleBroken
-from clinic.form_fields import StringField, Unreadable
+from clinic.fields import Unreadable
+from clinic.form_fields import StringField
 from clinic.products.donation_numbers import parse_din, spell_din
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from clinic.fields import Field, Range, plain
+from clinic.fields import Field, Range, Unreadable, parse_decimal, plain
 from clinic.form_fields import (
     DecimalField,
     FactField,
@@ -16,9 +16,7 @@ from clinic.form_fields import (
     SelectField,
     StringField,
     TextAreaField,
-    Unreadable,
     YesNoField,
-    parse_decimal,
 )
 from clinic.forms import RecordForm
 from clinic.protocols.catalogue import within

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from clinic.administration.amounts import dmso_grams, dose_in
 from clinic.administration.models import Administration
 from clinic.errors import RuleBroken
-from clinic.form_fields import Unreadable, parse_decimal
+from clinic.fields import Unreadable, parse_decimal
 from tests.factories import course, team
 
 TENTHS = st.integers(0, 3000).map(lambda n: Decimal(n) / 10)

@@ -15,18 +15,8 @@ from werkzeug.datastructures import MultiDict
 from wtforms.validators import AnyOf, InputRequired, Length, Optional, ValidationError
 
 from clinic import clock
-from clinic.fields import Range, plain
-from clinic.form_fields import (
-    DateField,
-    DateTimeField,
-    DecimalField,
-    IntegerField,
-    SelectField,
-    StringField,
-    Unreadable,
-    parse_decimal,
-    parse_whole,
-)
+from clinic.fields import Range, Unreadable, parse_decimal, parse_whole, plain
+from clinic.form_fields import DateField, DateTimeField, DecimalField, IntegerField, SelectField, StringField
 from clinic.forms import RecordForm
 
 BERLIN = "Europe/Berlin"

@@ -96,7 +96,7 @@ class Book(Picture):
         waits = {test for test, said in lacks.items() if said in {"pending", "missing"} and test in may_wait}
         if self.overdue(bag):
             waits = set()
-        others = self.beside(bag)
+        others = [*self.beside(bag), *self.damaged(bag)]  # what arrived broken conforms to nothing (34)
         wrong = {
             "conforms": bool(lacks or others),
             "conditional": bool(set(lacks) - waits) or not lacks or bool(others),
