@@ -13,7 +13,7 @@ from clinic.products.donation_numbers import spell_din
 from clinic.products.graph import ancestry, donors, made_of
 from clinic.products.models import Product
 from clinic.release.doses import doses
-from clinic.release.models import Release, decisions
+from clinic.release.models import Release, decisions, released_since, standing_decision
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.result_rows import result_table
 from clinic.release.results import QCResult
@@ -22,7 +22,7 @@ from clinic.templating import unmarked
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-CERTIFIED = {ProductState.RELEASED, ProductState.CONDITIONAL, ProductState.EXCEPTIONAL, ProductState.GIVEN}
+CERTIFIED = {ProductState.RELEASED, ProductState.CONDITIONAL, ProductState.EXCEPTIONAL}
 
 
 def named(product: Product) -> str:
@@ -116,15 +116,20 @@ def no_certificate(source: Source) -> str:
     state = state_of(source.records, product, now)
     if state in CERTIFIED:
         return ""
-    why = " ".join(held_because(source.records, product, now)) if state is ProductState.HOLD else ""
-    return f"This product has no certificate of release: {state.label.lower()}. {why}".strip()
+    against = held_because(source.records, product, now) if state in {ProductState.HOLD, ProductState.GIVEN} else []
+    if state is ProductState.GIVEN:
+        last = standing_decision(source.records, product)
+        if released_since(source.records, product) is not None and last is not None and last.releases and not against:
+            return ""
+        against = against or ["No signed decision that releases it stands."]
+    return f"This product has no certificate of release: {state.label.lower()}. {' '.join(against)}".strip()
 
 
 def certificate(source: Source) -> list[Section]:
     """Return the certificate of a release."""
     product, records = source.record, source.records
     version = product.judged_under
-    made = [row for row in decisions(records, product) if row.effective(records) or product.given]
+    made = [row for row in decisions(records, product) if row.effective(records)]
     decided = [block for release in made for block in _decision(source, release)]
     protocol = f"{version.name}, {version.title}" if version is not None else "No protocol"
     return [

@@ -100,10 +100,11 @@ def _compared(typed: str) -> dict[str, Any]:
         said = "This is no check code. Enter it as it stands at the foot of the document, all three parts of it"
         return {"wrong": f"{said}: record number, name of the document, 16 digits."}
     record, records = _found(read[0])
-    made = Made(db.session(), document, _source(record, records), me().site)
+    source = _source(record, records)
+    made = Made(db.session(), document, source, me().site)
     number = made.proof.number if made.proof else 0
     return {
-        "made": made, "agrees": made.digits == read[2], "url": record_pages.PAGES[record.KIND].show(record),
+        "made": made, "agrees": made.digits == read[2], "stopped": document.missing(source), "url": record_pages.PAGES[record.KIND].show(record),
         "record": record, "patient": patient_banner(record), "number": number,
         "changes": [
             tell(entry, people=staff_names(), zone=zone())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, func, select
+from sqlalchemy import Text, func, inspect, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic import wording
@@ -164,6 +164,13 @@ class AdverseEvent(Record):
             fatal.add(self.grade == "5")
         if clinic and fatal == {True} and not has_died(self.treatment.patient.person):
             found.append(Problem("Died on: required; the event was fatal.", "died_on", rule=65))
+        was = inspect(self).attrs.outcome.history.deleted or ()
+        if clinic and "fatal" in was and True not in fatal and has_died(self.treatment.patient.person):
+            said = (
+                "Outcome: this event was fatal, and the patient's record says that the patient died. If it was not so, "
+                "take back the day of death first; a second person confirms that."
+            )
+            found.append(Problem(said, "outcome", rule=65))
         if len(fatal) == 2:
             said = "Grade 5, outcome fatal and serious because of death go together: select all three or none."
             found.append(Problem(said, "grade" if self.grade is not None else "outcome", rule=65))

@@ -91,8 +91,8 @@ def _written(session: Session, changed: dict[str, Written], steps: dict[type[Rec
         if one.model is Signature and one.columns is None:
             found += _signed(session, row_id, steps)
         elif issubclass(one.model, Record) and one.model in steps and _is_asked(one.model, one.columns):
-            record = session.get_one(one.model, row_id)
-            if record.needs_authorization and record.performed_at is not None:
+            record = session.get(one.model, row_id)
+            if record is not None and record.needs_authorization and record.performed_at is not None:
                 found += [
                     Act(record, steps[one.model], person_id, record.performed_at, fact, rule)
                     for fact, rule in one.model.QUALIFIED
@@ -117,7 +117,9 @@ def _signed(session: Session, row_id: str, steps: dict[type[Record], str]) -> li
     if signature is None or signature.meaning not in ACTS or signature.record not in kinds:
         return []
     kind = kinds[signature.record]
-    record = session.get_one(kind, signature.record_id)
+    record = session.get(kind, signature.record_id)
+    if record is None:
+        return []
     named = {getattr(record, fact) for fact, _rule in kind.QUALIFIED}
     second = signature.meaning is Meaning.VERIFICATION
     if not record.needs_authorization or (second and signature.signed_by_id in named):

@@ -20,7 +20,7 @@ from clinic.patients.models import has_died
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Movement, Product, RunInput
 from clinic.records import Origin, Record
-from clinic.release.models import Release
+from clinic.release.models import Release, standing_decision
 from clinic.release.product_state import held_because, stopped_by
 from clinic.release.results import QCResult
 from clinic.steps import nothing
@@ -241,7 +241,8 @@ def alive_after_death(records: CourseRecords, changed: Mapping[str, Written]) ->
 def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: datetime) -> list[Problem]:
     """Return why containers that went into a run now should not have (rules 34, 50).
 
-    Damaged, contaminated, held or rejected by quality.
+    Damaged, contaminated, or rejected by quality. What quality holds may be processed, so that fresh cells are not
+    lost while it is found out: what is made of them is on hold until quality decides on it.
     """
     found = []
     for use in records.every(RunInput):
@@ -254,8 +255,9 @@ def held_inputs(records: CourseRecords, changed: Mapping[str, Written], at: date
         if at - use.recorded_at > AT_ONCE:  # an invented history: what was found later held nothing then
             continue
         if written is not None and written.columns is None and use.origin is Origin.CLINIC and product is not None:
-            decided = stopped_by(records, product, at)
-            found += [Problem(decided, "inputs", rule=50)] if decided else []
+            last = standing_decision(records, product)
+            if last is not None and last.decision == "reject":
+                found.append(Problem(stopped_by(records, product, at), "inputs", rule=50))
             held = [f"{product.name} is on hold. {reason}" for reason in held_because(records, product, at)]
             found += [Problem(said, "inputs", rule=34) for said in held]
     return list(dict.fromkeys(found))

@@ -46,7 +46,7 @@ CRITICAL = frozenset({"volume", "amount", "measure"})
 """Facts of a container whose correction a second person confirms; so is a later expiry."""
 
 
-def _longer(correction: Amendment) -> bool:
+def lasts_longer(correction: Amendment) -> bool:
     """Whether a correction moved the end to later, or took it away."""
     before, after = correction.changes.get("expires_at", (None, None))
     return before is not None and (after is None or datetime.fromisoformat(after) > datetime.fromisoformat(before))
@@ -164,7 +164,7 @@ class Product(Record):
 
     def critical_correction(self) -> Amendment | None:
         """Return the last correction of what it contains, or that made it last longer (rules 36, 38; hazard H10)."""
-        return next((one for one in reversed(self.amendments) if one.corrects(CRITICAL) or _longer(one)), None)
+        return next((one for one in reversed(self.amendments) if one.corrects(CRITICAL) or lasts_longer(one)), None)
 
     @property
     def unconfirmed(self) -> Amendment | None:

@@ -18,7 +18,7 @@ from clinic.patients.donor_screening import counting, excused
 from clinic.patients.donors import DonorEligibility
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors, relatives
-from clinic.products.models import Movement
+from clinic.products.models import Movement, lasts_longer
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.record_kinds import accusing
 from clinic.record_pool import once
@@ -97,7 +97,9 @@ def _objections(records: CourseRecords, product: Product, line: list[Product]) -
 
 def _of_container(records: CourseRecords, one: Product, product: Product) -> dict[str, Item]:
     """Return the evidence in one container of the ancestry: itself, its results, the run or harvest that made it."""
-    found = {one.id: Item(hash=one.hash_without(MAY_CHANGE), name=f"{one.name} {one.division or ''}".strip())}
+    longer = "".join(f":{correction.id}" for correction in one.amendments if lasts_longer(correction))
+    name = f"{one.name} {one.division or ''}".strip()
+    found = {one.id: Item(hash=f"{one.hash_without(MAY_CHANGE)}{longer}", name=name)}
     found |= {result.id: _result(result, product) for result in records.on(one, QCResult)}
     made = [m for m in (records.get(one.run_id), records.get(one.harvest_id)) if isinstance(m, MADE_BY)]
     found |= {

@@ -74,7 +74,11 @@ def _facts(model: type[Any], *names: str) -> Iterable[Column]:
 
 
 STATE = Column("state", "Where the course stands", said="Each step with its state, derived from the records")
-MISSING = Column("missing", "Reasons why facts are missing", said="fact: reason; as they were recorded")
+MISSING = Column(
+    "missing",
+    "Facts that are missing",
+    said="With the reason as it was recorded; the research variant has the facts alone",
+)
 ORIGIN = Column("origin", "Recorded here or imported", "choice", choices={"clinic": "Here", "imported": "Imported"})
 
 

@@ -12,6 +12,7 @@ from clinic.administration.events import InfusionEvent
 from clinic.administration.models import Administration
 from clinic.course_records import in_turns
 from clinic.eligibility.models import Eligibility
+from clinic.exchange.export_values import OLDEST_TOLD
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore
 from clinic.harvest.models import Harvest
@@ -45,6 +46,11 @@ def rows(data: Data, table: Table, *, research: bool) -> Iterator[list[Any]]:
 
 
 def _value(column: Column, found: dict[str, Any], zero: date | None, *, research: bool) -> Any:
+    """Return one value; in the research variant no reason in somebody's words, and no age by which somebody is known."""
+    if column.key == "missing":
+        return "; ".join(fact if research else f"{fact}: {why}" for fact, why in found["missing"])
+    if research and column.key == "age_years" and found.get(column.key) is not None:
+        return min(OLDEST_TOLD, found[column.key])
     if column.kind == "whole" and research and column.key.endswith("_days") and column.key not in found:
         on = found.get(column.key.removesuffix("_days"))
         return (on - zero).days if on is not None and zero is not None else None
@@ -305,8 +311,9 @@ def _sum(found: Iterable[Any], name: str) -> Any:
     return sum(values) if values else None
 
 
-def _missing(*reasons: dict[str, str] | None) -> str:
-    return "; ".join(f"{name}: {why}" for one in reasons for name, why in sorted((one or {}).items()))
+def _missing(*reasons: dict[str, str] | None) -> list[tuple[str, str]]:
+    """Return each fact that is missing with the reason that was given."""
+    return [pair for one in reasons for pair in sorted((one or {}).items())]
 
 
 MAKES = {"courses": _courses, "products": _products, "administrations": _administrations}

@@ -53,8 +53,9 @@ def test_cells_of_a_harvest_that_both_named_people_deny_go_no_further(ward):
     mine = ready_for_harvest(ward.team)
     harvest(ward, mine, hours=1)
     taken = ward.session.scalars(select(Harvest)).one()
-    for request, who in zip(asked(ward), ("nurse", "physician2"), strict=True):
-        answer(ward, who, request)
+    of = {one.asked_of_id: one for one in asked(ward)}
+    for who in ("nurse", "physician2"):
+        assert answer(ward, who, of[ward.person(who).id]).status_code == 303, ward.refused
     (bag,) = taken.products
     assert ward.tag(bag) == "On hold"
     ward.sign("physician", taken)

@@ -11,7 +11,8 @@ from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.eligibility.models import Eligibility
-from clinic.patients.donors import BloodTyping, Donor, DonorEligibility, independent
+from clinic.patients.donor_screening import independent
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.products.models import Product
 from clinic.release.models import Release
 from tests import bedside

@@ -34,7 +34,8 @@ def test_the_name_of_a_medium_says_its_dmso(medium, percent):
 def test_a_figure_against_the_medium_is_refused(ward, medium, percent):
     cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
     bag = ward.donated(donor, cord)
-    ward.move("technologist", bag, "received", place="Laboratory", temperature="5", intact=True)
+    came = clock.now() - timedelta(hours=6)
+    ward.move("technologist", bag, "received", performed_at=came, place="Laboratory", temperature="5", intact=True)
     typed = {"protocol_version_id": cord.id, "inputs": [bag.id], "preparation": "explant", "vehicle": "saline"}
     made = typed | {"performed_at": clock.now() - timedelta(hours=5), "cryo_medium": medium}
     answer = ward.fill("technologist", "/processing/new", sure="yes", **made, dmso_percent=percent)

@@ -35,12 +35,11 @@ def begin(ward, mine, *bags):
     return ward.fill("technologist", url, sure="ok", inputs=[one.id for one in bags], **RECEIVED)
 
 
-@pytest.mark.parametrize(("decision", "said"), [("hold", "put it on hold"), ("reject", "rejected it")])
-def test_what_quality_stopped_goes_into_no_run(ward, two_sides, decision, said):
+def test_what_quality_rejected_goes_into_no_run(ward, two_sides):
     mine, bag, other = two_sides
-    assert ward.decide(bag, decision, reason="Freezer alarm.").status_code == 303, ward.refused
+    assert ward.decide(bag, "reject", reason="Freezer alarm.").status_code == 303, ward.refused
     assert begin(ward, mine, bag).status_code == 422
-    ward.said_no(f"{said} (Freezer alarm). Use another container, or ask quality")
+    ward.said_no("rejected it (Freezer alarm). Use another container, or ask quality")
     ward.said_no("rule 50")
     assert not runs(ward)
     assert begin(ward, mine, other).status_code == 303, ward.refused
@@ -48,6 +47,25 @@ def test_what_quality_stopped_goes_into_no_run(ward, two_sides, decision, said):
     more = {"product_id": bag.id, "volume": str(bag.volume)}
     assert ward.fill("technologist", f"/runs/{run.id}/inputs/new", sure="ok", **more).status_code == 422
     assert not bag.uses
+
+
+def test_fresh_cells_on_hold_are_processed_and_what_is_made_of_them_is_on_hold(ward, two_sides):
+    """A hold on what nobody has processed could never be lifted: there is no product to decide on yet."""
+    mine, bag, _other = two_sides
+    assert ward.decide(bag, "hold", reason="Freezer alarm.").status_code == 303, ward.refused
+    assert begin(ward, mine, bag).status_code == 303, ward.refused
+    (run,) = runs(ward)
+    made = {
+        "name": "MNC, Marrow", "cell_type": "mnc", "container": "syringe", "alike": "1", "volume": "6",
+        "measure": "tnc_8", "amount": "6", "place": "Bench 2", "temperature": "21",
+    }  # fmt: skip
+    answer = ward.fill("technologist", f"/runs/{run.id}/outputs/new", sure="ok", **made)
+    assert answer.status_code == 303, ward.refused
+    ward.session.expire_all()
+    (child,) = runs(ward)[0].outputs
+    ward.give(mine, child)
+    ward.not_given(child, "rule 50")
+    assert ward.tag(child) == "On hold"
 
 
 def test_nothing_of_the_bank_that_quality_stopped(ward):

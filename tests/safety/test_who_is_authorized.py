@@ -392,7 +392,9 @@ def test_quality_gives_one_with_a_signature_and_ends_it_with_a_reason(ward, page
     assert len(made.signatures) == 2
     assert "Left the clinic" in page(ward.browser("quality"), f"/staff/{ward.team.nurse.id}")
     assert ward.fill("quality", url, reason="again", password=PASSWORD).status_code in {409, 422}
-    acts = ward.session.scalars(select(LedgerEntry.act).where(LedgerEntry.record_id == made.id)).all()
+    acts = ward.session.scalars(
+        select(LedgerEntry.act).where(LedgerEntry.record_id == made.id).order_by(LedgerEntry.number)
+    ).all()
     assert acts == ["insert", "update"]
     assert verify(ward.session) == []
 

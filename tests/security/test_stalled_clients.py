@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -20,6 +21,12 @@ HEAD = {
     "type": "http", "method": "POST", "path": "/ü", "query_string": b"q=1", "http_version": "1.1", "scheme": "http",
     "server": ("127.0.0.1", 8000), "client": ("10.0.0.7", 4321),
 }  # fmt: skip
+
+
+def in_a_loop_of_its_own(work):
+    """Run to its end, in a thread: where a browser runs beside, this one has a loop already."""
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, work).result()
 
 
 def asked(application, headers=(), parts=(), *, threads=2, read=True):
@@ -39,7 +46,7 @@ def asked(application, headers=(), parts=(), *, threads=2, read=True):
 
     asked.at = 0
     scope = {**HEAD, "headers": [(name.encode(), value.encode()) for name, value in headers]}
-    asyncio.run(gateway.Gateway(application, threads)(scope, receive, send))
+    in_a_loop_of_its_own(gateway.Gateway(application, threads)(scope, receive, send))
     return sent
 
 
@@ -104,7 +111,7 @@ def test_a_request_comes_as_it_was_sent_and_an_answer_of_any_length_goes_out_who
         sent.append(message)
 
     scope = {**HEAD, "headers": [(name.encode(), value.encode()) for name, value in headers]}
-    asyncio.run(gateway.Gateway(application, 1)(scope, receive, send))
+    in_a_loop_of_its_own(gateway.Gateway(application, 1)(scope, receive, send))
     assert seen["read"] == b"abcd"
     assert (seen["PATH_INFO"], seen["HTTP_COOKIE"], seen["REMOTE_ADDR"]) == ("/Ã¼", "a=1; b=2", "10.0.0.7")
     assert seen["HTTP_X_FORWARDED_FOR"] == "1.1.1.1", "a name with an underscore writes over none"
