@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import time_machine
 from sqlalchemy import select
 
 from clinic import clock
@@ -80,6 +81,21 @@ def test_a_copied_administration_that_is_moved_past_the_expiry_is_marked(ward):
     late = {"performed_at": ago(hours=1), "ended_at": ago(minutes=50)}
     assert ward.amend("nurse2", made, **late).status_code == 303, ward.refused
     reviewed(ward, made, "expired")
+
+
+@pytest.mark.rule(50, by="amendment")
+@pytest.mark.hazard("H37")
+def test_a_copied_run_that_is_moved_to_after_a_hold_of_its_input_is_marked(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = harvested(mine, ward.team, at=ago(hours=5)).products[0]
+    bag.expires_at = clock.now() + timedelta(days=1)
+    ward.session.commit()
+    with time_machine.travel(ago(hours=3), tick=True):
+        assert ward.decide(bag, "hold", reason="freezer alarm").status_code == 303, ward.refused
+    run = copied_run(ward, mine, bag, performed_at=ago(hours=4))
+    assert run.not_permitted == []
+    assert ward.amend("technologist", run, performed_at=ago(hours=1)).status_code == 303, ward.refused
+    reviewed(ward, run, "put it on hold (freezer alarm)")
 
 
 @pytest.mark.rule(34)

@@ -138,3 +138,15 @@ def test_a_day_of_death_before_a_visit_is_refused(ward, infusion):
     ward.said_no("before cells were given", "before a visit was made")
     assert ward.session.scalars(select(FollowUpVisit)).all()
     assert not ward.session.scalars(select(AdverseEvent)).all()
+
+
+@pytest.mark.rule(65, by="amendment")
+def test_a_fatal_event_stays_fatal_while_the_record_says_that_the_patient_died(ward, infusion):
+    mine, _given, _other = infusion
+    with ward.later(minutes=30):
+        assert fatal(ward, mine).status_code == 303, ward.refused
+        event = ward.session.scalars(select(AdverseEvent)).one()
+        assert ward.amend("nurse", event, outcome="resolved", serious=[], grade="1").status_code == 422
+        ward.said_no("rule 65", "take back the day of death first")
+        ward.session.expire_all()
+        assert (event.outcome, event.serious) == ("fatal", ["death"])
