@@ -105,8 +105,14 @@ def grown(demonstration: Session, tmp_path_factory: pytest.TempPathFactory) -> P
     return Path(shutil.copy(built, tmp_path_factory.mktemp("grown") / "clinic.db"))
 
 
+LONGEST = ("journeys", "proof")
+"""Folders whose tests last longest: begun first, so that no worker is left alone with one of them at the end."""
+
+
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Call slow what waits for the demonstration clinic to be built, and a story what is told over many pages."""
+    items.sort(key=lambda item: not set(LONGEST) & set(item.path.parts))
     for item in items:
         if {"demonstration", "grown"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)

@@ -203,7 +203,8 @@ def test_the_days_of_one_patient_are_shifted_alike_in_every_table_and_those_of_a
                 found.setdefault(_whose(session, model, shown["id"]), set()).add(shift.days)
         assert {len(shifts) for shifts in found.values()} == {1}, found
         ways += [found[one.treatment.patient_id] for one in (first, second)]
-    assert len(set(map(frozenset, ways))) == 4, "another patient, another secret: other days"
+    different = len(set(map(frozenset, ways)))
+    assert different >= 3, "another patient, another secret: other days, of which two of 365 may be the same"
     assert all(1 <= shift <= 365 for way in ways for shift in way)
 
 
