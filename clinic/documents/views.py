@@ -104,7 +104,8 @@ def _compared(typed: str) -> dict[str, Any]:
     made = Made(db.session(), document, source, me().site)
     number = made.proof.number if made.proof else 0
     return {
-        "made": made, "agrees": made.digits == read[2], "stopped": document.missing(source), "url": record_pages.PAGES[record.KIND].show(record),
+        "made": made, "agrees": made.digits == read[2],
+        "stopped": document.missing(source), "url": record_pages.PAGES[record.KIND].show(record),
         "record": record, "patient": patient_banner(record), "number": number,
         "changes": [
             tell(entry, people=staff_names(), zone=zone())

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, String, inspect, select, text
+from sqlalchemy import CheckConstraint, Index, String, column, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic.access import Role
@@ -44,7 +44,7 @@ RELATIVES_ALLOWED = {"parent", "child", "sibling", "half_sibling", "grandparent"
 """Relatives of first and second degree, for whom an ineligible donor may be used (21 CFR 1271.65(b)(1)(i), rule 18)."""
 
 
-OTHERS = text("kind <> 'self'")
+OTHERS = column("kind") != "self"
 """Donors who are not the patients themselves."""
 
 

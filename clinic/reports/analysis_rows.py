@@ -46,7 +46,7 @@ def rows(data: Data, table: Table, *, research: bool) -> Iterator[list[Any]]:
 
 
 def _value(column: Column, found: dict[str, Any], zero: date | None, *, research: bool) -> Any:
-    """Return one value; in the research variant no reason in somebody's words, and no age by which somebody is known."""
+    """Return one value; in the research variant no reason in somebody's words, and no age of the very old."""
     if column.key == "missing":
         return "; ".join(fact if research else f"{fact}: {why}" for fact, why in found["missing"])
     if research and column.key == "age_years" and found.get(column.key) is not None:

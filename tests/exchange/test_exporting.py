@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
+import hmac
 import io
 import json
 import re
 from datetime import date, timedelta
 from decimal import Decimal
-from itertools import islice
+from itertools import combinations, islice
 from typing import TYPE_CHECKING
 
 import pytest
@@ -183,13 +184,24 @@ def test_the_research_variant_names_no_staff_and_tells_no_day_or_time(demonstrat
         assert re.search(r"\d\d:\d\d", text) is None, f"{name} tells a time of day"
 
 
+def shifted_by(person, secret):
+    """By how many days a person's are shifted, worked out a second time."""
+    drawn = hmac.digest(secret.encode(), person.encode(), "sha256")
+    return int.from_bytes(drawn[:8], "big") % 365 + 1
+
+
 @both_databases
 @pytest.mark.rule(73)
 def test_the_days_of_one_patient_are_shifted_alike_in_every_table_and_those_of_another_differently(session, team):
     ways = []
     first, second = (harvested(ready_for_harvest(team, patient(team)), team) for _ in range(2))
     session.flush()
-    for secret in ("one", "two"):
+    people = [one.treatment.patient_id for one in (first, second)]
+    secrets = next(
+        pair for pair in combinations(map(str, range(50)), 2)
+        if len({shifted_by(person, secret) for person in people for secret in pair}) == 4
+    )  # fmt: skip
+    for secret in secrets:
         found = {}
         for name, attribute in (("harvests", "performed_at"), ("movements", "performed_at")):
             model, kept = datasets()[name].model, Choice(research=True, secret=secret)
@@ -202,9 +214,9 @@ def test_the_days_of_one_patient_are_shifted_alike_in_every_table_and_those_of_a
                 shift = exact[shown["id"]] - date.fromisoformat(shown[attribute])
                 found.setdefault(_whose(session, model, shown["id"]), set()).add(shift.days)
         assert {len(shifts) for shifts in found.values()} == {1}, found
-        ways += [found[one.treatment.patient_id] for one in (first, second)]
-    different = len(set(map(frozenset, ways)))
-    assert different >= 3, "another patient, another secret: other days, of which two of 365 may be the same"
+        assert [found[person] for person in people] == [{shifted_by(person, secret)} for person in people]
+        ways += [found[person] for person in people]
+    assert len(set(map(frozenset, ways))) == 4, "another patient, another secret: other days"
     assert all(1 <= shift <= 365 for way in ways for shift in way)
 
 

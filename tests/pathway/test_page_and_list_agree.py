@@ -49,7 +49,7 @@ ROLES = ("coordinator", "nurse", "physician", "technologist", "quality", "direct
 ZONES = ("Pacific/Auckland", "Europe/Berlin", "America/Los_Angeles")
 SITES = {"north": "Pacific/Auckland", "south": "America/Los_Angeles"}
 """The sites stand on clocks half a day from Greenwich, on either side: a day counted there would show."""
-MOMENTS_OF_A_COURSE = int(os.environ.get("AGREE_MOMENTS", "1"))
+MOMENTS_OF_A_COURSE = int(os.environ.get("AGREE_MOMENTS", "2"))
 """How many moments of each course are asked; a long run asks more."""
 IMPORTED = 6
 """How many courses that came in from a table are opened, out of some two hundred alike."""

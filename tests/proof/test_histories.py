@@ -25,7 +25,7 @@ COUNT = int(os.environ.get("PROOF_HISTORIES", "200"))
 FIRST = int(os.environ.get("PROOF_FIRST", "1"))
 STORIES = int(os.environ.get("PROOF_STORIES", "3"))
 SHARDS = int(os.environ.get("PROOF_SHARDS", "4"))
-LINES_IN = 6
+LINES_IN = 4
 """In one tree of so many the lists' stored lines are kept too; in the others they are not, which is faster."""
 
 

@@ -91,7 +91,7 @@ RAW = re.compile(r"\btext\(|exec_driver_sql|\.connection\(\)|engine\.(begin|conn
 TECHNICAL = {
     "clinic/console.py", "clinic/extensions.py", "clinic/health.py", "clinic/schema.py", "clinic/backup.py",
     "clinic/ledger/listener.py", "clinic/ledger/structure.py", "clinic/exchange/views.py",
-    "clinic/commands/database.py", "clinic/judged_lines.py", "clinic/patients/donors.py", "clinic/query_plans.py",
+    "clinic/commands/database.py", "clinic/judged_lines.py", "clinic/query_plans.py",
     "clinic/ledger/verify.py", "clinic/ledger/stored_rows.py",
 }  # fmt: skip
 """Where a connection itself is meant: opening, copying and migrating the database and its statistics, the ledger and
