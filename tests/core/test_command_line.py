@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import socket
 import sqlite3
 import sys
@@ -16,26 +15,13 @@ from clinic import cli, clock
 from clinic.accounts.models import User
 from clinic.ledger.listener import set_actor
 from tests.factories import harvested, patient, ready_for_harvest
+from tests.shell import shell
 
 
 @pytest.fixture
 def run(house, tmp_path, monkeypatch, capsys):
-    """Run the command line as a shell does: ``status, out, err = run("verify")``."""
-    monkeypatch.setenv("CLINIC_DATABASE_URL", house.store.url)
-    monkeypatch.setenv("CLINIC_INSTANCE", str(tmp_path / "instance"))
-    monkeypatch.setenv("CLINIC_SECRET_KEY", secrets.token_urlsafe(48))
-
-    def once(*words):
-        monkeypatch.setattr("sys.argv", ["clinic", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
-    return once
+    """Run the command line over the clinic under test: ``status, out, err = run("verify")``."""
+    return shell(monkeypatch, capsys, house.store.url, tmp_path / "instance")
 
 
 @pytest.fixture

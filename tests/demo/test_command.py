@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
 import sys
 
 import pytest
 
-from clinic import cli
+from tests.shell import shell
 
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
     """Run the command line on an empty database of the current schema: ``status, out, err = run("demo")``."""
-    monkeypatch.setenv("CLINIC_DATABASE_URL", f"sqlite:///{tmp_path / 'clinic.db'}")
-    monkeypatch.setenv("CLINIC_INSTANCE", str(tmp_path / "instance"))
-    monkeypatch.setenv("CLINIC_SECRET_KEY", secrets.token_urlsafe(48))
-
-    def once(*words):
-        monkeypatch.setattr("sys.argv", ["clinic", *words])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        said = capsys.readouterr()
-        return status, said.out, said.err
-
+    once = shell(monkeypatch, capsys, f"sqlite:///{tmp_path / 'clinic.db'}", tmp_path / "instance")
     assert once("migrate")[0] == 0
     return once
 

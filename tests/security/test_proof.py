@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import secrets
 import shutil
 import sqlite3
 from contextlib import closing
@@ -14,7 +13,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, text
 
-from clinic import cli, clock
+from clinic import clock
 from clinic.commands.serving import seal_beside
 from clinic.ledger import sealing, structure
 from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead, digest
@@ -23,6 +22,7 @@ from clinic.patients.models import Patient
 from config import load
 from tests.databases import both_databases
 from tests.factories import harvested, patient, ready_for_harvest
+from tests.shell import shell
 
 
 @pytest.fixture
@@ -30,20 +30,11 @@ def run(house, tmp_path, monkeypatch, capsys, session, team):
     """Run the command line over a clinic with a harvest."""
     harvested(ready_for_harvest(team), team)
     session.commit()
-    monkeypatch.setenv("CLINIC_DATABASE_URL", house.store.url)
-    monkeypatch.setenv("CLINIC_INSTANCE", str(tmp_path / "instance"))
-    monkeypatch.setenv("CLINIC_SECRET_KEY", secrets.token_urlsafe(48))
+    command = shell(monkeypatch, capsys, house.store.url, tmp_path / "instance")
 
     def once(*words):
         session.rollback()
-        monkeypatch.setattr("sys.argv", ["clinic", *map(str, words)])
-        status = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            status = ended.code or 0
-        said = capsys.readouterr()
-        return status, said.out, said.err
+        return command(*words)
 
     return once
 
