@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flask import request, send_from_directory
-from flask.sessions import SecureCookieSessionInterface, SessionMixin
 from markupsafe import Markup
 from werkzeug.security import safe_join
 
@@ -49,15 +48,6 @@ def _drawn(root: str, name: str) -> Markup:
     )
 
 
-class SessionOfPages(SecureCookieSessionInterface):
-    """The session belongs to pages. A style sheet that varied with its cookie would be fetched anew for every page."""
-
-    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
-        """Leave static files as they are."""
-        if request.endpoint != "static":
-            super().save_session(app, session, response)
-
-
 def send(filename: str) -> Response:
     """Send a static file, packed where the browser takes that; kept for good where the address names its content."""
     wanted = safe_join(str(STATIC), filename)
@@ -80,6 +70,5 @@ def send(filename: str) -> Response:
 
 def init_app(app: Flask) -> None:
     """Serve the static files, and give templates the addresses of what they ask for."""
-    app.session_interface = SessionOfPages()
     app.add_url_rule("/static/<path:filename>", endpoint="static", view_func=send)
     app.jinja_env.globals.update(asset=asset, draw_icon=icon)

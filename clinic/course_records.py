@@ -15,7 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, inspect, or_, select, union_all
-from sqlalchemy.orm import Load, RelationshipDirection, Session, joinedload, lazyload
+from sqlalchemy.orm import Load, RelationshipDirection, Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
 from clinic import wording
@@ -25,6 +25,7 @@ from clinic.record_content import columns_signed
 from clinic.record_kinds import attached, keys_to, kinds, link, parts_of, table_of
 from clinic.record_pool import M, Pool, in_order
 from clinic.records import Amendment, Signature
+from clinic.row_reader import Statement, always_under, joined, under
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -213,7 +214,7 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str], only:
         found: Any = getattr(model, "found", None)
         condition = found(scope) if found is not None else _condition(model, scope)
         if condition is not None:
-            _take(pool, session, _chosen(model, condition), scope.given)
+            pool.add(always_under(model, condition).read(session, scope.given))
         if table_of(model) == "treatment":
             _take_whole_people(scope, session, model)
     complete(session, pool, {*read, *parts})
@@ -230,7 +231,7 @@ def _take_whole_people(scope: Scope, session: Session, course: type[Any]) -> Non
 
 def read_rows(session: Session, pool: Pool, model: type[Any], condition: Any) -> None:
     """Add the rows of a kind that fit a condition, with their parts; for pages that list and judge nothing."""
-    _take(pool, session, _selected(model, condition))
+    pool.add(under(model, condition).read(session, {}))
 
 
 def read_page(session: Session, pool: Pool, models: Sequence[type[Any]], page: Subquery) -> list[Any]:
@@ -252,26 +253,21 @@ def complete(session: Session, pool: Pool, whole: set[type[Model]]) -> None:
 
     ``whole``: the kinds of which all rows are there that hang on rows of the pool.
     """
-    for row in session.execute(_attached(), {"owners": list(pool.by_id)}).unique():
-        pool.add(one for one in row if one is not None)
+    pool.add(_attached().read(session, {"owners": list(pool.by_id)}))
     for chosen in _beside():
         pool.kept += session.scalars(chosen)
     _fill(pool, whole)
 
 
 @cache
-def _attached() -> Any:
-    """Return the select of what hangs on any record, ``owners``; one statement, each row of which holds one record."""
+def _attached() -> Statement:
+    """Return what reads all that hangs on any record, ``owners``, by one statement."""
     models, owners = tuple[Any, ...]((Signature, Amendment, *attached())), bindparam("owners", expanding=True)
     named = [
         select(model.id).where(model.record_id.in_(owners), *([model.decisive()] if model.ATTACHED else []))
         for model in models
     ]
-    found = union_all(*named).subquery()
-    chosen: Any = select(*models).select_from(found).options(*(Load(model).lazyload("*") for model in models))
-    for model in models:
-        chosen = chosen.outerjoin(model, model.id == found.c.id)
-    return chosen
+    return joined(union_all(*named).subquery(), models)
 
 
 @cache
@@ -302,21 +298,6 @@ def _condition(model: type[Any], scope: Scope) -> Any:
 def _names(model: type[Any], *columns: str) -> Any:
     """Return the condition that one of some columns is among the ids that are given for it."""
     return or_(*(getattr(model, name).in_(bindparam(name, expanding=True)) for name in columns))
-
-
-def _take(pool: Pool, session: Session, chosen: Any, given: dict[str, list[str]] | None = None) -> None:
-    for row in session.scalars(chosen, given).unique():
-        pool.add(_whole(row))
-
-
-@cache
-def _chosen(model: type[Any], condition: Any) -> Any:
-    """Return the select of a kind under a condition that stays the same object, so that it is built only once."""
-    return _selected(model, condition)
-
-
-def _selected(model: type[Any], condition: Any) -> Any:
-    return select(model).where(condition).options(lazyload("*"), *parts_read(model))
 
 
 @cache

@@ -1,8 +1,11 @@
-"""Response headers: no foreign content, no caching, no framing."""
+"""Response headers: no foreign content, no caching, no framing, no cookie with a static file."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+
+from flask import request
+from flask.sessions import SecureCookieSessionInterface, SessionMixin
 
 if TYPE_CHECKING:
     from flask import Flask, Response
@@ -13,8 +16,18 @@ POLICY = (
 )
 
 
+class SessionOfPages(SecureCookieSessionInterface):
+    """The session belongs to pages. A style sheet that varied with its cookie would be fetched anew for every page."""
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Response) -> None:
+        """Leave static files as they are."""
+        if request.endpoint != "static":
+            super().save_session(app, session, response)
+
+
 def init_app(app: Flask, *, production: bool) -> None:
     """Set the headers on every response; health data is never cached."""
+    app.session_interface = SessionOfPages()
 
     @app.after_request
     def _say(response: Response) -> Response:

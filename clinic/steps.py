@@ -200,18 +200,19 @@ def is_history(records: CourseRecords, *, or_used: bool = False) -> bool:
         return True
     if course.signed:
         return False
-    rows = [row for found in list(records.pool.rows.values()) for row in found]
-    own = {course.id, *(row.id for row in rows if getattr(row, "treatment_id", None) == course.id)}
-    return not any(_done_here(row) and _names(row) & own for row in rows)
+    kinds = list(records.pool.rows.items())
+    of_course = (row for kind, rows in kinds if hasattr(kind, "treatment_id") for row in rows)
+    own = {course.id, *(row.id for row in of_course if row.treatment_id == course.id)}
+    return not any(
+        getattr(row, name) in own and _done_here(row)
+        for kind, rows in kinds
+        for name in (name for table in ("treatment", "product") for name in keys_to(kind).get(table, ()))
+        for row in rows
+    )
 
 
 def _done_here(row: Any) -> bool:
     return getattr(row, "origin", "") == "clinic" and not getattr(row, "AFTER_DEATH", False) and row.ASKED_FIRST
-
-
-def _names(row: Any) -> set[str | None]:
-    keys = keys_to(type(row))
-    return {getattr(row, name) for table in ("treatment", "product") for name in keys.get(table, ())}
 
 
 class Pathway(tuple[Step, ...]):
