@@ -97,7 +97,15 @@ def test_twenty_people_cannot_together_take_more_than_there_is(session, uncontai
     """Each asks for 9 of 60 mL with a form of its own: six get it, nobody gets what is not there."""
     browsers = [client_as("nurse") for _ in range(20)]
     url = f"/harvests/{uncontained}/products"
-    replies = at_once(20, lambda n: post(browsers[n], url, volume="9", container="bag"))
+
+    def asks(n):
+        for _try in range(10):
+            reply = post(browsers[n], url, volume="9", container="bag")
+            if reply.status_code != 503:  # on a busy machine somebody waits too long, and tries again as the page says
+                break
+        return reply
+
+    replies = at_once(20, asks)
     answers = [reply.status_code for reply in replies]
     held = session.scalars(select(Product.volume)).all()
     assert sum(held) <= Decimal(60)
