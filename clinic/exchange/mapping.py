@@ -172,6 +172,14 @@ def load(path: Path, kind: str) -> Mapping:
     return parsed(text, path.name, kind)
 
 
+def parsed_bytes(raw: bytes, name: str) -> Mapping:
+    """Return the mapping that a file's bytes say."""
+    try:
+        return parsed(raw.decode("utf-8-sig"), name)
+    except UnicodeDecodeError as fault:
+        raise RuleBroken(f"The mapping {name} cannot be read: {fault}.") from fault
+
+
 def parsed(text: str, name: str, kind: str = "") -> Mapping:
     """Return the mapping that a file called ``name`` says; ``kind``: for which kind of import, "" for any."""
     try:

@@ -105,10 +105,10 @@ def _text(path: Path, encoding: str, heading_row: int, note: str = "", guesses: 
 
 def _guesses(path: Path, line: int) -> dict[str, str]:
     """Return how the first line that is no UTF-8 reads in the encodings that it may be written in."""
+    raw, found = b"", {}
     with path.open("rb") as file:
         for _ in range(line):
             raw = file.readline(MOST_LINE)
-    found = {}
     for name in ("windows-1252", "windows-1250"):
         try:
             found[name] = raw.decode(name).strip()[:60]
