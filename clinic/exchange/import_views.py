@@ -137,8 +137,7 @@ def columns(key: str) -> Answer:
     upload, trouble = _upload(key), list[str]()
     if request.method == "POST":
         with _told(trouble):
-            _save_columns(upload)
-            return redirect(url_for("imports.preview", key=key), 303)
+            return _save_columns(upload)
     draft = drafts.at_hand(me().id) if request.method == "GET" else None
     if draft is not None:
         upload.mapping = import_columns.written(upload, _headings(upload), draft[0])
@@ -150,19 +149,20 @@ def _headings(upload: Upload) -> list[str]:
     return import_steps.table_of(upload).headings
 
 
-def _save_columns(upload: Upload) -> None:
+def _save_columns(upload: Upload) -> Answer:
     """Keep what was typed, whatever is wrong with it, then check the table."""
     upload.mapping = import_columns.written(upload, request.form.getlist("column"), request.form)
     upload.checked = None
     upload.save()
+    if mistakes := _mistakes(upload):
+        raise RuleBroken(*mistakes)
     if request.form.get("do") == "again":
-        idempotency.led_to(url_for("imports.columns", key=upload.key))
-        db.session.commit()
-        raise RuleBroken(*_mistakes(upload) or ["Saved. Look through the columns, then check the table."])
-    idempotency.led_to(url_for("imports.preview", key=upload.key))
-    drafts.end(me().id)
-    db.session.commit()
+        return commit_and_redirect(
+            url_for("imports.columns", key=upload.key), "Saved. Check the table when it is done."
+        )
+    answer = commit_and_redirect(url_for("imports.preview", key=upload.key))
     import_steps.check(db.session(), upload, me())
+    return answer
 
 
 def _mistakes(upload: Upload) -> list[str]:
