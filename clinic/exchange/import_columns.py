@@ -146,7 +146,7 @@ def written(upload: Upload, headings: list[str], form: Any) -> dict[str, Any]:
     """Return the mapping that a form says; parts that the page does not show stay as an uploaded mapping has them."""
     kept = {
         name: upload.mapping[name]
-        for name in ("numbered", "texts", "not_recorded", "confirmed", "title")
+        for name in ("numbered", "texts", "pairs", "not_recorded", "confirmed", "title")
         if name in upload.mapping
     }
     said = {name: form.get(name, "").strip() for name in OPTIONS if form.get(name, "").strip()}
@@ -158,6 +158,7 @@ def written(upload: Upload, headings: list[str], form: Any) -> dict[str, Any]:
     mapping["constants"] = dict(pair for pair in _pairs(form, "constant") if pair[0])
     mapping["columns"], mapping["ignored"] = {}, {}
     texts = {name for columns_ in kept.get("texts", {}).values() for name in columns_}
+    texts |= {name for pair in kept.get("pairs", {}).values() for name in (pair["time"], pair["happened"])}
     for number, name in enumerate(headings):
         old = upload.mapping.get("columns", {}).get(name, [])
         target = _target(form, number)

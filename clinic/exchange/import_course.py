@@ -230,8 +230,10 @@ class History:
                 self._fault(wanted, f"{fault} ({INSTRUMENTS[wanted.name].label})")
                 return
         happened = {"performed_at": visit.performed_at, "course_day": visit.course_day}
+        if given.by_day is not None:
+            happened = {"performed_at": None, "course_day": given.by_day}
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
-        known = visit.precision_of("performed_at")
+        known = visit.precision_of("performed_at") if given.by_day is None else ""
         common["precision"] = {"performed_at": known} if known else None
         score = OutcomeScore(
             **common,

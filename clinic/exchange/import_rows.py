@@ -11,7 +11,7 @@ from clinic.exchange.import_targets import Slot, slot
 from clinic.ledger.models import digest
 
 if TYPE_CHECKING:
-    from clinic.exchange.mapping import Mapping, Target
+    from clinic.exchange.mapping import Mapping, Pair, Target
 
 
 def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, problems: list[Fault]) -> dict[Slot, Given]:
@@ -31,6 +31,8 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
             if cells[name] and cells[name] not in mapping.missing
         ]
         found[_slot(target, mapping)] = Given(text="; ".join(said) or None, column=", ".join(columns))
+    for target, pair in mapping.pairs.items():
+        found[_slot(target, mapping)] = _timed(row, cells, pair, mapping, problems)
     for name, wanted in mapping.columns.items():
         for target in wanted:
             empty = cells[name] in mapping.missing or cells[name] in target.missing
@@ -39,6 +41,24 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
             if said.text is not None or said.never or said.written or place not in found:
                 found[place] = said
     return found
+
+
+def _timed(row: int, cells: dict[str, str], pair: Pair, mapping: Mapping, problems: list[Fault]) -> Given:
+    """Return the time at which something happened, or by which day of the course it had not."""
+    time, happened = cells[pair.time], cells[pair.happened]
+    if not time or not happened or {time, happened} & set(mapping.missing):
+        return Given(text=None, column=pair.time)
+    if happened in pair.yes:
+        return Given(text=time, column=pair.time, written=time)
+    column, value, expected = pair.happened, happened, f"one of {', '.join((*pair.yes, *pair.no))}"
+    if happened in pair.no:
+        column, value = pair.time, time
+        try:
+            return Given(text=None, column=column, written=time, never=True, by_day=parse_cell.whole(time))
+        except parse_cell.NotThat as fault:
+            expected = str(fault)
+    problems.append(Fault(row=row, column=column, value=value, expected=expected))
+    return Given(text=None, column=column, written=value)
 
 
 def content_of(found: dict[Slot, Given], mapping: Mapping) -> str:

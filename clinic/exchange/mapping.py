@@ -18,6 +18,9 @@ recipient_ABO = { to = "patient.abo", values = { 0 = "O" } }
 ANC_recovery = [{ to = "score.outcome.anc_recovery", as = "event_day", never = "1000000" }, …]
 [texts."treatment.diagnosis"]              # several columns as one text: "Risk group: high; …"
 risk_group = "Risk group"
+[pairs."score.outcome.relapse_day"]         # a time and whether it happened: else “did not occur by day 400”
+time = "days"
+happened = "relapsed"
 [ignored]                                  # every other column, and why it is left out
 recipient_age_int = "recipient_age says it"
 """
@@ -103,6 +106,15 @@ class Visit(Part):
     course_day: int | None = None
 
 
+class Pair(Part):
+    """A time and whether it happened: where it did not, the score says that it did not occur by that day."""
+
+    time: str
+    happened: str
+    yes: tuple[str, ...] = ("1", "yes")
+    no: tuple[str, ...] = ("0", "no")
+
+
 class Mapping(Part):
     """All that a mapping file says."""
 
@@ -119,6 +131,7 @@ class Mapping(Part):
     columns: dict[str, tuple[Target, ...]] = Field(default_factory=dict)
     texts: dict[str, dict[str, str]] = Field(default_factory=dict)
     ignored: dict[str, str] = Field(default_factory=dict)
+    pairs: dict[str, Pair] = Field(default_factory=dict)
     visits: dict[str, Visit] = Field(default_factory=dict)
     not_recorded: dict[str, str] = Field(default_factory=dict)
     confirmed: dict[str, str] = Field(default_factory=dict)
@@ -153,12 +166,13 @@ class Mapping(Part):
         """Yield each target with the column, or the part of the mapping, that names it."""
         for column, wanted in self.columns.items():
             yield from ((target.to, column) for target in wanted)
-        for part in (self.constants, self.numbered, self.texts):
+        for part in (self.constants, self.numbered, self.texts, self.pairs):
             yield from ((target, "the mapping") for target in part)
 
     def spoken_for(self) -> set[str]:
         """Return every column that the mapping says something about."""
-        return {*self.columns, *self.ignored, *(name for columns in self.texts.values() for name in columns)}
+        pairs = {name for pair in self.pairs.values() for name in (pair.time, pair.happened)}
+        return {*self.columns, *self.ignored, *pairs, *(name for columns in self.texts.values() for name in columns)}
 
 
 def load(path: Path, kind: str) -> Mapping:
