@@ -37,7 +37,7 @@ ROOMS = (
     "clinic.health", "clinic.record_pages", "clinic.accounts.views", "clinic.protocols.views", "clinic.patients.views",
     "clinic.patients.donor_views", "clinic.patients.merge_views",
     "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
-    "clinic.audit.views", "clinic.exchange.views", "clinic.documents.views",
+    "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.import_views", "clinic.documents.views",
     "clinic.reports.views", "clinic.reports.analysis_views", "clinic.requests.views", "clinic.requests.notice_views",
     "clinic.downtime.views", "clinic.pathway.authorization_views",
 )  # fmt: skip
@@ -186,6 +186,7 @@ def _around_every_page() -> dict[str, Any]:
         "sealed": None,
         "notices": _bell(user),
         "exports_url": url_for("exchange.index") if user is not None and may(user.role, "exchange.index") else None,
+        "imports_url": url_for("imports.index") if user is not None and may(user.role, "imports.index") else None,
         "theme": user.theme if user is not None else "",
         "idle_seconds": int(security.IDLE.total_seconds()),
     }

@@ -1,4 +1,4 @@
-"""Commands that take tables in and out."""
+"""Commands that take tables out."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ import click
 from flask import current_app
 from sqlalchemy import select
 
-from clinic import clock, query_plans, read_log
-from clinic.access import CLINICAL, keep_to_site
+from clinic import read_log
+from clinic.access import CLINICAL
 from clinic.accounts.models import Site
-from clinic.console import FILE, NO, progress, site_with, user_with, with_database_to_read
+from clinic.console import FILE, site_with, user_with, with_database_to_read
 from clinic.errors import RuleBroken
-from clinic.exchange import exporting, importing
+from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
-from clinic.extensions import db
-from clinic.ledger.listener import set_actor
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,32 +30,6 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
 
 DAY = click.DateTime(["%Y-%m-%d"])
-
-
-@click.command("import")
-@click.argument("kind")
-@click.argument("file", type=FILE)
-@click.option("--map", "mapping", type=FILE, help="File that maps columns to facts.")
-@click.option("--dry-run", is_flag=True, help="Check everything, import nothing.")
-@click.option("--as", "email", required=True, help="Responsible person: the e-mail address of a staff member.")
-@with_database_to_read
-def import_table(  # noqa: PLR0913 - one for each option
-    session: Session, kind: str, file: Path, mapping: Path | None, *, dry_run: bool, email: str
-) -> None:
-    one = user_with(session, email)
-    keep_to_site(session, one.site_id)
-    set_actor(session, one.id, f"imported from {file.name}")
-    with progress(f"Reading {file.name}") as tell:
-        report = importing.run(session, kind, file, mapping, one, clock.now(), dry_run, progress=tell)
-    if report.refused or dry_run:
-        session.rollback()
-    else:
-        session.commit()
-        query_plans.gather(db.engine)
-    for sentence in report.sentences():
-        click.echo(sentence, err=report.refused)
-    if report.refused:
-        raise click.exceptions.Exit(NO)
 
 
 @click.command()

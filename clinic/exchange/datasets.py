@@ -32,6 +32,7 @@ SHORTER = {
     "follow_up_visit": "visits",
     "outcome_score": "scores",
     "contact_attempt": "contacts",
+    "import_batch": "imports",
 }
 """Names of data sets that outsiders know and that are not the plural of the table's name."""
 DOSES = ("doses_donor", "doses_origin", "doses_separation", "doses_exhibited", "doses_site")
@@ -124,7 +125,16 @@ class Dataset:
         keys = {attribute.key for attribute in inspect(self.model).column_attrs}
         return next(
             key
-            for key in ("performed_at", "recorded_at", "signed_at", "amended_at", "due_on", "drafted_at", "id")
+            for key in (
+                "performed_at",
+                "recorded_at",
+                "signed_at",
+                "amended_at",
+                "due_on",
+                "drafted_at",
+                "imported_at",
+                "id",
+            )
             if key in keys
         )
 

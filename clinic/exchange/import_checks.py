@@ -25,26 +25,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Given:
-    """What a row says about one slot: a text (None: not recorded), the column it stands in, and its own writing."""
+    """What a row says about one slot: a text (None: not recorded), the column it stands in, and its own writing.
+
+    ``never``: it did not occur, ``by_day`` by that day of the course.
+    """
 
     text: str | None
     column: str
     written: str = ""
     never: bool = False
+    by_day: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fault:
-    """What is wrong with one cell of the file."""
+    """What is wrong with one cell of the file.
+
+    ``ask``: under which name the mapping may say in ``[confirmed]`` why it is right all the same; "" where nobody may.
+    """
 
     row: int
     column: str
     value: str
     expected: str
+    ask: str = ""
 
     def __str__(self) -> str:
         said = f"“{self.value}”" if self.value else "empty"
-        return f"Row {self.row}, column {self.column}: {said}; expected {self.expected}"
+        place = f", column {self.column}: {said}" if self.column else ""
+        return f"Row {self.row}{place}; expected {self.expected}"
 
 
 def donor_faults(history: Any, donor: Any, patient: Any) -> list[Fault]:

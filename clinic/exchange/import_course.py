@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -53,6 +53,8 @@ class History:
     visit_names: dict[str, tuple[str, int | None]]
     version_of: Callable[[str], ProtocolVersion | None]
     confirmed: dict[str, str] = field(default_factory=dict)
+    content: str = ""
+    source_key: str = ""
     records: list[Entry] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -205,8 +207,6 @@ class History:
         )
         result.weigh(version)
         self._check("qc", "", result, wanted)
-        cell = f"Row {self.row}, column {self.fault(wanted, '').column}"
-        self.notes += [f"{cell}: {one.question} It comes in as written (rule 39)." for one in result.questions()]
 
     def _visits(self, of_course: dict[str, Any]) -> list[tuple[Slot, Any]]:
         made = []
@@ -230,8 +230,10 @@ class History:
                 self._fault(wanted, f"{fault} ({INSTRUMENTS[wanted.name].label})")
                 return
         happened = {"performed_at": visit.performed_at, "course_day": visit.course_day}
+        if given.by_day is not None:
+            happened = {"performed_at": None, "course_day": given.by_day}
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
-        known = visit.precision_of("performed_at")
+        known = visit.precision_of("performed_at") if given.by_day is None else ""
         common["precision"] = {"performed_at": known} if known else None
         score = OutcomeScore(
             **common,
@@ -329,8 +331,29 @@ class History:
             missing = name in declared and sentence.startswith(declared[name].missing)
             said = naming("a value", sentence.rule) if missing and isinstance(sentence, Problem) else sentence
             self._fault(wanted or Slot(part=part, key=key, name=name), said)
+        for column in record.__table__.columns:  # what no reason excuses: the database has no row without it
+            empty = not column.nullable and column.name in declared and getattr(record, column.name) is None
+            if empty and (record._excused(column.name) or not declared[column.name].required):  # noqa: SLF001
+                self._fault(wanted or Slot(part=part, key=key, name=column.name), "a value; no reason replaces it")
+        self._ask(part, key, record, wanted)
         self.records.append(record)
         return record
+
+    def _ask(self, part: str, key: str, record: Any, wanted: Slot | None) -> None:
+        """Ask what a form asks about facts that are possible and unusual; the answer stays with the record."""
+        single = [fact.question(name, getattr(record, name)) for name, fact in fields_of(type(record)).items()]
+        for one in [*(question for question in single if question is not None), *record.questions()]:
+            slot = wanted or Slot(part=part, key=key, name=one.name)
+            ask = f"{part}.{slot.name}"
+            reason = self.confirmed.get(ask) or self.confirmed.get(f"rule {one.rule}")
+            if reason:
+                record.confirmed = {**record.confirmed, one.name: reason}
+                self.notes.append(f"Row {self.row}: {one.question} Confirmed: {reason}")
+                continue
+            rule = f" (rule {one.rule})" if one.rule and "(rule" not in one.question + one.explain else ""
+            said = f"another figure: {one.question} {one.explain}{rule} If it is right, the mapping says why"
+            fault = self.fault(slot, f"{said}: [confirmed] '{ask}' = '…'")
+            self.problems.append(replace(fault, ask=ask))
 
 
 def _absent(model: type[Any], facts: dict[str, Any], reason_for: Callable[[str], str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ with the administration.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -61,7 +62,8 @@ def _asked(history: Any, record: Any, against: Iterable[Against]) -> list[Fault]
             history.notes.append(f"Row {history.row}: {one.said} (rule {one.rule}). Confirmed: {reason}")
             continue
         how = f"if it happened so, the mapping says why: [confirmed] 'rule {one.rule}' = '…'"
-        found.append(history.fault(Slot(part=one.part, name=one.field), f"{one.said} (rule {one.rule}); {how}"))
+        fault = history.fault(Slot(part=one.part, name=one.field), f"{one.said} (rule {one.rule}); {how}")
+        found.append(replace(fault, ask=f"rule {one.rule}"))
     return found
 
 

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import JSON, Boolean, Date, Integer
+
 from clinic.administration.models import Administration
 from clinic.fields import Field, fields_of
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
 from clinic.harvest.models import Harvest
+from clinic.model import Quantity, UTCDateTime
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient, Weight
 from clinic.products.models import Product
@@ -19,6 +22,8 @@ from clinic.records import Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from clinic.model import Model
 
 PARTS: dict[str, type[Any]] = {
@@ -32,7 +37,21 @@ PARTS: dict[str, type[Any]] = {
     "visit": FollowUpVisit,
     "event": AdverseEvent,
 }
-KINDS = {"patients": frozenset({"patient", "weight"}), "courses": frozenset({*PARTS, "qc", "score"})}
+KINDS = {
+    "patients": frozenset({"patient", "weight", "row"}),
+    "courses": frozenset({*PARTS, "qc", "score", "row"}),
+}
+WITH_COURSE = frozenset({"courses"})
+"""Kinds of import whose rows have facts of a course."""
+FORMS = (
+    (UTCDateTime, "2026-11-23 14:05, 2026-11-23, 2026-11 or 2026"),
+    (Quantity, "a figure"),
+    (Boolean, "yes or no"),
+    (Integer, "a whole number"),
+    (Date, "2026-11-23, 2026-11 or 2026"),
+    (JSON, "key: value, separated by ;"),
+)
+"""How the values of a column are written, by its type."""
 SEVERAL = frozenset({"visit", "event", "score"})
 """Parts of which a row may hold several: the second word of their targets tells them apart."""
 NOT_FROM_A_TABLE = frozenset({"performed_by_id", "verified_by_id", "label_checked_by_id", "chain_of_identity"})
@@ -79,6 +98,8 @@ def slot(target: str, kind: str) -> Slot | None:
 
 
 def _known(wanted: Slot) -> bool:
+    if wanted.part == "row":
+        return wanted.name == "key"
     if wanted.part == "qc":
         return wanted.name in QC_TESTS
     if wanted.part == "score":
@@ -97,16 +118,39 @@ def _known(wanted: Slot) -> bool:
 
 def targets(kind: str) -> list[str]:
     """Return every target of a kind of import, as a mapping may name it."""
-    found = []
+    return [row[1] for row in described(kind)]
+
+
+def described(kind: str) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield each target of a kind of import: the kind, the target, its fact, its unit, and the values that it may have.
+
+    ``KEY`` in a target is a word of the mapping's own, which tells several visits or events of one row apart.
+    """
     for part, model in PARTS.items():
         if part not in KINDS[kind]:
             continue
         middle = ".KEY." if part in SEVERAL else "."
-        found += [f"{part}{middle}{name}" for name in fields_of(model) if name not in NOT_FROM_A_TABLE]
-    if kind == "courses":
-        found += [
-            "treatment.protocol",
-            *(f"qc.{test}" for test in QC_TESTS),
-            *(f"score.KEY.{name}" for name in INSTRUMENTS),
-        ]
-    return found
+        for name, fact in fields_of(model).items():
+            if _known(Slot(part=part, name=name)):
+                choices = "; ".join(f"{key} = {label}" for key, label in (fact.choices or {}).items())
+                yield kind, f"{part}{middle}{name}", fact.label, fact.unit, choices or _form(model, name)
+        if issubclass(model, Record):
+            day = "Day of the course, counted from the first cells"
+            yield kind, f"{part}{middle}course_day", day, "days", "a whole number"
+    if kind in WITH_COURSE:
+        yield kind, "treatment.protocol", "Protocol", "", "the code of a protocol that is published here"
+        for key, test in QC_TESTS.items():
+            words = "; ".join(f"{one} = {label}" for one, label in (test.outcomes or {}).items())
+            yield kind, f"qc.{key}", test.label, test.unit, words or "a figure, also like <0.05"
+        for key, instrument in INSTRUMENTS.items():
+            yield kind, f"score.KEY.{key}", instrument.label, instrument.unit, f"a figure, {instrument.range}"
+    yield kind, "row.key", "Key of the row in its source", "", "a text that no other row of the source has"
+
+
+def _form(model: Any, name: str) -> str:
+    """Return in words how a value of a column is written."""
+    kind = model.__table__.columns[name].type
+    for types, words in FORMS:
+        if isinstance(kind, types):
+            return words
+    return "text"

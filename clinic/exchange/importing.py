@@ -1,36 +1,42 @@
 """Take patients or whole courses in from a table: all or nothing, every fault named by row, column and value.
 
 A record that comes in says so (origin imported, source) and names each required fact that its table does not give.
-A patient whose record number the clinic has already is refused: an import adds, it never changes anybody.
+A patient whose record number the clinic has already is refused: an import adds, it never changes anybody. What came in
+is a batch (`clinic.exchange.batches`); a row that an earlier batch took in is not taken in again.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from clinic.access import WRITERS
 from clinic.errors import RuleBroken
-from clinic.exchange import parse_cell
+from clinic.exchange import batches, import_rows
+from clinic.exchange.batches import ImportBatch, ImportedRow
 from clinic.exchange.datasets import datasets
 from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_course import History
 from clinic.exchange.import_people import KnownPeople, similar_people
+from clinic.exchange.import_report import Report
 from clinic.exchange.import_targets import KINDS, OWN, Slot, slot
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.tables import Table, read
-from clinic.extensions import write_from_here
+from clinic.extensions import write_from_here, writing
 from clinic.ledger.listener import set_actor
+from clinic.pathway.projection import judge_what_was_written
 from clinic.patients.models import Patient
 from clinic.patients.names import compact
 from clinic.patients.numbers import bearers, replaced_on
 from clinic.protocols.models import Protocol
+from clinic.reading import reading_only
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -39,98 +45,199 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.protocols.models import ProtocolVersion
 
+T = TypeVar("T")
 MOST_PROBLEMS = 1_000
 AT_ONCE = 50
 """Rows whose records are written together; what is written is let go, so that a long table needs little memory."""
 
 
+def pieces(many: Iterable[T]) -> Iterator[list[T]]:
+    """Yield what there is in pieces of `AT_ONCE`."""
+    left = iter(many)
+    while piece := list(islice(left, AT_ONCE)):
+        yield piece
+
+
 @dataclass(kw_only=True)
-class Report:
-    """What an import did, or would do. ``made``: how many records of each noun."""
+class Job:
+    """One table to take in: what it says, by which mapping, and who answers for it."""
 
-    kind: str
-    file: str
-    rows: int = 0
-    made: Counter[str] = field(default_factory=Counter)
-    problems: list[Fault] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
-    dry_run: bool = False
+    session: Session
+    table: Table
+    mapping: Mapping
+    by: User
+    at: datetime
+    report: Report
+    sha256: str
+    published: Callable[[str], ProtocolVersion | None]
+    progress: Callable[[int, int], None]
 
-    @property
-    def refused(self) -> bool:
-        """Whether nothing was, or would be, taken in."""
-        return bool(self.problems)
-
-    def sentences(self) -> list[str]:
-        """Return the report as a person reads it, a line each."""
-        made = ", ".join(f"{count} {noun}" for noun, count in self.made.items())
-        if self.refused:
-            some = f"{len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}"
-            return [*self.notes, *map(str, self.problems), f"Nothing was imported: {some} in {self.file}."]
-        did = "would be imported; this was a dry run" if self.dry_run else "imported"
-        return [*self.notes, f"{self.rows} rows of {self.file} {did}: {made}."]
+    def histories(self) -> Iterator[History]:
+        """Yield the records of each row that no earlier batch has taken in."""
+        visits = {key: (visit.name, visit.course_day) for key, visit in self.mapping.visits.items()}
+        for numbered in pieces(enumerate(self.table.rows, start=1)):
+            made = []
+            for number, (row, cells) in numbered:
+                problems: list[Fault] = []
+                given = import_rows.given(row, number, cells, self.mapping, problems)
+                history = History(
+                    row=row, given=given, by=self.by, at=self.at, note=self.mapping.source, reason=self.mapping.reason,
+                    not_recorded=self.mapping.not_recorded, confirmed=self.mapping.confirmed, visit_names=visits,
+                    version_of=self.published, problems=problems,
+                    content=import_rows.content_of(given, self.mapping),
+                    source_key=import_rows.key_of(given, self.mapping),
+                )  # fmt: skip
+                made.append(history)
+            contents = (one.content for one in made)
+            known = batches.known_rows(self.session, self.by.site_id, ImportedRow.content, contents)
+            self.report.before |= {one.row for one in made if one.content in known}
+            for one in made:
+                if one.content not in known:
+                    one.build(self.mapping.kind)
+                    yield one
 
 
 def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     session: Session,
     kind: str,
     path: Path,
-    mapping_path: Path | None,
+    mapping_path: Path | Mapping | None,
     by: User,
     at: datetime,
     dry_run: bool,  # noqa: FBT001
     *,
     progress: Callable[[int, int], None] | None = None,
+    name: str = "",
 ) -> Report:
     """Take a table in for a person, who answers for it; the caller commits unless it was refused.
 
     Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` gets rows done and rows in total.
+    ``name``: what the file is called, where that is not its name on this machine.
     """
+    job = prepared(session, kind, path, mapping_path, by, at, name=name or path.name)
+    report = job.report
+    report.dry_run, job.progress = dry_run, progress or job.progress
+    earlier = batches.same_import(session, by.site_id, job.sha256, job.mapping)
+    if earlier is not None:
+        report.already = _said_already(report, earlier)
+        return report
+    report.problems += _of_mapping(job.table, job.mapping)
+    if report.problems:
+        return report
+    with session.no_autoflush:
+        _check(job)
+    report.problems.sort(key=lambda fault: fault.row)
+    report.skipped = report.rows - report.fresh
+    if not report.problems and not report.fresh:
+        report.already = f"All rows of {report.file} were imported before. Nothing was changed."
+    if report.problems or report.already:
+        return report
+    set_actor(session, by.id, f"Import of {report.file}")
+    if dry_run:
+        report.problems += _tried(job)
+        return report
+    write_from_here(session)
+    report.problems += _known_already(job)  # somebody may have been added meanwhile
+    if not report.problems:
+        _write(job)
+    return report
+
+
+def prepared(  # noqa: PLR0913, PLR0917 - as above
+    session: Session, kind: str, path: Path, mapping: Path | Mapping | None, by: User, at: datetime, *, name: str
+) -> Job:
+    """Return the job of taking in a table; raises `RuleBroken` where it cannot be read, or the person may not."""
     if kind not in KINDS:
         raise RuleBroken(f"No kind of import is called “{kind}”. Available: {', '.join(KINDS)}.")
     if by.role not in WRITERS or not by.active:
         raise RuleBroken(f"{by.label} cannot record patient data and so cannot import.")
-    table = read(path)
-    mapping = load(mapping_path, kind) if mapping_path else own(table, kind, path.name)
-    report = Report(
-        kind=kind, file=path.name, rows=len(table.rows), dry_run=dry_run, notes=[table.note] if table.note else []
+    said = mapping if mapping is None or isinstance(mapping, Mapping) else load(mapping, kind)
+    options = {} if said is None else {name: getattr(said, name) for name in ("encoding", "sheet", "heading_row")}
+    table = read(path, **options)
+    said = said or own(table, kind, name)
+    return Job(
+        session=session, table=table, mapping=said, by=by, at=at, sha256=batches.hash_of(path),
+        report=Report(kind=kind, file=name, rows=len(table.rows), table=table),
+        published=_published(session, by), progress=lambda *_: None,
+    )  # fmt: skip
+
+
+def _said_already(report: Report, earlier: ImportBatch) -> str:
+    return (
+        f"{report.file} was imported before, as {earlier.id}, by {earlier.imported_by.printed_name}. "
+        "Nothing was changed."
     )
-    report.problems += _of_mapping(table, mapping)
-    if report.problems:
-        return report
-    published = _published(session, by)
-    with session.no_autoflush:
-        known = KnownPeople(session, by.site_id)
-        for done, history in enumerate(_histories(table, mapping, by, at, published), start=1):
-            report.problems += history.problems
-            report.notes += [*history.notes, *similar_people(known, history.row, history.records)]
-            report.made.update(record.NOUN for record in history.records)
-            if progress:
-                progress(done, 2 * len(table.rows))
-            if len(report.problems) >= MOST_PROBLEMS:
-                report.notes.append(f"The first {MOST_PROBLEMS:,} problems are listed. Correct them and try again.")
-                return report
-        report.problems += [*_known_already(session, table, mapping, by), *_twice(table, mapping)]
-    report.problems.sort(key=lambda fault: fault.row)
-    if report.problems or dry_run:
-        return report
-    write_from_here(session)
-    report.problems += _known_already(session, table, mapping, by)  # somebody may have been added meanwhile
-    if not report.problems:
-        set_actor(session, by.id, f"Import of {path.name}")
-        _write(session, _histories(table, mapping, by, at, published), len(table.rows), progress)
-    return report
 
 
-def _write(
-    session: Session, histories: Iterator[History], rows: int, progress: Callable[[int, int], None] | None
-) -> None:
-    for done, history in enumerate(histories, start=1):
+def _check(job: Job) -> None:
+    """Judge each row by itself and beside the others; nothing is written."""
+    report, known = job.report, KnownPeople(job.session, job.by.site_id)
+    for done, history in enumerate(job.histories(), start=1):
+        report.fresh = done
+        report.problems += history.problems
+        report.notes += [*history.notes, *similar_people(known, history.row, history.records)]
+        report.made.update(record.NOUN for record in history.records)
+        job.progress(done, 2 * report.rows)
+        if len(report.problems) >= MOST_PROBLEMS:
+            report.notes.append(f"The first {MOST_PROBLEMS:,} problems are listed. Correct them and try again.")
+            return
+    report.problems += [*_known_already(job), *_twice(job), *_keys(job)]
+
+
+def _tried(job: Job) -> list[Fault]:
+    """Write, judge and roll back some rows at a time, and return what is refused only then, by row.
+
+    The write lock is held for some rows only, so that nobody waits for a dry run.
+    """
+    faults, done = [], job.report.rows
+    for piece in pieces(job.histories()):
+        if _refusal(job.session, piece):
+            each = ((one.row, _refusal(job.session, [one])) for one in piece)
+            faults += [Fault(row=row, column="", value="", expected=said) for row, said in each if said]
+        done += len(piece)
+        job.progress(min(done, 2 * job.report.rows), 2 * job.report.rows)
+    return faults
+
+
+def _refusal(session: Session, histories: Sequence[History]) -> str:
+    """Return why the database or the judgement refuses the records of some rows, if it does; nothing is kept."""
+    only_reads = reading_only.get()
+    with writing(session):
+        tried = session.begin_nested()
+        try:
+            for one in histories:
+                session.add_all(one.records)
+            judge_what_was_written(session)
+        except (RuleBroken, IntegrityError) as fault:
+            return str(fault) if isinstance(fault, RuleBroken) else f"facts that fit together: {fault.orig}"
+        finally:
+            tried.rollback()
+            if only_reads:
+                session.rollback()
+    return ""
+
+
+def _write(job: Job) -> None:
+    session, report, rows = job.session, job.report, job.report.rows
+    batch = ImportBatch(
+        site_id=job.by.site_id, kind=job.mapping.kind, file=report.file, sha256=job.sha256, source=job.mapping.source,
+        mapping=job.mapping.kept(), mapping_hash=batches.hash_of_mapping(job.mapping), rows=rows,
+        skipped=report.skipped, made=dict(report.made), notes=report.notes, imported_at=job.at,
+        imported_by=job.by, imported_by_id=job.by.id,
+    )  # fmt: skip
+    session.add(batch)
+    report.batch = batch.id
+    for done, history in enumerate(job.histories(), start=1):
         session.add_all(history.records)
+        session.add(
+            ImportedRow(
+                site_id=job.by.site_id, batch_id=batch.id, row=history.row, content=history.content,
+                source_key=history.source_key or None, records=[one.id for one in history.records],
+            )
+        )  # fmt: skip
         if done % AT_ONCE == 0:
             session.flush()
-        if progress:
-            progress(rows + done, 2 * rows)
+        job.progress(rows + done, 2 * rows)
     session.flush()
 
 
@@ -177,7 +284,19 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
         for target, column in mapping.targets()
         if slot(target, mapping.kind) is None
     ]
-    return problems
+    problems += [
+        Fault(row=1, column=", ".join(said), value=target, expected="one column or part of the mapping for each fact")
+        for target, said in mapping.doubled().items()
+    ]
+    return problems + [_of_encoding(table)] * bool(table.guesses)
+
+
+def _of_encoding(table: Table) -> Fault:
+    """Return that nobody said how the file is written: names would come in spoiled."""
+    reads = "; ".join(f"“{line}” in {name}" for name, line in table.guesses.items())
+    return Fault(
+        row=1, column="the file", value="", expected=f"UTF-8, or its encoding in the mapping. It reads {reads}"
+    )
 
 
 def _published(session: Session, by: User) -> Callable[[str], ProtocolVersion | None]:
@@ -186,78 +305,30 @@ def _published(session: Session, by: User) -> Callable[[str], ProtocolVersion | 
     return versions.get
 
 
-def _histories(
-    table: Table, mapping: Mapping, by: User, at: datetime, published: Callable[[str], ProtocolVersion | None]
-) -> Iterator[History]:
-    visits = {key: (visit.name, visit.course_day) for key, visit in mapping.visits.items()}
-    for number, (row, cells) in enumerate(table.rows, start=1):
-        problems: list[Fault] = []
-        history = History(
-            row=row,
-            given=_given(row, number, cells, mapping, problems),
-            by=by,
-            at=at,
-            note=mapping.source,
-            reason=mapping.reason,
-            not_recorded=mapping.not_recorded,
-            confirmed=mapping.confirmed,
-            visit_names=visits,
-            version_of=published,
-        )
-        history.build(mapping.kind)
-        history.problems[:0] = problems
-        yield history
-
-
-def _given(row: int, number: int, cells: dict[str, str], mapping: Mapping, problems: list[Fault]) -> dict[Slot, Given]:
-    """Return what one row says about each slot. A reading error is reported once, and the slot counts as missing."""
-    found: dict[Slot, Given] = {}
-    for target, text in mapping.constants.items():
-        found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=text)
-    for target, prefix in mapping.numbered.items():
-        found[_slot(target, mapping)] = Given(text=f"{prefix}{number:03}", column="the mapping", written=prefix)
-    for target, columns in mapping.texts.items():
-        said = [
-            f"{label}: {cells[name]}"
-            for name, label in columns.items()
-            if cells[name] and cells[name] not in mapping.missing
-        ]
-        found[_slot(target, mapping)] = Given(text="; ".join(said) or None, column=", ".join(columns))
-    for name, wanted in mapping.columns.items():
-        for target in wanted:
-            found[_slot(target.to, mapping)] = _read(
-                row, name, "" if cells[name] in mapping.missing else cells[name], target, problems
+def _keys(job: Job) -> list[Fault]:
+    """Return a fault for each key that stands in the table twice, or came in before with other facts."""
+    wanted, seen, faults = Slot(part="row", name="key"), dict[str, tuple[int, Given]](), list[Fault]()
+    for number, (row, cells) in enumerate(job.table.rows, start=1):
+        given = import_rows.given(row, number, cells, job.mapping, [])
+        key, said = import_rows.key_of(given, job.mapping), given.get(wanted)
+        if not key or said is None:
+            continue
+        if key in seen:
+            first = seen[key][0]
+            faults.append(
+                Fault(row=row, column=said.column, value=said.written, expected=f"each key once; row {first} has it")
             )
-    return found
-
-
-def _slot(target: str, mapping: Mapping) -> Slot:
-    found = slot(target, mapping.kind)
-    if found is None:
-        raise RuleBroken(f"There is no fact {target}.")
-    return found
-
-
-def _read(row: int, name: str, written: str, target: Target, problems: list[Fault]) -> Given:
-    if not written:
-        return Given(text=None, column=name)
-    text = target.values.get(written, written)
-    if target.never and _same(text, target.never):
-        occurred = target.transform == "event_occurred"
-        return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
-    try:
-        text = parse_cell.TRANSFORMS[target.transform](text) if target.transform else text
-    except parse_cell.NotThat as fault:
-        problems.append(Fault(row=row, column=name, value=written, expected=str(fault)))
-        return Given(text=None, column=name, written=written)
-    return Given(text=text, column=name, written=written)
-
-
-def _same(text: str, never: str) -> bool:
-    try:
-        return parse_cell.number(text) == parse_cell.number(never)
-    except parse_cell.NotThat:
-        return text == never
+        seen.setdefault(key, (row, said))
+    known = batches.known_rows(job.session, job.by.site_id, ImportedRow.source_key, seen)
+    for key, one in known.items():
+        row, said = seen[key]
+        if row not in job.report.before:
+            expected = (
+                f"the facts with which this key came in, as row {one.row} of import {one.batch_id}: an import never "
+                "changes a record; correct it by amendment (rule 70)"
+            )
+            faults.append(Fault(row=row, column=said.column, value=said.written, expected=expected))
+    return faults
 
 
 ONCE = {
@@ -267,11 +338,11 @@ ONCE = {
 """What two rows of a table cannot share, and what is expected instead."""
 
 
-def _twice(table: Table, mapping: Mapping) -> list[Fault]:
+def _twice(job: Job) -> list[Fault]:
     """Return a fault for each donor number and donation number that an earlier row of the table has already."""
     problems, seen = [], set()
-    for number, (row, cells) in enumerate(table.rows, start=1):
-        given = _given(row, number, cells, mapping, [])
+    for number, (row, cells) in enumerate(job.table.rows, start=1):
+        given = import_rows.given(row, number, cells, job.mapping, [])
         for wanted, expected in ONCE.items():
             said = given.get(wanted)
             key = (wanted.part, compact(said.text)) if said is not None and said.text else None
@@ -284,14 +355,15 @@ def _twice(table: Table, mapping: Mapping) -> list[Fault]:
     return problems
 
 
-def _known_already(session: Session, table: Table, mapping: Mapping, by: User) -> list[Fault]:
+def _known_already(job: Job) -> list[Fault]:
     """Return a fault for each record number that the clinic has already, or that is in the table twice."""
-    problems, seen = [], set()
+    problems, seen, session, by = list[Fault](), set(), job.session, job.by
     wanted = Slot(part="patient", name="record_number")
     numbers: list[tuple[int, str, str]] = []
-    for number, (row, cells) in enumerate(table.rows, start=1):
-        given = _given(row, number, cells, mapping, []).get(wanted)
-        if given is not None and given.text:
+    for number, (row, cells) in enumerate(job.table.rows, start=1):
+        said = import_rows.given(row, number, cells, job.mapping, [])
+        given = said.get(wanted)
+        if given is not None and given.text and row not in job.report.before:
             numbers.append((row, given.column, given.text))
     borne = bearers(session, Patient, "record_number", site_id=by.site_id) if numbers else []
     known = {compact(one.number): one for one in reversed(borne)}

@@ -10,11 +10,17 @@ reason = "not in the published data set"   # why a required fact without a colum
 [numbered]                                 # this text and the number of the row
 "patient.record_number" = "UCI565-"
 [columns]
+number = { to = "patient.record_number", template = "OLD-{}" }
+seen = { to = "visit.month6.performed_at", date = "DD.MM.YYYY" }
+volume_l = { to = "harvest.volume", factor = "1000", missing = ["-1"], default = "100" }
 recipient_gender = { to = "patient.sex" }
 recipient_ABO = { to = "patient.abo", values = { 0 = "O" } }
 ANC_recovery = [{ to = "score.outcome.anc_recovery", as = "event_day", never = "1000000" }, …]
 [texts."treatment.diagnosis"]              # several columns as one text: "Risk group: high; …"
 risk_group = "Risk group"
+[pairs."score.outcome.relapse_day"]         # a time and whether it happened: else “did not occur by day 400”
+time = "days"
+happened = "relapsed"
 [ignored]                                  # every other column, and why it is left out
 recipient_age_int = "recipient_age says it"
 """
@@ -22,12 +28,14 @@ recipient_age_int = "recipient_age says it"
 from __future__ import annotations
 
 import tomllib
-from typing import TYPE_CHECKING
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from clinic.errors import RuleBroken
-from clinic.exchange.parse_cell import TRANSFORMS
+from clinic.exchange.parse_cell import TRANSFORMS, date_pattern
+from clinic.exchange.tables import ENCODINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,12 +49,47 @@ class Part(BaseModel):
 
 
 class Target(Part):
-    """Where a column goes. ``values`` translates a cell, ``as`` names how it is read; ``never``: did not occur."""
+    """Where a column goes. ``values`` translates a cell, ``as`` names how it is read; ``never``: did not occur.
+
+    ``missing``: what means “not recorded” in this column too; ``default`` is then taken. ``date``: how its days and
+    moments are written, ``DD.MM.YYYY hh:mm``. ``factor``: what its figures are multiplied by. ``template``: the text of
+    which the cell is a part, in the place of ``{}``.
+    """
 
     to: str
     values: dict[str, str] = Field(default_factory=dict)
     transform: str = Field(default="", alias="as")
     never: str = ""
+    missing: tuple[str, ...] = ()
+    default: str = ""
+    date: str = ""
+    factor: str = ""
+    template: str = ""
+
+    @field_validator("date")
+    @classmethod
+    def _pattern(cls, pattern: str) -> str:
+        if pattern:
+            date_pattern(pattern)
+        return pattern
+
+    @field_validator("factor")
+    @classmethod
+    def _number(cls, factor: str) -> str:
+        try:
+            right = not factor or (Decimal(factor).is_finite() and Decimal(factor) != 0)
+        except InvalidOperation:
+            right = False
+        if not right:
+            raise ValueError(f"“{factor}” is not a number to multiply by; write it like 0.001")
+        return factor
+
+    @field_validator("template")
+    @classmethod
+    def _place(cls, template: str) -> str:
+        if template and template.count("{}") != 1:
+            raise ValueError(f"“{template}” needs {{}} once, where the cell goes")
+        return template
 
     @field_validator("transform")
     @classmethod
@@ -63,12 +106,24 @@ class Visit(Part):
     course_day: int | None = None
 
 
+class Pair(Part):
+    """A time and whether it happened: where it did not, the score says that it did not occur by that day."""
+
+    time: str
+    happened: str
+    yes: tuple[str, ...] = ("1", "yes")
+    no: tuple[str, ...] = ("0", "no")
+
+
 class Mapping(Part):
     """All that a mapping file says."""
 
     kind: str
     source: str
     title: str = ""
+    encoding: str = ""
+    sheet: str = ""
+    heading_row: int = Field(default=0, ge=0)
     missing: tuple[str, ...] = ()
     reason: str = ""
     constants: dict[str, str] = Field(default_factory=dict)
@@ -76,6 +131,7 @@ class Mapping(Part):
     columns: dict[str, tuple[Target, ...]] = Field(default_factory=dict)
     texts: dict[str, dict[str, str]] = Field(default_factory=dict)
     ignored: dict[str, str] = Field(default_factory=dict)
+    pairs: dict[str, Pair] = Field(default_factory=dict)
     visits: dict[str, Visit] = Field(default_factory=dict)
     not_recorded: dict[str, str] = Field(default_factory=dict)
     confirmed: dict[str, str] = Field(default_factory=dict)
@@ -87,29 +143,70 @@ class Mapping(Part):
             return columns
         return {name: target if isinstance(target, list | tuple) else [target] for name, target in columns.items()}
 
+    @field_validator("encoding")
+    @classmethod
+    def _encoding(cls, name: str) -> str:
+        if name and name not in ENCODINGS:
+            raise ValueError(f"no encoding is called “{name}”; there are: {', '.join(ENCODINGS)}")
+        return name
+
+    def doubled(self) -> dict[str, list[str]]:
+        """Return each target to which more than one column or part of the mapping goes, with these."""
+        found: dict[str, list[str]] = {}
+        for target, column in self.targets():
+            found.setdefault(target, []).append(column)
+        constant = self.constants.keys() - self.numbered.keys() - self.texts.keys()  # what an empty cell falls back on
+        return {to: said for to, said in found.items() if len(said) > 1 + (to in constant)}
+
+    def kept(self) -> dict[str, Any]:
+        """Return the mapping as it is kept with a batch; a part that says nothing is left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+
     def targets(self) -> Iterator[tuple[str, str]]:
         """Yield each target with the column, or the part of the mapping, that names it."""
         for column, wanted in self.columns.items():
             yield from ((target.to, column) for target in wanted)
-        for part in (self.constants, self.numbered, self.texts):
+        for part in (self.constants, self.numbered, self.texts, self.pairs):
             yield from ((target, "the mapping") for target in part)
 
     def spoken_for(self) -> set[str]:
         """Return every column that the mapping says something about."""
-        return {*self.columns, *self.ignored, *(name for columns in self.texts.values() for name in columns)}
+        pairs = {name for pair in self.pairs.values() for name in (pair.time, pair.happened)}
+        return {*self.columns, *self.ignored, *pairs, *(name for columns in self.texts.values() for name in columns)}
 
 
 def load(path: Path, kind: str) -> Mapping:
     """Return a mapping; raises `RuleBroken` naming what is wrong with the file."""
     try:
-        mapping = Mapping.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError as fault:
         raise RuleBroken(f"There is no mapping file {path.name}.") from fault
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
+    except UnicodeDecodeError as fault:
         raise RuleBroken(f"The mapping {path.name} cannot be read: {fault}.") from fault
+    return parsed(text, path.name, kind)
+
+
+def parsed_bytes(raw: bytes, name: str) -> Mapping:
+    """Return the mapping that a file's bytes say."""
+    try:
+        return parsed(raw.decode("utf-8-sig"), name)
+    except UnicodeDecodeError as fault:
+        raise RuleBroken(f"The mapping {name} cannot be read: {fault}.") from fault
+
+
+def parsed(text: str, name: str, kind: str = "") -> Mapping:
+    """Return the mapping that a file called ``name`` says; ``kind``: for which kind of import, "" for any."""
+    try:
+        mapping = Mapping.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as fault:
+        raise RuleBroken(f"The mapping {name} cannot be read: {fault}.") from fault
     except ValidationError as fault:
-        said = [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in fault.errors()]
-        raise RuleBroken(f"The mapping {path.name} is wrong: {'; '.join(said)}.") from fault
-    if mapping.kind != kind:
-        raise RuleBroken(f"The mapping {path.name} is for {mapping.kind}, not for {kind}.")
+        raise RuleBroken(f"The mapping {name} is wrong: {'; '.join(faults_of(fault))}.") from fault
+    if kind and mapping.kind != kind:
+        raise RuleBroken(f"The mapping {name} is for {mapping.kind}, not for {kind}.")
     return mapping
+
+
+def faults_of(fault: ValidationError) -> list[str]:
+    """Return what is wrong with a mapping, a sentence each."""
+    return [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in fault.errors()]

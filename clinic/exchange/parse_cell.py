@@ -69,6 +69,36 @@ def day_of(text: str) -> date:
         raise RuleBroken(f"“{text}” is not a day. Write it like 2026-11-23.") from None
 
 
+PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "MON": "%b"}
+PART = re.compile("YYYY|MON|MM|DD|hh|mm|ss|[A-Za-z%]")
+
+
+def date_pattern(pattern: str) -> tuple[str, str]:
+    """Return a way to write days, such as ``DD.MM.YYYY hh:mm``, as `strptime` has it, and how ISO 8601 writes them."""
+    found = PART.findall(pattern)
+    if "YYYY" not in found or set(found) - PARTS.keys() or len(set(found)) < len(found):
+        raise ValueError(f"“{pattern}” is no way to write a day; use YYYY, MM or MON, DD, hh, mm, ss, once each")
+    month = bool({"MM", "MON"} & set(found))
+    iso = "%Y" + ("-%m" if month else "") + ("-%d" if month and "DD" in found else "")
+    return PART.sub(lambda part: PARTS[part[0]], pattern), iso + ("T%H:%M:%S" if "hh" in found else "")
+
+
+def dated(text: str, pattern: str) -> str:
+    """Return a day or moment that is written in some other way as ISO 8601 writes it."""
+    read, written = date_pattern(pattern)
+    about = text.endswith("~")
+    try:
+        return datetime.strptime(text.removesuffix("~"), read).strftime(written) + "~" * about  # noqa: DTZ007 - a wall clock
+    except ValueError as fault:
+        raise NotThat(f"a day or moment written {pattern}") from fault
+
+
+def multiplied(text: str, factor: str) -> str:
+    """Return a figure in the unit of its fact; the sign of a result such as ``<5`` stays."""
+    sign, figure = comparator(text)
+    return ("" if sign == "=" else sign) + format(figure * Decimal(factor), "f")
+
+
 def precision(text: str) -> str:
     """Return how much of a moment is written, as `Entry.precision` has it; "" where it has a time of day.
 

@@ -1,4 +1,4 @@
-"""Read the first sheet of an XLSX file, after it was measured: what is too large is refused before it is unpacked.
+"""Read a sheet of an XLSX file, after it was measured: what is too large is refused before it is unpacked.
 
 A spreadsheet is a packed folder of XML. A few kilobytes of it can unpack to gigabytes, one cell in the last corner
 makes a table of 17 thousand million cells, and a document type can multiply a text. So the file is first read as a
@@ -36,15 +36,29 @@ XML = (".xml", ".rels", ".vml")
 UNREADABLE = (CalamineError, BadZipFile, OSError, IndexError, ValueError, NotImplementedError)
 
 
-def read(path: Path, most_columns: int, most_rows: int) -> Iterator[list[Any]]:
-    """Return the rows of the first sheet, from its first row and column on. Raises `RuleBroken` with a sentence."""
+def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Iterator[list[Any]]:
+    """Return the rows of a sheet, from its first row and column on. Raises `RuleBroken` with a sentence.
+
+    ``name``: the sheet's name, or its number counted from 1; "" for the first one.
+    """
     try:
         _measure(path, most_columns, most_rows)
-        sheet = CalamineWorkbook.from_path(str(path)).get_sheet_by_index(0)
+        book = CalamineWorkbook.from_path(str(path))
+        number = _sheet_number(book.sheet_names, name)
+        if number is None:
+            raise RuleBroken(f"{path.name} has no sheet “{name}”. Its sheets: {', '.join(book.sheet_names)}.")
+        sheet = book.get_sheet_by_index(number)
     except (*UNREADABLE, expat.ExpatError, zlib.error, struct.error) as fault:
         raise RuleBroken(f"{path.name} cannot be read as a spreadsheet: {fault}.") from fault
     before = [""] * (sheet.start[1] if sheet.start else 0)
     return ([*before, *row] for row in sheet.iter_rows())
+
+
+def _sheet_number(names: list[str], name: str) -> int | None:
+    """Return which sheet is meant, counted from 0; None where there is none of that name or number."""
+    if not name or name in names:
+        return names.index(name) if name else 0
+    return int(name) - 1 if name.isdecimal() and 0 < int(name) <= len(names) else None
 
 
 def _measure(path: Path, most_columns: int, most_rows: int) -> None:

@@ -8,7 +8,7 @@ import json
 import tempfile
 import weakref
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -28,6 +28,11 @@ MOST_TEXT = 32_767
 """Characters of one cell: as many as a spreadsheet's has."""
 MOST_LINE = 1_000_000
 PIECE = 64 * 1024
+ENCODINGS = (
+    "utf-8", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1257",
+    "iso-8859-1", "iso-8859-2", "iso-8859-15", "utf-16",
+)  # fmt: skip
+"""The ways in which a text file may be written."""
 
 
 class Rows:
@@ -57,15 +62,23 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A file's table. ``rows``: number of the line in the file, counted from 1, and its cells by heading."""
+    """A file's table. ``rows``: number of the line in the file, counted from 1, and its cells by heading.
+
+    ``note``: that its encoding was guessed; ``guesses``: what the first such line reads in each likely one.
+    """
 
     headings: list[str]
     rows: Rows
     note: str = ""
+    guesses: dict[str, str] = field(default_factory=dict)
 
 
-def read(path: Path) -> Table:
-    """Return the table of a file. Raises `RuleBroken` with a sentence where it cannot be one, or is too large."""
+def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 0) -> Table:
+    """Return the table of a file. Raises `RuleBroken` with a sentence where it cannot be one, or is too large.
+
+    ``sheet``: name or number of the sheet of a spreadsheet, else its first; ``heading_row``: the row of the headings,
+    counted from 1, else the first that is no # comment.
+    """
     if not path.is_file():
         raise RuleBroken(f"There is no file {path.name}.")
     if path.stat().st_size > MOST_BYTES:
@@ -73,14 +86,39 @@ def read(path: Path) -> Table:
     if path.suffix.lower() in {".xls", ".ods", ".xlsb", ".xlsm"}:
         raise RuleBroken(f"{path.name} is a spreadsheet of a kind that is not imported. Save it as XLSX or as CSV.")
     if path.suffix.lower() == ".xlsx":
-        return _table(_sheet(path), "")
-    encoding, note = _encoding(path)
-    with path.open(encoding=encoding, newline="") as file:
-        return _table(_lines(file), note)
+        return _table(_kept(_sheet(path, sheet), heading_row), "", {})
+    if encoding and encoding != "utf-8":
+        return _text(path, encoding, heading_row)
+    guessed, note, line = _encoding(path)
+    if note and encoding:
+        raise RuleBroken(f"{path.name} is not UTF-8: line {line} cannot be read. Name its encoding.")
+    return _text(path, guessed, heading_row, note, _guesses(path, line) if note else {})
 
 
-def _encoding(path: Path) -> tuple[str, str]:
-    """Return the encoding of a text file, and a note where it had to be guessed."""
+def _text(path: Path, encoding: str, heading_row: int, note: str = "", guesses: dict[str, str] | None = None) -> Table:
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            return _table(_kept(_lines(file, heading_row), heading_row), note, guesses or {})
+    except UnicodeError as fault:
+        raise RuleBroken(f"{path.name} cannot be read as {encoding}: {fault}.") from fault
+
+
+def _guesses(path: Path, line: int) -> dict[str, str]:
+    """Return how the first line that is no UTF-8 reads in the encodings that it may be written in."""
+    raw, found = b"", {}
+    with path.open("rb") as file:
+        for _ in range(line):
+            raw = file.readline(MOST_LINE)
+    for name in ("windows-1252", "windows-1250"):
+        try:
+            found[name] = raw.decode(name).strip()[:60]
+        except UnicodeDecodeError:
+            continue
+    return found
+
+
+def _encoding(path: Path) -> tuple[str, str, int]:
+    """Return the encoding of a text file, a note where it had to be guessed, and the line that tells."""
     decoder, lines = codecs.getincrementaldecoder("utf-8-sig")(), 0
     with path.open("rb") as file:
         if b"\x00" in file.read(4096):
@@ -93,9 +131,9 @@ def _encoding(path: Path) -> tuple[str, str]:
             except UnicodeDecodeError as fault:
                 before = lines + fault.object[: fault.start].count(b"\n") + 1
                 note = f"{path.name} is not UTF-8 (line {before}), so it was read as Latin-1: check names with accents."
-                return "latin-1", note
+                return "latin-1", note, before
             if not piece:
-                return "utf-8-sig", ""
+                return "utf-8-sig", "", 0
             lines += piece.count(b"\n")
 
 
@@ -109,25 +147,37 @@ def _bounded(file: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _lines(file: IO[str]) -> Iterator[tuple[int, list[str]]]:
-    first = next((line for line in _bounded(file) if line.strip() and not line.startswith("#")), "")
+def _kept(lines: Iterable[tuple[int, list[str]]], heading_row: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield the headings and the rows below them; what stands above, and # comments there, are left out."""
+    begun = False
+    for line, cells in lines:
+        above = line < heading_row if heading_row else bool(cells) and cells[0].startswith("#")
+        if any(cell.strip() for cell in cells) and (begun or not above):
+            begun = True
+            yield line, cells
+
+
+def _lines(file: IO[str], heading_row: int) -> Iterator[tuple[int, list[str]]]:
+    first = ""
+    for number, line in enumerate(_bounded(file), start=1):
+        if line.strip() and (number >= heading_row if heading_row else not line.startswith("#")):
+            first = line
+            break
     file.seek(0)
-    reader = csv.reader(_bounded(file), delimiter=";" if first.count(";") > first.count(",") else ",", strict=True)
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
     try:
         before = 0
         for cells in reader:
             line, before = before + 1, reader.line_num
-            if cells and not cells[0].startswith("#") and any(cell.strip() for cell in cells):
-                yield line, cells
+            yield line, cells
     except csv.Error as fault:
         raise RuleBroken(f"Line {reader.line_num} cannot be read as CSV: {fault}.") from fault
 
 
-def _sheet(path: Path) -> Iterator[tuple[int, list[str]]]:
-    for line, cells in enumerate(spreadsheets.read(path, MOST_COLUMNS, MOST_ROWS), start=1):
-        texts = [_cell(cell) for cell in cells]
-        if any(texts) and not texts[0].startswith("#"):
-            yield line, texts
+def _sheet(path: Path, sheet: str) -> Iterator[tuple[int, list[str]]]:
+    for line, cells in enumerate(spreadsheets.read(path, MOST_COLUMNS, MOST_ROWS, sheet), start=1):
+        yield line, [_cell(cell) for cell in cells]
 
 
 def _cell(value: Any) -> str:
@@ -140,7 +190,7 @@ def _cell(value: Any) -> str:
     return str(value).strip()
 
 
-def _table(lines: Iterator[tuple[int, list[str]]], note: str) -> Table:
+def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str, str]) -> Table:
     _number, found = next(lines, (0, []))
     if not found:
         raise RuleBroken("The file has no headings: its first line that is no # comment must name the columns.")
@@ -150,7 +200,7 @@ def _table(lines: Iterator[tuple[int, list[str]]], note: str) -> Table:
     twice = sorted(name for name, count in Counter(headings).items() if name and count > 1)
     if twice:
         raise RuleBroken(f"Two columns have the same heading: {', '.join(twice)}.")
-    return Table(headings=headings, rows=Rows(headings, _checked(lines, headings)), note=note)
+    return Table(headings=headings, rows=Rows(headings, _checked(lines, headings)), note=note, guesses=guesses)
 
 
 def _checked(lines: Iterator[tuple[int, list[str]]], headings: list[str]) -> Iterator[tuple[int, list[str]]]:

@@ -335,7 +335,8 @@ class OutcomeScore(Record):
     def words(self) -> str:
         """The score as a person reads it."""
         if self.value is None:
-            return "did not occur"
+            own_day = self.course_day is not None and (self.visit is None or self.visit.course_day != self.course_day)
+            return f"did not occur by day {self.course_day}" if own_day else "did not occur"
         return INSTRUMENTS[self.instrument or ""].words(self.value)
 
     def since(self, baseline: Decimal) -> str:

@@ -166,7 +166,7 @@ def key_facts(course: Treatment) -> list[record_display.FactLine]:
             course.diagnosis or "",
         ),
         ("Cells", RELATIONS.get(course.relation or "", ""), CELL_TYPES[course.says.cell_type].label),
-        ("Source and route", f"{SOURCES[course.source or ''].label} → {within(ROUTES[course.route or ''].label)}", ""),
+        ("Source and route", _way(course), ""),
         ("Protocol", version.name, version.says.title),
         ("Planned for", wording.day(course.planned_on) if course.planned_on else "", ""),
         ("Planned dose", units(_dose(course)), course.says.dose.source),
@@ -180,6 +180,14 @@ def key_facts(course: Treatment) -> list[record_display.FactLine]:
         ("Responsible", course.done_by, "physician"),
     ]
     return facts
+
+
+def _way(course: Treatment) -> str:
+    """Return from where to where the cells go; of a history, as far as it was recorded."""
+    source, route = SOURCES.get(course.source or ""), ROUTES.get(course.route or "")
+    if route is None:
+        return source.label if source is not None else ""
+    return f"{source.label} → {within(route.label)}" if source is not None else route.label
 
 
 def _dose(course: Treatment) -> str:

@@ -103,7 +103,7 @@ class Donor(Entry):
             return self.patient.display_name
         if self.name:
             return self.name
-        return f"{DONOR_KINDS[self.kind]} {self.donor_number or self.id}"
+        return f"{DONOR_KINDS.get(self.kind, 'Donor')} {self.donor_number or self.id}"
 
     @property
     def kind_words(self) -> str:

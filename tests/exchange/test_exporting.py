@@ -47,7 +47,7 @@ NAMES = (
     "visits scores contacts "
     "adverse-events amendments signatures protocols protocol-versions doses "
     "requests comments paper-scans downtime-kits staff-authorizations "
-    "patient-merges"
+    "patient-merges imports imported-rows"
 )
 """Outsiders know the data sets by these names; a new kind of record brings a new one."""
 

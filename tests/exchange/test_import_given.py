@@ -66,7 +66,7 @@ POSSIBLE = [
     ({"qc.sterility": "growth"}, 43),
     ({"qc.viability": "5"}, 40),
     ({"qc.endotoxin": "9000"}, 42),
-    ({"harvest.volume": "9"}, 36),
+    ({"harvest.volume": "30", "product.volume": "40"}, 36),
 ]
 
 

@@ -405,3 +405,20 @@ def test_an_imported_bag_that_was_given_is_given(session, children, table, colle
     for kind in ("received", "stored", "issued", "given"):
         with pytest.raises(RuleBroken, match="was given to the patient"):
             bag.move(kind=kind, by=children.technologist, at=clock.now(), handed_to="x", intact=True)
+
+
+@pytest.mark.parametrize(
+    ("days", "happened", "words"),
+    [("12", "1", "12"), ("400", "0", "did not occur by day 400"), ("na", "0", None), ("12", "na", None)],
+)
+def test_a_time_and_whether_it_happened_are_one_score(session, children, table, days, happened, words):
+    pairs = '[pairs."score.year1.anc_recovery"]\ntime = "days"\nhappened = "recovered"\n'
+    mapping = table(WIDE.replace("[columns]\n", f"{pairs}[columns]\n"), name="map.toml")
+    columns = "number,weight_g,volume,cd34,given,ml,endotoxin,relapse,event,grade,days,recovered"
+    row = "N-1,20000,100,120,2020-05-04 10:00,50,<0.05,no,,,"
+    report = run(session, children, "courses", table(columns, f"{row}{days},{happened}"), mapping)
+    assert report.problems == []
+    scores = [one for one in session.scalars(select(OutcomeScore)) if one.instrument == "anc_recovery"]
+    assert [one.words.split(" days")[0] for one in scores] == [words] * (words is not None)
+    wrong = run(session, children, "courses", table(columns, f"{row.replace('N-1', 'N-2')}{days},maybe"), mapping)
+    assert ("recovered" in [fault.column for fault in wrong.problems]) is (days != "na")

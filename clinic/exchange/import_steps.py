@@ -1,0 +1,101 @@
+"""What happens to an upload between its steps: it is checked, its notes are confirmed, and it is imported."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic import clock
+from clinic.errors import RuleBroken
+from clinic.exchange import import_report, importing, tables
+from clinic.exchange.import_report import grouped
+from clinic.extensions import read_from_here
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+    from clinic.exchange.import_report import Report
+    from clinic.exchange.tables import Table
+    from clinic.exchange.uploads import Upload
+
+MOST_ROWS = 2_000
+"""Rows that are imported in the browser; a longer table would keep others from saving for too long."""
+MOST_SHOWN = 200
+
+
+def table_of(upload: Upload) -> Table:
+    """Return the table of an upload; raises `RuleBroken` where it cannot be read, or is too long for a page."""
+    table = tables.read(upload.path, **upload.reading)
+    if len(table.rows) > MOST_ROWS:
+        raise RuleBroken(
+            f"The table has {len(table.rows):,} rows. In the browser at most {MOST_ROWS:,} are imported at once. Split "
+            "it, or ask whoever runs the server to import it by the command line."
+        )
+    return table
+
+
+def check(session: Session, upload: Upload, by: User) -> None:
+    """Try the import of an upload without keeping anything, and keep what was found with the upload."""
+    read_from_here(session)
+    mapping = upload.read_mapping()
+    table_of(upload)
+    report = importing.run(session, upload.kind, upload.path, mapping, by, clock.now(), dry_run=True, name=upload.file)
+    upload.checked = _found(report)
+    upload.seen = []
+    upload.save()
+
+
+def _found(report: Report) -> dict[str, Any]:
+    groups = grouped(report.problems)
+    return {
+        "rows": report.rows, "fresh": report.fresh, "skipped": report.skipped, "made": dict(report.made),
+        "already": report.already, "count": len(report.problems), "notes": report.notes[:MOST_SHOWN],
+        "more_notes": max(0, len(report.notes) - MOST_SHOWN),
+        "faults": [_group(one) for one in groups if not one.fault.ask][:MOST_SHOWN],
+        "asked": [_group(one) for one in groups if one.fault.ask][:MOST_SHOWN],
+    }  # fmt: skip
+
+
+def _group(one: import_report.Group) -> dict[str, Any]:
+    fault = one.fault
+    return {
+        "column": fault.column, "value": fault.value, "expected": fault.expected.partition("; if it happened so")[0]
+        .partition(" If it is right, the mapping")[0], "ask": fault.ask, "where": one.where, "count": len(one.rows),
+    }  # fmt: skip
+
+
+def confirm(upload: Upload, reasons: dict[str, str], seen: list[int]) -> bool:
+    """Keep why unusual facts are right, and which notes were looked at; return whether it must be checked again."""
+    before = upload.mapping.get("confirmed", {})
+    after = {**before, **{ask: reason.strip() for ask, reason in reasons.items() if reason.strip()}}
+    upload.mapping["confirmed"], upload.seen = after, seen
+    upload.save()
+    return after != before
+
+
+def import_now(session: Session, upload: Upload, by: User) -> Report:
+    """Import an upload; raises `RuleBroken` with what keeps it from being imported. The caller commits."""
+    found = upload.checked
+    if found is None or found["faults"] or found["asked"] or found["already"]:
+        raise RuleBroken("Check the table first; what is refused is corrected in the file or its mapping.")
+    if set(upload.seen) != set(range(len(found["notes"]))):
+        raise RuleBroken("Confirm each note first, or correct the file.")
+    report = importing.run(
+        session, upload.kind, upload.path, upload.read_mapping(), by, clock.now(), dry_run=False, name=upload.file
+    )
+    if report.refused:
+        raise RuleBroken(f"Something has changed since the check: {report.sentences()[0]} Check it again.")
+    if report.already:
+        raise RuleBroken(report.already)
+    return report
+
+
+def rejects(session: Session, upload: Upload, by: User) -> Iterator[str]:
+    """Yield the rows with faults as CSV, each with its reasons."""
+    report = importing.run(
+        session, upload.kind, upload.path, upload.read_mapping(), by, clock.now(), dry_run=True, name=upload.file
+    )
+    if report.table is not None:
+        yield from import_report.rejects(report.table, report.problems)

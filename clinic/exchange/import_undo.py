@@ -1,0 +1,184 @@
+"""Take a whole batch back while nobody has built on it.
+
+Its records are removed together, each with an entry of the ledger that keeps all that it said; the batch stays, with
+the id of each record, who took it back and why. Where somebody signed, corrected, answered or added anything to one of
+them, nothing is taken back, and whoever asks is told who built on what.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import delete, select
+
+from clinic import wording
+from clinic.access import WRITERS
+from clinic.accounts.models import User
+from clinic.downtime.models import DowntimeKit
+from clinic.errors import Problem, RuleBroken
+from clinic.exchange.batches import PIECE, ImportBatch, ImportedRow
+from clinic.judged_lines import CourseLine, ProductLine
+from clinic.ledger.listener import Written, set_actor
+from clinic.ledger.models import LedgerEntry
+from clinic.model import Model
+from clinic.record_kinds import keys_to, table_of
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+    from datetime import datetime
+
+    from sqlalchemy.orm import Session
+
+MOST_TOLD = 10
+PARENTS = ("patient", "donor", "product", "treatment")
+Ids = dict[type[Any], list[str]]
+
+
+def take_back(session: Session, batch: ImportBatch, *, by: User, at: datetime, reason: str) -> None:
+    """Remove every record of a batch; the caller commits. Raises `RuleBroken` with who built on what."""
+    if by.role not in WRITERS or not by.active:
+        raise RuleBroken(f"{by.label} cannot record patient data and so cannot take an import back.")
+    if batch.taken_back_at is not None:
+        raise RuleBroken("This import was taken back already.")
+    if not reason.strip():
+        raise RuleBroken(Problem("Reason: required", "reason"))
+    ids = records_of(session, batch)
+    if found := built_on(session, batch, ids):
+        more = f" And {len(found) - MOST_TOLD} more." if len(found) > MOST_TOLD else ""
+        said = " ".join(found[:MOST_TOLD])
+        raise RuleBroken(
+            f"This import cannot be taken back: others have worked with its records. {said}{more} Correct single facts "
+            "by amendment."
+        )
+    set_actor(session, by.id, f"Import {batch.id} taken back: {reason.strip()}")
+    batch.taken_back_at, batch.taken_back_by, batch.taken_back_by_id = at, by, by.id
+    batch.taken_back_because = reason.strip()
+    _remove(session, ids)
+
+
+def records_of(session: Session, batch: ImportBatch) -> Ids:
+    """Return the ids of the records of a batch by their kinds, what names others before what is named."""
+    kinds = {mapper.class_.KIND: mapper.class_ for mapper in Model.registry.mappers if hasattr(mapper.class_, "KIND")}
+    found: Ids = defaultdict(list)
+    for (records,) in session.execute(select(ImportedRow.records).where(ImportedRow.batch_id == batch.id)):
+        for one in records:
+            found[kinds[one[:2]]].append(one)
+    order = [table.name for table in Model.metadata.sorted_tables]
+    return {kind: found[kind] for kind in sorted(found, key=lambda kind: -order.index(table_of(kind)))}
+
+
+def built_on(session: Session, batch: ImportBatch, ids: Ids) -> list[str]:
+    """Return who did what with the records of a batch since it came in, a sentence each; empty: nobody did anything."""
+    own = {one for known in ids.values() for one in known}
+    nouns = {one: kind.NOUN.lower() for kind, known in ids.items() for one in known}
+    found: dict[tuple[str, str], str] = {}
+    for kind, known in ids.items():
+        for model, column in _naming(kind):
+            for row_id, named in _named(session, model, column, known):
+                if row_id not in own:
+                    found.setdefault((table_of(model), row_id), named)
+    for kit in session.scalars(select(DowntimeKit).where(DowntimeKit.site_id == batch.site_id)):
+        found |= {(table_of(DowntimeKit), kit.id): one for one in kit.courses if one in own}
+    people = dict(session.execute(select(User.id, User.printed_name)).all())
+    zone, said = batch.imported_by.site.zone, list[str]()
+    for entry, named in _entries(session, found):
+        who = people.get(entry.actor_id, entry.actor_id)
+        noun = getattr(_model(entry.record), "NOUN", entry.record.replace("_", " ")).lower()
+        said.append(
+            f"{who} recorded {_article(noun)} on {wording.moment(entry.at, zone)}, for the {nouns[named]} {named}."
+        )
+    changed = _changed(session, own)
+    said += [
+        f"{people.get(row.actor_id, row.actor_id)} changed the {nouns[row.record_id]} {row.record_id} on "
+        f"{wording.moment(row.at, zone)}." for row in changed
+    ]  # fmt: skip
+    return said
+
+
+def _article(noun: str) -> str:
+    return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
+
+
+def _model(table: str) -> type[Any] | None:
+    return next((m.class_ for m in Model.registry.mappers if table_of(m.class_) == table), None)
+
+
+def _naming(kind: type[Any]) -> Iterator[tuple[type[Any], Any]]:
+    """Yield each column of any kind of row that can name a row of a kind: by a key, or by the id of any record."""
+    for mapper in Model.registry.mappers:
+        model = mapper.class_
+        if not issubclass(model, Model) or model.__dict__.get("__abstract__") or model is ImportedRow:
+            continue
+        yield from ((model, getattr(model, name)) for name in keys_to(model).get(table_of(kind), ()))
+        if "record_id" in model.__table__.columns:
+            yield model, model.record_id  # type: ignore[attr-defined]
+
+
+def _named(session: Session, model: Any, column: Any, ids: list[str]) -> Iterator[tuple[str, str]]:
+    for start in range(0, len(ids), PIECE):
+        chosen = select(model.id, column).where(column.in_(ids[start : start + PIECE]))
+        yield from map(tuple, session.execute(chosen))
+
+
+def _entries(session: Session, found: dict[tuple[str, str], str]) -> Iterator[tuple[Any, str]]:
+    """Yield the entry of the ledger with which each row was recorded, and the record of the batch that it names."""
+    for (table, row_id), named in list(found.items())[: MOST_TOLD * 2]:
+        chosen = select(LedgerEntry.actor_id, LedgerEntry.at, LedgerEntry.record).where(
+            LedgerEntry.record == table, LedgerEntry.record_id == row_id, LedgerEntry.act == "insert"
+        )
+        row = session.execute(chosen.limit(1)).first()
+        if row is not None:
+            yield row, named
+
+
+def _changed(session: Session, own: Collection[str]) -> list[Any]:
+    """Return the first entries of the ledger with which records of a batch were changed since they came in."""
+    found, wanted = list[Any](), sorted(own)
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for one in wanted:
+        by_kind[one[:2]].append(one)
+    kinds = {m.class_.KIND: table_of(m.class_) for m in Model.registry.mappers if hasattr(m.class_, "KIND")}
+    for kind, ids in by_kind.items():
+        for start in range(0, len(ids), PIECE):
+            entry, piece = LedgerEntry, ids[start : start + PIECE]
+            chosen = select(entry.actor_id, entry.at, entry.record, entry.record_id).where(
+                entry.record == kinds[kind], entry.record_id.in_(piece), entry.act == "update"
+            )
+            found += session.execute(chosen.limit(MOST_TOLD))
+    return found
+
+
+def _remove(session: Session, ids: Ids) -> None:
+    """Remove records, those that name others first, and have the courses judged again that stay."""
+    gone = {one for known in ids.values() for one in known}
+    stays = _stay(session, ids, gone)
+    for kind, known in ids.items():
+        for start in range(0, len(known), PIECE):
+            for row in session.scalars(select(kind).where(kind.id.in_(known[start : start + PIECE]))):
+                session.delete(row)
+            session.flush()
+            session.expire_all()
+    for model, column in ((CourseLine, CourseLine.treatment_id), (ProductLine, ProductLine.product_id)):
+        for start in range(0, len(wanted := sorted(gone)), PIECE):
+            session.execute(delete(model.__table__).where(column.in_(wanted[start : start + PIECE])))  # type: ignore[arg-type]
+    written: dict[str, Written] = session.info.setdefault("written", {})
+    for one in gone:
+        written.pop(one, None)
+    for model, one in stays:
+        written.setdefault(one, Written(model, frozenset()))
+
+
+def _stay(session: Session, ids: Ids, gone: Collection[str]) -> set[tuple[type[Any], str]]:
+    """Return the patients, donors, products and courses that stay and that a record of the batch names."""
+    found: set[tuple[type[Any], str]] = set()
+    for kind, known in ids.items():
+        names = [(_model(table), name) for table in PARENTS for name in keys_to(kind).get(table, ())]
+        for start in range(0, len(known), PIECE) if names else ():
+            chosen = select(*(getattr(kind, name) for _model_, name in names)).where(
+                kind.id.in_(known[start : start + PIECE])
+            )
+            for row in session.execute(chosen):
+                named = ((model, one) for (model, _name), one in zip(names, row, strict=True) if model)
+                found |= {(model, one) for model, one in named if one and one not in gone}
+    return found

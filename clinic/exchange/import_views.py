@@ -1,0 +1,287 @@
+"""Pages of imports: the batches, and the way of a table from the file over its columns and a check to the records."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
+from sqlalchemy import select
+
+from clinic import clock, drafts, idempotency, wording
+from clinic.access import CLINICAL, WRITERS, allow, may
+from clinic.errors import RuleBroken
+from clinic.exchange import import_columns, import_steps, import_undo, mapping, uploads
+from clinic.exchange.batches import ImportBatch, ImportedRow
+from clinic.exchange.import_targets import KINDS, described
+from clinic.exchange.parse_cell import TRANSFORMS
+from clinic.exchange.tables import ENCODINGS
+from clinic.extensions import db
+from clinic.model import unindexed
+from clinic.pages import Answer, commit_and_redirect, get_or_404, me, zone
+from clinic.paging import page, place_of
+
+if TYPE_CHECKING:
+    from clinic.exchange.uploads import Upload
+
+bp = Blueprint("imports", __name__, template_folder="templates", url_prefix="/imports")
+COLUMNS = [
+    ("File", "file", False), ("Kind", "kind", False), ("Rows", "rows", True), ("Imported at", "at", False),
+    ("By", "by", False), ("State", "state", False),
+]  # fmt: skip
+PAGES = {
+    "PT": ("pathway.patient", "patient_id"), "DN": ("donors.show", "donor_id"),
+    "TR": ("pathway.course", "treatment_id"), "HV": ("harvest.show", "harvest_id"),
+    "PR": ("products.show", "product_id"), "AD": ("administration.show", "administration_id"),
+    "VI": ("followup.show", "visit_id"), "AE": ("events.show", "event_id"),
+}  # fmt: skip
+"""Where a record has a page of its own, by the letters of its id."""
+KIND_WORDS = {
+    "patients": "Patients, one row each",
+    "courses": "Courses with all that belongs to them, one row each",
+    "additions": "Additions to patients who are registered",
+}
+
+
+@bp.get("")
+@allow(CLINICAL)
+def index() -> str:
+    """List the imports of the site, the last first, and the tables that this person has not imported yet."""
+    order = (ImportBatch.imported_at, ImportBatch.id)
+    marks = request.args.get("before"), request.args.get("after")
+    found = page(
+        db.session(), select(ImportBatch).where(ImportBatch.site_id == me().site_id), order=order, descending=True,
+        place=place_of(db.session(), order, marks[0] or marks[1]), backwards=bool(marks[0]), entities=True,
+    )  # fmt: skip
+    begins = may(me().role, "imports.new")
+    return render_template(
+        "imports/index.html", heading="Imports", columns=COLUMNS, rows=[_line(one) for one in found.rows],
+        lede="Tables that were taken in, each as one batch; the last first",
+        actions=[(url_for("imports.new"), "file-import", "Import a table")] if begins else [],
+        pager={
+            "previous_url": url_for("imports.index", before=found.before) if found.before else None,
+            "next_url": url_for("imports.index", after=found.after) if found.after else None,
+            "text": f"{len(found.rows)} on this page" if found.rows else "",
+        },
+        waiting=list(uploads.of_person(me().id)) if begins else [], empty_text="No table was imported yet.",
+    )  # fmt: skip
+
+
+def _line(batch: ImportBatch) -> list[Any]:
+    return [
+        (batch.file, url_for("imports.show", batch_id=batch.id)), batch.kind.capitalize(), batch.rows,
+        wording.moment(batch.imported_at, zone()), batch.imported_by.printed_name, _tag(batch),
+    ]  # fmt: skip
+
+
+def _tag(batch: ImportBatch) -> tuple[str, str, str]:
+    return ("rest", "arrow-back-up", "Taken back") if batch.taken_back_at else ("ok", "check", "Imported")
+
+
+@bp.route("/new", methods=["GET", "POST"])
+@allow(WRITERS)
+def new() -> Answer:
+    """Take a table and, where there is one, its mapping; then its columns are shown."""
+    trouble: list[str] = []
+    if request.method == "POST":
+        with _told(trouble):
+            upload = _uploaded()
+            return commit_and_redirect(url_for("imports.columns", key=upload.key))
+    shown = render_template(
+        "imports/new.html", kinds=[(kind, KIND_WORDS[kind]) for kind in KINDS], trouble=trouble, typed=request.form
+    )
+    return (shown, 422) if trouble else shown
+
+
+class _told:  # noqa: N801 - reads as a word: with _told(trouble)
+    """Put what a rule says into a list for the page, which is shown again with what was typed."""
+
+    def __init__(self, trouble: list[str]) -> None:
+        self.trouble = trouble
+
+    def __enter__(self) -> None:
+        """Begin."""
+
+    def __exit__(self, _kind: object, fault: BaseException | None, _trace: object) -> bool:
+        """Keep the sentences of a broken rule; nothing that was done is kept."""
+        if not isinstance(fault, RuleBroken):
+            return False
+        db.session.rollback()
+        self.trouble += [str(one) for one in fault.problems] or [str(fault)]
+        return True
+
+
+def _uploaded() -> Upload:
+    kind, sent = request.form.get("kind", ""), request.files.get("mapping")
+    said: dict[str, Any] = {"kind": kind}
+    if sent is not None and sent.filename:
+        said = mapping.parsed_bytes(sent.read(), sent.filename).kept()
+    if said["kind"] not in KINDS:
+        raise RuleBroken("Choose what the table holds.")
+    table = request.files.get("table")
+    if table is None:
+        raise RuleBroken("Choose a CSV or XLSX file.")
+    return uploads.take(table, me().id, said)
+
+
+def _upload(key: str) -> Upload:
+    found = uploads.of_key(key, me().id)
+    if found is None:
+        abort(404)
+    return found
+
+
+@bp.route("/uploads/<key>", methods=["GET", "POST"])
+@allow(WRITERS)
+def columns(key: str) -> Answer:
+    """Ask which column is which fact, then check the whole table."""
+    upload, trouble = _upload(key), list[str]()
+    if request.method == "POST":
+        with _told(trouble):
+            return _save_columns(upload)
+    draft = drafts.at_hand(me().id) if request.method == "GET" else None
+    if draft is not None:
+        upload.mapping = import_columns.written(upload, _headings(upload), draft[0])
+    shown = render_template("imports/columns.html", trouble=trouble, **_columns_page(upload, trouble))
+    return (shown, 422) if trouble else shown
+
+
+def _headings(upload: Upload) -> list[str]:
+    return import_steps.table_of(upload).headings
+
+
+def _save_columns(upload: Upload) -> Answer:
+    """Keep what was typed, whatever is wrong with it, then check the table."""
+    upload.mapping = import_columns.written(upload, request.form.getlist("column"), request.form)
+    upload.checked = None
+    upload.save()
+    if mistakes := _mistakes(upload):
+        raise RuleBroken(*mistakes)
+    if request.form.get("do") == "again":
+        return commit_and_redirect(
+            url_for("imports.columns", key=upload.key), "Saved. Check the table when it is done."
+        )
+    answer = commit_and_redirect(url_for("imports.preview", key=upload.key))
+    import_steps.check(db.session(), upload, me())
+    return answer
+
+
+def _mistakes(upload: Upload) -> list[str]:
+    trouble: list[str] = []
+    with _told(trouble):
+        upload.read_mapping()
+    return trouble
+
+
+def _columns_page(upload: Upload, trouble: list[str]) -> dict[str, Any]:
+    """Return what the page of the columns shows; a file that cannot be read is told, and how it is read stays."""
+    table = None
+    with _told(trouble):
+        table = import_steps.table_of(upload)
+    found = import_columns.columns(table, upload) if table is not None else []
+    return {
+        "upload": upload, "columns": found, "said": upload.mapping, "rows": len(table.rows) if table is not None else 0,
+        "guesses": table.guesses if table is not None else {}, "kinds": list(KIND_WORDS.items()),
+        "targets": [(row[1], f"{row[2]}{f' ({row[3]})' if row[3] else ''}") for row in described(upload.kind)],
+        "conversions": [(one, one.replace("_", " ")) for one in TRANSFORMS],
+        "encodings": [(one, one) for one in ENCODINGS], "constants": import_columns.constants_of(upload),
+        "visits": import_columns.keys_of(upload),
+    }  # fmt: skip
+
+
+@bp.route("/uploads/<key>/preview", methods=["GET", "POST"])
+@allow(WRITERS)
+def preview(key: str) -> Answer:
+    """Show what the import would do; confirm what is asked, or import."""
+    upload, trouble = _upload(key), list[str]()
+    if request.method == "POST":
+        with _told(trouble):
+            return _confirmed(upload)
+    if upload.checked is None:
+        return redirect(url_for("imports.columns", key=key))
+    left = sum(1 for why in upload.mapping.get("ignored", {}).values() if why == import_columns.LEFT_OUT)
+    shown = render_template(
+        "imports/preview.html", upload=upload, found=upload.checked, trouble=trouble, typed=request.form, left=left
+    )
+    return (shown, 422) if trouble else shown
+
+
+def _confirmed(upload: Upload) -> Answer:
+    asked = (upload.checked or {}).get("asked", [])
+    reasons = {one["ask"]: request.form.get(f"why-{number}", "") for number, one in enumerate(asked)}
+    seen = [int(one) for one in request.form.getlist("seen") if one.isdecimal()]
+    again, here = import_steps.confirm(upload, reasons, seen), url_for("imports.preview", key=upload.key)
+    if again or request.form.get("do") == "check":
+        idempotency.led_to(here)
+        db.session.commit()
+        import_steps.check(db.session(), upload, me())
+        return redirect(here, 303)
+    report = import_steps.import_now(db.session(), upload, me())
+    answer = commit_and_redirect(url_for("imports.show", batch_id=report.batch), report.sentences()[-1])
+    upload.discard()
+    return answer
+
+
+@bp.get("/uploads/<key>/rejects.csv")
+@allow(WRITERS)
+def rejects(key: str) -> Response:
+    """Send the rows with faults, each with its reasons."""
+    lines = "".join(import_steps.rejects(db.session(), _upload(key), me()))
+    answer = Response(lines, mimetype="text/csv")
+    answer.headers["Content-Disposition"] = 'attachment; filename="rejects.csv"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+@bp.post("/uploads/<key>/discard")
+@allow(WRITERS)
+def discard(key: str) -> Answer:
+    """Remove a table that is not to be imported."""
+    _upload(key).discard()
+    return commit_and_redirect(url_for("imports.index"), "The table was discarded. Nothing was imported.")
+
+
+@bp.get("/<batch_id>")
+@allow(CLINICAL)
+def show(batch_id: str) -> str:
+    """Show one import: its file, counts, and which record each row became."""
+    batch = get_or_404(ImportBatch, batch_id)
+    order, row = (ImportedRow.row, ImportedRow.id), ImportedRow
+    marks = request.args.get("before"), request.args.get("after")
+    chosen = select(row.id, row.row, row.records).where(
+        row.batch_id == batch.id, unindexed(row.site_id) == batch.site_id
+    )
+    found = page(
+        db.session(), chosen, order=order, place=place_of(db.session(), order, marks[0] or marks[1]),
+        backwards=bool(marks[0]),
+    )  # fmt: skip
+    around = {
+        "previous_url": url_for("imports.show", batch_id=batch.id, before=found.before) if found.before else None,
+        "next_url": url_for("imports.show", batch_id=batch.id, after=found.after) if found.after else None,
+        "text": f"{len(found.rows)} rows on this page" if found.rows else "",
+    }
+    links = [(one.row, [(said, _page_of(said, batch)) for said in one.records]) for one in found.rows]
+    return render_template("imports/show.html", batch=batch, rows=links, pager=around, tag_of=_tag(batch))
+
+
+def _page_of(record_id: str, batch: ImportBatch) -> str:
+    """Return the address of a record's own page; "" where it has none, or was taken back."""
+    endpoint, name = PAGES.get(record_id[:2], ("", ""))
+    named: dict[str, Any] = {name: record_id}
+    return url_for(endpoint, **named) if endpoint and batch.taken_back_at is None else ""
+
+
+@bp.route("/<batch_id>/undo", methods=["GET", "POST"])
+@allow(WRITERS)
+def undo(batch_id: str) -> Answer:
+    """Take a whole import back, with a reason."""
+    batch, trouble = get_or_404(ImportBatch, batch_id), list[str]()
+    if request.method == "POST":
+        with _told(trouble):
+            import_undo.take_back(db.session(), batch, by=me(), at=clock.now(), reason=request.form.get("reason", ""))
+            return commit_and_redirect(
+                url_for("imports.show", batch_id=batch.id),
+                "The import was taken back. Its records are removed.",
+                "wait",
+            )
+    shown = render_template("imports/undo.html", batch=batch, trouble=trouble, typed=request.form)
+    return (shown, 422) if trouble else shown

@@ -1,0 +1,131 @@
+"""A table that somebody uploaded and has not imported yet, with the mapping as far as it is filled in.
+
+It lies in a folder of the instance that only its sender reads over the web, away from the database, until it is
+imported, discarded, or a week old. Its address is a random key and tells nothing of what is in it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import shutil
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from flask import current_app
+from pydantic import ValidationError
+
+from clinic.errors import RuleBroken
+from clinic.exchange.mapping import Mapping, faults_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from werkzeug.datastructures import FileStorage
+
+KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+LASTS = 7 * 24 * 3600
+"""Seconds for which an upload is kept."""
+MOST = 20
+"""Uploads that one person keeps at most."""
+
+
+@dataclass(kw_only=True)
+class Upload:
+    """One uploaded table. ``mapping``: what `Mapping` takes; ``checked``: what the last check found, None before it."""
+
+    key: str
+    user_id: str
+    file: str
+    mapping: dict[str, Any]
+    checked: dict[str, Any] | None = None
+    seen: list[int] = field(default_factory=list)
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return _folder() / self.key
+
+    @property
+    def path(self) -> Path:
+        """Where its table lies; the ending says of which kind it is."""
+        return self.folder / f"table{Path(self.file).suffix.lower()}"
+
+    @property
+    def kind(self) -> str:
+        """Which kind of import it is for."""
+        return str(self.mapping.get("kind", ""))
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """How its file is read."""
+        return {name: self.mapping[name] for name in ("encoding", "sheet", "heading_row") if self.mapping.get(name)}
+
+    def read_mapping(self) -> Mapping:
+        """Return its mapping; raises `RuleBroken` with each mistake."""
+        try:
+            return Mapping.model_validate(self.mapping)
+        except ValidationError as fault:
+            raise RuleBroken(*faults_of(fault)) from fault
+
+    def save(self) -> None:
+        """Write down how far it is."""
+        self.folder.mkdir(mode=0o700, exist_ok=True)
+        file = self.folder / "state.json"
+        file.touch(mode=0o600)
+        file.write_text(json.dumps(asdict(self)), encoding="utf-8")
+
+    def discard(self) -> None:
+        """Remove it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _folder() -> Path:
+    folder = Path(current_app.instance_path) / "imports"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
+
+
+def take(sent: FileStorage, user_id: str, mapping: dict[str, Any]) -> Upload:
+    """Keep a file that was sent; raises `RuleBroken` where none was, or where the person keeps too many."""
+    name = Path((sent.filename or "").replace("\\", "/")).name[:120]
+    if not name:
+        raise RuleBroken("Choose a CSV or XLSX file.")
+    if Path(name).suffix.lower() not in {".csv", ".txt", ".tsv", ".xlsx"}:
+        raise RuleBroken(f"{name} is not a CSV or XLSX file. Save the table as one of them.")
+    _forget_old()
+    if sum(1 for _ in of_person(user_id)) >= MOST:
+        raise RuleBroken(f"You have {MOST} tables that are not imported yet. Discard one of them first.")
+    one = Upload(key=secrets.token_urlsafe(16), user_id=user_id, file=name, mapping=mapping)
+    one.save()
+    one.path.touch(mode=0o600)
+    sent.save(one.path)
+    return one
+
+
+def of_key(key: str, user_id: str) -> Upload | None:
+    """Return an upload of this person; None where there is none under the key, or it is somebody else's."""
+    file = _folder() / key / "state.json"
+    if not KEY.fullmatch(key) or not file.is_file():
+        return None
+    one = Upload(**json.loads(file.read_text(encoding="utf-8")))
+    return one if one.user_id == user_id else None
+
+
+def of_person(user_id: str) -> Iterator[Upload]:
+    """Yield the uploads of one person, the last first."""
+    for folder in sorted(_folder().iterdir(), key=lambda one: one.stat().st_mtime, reverse=True):
+        one = of_key(folder.name, user_id)
+        if one is not None:
+            yield one
+
+
+def _forget_old() -> None:
+    for folder in _folder().iterdir():
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < time.time() - LASTS:
+                shutil.rmtree(folder, ignore_errors=True)

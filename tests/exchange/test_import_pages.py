@@ -1,0 +1,170 @@
+"""A table from the browser: its columns, a check, what is asked, and the batch; nothing typed is lost."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import func, select
+
+from clinic.access import WRITERS, Role
+from clinic.exchange import import_steps
+from clinic.exchange.batches import ImportBatch
+from clinic.idempotency import new_key
+from clinic.patients.models import Patient
+from tests.reading import Page
+from tests.safety.driver import Sheet
+
+if TYPE_CHECKING:
+    from flask.testing import FlaskClient
+    from werkzeug.test import TestResponse
+
+GOOD = """MRN;Family name;Given names;Born;Sex;Allergies;Shoe size
+A-1;Ode;Clara;1.2.1970;w;none_known;38
+A-2;Bo;Bo;3.4.1971;male;none_known;44
+"""
+
+
+def upload(browser: FlaskClient, text: str = GOOD, name: str = "people.csv", mapping: str = "") -> TestResponse:
+    sent: dict[str, Any] = {
+        "kind": "patients",
+        "idempotency_key": new_key(),
+        "table": (io.BytesIO(text.encode()), name),
+    }
+    if mapping:
+        sent["mapping"] = (io.BytesIO(mapping.encode()), "map.toml")
+    return browser.post("/imports/new", data=sent)
+
+
+def looked_over(answer: TestResponse) -> str:
+    assert Page.of(answer.text).problems() == [], Page.of(answer.text).problems()
+    return answer.text
+
+
+def send(browser: FlaskClient, url: str, do: str, **typed: Any) -> TestResponse:
+    """Send a page's form as it stands, with what is typed."""
+    form = Sheet(looked_over(browser.get(url))).form(["source", "reason", "seen"] if "preview" not in url else [])
+    return browser.post(url, data={**form, "do": do, **typed})
+
+
+def test_a_table_comes_in_by_way_of_its_columns_and_a_preview(client_as, session):
+    browser = client_as("nurse")
+    columns = upload(browser).location
+    text = looked_over(browser.get(columns))
+    assert 'value="patient.family_name"' in text, "suggested by its heading"
+    assert "Clara" in text, "a sample of each column"
+    said = {
+        "source": "Old system",
+        "to-0": "patient.record_number",
+        "to-3": "patient.birth_date",
+        "date-3": "DD.MM.YYYY",
+    }
+    assert send(browser, columns, "again", **said).status_code == 303
+    assert "“w” means" in browser.get(columns).text, "a cell that is none of the choices is offered with them"
+    answer = send(browser, columns, "check", **{"value-4-of": "w", "value-4-is": "female"})
+    preview = answer.location
+    text = looked_over(browser.get(preview))
+    assert "2 of 2 rows would be imported" in text
+    assert "1 column is left out" in text
+    assert session.scalar(select(func.count()).select_from(Patient)) == 0, "a check keeps nothing"
+    answer = send(browser, preview, "import")
+    shown = looked_over(browser.get(answer.location))
+    session.rollback()
+    people = {one.record_number: one for one in session.scalars(select(Patient))}
+    assert (str(people["A-1"].birth_date), people["A-1"].sex) == ("1970-02-01", "female")
+    assert people["A-1"].id in shown
+    assert browser.get(columns).status_code == 404, "an upload that came in is gone"
+    again = upload(browser).location
+    send(browser, again, "again", **said)
+    again = send(browser, again, "check", **{"value-4-of": "w", "value-4-is": "female"}).location
+    assert "was imported before" in browser.get(again).text
+    batch = session.scalars(select(ImportBatch)).one()
+    refused = browser.post(f"/imports/{batch.id}/undo", data={"reason": " ", "idempotency_key": new_key()})
+    assert refused.status_code == 422
+    looked_over(browser.get(f"/imports/{batch.id}/undo"))
+    undone = browser.post(f"/imports/{batch.id}/undo", data={"reason": "Wrong", "idempotency_key": new_key()})
+    assert "Taken back" in looked_over(browser.get(undone.location))
+    assert "people.csv" in looked_over(browser.get("/imports"))
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(Patient)) == 0
+
+
+def test_many_faults_of_a_kind_are_one_line_and_the_rows_are_sent_back(client_as):
+    lines = "".join(f"A-{n};Ode;Bo;1970-13-{n % 28};male;none_known\n" for n in range(137))
+    browser = client_as("nurse")
+    columns = upload(browser, f"Record number;Family name;Given names;Born on;Sex;Allergies\n{lines}").location
+    preview = send(browser, columns, "check", source="Old").location
+    text = browser.get(preview).text
+    assert "137 problems in 137 rows" in text
+    assert re.search(r"Rows 2, 3, 4, 5, 6 and 132 more.*?137", text, re.DOTALL)
+    rejects = browser.get(f"{preview.removesuffix('/preview')}/rejects.csv").text.splitlines()
+    assert len(rejects) == 138
+    assert "expected a day" in rejects[1]
+    refused = send(browser, preview, "import")
+    assert refused.status_code == 422
+
+
+WEIGHED = """
+kind = "patients"
+source = "Old"
+reason = "not in the register"
+[columns]
+n = { to = "patient.record_number" }
+name = { to = "patient.family_name" }
+kg = { to = "weight.kg" }
+at = { to = "weight.performed_at" }
+born = { to = "patient.birth_date" }
+sex = { to = "patient.sex" }
+allergies = { to = "patient.allergy_status" }
+"""
+
+
+def test_what_is_unusual_is_asked_and_each_note_is_confirmed(client_as, session):
+    browser = client_as("nurse")
+    rows = "A-1,Ode,310,{0}\nA-2,Ode,80,{0}\n".format("2026-01-02,1970-01-01,male,none_known")
+    table = f"n,name,kg,at,born,sex,allergies\n{rows}"
+    columns = upload(browser, table, mapping=WEIGHED).location
+    preview = send(browser, columns, "check").location
+    text = browser.get(preview).text
+    assert "weight.kg" in text
+    assert "Is this right?" in text
+    assert send(browser, preview, "import").status_code == 422
+    send(browser, preview, "check", **{"why-0": "Weighed twice"})
+    text = browser.get(preview).text
+    assert "may be the same patient" in text
+    answer = send(browser, preview, "import")
+    assert answer.status_code == 422
+    assert "Confirm each note" in answer.text
+    answer = send(browser, preview, "import", seen=["0", "1"])
+    assert answer.status_code == 303, answer.text
+    session.rollback()
+    batch = session.scalars(select(ImportBatch)).one()
+    assert batch.mapping["confirmed"] == {"weight.kg": "Weighed twice"}
+
+
+@pytest.mark.parametrize(("text", "name", "says"), [
+    ("a", "a.ods", "not a CSV or XLSX file"), ("a,a\n1,2", "a.csv", "same heading"), ("", "a.csv", "no headings"),
+    ("PK", "a.xlsx", "cannot be read as a spreadsheet"),
+    ("a\n" + "1\n" * (import_steps.MOST_ROWS + 1), "a.csv", "in the browser at most 2,000"),
+])  # fmt: skip
+def test_a_file_that_is_no_table_is_refused_with_a_sentence(client_as, text, name, says):
+    browser = client_as("nurse")
+    answer = upload(browser, text, name)
+    answer = browser.get(answer.location) if answer.status_code == 303 else answer
+    assert says.casefold() in answer.text.casefold()
+    assert answer.status_code in {200, 422}
+
+
+def test_nobody_sees_the_upload_of_somebody_else(client_as):
+    columns = upload(client_as("nurse")).location
+    for url in (columns, f"{columns}/preview", f"{columns}/rejects.csv"):
+        assert client_as("nurse", second=True).get(url).status_code == 404
+    assert "people.csv" not in client_as("coordinator").get("/imports").text
+
+
+@pytest.mark.parametrize("role", list(Role))
+def test_whoever_may_import_by_the_command_line_may_here(client_as, role):
+    assert (client_as(role).get("/imports/new").status_code == 200) is (role in WRITERS)
+    assert client_as(role).get("/imports").status_code == (403 if role is Role.ADMINISTRATOR else 200)
