@@ -38,7 +38,6 @@ PAGES = {
 KIND_WORDS = {
     "patients": "Patients, one row each",
     "courses": "Courses with all that belongs to them, one row each",
-    "additions": "Additions to patients who are registered",
 }
 
 
