@@ -33,7 +33,7 @@ ROOMS = (
     "clinic.health", "clinic.record_pages", "clinic.accounts.views", "clinic.protocols.views", "clinic.patients.views",
     "clinic.patients.donor_views", "clinic.patients.merge_views",
     "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
-    "clinic.audit.views", "clinic.exchange.views", "clinic.documents.views",
+    "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.e2b_views", "clinic.documents.views",
     "clinic.reports.views", "clinic.reports.analysis_views", "clinic.requests.views", "clinic.requests.notice_views",
     "clinic.downtime.views", "clinic.pathway.authorization_views",
 )  # fmt: skip
