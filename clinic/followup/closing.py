@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.orm import object_session
+
 from clinic.errors import Problem, RuleBroken
 from clinic.followup.event_records import ENDED, EventUpdate
 from clinic.followup.telling import duties
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.course_records import CourseRecords
     from clinic.followup.adverse_events import AdverseEvent
+    from clinic.followup.telling import Duty
 
 CHANGED = ("outcome", "ended_at", "serious")
 """What of the event itself a follow-up report can change."""
@@ -63,16 +66,28 @@ def open_points(records: CourseRecords, event: AdverseEvent) -> list[Problem]:
     elif waits_for_review(event):
         found.append(Problem("A second physician must review a fatal or life-threatening event first.", rule=64))
     untold = [duty for duty in duties(records, event) if duty.open]
-    said = "{0.title} first, or record why it is not needed. {0.because}"
-    return found + [Problem(said.format(duty), rule=67) for duty in untold]
+    return found + [Problem(f"{duty.title} first{_or_why(duty)}. {duty.because}", rule=67) for duty in untold]
+
+
+def _or_why(duty: Duty) -> str:
+    return "" if duty.recipient == "authority" else ", or record why it is not needed"
+
+
+def _logged(event: AdverseEvent, **facts: Any) -> EventUpdate:
+    """Return a new update, in the session of its event."""
+    made = EventUpdate.log(treatment=event.treatment, event=event, **facts)
+    session = object_session(event)
+    if session is not None:
+        session.add(made)
+    return made
 
 
 def follow_up(event: AdverseEvent, *, by: User, at: datetime, said: str | None, **facts: Any) -> EventUpdate:
     """Return a follow-up report; what it changes of the event is an amendment with the report as its reason."""
     changes = {name: facts.pop(name) for name in CHANGED if name in facts}
     confirmed = facts.get("confirmed") or {}
-    made = EventUpdate.log(
-        by=by, at=at, treatment=event.treatment, event=event, kind="follow_up", said=said,
+    made = _logged(
+        event, by=by, at=at, kind="follow_up", said=said,
         outcome=changes.get("outcome"), **facts,
     )  # fmt: skip
     if any(getattr(event, name) != value for name, value in changes.items()):
@@ -97,8 +112,8 @@ def close(  # noqa: PLR0913 - who, when, and what is said at the end
         found.append(Problem(words, "outcome", rule=64))
     if found:
         raise RuleBroken(*found)
-    made = EventUpdate.log(
-        by=by, at=at, treatment=event.treatment, event=event, kind="closed", said=said, outcome=outcome,
+    made = _logged(
+        event, by=by, at=at, kind="closed", said=said, outcome=outcome,
         performed_at=at, performed_by=by,
     )  # fmt: skip
     made.sign(by=by, at=at, meaning=Meaning.APPROVAL)
@@ -109,7 +124,7 @@ def reopen(event: AdverseEvent, *, by: User, at: datetime, said: str | None) -> 
     """Return the reopening of a closed event, with its reason."""
     if not is_closed(event):
         raise RuleBroken("The event is open. Add a follow-up report instead.")
-    return EventUpdate.log(
-        by=by, at=at, treatment=event.treatment, event=event, kind="reopened", said=said, performed_at=at,
+    return _logged(
+        event, by=by, at=at, kind="reopened", said=said, performed_at=at,
         performed_by=by,
     )  # fmt: skip

@@ -55,7 +55,7 @@ def follow_up(event_id: str) -> Answer:
     if form.validate_on_submit():
         refuse_stale(event)
         with refusals_to(form):
-            db.session.add(acts.follow_up(event, by=me(), at=clock.now(), **form.facts()))
+            acts.follow_up(event, by=me(), at=clock.now(), **form.facts())
             return commit_and_redirect(url_for("events.show", event_id=event.id), "Follow-up report saved.")
     after = "What you change is kept with the old value. A physician signs the event as it is then."
     return form_page(form, heading="Add a follow-up report", save_label="Save the report", after=after, **_about(event))
@@ -74,7 +74,7 @@ def closing(event_id: str) -> Answer:
         with refusals_to(form, "outcome"):
             recheck(me(), form.password.data or "")
             said = {"said": form.said.data, "outcome": form.outcome.data}
-            db.session.add(acts.close(_records(event), event, by=me(), at=clock.now(), **said))
+            acts.close(_records(event), event, by=me(), at=clock.now(), **said)
             return commit_and_redirect(url_for("events.show", event_id=event.id), "Event closed.")
     after = "The event leaves Today. A follow-up report, a correction or a reopening opens it again."
     return form_page(
@@ -97,7 +97,7 @@ def reopening(event_id: str) -> Answer:
     if form.validate_on_submit():
         refuse_stale(event)
         with refusals_to(form, "said"):
-            db.session.add(acts.reopen(event, by=me(), at=clock.now(), said=form.said.data))
+            acts.reopen(event, by=me(), at=clock.now(), said=form.said.data)
             return commit_and_redirect(url_for("events.show", event_id=event.id), "Event opened again.")
     return form_page(form, heading="Reopen the event", save_label="Reopen", **_about(event))
 

@@ -291,7 +291,8 @@ def _of_report(line: dict[str, Any], days: int) -> dict[str, str]:
     if line["title"] == "Send the report":
         return {"title": line["why"].partition(", unexpected")[0], "why": f"Serious, unexpected, suspected: {counted}"}
     event, _dot, because = line["why"].partition(" · ")
-    return {"title": f"{line['title']}: {event}", "why": f"{because.rstrip('.')}: {counted}"}
+    why = f"{because.rstrip('.')}: {counted}"
+    return {"title": f"{line['title']}: {event}", "why": why, "label": "Record it"}
 
 
 def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:

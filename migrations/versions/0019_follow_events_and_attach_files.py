@@ -89,7 +89,7 @@ def upgrade() -> None:
     indexed = {"event_update": ["treatment_id", "event_id"]}
     indexed["event_notification"] = [*indexed["event_update"], "product_id"]
     for table, columns in indexed.items():
-        for column in ("performed_at", *columns):
+        for column in ("performed_at", "recorded_by_id", *columns):
             op.create_index(op.f(f"ix_{table}_{column}"), table, [column])
     with op.batch_alter_table("paper_scan", schema=None) as batch_op:
         batch_op.add_column(sa.Column("title", sa.Text(), nullable=True))
