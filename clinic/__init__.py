@@ -35,6 +35,7 @@ ROOMS = (
     "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
     "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.e2b_views", "clinic.documents.views",
     "clinic.reports.views", "clinic.reports.analysis_views", "clinic.requests.views", "clinic.requests.notice_views",
+    "clinic.attachments.views",
     "clinic.downtime.views", "clinic.pathway.authorization_views",
 )  # fmt: skip
 """Modules with pages that belong to no step; each defines a blueprint ``bp``. Steps name their own modules."""

@@ -32,6 +32,7 @@ SHORTER = {
     "follow_up_visit": "visits",
     "outcome_score": "scores",
     "contact_attempt": "contacts",
+    "paper_scan": "attachments",
 }
 """Names of data sets that outsiders know and that are not the plural of the table's name."""
 DOSES = ("doses_donor", "doses_origin", "doses_separation", "doses_exhibited", "doses_site")

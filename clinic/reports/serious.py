@@ -147,7 +147,7 @@ def _line(data: Data, row: Any) -> Row:
     """Return one event of the line listing; its figure for the term opens the event."""
     told = (
         data.day(row.performed_at), row.term, GRADES.get(row.grade or ""),
-        ", ".join(SERIOUS.get(one, one) for one in row.serious),
+        ", ".join(SERIOUS[one] for one in row.serious if one in SERIOUS),
         *(CAUSALITY.get(getattr(row, name) or "") for name in CAUSES),
         EXPECTED.get(row.expected or ""), OUTCOMES.get(row.outcome or ""), row.reported_on,
     )  # fmt: skip
