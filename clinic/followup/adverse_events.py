@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from clinic.accounts.models import User
-    from clinic.followup.event_records import EventNotification, EventUpdate
     from clinic.signatures import Amendment, Signature
 
 GRADES = {
@@ -164,9 +163,9 @@ class AdverseEvent(Record):
     )
 
     treatment: Mapped[Treatment] = relationship()
-    updates: Mapped[list[EventUpdate]] = relationship(back_populates="event", order_by="EventUpdate.recorded_at")
-    notifications: Mapped[list[EventNotification]] = relationship(
-        back_populates="event", order_by="EventNotification.recorded_at"
+    updates: Mapped[list[Any]] = relationship("EventUpdate", back_populates="event", order_by="EventUpdate.recorded_at")
+    notifications: Mapped[list[Any]] = relationship(
+        "EventNotification", back_populates="event", order_by="EventNotification.recorded_at"
     )
 
     def problems(self, *, at: datetime) -> list[str]:

@@ -20,6 +20,7 @@ from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or
 from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
 
+CLOSED = "The event leaves Today. A follow-up report, a correction or a reopening opens it again."
 bp = Blueprint("event_updates", __name__, template_folder="templates")
 
 
@@ -76,15 +77,10 @@ def closing(event_id: str) -> Answer:
             said = {"said": form.said.data, "outcome": form.outcome.data}
             acts.close(_records(event), event, by=me(), at=clock.now(), **said)
             return commit_and_redirect(url_for("events.show", event_id=event.id), "Event closed.")
-    after = "The event leaves Today. A follow-up report, a correction or a reopening opens it again."
     return form_page(
-        form,
-        heading="Close the event",
-        save_label="Sign and close",
-        save_icon="signature",
-        after=after,
+        form, heading="Close the event", save_label="Sign and close", save_icon="signature", after=CLOSED,
         **_about(event),
-    )
+    )  # fmt: skip
 
 
 @bp.route("/adverse-events/<event_id>/reopening", methods=["GET", "POST"])
