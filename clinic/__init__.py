@@ -37,8 +37,10 @@ ROOMS = (
     "clinic.health", "clinic.record_pages", "clinic.accounts.views", "clinic.protocols.views", "clinic.patients.views",
     "clinic.patients.donor_views", "clinic.patients.merge_views",
     "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
-    "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.import_views", "clinic.documents.views",
+    "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.import_views", "clinic.exchange.e2b_views",
+    "clinic.documents.views",
     "clinic.reports.views", "clinic.reports.analysis_views", "clinic.requests.views", "clinic.requests.notice_views",
+    "clinic.attachments.views",
     "clinic.downtime.views", "clinic.pathway.authorization_views",
 )  # fmt: skip
 """Modules with pages that belong to no step; each defines a blueprint ``bp``. Steps name their own modules."""

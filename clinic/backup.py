@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import create_engine, select
 from sqlalchemy.orm import Session
 
+from clinic.attachments.files import disagreements
 from clinic.errors import RuleBroken, SettingsWrong
 from clinic.extensions import prepare
 from clinic.ledger.models import LedgerEntry
@@ -121,7 +122,8 @@ def faults_of(file: Path) -> list[Fault]:
     prepare(engine)
     try:
         with Session(engine) as session:
-            return verify(session)
+            lost = [*disagreements(session)] if "paper_scan" in tables else []
+            return [*verify(session), *(Fault(table="attachment", row=file.name, because=said) for said in lost)]
     finally:
         engine.dispose()
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from clinic import clock, wording
+from clinic.attachments.files import disagreements as attached_disagreements
 from clinic.console import FILE, with_database_to_read
-from clinic.downtime import scans
 from clinic.errors import RuleBroken
 from clinic.exchange.exporting import digest_of
 from clinic.identifiers import parse_id
@@ -83,7 +83,7 @@ def _proved(session: Session, settings: Settings, seal_file: Path | None = None)
         seals = sorted([*seals, given], key=lambda one: one.at)
     found: list[Any] = [*faults, *structure.problems(session)]
     found += proof.verify(session, earlier=sealing.still_binding(seals))
-    found = found or [*disagreements(session, clock.now()), *scans.disagreements(session)]
+    found = found or [*disagreements(session, clock.now()), *attached_disagreements(session)]
     _refuse(found)
     return seals
 

@@ -11,6 +11,7 @@ from clinic import clock
 from clinic.administration.models import Administration
 from clinic.demo.builder import DAY, HOUR, MINUTE
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_records import EventNotification
 from clinic.followup.models import ContactAttempt, FollowUpVisit, PlannedVisit
 from clinic.harvest.models import Harvest
 from clinic.patients.models import Alert
@@ -38,27 +39,34 @@ EVENTS: dict[str, dict[str, Any]] = {
         "serious": ["life_threatening", "hospitalisation"], "from_delivery": "probable",
         "action": "Lavage, intravenous antibiotics, two days of intensive care.",
         "narrative": "Fever and a hot joint; lavage the same night. The cultures are pending.",
+        "told": ("laboratory",),
     },
     # serious, unexpected and suspected: the clock of fifteen days runs, and is near its end
     "hospital": {
         "onset": 13, "aware": 12, "term": "Pulmonary embolism", "grade": "3", "expected": "unexpected",
         "serious": ["hospitalisation"], "from_delivery": "possible",
-        "action": "Anticoagulation; four days in hospital.",
+        "action": "Anticoagulation; four days in hospital.", "told": ("laboratory", "ethics", "donor_physician"),
     },
     "expected": {
         "onset": 30, "aware": 30, "term": "Graft versus host disease", "grade": "2", "from_cells": "certain",
         "from_delivery": "unlikely", "action": "Methylprednisolone 1 mg/kg.",
     },
 }  # fmt: skip
-"""Adverse events; ``onset``, ``aware`` and ``ended`` are days before now."""
+"""Adverse events; ``onset``, ``aware`` and ``ended`` are days before now, ``told`` who was told the same day."""
+NAMES = {
+    "laboratory": "Cell laboratory", "ethics": "Ethics board of the clinic", "donor_physician": "Physician of the donor"
+}  # fmt: skip
 USUAL = {
     "serious": [], "from_cells": "possible", "from_harvest": "unlikely", "expected": "expected",
     "outcome": "recovering",
 }  # fmt: skip
 
 
-def event(house: House, course: Treatment, *, onset: float, aware: float, ended: float = 0, **facts: Any) -> None:
-    """Report an adverse event as a physician, and sign."""
+def event(  # noqa: PLR0913 - when, and who was told
+    house: House, course: Treatment, *, onset: float, aware: float, ended: float = 0, told: tuple[str, ...] = (),
+    **facts: Any,
+) -> None:  # fmt: skip
+    """Report an adverse event as a physician, sign, and record who was told."""
     by, known = house.act(house.physician), house.at - aware * DAY
     chosen = select(Administration.id).where(Administration.treatment_id == course.id)
     first = house.database.scalar(chosen.order_by(Administration.performed_at).limit(1))
@@ -72,6 +80,9 @@ def event(house: House, course: Treatment, *, onset: float, aware: float, ended:
     )  # fmt: skip
     house.add(found)
     house.sign(found, by, written)
+    for recipient in told:
+        said = {"recipient": recipient, "whom": NAMES[recipient], "way": "phone"}
+        house.log(EventNotification, by, written, treatment=course, event=found, **said)
 
 
 def withdrawn(house: House, course: Treatment) -> None:

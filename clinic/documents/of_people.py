@@ -10,7 +10,9 @@ from clinic.consent.models import Consent
 from clinic.documents.document import Block, Document, Section, Source, table
 from clinic.documents.of_cells import movements, named, results
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_records import RECIPIENTS
 from clinic.followup.models import FollowUpVisit, OutcomeScore
+from clinic.followup.telling import duties, siblings
 from clinic.pathway.order import current
 from clinic.patients.donors import BloodTyping
 from clinic.patients.models import Patient
@@ -115,13 +117,38 @@ def consent(source: Source) -> list[Section]:
     ]
 
 
+def _told(source: Source, record: AdverseEvent) -> list[Block]:
+    """Return who must be told of an event and until when, then each record of telling."""
+    rows = []
+    for duty in duties(source.records, record):
+        state = "told" if duty.told is not None else f"sent {wording.day(duty.sent)}" if duty.sent else "not told"
+        state = "need not be told" if duty.told is not None and duty.told.not_needed else state
+        rows.append([RECIPIENTS[duty.recipient], duty.because, wording.day(duty.due), state])
+    return [*table(["Who", "Why", "Due", "State"], rows), *source.entries(record.notifications)]
+
+
+def _same_origin(source: Source, record: AdverseEvent) -> list[Block]:
+    """Return the containers that share cells with those given before the event, and who received them."""
+    rows, cells = [], siblings(source.records, record)
+    source.keep(*cells)
+    for one in cells:
+        course = source.records.get(one.treatment_id)
+        number = (course.patient.record_number or "") if course is not None else ""
+        rows.append([named(one), one.id, "given" if one.given else one.place_text or "", number])
+    return table(["Product", "Number", "Where", "Record number of the patient"], rows)
+
+
 def event(source: Source) -> list[Section]:
-    """Return one adverse event, with what had been given before it and who decided on it."""
+    """Return one adverse event to its end: updates, who was told, what had been given before it, who decided on it."""
     record: AdverseEvent = source.record
+    source.keep(*record.updates, *record.notifications)
     products = [one for one in source.records.of(Product) if one.given]
     decided = [block for one in products for row in decisions(source.records, one) for block in source.entry(row)]
     return [
         Section(title="Event", blocks=source.entry(record)),
+        Section(title="Updates", blocks=source.entries(record.updates)),
+        Section(title="Who is told", blocks=_told(source, record)),
+        Section(title="Containers of the same origin", blocks=_same_origin(source, record)),
         Section(title="Cells given", blocks=given_rows(source, [source.records])),
         Section(title="Decisions on the products given", blocks=decided),
     ]

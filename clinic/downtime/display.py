@@ -8,15 +8,14 @@ from flask import g, request, url_for
 from sqlalchemy import select
 
 from clinic import record_pages, wording
-from clinic.access import WRITERS
 from clinic.administration.models import Administration
+from clinic.attachments.files import of_record as attached_to
 from clinic.course_records import of_course as records_of
 from clinic.downtime.kinds import KINDS, Kind
-from clinic.downtime.models import PaperScan
 from clinic.downtime.questions import LATE_BECAUSE
 from clinic.extensions import db
 from clinic.followup.models import PlannedVisit
-from clinic.pages import me, zone
+from clinic.pages import zone
 from clinic.products.models import Product
 from clinic.records import Record
 from clinic.treatments.models import Treatment
@@ -38,8 +37,7 @@ def of_record(record: Entry) -> dict[str, Any]:
     """Return what the page of a record says of the paper that it was copied from; nothing where it was not."""
     if not isinstance(record, Record) or record.paper is None:
         return {}
-    scans = db.session.scalars(select(PaperScan).where(PaperScan.record_id == record.id)).all()
-    writes = me().role in WRITERS
+    scans = [one for one in attached_to(db.session(), record.id) if one.withdrawn_at is None]
     return {
         "paper": {
             "failed": record.not_permitted, "now": record.paper.get("now", []),
@@ -47,10 +45,7 @@ def of_record(record: Entry) -> dict[str, Any]:
             "written_by": record.paper.get("written_by", ""),
             "happened": wording.moment(record.performed_at, zone(), record.precision_of("performed_at")),
             "entered": wording.moment(record.recorded_at, zone()), "entered_by": record.recorded_by.label,
-            "scans": [
-                (url_for("downtime.download", scan_id=one.id), f"{one.size:,} bytes", one.sha256) for one in scans
-            ],
-            "attach_url": url_for("downtime.scan", record_id=record.id) if writes else None,
+            "scanned": bool(scans),
         }
     }  # fmt: skip
 

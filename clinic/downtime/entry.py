@@ -16,10 +16,10 @@ from clinic import clock
 from clinic.access import WRITERS, Role
 from clinic.accounts.models import User
 from clinic.administration.models import Administration
+from clinic.attachments.files import attach
 from clinic.course_records import around, of_course
 from clinic.downtime.given import not_released_yet
 from clinic.downtime.kinds import moment_of
-from clinic.downtime.scans import attach
 from clinic.errors import naming
 from clinic.extensions import db
 from clinic.products.graph import relatives
@@ -60,7 +60,8 @@ def take(  # noqa: PLR0913 - a record of a kind, of a course, on something, from
     main = made[0]
     db.session.flush()
     if form["paper_scan"].data is not None:
-        attach(db.session(), main, form["paper_scan"].data, by=by, at=at)
+        more = {"title": "Scan of the paper", "box": "paper_scan"}
+        attach(db.session(), main, form["paper_scan"].data, by=by, at=at, **more)
     _have_confirmed(main, _second(form), by=by, at=at)
     if then:
         _have_reviewed(db.session(), main, sheet["then"], by=by, at=at)

@@ -7,7 +7,7 @@ from typing import Any
 
 from wtforms.validators import ValidationError
 
-from clinic.downtime.scans import ScanField
+from clinic.attachments.files import LIMITS, UploadField
 from clinic.form_fields import SelectField, StringField
 from clinic.forms import FILLED, RecordForm
 
@@ -27,9 +27,7 @@ class PaperQuestions(RecordForm):
     paper_second_id = SelectField(
         "Second person on the paper", section=SECTION, hint="Will be asked to confirm your entry", conditional=True
     )
-    paper_scan = ScanField(
-        "Scan of the paper", section=SECTION, hint="PDF, JPEG or PNG, 10 MB at most. It can be attached later"
-    )
+    paper_scan = UploadField("Scan of the paper", section=SECTION, hint=f"{LIMITS}. It can be attached later")
 
     def __init__(self, *args: Any, **more: Any) -> None:
         """Put these questions first, in the order of the work."""

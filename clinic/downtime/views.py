@@ -1,23 +1,20 @@
-"""Pages of downtime: what is copied from paper, its scan, and the kit that is printed before an outage."""
+"""Pages of downtime: what is copied from paper, and the kit that is printed before an outage."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, Response, abort, render_template, request, url_for
+from flask import Blueprint, abort, render_template, request, url_for
 
 from clinic import clock, read_log, record_pages
 from clinic.access import CLINICAL, WRITERS, allow
 from clinic.downtime import again, display, entry, kit
 from clinic.downtime.kinds import KINDS, Kind, form_for_paper
-from clinic.downtime.models import PaperScan, ScanContent
-from clinic.downtime.scans import TYPES, ScanForm, attach
 from clinic.extensions import db
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
 from clinic.pathway import projection
-from clinic.patients.banner import patient_banner, patient_of
+from clinic.patients.banner import patient_banner
 from clinic.products.models import Product
-from clinic.records import Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -26,7 +23,6 @@ if TYPE_CHECKING:
 bp = Blueprint("downtime", __name__, template_folder="templates")
 record_pages.BESIDE.append(display.of_record)
 projection.MOVED.append(again.mark_again)
-ATTACHED = "Scan attached. Its SHA-256 is in the ledger."
 AFTER = (
     "Checked against the rules then and now. What would have been refused is shown in red with the record, and "
     "quality is asked to review it. The people who did it are asked to confirm it."
@@ -88,40 +84,6 @@ def _on(kind: Kind, course: Treatment) -> Any:
     if (row is None and kind.hangs_on is Product) or (row is not None and row.treatment_id != course.id):
         abort(404)
     return row
-
-
-@bp.route("/records/<record_id>/scan", methods=["GET", "POST"])
-@allow(WRITERS)
-def scan(record_id: str) -> Answer:
-    """Attach the scan of the paper to a record that was copied from it."""
-    place, record = record_pages.page_and_record(record_id)
-    if not isinstance(record, Record) or record.paper is None:
-        abort(404)
-    form = form_of(ScanForm)
-    form.can_draft = False
-    if form.validate_on_submit():
-        with refusals_to(form):
-            attach(db.session(), record, form.paper_scan.data, by=me(), at=clock.now())
-            return commit_and_redirect(place.show(record), ATTACHED)
-    return form_page(
-        form, heading="Attach the scan of the paper", lede=record.headline(), save_label="Attach",
-        save_icon="paperclip", back_url=place.show(record), patient=place.patient(record),
-    )  # fmt: skip
-
-
-@bp.get("/scans/<scan_id>")
-@allow(CLINICAL)
-def download(scan_id: str) -> Response:
-    """Give a scan as an attachment, under a name of ours; it never opens within the clinic's pages."""
-    one = get_or_404(PaperScan, scan_id)
-    content = db.session.get(ScanContent, one.id)
-    if content is None or one.media_type not in TYPES:
-        abort(404)
-    whom = patient_of(record_pages.page_and_record(one.record_id)[1])
-    read_log.export("scan", whom.id if whom is not None else "")
-    name = f"paper-{one.record_id}-{one.id}.{TYPES[one.media_type][0]}"
-    headers = {"Content-Disposition": f"attachment; filename={name}", "X-Content-Type-Options": "nosniff"}
-    return Response(content.content, mimetype=one.media_type, headers=headers)
 
 
 @bp.route("/downtime", methods=["GET", "POST"])

@@ -33,6 +33,7 @@ SHORTER = {
     "outcome_score": "scores",
     "contact_attempt": "contacts",
     "import_batch": "imports",
+    "paper_scan": "attachments",
 }
 """Names of data sets that outsiders know and that are not the plural of the table's name."""
 DOSES = ("doses_donor", "doses_origin", "doses_separation", "doses_exhibited", "doses_site")

@@ -40,6 +40,7 @@ SERIOUS = {
     "disability": "Persistent or significant disability", "congenital": "Congenital anomaly",
     "important": "Other important medical event",
 }  # fmt: skip
+GRAVE = frozenset({"death", "life_threatening"})
 CAUSALITY = {
     "certain": "Certain", "probable": "Probable", "possible": "Possible", "unlikely": "Unlikely",
     "unclassified": "Conditional, more data needed", "unassessable": "Cannot be assessed",
@@ -52,6 +53,9 @@ OUTCOMES = {
 SUSPECTED = {"certain", "probable", "possible"}
 ASSESSED = ("grade", "expected", "from_cells", "from_harvest", "from_delivery")
 """What a physician says of an event; who reports it says what happened, when, and whether it is serious."""
+OTHER_CAUSES = ("from_drug", "from_disease")
+"""What a physician may say too: another drug or the conditioning, and the disease itself."""
+CAUSES = ("from_cells", "from_harvest", "from_delivery", *OTHER_CAUSES)
 DECIDES = ("serious", "expected", "from_cells", "from_harvest", "from_delivery", "aware_on", "reported_on")
 """What the reporting clock is worked out from."""
 ACCUSE = ("serious", "from_cells", "grade", "outcome")
@@ -71,7 +75,7 @@ def against_cells(facts: Mapping[str, Any]) -> str:
         return "certainly from the cells" if cells == "certain" else "probably from the cells"
     if cells is None:
         return "not assessed by a physician yet"
-    grave = serious & {"death", "life_threatening"} or facts["grade"] in {"4", "5"} or facts["outcome"] == "fatal"
+    grave = serious & GRAVE or facts["grade"] in {"4", "5"} or facts["outcome"] == "fatal"
     return "not shown to be unlikely from the cells" if grave and cells != "unlikely" else ""
 
 
@@ -91,7 +95,7 @@ def clock_days(facts: Mapping[str, Any]) -> int | None:
     suspected = bool(causes & SUSPECTED) or None in causes
     if not facts["serious"] or not suspected or facts["expected"] == "expected":
         return None
-    return 7 if {"death", "life_threatening"} & set(facts["serious"]) else 15
+    return 7 if GRAVE & set(facts["serious"]) else 15
 
 
 class AdverseEvent(Record):
@@ -104,6 +108,7 @@ class AdverseEvent(Record):
     PERSON = "treatment.patient"
     ACCUSES = True
     STARTS = ""
+    READ_WITH = ("updates", "notifications")
 
     treatment_id: Mapped[str] = reference("treatment")
     administration_id: Mapped[str | None] = reference("administration")
@@ -135,6 +140,13 @@ class AdverseEvent(Record):
     from_delivery: Mapped[str | None] = field(
         "Related to the administration", choices=CAUSALITY, conditional=True, section="Cause (WHO-UMC)"
     )
+    from_drug: Mapped[str | None] = field(
+        "Related to another drug or conditioning", choices=CAUSALITY, conditional=True, added=True,
+        section="Cause (WHO-UMC)",
+    )  # fmt: skip
+    from_disease: Mapped[str | None] = field(
+        "Related to the disease", choices=CAUSALITY, conditional=True, added=True, section="Cause (WHO-UMC)"
+    )
     expected: Mapped[str | None] = field("Expectedness", choices=EXPECTED, conditional=True, section="Assessment")
     outcome: Mapped[str | None] = field("Outcome", choices=OUTCOMES, required=True, section="Outcome")
     action: Mapped[str | None] = field("Action taken", Text, long=True, section="Outcome")
@@ -151,6 +163,10 @@ class AdverseEvent(Record):
     )
 
     treatment: Mapped[Treatment] = relationship()
+    updates: Mapped[list[Any]] = relationship("EventUpdate", back_populates="event", order_by="EventUpdate.recorded_at")
+    notifications: Mapped[list[Any]] = relationship(
+        "EventNotification", back_populates="event", order_by="EventNotification.recorded_at"
+    )
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 65: grade 5, fatal outcome and death go together, as far as each is known."""
@@ -252,7 +268,7 @@ class AdverseEvent(Record):
         """Add a physician's assessment to what was reported; what was assessed before is amended instead (rule 70)."""
         if not self.unassessed:
             raise RuleBroken("This event was assessed already. Amend it to correct the assessment.", rule=70)
-        for name in ASSESSED:
+        for name in (*ASSESSED, *OTHER_CAUSES):
             if getattr(self, name) is None:
                 setattr(self, name, facts.get(name))
         self.confirmed = {**self.confirmed, **facts.get("confirmed", {})}
@@ -292,6 +308,17 @@ class AdverseEvent(Record):
     def is_serious(self) -> bool:
         """Whether any criterion of seriousness applies (21 CFR 312.32(a))."""
         return bool(self.serious)
+
+    @property
+    def is_grave(self) -> bool:
+        """Whether it was fatal or life-threatening, by seriousness, grade or outcome."""
+        return bool(GRAVE & set(self.serious)) or self.grade in {"4", "5"} or self.outcome == "fatal"
+
+    @property
+    def cells_suspected(self) -> bool:
+        """Whether it is serious and may come from the cells; what no physician has signed yet may (hazard H29)."""
+        maybe = self._standing()["from_cells"] in {*SUSPECTED, None}
+        return (self.is_serious and maybe) or bool(self.accusation())
 
     @property
     def clock_days(self) -> int | None:

@@ -13,8 +13,9 @@ from clinic.accounts.models import User
 from clinic.administration.models import Administration
 from clinic.course_records import of_course
 from clinic.extensions import db
-from clinic.followup import reporting
+from clinic.followup import event_display, reporting
 from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
+from clinic.followup.closing import stands
 from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
 from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
 from clinic.followup.step import events
@@ -93,7 +94,10 @@ def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
 def index(treatment_id: str) -> str:
     """List the adverse events of a course with grade, seriousness and clock."""
     course, on = get_or_404(Treatment, treatment_id), clock.today(zone())
-    rows = [(event, day_box(event, on)) for event in events(of_course(db.session(), course, only={AdverseEvent}))]
+    rows = [
+        (event, day_box(event, on), stands(event))
+        for event in events(of_course(db.session(), course, only={AdverseEvent}))
+    ]
     return render_template(
         "events/index.html", course=course, rows=rows, may_report=me().role in REPORTERS, patient=patient_banner(course)
     )
@@ -166,6 +170,7 @@ def show(event_id: str) -> str:
         event,
         PAGES,
         template="events/show.html",
+        **event_display.of_event(event),
         report=_own_report(event),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),
         unfinished=event.origin == Origin.CLINIC and bool(event.unassessed),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.errors import naming
 from clinic.fields import plain
-from clinic.followup.adverse_events import ASSESSED, AdverseEvent
+from clinic.followup.adverse_events import ASSESSED, OTHER_CAUSES, AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
 from clinic.form_fields import DateField, DecimalField, MultiSelectField, SelectField
 from clinic.forms import form_for
@@ -164,10 +164,10 @@ class EventForm(form_for(AdverseEvent, without={"reported_on", "reported_to"})):
 class ReportForm(EventForm):
     """What a nurse reports: what happened, when, whether it is serious. A physician assesses the rest."""
 
-    grade = expected = from_cells = from_harvest = from_delivery = None
+    grade = expected = from_cells = from_harvest = from_delivery = from_drug = from_disease = None
 
 
-AssessmentForm = form_for(AdverseEvent, only=(*ASSESSED,))
+AssessmentForm = form_for(AdverseEvent, only=(*ASSESSED, *OTHER_CAUSES))
 SentForm = form_for(AdverseEvent, only=("reported_on", "reported_to"))
 
 

@@ -10,3 +10,7 @@ SIGNS = frozenset({Role.PHYSICIAN, Role.NURSE})
 JUDGES = frozenset({Role.PHYSICIAN})
 SENDERS = frozenset({Role.PHYSICIAN, Role.QUALITY})
 """Who sends the report of a serious event to the authority or sponsor."""
+TELLERS = SENDERS | {Role.NURSE, Role.COORDINATOR, Role.DIRECTOR}
+"""Who records that somebody was told of an event; that nobody need be told is said by `EXCUSES`."""
+EXCUSES = SENDERS | {Role.DIRECTOR}
+REOPENERS = SENDERS | {Role.DIRECTOR}

@@ -11,9 +11,12 @@ from clinic.administration.models import Administration
 from clinic.consent.models import ended, valid
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.closing import is_closed, open_points, waits_for_review
+from clinic.followup.event_records import ENDED, EventNotification, EventUpdate
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.followup.reactions import reactions, seen_during
-from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, VISITORS
+from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, TELLERS, VISITORS
+from clinic.followup.telling import open_duties
 from clinic.patients.models import has_died
 from clinic.products.models import Product
 from clinic.records import Origin
@@ -110,7 +113,33 @@ def _of_event(records: CourseRecords, event: AdverseEvent, at: datetime) -> list
         )
         more = {"due_at": corrected.amended_at, "due_words": "corrected"}
         found.append(Action(title="Confirm the correction", why=why, who=tuple(JUDGES), to=to, danger=True, **more))
-    return found
+    return found + _of_duties(records, event) + _to_finish(records, event)
+
+
+def _of_duties(records: CourseRecords, event: AdverseEvent) -> list[Action]:
+    """Tell everybody who must be told of a serious event, until the record of it is there (rule 67)."""
+    return [
+        Action(
+            title=duty.title, why=f"{event.headline()} · {duty.because}", who=tuple(sorted(TELLERS)), to=duty.to,
+            since=_end(records, duty.since), due_at=_end(records, duty.due), due_words="tell them", danger=True,
+        )
+        for duty in open_duties(records, event)
+    ]  # fmt: skip
+
+
+def _to_finish(records: CourseRecords, event: AdverseEvent) -> list[Action]:
+    """Ask a second physician for the review of a grave event, and a physician to close a serious one that ended."""
+    to = {"event_id": event.id}
+    first = waits_for_review(event)
+    if first:
+        more = {"due_at": event.present_signatures[0].signed_at, "due_words": "signed", "not_by": tuple(first)}
+        why = f"{event.headline()}: fatal or life-threatening, reviewed by one physician."
+        return [Action(title="Review the event", why=why, who=tuple(JUDGES), to=("events.show", to), **more)]
+    ended = event.is_serious and event.outcome in ENDED and event.signed and not is_closed(event)
+    if not ended or open_points(records, event):
+        return []
+    why = f"{event.headline()}: ended, everybody was told."
+    return [Action(title="Close the event", why=why, who=tuple(JUDGES), to=("event_updates.closing", to))]
 
 
 def _unreported(records: CourseRecords) -> list[Action]:
@@ -179,7 +208,9 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
     for plan in records.of(PlannedVisit):
         yield from (clock.midnight_after(on, records.zone) for on in (plan.opens_on - day, plan.closes_on))
     for event in records.of(AdverseEvent):
-        if event.report_due_on is not None and event.aware_on is not None and event.origin is Origin.CLINIC:
+        if event.origin is not Origin.CLINIC or event.aware_on is None:
+            continue
+        if event.report_due_on is not None or open_duties(records, event):
             yield from (clock.midnight_after(event.aware_on + n * day, records.zone) for n in range(400))
 
 
@@ -197,8 +228,9 @@ def marks(records: CourseRecords, at: datetime) -> list[Mark]:
 
 FOLLOW_UP = Step(
     name="followup", title="Follow-up", icon="stethoscope",
-    views=("clinic.followup.views", "clinic.followup.event_views"),
-    records=(FollowUpVisit, OutcomeScore, ContactAttempt, AdverseEvent), endpoint="followup.index",
+    views=("clinic.followup.views", "clinic.followup.event_views", "clinic.followup.update_views"),
+    records=(FollowUpVisit, OutcomeScore, ContactAttempt, AdverseEvent, EventUpdate, EventNotification),
+    endpoint="followup.index",
     begin="followup.new", logs=VISITORS, signs=SIGNS, progress=progress, actions=actions, moments=moments,
     marks=marks, after=(),
 )  # fmt: skip

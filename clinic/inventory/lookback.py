@@ -14,6 +14,7 @@ from clinic.products.graph import donors, relatives
 from clinic.products.models import Product
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from sqlalchemy.orm import Session
@@ -34,9 +35,14 @@ def rows(session: Session, product: Product, at: datetime) -> list[list[Any]]:
     family = [product.id, *(one.id for one in relatives(records, product))]
     givers = [donor.id for donor in donors(records, product)]
     found = session.scalars(select(Product).where(or_(Product.id.in_(family), Product.donor_id.in_(givers))))
-    products = sorted(found.unique(), key=lambda one: (not one.given, one.recorded_at, one.id))
+    return rows_of(session, found.unique(), records.zone, at)
+
+
+def rows_of(session: Session, containers: Iterable[Product], zone: str, at: datetime) -> list[list[Any]]:
+    """Return a row for each of some containers, what was given first."""
+    products = sorted(containers, key=lambda one: (not one.given, one.recorded_at, one.id))
     known = states(session, [one.id for one in products], at)
-    return [_row(one, records.zone, known[one.id].tag) for one in products]
+    return [_row(one, zone, known[one.id].tag) for one in products]
 
 
 def _row(product: Product, zone: str, tag: tuple[str, str, str]) -> list[Any]:

@@ -14,8 +14,11 @@ from sqlalchemy import Integer, String, func, literal, null, or_, select, union_
 
 from clinic import clock, record_display, record_pages
 from clinic.administration.models import VitalSigns
+from clinic.attachments.files import WORDS, of_record
+from clinic.attachments.models import Attachment
 from clinic.course_records import CourseRecords, Pool, complete, named, read_page, read_rows, table_of
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_records import EventNotification, EventUpdate
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.pathway.order import current
 from clinic.patients.donors import BloodTyping
@@ -63,7 +66,7 @@ def kinds() -> tuple[Kind, ...]:
         Kind(key="result", label="Test results", icon="microscope", models=(QCResult,)),
         Kind(key="custody", label="Custody", icon="snowflake", models=(Movement,)),
         Kind(key="measurement", label="Measured", icon="heartbeat", models=(Weight, BloodTyping, VitalSigns)),
-        Kind(key="event", label="Adverse events", icon="alert-triangle", models=(AdverseEvent,)),
+        Kind(key="event", label="Adverse events", icon="alert-triangle", models=EVENTS),
         Kind(key="comment", label="Comments", icon="message", models=(Comment,)),
     )
 
@@ -74,6 +77,7 @@ def is_signed_by_rule(model: type[Record]) -> bool:
     return model in {Treatment, AdverseEvent, *of_steps} - {OutcomeScore, VitalSigns}
 
 
+EVENTS = (AdverseEvent, EventUpdate, EventNotification)
 QUIET = {"custody"}
 """Kinds that are not shown until they are asked for."""
 
@@ -175,12 +179,17 @@ def entries(  # noqa: PLR0913 - each narrows what is read
         union.c.id,
     )
     total, place = func.count().over().label("total"), func.row_number().over(order_by=newest_first).label("place")
-    listed = select(union.c.id, union.c.model, total, place).order_by(place).limit(size).offset(page * size)
+    hanging = select(func.count()).where(Attachment.record_id == union.c.id).scalar_subquery().label("files")
+    listed = select(union.c.id, union.c.model, total, place, hanging).order_by(place).limit(size).offset(page * size)
     pool, rows = _read(session, patient, kinds, listed.subquery())
     people = {user.id: user.label for user in pool.kept}
+    files: dict[str, list[Attachment]] = {}
+    with_files = [row.id for row in rows if row.files]
+    for one in of_record(session, *with_files) if with_files else ():
+        files.setdefault(one.record_id, []).append(one)
     icons = {table_of(model): kind for kind in kinds for model in kind.models}  # the later, closer kind wins
     lines = [
-        (record, _line(record, icons[row.model], zone, people))
+        (record, _with_files(_line(record, icons[row.model], zone, people), files.get(row.id, ())))
         for row in rows
         if (record := pool.by_id.get(row.id)) is not None
     ]
@@ -229,6 +238,12 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         recorded_late=record_display.late(record, zone),
         url=place.show(record) if place else "",
     )
+
+
+def _with_files(line: Line, files: Iterable[Attachment]) -> Line:
+    """Return an entry with the files that hang on its record."""
+    told = [("File", one.headline, "taken back" if one.withdrawn_at else WORDS[one.media_type]) for one in files]
+    return replace(line, facts=[*line.facts, *told]) if told else line
 
 
 def _day_of_course(day: int | None) -> str:

@@ -276,14 +276,23 @@ def reporting(found: list[Group], total: int, at: datetime, zone: str) -> Part:
         left, days = (due - on).days, (due - since).days
         rows.append(
             {
-                "title": line["why"].partition(", unexpected")[0], "patient": person(line),
-                "why": f"Serious, unexpected, suspected: {days} calendar days",
+                "patient": person(line), **_of_report(line, days),
                 "url": url_for(line["endpoint"], **line["target"]), "due": due, "of": days,
                 "gone": min(max((on - since).days, 0), days), "days": abs(left), "over": left < 0,
                 "urgent": left <= NEAR_DAYS,
             }
         )  # fmt: skip
     return Part(rows=rows, total=total)
+
+
+def _of_report(line: dict[str, Any], days: int) -> dict[str, str]:
+    """Return title and reason of a running clock: of the report itself, or of somebody else who must be told."""
+    counted = f"{days} calendar day{'' if days == 1 else 's'}"
+    if line["title"] == "Send the report":
+        return {"title": line["why"].partition(", unexpected")[0], "why": f"Serious, unexpected, suspected: {counted}"}
+    event, _dot, because = line["why"].partition(" · ")
+    why = f"{because.rstrip('.')}: {counted}"
+    return {"title": f"{line['title']}: {event}", "why": why, "label": "Record it"}
 
 
 def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from sqlalchemy import func, select
 
 from clinic import clock
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
+from clinic.attachments import files as scans
+from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.consent.models import Consent
 from clinic.demo import laboratory
-from clinic.downtime import scans
-from clinic.downtime.models import PaperScan, ScanContent
 from clinic.extensions import db
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
@@ -347,10 +347,10 @@ def test_the_scan_can_be_sent_with_what_is_copied_from_it(ward, team):
     url = f"/treatments/{mine.id}/paper/harvest/new"
     assert send(ward.browser("nurse2"), url, written(ward), "sheet.pdf", b"no scan").status_code == 422
     told = send(ward.browser("nurse2"), url, written(ward), "sheet.pdf", b"no scan").text
-    assert "not a scan" in told
+    assert "can be attached" in told
     assert "ACD-1" in told
     assert send(ward.browser("nurse2"), url, written(ward), "sheet.pdf", PDF).status_code == 303
-    assert one(ward, PaperScan).record_id == one(ward, Harvest).id
+    assert one(ward, Attachment).record_id == one(ward, Harvest).id
 
 
 def written(ward):
@@ -370,44 +370,44 @@ def test_a_scan_is_kept_with_its_hash_and_given_out_as_an_attachment(ward, team,
     assert "scan of the paper is missing" in browser.get(f"/harvests/{taken.id}").text
     answer = attach(ward, taken, name, content)
     assert answer.status_code == 303, answer.text
-    scan = one(ward, PaperScan)
-    told = ward.browser("inspector").get(f"/scans/{scan.id}")
+    scan = one(ward, Attachment)
+    told = ward.browser("inspector").get(f"/attachments/{scan.id}")
     assert told.data == content
-    assert told.headers["Content-Disposition"].startswith("attachment; filename=paper-HV-")
+    assert told.headers["Content-Disposition"].startswith("attachment; filename=HV-")
     assert told.headers["X-Content-Type-Options"] == "nosniff"
     assert name not in str(told.headers)
     ledger = session.scalars(select(LedgerEntry).where(LedgerEntry.record == "paper_scan")).one()
     assert ledger.after["sha256"] == scan.sha256
-    assert ward.client_as("administrator").get(f"/scans/{scan.id}").status_code == 403
-    assert ward.client_as("nurse", site="south").get(f"/scans/{scan.id}").status_code == 404
+    assert ward.client_as("administrator").get(f"/attachments/{scan.id}").status_code == 403
+    assert ward.client_as("nurse", site="south").get(f"/attachments/{scan.id}").status_code == 404
     assert attach(ward, taken, name, content).status_code == 422
 
 
 def attach(ward, record, name, content, who="nurse2"):
-    return send(ward.browser(who), f"/records/{record.id}/scan", {}, name, content)
+    return send(ward.browser(who), f"/records/{record.id}/attachments/new", {}, name, content, "file")
 
 
-def send(browser, url, typed, name, content):
+def send(browser, url, typed, name, content, box="paper_scan"):
     """Send a form with a scan as a browser does; the test client would leave its own copy of a large one open."""
-    sent, mark = Sheet(browser.get(url).text).form(["paper_scan"]) | typed, "--a-mark-of-the-tests"
+    sent, mark = Sheet(browser.get(url).text).form([box]) | typed, "--a-mark-of-the-tests"
     lines = [
         f'{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n'
         for key, values in sent.items()
         for value in values
-        if key not in {"do", "paper_scan"}
+        if key not in {"do", box}
     ]
-    head = f'{mark}\r\nContent-Disposition: form-data; name="paper_scan"; filename="{name}"\r\n\r\n'
+    head = f'{mark}\r\nContent-Disposition: form-data; name="{box}"; filename="{name}"\r\n\r\n'
     body = "".join([*lines, head]).encode() + content + f"\r\n{mark}--\r\n".encode()
     return browser.post(url, data=body, content_type=f"multipart/form-data; boundary={mark[2:]}")
 
 
 @pytest.mark.parametrize(("name", "content", "said"), [
-    ("a.pdf", b"<html><script>alert(1)</script></html>", "not a scan"),
-    ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a scan"),
+    ("a.pdf", b"<html><script>alert(1)</script></html>", "can be attached"),
+    ("a.svg", b"<svg xmlns='http://www.w3.org/2000/svg'/>", "can be attached"),
     ("a.png", PDF, "does not match"),
     ("a.pdf.exe", PDF, "does not match"),
-    ("a.pdf", b"%PDF-1.7 cut off", "not a scan"),
-    ("a.pdf", b"", "not a scan"),
+    ("a.pdf", b"%PDF-1.7 cut off", "can be attached"),
+    ("a.pdf", b"", "can be attached"),
     ("../../a.pdf", b"%PDF-" + b"x" * scans.MOST + b"%%EOF", "larger than 10 MB"),
 ])  # fmt: skip
 def test_what_is_no_scan_is_refused_at_its_box(ward, team, name, content, said):
@@ -416,7 +416,7 @@ def test_what_is_no_scan_is_refused_at_its_box(ward, team, name, content, said):
     answer = attach(ward, one(ward, Harvest), name, content)
     assert answer.status_code == 422
     assert said in answer.text
-    assert ward.session.scalar(select(func.count()).select_from(PaperScan)) == 0
+    assert ward.session.scalar(select(func.count()).select_from(Attachment)) == 0
 
 
 def test_a_flood_is_refused_before_it_is_read(ward, team):
@@ -443,7 +443,7 @@ def test_a_scan_that_was_changed_behind_the_program_is_found(app, ward, team, se
     attach(ward, one(ward, Harvest), "a.pdf", PDF)
     with app.app_context():
         assert list(scans.disagreements(db.session())) == []
-        db.session.scalars(select(ScanContent)).one().content = b"another sheet"
+        db.session.scalars(select(AttachmentContent)).one().content = b"another sheet"
         db.session.commit()
         assert "not the one" in " ".join(scans.disagreements(db.session()))
         db.session.remove()

@@ -46,7 +46,7 @@ NAMES = (
     "qc-results releases bedside-checks administrations infusion-events dose-changes vital-signs planned-visits "
     "visits scores contacts "
     "adverse-events amendments signatures protocols protocol-versions doses "
-    "requests comments paper-scans downtime-kits staff-authorizations "
+    "event-updates event-notifications requests comments attachments downtime-kits staff-authorizations "
     "patient-merges imports imported-rows"
 )
 """Outsiders know the data sets by these names; a new kind of record brings a new one."""

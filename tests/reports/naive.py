@@ -244,6 +244,34 @@ def events(clinic, asked):
     }
 
 
+def serious(clinic, asked):
+    chosen = courses(clinic, asked)
+    until = {"to": asked["to"]} if "to" in asked else {}
+    dated = "from" in asked or "to" in asked
+    rows = [
+        e
+        for e in clinic["adverse_event"]
+        if e["treatment_id"] in chosen
+        and json.loads(e["serious"])
+        and (not dated or e["performed_at"])
+        and inside(until, day(e["performed_at"]))
+    ]
+    now = [e for e in rows if inside(asked, day(e["performed_at"]))]
+    bad = {"certain", "probable", "possible"}
+    suspected = [e for e in rows if {e["from_cells"], e["from_delivery"], e["from_harvest"]} & bad]
+    worst = {"death", "life_threatening"}
+    grave = [e for e in rows if worst & set(json.loads(e["serious"])) or e["outcome"] == "fatal"]
+    people = {c["id"]: c["patient_id"] for c in clinic["treatment"]}
+    return {
+        "period": tally((e["term"], e["id"]) for e in now),
+        "cumulative": tally((e["term"], e["id"]) for e in rows),
+        "grave": tally((e["term"], e["id"]) for e in grave),
+        "suspected": tally((e["term"], e["id"]) for e in suspected),
+        "unexpected": tally((e["term"], e["id"]) for e in suspected if e["expected"] == "unexpected"),
+        "patients": tally((e["term"], people[e["treatment_id"]]) for e in rows),
+    }
+
+
 def vigilance(clinic, asked):
     chosen = courses(clinic, asked)
     known = {id_: one for id_, one in containers(clinic, asked).items() if one[0]["origin"] == "clinic"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import date
 
@@ -24,6 +25,7 @@ TWINS = {
     "infusion-reactions": naive.reactions,
     "adverse-events": naive.events,
     "vigilance": naive.vigilance,
+    "serious-events": naive.serious,
     "visits-due": naive.visits,
     "survival": naive.survival,
     "follow-up-completeness": naive.followup,
@@ -87,6 +89,16 @@ def test_a_report_agrees_with_its_twin(made, clinic, name):
             assert found == pytest.approx({key: value for key, value in told.items() if value}, abs=0.051), column
 
     agree()
+
+
+def test_the_line_listing_names_each_serious_event_once_with_what_is_recorded(made, clinic):
+    listed = {row.key: [figure.value for figure in row.figures] for row in made("serious-events", rows="line").rows}
+    rows = {e["id"]: e for e in clinic["adverse_event"] if json.loads(e["serious"])}
+    assert set(listed) == set(rows)
+    assert listed
+    for id_, told in listed.items():
+        assert (told[0], told[1]) == (naive.day(rows[id_]["performed_at"]), rows[id_]["term"])
+        assert (told[8] or "").split(" ")[0].lower() in {"", "resolved", rows[id_]["outcome"]}
 
 
 def test_completeness_of_reporting_is_what_each_course_says(made, demonstration, clinic):

@@ -1,0 +1,1 @@
+"""Files that hang on records: scans, photos, laboratory reports."""

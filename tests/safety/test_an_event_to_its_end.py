@@ -1,0 +1,206 @@
+"""An adverse event from the nurse's report to the physician's closing: who reviews, who is told, what leaves."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+import time_machine
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.course_records import of_course
+from clinic.exchange.e2b import without_names
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.closing import is_closed
+from clinic.followup.event_records import EventNotification, EventUpdate
+from clinic.followup.step import actions
+from tests.factories import PASSWORD, boxes, day_boxes, published, ready_for_harvest
+from tests.safety.scenes import scene
+
+ASSESSED = {
+    "grade": "4", "expected": "unexpected", "from_cells": "possible", "from_harvest": "unlikely",
+    "from_delivery": "probable", "from_drug": "unlikely", "from_disease": "possible",
+}  # fmt: skip
+OF_CELLS = {"Tell the laboratory", "Tell the donor's physician", "Tell the physicians of other patients"}
+
+
+@pytest.fixture(autouse=True)
+def morning():
+    """A story lasts some hours: it begins in the morning, so that it ends on the same day."""
+    with time_machine.travel(clock.now().replace(hour=8, minute=0, second=0), tick=True):
+        yield
+
+
+def tasks(ward, course):
+    ward.session.expire_all()
+    return {one.title for one in actions(of_course(ward.session, course), clock.now())}
+
+
+@scene
+def reported(ward):
+    """Sepsis after a bag of a donor whose other bag another patient waits for; a nurse reported it just now."""
+    cord, donor = published(ward.team, "UC-MSC-RA"), ward.giver()
+    bags = ward.banked(ward.donated(donor, cord), cord, bags=2)
+    courses = [ready_for_harvest(ward.team, code="UC-MSC-RA", donor=donor) for _ in bags]
+    for bag, course in zip(bags, courses, strict=True):
+        ward.assign(bag, course)
+        ward.release(bag)
+    ward.give(courses[0], bags[0])
+    said = boxes("performed_at", clock.now()) | day_boxes("aware_on", clock.today("Europe/Berlin"))
+    name = ward.team.nurse.printed_name.split()[-1]
+    said |= {"term": "Sepsis", "serious": ["life_threatening"], "outcome": "ongoing", "narrative": f"{name} saw it."}
+    url = f"/treatments/{courses[0].id}/adverse-events/new"
+    assert ward.fill("nurse", url, performed_by_id=ward.team.nurse.id, **said).status_code == 303, ward.refused
+    return ward.session.scalars(select(AdverseEvent)).one(), courses[0], bags[1]
+
+
+def assessed(ward, event, **changed):
+    ward.fill("physician", f"/adverse-events/{event.id}/assessment", **(ASSESSED | changed))
+    assert ward.sign("physician", event).status_code == 303, ward.refused
+
+
+def told(ward, event, recipient, who="nurse", **said):
+    url = f"/adverse-events/{event.id}/notifications/new?recipient={recipient}"
+    return ward.fill(who, url, performed_by_id=ward.team.nurse.id, **said)
+
+
+@pytest.mark.rule(67)
+@pytest.mark.hazard("H29")
+def test_everybody_who_must_be_told_is_on_today_until_the_record_of_it_is_there(ward, reported):
+    event, course, bag = reported
+    assert tasks(ward, course) >= {*OF_CELLS, "Send the report", "Assess and sign the event"}
+    today = ward.browser("physician").get("/").text
+    assert "Tell the laboratory: Sepsis, serious" in today
+    page = ward.browser("physician").get(f"/adverse-events/{event.id}").text
+    assert f'href="/products/{bag.id}"' in page, "the other bag, its state and its recipient"
+    assert told(ward, event, "laboratory").status_code == 422
+    ward.said_no("Enter who was told", "rule 67")
+    assert told(ward, event, "laboratory", whom="Cell laboratory", way="phone").status_code == 303
+    assert "Tell the laboratory" not in tasks(ward, course)
+    assert "Tell the laboratory: Sepsis, serious" not in ward.browser("physician").get("/").text
+    assert "not_needed" not in ward.browser("nurse").get(f"/adverse-events/{event.id}/notifications/new").text
+    both = {"whom": "Dr Far", "way": "phone", "not_needed": "The donor has no physician."}
+    assert told(ward, event, "donor_physician", "quality", **both).status_code == 422
+    assert told(ward, event, "donor_physician", "quality", not_needed=both["not_needed"]).status_code == 303
+    assert "Tell the donor's physician" not in tasks(ward, course)
+    with ward.later(days=2):
+        left = [one for one in actions(of_course(ward.session, course), clock.now()) if "other patients" in one.title]
+        assert left[0].danger
+        assert left[0].due_at < clock.now(), "late, and still in red"
+
+
+@pytest.mark.rule(67)
+def test_nobody_need_be_told_of_cells_that_a_physician_finds_unlikely_and_a_correction_alone_ends_nothing(
+    ward, reported
+):
+    event, course, _bag = reported
+    assessed(ward, event, from_cells="unlikely", from_delivery="unlikely", expected="expected")
+    assert not tasks(ward, course) & {*OF_CELLS, "Send the report"}
+    ward.amend("physician", event, from_cells="probable")
+    ward.sign("physician", event)
+    assert tasks(ward, course) >= OF_CELLS
+    ward.amend("nurse", event, from_cells="unlikely")
+    ward.sign("physician", event)
+    ward.amend("physician", event, from_cells="possible")
+    ward.amend("physician", event, from_cells="unlikely", serious=[], outcome="resolved")
+    ward.sign("physician", event)
+    assert tasks(ward, course) >= OF_CELLS, "who weakened it alone silences nobody"
+    ward.sign("physician2", event)
+    assert not tasks(ward, course) & OF_CELLS
+
+
+@pytest.mark.rule(64)
+@pytest.mark.rule(67)
+def test_a_grave_event_is_reviewed_by_two_physicians_told_of_and_closed_by_one_and_opens_again(ward, reported):
+    event, course, _bag = reported
+    closing, shown = f"/adverse-events/{event.id}/closing", f"/adverse-events/{event.id}"
+    end = {"outcome": "resolved", "said": "Recovered, cultures negative.", "password": PASSWORD}
+    ward.fill("physician", closing, **end)
+    ward.said_no("must assess and sign", "Tell the laboratory first", "says another outcome")
+    assessed(ward, event)
+    assert "Review the event" in tasks(ward, course)
+    assert "Second review due" in ward.browser("physician").get(shown).text
+    for who in ("laboratory", "recipients", "donor_physician", "ethics"):
+        told(ward, event, who, whom="Somebody", way="letter")
+    sent = day_boxes("reported_on", clock.today("Europe/Berlin")) | {"reported_to": "Authority, 26-114"}
+    ward.fill("quality", f"{shown}/report", **sent)
+    news = {"said": "Afebrile since noon.", "outcome": "resolved", "performed_by_id": ward.team.nurse.id}
+    with ward.later(hours=2):
+        assert ward.fill("nurse", f"{shown}/updates/new", **news).status_code == 303, ward.refused
+        ward.session.expire_all()
+        assert (event.outcome, event.serious) == ("resolved", ["life_threatening"])
+        assert event.amendments[-1].reason == "Follow-up report 1: Afebrile since noon."
+        assert "<del>Ongoing</del> <ins>Resolved</ins>" in ward.browser("nurse").get(shown).text
+        assert "Send the follow-up report" in tasks(ward, course)
+        told(ward, event, "authority", whom="Authority", way="portal", **boxes("performed_at", clock.now()))
+        ward.sign("physician", event)
+        assert ward.fill("physician", closing, **end).status_code == 422
+        ward.said_no("second physician must review")
+        ward.sign("physician2", event)
+        assert "Close the event" in tasks(ward, course)
+        assert ward.browser("nurse").get(closing).status_code == 403
+        assert ward.fill("physician", closing, **(end | {"password": "wrong-password"})).status_code != 303
+        assert ward.fill("physician", closing, **end).status_code == 303, ward.refused
+        ward.session.expire_all()
+        assert is_closed(event)
+        assert ward.session.scalars(select(EventUpdate)).all()[-1].signed
+        assert "Close the event" not in tasks(ward, course)
+        assert ward.fill("quality", f"{shown}/reopening", said="").status_code == 422
+        assert ward.fill("quality", f"{shown}/reopening", said="Fever again.").status_code == 303
+        ward.session.expire_all()
+        assert not is_closed(event)
+        assert ward.fill("quality", f"{shown}/reopening", said="Twice.").status_code == 422
+
+
+@pytest.mark.rule(73)
+def test_an_event_leaves_as_e2b_data_that_says_what_is_recorded_and_why_the_rest_is_missing(ward, reported):
+    event, course, _bag = reported
+    assessed(ward, event)
+    text = ward.browser("quality").get(f"/adverse-events/{event.id}/e2b.json").text
+    case, patient = json.loads(text), course.patient
+    for name in (
+        patient.family_name,
+        patient.given_names,
+        ward.team.nurse.printed_name,
+        ward.team.physician.printed_name,
+    ):
+        assert name not in text
+    assert case["D"]["D.1.1.3"]["value"] == patient.record_number
+    (reaction,), (drug,) = case["E.i"], case["G.k"]
+    assert [one for one, said in reaction.items() if one.startswith("E.i.3.2") and "value" in said] == ["E.i.3.2b"]
+    read = {number: said.get("value", said.get("nullFlavor")) for number, said in reaction.items()}
+    assert (read["E.i.1.1a"], read["E.i.7"], read["E.i.8"], read["E.i.2.1b"]) == ("Sepsis", "3", True, "NI")
+    assert read["E.i.4"] == clock.local(event.performed_at, "Europe/Berlin").isoformat()
+    assert (case["C"]["C.1.4"]["value"], case["C"]["C.1.7"]["value"]) == (event.aware_on.isoformat(), True)
+    (judged,) = drug["G.k.9.i"]
+    assert [one["G.k.9.i.2.r.3"]["value"] for one in judged["G.k.9.i.2.r"]] == ["Possible", "Probable"]
+    assert drug["G.k.1"]["value"] == "1"
+    assert "Related to the disease: Possible; Expectedness: Unexpected" in case["H"]["H.4"]["value"]
+    assert case["H"]["H.1"]["value"] == "[name removed] saw it."
+    assert all(("value" in one) != ("nullFlavor" in one) for one in _elements(case))
+
+
+def _elements(part):
+    if isinstance(part, list):
+        return [found for one in part for found in _elements(one)]
+    if "name" in part:
+        return [part]
+    return [found for key, one in part.items() if key not in {"standard", "missing"} for found in _elements(one)]
+
+
+def test_names_are_taken_out_of_a_free_text_whole_and_as_words():
+    names = ["Dr Anna O'Hara", "Bo Li"]
+    text = "Dr Anna O'Hara saw Bo Li; O'Hara called Anna. Harare was far."
+    assert without_names(text, names) == (
+        "[name removed] saw [name removed]; [name removed] called [name removed]. Harare was far."
+    )
+
+
+def test_a_notification_is_never_before_the_day_on_which_the_clinic_knew(ward, reported):
+    event, _course, _bag = reported
+    early = boxes("performed_at", clock.now() - timedelta(days=2))
+    assert told(ward, event, "ethics", whom="Board", way="email", **early).status_code == 422
+    ward.said_no("is before “Date we became aware”")
+    assert ward.session.scalars(select(EventNotification)).all() == []

@@ -1,0 +1,106 @@
+"""Files that hang on records: what is taken, who reads them, that nothing is lost or changed unseen."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+
+from clinic import backup
+from clinic.attachments import files
+from clinic.attachments.files import checked, disagreements, media_type
+from clinic.attachments.models import Attachment, AttachmentContent
+from clinic.fields import Unreadable
+from clinic.ledger.models import LedgerEntry
+from tests.downtime.test_paper import JPEG, PDF, PNG, send
+from tests.factories import ready_for_harvest
+
+TIFF, TEXT, CSV = b"II*\x00" + b"x" * 40, "Größe 12 mm\r\nkein Wachstum\n".encode(), b"day,value\n1,2.5\n"
+LATIN = TEXT.decode().encode("cp1252")
+
+
+@pytest.mark.parametrize(("content", "kind"), [
+    (PDF, "application/pdf"), (PNG, "image/png"), (JPEG, "image/jpeg"), (TIFF, "image/tiff"),
+    (b"MM\x00*" + b"x", "image/tiff"), (TEXT, "text/plain"), (LATIN, "text/plain"),
+    (b"A < B and B > C", "text/plain"),
+])  # fmt: skip
+def test_a_file_is_what_its_content_is(content, kind):
+    assert media_type(content) == kind
+    assert checked("no-ending", content).media_type == kind
+
+
+@pytest.mark.parametrize("content", [
+    b"", b"  \n", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"\xef\xbb\xbf <!DOCTYPE html><p>",
+    b"x <ScRiPt>alert(1)",
+    b"<?xml version='1.0'?>", b"MZ\x90\x00", b"PK\x03\x04", b"GIF89a\x01\x00", b"%PDF-1.7 cut off", PNG[:20],
+    b"<html>", PDF.replace(b"%%EOF", b"/S /JavaScript /JS (x) %%EOF"),
+    PDF.replace(b"%%EOF", b"/S /J#61vaScript %%EOF"), PDF.replace(b"%%EOF", b"/EmbeddedFile %%EOF"),
+])  # fmt: skip
+def test_what_is_active_or_another_kind_is_no_attachment(content):
+    assert media_type(content) == ""
+    with pytest.raises(Unreadable, match="can be attached"):
+        checked("a.pdf", content)
+
+
+@pytest.mark.parametrize(("name", "content"), [("a.html", TEXT), ("a.png", JPEG), ("a.txt", PDF), ("a.csv.exe", CSV)])
+def test_an_ending_that_says_something_else_is_refused(name, content):
+    with pytest.raises(Unreadable, match="does not match"):
+        checked(name, content)
+
+
+def attached(ward, record, who="nurse", name="a.csv", content=CSV, **more):
+    url = f"/records/{record.id}/attachments/new"
+    return send(ward.browser(who), url, {"title": ["Blood count"]} | more, name, content, "file")
+
+
+@pytest.mark.rule(70)
+@pytest.mark.hazard("H35")
+def test_a_file_hangs_on_any_record_and_is_read_taken_back_and_never_lost(ward, team, session, monkeypatch):
+    course = ready_for_harvest(team)
+    answer = attached(ward, course)
+    assert answer.status_code == 303, answer.text
+    one = session.scalars(select(Attachment)).one()
+    told = ward.browser("inspector").get(f"/attachments/{one.id}")
+    assert (told.data, told.content_type) == (CSV, "text/csv; charset=utf-8")
+    assert told.headers["Content-Security-Policy"].startswith("sandbox")
+    assert told.headers["Content-Disposition"] == f"attachment; filename={course.id}-{one.id}.csv"
+    assert told.headers["X-Content-Type-Options"] == "nosniff"
+    entry = session.scalars(select(LedgerEntry).where(LedgerEntry.record_id == one.id)).one()
+    assert entry.after["sha256"] == files.Upload(CSV, "text/csv").sha256
+    assert ward.client_as("nurse", site="south").get(f"/attachments/{one.id}").status_code == 404
+    assert ward.client_as("administrator").get(f"/attachments/{one.id}").status_code == 403
+    assert "already" in attached(ward, course).text
+    assert "required" in attached(ward, course, title=[""], content=TEXT, name="b.txt").text
+    monkeypatch.setattr(files, "FILES", 1)
+    assert "the most it can have" in attached(ward, course, content=TEXT, name="b.txt").text
+    assert "Blood count" in ward.browser("nurse").get(f"/patients/{course.patient_id}/timeline").text
+    back = f"/attachments/{one.id}/withdrawal"
+    assert ward.browser("coordinator").get(back).status_code == 403
+    assert ward.fill("nurse", back, reason="").status_code == 422
+    assert ward.fill("nurse", back, reason="Another patient's count.").status_code == 303, ward.refused
+    page = ward.browser("nurse").get(f"/records/{course.id}/attachments").text
+    assert "<del>" in page
+    assert "Another patient&#39;s count." in page
+    assert ward.browser("nurse").get(f"/attachments/{one.id}").data == CSV, "it stays readable"
+    assert ward.fill("nurse", back, reason="Twice.").status_code >= 400
+    assert attached(ward, course, content=TEXT, name="b.txt").status_code == 303, "one taken back makes room"
+
+
+@pytest.mark.hazard("H34")
+def test_changed_and_missing_bytes_are_named_by_the_check_of_a_backup(ward, team, session, house, tmp_path):
+    course = ready_for_harvest(team)
+    attached(ward, course)
+    attached(ward, course, content=TEXT, name="b.txt")
+    lost, changed = session.scalars(select(Attachment).order_by(Attachment.attached_at)).all()
+    assert list(disagreements(session)) == []
+    session.delete(session.get(AttachmentContent, lost.id))
+    session.get(AttachmentContent, changed.id).content = b"another text"
+    session.commit()
+    said = sorted(disagreements(session))
+    assert said == sorted([
+        f"attachment {lost.id} of {course.id}: its content is missing",
+        f"attachment {changed.id} of {course.id}: its content is not the one that was attached",
+    ])  # fmt: skip
+    if session.get_bind().dialect.name == "sqlite":
+        found = backup.backup(session.get_bind(), tmp_path / "copy.db")
+        assert sorted(str(one) for one in found if one.table == "attachment")
+        assert {one.because for one in found} >= set(said)
