@@ -42,7 +42,7 @@ def migrate() -> None:
             command.upgrade(config, "head")
         after = current(db.engine)
         if before != after:
-            sweeping.sweep(db.session(), clock.now())
+            sweeping.sweep(db.session(), clock.now(), whole=True)
             db.session.remove()
             query_plans.gather(db.engine)
         db.engine.dispose()
@@ -54,9 +54,10 @@ def migrate() -> None:
 
 
 @click.command()
+@click.option("--all", "whole", is_flag=True, help="Judge every course and product anew, as after an update.")
 @with_database
-def sweep(session: Session) -> None:
-    count = sweeping.sweep(session, clock.now())
+def sweep(session: Session, *, whole: bool) -> None:
+    count = sweeping.sweep(session, clock.now(), whole=whole)
     mails = mail.send_waiting(session, current_app.config["SMTP"], clock.now(), current_app.config["PUBLIC_URL"])
     click.echo("Nothing has changed." if not count else f"Recalculated: {count} courses and products.")
     if mails:

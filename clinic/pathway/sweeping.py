@@ -25,15 +25,17 @@ if TYPE_CHECKING:
 
 EVERY = 60
 """Seconds between two sweeps of the server."""
+AGAIN = "; run clinic sweep --all"
 COMPARED = (
     "step", "state", "word", "title", "why", "roles", "endpoint", "target", "since", "due_at", "danger", "people",
     "barred", "failing",
 )  # fmt: skip
 
 
-def sweep(session: Session, at: datetime) -> int:
+def sweep(session: Session, at: datetime, *, whole: bool = False) -> int:
     """Judge anew each course and product whose moment has passed or that has no lines; return how many there were.
 
+    ``whole``: all of them, since an update of the program can judge otherwise than what is stored.
     Commits after some courses at a time, so that writers do not wait long.
     """
     count = 0
@@ -42,7 +44,7 @@ def sweep(session: Session, at: datetime) -> int:
         session.rollback()
     for site_id in sites:
         with reading():
-            courses, products = stale(session, site_id, at)
+            courses, products = (all_of if whole else stale)(session, site_id, at)
             session.rollback()
         for turn in turns(courses):
             count += _stored(session, site_id, turn, set(), at)
@@ -56,6 +58,13 @@ def _stored(session: Session, site_id: str, courses: list[str], products: set[st
     store(session, courses, products, at)
     session.commit()
     return len(courses) + len(products)
+
+
+def all_of(session: Session, site_id: str, _at: datetime) -> tuple[list[str], list[str]]:
+    """Return the ids of all courses of a site, and of its products that no course has."""
+    banked = select(Product.id).where(Product.site_id == site_id, Product.treatment_id.is_(None))
+    courses = select(Treatment.id).where(Treatment.site_id == site_id)
+    return list(session.scalars(courses)), list(session.scalars(banked))
 
 
 def stale(session: Session, site_id: str, at: datetime) -> tuple[list[str], list[str]]:
@@ -86,12 +95,13 @@ def disagreements(session: Session, at: datetime) -> Iterator[str]:
                 continue  # time has passed over it; a list judges it in memory
             said = sorted(_key({name: getattr(line, name) for name in COMPARED}) for line in stored)
             if said != sorted(_key(line) for line in lines_of(records, at)):
-                yield f"course {course_id}: the stored lines do not match the records; run clinic sweep"
+                yield f"course {course_id}: the stored lines do not match the records{AGAIN}"
             for product in product_lines(records, records.of(Product), at):
-                line = session.get(ProductLine, product["product_id"])
+                line_of = product["product_id"]
+                line = session.get(ProductLine, line_of)
                 fresh = line is not None and (line.changes_at is None or line.changes_at > at)
                 if line is None or (fresh and line.state != product["state"]):
-                    yield f"product {product['product_id']}: the stored state is not {product['state']}"
+                    yield f"product {line_of}: the stored state is not {product['state']}{AGAIN}"
 
 
 def _key(line: dict[str, Any]) -> str:

@@ -51,6 +51,18 @@ def test_verify_names_table_row_and_column_and_ends_with_one(run, treated, house
     assert err == "clinic: The records and the ledger disagree in 1 place.\n"
 
 
+def test_what_an_older_program_judged_otherwise_is_judged_anew(run, treated, house, session):
+    """An update can judge otherwise than what is stored; verify says what to do, and that helps."""
+    session.close()
+    with closing(sqlite3.connect(house.store.file)) as behind:
+        behind.execute("UPDATE course_line SET word = 'as before the update'")
+        behind.commit()
+    status, out, _err = run("verify")
+    assert (status, "run clinic sweep --all" in out) == (1, True)
+    assert run("sweep", "--all")[0] == 0
+    assert run("verify")[0] == 0
+
+
 @pytest.mark.hazard("H23")
 def test_a_seal_shows_what_a_restored_backup_lacks(run, treated, session, team, tmp_path):
     assert run("backup", tmp_path / "old.db")[0] == 0
