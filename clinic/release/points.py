@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from clinic.protocols.models import ProtocolVersion
 
 RELEASING = frozenset({"conforms", "conditional", "exceptional"})
+ACCEPTING = "accept"
+"""The decision that what was collected goes into processing in spite of what holds it; it releases nothing (rule 34)."""
+PERMITTING = RELEASING | {ACCEPTING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +195,16 @@ def _against(point: Point, before: str = "") -> Problem:
     return Problem(f"{before}{point.sentence}", "decision", rule=point.rule)
 
 
-def refusals(decision: str, points: list[Point], results: list[QCResult]) -> list[Problem]:
-    """Return why a decision cannot be made on these points, each with its rule; empty: it can (rules 40 to 44)."""
+def refusals(decision: str, points: list[Point], results: list[QCResult], *, collected: bool = False) -> list[Problem]:
+    """Return why a decision cannot be made on these points, each with its rule; empty: it can (rules 34, 40 to 44).
+
+    ``collected``: the container is as it was collected, so that it can be accepted for processing.
+    """
+    if decision == ACCEPTING:
+        if not collected:
+            said = "Only what was collected is accepted for processing. Release this product, or reject it."
+            return [Problem(said, "decision", rule=34)]
+        return [_against(point, "This cannot be accepted for processing: ") for point in points if point.never]
     if decision == "conforms":
         return [_against(point, "The product does not conform: ") for point in points]
     if decision == "conditional":

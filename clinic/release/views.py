@@ -25,7 +25,7 @@ from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import alarm, worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import RELEASE, before, decidable
+from clinic.release.step import RELEASE, before, decidable, stops_processing
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -223,7 +223,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
     gate, bad = before(records, product, at), to_decide(points)
     missing = gate + [signing.blocked_by(product, point) for point in points if point not in bad]
     had_a_hand = user.is_among(hands_on(records, product))
-    form.offer_possible(gate, points, found)
+    form.offer_possible(gate, points, found, acceptable=stops_processing(records, product, at))
     return {
         "record": product,
         "form": form,
