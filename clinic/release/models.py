@@ -21,7 +21,6 @@ from clinic.record_pool import once
 from clinic.records import Meaning, Origin, Record
 from clinic.release.evidence import basis, beside, outdated
 from clinic.release.points import (
-    ACCEPTING,
     PERMITTING,
     RELEASING,
     hands_on,

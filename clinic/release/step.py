@@ -17,7 +17,7 @@ from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
-from clinic.release.after_giving import bad_in_given, in_words
+from clinic.release.after_giving import bad_in_given, corrected_in_given, corrected_in_words, in_words, since_given
 from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
@@ -169,13 +169,12 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     for product in [*ours, *before]:  # of what came in as given no decision is due, but what is found in it is told
         state = state_of(records, product, at)
         if state is ProductState.GIVEN:
-            found += contaminated(records, product)
+            found += contaminated(records, product) + unseen(records, product)
         if state is not ProductState.DISCARDED:
             found += cultures(records, product)
         if state is ProductState.QUARANTINE and not blocked:
             found += undecided(records, product, at)
-        if state not in {ProductState.GIVEN, ProductState.DISCARDED}:
-            found += corrected(records, product)
+        found += corrected(records, product)
         if state is ProductState.HOLD:
             found += held(records, product, at)
         found += informed(records, product)
@@ -308,6 +307,18 @@ def contaminated(records: CourseRecords, product: Product) -> list[Action]:
     ]  # fmt: skip
 
 
+def unseen(records: CourseRecords, product: Product) -> list[Action]:
+    """Return what of a given container was corrected since, and no physician has acknowledged (rules 40, 52)."""
+    return [
+        Action(
+            title="Acknowledge what was corrected after giving", danger=True, who=(Role.PHYSICIAN,), why=one.sentence,
+            to=("record_pages.signature", {"record_id": one.record.id}), due_at=one.at, due_words="corrected",
+        )
+        for one in since_given(product, records.on(product, QCResult))
+        if one.seen is None
+    ]  # fmt: skip
+
+
 def moments(records: CourseRecords) -> Iterable[datetime]:
     """Return when products end, cultures are final, and what is awaited becomes overdue."""
     for product in records.of(Product):
@@ -332,7 +343,7 @@ def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
     return [*found, Mark(since=clock.day(min(begun), zone), until=until, state=State.NOW, said=said)]
 
 
-Patient.warned_by.append((bad_in_given, in_words))
+Patient.warned_by += [(bad_in_given, in_words), (corrected_in_given, corrected_in_words)]
 WITHHELD.append(stops_processing)
 RELEASE = Step(
     name="release", title="Release", icon="certificate", views=("clinic.release.views",), records=(Release,),

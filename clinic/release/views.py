@@ -42,7 +42,7 @@ TESTS = frozenset({Role.TECHNOLOGIST})
 RESULTS = record_pages.register_pages(
     QCResult,
     show=lambda result: url_for("release.result", result_id=result.id),
-    signs=TESTS | {Role.QUALITY},
+    signs=TESTS | {Role.QUALITY, Role.PHYSICIAN},
     amends=TESTS | {Role.QUALITY},
     patient=patient_banner,
     fixed=frozenset({"test"}),
@@ -173,6 +173,7 @@ def result(result_id: str) -> str:
         template="release/result.html",
         row=result_row(one, one.spec),
         may_sign=signing.wrote(one, me()),
+        unfinished=me().role is Role.PHYSICIAN,  # who only acknowledges it, from Today
         final_at=one.final_at if one.interim or one.pending else None,
         back_url=url_for("release.results", product_id=one.product_id),
         back_label="All results",
