@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import String, UniqueConstraint
+from sqlalchemy import Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.errors import RuleBroken
@@ -58,7 +58,13 @@ class Amendment(Model):
     """One correction of one record: what it said before, what it says now, who, when and why."""
 
     KIND = "AM"
-    __table_args__ = (UniqueConstraint("record_id", "number"),)
+    __table_args__ = (
+        UniqueConstraint("record_id", "number"),
+        Index(
+            "ix_amendment_unconfirmed", "site_id", "record", "amended_at",
+            sqlite_where=text("confirmed_by_id IS NULL"), postgresql_where=text("confirmed_by_id IS NULL"),
+        ),
+    )  # fmt: skip
 
     record: Mapped[str] = mapped_column(String(40))
     record_id: Mapped[str] = mapped_column(String(LENGTH), index=True)

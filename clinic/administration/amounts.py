@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.eligibility.models import COMPLETE, ONE_DOSE
-from clinic.fields import plain
+from clinic.fields import Range, plain
 from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.wording import figure, kilograms, quantity
 
@@ -63,6 +63,15 @@ def doses(given: Iterable[Any], dosing: DoseWindow, zone: str) -> int:
         part = one.dose_per_kg if dosing.per_kg else one.dose
         amount += part if part is not None and one.measure == dosing.measure else dosing.usual
     return number
+
+
+def lies_in(window: Range, dose: Decimal) -> bool:
+    """Whether a dose lies in a window, as it is or as everybody reads it: to three significant figures (rule 52).
+
+    A count is no more exact than that, so a dose that reads as the window's edge is on the edge.
+    """
+    read = dose if dose == 0 else dose.quantize(Decimal(1).scaleb(dose.adjusted() - 2))
+    return dose in window or read in window
 
 
 def figures(value: Decimal) -> Decimal:

@@ -36,6 +36,7 @@ class DoseChange(Record):
     HAPPENED = "Decided at"
     DONE = "Decided by"
     PERSON = "treatment.patient"
+    QUALIFIED = (("performed_by_id", 52),)
 
     treatment_id: Mapped[str] = reference("treatment")
     low: Mapped[Decimal | None] = field("Lowest dose", possible=Range(0), required=True, section="Approved dose")

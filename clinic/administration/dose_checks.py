@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
-from clinic.administration.amounts import dmso_grams, dose_in, doses
+from clinic.administration.amounts import dmso_grams, dose_in, doses, lies_in
 from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.administration.sums import counted_as, dmso_at_most, given_within, most_in, used
 from clinic.fields import plain
@@ -189,13 +189,13 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
     to_come = low is not None and total < low <= total + rest
     if to_come:
         said += f", {_short(rest)} more in the course's other containers"
-    if total not in limits and not to_come:
+    if not lies_in(limits, total) and not to_come:
         side = "above" if high is not None and total >= high else "below"
         whose = "approved" if change is not None else "protocol's"
         verdict.fault(
             "Dose",
             52,
-            f"The dose is {_short(total)} {unit}, {side} the {whose} {allowed}.",
+            f"The dose is {_short(total)} {unit}, {side} the {whose} {allowed}{_sum(portion, before)}.",
             said,
             allowed,
             who=(Role.PHYSICIAN,),
@@ -210,6 +210,14 @@ def window(verdict: Verdict, bedside: Bedside, portion: Portion) -> None:
         USUAL_LOW * dosing.usual <= total <= USUAL_HIGH * dosing.usual
     ):
         verdict.warn("Dose differs from the usual dose", 52, said, f"usually {plain(dosing.usual)} {unit}")
+
+
+def _sum(portion: Portion, before: Decimal) -> str:
+    """Return the figures that a refused dose was worked out from."""
+    kilos = f" ÷ {plain(portion.kg)} kg" if portion.kg else ""
+    earlier = f", and {_short(before)} in the last 24 h" if before else ""
+    held = f"{plain(portion.product.volume)} mL with {_short(portion.product.amount or Decimal(0))}"
+    return f" ({plain(portion.volume)} mL of {held}{kilos}{earlier})"
 
 
 def _adds_up(bedside: Bedside, given: Administration) -> bool:

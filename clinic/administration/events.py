@@ -30,6 +30,7 @@ class InfusionEvent(Record):
     DONE = "Observed by"
     PERSON = "treatment.patient"
     NOT_BEFORE = ("administration.performed_at",)
+    QUALIFIED, QUALIFIED_IF = (("performed_by_id", 2),), ("kind", frozenset({"resumed"}))
 
     treatment_id: Mapped[str] = reference("treatment")
     administration_id: Mapped[str] = reference("administration")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clinic.access import Role
 from clinic.administration.amounts import doses
 from clinic.administration.asked_first import asked_again, asked_first
-from clinic.administration.dose_change import DoseChange
+from clinic.administration.dose_change import SECONDS, DoseChange
 from clinic.administration.events import InfusionEvent, unsigned
 from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
@@ -73,7 +73,8 @@ def given_in(records: CourseRecords) -> list[Administration]:
 def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Record the end, take vital signs, sign; scan wristband and bag for the next product."""
     course, begun = records.course, records.of(Administration)
-    waiting = _unsigned_doses(records) + _unsigned_events(records) if begun else []
+    waiting = _unsigned_doses(records) if records.every(DoseChange) else []
+    waiting += _unsigned_events(records) if begun else []
     for given in given_in(records):
         came_in = given.origin is not Origin.CLINIC
         if came_in and not given.amendments:
@@ -146,14 +147,17 @@ def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
 
 
 def _unsigned_doses(records: CourseRecords) -> list[Action]:
-    """Return the dose changes that no physician has signed: they do not count yet."""
+    """Return the dose changes that lack a signature: they do not count yet, far ones not until a second one."""
+    found = [change for change in records.of(DoseChange) if not change.approved]
     return [
         Action(
-            title="Sign the dose change", why=f"{change.headline()}: recorded, not signed.", who=(Role.PHYSICIAN,),
+            title="Sign the dose change",
+            why=f"{change.headline()}: {'a second person signs it too' if change.signed else 'recorded, not signed'}.",
+            who=tuple(sorted(SECONDS)) if change.signed else (Role.PHYSICIAN,),
+            not_by=tuple(one.signed_by_id for one in change.present_signatures),
             to=("giving.dose", {"change_id": change.id}), due_at=change.recorded_at, due_words="recorded",
         )
-        for change in records.of(DoseChange)
-        if not change.signed
+        for change in found
     ]  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clinic import wording
+from clinic.administration.amounts import worked_out
 from clinic.administration.models import Administration
 from clinic.consent.models import Consent
 from clinic.documents.document import Block, Document, Section, Source, table
@@ -18,11 +19,14 @@ from clinic.patients.donors import BloodTyping
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.protocols.catalogues import INSTRUMENTS
+from clinic.release.after_giving import since_given
 from clinic.release.models import decisions
+from clinic.release.results import QCResult
 from clinic.templating import unmarked
 from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
+    from clinic.course_records import CourseRecords
     from clinic.records import Record
 
 WITH_THEIR_VISIT = (OutcomeScore,)
@@ -44,7 +48,21 @@ def given_rows(source: Source, courses: list[Any]) -> list[Block]:
             ]
             for one in given
         ]
-    return table(["When", "Product", "Number", "Given"], rows)
+    since = [block for records in courses for one in records.of(Administration) for block in corrected(records, one)]
+    return [*table(["When", "Product", "Number", "Given"], rows), *since]
+
+
+def corrected(records: CourseRecords, given: Administration) -> list[Block]:
+    """Return what of the cells was corrected or found since they were given, with the dose that follows from it."""
+    product = given.product
+    if product is None or given.voided:
+        return []
+    found = since_given(product, records.on(product, QCResult))
+    volume = given.volume_given if given.volume_given is not None else given.volume_issued
+    now = worked_out(product, volume, given.weight_kg)
+    dose = [f"Dose by what is recorded now: {unmarked(now['working'])}."] if now and now["dose"] != given.dose else []
+    blocks = [Block(strong=unmarked(one.sentence)) for one in found]
+    return [*blocks, Block(text=dose)] if blocks and dose else blocks
 
 
 def summary(source: Source) -> list[Section]:
@@ -100,6 +118,8 @@ def course(source: Source) -> list[Section]:
 
 def _entry(source: Source, record: Record) -> list[Block]:
     blocks = source.entry(record)
+    if isinstance(record, Administration):
+        blocks += corrected(source.records, record)
     if isinstance(record, FollowUpVisit) and record.scores:
         source.keep(*record.scores)
         rows = [[INSTRUMENTS[one.instrument or ""].label, unmarked(one.words), one.note or ""] for one in record.scores]

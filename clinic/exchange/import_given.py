@@ -13,7 +13,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from clinic.administration.amounts import worked_out
+from clinic.administration.amounts import lies_in, worked_out
 from clinic.administration.placing import misplaced, words_of
 from clinic.exchange.import_checks import Fault, after, known_parts
 from clinic.exchange.import_targets import Slot
@@ -95,7 +95,11 @@ def _dose(history: Any, given: Any, product: Any, kg: Decimal | None) -> Iterato
     counted = worked_out(product, volume, kg) if product.measure == dosing.measure else {}
     dose = counted.get(name, getattr(given, name))
     part = product.volume is not None and volume is not None and volume < product.volume
-    if dose is None or dose in dosing.window or (part and dosing.window.low is not None and dose < dosing.window.low):
+    if (
+        dose is None
+        or lies_in(dosing.window, dose)
+        or (part and dosing.window.low is not None and dose < dosing.window.low)
+    ):
         return
     said = f"a dose of {dosing.window} {dosing.unit}, as the protocol allows, not {plain(dose)}"
     stated = history.given.get(Slot(part="administration", name=name))

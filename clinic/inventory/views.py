@@ -74,10 +74,10 @@ def product_url(product: Product) -> str:
 PAGES = record_pages.register_pages(
     Product,
     show=product_url,
-    signs=frozenset({*LABORATORY, Role.QUALITY}),
+    signs=frozenset({*LABORATORY, Role.QUALITY, Role.PHYSICIAN}),
     amends=frozenset(LABORATORY),
     patient=patient_banner,
-    means=lambda _product, _user: Meaning.VERIFICATION,
+    means=lambda _product, user: Meaning.REVIEW if user.role is Role.PHYSICIAN else Meaning.VERIFICATION,
     fixed=frozenset(
         {
             "source",

@@ -27,9 +27,9 @@ from clinic.pages import (
     staff_choices,
     zone,
 )
+from clinic.pathway import confirmations, timeline, worklist
 from clinic.pathway import course as courses
 from clinic.pathway import scan as codes
-from clinic.pathway import timeline, worklist
 from clinic.pathway.course_chart import course_chart
 from clinic.pathway.forms import ScanForm
 from clinic.pathway.judgement import judge
@@ -61,12 +61,13 @@ def today() -> str:
     at, page = clock.now(), max(1, min(request.args.get("page", 1, type=int), PAGES))
     if me().role is Role.ADMINISTRATOR:
         return render_template("pathway/today_administrator.html")
-    staff = staff_and_expiring(db.session(), me(), clock.day(at, zone()), preferences.chosen(me().id, FILTER))
+    staff = staff_and_expiring(db.session(), me(), clock.day(at, zone()), *_beside())
     only = worklist.Filter(**(staff[0].chosen or {}))
     return render_template(
         "pathway/today.html",
         board=worklist.board(db.session(), me(), zone=zone(), at=at, limit=page * worklist.SHOWN, only=only),
         asked=worklist.asked(db.session(), me(), at, zone()),
+        confirmations=confirmations.waiting(db.session(), me(), staff[0]),
         renewals=worklist.renewals(staff, me(), at, zone()),
         further_url=url_for("pathway.today", page=page + 1),
         today_words=f"{wording.long_day(clock.day(at, zone()))}, {wording.time_of_day(at, zone())}",
@@ -76,6 +77,11 @@ def today() -> str:
         people=_writers(staff),
         may_filter=me().role in WRITERS,
     )
+
+
+def _beside() -> list[Any]:
+    """Return the columns that Today reads with the staff: the filter of the person, and whether anything waits."""
+    return [preferences.chosen(me().id, FILTER), *confirmations.asked(me())]
 
 
 def _writers(staff: list[Any]) -> list[tuple[str, str]]:

@@ -349,7 +349,7 @@ class BloodTyping(Record):
     NOUN = "Blood group"
     HAPPENED = "Sample taken at"
     PERSON = "patient"
-    DONE = "Typed by"
+    DONE, QUALIFIED, QUALIFIED_FOR = "Typed by", (("performed_by_id", 0),), ("processing", "release")
     __table_args__ = (CheckConstraint("(patient_id IS NULL) <> (donor_id IS NULL)", name="of_one_person"),)
 
     patient_id: Mapped[str | None] = reference("patient")

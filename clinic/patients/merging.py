@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Text, or_, select
+from sqlalchemy import CheckConstraint, Index, Text, or_, select, text
 from sqlalchemy.orm import Mapped, object_session, relationship, selectinload
 
 from clinic import wording
@@ -45,6 +45,13 @@ class PatientMerge(Record):
         CheckConstraint("patient_id <> merged_id", name="two_records"),
         CheckConstraint("(confirmed_at IS NULL) = (confirmed_by_id IS NULL)", name="confirmed_by_somebody"),
         CheckConstraint("(undone_at IS NULL) = (undone_by_id IS NULL)", name="undone_by_somebody"),
+        Index(
+            "ix_patient_merge_standing",
+            "site_id",
+            "recorded_at",
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
+        ),
     )
 
     patient_id: Mapped[str] = reference("patient")

@@ -18,13 +18,17 @@ from clinic.records import Origin
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from clinic.course_records import CourseRecords
     from clinic.patients.donors import Donor
 
 LOGS = frozenset({Role.TECHNOLOGIST})
 SIGNS = frozenset({Role.TECHNOLOGIST, Role.QUALITY})
+
+
+WITHHELD: list[Callable[[CourseRecords, Product, datetime], bool]] = []
+"""Whether quality has to decide on a container first, or rejected it, so that nobody is asked to process it."""
 
 
 def starting_products(records: CourseRecords) -> list[Product]:
@@ -148,6 +152,9 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             return []
         ready = [p for p in starting if not p.discarded and not p.given and p.left > 0]
         if not ready or PROCESSING.reasons(records, at):
+            return []
+        ready = [p for p in ready if not any(withheld(records, p, at) for withheld in WITHHELD)]
+        if not ready:
             return []
         why = f"{ready[0].headline()}: collected and signed, for {course.title}."
         due = min((p.expires_at for p in ready if p.expires_at is not None), default=None)

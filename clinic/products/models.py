@@ -176,11 +176,19 @@ class Product(Record):
             s
             for s in self.signatures
             if not s.signed_by.is_same_person(correction.amended_by) and s.signed_at >= correction.amended_at
+            if s.meaning is not Meaning.REVIEW
         ]
         return None if others else correction
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.VERIFICATION) -> Signature:
-        """Confirm a correction of somebody else; nothing else of a container is signed."""
+        """Confirm a correction of somebody else; a physician acknowledges what was corrected after the giving.
+
+        Nothing else of a container is signed.
+        """
+        if meaning is Meaning.REVIEW:
+            if not (self.given and self.amendments):
+                raise RuleBroken("Nothing of this product was corrected after it was given.")
+            return super().sign(by=by, at=at, meaning=meaning)
         correction = self.unconfirmed
         if correction is None:
             raise RuleBroken("There is no correction of this product to confirm.")

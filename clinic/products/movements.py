@@ -48,7 +48,8 @@ class Movement(Record):
 
     KIND = "MV"
     NOUN = "Movement"
-    DONE = "Moved by"
+    DONE, QUALIFIED, QUALIFIED_FOR = "Moved by", (("performed_by_id", 0),), ("processing", "release")
+    QUALIFIED_IF = ("kind", frozenset({"received", "stored", "issued", "shipped"}))
 
     product_id: Mapped[str] = reference("product")
     kind: Mapped[str] = field("Movement", choices=MOVEMENTS, required=True)

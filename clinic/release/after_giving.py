@@ -1,21 +1,36 @@
-"""What was found in cells after a patient got them, for the band on every page about the patient (rule 43, K7)."""
+"""What came to light about cells after a patient got them, for the band on every page about the patient (K7).
+
+Germs and the like were found in them (rule 43), or what they contained was corrected, so that the patient got another
+dose than the record of the giving says (rules 38, 40, 52).
+"""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import object_session
 
 from clinic import clock, wording
+from clinic.access import Role
 from clinic.patients.models import Patient
 from clinic.products.models import Movement, Product, family
 from clinic.protocols.catalogues import QC_TESTS
+from clinic.records import Amendment, Meaning
+from clinic.release.corrections import changed
+from clinic.release.evidence import out_of_limit
 from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from sqlalchemy.orm import Session
+
+    from clinic.records import Record, Signature
 
 BAD = or_(*(
     and_(QCResult.test == key, QCResult.outcome != test.usual)
@@ -25,18 +40,31 @@ BAD = or_(*(
 """A result with another outcome than the good one, of a test that is true of all cells that it shares."""
 
 
-def bad_in_given(patient: Patient) -> Any:
-    """Return, as part of a query, the id of the first bad result in what a patient got or what shares cells with it."""
-    session = object_session(patient)
-    dialect = session.get_bind().dialect.name if session is not None else "sqlite"
+OF_ONE = [key for key, test in QC_TESTS.items() if not test.shared]
+"""The tests that tell of one container alone, such as its count and its viability."""
+CONTENT, FOUND = ("amount", "measure", "volume", "dmso_percent"), ("value", "outcome", "comparator")
+"""Facts of a container and of a result from which dose and quality of what was given follow."""
+DIFFERS = Decimal("0.05")
+"""By how much of itself a figure differs, before a correction of it changes what was given (rule 38)."""
+
+
+def _courses_of(patient: Patient) -> Any:
+    """Return the select of the ids of the courses of a patient's whole person."""
     courses = select(Treatment.id).join(Patient, Patient.id == Treatment.patient_id)
-    mine = courses.where(
+    return courses.where(
         or_(
             Patient.id == patient.id,
             and_(Patient.person_id.is_not(None), Patient.person_id == (patient.person_id or patient.id)),
             Patient.id == (patient.person_id or patient.id),
         )
     )
+
+
+def bad_in_given(patient: Patient) -> Any:
+    """Return, as part of a query, the id of the first bad result in what a patient got or what shares cells with it."""
+    session = object_session(patient)
+    dialect = session.get_bind().dialect.name if session is not None else "sqlite"
+    mine = _courses_of(patient)
     given = select(Movement.product_id).where(Movement.product_id == Product.id, Movement.kind == "given").exists()
     got = family(Product.treatment_id.in_(mine) & given, dialect)
     return (
@@ -59,3 +87,115 @@ def in_words(session: Session, result_id: str, zone: str) -> str:
         f"{what}, recorded {day}, in cells that this patient received or that share their origin. A physician assesses "
         "it and informs the patient (rule 43)."
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Since:
+    """One thing that was corrected, or found in one container alone, after the container was given.
+
+    ``record``: the container or the result. ``at``: when it was written last. ``words``: what was and what is.
+    """
+
+    product: Product
+    record: Record
+    at: datetime
+    words: str
+
+    @property
+    def seen(self) -> Signature | None:
+        """The signature by which a physician acknowledged it."""
+        signed = [one for one in self.record.signatures if one.signed_at >= self.at]
+        return next((one for one in signed if one.role == Role.PHYSICIAN and one.meaning is Meaning.REVIEW), None)
+
+    @property
+    def sentence(self) -> str:
+        """“MSC A, given to this patient: amount corrected (3 → 30 ×10⁶) after it was given. …”."""
+        done = f"Acknowledged by {self.seen.printed_name}." if self.seen is not None else "A physician acknowledges it."
+        name = f"{self.product.name} {self.product.division or ''}".strip()
+        return f"{name}, given to this patient: {self.words} {done}"
+
+
+def since_given(product: Product, results: Iterable[QCResult]) -> list[Since]:
+    """Return what was corrected or found in one container alone since it was given; empty: nothing that matters.
+
+    ``results``: those of the container. A change of less than `DIFFERS` is none, nor is an awaited result that is well.
+    """
+    given = [move for move in product.movements if move.kind == "given"] if product.given else []
+    if not given:
+        return []
+    begun = given[-1].recorded_at
+    found = [_corrected(product, product, CONTENT, begun)]
+    for result in results:
+        late = result.recorded_at > begun or _completed(result, begun)
+        if late and result.test in OF_ONE and out_of_limit(result, product):
+            last = max([result.recorded_at, *(one.amended_at for one in result.amendments)])
+            words = f"{result.headline()} was found after it was given (rule 40)."
+            found.append(Since(product=product, record=result, at=last, words=words))
+        elif not late:
+            found.append(_corrected(product, result, FOUND, begun))
+    return [one for one in found if one is not None]
+
+
+def _completed(result: QCResult, begun: datetime) -> bool:
+    """Whether the result was awaited when the container was given, and is there since."""
+    return any("pending" in one.changes and one.amended_at >= begun for one in result.amendments)
+
+
+def _corrected(product: Product, record: Any, names: Sequence[str], begun: datetime) -> Since | None:
+    """Return what a record said at the giving and says otherwise now; None where it is the same, or nearly."""
+    after = [one for one in record.amendments if one.amended_at >= begun]
+    then = {name: one.changes[name][0] for one in reversed(after) for name in names if name in one.changes}
+    now = {name: getattr(record, name) for name in then}
+    told = [changed(record, name, old, now[name]) for name, old in then.items() if _differs(old, now[name])]
+    if not told:
+        return None
+    test = QC_TESTS[record.test or ""].label if isinstance(record, QCResult) else ""
+    said = ", ".join(f"{word} corrected ({old} → {new})".strip() for word, old, new, _unit in told)
+    dose = _times(record, then) if isinstance(record, Product) else ""
+    words = f"{test} {said} after it was given{dose} (rule {40 if test else 52}).".strip()
+    return Since(product=product, record=record, at=after[-1].amended_at, words=words)
+
+
+def _differs(old: Any, now: Any) -> bool:
+    if not isinstance(now, Decimal) or old in {None, ""}:
+        return str(old or "") != str(now or "")
+    before = Decimal(str(old))
+    return abs(now - before) > DIFFERS * max(abs(now), abs(before))
+
+
+def _times(product: Product, then: dict[str, Any]) -> str:
+    """Return how many times the recorded dose the patient got, as far as it can be said."""
+    amount, volume = (Decimal(str(then.get(name) or getattr(product, name) or 0)) for name in ("amount", "volume"))
+    if not (amount and volume and product.amount and product.volume) or "measure" in then:
+        return ""
+    times = (product.amount / product.volume) / (amount / volume)
+    said = times.quantize(Decimal(1).scaleb(times.adjusted() - 2)).normalize()
+    return f": the dose given is {said:f} times the recorded"
+
+
+def corrected_in_given(patient: Patient) -> Any:
+    """Return, as part of a query, the id of the first given container about which something was written since."""
+    of_result, own = select(QCResult.id).where(QCResult.product_id == Product.id), Amendment.record_id
+    amended = select(Amendment.id).where(Amendment.amended_at >= Movement.recorded_at)
+    since = or_(
+        amended.where(own == Product.id).exists(),
+        of_result.where(QCResult.test.in_(OF_ONE), QCResult.recorded_at > Movement.recorded_at).exists(),
+        of_result.join(Amendment, own == QCResult.id).where(Amendment.amended_at >= Movement.recorded_at).exists(),
+    )
+    chosen = select(Product.id).join(Movement, and_(Movement.product_id == Product.id, Movement.kind == "given"))
+    chosen = chosen.where(Product.treatment_id.in_(_courses_of(patient)), since)
+    return chosen.order_by(Product.id).limit(1).scalar_subquery()
+
+
+def corrected_in_words(session: Session, product_id: str, _zone: str) -> str:
+    """Say what of the cells that a patient got was corrected since; empty: nothing that matters."""
+    first = session.get(Product, product_id)
+    if first is None or first.treatment is None:
+        return ""
+    given = select(Movement.product_id).where(Movement.product_id == Product.id, Movement.kind == "given").exists()
+    chosen = select(Product).where(Product.treatment_id.in_(_courses_of(first.treatment.patient)), given)
+    found = []
+    for product in session.scalars(chosen.order_by(Product.id)):
+        results = session.scalars(select(QCResult).where(QCResult.product_id == product.id).order_by(QCResult.id))
+        found += [one.sentence for one in since_given(product, results)]
+    return " ".join(found)

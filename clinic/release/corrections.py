@@ -19,7 +19,7 @@ FOUND = frozenset({"value", "outcome", "comparator"})
 def waiting(record: Record, correction: Amendment) -> str:
     """Return what was corrected: “Harvest volume corrected (100 → 110 mL); waiting for a second signature.”."""
     owner = next((one for one in record.covered() if one.id == correction.record_id), record)
-    told = [_changed(owner, name, *values) for name, values in correction.changes.items()]
+    told = [changed(owner, name, *values) for name, values in correction.changes.items()]
     said = [
         f"{word} corrected ({old} → {new})".strip() for word, old, new, unit in told if f"{old} {unit}".strip() != new
     ]
@@ -28,7 +28,7 @@ def waiting(record: Record, correction: Amendment) -> str:
     return f"{test or owner.NOUN} {', '.join(said)}; waiting for a second signature."
 
 
-def _changed(owner: Any, name: str, old: Any, new: Any) -> tuple[str, str, str, str]:
+def changed(owner: Any, name: str, old: Any, new: Any) -> tuple[str, str, str, str]:
     """Return the word for a fact, its old value, the new one with its unit, and the unit."""
     fact = fields_of(type(owner)).get(name)
     label = fact.label.lower() if fact is not None else name.replace("_", " ")

@@ -9,7 +9,7 @@ from clinic.accounts.forms import PhysicianField
 from clinic.forms import form_for
 from clinic.pages import form_of, staff_choices
 from clinic.release.models import DECISIONS, Release, decisions
-from clinic.release.points import RELEASING, refusals
+from clinic.release.points import ACCEPTING, RELEASING, refusals
 from clinic.release.product_state import held_because
 from clinic.release.results import QCResult
 
@@ -41,15 +41,26 @@ class DecisionForm(
             "exception": [box for box in boxes if box.short_name not in {*ALWAYS, *TOLD}],
         }
 
-    def offer_possible(self, gate: Sequence[Blocked], points: list[Point], results: list[QCResult]) -> None:
-        """Offer the decisions that can be taken now; what was chosen stays, so that its refusal has a box."""
+    def offer_possible(
+        self, gate: Sequence[Blocked], points: list[Point], results: list[QCResult], *, acceptable: bool
+    ) -> None:
+        """Offer the decisions that can be taken now; what was chosen stays, so that its refusal has a box.
+
+        ``acceptable``: something holds what was collected, so that quality may accept it for processing.
+        """
         chosen = self._fields["decision"].text
         possible = [
-            key
-            for key in DECISIONS
-            if key == chosen or key not in RELEASING or not (gate or refusals(key, points, results))
+            key for key in DECISIONS if key == chosen or _possible(key, gate, points, results, acceptable=acceptable)
         ]
         self.offer("decision", [(key, DECISIONS[key]) for key in possible])
+
+
+def _possible(
+    key: str, gate: Sequence[Blocked], points: list[Point], results: list[QCResult], *, acceptable: bool
+) -> bool:
+    if key == ACCEPTING:
+        return acceptable and not refusals(key, points, results, collected=True)
+    return key not in RELEASING or not (gate or refusals(key, points, results))
 
 
 def decision_form() -> DecisionForm:

@@ -20,7 +20,15 @@ from clinic.products.models import Product
 from clinic.record_pool import once
 from clinic.records import Meaning, Origin, Record
 from clinic.release.evidence import basis, beside, outdated
-from clinic.release.points import RELEASING, hands_on, may_be_decided, points_of, refusals, workings_of
+from clinic.release.points import (
+    PERMITTING,
+    RELEASING,
+    hands_on,
+    may_be_decided,
+    points_of,
+    refusals,
+    workings_of,
+)
 from clinic.release.results import QCResult
 
 if TYPE_CHECKING:
@@ -34,6 +42,7 @@ DECISIONS = {
     "conforms": "Released: conforms",
     "conditional": "Released under a condition: a result is pending",
     "exceptional": "Released by exception: does not conform",
+    "accept": "Accepted for processing, with a reason",
     "hold": "On hold",
     "reject": "Rejected",
 }
@@ -51,7 +60,7 @@ class Release(Record):
     HAPPENED = "Decided at"
     DONE = "Decided by"
     QUALIFIED = (("performed_by_id", 45),)
-    QUALIFIED_IF = ("decision", RELEASING)
+    QUALIFIED_IF = ("decision", PERMITTING)
 
     product_id: Mapped[str] = reference("product")
     decision: Mapped[str | None] = field("Decision", choices=DECISIONS, required=True, section="Decision")
@@ -61,7 +70,7 @@ class Release(Record):
         long=True,
         conditional=True,
         section="Decision",
-        hint="Required for a hold, rejection, condition or exception",
+        hint="Required for a hold, rejection, acceptance, condition or exception",
     )
     requested_by_id: Mapped[str | None] = field(
         "Physician requesting exceptional release",
@@ -101,7 +110,9 @@ class Release(Record):
         """Also rules 44 and 47: what a condition or an exception must say."""
         found = super().problems(at=at)
         if self.decision not in {None, "conforms"} and not self.reason:
-            found.append(Problem("Reason: required for a hold, rejection, condition or exception.", "reason"))
+            found.append(
+                Problem("Reason: required for a hold, rejection, acceptance, condition or exception.", "reason")
+            )
         if self.decision in {"conditional", "exceptional"} and not self.physician_told:
             found.append(Problem("Physician informed is missing.", "physician_told", rule=44))
         elif self.physician_told and self.origin == "clinic" and (self.told is None or not _treats(self.told)):
@@ -125,6 +136,11 @@ class Release(Record):
     def releases(self) -> bool:
         """Whether it lets the product be given; a hold and a rejection do not."""
         return self.decision in RELEASING
+
+    @property
+    def permits(self) -> bool:
+        """Whether something may go on under it: the giving, or the processing of what was collected."""
+        return self.decision in PERMITTING
 
     @property
     def needs_permission(self) -> bool:
@@ -171,7 +187,7 @@ class Release(Record):
     def _admit(self, records: CourseRecords, *, by: User, at: datetime) -> None:
         if by.id != self.requested_by_id and by.is_among(hands_on(records, self.product)):
             raise RuleBroken(TESTER, rule=45)
-        if not self.releases:
+        if not self.permits:
             return
         rejected = self.overturns(records)
         if rejected is not None and by.is_among({rejected.performed_by_id, rejected.recorded_by_id}):
@@ -183,7 +199,7 @@ class Release(Record):
 
     def overturns(self, records: CourseRecords) -> Release | None:
         """Return the “no” that this decision would overturn: one before it that no release has overturned yet."""
-        return standing_no(records, self.product, before=self) if self.releases else None
+        return standing_no(records, self.product, before=self) if self.permits else None
 
     def needs(self, records: CourseRecords) -> tuple[Role, ...]:
         """Return the roles that must sign: quality; for an exception or against a rejection the director too.
@@ -197,8 +213,8 @@ class Release(Record):
         return (Role.QUALITY,)
 
     def lacks(self, records: CourseRecords, *, by: datetime | None = None) -> list[Role]:
-        """Return whose signature a releasing decision still needs, or still needed at a moment, ``by``."""
-        if not self.releases or self.origin is Origin.IMPORTED:
+        """Return whose signature a permitting decision still needs, or still needed at a moment, ``by``."""
+        if not self.permits or self.origin is Origin.IMPORTED:
             return []
         signed = {
             signature.role
@@ -218,7 +234,7 @@ class Release(Record):
 
     def outdated(self, records: CourseRecords) -> list[str]:
         """Return in words what changed since the decision, so that it is no longer valid; empty: it does (rule 46)."""
-        if not self.releases:
+        if not self.permits:
             return []
         back = [
             one for one in self.product.movements if one.kind == "unassigned" and one.recorded_at > self.recorded_at
@@ -233,7 +249,7 @@ class Release(Record):
         A hold and a rejection count from the moment they are recorded: safety does not wait for a signature. A release
         counts when all have signed who must, and while nothing that it rests on has changed.
         """
-        if not self.releases:
+        if not self.permits:
             return True
         return bool(self.present_signatures) and not self.lacks(records) and not self.outdated(records)
 
@@ -259,7 +275,7 @@ def _last_no(records: CourseRecords, earlier: list[Release], *, against: set[str
     for one in reversed(earlier):
         if one.decision in against:
             return one
-        if one.releases and one.effective(records):
+        if one.permits and one.effective(records):
             return None
     return None
 
@@ -316,7 +332,7 @@ def decide(
     if by.is_among(hands_on(records, product)):
         raise RuleBroken(TESTER, rule=45)
     points, rests = points_of(records, product, at), basis(records, product)
-    if decision in RELEASING:
+    if decision in PERMITTING:
         may_be_decided(records, product, at)
         against = standing_no(records, product)
         if against is not None and by.is_among({against.performed_by_id, against.recorded_by_id}):
@@ -330,7 +346,7 @@ def decide(
         if near and not facts.get("reason"):
             said = f"Reason: required, because of {'; '.join(near)}, which shares cells with this product"
             raise RuleBroken(Problem(said, "reason", rule=40))
-        said = refusals(decision, points, records.on(product, QCResult))
+        said = refusals(decision, points, records.on(product, QCResult), collected=product.run_id is None)
         if said:
             raise RuleBroken(*said)
     facts.setdefault("performed_at", at)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from clinic.protocols.models import ProtocolVersion
 
 RELEASING = frozenset({"conforms", "conditional", "exceptional"})
+ACCEPTING = "accept"
+"""The decision that what was collected is processed in spite of what holds it; it releases nothing (rule 34)."""
+PERMITTING = RELEASING | {ACCEPTING}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,8 +195,20 @@ def _against(point: Point, before: str = "") -> Problem:
     return Problem(f"{before}{point.sentence}", "decision", rule=point.rule)
 
 
-def refusals(decision: str, points: list[Point], results: list[QCResult]) -> list[Problem]:
-    """Return why a decision cannot be made on these points, each with its rule; empty: it can (rules 40 to 44)."""
+def _not_acceptable(points: list[Point], *, collected: bool) -> list[Problem]:
+    if not collected:
+        said = "Only what was collected is accepted for processing. Release this product, or reject it."
+        return [Problem(said, "decision", rule=34)]
+    return [_against(point, "This cannot be accepted for processing: ") for point in points if point.never]
+
+
+def refusals(decision: str, points: list[Point], results: list[QCResult], *, collected: bool = False) -> list[Problem]:
+    """Return why a decision cannot be made on these points, each with its rule; empty: it can (rules 34, 40 to 44).
+
+    ``collected``: the container is as it was collected, so that it can be accepted for processing.
+    """
+    if decision == ACCEPTING:
+        return _not_acceptable(points, collected=collected)
     if decision == "conforms":
         return [_against(point, "The product does not conform: ") for point in points]
     if decision == "conditional":
@@ -205,11 +220,10 @@ def refusals(decision: str, points: list[Point], results: list[QCResult]) -> lis
         if any(point.test == "sterility" for point in points) and not gram:
             said = "While the culture is pending, a Gram stain without organisms is needed."
             return [Problem(said, "decision", rule=44)]
-    if decision == "exceptional":
-        if not points:
-            return [Problem("The product conforms: no exception is needed.", "decision", rule=47)]
-        return [_against(point, "No exception can release this: ") for point in points if point.never]
-    return []
+    if decision == "exceptional" and not points:
+        return [Problem("The product conforms: no exception is needed.", "decision", rule=47)]
+    never = [point for point in points if point.never] if decision == "exceptional" else []
+    return [_against(point, "No exception can release this: ") for point in never]
 
 
 def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:

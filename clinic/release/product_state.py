@@ -91,6 +91,7 @@ DECIDED = {
     "conforms": ProductState.RELEASED,
     "conditional": ProductState.CONDITIONAL,
     "exceptional": ProductState.EXCEPTIONAL,
+    "accept": ProductState.QUARANTINE,
     "hold": ProductState.HOLD,
     "reject": ProductState.REJECTED,
 }
@@ -145,7 +146,11 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     Growth in a container that shares cells with it, damage, a donor who is not eligible, withdrawn consent hold it
     from the moment when they are recorded, until quality decides (rules 15, 34, 43; hazards H9, H29).
     """
-    taken = [one for one in decisions(records, product) if one.releases and (one.basis or one.effective(records))]
+    taken = [
+        one
+        for one in decisions(records, product)
+        if one.permits and ((one.basis and one.releases) or one.effective(records))
+    ]
     ended = _without_consent(records, product, taken[-1] if taken else None, at)
     if product.run_id is not None:
         ended += _stopped_parents(records, product, taken[-1] if taken else None)
@@ -158,7 +163,7 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
 def stopped_by(records: CourseRecords, product: Product, at: datetime) -> str:
     """Return that quality holds or rejected a product by a moment, and what to do; empty: not (rule 50)."""
     last = standing_decision(records, product)
-    if last is None or last.releases or (last.performed_at or last.recorded_at) > at:
+    if last is None or last.permits or (last.performed_at or last.recorded_at) > at:
         return ""
     done = "rejected it" if last.decision == "reject" else "put it on hold"
     why, who = (last.reason or "").strip().removesuffix("."), last.done_by or "Quality"
@@ -207,7 +212,7 @@ def _stopped_parents(records: CourseRecords, product: Product, decided: Release 
     for parent in ancestry(records, product):
         last = standing_decision(records, parent) if parent.id != product.id else None
         known = decided is not None and last is not None and decided.recorded_at > last.recorded_at
-        if last is not None and not last.releases and not known:
+        if last is not None and not last.permits and not known:
             name = f"{parent.name} {parent.division or ''}".strip()
             found.append(
                 f"{name}, from which it was made, is {'rejected' if last.decision == 'reject' else 'on hold'}."

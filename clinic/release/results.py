@@ -12,7 +12,7 @@ from sqlalchemy import CheckConstraint, Text
 from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic import wording
-from clinic.errors import Problem, Question
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.harvest.models import Harvest
 from clinic.model import reference
@@ -20,13 +20,14 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS, labels
 from clinic.protocols.content import QCSpec, with_unit
-from clinic.records import Record
+from clinic.records import Meaning, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from clinic.accounts.models import User
     from clinic.protocols.models import ProtocolVersion
-    from clinic.records import Amendment
+    from clinic.records import Amendment, Signature
 
 
 @cache
@@ -197,6 +198,21 @@ class QCResult(Record):
         found = {"value", "outcome", "comparator"} | (CRITICAL_TIMES if test.final_after_days else set())
         corrections = [one for one in self.amendments if one.corrects(frozenset(found))]
         return corrections[-1] if corrections else None
+
+    @property
+    def unconfirmed(self) -> Amendment | None:
+        """See `Record.unconfirmed`: a physician who acknowledges it after the giving confirms no figure."""
+        correction = self.critical_correction()
+        if correction is None:
+            return None
+        signed = [one for one in self.present_signatures if one.meaning is not Meaning.REVIEW]
+        return None if any(not one.signed_by.is_same_person(correction.amended_by) for one in signed) else correction
+
+    def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
+        """Sign; a physician acknowledges what came to light after the container was given."""
+        if meaning is Meaning.REVIEW and not self.product.given:
+            raise RuleBroken("Physicians acknowledge a result that came to light after the cells were given.")
+        return super().sign(by=by, at=at, meaning=meaning)
 
     def weigh(self, version: ProtocolVersion) -> None:
         """Keep beside the result the limit of a protocol version, which judges it from now on."""

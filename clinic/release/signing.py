@@ -127,7 +127,12 @@ def wrote(result: QCResult, user: User) -> bool:
 
 
 def meaning_of(result: QCResult, user: User) -> Meaning:
-    """Return what a signature says: an author's that it is complete and correct, another's that it was checked."""
+    """Return what a signature says: an author's that it is complete and correct, another's that it was checked.
+
+    A physician acknowledges it.
+    """
+    if user.role is Role.PHYSICIAN:
+        return Meaning.REVIEW
     return Meaning.AUTHORSHIP if wrote(result, user) else Meaning.VERIFICATION
 
 

@@ -12,19 +12,20 @@ from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
 from clinic.patients.models import Patient
 from clinic.processing.models import ProcessingRun
-from clinic.processing.step import closed, collections, donors_usable, needed, unfinished
+from clinic.processing.step import WITHHELD, closed, collections, donors_usable, needed, unfinished
 from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.records import Origin
-from clinic.release.after_giving import bad_in_given, in_words
+from clinic.release.after_giving import bad_in_given, corrected_in_given, corrected_in_words, in_words, since_given
 from clinic.release.dmso import not_recorded
 from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
-from clinic.release.points import points_of
+from clinic.release.points import ACCEPTING, points_of
 from clinic.release.product_state import ProductState, held_because, state_of
 from clinic.release.results import QCResult, standing
+from clinic.requests.models import Request
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
@@ -52,6 +53,13 @@ def decidable(records: CourseRecords) -> list[Product]:
             or (product.origin is Origin.IMPORTED and not product.given and not product.discarded)
         ]
     return [product for product in found if not (product.uses and product.left <= 0)]
+
+
+def stops_processing(records: CourseRecords, product: Product, at: datetime) -> bool:
+    """Whether what was collected waits for quality before it can be processed, or is rejected (rules 34, 50)."""
+    if product.run_id is not None or (product.uses and product.left <= 0):
+        return False
+    return state_of(records, product, at) in {ProductState.HOLD, ProductState.REJECTED}
 
 
 def before(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:
@@ -161,17 +169,33 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     for product in [*ours, *before]:  # of what came in as given no decision is due, but what is found in it is told
         state = state_of(records, product, at)
         if state is ProductState.GIVEN:
-            found += contaminated(records, product)
+            found += contaminated(records, product) + unseen(records, product)
         if state is not ProductState.DISCARDED:
             found += cultures(records, product)
         if state is ProductState.QUARANTINE and not blocked:
             found += undecided(records, product, at)
-        if state not in {ProductState.GIVEN, ProductState.DISCARDED}:
-            found += corrected(records, product)
+        found += corrected(records, product)
         if state is ProductState.HOLD:
             found += held(records, product, at)
         found += informed(records, product)
-    return found
+    judged = records.every(QCResult) or records.every(Request)
+    return found + [
+        action
+        for product in records.of(Product)
+        if product not in ours and product not in before and (judged or product.movements)
+        if stops_processing(records, product, at) and state_of(records, product, at) is ProductState.HOLD
+        for action in [*unsigned_acceptance(records, product), *held(records, product, at)][:1]
+    ]
+
+
+def unsigned_acceptance(records: CourseRecords, product: Product) -> list[Action]:
+    """Return that quality accepted what was collected, and the decision is not signed (rule 34)."""
+    last = next(iter(reversed(decisions(records, product))), None)
+    if last is None or last.decision != ACCEPTING or last.outdated(records) or not last.lacks(records):
+        return []
+    why = f"{product.name} {product.division or ''}: {last.headline()}. Recorded, not signed."
+    to = ("release.release", {"product_id": product.id})
+    return [Action(title="Sign the decision", why=why, who=tuple(last.lacks(records)), to=to, danger=True)]
 
 
 def informed(records: CourseRecords, product: Product) -> list[Action]:
@@ -283,6 +307,18 @@ def contaminated(records: CourseRecords, product: Product) -> list[Action]:
     ]  # fmt: skip
 
 
+def unseen(records: CourseRecords, product: Product) -> list[Action]:
+    """Return what of a given container was corrected since, and no physician has acknowledged (rules 40, 52)."""
+    return [
+        Action(
+            title="Acknowledge what was corrected after giving", danger=True, who=(Role.PHYSICIAN,), why=one.sentence,
+            to=("record_pages.signature", {"record_id": one.record.id}), due_at=one.at, due_words="corrected",
+        )
+        for one in since_given(product, records.on(product, QCResult))
+        if one.seen is None
+    ]  # fmt: skip
+
+
 def moments(records: CourseRecords) -> Iterable[datetime]:
     """Return when products end, cultures are final, and what is awaited becomes overdue."""
     for product in records.of(Product):
@@ -307,7 +343,8 @@ def marks(records: CourseRecords, _at: datetime) -> list[Mark]:
     return [*found, Mark(since=clock.day(min(begun), zone), until=until, state=State.NOW, said=said)]
 
 
-Patient.warned_by.append((bad_in_given, in_words))
+Patient.warned_by += [(bad_in_given, in_words), (corrected_in_given, corrected_in_words)]
+WITHHELD.append(stops_processing)
 RELEASE = Step(
     name="release", title="Release", icon="certificate", views=("clinic.release.views",), records=(Release,),
     endpoint="release.course", begin="release.course", logs=LOGS, signs=SIGNS, blockers=blockers, outcome=outcome,

@@ -25,7 +25,7 @@ from clinic.release.product_state import RESTS_ON, state_of
 from clinic.release.result_entry import alarm, worksheet, write_down
 from clinic.release.result_rows import lede, result_row, result_table
 from clinic.release.results import QCResult
-from clinic.release.step import RELEASE, before, decidable
+from clinic.release.step import RELEASE, before, decidable, stops_processing
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ TESTS = frozenset({Role.TECHNOLOGIST})
 RESULTS = record_pages.register_pages(
     QCResult,
     show=lambda result: url_for("release.result", result_id=result.id),
-    signs=TESTS | {Role.QUALITY},
+    signs=TESTS | {Role.QUALITY, Role.PHYSICIAN},
     amends=TESTS | {Role.QUALITY},
     patient=patient_banner,
     fixed=frozenset({"test"}),
@@ -173,6 +173,7 @@ def result(result_id: str) -> str:
         template="release/result.html",
         row=result_row(one, one.spec),
         may_sign=signing.wrote(one, me()),
+        unfinished=me().role is Role.PHYSICIAN,  # who only acknowledges it, from Today
         final_at=one.final_at if one.interim or one.pending else None,
         back_url=url_for("release.results", product_id=one.product_id),
         back_label="All results",
@@ -223,7 +224,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
     gate, bad = before(records, product, at), to_decide(points)
     missing = gate + [signing.blocked_by(product, point) for point in points if point not in bad]
     had_a_hand = user.is_among(hands_on(records, product))
-    form.offer_possible(gate, points, found)
+    form.offer_possible(gate, points, found, acceptable=stops_processing(records, product, at))
     return {
         "record": product,
         "form": form,

@@ -18,6 +18,7 @@ SHORT = {
     "conforms": "Released, conforms",
     "conditional": "Released, result pending",
     "exceptional": "Released by exception",
+    "accept": "Accepted for processing",
     "hold": "On hold",
     "reject": "Rejected",
 }

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, String, Text, and_, or_
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import CheckConstraint, Index, String, Text, and_, or_, select
+from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
 
 from clinic import wording
 from clinic.access import WRITERS, Role
@@ -162,12 +162,22 @@ class Request(Record):
             raise RuleBroken("You did this record. The second check must be by another person.", rule=2)
         if self.kind == OBJECTION and any(same_human(by, one) for one in hands_on(record)):
             raise RuleBroken("You did this record. Another member of quality staff or the director decides.", rule=45)
+        if self.kind == OBJECTION and any(same_human(by, one) for one in self._objectors()):
+            said = "You signed the disagreement. Another member of quality staff or the director decides."
+            raise RuleBroken(said, rule=45)
         if (answer != "agree" or self.kind == OBJECTION) and not words.strip():
             raise RuleBroken(Problem("In words: required; say what you found.", "answer_text"))
         self.answer, self.answer_text, self.seen_hash = answer, words.strip() or None, record.content_hash
         self.answered_by, self.answered_by_id, self.answered_at = by, by.id, at
         self.check(at=at)
         return self.sign(by=by, at=at, meaning=SIGNED[self.kind]) if self.kind in SIGNED else None
+
+    def _objectors(self) -> list[User]:
+        """Return who signed a disagreement with the record."""
+        session = object_session(self)
+        chosen = select(Request).where(Request.record_id == self.record_id, Request.answer == "disagree")
+        said = session.scalars(chosen.where(Request.kind != OBJECTION)) if session is not None else []
+        return [row.answered_by for row in said if row.answered_by is not None]
 
     def withdraw(self, *, by: User, at: datetime, reason: str) -> None:
         """Take the request back, by who asked, with a reason; it stays readable."""

@@ -50,6 +50,20 @@ def test_a_slip_of_a_unit_in_the_amount_is_refused(team: Team, slip: str) -> Non
 
 
 @pytest.mark.rule(52)
+@pytest.mark.parametrize(
+    ("per_kg", "refused"), [("0.9996", False), ("0.994", True), ("2.004", False), ("2.006", True), ("1", False)]
+)
+def test_a_dose_that_reads_as_the_edge_of_the_window_is_on_it(team: Team, per_kg: str, *, refused: bool) -> None:
+    course, product = frozen(team, 5)
+    weight = course.patient.weights[0].kg
+    assert weight is not None
+    product.amount = Decimal(per_kg) * weight
+    check = checked(course, product, team)
+    assert (52 in rules(check)) is refused
+    assert not refused or any(f"÷ {weight} kg" in reason["because"] for reason in check.reasons)
+
+
+@pytest.mark.rule(52)
 @pytest.mark.hazard("H17")
 def test_cells_counted_in_another_unit_than_the_dose_are_refused(team: Team) -> None:
     course, product = frozen(team, 5)

@@ -445,7 +445,8 @@ class Picture:
         facts, (low, high) = self.bags[bag], protocol["window"]
         today = [self.bags[one["bag"]] for one in self._given_in_a_day(self.courses[course]["patient"])]
         amount = sum((one["amount"] for one in [facts, *today]), Decimal(0))
-        if not low <= amount / weight["kg"] <= high:
+        per_kg = amount / weight["kg"]  # as it is read, to three figures: a count is no more exact
+        if not low <= per_kg <= high and not low <= per_kg.quantize(Decimal(1).scaleb(per_kg.adjusted() - 2)) <= high:
             found.append((52, "the dose of the day lies outside the window"))
         grams = sum((_dmso(one["volume"], one["dmso"]) for one in [facts, *today]), Decimal(0))
         if grams / weight["kg"] > DMSO_PER_KG:

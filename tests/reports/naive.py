@@ -188,7 +188,7 @@ def releases(clinic, asked):
     for row in sorted(clinic["release"], key=lambda r: (r["recorded_at"], r["id"])):
         if row["product_id"] in known and inside(asked, day(row["performed_at"])):
             last[row["product_id"]] = row["decision"]
-    names = {"conforms", "conditional", "exceptional", "hold", "reject"}
+    names = {"conforms", "conditional", "exceptional", "accept", "hold", "reject"}
     return {name: tally((known[p][1], p) for p, decision in last.items() if decision == name) for name in names} | {
         "decided": tally((known[p][1], p) for p in last)
     }

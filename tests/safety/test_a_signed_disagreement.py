@@ -138,6 +138,15 @@ def test_who_wrote_the_record_does_not_decide_on_the_objection(ward, released):
     assert ward.tag(released[1]).startswith("Released")
 
 
+def test_who_signed_the_disagreement_does_not_decide_on_it(ward, released):
+    _mine, bag = released
+    object_to(ward, bag, who="quality", by="technologist")
+    (open_one,) = asked(ward, OBJECTION)
+    assert answer(ward, "quality", open_one, "agree", words="All well.").status_code == 422
+    ward.said_no("You signed the disagreement")
+    assert answer(ward, "quality2", open_one, "agree", words="Label compared.").status_code == 303, ward.refused
+
+
 def test_other_bags_wait_while_a_copied_administration_is_denied_until_the_copy_is_void(ward):
     mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
     one, other = (released_product(mine, ward.team, made_at=clock.now() - timedelta(hours=h)) for h in (8, 7))

@@ -565,3 +565,26 @@ def test_a_signature_is_what_makes_it_count():
     with pytest.raises(RuleBroken, match="authorize staff"):
         StaffAuthorization.give(people.nurse, by=people.physician, at=at)
     assert authorizations.state(made, today()) == ("wait", "hourglass", "0 days left")
+
+
+@pytest.mark.rule(52)
+def test_movements_blood_groups_and_dose_changes_are_of_authorized_people(ward: Ward) -> None:
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = released_product(mine, ward.team)
+    authorize(ward, "technologist2", "processing")
+    authorize(ward, "physician2", "administration")
+    dose = mine.says.dose.window.high
+    told = {"low": str(dose), "high": str(dose), "reason": "frail", "performed_by_id": ward.team.physician.id}
+    assert ward.fill("physician", f"/treatments/{mine.id}/dose-change", **told).status_code >= 400
+    ward.said_no("not authorized", "authorized")
+    told["performed_by_id"] = ward.team.physician2.id
+    assert ward.fill("physician2", f"/treatments/{mine.id}/dose-change", **told).status_code == 303, ward.refused
+    stored = {"place": "Tank 2", "temperature": "-150"}
+    refused = ward.move("technologist", bag, "stored", performed_by_id=ward.team.technologist.id, **stored)
+    assert refused.status_code >= 400
+    moved = ward.move("technologist2", bag, "stored", performed_by_id=ward.team.technologist2.id, **stored)
+    assert moved.status_code == 303, ward.refused
+    group = {"sample_number": "S-1", "abo": "A", "rhd": "positive"}
+    url = f"/patients/{mine.patient_id}/blood-groups/new"
+    refused = ward.fill("technologist", url, performed_by_id=ward.team.technologist.id, **group)
+    assert refused.status_code >= 400, refused.location

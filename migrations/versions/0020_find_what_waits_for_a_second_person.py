@@ -1,0 +1,27 @@
+"""Add the indexes that Today's list of open confirmations is read from."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0020"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    unconfirmed, standing = sa.text("confirmed_by_id IS NULL"), sa.text("undone_at IS NULL")
+    op.create_index(
+        "ix_amendment_unconfirmed", "amendment", ["site_id", "record", "amended_at"], sqlite_where=unconfirmed,
+        postgresql_where=unconfirmed,
+    )  # fmt: skip
+    op.create_index(
+        "ix_patient_merge_standing", "patient_merge", ["site_id", "recorded_at"], sqlite_where=standing,
+        postgresql_where=standing,
+    )  # fmt: skip
+
+
+def downgrade() -> None:
+    raise RuntimeError("Migrations only go forward. Restore the backup that was made before this one.")
