@@ -79,8 +79,9 @@ def _corrections(user: User) -> Select[Any]:
 
 def _proposals(user: User) -> Select[Any]:
     """Select the merges of two records, and the undoing of some, that wait for a second person (hazard H27)."""
-    open_now = or_(PatientMerge.confirmed_at.is_(None), PatientMerge.undo_asked_at.is_not(None))
-    return select(PatientMerge).where(PatientMerge.site_id == user.site_id, PatientMerge.undone_at.is_(None), open_now)
+    standing = and_(PatientMerge.site_id == user.site_id, PatientMerge.undone_at.is_(None))
+    proposed, undoing = PatientMerge.confirmed_at.is_(None), PatientMerge.undo_asked_at.is_not(None)
+    return select(PatientMerge).where(or_(and_(standing, proposed), and_(standing, undoing)))  # an index for each
 
 
 def _corrected(session: Session, user: User) -> list[dict[str, Any]]:

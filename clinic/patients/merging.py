@@ -45,14 +45,14 @@ class PatientMerge(Record):
         CheckConstraint("patient_id <> merged_id", name="two_records"),
         CheckConstraint("(confirmed_at IS NULL) = (confirmed_by_id IS NULL)", name="confirmed_by_somebody"),
         CheckConstraint("(undone_at IS NULL) = (undone_by_id IS NULL)", name="undone_by_somebody"),
-        Index(
-            "ix_patient_merge_standing",
-            "site_id",
-            "recorded_at",
-            sqlite_where=text("undone_at IS NULL"),
-            postgresql_where=text("undone_at IS NULL"),
+        *(
+            Index(
+                f"ix_patient_merge_{name}", "site_id", name,
+                sqlite_where=text("undone_at IS NULL"), postgresql_where=text("undone_at IS NULL"),
+            )
+            for name in ("confirmed_at", "undo_asked_at")
         ),
-    )
+    )  # fmt: skip
 
     patient_id: Mapped[str] = reference("patient")
     merged_id: Mapped[str] = reference("patient")

@@ -172,22 +172,14 @@ class Product(Record):
         correction = self.critical_correction()
         if correction is None:
             return None
-        others = [
-            s
-            for s in self.signatures
-            if not s.signed_by.is_same_person(correction.amended_by) and s.signed_at >= correction.amended_at
-            if s.meaning is not Meaning.REVIEW
-        ]
-        return None if others else correction
+        later = [s for s in self.signatures if s.signed_at >= correction.amended_at and s.meaning is not Meaning.REVIEW]
+        return None if any(not s.signed_by.is_same_person(correction.amended_by) for s in later) else correction
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.VERIFICATION) -> Signature:
-        """Confirm a correction of somebody else; a physician acknowledges what was corrected after the giving.
-
-        Nothing else of a container is signed.
-        """
+        """Confirm a correction of somebody else; a physician acknowledges what was corrected after the giving."""
+        if meaning is Meaning.REVIEW and not (self.given and self.amendments):
+            raise RuleBroken("Nothing of this product was corrected after it was given.")
         if meaning is Meaning.REVIEW:
-            if not (self.given and self.amendments):
-                raise RuleBroken("Nothing of this product was corrected after it was given.")
             return super().sign(by=by, at=at, meaning=meaning)
         correction = self.unconfirmed
         if correction is None:

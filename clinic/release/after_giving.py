@@ -131,9 +131,15 @@ def since_given(product: Product, results: Iterable[QCResult]) -> list[Since]:
             last = max([result.recorded_at, *(one.amended_at for one in result.amendments)])
             words = f"{result.headline()} was found after it was given (rule 40)."
             found.append(Since(product=product, record=result, at=last, words=words))
-        elif not late:
+        elif not late and not _is_judged_by(result):
             found.append(_corrected(product, result, FOUND, begun))
     return [one for one in found if one is not None]
+
+
+def _is_judged_by(result: QCResult) -> bool:
+    """Whether it is of those that `BAD` finds by themselves, for which a physician is asked already (rule 43)."""
+    test = QC_TESTS.get(result.test or "")
+    return test is not None and test.shared and test.outcomes is not None and test.usual is not None
 
 
 def _completed(result: QCResult, begun: datetime) -> bool:

@@ -17,10 +17,11 @@ def upgrade() -> None:
         "ix_amendment_unconfirmed", "amendment", ["site_id", "record", "amended_at"], sqlite_where=unconfirmed,
         postgresql_where=unconfirmed,
     )  # fmt: skip
-    op.create_index(
-        "ix_patient_merge_standing", "patient_merge", ["site_id", "recorded_at"], sqlite_where=standing,
-        postgresql_where=standing,
-    )  # fmt: skip
+    for name in ("confirmed_at", "undo_asked_at"):
+        op.create_index(
+            f"ix_patient_merge_{name}", "patient_merge", ["site_id", name], sqlite_where=standing,
+            postgresql_where=standing,
+        )  # fmt: skip
 
 
 def downgrade() -> None:

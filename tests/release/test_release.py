@@ -154,7 +154,9 @@ def test_a_culture_that_turns_positive_after_the_cells_were_given_waits_for_a_ph
     )
     team.session.flush()
     waiting = waiting_for(tested)
-    assert [(act.title, act.danger) for act in waiting] == [("Assess: contaminated cells were given", True)]
+    assert [(act.title, act.danger) for act in waiting] == [
+        ("Assess: contaminated cells were given", True), ("Confirm the correction", True),
+    ]  # fmt: skip
     assert "Cutibacterium acnes" in waiting[0].why
 
 
