@@ -25,7 +25,7 @@ from clinic.ledger.listener import set_actor
 from clinic.model import Model
 from clinic.schema import MIGRATIONS, head
 from config import Settings
-from tests.databases import PostgreSQLStore, SQLiteStore, Store
+from tests.databases import PostgreSQLStore, SQLiteStore, Store, keep_nothing_over_a_power_cut
 from tests.demonstration import demonstration, empty, grown, pytest_collection_modifyitems
 from tests.factories import PASSWORD, Team, clinic_of, team_of
 from tests.reading import Page
@@ -108,6 +108,7 @@ def _built(store: Store, folder: Any) -> House:
     app.config["WTF_CSRF_ENABLED"] = False
     app.test_client_class = Client
     with app.app_context():
+        keep_nothing_over_a_power_cut(db.engine)
         _security.pwd_context = FAST
         make_schema(app)
         with Session(db.engine) as session:

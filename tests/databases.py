@@ -14,12 +14,18 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pytest
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, event, text
 
 both_databases = pytest.mark.parametrize(
     "database", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)], indirect=True
 )
 """Runs a test, or with ``pytestmark = both_databases`` all of a module, on SQLite and on PostgreSQL."""
+
+
+def keep_nothing_over_a_power_cut(engine: Engine) -> None:
+    """Let SQLite leave to the system when it writes to the disk, as the server of the run does."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", lambda connection, _record: connection.execute("PRAGMA synchronous=OFF"))
 
 
 class Store(Protocol):

@@ -22,6 +22,7 @@ from clinic.demo import build
 from clinic.extensions import prepare
 from clinic.model import Model
 from clinic.schema import make_file
+from tests.databases import keep_nothing_over_a_power_cut
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +40,7 @@ def empty_database(folder: Path) -> Session:
     """Return a session on a new database with the schema and nothing in it."""
     engine = create_engine(f"sqlite:///{folder / 'empty.db'}")
     prepare(engine)
+    keep_nothing_over_a_power_cut(engine)
     make_file(engine)
     Model.metadata.create_all(engine)
     return Session(engine)
@@ -98,6 +100,7 @@ def grown(demonstration: Session, tmp_path_factory: pytest.TempPathFactory) -> P
             shutil.copy(demonstration.get_bind().url.database or "", growing)  # type: ignore[union-attr]
             engine = create_engine(f"sqlite:///{growing}")
             prepare(engine)
+            keep_nothing_over_a_power_cut(engine)
             with Session(engine) as session:
                 grow(session, GROWN, share_open=0.3, say=lambda _said: None)
             engine.dispose()
