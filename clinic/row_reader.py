@@ -72,6 +72,7 @@ class Statement:
         """Yield the records, parts after what they are parts of; one may come more than once."""
         if session.autoflush:
             session.flush()  # as the mapper does before a question
+        with_pending = not session.autoflush  # what is written within `no_autoflush` is only in memory yet
         site_id = session.info.get("site_id")  # see `clinic.access.keep_to_site`
         named = {**given, OWN_SITE: site_id} if site_id else given
         for row in session.connection().execute(self.own if site_id else self.whole, named).all():
@@ -79,6 +80,17 @@ class Statement:
                 record = kind.record(session, row)
                 if record is not None:
                     yield record
+                    if with_pending:
+                        yield from _parts_in_memory(record)
+
+
+def _parts_in_memory(record: Any) -> Iterator[Any]:
+    """Yield the parts that a record has in memory, written or not."""
+    for name in record.READ_WITH:
+        held = record.__dict__.get(name)
+        for part in held if isinstance(held, list) else [held] if held is not None else []:
+            yield part
+            yield from _parts_in_memory(part)
 
 
 class _Building:

@@ -13,7 +13,7 @@ from clinic.followup.models import FollowUpVisit
 from clinic.harvest.models import Harvest
 from clinic.ledger.models import digest
 from clinic.pathway.judgement import judge
-from clinic.products.models import Product
+from clinic.products.models import Movement, Product
 from clinic.release.product_state import RESTS_ON, state_of
 from tests.bedside import released_product
 from tests.factories import harvested, ready_for_harvest
@@ -89,3 +89,14 @@ def test_a_kept_hash_is_the_first_one_again_when_a_change_is_taken_back(team: Te
     assert harvest.content_hash != first
     team.database.rollback()
     assert harvest.content_hash == first == digest(harvest.content())
+
+
+def test_what_is_not_written_yet_is_among_the_records_where_nothing_is_written_before_a_question(team):
+    """A gate asks within `no_autoflush`: a container that was just discarded is discarded for it."""
+    product = released_product(ready_for_harvest(team), team)
+    team.session.commit()
+    with team.session.no_autoflush:
+        assert product.movements is not None
+        product.move(kind="discarded", by=team.technologist, at=clock.now(), reason="dropped")
+        records = around(team.session, product)
+        assert [one.kind for one in records.on(product, Movement)][-1] == "discarded"
