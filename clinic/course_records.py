@@ -63,6 +63,8 @@ class CourseRecords:
         self.zone = zone
         self._of: dict[type[Model], list[Any]] = {}
         self._people: list[Any] = []
+        self.known_at: datetime | None = None
+        """Of which moment the records tell, where they leave out what came after it; None: of now."""
         self.answers: dict[Any, Any] | None = {} if reading_only.get() else None
 
     @contextmanager
