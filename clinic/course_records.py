@@ -63,6 +63,8 @@ class CourseRecords:
         self.zone = zone
         self._of: dict[type[Model], list[Any]] = {}
         self._people: list[Any] = []
+        self.known_at: datetime | None = None
+        """Of which moment the records tell, where they leave out what came after it; None: of now."""
         self.answers: dict[Any, Any] | None = {} if reading_only.get() else None
 
     @contextmanager
@@ -222,11 +224,16 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str], only:
 
 
 def _take_whole_people(scope: Scope, session: Session, course: type[Any]) -> None:
-    """Add the other records of the patients that two people confirmed to be one person's; mostly there are none."""
+    """Add the other records of the patients that two people confirmed to be one person's, and the merges that say so.
+
+    Mostly there are none.
+    """
     patient = inspect(course).relationships["patient"].mapper.class_
     named = sorted({row.person_id for row in scope.pool.rows[patient] if row.person_id is not None})
     if named:
         read_rows(session, scope.pool, patient, patient.person_id.in_(named))
+        merge = inspect(patient).relationships["merges"].mapper.class_
+        read_rows(session, scope.pool, merge, merge.patient_id.in_(named))
 
 
 def read_rows(session: Session, pool: Pool, model: type[Any], condition: Any) -> None:

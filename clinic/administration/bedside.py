@@ -53,7 +53,7 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     product, fault = _product(session, bag)
     records = load(session, [course.id], product_ids=[product.id] if product is not None else [])[course.id]
     with records.unchanged():
-        known = _known(records, product, at) if product is not None else {}
+        known = known_of(records, product, at) if product is not None else {}
     return Bedside(
         records=records,
         wristband=wristband,
@@ -71,7 +71,7 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
     )
 
 
-def _known(records: CourseRecords, product: Product, at: datetime) -> dict[str, Any]:
+def known_of(records: CourseRecords, product: Product, at: datetime) -> dict[str, Any]:
     """Return what is known of the scanned product: its release, what holds it, whether it was given, its results."""
     last = standing_decision(records, product)
     held = held_because(records, product, at)

@@ -16,6 +16,7 @@ from clinic.errors import naming
 from clinic.pathway.order import current
 from clinic.processing.models import ProcessingRun
 from clinic.records import Record
+from clinic.release.known_then import known_then
 from clinic.release.product_state import stopped_by
 from clinic.steps import Blocked
 
@@ -65,7 +66,7 @@ def refusals(records: CourseRecords, act: Any) -> list[Blocked]:
         if product.expired(moment):
             ended = wording.moment(product.expires_at, records.zone)
             found.append(Blocked(rule=50, because=f"{product.name} expired: use before {ended}."))
-        if isinstance(act, ProcessingRun) and (decided := stopped_by(records, product, moment)):
+        if decided := stopped_by(known_then(records, product, moment), product, moment):
             found.append(Blocked(rule=50, because=decided))
     return found + _thawed(records, act, moment)
 

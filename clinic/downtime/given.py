@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ from clinic.fields import Field, fields_of
 from clinic.forms import field_for, form_for
 from clinic.pages import form_of
 from clinic.products.models import Movement, Product
+from clinic.release.known_then import known_then
 
 if TYPE_CHECKING:
     from clinic.administration.verdict import Bedside, Verdict
@@ -89,17 +91,22 @@ def _reading(form: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 def gathered(course: Treatment, form: Any, moment: datetime) -> Bedside:
-    """Return what the gate judges, as the paper has it and as the records are now."""
+    """Return what the gate judges, as the paper has it and as the records were at the moment."""
     read, facts = _reading(form)
     first, second = (_person(form[name].data) for name in ("performed_by_id", "paper_second_id"))
     measured = {name: read[name] for name in SIGNS if read.get(name) is not None}
     with db.session.no_autoflush:
         vitals = VitalSigns(performed_at=moment, **measured) if measured else None
-        return acts.gather(
+        found = acts.gather(
             db.session(), course, by=first, at=moment, second=second, patient_scan=read["patient_scan"] or "",
             product_scan=read["product_scan"] or "", vitals=vitals,
             volume=facts["volume_issued"], route=facts["route"], body_site=facts["body_site"], side=facts["side"],
         )  # fmt: skip
+        if found.product is None:
+            return found
+        records = known_then(found.records, found.product, moment)
+        with records.unchanged():
+            return replace(found, records=records, **acts.known_of(records, found.product, moment))
 
 
 def verdict_at(course: Treatment, form: Any, moment: datetime) -> Verdict:

@@ -34,6 +34,7 @@ from clinic.processing.receiving import BOXES, receive
 from clinic.processing.step import PROCESSING
 from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
+from clinic.release.known_then import known_then
 from clinic.release.product_state import held_because, stopped_by
 from clinic.release.result_entry import worksheet, write_down
 from clinic.release.results import QCResult
@@ -120,9 +121,10 @@ def _run_reasons(course: Treatment, form: Any, when: datetime) -> list[Blocked]:
         if product.expired(when):
             ended = wording.moment(product.expires_at, records.zone)
             found.append(Blocked(rule=50, because=f"{product.name} expired: use before {ended}."))
-        decided = stopped_by(records, product, when)
+        known = known_then(records, product, when)
+        decided = stopped_by(known, product, when)
         found += [Blocked(rule=50, because=decided)] if decided else []
-        found += [Blocked(rule=34, because=said) for said in held_because(records, product, when)]
+        found += [Blocked(rule=34, because=said) for said in held_because(known, product, when)]
     return found
 
 

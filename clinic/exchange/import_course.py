@@ -18,6 +18,7 @@ from clinic.exchange.import_checks import (
 )
 from clinic.exchange.import_deaths import death_faults
 from clinic.exchange.import_given import bedside_faults, volume_faults
+from clinic.exchange.import_people import KnownDonors, donor_asked
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore
@@ -52,6 +53,7 @@ class History:
     not_recorded: dict[str, str]
     visit_names: dict[str, tuple[str, int | None]]
     version_of: Callable[[str], ProtocolVersion | None]
+    donors: KnownDonors
     confirmed: dict[str, str] = field(default_factory=dict)
     content: str = ""
     source_key: str = ""
@@ -113,7 +115,7 @@ class History:
         own = {"patient": patient, "patient_id": patient.id}
         kind = self._text(Slot(part="donor", name="kind"))
         donor = self._make("donor", "", **{"self": own, "related": related}.get(kind or "", {}))
-        self.problems += donor_faults(self, donor, patient)
+        self.problems += donor_faults(self, donor, patient) + donor_asked(self, donor)
         return donor
 
     def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:

@@ -1,4 +1,4 @@
-"""What a row says about cells that were given, asked by the rules of the bedside (rules 26, 50, 54, 55, 59).
+"""What a row says about cells that were given, asked by the rules of the bedside (rules 23, 26, 50, 54, 55, 59).
 
 Figures that contradict each other are refused. What is possible, but would have been refused at the bedside, happened
 all the same: it is taken in where the mapping says under ``[confirmed]`` that it is known, and why; the reason stays
@@ -14,7 +14,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from clinic.administration.amounts import lies_in, worked_out
+from clinic.administration.known_facts import allergy_conflicts, components, not_understood
 from clinic.administration.placing import misplaced, words_of
+from clinic.course_records import CourseRecords
 from clinic.exchange.import_checks import Fault, after, known_parts
 from clinic.exchange.import_targets import Slot
 from clinic.fields import plain
@@ -41,7 +43,7 @@ def bedside_faults(history: Any, given: Any, product: Any, patient: Any) -> list
         _fault(history, name, said) for name, said in _contradictions(given, product, patient, history.by.site.zone)
     ]
     against = [*_against(given, product, history.by.site.zone), *_limits(history, given, product)]
-    return found + _asked(history, given, against)
+    return found + _asked(history, given, [*against, *_allergies(history, given, product)])
 
 
 def volume_faults(history: Any, harvest: Any, product: Any) -> list[Fault]:
@@ -85,6 +87,27 @@ def _limits(history: Any, given: Any, product: Any) -> Iterator[Against]:
     for sum_ in endotoxin_per_kg(results, volume=volume, kg=kg, route=given.route):
         if not sum_.good and not any(one.test == "endotoxin" for one in bad):
             yield Against("endotoxin", 42, f"no more than {sum_.limit}, not {sum_.result}", "qc")
+
+
+ALLERGIES = tuple(
+    Slot(part=part, name=name)
+    for part, names in (("patient", ("allergies",)), ("treatment", ("comorbidities", "medication", "diagnosis")))
+    for name in names
+)
+"""Where a row may tell of an allergy, as the bedside reads it."""
+
+
+def _allergies(history: Any, given: Any, product: Any) -> Iterator[Against]:
+    """Yield what is in the container that the patient is allergic to, and what a person compares with it (rule 23)."""
+    records = CourseRecords(given.treatment, history.records, zone=history.by.site.zone)
+    told = next((one for one in ALLERGIES if (said := history.given.get(one)) is not None and said.text), ALLERGIES[0])
+    if found := allergy_conflicts(records, product, history.at):
+        said = f"no allergy to what the container holds, {', '.join(found)}"
+        yield Against(told.name, 23, said, told.part, given)
+    if compared := not_understood(records, product, history.at):
+        inside = ", ".join(components(records, product)) or "not recorded"
+        said = f"somebody to compare the allergy with the components of the container ({inside}): {'; '.join(compared)}"
+        yield Against(told.name, 23, said, told.part, given)
 
 
 def _dose(history: Any, given: Any, product: Any, kg: Decimal | None) -> Iterator[Against]:

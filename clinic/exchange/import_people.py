@@ -1,11 +1,14 @@
-"""Who of a table may already be registered: the same name and birth date, or a donor's name (rules 11, 17)."""
+"""Who of a table may already be registered: the same name and birth date, or a similar donor (rules 11, 17)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from clinic.exchange.import_targets import Slot
+from clinic.patients.donor_likeness import alike, described
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
 from clinic.patients.names import name_key
@@ -16,9 +19,49 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from clinic.exchange.import_checks import Fault
+
+
+class KnownDonors:
+    """The named donors of a site and those of the rows before: one donor has one record (rule 17)."""
+
+    def __init__(self, session: Session, site_id: str) -> None:
+        named = select(Donor).where(Donor.site_id == site_id, Donor.kind == "related", Donor.name.is_not(None))
+        with session.no_autoflush:
+            self.donors = list(session.scalars(named.order_by(Donor.recorded_at, Donor.id)))
+        self.row_of: dict[str, int] = {}
+
+    def like(self, donor: Donor, row: int) -> str:
+        """Return in words who may be the same donor as one of a row, whom the later rows are compared with too."""
+        if not donor.name:
+            return ""
+        found = alike(donor, self.donors)
+        self.donors.append(donor)
+        self.row_of[donor.id] = row
+        return "; ".join(
+            f"{one.display_name} of row {self.row_of[one.id]}" if one.id in self.row_of else described(one)
+            for one in found
+        )
+
+
+def donor_asked(history: Any, donor: Donor) -> list[Fault]:
+    """Return that a similar donor is known, unless the mapping says why this is another person (rule 17)."""
+    known = history.donors.like(donor, history.row)
+    if not known:
+        return []
+    reason, said = history.confirmed.get("rule 17"), f"A similar donor is recorded already: {known}"
+    if reason:
+        donor.confirmed = {**(donor.confirmed or {}), "name": reason}
+        history.notes.append(f"Row {history.row}: {said} (rule 17). Confirmed: {reason}")
+        return []
+    told = "If it is the same person, take the row out and record the course with the known donor by hand."
+    how = "If it is right, the mapping says why this is another person: [confirmed] 'rule 17' = '…'"
+    fault = history.fault(Slot(part="donor", name="name"), f"another donor. {said} (rule 17). {told} {how}")
+    return [replace(fault, ask="rule 17")]
+
 
 class KnownPeople:
-    """The patients and the named donors of a site, read once: by name as it sounds, patients by birth date too."""
+    """The patients of a site, read once: by name as it sounds and birth date."""
 
     def __init__(self, session: Session, site_id: str) -> None:
         columns = (
@@ -29,36 +72,28 @@ class KnownPeople:
         for row in rows:
             said = f"{person(row.family_name, row.given_names)}, {born(row.birth_date)}, {row.record_number}"
             self.patients.setdefault((row.name_key, row.birth_date), []).append(said)
-        named = select(Donor.id, Donor.name).where(Donor.site_id == site_id, Donor.name.is_not(None))
-        self.donors: dict[str, list[str]] = {}
-        for key, name in session.execute(named):
-            self.donors.setdefault(name_key(name), []).append(f"{name}, {key}")
 
-    def learn(self, row: int, records: Iterable[Any]) -> None:
+    def learn(self, row: int, records: Iterable[Patient]) -> None:
         """Know the people of a row too, so that a later row of the same table is told that it may be one of them."""
         for one in records:
-            said = f"{one.display_name} of row {row}" if isinstance(one, (Patient, Donor)) else ""
-            if isinstance(one, Patient) and one.birth_date is not None:
+            if one.birth_date is not None:
                 key = (name_key(one.family_name, one.given_names), one.birth_date)
-                self.patients.setdefault(key, []).append(said)
-            elif isinstance(one, Donor) and one.name:
-                self.donors.setdefault(name_key(one.name), []).append(said)
+                self.patients.setdefault(key, []).append(f"{one.display_name} of row {row}")
 
-    def like(self, record: Any) -> list[str]:
-        """Return in words who may be the same person as a patient or donor of the table."""
-        if isinstance(record, Patient) and record.birth_date is not None:
-            return self.patients.get((name_key(record.family_name, record.given_names), record.birth_date), [])
-        return self.donors.get(name_key(record.name), []) if isinstance(record, Donor) and record.name else []
+    def like(self, record: Patient) -> list[str]:
+        """Return in words who may be the same person as a patient of the table."""
+        if record.birth_date is None:
+            return []
+        return self.patients.get((name_key(record.family_name, record.given_names), record.birth_date), [])
 
 
 def similar_people(known: KnownPeople, row: int, records: Iterable[Any]) -> Iterator[str]:
-    """Yield a note for each patient or donor of a row who may be known already; each is confirmed by a person."""
-    people = [one for one in records if isinstance(one, (Patient, Donor))]
+    """Yield a note for each patient of a row who may be known already; each is confirmed by a person."""
+    people = [one for one in records if isinstance(one, Patient)]
     for record in people:
         for said in known.like(record):
-            what = record.NOUN.lower()
             yield (
-                f"Row {row}: {record.display_name} may be the same {what} as {said}. Is this the same person? Compare "
+                f"Row {row}: {record.display_name} may be the same patient as {said}. Is this the same person? Compare "
                 "both records; if they are one person's, use the known one or merge them."
             )
     known.learn(row, people)

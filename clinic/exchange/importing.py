@@ -21,7 +21,7 @@ from clinic.exchange.batches import ImportBatch, ImportedRow
 from clinic.exchange.datasets import datasets
 from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_course import History
-from clinic.exchange.import_people import KnownPeople, similar_people
+from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
 from clinic.exchange.import_report import Report
 from clinic.exchange.import_targets import KINDS, OWN, Slot, slot
 from clinic.exchange.mapping import Mapping, Target, load
@@ -75,6 +75,7 @@ class Job:
     def histories(self) -> Iterator[History]:
         """Yield the records of each row that no earlier batch has taken in."""
         visits = {key: (visit.name, visit.course_day) for key, visit in self.mapping.visits.items()}
+        donors = KnownDonors(self.session, self.by.site_id)
         for numbered in pieces(enumerate(self.table.rows, start=1)):
             made = []
             for number, (row, cells) in numbered:
@@ -83,7 +84,7 @@ class Job:
                 history = History(
                     row=row, given=given, by=self.by, at=self.at, note=self.mapping.source, reason=self.mapping.reason,
                     not_recorded=self.mapping.not_recorded, confirmed=self.mapping.confirmed, visit_names=visits,
-                    version_of=self.published, problems=problems,
+                    version_of=self.published, donors=donors, problems=problems,
                     content=import_rows.content_of(given, self.mapping),
                     source_key=import_rows.key_of(given, self.mapping),
                 )  # fmt: skip

@@ -11,6 +11,8 @@ from clinic.errors import Question, RuleBroken
 from clinic.patients.names import Nearness, name_key, searchable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy.orm import Session
 
 WHO = ("kind", "name", "relation", "relative_of_id")
@@ -39,9 +41,13 @@ def similar_donors(session: Session, donor: Any) -> list[Any]:
     kind = type(donor)
     others = select(kind).where(kind.site_id == donor.site_id, kind.kind != "self", kind.id != donor.id)
     with session.no_autoflush:
-        found = session.scalars(others.order_by(kind.recorded_at, kind.id)).all()
-        near, key = Nearness(donor.name or ""), name_key(donor.name)
-        return [one for one in found if _alike(donor, one, near, key)]
+        return alike(donor, session.scalars(others.order_by(kind.recorded_at, kind.id)).all())
+
+
+def alike(donor: Any, others: Iterable[Any]) -> list[Any]:
+    """Return those of some other donors who may be the same person as a donor."""
+    near, key = Nearness(donor.name or ""), name_key(donor.name)
+    return [one for one in others if _alike(donor, one, near, key)]
 
 
 def _alike(donor: Any, other: Any, near: Nearness, key: str) -> bool:

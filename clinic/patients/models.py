@@ -106,6 +106,10 @@ class Patient(Entry):
     courses: Mapped[list[Any]] = relationship(
         "Treatment", viewonly=True, order_by="(Treatment.recorded_at, Treatment.id)"
     )
+    merges: Mapped[list[Any]] = relationship(
+        "PatientMerge", viewonly=True, foreign_keys="PatientMerge.patient_id", order_by="PatientMerge.recorded_at"
+    )
+    """The merges under which this record goes on; see `clinic.patients.merging`."""
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also: one name at least, a birth date or that it is unknown; named allergies say that there are some."""

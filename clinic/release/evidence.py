@@ -89,6 +89,12 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     return found
 
 
+def _amended_since(records: CourseRecords, key: str) -> bool:
+    """Whether a piece of evidence was amended after the moment of which the records tell."""
+    row, until = records.get(key), records.known_at
+    return row is not None and until is not None and any(one.amended_at > until for one in row.amendments)
+
+
 def _objections(records: CourseRecords, product: Product, line: list[Product]) -> list[Request]:
     """Return who disagreed with what a product is made of, or with the giving of what shares cells with it (K5)."""
     own = {key for one in line for key in (one.id, one.run_id, one.harvest_id, one.donor_id) if key}
@@ -107,7 +113,8 @@ def _of_container(records: CourseRecords, one: Product, product: Product) -> dic
         for m in made
     }
     for record in (one, *made):
-        if (record.amendments or record.id == one.run_id) and (said := unconfirmed(record)):
+        said = unconfirmed(record) if record.amendments or record.id == one.run_id else ""
+        if said and not _amended_since(records, record.id):
             found[f"{OPEN}{record.id}"] = Item(hash="", name=record.headline(), adverse=said)
     return found
 
@@ -248,7 +255,8 @@ def outdated(records: CourseRecords, product: Product, kept: dict[str, str], evi
     found = []
     for key, hash_then in kept.items():
         item = now.get(key)
-        if (item is None or item.hash != hash_then) and not _fulfilled(item, hash_then):
+        same = item is not None and item.hash == hash_then
+        if not (same or _fulfilled(item, hash_then) or _amended_since(records, key)):
             found.append(_changed(key, item))
     return found + news(now, kept)
 

@@ -46,8 +46,8 @@ def same_human(one: User, other: User) -> bool:
 
 
 def hands_on(record: Entry) -> list[User]:
-    """Return who did a record, who recorded it and who corrected it: none of them is its second person."""
-    did = [getattr(record, "performed_by", None), record.recorded_by]
+    """Return who did a record, recorded it, confirmed it and corrected it: none of them is its second person."""
+    did = [getattr(record, "performed_by", None), record.recorded_by, getattr(record, "confirmed_by", None)]
     return [one for one in (*did, *(row.amended_by for row in record.amendments)) if one is not None]
 
 

@@ -42,7 +42,7 @@ def _on(said: list[Request], row_id: str) -> list[Request]:
 
 def _void(row: Any) -> bool:
     given = getattr(row, "administration", row)
-    return bool(getattr(given, "voided", False))
+    return bool(getattr(given, "voided", False)) or not getattr(row, "in_force", True)
 
 
 def against_cells(records: CourseRecords, own: Collection[str], near: Collection[str]) -> list[Request]:
@@ -67,7 +67,8 @@ def _of_cells(row: Any, own: Collection[str], near: Collection[str]) -> bool:
 def against_course(records: CourseRecords, at: datetime) -> list[Blocked]:
     """Return why nothing more is done in a course: somebody disagreed with its order, its decisions, its facts.
 
-    A consent is asked by itself, and so is what tells of some cells alone. ``at``: what was said later stops nothing.
+    A merge of two records stops the courses of both. A consent is asked by itself, and so is what tells of some cells
+    alone. ``at``: what was said later stops nothing.
     """
     return [
         Blocked(

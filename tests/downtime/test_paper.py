@@ -32,6 +32,7 @@ from tests.bedside import released_product
 from tests.databases import both_databases
 from tests.factories import PASSWORD, consented, course, day_boxes, eligible, harvested, ready_for_harvest
 from tests.safety.driver import Sheet, Ward, _written
+from tests.safety.scenes import scene
 
 PDF = b"%PDF-1.7\nsynthetic scan of a sheet\n%%EOF\n"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20 + b"IEND\xaeB`\x82"
@@ -460,3 +461,73 @@ def test_the_check_and_the_vital_signs_on_paper_are_marked_too(ward, team, sessi
     give(ward, mine, bag)
     assert one(ward, BedsideCheck).paper is not None
     assert one(ward, VitalSigns).paper is not None
+
+
+@scene
+def held_later(ward):
+    """A bag that was released three and a half hours ago, with a sibling."""
+    mine = ready_for_harvest(ward.team)
+    bag = ward.verified(released_product(mine, ward.team, made_at=ago(hours=5), released=False))
+    laboratory.release(ward.team, mine, bag, ago(hours=3, minutes=30), decision="conditional")
+    return mine, bag
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(50)
+@pytest.mark.parametrize("no", ["hold", "reject"])
+def test_a_hold_that_was_set_after_the_giving_is_said_of_now_and_not_of_then(ward, held_later, no):
+    mine, bag = held_later
+    assert ward.decide(bag, no, reason="Broken seal seen in the tank").status_code == 303, ward.refused
+    assert give(ward, mine, bag, hours=3).status_code == 303, ward.refused
+    made = one(ward, Administration)
+    assert made.not_permitted == []
+    assert made.bedside_check.clear
+    assert any("not released" in said and "rule 50" in said for said in made.paper["now"])
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(50)
+def test_a_hold_that_was_there_at_the_giving_is_said_of_then_whatever_was_decided_since(ward, held_later):
+    mine, bag = held_later
+    _decided(ward, bag, "hold", ago(hours=3, minutes=15))
+    laboratory.release(ward.team, mine, bag, ago(hours=2), decision="conditional")
+    assert give(ward, mine, bag, hours=3).status_code == 303, ward.refused
+    made = one(ward, Administration)
+    assert any("not released" in said and "rule 50" in said for said in made.not_permitted)
+    assert not made.bedside_check.clear
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(43)
+def test_growth_that_was_read_after_the_giving_is_said_of_now_and_not_of_then(ward, held_later):
+    mine, bag = held_later
+    times = {"sampled_at": ago(hours=2), "performed_at": ago(hours=1)}
+    answer = ward.result(bag, "gram_stain", outcome="organisms", finding="cocci", sure="x", **times)
+    assert answer.status_code == 303, ward.refused
+    assert give(ward, mine, bag, hours=3).status_code == 303, ward.refused
+    made = one(ward, Administration)
+    assert made.not_permitted == []
+    assert any("not released" in said for said in made.paper["now"])
+
+
+@pytest.mark.hazard("H37")
+@pytest.mark.rule(50)
+def test_a_start_that_is_corrected_to_after_a_hold_is_marked(ward, held_later, session):
+    mine, bag = held_later
+    assert give(ward, mine, bag, hours=3).status_code == 303, ward.refused
+    _decided(ward, bag, "hold", ago(hours=2, minutes=45))
+    made = one(ward, Administration)
+    assert made.not_permitted == []
+    for record in (made, made.bedside_check):
+        record.amend(by=ward.team.nurse2, at=clock.now(), reason="Misread", performed_at=ago(hours=2, minutes=30))
+    session.commit()
+    assert any("put it on hold" in said for said in one(ward, Administration).not_permitted)
+
+
+def _decided(ward, bag, decision, at):
+    made = Release.log(
+        by=ward.team.quality, at=at, performed_by=ward.team.quality, performed_at=at, product_id=bag.id, product=bag,
+        site_id=bag.site_id, decision=decision, reason="Broken seal",
+    )  # fmt: skip
+    ward.session.add(made)
+    ward.session.commit()

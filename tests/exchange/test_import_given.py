@@ -144,3 +144,58 @@ def test_the_same_person_twice_in_one_file_is_asked_about(take: Callable[..., im
     report = take({}, {})
     assert not report.refused
     assert "of row 2" in " ".join(report.notes)
+
+
+ALLERGIC = {"patient.allergy_status": "present"}
+IN_THE_BAG = [
+    ({"patient.allergies": "DMSO (anaphylaxis)", "product.dmso_percent": "10"}, "patient.allergies", "DMSO"),
+    ({"patient.allergies": "dimethyl sulfoxide", "product.cryo_medium": "CryoStor CS10"}, "patient.allergies", "DMSO"),
+    ({"patient.allergies": "albumin", "product.vehicle": "Saline with 2 % HSA"}, "patient.allergies", "albumin"),
+    ({"patient.allergies": "heparin (HIT)", "harvest.anticoagulant": "heparin"}, "patient.allergies", "heparin"),
+    ({"patient.allergies": "trypsin", "product.vehicle": "Xylanol trypsin buffer"}, "patient.allergies", "trypsin"),
+    ({"patient.allergies": "peanut", "product.vehicle": "Mixture 7"}, "patient.allergies", "compare"),
+    ({"patient.allergies": "peanut"}, "patient.allergies", "container (albumin)"),
+    (
+        {
+            "patient.allergy_status": "none_known", "product.dmso_percent": "10", "product.vehicle": "Saline",
+            "treatment.comorbidities": "Anaphylaxis after DMSO",
+        },
+        "treatment.comorbidities", "DMSO",
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(("row", "column", "word"), IN_THE_BAG)
+def test_an_allergy_to_what_was_in_the_bag_is_asked_about(
+    ward: Any, take: Callable[..., importing.Report], row: dict[str, Any], column: str, word: str
+) -> None:
+    facts = facts_of(ALLERGIC | row)
+    report = take(facts)
+    asked = [one for one in report.problems if one.ask == "rule 23"]
+    assert report.problems == asked, report.sentences()
+    assert {one.column for one in asked} == {column}
+    assert word in " ".join(map(str, asked)), report.sentences()
+    report = take(facts, confirmed={"rule 23": "Premedicated, Dr. Ode 2019"})
+    assert not report.refused, report.sentences()
+    assert "Premedicated, Dr. Ode 2019" in " ".join(report.notes)
+    given = ward.session.scalars(select(Administration)).one()
+    assert "Premedicated, Dr. Ode 2019" in given.confirmed.values()
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("row", [
+    {"patient.allergies": "DMSO", "product.vehicle": "Saline"},
+    {"patient.allergies": "penicillin", "product.vehicle": "Saline", "product.dmso_percent": "10"},
+    {"patient.allergy_status": "none_known", "product.dmso_percent": "10"},
+    {"patient.allergy_status": "not_asked", "product.dmso_percent": "10"},
+])  # fmt: skip
+def test_an_allergy_to_something_else_is_not_asked_about(
+    take: Callable[..., importing.Report], row: dict[str, Any]
+) -> None:
+    report = take(facts_of(ALLERGIC | row))
+    assert not report.refused, report.sentences()
+
+
+def test_an_allergy_without_an_administration_is_not_asked_about(take: Callable[..., importing.Report]) -> None:
+    assert not take(ALLERGIC | {"patient.allergies": "DMSO", "product.dmso_percent": "10"}).refused

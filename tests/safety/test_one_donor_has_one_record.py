@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import func, select
@@ -10,7 +11,8 @@ from sqlalchemy import func, select
 from clinic import clock
 from clinic.exchange import importing
 from clinic.patients.donors import Donor
-from tests.factories import patient, published
+from clinic.products.models import Product
+from tests.factories import consented, eligible, patient, published
 
 BERTA = {"kind": "related", "name": "Berta Lind", "relation": "sibling", "sex": "female"}
 
@@ -85,7 +87,7 @@ def test_a_number_is_compared_in_every_kind(ward, number, kind):
     ward.said_no("already belongs to donor")
 
 
-def imported(ward, tmp_path, row, *, relation="allogeneic", code="UC-MSC-RA"):
+def imported(ward, tmp_path, *rows, relation="allogeneic", code="UC-MSC-RA", confirmed=None):
     version = published(ward.team, code)
     ward.session.commit()
     about = {
@@ -97,12 +99,15 @@ def imported(ward, tmp_path, row, *, relation="allogeneic", code="UC-MSC-RA"):
         "patient.record_number": "OLD-0", "patient.family_name": "Quist", "patient.given_names": "Vera",
         "patient.birth_date": "1980-03-02",
     }  # fmt: skip
-    said = usual | about | row
+    lines = [usual | about | row for row in rows]
+    said = lines[0]
     table, mapping = tmp_path / "t.csv", tmp_path / "m.toml"
     with table.open("w", newline="") as file:
-        csv.writer(file).writerows([list(said), list(said.values())])
+        csv.writer(file).writerows([list(said), *([line[name] for name in said] for line in lines)])
     columns = [f'"{name}" = {{ to = "{name}" }}' for name in said]
-    mapping.write_text("\n".join(['kind = "courses"', 'source = "old"', 'reason = "not known"', "[columns]", *columns]))
+    answers = ["[confirmed]", *(f'"{key}" = "{why}"' for key, why in (confirmed or {}).items())]
+    head = ['kind = "courses"', 'source = "old"', 'reason = "not known"']
+    mapping.write_text("\n".join([*head, *answers, "[columns]", *columns]))
     return importing.run(ward.session, "courses", table, mapping, ward.team.coordinator, clock.now(), dry_run=False)
 
 
@@ -149,3 +154,54 @@ def test_an_import_notes_who_may_be_known(ward, tmp_path, names):
     (note,) = report.notes
     assert known.record_number in note
     assert "Is this the same person?" in note
+
+
+@pytest.mark.rule(17)
+@pytest.mark.parametrize("name", ["Olga Quist", "OLGA QVIST", "Quist, Olga", "Ólga Quist"])
+def test_an_import_asks_whether_a_similar_donor_is_another_person(ward, tmp_path, name):
+    known = Donor.register(
+        ward.session, by=ward.team.physician, at=clock.now(), kind="related", name="Olga Quist", relation="sibling",
+        relative_of=patient(ward.team),
+    )  # fmt: skip
+    ward.session.commit()
+    row = {"donor.kind": "related", "donor.name": name, "donor.relation": "sibling"}
+    report = imported(ward, tmp_path, row)
+    (fault,) = report.problems
+    assert (fault.column, fault.ask) == ("donor.name", "rule 17")
+    assert known.id in str(fault)
+    report = imported(ward, tmp_path, row, confirmed={"rule 17": "Born 1961, registry card seen"})
+    assert not report.refused, list(map(str, report.problems))
+    made = ward.session.scalars(select(Donor).where(Donor.id != known.id, Donor.kind == "related")).one()
+    assert made.confirmed["name"] == "Born 1961, registry card seen"
+
+
+@pytest.mark.rule(17)
+def test_an_import_asks_about_similar_donors_of_one_table_and_about_no_other(ward, tmp_path):
+    row = {"donor.kind": "related", "donor.name": "Olga Quist", "donor.relation": "sibling"}
+    other = row | {"patient.record_number": "OLD-1", "patient.family_name": "Ode", "patient.given_names": "Bo"}
+    report = imported(ward, tmp_path, row, other)
+    (fault,) = report.problems
+    assert (fault.row, fault.ask) == (3, "rule 17")
+    assert "of row 2" in str(fault)
+    assert not imported(ward, tmp_path, row, other | {"donor.name": "Zacharias Ode"}).refused
+
+
+@pytest.mark.rule(34)
+def test_what_was_imported_goes_into_a_run_after_its_receipt(ward, tmp_path):
+    at = clock.now() - timedelta(days=2)
+    facts = {"harvest.performed_at": f"{at:%Y-%m-%d %H:%M}", "product.volume": "60", "donor.kind": "self"}
+    report = imported(ward, tmp_path, facts, relation="autologous", code="BM-MSC-MS")
+    assert not report.refused, list(map(str, report.problems))
+    ward.session.commit()
+    bag = ward.session.scalars(select(Product)).one()
+    ward.stands(consented(bag.treatment, ward.team), "physician")
+    ward.stands(eligible(bag.treatment, ward.team), "physician")
+    ward.stands(bag.treatment, "physician")
+    ward.session.commit()
+    url, told = f"/treatments/{bag.treatment_id}/processing/new", {"inputs": [bag.id]}
+    assert ward.fill("technologist", url, sure="ok", **told).status_code == 422
+    ward.said_no("rule 34")
+    assert not bag.uses
+    told |= {"received_intact": True, "received_temperature": "20"}
+    assert ward.fill("technologist", url, sure="ok", **told).status_code == 303, ward.refused
+    assert [move.intact for move in bag.movements if move.kind == "received"] == [True]
