@@ -212,8 +212,12 @@ class History:
         made = []
         for key in self._keys("score", "visit"):
             name, course_day = self.visit_names.get(key, (key, None))
-            visit = self._make("visit", key, name=name, course_day=course_day, **of_course)
-            for wanted in [s for s in self.given if s.part == "score" and s.key == key]:
+            scores = [s for s in self.given if s.part == "score" and s.key == key]
+            seen = any(self.given[s].text is not None or self.given[s].never for s in scores)
+            took_place = seen or self._text(Slot(part="visit", key=key, name="performed_at")) is not None
+            made_it = "made" if took_place else None
+            visit = self._make("visit", key, name=name, course_day=course_day, made=made_it, **of_course)
+            for wanted in scores:
                 self._score(wanted, visit, of_course)
             made.append((Slot(part="visit", key=key, name="alive"), visit))
         return made
@@ -358,9 +362,11 @@ class History:
 
 def _absent(model: type[Any], facts: dict[str, Any], reason_for: Callable[[str], str]) -> dict[str, str]:
     """Return why each fact of a model that must be there or be explained is missing, where there is a reason."""
-    table, found = model.__table__.columns, {}
+    found = {}
     for name, fact in fields_of(model).items():
-        needed = fact.required or name in getattr(model, "EXPLAINED", ())
-        if needed and facts.get(name) is None and table[name].default is None and reason_for(name):
-            found[name] = reason_for(name)
+        usual = "usual" in model.__table__.columns[name].info
+        why = reason_for(name) or ("not in the table" if usual else "")
+        needed = fact.required or usual or name in getattr(model, "EXPLAINED", ())
+        if needed and facts.get(name) is None and why:
+            found[name] = why
     return found

@@ -133,6 +133,7 @@ def described(kind: str) -> Iterator[tuple[str, str, str, str, str]]:
         for name, fact in fields_of(model).items():
             if _known(Slot(part=part, name=name)):
                 choices = "; ".join(f"{key} = {label}" for key, label in (fact.choices or {}).items())
+                choices += "; none = None of them" if fact.many else ""
                 yield kind, f"{part}{middle}{name}", fact.label, fact.unit, choices or _form(model, name)
         if issubclass(model, Record):
             day = "Day of the course, counted from the first cells"

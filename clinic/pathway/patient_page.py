@@ -227,13 +227,17 @@ def css_text(text: str) -> str:
 
 def margin_boxes(patient: Patient, printed: str) -> str:
     """Return the style sheet of one patient: the patient is named at the top of every printed page."""
-    allergy = {"present": f"ALLERGY: {patient.allergies}", "none_known": "No known allergies"}
+    allergy = {
+        "present": f"ALLERGY: {patient.allergies}",
+        "none_known": "No known allergies",
+        "not_asked": "Allergies not asked",
+    }
     said = "  ·  ".join(
         (
             patient.display_name,
             wording.born(patient.birth_date, patient.precision_of("birth_date")),
             patient.record_number or "",
-            allergy.get(patient.allergy_status, "Allergies not asked"),
+            allergy.get(patient.allergy_status or "", "Allergies not recorded"),
         )
     )
     line = "border-bottom: .5pt solid #000; vertical-align: bottom; padding-bottom: 1mm;"
