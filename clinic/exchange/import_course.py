@@ -17,6 +17,7 @@ from clinic.exchange.import_checks import (
     order_faults,
 )
 from clinic.exchange.import_deaths import death_faults
+from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_given import bedside_faults, volume_faults
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
@@ -95,6 +96,7 @@ class History:
             for key in self._keys("event")
         ]
         self.problems += death_faults(self, patient, told)
+        self.records += visits_to_come(self.records, course, patient, by=self.by, at=self.at)
 
     def _version(self) -> ProtocolVersion | None:
         wanted = Slot(part="treatment", name="protocol")

@@ -43,6 +43,7 @@ class PlannedVisit(Model):
     """One visit that the protocol asks for, with its window. Counted from the day of administration (rule 62)."""
 
     KIND = "PL"
+    NOUN = "Planned visit"
     JUDGED = True
     READ_WITH = ("contacts",)
     __table_args__ = (

@@ -23,6 +23,11 @@ OPEN = (
 
 def upgrade() -> None:
     bind = op.get_bind()
+    # a history is judged anew as soon as it is shown
+    bind.exec_driver_sql(
+        "UPDATE course_line SET changes_at = '2000-01-01 00:00:00' "
+        "WHERE treatment_id IN (SELECT id FROM treatment WHERE origin = 'imported')"
+    )
     if bind.dialect.name != "sqlite":
         for table, column, kind in OPEN:
             op.alter_column(table, column, existing_type=kind, nullable=True)
