@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import inspect
+
 from clinic.errors import Problem, RuleBroken, naming
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import (
@@ -19,9 +21,10 @@ from clinic.exchange.import_checks import (
 from clinic.exchange.import_deaths import death_faults
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_given import bedside_faults, volume_faults
+from clinic.exchange.import_known import contradictions
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
-from clinic.followup.models import OutcomeScore
+from clinic.followup.models import OutcomeScore, PlannedVisit
 from clinic.patients.donors import Donor
 from clinic.patients.models import Weight
 from clinic.products.donation_numbers import parse_din
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clinic.accounts.models import User
+    from clinic.exchange.import_known import Known
     from clinic.protocols.models import ProtocolVersion
 
 
@@ -53,10 +57,11 @@ class History:
     not_recorded: dict[str, str]
     visit_names: dict[str, tuple[str, int | None]]
     version_of: Callable[[str], ProtocolVersion | None]
+    known: Known
     confirmed: dict[str, str] = field(default_factory=dict)
     content: str = ""
     source_key: str = ""
-    records: list[Entry] = field(default_factory=list)
+    records: list[Entry | PlannedVisit] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -95,8 +100,12 @@ class History:
             (Slot(part="event", key=key, name="outcome"), self._make("event", key, **of_course))
             for key in self._keys("event")
         ]
-        self.problems += death_faults(self, patient, told)
+        self._deaths(patient, told)
         self.records += visits_to_come(self.records, course, patient, by=self.by, at=self.at)
+
+    def _deaths(self, patient: Any, told: list[tuple[Slot, Any]]) -> None:
+        """Judge what visits and events tell of a death; that its day is not known is written down of a new patient."""
+        self.problems += death_faults(self, patient, told)
 
     def _version(self) -> ProtocolVersion | None:
         wanted = Slot(part="treatment", name="protocol")
@@ -108,14 +117,21 @@ class History:
 
     def _donor(self, patient: Any) -> Any:
         if self._text(Slot(part="treatment", name="relation")) == "autologous" and not self._has("donor"):
-            return self._check(
+            own = self.known.own_donor(patient)
+            return own or self._check(
                 "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
             )
+        number = self._text(Slot(part="donor", name="donor_number"))
+        known = self.known.donor(number)
+        if known is not None:
+            contradictions(self, known, "donor")
+            return known
         related = {"relative_of": patient, "relative_of_id": patient.id}
         own = {"patient": patient, "patient_id": patient.id}
         kind = self._text(Slot(part="donor", name="kind"))
         donor = self._make("donor", "", **{"self": own, "related": related}.get(kind or "", {}))
         self.problems += donor_faults(self, donor, patient)
+        self.known.learn_donor(number, donor)
         return donor
 
     def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:
@@ -241,12 +257,13 @@ class History:
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
         known = visit.precision_of("performed_at") if given.by_day is None else ""
         common["precision"] = {"performed_at": known} if known else None
+        stored = inspect(visit).persistent  # a list that the session keeps takes no record that is only tried
         score = OutcomeScore(
             **common,
+            **({"visit_id": visit.id} if stored else {"visit": visit}),
             instrument=wanted.name,
             value=value,
             did_not_occur=given.never,
-            visit=visit,
             treatment_id=of_course["treatment_id"],
             **happened,
         )

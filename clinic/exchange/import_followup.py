@@ -31,17 +31,17 @@ def visits_to_come(records: Iterable[Any], course: Any, patient: Any, *, by: Use
     if not given or has_died([patient]):
         return []
     zone = by.site.zone
-    first = min(given, key=lambda one: one.performed_at)
-    today, day_zero = clock.day(at, zone), clock.day(first.performed_at, zone)
+    today = clock.day(at, zone)
+    day_zero = min(clock.day(one.performed_at, zone) for one in given if one.performed_at is not None)
     seen = [one for one in made if isinstance(one, FollowUpVisit)]
     return [
         plan  # names no cells: those of the first day of the course
         for plan in plan_visits(course, day_zero, by=by)
-        if plan.due_on > today and not any(_is_that(plan, one, zone) for one in seen)
+        if plan.due_on > today and not any(is_that(plan, one, zone) for one in seen)
     ]
 
 
-def _is_that(plan: PlannedVisit, visit: FollowUpVisit, zone: str) -> bool:
+def is_that(plan: PlannedVisit, visit: FollowUpVisit, zone: str) -> bool:
     """Whether a visit is the planned one: by its name, or because it was made in its window."""
     if (visit.name or "").casefold() == plan.name.casefold():
         return True
