@@ -17,7 +17,10 @@ COMMANDS = {
     "demo": ("demonstration:demo", "Build a demonstration clinic; refuses a database that has another clinic."),
     "downtime": ("downtime:downtime", "Write the downtime kit: the day's list, open courses, blank forms."),
     "export": ("tables:export", "Export a data set."),
-    "import": ("imports:import_table", "Import patients or courses from CSV or XLSX: all or nothing; or undo that."),
+    "import": (
+        "imports:import_table",
+        "Import patients, courses or additions from CSV or XLSX: all or nothing; or undo.",
+    ),
     "migrate": ("database:migrate", "Bring the database to the current schema; safe when many start at once."),
     "prove": ("proof:prove", "Write the proof of a record, or of an exported file, for a stranger to check."),
     "restore": ("database:restore", "Replace the database by a backup; reports what the backup lacks."),

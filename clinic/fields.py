@@ -213,15 +213,21 @@ def later(one: date, other: date, zone: str) -> bool:
 
 
 def field(
-    label: str, *column: Any, order: int | None = None, added: bool = False, **declared: Any
+    label: str, *column: Any, order: int | None = None, added: bool = False, usual: Any = None, **declared: Any
 ) -> MappedColumn[Any]:
     """Declare a column together with what a person reads about it; see `Field`. The rest goes to the column.
 
-    ``added``: it came after records were signed, so that no hash covers it while it is empty.
+    ``added``: it came after records were signed, so that no hash covers it while it is empty. ``usual``: what a record
+    of this clinic says where nobody says otherwise, or what makes it; what comes in from elsewhere stays not recorded.
     """
     facts = {name: declared.pop(name) for name in FACTS & declared.keys()}
     fact = Field(label=label, order=next(_counter) if order is None else order, **facts)
-    more = {"field": fact} | ({"added": True} if added else {}) | declared.pop("info", {})
+    more = (
+        {"field": fact}
+        | ({"added": True} if added else {})
+        | ({} if usual is None else {"usual": usual})
+        | declared.pop("info", {})
+    )
     return mapped_column(*column, info=more, **declared)
 
 

@@ -303,6 +303,12 @@ class MultiSelectField(SelectField):
     def chosen(self, value: str) -> bool:
         return value in (self.data or ())
 
+    def leave_open(self, recorded: Any) -> None:
+        """Tell “none of them” from “not recorded” on a record that lacks the fact: nothing ticked says nothing."""
+        if recorded is None:
+            self.offer([*self.offered.items(), ("none", "None of them")])
+            self.data = [] if self.data == ["none"] else self.data or None
+
 
 class DateField(FactField):
     """A calendar day in three inputs, ``<name>-d``, ``-m`` and ``-y``."""

@@ -154,9 +154,11 @@ class Model(Base):
         """Create a row with its id and column defaults at once, so that it can be signed before it is stored."""
         facts.setdefault("id", new_id(self.KIND))
         for attribute in inspect(type(self)).column_attrs:
-            default = attribute.columns[0].default
+            default, usual = attribute.columns[0].default, attribute.columns[0].info.get("usual")
             if default is not None and attribute.key not in facts:
                 facts[attribute.key] = default.arg(None) if default.is_callable else default.arg
+            elif usual is not None and attribute.key not in facts and facts.get("origin") != "imported":
+                facts[attribute.key] = usual() if callable(usual) else usual
         super().__init__(**facts)
 
     def __repr__(self) -> str:

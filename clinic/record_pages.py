@@ -18,6 +18,7 @@ from clinic.accounts.models import User
 from clinic.accounts.security import recheck
 from clinic.extensions import db
 from clinic.fields import Field, fields_of
+from clinic.form_fields import MultiSelectField
 from clinic.forms import RecordForm, form_for
 from clinic.idempotency import address
 from clinic.identifiers import parse_id
@@ -191,6 +192,8 @@ def amendment(record_id: str) -> Answer:
     for name in set(record.not_recorded) & set(form._fields):  # a history may lack it still when something is corrected
         box: Any = form[name]
         box.required = False
+        if isinstance(box, MultiSelectField):
+            box.leave_open(getattr(record, name))
     if form.validate_on_submit():
         refuse_stale(record)
         with refusals_to(form):

@@ -180,6 +180,10 @@ class Step:
             raise StepBlocked(self.title, reasons)
 
 
+NOT_RECORDED = "Not recorded"
+"""What a step says of a course that is over elsewhere and tells nothing of it."""
+
+
 def stopped(records: CourseRecords) -> list[Blocked]:
     """Return why no step can be started in a stopped course."""
     stop = records.course.stop

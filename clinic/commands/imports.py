@@ -45,7 +45,7 @@ def import_table(*, targets: bool, email: str | None, **asked: Any) -> None:
         undo(asked["undo"], asked["reason"], email)
         return
     if not asked["kind"] or asked["file"] is None:
-        raise click.UsageError("Name what is imported, patients or courses, and the file.")
+        raise click.UsageError(f"Name what is imported ({', '.join(KINDS)}) and the file.")
     names = ("kind", "file", "mapping", "dry_run", "rejects")
     take_in(email=email, **{name: asked[name] for name in names})
 

@@ -137,10 +137,17 @@ def sheet_of(records: CourseRecords, at: datetime) -> tuple[Sheet, list[tuple[An
     return sheet, tasks
 
 
+def allergies_asked(status: str | None) -> str:
+    """Return what is printed where no allergy is named: none, or that nobody knows."""
+    if status is None:
+        return "NOT RECORDED"
+    return {"none_known": "no known allergies", "not_asked": "NOT ASKED"}.get(status, "")
+
+
 def _identity(records: CourseRecords, at: datetime) -> list[tuple[str, str]]:
     """Return by what the patient is known, what they cannot have, and their groups."""
     course, patient, zone = records.course, records.patient, records.zone
-    asked = {"none_known": "no known allergies", "not_asked": "NOT ASKED"}.get(patient.allergy_status or "", "")
+    asked = allergies_asked(patient.allergy_status)
     weight, rhd = patient.weight_at(at), fields_of(type(patient))["rhd"]
     return [
         ("Born", wording.day(patient.birth_date, patient.precision_of("birth_date")) or "not known"),

@@ -98,7 +98,9 @@ def _known(course: Treatment) -> list[tuple[bool | str | None, str, str]]:
     """Return what is known about the patient that the decision looks at; only what was asked is ticked."""
     patient = course.patient
     asked: dict[str | None, bool | str | None] = {"present": "warn", "none_known": True}
-    allergy = {"present": patient.allergies or "", "none_known": "No known allergies"}
+    allergy: dict[str | None, str] = {
+        "present": patient.allergies or "", "none_known": "No known allergies", None: "not recorded",
+    }  # fmt: skip
     return [
         (asked.get(patient.allergy_status, False), "Allergies", allergy.get(patient.allergy_status, "Not asked yet")),
         (None, "Components of the product", course.says.vehicle or "no vehicle named in the protocol"),

@@ -213,7 +213,7 @@ def _of_one(model: type[Model], key: str, fact: Field | None) -> Iterator[Column
     column = inspect(model).columns[key]
     name = f"{column.table.name}.{key}"
     heading = fact.heading if fact else PLAIN.get(key) or _heading(key)
-    kind = _kind(column)
+    kind = "choices" if fact and fact.many and fact.choices else _kind(column)
     identifying = bool(fact and fact.identifying) or (model is Signature and key == "printed_name")
     free = (
         kind == "text"
@@ -262,11 +262,8 @@ def _kind(column: Any) -> str:
     ):
         if isinstance(column.type, types):
             return kind
-    return "list" if getattr(column.default, "arg", None) is not None and _is_list(column) else "map"
-
-
-def _is_list(column: Any) -> bool:
-    return "list" in getattr(column.default.arg, "__name__", "") or "list" in repr(column.default.arg)
+    made = column.info.get("usual") or getattr(column.default, "arg", None)
+    return "list" if made is not None and "list" in repr(made) else "map"
 
 
 DICTIONARY = (
@@ -296,6 +293,7 @@ DESCRIBED = {
     "amended": "no; yes; or: yes, after it was signed",
     "zone": "IANA name",
     "list": "separated by ;",
+    "choices": "separated by ;, none where none of them applies; empty: not recorded",
     "map": "key: value, separated by ;",
     "age": "whole years; research variant only",
     "shifted": "ISO 8601 day; all days of one patient are shifted by the same secret number of days",

@@ -186,7 +186,7 @@ def _reaction(records: CourseRecords, event: AdverseEvent, free: Callable[[str |
         "E.i.3.1": _none("Term Highlighted by the Reporter"),
     }
     for number, (name, key) in CRITERIA.items():  # the guide knows true or “no information”, never false
-        found[number] = _value(f"Seriousness Criteria: {name}", True if key in event.serious else None)
+        found[number] = _value(f"Seriousness Criteria: {name}", True if key in (event.serious or ()) else None)
     ended = _moment(records, event.ended_at, event.precision_of("ended_at"))
     outcome = OUTCOMES.get(event.outcome or "")
     return found | {

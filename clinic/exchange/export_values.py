@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from clinic import wording
+from clinic.exchange.parse_cell import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +54,10 @@ def _shifted(value: date | None, around: Around, known: str = "day") -> str | No
     return wording.iso(value - around.shift, around.zone, known) if value else None
 
 
+def _list(value: Any) -> Any:
+    return NONE if value == [] else _plain(value)
+
+
 _READ: dict[str, Callable[[Any, Around], Any]] = {
     "site": lambda _value, around: around.code,
     "zone": lambda _value, around: around.zone,
@@ -62,6 +67,7 @@ _READ: dict[str, Callable[[Any, Around], Any]] = {
     "amended": lambda _value, around: around.besides["amended"],
     "moment": lambda value, _around: _utc(value),
     "wall": lambda value, around: value.astimezone(around.clock).isoformat() if value else None,
+    "choices": lambda value, _around: _list(value),
     "age": lambda value, around: _age(value, around.on),
     "shifted": _shifted,
     "shifted signature": lambda _value, around: _shifted(around.besides["signed"], around),

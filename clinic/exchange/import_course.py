@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import inspect
+
 from clinic.errors import Problem, RuleBroken, naming
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import (
@@ -17,11 +19,13 @@ from clinic.exchange.import_checks import (
     order_faults,
 )
 from clinic.exchange.import_deaths import death_faults
+from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_given import bedside_faults, volume_faults
+from clinic.exchange.import_known import contradictions
 from clinic.exchange.import_people import KnownDonors, donor_asked
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.fields import fields_of
-from clinic.followup.models import OutcomeScore
+from clinic.followup.models import OutcomeScore, PlannedVisit
 from clinic.patients.donors import Donor
 from clinic.patients.models import Weight
 from clinic.products.donation_numbers import parse_din
@@ -34,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from clinic.accounts.models import User
+    from clinic.exchange.import_known import Known
     from clinic.protocols.models import ProtocolVersion
 
 
@@ -54,10 +59,11 @@ class History:
     visit_names: dict[str, tuple[str, int | None]]
     version_of: Callable[[str], ProtocolVersion | None]
     donors: KnownDonors
+    known: Known
     confirmed: dict[str, str] = field(default_factory=dict)
     content: str = ""
     source_key: str = ""
-    records: list[Entry] = field(default_factory=list)
+    records: list[Entry | PlannedVisit] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -96,6 +102,11 @@ class History:
             (Slot(part="event", key=key, name="outcome"), self._make("event", key, **of_course))
             for key in self._keys("event")
         ]
+        self._deaths(patient, told)
+        self.records += visits_to_come(self.records, course, patient, by=self.by, at=self.at)
+
+    def _deaths(self, patient: Any, told: list[tuple[Slot, Any]]) -> None:
+        """Judge what visits and events tell of a death; that its day is not known is written down of a new patient."""
         self.problems += death_faults(self, patient, told)
 
     def _version(self) -> ProtocolVersion | None:
@@ -108,14 +119,21 @@ class History:
 
     def _donor(self, patient: Any) -> Any:
         if self._text(Slot(part="treatment", name="relation")) == "autologous" and not self._has("donor"):
-            return self._check(
+            own = self.known.own_donor(patient)
+            return own or self._check(
                 "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
             )
+        number = self._text(Slot(part="donor", name="donor_number"))
+        known = self.known.donor(number)
+        if known is not None:
+            contradictions(self, known, "donor")
+            return known
         related = {"relative_of": patient, "relative_of_id": patient.id}
         own = {"patient": patient, "patient_id": patient.id}
         kind = self._text(Slot(part="donor", name="kind"))
         donor = self._make("donor", "", **{"self": own, "related": related}.get(kind or "", {}))
         self.problems += donor_faults(self, donor, patient) + donor_asked(self, donor)
+        self.known.learn_donor(number, donor)
         return donor
 
     def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:
@@ -214,8 +232,12 @@ class History:
         made = []
         for key in self._keys("score", "visit"):
             name, course_day = self.visit_names.get(key, (key, None))
-            visit = self._make("visit", key, name=name, course_day=course_day, **of_course)
-            for wanted in [s for s in self.given if s.part == "score" and s.key == key]:
+            scores = [s for s in self.given if s.part == "score" and s.key == key]
+            seen = any(self.given[s].text is not None or self.given[s].never for s in scores)
+            took_place = seen or self._text(Slot(part="visit", key=key, name="performed_at")) is not None
+            made_it = "made" if took_place else None
+            visit = self._make("visit", key, name=name, course_day=course_day, made=made_it, **of_course)
+            for wanted in scores:
                 self._score(wanted, visit, of_course)
             made.append((Slot(part="visit", key=key, name="alive"), visit))
         return made
@@ -237,12 +259,13 @@ class History:
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
         known = visit.precision_of("performed_at") if given.by_day is None else ""
         common["precision"] = {"performed_at": known} if known else None
+        stored = inspect(visit).persistent  # a list that the session keeps takes no record that is only tried
         score = OutcomeScore(
             **common,
+            **({"visit_id": visit.id} if stored else {"visit": visit}),
             instrument=wanted.name,
             value=value,
             did_not_occur=given.never,
-            visit=visit,
             treatment_id=of_course["treatment_id"],
             **happened,
         )
@@ -360,9 +383,11 @@ class History:
 
 def _absent(model: type[Any], facts: dict[str, Any], reason_for: Callable[[str], str]) -> dict[str, str]:
     """Return why each fact of a model that must be there or be explained is missing, where there is a reason."""
-    table, found = model.__table__.columns, {}
+    found = {}
     for name, fact in fields_of(model).items():
-        needed = fact.required or name in getattr(model, "EXPLAINED", ())
-        if needed and facts.get(name) is None and table[name].default is None and reason_for(name):
-            found[name] = reason_for(name)
+        usual = "usual" in model.__table__.columns[name].info
+        why = reason_for(name) or ("not in the table" if usual else "")
+        needed = fact.required or usual or name in getattr(model, "EXPLAINED", ())
+        if needed and facts.get(name) is None and why:
+            found[name] = why
     return found

@@ -20,7 +20,7 @@ def death_faults(history: Any, patient: Any, told: list[Told]) -> list[Fault]:
     ``told``: the visits and events of the row, each with the slot that its faults are about. A history without
     calendar days says once why they are missing; one that dates its visits gives the day or says why it cannot.
     """
-    dead = [(slot, one) for slot, one in told if _tells_of_death(one)]
+    dead = [(slot, one) for slot, one in told if tells_of_death(one)]
     if not dead and patient.died_on is None:
         return []
     found = [history.fault(slot, said) for slot, said in _contradictions(patient, told, dead, history.by.site.zone)]
@@ -34,17 +34,18 @@ def death_faults(history: Any, patient: Any, told: list[Told]) -> list[Fault]:
     return found
 
 
-def _tells_of_death(one: Any) -> bool:
+def tells_of_death(one: Any) -> bool:
+    """Whether a visit or an event says that the patient died."""
     if isinstance(one, AdverseEvent):
-        return one.outcome == "fatal" or one.grade == "5" or "death" in one.serious
-    return isinstance(one, FollowUpVisit) and not one.alive
+        return one.outcome == "fatal" or one.grade == "5" or "death" in (one.serious or ())
+    return isinstance(one, FollowUpVisit) and one.alive is False
 
 
 def _contradictions(patient: Any, told: list[Told], dead: list[Told], zone: str) -> Iterator[tuple[Slot, str]]:
     """Yield each visit of a living patient after the death, by days of the calendar or of the course."""
     day = () if patient.died_on is None else (patient.died_on.year, patient.died_on.month, patient.died_on.day)
     for slot, one in told:
-        if not (isinstance(one, FollowUpVisit) and one.alive and one.made == "made"):
+        if not (isinstance(one, FollowUpVisit) and one.alive is not False and one.made == "made"):
             continue
         seen = known_parts(one.performed_at, one.precision_of("performed_at"), zone)[:3]
         if _later(seen, day) or any(_after(one, seen, other, zone) for _slot, other in dead):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from clinic.errors import RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault, Given
-from clinic.exchange.import_targets import Slot, slot
+from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
 from clinic.ledger.models import digest
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ def content_of(found: dict[Slot, Given], mapping: Mapping) -> str:
 def key_of(found: dict[Slot, Given], mapping: Mapping) -> str:
     """Return what tells a row from the others of its source; "" where the table has no column for that."""
     key = found.get(Slot(part="row", name="key"))
-    return f"{mapping.source}: {key.text}" if key is not None and key.text else ""
+    apart = "" if mapping.kind in NEW_PEOPLE else f"{mapping.kind}: "
+    return f"{mapping.source}: {apart}{key.text}" if key is not None and key.text else ""
 
 
 def _slot(target: str, mapping: Mapping) -> Slot:

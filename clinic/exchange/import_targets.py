@@ -37,12 +37,31 @@ PARTS: dict[str, type[Any]] = {
     "visit": FollowUpVisit,
     "event": AdverseEvent,
 }
+CELLS = frozenset({"weight", "harvest", "product", "administration", "qc"})
 KINDS = {
     "patients": frozenset({"patient", "weight", "row"}),
     "courses": frozenset({*PARTS, "qc", "score", "row"}),
+    "further-courses": frozenset({*PARTS, "qc", "score", "row"}),
+    "administrations": frozenset({"patient", "course", *CELLS, "row"}),
+    "scores": frozenset({"patient", "course", "visit", "score", "row"}),
+    "events": frozenset({"patient", "course", "event", "row"}),
 }
-WITH_COURSE = frozenset({"courses"})
-"""Kinds of import whose rows have facts of a course."""
+NEW_PEOPLE = frozenset({"patients", "courses"})
+"""Kinds of import whose rows are patients who are new here; those of the others are registered."""
+ONE_EACH = frozenset({"administrations", "scores", "events"})
+"""Kinds of import with a row for each of what they add: its targets need no key in the middle."""
+NAMES = {
+    "patient.record_number": ("Record number of a registered patient", "a record number"),
+    "patient.key": ("Key with which the patient came in", "the “row.key” of an earlier row of this source"),
+    "course.key": ("Key with which the course came in", "the “row.key” of an earlier row of this source"),
+    "course.chain_of_identity": ("Chain of identity of the course", "a chain of identity"),
+}
+"""What names a patient who is registered, or one of the courses, and how it is written."""
+LONG_SCORE = {
+    "instrument": ("Instrument", "the key or the label of an instrument"), "value": ("Score", "a figure"),
+    "did_not_occur": ("Did not occur", "yes or no"),
+}  # fmt: skip
+"""The facts of a score where a row has one."""
 FORMS = (
     (UTCDateTime, "2026-11-23 14:05, 2026-11-23, 2026-11 or 2026"),
     (Quantity, "a figure"),
@@ -86,7 +105,12 @@ def slot(target: str, kind: str) -> Slot | None:
     part = words[0]
     if part not in KINDS.get(kind, ()):
         return None
-    if part in SEVERAL:
+    if kind not in NEW_PEOPLE and part in {"patient", "course"}:
+        named = target in NAMES and not (kind == "further-courses" and part == "course")
+        return Slot(part=part, name=words[1]) if named else None
+    if part == "score" and kind in ONE_EACH and words[1:2] and words[1] in LONG_SCORE:
+        return Slot(part=part, name=words[1]) if len(words) == 2 else None
+    if part in SEVERAL and kind not in ONE_EACH:
         if len(words) != 3:
             return None
         found = Slot(part=part, key=words[1], name=words[2])
@@ -126,25 +150,43 @@ def described(kind: str) -> Iterator[tuple[str, str, str, str, str]]:
 
     ``KEY`` in a target is a word of the mapping's own, which tells several visits or events of one row apart.
     """
+    several = SEVERAL if kind not in ONE_EACH else frozenset()
+    yield from ((kind, to, *said) for to, said in _named(kind).items())
     for part, model in PARTS.items():
-        if part not in KINDS[kind]:
+        if part not in KINDS[kind] or (part == "patient" and kind not in NEW_PEOPLE):
             continue
-        middle = ".KEY." if part in SEVERAL else "."
+        middle = ".KEY." if part in several else "."
         for name, fact in fields_of(model).items():
             if _known(Slot(part=part, name=name)):
                 choices = "; ".join(f"{key} = {label}" for key, label in (fact.choices or {}).items())
+                choices += "; none = None of them" if fact.many else ""
                 yield kind, f"{part}{middle}{name}", fact.label, fact.unit, choices or _form(model, name)
         if issubclass(model, Record):
             day = "Day of the course, counted from the first cells"
             yield kind, f"{part}{middle}course_day", day, "days", "a whole number"
-    if kind in WITH_COURSE:
-        yield kind, "treatment.protocol", "Protocol", "", "the code of a protocol that is published here"
-        for key, test in QC_TESTS.items():
-            words = "; ".join(f"{one} = {label}" for one, label in (test.outcomes or {}).items())
-            yield kind, f"qc.{key}", test.label, test.unit, words or "a figure, also like <0.05"
-        for key, instrument in INSTRUMENTS.items():
-            yield kind, f"score.KEY.{key}", instrument.label, instrument.unit, f"a figure, {instrument.range}"
+    yield from _of_catalogues(kind)
     yield kind, "row.key", "Key of the row in its source", "", "a text that no other row of the source has"
+
+
+def _named(kind: str) -> dict[str, tuple[str, str, str]]:
+    """Return the targets that name a registered patient or course: each with its fact, unit and values."""
+    named = NAMES.items() if kind not in NEW_PEOPLE else ()
+    return {to: (label, "", form) for to, (label, form) in named if slot(to, kind) is not None}
+
+
+def _of_catalogues(kind: str) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield the targets that are a protocol, a test or an instrument."""
+    if "treatment" in KINDS[kind]:
+        yield kind, "treatment.protocol", "Protocol", "", "the code of a protocol that is published here"
+    for key, test in QC_TESTS.items() if "qc" in KINDS[kind] else ():
+        words = "; ".join(f"{one} = {label}" for one, label in (test.outcomes or {}).items())
+        yield kind, f"qc.{key}", test.label, test.unit, words or "a figure, also like <0.05"
+    if "score" in KINDS[kind]:
+        for name, (label, form) in LONG_SCORE.items() if kind in ONE_EACH else ():
+            yield kind, f"score.{name}", label, "", form
+        middle = ".KEY." if kind not in ONE_EACH else "."
+        for key, instrument in INSTRUMENTS.items():
+            yield kind, f"score{middle}{key}", instrument.label, instrument.unit, f"a figure, {instrument.range}"
 
 
 def _form(model: Any, name: str) -> str:

@@ -38,6 +38,10 @@ PAGES = {
 KIND_WORDS = {
     "patients": "Patients, one row each",
     "courses": "Courses with all that belongs to them, one row each",
+    "further-courses": "Further courses of registered patients, one row each",
+    "administrations": "Cells given under registered courses, one row each",
+    "scores": "Scores and visits of registered patients, one row a score or a visit",
+    "events": "Adverse events of registered patients, one row each",
 }
 
 

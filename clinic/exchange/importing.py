@@ -19,19 +19,19 @@ from clinic.errors import RuleBroken
 from clinic.exchange import batches, import_rows
 from clinic.exchange.batches import ImportBatch, ImportedRow
 from clinic.exchange.datasets import datasets
-from clinic.exchange.import_checks import Fault, Given
+from clinic.exchange.import_additions import ADDITIONS
+from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_course import History
+from clinic.exchange.import_known import Known
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
+from clinic.exchange.import_repeats import known_already, repeated
 from clinic.exchange.import_report import Report
-from clinic.exchange.import_targets import KINDS, OWN, Slot, slot
+from clinic.exchange.import_targets import KINDS, OWN, slot
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.tables import Table, read
 from clinic.extensions import write_from_here, writing
 from clinic.ledger.listener import set_actor
 from clinic.pathway.projection import judge_what_was_written
-from clinic.patients.models import Patient
-from clinic.patients.names import compact
-from clinic.patients.numbers import bearers, replaced_on
 from clinic.protocols.models import Protocol
 from clinic.reading import reading_only
 
@@ -76,24 +76,25 @@ class Job:
         """Yield the records of each row that no earlier batch has taken in."""
         visits = {key: (visit.name, visit.course_day) for key, visit in self.mapping.visits.items()}
         donors = KnownDonors(self.session, self.by.site_id)
+        known, maker = Known(self.session, self.by, self.mapping), ADDITIONS.get(self.mapping.kind, History)
         for numbered in pieces(enumerate(self.table.rows, start=1)):
             made = []
             for number, (row, cells) in numbered:
                 problems: list[Fault] = []
                 given = import_rows.given(row, number, cells, self.mapping, problems)
-                history = History(
+                history = maker(
                     row=row, given=given, by=self.by, at=self.at, note=self.mapping.source, reason=self.mapping.reason,
                     not_recorded=self.mapping.not_recorded, confirmed=self.mapping.confirmed, visit_names=visits,
-                    version_of=self.published, donors=donors, problems=problems,
+                    version_of=self.published, donors=donors, known=known, problems=problems,
                     content=import_rows.content_of(given, self.mapping),
                     source_key=import_rows.key_of(given, self.mapping),
                 )  # fmt: skip
                 made.append(history)
             contents = (one.content for one in made)
-            known = batches.known_rows(self.session, self.by.site_id, ImportedRow.content, contents)
-            self.report.before |= {one.row for one in made if one.content in known}
+            before = batches.known_rows(self.session, self.by.site_id, ImportedRow.content, contents)
+            self.report.before |= {one.row for one in made if one.content in before}
             for one in made:
-                if one.content not in known:
+                if one.content not in before:
                     one.build(self.mapping.kind)
                     yield one
 
@@ -138,7 +139,7 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
         report.problems += _tried(job)
         return report
     write_from_here(session)
-    report.problems += _known_already(job)  # somebody may have been added meanwhile
+    report.problems += known_already(job)  # somebody may have been added meanwhile
     if not report.problems:
         _write(job)
     return report
@@ -182,7 +183,7 @@ def _check(job: Job) -> None:
         if len(report.problems) >= MOST_PROBLEMS:
             report.notes.append(f"The first {MOST_PROBLEMS:,} problems are listed. Correct them and try again.")
             return
-    report.problems += [*_known_already(job), *_twice(job), *_keys(job)]
+    report.problems += repeated(job)
 
 
 def _tried(job: Job) -> list[Fault]:
@@ -304,81 +305,3 @@ def _published(session: Session, by: User) -> Callable[[str], ProtocolVersion | 
     protocols = session.scalars(select(Protocol).where(Protocol.site_id == by.site_id))
     versions = {protocol.code: protocol.published() for protocol in protocols}
     return versions.get
-
-
-def _keys(job: Job) -> list[Fault]:
-    """Return a fault for each key that stands in the table twice, or came in before with other facts."""
-    wanted, seen, faults = Slot(part="row", name="key"), dict[str, tuple[int, Given]](), list[Fault]()
-    for number, (row, cells) in enumerate(job.table.rows, start=1):
-        given = import_rows.given(row, number, cells, job.mapping, [])
-        key, said = import_rows.key_of(given, job.mapping), given.get(wanted)
-        if not key or said is None:
-            continue
-        if key in seen:
-            first = seen[key][0]
-            faults.append(
-                Fault(row=row, column=said.column, value=said.written, expected=f"each key once; row {first} has it")
-            )
-        seen.setdefault(key, (row, said))
-    known = batches.known_rows(job.session, job.by.site_id, ImportedRow.source_key, seen)
-    for key, one in known.items():
-        row, said = seen[key]
-        if row not in job.report.before:
-            expected = (
-                f"the facts with which this key came in, as row {one.row} of import {one.batch_id}: an import never "
-                "changes a record; correct it by amendment (rule 70)"
-            )
-            faults.append(Fault(row=row, column=said.column, value=said.written, expected=expected))
-    return faults
-
-
-ONCE = {
-    Slot(part="donor", name="donor_number"): "each donor number once; record further courses of a donor by hand",
-    Slot(part="product", name="din"): "each donation number once: every row has a donor of its own (rule 6)",
-}
-"""What two rows of a table cannot share, and what is expected instead."""
-
-
-def _twice(job: Job) -> list[Fault]:
-    """Return a fault for each donor number and donation number that an earlier row of the table has already."""
-    problems, seen = [], set()
-    for number, (row, cells) in enumerate(job.table.rows, start=1):
-        given = import_rows.given(row, number, cells, job.mapping, [])
-        for wanted, expected in ONCE.items():
-            said = given.get(wanted)
-            key = (wanted.part, compact(said.text)) if said is not None and said.text else None
-            if said is not None and key in seen:
-                problems.append(
-                    Fault(row=row, column=said.column, value=said.written or said.text or "", expected=expected)
-                )
-            if key is not None:
-                seen.add(key)
-    return problems
-
-
-def _known_already(job: Job) -> list[Fault]:
-    """Return a fault for each record number that the clinic has already, or that is in the table twice."""
-    problems, seen, session, by = list[Fault](), set(), job.session, job.by
-    wanted = Slot(part="patient", name="record_number")
-    numbers: list[tuple[int, str, str]] = []
-    for number, (row, cells) in enumerate(job.table.rows, start=1):
-        said = import_rows.given(row, number, cells, job.mapping, [])
-        given = said.get(wanted)
-        if given is not None and given.text and row not in job.report.before:
-            numbers.append((row, given.column, given.text))
-    borne = bearers(session, Patient, "record_number", site_id=by.site_id) if numbers else []
-    known = {compact(one.number): one for one in reversed(borne)}
-    for row, column, text in numbers:
-        other = known.get(compact(text))
-        if other is not None:
-            expected = "a record number that is new here: an import never changes a patient (rule 70)"
-            if other.until is not None:
-                expected = (
-                    f"a record number that no patient here had: this one was replaced on "
-                    f"{replaced_on(other, by.site.zone)}, and a wristband may still carry it (rule 1)"
-                )
-            problems.append(Fault(row=row, column=column, value=text, expected=expected))
-        elif compact(text) in seen:
-            problems.append(Fault(row=row, column=column, value=text, expected="each record number once"))
-        seen.add(compact(text))
-    return problems

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 YES = frozenset({"yes", "y", "true", "1", "+"})
 PARTLY = re.compile(r"(?P<y>\d{4})(-(?P<m>\d{2})(-(?P<d>\d{2}))?)?(?P<about>~)?", re.ASCII)
+NONE = "none"
+"""What says that of a list of choices none applies, which is not the same as that nobody recorded any."""
 NO = frozenset({"no", "n", "false", "0", "-"})
 
 
@@ -147,6 +149,8 @@ def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
     kind = column.type
     if fact is not None and fact.choices is not None:
         known = dict(fact.choices)
+        if fact.many and text.casefold() == NONE:
+            return []
         return [one_of(part.strip(), known) for part in text.split(";")] if fact.many else one_of(text, known)
     for types, read in (
         (UTCDateTime, lambda said: moment(said, zone)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Text, func, inspect, select
+from sqlalchemy import JSON, Text, func, inspect, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic import wording
@@ -69,12 +69,13 @@ def against_cells(facts: Mapping[str, Any]) -> str:
     them where it was fatal or life-threatening.
     """
     cells, serious = facts["from_cells"], set(facts["serious"] or ())
-    if not serious:
+    if not may_be_serious(facts["serious"]):
         return ""
     if cells in {"certain", "probable"}:
         return "certainly from the cells" if cells == "certain" else "probably from the cells"
     if cells is None:
-        return "not assessed by a physician yet"
+        unknown = "; its seriousness is not recorded" if facts["serious"] is None else ""
+        return f"not assessed by a physician yet{unknown}"
     grave = serious & GRAVE or facts["grade"] in {"4", "5"} or facts["outcome"] == "fatal"
     return "not shown to be unlikely from the cells" if grave and cells != "unlikely" else ""
 
@@ -93,9 +94,14 @@ def clock_days(facts: Mapping[str, Any]) -> int | None:
     """7 calendar days if fatal or life-threatening, else 15; only serious, unexpected, suspected (312.32(c))."""
     causes = {facts["from_cells"], facts["from_harvest"], facts["from_delivery"]}
     suspected = bool(causes & SUSPECTED) or None in causes
-    if not facts["serious"] or not suspected or facts["expected"] == "expected":
+    if not may_be_serious(facts["serious"]) or not suspected or facts["expected"] == "expected":
         return None
-    return 7 if GRAVE & set(facts["serious"]) else 15
+    return 7 if GRAVE & set(facts["serious"] or ()) else 15
+
+
+def may_be_serious(criteria: list[str] | None) -> bool:
+    """Whether a criterion of seriousness applies, or nobody recorded whether one does."""
+    return criteria is None or bool(criteria)
 
 
 class AdverseEvent(Record):
@@ -127,9 +133,9 @@ class AdverseEvent(Record):
         not_before=("performed_at",),
     )
     grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, conditional=True, section="Assessment")
-    serious: Mapped[list[str]] = field(
-        "Serious because of", choices=SERIOUS, many=True, section="The event", default=list, rule=66,
-        hint="Tick nothing if not serious. A high grade alone is not serious",
+    serious: Mapped[list[str] | None] = field(
+        "Serious because of", JSON(none_as_null=True), choices=SERIOUS, many=True, section="The event", usual=list,
+        rule=66, hint="Tick nothing if not serious. A high grade alone is not serious",
     )  # fmt: skip
     from_cells: Mapped[str | None] = field(
         "Related to the cells", choices=CAUSALITY, conditional=True, section="Cause (WHO-UMC)"
@@ -175,7 +181,7 @@ class AdverseEvent(Record):
         if self.outcome is not None or clinic:
             fatal.add(self.outcome == "fatal")
         if self.serious or clinic:  # a source that lists no criterion may not have asked
-            fatal.add("death" in self.serious)
+            fatal.add("death" in (self.serious or ()))
         if self.grade is not None:
             fatal.add(self.grade == "5")
         if clinic and fatal == {True} and not has_died(self.treatment.patient.person):
@@ -211,7 +217,8 @@ class AdverseEvent(Record):
         if not said:
             before = next(iter(self._weakened_alone()), None)
             said = f"{before}, and the correction is not confirmed by another physician" if before else ""
-        return f"Serious adverse event, {said}: {self.term}" if said else ""
+        kind = "Adverse event" if self.serious is None else "Serious adverse event"
+        return f"{kind}, {said}: {self.term}" if said else ""
 
     def _standing(self) -> dict[str, Any]:
         """Return what says whether it speaks against the cells; what nobody signed yet is not assessed."""
@@ -312,7 +319,7 @@ class AdverseEvent(Record):
     @property
     def is_grave(self) -> bool:
         """Whether it was fatal or life-threatening, by seriousness, grade or outcome."""
-        return bool(GRAVE & set(self.serious)) or self.grade in {"4", "5"} or self.outcome == "fatal"
+        return bool(GRAVE & set(self.serious or ())) or self.grade in {"4", "5"} or self.outcome == "fatal"
 
     @property
     def cells_suspected(self) -> bool:

@@ -75,7 +75,7 @@ record_pages.BESIDE.append(_beside)
 def day_box(event: AdverseEvent, on: date) -> dict[str, object] | None:
     """Return the running clock of an event as a page draws it: figure, words, state, share of the time gone."""
     due, day, days = event.report_due_on, event.clock_day(on), event.clock_days
-    if due is None or day is None or days is None:
+    if event.origin is not Origin.CLINIC or due is None or day is None or days is None:
         return None
     left = (due - on).days
     state = "over" if left < 0 else "urgent" if left <= 2 else "soon" if left <= days // 2 else ""

@@ -43,6 +43,7 @@ class PlannedVisit(Model):
     """One visit that the protocol asks for, with its window. Counted from the day of administration (rule 62)."""
 
     KIND = "PL"
+    NOUN = "Planned visit"
     JUDGED = True
     READ_WITH = ("contacts",)
     __table_args__ = (
@@ -80,7 +81,7 @@ class PlannedVisit(Model):
     def standing(self, on: date) -> str:
         """Return done, missed, overdue, open or planned, for a day."""
         if self.visit is not None:
-            return "done" if self.visit.made == "made" else "missed"
+            return "missed" if self.visit.made in {"missed", "lost"} else "done"
         if on > self.closes_on:
             return "overdue"
         return "open" if on >= self.opens_on else "planned"
@@ -204,10 +205,10 @@ class FollowUpVisit(Record):
 
     treatment_id: Mapped[str] = reference("treatment")
     plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
-    name: Mapped[str] = field("Visit", required=True, default=BASELINE, section="Visit")
-    made: Mapped[str] = field("Visit status", choices=MADE, required=True, default="made", section="Visit")
+    name: Mapped[str] = field("Visit", required=True, usual=BASELINE, section="Visit")
+    made: Mapped[str | None] = field("Visit status", choices=MADE, required=True, usual="made", section="Visit")
     missed_reason: Mapped[str | None] = field("Why not", conditional=True, section="Visit", hint="If missed")
-    alive: Mapped[bool] = field("The patient is alive", default=True, section="Visit")
+    alive: Mapped[bool | None] = field("The patient is alive", usual=True, section="Visit")
     notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
 
     treatment: Mapped[Treatment] = relationship()
@@ -220,8 +221,8 @@ class FollowUpVisit(Record):
         if self.origin == "clinic" and not self.alive and not has_died(self.treatment.patient.person):
             said = "Enter the date of death in the patient's record first, or report it as an adverse event of grade 5."
             found.append(Problem(said, "alive"))
-        found += after_death(self, "alive") if self.made == "made" and self.alive else []
-        if self.made != "made" and not self.missed_reason:
+        found += after_death(self, "alive") if self.made == "made" and self.alive is not False else []
+        if self.made in {"missed", "lost"} and not self.missed_reason:
             found.append(Problem("Give the reason why the visit was missed.", "missed_reason", rule=62))
         if self.made == "lost" and self.plan is not None:
             session = object_session(self.plan)
@@ -292,7 +293,7 @@ class FollowUpVisit(Record):
 
     def _what(self) -> str:
         if self.made != "made":
-            return f"{self.name}: {MADE[self.made].lower()}"
+            return f"{self.name}: {MADE[self.made].lower() if self.made else 'attendance not recorded'}"
         return f"{self.name}, outside its window" if self.outside_window else self.name
 
 
@@ -319,7 +320,7 @@ class OutcomeScore(Record):
     def problems(self, *, at: datetime) -> list[str]:
         """Also rule 63: within the instrument's range and steps."""
         found = super().problems(at=at)
-        found += after_death(self, "performed_at") if self.visit is None or self.visit.alive else []
+        found += after_death(self, "performed_at") if self.visit is None or self.visit.alive is not False else []
         instrument = INSTRUMENTS.get(self.instrument or "")
         if instrument is None:
             return found

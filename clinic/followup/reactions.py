@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock, wording
 from clinic.administration.models import Administration, PastReaction
-from clinic.followup.adverse_events import SUSPECTED, AdverseEvent
+from clinic.followup.adverse_events import SUSPECTED, AdverseEvent, may_be_serious
 from clinic.patients.names import searchable
 from clinic.records import Origin
 from clinic.treatments.models import Treatment
@@ -125,7 +125,12 @@ def _long_words(text: str) -> set[str]:
 def _counts(event: AdverseEvent) -> bool:
     text = _ever(event, ("term", "narrative"))
     if awaits_physician(event):
-        return event.is_serious or event.grade in {"4", "5"} or is_severe(text) or bool(_ALLERGIC.search(text))
+        return (
+            may_be_serious(event.serious)
+            or event.grade in {"4", "5"}
+            or is_severe(text)
+            or bool(_ALLERGIC.search(text))
+        )
     if not {event.from_cells, event.from_delivery} & SUSPECTED:
         return False
     return event.grade in {"3", "4", "5"} or bool(
@@ -146,7 +151,7 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     state = "not assessed by a physician" if waits else ""
     words = ", ".join(part for part in (event.term, grade, state, _day(records, event.performed_at)) if part)
     severe = event.grade in {"4", "5"} or bool(_ANAPHYLACTIC.search(event.term or ""))
-    severe = severe or (waits and (event.is_serious or is_severe(_ever(event, ("term", "narrative")))))
+    severe = severe or (waits and (may_be_serious(event.serious) or is_severe(_ever(event, ("term", "narrative")))))
     written = _written(event, ("term", "grade", "serious"))
     return PastReaction(words=words, at=event.performed_at, severe=severe, written=written, unassessed=waits)
 

@@ -111,7 +111,7 @@ class Harvest(Record):
         section="What was collected",
         hint="Without anticoagulant. Tissue in mL",
     )
-    containers: Mapped[int] = field("Containers", section="What was collected", default=1)
+    containers: Mapped[int | None] = field("Containers", section="What was collected", usual=1)
     anticoagulant: Mapped[str | None] = field(
         "Anticoagulant", reported=True, choices=labels(ANTICOAGULANTS), required=True, section="Anticoagulant"
     )

@@ -228,7 +228,9 @@ def alive_after_death(records: CourseRecords, changed: Mapping[str, Written]) ->
     if not days:
         return []
     seen: list[tuple[str, Record]] = [("cells were given", one) for one in records.of(Administration) if one.counts]
-    seen += [("a visit was made", one) for one in records.of(FollowUpVisit) if one.made == "made" and one.alive]
+    seen += [
+        ("a visit was made", one) for one in records.of(FollowUpVisit) if one.made == "made" and one.alive is not False
+    ]
     seen += [("an adverse event began", one) for one in records.of(AdverseEvent)]
     return [
         f"The day of death ({wording.day(min(days))}) is before {what} on "

@@ -80,17 +80,19 @@ def _named(name: str, url: str) -> Markup:
 
 
 def _state(row: Row[Any], course: Treatment | None, done: Collection[str]) -> tuple[str, str, str]:
-    if row.died_on is not None:
+    if row.died_on is not None or (row.not_recorded or {}).get("died_on"):
         return ("rest", "circle-minus", "Died")
     if course is None:
         return ("plan", "circle-dashed", "No course yet")
     return course_state(course, done)
 
 
-def course_state(course: Treatment, done: Collection[str]) -> tuple[str, str, str]:
-    """Return the tag of a course; ``done``: the ids of those of which every step is done."""
+def course_state(course: Treatment, done: Collection[str], *, died: bool = False) -> tuple[str, str, str]:
+    """Return the tag of a course; ``done``: the ids of those of which every step is done; ``died``: the patient did."""
     if course.stop is not None:
         return ("rest", "ban", "Stopped")
+    if died:
+        return ("rest", "circle-minus", "Ended")
     return ("rest", "circle-check", "Finished") if course.id in done else ("ok", "activity", "Active")
 
 
@@ -227,13 +229,17 @@ def css_text(text: str) -> str:
 
 def margin_boxes(patient: Patient, printed: str) -> str:
     """Return the style sheet of one patient: the patient is named at the top of every printed page."""
-    allergy = {"present": f"ALLERGY: {patient.allergies}", "none_known": "No known allergies"}
+    allergy = {
+        "present": f"ALLERGY: {patient.allergies}",
+        "none_known": "No known allergies",
+        "not_asked": "Allergies not asked",
+    }
     said = "  ·  ".join(
         (
             patient.display_name,
             wording.born(patient.birth_date, patient.precision_of("birth_date")),
             patient.record_number or "",
-            allergy.get(patient.allergy_status, "Allergies not asked"),
+            allergy.get(patient.allergy_status or "", "Allergies not recorded"),
         )
     )
     line = "border-bottom: .5pt solid #000; vertical-align: bottom; padding-bottom: 1mm;"

@@ -15,7 +15,7 @@ from clinic.pathway import patient_page
 from clinic.pathway.views import bp
 from clinic.patients.banner import patient_banner
 from clinic.patients.merging import of_patient
-from clinic.patients.models import SEXES, Patient
+from clinic.patients.models import SEXES, Patient, has_died
 from clinic.patients.search import present_courses, search, similar_names, with_those_that_go_on
 from clinic.patients.views import REGISTERS
 
@@ -80,7 +80,7 @@ def _pager(found: Any, typed: str) -> dict[str, Any]:
 def patient(patient_id: str) -> str:
     """Show who the patient is, what must be known, the courses and consents, and one next action."""
     patient, at, role = get_or_404(Patient, patient_id), clock.now(), me().role
-    done = patient_page.finished(db.session(), patient.courses, at)
+    done, died = patient_page.finished(db.session(), patient.courses, at), has_died(patient.person)
     return render_template(
         "pathway/patient.html",
         record=patient,
@@ -88,7 +88,7 @@ def patient(patient_id: str) -> str:
         reports=reporting.of_patient(db.session(), patient, clock.day(at, zone())),
         action=patient_page.next_action(patient, me(), at=at),
         today=clock.day(at, zone()),
-        states={course.id: patient_page.course_state(course, done) for course in patient.courses},
+        states={course.id: patient_page.course_state(course, done, died=died) for course in patient.courses},
         facts=patient_page.facts_of(patient, zone()),
         amendments=record_display.amendments(patient, zone()),
         hands=record_display.hands(patient, zone()),

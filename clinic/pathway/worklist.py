@@ -241,7 +241,7 @@ def unresolved(site_id: str) -> Select[Any]:
         .join(AdverseEvent, AdverseEvent.treatment_id == Treatment.id)
         .where(
             Treatment.patient_id.in_(overdue), AdverseEvent.outcome.in_(UNRESOLVED),
-            cast(AdverseEvent.serious, String) != "[]",
+            or_(AdverseEvent.serious.is_(None), cast(AdverseEvent.serious, String) != "[]"),
         )
     )  # fmt: skip
 

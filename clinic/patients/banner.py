@@ -28,7 +28,7 @@ class Banner:
     print_url: str
     display_name: str
     is_synthetic: bool
-    allergy_status: str
+    allergy_status: str | None
     allergies: str
     allergies_asked_on: date | None
     birth_date: date | None

@@ -70,8 +70,8 @@ class Patient(Entry):
     contact_person: Mapped[str | None] = field(
         "Contact person", identifying=True, section="Contact", hint="Name, relation and telephone"
     )
-    allergy_status: Mapped[str] = field(
-        "Allergies", choices=ALLERGY_STATUSES, required=True, section="Allergies and blood group", default="not_asked"
+    allergy_status: Mapped[str | None] = field(
+        "Allergies", choices=ALLERGY_STATUSES, required=True, section="Allergies and blood group", usual="not_asked"
     )
     allergies: Mapped[str | None] = field(
         "Allergy and reaction",

@@ -26,6 +26,7 @@ UMLAUTS = (("ae", "a"), ("oe", "o"), ("ue", "u"))
 SHOWN = (
     Patient.id, Patient.family_name, Patient.given_names, Patient.birth_date, Patient.record_number, Patient.sex,
     Patient.died_on, Patient.search_text, Patient.name_key, Patient.precision, Patient.person_id,
+    Patient.not_recorded,
 )  # fmt: skip
 
 

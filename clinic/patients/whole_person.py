@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 def not_asked(people: Iterable[Patient]) -> bool:
-    """Whether nobody has asked a person about allergies yet, under whichever record (rule 23)."""
-    return all(one.allergy_status == "not_asked" for one in people)
+    """Whether no answer of a person about allergies is recorded, under whichever record (rule 23)."""
+    return not any(one.allergy_status in {"present", "none_known"} for one in people)
 
 
 def youngest_on(people: Iterable[Patient], day: date) -> int | None:

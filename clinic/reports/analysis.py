@@ -140,6 +140,7 @@ COURSES = Table(
         Column("died", "Died", "day"),
         Column("adverse_events", "Adverse events", "whole"),
         Column("serious_events", "Serious adverse events", "whole"),
+        Column("events_of_unknown_seriousness", "Adverse events of which seriousness is not recorded", "whole"),
         Column("worst_grade", "Worst grade of an event", "whole", said=fields_of(AdverseEvent)["grade"].label),
         *_scores(),
         MISSING,

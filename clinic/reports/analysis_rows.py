@@ -133,7 +133,7 @@ def _of_course(data: Data, told: dict[Any, list[Any]]) -> dict[str, Any]:
     """Return what happened in a course, counted and dated."""
     harvests, visits, events = told[Harvest], told[FollowUpVisit], told[AdverseEvent]
     given = [one for one in told[Administration] if one.outcome != "voided" and one.volume_given != 0]
-    made = [one for one in visits if one.made is not False]
+    made = [one for one in visits if one.made == "made"]
     judged = [one for one in told[Eligibility] if one.eligible is not None][-1:]
     return {
         "eligible": judged[0].eligible if judged else None,
@@ -142,8 +142,10 @@ def _of_course(data: Data, told: dict[Any, list[Any]]) -> dict[str, Any]:
         "products": len(told[Product]), "products_given": len({one.product_id for one in given} - {None}),
         "administrations": len(given), "first_given": _first(data, given), "last_given": _first(data, given[::-1]),
         "volume_given": _sum(given, "volume_given"),
-        "visits_made": len(made), "visits_missed": len(visits) - len(made), "last_seen": _first(data, made[::-1]),
+        "visits_made": len(made), "visits_missed": sum(one.made in {"missed", "lost"} for one in visits),
+        "last_seen": _first(data, made[::-1]),
         "adverse_events": len(events), "serious_events": sum(bool(one.serious) for one in events),
+        "events_of_unknown_seriousness": sum(one.serious is None for one in events),
         "worst_grade": max((one.grade for one in events if one.grade is not None), default=None),
     }  # fmt: skip
 

@@ -94,7 +94,10 @@ def figures(data: Data) -> Result:
         first="What happened" if by_term else "Group",
         excluded=[*data.left_out, published],
         finding=says if given else "No cells were given.",
-        missing=[("no physician has graded it", [row.id for row in found if row.grade is None])],
+        missing=[
+            ("no physician has graded it", [row.id for row in found if row.grade is None]),
+            ("it is not recorded whether it is serious", [row.id for row in found if row.serious is None]),
+        ],
         drawings=[drawing] if rows else [],
         notes=["Years observed: of the courses begun in the period, from the first cells to the last day heard of."],
     )

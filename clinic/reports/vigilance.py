@@ -44,7 +44,7 @@ def figures(data: Data) -> Result:
     known = {id_: one for id_, one in containers(data).items() if one.origin == "clinic"}
     _collected(data, known, found)
     _units(data, known, found)
-    events = _events(data, found)
+    events, unknown = _events(data, found)
     given, published = here(data)
     for one in given:
         found[data.key_of(one.course)]["applied"].append(one.id)
@@ -63,7 +63,7 @@ def figures(data: Data) -> Result:
         total=total if rows else None,
         of="serious adverse events",
         included=events,
-        excluded=[*data.left_out, published],
+        excluded=[*data.left_out, published, ("it is not recorded whether the event is serious", unknown)],
         finding=says if rows else "Nothing was collected or given.",
         notes=[
             "Suspected: certainly, probably or possibly from cells or administration; of donors, from the collection.",
@@ -95,8 +95,9 @@ def _units(data: Data, known: dict, found: dict) -> None:
             found[group_of(data, known[row.product_id])]["distributed"].append(row.product_id)
 
 
-def _events(data: Data, found: dict) -> list[str]:
-    counted = []
+def _events(data: Data, found: dict) -> tuple[list[str], list[str]]:
+    """Return the serious events, and those of which nobody recorded whether they are."""
+    counted, unknown = list[str](), list[str]()
     for row in data.read(
         AdverseEvent.id,
         AdverseEvent.treatment_id,
@@ -108,7 +109,10 @@ def _events(data: Data, found: dict) -> list[str]:
         AdverseEvent.performed_at,
     ):
         course = data.courses.get(row.treatment_id)
-        if course is None or not row.serious or not data.within(data.day(row.performed_at), row.id):
+        if course is None or row.serious == [] or not data.within(data.day(row.performed_at), row.id):
+            continue
+        if row.serious is None:
+            unknown.append(row.id)
             continue
         counted.append(row.id)
         group = found[data.key_of(course)]
@@ -121,7 +125,7 @@ def _events(data: Data, found: dict) -> list[str]:
                 group["fatal"].append(row.id)
         if row.from_harvest in SUSPECTED:
             group["donor-reactions"].append(row.id)
-    return counted
+    return counted, unknown
 
 
 def _rate(counts: Any) -> tuple[Figure, ...]:

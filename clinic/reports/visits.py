@@ -111,7 +111,7 @@ def _visits(data: Data) -> list[Visit]:
         state = "none"
         if visit is not None:
             inside = on is not None and plan.opens_on <= on <= plan.closes_on
-            state = "missed" if visit.made != "made" else "in" if inside else "out"
+            state = "missed" if visit.made in {"missed", "lost"} else "in" if inside else "out"
         written = data.day(visit.recorded_at) if visit is not None else None
         found.append(
             Visit(

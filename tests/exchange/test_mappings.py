@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from sqlalchemy import select
 from xlsxwriter import Workbook
@@ -18,6 +21,7 @@ from tests.exchange.test_import_refuses import take, ward
 from tests.factories import published
 
 __all__ = ["take", "ward"]
+ROOT = Path(__file__).resolve().parents[2]
 START = 'kind = "patients"\nsource = "Old"\nreason = "not there"\n'
 COLUMNS = """
 [constants]
@@ -162,3 +166,19 @@ def test_every_page_of_a_course_is_shown_where_any_optional_fact_is_missing(ward
         for row in ward.session.scalars(select(kind.id).limit(1)).all():
             assert browser.get(here.build(rule.endpoint, {name: row})).status_code < 500, rule
     assert ward.session.scalars(select(Treatment.route)).all() == [None]
+
+
+def test_every_example_of_the_documentation_comes_in(session, team, tmp_path):
+    for code in ("UC-MSC-RA", "BM-MSC-MS"):
+        published(team, code)
+    text = (ROOT / "docs/importing.md").read_text(encoding="utf-8")
+    shown = re.findall(r"```\n([^`]*?)```\n\n```toml\n(kind = .*?)```", text, re.DOTALL)
+    kinds = []
+    for number, (lines, said) in enumerate(shown):
+        one, table = mapping.parsed(said, "docs/importing.md"), tmp_path / f"{number}.csv"
+        table.write_text(lines, encoding="utf-8")
+        report = importing.run(session, one.kind, table, one, team.coordinator, clock.now(), dry_run=False)
+        assert not report.refused, (one.kind, report.sentences())
+        session.commit()
+        kinds.append(one.kind)
+    assert sorted(kinds) == sorted(KINDS)

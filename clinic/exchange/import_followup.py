@@ -1,0 +1,49 @@
+"""The follow-up that is still to come of cells that were given elsewhere (rule 62)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from clinic import clock
+from clinic.administration.models import Administration
+from clinic.followup.models import FollowUpVisit, PlannedVisit, plan_visits
+from clinic.patients.models import has_died
+from clinic.wording import ESTIMATED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from clinic.accounts.models import User
+
+WHOLE_DAY = frozenset({"", "day", f"{ESTIMATED}day"})
+"""What is known of a moment of which the day is known."""
+
+
+def visits_to_come(records: Iterable[Any], course: Any, patient: Any, *, by: User, at: datetime) -> list[PlannedVisit]:
+    """Return the protocol's visits after today, counted from the first cells that a row dates; none after a death.
+
+    Visits in the past were made elsewhere or not at all, and a visit that the row tells of is not planned again.
+    """
+    made = list(records)
+    given = [one for one in made if isinstance(one, Administration) and one.performed_at is not None]
+    given = [one for one in given if one.precision_of("performed_at") in WHOLE_DAY and one.counts]
+    if not given or has_died([patient]):
+        return []
+    zone = by.site.zone
+    today = clock.day(at, zone)
+    day_zero = min(clock.day(one.performed_at, zone) for one in given if one.performed_at is not None)
+    seen = [one for one in made if isinstance(one, FollowUpVisit)]
+    return [
+        plan  # names no cells: those of the first day of the course
+        for plan in plan_visits(course, day_zero, by=by)
+        if plan.due_on > today and not any(is_that(plan, one, zone) for one in seen)
+    ]
+
+
+def is_that(plan: PlannedVisit, visit: FollowUpVisit, zone: str) -> bool:
+    """Whether a visit is the planned one: by its name, or because it was made in its window."""
+    if (visit.name or "").casefold() == plan.name.casefold():
+        return True
+    on = visit.performed_at
+    return on is not None and plan.opens_on <= clock.day(on, zone) <= plan.closes_on

@@ -1,0 +1,157 @@
+"""Who and what a table names that is registered already, or that an earlier row of it made."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import select
+
+from clinic.administration.models import Administration
+from clinic.exchange import parse_cell
+from clinic.exchange.batches import ImportedRow, known_rows
+from clinic.exchange.import_followup import is_that
+from clinic.followup.models import FollowUpVisit, PlannedVisit
+from clinic.patients.donors import Donor
+from clinic.patients.models import Patient
+from clinic.patients.names import compact
+from clinic.patients.numbers import Bearer, bearers
+from clinic.records import Origin
+from clinic.treatments.models import Treatment
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+    from clinic.exchange.mapping import Mapping
+
+LOOSE = frozenset({"donor_number", "age_years", "hla_match", "not_recorded"})
+"""Facts of a donor that are compared otherwise, or differ from one donation or recipient to the next."""
+
+
+class Known:
+    """What one pass over a table knows. Donors and visits that several rows share are made once."""
+
+    def __init__(self, session: Session, by: User, mapping: Mapping) -> None:
+        self.session, self.by, self.mapping = session, by, mapping
+        self.donors: dict[str, Donor] = {}
+        self.visits: dict[tuple[Any, ...], FollowUpVisit] = {}
+        self.scored: set[tuple[str, str]] = set()
+        self.plans: set[str] = set()
+
+    @cached_property
+    def _patients(self) -> dict[str, Bearer]:
+        borne = bearers(self.session, Patient, "record_number", site_id=self.by.site_id)
+        return {compact(one.number): one for one in reversed(borne)}
+
+    @cached_property
+    def _donors(self) -> dict[str, Bearer]:
+        borne = bearers(self.session, Donor, "donor_number", site_id=self.by.site_id)
+        return {compact(one.number): one for one in reversed(borne)}
+
+    def patient(self, number: str) -> Patient | None:
+        """Return the patient who has a record number now; one that was replaced names nobody (rule 1)."""
+        one = self._patients.get(compact(number))
+        return None if one is None or one.until is not None else self.session.get(Patient, one.id)
+
+    def by_key(self, model: type[Any], key: str) -> Any:
+        """Return the first record of a kind that the row with a key of the same source became."""
+        named = f"{self.mapping.source}: {key}"
+        apart = f"{self.mapping.source}: further-courses: {key}"
+        for one in known_rows(self.session, self.by.site_id, ImportedRow.source_key, [named, apart]).values():
+            ids = [record for record in one.records if record.startswith(model.KIND)]
+            if ids:
+                return self.session.get(model, ids[0])
+        return None
+
+    def by_identity(self, chain: str) -> Treatment | None:
+        """Return the course with a chain of identity."""
+        chosen = select(Treatment).where(Treatment.site_id == self.by.site_id, Treatment.chain_of_identity == chain)
+        return self.session.scalar(chosen)
+
+    def courses(self, patient: Patient) -> list[Treatment]:
+        """Return the courses of a person, the first recorded first."""
+        ids = [one.id for one in patient.person]
+        chosen = select(Treatment).where(Treatment.patient_id.in_(ids)).order_by(Treatment.recorded_at, Treatment.id)
+        return list(self.session.scalars(chosen))
+
+    def own_donor(self, patient: Patient) -> Donor | None:
+        """Return the patient as the donor of own cells, where a course made her or him one before."""
+        return self.session.scalar(select(Donor).where(Donor.patient_id == patient.id))
+
+    def donor(self, number: str | None) -> Donor | None:
+        """Return the donor with a number: of an earlier row, or of an import.
+
+        A donor who was recorded here is named by a further course of a registered patient only.
+        """
+        key = compact(number or "")
+        if not key or key in self.donors:
+            return self.donors.get(key)
+        one = self._donors.get(key)
+        found = None if one is None or one.until is not None else self.session.get(Donor, one.id)
+        here = self.mapping.kind == "further-courses"
+        return found if found is not None and (here or found.origin is Origin.IMPORTED) else None
+
+    def learn_donor(self, number: str | None, donor: Donor) -> None:
+        """Know the donor that a row made, so that later rows name the same one."""
+        if key := compact(number or ""):
+            self.donors[key] = donor
+
+    def planned(self, course: Treatment) -> bool:
+        """Whether visits of a course are planned already, or earlier cells with a day were given."""
+        chosen = select(PlannedVisit.id).where(PlannedVisit.treatment_id == course.id).limit(1)
+        given = select(Administration.id).where(
+            Administration.treatment_id == course.id, Administration.performed_at.is_not(None)
+        )
+        return self.session.scalar(chosen) is not None or self.session.scalar(given.limit(1)) is not None
+
+    def treated_here(self, course: Treatment) -> bool:
+        """Whether a course is of this clinic, or cells were given here under one that came in."""
+        given = select(Administration.id).where(
+            Administration.treatment_id == course.id, Administration.origin == Origin.CLINIC
+        )
+        return course.origin is Origin.CLINIC or self.session.scalar(given.limit(1)) is not None
+
+    def plan_of(self, visit: FollowUpVisit) -> str | None:
+        """Return the id of the planned visit that a visit is, where nothing is recorded for it yet."""
+        done = select(FollowUpVisit.id).where(FollowUpVisit.plan_id == PlannedVisit.id)
+        chosen = select(PlannedVisit).where(PlannedVisit.treatment_id == visit.treatment_id, ~done.exists())
+        for plan in self.session.scalars(chosen.order_by(PlannedVisit.due_on)):
+            if plan.id not in self.plans and is_that(plan, visit, self.by.site.zone):
+                self.plans.add(plan.id)
+                return plan.id
+        return None
+
+    def visit(self, made: FollowUpVisit) -> FollowUpVisit | None:
+        """Return the visit of the same course, name, day and day of the course; else learn the one that is made."""
+        key = _visit_key(made)
+        if key not in self.visits:
+            chosen = select(FollowUpVisit).where(FollowUpVisit.treatment_id == made.treatment_id)
+            stored = {_visit_key(one): one for one in self.session.scalars(chosen)}
+            if key not in stored:
+                self.visits[key] = made
+                return None
+            self.visits[key] = stored[key]
+        return self.visits[key]
+
+
+def _visit_key(one: FollowUpVisit) -> tuple[Any, ...]:
+    return one.treatment_id, (one.name or "").casefold(), one.performed_at, one.course_day
+
+
+def contradictions(history: Any, record: Any, part: str) -> None:
+    """Say where a row contradicts a record that is there: an import never changes one (rule 70)."""
+    for wanted, given in history.given.items():
+        if (wanted.part, wanted.key) != (part, "") or given.text is None or wanted.name in LOOSE:
+            continue
+        fact, column = wanted.fact, record.__table__.columns[wanted.name]
+        label = fact.label if fact is not None else wanted.name
+        try:
+            said = parse_cell.cell(given.text, column, fact, history.by.site.zone)
+        except parse_cell.NotThat as fault:
+            history.problems.append(history.fault(wanted, f"{fault} ({label})"))
+            continue
+        if said != getattr(record, wanted.name):
+            of = f"the {record.NOUN.lower()} {record.id}"
+            expected = f"“{label}” as {of} has it: an import never changes a record (rule 70)"
+            history.problems.append(history.fault(wanted, expected))
