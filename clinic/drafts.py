@@ -138,7 +138,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["form_token"] = token
 
 
-def again(version: int) -> str:
+def again(version: str) -> str:
     """Return the address at which the posted form opens with its entries, based on a version that was seen now."""
     at = place()
     return f"{request.script_root}{at}{'&' if '?' in at else '?'}{SEEN}={version}"

@@ -149,8 +149,8 @@ def withdrawal(attachment_id: str) -> Answer:
     place, record = _record(one.record_id)
     if me().id != one.attached_by_id and me().role not in TAKES_BACK:
         abort(403)
-    form = form_of(TakeBackForm)
-    form.can_draft, form.record_version = False, one.version
+    form = form_of(TakeBackForm, rests_on=one)
+    form.can_draft = False
     back = url_for("attachments.index", record_id=one.record_id)
     if form.validate_on_submit():
         refuse_stale(one)

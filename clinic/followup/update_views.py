@@ -50,9 +50,8 @@ def _records(event: AdverseEvent) -> CourseRecords:
 def follow_up(event_id: str) -> Answer:
     """Add what is new of an event; what it changes of the event is kept as an amendment."""
     event = get_or_404(AdverseEvent, event_id)
-    form = form_of(FollowUpForm, people=WRITERS)
+    form = form_of(FollowUpForm, people=WRITERS, rests_on=event)
     form.plan(event)
-    form.record_version = form.record_version or event.version
     if form.validate_on_submit():
         refuse_stale(event)
         with refusals_to(form):
@@ -67,8 +66,8 @@ def follow_up(event_id: str) -> Answer:
 def closing(event_id: str) -> Answer:
     """Close an event with its outcome, signed by a physician."""
     event = get_or_404(AdverseEvent, event_id)
-    form = form_of(ClosingForm)
-    form.can_draft, form.record_version = False, event.version
+    form = form_of(ClosingForm, rests_on=event)
+    form.can_draft = False
     form.prefill("outcome", event.outcome if event.outcome in form.outcome.offered else None)
     if form.validate_on_submit():
         refuse_stale(event)
@@ -88,8 +87,8 @@ def closing(event_id: str) -> Answer:
 def reopening(event_id: str) -> Answer:
     """Open a closed event again, with a reason."""
     event = get_or_404(AdverseEvent, event_id)
-    form = form_of(ReopeningForm)
-    form.can_draft, form.record_version = False, event.version
+    form = form_of(ReopeningForm, rests_on=event)
+    form.can_draft = False
     if form.validate_on_submit():
         refuse_stale(event)
         with refusals_to(form, "said"):

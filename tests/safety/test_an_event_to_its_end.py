@@ -17,6 +17,7 @@ from clinic.followup.closing import is_closed
 from clinic.followup.event_records import EventNotification, EventUpdate
 from clinic.followup.step import actions
 from tests.factories import PASSWORD, boxes, day_boxes, published, ready_for_harvest
+from tests.safety.driver import Sheet
 from tests.safety.scenes import scene
 
 ASSESSED = {
@@ -204,3 +205,33 @@ def test_a_notification_is_never_before_the_day_on_which_the_clinic_knew(ward, r
     assert told(ward, event, "ethics", whom="Board", way="email", **early).status_code == 422
     ward.said_no("is before “Date we became aware”")
     assert ward.session.scalars(select(EventNotification)).all() == []
+
+
+def news(ward, event, said="Back with severe sepsis. Do not close."):
+    """A follow-up report that changes no fact of the event."""
+    url = f"/adverse-events/{event.id}/updates/new"
+    assert ward.fill("nurse", url, said=said, performed_by_id=ward.team.nurse.id).status_code == 303, ward.refused
+
+
+@pytest.mark.rule(64)
+@pytest.mark.hazard("H18")
+@pytest.mark.parametrize("act", ["closing", "reopening", "assessment", "report", "amendment", "signature"])
+def test_nothing_is_decided_on_an_event_over_a_report_that_came_after_the_page_was_opened(ward, reported, act):
+    event, _course, _bag = reported
+    urls = {"amendment": f"/records/{event.id}/amendment", "signature": f"/records/{event.id}/signature"}
+    url = urls.get(act, f"/adverse-events/{event.id}/{act}")
+    if act in {"signature", "closing"}:
+        ward.fill("physician", f"/adverse-events/{event.id}/assessment", **ASSESSED)
+    who = ward.browser("quality" if act in {"reopening", "report"} else "physician")
+    opened = Sheet(who.get(url).text).form(["version"])
+    sent = opened | {"said": ["Over."], "outcome": ["resolved"], "amend_reason": ["slip"], "password": ["wrong"]}
+    sent |= {name: [value] for name, value in ASSESSED.items()} | day_boxes("reported_on", clock.today("Europe/Berlin"))
+    again = who.post(url, data=sent | {"reported_to": [""], "said": [""], "term": [""], "grade": ["9"]})
+    news(ward, event)
+    for form in (opened, Sheet(again.text).form(["version"]) if again.status_code == 422 else opened):
+        sent |= {"reported_to": ["Authority"], "password": [PASSWORD], "idempotency_key": form["idempotency_key"]}
+        answer = who.post(url, data=sent | {"version": form["version"]})
+        assert answer.status_code == 409, "nor when the form was sent back for a fault in between"
+        assert "Back with severe sepsis" in answer.text, "the page shows what came in"
+    if act == "signature":
+        assert "Back with severe sepsis" in who.get(url).text, "who signs reads the reports too"

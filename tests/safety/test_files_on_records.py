@@ -13,6 +13,7 @@ from clinic.fields import Unreadable
 from clinic.ledger.models import LedgerEntry
 from tests.downtime.test_paper import JPEG, PDF, PNG, send
 from tests.factories import ready_for_harvest
+from tests.safety.driver import Sheet
 
 TIFF, TEXT, CSV = b"II*\x00" + b"x" * 40, "Größe 12 mm\r\nkein Wachstum\n".encode(), b"day,value\n1,2.5\n"
 LATIN = TEXT.decode().encode("cp1252")
@@ -104,3 +105,16 @@ def test_changed_and_missing_bytes_are_named_by_the_check_of_a_backup(ward, team
         found = backup.backup(session.get_bind(), tmp_path / "copy.db")
         assert sorted(str(one) for one in found if one.table == "attachment")
         assert {one.because for one in found} >= set(said)
+
+
+@pytest.mark.hazard("H18")
+def test_the_second_of_two_people_who_take_one_file_back_sees_that_it_is_taken_back(ward, team, session):
+    attached(ward, ready_for_harvest(team))
+    back = f"/attachments/{session.scalars(select(Attachment)).one().id}/withdrawal"
+    late = ward.browser("quality")
+    opened = Sheet(late.get(back).text).form(["reason"])
+    assert ward.fill("nurse", back, reason="Another patient's count.").status_code == 303
+    answer = late.post(back, data=opened | {"reason": ["Blurred."]})
+    assert answer.status_code == 409
+    assert "Attachment was changed in the meantime" in answer.text
+    assert "Blurred." in answer.text

@@ -25,6 +25,7 @@ from clinic.patients.models import Alert, Patient, same_person
 from tests.bedside import released_product
 from tests.databases import both_databases
 from tests.factories import PASSWORD, patient, ready_for_harvest
+from tests.safety.driver import Sheet
 from tests.safety.scenes import scene
 
 WHY = "Identity card seen; the patient confirms both numbers"
@@ -343,3 +344,15 @@ def test_records_that_contradict_each_other_are_asked_about_and_shown_where_the_
 def test_what_contradicts(facts, said):
     same = {"family_name": "Quist", "given_names": "Vera", "birth_date": date(1980, 3, 2), "sex": "female", "abo": "A"}
     assert len(merging.contradictions(Patient(**same), Patient(**(same | facts)))) == said
+
+
+@pytest.mark.hazard("H18")
+def test_a_merge_is_not_confirmed_over_records_that_were_corrected_after_the_page_was_opened(ward, mine, other):
+    one = propose(ward, mine, other)
+    quality, url = ward.browser("quality"), f"/merges/{one.id}/confirmation"
+    opened = Sheet(quality.get(url).text).form(["password"]) | {"password": [PASSWORD]}
+    allergic(ward, other)
+    answer = quality.post(url, data=opened)
+    assert answer.status_code == 409
+    assert "human albumin" in answer.text
+    assert confirm(ward, one).status_code == 303, ward.refused
