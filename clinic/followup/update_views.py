@@ -10,11 +10,13 @@ from clinic import clock, record_pages
 from clinic.access import WRITERS, allow
 from clinic.accounts.security import recheck
 from clinic.course_records import CourseRecords, of_course
+from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup import closing as acts
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.event_records import RECIPIENTS, EventNotification, EventUpdate
 from clinic.followup.roles import EXCUSES, JUDGES, REOPENERS, REPORTERS, TELLERS
+from clinic.followup.telling import siblings
 from clinic.followup.update_forms import ClosingForm, FollowUpForm, NotificationForm, ReopeningForm
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, refuse_stale
 from clinic.patients.banner import patient_banner
@@ -97,12 +99,25 @@ def reopening(event_id: str) -> Answer:
     return form_page(form, heading="Reopen the event", save_label="Reopen", **_about(event))
 
 
+def _container(event: AdverseEvent, recipient: str) -> Product | None:
+    """Return the container of which a facility is told: one with the cells that were given before the event."""
+    if not request.args.get("product"):
+        return None
+    product = get_or_404(Product, request.args["product"])
+    if recipient != "facility" or product.id not in {one.id for one in siblings(_records(event), event)}:
+        raise RuleBroken(
+            "This container has no cells in common with what was given before the event, or another recipient holds "
+            "it. Open the notification from the list on the event's page.", rule=67,
+        )  # fmt: skip
+    return product
+
+
 @bp.route("/adverse-events/<event_id>/notifications/new", methods=["GET", "POST"])
 @allow(TELLERS)
 def notification(event_id: str) -> Answer:
     """Record that somebody was told of an event, or why nobody need be."""
     event, asked = get_or_404(AdverseEvent, event_id), request.args.get("recipient", "")
-    product = get_or_404(Product, request.args["product"]) if request.args.get("product") else None
+    product = _container(event, asked)
     rows = {"treatment": event.treatment, "event": event, "product_id": product.id if product is not None else None}
     form = form_of(NotificationForm, people=WRITERS)
     form.plan(asked if asked in RECIPIENTS else "", excuses=me().role in EXCUSES)

@@ -235,3 +235,19 @@ def test_nothing_is_decided_on_an_event_over_a_report_that_came_after_the_page_w
         assert "Back with severe sepsis" in answer.text, "the page shows what came in"
     if act == "signature":
         assert "Back with severe sepsis" in who.get(url).text, "who signs reads the reports too"
+
+
+@pytest.mark.rule(67)
+def test_a_notification_names_a_container_of_the_same_cells_and_the_authority_is_never_excused(ward, reported):
+    event, course, bag = reported
+    version = course.protocol_version
+    other = ward.banked(ward.donated(ward.giver(), version), version)[0]
+    said = {"whom": "Clinic South", "way": "phone"}
+    assert told(ward, event, f"facility&product={other.id}", **said).status_code == 409
+    ward.said_no("no cells in common")
+    assert told(ward, event, f"facility&product={bag.id}", **said).status_code == 303, ward.refused
+    assert told(ward, event, f"laboratory&product={bag.id}", **said).status_code == 409
+    for who in ("physician", "quality"):
+        assert told(ward, event, "authority", who, not_needed="Not this time.").status_code == 422
+        ward.said_no("is always told", "rule 67")
+    assert told(ward, event, "authority", "quality", **said).status_code == 303, ward.refused
