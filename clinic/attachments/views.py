@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, current_app, render_template, requ
 
 from clinic import clock, read_log, record_pages, wording
 from clinic.access import CLINICAL, WRITERS, Role, allow, may
-from clinic.attachments.files import FILES, LIMITS, TYPES, WORDS, UploadField, attach, charset, of_record
+from clinic.attachments.files import FILES, LIMITS, TYPES, WORDS, UploadField, attach, charset, of_record, unchanged
 from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.extensions import db
 from clinic.fields import Field
@@ -132,6 +132,7 @@ def download(attachment_id: str) -> Response:
     found = db.session.get(AttachmentContent, one.id)
     if found is None or one.media_type not in TYPES:
         abort(404)
+    unchanged(one, found.content)
     whom = patient_of(record)
     read_log.export("attachment", whom.id if whom is not None else "")
     name = f"{one.record_id}-{one.id}.{TYPES[one.media_type][0]}"
