@@ -20,13 +20,14 @@ from werkzeug.datastructures import MultiDict
 
 from clinic import clock
 from clinic.extensions import db
-from clinic.identifiers import LENGTH, new_id, within
+from clinic.identifiers import LENGTH, SHAPE, new_id, within
 from clinic.model import Base
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from flask import Flask
+    from sqlalchemy.orm import Session
 
 TYPED_BY, TYPED_ON, TITLE = "typed_by", "typed_on", "draft_title"
 """Hidden inputs of a form: for whom it was shown, on which page (if it is sent to another one), its draft's title."""
@@ -36,6 +37,8 @@ VERSION, SEEN = "version", "seen"
 MOST_TEXT = 100_000
 MOST = 50
 """Drafts that one person keeps at most."""
+PIECE = 500
+"""Drafts that one statement deletes at most."""
 SPARE = 10
 """Drafts beyond those for what cannot wait: a form that is sent after the session ran out, or that a rule refused."""
 
@@ -123,6 +126,14 @@ def end(user_id: str) -> None:
     db.session.execute(delete(Draft).where(Draft.user_id == user_id, Draft.path.in_(pages)))
 
 
+def end_about(session: Session, gone: Collection[str]) -> None:
+    """Delete everybody's drafts on pages of records that are no longer there: an import was taken back."""
+    kept = session.execute(select(Draft.id, Draft.path).execution_options(yield_per=1000))
+    about = [one for one, path in kept if not set(SHAPE.findall(path)).isdisjoint(gone)]
+    for start in range(0, len(about), PIECE):
+        session.execute(delete(Draft).where(Draft.id.in_(about[start : start + PIECE])))
+
+
 def at_hand(user_id: str) -> tuple[MultiDict[str, str], datetime] | None:
     """Return this person's draft for this page as form data, and when it was saved."""
     pages = {_here(), request.path}
@@ -138,7 +149,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals["form_token"] = token
 
 
-def again(version: int) -> str:
+def again(version: str) -> str:
     """Return the address at which the posted form opens with its entries, based on a version that was seen now."""
     at = place()
     return f"{request.script_root}{at}{'&' if '?' in at else '?'}{SEEN}={version}"

@@ -93,7 +93,7 @@ class RecordForm(FlaskForm):
         self,
         *args: Any,
         zone: str = "Etc/UTC",
-        record_version: int | None = None,
+        record_version: str | None = None,
         about: Mapping[str, Any] | None = None,
         **more: Any,
     ) -> None:

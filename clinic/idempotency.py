@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
+from hashlib import sha256
 
 from flask import Flask, abort, g, redirect, request
 from sqlalchemy import String, insert, select, update
@@ -22,6 +23,10 @@ from clinic.model import Base
 
 KEY = "idempotency_key"
 KEY_SHAPE = 20
+OTHER_FILE = (
+    "This form was sent before, without the file that you chose now. What was sent first is saved; this file is not. "
+    "Open the page again to send it."
+)
 
 
 class Submission(Base):
@@ -47,7 +52,26 @@ def _earlier(key: str, user_id: str) -> Response | None:
         return None
     if row.user_id != user_id or row.path != request.path:
         abort(400, "This form belongs to another page. Open the page again.")
+    if request.files and (files := _with_files(key)) and db.session.get(Submission, files) is None:
+        abort(409, OTHER_FILE)
     return redirect(row.location or address(), 303)
+
+
+def _with_files(key: str) -> str:
+    """Return a form's key together with the files that it carries, as a second key; "" for a form without files.
+
+    So the same form with another file (“Back”, another one chosen) is told from one that was only sent twice.
+    """
+    sent = [(name, one) for name, one in request.files.items(multi=True) if one.filename]
+    if not sent:
+        return ""
+    found = sha256(key.encode())
+    for name, one in sent:
+        found.update(b"\0" + name.encode() + b"\0")
+        while piece := one.stream.read(1 << 20):
+            found.update(piece)
+        one.stream.seek(0)
+    return found.hexdigest()
 
 
 def address() -> str:
@@ -63,10 +87,10 @@ def claim(user_id: str) -> Response | None:
     earlier = _earlier(key, user_id)
     if earlier is not None:
         return earlier
+    said = {"user_id": user_id, "path": request.path, "location": "", "at": clock.now()}
+    keys = filter(None, [key, _with_files(key)]) if request.files else [key]
     try:
-        db.session.execute(
-            insert(Submission).values(key=key, user_id=user_id, path=request.path, location="", at=clock.now())
-        )
+        db.session.execute(insert(Submission), [said | {"key": one} for one in keys])
     except IntegrityError:
         db.session.rollback()
         return _earlier(key, user_id)

@@ -129,6 +129,8 @@ class Model(Base):
     """Whether a judgement about a course reads it; see `clinic.course_records`."""
     READ_WITH: ClassVar[tuple[str, ...]] = ()
     """Relations whose rows are parts of this one and are read in the same statement."""
+    RESTS_ON: ClassVar[tuple[str, ...]] = ()
+    """Relations whose rows say more of this one: what is decided over its page rests on them too (hazard H18)."""
     READ_ORDER: ClassVar[int] = 0
     """Kinds with a lower number are read first: what follows is found through them."""
     READ_BESIDE: ClassVar[bool] = False

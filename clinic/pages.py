@@ -12,7 +12,9 @@ A view that takes a form reads
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import abort, flash, g, redirect, render_template, request
@@ -38,6 +40,7 @@ M = TypeVar("M", bound=Model)
 F = TypeVar("F", bound="RecordForm")
 Answer = Any
 """What a view of a form returns: a page, a page with its status, or a redirect."""
+_VERSION = re.compile(r"\d{1,9}(-[0-9a-f]{16})?")
 
 
 def me() -> User:
@@ -93,18 +96,21 @@ def form_of(
     *,
     people: Iterable[Role] | None = None,
     about: Mapping[str, Any] | None = None,
+    rests_on: Model | None = None,
     **more: Any,
 ) -> F:
     """Return a form on the site's clock, filled in from a row or from this person's draft where there is one.
 
     Staff of the roles ``people`` (all where it is left out) are offered in its fields for a person. A new record's
-    form starts with now and me where its facts say so. ``about``: the rows that the record belongs to.
+    form starts with now and me where its facts say so. ``about``: the rows that the record belongs to. ``rests_on``:
+    the row over whose page something is decided, where the form is not filled in from it.
     """
     user = me()
     draft = drafts.at_hand(user.id) if request.method == "GET" else None
     if draft is not None:
         more["formdata"] = draft[0]
-    read = None if row is None else _version_read(row, draft[0] if draft is not None else None)
+    read_of = row if row is not None else rests_on
+    read = None if read_of is None else _version_read(read_of, draft[0] if draft is not None else None)
     form = g.form = kind(obj=row, zone=user.site.zone, record_version=read, about=about, **more)
     form.can_draft = True
     asked = [field for field in form.visible_fields if field.short_name.endswith("_by_id")]
@@ -119,15 +125,40 @@ def form_of(
     return form
 
 
-def _version_read(row: Model, draft: Mapping[str, str] | None) -> int:
+def read_version(row: Model, covers: str = "") -> str:
+    """Return what a page says that it read of a row: its version, with a digest of the rows that it rests on.
+
+    ``covers``: the hash of what else the page shows.
+    """
+    more = sorted(f"{one.id} {one.version}" for one in rests_on(row)) + ([covers] if covers else [])
+    return f"{row.version}-{sha256(chr(10).join(more).encode()).hexdigest()[:16]}" if more else str(row.version)
+
+
+def rests_on(row: Model) -> list[Any]:
+    """Return the rows that say more of a row, see `Model.RESTS_ON`."""
+    found = [getattr(row, name) for name in row.RESTS_ON]
+    return [one for part in found for one in (part if isinstance(part, list) else [part]) if one is not None]
+
+
+def _version_read(row: Model, draft: Mapping[str, str] | None) -> str:
     """Return the version of the record that the entries of a form are based on.
 
     For a draft it is the version that was read when it was typed, until its author has seen the later one
-    (``?seen=``): so a change of another person cannot be overwritten unseen (hazard H18).
+    (``?seen=``): so a change of another person cannot be overwritten unseen (hazard H18). A form that comes back for a
+    fault keeps the version that was sent, for the same reason.
     """
+    now = read_version(row)
+    if request.method == "POST":
+        return sent_version(now)
     typed_on = draft.get(drafts.VERSION, "") if draft is not None else ""
-    seen = request.args.get(drafts.SEEN, "") == str(row.version)
-    return int(typed_on) if typed_on.isdecimal() and not seen else row.version
+    seen = request.args.get(drafts.SEEN, "") == now
+    return typed_on if _VERSION.fullmatch(typed_on) and not seen else now
+
+
+def sent_version(now: str, box: str = drafts.VERSION) -> str:
+    """Return the version that a form says was read, to show it again with that; of a page that is opened, ``now``."""
+    sent = request.form.get(box, "")
+    return sent if _VERSION.fullmatch(sent) else now
 
 
 def form_page(form: RecordForm, *, template: str = "records/form.html", **shown: Any) -> Answer:
@@ -163,12 +194,12 @@ def refusals_to(form: RecordForm, field: str = "") -> Iterator[None]:
         form.take(broken, field)
 
 
-def refuse_stale(row: Model, box: str = drafts.VERSION) -> None:
-    """Refuse a change of a record that another user changed since this form was opened (hazard H18).
+def refuse_stale(row: Model, box: str = drafts.VERSION, covers: str = "") -> None:
+    """Refuse an act on a record that another user changed, or added to, since this form was opened (hazard H18).
 
-    ``box`` names the hidden input with the version that was read.
+    ``box`` names the hidden input with the version that was read, ``covers`` as in `read_version`.
     """
-    if request.form.get(box, "") != str(row.version):
+    if request.form.get(box, "") != read_version(row, covers):
         raise ChangedMeanwhile(row)
 
 

@@ -30,8 +30,11 @@ from clinic.pages import (
     form_page,
     get_or_404,
     me,
+    read_version,
     refusals_to,
     refuse_stale,
+    rests_on,
+    sent_version,
     staff_names,
     zone,
 )
@@ -127,11 +130,16 @@ def signature(record_id: str) -> Answer:
 def _sign_all(records: list[Any]) -> None:
     """Put one signature under each record, all or none: what one of them refuses, none is signed."""
     for record in records:
-        refuse_stale(record, f"version-{record.id}" if record is not records[0] else "version")
+        refuse_stale(record, f"version-{record.id}" if record is not records[0] else "version", _covers(record))
     for record in records:
         place = PAGES[record.KIND]
         record.sign(by=me(), at=clock.now(), meaning=place.meaning(record, me()))
         place.after_sign(record)
+
+
+def _covers(record: Any) -> str:
+    """Return the hash of what a signature covers, where that is more than the record's own row."""
+    return record.content_hash if len(record.covered()) > 1 else ""
 
 
 def _signed(record: Record, count: int) -> str:
@@ -154,7 +162,7 @@ def _signing(place: RecordPages, record: Record, others: list[Any]) -> dict[str,
         "ticked": [other.id for other in others] if beforehand else request.form.getlist("also"),
         "meaning": place.meaning(record, me()).label,
         "seal": record_display.seal(record.content_hash),
-        "version": record.version,
+        "version": sent_version(read_version(record, _covers(record))),
         "url": address(),
         "back_url": place.show(record),
         "patient": place.patient(record),
@@ -175,6 +183,7 @@ def _whole(record: Any) -> dict[str, Any]:
         "hands": record_display.hands(record, zone()),
         "amendments": record_display.amendments(record, zone()),
         "parts": grouped,
+        "version": sent_version(read_version(record, _covers(record)), f"version-{record.id}"),
         "template": place.whole,
         **place.showing(record),
     }
@@ -317,15 +326,29 @@ def _their_act(record: Any) -> dict[str, str]:
     return {"who": last.amended_by.printed_name, "when": wording.moment(last.amended_at, zone())}
 
 
+def _added(record: Any) -> list[Any]:
+    """Return what is told beside a record, the last first: headline, facts, who and when."""
+    found = sorted((one for one in rests_on(record)), key=lambda one: one.recorded_at, reverse=True)
+    return [
+        (one.headline(), record_display.facts(one, zone(), people=names()), record_display.hands(one, zone())[0])
+        for one in found
+    ]
+
+
 def both_versions(row: Any) -> str:
     """Return the page that shows all that the second person wrote beside what the first one saved (hazard H18).
 
     The entries stay as a draft: the form opens again with them once both versions were seen. A signature has none.
+    What has no page of its own, such as a file, is only named: the page of the form says what became of it.
     """
     form = g.get("form")
     db.session.rollback()
-    place, record = page_and_record(row.id)
     typed = [one for one in form.visible_fields if one.kind != "password"] if form is not None else []
+    if row.KIND not in PAGES:
+        named = {"heading": f"{type(row).NOUN} was changed in the meantime", "facts": [], "added": [], "patient": None}
+        rows = [(field.label.text, _typed(field), "") for field in typed]
+        return render_template("records/conflict.html", rows=rows, open_url=address(), leave_url=address(), **named)
+    place, record = page_and_record(row.id)
     now = _their_own(record)
     if typed:
         drafts.keep(me().id)
@@ -336,7 +359,8 @@ def both_versions(row: Any) -> str:
         rows=[(field.label.text, _typed(field), now.get(field.label.text, "")) for field in typed],
         facts=[] if typed else record_display.facts(record, zone(), people=names()),
         patient=place.patient(record),
-        open_url=drafts.again(record.version) if typed else address(),
+        added=_added(record),
+        open_url=drafts.again(read_version(record)) if typed else address(),
         leave_url=place.show(record),
         **_their_act(record),
     )

@@ -172,8 +172,17 @@ def of_record(session: Session, *record_ids: str) -> list[Attachment]:
     return list(session.scalars(chosen.order_by(Attachment.attached_at, Attachment.id)))
 
 
+def unchanged(one: Attachment, content: bytes) -> None:
+    """Raise `RuleBroken` where the stored bytes of a file are not those that were attached (rule 70)."""
+    if hashlib.sha256(content).hexdigest() != one.sha256:
+        raise RuleBroken(
+            "The stored content of this file is not the one that was attached, so it is not given out. Ask the "
+            "administrator to run “clinic verify” and to restore the file from a backup.", rule=70,
+        )  # fmt: skip
+
+
 def disagreements(session: Session) -> Iterator[str]:
-    """Yield a sentence for each file whose bytes are missing or not those that the ledger knows."""
+    """Yield a sentence for each file whose bytes are missing, nobody's, or not those that the ledger knows."""
     rows = select(Attachment.id, Attachment.record_id, Attachment.sha256, AttachmentContent.content)
     joined = rows.join(AttachmentContent, AttachmentContent.scan_id == Attachment.id, isouter=True)
     for row in session.execute(joined.execution_options(yield_per=1)):
@@ -181,3 +190,6 @@ def disagreements(session: Session) -> Iterator[str]:
             yield f"attachment {row.id} of {row.record_id}: its content is missing"
         elif hashlib.sha256(row.content).hexdigest() != row.sha256:
             yield f"attachment {row.id} of {row.record_id}: its content is not the one that was attached"
+    known = select(Attachment.id).where(Attachment.id == AttachmentContent.scan_id).exists()
+    for name in session.scalars(select(AttachmentContent.scan_id).where(~known).order_by(AttachmentContent.scan_id)):
+        yield f"stored content {name}: it belongs to no attachment"

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, abort, current_app, render_template, requ
 
 from clinic import clock, read_log, record_pages, wording
 from clinic.access import CLINICAL, WRITERS, Role, allow, may
-from clinic.attachments.files import FILES, LIMITS, TYPES, WORDS, UploadField, attach, charset, of_record
+from clinic.attachments.files import FILES, LIMITS, TYPES, WORDS, UploadField, attach, charset, of_record, unchanged
 from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.extensions import db
 from clinic.fields import Field
@@ -132,6 +132,7 @@ def download(attachment_id: str) -> Response:
     found = db.session.get(AttachmentContent, one.id)
     if found is None or one.media_type not in TYPES:
         abort(404)
+    unchanged(one, found.content)
     whom = patient_of(record)
     read_log.export("attachment", whom.id if whom is not None else "")
     name = f"{one.record_id}-{one.id}.{TYPES[one.media_type][0]}"
@@ -149,8 +150,8 @@ def withdrawal(attachment_id: str) -> Answer:
     place, record = _record(one.record_id)
     if me().id != one.attached_by_id and me().role not in TAKES_BACK:
         abort(403)
-    form = form_of(TakeBackForm)
-    form.can_draft, form.record_version = False, one.version
+    form = form_of(TakeBackForm, rests_on=one)
+    form.can_draft = False
     back = url_for("attachments.index", record_id=one.record_id)
     if form.validate_on_submit():
         refuse_stale(one)

@@ -137,8 +137,8 @@ def withdraw(consent_id: str) -> Answer:
     consent = get_or_404(Consent, consent_id)
     if consent.withdrawn_since(clock.now()) is not None:
         raise RuleBroken("This consent is withdrawn already.")
-    form = form_of(WithdrawalForm, people=WRITERS, about={"consent_id": consent.id, "patient_id": consent.patient_id})
-    form.record_version = consent.version
+    about = {"consent_id": consent.id, "patient_id": consent.patient_id}
+    form = form_of(WithdrawalForm, people=WRITERS, about=about, rests_on=consent)
     if form.validate_on_submit():
         refuse_stale(consent)
         with refusals_to(form):

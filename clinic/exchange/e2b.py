@@ -9,13 +9,13 @@ Source: ICH E2B(R3) Implementation Guide, 5.02 (November 2016).
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.administration.models import Administration
+from clinic.exchange.withheld import Withheld
 from clinic.fields import plain
 from clinic.followup.adverse_events import CAUSALITY, EXPECTED, GRADES, SUSPECTED
 from clinic.followup.telling import given_before
@@ -23,13 +23,12 @@ from clinic.patients.models import Weight
 from clinic.protocols.catalogues import CONDITIONS, DOSE_MEASURES, ROUTES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from clinic.course_records import CourseRecords
     from clinic.followup.adverse_events import AdverseEvent
 
 GUIDE = "ICH E2B(R3)"
-REMOVED = "[name removed]"
 SEXES = {"male": "1", "female": "2"}
 QUALIFICATIONS = {"physician": "1", "director": "1"}
 OTHER_PROFESSIONAL = "3"
@@ -44,6 +43,7 @@ CRITERIA = {
     "E.i.3.2f": ("Other medically important condition", "important"),
 }  # fmt: skip
 SUSPECT, CONCOMITANT = "1", "2"
+WITHHELD = "words of free texts equal a name or day of birth and were taken out. Read the texts before they are sent."
 
 Element = dict[str, Any]
 
@@ -61,30 +61,28 @@ def _none(name: str, reason: str = "NI") -> Element:
     return {"name": name, "nullFlavor": reason}
 
 
-def without_names(text: str | None, names: Iterable[str]) -> str | None:
-    """Return a free text without names of people: whole names first, then each part of a name as a word."""
-    if not text:
-        return None
-    parts = {part for name in names for part in (name, *re.findall(r"[^\W\d_][\w'’-]{2,}", name))}
-    for part in sorted(parts - _TITLES - {""}, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(part)}(?!\w)", REMOVED, text)
-    return re.sub(rf"({re.escape(REMOVED)}[\s,]*)+(?={re.escape(REMOVED)})", "", text)
+def free_texts(records: CourseRecords, event: AdverseEvent) -> list[str | None]:
+    """Return the texts of a case that a person wrote freely."""
+    said = [one.said for one in event.updates if one.kind == "follow_up"]
+    return [records.course.comorbidities, event.term, event.action, event.narrative, *said]
 
 
-_TITLES = {"Nurse", "Physician", "Prof", "Doctor", "Technologist", "Quality", "Director", "Coordinator", "Clinic"}
+def case(
+    records: CourseRecords, event: AdverseEvent, *, at: datetime, documents: Sequence[str], others: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Return the case of one event.
 
-
-def case(records: CourseRecords, event: AdverseEvent, *, at: datetime, documents: Sequence[str]) -> dict[str, Any]:
-    """Return the case of one event. ``at``: when it is taken out; ``documents``: titles of the files attached to it."""
+    ``at``: when it is taken out; ``documents``: titles of the files attached to it; ``others``: names of other patients
+    that may stand in its texts, see `clinic.exchange.withheld.other_patients`.
+    """
     people = [patient for one in records.people for patient in (one.family_name, one.given_names, one.display_name)]
     staff = [one.printed_name for one in records.staff]
     names = [name for name in (*people, *staff) if name]
 
-    def free(text: str | None) -> str | None:
-        return without_names(text, names)
-
+    births = {one.birth_date for one in records.people if one.birth_date is not None}
+    free = Withheld(names, births, others)
     given = [one for one in given_before(records, event) if not one.voided]
-    return {
+    found = {
         "standard": GUIDE,
         "missing": {
             "NI": "not recorded", "MSK": "recorded, withheld", "UNK": "recorded as unknown", "NA": "not applicable"
@@ -95,6 +93,7 @@ def case(records: CourseRecords, event: AdverseEvent, *, at: datetime, documents
         "G.k": [_drug(records, event, one) for one in given],
         "H": _narrative(event, free),
     }  # fmt: skip
+    return found | {"withheld": f"{free.words} {WITHHELD}"}
 
 
 def _moment(records: CourseRecords, at: datetime | None, known: str = "") -> str | None:

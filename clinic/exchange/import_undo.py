@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, select
 
-from clinic import wording
+from clinic import drafts, wording
 from clinic.access import WRITERS
 from clinic.accounts.models import User
 from clinic.downtime.models import DowntimeKit
@@ -162,6 +162,7 @@ def _remove(session: Session, ids: Ids) -> None:
     for model, column in ((CourseLine, CourseLine.treatment_id), (ProductLine, ProductLine.product_id)):
         for start in range(0, len(wanted := sorted(gone)), PIECE):
             session.execute(delete(model.__table__).where(column.in_(wanted[start : start + PIECE])))  # type: ignore[arg-type]
+    drafts.end_about(session, gone)
     written: dict[str, Written] = session.info.setdefault("written", {})
     for one in gone:
         written.pop(one, None)

@@ -115,6 +115,7 @@ class AdverseEvent(Record):
     ACCUSES = True
     STARTS = ""
     READ_WITH = ("updates", "notifications")
+    RESTS_ON = ("updates",)
 
     treatment_id: Mapped[str] = reference("treatment")
     administration_id: Mapped[str | None] = reference("administration")

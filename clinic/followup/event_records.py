@@ -93,10 +93,16 @@ class EventNotification(Record):
     event: Mapped[AdverseEvent] = relationship(back_populates="notifications")
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also: it names who was told and how, or says why they need not be told, never both."""
+        """Also: it names who was told and how, or why they need not be told, never both; the authority is told."""
         found = super().problems(at=at)
         if self.not_needed and (self.whom or self.way or self.reference):
             said = "Either enter who was told, or why they need not be told. Clear one of the two."
+            found.append(Problem(said, "not_needed", rule=67))
+        elif self.not_needed and self.recipient == "authority":
+            said = (
+                "The authority or sponsor is always told of an event with a deadline. Enter who was told, or correct "
+                "the assessment that makes the report due."
+            )
             found.append(Problem(said, "not_needed", rule=67))
         elif not self.not_needed:
             for name, said in (("whom", "Enter who was told."), ("way", "Select how they were told.")):

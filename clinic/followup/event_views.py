@@ -58,6 +58,7 @@ PAGES = record_pages.register_pages(
     amends=REPORTERS | JUDGES,
     people=WRITERS,
     patient=patient_banner,
+    parts=lambda event: event.updates,
     means=lambda _event, _user: Meaning.REVIEW,
 )
 

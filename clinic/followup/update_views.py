@@ -10,11 +10,13 @@ from clinic import clock, record_pages
 from clinic.access import WRITERS, allow
 from clinic.accounts.security import recheck
 from clinic.course_records import CourseRecords, of_course
+from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.followup import closing as acts
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.event_records import RECIPIENTS, EventNotification, EventUpdate
 from clinic.followup.roles import EXCUSES, JUDGES, REOPENERS, REPORTERS, TELLERS
+from clinic.followup.telling import siblings
 from clinic.followup.update_forms import ClosingForm, FollowUpForm, NotificationForm, ReopeningForm
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, refuse_stale
 from clinic.patients.banner import patient_banner
@@ -50,9 +52,8 @@ def _records(event: AdverseEvent) -> CourseRecords:
 def follow_up(event_id: str) -> Answer:
     """Add what is new of an event; what it changes of the event is kept as an amendment."""
     event = get_or_404(AdverseEvent, event_id)
-    form = form_of(FollowUpForm, people=WRITERS)
+    form = form_of(FollowUpForm, people=WRITERS, rests_on=event)
     form.plan(event)
-    form.record_version = form.record_version or event.version
     if form.validate_on_submit():
         refuse_stale(event)
         with refusals_to(form):
@@ -67,8 +68,8 @@ def follow_up(event_id: str) -> Answer:
 def closing(event_id: str) -> Answer:
     """Close an event with its outcome, signed by a physician."""
     event = get_or_404(AdverseEvent, event_id)
-    form = form_of(ClosingForm)
-    form.can_draft, form.record_version = False, event.version
+    form = form_of(ClosingForm, rests_on=event)
+    form.can_draft = False
     form.prefill("outcome", event.outcome if event.outcome in form.outcome.offered else None)
     if form.validate_on_submit():
         refuse_stale(event)
@@ -88,8 +89,8 @@ def closing(event_id: str) -> Answer:
 def reopening(event_id: str) -> Answer:
     """Open a closed event again, with a reason."""
     event = get_or_404(AdverseEvent, event_id)
-    form = form_of(ReopeningForm)
-    form.can_draft, form.record_version = False, event.version
+    form = form_of(ReopeningForm, rests_on=event)
+    form.can_draft = False
     if form.validate_on_submit():
         refuse_stale(event)
         with refusals_to(form, "said"):
@@ -98,12 +99,25 @@ def reopening(event_id: str) -> Answer:
     return form_page(form, heading="Reopen the event", save_label="Reopen", **_about(event))
 
 
+def _container(event: AdverseEvent, recipient: str) -> Product | None:
+    """Return the container of which a facility is told: one with the cells that were given before the event."""
+    if not request.args.get("product"):
+        return None
+    product = get_or_404(Product, request.args["product"])
+    if recipient != "facility" or product.id not in {one.id for one in siblings(_records(event), event)}:
+        raise RuleBroken(
+            "This container has no cells in common with what was given before the event, or another recipient holds "
+            "it. Open the notification from the list on the event's page.", rule=67,
+        )  # fmt: skip
+    return product
+
+
 @bp.route("/adverse-events/<event_id>/notifications/new", methods=["GET", "POST"])
 @allow(TELLERS)
 def notification(event_id: str) -> Answer:
     """Record that somebody was told of an event, or why nobody need be."""
     event, asked = get_or_404(AdverseEvent, event_id), request.args.get("recipient", "")
-    product = get_or_404(Product, request.args["product"]) if request.args.get("product") else None
+    product = _container(event, asked)
     rows = {"treatment": event.treatment, "event": event, "product_id": product.id if product is not None else None}
     form = form_of(NotificationForm, people=WRITERS)
     form.plan(asked if asked in RECIPIENTS else "", excuses=me().role in EXCUSES)

@@ -251,8 +251,7 @@ def move(product_id: str) -> Answer:
     product, kind = get_or_404(Product, product_id), request.args.get("kind", "")
     if kind not in custody.MOVERS:
         abort(404)
-    form = form_of(movement_form(kind), about={"product_id": product.id, "kind": kind})
-    form.record_version = product.version
+    form = form_of(movement_form(kind), about={"product_id": product.id, "kind": kind}, rests_on=product)
     if form.validate_on_submit():
         refuse_stale(product)
         with refusals_to(form):
@@ -290,8 +289,7 @@ def _before_move(product: Product, kind: str) -> list[tuple[bool, str, str]]:
 def assign(product_id: str) -> Answer:
     """Give a banked product to one course (rules 3, 4)."""
     product = get_or_404(Product, product_id)
-    form = form_of(AssignForm)
-    form.record_version = product.version
+    form = form_of(AssignForm, rests_on=product)
     form.offer("treatment_id", courses_for(db.session(), product))
     if form.validate_on_submit():
         refuse_stale(product)
@@ -319,8 +317,7 @@ def _assigned_to(course: Treatment) -> str:
 def unassign(product_id: str) -> Answer:
     """Return a banked product to the bank that was assigned to the wrong course, or whose course was stopped."""
     product = get_or_404(Product, product_id)
-    form = form_of(UnassignForm)
-    form.record_version = product.version
+    form = form_of(UnassignForm, rests_on=product)
     if form.validate_on_submit():
         refuse_stale(product)
         with refusals_to(form, "reason"):

@@ -177,8 +177,8 @@ def show(authorization_id: str) -> str:
 def end(authorization_id: str) -> Answer:
     """End an authorization now, with a reason; signed with the password."""
     one = get_or_404(StaffAuthorization, authorization_id)
-    form = form_of(EndForm)
-    form.can_draft, form.record_version = False, one.version
+    form = form_of(EndForm, rests_on=one)
+    form.can_draft = False
     if form.validate_on_submit():
         refuse_stale(one)
         with refusals_to(form, "reason"):

@@ -142,8 +142,9 @@ def _acts(one: PatientMerge) -> list[tuple[str, str, str]]:
 @allow(CONFIRMS)
 def confirm(merge_id: str) -> Answer:
     """Confirm a merge, or its undoing, as the second person with the password."""
-    one, form = get_or_404(PatientMerge, merge_id), form_of(PasswordForm)
-    form.can_draft, form.record_version = False, one.version
+    one = get_or_404(PatientMerge, merge_id)
+    form = form_of(PasswordForm, rests_on=one)
+    form.can_draft = False
     if form.validate_on_submit():
         refuse_stale(one)
         with refusals_to(form, "password"):
@@ -164,8 +165,9 @@ def confirm(merge_id: str) -> Answer:
 @allow(PROPOSES)
 def ask_to_undo(merge_id: str) -> Answer:
     """Propose to undo a merge, or withdraw one that nobody has confirmed."""
-    one, form = get_or_404(PatientMerge, merge_id), form_of(UndoForm)
-    form.can_draft, form.record_version = False, one.version
+    one = get_or_404(PatientMerge, merge_id)
+    form = form_of(UndoForm, rests_on=one)
+    form.can_draft = False
     if form.validate_on_submit():
         refuse_stale(one)
         with refusals_to(form, "reason"):

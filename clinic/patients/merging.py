@@ -39,6 +39,7 @@ class PatientMerge(Record):
     KIND = "PM"
     NOUN = "Merge of two records"
     JUDGED = False
+    RESTS_ON = ("patient", "merged")
     HAPPENED = "Proposed at"
     DONE = "Proposed by"
     __table_args__ = (

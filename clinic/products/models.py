@@ -61,6 +61,7 @@ class Product(Record):
     DONE = "Produced by"
     READ_ORDER = -1
     READ_WITH = ("uses", "movements")
+    RESTS_ON = ("movements",)
     when_times_change: ClassVar[list[Callable[[Product], None]]] = []
     __table_args__ = (
         UniqueConstraint("site_id", "din", "division"),

@@ -227,7 +227,7 @@ def edit(version_id: str) -> Answer:
 
 def _draft_form(chosen: ProtocolVersion) -> DraftForm:
     kind = draft_form(chosen.says, request.form)
-    form = kind(data=flat(chosen.says), zone=zone(), record_version=chosen.version)
+    form = kind(data=flat(chosen.says), zone=zone(), record_version=str(chosen.version))
     form.offer_conditions(chosen.says.field)
     return form
 

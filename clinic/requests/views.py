@@ -105,9 +105,9 @@ def _shown(one: Request) -> dict[str, Any]:
 def answer(request_id: str) -> Answer:
     """Answer a request; a review and a second check are signed with the password."""
     one = get_or_404(Request, request_id)
-    record, form = record_pages.page_and_record(one.record_id)[1], form_of(AnswerForm)
+    record, form = record_pages.page_and_record(one.record_id)[1], form_of(AnswerForm, rests_on=one)
     form.plan(one.kind)
-    form.can_draft, form.record_version = False, one.version
+    form.can_draft = False
     if form.validate_on_submit():
         refuse_stale(one)
         with refusals_to(form, "answer_text"):

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import func, select
 
 from clinic.access import WRITERS, Role
+from clinic.drafts import Draft
 from clinic.exchange import import_steps
 from clinic.exchange.batches import ImportBatch
 from clinic.idempotency import new_key
@@ -84,11 +85,16 @@ def test_a_table_comes_in_by_way_of_its_columns_and_a_preview(client_as, session
     refused = browser.post(f"/imports/{batch.id}/undo", data={"reason": " ", "idempotency_key": new_key()})
     assert refused.status_code == 422
     looked_over(browser.get(f"/imports/{batch.id}/undo"))
+    nurse = client_as("nurse")
+    for url in (f"/patients/{people['A-1'].id}/weights/new", "/patients/new"):
+        form = Sheet(nurse.get(url).text).form(["idempotency_key"]) | {"do": ["draft"], "kg": ["70"], "notes": ["x"]}
+        assert nurse.post(url, data=form).status_code == 303
     undone = browser.post(f"/imports/{batch.id}/undo", data={"reason": "Wrong", "idempotency_key": new_key()})
     assert "Taken back" in looked_over(browser.get(undone.location))
     assert "people.csv" in looked_over(browser.get("/imports"))
     session.rollback()
     assert session.scalar(select(func.count()).select_from(Patient)) == 0
+    assert list(session.scalars(select(Draft.path))) == ["/patients/new"], "no draft about a patient who is gone"
 
 
 def test_many_faults_of_a_kind_are_one_line_and_the_rows_are_sent_back(client_as):

@@ -11,7 +11,7 @@ from clinic import clock
 from clinic.processing.models import ProcessingRun
 from tests.bedside import released_product
 from tests.factories import eligible, harvested, published, ready_for_harvest
-from tests.safety.driver import Ward
+from tests.safety.driver import Sheet, Ward
 from tests.safety.scenes import scene
 
 
@@ -91,6 +91,17 @@ def test_a_container_that_came_back_damaged_is_refused_at_the_bedside_too(ward, 
     ward.move("nurse", bag, "returned", place="Ward 3", intact=False, reason=wrong)
     ward.give(mine, bag)
     ward.not_given(bag, "rule 60", "damaged", wrong, "intact")
+
+
+@pytest.mark.hazard("H18")
+def test_a_container_is_not_moved_over_a_page_that_says_where_it_was_before(ward, own):
+    bag, _mine = own
+    url, late = f"/products/{bag.id}/movements?kind=issued", ward.browser("technologist")
+    opened = Sheet(late.get(url).text).form(["handed_to"])
+    ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True)
+    answer = late.post(url, data=opened | {"handed_to": ["Dr I. Novak"], "intact": ["yes"]})
+    assert answer.status_code == 409
+    assert "N. Rask" in answer.text
 
 
 @pytest.mark.rule(60)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+import re
+from datetime import date, timedelta
 
 import pytest
 import time_machine
@@ -11,12 +12,13 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.course_records import of_course
-from clinic.exchange.e2b import without_names
+from clinic.exchange.withheld import Withheld
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.closing import is_closed
 from clinic.followup.event_records import EventNotification, EventUpdate
 from clinic.followup.step import actions
 from tests.factories import PASSWORD, boxes, day_boxes, published, ready_for_harvest
+from tests.safety.driver import Sheet
 from tests.safety.scenes import scene
 
 ASSESSED = {
@@ -156,8 +158,10 @@ def test_a_grave_event_is_reviewed_by_two_physicians_told_of_and_closed_by_one_a
 
 @pytest.mark.rule(73)
 def test_an_event_leaves_as_e2b_data_that_says_what_is_recorded_and_why_the_rest_is_missing(ward, reported):
-    event, course, _bag = reported
+    event, course, bag = reported
     assessed(ward, event)
+    other = bag.treatment.patient
+    news(ward, event, f"As in {other.family_name.upper()}, {other.given_names}.")
     text = ward.browser("quality").get(f"/adverse-events/{event.id}/e2b.json").text
     case, patient = json.loads(text), course.patient
     for name in (
@@ -178,7 +182,8 @@ def test_an_event_leaves_as_e2b_data_that_says_what_is_recorded_and_why_the_rest
     assert [one["G.k.9.i.2.r.3"]["value"] for one in judged["G.k.9.i.2.r"]] == ["Possible", "Probable"]
     assert drug["G.k.1"]["value"] == "1"
     assert "Related to the disease: Possible; Expectedness: Unexpected" in case["H"]["H.4"]["value"]
-    assert case["H"]["H.1"]["value"] == "[name removed] saw it."
+    assert case["H"]["H.1"]["value"] == "[name removed] saw it.\nAs in [name removed]."
+    assert re.match(r"[3-9] words of free texts", case["withheld"])
     assert all(("value" in one) != ("nullFlavor" in one) for one in _elements(case))
 
 
@@ -187,15 +192,43 @@ def _elements(part):
         return [found for one in part for found in _elements(one)]
     if "name" in part:
         return [part]
-    return [found for key, one in part.items() if key not in {"standard", "missing"} for found in _elements(one)]
+    return [
+        found for key, one in part.items() if key not in {"standard", "missing", "withheld"} for found in _elements(one)
+    ]
 
 
-def test_names_are_taken_out_of_a_free_text_whole_and_as_words():
-    names = ["Dr Anna O'Hara", "Bo Li"]
-    text = "Dr Anna O'Hara saw Bo Li; O'Hara called Anna. Harare was far."
-    assert without_names(text, names) == (
+NAMES = ["Dr Anna O'Hara", "Bo Li", "Kunibert Henschel", "Dr Ivo Novák", "Jörg Müller-Weiß", "June May"]
+BORN = [date(1965, 12, 7)]
+
+
+@pytest.mark.parametrize("text", [
+    "henschel", "Henschels Knie", "KUNIBERT", "_Henschel_", "Frau_Henschel", "Henschel2", "Hensch\u00adel", "Dr Novak",
+    "NOVÁK", "Nova\u0301k", "Müller", "MUELLER", "muller", "Weiss", "Weißens", "Mueller Weiss", "May", "May's", "Li",
+    "Henschel, Kunibert", "O’Hara", "OHara", "O Hara", "1965-12-07", "7.12.1965", "07/12/65", "12/7/1965",
+    "7 December 1965", "7. Dez. 1965", "Dec 7, 1965", "07DEC1965", "19651207", "7th of December 1965", "Mary Rose Ode",
+    "rose-ode, mary", "Ode, Mary Rose",
+])  # fmt: skip
+def test_a_name_or_day_of_birth_is_taken_out_however_it_is_written(text):
+    free = Withheld(NAMES, BORN, ["Mary Rose Ode"])
+    said = free(f"Seen by {text}; fever.") or ""
+    left = re.sub(r"Seen by|\[(name|date of birth) removed\]|; fever\.|Frau|Knie|Dr\b|[\W_]|2", "", said)
+    assert (left, free.words > 0) == ("", True), said
+
+
+@pytest.mark.parametrize("text", [
+    "She may be discharged, Harare was far.", "Novavax given; menschel; 65 mL on 2026-12-07.",
+    "lid and bone, rose 1965.", "Mary came, so did Ode.",
+])  # fmt: skip
+def test_what_is_no_name_stays(text):
+    assert Withheld(NAMES, BORN, ["Mary Rose Ode"])(text) == text
+
+
+def test_names_are_taken_out_of_a_free_text_whole_and_counted():
+    free = Withheld(["Dr Anna O'Hara", "Bo Li"])
+    assert free("Dr Anna O'Hara saw Bo Li; O'Hara called Anna. Harare was far.") == (
         "[name removed] saw [name removed]; [name removed] called [name removed]. Harare was far."
     )
+    assert free.words == 9
 
 
 def test_a_notification_is_never_before_the_day_on_which_the_clinic_knew(ward, reported):
@@ -204,3 +237,49 @@ def test_a_notification_is_never_before_the_day_on_which_the_clinic_knew(ward, r
     assert told(ward, event, "ethics", whom="Board", way="email", **early).status_code == 422
     ward.said_no("is before “Date we became aware”")
     assert ward.session.scalars(select(EventNotification)).all() == []
+
+
+def news(ward, event, said="Back with severe sepsis. Do not close."):
+    """A follow-up report that changes no fact of the event."""
+    url = f"/adverse-events/{event.id}/updates/new"
+    assert ward.fill("nurse", url, said=said, performed_by_id=ward.team.nurse.id).status_code == 303, ward.refused
+
+
+@pytest.mark.rule(64)
+@pytest.mark.hazard("H18")
+@pytest.mark.parametrize("act", ["closing", "reopening", "assessment", "report", "amendment", "signature"])
+def test_nothing_is_decided_on_an_event_over_a_report_that_came_after_the_page_was_opened(ward, reported, act):
+    event, _course, _bag = reported
+    urls = {"amendment": f"/records/{event.id}/amendment", "signature": f"/records/{event.id}/signature"}
+    url = urls.get(act, f"/adverse-events/{event.id}/{act}")
+    if act in {"signature", "closing"}:
+        ward.fill("physician", f"/adverse-events/{event.id}/assessment", **ASSESSED)
+    who = ward.browser("quality" if act in {"reopening", "report"} else "physician")
+    opened = Sheet(who.get(url).text).form(["version"])
+    sent = opened | {"said": ["Over."], "outcome": ["resolved"], "amend_reason": ["slip"], "password": ["wrong"]}
+    sent |= {name: [value] for name, value in ASSESSED.items()} | day_boxes("reported_on", clock.today("Europe/Berlin"))
+    again = who.post(url, data=sent | {"reported_to": [""], "said": [""], "term": [""], "grade": ["9"]})
+    news(ward, event)
+    for form in (opened, Sheet(again.text).form(["version"]) if again.status_code == 422 else opened):
+        sent |= {"reported_to": ["Authority"], "password": [PASSWORD], "idempotency_key": form["idempotency_key"]}
+        answer = who.post(url, data=sent | {"version": form["version"]})
+        assert answer.status_code == 409, "nor when the form was sent back for a fault in between"
+        assert "Back with severe sepsis" in answer.text, "the page shows what came in"
+    if act == "signature":
+        assert "Back with severe sepsis" in who.get(url).text, "who signs reads the reports too"
+
+
+@pytest.mark.rule(67)
+def test_a_notification_names_a_container_of_the_same_cells_and_the_authority_is_never_excused(ward, reported):
+    event, course, bag = reported
+    version = course.protocol_version
+    other = ward.banked(ward.donated(ward.giver(), version), version)[0]
+    said = {"whom": "Clinic South", "way": "phone"}
+    assert told(ward, event, f"facility&product={other.id}", **said).status_code == 409
+    ward.said_no("no cells in common")
+    assert told(ward, event, f"facility&product={bag.id}", **said).status_code == 303, ward.refused
+    assert told(ward, event, f"laboratory&product={bag.id}", **said).status_code == 409
+    for who in ("physician", "quality"):
+        assert told(ward, event, "authority", who, not_needed="Not this time.").status_code == 422
+        ward.said_no("is always told", "rule 67")
+    assert told(ward, event, "authority", "quality", **said).status_code == 303, ward.refused

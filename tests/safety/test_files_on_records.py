@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from io import BytesIO
+
 import pytest
 from sqlalchemy import select
 
@@ -13,6 +15,7 @@ from clinic.fields import Unreadable
 from clinic.ledger.models import LedgerEntry
 from tests.downtime.test_paper import JPEG, PDF, PNG, send
 from tests.factories import ready_for_harvest
+from tests.safety.driver import Sheet
 
 TIFF, TEXT, CSV = b"II*\x00" + b"x" * 40, "Größe 12 mm\r\nkein Wachstum\n".encode(), b"day,value\n1,2.5\n"
 LATIN = TEXT.decode().encode("cp1252")
@@ -100,7 +103,42 @@ def test_changed_and_missing_bytes_are_named_by_the_check_of_a_backup(ward, team
         f"attachment {lost.id} of {course.id}: its content is missing",
         f"attachment {changed.id} of {course.id}: its content is not the one that was attached",
     ])  # fmt: skip
+    assert ward.browser("nurse").get(f"/attachments/{changed.id}").status_code == 409, "nobody reads changed bytes"
+    said.append("stored content PS-nobody: it belongs to no attachment")
+    session.add(AttachmentContent(scan_id="PS-nobody", content=b"x"))
+    session.commit()
+    assert sorted(disagreements(session)) == sorted(said)
     if session.get_bind().dialect.name == "sqlite":
         found = backup.backup(session.get_bind(), tmp_path / "copy.db")
         assert sorted(str(one) for one in found if one.table == "attachment")
         assert {one.because for one in found} >= set(said)
+
+
+@pytest.mark.hazard("H18")
+def test_the_second_of_two_people_who_take_one_file_back_sees_that_it_is_taken_back(ward, team, session):
+    attached(ward, ready_for_harvest(team))
+    back = f"/attachments/{session.scalars(select(Attachment)).one().id}/withdrawal"
+    late = ward.browser("quality")
+    opened = Sheet(late.get(back).text).form(["reason"])
+    assert ward.fill("nurse", back, reason="Another patient's count.").status_code == 303
+    answer = late.post(back, data=opened | {"reason": ["Blurred."]})
+    assert answer.status_code == 409
+    assert "Attachment was changed in the meantime" in answer.text
+    assert "Blurred." in answer.text
+
+
+@pytest.mark.hazard("H15")
+def test_a_form_that_is_sent_again_with_another_file_says_that_this_file_was_not_kept(ward, team, session):
+    course, nurse = ready_for_harvest(team), ward.browser("nurse")
+    url = f"/records/{course.id}/attachments/new"
+    form = Sheet(nurse.get(url).text).form(["title"]) | {"title": ["Blood count"]}
+
+    def posted(content, name):
+        return nurse.post(url, data=form | {"file": (BytesIO(content), name)}, content_type="multipart/form-data")
+
+    assert posted(CSV, "a.csv").status_code == 303
+    assert posted(CSV, "a.csv").status_code == 303, "sent twice: it leads to the first one's record"
+    answer = posted(TEXT, "b.txt")
+    assert answer.status_code == 409
+    assert "this file is not" in answer.text
+    assert [one.media_type for one in session.scalars(select(Attachment))] == ["text/csv"]

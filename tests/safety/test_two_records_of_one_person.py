@@ -28,6 +28,7 @@ from clinic.requests.models import OBJECTION
 from tests.bedside import released_product
 from tests.databases import both_databases
 from tests.factories import PASSWORD, patient, ready_for_harvest
+from tests.safety.driver import Sheet
 from tests.safety.scenes import scene
 from tests.safety.test_a_signed_disagreement import answer, asked, object_to
 
@@ -386,3 +387,15 @@ def test_a_merge_that_was_denied_before_it_was_confirmed_stops_until_it_is_found
 def _denied(ward, course):
     ward.session.expire_all()
     return [one for one in permission(of_course(ward.session, course), clock.now()) if "disagreement" in one.because]
+
+
+@pytest.mark.hazard("H18")
+def test_a_merge_is_not_confirmed_over_records_that_were_corrected_after_the_page_was_opened(ward, mine, other):
+    one = propose(ward, mine, other)
+    quality, url = ward.browser("quality"), f"/merges/{one.id}/confirmation"
+    opened = Sheet(quality.get(url).text).form(["password"]) | {"password": [PASSWORD]}
+    allergic(ward, other)
+    answer = quality.post(url, data=opened)
+    assert answer.status_code == 409
+    assert "human albumin" in answer.text
+    assert confirm(ward, one).status_code == 303, ward.refused
