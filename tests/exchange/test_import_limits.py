@@ -16,6 +16,7 @@ from clinic.exchange import importing, spreadsheets, tables
 SHEET = (
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
 )
+STRINGS = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"{}/>'
 LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
 
 
@@ -27,6 +28,8 @@ def workbook(**parts):
     made = io.BytesIO()
     with zipfile.ZipFile(plain) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
         for part in old.infolist():
+            if part.filename[3:-4] in parts:
+                continue
             sheet = parts.get("sheet") if part.filename.endswith("sheet1.xml") else None
             new.writestr(part.filename, sheet or old.read(part))
         for name in parts.keys() - {"sheet"}:
@@ -63,6 +66,12 @@ BOMB = b"<a>" + b" " * (spreadsheets.MOST_UNPACKED + 1) + b"</a>"
     (lambda: workbook(sheet=LAUGHS + SHEET.format("")), "defines a document type"),
     (lambda: workbook(strings=LAUGHS + "<sst>&b;</sst>"), "defines a document type"),
     (lambda: workbook(**{f"p{n}": "<a/>" for n in range(spreadsheets.MOST_PARTS)}), "500"),
+    (lambda: workbook(sharedStrings=STRINGS.format(' count="4294967295" uniqueCount="4294967295"')), "4294967295"),
+    (lambda: workbook(sharedStrings=STRINGS.format(' uniqueCount="+9999999999"')), "holds at most"),
+    (lambda: workbook(styles='<styleSheet><cellXfs count="&#52;000000000"/></styleSheet>'), "holds at most"),
+    (lambda: workbook(sharedStrings=STRINGS.format(f' count="{"9" * 6000}"')), "holds at most"),
+    (lambda: workbook(sharedStrings=STRINGS.format(' count="0000000000000004294967295"')), "holds at most"),
+    (lambda: workbook(sharedStrings=STRINGS.format("").encode("utf-16")), "is not UTF-8"),
     (lambda: cells("<row>"), "cannot be read as a spreadsheet"),
     (lambda: b"no spreadsheet", "cannot be read as a spreadsheet"),
     (lambda: workbook()[:-30], "cannot be read as a spreadsheet"),
