@@ -150,7 +150,10 @@ def _headings(upload: Upload) -> list[str]:
 
 def _save_columns(upload: Upload) -> Answer:
     """Keep what was typed, whatever is wrong with it, then check the table."""
-    upload.mapping = import_columns.written(upload, request.form.getlist("column"), request.form)
+    names = request.form.getlist("column")
+    if any("\n" in name for name in names):
+        names = import_columns.as_read(names, _headings(upload))
+    upload.mapping = import_columns.written(upload, names, request.form)
     upload.checked = None
     upload.save()
     if mistakes := _mistakes(upload):
@@ -184,6 +187,7 @@ def _columns_page(upload: Upload, trouble: list[str]) -> dict[str, Any]:
         "conversions": [(one, one.replace("_", " ")) for one in TRANSFORMS],
         "encodings": [(one, one) for one in ENCODINGS], "constants": import_columns.constants_of(upload),
         "visits": import_columns.keys_of(upload),
+        "absent": import_columns.absent(upload, table.headings) if table is not None else [],
     }  # fmt: skip
 
 

@@ -50,6 +50,11 @@ def whole(text: str) -> int:
     return int(value)
 
 
+def is_whole(text: object) -> bool:
+    """Whether what somebody typed is a whole number that is not negative, of at most nine digits."""
+    return isinstance(text, str) and re.fullmatch(r"\d{1,9}", text, re.ASCII) is not None
+
+
 def day(text: str) -> date:
     """Return a day written 2026-11-23; a moment's day counts too. Of a month or a year alone it is the first day."""
     partly = PARTLY.fullmatch(text)
