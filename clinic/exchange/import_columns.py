@@ -78,7 +78,7 @@ def columns(table: Table, upload: Upload) -> list[Column]:
 
 def plain(text: str) -> str:
     """Return a heading without case, marks and units."""
-    return re.sub(r"[\W_]+", "", re.sub(r"\([^)]*\)", "", text)).casefold()
+    return re.sub(r"[\W_]+", "", re.sub(r"\([^()]*\)", "", text)).casefold()
 
 
 def suggestions(kind: str) -> dict[str, str]:
@@ -166,7 +166,7 @@ def constants_of(upload: Upload) -> list[tuple[str, str]]:
 
 
 def as_read(names: list[str], headings: list[str]) -> list[str]:
-    """Return the headings that a form sent back as the table has them: a browser writes the end of a line its own way."""
+    """Return the headings that a form sent back as the table has them: a browser ends lines in its own way."""
     known = {"\r\n".join(name.splitlines()): name for name in headings}
     return [known.get("\r\n".join(name.splitlines()), name) for name in names]
 

@@ -175,7 +175,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 def comparator(text: str) -> tuple[str, Decimal]:
     """Return the sign and the figure of a result such as ``<0.05`` or ``97``."""
-    found = re.fullmatch(r"(<=|>=|[<>≤≥=]?)\s*(.+)", text)
+    found = re.fullmatch(r"(<=|>=|[<>≤≥=]?)\s*(.+)", text, re.DOTALL)
     sign, figure = (found[1], found[2]) if found else ("", text)
     return {"": "=", "<=": "≤", ">=": "≥"}.get(sign, sign), number(figure)
 

@@ -152,8 +152,8 @@ class _Extent:
             digits = said.strip().lstrip("+0")
             if DIGITS.fullmatch(digits) and (len(digits) > len(str(MOST_COUNTED)) or int(digits) > MOST_COUNTED):
                 raise RuleBroken(
-                    f"{self.name} says that it holds {digits[:20]} parts of one kind; a spreadsheet of its size holds at most "
-                    f"{MOST_COUNTED:,}. Open it in a spreadsheet program and save it again."
+                    f"{self.name} says that it holds {digits[:20]} parts of one kind; a spreadsheet of its "
+                    f"size holds at most {MOST_COUNTED:,}. Open it in a spreadsheet program and save it again."
                 )
 
     def _judge(self) -> None:

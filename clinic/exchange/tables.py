@@ -24,6 +24,7 @@ MOST_BYTES = 50 * 1024 * 1024
 MOST_ROWS = 100_000
 MOST_COLUMNS = 1_000
 MOST_CELLS = 5_000_000
+MOST_HEADING = 1_000
 MOST_TEXT = 32_767
 """Characters of one cell: as many as a spreadsheet's has."""
 MOST_LINE = 1_000_000
@@ -197,6 +198,11 @@ def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str,
     headings = [_unguarded(name) for name in found]
     if len(headings) > MOST_COLUMNS:
         raise RuleBroken(f"The file has {len(headings)} columns; {MOST_COLUMNS:,} are the most that can be imported.")
+    for number, name in enumerate(headings, start=1):
+        if len(name) > MOST_HEADING:
+            raise RuleBroken(
+                f"The heading {number} has {len(name):,} characters; {MOST_HEADING:,} are the most. Is this a table?"
+            )
     twice = sorted(name for name, count in Counter(headings).items() if name and count > 1)
     if twice:
         raise RuleBroken(f"Two columns have the same heading: {', '.join(twice)}.")

@@ -113,7 +113,7 @@ def test_what_a_mapping_translates_is_shown_whatever_the_fact(client_as):
 
 
 @pytest.mark.parametrize(("typed", "expected"), [
-    ({"value-0-of": [" f", "b"], "value-0-is": ["female", ""]}, {"to": "patient.sex", "values": {**OLD, " f": "female"}}),
+    ({"value-0-of": [" f", "b"], "value-0-is": ["male", ""]}, {"to": "patient.sex", "values": {**OLD, " f": "male"}}),
     ({"to-0": "patient.abo"}, {"to": "patient.abo"}),
     ({"value-0-of": ["a"], "value-0-is": [""]}, {"to": "patient.sex", "values": {"hidden": "male"}}),
 ])  # fmt: skip
