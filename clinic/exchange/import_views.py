@@ -113,7 +113,7 @@ def _uploaded() -> Upload:
     kind, sent = request.form.get("kind", ""), request.files.get("mapping")
     said: dict[str, Any] = {"kind": kind}
     if sent is not None and sent.filename:
-        said = mapping.parsed_bytes(sent.read(), sent.filename).kept()
+        said = mapping.read_from(sent.stream, sent.filename).kept()
     if said["kind"] not in KINDS:
         raise RuleBroken("Choose what the table holds.")
     table = request.files.get("table")
