@@ -13,7 +13,7 @@ from clinic.errors import RuleBroken
 from clinic.exchange import import_columns, import_steps, import_undo, mapping, uploads
 from clinic.exchange.batches import ImportBatch, ImportedRow
 from clinic.exchange.import_targets import KINDS, described
-from clinic.exchange.parse_cell import TRANSFORMS
+from clinic.exchange.parse_cell import TRANSFORMS, is_whole
 from clinic.exchange.tables import ENCODINGS
 from clinic.extensions import db
 from clinic.model import unindexed
@@ -211,7 +211,7 @@ def preview(key: str) -> Answer:
 def _confirmed(upload: Upload) -> Answer:
     asked = (upload.checked or {}).get("asked", [])
     reasons = {one["ask"]: request.form.get(f"why-{number}", "") for number, one in enumerate(asked)}
-    seen = [int(one) for one in request.form.getlist("seen") if one.isdecimal()]
+    seen = [int(one) for one in request.form.getlist("seen") if is_whole(one)]
     again, here = import_steps.confirm(upload, reasons, seen), url_for("imports.preview", key=upload.key)
     if again or request.form.get("do") == "check":
         idempotency.led_to(here)

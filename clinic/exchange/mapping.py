@@ -28,14 +28,13 @@ recipient_age_int = "recipient_age says it"
 from __future__ import annotations
 
 import tomllib
-from decimal import Decimal, InvalidOperation
 from typing import IO, TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from clinic.errors import RuleBroken
-from clinic.exchange.parse_cell import TRANSFORMS, date_pattern
-from clinic.exchange.tables import ENCODINGS
+from clinic.exchange.parse_cell import TRANSFORMS, date_pattern, is_factor
+from clinic.exchange.tables import ENCODINGS, MOST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
 MOST_BYTES = 128 * 1024
 MOST_DOTS = 60
 """In one line: the time that a key of many parts takes grows with the square of their number."""
+MOST_DAYS = 50_000
 MOST_FAULTS, MOST_SAID = 20, 300
 """Mistakes that are told of one mapping, and characters of each."""
 
@@ -83,12 +83,8 @@ class Target(Part):
     @field_validator("factor")
     @classmethod
     def _number(cls, factor: str) -> str:
-        try:
-            right = not factor or (Decimal(factor).is_finite() and Decimal(factor) != 0)
-        except InvalidOperation:
-            right = False
-        if not right:
-            raise ValueError(f"“{factor}” is not a number to multiply by; write it like 0.001")
+        if factor and not is_factor(factor):
+            raise ValueError(f"“{factor[:40]}” is not a number to multiply by; write it like 0.001")
         return factor
 
     @field_validator("template")
@@ -110,7 +106,7 @@ class Visit(Part):
     """One visit of a wide row, named in targets as ``visit.KEY.fact`` and ``score.KEY.instrument``."""
 
     name: str
-    course_day: int | None = None
+    course_day: int | None = Field(default=None, ge=-MOST_DAYS, le=MOST_DAYS)
 
 
 class Pair(Part):
@@ -130,7 +126,7 @@ class Mapping(Part):
     title: str = ""
     encoding: str = ""
     sheet: str = ""
-    heading_row: int = Field(default=0, ge=0)
+    heading_row: int = Field(default=0, ge=0, le=MOST_ROWS)
     missing: tuple[str, ...] = ()
     reason: str = ""
     constants: dict[str, str] = Field(default_factory=dict)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,10 @@ PARTLY = re.compile(r"(?P<y>\d{4})(-(?P<m>\d{2})(-(?P<d>\d{2}))?)?(?P<about>~)?"
 NO = frozenset({"no", "n", "false", "0", "-"})
 
 
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+MOST_DIGITS, MOST_EXPONENT = 60, 30
+
+
 class NotThat(ValueError):
     """A cell does not fit its column; the text says what was expected."""
 
@@ -34,12 +38,25 @@ def number(text: str) -> Decimal:
     wanted = text.replace("−", "-").replace("\u00a0", "").strip()
     if re.fullmatch(r"[+-]?\d+,\d+", wanted):
         wanted = wanted.replace(",", ".")
-    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", wanted):
+    if len(wanted) > MOST_DIGITS or not NUMBER.fullmatch(wanted):
         raise NotThat("a number")
+    value = Decimal(wanted)
+    if value and abs(value.adjusted()) > MOST_EXPONENT:
+        raise NotThat("a number of a size that can be measured")
+    return value
+
+
+def is_factor(text: str) -> bool:
+    """Whether figures can be multiplied by what somebody wrote: not by 0, nor by more than units differ by."""
     try:
-        return Decimal(wanted)
-    except InvalidOperation as fault:
-        raise NotThat("a number") from fault
+        return len(text) <= MOST_DIGITS and Decimal(text).is_finite() and _fits(Decimal(text))
+    except InvalidOperation:
+        return False
+
+
+def _fits(factor: Decimal) -> bool:
+    exponent = factor.as_tuple().exponent
+    return factor != 0 and isinstance(exponent, int) and max(abs(factor.adjusted()), abs(exponent)) <= MOST_EXPONENT
 
 
 def whole(text: str) -> int:
@@ -123,11 +140,18 @@ def moment(text: str, zone: str) -> datetime:
     partly = PARTLY.fullmatch(text)
     try:
         if partly is not None:
-            return start_of(date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1)), zone)
+            return _on_any_clock(start_of(date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1)), zone))
         value = datetime.fromisoformat(text)
-        return value if value.tzinfo is not None else from_wall(value, zone)
-    except ValueError as fault:
+        return _on_any_clock(value if value.tzinfo is not None else from_wall(value, zone))
+    except (ValueError, OverflowError) as fault:
         raise NotThat("a moment like 2026-11-23T14:05, on the site's clock or with its offset") from fault
+
+
+def _on_any_clock(value: datetime) -> datetime:
+    """Return a moment that has a day on the clock of every zone, as those at the ends of the calendar have not."""
+    for hours in (-24, 24):
+        value.astimezone(UTC) + timedelta(hours=hours)
+    return value
 
 
 def yes_no(text: str) -> bool:
@@ -190,7 +214,7 @@ def _event_day(text: str) -> str:
 
 def _weeks(text: str) -> str:
     """Return weeks as a number of days: ``24+5d`` is 173, ``34`` is 238."""
-    found = re.fullmatch(r"(\d+)(?:\+(\d)d?)?", text)
+    found = re.fullmatch(r"(\d{1,4})(?:\+(\d)d?)?", text, re.ASCII)
     if not found:
         raise NotThat("weeks, or weeks+days like 24+5d")
     return str(int(found[1]) * 7 + int(found[2] or 0))

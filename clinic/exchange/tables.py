@@ -80,6 +80,10 @@ def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 
     ``sheet``: name or number of the sheet of a spreadsheet, else its first; ``heading_row``: the row of the headings,
     counted from 1, else the first that is no # comment.
     """
+    if encoding and encoding not in ENCODINGS:
+        raise RuleBroken(f"No encoding is called “{encoding[:40]}”. Available: {', '.join(ENCODINGS)}.")
+    if not isinstance(heading_row, int) or not 0 <= heading_row <= MOST_ROWS:
+        raise RuleBroken(f"The row of the headings is a number from 1 to {MOST_ROWS:,}, or empty for the first row.")
     if not path.is_file():
         raise RuleBroken(f"There is no file {path.name}.")
     if path.stat().st_size > MOST_BYTES:

@@ -168,3 +168,30 @@ def test_nobody_sees_the_upload_of_somebody_else(client_as):
 def test_whoever_may_import_by_the_command_line_may_here(client_as, role):
     assert (client_as(role).get("/imports/new").status_code == 200) is (role in WRITERS)
     assert client_as(role).get("/imports").status_code == (403 if role is Role.ADMINISTRATOR else 200)
+
+
+@pytest.mark.parametrize(("typed", "says"), [
+    ({"heading_row": "abc"}, "The row of the headings is a number"), ({"heading_row": "-1"}, "The row of the headings"),
+    ({"heading_row": "9" * 5_000}, "The row of the headings"), ({"encoding": "zzz"}, "No encoding is called “zzz”"),
+    ({"encoding": "base64"}, "No encoding is called"), ({"day-x": "9" * 5000, "to-0": "visit.x.performed_at"}, ""),
+    ({"kind": "zzz"}, ""), ({"kind": ""}, ""), ({"to-0": "weight.kg", "factor-0": "1e9999"}, "not a number to multiply by"),
+])  # fmt: skip
+def test_what_is_typed_on_the_page_of_the_columns_is_refused_there_and_can_be_corrected(client_as, typed, says):
+    browser = client_as("nurse")
+    url = upload(browser).location
+    answer = send(browser, url, "again", source="s", **typed)
+    assert (answer.status_code == 422 and says in answer.text) if says else answer.status_code in {303, 422}
+    shown = browser.get(url)
+    assert shown.status_code in {200, 422}
+    form = Sheet(shown.text).form(["source", "reason"])
+    assert form["kind"] == ["patients"]
+    right = {"heading_row": "", "encoding": "", "factor-0": "", "source": "s"}
+    columns = {"column": ["MRN"], "to-0": "patient.record_number"}
+    assert browser.post(url, data={**form, **columns, **right, "do": "again"}).status_code == 303
+
+
+def test_a_note_of_5000_digits_is_none(client_as):
+    browser = client_as("nurse")
+    url = upload(browser).location
+    assert send(browser, url, "check", source="s").status_code == 303
+    assert send(browser, f"{url}/preview", "import", seen="9" * 5_000).status_code in {303, 422}

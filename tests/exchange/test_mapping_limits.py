@@ -8,7 +8,7 @@ import time
 import pytest
 
 from clinic.errors import RuleBroken
-from clinic.exchange import mapping
+from clinic.exchange import mapping, parse_cell
 
 START = 'kind = "courses"\nsource = "s"\n'
 
@@ -31,3 +31,40 @@ def test_a_mapping_is_bounded(text, says):
         mapping.read_from(io.BytesIO(text.encode()), "m.toml")
     assert time.process_time() - began < 1
     assert len(str(refused.value)) < 15_000
+
+
+NINES = "9" * 5_000
+
+
+@pytest.mark.parametrize("read", [
+    lambda: parse_cell.TRANSFORMS["whole"](NINES),
+    lambda: parse_cell.TRANSFORMS["whole"]("1e999"),
+    lambda: parse_cell.TRANSFORMS["years"]("1e-999"),
+    lambda: parse_cell.TRANSFORMS["event_day"](NINES),
+    lambda: parse_cell.TRANSFORMS["weeks_to_days"](NINES),
+    lambda: parse_cell.TRANSFORMS["months_to_days"](NINES),
+    lambda: parse_cell.multiplied(NINES, "2"),
+    lambda: parse_cell.whole("0." + "0" * 5_000),
+    lambda: parse_cell.moment("9999-12-31T23:59-12:00", "Europe/Berlin"),
+    lambda: parse_cell.moment("9999-12-31T23:59", "America/New_York"),
+    lambda: parse_cell.moment("9999-12-31T23:59Z", "Asia/Tokyo"),
+    lambda: parse_cell.moment("0001-01-01T00:00+14:00", "UTC"),
+    lambda: parse_cell.moment("0001", "Asia/Tokyo"),
+])  # fmt: skip
+def test_a_cell_that_no_record_can_hold_is_not_that(read):
+    with pytest.raises(parse_cell.NotThat):
+        read()
+
+
+@pytest.mark.parametrize("factor", ["1e999999999", "1e900000", "1e-900000", "1" * 900, "nan", "0", "0e9", "1_0e99999"])
+def test_a_factor_is_of_a_size_by_which_units_differ(factor):
+    with pytest.raises(RuleBroken, match="not a number to multiply by"):
+        mapping.parsed(f'{START}[columns]\na = {{ to = "weight.kg", factor = "{factor}" }}', "m.toml")
+
+
+@pytest.mark.parametrize(
+    "said", ["heading_row = -1", "heading_row = 100001", "visits = {a = {name = 'a', course_day = 9e9}}"]
+)
+def test_a_number_of_a_mapping_has_its_limits(said):
+    with pytest.raises(RuleBroken, match="is wrong"):
+        mapping.parsed(f"{START}{said}", "m.toml")
