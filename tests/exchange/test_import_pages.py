@@ -174,7 +174,8 @@ def test_whoever_may_import_by_the_command_line_may_here(client_as, role):
     ({"heading_row": "abc"}, "The row of the headings is a number"), ({"heading_row": "-1"}, "The row of the headings"),
     ({"heading_row": "9" * 5_000}, "The row of the headings"), ({"encoding": "zzz"}, "No encoding is called “zzz”"),
     ({"encoding": "base64"}, "No encoding is called"), ({"day-x": "9" * 5000, "to-0": "visit.x.performed_at"}, ""),
-    ({"kind": "zzz"}, ""), ({"kind": ""}, ""), ({"to-0": "weight.kg", "factor-0": "1e9999"}, "not a number to multiply by"),
+    ({"kind": "zzz"}, ""), ({"kind": ""}, ""),
+    ({"to-0": "weight.kg", "factor-0": "1e9999"}, "not a number to multiply by"),
 ])  # fmt: skip
 def test_what_is_typed_on_the_page_of_the_columns_is_refused_there_and_can_be_corrected(client_as, typed, says):
     browser = client_as("nurse")
