@@ -30,8 +30,9 @@ from __future__ import annotations
 import tomllib
 from typing import IO, TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.exchange.parse_cell import TRANSFORMS, date_pattern, is_factor
 from clinic.exchange.tables import ENCODINGS, MOST_ROWS
@@ -139,6 +140,11 @@ class Mapping(Part):
     not_recorded: dict[str, str] = Field(default_factory=dict)
     confirmed: dict[str, str] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _as_recorded(cls, said: object) -> object:
+        return _recorded(said)
+
     @field_validator("columns", mode="before")
     @classmethod
     def _one_or_several(cls, columns: object) -> object:
@@ -176,6 +182,17 @@ class Mapping(Part):
         """Return every column that the mapping says something about."""
         pairs = {name for pair in self.pairs.values() for name in (pair.time, pair.happened)}
         return {*self.columns, *self.ignored, *pairs, *(name for columns in self.texts.values() for name in columns)}
+
+
+def _recorded(said: Any) -> Any:
+    """Return what a mapping says with its texts as records keep them; what databases cannot store is a mistake."""
+    if isinstance(said, str):
+        if "\0" in said:
+            raise ValueError("a text contains a character that cannot be stored (U+0000)")
+        return wording.recorded(said)
+    if isinstance(said, dict):
+        return {_recorded(name): _recorded(one) for name, one in said.items()}
+    return [_recorded(one) for one in said] if isinstance(said, list | tuple) else said
 
 
 def load(path: Path, kind: str) -> Mapping:

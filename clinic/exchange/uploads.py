@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 from pydantic import ValidationError
 
+from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.exchange.mapping import Mapping, faults_of
 
@@ -98,7 +99,7 @@ def _folder() -> Path:
 
 def take(sent: FileStorage, user_id: str, mapping: dict[str, Any]) -> Upload:
     """Keep a file that was sent; raises `RuleBroken` where none was, or where the person keeps too many."""
-    name = Path((sent.filename or "").replace("\\", "/")).name[:120]
+    name = Path(wording.recorded(sent.filename or "").replace("\\", "/")).name[:120]
     if not name:
         raise RuleBroken("Choose a CSV or XLSX file.")
     if Path(name).suffix.lower() not in {".csv", ".txt", ".tsv", ".xlsx"}:

@@ -8,7 +8,8 @@ import time
 import pytest
 
 from clinic.errors import RuleBroken
-from clinic.exchange import mapping, parse_cell
+from clinic.exchange import mapping, parse_cell, tables
+from clinic.patients.models import Patient
 
 START = 'kind = "courses"\nsource = "s"\n'
 
@@ -68,3 +69,36 @@ def test_a_factor_is_of_a_size_by_which_units_differ(factor):
 def test_a_number_of_a_mapping_has_its_limits(said):
     with pytest.raises(RuleBroken, match="is wrong"):
         mapping.parsed(f"{START}{said}", "m.toml")
+
+
+LONG = b"a,b\n" + b"x,y\n" * 2_000
+
+
+@pytest.mark.parametrize(("raw", "encoding", "says"), [
+    (LONG + b"1,O\x00de\n", "", r"Row 2002, column b contains a character that cannot be stored \(U\+0000\)"),
+    ("a,b\n1,O\x00de\n".encode("utf-16"), "utf-16", r"U\+0000"),
+    ("a\x00,b\n1,Ode\n".encode("utf-16"), "utf-16", "The heading 1 contains"),
+    (b"a,b\n1,\x8aimek\n", "iso-8859-1", "name the encoding"),
+])  # fmt: skip
+def test_what_cannot_be_stored_is_refused_wherever_it_stands(table, raw, encoding, says):
+    with pytest.raises(RuleBroken, match=says):
+        tables.read(table(raw=raw), encoding=encoding)
+
+
+def test_what_nobody_sees_is_taken_out_of_a_table_and_its_mapping(table):
+    rows = tables.read(table(raw='a\u200b,b\n1,O\u202ed\x01e\x1b\n2,"two\r\nlines"\n'.encode())).rows
+    assert [cells for _number, cells in rows] == [{"a": "1", "b": "Ode"}, {"a": "2", "b": "two\r\nlines"}]
+    said = mapping.parsed(f'{START}[columns]\n"a\\u200b" = {{ to = "patient.sex", default = "x\\u0001" }}', "m.toml")
+    assert said.columns == {"a": (mapping.Target(to="patient.sex", default="x"),)}
+
+
+@pytest.mark.parametrize(
+    "text", ['[constants]\n"patient.phone" = "a\\u0000b"', '[ignored]\n"a\\u0000b" = "x"', 'title = "\\u0000"']
+)
+def test_a_mapping_says_nothing_that_cannot_be_stored(text):
+    with pytest.raises(RuleBroken, match="cannot be stored"):
+        mapping.parsed(START + text, "m.toml")
+
+
+def test_a_record_keeps_no_control_characters():
+    assert Patient(family_name="O\x00d\x1be\u202e\x9f", given_names="Ann\tLee").family_name == "Ode"
