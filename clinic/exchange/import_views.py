@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, drafts, idempotency, wording
+from clinic import clock, drafts, idempotency, read_log, wording
 from clinic.access import CLINICAL, WRITERS, allow, may
 from clinic.errors import RuleBroken
 from clinic.exchange import import_columns, import_steps, import_undo, mapping, uploads
@@ -228,7 +228,9 @@ def _confirmed(upload: Upload) -> Answer:
 @allow(WRITERS)
 def rejects(key: str) -> Response:
     """Send the rows with faults, each with its reasons."""
-    lines = "".join(import_steps.rejects(db.session(), _upload(key), me()))
+    upload = _upload(key)
+    lines = "".join(import_steps.rejects(db.session(), upload, me()))
+    read_log.export(f"Rows with faults of {upload.file}")
     answer = Response(lines, mimetype="text/csv")
     answer.headers["Content-Disposition"] = 'attachment; filename="rejects.csv"'
     answer.headers["Cache-Control"] = "no-store"

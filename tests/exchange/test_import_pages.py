@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, select
 
+from clinic import read_log
 from clinic.access import WRITERS, Role
 from clinic.exchange import import_steps
 from clinic.exchange.batches import ImportBatch
@@ -196,3 +197,45 @@ def test_a_note_of_5000_digits_is_none(client_as):
     url = upload(browser).location
     assert send(browser, url, "check", source="s").status_code == 303
     assert send(browser, f"{url}/preview", "import", seen="9" * 5_000).status_code in {303, 422}
+
+
+NAMED = """
+kind = "patients"
+source = "Old system"
+[columns]
+n = { to = "patient.record_number" }
+name = { to = "patient.family_name" }
+born = { to = "patient.birth_date" }
+sex = { to = "patient.sex" }
+allergies = { to = "patient.allergy_status" }
+"""
+ODE = "n,name,born,sex,allergies\n{},Ode,1970-01-01,male,none_known\n"
+
+
+def test_a_note_that_the_check_did_not_know_is_confirmed_too(client_as, session):
+    nurse, colleague = client_as("nurse"), client_as("coordinator")
+    mine, theirs = (
+        send(one, upload(one, ODE.format(number), mapping=NAMED).location, "check", reason="not in it").location
+        for one, number in ((nurse, "A-1"), (colleague, "B-1"))
+    )
+    assert send(colleague, theirs, "import").status_code == 303
+    answer = send(nurse, mine, "import")
+    assert answer.status_code == 422
+    assert "may be the same patient as ODE, born 1 Jan 1970, B-1" in answer.text
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(Patient)) == 1
+    assert send(nurse, mine, "check").status_code == 303
+    assert send(nurse, mine, "import", seen="0").status_code == 303
+
+
+def test_the_rows_with_faults_are_as_few_as_are_imported_here_and_their_download_is_on_record(client_as, monkeypatch):
+    browser, told = client_as("nurse"), list[str]()
+    monkeypatch.setattr(read_log, "export", lambda about, *_: told.append(about))
+    url = upload(browser, ODE.format("A-1").replace("male", "nobody knows"), mapping=NAMED).location
+    assert "nobody knows" in browser.get(f"{url}/rejects.csv").text
+    assert told == ["Rows with faults of people.csv"]
+    monkeypatch.setattr(import_steps, "MOST_ROWS", 0)
+    answer = browser.get(f"{url}/rejects.csv")
+    assert 400 <= answer.status_code < 500
+    assert "Split it" in answer.text
+    assert len(told) == 1
