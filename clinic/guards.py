@@ -47,6 +47,7 @@ def begin_by_reading() -> None:
 def refuse_unstorable_characters() -> None:
     """Refuse the one character (NUL) that databases cannot store in text."""
     pairs = [pair for part in (request.args, request.form) for pair in part.items(multi=True)]
+    pairs += [(name, file.filename or "") for name, file in request.files.items(multi=True)]
     if any("\0" in text for pair in pairs for text in pair):
         abort(400, "The text contains a character that cannot be stored. Type it again.")
 

@@ -274,13 +274,14 @@ def _said_before(one: Amendment, name: str, value: Any) -> bool:
 
 @event.listens_for(Entry, "attribute_instrument", propagate=True)
 def _take_out_what_nobody_sees(_entry: type[Entry], _key: str, attribute: Any) -> None:
-    """Take invisible characters out of every text that is recorded, whichever way it came in."""
+    """Take invisible and control characters out of every text that is recorded, whichever way it came in."""
     if isinstance(attribute.property, ColumnProperty) and isinstance(attribute.property.columns[0].type, String):
         event.listen(attribute, "set", _visible, retval=True)
 
 
 def _visible(_record: Entry, value: Any, *_more: Any) -> Any:
-    return wording.visible(value) if isinstance(value, str) and not value.isascii() else value
+    plain = not isinstance(value, str) or (value.isascii() and value.isprintable())
+    return value if plain else wording.recorded(value)
 
 
 class Record(Entry):

@@ -39,6 +39,15 @@ BARRED = str.maketrans({
 """Letters that Unicode does not take apart, as people without that key type them."""
 
 
+UNRECORDED = re.compile(f"{INVISIBLE.pattern[:-1]}\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f-\\x9f]")
+"""What no record keeps: invisible characters, and control characters that are no space."""
+
+
+def recorded(text: str) -> str:
+    """Return a text as a record keeps it: without invisible and control characters."""
+    return text if text.isascii() and text.isprintable() else UNRECORDED.sub("", text)
+
+
 def visible(text: str) -> str:
     """Return a text without its invisible characters."""
     return text if text.isascii() else INVISIBLE.sub("", text)

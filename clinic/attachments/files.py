@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from clinic import wording
 from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Unreadable
@@ -158,8 +159,9 @@ def attach(  # noqa: PLR0913 - what, on what, and who
     if used + len(upload.content) > QUOTA:
         raise RuleBroken(Problem("You attached too much today. Ask a colleague, or go on tomorrow.", box))
     made = Attachment(
-        site_id=record.site_id, record=record.__tablename__, record_id=record.id, title=title.strip(),
-        media_type=upload.media_type, size=len(upload.content), sha256=upload.sha256, attached_by_id=by.id,
+        site_id=record.site_id, record=record.__tablename__, record_id=record.id,
+        title=wording.recorded(title).strip(), media_type=upload.media_type, size=len(upload.content),
+        sha256=upload.sha256, attached_by_id=by.id,
         attached_at=at,
     )  # fmt: skip
     session.add_all([made, AttachmentContent(scan_id=made.id, content=upload.content)])

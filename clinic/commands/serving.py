@@ -23,6 +23,7 @@ from clinic.access import Role
 from clinic.accounts.security import is_demo
 from clinic.console import application, current_schema
 from clinic.errors import SettingsWrong
+from clinic.exchange import uploads
 from clinic.extensions import SQLITE_THREADS, db
 from clinic.gateway import Gateway
 from clinic.ledger import sealing
@@ -152,7 +153,8 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
                     db.session.remove()
                     query_plans.gather(db.engine)
                     counted = clock.now()
-            except SQLAlchemyError as fault:
+                uploads.forget_old()
+            except (SQLAlchemyError, OSError) as fault:
                 app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
             finally:
                 db.session.remove()

@@ -28,7 +28,10 @@ OPTIONS = ("source", "reason", "encoding", "sheet", "heading_row")
 
 @dataclass(kw_only=True)
 class Column:
-    """One column of the table on the page. ``values``: each cell that is none of the fact's choices, and its choice."""
+    """One column of the table on the page.
+
+    ``values``: each cell that is translated or is none of the fact's choices, and what it means.
+    """
 
     number: int
     name: str
@@ -50,9 +53,11 @@ class Column:
 def columns(table: Table, upload: Upload) -> list[Column]:
     """Return the columns of a table as the mapping has them so far, with suggestions where it says nothing yet."""
     said, ignored = upload.mapping.get("columns", {}), upload.mapping.get("ignored", {})
+    elsewhere = spoken_for_elsewhere(upload.mapping)
     first = list(islice((cells for _number, cells in table.rows), 200))
     found, guess = [], suggestions(upload.kind)
     taken = {one["to"] for targets in said.values() for one in targets}
+    taken |= {target for part in ("numbered", "texts", "pairs") for target in upload.mapping.get(part, {})}
     for number, name in enumerate(table.headings):
         samples = list(dict.fromkeys(cells[name] for cells in first if cells[name]))
         column = Column(number=number, name=name, samples=samples[:SAMPLES])
@@ -61,7 +66,9 @@ def columns(table: Table, upload: Upload) -> list[Column]:
             column.to, column.more = targets[0]["to"], [one["to"] for one in targets[1:]]
             column.details = {key: str(targets[0].get(key, "")) for key in DETAILS}
             column.missing = "; ".join(targets[0].get("missing", ()))
-        elif name not in ignored and (target := guess.get(plain(name))) and target not in taken:
+        elif (
+            name not in ignored and name not in elsewhere and (target := guess.get(plain(name))) and target not in taken
+        ):
             column.to, column.suggested = target, True
             taken.add(target)
         _offer_values(column, upload, table, targets[0].get("values", {}) if targets else {})
@@ -71,7 +78,7 @@ def columns(table: Table, upload: Upload) -> list[Column]:
 
 def plain(text: str) -> str:
     """Return a heading without case, marks and units."""
-    return re.sub(r"[\W_]+", "", re.sub(r"\([^)]*\)", "", text)).casefold()
+    return re.sub(r"[\W_]+", "", re.sub(r"\([^()]*\)", "", text)).casefold()
 
 
 def suggestions(kind: str) -> dict[str, str]:
@@ -98,8 +105,9 @@ def _choices(wanted: Slot | None) -> dict[str, str]:
 
 
 def _offer_values(column: Column, upload: Upload, table: Table, known: Form[str, str]) -> None:
-    """Offer the choices for each cell that is not written as one of them."""
+    """Offer the choices for each cell that is not written as one of them; show what a mapping translates already."""
     column.choices = _choices(slot(column.to, upload.kind)) if column.to else {}
+    column.values = list(known.items())
     if not column.choices:
         return
     missing = {
@@ -125,16 +133,31 @@ def _is_choice(text: str, choices: dict[str, str]) -> bool:
     return True
 
 
+def spoken_for_elsewhere(mapping: Form[str, Any]) -> set[str]:
+    """Return the columns that are a part of a text, or of a time with whether it happened."""
+    found = {name for columns_ in mapping.get("texts", {}).values() for name in columns_}
+    return found | {name for pair in mapping.get("pairs", {}).values() for name in (pair["time"], pair["happened"])}
+
+
+def absent(upload: Upload, headings: list[str]) -> list[str]:
+    """Return the columns that the mapping reads and the table does not have; a person may drop them."""
+    return [name for name in upload.mapping.get("columns", {}) if name not in headings]
+
+
 def keys_of(upload: Upload) -> list[tuple[str, str, str]]:
     """Return each visit that targets name, with its name and its day of the course."""
     targets = [one["to"] for said in upload.mapping.get("columns", {}).values() for one in said]
-    targets += [*upload.mapping.get("constants", {})]
+    targets += [
+        target for part in ("constants", "numbered", "texts", "pairs") for target in upload.mapping.get(part, {})
+    ]
     words = [target.split(".") for target in targets]
     keys = dict.fromkeys(one[1] for one in words if len(one) == 3 and one[0] in SEVERAL - {"event"})
-    visits = upload.mapping.get("visits", {})
-    return [
-        (key, visits.get(key, {}).get("name", ""), str(visits.get(key, {}).get("course_day") or "")) for key in keys
-    ]
+    return [(key, *_visit(upload.mapping.get("visits", {}).get(key, {}))) for key in keys]
+
+
+def _visit(said: Form[str, Any]) -> tuple[str, str]:
+    day = said.get("course_day")
+    return said.get("name", ""), "" if day is None else str(day)
 
 
 def constants_of(upload: Upload) -> list[tuple[str, str]]:
@@ -142,54 +165,94 @@ def constants_of(upload: Upload) -> list[tuple[str, str]]:
     return [*upload.mapping.get("constants", {}).items(), *[("", "")] * BLANK]
 
 
-def written(upload: Upload, headings: list[str], form: Any) -> dict[str, Any]:
-    """Return the mapping that a form says; parts that the page does not show stay as an uploaded mapping has them."""
-    kept = {
-        name: upload.mapping[name]
-        for name in ("numbered", "texts", "pairs", "not_recorded", "confirmed", "title")
-        if name in upload.mapping
-    }
-    said = {name: form.get(name, "").strip() for name in OPTIONS if form.get(name, "").strip()}
-    said["source"] = said.get("source", "")
-    if "heading_row" in said:
-        said["heading_row"] = int(said["heading_row"]) if said["heading_row"].isdecimal() else said["heading_row"]
-    mapping: dict[str, Any] = {**kept, **said, "kind": form.get("kind", upload.kind)}
-    mapping["missing"] = _list(form.get("missing", ""))
-    mapping["constants"] = dict(pair for pair in _pairs(form, "constant") if pair[0])
-    mapping["columns"], mapping["ignored"] = {}, {}
-    texts = {name for columns_ in kept.get("texts", {}).values() for name in columns_}
-    texts |= {name for pair in kept.get("pairs", {}).values() for name in (pair["time"], pair["happened"])}
-    for number, name in enumerate(headings):
-        old = upload.mapping.get("columns", {}).get(name, [])
-        target = _target(form, number)
-        if target["to"]:
-            mapping["columns"][name] = [target, *old[1:]]
-        elif name and name not in texts:
-            mapping["ignored"][name] = upload.mapping.get("ignored", {}).get(name, LEFT_OUT)
-    visits = {}
-    for key, _name, _day in keys_of(upload):
-        name, day = form.get(f"visit-{key}", "").strip(), form.get(f"day-{key}", "").strip()
-        if name or day:
-            visits[key] = {"name": name or key} | ({"course_day": day} if day else {})
-    mapping["visits"] = visits
+def as_read(names: list[str], headings: list[str]) -> list[str]:
+    """Return the headings that a form sent back as the table has them: a browser ends lines in its own way."""
+    known = {"\r\n".join(name.splitlines()): name for name in headings}
+    return [known.get("\r\n".join(name.splitlines()), name) for name in names]
+
+
+def written(upload: Upload, names: list[str], form: Any) -> dict[str, Any]:
+    """Return the mapping that a form says. What the page did not show, and what nobody changed there, stays as it was.
+
+    ``names``: the headings of the columns that the page showed.
+    """
+    before = upload.mapping
+    mapping: dict[str, Any] = {**before, "kind": upload.kind}
+    for name in OPTIONS:
+        mapping[name] = _typed(form, name, before.get(name, ""))
+        if mapping[name] == "" and name != "source":
+            del mapping[name]
+    if parse_cell.is_whole(row := mapping.get("heading_row")):
+        mapping["heading_row"] = int(row)
+    mapping["missing"] = _list(form, "missing", before.get("missing", []))
+    mapping["constants"] = _constants(form, before.get("constants", {}))
+    mapping["columns"], mapping["ignored"] = _columns(before, names, form)
+    mapping["visits"] = _visits(upload, form)
     return mapping
 
 
-def _target(form: Any, number: int) -> dict[str, Any]:
-    found: dict[str, Any] = {"to": form.get(f"to-{number}", "").strip()}
-    found |= {key: text for key in DETAILS if (text := form.get(f"{key}-{number}", "").strip())}
-    if missing := _list(form.get(f"missing-{number}", "")):
+def _columns(before: Form[str, Any], names: list[str], form: Any) -> tuple[dict[str, Any], dict[str, str]]:
+    """Return the columns that become facts, and those that are left out."""
+    was, left_out, dropped = before.get("columns", {}), before.get("ignored", {}), form.getlist("drop")
+    columns_ = {name: targets for name, targets in was.items() if name not in {*names, *dropped}}
+    ignored = {name: why for name, why in left_out.items() if name not in names and not (names and why == LEFT_OUT)}
+    elsewhere = spoken_for_elsewhere(before)
+    for number, name in enumerate(names):
+        old = was.get(name, [])
+        target = _target(form, number, old[0] if old else {})
+        if target["to"]:
+            columns_[name] = [target, *old[1:]]
+            ignored |= {name: left_out[name]} if old and name in left_out else {}
+        elif name and (name not in elsewhere or name in left_out):
+            ignored[name] = left_out.get(name, LEFT_OUT)
+    return columns_, ignored
+
+
+def _visits(upload: Upload, form: Any) -> dict[str, Any]:
+    visits = dict(upload.mapping.get("visits", {}))
+    for key, was, _day in keys_of(upload):
+        name = _typed(form, f"visit-{key}", was)
+        day = _typed(form, f"day-{key}", visits.pop(key, {}).get("course_day", ""))
+        if name or day not in {"", None}:
+            visits[key] = {"name": name or key} | ({"course_day": day} if day not in {"", None} else {})
+    return visits
+
+
+def _target(form: Any, number: int, old: Form[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {"to": _typed(form, f"to-{number}", old.get("to", ""))}
+    found |= {key: text for key in DETAILS if (text := _typed(form, f"{key}-{number}", old.get(key, "")))}
+    if missing := _list(form, f"missing-{number}", old.get("missing", [])):
         found["missing"] = missing
-    values = {was: to for was, to in _pairs(form, f"value-{number}") if to}
+    values = dict(old.get("values", {})) if found["to"] == old.get("to") else {}
+    for was, to in _pairs(form, f"value-{number}"):
+        if to or values.get(was) != "":
+            values.pop(was, None)
+        if to:
+            values[was] = to
     return found | ({"values": values} if values else {})
 
 
-def _list(text: str) -> list[str]:
-    return [one.strip() for one in text.split(";") if one.strip()]
+def _constants(form: Any, old: dict[str, str]) -> dict[str, str]:
+    if "constant-of" not in form:
+        return old
+    said = ((target.strip(), value) for target, value in _pairs(form, "constant"))
+    return {target: _unchanged(value, old.get(target, "")) for target, value in said if target}
+
+
+def _typed(form: Any, name: str, old: Any) -> Any:
+    """Return what was typed, without the space around it; what stands in a box as it was put there is kept exactly."""
+    return _unchanged(form[name], old) if name in form else old
+
+
+def _unchanged(typed: str, old: Any) -> Any:
+    one_line = re.sub(r"[\r\n]", "", str(old)).strip()  # as a browser sends it back
+    return old if old not in {"", None} and typed.strip() == one_line else typed.strip()
+
+
+def _list(form: Any, name: str, old: Any) -> list[str]:
+    found = _typed(form, name, "; ".join(old))
+    return list(old) if found == "; ".join(old) else [one.strip() for one in found.split(";") if one.strip()]
 
 
 def _pairs(form: Any, name: str) -> list[tuple[str, str]]:
-    return [
-        (first.strip(), second.strip())
-        for first, second in zip(form.getlist(f"{name}-of"), form.getlist(f"{name}-is"), strict=False)
-    ]
+    return list(zip(form.getlist(f"{name}-of"), form.getlist(f"{name}-is"), strict=False))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clinic.exchange.import_checks import Fault
     from clinic.exchange.tables import Table
 
-FIGURE = re.compile(r"\d+(?:[.,:-]\d+)*|“[^”]*”")
+FIGURE = re.compile(r"\d+(?:[.,:-]\d+)*|“[^“”]*”")
 FIRST = 5
 """Rows that are named of a group of faults."""
 WHOLE = 3

@@ -52,7 +52,7 @@ def _found(report: Report) -> dict[str, Any]:
     return {
         "rows": report.rows, "fresh": report.fresh, "skipped": report.skipped, "made": dict(report.made),
         "already": report.already, "count": len(report.problems), "notes": report.notes[:MOST_SHOWN],
-        "more_notes": max(0, len(report.notes) - MOST_SHOWN),
+        "more_notes": max(0, len(report.notes) - MOST_SHOWN), "unshown": report.notes[MOST_SHOWN:],
         "faults": [_group(one) for one in groups if not one.fault.ask][:MOST_SHOWN],
         "asked": [_group(one) for one in groups if one.fault.ask][:MOST_SHOWN],
     }  # fmt: skip
@@ -89,11 +89,17 @@ def import_now(session: Session, upload: Upload, by: User) -> Report:
         raise RuleBroken(f"Something has changed since the check: {report.sentences()[0]} Check it again.")
     if report.already:
         raise RuleBroken(report.already)
+    looked_at = {*found["notes"], *found.get("unshown", ())}
+    if new := [note for note in report.notes if note not in looked_at]:
+        raise RuleBroken(
+            "Something has changed since the check. Check the table again, and confirm:", *new[:MOST_SHOWN]
+        )
     return report
 
 
 def rejects(session: Session, upload: Upload, by: User) -> Iterator[str]:
-    """Yield the rows with faults as CSV, each with its reasons."""
+    """Yield the rows with faults as CSV, each with its reasons; raises `RuleBroken` as `table_of` does."""
+    table_of(upload)
     report = importing.run(
         session, upload.kind, upload.path, upload.read_mapping(), by, clock.now(), dry_run=True, name=upload.file
     )

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, Response, abort, redirect, render_template, request, url_for
 from sqlalchemy import select
 
-from clinic import clock, drafts, idempotency, wording
+from clinic import clock, drafts, idempotency, read_log, wording
 from clinic.access import CLINICAL, WRITERS, allow, may
 from clinic.errors import RuleBroken
 from clinic.exchange import import_columns, import_steps, import_undo, mapping, uploads
 from clinic.exchange.batches import ImportBatch, ImportedRow
 from clinic.exchange.import_targets import KINDS, described
-from clinic.exchange.parse_cell import TRANSFORMS
+from clinic.exchange.parse_cell import TRANSFORMS, is_whole
 from clinic.exchange.tables import ENCODINGS
 from clinic.extensions import db
 from clinic.model import unindexed
@@ -117,7 +117,7 @@ def _uploaded() -> Upload:
     kind, sent = request.form.get("kind", ""), request.files.get("mapping")
     said: dict[str, Any] = {"kind": kind}
     if sent is not None and sent.filename:
-        said = mapping.parsed_bytes(sent.read(), sent.filename).kept()
+        said = mapping.read_from(sent.stream, sent.filename).kept()
     if said["kind"] not in KINDS:
         raise RuleBroken("Choose what the table holds.")
     table = request.files.get("table")
@@ -154,7 +154,10 @@ def _headings(upload: Upload) -> list[str]:
 
 def _save_columns(upload: Upload) -> Answer:
     """Keep what was typed, whatever is wrong with it, then check the table."""
-    upload.mapping = import_columns.written(upload, request.form.getlist("column"), request.form)
+    names = request.form.getlist("column")
+    if any("\n" in name for name in names):
+        names = import_columns.as_read(names, _headings(upload))
+    upload.mapping = import_columns.written(upload, names, request.form)
     upload.checked = None
     upload.save()
     if mistakes := _mistakes(upload):
@@ -188,6 +191,7 @@ def _columns_page(upload: Upload, trouble: list[str]) -> dict[str, Any]:
         "conversions": [(one, one.replace("_", " ")) for one in TRANSFORMS],
         "encodings": [(one, one) for one in ENCODINGS], "constants": import_columns.constants_of(upload),
         "visits": import_columns.keys_of(upload),
+        "absent": import_columns.absent(upload, table.headings) if table is not None else [],
     }  # fmt: skip
 
 
@@ -211,7 +215,7 @@ def preview(key: str) -> Answer:
 def _confirmed(upload: Upload) -> Answer:
     asked = (upload.checked or {}).get("asked", [])
     reasons = {one["ask"]: request.form.get(f"why-{number}", "") for number, one in enumerate(asked)}
-    seen = [int(one) for one in request.form.getlist("seen") if one.isdecimal()]
+    seen = [int(one) for one in request.form.getlist("seen") if is_whole(one)]
     again, here = import_steps.confirm(upload, reasons, seen), url_for("imports.preview", key=upload.key)
     if again or request.form.get("do") == "check":
         idempotency.led_to(here)
@@ -228,7 +232,9 @@ def _confirmed(upload: Upload) -> Answer:
 @allow(WRITERS)
 def rejects(key: str) -> Response:
     """Send the rows with faults, each with its reasons."""
-    lines = "".join(import_steps.rejects(db.session(), _upload(key), me()))
+    upload = _upload(key)
+    lines = "".join(import_steps.rejects(db.session(), upload, me()))
+    read_log.export(f"Rows with faults of {upload.file}")
     answer = Response(lines, mimetype="text/csv")
     answer.headers["Content-Disposition"] = 'attachment; filename="rejects.csv"'
     answer.headers["Cache-Control"] = "no-store"

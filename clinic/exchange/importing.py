@@ -34,6 +34,7 @@ from clinic.ledger.listener import set_actor
 from clinic.pathway.projection import judge_what_was_written
 from clinic.protocols.models import Protocol
 from clinic.reading import reading_only
+from clinic.wording import recorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -116,7 +117,7 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` gets rows done and rows in total.
     ``name``: what the file is called, where that is not its name on this machine.
     """
-    job = prepared(session, kind, path, mapping_path, by, at, name=name or path.name)
+    job = prepared(session, kind, path, mapping_path, by, at, name=recorded(name or path.name))
     report = job.report
     report.dry_run, job.progress = dry_run, progress or job.progress
     earlier = batches.same_import(session, by.site_id, job.sha256, job.mapping)

@@ -28,18 +28,26 @@ recipient_age_int = "recipient_age says it"
 from __future__ import annotations
 
 import tomllib
-from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from clinic import wording
 from clinic.errors import RuleBroken
-from clinic.exchange.parse_cell import TRANSFORMS, date_pattern
-from clinic.exchange.tables import ENCODINGS
+from clinic.exchange.parse_cell import TRANSFORMS, date_pattern, is_factor
+from clinic.exchange.tables import ENCODINGS, MOST_ROWS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+
+MOST_BYTES = 128 * 1024
+MOST_DOTS = 60
+"""In one line: the time that a key of many parts takes grows with the square of their number."""
+MOST_DAYS = 50_000
+MOST_FAULTS, MOST_SAID = 20, 300
+"""Mistakes that are told of one mapping, and characters of each."""
 
 
 class Part(BaseModel):
@@ -76,12 +84,8 @@ class Target(Part):
     @field_validator("factor")
     @classmethod
     def _number(cls, factor: str) -> str:
-        try:
-            right = not factor or (Decimal(factor).is_finite() and Decimal(factor) != 0)
-        except InvalidOperation:
-            right = False
-        if not right:
-            raise ValueError(f"“{factor}” is not a number to multiply by; write it like 0.001")
+        if factor and not is_factor(factor):
+            raise ValueError(f"“{factor[:40]}” is not a number to multiply by; write it like 0.001")
         return factor
 
     @field_validator("template")
@@ -103,7 +107,7 @@ class Visit(Part):
     """One visit of a wide row, named in targets as ``visit.KEY.fact`` and ``score.KEY.instrument``."""
 
     name: str
-    course_day: int | None = None
+    course_day: int | None = Field(default=None, ge=-MOST_DAYS, le=MOST_DAYS)
 
 
 class Pair(Part):
@@ -123,7 +127,7 @@ class Mapping(Part):
     title: str = ""
     encoding: str = ""
     sheet: str = ""
-    heading_row: int = Field(default=0, ge=0)
+    heading_row: int = Field(default=0, ge=0, le=MOST_ROWS)
     missing: tuple[str, ...] = ()
     reason: str = ""
     constants: dict[str, str] = Field(default_factory=dict)
@@ -135,6 +139,11 @@ class Mapping(Part):
     visits: dict[str, Visit] = Field(default_factory=dict)
     not_recorded: dict[str, str] = Field(default_factory=dict)
     confirmed: dict[str, str] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_recorded(cls, said: object) -> object:
+        return _recorded(said)
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -175,38 +184,63 @@ class Mapping(Part):
         return {*self.columns, *self.ignored, *pairs, *(name for columns in self.texts.values() for name in columns)}
 
 
+def _recorded(said: Any) -> Any:
+    """Return what a mapping says with its texts as records keep them; what databases cannot store is a mistake."""
+    if isinstance(said, str):
+        if "\0" in said:
+            raise ValueError("a text contains a character that cannot be stored (U+0000)")
+        return wording.recorded(said)
+    if isinstance(said, dict):
+        return {_recorded(name): _recorded(one) for name, one in said.items()}
+    return [_recorded(one) for one in said] if isinstance(said, list | tuple) else said
+
+
 def load(path: Path, kind: str) -> Mapping:
     """Return a mapping; raises `RuleBroken` naming what is wrong with the file."""
     try:
-        text = path.read_text(encoding="utf-8")
+        with path.open("rb") as file:
+            return read_from(file, path.name, kind)
     except FileNotFoundError as fault:
         raise RuleBroken(f"There is no mapping file {path.name}.") from fault
-    except UnicodeDecodeError as fault:
-        raise RuleBroken(f"The mapping {path.name} cannot be read: {fault}.") from fault
-    return parsed(text, path.name, kind)
 
 
-def parsed_bytes(raw: bytes, name: str) -> Mapping:
-    """Return the mapping that a file's bytes say."""
+def read_from(file: IO[bytes], name: str, kind: str = "") -> Mapping:
+    """Return the mapping that an open file says, of which no more is read than a mapping may have."""
+    raw = file.read(MOST_BYTES + 1)
+    if len(raw) > MOST_BYTES:
+        raise RuleBroken(f"The mapping {name} is larger than {MOST_BYTES // 1024} kB. Is this the mapping?")
     try:
-        return parsed(raw.decode("utf-8-sig"), name)
+        return parsed(raw.decode("utf-8-sig"), name, kind)
     except UnicodeDecodeError as fault:
         raise RuleBroken(f"The mapping {name} cannot be read: {fault}.") from fault
 
 
 def parsed(text: str, name: str, kind: str = "") -> Mapping:
     """Return the mapping that a file called ``name`` says; ``kind``: for which kind of import, "" for any."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        if line.count(".") > MOST_DOTS:
+            raise RuleBroken(f"The mapping {name} cannot be read: line {number} has more than {MOST_DOTS} full stops.")
     try:
         mapping = Mapping.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as fault:
-        raise RuleBroken(f"The mapping {name} cannot be read: {fault}.") from fault
+    except RecursionError as fault:
+        raise RuleBroken(f"The mapping {name} cannot be read: too many brackets stand in each other.") from fault
     except ValidationError as fault:
         raise RuleBroken(f"The mapping {name} is wrong: {'; '.join(faults_of(fault))}.") from fault
+    except ValueError as fault:  # no TOML, or a number of thousands of digits
+        raise RuleBroken(f"The mapping {name} cannot be read: {_short(str(fault))}.") from fault
     if kind and mapping.kind != kind:
         raise RuleBroken(f"The mapping {name} is for {mapping.kind}, not for {kind}.")
     return mapping
 
 
 def faults_of(fault: ValidationError) -> list[str]:
-    """Return what is wrong with a mapping, a sentence each."""
-    return [f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in fault.errors()]
+    """Return what is wrong with a mapping, a sentence each: the first mistakes, and how many more there are."""
+    errors = fault.errors(include_url=False, include_context=False, include_input=False)
+    told = [
+        f"{_short('.'.join(str(part) for part in one['loc']))}: {_short(one['msg'])}" for one in errors[:MOST_FAULTS]
+    ]
+    return told + [f"{len(errors) - MOST_FAULTS:,} more mistakes"] * (len(errors) > MOST_FAULTS)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MOST_SAID else f"{text[:MOST_SAID]}…"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,10 @@ NONE = "none"
 NO = frozenset({"no", "n", "false", "0", "-"})
 
 
+NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+MOST_DIGITS, MOST_EXPONENT = 60, 30
+
+
 class NotThat(ValueError):
     """A cell does not fit its column; the text says what was expected."""
 
@@ -36,12 +40,25 @@ def number(text: str) -> Decimal:
     wanted = text.replace("−", "-").replace("\u00a0", "").strip()
     if re.fullmatch(r"[+-]?\d+,\d+", wanted):
         wanted = wanted.replace(",", ".")
-    if not re.fullmatch(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", wanted):
+    if len(wanted) > MOST_DIGITS or not NUMBER.fullmatch(wanted):
         raise NotThat("a number")
+    value = Decimal(wanted)
+    if value and abs(value.adjusted()) > MOST_EXPONENT:
+        raise NotThat("a number of a size that can be measured")
+    return value
+
+
+def is_factor(text: str) -> bool:
+    """Whether figures can be multiplied by what somebody wrote: not by 0, nor by more than units differ by."""
     try:
-        return Decimal(wanted)
-    except InvalidOperation as fault:
-        raise NotThat("a number") from fault
+        return len(text) <= MOST_DIGITS and Decimal(text).is_finite() and _fits(Decimal(text))
+    except InvalidOperation:
+        return False
+
+
+def _fits(factor: Decimal) -> bool:
+    exponent = factor.as_tuple().exponent
+    return factor != 0 and isinstance(exponent, int) and max(abs(factor.adjusted()), abs(exponent)) <= MOST_EXPONENT
 
 
 def whole(text: str) -> int:
@@ -50,6 +67,11 @@ def whole(text: str) -> int:
     if value != value.to_integral_value():
         raise NotThat("a whole number")
     return int(value)
+
+
+def is_whole(text: object) -> bool:
+    """Whether what somebody typed is a whole number that is not negative, of at most nine digits."""
+    return isinstance(text, str) and re.fullmatch(r"\d{1,9}", text, re.ASCII) is not None
 
 
 def day(text: str) -> date:
@@ -120,11 +142,18 @@ def moment(text: str, zone: str) -> datetime:
     partly = PARTLY.fullmatch(text)
     try:
         if partly is not None:
-            return start_of(date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1)), zone)
+            return _on_any_clock(start_of(date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1)), zone))
         value = datetime.fromisoformat(text)
-        return value if value.tzinfo is not None else from_wall(value, zone)
-    except ValueError as fault:
+        return _on_any_clock(value if value.tzinfo is not None else from_wall(value, zone))
+    except (ValueError, OverflowError) as fault:
         raise NotThat("a moment like 2026-11-23T14:05, on the site's clock or with its offset") from fault
+
+
+def _on_any_clock(value: datetime) -> datetime:
+    """Return a moment that has a day on the clock of every zone, as those at the ends of the calendar have not."""
+    for hours in (-24, 24):
+        value.astimezone(UTC) + timedelta(hours=hours)
+    return value
 
 
 def yes_no(text: str) -> bool:
@@ -174,7 +203,7 @@ def _pairs(text: str) -> dict[str, str]:
 
 def comparator(text: str) -> tuple[str, Decimal]:
     """Return the sign and the figure of a result such as ``<0.05`` or ``97``."""
-    found = re.fullmatch(r"(<=|>=|[<>≤≥=]?)\s*(.+)", text)
+    found = re.fullmatch(r"(<=|>=|[<>≤≥=]?)\s*(.+)", text, re.DOTALL)
     sign, figure = (found[1], found[2]) if found else ("", text)
     return {"": "=", "<=": "≤", ">=": "≥"}.get(sign, sign), number(figure)
 
@@ -189,7 +218,7 @@ def _event_day(text: str) -> str:
 
 def _weeks(text: str) -> str:
     """Return weeks as a number of days: ``24+5d`` is 173, ``34`` is 238."""
-    found = re.fullmatch(r"(\d+)(?:\+(\d)d?)?", text)
+    found = re.fullmatch(r"(\d{1,4})(?:\+(\d)d?)?", text, re.ASCII)
     if not found:
         raise NotThat("weeks, or weeks+days like 24+5d")
     return str(int(found[1]) * 7 + int(found[2] or 0))

@@ -26,10 +26,14 @@ MOST_UNPACKED = 48 * 1024 * 1024
 MOST_PARTS = 500
 MOST_AREA = 1_000_000
 """Cells of the rectangle around everything that is filled in; the reader keeps all of it in memory."""
+MOST_COUNTED = 2_000_000
+"""What a part may say that it holds: the reader makes room for that many before it looks whether they are there."""
 PIECE = 64 * 1024
 LOCAL_HEADER = struct.Struct("<26xHH")
 CELL = re.compile(r"([A-Za-z]{1,3})(\d{1,7})", re.ASCII)
 ROW = re.compile(r"\d{1,7}", re.ASCII)
+DIGITS = re.compile(r"\d+", re.ASCII)
+COUNTS = frozenset({"count", "uniquecount"})
 XML = (".xml", ".rels", ".vml")
 
 
@@ -114,6 +118,10 @@ class _Extent:
 
     def look(self, piece: bytes) -> None:
         """Read on."""
+        if b"\x00" in piece:
+            raise ValueError(
+                "one of its parts is not UTF-8"
+            )  # the reader, which knows no other, would see other elements
         self.parser.Parse(piece, False)  # noqa: FBT003 - expat's own: more pieces come
 
     def _no_document_type(self, *_: Any) -> NoReturn:
@@ -121,6 +129,7 @@ class _Extent:
 
     def _element(self, name: str, attributes: dict[str, str]) -> None:
         kind, said = name.rpartition(":")[2], attributes.get("r", "")
+        self._judge_counts(attributes)
         if kind == "row":
             if said and not ROW.fullmatch(said):
                 raise ValueError(f"no row is called {said[:20]}")
@@ -135,6 +144,17 @@ class _Extent:
             self._judge()
         elif kind == "Relationship" and self.of_sheets and not attributes.get("Target", "").lower().endswith(".xml"):
             raise ValueError("one of its parts is no XML")
+
+    def _judge_counts(self, attributes: dict[str, str]) -> None:
+        for name, said in attributes.items():
+            if name.rpartition(":")[2].casefold() not in COUNTS:
+                continue
+            digits = said.strip().lstrip("+0")
+            if DIGITS.fullmatch(digits) and (len(digits) > len(str(MOST_COUNTED)) or int(digits) > MOST_COUNTED):
+                raise RuleBroken(
+                    f"{self.name} says that it holds {digits[:20]} parts of one kind; a spreadsheet of its "
+                    f"size holds at most {MOST_COUNTED:,}. Open it in a spreadsheet program and save it again."
+                )
 
     def _judge(self) -> None:
         if self.last_column > self.most_columns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import re
 import tempfile
 import weakref
 from collections import Counter
@@ -13,6 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.exchange import spreadsheets
 from clinic.fields import RUNS_AS_FORMULA
@@ -24,10 +26,12 @@ MOST_BYTES = 50 * 1024 * 1024
 MOST_ROWS = 100_000
 MOST_COLUMNS = 1_000
 MOST_CELLS = 5_000_000
+MOST_HEADING = 1_000
 MOST_TEXT = 32_767
 """Characters of one cell: as many as a spreadsheet's has."""
 MOST_LINE = 1_000_000
 PIECE = 64 * 1024
+UNREADABLE = re.compile("[\x00\x80-\x9f]")
 ENCODINGS = (
     "utf-8", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1257",
     "iso-8859-1", "iso-8859-2", "iso-8859-15", "utf-16",
@@ -79,6 +83,10 @@ def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 
     ``sheet``: name or number of the sheet of a spreadsheet, else its first; ``heading_row``: the row of the headings,
     counted from 1, else the first that is no # comment.
     """
+    if encoding and encoding not in ENCODINGS:
+        raise RuleBroken(f"No encoding is called “{encoding[:40]}”. Available: {', '.join(ENCODINGS)}.")
+    if not isinstance(heading_row, int) or not 0 <= heading_row <= MOST_ROWS:
+        raise RuleBroken(f"The row of the headings is a number from 1 to {MOST_ROWS:,}, or empty for the first row.")
     if not path.is_file():
         raise RuleBroken(f"There is no file {path.name}.")
     if path.stat().st_size > MOST_BYTES:
@@ -194,16 +202,30 @@ def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str,
     _number, found = next(lines, (0, []))
     if not found:
         raise RuleBroken("The file has no headings: its first line that is no # comment must name the columns.")
+    for number, name in enumerate(found, start=1):
+        _refuse_unreadable(name, f"The heading {number}", guessed=bool(guesses))
     headings = [_unguarded(name) for name in found]
     if len(headings) > MOST_COLUMNS:
         raise RuleBroken(f"The file has {len(headings)} columns; {MOST_COLUMNS:,} are the most that can be imported.")
+    for number, name in enumerate(headings, start=1):
+        if len(name) > MOST_HEADING:
+            raise RuleBroken(
+                f"The heading {number} has {len(name):,} characters; {MOST_HEADING:,} are the most. Is this a table?"
+            )
     twice = sorted(name for name, count in Counter(headings).items() if name and count > 1)
     if twice:
         raise RuleBroken(f"Two columns have the same heading: {', '.join(twice)}.")
-    return Table(headings=headings, rows=Rows(headings, _checked(lines, headings)), note=note, guesses=guesses)
+    return Table(
+        headings=headings,
+        rows=Rows(headings, _checked(lines, headings, guessed=bool(guesses))),
+        note=note,
+        guesses=guesses,
+    )
 
 
-def _checked(lines: Iterator[tuple[int, list[str]]], headings: list[str]) -> Iterator[tuple[int, list[str]]]:
+def _checked(
+    lines: Iterator[tuple[int, list[str]]], headings: list[str], *, guessed: bool
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the rows below the headings, each as wide as they are."""
     most = min(MOST_ROWS, MOST_CELLS // len(headings))
     for count, (number, cells) in enumerate(lines, start=1):
@@ -219,12 +241,26 @@ def _checked(lines: Iterator[tuple[int, list[str]]], headings: list[str]) -> Ite
                 raise RuleBroken(
                     f"Row {number}, column {name}: the text has {len(cell):,} characters; {MOST_TEXT:,} fit in a cell."
                 )
+            _refuse_unreadable(cell, f"Row {number}, column {name}", guessed=guessed)
         padded = [*cells[: len(headings)], *[""] * (len(headings) - len(cells))]
         yield number, [_unguarded(cell) for cell in padded]
+
+
+def _refuse_unreadable(text: str, where: str, *, guessed: bool) -> None:
+    """Refuse what cannot be stored, and what only a wrong encoding makes of a letter: else the letter would be lost.
+
+    ``guessed``: nobody has said yet how the file is written; that is asked instead.
+    """
+    found = None if text.isprintable() else UNREADABLE.search(text)
+    if found and (found[0] == "\0" or not guessed):
+        raise RuleBroken(
+            f"{where} contains a character that cannot be stored (U+{ord(found[0]):04X}). Correct it, or name the "
+            "encoding in which the file is written."
+        )
 
 
 def _unguarded(cell: str) -> str:
     """Take away the apostrophe that our exports put before a text which a spreadsheet would run as a formula."""
     if len(cell) > 1 and cell[0] == "'" and cell[1] in RUNS_AS_FORMULA:
-        return cell[1:]
-    return cell.strip()
+        return wording.recorded(cell[1:])
+    return wording.recorded(cell).strip()

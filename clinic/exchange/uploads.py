@@ -7,9 +7,11 @@ imported, discarded, or a week old. Its address is a random key and tells nothin
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 import shutil
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -19,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 from pydantic import ValidationError
 
+from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.exchange.mapping import Mapping, faults_of
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from werkzeug.datastructures import FileStorage
 
 KEY = re.compile(r"[A-Za-z0-9_-]{22}")
+STATE = "state.json"
 LASTS = 7 * 24 * 3600
 """Seconds for which an upload is kept."""
 MOST = 20
@@ -73,11 +77,14 @@ class Upload:
             raise RuleBroken(*faults_of(fault)) from fault
 
     def save(self) -> None:
-        """Write down how far it is."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
-        file = self.folder / "state.json"
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(asdict(self)), encoding="utf-8")
+        """Write down how far it is, all at once: whoever reads meanwhile reads the state before or after."""
+        try:
+            number, beside = tempfile.mkstemp(dir=self.folder, prefix=STATE)
+        except FileNotFoundError as fault:
+            raise RuleBroken("This table was discarded or imported meanwhile. Upload it again.") from fault
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            json.dump(asdict(self), file)
+        Path(beside).replace(self.folder / STATE)
 
     def discard(self) -> None:
         """Remove it."""
@@ -92,15 +99,15 @@ def _folder() -> Path:
 
 def take(sent: FileStorage, user_id: str, mapping: dict[str, Any]) -> Upload:
     """Keep a file that was sent; raises `RuleBroken` where none was, or where the person keeps too many."""
-    name = Path((sent.filename or "").replace("\\", "/")).name[:120]
+    name = Path(wording.recorded(sent.filename or "").replace("\\", "/")).name[:120]
     if not name:
         raise RuleBroken("Choose a CSV or XLSX file.")
     if Path(name).suffix.lower() not in {".csv", ".txt", ".tsv", ".xlsx"}:
         raise RuleBroken(f"{name} is not a CSV or XLSX file. Save the table as one of them.")
-    _forget_old()
     if sum(1 for _ in of_person(user_id)) >= MOST:
         raise RuleBroken(f"You have {MOST} tables that are not imported yet. Discard one of them first.")
     one = Upload(key=secrets.token_urlsafe(16), user_id=user_id, file=name, mapping=mapping)
+    one.folder.mkdir(mode=0o700)
     one.save()
     one.path.touch(mode=0o600)
     sent.save(one.path)
@@ -108,24 +115,41 @@ def take(sent: FileStorage, user_id: str, mapping: dict[str, Any]) -> Upload:
 
 
 def of_key(key: str, user_id: str) -> Upload | None:
-    """Return an upload of this person; None where there is none under the key, or it is somebody else's."""
-    file = _folder() / key / "state.json"
-    if not KEY.fullmatch(key) or not file.is_file():
+    """Return an upload of this person; None where there is none under the key, or it is too old or somebody else's.
+
+    One that cannot be read is none: whatever lies in that folder, nobody is kept from the others.
+    """
+    if not KEY.fullmatch(key) or _taken_at(_folder() / key) < time.time() - LASTS:
         return None
-    one = Upload(**json.loads(file.read_text(encoding="utf-8")))
-    return one if one.user_id == user_id else None
+    try:
+        one = Upload(**json.loads((_folder() / key / STATE).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError, RecursionError):
+        return None
+    right = one.user_id == user_id and one.key == key and isinstance(one.mapping, dict) and isinstance(one.file, str)
+    return one if right else None
 
 
 def of_person(user_id: str) -> Iterator[Upload]:
     """Yield the uploads of one person, the last first."""
-    for folder in sorted(_folder().iterdir(), key=lambda one: one.stat().st_mtime, reverse=True):
+    forget_old()
+    for folder in sorted(_folder().iterdir(), key=_taken_at, reverse=True):
         one = of_key(folder.name, user_id)
         if one is not None:
             yield one
 
 
-def _forget_old() -> None:
+def _taken_at(folder: Path) -> float:
+    """Return when an upload was taken, in seconds: the time of its oldest file; 0 where there is no upload."""
+    times = []
+    with suppress(OSError):  # discarded meanwhile
+        for one in (folder, *folder.iterdir()):
+            with suppress(FileNotFoundError):  # a state that was just put in its place
+                times.append(one.stat().st_mtime)
+    return min(times, default=0.0)
+
+
+def forget_old() -> None:
+    """Remove each upload that has been kept for as long as is said, and what somebody began to write there."""
     for folder in _folder().iterdir():
-        with suppress(FileNotFoundError):
-            if folder.stat().st_mtime < time.time() - LASTS:
-                shutil.rmtree(folder, ignore_errors=True)
+        if _taken_at(folder) < time.time() - LASTS:
+            shutil.rmtree(folder, ignore_errors=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import time
 import zipfile
 import zlib
 
@@ -11,11 +13,14 @@ from xlsxwriter import Workbook
 
 from clinic import clock
 from clinic.errors import RuleBroken
-from clinic.exchange import importing, spreadsheets, tables
+from clinic.exchange import import_columns, import_report, importing, parse_cell, spreadsheets, tables
+from clinic.exchange.import_checks import Fault
 
 SHEET = (
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
 )
+STRINGS = '<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"{}/>'
+TOO_MANY = ' count="4294967295" uniqueCount="4294967295"'
 LAUGHS = '<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;">]>'
 
 
@@ -27,6 +32,8 @@ def workbook(**parts):
     made = io.BytesIO()
     with zipfile.ZipFile(plain) as old, zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as new:
         for part in old.infolist():
+            if part.filename[3:-4] in parts:
+                continue
             sheet = parts.get("sheet") if part.filename.endswith("sheet1.xml") else None
             new.writestr(part.filename, sheet or old.read(part))
         for name in parts.keys() - {"sheet"}:
@@ -63,6 +70,12 @@ BOMB = b"<a>" + b" " * (spreadsheets.MOST_UNPACKED + 1) + b"</a>"
     (lambda: workbook(sheet=LAUGHS + SHEET.format("")), "defines a document type"),
     (lambda: workbook(strings=LAUGHS + "<sst>&b;</sst>"), "defines a document type"),
     (lambda: workbook(**{f"p{n}": "<a/>" for n in range(spreadsheets.MOST_PARTS)}), "500"),
+    (lambda: workbook(sharedStrings=STRINGS.format(TOO_MANY)), "holds 4294967295 parts"),
+    (lambda: workbook(sharedStrings=STRINGS.format(' uniqueCount="+9999999999"')), "size holds at most"),
+    (lambda: workbook(styles='<styleSheet><cellXfs count="&#52;000000000"/></styleSheet>'), "size holds at most"),
+    (lambda: workbook(sharedStrings=STRINGS.format(f' count="{"9" * 6000}"')), "size holds at most"),
+    (lambda: workbook(sharedStrings=STRINGS.format(' count="0000000000000004294967295"')), "size holds at most"),
+    (lambda: workbook(sharedStrings=STRINGS.format("").encode("utf-16")), "is not UTF-8"),
     (lambda: cells("<row>"), "cannot be read as a spreadsheet"),
     (lambda: b"no spreadsheet", "cannot be read as a spreadsheet"),
     (lambda: workbook()[:-30], "cannot be read as a spreadsheet"),
@@ -83,6 +96,7 @@ def test_another_kind_of_spreadsheet_is_named(table, name):
     (b",".join(b"c%d" % n for n in range(1001)), "1001 columns; 1,000 are the most"),
     (b",".join(b"c%d" % n for n in range(1000)) + b"\n" + b"1,\n" * 5001, "more than 5,000 rows"),
     (b"a,b\n1," + b"x" * (tables.MOST_TEXT + 1), "Row 2, column b: the text has 32,768 characters; 32,767 fit"),
+    (b"a," + b"(" * 130_000, "heading 2 has 130,000 characters; 1,000 are the most"),
     (b"a" * 2_000_000, "Line 1 is longer than 1,000,000 characters"),
     (b"a,b\n" + b"," * 2_000_000, "Line 2 is longer than 1,000,000 characters"),
     (b'a,b\n"' + b"x\n" * 200_000, "cannot be read as CSV"),
@@ -91,6 +105,20 @@ def test_another_kind_of_spreadsheet_is_named(table, name):
 def test_a_text_file_that_would_fill_the_memory_is_refused(table, raw, says):
     with pytest.raises(RuleBroken, match=says):
         tables.read(table(raw=raw))
+
+
+@pytest.mark.parametrize("work", [
+    lambda: import_columns.plain("(" * 300_000),
+    lambda: import_columns.plain("(a" * 150_000 + ")"),
+    lambda: import_report.grouped([Fault(row=2, column="a", value="", expected="“" * 300_000)]),
+    lambda: parse_cell.comparator("<" + " " * 32_000 + "1\n2"),
+    lambda: parse_cell.number("1" * 300_000),
+])  # fmt: skip
+def test_a_long_text_takes_no_longer_than_its_length_tells(work):
+    began = time.process_time()
+    with contextlib.suppress(parse_cell.NotThat):
+        work()
+    assert time.process_time() - began < 1
 
 
 def test_a_file_that_is_too_large_is_not_opened(table, monkeypatch):

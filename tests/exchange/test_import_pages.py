@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sqlalchemy import func, select
 
+from clinic import read_log
 from clinic.access import WRITERS, Role
 from clinic.drafts import Draft
 from clinic.exchange import import_steps
@@ -174,3 +175,73 @@ def test_nobody_sees_the_upload_of_somebody_else(client_as):
 def test_whoever_may_import_by_the_command_line_may_here(client_as, role):
     assert (client_as(role).get("/imports/new").status_code == 200) is (role in WRITERS)
     assert client_as(role).get("/imports").status_code == (403 if role is Role.ADMINISTRATOR else 200)
+
+
+@pytest.mark.parametrize(("typed", "says"), [
+    ({"heading_row": "abc"}, "The row of the headings is a number"), ({"heading_row": "-1"}, "The row of the headings"),
+    ({"heading_row": "9" * 5_000}, "The row of the headings"), ({"encoding": "zzz"}, "No encoding is called “zzz”"),
+    ({"encoding": "base64"}, "No encoding is called"), ({"day-x": "9" * 5000, "to-0": "visit.x.performed_at"}, ""),
+    ({"kind": "zzz"}, ""), ({"kind": ""}, ""),
+    ({"to-0": "weight.kg", "factor-0": "1e9999"}, "not a number to multiply by"),
+])  # fmt: skip
+def test_what_is_typed_on_the_page_of_the_columns_is_refused_there_and_can_be_corrected(client_as, typed, says):
+    browser = client_as("nurse")
+    url = upload(browser).location
+    answer = send(browser, url, "again", source="s", **typed)
+    assert (answer.status_code == 422 and says in answer.text) if says else answer.status_code in {303, 422}
+    shown = browser.get(url)
+    assert shown.status_code in {200, 422}
+    form = Sheet(shown.text).form(["source", "reason"])
+    assert form["kind"] == ["patients"]
+    right = {"heading_row": "", "encoding": "", "factor-0": "", "source": "s"}
+    columns = {"column": ["MRN"], "to-0": "patient.record_number"}
+    assert browser.post(url, data={**form, **columns, **right, "do": "again"}).status_code == 303
+
+
+def test_a_note_of_5000_digits_is_none(client_as):
+    browser = client_as("nurse")
+    url = upload(browser).location
+    assert send(browser, url, "check", source="s").status_code == 303
+    assert send(browser, f"{url}/preview", "import", seen="9" * 5_000).status_code in {303, 422}
+
+
+NAMED = """
+kind = "patients"
+source = "Old system"
+[columns]
+n = { to = "patient.record_number" }
+name = { to = "patient.family_name" }
+born = { to = "patient.birth_date" }
+sex = { to = "patient.sex" }
+allergies = { to = "patient.allergy_status" }
+"""
+ODE = "n,name,born,sex,allergies\n{},Ode,1970-01-01,male,none_known\n"
+
+
+def test_a_note_that_the_check_did_not_know_is_confirmed_too(client_as, session):
+    nurse, colleague = client_as("nurse"), client_as("coordinator")
+    mine, theirs = (
+        send(one, upload(one, ODE.format(number), mapping=NAMED).location, "check", reason="not in it").location
+        for one, number in ((nurse, "A-1"), (colleague, "B-1"))
+    )
+    assert send(colleague, theirs, "import").status_code == 303
+    answer = send(nurse, mine, "import")
+    assert answer.status_code == 422
+    assert "may be the same patient as ODE, born 1 Jan 1970, B-1" in answer.text
+    session.rollback()
+    assert session.scalar(select(func.count()).select_from(Patient)) == 1
+    assert send(nurse, mine, "check").status_code == 303
+    assert send(nurse, mine, "import", seen="0").status_code == 303
+
+
+def test_the_rows_with_faults_are_as_few_as_are_imported_here_and_their_download_is_on_record(client_as, monkeypatch):
+    browser, told = client_as("nurse"), list[str]()
+    monkeypatch.setattr(read_log, "export", lambda about, *_: told.append(about))
+    url = upload(browser, ODE.format("A-1").replace("male", "nobody knows"), mapping=NAMED).location
+    assert "nobody knows" in browser.get(f"{url}/rejects.csv").text
+    assert told == ["Rows with faults of people.csv"]
+    monkeypatch.setattr(import_steps, "MOST_ROWS", 0)
+    answer = browser.get(f"{url}/rejects.csv")
+    assert 400 <= answer.status_code < 500
+    assert "Split it" in answer.text
+    assert len(told) == 1
