@@ -151,8 +151,7 @@ def moment(text: str, zone: str) -> datetime:
 
 def _on_any_clock(value: datetime) -> datetime:
     """Return a moment that has a day on the clock of every zone, as those at the ends of the calendar have not."""
-    for hours in (-24, 24):
-        value.astimezone(UTC) + timedelta(hours=hours)
+    _earliest, _latest = (value.astimezone(UTC) + timedelta(hours=hours) for hours in (-24, 24))
     return value
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Text, func, inspect, select
-from sqlalchemy.orm import Mapped, object_session, relationship
+from sqlalchemy import JSON, Text, inspect
+from sqlalchemy.orm import Mapped, relationship
 
 from clinic import wording
-from clinic.administration.models import Administration
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field, fields_of
-from clinic.harvest.models import Harvest
+from clinic.followup.procedures import first_procedure
 from clinic.model import reference
 from clinic.patients.models import has_died
 from clinic.records import Meaning, Origin, Record
@@ -392,16 +391,3 @@ class AdverseEvent(Record):
     def headline(self) -> str:
         grade = f", grade {self.grade}" if self.grade else ""
         return f"{self.term}{grade}{', serious' if self.is_serious else ''}"
-
-
-def first_procedure(course: Treatment) -> datetime | None:
-    """Return when the first harvest or administration of a course began."""
-    session = object_session(course)
-    if session is None:
-        return None
-    with session.no_autoflush:
-        moments = [
-            session.scalar(select(func.min(model.performed_at)).where(model.treatment_id == course.id))
-            for model in (Harvest, Administration)
-        ]
-    return min((moment for moment in moments if moment is not None), default=None)

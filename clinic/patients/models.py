@@ -56,12 +56,9 @@ class Patient(Entry):
 
     record_number: Mapped[str | None] = field("Record number", required=True, identifying=True, section="Who")
     family_name: Mapped[str | None] = field(
-        "Family name",
-        conditional=True,
-        identifying=True,
-        section="Who",
+        "Family name", conditional=True, identifying=True, section="Who",
         hint="A person with one name: one box is enough",
-    )
+    )  # fmt: skip
     given_names: Mapped[str | None] = field("Given names", conditional=True, identifying=True, section="Who")
     birth_date: Mapped[date | None] = field("Born on", conditional=True, identifying=True, section="Who", index=True)
     sex: Mapped[str | None] = field("Sex", choices=SEXES, required=True, section="Who")
@@ -74,11 +71,9 @@ class Patient(Entry):
         "Allergies", choices=ALLERGY_STATUSES, required=True, section="Allergies and blood group", usual="not_asked"
     )
     allergies: Mapped[str | None] = field(
-        "Allergy and reaction",
-        conditional=True,
-        section="Allergies and blood group",
+        "Allergy and reaction", conditional=True, section="Allergies and blood group",
         hint="For example: penicillin (anaphylaxis)",
-    )
+    )  # fmt: skip
     allergies_asked_on: Mapped[date | None] = field(
         "Asked on", section="Allergies and blood group", not_before=("birth_date",)
     )

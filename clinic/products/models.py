@@ -83,7 +83,7 @@ class Product(Record):
     din: Mapped[str | None] = field("Donation number", hint="With its check character")
     division: Mapped[str | None] = field("Division", hint="Letter or number of this container")
     volume: Mapped[Decimal | None] = field(
-        "Volume", reported=True, unit="mL", possible=Range("0.01", 3000), required=True
+        "Volume", reported=True, unit="mL", possible=Range(".01", 3000), required=True
     )
     measure: Mapped[str | None] = field("Counted as", choices=labels(DOSE_MEASURES))
     amount: Mapped[Decimal | None] = field("Amount", reported=True, possible=Range(0), hint="In the unit of the count")
