@@ -182,12 +182,7 @@ def written(upload: Upload, names: list[str], form: Any) -> dict[str, Any]:
         mapping[name] = _typed(form, name, before.get(name, ""))
         if mapping[name] == "" and name != "source":
             del mapping[name]
-<<<<<<< HEAD
-    row = mapping.get("heading_row", "")
-    if parse_cell.is_whole(row):
-=======
     if parse_cell.is_whole(row := mapping.get("heading_row", "")):
->>>>>>> attack1
         mapping["heading_row"] = int(row)
     mapping["missing"] = _list(form, "missing", before.get("missing", []))
     mapping["constants"] = _constants(form, before.get("constants", {}))

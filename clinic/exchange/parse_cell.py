@@ -151,12 +151,8 @@ def moment(text: str, zone: str) -> datetime:
 
 def _on_any_clock(value: datetime) -> datetime:
     """Return a moment that has a day on the clock of every zone, as those at the ends of the calendar have not."""
-<<<<<<< HEAD
-    _earliest, _latest = (value.astimezone(UTC) + timedelta(hours=hours) for hours in (-24, 24))
-=======
     if not MINYEAR < value.astimezone(UTC).year < MAXYEAR:
         raise ValueError("the calendar ends there")
->>>>>>> attack1
     return value
 
 

@@ -64,11 +64,10 @@ class Product(Record):
     RESTS_ON = ("movements",)
     when_times_change: ClassVar[list[Callable[[Product], None]]] = []
     __table_args__ = (
-        UniqueConstraint("site_id", "din", "division"),
-        Index(None, "site_id", "recorded_at", "id"),
+        UniqueConstraint("site_id", "din", "division"), Index(None, "site_id", "recorded_at", "id"),
         Index("ix_product_search", "site_id", "name", "din", "donor_id", "treatment_id", "id"),
         CheckConstraint("(harvest_id IS NULL) <> (run_id IS NULL)", name="made_by_one"),
-    )
+    )  # fmt: skip
 
     donor_id: Mapped[str] = reference("donor")
     treatment_id: Mapped[str | None] = reference("treatment")
@@ -83,7 +82,7 @@ class Product(Record):
     din: Mapped[str | None] = field("Donation number", hint="With its check character")
     division: Mapped[str | None] = field("Division", hint="Letter or number of this container")
     volume: Mapped[Decimal | None] = field(
-        "Volume", reported=True, unit="mL", possible=Range(".01", 3000), required=True
+        "Volume", reported=True, unit="mL", possible=Range("0.01", 3000), required=True
     )
     measure: Mapped[str | None] = field("Counted as", choices=labels(DOSE_MEASURES))
     amount: Mapped[Decimal | None] = field("Amount", reported=True, possible=Range(0), hint="In the unit of the count")
