@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+<<<<<<< HEAD
 from clinic import wording
+=======
+from clinic.attachments.content import KINDS
+>>>>>>> attack2
 from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Unreadable
@@ -43,8 +47,6 @@ WORDS = {
 WANTED = "Use a PDF, PNG, JPEG, TIFF, plain text or CSV file"
 LIMITS = f"PDF, PNG, JPEG, TIFF, plain text or CSV; {MOST // 1024 // 1024} MB at most"
 
-_ACTIVE = (b"/JavaScript", b"/Launch", b"/EmbeddedFile", b"/RichMedia")
-"""What makes a PDF run or carry something; a name may be written with ``#xx`` for a character."""
 _MARKUP = re.compile(r"<\s*(!doctype|html|head|body|script|svg|iframe|object|embed|\?xml)", re.IGNORECASE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 
@@ -64,21 +66,10 @@ class Upload:
 
 def media_type(content: bytes) -> str:
     """Return what a file is by its content; "" for what is none of `TYPES`, is cut off, or could do something."""
-    head, tail = content[:16], content[-2048:]
-    if head.startswith(b"%PDF-") and b"%%EOF" in tail:
-        return "" if _is_active(content) else "application/pdf"
-    if head.startswith(b"\xff\xd8\xff") and b"\xff\xd9" in tail:
-        return "image/jpeg"
-    if head.startswith(b"\x89PNG\r\n\x1a\n") and b"IEND" in tail:
-        return "image/png"
-    if head.startswith((b"II*\x00", b"MM\x00*")):
-        return "image/tiff"
+    for start, kind, fits in KINDS:
+        if content.startswith(start):
+            return kind if fits(content) else ""
     return "text/plain" if is_plain(content) else ""
-
-
-def _is_active(content: bytes) -> bool:
-    plain = re.sub(rb"#([0-9a-fA-F]{2})", lambda code: bytes([int(code[1], 16)]), content)
-    return any(word in plain for word in _ACTIVE)
 
 
 def is_plain(content: bytes) -> bool:

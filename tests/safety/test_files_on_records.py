@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from io import BytesIO
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import select
 
 from clinic import backup
 from clinic.attachments import files
+from clinic.attachments.content import MOST_UNPACKED
 from clinic.attachments.files import checked, disagreements, media_type
 from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.fields import Unreadable
@@ -17,14 +19,25 @@ from tests.downtime.test_paper import JPEG, PDF, PNG, send
 from tests.factories import ready_for_harvest
 from tests.safety.driver import Sheet
 
-TIFF, TEXT, CSV = b"II*\x00" + b"x" * 40, "Größe 12 mm\r\nkein Wachstum\n".encode(), b"day,value\n1,2.5\n"
+TIFF = b"II*\x00\x08\0\0\0\x01\0" + b"x" * 40
+TEXT, CSV = "Größe 12 mm\r\nkein Wachstum\n".encode(), b"day,value\n1,2.5\n"
+
+
+def packed(said, how="/FlateDecode"):
+    """A PDF that says something in a compressed object stream."""
+    body = b"1 0 obj\n<< /Type /ObjStm /N 1 /First 4 /Filter " + how.encode() + b" >>\nstream\n"
+    return PDF.replace(b"%%EOF", body + zlib.compress(said) + b"\nendstream endobj\n%%EOF")
+
+
 LATIN = TEXT.decode().encode("cp1252")
 
 
 @pytest.mark.parametrize(("content", "kind"), [
     (PDF, "application/pdf"), (PNG, "image/png"), (JPEG, "image/jpeg"), (TIFF, "image/tiff"),
-    (b"MM\x00*" + b"x", "image/tiff"), (TEXT, "text/plain"), (LATIN, "text/plain"),
-    (b"A < B and B > C", "text/plain"),
+    (b"MM\x00*\0\0\0\x08\0\x01" + b"x" * 12, "image/tiff"), (TEXT, "text/plain"), (LATIN, "text/plain"),
+    (b"A < B and B > C", "text/plain"), (b"<b>what only looks like a page</b>", "text/plain"),
+    (PDF + b"\r\n\0", "application/pdf"), (packed(b"/URI (a link)"), "application/pdf"), (JPEG + b"\0\0", "image/jpeg"),
+    (JPEG + b"\0\x01telephone SEFT", "image/jpeg"),
 ])  # fmt: skip
 def test_a_file_is_what_its_content_is(content, kind):
     assert media_type(content) == kind
@@ -37,6 +50,15 @@ def test_a_file_is_what_its_content_is(content, kind):
     b"<?xml version='1.0'?>", b"MZ\x90\x00", b"PK\x03\x04", b"GIF89a\x01\x00", b"%PDF-1.7 cut off", PNG[:20],
     b"<html>", PDF.replace(b"%%EOF", b"/S /JavaScript /JS (x) %%EOF"),
     PDF.replace(b"%%EOF", b"/S /J#61vaScript %%EOF"), PDF.replace(b"%%EOF", b"/EmbeddedFile %%EOF"),
+    packed(b"<< /S /JavaScript >>"), packed(b"/S /J#61vaScript"), packed(b"x", "/ASCIIHexDecode"),
+    packed(b"x", "[/ASCIIHexDecode /FlateDecode]"), packed(b"x", "[/FlateDecode /ASCIIHexDecode]"),
+    packed(bytes(MOST_UNPACKED + 1)), PDF.replace(b"%%EOF", b"/S /SubmitForm %%EOF"),
+    PDF.replace(b"%%EOF", b"/XFA [1 0 R] %%EOF"), PDF.replace(b"%%EOF", b"/OpenAction << /S /URI /URI (x) >> %%EOF"),
+    PDF.replace(b"%%EOF", b"/OpenAction 7 0 R\n7 0 obj << /S /URI /URI (x) >> endobj %%EOF"),
+    PDF.replace(b"%%EOF", b"<< /Type /ObjStm %%EOF"), packed(b"x")[:-30] + b"endstream %%EOF",
+    packed(b"x", "/FlateDecode /DecodeParms << /Predictor 12 >>"), PDF + b"<html>",
+    PDF + b"PK\x03\x04", PNG + b"<script>", JPEG + b"<script>", JPEG + b"<script>SEFT",
+    b"II*\0<html>", b"MM\0*" + b"\xff" * 20, b"II*\x00\x08\0\0\0\x02\0" + b"x" * 20, b"II*\0",
 ])  # fmt: skip
 def test_what_is_active_or_another_kind_is_no_attachment(content):
     assert media_type(content) == ""
