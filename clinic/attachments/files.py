@@ -10,11 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
-<<<<<<< HEAD
 from clinic import wording
-=======
 from clinic.attachments.content import KINDS
->>>>>>> attack2
 from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Unreadable
