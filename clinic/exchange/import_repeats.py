@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from clinic.exchange import batches, import_rows
 from clinic.exchange.batches import ImportedRow
@@ -13,15 +13,30 @@ from clinic.patients.names import compact
 from clinic.patients.numbers import bearers, replaced_on
 
 if TYPE_CHECKING:
-    from clinic.exchange.importing import Job
+    from sqlalchemy.orm import Session
+
+    from clinic.accounts.models import User
+    from clinic.exchange.import_report import Report
+    from clinic.exchange.mapping import Mapping
+    from clinic.exchange.tables import Table
 
 
-def repeated(job: Job) -> list[Fault]:
+class Asked(Protocol):
+    """What is asked of one table that is taken in."""
+
+    session: Session
+    table: Table
+    mapping: Mapping
+    by: User
+    report: Report
+
+
+def repeated(job: Asked) -> list[Fault]:
     """Return the faults of rows beside each other and beside what is registered."""
     return [*known_already(job), *_twice(job), *_keys(job), *_same_rows(job)]
 
 
-def _same_rows(job: Job) -> list[Fault]:
+def _same_rows(job: Asked) -> list[Fault]:
     """Return a fault for each row that says the same as an earlier one: nobody knows whether it happened twice."""
     seen, faults = dict[str, int](), list[Fault]()
     for number, (row, cells) in enumerate(job.table.rows, start=1) if job.mapping.kind in ONE_EACH else ():
@@ -33,7 +48,7 @@ def _same_rows(job: Job) -> list[Fault]:
     return faults
 
 
-def _keys(job: Job) -> list[Fault]:
+def _keys(job: Asked) -> list[Fault]:
     """Return a fault for each key that stands in the table twice, or came in before with other facts."""
     wanted, seen, faults = Slot(part="row", name="key"), dict[str, tuple[int, Given]](), list[Fault]()
     for number, (row, cells) in enumerate(job.table.rows, start=1):
@@ -66,7 +81,7 @@ WHOSE = (
 """What tells whose cells a row is about, the first that it names."""
 
 
-def _twice(job: Job) -> list[Fault]:
+def _twice(job: Asked) -> list[Fault]:
     """Return a fault for each donation number that an earlier row of the table has for another donor (rule 6)."""
     problems, seen, din = [], dict[str, Any](), Slot(part="product", name="din")
     for number, (row, cells) in enumerate(job.table.rows, start=1):
@@ -81,7 +96,7 @@ def _twice(job: Job) -> list[Fault]:
     return problems
 
 
-def known_already(job: Job) -> list[Fault]:
+def known_already(job: Asked) -> list[Fault]:
     """Return a fault for each record number that the clinic has already, or that is in the table twice."""
     problems, seen, session, by = list[Fault](), set(), job.session, job.by
     if job.mapping.kind not in NEW_PEOPLE:
