@@ -97,22 +97,23 @@ PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S
 PART = re.compile("YYYY|MON|MM|DD|hh|mm|ss|[A-Za-z%]")
 
 
-def date_pattern(pattern: str) -> tuple[str, str]:
-    """Return a way to write days, such as ``DD.MM.YYYY hh:mm``, as `strptime` has it, and how ISO 8601 writes them."""
+def date_pattern(pattern: str) -> tuple[str, int]:
+    """Return a way to write days, such as ``DD.MM.YYYY hh:mm``, as `strptime` has it, and its length in ISO 8601."""
     found = PART.findall(pattern)
     if "YYYY" not in found or set(found) - PARTS.keys() or len(set(found)) < len(found):
         raise ValueError(f"“{pattern}” is no way to write a day; use YYYY, MM or MON, DD, hh, mm, ss, once each")
     month = bool({"MM", "MON"} & set(found))
-    iso = "%Y" + ("-%m" if month else "") + ("-%d" if month and "DD" in found else "")
-    return PART.sub(lambda part: PARTS[part[0]], pattern), iso + ("T%H:%M:%S" if "hh" in found else "")
+    day = len("2026-11-23" if "DD" in found else "2026-11") if month else len("2026")
+    return PART.sub(lambda part: PARTS[part[0]], pattern), len("2026-11-23T14:05:00") if "hh" in found else day
 
 
 def dated(text: str, pattern: str) -> str:
     """Return a day or moment that is written in some other way as ISO 8601 writes it."""
-    read, written = date_pattern(pattern)
+    read, length = date_pattern(pattern)
     about = text.endswith("~")
     try:
-        return datetime.strptime(text.removesuffix("~"), read).strftime(written) + "~" * about  # noqa: DTZ007 - a wall clock
+        value = datetime.strptime(text.removesuffix("~"), read)  # noqa: DTZ007 - a wall clock
+        return value.isoformat()[:length] + "~" * about
     except ValueError as fault:
         raise NotThat(f"a day or moment written {pattern}") from fault
 
