@@ -92,7 +92,13 @@ def own_site(session: Session, model: type[Model]) -> list[ColumnElement[bool]]:
 @event.listens_for(Session, "do_orm_execute")
 def _only_own_site(state: ORMExecuteState) -> None:
     site_id = state.session.info.get("site_id")
-    if site_id and state.is_select and not state.is_column_load and not state.is_relationship_load:
+    if (
+        site_id
+        and state.is_orm_statement
+        and state.is_select
+        and not state.is_column_load
+        and not state.is_relationship_load
+    ):
         state.statement = state.statement.options(
             with_loader_criteria(Model, lambda row: unindexed(row.site_id) == site_id, include_aliases=True)
         )

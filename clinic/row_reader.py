@@ -75,7 +75,7 @@ class Statement:
         with_pending = not session.autoflush  # what is written within `no_autoflush` is only in memory yet
         site_id = session.info.get("site_id")  # see `clinic.access.keep_to_site`
         named = {**given, OWN_SITE: site_id} if site_id else given
-        for row in session.connection().execute(self.own if site_id else self.whole, named).all():
+        for row in session.execute(self.own if site_id else self.whole, named).all():
             for kind in self.kinds:
                 record = kind.record(session, row)
                 if record is not None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Index, String, UniqueConstraint, text
+from sqlalchemy import Index, String, UniqueConstraint, column
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.errors import RuleBroken
@@ -54,6 +54,9 @@ class Signature(Model):
     signed_by: Mapped[Any] = relationship("User")
 
 
+OPEN = column("confirmed_by_id").is_(None)
+
+
 class Amendment(Model):
     """One correction of one record: what it said before, what it says now, who, when and why."""
 
@@ -62,7 +65,7 @@ class Amendment(Model):
         UniqueConstraint("record_id", "number"),
         Index(
             "ix_amendment_unconfirmed", "site_id", "record", "amended_at",
-            sqlite_where=text("confirmed_by_id IS NULL"), postgresql_where=text("confirmed_by_id IS NULL"),
+            sqlite_where=OPEN, postgresql_where=OPEN,
         ),
     )  # fmt: skip
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import os
+import shutil
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -57,6 +59,7 @@ class House:
         """Give the next test a fresh copy of the clinic."""
         with self.app.app_context():
             db.engine.dispose()
+        shutil.rmtree(Path(self.app.instance_path, "imports"), ignore_errors=True)  # what the last test uploaded
         self.store.renew()
 
 

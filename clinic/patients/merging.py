@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, Text, or_, select, text
+from sqlalchemy import CheckConstraint, Index, Text, column, or_, select
 from sqlalchemy.orm import Mapped, object_session, relationship, selectinload
 
 from clinic import wording
@@ -33,6 +33,9 @@ PROPOSES = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN, Role.QUALITY
 CONFIRMS = frozenset({Role.QUALITY, Role.PHYSICIAN})
 
 
+IN_FORCE = column("undone_at").is_(None)
+
+
 class PatientMerge(Record):
     """That the record ``merged`` is the same person's as ``patient``, whose record number goes on."""
 
@@ -49,7 +52,7 @@ class PatientMerge(Record):
         *(
             Index(
                 f"ix_patient_merge_{name}", "site_id", name,
-                sqlite_where=text("undone_at IS NULL"), postgresql_where=text("undone_at IS NULL"),
+                sqlite_where=IN_FORCE, postgresql_where=IN_FORCE,
             )
             for name in ("confirmed_at", "undo_asked_at")
         ),

@@ -16,6 +16,7 @@ from clinic.identifiers import check_character
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from tests.bedside import checked, given, released_product
 from tests.factories import PASSWORD, boxes, course, eligible, patient, published, ready_for_harvest
+from tests.reading import Page
 from tests.safety.driver import VITALS
 
 DAY = timedelta(days=1)
@@ -245,8 +246,11 @@ def test_what_came_back_damaged_is_not_made_whole_by_a_correction(ward, own):
     ward.said_no("rule 60")
     ward.session.expire_all()
     assert ward.amend("nurse", bag.movements[-1], intact=True).status_code == 303, ward.refused
+    both = ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True)
+    assert both.status_code == 409, "what was typed before the correction was typed over another record"
     ward.refused.clear()
-    ward.move("technologist", bag, "issued", handed_to="N. Rask", intact=True)
+    again = next(link for link in Page.of(both.text).links if "seen=" in link)
+    ward.fill("technologist", again, handed_to="N. Rask", intact=True)
     ward.said_no("rule 60", "rule 34", "rule 50")
     ward.give(mine, bag)
     ward.not_given(bag, "rule 60", "rule 50")
