@@ -250,6 +250,7 @@ class _Maker:
         self.rows, self.known = rows, known
         self.places: dict[str, int] = {}
         self.says: list[tuple[str, str, int]] = []
+        self.written: list[tuple[str, str]] = []
         self.numbered: re.Pattern[str] | None = None
         self.unknown = False
         self.made = Family(site_id=self._cells("treatment", "site_id")[0])
@@ -310,6 +311,9 @@ class _Maker:
         place = self.made.size
         self.made.size += 1
         self.says.append((column, text, place))
+        for written in {canonical(text), ledger.json.dumps(text)}:
+            for colon in (":", ": "):
+                self.written.append((f'"{column}"{colon}{written}', f'"{column}"{colon}"@@{place}@@"'))
         return place
 
     def _row(self, names: list[str], row: tuple[Any, ...]) -> Row:
@@ -326,10 +330,9 @@ class _Maker:
         for name, said, place in self.says:
             if column == name and text == said:
                 return f"@@{place}@@"
-            if not column or text.startswith("{"):
-                for written in (canonical(said), ledger.json.dumps(said)):
-                    for colon in (":", ": "):
-                        text = text.replace(f'"{name}"{colon}{written}', f'"{name}"{colon}"@@{place}@@"')
+        if not column or text.startswith("{"):
+            for fact, marked in self.written:
+                text = text.replace(fact, marked)
         if self.numbered is not None:
             text = self.numbered.sub(lambda match: f"@@{self.places[match[0]]}@@", text)
         text = ID.sub(lambda match: f"@@{self.places[match[0]]}@@" if match[0] in self.places else match[0], text)

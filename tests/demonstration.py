@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 
+import clinic.attachments.models
 import clinic.demo
 import clinic.downtime.models
 import clinic.pathway.projection
