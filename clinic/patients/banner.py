@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, bindparam, func, or_, select
 from sqlalchemy.orm import aliased, object_session
 
 from clinic import clock, read_log, wording
@@ -78,7 +79,14 @@ def _subject(row: Any) -> tuple[Patient | None, str]:
     return _subject(next((related for related in found if related is not None), None))
 
 
-def _withdrawn_at(patient: Patient) -> Any:
+@cache
+def _beside(dialect: str) -> tuple[Any, ...]:
+    """Return what the band's one query selects beside the names, built once: see `lookalikes`."""
+    patient_id, person_id = bindparam("patient_id"), bindparam("person_id")
+    return (_withdrawn_at(patient_id), *(ask(patient_id, person_id, dialect) for ask, _words in Patient.warned_by))
+
+
+def _withdrawn_at(patient_id: Any) -> Any:
     """Return, as part of a query, when consent to a treatment was last withdrawn and not given again since.
 
     Consents lie in a room above this one; they are reached by the patient's relation to them.
@@ -91,7 +99,7 @@ def _withdrawn_at(patient: Patient) -> Any:
         .outerjoin(gone_of_it := aliased(gone), gone_of_it.consent_id == again.id)
         .outerjoin(later, later.id == again.protocol_version_id)
         .where(
-            again.patient_id == patient.id, again.scope == "treatment", gone_of_it.id.is_(None),
+            again.patient_id == patient_id, again.scope == "treatment", gone_of_it.id.is_(None),
             or_(
                 again.performed_at > gone.performed_at,
                 and_(again.performed_at == gone.performed_at, again.recorded_at > gone.recorded_at),
@@ -104,7 +112,7 @@ def _withdrawn_at(patient: Patient) -> Any:
         select(func.max(gone.performed_at))
         .join(consent, consent.id == gone.consent_id)
         .outerjoin(version, version.id == consent.protocol_version_id)
-        .where(consent.patient_id == patient.id, consent.scope == "treatment", ~renewed.exists())
+        .where(consent.patient_id == patient_id, consent.scope == "treatment", ~renewed.exists())
         .scalar_subquery()
     )
 
@@ -119,10 +127,8 @@ def _banner(patient: Patient, place: str, chain_of_identity: str, alike: str | N
     same = [patient, *(others(session, patient) if session else [])]
     standing = [alert for one in same for alert in one.alerts if alert.shown_on(today)]
     named = {alert.about_id for alert in standing} | {one.id for one in same}
-    asked = [ask(patient) for ask, _words in Patient.warned_by]
-    similar, (gone_at, *known) = (
-        lookalikes(session, patient, _withdrawn_at(patient), *asked) if session else ([], [None] * (1 + len(asked)))
-    )
+    beside = _beside(session.get_bind().dialect.name if session else "sqlite")
+    similar, (gone_at, *known) = lookalikes(session, patient, beside) if session else ([], [None] * len(beside))
     since = [
         words(session, one, place)
         for one, (_ask, words) in zip(known, Patient.warned_by, strict=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from clinic import wording
@@ -96,22 +97,30 @@ def _judged(one: Any, rows: Any) -> list[Alike]:
     return sorted(found, key=lambda alike: (-alike.weight, alike.name, alike.id))
 
 
-def lookalikes(session: Session, patient: Patient, *also: Any) -> tuple[list[Alike], list[Any]]:
+def lookalikes(session: Session, patient: Patient, also: tuple[Any, ...] = ()) -> tuple[list[Alike], list[Any]]:
     """Return who else of the site may be mistaken for a patient, and values ``also`` that the same query selects.
 
-    One query over three indexes, at most `ASKED` rows besides the patient's own.
+    One query over three indexes, at most `ASKED` rows besides the patient's own. ``also``: always the same objects,
+    so that the query is built once; their parameters are ``patient_id`` and ``person_id``, the id of the person's
+    first record.
     """
-    same = [Patient.id == patient.id]
-    if patient.name_key:
-        same.append(Patient.name_key == patient.name_key)
-    if patient.birth_date is not None:
-        same.append(Patient.birth_date == patient.birth_date)
-    more = [one.label(f"also_{number}") for number, one in enumerate(also)]
-    here = select(*COLUMNS, *more).where(unindexed(Patient.site_id) == patient.site_id, or_(*same))
+    facts = tuple(name for name in ("name_key", "birth_date") if getattr(patient, name))
+    given = {name: getattr(patient, name) for name in ("site_id", *facts)}
+    given |= {"patient_id": patient.id, "person_id": patient.person_id or patient.id}
     with session.no_autoflush:
-        rows = session.execute(here.order_by(Patient.id != patient.id, Patient.id).limit(ASKED + 1)).all()
+        rows = session.execute(_near(facts, also), given).all()
     others = [row for row in rows if row.id != patient.id]
     return _judged(patient, others), list(rows[0][-len(also) :]) if rows and also else [None] * len(also)
+
+
+@cache
+def _near(facts: tuple[str, ...], also: tuple[Any, ...]) -> Any:
+    """Return the query of those who share the id or one of some facts with a patient, the patient first."""
+    own = Patient.id == bindparam("patient_id")
+    same = [own, *(getattr(Patient, name) == bindparam(name) for name in facts)]
+    more = [one.label(f"also_{number}") for number, one in enumerate(also)]
+    here = select(*COLUMNS, *more).where(unindexed(Patient.site_id) == bindparam("site_id"), or_(*same))
+    return here.order_by(~own, Patient.id).limit(ASKED + 1)
 
 
 def lookalikes_of_new(session: Session, patient: Patient) -> list[Alike]:

@@ -51,7 +51,7 @@ class Patient(Entry):
         Index("ix_patient_site_id_search_text_id", "site_id", "search_text", "id"),
     )
 
-    warned_by: ClassVar[list[tuple[Callable[[Patient], Any], Callable[[Session, Any, str], str]]]] = []
+    warned_by: ClassVar[list[tuple[Callable[[Any, Any, str], Any], Callable[[Session, Any, str], str]]]] = []
     """What a room above adds to the band: a part of its query, and the sentence about what that found."""
 
     record_number: Mapped[str | None] = field("Record number", required=True, identifying=True, section="Who")

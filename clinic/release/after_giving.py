@@ -12,7 +12,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import and_, or_, select
-from sqlalchemy.orm import object_session
 
 from clinic import clock, wording
 from clinic.access import Role
@@ -48,23 +47,21 @@ DIFFERS = Decimal("0.05")
 """By how much of itself a figure differs, before a correction of it changes what was given (rule 38)."""
 
 
-def _courses_of(patient: Patient) -> Any:
-    """Return the select of the ids of the courses of a patient's whole person."""
+def _courses_of(patient_id: Any, person_id: Any) -> Any:
+    """Return the select of the ids of the courses of a patient's whole person; of its numbers or of parameters."""
     courses = select(Treatment.id).join(Patient, Patient.id == Treatment.patient_id)
     return courses.where(
         or_(
-            Patient.id == patient.id,
-            and_(Patient.person_id.is_not(None), Patient.person_id == (patient.person_id or patient.id)),
-            Patient.id == (patient.person_id or patient.id),
+            Patient.id == patient_id,
+            and_(Patient.person_id.is_not(None), Patient.person_id == person_id),
+            Patient.id == person_id,
         )
     )
 
 
-def bad_in_given(patient: Patient) -> Any:
+def bad_in_given(patient_id: Any, person_id: Any, dialect: str) -> Any:
     """Return, as part of a query, the id of the first bad result in what a patient got or what shares cells with it."""
-    session = object_session(patient)
-    dialect = session.get_bind().dialect.name if session is not None else "sqlite"
-    mine = _courses_of(patient)
+    mine = _courses_of(patient_id, person_id)
     given = select(Movement.product_id).where(Movement.product_id == Product.id, Movement.kind == "given").exists()
     got = family(Product.treatment_id.in_(mine) & given, dialect)
     return (
@@ -179,7 +176,7 @@ def _times(product: Product, then: dict[str, Any]) -> str:
     return f": the dose given is {said:f} times the recorded"
 
 
-def corrected_in_given(patient: Patient) -> Any:
+def corrected_in_given(patient_id: Any, person_id: Any, _dialect: str) -> Any:
     """Return, as part of a query, the id of the first given container about which something was written since."""
     of_result, own = select(QCResult.id).where(QCResult.product_id == Product.id), Amendment.record_id
     amended = select(Amendment.id).where(Amendment.amended_at >= Movement.recorded_at)
@@ -189,7 +186,7 @@ def corrected_in_given(patient: Patient) -> Any:
         of_result.join(Amendment, own == QCResult.id).where(Amendment.amended_at >= Movement.recorded_at).exists(),
     )
     chosen = select(Product.id).join(Movement, and_(Movement.product_id == Product.id, Movement.kind == "given"))
-    chosen = chosen.where(Product.treatment_id.in_(_courses_of(patient)), since)
+    chosen = chosen.where(Product.treatment_id.in_(_courses_of(patient_id, person_id)), since)
     return chosen.order_by(Product.id).limit(1).scalar_subquery()
 
 
@@ -199,7 +196,9 @@ def corrected_in_words(session: Session, product_id: str, _zone: str) -> str:
     if first is None or first.treatment is None:
         return ""
     given = select(Movement.product_id).where(Movement.product_id == Product.id, Movement.kind == "given").exists()
-    chosen = select(Product).where(Product.treatment_id.in_(_courses_of(first.treatment.patient)), given)
+    patient = first.treatment.patient
+    mine = _courses_of(patient.id, patient.person_id or patient.id)
+    chosen = select(Product).where(Product.treatment_id.in_(mine), given)
     found = []
     for product in session.scalars(chosen.order_by(Product.id)):
         results = session.scalars(select(QCResult).where(QCResult.product_id == product.id).order_by(QCResult.id))
