@@ -26,7 +26,7 @@ from clinic.schema import make_file
 from tests.databases import keep_nothing_over_a_power_cut
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 GROWN = 360
 """Patients of the grown clinic: half as many again as in the demonstration, a third of them in open courses."""
@@ -66,21 +66,25 @@ def _build(folder: Path) -> Path:
     return folder / "empty.db"
 
 
+def built_once(folders: pytest.TempPathFactory, name: str, make: Callable[[Path], Path]) -> Path:
+    """Return a copy of a database that ``make`` puts into a folder, made by whoever of several workers comes first.
+
+    ``make`` returns its file, complete. Each worker gets a copy of its own.
+    """
+    base = folders.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    with Path(shared, f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = shared / f"{name}.db"
+        if not built.exists():
+            make(folders.mktemp("building")).replace(built)
+        return Path(shutil.copy(built, folders.mktemp(name) / "clinic.db"))
+
+
 @pytest.fixture(scope="session")
 def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
-    """The demonstration clinic as it stands on one morning; for reading only.
-
-    Whoever of several workers comes first builds it; each reads a copy of its own.
-    """
-    folder, base = tmp_path_factory.mktemp("demonstration"), tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with Path(shared, "demonstration.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        built = shared / "demonstration.db"
-        if not built.exists():
-            _build(tmp_path_factory.mktemp("building")).replace(built)
-        shutil.copy(built, folder / "demonstration.db")
-    engine = create_engine(f"sqlite:///{folder / 'demonstration.db'}")
+    """The demonstration clinic as it stands on one morning; for reading only."""
+    engine = create_engine(f"sqlite:///{built_once(tmp_path_factory, 'demonstration', _build)}")
     prepare(engine)
     session = Session(engine)
     yield session
@@ -91,22 +95,19 @@ def demonstration(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]
 @pytest.fixture(scope="session")
 def grown(demonstration: Session, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of the demonstration clinic with copied patients besides; for reading only, built once for the run."""
-    base = tmp_path_factory.getbasetemp()
-    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
-    with Path(shared, "grown.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        built = shared / "grown.db"
-        if not built.exists():
-            growing = tmp_path_factory.mktemp("growing") / "grown.db"
-            shutil.copy(demonstration.get_bind().url.database or "", growing)  # type: ignore[union-attr]
-            engine = create_engine(f"sqlite:///{growing}")
-            prepare(engine)
-            keep_nothing_over_a_power_cut(engine)
-            with Session(engine) as session:
-                grow(session, GROWN, share_open=0.3, say=lambda _said: None)
-            engine.dispose()
-            growing.replace(built)
-    return Path(shutil.copy(built, tmp_path_factory.mktemp("grown") / "clinic.db"))
+
+    def make(folder: Path) -> Path:
+        growing = folder / "grown.db"
+        shutil.copy(demonstration.get_bind().url.database or "", growing)  # type: ignore[union-attr]
+        engine = create_engine(f"sqlite:///{growing}")
+        prepare(engine)
+        keep_nothing_over_a_power_cut(engine)
+        with Session(engine) as session:
+            grow(session, GROWN, share_open=0.3, say=lambda _said: None)
+        engine.dispose()
+        return growing
+
+    return built_once(tmp_path_factory, "grown", make)
 
 
 LONGEST = ("journeys", "proof")

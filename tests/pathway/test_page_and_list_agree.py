@@ -35,11 +35,12 @@ from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.treatments.models import Treatment
 from tests.conftest import Client, settings
-from tests.demonstration import AT, empty_database
+from tests.demonstration import AT, built_once, empty_database
 from tests.reading import searched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from flask import Flask
 
@@ -202,10 +203,7 @@ def _far_away(_site: Site, _args: Any, facts: dict[str, Any]) -> None:
     facts["zone"] = SITES.get(facts["code"], facts["zone"])
 
 
-@pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """The demonstration clinic, served."""
-    folder = tmp_path_factory.mktemp("agreement")
+def _build(folder: Path) -> Path:
     session = empty_database(folder)
     event.listen(Site, "init", _far_away)
     try:
@@ -215,9 +213,15 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     finally:
         event.remove(Site, "init", _far_away)
     session.close()
-    engine: Any = session.get_bind()
-    engine.dispose()
-    app = create_app(settings(str(engine.url), folder))
+    session.get_bind().dispose()
+    return folder / "empty.db"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The demonstration clinic, served."""
+    file = built_once(tmp_path_factory, "far-away", _build)
+    app = create_app(settings(f"sqlite:///{file}", file.parent))
     app.config["WTF_CSRF_ENABLED"] = False
     app.test_client_class = Client
     yield app
