@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from clinic.exchange.tables import Table
     from clinic.exchange.uploads import Upload
 
+ALSO_CALLED = {
+    "number": "record_number", "mrn": "record_number", "patientid": "record_number", "patientnumber": "record_number",
+    "family": "family_name", "surname": "family_name", "lastname": "family_name",
+    "given": "given_names", "givenname": "given_names", "firstname": "given_names", "forename": "given_names",
+    "born": "birth_date", "dob": "birth_date", "dateofbirth": "birth_date", "birthdate": "birth_date",
+    "gender": "sex", "phone": "phone", "died": "died_on", "dateofdeath": "died_on",
+}  # fmt: skip
+"""What other systems call a patient's facts."""
 LEFT_OUT = "left out on the page of the columns"
 DETAILS = ("as", "date", "factor", "default", "template", "never")
 """How a column is read, one box each; ``missing`` and ``values`` are lists."""
@@ -91,6 +99,9 @@ def suggestions(kind: str) -> dict[str, str]:
     for column in datasets()["patients"].columns:
         if slot(f"patient.{column.key}", kind) is not None:
             found.setdefault(plain(column.heading), f"patient.{column.key}")
+    for word, name in ALSO_CALLED.items():
+        if slot(f"patient.{name}", kind) is not None:
+            found.setdefault(word, f"patient.{name}")
     return found
 
 

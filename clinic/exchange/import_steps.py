@@ -8,6 +8,7 @@ from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.exchange import import_report, importing, tables
 from clinic.exchange.import_report import grouped
+from clinic.exchange.import_targets import described
 from clinic.extensions import read_from_here
 
 if TYPE_CHECKING:
@@ -42,27 +43,32 @@ def check(session: Session, upload: Upload, by: User) -> None:
     mapping = upload.read_mapping()
     table_of(upload)
     report = importing.run(session, upload.kind, upload.path, mapping, by, clock.now(), dry_run=True, name=upload.file)
-    upload.checked = _found(report)
+    upload.checked = _found(report, {target: label for _kind, target, label, *_more in described(upload.kind)})
     upload.seen = []
     upload.save()
 
 
-def _found(report: Report) -> dict[str, Any]:
+def _found(report: Report, labels: dict[str, str]) -> dict[str, Any]:
     groups = grouped(report.problems)
     return {
         "rows": report.rows, "fresh": report.fresh, "skipped": report.skipped, "made": dict(report.made),
         "already": report.already, "count": len(report.problems), "notes": report.notes[:MOST_SHOWN],
         "more_notes": max(0, len(report.notes) - MOST_SHOWN), "unshown": report.notes[MOST_SHOWN:],
-        "faults": [_group(one) for one in groups if not one.fault.ask][:MOST_SHOWN],
-        "asked": [_group(one) for one in groups if one.fault.ask][:MOST_SHOWN],
+        "faults": [_group(one, labels) for one in groups if not one.fault.ask][:MOST_SHOWN],
+        "asked": [_group(one, labels) for one in groups if one.fault.ask][:MOST_SHOWN],
     }  # fmt: skip
 
 
-def _group(one: import_report.Group) -> dict[str, Any]:
-    fault = one.fault
+def _group(one: import_report.Group, labels: dict[str, str]) -> dict[str, Any]:
+    """Return a group of faults as the page shows it; a fact that no column has is named by its label."""
+    fault, label = one.fault, labels.get(one.fault.column, "")
+    expected = fault.expected.partition("; if it happened so")[0].partition(" If it is right, the mapping")[0]
+    if label and not fault.value:
+        expected += ": choose its column, or give one value for every row"
+    column = f"{label} ({fault.column})" if label else fault.column
     return {
-        "column": fault.column, "value": fault.value, "expected": fault.expected.partition("; if it happened so")[0]
-        .partition(" If it is right, the mapping")[0], "ask": fault.ask, "where": one.where, "count": len(one.rows),
+        "column": column, "value": fault.value, "expected": expected, "ask": fault.ask, "where": one.where,
+        "count": len(one.rows),
     }  # fmt: skip
 
 

@@ -122,3 +122,12 @@ def test_what_is_typed_counts(typed, expected):
     one = Upload(key="k", user_id="u", file="t.csv", mapping={"kind": "patients", "columns": {"s": [old]}})
     found = import_columns.written(one, ["s"], MultiDict(typed))["columns"]["s"][0]
     assert found == expected
+
+
+def test_what_other_systems_call_a_fact_is_suggested():
+    found = import_columns.suggestions("patients")
+    said = {"Surname": "family_name", "Given": "given_names", "DOB": "birth_date", "MRN": "record_number"}
+    assert {word: found.get(import_columns.plain(word)) for word in said} == {
+        w: f"patient.{n}" for w, n in said.items()
+    }
+    assert import_columns.suggestions("courses").get("date") is None, "several facts have it"
