@@ -39,7 +39,8 @@ ROOMS = (
     "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
     "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.import_views", "clinic.exchange.e2b_views",
     "clinic.documents.views",
-    "clinic.reports.views", "clinic.reports.analysis_views", "clinic.requests.views", "clinic.requests.notice_views",
+    "clinic.reports.views", "clinic.reports.analysis_views", "clinic.reports.kept_views", "clinic.reports.saved_views",
+    "clinic.requests.views", "clinic.requests.notice_views",
     "clinic.attachments.views",
     "clinic.downtime.views", "clinic.pathway.authorization_views",
 )  # fmt: skip

@@ -29,6 +29,7 @@ from clinic.gateway import Gateway
 from clinic.ledger import sealing
 from clinic.pathway.sweeping import keep_sweeping, sweep
 from clinic.reading import reading
+from clinic.reports import schedule
 from clinic.requests import mail
 from config import ROOT, load
 
@@ -148,6 +149,7 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
             try:
                 app.extensions["readings"].take_left()
                 sweep(db.session(), clock.now())
+                schedule.keep_due(db.session(), clock.now())
                 mail.send_waiting(db.session(), app.config["SMTP"], clock.now(), app.config["PUBLIC_URL"])
                 if counted is None or clock.now() - counted > query_plans.EVERY:
                     db.session.remove()

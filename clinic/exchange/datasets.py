@@ -37,8 +37,9 @@ SHORTER = {
 }
 """Names of data sets that outsiders know and that are not the plural of the table's name."""
 DOSES = ("doses_donor", "doses_origin", "doses_separation", "doses_exhibited", "doses_site")
-LEFT_OUT = {"version", "search_text", "name_key", "content"}
-"""The row's own counter; a copy for searching; a protocol's whole text, which its own page shows and exports."""
+LEFT_OUT = {"version", "search_text", "name_key", "content", "kept_json"}
+"""The row's own counter; a copy for searching; a protocol's whole text and the figures of a kept report,
+which their own pages show and export."""
 PLAIN = {
     "id": "Id",
     "site_id": "Site",

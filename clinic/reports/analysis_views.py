@@ -53,7 +53,7 @@ CHOICE = Choice()
 @allow(CLINICAL)
 def index() -> tuple[str, int]:
     """List the tables with their columns, and the filters that all of them share."""
-    asked, wrong = asking.read(CHOICE, request.args)
+    asked, wrong = asking.read(CHOICE, request.args, today=clock.day(clock.now(), zone()))
     page = render_template(
         "reports/analysis.html", tables=TABLES.values(), asked=asked, wrong=wrong, formats=FORMATS,
         days=asking.boxes(request.args), variant=VARIANT,
@@ -71,7 +71,7 @@ def download(name: str, form: str) -> Response:
     whole = (name, form) == ("everything", "zip")
     if not whole and (table is None or form not in FORMATS):
         abort(404)
-    asked, wrong = asking.read(CHOICE, request.args)
+    asked, wrong = asking.read(CHOICE, request.args, today=clock.day(clock.now(), zone()))
     if wrong:
         raise RuleBroken(*wrong.values())
     data, research = _data(asked), _research(asked)

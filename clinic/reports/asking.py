@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from clinic import wording
 from clinic.audit.filters import day_asked
 from clinic.protocols.models import CODE
 from clinic.reports.dimensions import DIMENSIONS, FILTERS, UNKNOWN
+from clinic.reports.periods import SPANS, days_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
 ENDS = ("from", "to")
+SPAN = "period"
 PLACES = {"row", "column", "page"}
 """What an address of records says besides."""
 
@@ -45,22 +47,31 @@ class Askable(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """Which records a report counts, and by what it groups them. ``options``: choices of this report alone."""
+    """Which records a report counts, and by what it groups them. ``options``: choices of this report alone.
+
+    ``span``: the name of a period that moves with the calendar; ``since`` and ``until`` are then its days of today.
+    """
 
     since: date | None = None
     until: date | None = None
     chosen: Mapping[str, str] = field(default_factory=dict)
     by: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    span: str = ""
 
     @property
     def dated(self) -> bool:
         """Whether a period was asked for."""
         return self.since is not None or self.until is not None
 
-    def params(self, report: Askable) -> dict[str, str]:
+    def fixed(self) -> Asked:
+        """Return the same by its days: a period that moves with the calendar stays where it is today."""
+        return replace(self, span="")
+
+    def params(self, report: Askable) -> dict[str, Any]:
         """Return it as parameters of an address; what is usual is left out."""
-        found = {"from": str(self.since or ""), "to": str(self.until or ""), **self.chosen}
+        ends = {SPAN: self.span} if self.span else {"from": str(self.since or ""), "to": str(self.until or "")}
+        found = {**ends, **self.chosen}
         if report.by and self.by != report.by[0]:
             found["by"] = self.by
         usual = {option.key: option.usual for option in report.options}
@@ -74,6 +85,7 @@ class Asked:
             ends = [wording.day(day) for day in (self.since, self.until)]
             span = " to ".join(ends) if all(ends) else f"from {ends[0]}" if ends[0] else f"until {ends[1]}"
             period = f"{span}, by {report.counted_by}"
+            period = f"{SPANS[self.span]}: {period}" if self.span else period
         found = [("Site", site), ("Period", period)]
         found += [(DIMENSIONS[key].label, DIMENSIONS[key].words(value)) for key, value in self.chosen.items()]
         for option in report.options:
@@ -83,8 +95,8 @@ class Asked:
         return found if self.chosen else [*found, ("Filters", "none")]
 
 
-def read(report: Askable, said: Mapping[str, str]) -> tuple[Asked, dict[str, str]]:
-    """Return what an address asks for, and what is wrong with it: a sentence by the name of the box.
+def read(report: Askable, said: Mapping[str, str], *, today: date) -> tuple[Asked, dict[str, str]]:
+    """Return what an address asks for on a day of the site, and what is wrong with it: a sentence by the box's name.
 
     A filter that is not understood is refused: figures without it would be other figures than were asked for.
     """
@@ -93,6 +105,14 @@ def read(report: Askable, said: Mapping[str, str]) -> tuple[Asked, dict[str, str
     since, until = ends["from"], ends["to"]
     if since and until and since > until:
         wrong["to"] = f"Last day: {wording.day(until)} is before the first day, {wording.day(since)}."
+    span = said.get(SPAN, "").strip()
+    if span and (since or until):
+        wrong[SPAN] = "Period: choose a period or enter days, not both."
+    elif span and span not in SPANS:
+        wrong[SPAN] = "Period: choose one of the list."
+        span = ""
+    elif span:
+        since, until = days_of(span, today)
     options = {}
     for option in report.options:
         value = said.get(option.key, "").strip() or option.usual
@@ -104,14 +124,14 @@ def read(report: Askable, said: Mapping[str, str]) -> tuple[Asked, dict[str, str
     if by and by not in report.by:
         wrong["by"] = "Grouped by: choose one of the list."
         by = report.by[0] if report.by else ""
-    known = {*ENDS, *(f"{end}-{part}" for end in ENDS for part in "dmy"), "by", *FILTERS, *options, *PLACES}
+    known = {*ENDS, SPAN, *(f"{end}-{part}" for end in ENDS for part in "dmy"), "by", *FILTERS, *options, *PLACES}
     for name in sorted(set(said) - known):
         wrong[name] = f"This report has no filter called “{name[:40]}”."
     chosen = {key: value for key in FILTERS if (value := said.get(key, "").strip())}
     for key in [key for key, value in chosen.items() if not _known(key, value)]:
         wrong[key] = f"{DIMENSIONS[key].label}: choose one of the list."
         del chosen[key]
-    return Asked(since=since, until=until, chosen=chosen, by=by, options=options), wrong
+    return Asked(since=since, until=until, chosen=chosen, by=by, options=options, span=span), wrong
 
 
 def boxes(said: Mapping[str, str]) -> dict[str, dict[str, str]]:

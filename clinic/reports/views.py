@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
-from sqlalchemy import select
 
-from clinic import clock, read_log, wording
-from clinic.access import CLINICAL, allow
+from clinic import clock, read_log
+from clinic.access import CLINICAL, WRITERS, allow
 from clinic.errors import RuleBroken
 from clinic.extensions import db
-from clinic.ledger.models import LedgerHead
 from clinic.pages import me, zone
-from clinic.reports import asking, behind, files
+from clinic.reports import asking, behind, files, saved
 from clinic.reports.catalog import GROUPS, REPORTS
 from clinic.reports.data import Data
 from clinic.reports.dimensions import DIMENSIONS, FILTERS
-from clinic.reports.files import FORMATS, Made
+from clinic.reports.files import FORMATS
+from clinic.reports.making import make
 from clinic.reports.paper import as_pdf
 
 if TYPE_CHECKING:
@@ -32,7 +31,11 @@ bp = Blueprint("reports", __name__, template_folder="templates")
 def index() -> str:
     """List the reports by what they are about, each with its question."""
     groups = [(words, [one for one in REPORTS.values() if one.group == key]) for key, words in GROUPS.items()]
-    return render_template("reports/index.html", groups=groups, site=me().site)
+    views, stars = saved.seen_by(db.session(), me()), saved.starred(db.session(), me())
+    return render_template(
+        "reports/index.html", groups=groups, site=me().site, views=views, reports=REPORTS,
+        stars=stars & {*REPORTS, *(view.id for view in views)},
+    )  # fmt: skip
 
 
 @bp.get("/reports/<name>")
@@ -40,24 +43,22 @@ def index() -> str:
 def show(name: str) -> tuple[str, int]:
     """Show one report; with a period or filter that cannot be, only the boxes with what is wrong with them."""
     report = _report(name)
-    asked, wrong = asking.read(report, request.args)
+    asked, wrong = asking.read(report, request.args, today=clock.day(clock.now(), zone()))
     data = _data(asked)
-    made = None if wrong else _made(report, data)
-    boxes = [(DIMENSIONS[key], data.choices(key)) for key in FILTERS]
+    made = None if wrong else make(report, data, me().site)
     page = render_template(
-        "reports/show.html",
-        report=report,
-        asked=asked,
-        wrong=wrong,
-        days=asking.boxes(request.args),
-        made=made,
-        boxes=boxes,
-        dimensions=DIMENSIONS,
-        formats=FORMATS,
-        params=asked.params(report),
-        today=data.today,
-    )
+        "reports/show.html", report=report, asked=asked, wrong=wrong, made=made, **_boxes(data),
+        params=asked.params(report), today=data.today, formats=FORMATS, may_keep=me().role in WRITERS,
+    )  # fmt: skip
     return page, 422 if wrong else 200
+
+
+def _boxes(data: Data) -> dict[str, Any]:
+    """Return what the boxes of period, filters and grouping offer."""
+    return {
+        "days": asking.boxes(request.args), "spans": asking.SPANS, "dimensions": DIMENSIONS,
+        "boxes": [(DIMENSIONS[key], data.choices(key)) for key in FILTERS],
+    }  # fmt: skip
 
 
 @bp.get("/reports/<name>/records")
@@ -65,7 +66,7 @@ def show(name: str) -> tuple[str, int]:
 def records(name: str) -> str:
     """List the records behind one figure of a report, as many as the figure says, a page at a time."""
     report = _report(name)
-    asked, wrong = asking.read(report, request.args)
+    asked, wrong = asking.read(report, request.args, today=clock.day(clock.now(), zone()))
     _refuse(wrong)
     row, column = request.args.get("row", ""), request.args.get("column", "")
     found = report.figures(_data(asked)).behind(row, column)
@@ -87,9 +88,9 @@ def download(name: str, form: str) -> Response:
     report = _report(name)
     if form not in FORMATS:
         abort(404)
-    asked, wrong = asking.read(report, request.args)
+    asked, wrong = asking.read(report, request.args, today=clock.day(clock.now(), zone()))
     _refuse(wrong)
-    made = _made(report, _data(asked))
+    made = make(report, _data(asked), me().site)
     read_log.export(f"report {name}.{form}")
     content: Any = {"csv": files.as_csv, "xlsx": files.as_xlsx, "json": files.as_json, "pdf": as_pdf}[form](made)
     response = Response(content, mimetype=FORMATS[form])
@@ -113,19 +114,3 @@ def _refuse(wrong: dict[str, str]) -> None:
 
 def _data(asked: Asked) -> Data:
     return Data(db.session(), asked, zone=zone(), at=clock.now())
-
-
-def _made(report: Report, data: Data) -> Made:
-    """Return a report with all that is printed with it; the ledger is read in the same snapshot as the records."""
-    site = me().site
-    head = db.session.execute(select(LedgerHead.number, LedgerHead.hash).where(LedgerHead.site_id == site.id)).first()
-    return Made(
-        report=report,
-        result=report.figures(data),
-        said=data.asked.said(report, site.name),
-        at=data.at,
-        at_words=wording.moment(data.at, data.zone),
-        zone=data.zone,
-        head=(head.number, head.hash) if head else None,
-        site=site.name,
-    )

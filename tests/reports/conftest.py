@@ -42,7 +42,9 @@ def made(demonstration: Any, north: str) -> Callable[..., Result]:
 
     def one(name: str, **said: str) -> Result:
         report = REPORTS[name]
-        asked, wrong = asking.read(report, {key.rstrip("_"): value for key, value in said.items() if value})
+        asked, wrong = asking.read(
+            report, {key.rstrip("_"): value for key, value in said.items() if value}, today=AT.date()
+        )
         assert wrong == {}
         return report.figures(Data(demonstration, asked, zone=ZONE, at=AT))
 

@@ -35,7 +35,7 @@ def chosen(demonstration, north):
     """Return what is read for filters of an address: ``chosen(condition="osteoarthritis")``."""
 
     def one(**said):
-        asked, wrong = asking.read(CHOICE, {key.rstrip("_"): value for key, value in said.items()})
+        asked, wrong = asking.read(CHOICE, {key.rstrip("_"): value for key, value in said.items()}, today=AT.date())
         assert wrong == {}
         return Data(demonstration, asked, zone=ZONE, at=AT)
 

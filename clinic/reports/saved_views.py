@@ -1,0 +1,130 @@
+"""Pages of saved views: save one, change or delete it, star a view or a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from flask import Blueprint, abort, request, url_for
+
+from clinic import clock
+from clinic.access import CLINICAL, Role, allow
+from clinic.errors import RuleBroken
+from clinic.extensions import db
+from clinic.fields import Field
+from clinic.form_fields import MultiSelectField, SelectField, StringField
+from clinic.forms import RecordForm
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, me, refusals_to, zone
+from clinic.reports import asking, saved
+from clinic.reports.catalog import REPORTS
+from clinic.reports.periods import EVERY
+from clinic.reports.saved import SavedView
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    from werkzeug.wrappers import Response
+
+bp = Blueprint("saved_views", __name__)
+SHARED = {role.value: role.label.capitalize() for role in Role if role in CLINICAL}
+NEVER = "no"
+AFTER = (
+    "The view is in the list of reports. Figures are always made anew, with what the person who opens it may read. A "
+    "view that is made on a schedule is kept on the first day of each period, and you get a notice with a link."
+)
+
+
+class SavedViewForm(RecordForm):
+    """Name, sharing and schedule of a saved view."""
+
+    name = StringField(fact=Field(label="Name", required=True, max_length=80))
+    roles = MultiSelectField("Share with", choices=SHARED, hint="Roles of your site. Without one, only you see it")
+    every = SelectField(
+        "Keep the report", choices={NEVER: "Not on a schedule"} | EVERY, required=True,
+        hint="On the first day of each; you get a notice",
+    )  # fmt: skip
+
+    def fill(self, view: SavedView) -> None:
+        """Put what a view is into the form; the caller adds a new one to the session."""
+        view.name = self["name"].data or ""
+        view.share(self["roles"].data or ())
+        chosen = self["every"].data
+        every = "" if chosen == NEVER else chosen
+        if every != view.every:
+            view.repeat(every, _today())
+
+
+@bp.route("/reports/<name>/save", methods=["GET", "POST"])
+@allow(CLINICAL)
+def new(name: str) -> Answer:
+    """Save a report with the period, filters and grouping of the address under a name."""
+    report = REPORTS.get(name) or abort(404)
+    asked, wrong = asking.read(report, request.args, today=_today())
+    if wrong:
+        raise RuleBroken(*wrong.values())
+    form, said = form_of(SavedViewForm), asked.params(report)
+    form.prefill("every", NEVER)
+    if form.validate_on_submit():
+        with refusals_to(form, "name"):
+            view = SavedView(site_id=me().site_id, owner_id=me().id, report=name, asked=said, every="")
+            view.made_at = clock.now()
+            _save(form, view)
+            return commit_and_redirect(url_for("reports.index"), "View saved.")
+    words = " · ".join(f"{label}: {value}" for label, value in asked.said(report, me().site.name))
+    return form_page(
+        form, heading="Save this view", lede=f"{report.title} {words}", save_label="Save the view",
+        back_url=url_for("reports.show", name=name, **said), after=AFTER,
+    )  # fmt: skip
+
+
+def _save(form: Any, view: SavedView) -> None:
+    if saved.count_of(db.session(), me()) >= saved.MOST:
+        raise RuleBroken(f"You have {saved.MOST} saved views. Delete one first.")
+    form.fill(view)
+    db.session.add(view)
+
+
+@bp.route("/reports/views/<view_id>", methods=["GET", "POST"])
+@allow(CLINICAL)
+def change(view_id: str) -> Answer:
+    """Change name, sharing and schedule of one's own view."""
+    view = _own(view_id)
+    form = form_of(SavedViewForm)
+    for key, value in (("name", view.name), ("roles", view.roles or None), ("every", view.every or NEVER)):
+        form.prefill(key, value)
+    if form.validate_on_submit():
+        form.fill(view)
+        return commit_and_redirect(url_for("reports.index"), "View changed.")
+    return form_page(
+        form, heading="Change the view", lede=REPORTS[view.report].title, save_label="Save the view",
+        back_url=url_for("reports.index"), template="reports/view.html", view=view, after=AFTER,
+    )  # fmt: skip
+
+
+@bp.post("/reports/views/<view_id>/deletion")
+@allow(CLINICAL)
+def delete(view_id: str) -> Response:
+    """Delete one's own view; what was kept of it stays."""
+    db.session.delete(_own(view_id))
+    return commit_and_redirect(url_for("reports.index"), "View deleted. Reports that were kept of it stay.")
+
+
+@bp.post("/reports/stars")
+@allow(CLINICAL)
+def star() -> Response:
+    """Star a report or a view for oneself, or no longer."""
+    what = request.form.get("what", "")
+    if what not in REPORTS and what not in {view.id for view in saved.seen_by(db.session(), me())}:
+        abort(404)
+    saved.star(db.session(), me(), what, on=request.form.get("on") == "yes")
+    return commit_and_redirect(url_for("reports.index"))
+
+
+def _own(view_id: str) -> SavedView:
+    view = db.session.get(SavedView, view_id)
+    if view is None or view.owner_id != me().id or view.report not in REPORTS:
+        abort(404)
+    return view
+
+
+def _today() -> date:
+    return clock.day(clock.now(), zone())
