@@ -88,6 +88,8 @@ class Field:
 
     ``possible``: outside it is a typing error, refused. ``expected``: outside it asks once "is this right?" and keeps
     the reason. ``conditional``: a rule may ask for it, depending on other facts, so no form calls it optional.
+    ``asked_if``: another fact of the form and the values with which this one applies, ``*`` for any value; a page shows
+    it only then, or where something stands in it.
 
     Of a day or a moment: ``past`` says that it may not be in the future; ``not_before`` and ``not_after`` name other
     facts of the record, or dotted paths such as ``patient.birth_date``, that it may not precede or follow.
@@ -109,6 +111,7 @@ class Field:
     many: bool = False
     required: bool = False
     conditional: bool = False
+    asked_if: tuple[str, ...] = ()
     long: bool = False
     max_length: int | None = None
     past: bool = True

@@ -81,6 +81,7 @@ class Consent(Record):
     side: Mapped[str | None] = field("Side", choices=SIDES, conditional=True, section="What", info=ADDED)
     representation: Mapped[str | None] = field(
         "Why another person signs for an adult", Text, long=True, conditional=True, section="Who signed", info=ADDED,
+        asked_if=("signer", "parents", "guardian", "representative"),
         hint="For example: court order of 3 May 2026, file 12/26. For a guardian or representative of an adult only",
     )  # fmt: skip
 

@@ -60,7 +60,7 @@ class Eligibility(Record):
     )  # fmt: skip
     pregnancy_tested_on: Mapped[date | None] = field(
         "Pregnancy test on", section="Exclusions", conditional=True, info=ADDED, not_after=("performed_at",),
-        hint="Day of the test that excluded it",
+        hint="Day of the test that excluded it", asked_if=("pregnancy", "excluded"),
     )  # fmt: skip
     malignancy: Mapped[bool | None] = field("Malignant disease now", required=True, section="Exclusions")
     additive_allergy: Mapped[str | None] = field(
@@ -76,15 +76,19 @@ class Eligibility(Record):
     )
     anticoagulant_last_on: Mapped[date | None] = field(
         "Last anticoagulant dose on", section="Medication", conditional=True, info=ADDED, past=False,
+        asked_if=("anticoagulation", "*"),
         hint="The day of the last dose before the cells, as planned or taken",
     )  # fmt: skip
     anti_inflammatory: Mapped[str | None] = field("NSAID or steroid, last dose", section="Medication")
     anti_inflammatory_last_on: Mapped[date | None] = field(
         "Last NSAID or steroid dose on", section="Medication", conditional=True, info=ADDED, past=False,
+        asked_if=("anti_inflammatory", "*"),
         hint="The day of the last dose before the cells, as planned or taken",
     )  # fmt: skip
     eligible: Mapped[bool | None] = field("The patient is eligible", required=True, section="Decision")
-    reasons: Mapped[str | None] = field("Reasons", Text, long=True, conditional=True, section="Decision")
+    reasons: Mapped[str | None] = field(
+        "Reasons", Text, long=True, conditional=True, section="Decision", asked_if=("eligible", "no")
+    )
     valid_until: Mapped[date | None] = field(
         "Valid until", section="Decision", past=False, not_before=("performed_at",), info=ADDED,
         hint="Harvest and administration after this day need a new decision",

@@ -6,6 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from wtforms import ValidationError
+
 from clinic.errors import naming
 from clinic.fields import plain
 from clinic.followup.adverse_events import ASSESSED, OTHER_CAUSES, AdverseEvent
@@ -82,6 +84,11 @@ def score_box(instrument: Instrument) -> ScoreField | ScoreSelectField:
 class _VisitForm(form_for(FollowUpVisit)):
     """A visit; `visit_form` adds its scores."""
 
+    def validate_new_symptoms(self, box: Any) -> None:
+        """Ask it at each contact after the cells: a safety contact that asks nothing says nothing."""
+        if self["made"].data == "made" and box.data is None:
+            raise ValidationError(f"{box.label.text}: required. Ask the patient.")
+
     @property
     def scores(self) -> dict[str, tuple[Decimal | None, bool]]:
         """Value, and whether it did not occur, of each instrument that was filled in."""
@@ -96,13 +103,20 @@ class _VisitForm(form_for(FollowUpVisit)):
         """Return the facts of the visit itself."""
         return {name: value for name, value in super().facts().items() if name in FACTS}
 
-    def plan(self, *, name: str, fixed: bool, baseline: Mapping[str, Decimal] | None = None) -> None:
-        """Fill in the visit's name, and that the patient is alive; each score box names its ``baseline``."""
+    def plan(
+        self, *, name: str, fixed: bool, asks: bool = False, baseline: Mapping[str, Decimal] | None = None
+    ) -> None:
+        """Fill in the visit's name, and that the patient is alive; each score box names its ``baseline``.
+
+        ``asks``: a planned contact after the cells asks for new symptoms.
+        """
         for key, value in (baseline or {}).items():
             if (box := self._fields.get(f"{PREFIX}{key}")) is not None:
                 box.hint = f"Baseline: {INSTRUMENTS[key].words(value)}. {box.hint}"
         self.prefill("alive", value=True)
         self.offer("made", [(k, v) for k, v in MADE.items() if fixed or k == "made"], chosen="made")
+        if not asks:
+            del self._fields["new_symptoms"]
         if fixed:
             del self._fields["name"]
         elif not self.is_submitted():
@@ -118,7 +132,17 @@ class _VisitForm(form_for(FollowUpVisit)):
         return made
 
 
-FACTS = {"performed_at", "performed_by_id", "name", "made", "missed_reason", "alive", "notes", "confirmed"}
+FACTS = {
+    "performed_at",
+    "performed_by_id",
+    "name",
+    "made",
+    "missed_reason",
+    "alive",
+    "new_symptoms",
+    "notes",
+    "confirmed",
+}
 
 
 def visit_form(instruments: Iterable[str]) -> type[_VisitForm]:

@@ -207,8 +207,14 @@ class FollowUpVisit(Record):
     plan_id: Mapped[str | None] = reference("planned_visit", unique=True)
     name: Mapped[str] = field("Visit", required=True, usual=BASELINE, section="Visit")
     made: Mapped[str | None] = field("Visit status", choices=MADE, required=True, usual="made", section="Visit")
-    missed_reason: Mapped[str | None] = field("Why not", conditional=True, section="Visit", hint="If missed")
+    missed_reason: Mapped[str | None] = field(
+        "Reason missed", conditional=True, section="Visit", asked_if=("made", "missed", "lost")
+    )
     alive: Mapped[bool | None] = field("The patient is alive", usual=True, section="Visit")
+    new_symptoms: Mapped[bool | None] = field(
+        "New symptom or event since the last contact", conditional=True, section="Visit", added=True,
+        asked_if=("made", "made"), hint="Ask the patient. If yes, you report it as an adverse event next",
+    )  # fmt: skip
     notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
 
     treatment: Mapped[Treatment] = relationship()

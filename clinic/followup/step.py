@@ -70,7 +70,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Send a report whose clock runs; visits overdue, then open; the baseline before the cells; what is unsigned."""
     found = [action for event in events(records) for action in _of_event(records, event, at)]
     course, begun = records.course, records.every(Administration) or records.every(AdverseEvent)
-    found += _unreported(records) if begun else []
+    found += (_unreported(records) if begun else []) + _told_at_a_visit(records)
     if course.stop is not None or has_died(records.people):
         return found + _unsigned(records)
     found += _undecided(records) if begun else []
@@ -153,6 +153,20 @@ def _unreported(records: CourseRecords) -> list[Action]:
             more = {"due_at": seen[0].at, "due_words": "seen", "danger": True}
             found.append(Action(title="Report the adverse event", why=why, who=tuple(sorted(REPORTERS)), to=to, **more))
     return found
+
+
+def _told_at_a_visit(records: CourseRecords) -> list[Action]:
+    """Ask for an adverse event where a visit found something new and no event was recorded since."""
+    told = events(records)
+    return [
+        Action(
+            title="Report the adverse event", why=f"{visit.name}: a new symptom or event since the last contact.",
+            who=tuple(sorted(REPORTERS)), to=("events.new", {"treatment_id": records.course.id}),
+            due_at=visit.recorded_at, due_words="told",
+        )
+        for visit in visits(records)
+        if visit.new_symptoms and not any(event.recorded_at >= visit.recorded_at for event in told)
+    ]  # fmt: skip
 
 
 def _tells_of(event: AdverseEvent, given: Administration) -> bool:

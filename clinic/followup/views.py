@@ -16,6 +16,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.charts import baselines, charts, scores_table
 from clinic.followup.forms import ContactForm, instruments_of, visit_form
 from clinic.followup.models import BASELINE, ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
+from clinic.followup.roles import REPORTERS
 from clinic.followup.step import FOLLOW_UP, events, plans, visits
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.patients.banner import patient_banner
@@ -24,6 +25,7 @@ from clinic.treatments.models import Treatment
 
 bp = Blueprint("followup", __name__, template_folder="templates")
 READ_AND_SIGN = "Review and sign it."
+REPORT_IT = "Visit saved. Report the new symptom or event now. The visit can be signed afterwards."
 OTHERS_SIGN = "Waiting for a nurse's or physician's signature."
 STANDINGS = {
     "done": ("ok", "check", "Done"),
@@ -111,7 +113,8 @@ def new(treatment_id: str) -> Answer:
     first = not any(v.is_baseline for v in made)
     form = form_of(visit_form(instruments_of(course)), people=FOLLOW_UP.logs, about={"treatment": course})
     name = BASELINE if first and not plans(records) else "Unscheduled visit"
-    form.plan(name=name, fixed=False, baseline=baselines(made))
+    treated = any(plan.day > 0 for plan in plans(records))
+    form.plan(name=name, fixed=False, asks=treated, baseline=baselines(made))
     return _log(form, course, None)
 
 
@@ -125,7 +128,7 @@ def visit(plan_id: str) -> Answer:
     if plan.visit is not None:
         raise RuleBroken("This visit is already recorded. Correct it with an amendment.")
     form = form_of(visit_form(plan.instruments), people=FOLLOW_UP.logs, about={"treatment": plan.treatment})
-    form.plan(name=plan.name, fixed=True, baseline=baselines(visits(records)))
+    form.plan(name=plan.name, fixed=True, asks=plan.day > 0, baseline=baselines(visits(records)))
     return _log(form, plan.treatment, plan)
 
 
@@ -136,6 +139,8 @@ def _log(form: Any, course: Treatment, plan: PlannedVisit | None) -> Answer:
             made = form.log(course, plan, by=me(), at=clock.now())
             db.session.add(made)
             done = f"Visit saved. {READ_AND_SIGN if me().role in FOLLOW_UP.signs else OTHERS_SIGN}"
+            if made.new_symptoms and me().role in REPORTERS:
+                return commit_and_redirect(url_for("events.new", treatment_id=course.id), REPORT_IT, "wait")
             return commit_and_redirect(url_for("followup.show", visit_id=made.id), done)
     return form_page(
         form,

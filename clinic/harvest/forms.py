@@ -74,7 +74,7 @@ class HarvestForm(form_for(Harvest, other={"din": DonationNumberField})):
 def ask_start(form: RecordForm) -> None:
     """Fill in the day of the start and ask for its time: at the end of a collection “now” is the end alone."""
     box: Any = form["performed_at"]
-    box.parts["t"] = ""
+    box.parts["t"], box.filled = "", "prefilled: today"
 
 
 def second_person(form: RecordForm) -> None:

@@ -92,8 +92,8 @@ def papers(harvest: Any) -> list[str]:
             said = "Anticoagulant volume: required; the ratio is judged by it."
             found.append(Problem(said, "anticoagulant_volume", rule=32))
         ends, begun = harvest.anticoagulant_expires_on, harvest.performed_at
-        if harvest.anticoagulant_lot and ends is None:
-            said = "Anticoagulant lot expires on: required with a lot. It is printed on the bag."
+        if ends is None:
+            said = "Anticoagulant lot expires on: required. It is printed on the bag."
             found.append(Problem(said, "anticoagulant_expires_on", rule=35))
         if ends is not None and begun is not None and ends < harvest.local_day(begun):
             said = f"Anticoagulant lot {harvest.anticoagulant_lot or ''} expired on {day(ends)}: it cannot be used."

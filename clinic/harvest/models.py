@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 CRITICAL = frozenset({"performed_at", "ended_at", "volume"})
 DAY = timedelta(hours=24)
+WITH_ANTICOAGULANT = ("anticoagulant", *(key for key in ANTICOAGULANTS if key != "none"))
 FASTING = {"confirmed": "Confirmed", "not_needed": "Not needed", "not_fasted": "Not fasted"}
 
 
@@ -116,13 +117,27 @@ class Harvest(Record):
         "Anticoagulant", reported=True, choices=labels(ANTICOAGULANTS), required=True, section="Anticoagulant"
     )
     anticoagulant_volume: Mapped[Decimal | None] = field(
-        "Anticoagulant volume", conditional=True, unit="mL", possible=Range(0, 1000), section="Anticoagulant"
+        "Anticoagulant volume",
+        conditional=True,
+        unit="mL",
+        possible=Range(0, 1000),
+        section="Anticoagulant",
+        asked_if=WITH_ANTICOAGULANT,
     )
     anticoagulant_lot: Mapped[str | None] = field(
-        "Anticoagulant lot", conditional=True, section="Anticoagulant", hint="Scan the code on the bag, or type the lot"
+        "Anticoagulant lot",
+        conditional=True,
+        section="Anticoagulant",
+        hint="Scan the code on the bag, or type the lot",
+        asked_if=WITH_ANTICOAGULANT,
     )
     anticoagulant_expires_on: Mapped[date | None] = field(
-        "Anticoagulant lot expires on", past=False, section="Anticoagulant", info=ADDED
+        "Anticoagulant lot expires on",
+        conditional=True,
+        past=False,
+        section="Anticoagulant",
+        info=ADDED,
+        asked_if=WITH_ANTICOAGULANT,
     )
     din: Mapped[str | None] = field(
         "Donation number",

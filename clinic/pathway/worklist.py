@@ -160,14 +160,14 @@ def board(  # noqa: PLR0913 - each narrows what is read
     own = and_(CourseLine.roles.contains(mark), ~CourseLine.barred.contains(barred), told)
 
     order = Order(at, user.id)
-    shown_all_the_same = or_(and_(*only.condition()), order.urgent()) if only else true()
+    shown_all_the_same = or_(and_(*only.condition()), order.urgent(), CourseLine.danger.is_(True)) if only else true()
 
     def mine_too(line: dict[str, Any]) -> bool:
         told = other not in line["barred"] or named in line["barred"]
         return mark in line["roles"] and barred not in line["barred"] and told
 
     def kept(line: dict[str, Any]) -> bool:
-        return only.keep(line) or order.rank(line) == NOW
+        return only.keep(line) or line["danger"] or order.rank(line) == NOW
 
     risk = unresolved(user.site_id)
 

@@ -125,9 +125,11 @@ LONG_OVER = timedelta(days=1)
 """What was due longer ago waits with today's other tasks: it no longer goes before cells whose hours run out."""
 WAITED_SINCE = ("recorded", "ended", "found", "decided", "corrected", "started")
 """Words of a moment that is no deadline: since then something waits."""
+RUNNING = "started"
+"""The word of cells that run: they come first whenever they began."""
 NOW, MY_PATIENT, MY_ROLE, LATER = range(4)
-"""How a list is ordered: what can harm or is due within hours; today's tasks of one's own patients; those of one's
-role; what is due in days, months or years."""
+"""How a list is ordered: cells that run, what can harm, and what is due within hours, the soonest first; today's tasks
+of one's own patients; those of one's role; what is due in days, months or years."""
 
 
 @dataclass(frozen=True)
@@ -139,8 +141,10 @@ class Order:
 
     def rank(self, line: dict[str, Any]) -> int:
         """Return how soon a line is to be done."""
-        deadline = line["due_at"] if line["due_words"] not in WAITED_SINCE else None
-        if line["danger"] or (deadline is not None and self.at - LONG_OVER < deadline <= self.at + URGENT):
+        due, words = line["due_at"], line["due_words"]
+        deadline = due if words not in WAITED_SINCE else None
+        soon = due is None or due <= self.at + URGENT
+        if words == RUNNING or (line["danger"] and soon) or (soon and deadline and self.at - LONG_OVER < deadline):
             return NOW
         if deadline is not None and deadline > self.at + NEAR:
             return LATER
@@ -148,10 +152,10 @@ class Order:
 
     def key(self, line: dict[str, Any]) -> tuple[Any, ...]:
         """Return the key by which lines are sorted."""
-        due = line["due_at"]
+        due, rank = line["due_at"], self.rank(line)
         return (
-            self.rank(line), not line["danger"], due is None, due.timestamp() if due is not None else 0,
-            line.get("key", 0),
+            rank, rank != NOW and not line["danger"], (due is None) is not (rank == NOW),
+            due.timestamp() if due is not None else 0, line.get("key", 0),
         )  # fmt: skip
 
     def values(self) -> list[tuple[str, Any]]:
@@ -167,15 +171,23 @@ class Order:
 
     def urgent(self) -> Any:
         """Return as a condition of the database that a line is to be done now."""
-        near = and_(CourseLine.due_at > self.at - LONG_OVER, CourseLine.due_at <= self.at + URGENT)
-        return or_(CourseLine.danger.is_(True), and_(CourseLine.due_words.not_in(WAITED_SINCE), near))
+        soon = CourseLine.due_at <= self.at + URGENT
+        near = and_(CourseLine.due_at > self.at - LONG_OVER, soon)
+        harm = and_(CourseLine.danger.is_(True), or_(CourseLine.due_at.is_(None), soon))
+        return or_(CourseLine.due_words == RUNNING, harm, and_(CourseLine.due_words.not_in(WAITED_SINCE), near))
 
     def columns(self) -> tuple[Any, ...]:
         """Return by what lines of the table are ordered."""
-        line = CourseLine
-        return self.values()[0][1], line.danger.desc(), line.due_at.is_(None), line.due_at, line.key
+        return self._sorted(self.values()[0][1], CourseLine)
 
     @staticmethod
     def of(chosen: Any) -> tuple[Any, ...]:
         """Return the same order for lines that were chosen with their `values`."""
-        return chosen.rank, chosen.danger.desc(), chosen.due_at.is_(None), chosen.due_at, chosen.key
+        return Order._sorted(chosen.rank, chosen)
+
+    @staticmethod
+    def _sorted(rank: Any, line: Any) -> tuple[Any, ...]:
+        """Return rank, and within it what comes first: of what is to be done now the soonest, else what is serious."""
+        calm = case((rank == NOW, 0), (line.danger.is_(True), 0), else_=1)
+        undated = case((rank == NOW, case((line.due_at.is_(None), 0), else_=1)), (line.due_at.is_(None), 1), else_=0)
+        return rank, calm, undated, line.due_at, line.key

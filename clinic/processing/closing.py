@@ -51,7 +51,7 @@ def _line(run: Any, made_by: Callable[[str | None], Any], seen: set[str]) -> Ite
 
 def next_in(run: Any, left: list[str]) -> Next:
     """Return what comes next in a run that is not signed; ``left``: the steps of the protocol that are not recorded."""
-    if left and not run.outputs and run.ended_at is None:
+    if left and run.ended_at is None:
         return Next.STEP
     if not run.outputs:
         return Next.CONTAINERS

@@ -34,7 +34,7 @@ class Manipulation(Record):
     ended_at: Mapped[datetime | None] = field("End", order=-7, not_before=("performed_at",))
     reagent: Mapped[str | None] = field("Reagent or kit")
     lot: Mapped[str | None] = field("Lot")
-    lot_expires_on: Mapped[date | None] = field("Lot expires on", past=False, conditional=True)
+    lot_expires_on: Mapped[date | None] = field("Lot expires on", past=False, conditional=True, asked_if=("lot", "*"))
     equipment: Mapped[str | None] = field("Equipment")
     detail: Mapped[str | None] = field("Detail", hint="Speed, time, temperature, cooling rate, cell density")
 

@@ -30,6 +30,7 @@ from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.processing.receiving import BOXES, receive
 from clinic.processing.step import LOGS, PROCESSING, closed
 from clinic.products.models import Product
+from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_pages import record_page
 from clinic.step_pages import step_list
@@ -186,7 +187,11 @@ def show(run_id: str) -> str:
 
 
 def _balance(run: ProcessingRun) -> dict[str, Any]:
-    return {"loses": run.loss_share > LOSS_TO_EXPLAIN, "share": f"{run.loss_share * 100:.0f} %"}
+    left = run.steps_left if run.ended_at is not None else []
+    return {
+        "loses": run.loss_share > LOSS_TO_EXPLAIN, "share": f"{run.loss_share * 100:.0f} %",
+        "left_out": [MANIPULATIONS[kind].label for kind in left], "left_out_why": run.confirmed.get("ended_at", ""),
+    }  # fmt: skip
 
 
 def _part_page(

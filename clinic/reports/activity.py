@@ -85,7 +85,8 @@ def _year(year: int) -> str:
 REPORT = Report(
     name="activity",
     group="activity",
-    title="Whom did we treat, with which cells?",
+    topic="Activity",
+    title="Who was treated, and with which cells?",
     says="Patients and administrations by year and group: the yearly return of activity to a registry or authority.",
     data_set="Administrations of cells",
     numerator="Patients, courses and administrations, counted apart",

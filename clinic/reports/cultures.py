@@ -146,7 +146,8 @@ def _rare(gaps: list[int]) -> Any:
 REPORT = Report(
     name="cultures",
     group="cells",
-    title="How often do our products grow something?",
+    topic="Sterility results",
+    title="How often are cultures positive?",
     says="Positive cultures and other tests for germs with exact intervals, and those that are not final yet.",
     data_set="Containers of cells with the test chosen",
     numerator="Containers with any positive result",

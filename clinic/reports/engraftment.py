@@ -148,7 +148,8 @@ def _curve(label: str, some: list[Graft]) -> Curve:
 REPORT = Report(
     name="engraftment",
     group="outcomes",
-    title="How soon do the grafts take?",
+    topic="Engraftment",
+    title="How soon do neutrophils and platelets recover?",
     says="Recovery of neutrophils and platelets by product, with death before it as a competing event.",
     data_set="Courses in which blood-forming or gene-modified cells were given",
     numerator="Courses with a recorded day of recovery",

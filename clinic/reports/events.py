@@ -132,7 +132,8 @@ def _figures(some: list[Any], given: list[Any], seen: list[Any]) -> tuple[Figure
 REPORT = Report(
     name="adverse-events",
     group="safety",
-    title="What adverse events follow our treatments, and how often?",
+    topic="Adverse events",
+    title="Which adverse events occur, and how often?",
     says="Adverse events by what happened or by group, per administration and per year observed, with exact intervals.",
     data_set="Adverse events of courses",
     numerator="Events that began in the period",

@@ -80,6 +80,7 @@ def _end(one: Followed, horizon: int) -> int:
 REPORT = Report(
     name="follow-up-completeness",
     group="records",
+    topic="Follow-up completeness",
     title="How complete is our follow-up?",
     says="Time observed of the time possible (Clark's C). Below the limit, outcome charts are drawn gray.",
     data_set="Courses in which cells were given",

@@ -90,7 +90,8 @@ def figures(data: Data) -> Result:
 REPORT = Report(
     name="funnel",
     group="activity",
-    title="How far do courses come, and where do they end?",
+    topic="Treatment funnel",
+    title="How many courses reach each step, and where do the others stop?",
     says="Courses from the order through each step to the end of follow-up: reached, ended before, on the way.",
     data_set="Courses recorded here; the state of their steps as on the day's list",
     numerator="Courses in which the step, or a later one, is done",

@@ -159,7 +159,7 @@ def curves(  # noqa: PLR0913 - what a chart consists of
     ``start``: the share at day 0, 1 or 0. ``gone``: the heading of the numbers below, such as “Still at risk”.
     """
     last = most or max((curve.last for curve in found), default=1) or 1
-    left, right, top, bottom = 230.0, 950.0, 24.0, 330.0
+    left, right, top, bottom = 230.0, 900.0, 24.0, 330.0
     x, y = Scale(0, last, left, right), Scale(0, 1, bottom, top)
     lines, texts = _y_axis(Scale(0, 100, bottom, top), left, right, [0, 25, 50, 75, 100], " %")
     marks = day_ticks(last)
@@ -172,7 +172,7 @@ def curves(  # noqa: PLR0913 - what a chart consists of
     texts.append(Text("s b", 0, bottom + 46, gone))
     for place, curve in enumerate(found):
         number = place % SERIES
-        if len(found) <= 3 and curve.limits:
+        if len(found) <= len(BANDS) and curve.limits:
             paths.append(Path(BANDS[number], _band(curve.limits, x, y, curve.last)))
         paths.append(Path(CURVES[number], _steps(curve.points, x, y, start, min(curve.last, last))))
         key.append((CURVES[number], f"{curve.label}, n = {len(curve.times)}"))
@@ -182,7 +182,7 @@ def curves(  # noqa: PLR0913 - what a chart consists of
         texts.append(Text(NAMES[number], 0, row, _short(curve.label, 28)))
         for mark in marks:
             texts.append(Text("m", x.at(mark), row, str(sum(time >= mark for time in curve.times))))
-    texts += [Text(NAMES[number], right + 10, at, _short(words, 30)) for at, number, words in _apart(ends)]
+    texts += [Text(NAMES[number], right + 10, at, _short(words, 38)) for at, number, words in _apart(ends)]
     return Drawing(
         id=id_,
         title=title,

@@ -81,7 +81,7 @@ def keep(name: str) -> Answer:
             return commit_and_redirect(PAGES.show(kept), "Report kept.")
     said = " · ".join(f"{label}: {words}" for label, words in asked.said(report, me().site.name))
     return form_page(
-        form, heading="Keep this report", lede=f"{report.title} {said}", save_label="Keep the report", back_url=back,
+        form, heading="Keep this report", lede=f"{report.topic}. {said}", save_label="Keep the report", back_url=back,
         after=KEEPING,
     )  # fmt: skip
 
@@ -108,7 +108,7 @@ def show(kept_id: str) -> str:
 
 
 def _title(kept: KeptReport) -> str:
-    return REPORTS[kept.report].title if kept.report in REPORTS else kept.told["title"]
+    return REPORTS[kept.report].topic if kept.report in REPORTS else kept.told["title"]
 
 
 def _today(kept: KeptReport) -> dict[str, Any]:

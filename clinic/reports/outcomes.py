@@ -92,7 +92,7 @@ def figures(data: Data) -> Result:
         notes=[
             _needed(instrument),
             f"{instrument.better.capitalize()} is better; an improvement is positive whichever way the score runs.",
-            "Responders of those due count every unknown as not reached. There is no any-of rate over several scores.",
+            "Responders of those due count every unknown as not reached. Each score is counted separately.",
         ],
     )
 
@@ -229,7 +229,8 @@ def _drawing(instrument: Instrument, rows: list[Row]) -> Drawing:
 REPORT = Report(
     name="outcomes",
     group="outcomes",
-    title="Do patients get better, and how many do we know of?",
+    topic="Outcomes",
+    title="Do patients improve, and for how many is it known?",
     says="Change of a score since baseline by group and visit, with responders, unknowns and the change under placebo.",
     data_set="Visits at which the protocol asks for the score and whose window is over, and all other visits with it",
     numerator="Mean of baseline and visit compared in the same patient; responders: changed for the better by the MCID",

@@ -134,7 +134,8 @@ def _monthly(watched: list[Watched]) -> list[Drawing]:
 REPORT = Report(
     name="infusion-reactions",
     group="safety",
-    title="How often do administrations bring a reaction?",
+    topic="Infusion reactions",
+    title="How often does a reaction follow an administration?",
     says="Administrations with a reaction within a day, by worst grade, of those with vital signs charted.",
     data_set="Administrations with at least one set of vital signs",
     numerator="Administrations with a reaction: seen while giving, written down at the end, or an adverse event that "

@@ -89,7 +89,8 @@ def _figures(products: list[str], last: dict) -> tuple:
 REPORT = Report(
     name="releases",
     group="cells",
-    title="What did quality decide on the products?",
+    topic="Release decisions",
+    title="Which decisions did quality take on the products?",
     says="Containers released, released with a result pending or by exception, held and rejected.",
     data_set="Containers of cells with a decision of quality",
     numerator="Containers whose last decision is the one named",

@@ -148,7 +148,7 @@ class Result:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """One report. ``name`` is its address, ``title`` a question, ``says`` one sentence for the list of reports.
+    """One report. ``name`` is its address, ``topic`` what it is called, ``title`` its question, ``says`` one sentence.
 
     ``counted_by``: the date by which a period chooses. ``by``: dimensions by which its rows can be grouped, the usual
     one first; () where the rows are fixed. ``version`` counts changes of the definition. ``checked`` says against what
@@ -156,6 +156,7 @@ class Report:
     """
 
     name: str
+    topic: str
     title: str
     says: str
     group: str

@@ -58,6 +58,15 @@ class Tally:
         return count(self.courses), told, asked, percent(self.told, self.asked), count(self.lacking)
 
 
+MOST_DRAWN = 60
+"""Rows of the chart; the table has all of them."""
+
+
+def _span(row: Row) -> Span:
+    """Return a row's share as it is drawn."""
+    return Span(row.label, _value(row.figures[3]), None, None, f"{row.figures[3].shown} %")
+
+
 def figures(data: Data) -> Result:
     """Return the share of facts that are recorded, by group or by fact."""
     by_fact = data.asked.options["rows"] == "fact"
@@ -68,7 +77,10 @@ def figures(data: Data) -> Result:
     else:
         rows = [Row(key, data.label(key), tally.figures) for key, tally in data.in_order(groups).items()]
     says = f"{total.figures[3].shown} % of the facts that a published course should tell are recorded."
-    spans = [Span(row.label, _value(row.figures[3]), None, None, f"{row.figures[3].shown} %") for row in rows[:24]]
+    spans = [
+        Span(row.label, _value(row.figures[3]), None, None, f"{row.figures[3].shown} %") for row in rows[:MOST_DRAWN]
+    ]
+    left = f" The first {MOST_DRAWN} of {len(rows)} rows are drawn." if len(rows) > MOST_DRAWN else ""
     drawing = intervals(
         "reporting",
         "Facts recorded",
@@ -77,7 +89,7 @@ def figures(data: Data) -> Result:
         unit=" %",
         marks=PUBLISHED,
         ends=(0.0, 100.0),
-        caption="Lines: knee osteoarthritis trials, 70.5 % of 53 MIBO facts; orthopedic studies, 52 %.",
+        caption=f"Lines: knee osteoarthritis trials, 70.5 % of 53 MIBO facts; orthopedic studies, 52 %.{left}",
     )
     return Result(
         columns=COLUMNS,
@@ -136,7 +148,8 @@ def _value(figure: Figure) -> float | None:
 REPORT = Report(
     name="reporting-completeness",
     group="records",
-    title="Do our records tell what a publication must tell?",
+    topic="Reporting completeness",
+    title="How complete are our records by reporting standards?",
     says="Share of the facts of DOSES, MIBO and vial to vein that are recorded, beside what published studies reach.",
     data_set="Courses with their order, harvests, processing, products and administrations",
     numerator="Facts marked for reporting that are recorded",

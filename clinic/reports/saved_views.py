@@ -71,7 +71,7 @@ def new(name: str) -> Answer:
             return commit_and_redirect(url_for("reports.index"), "View saved.")
     words = " · ".join(f"{label}: {value}" for label, value in asked.said(report, me().site.name))
     return form_page(
-        form, heading="Save this view", lede=f"{report.title} {words}", save_label="Save the view",
+        form, heading="Save this view", lede=f"{report.topic}. {words}", save_label="Save the view",
         back_url=url_for("reports.show", name=name, **said), after=AFTER,
     )  # fmt: skip
 
@@ -95,7 +95,7 @@ def change(view_id: str) -> Answer:
         form.fill(view)
         return commit_and_redirect(url_for("reports.index"), "View changed.")
     return form_page(
-        form, heading="Change the view", lede=REPORTS[view.report].title, save_label="Save the view",
+        form, heading="Change the view", lede=REPORTS[view.report].topic, save_label="Save the view",
         back_url=url_for("reports.index"), template="reports/view.html", view=view, after=AFTER,
     )  # fmt: skip
 

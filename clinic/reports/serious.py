@@ -163,7 +163,8 @@ def _term(text: str | None) -> str:
 REPORT = Report(
     name="serious-events",
     group="safety",
-    title="Which serious adverse events does the annual report list?",
+    topic="Serious adverse events",
+    title="Which serious adverse events belong in the annual report?",
     says="Cumulative tabulation and line listing of serious events up to a data lock point, with the exposure.",
     data_set="Serious adverse events up to the last day of the period",
     numerator="Serious events, in the period and since the beginning",

@@ -150,6 +150,7 @@ def _plural(model: type[Any]) -> str:
 REPORT = Report(
     name="signatures",
     group="records",
+    topic="Outstanding signatures",
     title="Which signatures are outstanding?",
     says="Records that nobody has signed, and records that were amended after their last signature.",
     data_set="Orders, consents, eligibility, harvests, processing, decisions, administrations, visits, adverse events",

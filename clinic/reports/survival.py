@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from clinic.reports.dimensions import COURSE
 from clinic.reports.followed import Followed, followed, too_weak
-from clinic.reports.geometry import Curve, curves
+from clinic.reports.geometry import BANDS, Curve, curves
 from clinic.reports.report import Column, Figure, Report, Result, Row, count, number
 from clinic.reports.statistics import Step, at, log_rank, median_time, survival
 
@@ -54,15 +54,7 @@ def figures(data: Data) -> Result:
         [_curve(data.label(key), by_group[key]) for key in by_group if key in largest],
         start=1.0,
         gone="Still at risk",
-        caption=(
-            "Kaplan–Meier; bands are 95 % limits (Greenwood, log-log). Groups were not randomized: do not read a "
-            "difference as an effect of the group."
-            + (
-                f" The {MOST_CURVES} largest of {len(by_group)} groups are drawn."
-                if len(by_group) > MOST_CURVES
-                else ""
-            )
-        ),
+        caption=_caption(len(by_group)),
     )
     return Result(
         columns=COLUMNS,
@@ -75,9 +67,7 @@ def figures(data: Data) -> Result:
         excluded=[*data.left_out, ("later courses of a patient who counts already", later)],
         drawings=[drawing] if some else [],
         weak=too_weak(some),
-        notes=[
-            "A patient who is not known to have died counts until the last day on which the clinic heard of her or him."
-        ],
+        notes=["A patient who is not known to have died counts until the last day known alive."],
     )
 
 
@@ -114,6 +104,14 @@ def _curve(label: str, some: list[Followed]) -> Curve:
     )
 
 
+def _caption(groups: int) -> str:
+    """Return what is said below the chart; limits are drawn of a few curves only."""
+    limits = "the bands are" if groups <= len(BANDS) else "the table has the"
+    said = f"Kaplan–Meier; {limits} 95 % limits (Greenwood, log-log)."
+    left = f" The {MOST_CURVES} largest of {groups} groups are drawn." if groups > MOST_CURVES else ""
+    return f"{said} Groups were not randomized: do not read a difference as an effect of the group.{left}"
+
+
 def _finding(some: list[Followed], groups: list[list[Followed]]) -> str:
     if not some:
         return "Nobody has received cells."
@@ -135,7 +133,8 @@ def _finding(some: list[Followed], groups: list[list[Followed]]) -> str:
 REPORT = Report(
     name="survival",
     group="outcomes",
-    title="How many patients are alive, and for how long?",
+    topic="Survival",
+    title="How long do patients survive?",
     says="Survival after the first cells with numbers at risk, by what was known before.",
     data_set="Patients who received cells, by their first course in the selection",
     numerator="Deaths, with the day after the first cells",

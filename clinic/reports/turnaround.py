@@ -70,7 +70,7 @@ def figures(data: Data) -> Result:
             if row.figures[2].value is not None
         ],
         series=["Hours"],
-        caption="Medians count what still runs as longer than until now (Kaplan–Meier).",
+        caption="Stages that are still running are censored today (Kaplan–Meier).",
     )
     return Result(
         columns=COLUMNS,
@@ -161,7 +161,8 @@ def _only_stored(lot: Lot, key: str) -> bool:
 REPORT = Report(
     name="turnaround",
     group="cells",
-    title="How long do the cells wait?",
+    topic="Turnaround times",
+    title="How long does each stage take?",
     says="Hours from collection to receipt, release, issue and start: median and 90 %, with what still runs.",
     data_set="Containers with a recorded end of collection; first receipt, releasing decision, issue and start",
     numerator="Hours between the two moments of a span, for containers that have both",

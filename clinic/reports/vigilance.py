@@ -143,7 +143,8 @@ def _figures(some: dict[str, list[str]]) -> tuple[Figure, ...]:
 REPORT = Report(
     name="vigilance",
     group="safety",
-    title="What do we return to the vigilance authority?",
+    topic="Vigilance return",
+    title="What is reported to the vigilance authority?",
     says="Serious reactions of recipients and donors with units processed, distributed, applied, and people.",
     data_set="Collections, containers, issues, administrations and serious adverse events of the period",
     numerator="Serious adverse events suspected to come from cells, administration or collection",

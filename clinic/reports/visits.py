@@ -153,7 +153,8 @@ def _rates(every: list[Visit], today: date) -> list[str]:
 REPORT = Report(
     name="visits-due",
     group="records",
-    title="Which follow-up visits were due, and were they recorded?",
+    topic="Follow-up visits due",
+    title="Which follow-up visits were due, and which were recorded?",
     says="Planned visits whose window is over: attended in time, outside it, missed, or nothing recorded.",
     data_set="Planned visits whose window ended before today",
     numerator="Visits by how they stand",

@@ -63,6 +63,7 @@ def _counted(given: list[Given]) -> tuple:
 REPORT = Report(
     name="center-volumes",
     group="activity",
+    topic="Center volumes",
     title="What are the volumes of this center?",
     says="Patients and administrations of the last five calendar years by condition and kind of donor.",
     data_set="Administrations of cells in the last five calendar years, this one included",

@@ -67,11 +67,11 @@ def figures(data: Data) -> Result:
     rows = [Row(_key(data, key), _label(data, key), _figures(some)) for key, some in _ordered(data, by_group).items()]
     total = Row("total", "All", _figures(found)) if found else None
     label, unit = MEASURES[measure]
-    says = (
-        f"{label}: {len(found)} figures, mean {total.figures[1].shown} {unit}."
-        if total
-        else f"{label}: no figures yet."
-    )
+    drawn = [_drawing(data, label, unit, found)] if len(found) >= FEW_POINTS else []
+    says = f"{label}: no figures yet."
+    if total:
+        told = f" {drawn[0].says}" if drawn else ""
+        says = f"{label}: {len(found)} figures, mean {total.figures[1].shown} {unit}.{told}"
     return Result(
         columns=tuple(Column(c.key, c.heading.format(unit=unit)) for c in COLUMNS),
         rows=rows,
@@ -81,7 +81,7 @@ def figures(data: Data) -> Result:
         finding=says,
         excluded=data.left_out,
         missing=[("the run has no count of the same cells before and after", missing)] if measure == "recovery" else [],
-        drawings=[_drawing(data, label, unit, found)] if len(found) >= FEW_POINTS else [],
+        drawings=drawn,
         notes=["Published, thawed grafts: viability 78 % (53 to 95), 88 collections (SciELO S2531-13792018000300233)."]
         if measure in RESULTS
         else [],
@@ -216,6 +216,7 @@ def _drawing(data: Data, label: str, unit: str, found: list[Measured]) -> Drawin
 REPORT = Report(
     name="yields",
     group="cells",
+    topic="Viability, yield and recovery",
     title="How good are the cells that we make?",
     says="Viability, yield and recovery in the order of time, with control limits, by source or preparation.",
     data_set="Test results of viability; counts of processing runs",

@@ -95,7 +95,8 @@ def test_a_planned_visit_is_written_down_with_its_change_since_baseline(
     nurse, form = (
         client_as("nurse"),
         boxes("performed_at", at)
-        | {"performed_by_id": team.nurse.id, "made": "made", "alive": "yes", "score_vas_pain_cm": "10.5"},
+        | {"performed_by_id": team.nurse.id, "made": "made", "alive": "yes", "score_vas_pain_cm": "10.5"}
+        | {"new_symptoms": "no"},
     )
     address = f"/planned-visits/{month.id}/visit"
     page(nurse, address)
@@ -112,7 +113,7 @@ def test_a_planned_visit_is_written_down_with_its_change_since_baseline(
     assert "4 better than baseline (7 cm); at least the MCID" in shown
     assert "Month 3, outside its window" in shown
     schedule = page(nurse, f"/treatments/{treated.id}/visits")
-    assert "The same in figures" in schedule
+    assert "Data table" in schedule
     assert "outside its window" in schedule
     assert post(nurse, address, form).status_code == 409
 
@@ -398,3 +399,22 @@ def test_a_visit_within_its_window_says_nothing_first(client_as, page, session, 
     plan.opens_on = plan.due_on = plan.closes_on = on
     session.commit()
     assert "This window" not in page(client_as("nurse"), f"/planned-visits/{plan.id}/visit").text
+
+
+def test_a_planned_contact_asks_for_new_symptoms_and_leads_to_the_report(
+    treated: Treatment, team: Team, session: Session, client_as: Callable, post: Callable, page: Callable
+) -> None:
+    contact = session.scalars(select(PlannedVisit).where(PlannedVisit.name == "Day 1 safety contact")).one()
+    nurse, address = client_as("nurse"), f"/planned-visits/{contact.id}/visit"
+    form = boxes("performed_at", clock.now()) | {"performed_by_id": team.nurse.id, "made": "made", "alive": "yes"}
+    form |= {"performed_at-sure": "yes", "performed_at-why": "Called on the way home."}
+    refused = post(nurse, address, form)
+    assert refused.status_code == 422
+    assert "since the last contact: required" in refused.text
+    answer = post(nurse, address, form | {"new_symptoms": "yes"})
+    assert answer.location == f"/treatments/{treated.id}/adverse-events/new"
+    waits = [one.title for one in actions(records_of(treated), clock.now())]
+    assert "Report the adverse event" in waits
+    assert post(nurse, answer.location, event(team)).status_code == 303
+    waits = [one.title for one in actions(records_of(treated), clock.now())]
+    assert "Report the adverse event" not in waits

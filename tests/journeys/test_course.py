@@ -279,7 +279,14 @@ def when_i_write_down_the_baseline(me: Person, course: str) -> None:
 def when_i_see_the_patient_again(me: Person, course: str) -> None:
     me.goes_to(course)
     me.clicks("Follow-up")
-    me.fills({"VAS pain": "3", "KOOS pain": "61", "KOOS daily living": "66"})
+    me.fills(
+        {
+            "New symptom or event since the last contact": "No",
+            "VAS pain": "3",
+            "KOOS pain": "61",
+            "KOOS daily living": "66",
+        }
+    )
     me.presses("Save the visit")
     me.sees("Visit saved.", "VAS pain", "better")
 

@@ -234,3 +234,23 @@ def test_a_product_that_soon_expires_says_its_state_and_why_nobody_hurries(team,
     shown = client_as("technologist").get("/").text.partition('id="expiry"')[2].partition("</section>")[0]
     assert "Consent withdrawn" in shown
     assert "Urgent" not in shown
+
+
+def test_cells_that_run_and_what_is_overdue_go_before_a_report_that_has_days(team):
+    at = clock.now()
+    order = Order(at, team.nurse.id)
+
+    def line(name, *, danger=False, due=None, words="due"):
+        return {"key": name, "danger": danger, "due_at": due and at + due, "due_words": words, "people": ""}
+
+    lines = [
+        line("report in days", danger=True, due=timedelta(days=5), words="tell them"),
+        line("calm", due=timedelta(hours=6)),
+        line("vital signs overdue", due=timedelta(minutes=-18)),
+        line("running", due=timedelta(minutes=-3), words="started"),
+        line("failing product", danger=True),
+        line("soon", due=timedelta(minutes=40)),
+    ]
+    assert [one["key"] for one in sorted(lines, key=order.key)] == [
+        "failing product", "vital signs overdue", "running", "soon", "report in days", "calm",
+    ]  # fmt: skip

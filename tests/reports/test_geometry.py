@@ -42,9 +42,9 @@ def test_a_curve_steps_down_and_its_numbers_at_risk_stand_below():
         start=1.0, caption="", gone="Still at risk",
     )  # fmt: skip
     steps = next(path for path in drawn.paths if path.kind == "k1")
-    assert steps.d == "M230.0 24.0H590.0V177.0H950.0"
+    assert steps.d == "M230.0 24.0H565.0V177.0H900.0"
     band = next(path for path in drawn.paths if path.kind == "band1")
-    assert band.d == "M590.0 85.2L590.0 85.2H950.0L950.0 268.8H590.0Z"
+    assert band.d == "M565.0 85.2L565.0 85.2H900.0L900.0 268.8H565.0Z"
     below = [text.words for text in drawn.texts if text.kind == "m"]
     assert below == [str(sum(time >= day for time in (7, 14, 14, 3))) for day in range(0, 15, 7)] == ["4", "3", "2"]
     assert "50 % Marrow" in [text.words for text in drawn.texts]

@@ -133,6 +133,7 @@ def visits(ward, course, **changed):
         "performed_by_id": ward.team.nurse.id,
         "made": "made",
         "alive": "yes",
+        "new_symptoms": "no",
         **boxes("performed_at", clock.now()),
     }
     url = f"/planned-visits/{plan.id}/visit"

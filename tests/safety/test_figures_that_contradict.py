@@ -115,6 +115,6 @@ def test_the_lot_of_an_anticoagulant_has_its_expiry(ward):
     }  # fmt: skip
     url = f"/treatments/{course.id}/harvests/new"
     assert ward.fill("nurse", url, sure="seen", **facts).status_code == 422
-    ward.said_no("expires on: required with a lot")
+    ward.said_no("expires on: required")
     until = day_boxes("anticoagulant_expires_on", date(2031, 1, 1))
     assert ward.fill("nurse", url, sure="seen", **facts, **until).status_code == 303, ward.refused

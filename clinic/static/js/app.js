@@ -126,6 +126,22 @@
     keep();
   });
 
+  // What applies only with some answers is shown with these, or where something stands in it already.
+  all("[data-asked-if]").forEach(function (box) {
+    var wanted = box.dataset.askedIf.split(" "), name = wanted.shift(), form = box.closest("form");
+    function filled() {
+      return all("input, select, textarea", box).some(function (o) { return o.type === "radio" || o.type === "checkbox" ? o.checked : o.value.trim() !== ""; });
+    }
+    function keep() {
+      var answers = all("[name='" + name + "'], [name^='" + name + "-']", form).filter(function (o) { return o.type === "radio" || o.type === "checkbox" ? o.checked : o.value.trim() !== ""; });
+      var applies = answers.some(function (o) { return wanted.indexOf("*") >= 0 || wanted.indexOf(o.value) >= 0; });
+      box.hidden = !applies && !filled();
+    }
+    form.addEventListener("input", keep);
+    form.addEventListener("change", keep);
+    keep();
+  });
+
   // Light, dark, or as the device says: kept on this device, for the next pages too.
   all("[data-themes]").forEach(function (group) {
     function show() { all("button", group).forEach(function (b) { b.setAttribute("aria-pressed", String(b.dataset.themeTo === (root.dataset.bsTheme || ""))); }); }
