@@ -121,6 +121,12 @@ class FactField(wtforms.Field):
             self.answer = formdata.get(f"{self.name}-sure", "").strip()
             self.reason = formdata.get(f"{self.name}-why", "").strip()
 
+    @property
+    def stated(self) -> list[str]:
+        """The errors that stand at the field: a question stands below it, in a box of its own."""
+        asked = self.named(self.sure.question) if self.sure is not None else ""
+        return [one for one in self.errors if one != asked]
+
     def named(self, sentence: str) -> str:
         """Return a sentence that begins with the field's label."""
         return sentence if sentence.startswith(self.label.text) else f"{self.label.text}: {sentence}"

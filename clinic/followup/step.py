@@ -70,7 +70,8 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     """Send a report whose clock runs; visits overdue, then open; the baseline before the cells; what is unsigned."""
     found = [action for event in events(records) for action in _of_event(records, event, at)]
     course, begun = records.course, records.every(Administration) or records.every(AdverseEvent)
-    found += (_unreported(records) if begun else []) + _told_at_a_visit(records)
+    found += _unreported(records) if begun else []
+    found += _told_at_a_visit(records) if records.every(FollowUpVisit) else []
     if course.stop is not None or has_died(records.people):
         return found + _unsigned(records)
     found += _undecided(records) if begun else []

@@ -161,8 +161,17 @@ IN_THE_ROW = frozenset({"comparator", "value", "outcome", "pending", "finding", 
 
 
 def _at_boxes(fault: RuleBroken, test: str) -> list[Problem]:
-    """Return what a result says, each at its box on the worksheet; what it asks, at the box of the reason."""
-    found = [Problem(one, f"{test}_{one.field}" if one.field in IN_THE_ROW else one.field) for one in fault.problems]
+    """Return what a result says, each at its box on the worksheet; what it asks, at the box of the reason.
+
+    What is said of a box that all rows share is said once, without the name of the test.
+    """
+    named, found = f"{QC_TESTS[test].label}: ", []
+    for one in fault.problems:
+        if one.field in IN_THE_ROW:
+            found.append(Problem(one, f"{test}_{one.field}"))
+        else:
+            said = one.removeprefix(named)
+            found.append(Problem(said[:1].upper() + said[1:], one.field))
     return found + [Problem(f"{asked.question} {asked.explain}", f"{test}_why") for asked in fault.questions]
 
 

@@ -252,5 +252,5 @@ def test_cells_that_run_and_what_is_overdue_go_before_a_report_that_has_days(tea
         line("soon", due=timedelta(minutes=40)),
     ]
     assert [one["key"] for one in sorted(lines, key=order.key)] == [
-        "failing product", "vital signs overdue", "running", "soon", "report in days", "calm",
+        "failing product", "vital signs overdue", "running", "soon", "calm", "report in days",
     ]  # fmt: skip
