@@ -210,11 +210,11 @@ class FollowUpVisit(Record):
     missed_reason: Mapped[str | None] = field(
         "Reason missed", conditional=True, section="Visit", asked_if=("made", "missed", "lost")
     )
-    alive: Mapped[bool | None] = field("The patient is alive", usual=True, section="Visit")
     new_symptoms: Mapped[bool | None] = field(
-        "New symptom or event since the last contact", conditional=True, section="Visit", added=True,
-        asked_if=("made", "made"), hint="Ask the patient. If yes, you report it as an adverse event next",
+        "New symptom or event", conditional=True, section="Visit", added=True,
+        asked_if=("made", "made"), hint="Since the last contact. If yes, you report it as an adverse event next",
     )  # fmt: skip
+    alive: Mapped[bool | None] = field("The patient is alive", usual=True, section="Visit")
     notes: Mapped[str | None] = field("Follow-up note", Text, long=True, identifying=True, section="Note")
 
     treatment: Mapped[Treatment] = relationship()

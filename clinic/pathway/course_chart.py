@@ -117,8 +117,9 @@ def _laid_out(marks: list[Mark], start: date, end: date, scale: float) -> list[D
         drawn.append(Drawn(round(x, 1), round(width, 1), kind))
         words.append(_words(mark))
     taken, last = float(LEFT), EDGE - 64 if len(marks) > len(drawn) else EDGE
-    for number, one in enumerate(drawn):
-        taken = _write(one, words[number], taken, drawn[number + 1].x - 14 if number + 1 < len(drawn) else last)
+    for one, said in sorted(zip(drawn, words, strict=True), key=lambda pair: (pair[0].x, pair[0].width == 0)):
+        later = [other.x - 14 for other in drawn if other.x > one.x + one.width]
+        taken = max(taken, _write(one, said, taken, min(later, default=last)))
     if len(marks) > len(drawn) > 0:
         drawn.append(Drawn(RIGHT + 4, -1, "plan", f"{len(marks) - len(drawn)} later", EDGE, "e"))
     return sorted(drawn, key=lambda one: one.width == 0)
@@ -127,9 +128,10 @@ def _laid_out(marks: list[Mark], start: date, end: date, scale: float) -> list[D
 def _write(one: Drawn, words: list[str], taken: float, until: float) -> float:
     """Write the fullest words that there is room for: in a long bar, else right of the mark, else left of it.
 
-    ``taken`` is where what was drawn before ends, ``until`` where the next mark begins; returns where this one ends.
+    ``taken`` is where what was drawn before ends, such as a bar that begins on the same day; ``until`` is where the
+    next mark begins. Returns where this one ends.
     """
-    right, left = one.x + (one.width or 12) + 8, one.x - (8 if one.width else 20)
+    right, left = max(one.x + (one.width or 12), taken if taken > one.x else 0) + 8, one.x - (8 if one.width else 20)
     for text in words:
         needed = LETTER * len(text) + 4
         if one.width > needed + 14 and one.kind != "now":

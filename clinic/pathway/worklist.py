@@ -167,7 +167,7 @@ def board(  # noqa: PLR0913 - each narrows what is read
         return mark in line["roles"] and barred not in line["barred"] and told
 
     def kept(line: dict[str, Any]) -> bool:
-        return only.keep(line) or line["danger"] or order.rank(line) == NOW
+        return only.keep(line) or line["danger"] or order.rank(line) <= NOW
 
     risk = unresolved(user.site_id)
 

@@ -125,11 +125,11 @@ LONG_OVER = timedelta(days=1)
 """What was due longer ago waits with today's other tasks: it no longer goes before cells whose hours run out."""
 WAITED_SINCE = ("recorded", "ended", "found", "decided", "corrected", "started")
 """Words of a moment that is no deadline: since then something waits."""
-RUNNING = "started"
-"""The word of cells that run: they come first whenever they began."""
-NOW, MY_PATIENT, MY_ROLE, LATER = range(4)
-"""How a list is ordered: cells that run, what can harm, and what is due within hours, the soonest first; today's tasks
-of one's own patients; those of one's role; what is due in days, months or years."""
+RUNNING = ("started", "due")
+"""Words of cells that run, and of vital signs that are due."""
+RUNS, NOW, MY_PATIENT, MY_ROLE, LATER = range(5)
+"""How a list is ordered: cells that run; what can harm or is due within hours, what is still in time before what is
+over; today's tasks of one's own patients; those of one's role; what is due in days, months or years."""
 
 
 @dataclass(frozen=True)
@@ -144,24 +144,28 @@ class Order:
         due, words = line["due_at"], line["due_words"]
         deadline = due if words not in WAITED_SINCE else None
         soon = due is None or due <= self.at + URGENT
-        if words == RUNNING or (line["danger"] and soon) or (soon and deadline and self.at - LONG_OVER < deadline):
+        if words in RUNNING:
+            return RUNS
+        if (line["danger"] and soon) or (soon and deadline is not None and self.at - LONG_OVER < deadline):
             return NOW
         if deadline is not None and deadline > self.at + NEAR:
             return LATER
         return MY_PATIENT if f" {self.user_id} " in line["people"] else MY_ROLE
 
     def key(self, line: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the key by which lines are sorted."""
+        """Return the key by which lines are sorted; `_sorted` is the same for the database."""
         due, rank = line["due_at"], self.rank(line)
         return (
-            rank, rank != NOW and not line["danger"], (due is None) is not (rank == NOW),
-            due.timestamp() if due is not None else 0, line.get("key", 0),
+            rank, rank > NOW and not line["danger"], (due is None) is not (rank == NOW),
+            rank == NOW and due is not None and due < self.at, due.timestamp() if due is not None else 0,
+            line.get("key", 0),
         )  # fmt: skip
 
     def values(self) -> list[tuple[str, Any]]:
         """Return the same as named columns of the database."""
         deadline = CourseLine.due_words.not_in(WAITED_SINCE)
         rank = case(
+            (CourseLine.due_words.in_(RUNNING), RUNS),
             (self.urgent(), NOW),
             (and_(deadline, CourseLine.due_at > self.at + NEAR), LATER),
             (CourseLine.people.contains(f" {self.user_id} "), MY_PATIENT),
@@ -174,20 +178,18 @@ class Order:
         soon = CourseLine.due_at <= self.at + URGENT
         near = and_(CourseLine.due_at > self.at - LONG_OVER, soon)
         harm = and_(CourseLine.danger.is_(True), or_(CourseLine.due_at.is_(None), soon))
-        return or_(CourseLine.due_words == RUNNING, harm, and_(CourseLine.due_words.not_in(WAITED_SINCE), near))
+        return or_(CourseLine.due_words.in_(RUNNING), harm, and_(CourseLine.due_words.not_in(WAITED_SINCE), near))
 
     def columns(self) -> tuple[Any, ...]:
         """Return by what lines of the table are ordered."""
         return self._sorted(self.values()[0][1], CourseLine)
 
-    @staticmethod
-    def of(chosen: Any) -> tuple[Any, ...]:
+    def of(self, chosen: Any) -> tuple[Any, ...]:
         """Return the same order for lines that were chosen with their `values`."""
-        return Order._sorted(chosen.rank, chosen)
+        return self._sorted(chosen.rank, chosen)
 
-    @staticmethod
-    def _sorted(rank: Any, line: Any) -> tuple[Any, ...]:
-        """Return rank, and within it what comes first: of what is to be done now the soonest, else what is serious."""
-        calm = case((rank == NOW, 0), (line.danger.is_(True), 0), else_=1)
+    def _sorted(self, rank: Any, line: Any) -> tuple[Any, ...]:
+        calm = case((rank <= NOW, 0), (line.danger.is_(True), 0), else_=1)
         undated = case((rank == NOW, case((line.due_at.is_(None), 0), else_=1)), (line.due_at.is_(None), 1), else_=0)
-        return rank, calm, undated, line.due_at, line.key
+        over = case((and_(rank == NOW, line.due_at < self.at), 1), else_=0)
+        return rank, calm, undated, over, line.due_at, line.key

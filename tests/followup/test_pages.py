@@ -410,7 +410,7 @@ def test_a_planned_contact_asks_for_new_symptoms_and_leads_to_the_report(
     form |= {"performed_at-sure": "yes", "performed_at-why": "Called on the way home."}
     refused = post(nurse, address, form)
     assert refused.status_code == 422
-    assert "since the last contact: required" in refused.text
+    assert "New symptom or event: required" in refused.text
     answer = post(nurse, address, form | {"new_symptoms": "yes"})
     assert answer.location == f"/treatments/{treated.id}/adverse-events/new"
     waits = [one.title for one in actions(records_of(treated), clock.now())]

@@ -281,7 +281,7 @@ def when_i_see_the_patient_again(me: Person, course: str) -> None:
     me.clicks("Follow-up")
     me.fills(
         {
-            "New symptom or event since the last contact": "No",
+            "New symptom or event": "No",
             "VAS pain": "3",
             "KOOS pain": "61",
             "KOOS daily living": "66",

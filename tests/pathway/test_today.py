@@ -240,17 +240,18 @@ def test_cells_that_run_and_what_is_overdue_go_before_a_report_that_has_days(tea
     at = clock.now()
     order = Order(at, team.nurse.id)
 
-    def line(name, *, danger=False, due=None, words="due"):
+    def line(name, *, danger=False, due=None, words="use before"):
         return {"key": name, "danger": danger, "due_at": due and at + due, "due_words": words, "people": ""}
 
     lines = [
         line("report in days", danger=True, due=timedelta(days=5), words="tell them"),
         line("calm", due=timedelta(hours=6)),
-        line("vital signs overdue", due=timedelta(minutes=-18)),
+        line("vital signs overdue", due=timedelta(minutes=-18), words="due"),
         line("running", due=timedelta(minutes=-3), words="started"),
         line("failing product", danger=True),
         line("soon", due=timedelta(minutes=40)),
+        line("planned this morning", due=timedelta(hours=-7), words="planned"),
     ]
     assert [one["key"] for one in sorted(lines, key=order.key)] == [
-        "failing product", "vital signs overdue", "running", "soon", "calm", "report in days",
+        "vital signs overdue", "running", "failing product", "soon", "planned this morning", "calm", "report in days",
     ]  # fmt: skip
