@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Response, current_app, g, make_response, render_template, request, url_for
 from flask_login import AnonymousUserMixin, current_user
+from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, DisconnectionError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 from sqlalchemy.orm.exc import StaleDataError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
 from clinic import drafts, record_display, record_pages
+from clinic.access import ROUTES
 from clinic.accounts import security
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 SORRY = {
     400: ("The request could not be read", "Go back, open the page again and try again."),
-    403: ("You don't have access", "Your role does not allow this. Ask a colleague whose role does."),
+    403: ("You don't have access", "Your role does not allow this."),
     404: ("Page not found", "The address may be mistyped. Search for the patient, or scan the label again."),
     405: ("This action is not available here", "Go back and use the buttons on the page."),
     409: ("Not allowed by the clinic's rules", "Go back, correct the problem, and try again."),
@@ -150,7 +152,17 @@ def _http(fault: HTTPException) -> Any:
         g.user = me()  # an unknown address asks no guard; the page has the menu and the site's time all the same
     default = type(fault).description
     said = fault.description if fault.description and fault.description != default else ""
-    return _page(code, said or {404: "No record in your clinic has this address."}.get(code, ""))
+    if isinstance(fault, CSRFError):
+        said = "The page was open for too long, or the session ended."
+    return _page(code, said or {403: _who_may(), 404: "No record in your clinic has this address."}.get(code, ""))
+
+
+def _who_may() -> str:
+    """Return which roles may do what was asked for; empty where the role is not why it was refused."""
+    roles = ROUTES.get(request.endpoint or "")
+    if not roles or not current_user.is_authenticated or current_user.role in roles:
+        return ""
+    return f"This can be done by: {', '.join(sorted(role.label for role in roles))}."
 
 
 def _blocked(fault: StepBlocked) -> Any:

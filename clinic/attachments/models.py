@@ -30,7 +30,7 @@ class Attachment(Model):
 
     record: Mapped[str] = mapped_column(String(40))
     record_id: Mapped[str] = mapped_column(String(LENGTH), index=True)
-    title: Mapped[str | None] = field("What it shows", identifying=True, max_length=120, info=ADDED)
+    title: Mapped[str | None] = field("Description", identifying=True, max_length=120, info=ADDED)
     media_type: Mapped[str] = field("Kind of file")
     size: Mapped[int] = field("Size", unit="bytes")
     sha256: Mapped[str] = field("SHA-256")

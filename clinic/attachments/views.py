@@ -41,7 +41,7 @@ class AttachForm(RecordForm):
     """A file and what it shows."""
 
     multipart = True
-    title = StringField(fact=Field(label="What it shows", required=True, max_length=120))
+    title = StringField(fact=Field(label="Description", required=True, max_length=120))
     file = UploadField("File", required=True, hint=LIMITS)
 
 

@@ -30,7 +30,7 @@ class Made:
         self.proof: Proof | None = proof.last_entry(session, site.id, source.printed)
         said = {
             "title": document.title, "site": site.name, "lines": _lines(source.record), "sections": sections,
-            "notes": [f"Times are on the clock of {source.zone}."],
+            "notes": [f"Times: {source.zone}."],
             "ledger": [self.proof.number, self.proof.hash] if self.proof else [],
         }  # fmt: skip
         self.digits = proof.code_of(said)

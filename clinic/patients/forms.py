@@ -67,7 +67,7 @@ class PatientForm(
 
     birth_note = SelectField(
         "If the birth date is not known", choices={"estimated": "Estimated", "unknown": "Unknown"}, section="Who",
-        hint="A year alone, or month and year, can be entered above",
+        hint="If not all is known, enter the year, or month and year, above",
     )  # fmt: skip
 
     same_why = TextAreaField(

@@ -57,7 +57,7 @@ class Patient(Entry):
     record_number: Mapped[str | None] = field("Record number", required=True, identifying=True, section="Who")
     family_name: Mapped[str | None] = field(
         "Family name", conditional=True, identifying=True, section="Who",
-        hint="A person with one name: one box is enough",
+        hint="If the person has one name, fill in one box",
     )  # fmt: skip
     given_names: Mapped[str | None] = field("Given names", conditional=True, identifying=True, section="Who")
     birth_date: Mapped[date | None] = field("Born on", conditional=True, identifying=True, section="Who", index=True)

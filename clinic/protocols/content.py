@@ -64,7 +64,7 @@ class RegulatoryPath(StrEnum):
         """The label shown on pages."""
         return {
             "361": "361 HCT/P (minimally manipulated, homologous use)",
-            "351": "351 biologic (trial or license)",
+            "351": "Licensed biologic or trial (PHS Act 351)",
             "same_procedure": "Same surgical procedure",
             "medical_practice": "Medical practice under national law",
         }[self.value]

@@ -13,7 +13,7 @@ from clinic.requests.models import ANSWERS, DECISIONS, OBJECTION, SIGNED, Commen
 class RequestForm(form_for(Request, only=("kind", "text", "due_on"))):
     """Whom to ask, for what, in which words, by when."""
 
-    whom = SelectField("Who is asked", required=True, hint="A person, or anybody of a role")
+    whom = SelectField("Who is asked", required=True, hint="A person, or anyone with a role")
 
 
 class AnswerForm(RecordForm):

@@ -65,7 +65,7 @@ def ask(record_id: str) -> Answer:
             made = acts.ask(db.session(), record, of=of, by=me(), at=clock.now(), **facts)
             return commit_and_redirect(place.show(record), f"Request sent to {made.whom}.")
     return form_page(
-        form, heading="Ask somebody", lede=people.named(record), save_label="Send the request", save_icon="send",
+        form, heading="Request a review", lede=people.named(record), save_label="Send the request", save_icon="send",
         back_url=place.show(record), patient=place.patient(record), after=ASKING,
     )  # fmt: skip
 

@@ -198,7 +198,7 @@ def test_the_same_harvest_by_the_ordinary_form_is_still_refused(ward, team):
     eligible(mine, team)
     consented(mine, team, at=clock.now() - timedelta(hours=1))
     answer = ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new")
-    assert "This is copied from paper" in answer.text
+    assert "Entering from paper?" in answer.text
     moments = {"performed_at": ago(hours=5, minutes=40), "ended_at": ago(hours=5), "time_out_at": ago(hours=6)}
     typed = FACTS | moments | {"performed_by_id": team.nurse.id}
     ward.fill("nurse", f"/treatments/{mine.id}/harvests/new", sure="yes", **typed)

@@ -151,7 +151,7 @@ def test_without_consent_the_form_does_not_open_and_says_why(team, client_as):
     answer = client_as("nurse").get(f"/treatments/{begun.id}/harvests/new")
     assert answer.status_code == 409
     assert "No consent for this treatment is recorded." in answer.text
-    assert "can be resolved by" in answer.text
+    assert "Who can resolve it:" in answer.text
 
 
 def test_two_containers_are_filled_one_by_one(team, session, client_as, post, page, at):
