@@ -52,6 +52,8 @@ def _remember(session: Session, rows: list[Any]) -> None:
         known[row.id] = Written(type(row), None if new else columns)
 
 
+READ_ONCE = "read once"
+"""Where a session keeps what it read to compare with, until it writes."""
 _flush: ContextVar[UOWTransaction | None] = ContextVar("flush", default=None)
 """The flush that is under way, with the rows that it writes: the only moment at which rows may change."""
 
@@ -133,6 +135,7 @@ def _rows(session: Session) -> list[tuple[Model, str, dict[str, Any] | None, dic
 
 @event.listens_for(Session, "after_flush")
 def _write_down(session: Session, _context: UOWTransaction) -> None:
+    session.info.pop(READ_ONCE, None)
     rows = _rows(session)
     if not rows:
         return

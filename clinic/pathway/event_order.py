@@ -189,7 +189,7 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
     if records.course is None:
         return []
     found = []
-    moved = {row_id for row_id, one in changed.items() if one.columns is not None and one.touches_time}
+    moved: set[str] | None = None
     for step in current():
         for act in (one for kind in step.records for one in records.of(kind)):
             if act.performed_at is None or act.origin is not Origin.CLINIC or not act.needs_permission:
@@ -199,6 +199,8 @@ def forbidden(records: CourseRecords, changed: Mapping[str, Written]) -> list[st
             written = changed.get(act.id)  # what has begun is ended whatever happened since (hazard H29)
             if written is not None and (written.columns is None or "performed_at" in written.columns):
                 found += [reason.because for reason in step.forbidden(records, act.performed_at)]
+            if moved is None:  # an import writes thousands of rows, none of which comes so far
+                moved = {key for key, one in changed.items() if one.columns is not None and one.touches_time}
             found += [said for one in step.earlier if moved for said in _rested_on_later(records, one, act, moved)]
     return list(dict.fromkeys(found))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic.errors import Problem
+from clinic.patients.kept import kept
 from clinic.patients.models import Patient
 from clinic.patients.names import compact, searchable
 
@@ -26,11 +27,34 @@ def number_problems(session: Session, number: str | None, site_id: str) -> list[
     """
     if not number:
         return []
+    names, records = kept(session, ("identifying", site_id), lambda: _identifying(session, site_id))
+    parts, whole = _parts(number)
+    inside = {whole[i:j] for i in range(len(whole)) for j in range(i + SPOKEN, len(whole) + 1)} | parts
+    if not inside.isdisjoint(names):
+        return [_named()]
+    return [_numbered()] if not inside.isdisjoint(records) else []
+
+
+def _identifying(session: Session, site_id: str) -> tuple[set[str], set[str]]:
+    """Return the words of the names of all patients of a site, and their record numbers without marks."""
+    names: set[str] = set()
+    records: set[str] = set()
     columns = (Patient.family_name, Patient.given_names, Patient.record_number)
     with session.no_autoflush:
-        rows = session.execute(select(*columns).where(Patient.site_id == site_id)).yield_per(1000)
-        found = (tells_of(number, *row) for row in rows)
-        return next((problems for problems in found if problems), [])
+        for family, given, record in session.execute(select(*columns).where(Patient.site_id == site_id)).yield_per(
+            1000
+        ):
+            names.update(searchable(family or "").split(), searchable(given or "").split())
+            records.add(compact(record or ""))
+    return {word for word in names if len(word) > 1}, {word for word in records if len(word) > 1}
+
+
+def _named() -> Problem:
+    return Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)
+
+
+def _numbered() -> Problem:
+    return Problem(f"Donor number contains the record number of a patient. {ANONYMOUS}", "donor_number", rule=10)
 
 
 def tells_of(number: str | None, family: str | None, given: str | None, record: str | None) -> list[str]:
@@ -38,11 +62,8 @@ def tells_of(number: str | None, family: str | None, given: str | None, record: 
     parts, whole = _parts(number or "")
     words = [*searchable(family or "").split(), *searchable(given or "").split()]
     if any(_contains(word, parts, whole) for word in words):
-        return [Problem(f"Donor number contains the name of a patient. {ANONYMOUS}", "donor_number", rule=10)]
-    if _contains(compact(record or ""), parts, whole):
-        said = f"Donor number contains the record number of a patient. {ANONYMOUS}"
-        return [Problem(said, "donor_number", rule=10)]
-    return []
+        return [_named()]
+    return [_numbered()] if _contains(compact(record or ""), parts, whole) else []
 
 
 @lru_cache(maxsize=8)

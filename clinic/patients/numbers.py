@@ -11,6 +11,7 @@ from sqlalchemy import Text, cast, select, true
 
 from clinic import clock, wording
 from clinic.errors import Problem
+from clinic.patients.kept import kept
 from clinic.patients.names import compact
 from clinic.signatures import Amendment
 
@@ -60,8 +61,16 @@ def bearer(  # noqa: PLR0913 - a number, of which kind, where, and of whom it ma
     wanted = compact(number or "")
     if not wanted:
         return None
-    known = bearers(session, model, name, site_id=site_id)
-    return next((one for one in known if one.id not in but and compact(one.number) == wanted), None)
+    known = kept(session, (model, name, site_id), lambda: _by_number(session, model, name, site_id))
+    return next((one for one in known.get(wanted, ()) if one.id not in but), None)
+
+
+def _by_number(session: Session, model: type[Any], name: str, site_id: str) -> dict[str, list[Bearer]]:
+    """Return the bearers of each number, as it is compared; who has it comes before who once had it."""
+    found: dict[str, list[Bearer]] = {}
+    for one in bearers(session, model, name, site_id=site_id):
+        found.setdefault(compact(one.number), []).append(one)
+    return found
 
 
 def replaced_on(one: Bearer, zone: str) -> str:
