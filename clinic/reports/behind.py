@@ -9,7 +9,7 @@ from flask import url_for
 from sqlalchemy import select
 
 from clinic import clock, wording
-from clinic.administration.models import Administration
+from clinic.administration.models import Administration, BedsideCheck
 from clinic.consent.models import Consent
 from clinic.eligibility.models import Eligibility
 from clinic.followup.adverse_events import AdverseEvent
@@ -57,6 +57,7 @@ KINDS = {
         Kind(QCResult, "release.result", "result_id", course="product"),
         Kind(Release, "release.release", "product_id", names="product_id", course="product"),
         Kind(Administration, "administration.show", "administration_id"),
+        Kind(BedsideCheck, "administration.check", "check_id"),
         Kind(PlannedVisit, "followup.index", "treatment_id", names="treatment_id", when="due_on"),
         Kind(FollowUpVisit, "followup.show", "visit_id"),
         Kind(AdverseEvent, "events.show", "event_id"),

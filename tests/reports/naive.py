@@ -194,6 +194,42 @@ def releases(clinic, asked):
     }
 
 
+def inventory(clinic, asked):
+    known, found = containers(clinic, asked), {}
+    for row in clinic["product_line"]:
+        if row["product_id"] not in known or row["state"] in {"given", "discarded", "processed"}:
+            continue
+        product, group = known[row["product_id"]]
+        end = moment(product["expires_at"])
+        if not inside(asked, None if end is None else day(product["expires_at"])):
+            continue
+        state = "usable" if row["state"] in {"released", "conditional", "exceptional"} else row["state"]
+        if end is not None and end <= clinic.at and state in {"usable", "quarantine"}:
+            state = "expired"
+        found[product["id"]] = (group, state, None if end is None else day(product["expires_at"]))
+    states = ("usable", "quarantine", "hold", "rejected", "expired")
+    near = {id_ for id_, (_g, _s, end) in found.items() if end is not None and 0 <= (end - clinic.today).days <= 30}
+    return {state: tally((g, id_) for id_, (g, s, _end) in found.items() if s == state) for state in states} | {
+        "n": tally((g, id_) for id_, (g, _s, _end) in found.items()),
+        "endless": tally((g, id_) for id_, (g, _s, end) in found.items() if end is None),
+        "soon": tally((g, id_) for id_, (g, _s, _end) in found.items() if id_ in near),
+    }
+
+
+def refused(clinic, asked):
+    chosen = courses(clinic, asked)
+    rows = [r for r in clinic["bedside_check"] if r["treatment_id"] in chosen and inside(asked, day(r["performed_at"]))]
+    group = lambda row: chosen[row["treatment_id"]][1][asked["by"]]  # noqa: E731 - one line says it
+    warned = [r for r in rows if r["clear"] and any(line.get("warning") for line in json.loads(r["evidence"]))]
+    begun = {a["check_id"] for a in clinic["administration"]}
+    return {
+        "n": tally((group(r), r["id"]) for r in rows),
+        "refused": tally((group(r), r["id"]) for r in rows if not r["clear"]),
+        "warned": tally((group(r), r["id"]) for r in warned),
+        "started": tally((group(r), r["id"]) for r in warned if r["id"] in begun),
+    }
+
+
 def cultures(clinic, asked):
     known, state = containers(clinic, asked), {}
     for row in clinic["qc_result"]:

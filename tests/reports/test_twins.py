@@ -21,6 +21,8 @@ TWINS = {
     "center-volumes": naive.volumes,
     "funnel": naive.funnel,
     "releases": naive.releases,
+    "inventory": naive.inventory,
+    "bedside-refusals": naive.refused,
     "cultures": naive.cultures,
     "infusion-reactions": naive.reactions,
     "adverse-events": naive.events,
