@@ -7,6 +7,8 @@ It leaves the list when somebody confirms it, or when it is corrected back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
@@ -44,9 +46,23 @@ MOST = 100
 """How many corrections Today looks at; the rest follows when these are decided."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proposals:
+    """What another room has wait for a second person: how it is chosen, the route that confirms it, and its lines."""
+
+    chosen: Callable[[User], Select[Any]]
+    endpoint: str
+    lines: Callable[[Session, User], list[dict[str, Any]]]
+
+
+BESIDE: dict[str, Proposals] = {}
+"""Proposals of other rooms, by the name of their column in the statement of `asked`."""
+
+
 def asked(user: User) -> list[Any]:
-    """Return whether anything may wait for a person, as columns ``corrected`` and ``merging`` of another statement."""
+    """Return whether anything may wait for a person, as columns ``corrected`` and others of another statement."""
     found = {"corrected": _corrections(user).with_only_columns(Amendment.id), "merging": _proposals(user)}
+    found |= {name: kind.chosen(user) for name, kind in BESIDE.items()}
     return [chosen.order_by(None).limit(1).exists().label(name) for name, chosen in found.items()]
 
 
@@ -56,7 +72,10 @@ def waiting(session: Session, user: User, row: Any) -> list[dict[str, Any]]:
     ``row``: a row with the columns of `asked`.
     """
     found = _corrected(session, user) if row.corrected and user.role in WRITERS else []
-    return [*found, *(_merges(session, user) if row.merging and may(user.role, "merges.confirm") else [])]
+    found += _merges(session, user) if row.merging and may(user.role, "merges.confirm") else []
+    for name, kind in BESIDE.items():
+        found += kind.lines(session, user) if getattr(row, name) and may(user.role, kind.endpoint) else []
+    return found
 
 
 def _corrections(user: User) -> Select[Any]:
