@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Index, String, Text, column, or_
-from sqlalchemy import inspect as inspected
+from sqlalchemy import CheckConstraint, Index, String, Text, column, inspect, or_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from clinic.administration import together
+from clinic.administration import together, voiding
 from clinic.administration.amounts import worked_out
 from clinic.administration.past_reactions import PastReaction
 from clinic.administration.placing import words_of
@@ -171,7 +170,7 @@ class Administration(Record):
     @property
     def voided(self) -> bool:
         """Whether it was started by mistake and nothing was given: it does not count as an administration."""
-        return self.outcome == "voided"
+        return self.outcome == "voided" and not self.volume_given
 
     @property
     def counts(self) -> bool:
@@ -183,13 +182,22 @@ class Administration(Record):
         """Whether the cells are being given: the end is not recorded yet."""
         return self.origin == "clinic" and self.ended_at is None
 
+    @property
+    def not_applicable(self) -> frozenset[str]:
+        """Only the void of a start is corrected; how the others ended follows from their end."""
+        return frozenset() if self.outcome == "voided" else frozenset({"outcome"})
+
+    def choices_of(self, name: str) -> Mapping[str, str] | None:
+        """Return what a voided start may be corrected to; None for other facts."""
+        return voiding.ENDED if name == "outcome" and self.outcome == "voided" else None
+
     def critical_correction(self) -> Amendment | None:
         """Return the last correction that may lower a sum of doses (rules 42, 52, 53, 61)."""
         return next((one for one in reversed(self.amendments) if one.corrects(COUNTED)), None)
 
     def written_now(self, *names: str) -> bool:
         """Whether one of some facts is new or was changed since the record was stored."""
-        return any(inspected(self).attrs[name].history.has_changes() for name in names)
+        return any(inspect(self).attrs[name].history.has_changes() for name in names)
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 2, 26, 36, 54 to 56, 58, 59: two people, the ordered place, in time, and volumes that add up."""
@@ -303,14 +311,13 @@ class Administration(Record):
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
     ) -> Amendment:
-        """Correct facts; a corrected volume corrects the dose that was worked out from it, in the same amendment.
-
-        A corrected start moves what was planned from it.
-        """
+        """Correct facts: a volume corrects its dose, a start moves the plan, the end of a void gives the bag."""
         changes |= facts or {}
+        voiding.may_end(self, changes)
         if changes.get("volume_given", self.volume_given) != self.volume_given:
             changes |= worked_out(self.product, changes["volume_given"], self.weight_kg)
         amendment = super().amend(by=by, at=at, reason=reason, **changes)
+        voiding.count_again(self, amendment)
         if self.origin == "clinic" and "volume_returned" in amendment.changes:
             self._send_back(by, at)
         if "performed_at" in amendment.changes:

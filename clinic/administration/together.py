@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect
 
 from clinic.administration.placing import misplaced
+from clinic.administration.voiding import void_problems
 from clinic.errors import Problem
 from clinic.fields import CLOCK_SLACK, plain
 from clinic.wording import moment
@@ -45,7 +46,7 @@ def unusable(check: Any, at: datetime) -> str:
 
 def container_problems(given: Any) -> list[Problem]:
     """Rules 36, 59: no more than the container held, and 0 mL is not given (also of what is imported)."""
-    product, found = given.product, []
+    product, found = given.product, void_problems(given)
     held = None if product is None or product.volume is None else product.left
     for name, label in (("volume_issued", "Volume issued"), ("volume_given", "Volume given")):
         volume = getattr(given, name)

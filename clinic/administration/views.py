@@ -82,7 +82,7 @@ PAGES = record_pages.register_pages(
     amends=ADMINISTRATION.logs,
     patient=patient_banner,
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
-    fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
+    fixed=frozenset(WORKED_OUT | {"performed_by_id"}) - {"outcome"},
     parts=lambda given: [*given.vital_signs, *(one for one in given.events if one not in _to_sign(given, me()))],
     together=_to_sign,
     ticked=True,
