@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.exchange.mapping import Mapping as TableMapping
 
-WAITS = and_(column("undo_asked_at").is_not(None), column("taken_back_at").is_(None))
+COUNTS = column("taken_back_at").is_(None)
+WAITS = and_(column("undo_asked_at").is_not(None), COUNTS)
 """That somebody proposed to take an import back and no second person has agreed yet."""
 
 
@@ -41,7 +42,7 @@ class ImportBatch(Model):
         Index(None, "site_id", "sha256"),
         CheckConstraint("(taken_back_at IS NULL) = (taken_back_by_id IS NULL)", name="taken_back_by_somebody"),
         CheckConstraint("(undo_asked_at IS NULL) = (undo_asked_by_id IS NULL)", name="undo_asked_by_somebody"),
-        Index("ix_import_batch_undo_asked", "site_id", sqlite_where=WAITS, postgresql_where=WAITS),
+        Index("ix_import_batch_undo_asked", "site_id", "undo_asked_at", sqlite_where=COUNTS, postgresql_where=COUNTS),
     )
 
     kind: Mapped[str] = field("Kind of import")

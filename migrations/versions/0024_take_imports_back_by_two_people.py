@@ -23,10 +23,11 @@ def upgrade() -> None:
             batch_op.f("ck_import_batch_undo_asked_by_somebody"),
             "(undo_asked_at IS NULL) = (undo_asked_by_id IS NULL)",
         )
-    waits = sa.text("undo_asked_at IS NOT NULL AND taken_back_at IS NULL")
+    counts = sa.text("taken_back_at IS NULL")
     op.create_index(
-        "ix_import_batch_undo_asked", "import_batch", ["site_id"], sqlite_where=waits, postgresql_where=waits
-    )
+        "ix_import_batch_undo_asked", "import_batch", ["site_id", "undo_asked_at"], sqlite_where=counts,
+        postgresql_where=counts,
+    )  # fmt: skip
 
 
 def downgrade() -> None:
