@@ -86,6 +86,8 @@ def test_a_patient_as_own_donor_stays_that(ward):
     bag = ward.verified(released_product(mine, ward.team))
     ward.session.commit()
     donor = bag.donor
+    assert ward.amend("coordinator", donor, kind="unrelated").status_code == 422
+    ward.said_no("cannot change: Donor")
     answer = ward.amend("coordinator", donor, kind="unrelated", donor_number="R-5")
     assert answer.status_code == 422
     ward.said_no("own cells")
