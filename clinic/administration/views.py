@@ -206,6 +206,7 @@ def _gate(found: BedsideCheck, form: AdministrationForm | None) -> Answer:
         form or form_of(ScanForm),
         template="administration/check.html",
         begins=form is not None,
+        may_scan=me().role in ADMINISTRATION.logs,
         **gate_page(db.session(), found, clock.now(), me().site),
     )
 

@@ -172,22 +172,12 @@ def show(event_id: str) -> str:
         PAGES,
         template="events/show.html",
         **event_display.of_event(event),
-        report=_own_report(event),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),
         unfinished=event.origin == Origin.CLINIC and bool(event.unassessed),
         assess_url=url_for("events.assessment", event_id=event.id) if _assesses(event) else None,
-        sent_url=url_for("events.report", event_id=event.id) if me().role in SENDERS else None,
         back_url=url_for("events.index", treatment_id=event.treatment_id),
         back_label="Events",
     )
-
-
-def _own_report(event: AdverseEvent) -> dict[str, Any] | None:
-    """Return the running clock of an event for its own page, which says in the title why it runs."""
-    found = reporting.report_due(event, on := clock.today(zone()))
-    if found is None:
-        return None
-    return found | {"title": found["why"], "why": f"Day {event.clock_day(on)} of {found['of']}", "url": ""}
 
 
 def _assesses(event: AdverseEvent) -> bool:

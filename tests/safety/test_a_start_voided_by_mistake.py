@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.administration.models import Administration
+from clinic.administration.models import Administration, BedsideCheck
 from tests.bedside import released_product
 from tests.factories import PASSWORD, published, ready_for_harvest
 from tests.safety.scenes import scene
@@ -140,3 +140,14 @@ def test_what_was_issued_goes_back_to_the_bank_when_quality_has_agreed(ward):
     assert returned.performed_at <= clock.now() + timedelta(minutes=1)
     ward.sign("quality", returned)
     assert ward.fill("quality", back, reason="not needed").status_code == 303, ward.refused
+
+
+@pytest.mark.parametrize(("who", "asked"), [("nurse2", True), ("technologist", False), ("inspector", False)])
+def test_who_may_not_scan_is_not_led_to_a_refusal(ward, begun, who, asked):
+    bag, course = begun
+    ward.check(course, bag)
+    checks = ward.session.scalars(select(BedsideCheck)).all()
+    assert {one.clear for one in checks} == {True, False}
+    for one in checks:
+        shown = ward.browser(who).get(f"/bedside-checks/{one.id}").text
+        assert (f"/treatments/{course.id}/bedside" in shown) is asked
