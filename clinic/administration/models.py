@@ -221,7 +221,7 @@ class Administration(Record):
         """Also rules 2 and 54: a start long after the check, and an end after the protocol's time from thaw."""
         if self.origin != "clinic" or self.voided:
             return []
-        found, explain = [], "Give the reason: it is a deviation from the protocol."
+        found, explain = together.no_time(self), "Give the reason: it is a deviation from the protocol."
         checked = self.bedside_check.performed_at if self.bedside_check is not None else None
         if checked is not None and self.performed_at is not None and self.performed_at > checked + CHECK_HOLDS:
             said = f"Start is more than {CHECK_HOLDS.seconds // 60} minutes after the bedside check. Is this right?"
@@ -239,7 +239,7 @@ class Administration(Record):
         """Record the end of the administration, once and before anyone signs; later changes are amendments."""
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
-        self.ended_at, self.volume_given = ended_at, volume_given
+        self.ended_at, self.volume_given, self.by_hand = ended_at, volume_given, by is not None
         for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction"):
             setattr(self, name, facts.get(name))
         for name in ASKED_AT_THE_END:

@@ -256,7 +256,7 @@ def when_we_give_the_cells(me: Person) -> str:
     me.sees("into the RIGHT knee")
     me.presses("Begin")
     me.clicks("Record the end of the injection")
-    me.presses("Save the end")
+    me.ends()
     given = me.path
     me.signs()
     return given

@@ -151,3 +151,18 @@ def test_who_may_not_scan_is_not_led_to_a_refusal(ward, begun, who, asked):
     for one in checks:
         shown = ward.browser(who).get(f"/bedside-checks/{one.id}").text
         assert (f"/treatments/{course.id}/bedside" in shown) is asked
+
+
+@pytest.mark.rule(57)
+def test_after_the_end_record_course_and_today_ask_for_the_vital_signs_first(ward, begun):
+    bag, course = begun
+    one = ward.given(bag)
+    answer = ward.fill("nurse", f"/administrations/{one.id}/end", ended_at=clock.now(), volume_given="10")
+    assert answer.status_code == 422, "within the minute of the start"
+    ward.said_no("same minute as the start")
+    assert ward.end(one, ended_at=clock.now(), volume_given="10").status_code == 303, ward.refused
+    for page in (f"/administrations/{one.id}", f"/treatments/{course.id}"):
+        shown = ward.browser("nurse").get(page).text
+        first = shown.partition('class="c-next')[2].partition("</section>")[0]
+        assert "Take the vital signs" in first, page
+    assert f"/records/{one.id}/signature" in ward.browser("nurse").get(f"/administrations/{one.id}").text
