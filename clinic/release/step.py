@@ -147,8 +147,10 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         if state.usable or state is ProductState.GIVEN:
             last = standing_decision(records, product)
             who = last.done_by if last is not None else ""
-            word = "Released" if state is ProductState.GIVEN else state.label
-            return Progress(state=State.DONE, word=word, by=who, record=last)
+            waits = last is not None and last.decision == "conditional" and bool(awaited(records, product))
+            given = ProductState.CONDITIONAL if waits else ProductState.RELEASED
+            word = given.label if state is ProductState.GIVEN else state.label
+            return Progress(state=State.DONE, word=word, by=who, record=last, waits=waits)
     for wanted in (ProductState.HOLD, ProductState.REJECTED, ProductState.EXPIRED):
         if found and all(state in {wanted, ProductState.DISCARDED} for _product, state in found):
             return Progress(state=State.BLOCKED, word=wanted.label)
