@@ -14,7 +14,7 @@ from clinic.administration.models import Administration
 from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.followup import event_display, reporting
-from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
+from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent, may_be_serious
 from clinic.followup.closing import stands
 from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
 from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
@@ -149,7 +149,7 @@ def _report(course: Treatment, given_id: str | None, facts: dict[str, Any]) -> R
 
 def _tell(event: AdverseEvent, course: Treatment) -> None:
     """Tell the responsible physician and quality of a serious event: its clocks run (rule 67)."""
-    if not event.is_serious:
+    if not may_be_serious(event.serious):
         return
     told = [course.performed_by] if course.performed_by is not None else []
     quality = select(User).where(User.role == Role.QUALITY, User.site_id == course.site_id)
@@ -196,6 +196,7 @@ def assessment(event_id: str) -> Answer:
     """Add a physician's assessment to what was reported: grade, expectedness, causes (rule 64)."""
     event = get_or_404(AdverseEvent, event_id)
     form = form_of(AssessmentForm, event)
+    form.plan(event)
     if form.validate_on_submit():
         refuse_stale(event)
         with refusals_to(form):

@@ -55,6 +55,7 @@ def event(team: Team, **more: Any) -> dict[str, Any]:
             "expected": "unexpected",
             "outcome": "ongoing",
         }
+        | ({"seriousness": "no"} if more.get("serious") == [] else {})
         | more
     )
 

@@ -289,6 +289,7 @@ def when_i_report_an_event(me: Person, course: str) -> None:
     me.clicks("Adverse events")
     me.clicks("Report an event")
     me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Outcome": "Resolved"})
+    me.fills({"Is it serious?": "No"})
     me.presses("Save the event")
     me.sees("Event saved. Waiting for a physician's assessment and signature.")
 

@@ -175,7 +175,7 @@ def test_a_culture_grows_after_its_cells_were_given(
         physician.clicks("Adverse events")
         physician.clicks("Report an event")
         physician.fills({"What happened": "Bacterial growth in cells that were given", "Onset": now()})
-        physician.fills({"Outcome": "Ongoing"})
+        physician.fills({"Outcome": "Ongoing", "Is it serious?": "No"})
         physician.presses("Save the event")
         physician.sees("Event saved.")
 

@@ -107,8 +107,31 @@ def test_all_who_must_be_told_are_in_red_the_soonest_first_and_nobody_is_led_to_
             board = ward.browser(who).get(page).text.partition('class="c-sae"')[2].partition("</section>")[0]
             assert board
             assert "Waiting for nurse or physician" in board, (who, page)
-            for url in re.findall(r'href="([^"]+)"', board):
+            for url in re.findall(r'<a [^>]*href="([^"]+)"', board):
                 assert ward.browser(who).get(url.replace("&amp;", "&")).status_code == 200, (who, page, url)
+
+
+@pytest.mark.rule(66)
+def test_whether_an_event_is_serious_is_answered_and_may_be_left_to_a_physician(ward, reported):
+    _event, course, _bag = reported
+    url = f"/treatments/{course.id}/adverse-events/new"
+    said = boxes("performed_at", clock.now()) | day_boxes("aware_on", clock.today("Europe/Berlin"))
+    said |= {"term": "Rash", "outcome": "ongoing", "performed_by_id": ward.team.nurse.id}
+    wrong = [{}, {"seriousness": "yes"}, {"seriousness": "no", "serious": ["hospitalisation"]}]
+    for told_so in wrong:
+        assert ward.fill("nurse", url, **said, **told_so).status_code == 422, told_so
+        ward.said_no("Is it serious?")
+    assert ward.fill("nurse", url, **said, seriousness="undecided").status_code == 303, ward.refused
+    open_one = ward.session.scalars(select(AdverseEvent).where(AdverseEvent.term == "Rash")).one()
+    assert open_one.serious is None
+    assert open_one.report_due_on is not None, "it counts as serious until a physician decides"
+    assess = f"/adverse-events/{open_one.id}/assessment"
+    assert ward.fill("physician", assess, **ASSESSED | {"grade": "2"}).status_code == 422
+    assert ward.fill("physician", assess, **ASSESSED | {"grade": "2"}, seriousness="no").status_code == 303, (
+        ward.refused
+    )
+    ward.session.expire_all()
+    assert open_one.serious == []
 
 
 @pytest.mark.rule(67)
