@@ -21,6 +21,7 @@ from clinic.access import ROUTES
 from clinic.accounts import security
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.extensions import db
+from clinic.identifiers import parse_id
 from clinic.pages import ChangedMeanwhile, me
 from clinic.reading import reading_only
 
@@ -168,7 +169,26 @@ def _who_may() -> str:
 def _blocked(fault: StepBlocked) -> Any:
     kept, reasons = _start_over(), record_display.reasons(fault.reasons)
     title = f"{fault.title} is blocked, because…"
-    return render_template("errors/blocked.html", title=title, reasons=reasons, kept=kept), 409
+    lede = f"{fault.title} cannot be recorded now. Resolve the points below first."
+    about = _about() | {
+        "lede": lede if request.method == "GET" else "Nothing was saved. Resolve the points below first."
+    }
+    return render_template("errors/blocked.html", title=title, reasons=reasons, kept=kept, **about), 409
+
+
+def _about() -> dict[str, Any]:
+    """Return the patient whom the address is about, and the way back to the course or record that it names."""
+    for name, value in (request.view_args or {}).items():
+        wanted = parse_id(str(value))
+        if not name.endswith("_id") or wanted is None or wanted[:2] not in record_pages.PAGES:
+            continue
+        place, record = record_pages.page_and_record(wanted)
+        if name == "treatment_id":
+            back = {"back_url": url_for("pathway.course", treatment_id=record.id), "back_label": "Back to the course"}
+        else:
+            back = {"back_url": place.show(record), "back_label": f"Back to the {record.NOUN.lower()}"}
+        return back | {"patient": place.patient(record)}
+    return {}
 
 
 def _rule(fault: RuleBroken) -> Any:

@@ -16,6 +16,7 @@ from clinic.access import WRITERS, Role, allow
 from clinic.accounts.forms import PasswordForm
 from clinic.accounts.models import User
 from clinic.accounts.security import recheck
+from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field, fields_of
 from clinic.form_fields import MultiSelectField
@@ -218,6 +219,10 @@ def _amend(record: Any, changes: dict[str, Any]) -> None:
     set_actor(db.session(), me().id, reason)
     if confirmed:
         changes["confirmed"] = record.confirmed | confirmed
+    facts = fields_of(type(record))
+    left = [facts[name].label for name in request.form if name in facts and name not in changes]
+    if left and all(getattr(record, name) == value for name, value in changes.items()):
+        raise RuleBroken(f"Nothing was changed. An amendment of this record cannot change: {', '.join(left)}.", rule=70)
     record.amend(changes, by=me(), at=clock.now(), reason=reason)
 
 

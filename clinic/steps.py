@@ -53,6 +53,8 @@ class Progress:
     by: str = ""
     record: Record | None = None
     """The record that ``word`` and ``by`` are about: its signature says who answers for it, and since when."""
+    waits: bool = False
+    """Whether something is still awaited in a step that is done, such as a culture: the rail shows it in amber."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import CheckConstraint, Index, String, Text, column, or_
-from sqlalchemy import inspect as inspected
+from sqlalchemy import CheckConstraint, Index, String, Text, column, inspect, or_
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from clinic.administration import together
+from clinic.administration import together, voiding
 from clinic.administration.amounts import worked_out
 from clinic.administration.past_reactions import PastReaction
 from clinic.administration.placing import words_of
@@ -171,7 +170,7 @@ class Administration(Record):
     @property
     def voided(self) -> bool:
         """Whether it was started by mistake and nothing was given: it does not count as an administration."""
-        return self.outcome == "voided"
+        return self.outcome == "voided" and not self.volume_given
 
     @property
     def counts(self) -> bool:
@@ -183,13 +182,22 @@ class Administration(Record):
         """Whether the cells are being given: the end is not recorded yet."""
         return self.origin == "clinic" and self.ended_at is None
 
+    @property
+    def not_applicable(self) -> frozenset[str]:
+        """Only the void of a start is corrected; how the others ended follows from their end."""
+        return frozenset() if self.outcome == "voided" else frozenset({"outcome"})
+
+    def choices_of(self, name: str) -> Mapping[str, str] | None:
+        """Return what a voided start may be corrected to; None for other facts."""
+        return voiding.ENDED if name == "outcome" and self.outcome == "voided" else None
+
     def critical_correction(self) -> Amendment | None:
         """Return the last correction that may lower a sum of doses (rules 42, 52, 53, 61)."""
         return next((one for one in reversed(self.amendments) if one.corrects(COUNTED)), None)
 
     def written_now(self, *names: str) -> bool:
         """Whether one of some facts is new or was changed since the record was stored."""
-        return any(inspected(self).attrs[name].history.has_changes() for name in names)
+        return any(inspect(self).attrs[name].history.has_changes() for name in names)
 
     def problems(self, *, at: datetime) -> list[str]:
         """Also rules 2, 26, 36, 54 to 56, 58, 59: two people, the ordered place, in time, and volumes that add up."""
@@ -213,7 +221,7 @@ class Administration(Record):
         """Also rules 2 and 54: a start long after the check, and an end after the protocol's time from thaw."""
         if self.origin != "clinic" or self.voided:
             return []
-        found, explain = [], "Give the reason: it is a deviation from the protocol."
+        found, explain = together.no_time(self), "Give the reason: it is a deviation from the protocol."
         checked = self.bedside_check.performed_at if self.bedside_check is not None else None
         if checked is not None and self.performed_at is not None and self.performed_at > checked + CHECK_HOLDS:
             said = f"Start is more than {CHECK_HOLDS.seconds // 60} minutes after the bedside check. Is this right?"
@@ -231,7 +239,7 @@ class Administration(Record):
         """Record the end of the administration, once and before anyone signs; later changes are amendments."""
         if self.ended_at is not None:
             raise RuleBroken("The end is already recorded. Correct it with an amendment.")
-        self.ended_at, self.volume_given = ended_at, volume_given
+        self.ended_at, self.volume_given, self.by_hand = ended_at, volume_given, by is not None
         for name in ("volume_wasted", "volume_returned", "partial_reason", "reaction"):
             setattr(self, name, facts.get(name))
         for name in ASKED_AT_THE_END:
@@ -303,14 +311,13 @@ class Administration(Record):
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
     ) -> Amendment:
-        """Correct facts; a corrected volume corrects the dose that was worked out from it, in the same amendment.
-
-        A corrected start moves what was planned from it.
-        """
+        """Correct facts: a volume corrects its dose, a start moves the plan, the end of a void gives the bag."""
         changes |= facts or {}
+        voiding.may_end(self, changes)
         if changes.get("volume_given", self.volume_given) != self.volume_given:
             changes |= worked_out(self.product, changes["volume_given"], self.weight_kg)
         amendment = super().amend(by=by, at=at, reason=reason, **changes)
+        voiding.count_again(self, amendment)
         if self.origin == "clinic" and "volume_returned" in amendment.changes:
             self._send_back(by, at)
         if "performed_at" in amendment.changes:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import inspect
 
 from clinic.administration.placing import misplaced
-from clinic.errors import Problem
+from clinic.administration.voiding import void_problems
+from clinic.errors import Problem, Question
 from clinic.fields import CLOCK_SLACK, plain
 from clinic.wording import moment
 
@@ -45,7 +46,7 @@ def unusable(check: Any, at: datetime) -> str:
 
 def container_problems(given: Any) -> list[Problem]:
     """Rules 36, 59: no more than the container held, and 0 mL is not given (also of what is imported)."""
-    product, found = given.product, []
+    product, found = given.product, void_problems(given)
     held = None if product is None or product.volume is None else product.left
     for name, label in (("volume_issued", "Volume issued"), ("volume_given", "Volume given")):
         volume = getattr(given, name)
@@ -127,6 +128,17 @@ def volume_problems(given: Any) -> list[Problem]:
     if given.volume_given < issued and not given.partial_reason:
         found.append(Problem("Give the reason why the whole dose was not given.", "partial_reason", rule=59))
     return found
+
+
+def no_time(given: Any) -> list[Question]:
+    """Ask who records an end whether the cells were given within the minute of the start; an early stop may be."""
+    begun, over = given.performed_at, given.ended_at
+    if not getattr(given, "by_hand", False) or given.outcome is not None or None in {begun, over}:
+        return []
+    if over.replace(second=0, microsecond=0) > begun.replace(second=0, microsecond=0):
+        return []
+    said = "The end is in the same minute as the start. Is this right?"
+    return [Question("ended_at", said, "Enter when the last of the cells was given, or say why it took no longer.")]
 
 
 def not_void(given: Any, at: datetime) -> str:

@@ -22,7 +22,7 @@ from clinic.administration.forms import (
     VitalSignsForm,
 )
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.administration.monitoring import monitoring
+from clinic.administration.monitoring import due_vital_signs, monitoring
 from clinic.administration.route_words import act, first_actions, has_rate
 from clinic.administration.running import disagreements, running, whole_dose
 from clinic.administration.second_person import two_people
@@ -82,7 +82,7 @@ PAGES = record_pages.register_pages(
     amends=ADMINISTRATION.logs,
     patient=patient_banner,
     means=lambda record, user: Meaning.VERIFICATION if user.id == record.verified_by_id else Meaning.AUTHORSHIP,
-    fixed=frozenset(WORKED_OUT | {"performed_by_id"}),
+    fixed=frozenset(WORKED_OUT | {"performed_by_id"}) - {"outcome"},
     parts=lambda given: [*given.vital_signs, *(one for one in given.events if one not in _to_sign(given, me()))],
     together=_to_sign,
     ticked=True,
@@ -206,6 +206,7 @@ def _gate(found: BedsideCheck, form: AdministrationForm | None) -> Answer:
         form or form_of(ScanForm),
         template="administration/check.html",
         begins=form is not None,
+        may_scan=me().role in ADMINISTRATION.logs,
         **gate_page(db.session(), found, clock.now(), me().site),
     )
 
@@ -246,8 +247,20 @@ def show(administration_id: str) -> str:
         run=running(given, clock.now()),
         unfinished=given.running,
         back_url=url_for("pathway.course", treatment_id=given.treatment_id),
+        **_vital_signs_first(given),
         **_acts_on(given, me()),
     )
+
+
+def _vital_signs_first(given: Administration) -> dict[str, Any]:
+    """Return, as the course and Today do, the vital signs that are due as the next act; the signature then follows."""
+    due = [] if given.running or given.voided else due_vital_signs(given, clock.now())
+    if not due or me().role not in ADMINISTRATION.logs:
+        return {}
+    then = "" if given.signed else " Sign the record afterwards."
+    url = url_for("administration.vital_signs", administration_id=given.id)
+    act_now = {"tag": "Your next action", "title": due[0].title, "text": f"{due[0].why}{then}"}
+    return {"next": act_now | {"url": url, "icon": "heartbeat", "label": due[0].title}, "may_sign": True}
 
 
 def _acts_on(given: Administration, user: Any) -> dict[str, Any]:

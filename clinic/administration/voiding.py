@@ -1,16 +1,72 @@
-"""A record copied from paper with the wrong bag is taken back: these cells were not given (hazard H37)."""
+"""A record copied from paper with the wrong bag is taken back (hazard H37); a void by mistake ends (H15)."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from clinic.errors import RuleBroken
+from sqlalchemy import select
+from sqlalchemy.orm import object_session
+
+from clinic.errors import Problem, RuleBroken
+from clinic.products.movements import Movement
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.administration.models import Administration
+    from clinic.records import Amendment
+
+ENDED = {
+    "voided": "Voided: started by mistake, nothing was given",
+    "given": "Cells were given: the start was voided by mistake",
+    "aborted": "Part of the cells was given: the start was voided by mistake",
+}
+"""How a start that is voided ended after all; what the amendment of such a record offers."""
+
+
+def void_problems(given: Administration) -> list[Problem]:
+    """Rule 59: nothing was given or lost at a start that is voided."""
+    if given.outcome != "voided" or not (given.volume_given or given.volume_wasted):
+        return []
+    said = (
+        "The start is voided: nothing was given or wasted. If cells were given, choose under “How it ended” that the "
+    )
+    return [Problem(f"{said}start was voided by mistake.", "volume_given", rule=59)]
+
+
+def may_end(given: Administration, changes: dict[str, Any]) -> None:
+    """Take over from a correction that a voided start gave cells after all.
+
+    Raises `RuleBroken` where the bag was given at another start, or left the course.
+    """
+    if given.outcome != "voided" or changes.get("outcome", "voided") == "voided":
+        return
+    changes["outcome"] = None if changes["outcome"] == "given" else changes["outcome"]
+    kind, session = type(given), object_session(given)
+    others = select(kind.id).where(kind.product_id == given.product_id, kind.id != given.id)
+    other = session.scalar(others.where(kind.outcome.is_distinct_from("voided")).limit(1)) if session else None
+    if other is not None:
+        said = f"This bag was given at another start ({other}). Correct the volume there."
+        raise RuleBroken(Problem(said, "outcome", rule=50))
+    if given.product.treatment_id != given.treatment_id:
+        said = "This bag was returned to the bank after the start was voided. Tell quality which cells were given."
+        raise RuleBroken(Problem(said, "outcome", rule=4))
+
+
+def count_again(given: Administration, correction: Amendment) -> None:
+    """Mark the bag of a start that was voided by mistake as given, also where it was discarded since; plan visits."""
+    if correction.changes.get("outcome", [""])[0] != "voided":
+        return
+    by = correction.amended_by
+    moved = Movement.log(
+        by=by, at=correction.amended_at, product_id=given.product_id, kind="given", reason=correction.reason,
+        place=given.treatment.chain_of_identity or None, performed_at=given.performed_at,
+        performed_by=given.performed_by or by,
+    )  # fmt: skip
+    given.product.movements.append(moved)
+    for follow in given.when_started:
+        follow(given, by)
 
 
 def is_copy(given: Administration) -> bool:

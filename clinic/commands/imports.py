@@ -98,8 +98,12 @@ def undo(session: Session, number: str, reason: str, email: str) -> None:
         batch = session.get(ImportBatch, number.strip().upper())
         if batch is None or batch.site_id != one.site_id:
             raise RuleBroken(f"No import is called {number}.")
-        import_undo.take_back(session, batch, by=one, at=clock.now(), reason=reason)
+        gone = import_undo.take_back(session, batch, by=one, at=clock.now(), reason=reason)
         session.commit()
+    if not gone:
+        said = "a nurse, a physician, quality staff or the medical director confirms it on its page"
+        click.echo(f"Proposed to take back import {batch.id} of {batch.file}. Its records count until {said}.")
+        return
     click.echo(f"Import {batch.id} of {batch.file} was taken back: {batch.rows} rows.")
 
 

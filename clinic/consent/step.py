@@ -61,7 +61,8 @@ def permission(records: CourseRecords, at: datetime) -> list[Blocked]:
             because += f" {who} corrected when it was withdrawn; a second person has not confirmed the correction."
             return [Blocked(rule=15, because=because, who=WHO, fix=show, fix_label="Open the withdrawal")]
         stop = ("treatments.stop", {"treatment_id": course.id})
-        return [Blocked(rule=15, because=because, who=tuple(STOPS), fix=stop, fix_label="Stop the course")]
+        because += " The course cannot continue: a physician or the medical director stops it."
+        return [Blocked(rule=15, because=because, fix=stop, fix_label="Stop the course")]
     if same:
         return [_not_valid(records, same[-1], at)]
     if to_treatment(records):
@@ -138,8 +139,8 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
     if not given:
         return Progress(state=State.TO_DO, word="For another version" if to_treatment(records) else "To do")
     last = given[-1]
-    if ended(records, at) is not None:
-        return Progress(state=State.BLOCKED, word=WITHDRAWN, by=last.done_by, record=last)
+    if (gone := ended(records, at)) is not None:
+        return Progress(state=State.BLOCKED, word=WITHDRAWN, by=_day(records, gone[0]))
     standing = last.standing(at)
     if standing is Standing.UNSIGNED and last.origin is Origin.IMPORTED:
         return Progress(state=State.DONE, word="Imported", by=last.done_by, record=last)
@@ -207,7 +208,11 @@ def marks(records: CourseRecords, at: datetime) -> list[Mark]:
     """Return the consents to this version, and their withdrawal."""
     found = marks_of(to_version(records), records.zone, lambda one: f"form {one.form_version or 'not recorded'}")
     gone = ended(records, at)
-    return found if gone is None else [*found, Mark(since=clock.day(gone[0], records.zone), said="withdrawn")]
+    return (
+        found
+        if gone is None
+        else [*found, Mark(since=clock.day(gone[0], records.zone), state=State.BLOCKED, said="withdrawn")]
+    )
 
 
 def _day(records: CourseRecords, at: datetime) -> str:

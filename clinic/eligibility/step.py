@@ -147,7 +147,7 @@ def _given(records: CourseRecords) -> list[tuple[datetime, Product]]:
     return [
         (move.performed_at, product)
         for product in records.every(Product)
-        if product.treatment_id in own
+        if product.treatment_id in own and product.given
         for move in product.movements
         if move.kind == "given" and move.performed_at is not None
     ]
@@ -158,7 +158,7 @@ def _dose_begun(records: CourseRecords, given: list[tuple[datetime, Product]], a
 
     A dose is given within 24 hours of its first bag; it is complete when it comes to the protocol's usual amount.
     """
-    mine = sorted((moment, product.id) for moment, product in given if product.treatment_id == records.course.id)
+    mine = sorted({(moment, product.id) for moment, product in given if product.treatment_id == records.course.id})
     begun = None
     for moment, _product_id in mine:
         if begun is None or moment - begun >= ONE_DOSE:

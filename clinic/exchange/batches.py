@@ -6,7 +6,7 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, String, Text, select
+from sqlalchemy import CheckConstraint, Index, String, Text, and_, column, select
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.fields import field
@@ -22,12 +22,17 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.exchange.mapping import Mapping as TableMapping
 
+COUNTS = column("taken_back_at").is_(None)
+WAITS = and_(column("undo_asked_at").is_not(None), COUNTS)
+"""That somebody proposed to take an import back and no second person has agreed yet."""
+
 
 class ImportBatch(Model):
     """One table that was imported. ``mapping``: as `Mapping.kept` gives it; ``made``: how many records of each noun.
 
     ``taken_back_at``: when the whole batch was undone. Its records are then removed; the ledger keeps each of them, and
-    the batch keeps the id that each had.
+    the batch keeps the id that each had. ``undo_asked_at``: when one person proposed that; the records count until a
+    second person agrees.
     """
 
     KIND = "IM"
@@ -36,6 +41,8 @@ class ImportBatch(Model):
         Index(None, "site_id", "imported_at", "id"),
         Index(None, "site_id", "sha256"),
         CheckConstraint("(taken_back_at IS NULL) = (taken_back_by_id IS NULL)", name="taken_back_by_somebody"),
+        CheckConstraint("(undo_asked_at IS NULL) = (undo_asked_by_id IS NULL)", name="undo_asked_by_somebody"),
+        Index("ix_import_batch_undo_asked", "site_id", "undo_asked_at", sqlite_where=COUNTS, postgresql_where=COUNTS),
     )
 
     kind: Mapped[str] = field("Kind of import")
@@ -54,8 +61,13 @@ class ImportBatch(Model):
     taken_back_by_id: Mapped[str | None] = reference("user_account", index=False)
     taken_back_because: Mapped[str | None] = field("Why it was taken back", Text, identifying=True)
 
+    undo_asked_at: Mapped[datetime | None] = field("Undo proposed at")
+    undo_asked_by_id: Mapped[str | None] = reference("user_account", index=False)
+    undo_reason: Mapped[str | None] = field("Why it is to be taken back", Text, identifying=True)
+
     imported_by: Mapped[User] = relationship("User", foreign_keys=[imported_by_id])
     taken_back_by: Mapped[User | None] = relationship("User", foreign_keys=[taken_back_by_id])
+    undo_asked_by: Mapped[User | None] = relationship("User", foreign_keys=[undo_asked_by_id])
 
 
 class ImportedRow(Model):

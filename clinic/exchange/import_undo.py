@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import delete, select
 
 from clinic import drafts, wording
-from clinic.access import WRITERS
+from clinic.access import WRITERS, Role
 from clinic.accounts.models import User
 from clinic.downtime.models import DowntimeKit
 from clinic.errors import Problem, RuleBroken
 from clinic.exchange.batches import PIECE, ImportBatch, ImportedRow
+from clinic.exchange.import_weight import Ids, counts_for_others, hanging, model_of, rested_on
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import Written, set_actor
 from clinic.ledger.models import LedgerEntry
@@ -31,18 +32,75 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 MOST_TOLD = 10
-PARENTS = ("patient", "donor", "product", "treatment")
-Ids = dict[type[Any], list[str]]
+ANY_IMPORT = frozenset({Role.QUALITY, Role.DIRECTOR})
+"""Who takes back what somebody else imported."""
+CONFIRMS = frozenset({Role.NURSE, Role.PHYSICIAN, Role.QUALITY, Role.DIRECTOR})
 
 
-def take_back(session: Session, batch: ImportBatch, *, by: User, at: datetime, reason: str) -> None:
-    """Remove every record of a batch; the caller commits. Raises `RuleBroken` with who built on what."""
+def take_back(session: Session, batch: ImportBatch, *, by: User, at: datetime, reason: str) -> bool:
+    """Remove every record of a batch, or propose it where a second person must agree; return whether they are removed.
+
+    The importer takes it back, quality staff or the medical director. The caller commits. Raises `RuleBroken` with who
+    built on what.
+    """
     if by.role not in WRITERS or not by.active:
         raise RuleBroken(f"{by.label} cannot record patient data and so cannot take an import back.")
+    if by.role not in ANY_IMPORT and not by.is_same_person(batch.imported_by):
+        who = batch.imported_by.printed_name
+        raise RuleBroken(f"{who} imported this. Only {who}, quality staff or the medical director can take it back.")
     if batch.taken_back_at is not None:
         raise RuleBroken("This import was taken back already.")
+    if (first := batch.undo_asked_by) is not None:
+        raise RuleBroken(f"{first.printed_name} proposed to take this import back. A second person confirms it.")
     if not reason.strip():
         raise RuleBroken(Problem("Reason: required", "reason"))
+    ids = _free(session, batch)
+    if not counts_for_others(session, ids):
+        _mark(session, batch, by=by, at=at, reason=reason.strip())
+        _remove(session, ids)
+        return True
+    batch.undo_asked_at, batch.undo_asked_by, batch.undo_asked_by_id = at, by, by.id
+    batch.undo_reason = reason.strip()
+    return False
+
+
+def confirm(session: Session, batch: ImportBatch, *, by: User, at: datetime) -> None:
+    """Take back what somebody else proposed to take back; the caller has checked the password (law 5), and commits.
+
+    Raises `RuleBroken` for who proposed it, for other roles, and with who has built on what since.
+    """
+    first = _proposed(batch)
+    if by.role not in CONFIRMS or not by.active:
+        raise RuleBroken("A nurse, a physician, quality staff or the medical director confirms that.")
+    if by.is_same_person(first):
+        raise RuleBroken("A second person confirms it, not the person who proposed it.", rule=52)
+    ids = _free(session, batch)
+    _mark(session, batch, by=by, at=at, reason=batch.undo_reason or "")
+    _remove(session, ids)
+
+
+def decline(batch: ImportBatch, *, by: User) -> None:
+    """Withdraw a proposal to take a batch back: its records stay. Raises `RuleBroken` where nobody proposed it."""
+    first = _proposed(batch)
+    if by.role not in CONFIRMS and not by.is_same_person(first):
+        raise RuleBroken("The person who proposed it, a nurse, a physician, quality staff or the director declines it.")
+    batch.undo_asked_at = batch.undo_asked_by = batch.undo_asked_by_id = batch.undo_reason = None
+
+
+def _proposed(batch: ImportBatch) -> User:
+    if batch.undo_asked_by is None or batch.taken_back_at is not None:
+        raise RuleBroken("Nobody has proposed to take this import back, or it was taken back already.")
+    return batch.undo_asked_by
+
+
+def _mark(session: Session, batch: ImportBatch, *, by: User, at: datetime, reason: str) -> None:
+    set_actor(session, by.id, f"Import {batch.id} taken back: {reason}")
+    batch.taken_back_at, batch.taken_back_by, batch.taken_back_by_id = at, by, by.id
+    batch.taken_back_because = reason
+
+
+def _free(session: Session, batch: ImportBatch) -> Ids:
+    """Return the records of a batch on which nobody has built; raises `RuleBroken` with who built on what."""
     ids = records_of(session, batch)
     if found := built_on(session, batch, ids):
         more = f" And {len(found) - MOST_TOLD} more." if len(found) > MOST_TOLD else ""
@@ -51,10 +109,7 @@ def take_back(session: Session, batch: ImportBatch, *, by: User, at: datetime, r
             f"This import cannot be taken back: others have worked with its records. {said}{more} Correct single facts "
             "by amendment."
         )
-    set_actor(session, by.id, f"Import {batch.id} taken back: {reason.strip()}")
-    batch.taken_back_at, batch.taken_back_by, batch.taken_back_by_id = at, by, by.id
-    batch.taken_back_because = reason.strip()
-    _remove(session, ids)
+    return ids
 
 
 def records_of(session: Session, batch: ImportBatch) -> Ids:
@@ -78,13 +133,15 @@ def built_on(session: Session, batch: ImportBatch, ids: Ids) -> list[str]:
             for row_id, named in _named(session, model, column, known):
                 if row_id not in own:
                     found.setdefault((table_of(model), row_id), named)
+    for decision, row_id, named in rested_on(session, batch, ids):
+        found.setdefault((table_of(decision), row_id), named)
     for kit in session.scalars(select(DowntimeKit).where(DowntimeKit.site_id == batch.site_id)):
         found |= {(table_of(DowntimeKit), kit.id): one for one in kit.courses if one in own}
     people = dict(session.execute(select(User.id, User.printed_name)).all())
     zone, said = batch.imported_by.site.zone, list[str]()
     for entry, named in _entries(session, found):
         who = people.get(entry.actor_id, entry.actor_id)
-        noun = getattr(_model(entry.record), "NOUN", entry.record.replace("_", " ")).lower()
+        noun = getattr(model_of(entry.record), "NOUN", entry.record.replace("_", " ")).lower()
         said.append(
             f"{who} recorded {_article(noun)} on {wording.moment(entry.at, zone)}, for the {nouns[named]} {named}."
         )
@@ -98,10 +155,6 @@ def built_on(session: Session, batch: ImportBatch, ids: Ids) -> list[str]:
 
 def _article(noun: str) -> str:
     return f"{'an' if noun[:1] in 'aeiou' else 'a'} {noun}"
-
-
-def _model(table: str) -> type[Any] | None:
-    return next((m.class_ for m in Model.registry.mappers if table_of(m.class_) == table), None)
 
 
 def _naming(kind: type[Any]) -> Iterator[tuple[type[Any], Any]]:
@@ -152,7 +205,7 @@ def _changed(session: Session, own: Collection[str]) -> list[Any]:
 def _remove(session: Session, ids: Ids) -> None:
     """Remove records, those that name others first, and have the courses judged again that stay."""
     gone = {one for known in ids.values() for one in known}
-    stays = _stay(session, ids, gone)
+    stays = hanging(session, ids)
     for kind, known in ids.items():
         for start in range(0, len(known), PIECE):
             for row in session.scalars(select(kind).where(kind.id.in_(known[start : start + PIECE]))):
@@ -168,18 +221,3 @@ def _remove(session: Session, ids: Ids) -> None:
         written.pop(one, None)
     for model, one in stays:
         written.setdefault(one, Written(model, frozenset()))
-
-
-def _stay(session: Session, ids: Ids, gone: Collection[str]) -> set[tuple[type[Any], str]]:
-    """Return the patients, donors, products and courses that stay and that a record of the batch names."""
-    found: set[tuple[type[Any], str]] = set()
-    for kind, known in ids.items():
-        names = [(_model(table), name) for table in PARENTS for name in keys_to(kind).get(table, ())]
-        for start in range(0, len(known), PIECE) if names else ():
-            chosen = select(*(getattr(kind, name) for _model_, name in names)).where(
-                kind.id.in_(known[start : start + PIECE])
-            )
-            for row in session.execute(chosen):
-                named = ((model, one) for (model, _name), one in zip(names, row, strict=True) if model)
-                found |= {(model, one) for model, one in named if one and one not in gone}
-    return found

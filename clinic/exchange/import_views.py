@@ -9,21 +9,25 @@ from sqlalchemy import select
 
 from clinic import clock, drafts, idempotency, read_log, wording
 from clinic.access import CLINICAL, WRITERS, allow, may
+from clinic.accounts.forms import PasswordForm
+from clinic.accounts.security import recheck
 from clinic.errors import RuleBroken
-from clinic.exchange import import_columns, import_steps, import_undo, mapping, uploads
+from clinic.exchange import import_columns, import_steps, import_undo, mapping, undo_waiting, uploads
 from clinic.exchange.batches import ImportBatch, ImportedRow
 from clinic.exchange.import_targets import KINDS, described
 from clinic.exchange.parse_cell import TRANSFORMS, is_whole
 from clinic.exchange.tables import ENCODINGS
 from clinic.extensions import db
+from clinic.forms import RecordForm
 from clinic.model import unindexed
-from clinic.pages import Answer, commit_and_redirect, get_or_404, me, zone
+from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.paging import page, place_of
 
 if TYPE_CHECKING:
     from clinic.exchange.uploads import Upload
 
 bp = Blueprint("imports", __name__, template_folder="templates", url_prefix="/imports")
+undo_waiting.register()
 COLUMNS = [
     ("File", "file", False), ("Kind", "kind", False), ("Rows", "rows", True), ("Imported at", "at", False),
     ("By", "by", False), ("State", "state", False),
@@ -35,6 +39,11 @@ PAGES = {
     "VI": ("followup.show", "visit_id"), "AE": ("events.show", "event_id"),
 }  # fmt: skip
 """Where a record has a page of its own, by the letters of its id."""
+TAKEN = "The import was taken back. Its records are removed."
+WAITING = (
+    "Proposed. This import added records to patients, donors or products that were here before: they count until a "
+    "second person confirms: a nurse, a physician, quality staff or the medical director."
+)
 KIND_WORDS = {
     "patients": "Patients, one row each",
     "courses": "Courses with all that belongs to them, one row each",
@@ -77,6 +86,8 @@ def _line(batch: ImportBatch) -> list[Any]:
 
 
 def _tag(batch: ImportBatch) -> tuple[str, str, str]:
+    if batch.undo_asked_at is not None and batch.taken_back_at is None:
+        return "wait", "clock", "Undo waits for a second person"
     return ("rest", "arrow-back-up", "Taken back") if batch.taken_back_at else ("ok", "check", "Imported")
 
 
@@ -269,7 +280,25 @@ def show(batch_id: str) -> str:
         "text": f"{len(found.rows)} rows on this page" if found.rows else "",
     }
     links = [(one.row, [(said, _page_of(said, batch)) for said in one.records]) for one in found.rows]
-    return render_template("imports/show.html", batch=batch, rows=links, pager=around, tag_of=_tag(batch))
+    about = {"tag_of": _tag(batch), "acts": _acts(batch)}
+    return render_template("imports/show.html", batch=batch, rows=links, pager=around, **about)
+
+
+def _acts(batch: ImportBatch) -> list[tuple[str, str, str]]:
+    """Return what this person may do with a batch: address, icon, label."""
+    found, mine = list[tuple[str, str, str]](), me().is_same_person(batch.imported_by)
+    if batch.taken_back_at is not None or not may(me().role, "imports.undo"):
+        return found
+    if batch.undo_asked_by is None:
+        if mine or me().role in import_undo.ANY_IMPORT:
+            found.append((url_for("imports.undo", batch_id=batch.id), "arrow-back-up", "Take it back"))
+        return found
+    proposed, confirms = me().is_same_person(batch.undo_asked_by), may(me().role, "imports.confirm_undo")
+    if confirms and not proposed:
+        found.append((url_for("imports.confirm_undo", batch_id=batch.id), "signature", "Confirm taking it back"))
+    if confirms or proposed:
+        found.append((url_for("imports.decline_undo", batch_id=batch.id), "x", "Keep the import"))
+    return found
 
 
 def _page_of(record_id: str, batch: ImportBatch) -> str:
@@ -282,15 +311,49 @@ def _page_of(record_id: str, batch: ImportBatch) -> str:
 @bp.route("/<batch_id>/undo", methods=["GET", "POST"])
 @allow(WRITERS)
 def undo(batch_id: str) -> Answer:
-    """Take a whole import back, with a reason."""
+    """Take a whole import back, or propose it, with a reason."""
     batch, trouble = get_or_404(ImportBatch, batch_id), list[str]()
     if request.method == "POST":
         with _told(trouble):
-            import_undo.take_back(db.session(), batch, by=me(), at=clock.now(), reason=request.form.get("reason", ""))
-            return commit_and_redirect(
-                url_for("imports.show", batch_id=batch.id),
-                "The import was taken back. Its records are removed.",
-                "wait",
-            )
+            reason = request.form.get("reason", "")
+            gone = import_undo.take_back(db.session(), batch, by=me(), at=clock.now(), reason=reason)
+            return commit_and_redirect(url_for("imports.show", batch_id=batch.id), TAKEN if gone else WAITING, "wait")
     shown = render_template("imports/undo.html", batch=batch, trouble=trouble, typed=request.form)
     return (shown, 422) if trouble else shown
+
+
+@bp.route("/<batch_id>/undo/confirmation", methods=["GET", "POST"])
+@allow(import_undo.CONFIRMS)
+def confirm_undo(batch_id: str) -> Answer:
+    """Take an import back as the second person, with the password."""
+    batch = get_or_404(ImportBatch, batch_id)
+    form = form_of(PasswordForm, rests_on=batch)
+    form.can_draft = False
+    if form.validate_on_submit():
+        with refusals_to(form, "password"):
+            recheck(me(), form.password.data or "")
+            import_undo.confirm(db.session(), batch, by=me(), at=clock.now())
+            return commit_and_redirect(url_for("imports.show", batch_id=batch.id), TAKEN, "wait")
+    first = batch.undo_asked_by.printed_name if batch.undo_asked_by is not None else "Nobody"
+    return form_page(
+        form, heading=f"Take back the import of {batch.file}", save_label="Sign and take back", save_icon="signature",
+        lede=f"{first} proposes it: “{batch.undo_reason or ''}”", back_url=url_for("imports.show", batch_id=batch.id),
+        after="All records of this import are removed together. The ledger keeps every one of them.",
+    )  # fmt: skip
+
+
+@bp.route("/<batch_id>/undo/withdrawal", methods=["GET", "POST"])
+@allow(WRITERS)
+def decline_undo(batch_id: str) -> Answer:
+    """Decline to take an import back, or withdraw the proposal: its records stay."""
+    batch = get_or_404(ImportBatch, batch_id)
+    form = form_of(RecordForm, rests_on=batch)
+    form.can_draft = False
+    if form.validate_on_submit():
+        with refusals_to(form):
+            import_undo.decline(batch, by=me())
+            return commit_and_redirect(url_for("imports.show", batch_id=batch.id), "The import stays as it is.")
+    return form_page(
+        form, heading=f"Keep the import of {batch.file}", save_label="Keep the import", save_icon="check",
+        lede="The proposal to take it back is withdrawn.", back_url=url_for("imports.show", batch_id=batch.id),
+    )  # fmt: skip

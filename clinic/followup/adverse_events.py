@@ -135,7 +135,7 @@ class AdverseEvent(Record):
     grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, conditional=True, section="Assessment")
     serious: Mapped[list[str] | None] = field(
         "Serious because of", JSON(none_as_null=True), choices=SERIOUS, many=True, section="The event", usual=list,
-        rule=66, hint="Tick nothing if not serious. A high grade alone is not serious",
+        rule=66, hint="A high grade alone is not serious",
     )  # fmt: skip
     from_cells: Mapped[str | None] = field(
         "Related to the cells", choices=CAUSALITY, conditional=True, section="Cause (WHO-UMC)"
@@ -269,13 +269,13 @@ class AdverseEvent(Record):
     def unassessed(self) -> list[str]:
         """The labels of what a physician has not assessed yet (rule 64)."""
         facts = fields_of(type(self))
-        return [facts[name].label for name in ASSESSED if getattr(self, name) is None]
+        return [facts[name].label for name in (*ASSESSED, "serious") if getattr(self, name) is None]
 
     def assess(self, *, at: datetime, **facts: Any) -> None:
         """Add a physician's assessment to what was reported; what was assessed before is amended instead (rule 70)."""
         if not self.unassessed:
             raise RuleBroken("This event was assessed already. Amend it to correct the assessment.", rule=70)
-        for name in (*ASSESSED, *OTHER_CAUSES):
+        for name in (*ASSESSED, *OTHER_CAUSES, "serious"):
             if getattr(self, name) is None:
                 setattr(self, name, facts.get(name))
         self.confirmed = {**self.confirmed, **facts.get("confirmed", {})}

@@ -12,6 +12,7 @@ from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.followup.closing import is_closed, open_points, stands, waits_for_review
 from clinic.followup.event_records import RECIPIENTS, UPDATES, WAYS
+from clinic.followup.reporting import all_due
 from clinic.followup.roles import JUDGES
 from clinic.followup.telling import duties, siblings
 from clinic.inventory import lookback
@@ -39,6 +40,10 @@ def of_event(event: AdverseEvent) -> dict[str, Any]:
         "next": _review(event),
         "standing": stands(event),
         "duties": [_duty(duty, clock.today(zone())) for duty in found],
+        "reports_of_event": [
+            one | {"title": one["whose"], "url": "", "why": f"{one['why']} Day {one['gone']} of {one['of']}"}
+            for one in all_due(records, [event], clock.today(zone()), me().role)
+        ],
         "others_told": [_told(one) for one in event.notifications if one not in named],
         "history": _history(event),
         "cells": lookback.rows_of(db.session(), cells, zone(), at),

@@ -14,7 +14,7 @@ from clinic.administration.models import Administration
 from clinic.course_records import of_course
 from clinic.extensions import db
 from clinic.followup import event_display, reporting
-from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent
+from clinic.followup.adverse_events import GRADE_TEXTS, GRADES, AdverseEvent, may_be_serious
 from clinic.followup.closing import stands
 from clinic.followup.forms import AssessmentForm, EventForm, ReportForm, SentForm
 from clinic.followup.roles import JUDGES, REPORTERS, SENDERS
@@ -149,7 +149,7 @@ def _report(course: Treatment, given_id: str | None, facts: dict[str, Any]) -> R
 
 def _tell(event: AdverseEvent, course: Treatment) -> None:
     """Tell the responsible physician and quality of a serious event: its clocks run (rule 67)."""
-    if not event.is_serious:
+    if not may_be_serious(event.serious):
         return
     told = [course.performed_by] if course.performed_by is not None else []
     quality = select(User).where(User.role == Role.QUALITY, User.site_id == course.site_id)
@@ -172,22 +172,12 @@ def show(event_id: str) -> str:
         PAGES,
         template="events/show.html",
         **event_display.of_event(event),
-        report=_own_report(event),
         grade_text=GRADE_TEXTS.get(event.grade or "", ""),
         unfinished=event.origin == Origin.CLINIC and bool(event.unassessed),
         assess_url=url_for("events.assessment", event_id=event.id) if _assesses(event) else None,
-        sent_url=url_for("events.report", event_id=event.id) if me().role in SENDERS else None,
         back_url=url_for("events.index", treatment_id=event.treatment_id),
         back_label="Events",
     )
-
-
-def _own_report(event: AdverseEvent) -> dict[str, Any] | None:
-    """Return the running clock of an event for its own page, which says in the title why it runs."""
-    found = reporting.report_due(event, on := clock.today(zone()))
-    if found is None:
-        return None
-    return found | {"title": found["why"], "why": f"Day {event.clock_day(on)} of {found['of']}", "url": ""}
 
 
 def _assesses(event: AdverseEvent) -> bool:
@@ -206,6 +196,7 @@ def assessment(event_id: str) -> Answer:
     """Add a physician's assessment to what was reported: grade, expectedness, causes (rule 64)."""
     event = get_or_404(AdverseEvent, event_id)
     form = form_of(AssessmentForm, event)
+    form.plan(event)
     if form.validate_on_submit():
         refuse_stale(event)
         with refusals_to(form):

@@ -13,7 +13,7 @@ from clinic.fields import plain
 from clinic.followup.adverse_events import ASSESSED, OTHER_CAUSES, AdverseEvent
 from clinic.followup.models import MADE, ContactAttempt, FollowUpVisit
 from clinic.form_fields import DateField, DecimalField, MultiSelectField, SelectField
-from clinic.forms import form_for
+from clinic.forms import RecordForm, form_for
 from clinic.protocols.catalogues import (
     CELL_TYPES,
     CRYOPRESERVED_EVENTS,
@@ -165,9 +165,45 @@ def instruments_of(course: Treatment) -> list[str]:
 ContactForm = form_for(ContactAttempt)
 
 
-class EventForm(form_for(AdverseEvent, without={"reported_on", "reported_to"})):
+SERIOUSNESS = {"yes": "Yes", "no": "No", "undecided": "A physician decides"}
+
+
+def _asked_before(form: Any) -> SelectField:
+    """Return the question whether an event is serious, which stands before the reasons (rule 66)."""
+    asked: Any = SelectField("Is it serious?", choices=SERIOUSNESS, section="The event", rule=66, conditional=True)
+    asked.creation_counter = form.serious.creation_counter - 0.5  # the order of a form's fields
+    return asked
+
+
+class _SeriousnessAsked(RecordForm):
+    """Whether an event is serious is answered; a forgotten answer is no “no”."""
+
+    def validate_seriousness(self, field: SelectField) -> None:
+        """Ask for an answer that agrees with the reasons; reasons alone say yes."""
+        reasons = bool(self._fields["serious"].data)
+        if not field.data and not reasons:
+            raise ValidationError(
+                f"Is it serious?: choose {' or '.join(f'“{said}”' for said in field.offered.values())}."
+            )
+        if field.data == "yes" and not reasons:
+            raise ValidationError("Is it serious?: choose at least one reason, or “No”.")
+        if field.data in {"no", "undecided"} and reasons:
+            raise ValidationError(f"Is it serious?: reasons are ticked, and the answer is “{SERIOUSNESS[field.data]}”.")
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was filled in; what a physician decides is not recorded yet, and counts as serious until then."""
+        found = super().facts()
+        answer = found.pop("seriousness", None)
+        return found | ({"serious": None} if answer == "undecided" else {})
+
+
+_OF_EVENT = form_for(AdverseEvent, without={"reported_on", "reported_to"})
+
+
+class EventForm(_SeriousnessAsked, _OF_EVENT):
     """An adverse event, with the assessment of a physician who reports it; it may be assessed later."""
 
+    seriousness = _asked_before(_OF_EVENT)
     died_on = DateField("Died on", section="Outcome", hint="Only if fatal; copied to the patient's record")
     suggestions: tuple[str, ...] = ()
 
@@ -191,7 +227,22 @@ class ReportForm(EventForm):
     grade = expected = from_cells = from_harvest = from_delivery = from_drug = from_disease = None
 
 
-AssessmentForm = form_for(AdverseEvent, only=(*ASSESSED, *OTHER_CAUSES))
+_OF_ASSESSMENT = form_for(AdverseEvent, only=(*ASSESSED, *OTHER_CAUSES, "serious"))
+
+
+class AssessmentForm(_SeriousnessAsked, _OF_ASSESSMENT):
+    """A physician's assessment; whether it is serious is asked where the report left that to the physician."""
+
+    seriousness = _asked_before(_OF_ASSESSMENT)
+
+    def plan(self, event: AdverseEvent) -> None:
+        """Ask whether it is serious, only where nobody has said so; a physician does not leave it open."""
+        if event.serious is not None:
+            del self._fields["seriousness"], self._fields["serious"]
+        else:
+            self.offer("seriousness", [pair for pair in SERIOUSNESS.items() if pair[0] != "undecided"])
+
+
 SentForm = form_for(AdverseEvent, only=("reported_on", "reported_to"))
 
 

@@ -1,4 +1,4 @@
-"""The serious events of a patient with a report due, as every page about the patient shows them (rule 67)."""
+"""The serious events with a report due, and who else must be told of them, as pages show them (rule 67)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from flask import url_for
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from clinic.access import ROUTES, Role, may
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.event_records import RECIPIENTS
+from clinic.followup.telling import open_duties
 from clinic.records import Origin
 from clinic.treatments.models import Treatment
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.orm import Session
 
+    from clinic.course_records import CourseRecords
     from clinic.patients.models import Patient
 
 NEAR_DAYS = 3
@@ -52,6 +56,36 @@ def reports_due(events: Iterable[AdverseEvent], on: date) -> list[dict[str, Any]
     """Return the running clocks of some events, the next report first."""
     found = (report_due(event, on) for event in events)
     return sorted((one for one in found if one is not None), key=lambda one: one["due"])
+
+
+def all_due(records: CourseRecords, events: Iterable[AdverseEvent], on: date, role: Role) -> list[dict[str, Any]]:
+    """Return whom some events of a course must still be reported or told to, the soonest first, each with its act."""
+    found: list[dict[str, Any]] = []
+    for event in events:
+        own = report_due(event, on)
+        if own is not None:
+            to = ("events.report", {"event_id": event.id})
+            found.append(own | {"whose": RECIPIENTS["authority"]} | act(to, role, "Record that it was sent"))
+        for duty in open_duties(records, event):
+            left, gone = (duty.due - on).days, (on - duty.since).days
+            found.append(
+                {
+                    "title": f"{duty.title}: {event.headline()}", "patient": "", "why": duty.because, "due": duty.due,
+                    "whose": duty.title, "url": url_for("events.show", event_id=event.id), "of": duty.days,
+                    "gone": min(max(gone, 0), duty.days), "days": abs(left), "over": left < 0,
+                    "urgent": left <= NEAR_DAYS,
+                } | act(duty.to, role, "Record it")
+            )  # fmt: skip
+    return sorted(found, key=lambda one: one["due"])
+
+
+def act(to: tuple[str, dict[str, Any]], role: Role, label: str) -> dict[str, Any]:
+    """Return the button of a row, or whom it waits for where this role may not press it."""
+    if may(role, to[0]):
+        return {"act_url": url_for(to[0], **to[1]), "label": label}
+    roles = ROUTES.get(to[0]) or frozenset()
+    whose = [one.label for one in (Role.NURSE, Role.PHYSICIAN, Role.QUALITY) if one in roles][:2]
+    return {"act_url": None, "waits": f"Waiting for {' or '.join(whose)}"}
 
 
 def of_patient(session: Session, patient: Patient, on: date) -> list[dict[str, Any]]:

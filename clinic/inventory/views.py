@@ -191,7 +191,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "version": product.judged_under,
         "results": result_table(product.judged_under, results),
         "workings": workings_of(records, product, at),
-        "decisions": decision_rows(records, product, zone()),
+        "decisions": decision_rows(records, product, zone(), clock.now()),
         "movements": list(reversed(product.movements)),
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),

@@ -7,10 +7,13 @@ It leaves the list when somebody confirms it, or when it is corrected back.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from flask import url_for
-from sqlalchemy import String, and_, cast, exists, or_, select
+from sqlalchemy import String, and_, cast, exists, func, or_, select
+from sqlalchemy.orm import object_session
 
 from clinic.access import WRITERS, Role, may
 from clinic.administration.models import Administration
@@ -18,10 +21,12 @@ from clinic.consent.continuation import Continuation
 from clinic.consent.models import Consent, Withdrawal
 from clinic.ledger.listener import ledger_value
 from clinic.patients.donor_consent import DonorConsent
-from clinic.patients.donors import DonorEligibility
+from clinic.patients.donors import Donor, DonorEligibility
 from clinic.patients.doubted import takes_away
+from clinic.patients.identity import DONOR_IDENTITY, identity_corrections
 from clinic.patients.merging import PatientMerge
 from clinic.patients.models import Alert, Patient, Weight
+from clinic.products.models import Product
 from clinic.record_pages import PAGES
 from clinic.records import Amendment, Signature
 from clinic.treatments.models import Stop
@@ -44,9 +49,23 @@ MOST = 100
 """How many corrections Today looks at; the rest follows when these are decided."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Proposals:
+    """What another room has wait for a second person: how it is chosen, the route that confirms it, and its lines."""
+
+    chosen: Callable[[User], Select[Any]]
+    endpoint: str
+    lines: Callable[[Session, User], list[dict[str, Any]]]
+
+
+BESIDE: dict[str, Proposals] = {}
+"""Proposals of other rooms, by the name of their column in the statement of `asked`."""
+
+
 def asked(user: User) -> list[Any]:
-    """Return whether anything may wait for a person, as columns ``corrected`` and ``merging`` of another statement."""
+    """Return whether anything may wait for a person, as columns ``corrected`` and others of another statement."""
     found = {"corrected": _corrections(user).with_only_columns(Amendment.id), "merging": _proposals(user)}
+    found |= {name: kind.chosen(user) for name, kind in BESIDE.items()}
     return [chosen.order_by(None).limit(1).exists().label(name) for name, chosen in found.items()]
 
 
@@ -56,15 +75,23 @@ def waiting(session: Session, user: User, row: Any) -> list[dict[str, Any]]:
     ``row``: a row with the columns of `asked`.
     """
     found = _corrected(session, user) if row.corrected and user.role in WRITERS else []
-    return [*found, *(_merges(session, user) if row.merging and may(user.role, "merges.confirm") else [])]
+    found += _merges(session, user) if row.merging and may(user.role, "merges.confirm") else []
+    for name, kind in BESIDE.items():
+        found += kind.lines(session, user) if getattr(row, name) and may(user.role, kind.endpoint) else []
+    return found
 
 
 def _corrections(user: User) -> Select[Any]:
     """Select the corrections of the site that may wait for another person than who made them."""
     own = (Patient.__tablename__, Alert.__tablename__)
+    donor = and_(
+        Amendment.record == Donor.__tablename__,
+        or_(*(cast(Amendment.changes, String).contains(f'"{name}"') for name in sorted(DONOR_IDENTITY))),
+    )
     warning = or_(
         *(cast(Amendment.changes, String).contains(name) for name in ("died_on", "allerg", "until_on", "text"))
     )
+    signing = [kind.__tablename__ for kind in SIGNED]
     signed = exists().where(
         Signature.record_id == Amendment.record_id, Signature.signed_at >= Amendment.amended_at,
         Signature.signed_by_id != Amendment.amended_by_id,
@@ -72,8 +99,8 @@ def _corrections(user: User) -> Select[Any]:
     return (
         select(Amendment)
         .where(Amendment.site_id == user.site_id, Amendment.confirmed_by_id.is_(None))
-        .where(Amendment.record.in_([*own, *(kind.__tablename__ for kind in SIGNED)]))
-        .where(or_(and_(Amendment.record.in_(own), warning), and_(Amendment.record.not_in(own), ~signed)))
+        .where(Amendment.record.in_([*own, Donor.__tablename__, *(kind.__tablename__ for kind in SIGNED)]))
+        .where(or_(and_(Amendment.record.in_(own), warning), donor, and_(Amendment.record.in_(signing), ~signed)))
     )
 
 
@@ -88,7 +115,7 @@ def _corrected(session: Session, user: User) -> list[dict[str, Any]]:
     """Return the corrections that wait for another person than who made them."""
     chosen = _corrections(user).order_by(Amendment.amended_at, Amendment.id).limit(MOST)
     corrections = list(session.scalars(chosen))
-    rows = {row.id: row for kind in (Patient, Alert, *SIGNED) for row in _named(session, kind, corrections)}
+    rows = {row.id: row for kind in (Patient, Alert, Donor, *SIGNED) for row in _named(session, kind, corrections)}
     lines = [line for one in corrections if (row := rows.get(one.record_id)) for line in _line(row, one, user)]
     return list({line["url"]: line for line in lines}.values())
 
@@ -106,6 +133,9 @@ def _line(row: Any, one: Amendment, user: User) -> Iterator[dict[str, Any]]:
         allowed = may(user.role, "patients.confirm_correction") and (row is patient or user.role in CARERS)
         url = url_for("patients.confirm_correction", patient_id=patient.id, amendment_id=one.id)
         waits = one in row.unconfirmed and (row is not patient or _still(patient, one))
+    elif isinstance(row, Donor):
+        url = url_for("donors.confirm_correction", donor_id=row.id, amendment_id=one.id)
+        allowed, waits = may(user.role, "donors.confirm_correction"), one in donor_in_doubt(row)
     else:
         place, url = PAGES[row.KIND], url_for("record_pages.signature", record_id=row.id)
         allowed, waits = user.role in place.signs and _named_in(row, user), row.unconfirmed is one
@@ -115,6 +145,14 @@ def _line(row: Any, one: Amendment, user: User) -> Iterator[dict[str, Any]]:
             "title": "Confirm the correction", "whom": _whom(row), "url": url, "at": one.amended_at,
             "why": f"{row.NOUN} corrected by {who}: “{one.reason}”. A second person confirms it.",
         }  # fmt: skip
+
+
+def donor_in_doubt(donor: Donor) -> list[Amendment]:
+    """Return the corrections of who a donor is that wait for a second person, since there are cells (rule 17)."""
+    session = object_session(donor)
+    made = select(func.min(Product.recorded_at)).where(Product.donor_id == donor.id)
+    since = session.scalar(made) if session is not None and identity_corrections(donor) else None
+    return identity_corrections(donor, since=since) if since is not None else []
 
 
 def _still(patient: Patient, one: Amendment) -> bool:

@@ -37,7 +37,7 @@ def rail(found: list[Standing], records: CourseRecords, at: datetime) -> list[di
     return [
         {
             "title": s.step.title,
-            "state": s.progress.state.value,
+            "state": State.NOW.value if s.progress.waits else s.progress.state.value,
             "state_word": s.progress.word,
             "by": _by(s, records, at),
             "url": url_for(s.step.endpoint, treatment_id=course.id),

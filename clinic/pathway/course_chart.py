@@ -113,7 +113,7 @@ def _laid_out(marks: list[Mark], start: date, end: date, scale: float) -> list[D
             break
         x = LEFT + (mark.since - start).days * scale
         width = max((min(mark.until, end) - mark.since).days * scale, 6) if mark.until else 0.0
-        kind = {State.DONE: "done", State.NOW: "now"}.get(mark.state, "plan")
+        kind = {State.DONE: "done", State.NOW: "now", State.BLOCKED: "stop"}.get(mark.state, "plan")
         drawn.append(Drawn(round(x, 1), round(width, 1), kind))
         words.append(_words(mark))
     taken, last = float(LEFT), EDGE - 64 if len(marks) > len(drawn) else EDGE

@@ -18,6 +18,7 @@ from clinic.consent.display import STANDINGS, sign_consent
 from clinic.consent.models import Consent, Standing
 from clinic.course_records import in_turns
 from clinic.judged_lines import CourseLine
+from clinic.pathway.confirmations import donor_in_doubt
 from clinic.pathway.judgement import judge
 from clinic.patients.donors import Donor
 from clinic.patients.identity import IDENTITY, corrected_words, identity_corrections
@@ -171,6 +172,13 @@ def identity_in_doubt(patient: Patient) -> list[Amendment]:
 
 def new_labels(record: Any) -> str:
     """Return what follows from a correction of who a patient is, once a course has cells; else nothing."""
+    if isinstance(record, Donor):
+        doubted = donor_in_doubt(record)
+        return (
+            "The donor's cells are on hold until a second person confirms this. Compare their labels."
+            if doubted
+            else ""
+        )
     if not isinstance(record, Patient) or not identity_in_doubt(record):
         return ""
     return "A second person must confirm it before cells are given. Replace wristband and labels with the old entry."

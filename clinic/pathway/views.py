@@ -12,7 +12,7 @@ from clinic.accounts.authorizations import staff_and_expiring
 from clinic.course_records import load
 from clinic.extensions import db
 from clinic.followup.charts import charts
-from clinic.followup.reporting import reports_due
+from clinic.followup.reporting import all_due
 from clinic.followup.step import events, plans, visits
 from clinic.identifiers import parse_id
 from clinic.inventory import genealogy
@@ -126,7 +126,7 @@ def _course_page(records: CourseRecords, user: User, at: datetime) -> dict[str, 
     return {
         "treatment": treatment,
         "patient": patient_banner(treatment),
-        "reports": reports_due(events(records), clock.day(at, zone())),
+        "reports": all_due(records, events(records), clock.day(at, zone()), role),
         "drafts": _drafts(records, user),
         "rail": courses.rail(found, records, at),
         "action": courses.next_action(found, user, at),

@@ -20,6 +20,7 @@ from clinic.access import Role, may
 from clinic.accounts.authorizations import TITLES, expiring, is_own
 from clinic.consent.step import WITHDRAWN
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.reporting import act
 from clinic.followup.step import OVERDUE
 from clinic.judged_lines import ONLY, WAITS, CourseLine, ProductLine
 from clinic.model import unindexed
@@ -198,7 +199,7 @@ def board(  # noqa: PLR0913 - each narrows what is read
         **shown,
         products=ending(session, user.site_id, at, zone, limit - SHOWN + BESIDE),
         late=late([parts["risk"], parts["late"]], at, zone, role, limit),
-        clocks=reporting(*parts["clocks"], at, zone),
+        clocks=reporting(*parts["clocks"], at, zone, role),
     )
 
 
@@ -267,7 +268,7 @@ def late(parts: list[tuple[list[Group], int]], at: datetime, zone: str, role: Ro
     return Part(rows=rows, total=sum(total for _groups, total in parts))
 
 
-def reporting(found: list[Group], total: int, at: datetime, zone: str) -> Part:
+def reporting(found: list[Group], total: int, at: datetime, zone: str, role: Role) -> Part:
     """Return the serious events whose reporting clock runs, with its days as boxes (rule 67)."""
     on = clock.day(at, zone)
     rows = []
@@ -276,8 +277,9 @@ def reporting(found: list[Group], total: int, at: datetime, zone: str) -> Part:
         left, days = (due - on).days, (due - since).days
         rows.append(
             {
-                "patient": person(line), **_of_report(line, days),
-                "url": url_for(line["endpoint"], **line["target"]), "due": due, "of": days,
+                "patient": person(line), **act((line["endpoint"], line["target"]), role, "Open the event"),
+                **_of_report(line, days), "url": url_for("events.show", event_id=line["target"]["event_id"]),
+                "due": due, "of": days,
                 "gone": min(max((on - since).days, 0), days), "days": abs(left), "over": left < 0,
                 "urgent": left <= NEAR_DAYS,
             }

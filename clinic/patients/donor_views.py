@@ -10,6 +10,9 @@ from sqlalchemy.orm import selectinload
 
 from clinic import clock, record_pages, searches, wording
 from clinic.access import CLINICAL, Role, allow, may, own_site
+from clinic.accounts.forms import PasswordForm
+from clinic.accounts.security import recheck
+from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.forms import form_for
 from clinic.identifiers import parse_id
@@ -32,11 +35,12 @@ from clinic.patients.donor_forms import DonorForm, EligibilityForm, marker_rows
 from clinic.patients.donor_screening import counts_of, label_warnings
 from clinic.patients.donor_search import fits
 from clinic.patients.donors import ELIGIBILITY, BloodTyping, Donor, DonorEligibility
+from clinic.patients.identity import KNOW_THE_DONOR, corrected_words, identity_corrections
 from clinic.patients.models import Patient
 from clinic.patients.numbers import bearer
 from clinic.record_display import amendments, facts, hands
 from clinic.record_pages import record_page
-from clinic.records import Meaning
+from clinic.records import Amendment, Meaning
 
 bp = Blueprint("donors", __name__, template_folder="templates")
 
@@ -206,6 +210,28 @@ def _with_number(number: str | None) -> Donor | None:
     return db.session.get(Donor, known.id) if known is not None else None
 
 
+@bp.route("/donors/<donor_id>/corrections/<amendment_id>", methods=["GET", "POST"])
+@allow(KNOW_THE_DONOR)
+def confirm_correction(donor_id: str, amendment_id: str) -> Answer:
+    """Confirm as a second person, with the password, that who the donor is was corrected rightly (rule 17)."""
+    donor, correction = get_or_404(Donor, donor_id), get_or_404(Amendment, amendment_id)
+    if correction not in identity_corrections(donor):
+        raise RuleBroken("This correction is confirmed already, or needs no second person.")
+    form = form_of(PasswordForm, rests_on=donor)
+    form.can_draft = False
+    if form.validate_on_submit():
+        with refusals_to(form, "password"):
+            recheck(me(), form.password.data or "")
+            correction.confirm(by=me(), at=clock.now())
+            return commit_and_redirect(_url(donor), "The correction is confirmed.")
+    return form_page(
+        form, heading="Confirm the correction", save_label="Confirm", back_url=_url(donor),
+        lede=f"{corrected_words([correction])}. Reason: “{correction.reason}”", patient=patient_banner(donor),
+        after="Compare the donor's documents, the registry's number and the labels. Until you confirm, cells of this "
+        "donor that were here before are on hold.",
+    )  # fmt: skip
+
+
 @bp.get("/donors/<donor_id>")
 @allow(CLINICAL)
 def show(donor_id: str) -> str:
@@ -223,6 +249,11 @@ def _shown(donor: Donor, role: Role) -> dict[str, Any]:
         "hands": hands(donor, zone()),
         "state": _state(donor),
         "amendments": amendments(donor, zone()),
+        "doubted": [
+            (corrected_words([one]), url_for("donors.confirm_correction", donor_id=donor.id, amendment_id=one.id))
+            for one in identity_corrections(donor)
+            if role in KNOW_THE_DONOR and not me().is_same_person(one.amended_by)
+        ],
         "patient": patient_banner(donor),
         "related": donor.patient or donor.relative_of,
         "typings": typings,

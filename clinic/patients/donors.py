@@ -123,6 +123,9 @@ class Donor(Entry):
                 found.append(Problem("Donor number: required", "donor_number"))
         if (self.kind == "self") != (self.patient is not None or self.patient_id is not None):
             found.append(Problem("“The patient” is only for the patient's own cells.", "kind", rule=17))
+        if self.kind == "self" and self.donor_number and inspect(self).persistent and _renumbered(self):
+            said = "These are the patient's own cells, which have no donor number. Register another donor as a new one."
+            found.append(Problem(said, "donor_number", rule=3))
         if self.kind == "related" and not self.relation:
             found.append(Problem("Relation to the patient: required", "relation"))
         session = object_session(self)

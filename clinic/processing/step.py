@@ -9,6 +9,7 @@ from clinic import wording
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import Collection, blood_groups, problems
+from clinic.patients.identity import donor_doubted
 from clinic.processing.closing import Next, next_in, steps_left
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry, donors
@@ -46,6 +47,8 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
         if records.course.donor is not None:
             found += [reason for reason in _another_donor(records, givers) if reason not in found]
         for donor in givers:
+            if donor.amendments:
+                found += [one for one in doubted_donor(records, donor) if one not in found]
             if donor.kind != "self":  # own cells need neither screening nor blood groups
                 for one in collections(records, product, donor, at):
                     asked.setdefault((donor.id, one.at), (donor, one))
@@ -54,6 +57,17 @@ def donors_usable(records: CourseRecords, products: list[Product], at: datetime)
         found += [reason for reason in said if reason not in found]
     givers = list({donor.id: donor for donor, _one in asked.values()}.values())
     return found + (blood_groups(records, givers) if asked else [])
+
+
+def cells_of(records: CourseRecords, donor: Donor) -> datetime | None:
+    """Return since when there are cells of a donor among the records; None: there are none."""
+    made = [one.recorded_at for one in records.every(Product) if one.donor_id == donor.id]
+    return min(made, default=None)
+
+
+def doubted_donor(records: CourseRecords, donor: Donor) -> list[Blocked]:
+    """Return that who a donor is was rewritten by one person alone since there are cells (rule 17)."""
+    return donor_doubted(donor, cells_of(records, donor)) if donor.amendments else []
 
 
 def collections(records: CourseRecords, product: Product, donor: Donor, at: datetime) -> list[Collection]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clinic.errors import RuleBroken
+from clinic.products.movements import AWAY
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -13,16 +14,25 @@ if TYPE_CHECKING:
     from clinic.products.models import Product
     from clinic.products.movements import Movement
 
-LEFT = {"issued", "handed_over", "shipped", "given", "thawed", "discarded", "unassigned"}
+LEFT = {"thawed", "discarded", "unassigned"}
 """Movements after which a container stays with its course."""
 
 
 def may_go_back(product: Product) -> bool:
-    """Whether it was banked and assigned to its course, and nothing happened to it for the course yet."""
-    kinds = [movement.kind for movement in sorted(product.movements, key=lambda one: one.recorded_at)]
-    if product.treatment_id is None or "assigned" not in kinds or product.uses:
+    """Whether it was banked and assigned to its course, and is in the laboratory as it was then.
+
+    What was issued is so once it came back intact and quality has signed the return (rule 60); what was started by
+    mistake, once the start is voided.
+    """
+    moves = sorted(product.movements, key=lambda one: one.recorded_at)
+    kinds = [movement.kind for movement in moves]
+    if product.treatment_id is None or "assigned" not in kinds or product.uses or product.given:
         return False
-    return not {*kinds[len(kinds) - kinds[::-1].index("assigned") :]} & LEFT
+    since = moves[len(kinds) - kinds[::-1].index("assigned") :]
+    if {one.kind for one in since} & LEFT or any(one.damage or one.unauthorized for one in since):
+        return False
+    left = [one for one in since if one.kind in AWAY]
+    return not left or any(one.kind == "returned" for one in since[since.index(left[-1]) :])
 
 
 def unassign(product: Product, *, by: User, at: datetime, reason: str) -> Movement:
@@ -32,8 +42,9 @@ def unassign(product: Product, *, by: User, at: datetime, reason: str) -> Moveme
     """
     if not may_go_back(product):
         raise RuleBroken(
-            "Only a banked product that was not thawed, processed or issued for its course returns to the bank. "
-            "Quality decides on any other one: reject or discard it.",
+            "Only a banked product that was not thawed, processed or given for its course returns to the bank. One "
+            "that was issued is returned intact first, and quality signs the return. Quality decides on any other one: "
+            "reject or discard it.",
             rule=4,
         )
     movement = product.move(kind="unassigned", place="the bank", by=by, at=at, reason=reason)

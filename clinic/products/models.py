@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, bindparam, or_, select, true, union_all
@@ -40,8 +41,7 @@ if TYPE_CHECKING:
     from clinic.records import Amendment, Signature
 
 CONTAINERS = {"bag": "Bag", "vial": "Vial", "syringe": "Syringe", "tube": "Tube", "mould": "Mould"}
-
-
+GIVINGS = frozenset({"given", "not_given"})
 CRITICAL = frozenset({"volume", "amount", "measure"})
 """Facts of a container whose correction a second person confirms; so is a later expiry."""
 
@@ -222,8 +222,9 @@ class Product(Record):
 
     @property
     def place(self) -> str:
-        """Where it is now: its last movement."""
-        return self.movements[-1].words() if self.movements else "laboratory"
+        """Where it is now: its last movement; a start that was voided by mistake says nothing."""
+        moves = [one for one in self.movements if one.kind != "not_given" or not self.given]
+        return moves[-1].words() if moves else "laboratory"
 
     @property
     def place_text(self) -> str:
@@ -238,8 +239,8 @@ class Product(Record):
     @property
     def given(self) -> bool:
         """Whether it was given to a patient."""
-        turns = [movement.kind for movement in self.movements if movement.kind in {"given", "not_given"}]
-        return turns[-1:] == ["given"]
+        told = [m.kind for m in sorted(self.movements, key=attrgetter("recorded_at")) if m.kind in GIVINGS]
+        return told[-1:] == ["given"]
 
     @property
     def remainder(self) -> bool:
@@ -364,8 +365,7 @@ def another_donors(session: Session | None, din: str, donor_id: str | None) -> l
 
 def unused(session: Session | None, din: str, division: str | None) -> None:
     """Refuse a donation number and division that a product bears already: they are never used twice (rule 6)."""
-    known = bearer(session, din, division)
-    if known is not None:
+    if (known := bearer(session, din, division)) is not None:
         said, check = spell_din(din)
         raise RuleBroken(
             f"Donation number {said} {check}, division {division} is taken by {known}. It must not be used twice."

@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING
 
 from clinic import record_display
 from clinic.release.models import Release, decisions
+from clinic.release.product_state import held_because
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from clinic.course_records import CourseRecords
     from clinic.products.models import Product
 
@@ -24,15 +27,18 @@ class DecisionRow:
     lacks: list[str]
 
 
-def decision_rows(records: CourseRecords, product: Product, zone: str) -> list[DecisionRow]:
-    """Return the decisions on a product, the latest first."""
-    return [_row(records, release, zone) for release in reversed(decisions(records, product))]
+def decision_rows(records: CourseRecords, product: Product, zone: str, at: datetime) -> list[DecisionRow]:
+    """Return the decisions on a product, the latest first; what holds the product now holds up its release."""
+    held = [] if product.given else held_because(records, product, at)
+    return [_row(records, release, zone, held) for release in reversed(decisions(records, product))]
 
 
-def _row(records: CourseRecords, release: Release, zone: str) -> DecisionRow:
+def _row(records: CourseRecords, release: Release, zone: str, held: list[str]) -> DecisionRow:
     lacks, changed = release.lacks(records), [] if release.product.given else release.outdated(records)
     if changed:
         tag = ("bad", "alert-triangle", "No longer in force")
+    elif held and release.releases and not lacks:
+        tag, changed = ("wait", "hand-stop", "On hold"), held
     elif lacks:
         tag = ("wait", "hourglass", f"Waiting for {' and '.join(role.label for role in lacks)}")
     else:

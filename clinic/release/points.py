@@ -215,7 +215,8 @@ def refusals(decision: str, points: list[Point], results: list[QCResult], *, col
         hard = [_against(point) for point in points if not point.may_wait]
         if hard or not points:
             said = "A conditional release is possible only for results that the protocol allows to be pending."
-            return [Problem(said, "decision", rule=44), *hard]
+            only = [] if points and not any(point.test for point in points if not point.may_wait) else [said]
+            return [*(Problem(one, "decision", rule=44) for one in only), *hard]
         gram = [reading for reading in standing(results, "gram_stain") if reading.outcome == CLEAN["gram_stain"]]
         if any(point.test == "sterility" for point in points) and not gram:
             said = "While the culture is pending, a Gram stain without organisms is needed."

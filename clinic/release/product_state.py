@@ -22,6 +22,7 @@ from clinic.release.models import Release, decisions, standing_decision
 from clinic.release.pending import overdue
 from clinic.release.points import points_of
 from clinic.release.results import QCResult, outside
+from clinic.release.since_release import refused_since
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -157,6 +158,7 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     known = taken[-1].basis if taken else None
     found = news(items(records, product), known) if known else findings(records, product)
     ended += _overdue(records, product, taken[-1], at) if taken else []
+    ended += refused_since(records, product) if taken and taken[-1].releases else []
     return ended + found + (_elsewhere(product) if product.movements else [])
 
 

@@ -346,6 +346,14 @@ def _people(readings: list[QCResult]) -> list[Any]:
     return found
 
 
+def _until(reading: QCResult) -> str:
+    """Return until when a culture is awaited, and that what was read of a sample as young as this is not final."""
+    if reading.final_at is None:
+        return ""
+    final = wording.moment(reading.final_at, reading.zone)
+    return f": “{reading.words}” is final from {final} on" if reading.interim else f": final on {final}"
+
+
 def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpec, str, bool]]:
     """Return each mandatory test that does not stand within its limit: spec, sentence, and whether it may be pending.
 
@@ -366,7 +374,7 @@ def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpe
         elif not readings:
             found.append((spec, f"{label} has no result.", spec.may_be_pending))
         elif not done:
-            found.append((spec, f"{label} is pending.", spec.may_be_pending))
+            found.append((spec, f"{label} is pending{_until(readings[-1])}.", spec.may_be_pending))
         elif len(readers) < spec.readers and done[-1].origin == "clinic":
             found.append((spec, f"{label} was read by {len(readers)} of {spec.readers} people.", False))
     return found

@@ -12,7 +12,7 @@ from clinic.harvest.models import Harvest
 from clinic.patients.donor_screening import problems
 from clinic.patients.models import Patient
 from clinic.processing.models import ProcessingRun
-from clinic.processing.step import WITHHELD, closed, collections, donors_usable, needed, unfinished
+from clinic.processing.step import WITHHELD, closed, collections, donors_usable, doubted_donor, needed, unfinished
 from clinic.products.graph import ancestry, donors
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
@@ -147,8 +147,10 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         if state.usable or state is ProductState.GIVEN:
             last = standing_decision(records, product)
             who = last.done_by if last is not None else ""
-            word = "Released" if state is ProductState.GIVEN else state.label
-            return Progress(state=State.DONE, word=word, by=who, record=last)
+            waits = last is not None and last.decision == "conditional" and bool(awaited(records, product))
+            given = ProductState.CONDITIONAL if waits else ProductState.RELEASED
+            word = given.label if state is ProductState.GIVEN else state.label
+            return Progress(state=State.DONE, word=word, by=who, record=last, waits=waits)
     for wanted in (ProductState.HOLD, ProductState.REJECTED, ProductState.EXPIRED):
         if found and all(state in {wanted, ProductState.DISCARDED} for _product, state in found):
             return Progress(state=State.BLOCKED, word=wanted.label)
@@ -241,7 +243,8 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
 
 def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
     """Return that quality decides on a product that something holds which no decision has taken into account."""
-    reasons = held_because(records, product, at)
+    waits = {said.because for donor in donors(records, product) for said in doubted_donor(records, donor)}
+    reasons = [said for said in held_because(records, product, at) if said not in waits]
     if not reasons:
         return []
     name, to = f"{product.name} {product.division or ''}".strip(), ("release.release", {"product_id": product.id})
@@ -265,7 +268,16 @@ def corrected(records: CourseRecords, product: Product) -> list[Action]:
             waiting.append((harvest, (Role.PHYSICIAN,), ("harvest.show", {"harvest_id": harvest.id})))
         if isinstance(run, ProcessingRun):
             waiting.append((run, (*LABORATORY, *run.verifiers), ("processing.show", {"run_id": run.id})))
-    return [
+    doubted = [
+        Action(
+            title="Confirm the correction", why=said.because, who=said.who, to=said.fix, danger=True,
+            not_by=(records.get(said.fix[1]["amendment_id"]).amended_by_id,),
+        )
+        for donor in donors(records, product)
+        for said in doubted_donor(records, donor)
+        if said.fix is not None
+    ]  # fmt: skip
+    return doubted + [
         Action(
             title="Confirm the correction", why=unconfirmed(record), who=who, to=to, danger=True,
             not_by=(record.unconfirmed.amended_by_id,),

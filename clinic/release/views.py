@@ -240,7 +240,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
         "settled": settled(records, product, at) and not form.is_submitted(),
         "may_decide": user.role in RELEASE.logs and not had_a_hand,
         "had_a_hand": had_a_hand,
-        "decisions": decision_rows(records, product, zone()),
+        "decisions": decision_rows(records, product, zone(), clock.now()),
         "role": user.role.value,
         "back_url": url_for("products.show", product_id=product.id),
     }

@@ -321,7 +321,8 @@ def test_every_other_kind_is_copied_from_paper_with_both_times(ward, team, sessi
         "consent": {"scope": "data_use", "form_version": "3", "signer": "patient", "signer_name": "A"},
         "visit": {"made": "made", "name": "Unscheduled visit", "alive": "yes"},
         "adverse-event": {"term": "Fever", "grade": "2", "from_cells": "possible", "from_harvest": "unlikely",
-                          "from_delivery": "unlikely", "expected": "expected", "outcome": "ongoing"}
+                          "from_delivery": "unlikely", "expected": "expected", "outcome": "ongoing",
+                          "seriousness": "no"}
         | day_boxes("aware_on", clock.today("Europe/Berlin")),
         "vital-signs": {"spo2": "98", "temperature": "36.6", "systolic": "120", "pulse": "70"},
         "processing": {"inputs": session.scalars(select(Product.id)).first(), "performed_by_id": team.technologist.id,

@@ -204,6 +204,8 @@ def test_a_further_course_of_a_known_patient_has_its_own_chain_and_the_same_dono
     assert "which of" in " ".join(more("events", event(), refused=True).sentences())
     batch = ward.session.scalars(select(ImportBatch).where(ImportBatch.kind == "further-courses")).one()
     import_undo.take_back(ward.session, batch, by=ward.team.coordinator, at=clock.now(), reason="The wrong table")
+    assert len(ward.session.scalars(select(Treatment)).all()) == 2, "the patient stays, so two people take it back"
+    import_undo.confirm(ward.session, batch, by=ward.team.quality, at=clock.now())
     ward.session.commit()
     assert ward.session.scalars(select(Treatment)).all() == [known]
     assert ward.session.scalars(select(Patient)).one().weights

@@ -128,6 +128,15 @@ class Person:
         if time:
             box.get_by_label("Time, 24 hours").fill(time[0])
 
+    def ends(self) -> None:
+        """Save the end of the cells; where it is in the minute of the start, say that it is right."""
+        self.presses("Save the end")
+        right = self.page.get_by_label("Yes, it is right")
+        if right.count():
+            right.check()
+            self.page.locator("[name='ended_at-why']").fill("one short injection")
+            self.presses("Save the end")
+
     def signs(self) -> None:
         """Read what is to be signed and sign it with the password."""
         self.clicks("Review and sign")

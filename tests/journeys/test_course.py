@@ -256,7 +256,7 @@ def when_we_give_the_cells(me: Person) -> str:
     me.sees("into the RIGHT knee")
     me.presses("Begin")
     me.clicks("Record the end of the injection")
-    me.presses("Save the end")
+    me.ends()
     given = me.path
     me.signs()
     return given
@@ -296,6 +296,7 @@ def when_i_report_an_event(me: Person, course: str) -> None:
     me.clicks("Adverse events")
     me.clicks("Report an event")
     me.fills({"What happened": "Knee pain after injection", "Onset": now(), "Outcome": "Resolved"})
+    me.fills({"Is it serious?": "No"})
     me.presses("Save the event")
     me.sees("Event saved. Waiting for a physician's assessment and signature.")
 

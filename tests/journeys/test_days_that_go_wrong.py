@@ -175,7 +175,7 @@ def test_a_culture_grows_after_its_cells_were_given(
         physician.clicks("Adverse events")
         physician.clicks("Report an event")
         physician.fills({"What happened": "Bacterial growth in cells that were given", "Onset": now()})
-        physician.fills({"Outcome": "Ongoing"})
+        physician.fills({"Outcome": "Ongoing", "Is it serious?": "No"})
         physician.presses("Save the event")
         physician.sees("Event saved.")
 
@@ -215,7 +215,7 @@ def test_two_people_take_a_bag_from_thaw_to_end_and_one_scan_is_refused(
     nurse.fills({"Oxygen saturation": "97", "Temperature": "36,7", "Systolic pressure": "122", "Pulse": "76"})
     nurse.presses("Save")
     nurse.clicks("Record the end of the infusion")
-    nurse.presses("Save the end")
+    nurse.ends()
     administration = nurse.path
     nurse.signs()
     physician.goes_to(administration)

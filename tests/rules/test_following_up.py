@@ -46,6 +46,7 @@ def reports(ward, course, who="physician", **changed):
         "performed_by_id": ward.person(who).id, **boxes("performed_at", clock.now()),
         **day_boxes("aware_on", clock.today("Europe/Berlin")), **(ASSESSED if who == "physician" else {}),
     }  # fmt: skip
+    typed |= {"seriousness": "no"} if changed.get("serious") == [] else {}
     return ward.fill(who, f"/treatments/{course.id}/adverse-events/new", **(typed | changed))
 
 

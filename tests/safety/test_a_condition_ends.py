@@ -37,6 +37,10 @@ def test_before_the_result_is_due_the_cells_are_given(ward, frozen):
         thawed(ward, course, bag)
         ward.give(course, bag)
         assert ward.given(bag) is not None, ward.refused
+        rail = ward.browser("nurse").get(f"/treatments/{course.id}").text.partition('class="c-rail"')[2]
+        released = next(step for step in rail.split("<li ") if ">Release<" in step)
+        assert "is-now" in released
+        assert "Released, result pending" in released
 
 
 @pytest.mark.parametrize("days", [16, 25])

@@ -133,3 +133,28 @@ def test_a_stop_is_redated_with_a_second_person(ward):
     assert ward.amend("physician", stop, performed_at=ago(minutes=0)).status_code in {303, 422}
     ward.session.expire_all()
     assert stop.since == first
+
+
+@pytest.mark.rule(15)
+def test_a_withdrawn_consent_is_no_step_that_is_done_and_says_what_follows(ward):
+    mine = ready_for_harvest(ward.team)
+    ward.session.commit()
+    consent = mine.patient.consents[0]
+    url = f"/consents/{consent.id}/withdrawal"
+    told = {"performed_at": ago(minutes=1), "reason": "changed her mind"}
+    assert ward.fill("physician", url, **told).status_code == 303, ward.refused
+    shown = ward.browser("nurse").get(f"/treatments/{mine.id}/harvests/new")
+    assert shown.status_code == 409
+    assert mine.patient.family_name.upper() in shown.text
+    assert f'href="/treatments/{mine.id}"' in shown.text
+    assert "Back to the course" in shown.text
+    assert "Nothing was saved" not in shown.text
+    assert "can be resolved by" not in shown.text
+    assert "a physician or the medical director stops it" in shown.text
+    course = ward.browser("nurse").get(f"/treatments/{mine.id}").text
+    rail = course.partition('class="c-rail"')[2].partition("</li>")[0]
+    today = f"{clock.local(clock.now(), 'Europe/Berlin'):%-d %b}"
+    assert 'class="is-block"' in rail
+    assert today in rail
+    chart = course.partition("Course by date")[2]
+    assert 'class="stop"' in chart

@@ -94,6 +94,47 @@ def test_everybody_who_must_be_told_is_on_today_until_the_record_of_it_is_there(
 
 
 @pytest.mark.rule(67)
+def test_all_who_must_be_told_are_in_red_the_soonest_first_and_nobody_is_led_to_a_refusal(ward, reported):
+    event, course, _bag = reported
+    notify = f"/adverse-events/{event.id}/notifications/new?recipient=laboratory"
+    for page in (f"/adverse-events/{event.id}", f"/treatments/{course.id}"):
+        board = ward.browser("nurse").get(page).text.partition('class="c-sae"')[2].partition("</section>")[0]
+        assert -1 < board.find(notify.partition("?")[0]) < board.find("donor"), page
+        assert board.find("aboratory") < board.find("7<small>"), page
+        assert "Waiting for physician or quality staff" in board, "the report to the authority"
+    for who in ("technologist", "inspector"):
+        for page in ("/", f"/adverse-events/{event.id}", f"/treatments/{course.id}"):
+            board = ward.browser(who).get(page).text.partition('class="c-sae"')[2].partition("</section>")[0]
+            assert board
+            assert "Waiting for nurse or physician" in board, (who, page)
+            for url in re.findall(r'<a [^>]*href="([^"]+)"', board):
+                assert ward.browser(who).get(url.replace("&amp;", "&")).status_code == 200, (who, page, url)
+
+
+@pytest.mark.rule(66)
+def test_whether_an_event_is_serious_is_answered_and_may_be_left_to_a_physician(ward, reported):
+    _event, course, _bag = reported
+    url = f"/treatments/{course.id}/adverse-events/new"
+    said = boxes("performed_at", clock.now()) | day_boxes("aware_on", clock.today("Europe/Berlin"))
+    said |= {"term": "Rash", "outcome": "ongoing", "performed_by_id": ward.team.nurse.id}
+    wrong = [{}, {"seriousness": "yes"}, {"seriousness": "no", "serious": ["hospitalisation"]}]
+    for told_so in wrong:
+        assert ward.fill("nurse", url, **said, **told_so).status_code == 422, told_so
+        ward.said_no("Is it serious?")
+    assert ward.fill("nurse", url, **said, seriousness="undecided").status_code == 303, ward.refused
+    open_one = ward.session.scalars(select(AdverseEvent).where(AdverseEvent.term == "Rash")).one()
+    assert open_one.serious is None
+    assert open_one.report_due_on is not None, "it counts as serious until a physician decides"
+    assess = f"/adverse-events/{open_one.id}/assessment"
+    assert ward.fill("physician", assess, **ASSESSED | {"grade": "2"}).status_code == 422
+    assert ward.fill("physician", assess, **ASSESSED | {"grade": "2"}, seriousness="no").status_code == 303, (
+        ward.refused
+    )
+    ward.session.expire_all()
+    assert open_one.serious == []
+
+
+@pytest.mark.rule(67)
 def test_nobody_need_be_told_of_cells_that_a_physician_finds_unlikely_and_a_correction_alone_ends_nothing(
     ward, reported
 ):

@@ -286,7 +286,7 @@ def test_the_end_begins_with_the_signs_of_the_reaction_and_says_what_is_filled_i
         assert ">chills</textarea>" in shown
         assert "Leave blank until the end" not in shown
     assert ">Prefilled: whole dose<" in text(ward, f"{at}/end")
-    ward.fill("nurse", f"{at}/end", volume_given="10")
+    ward.fill("nurse", f"{at}/end", sure="one short injection", volume_given="10")
     assert "Reaction: Reaction" not in text(ward, f"/records/{begun.id}/signature")
 
 
@@ -304,7 +304,7 @@ def test_what_happened_is_read_and_signed_with_the_administration(ward, own, beg
     _bag, mine = own
     at = f"/administrations/{begun.id}"
     ward.fill("nurse", f"{at}/events/reaction", signs="chills and flushing", measures="paused")
-    ward.fill("nurse", f"{at}/end", volume_given="10")
+    ward.fill("nurse", f"{at}/end", sure="one short injection", volume_given="10")
     ward.session.expire_all()
     shown = text(ward, f"/records/{begun.id}/signature")
     assert "chills and flushing" in shown
@@ -323,7 +323,7 @@ def test_what_happened_is_read_and_signed_with_the_administration(ward, own, beg
 def test_an_event_that_is_recorded_or_corrected_after_the_signature_waits_for_one(ward, own, begun):
     _bag, mine = own
     at = f"/administrations/{begun.id}"
-    ward.fill("nurse", f"{at}/end", volume_given="10")
+    ward.fill("nurse", f"{at}/end", sure="one short injection", volume_given="10")
     ward.session.expire_all()
     ward.sign("nurse", begun)
     for signs in ("chills", "rash"):

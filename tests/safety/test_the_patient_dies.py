@@ -117,7 +117,7 @@ def test_nobody_is_seen_alive_after_the_death(ward, infusion, whose):
     with ward.later(days=3):
         visits, course = f"/treatments/{mine.id}/visits/new", mine.patient_id
         assert ward.fill("nurse", visits, sure="x", made="made", name="Call", **now).status_code == 422
-        event = {"term": "Fever", "outcome": "recovering", **day_boxes("aware_on", today())}
+        event = {"term": "Fever", "outcome": "recovering", "seriousness": "no", **day_boxes("aware_on", today())}
         url = f"/treatments/{mine.id}/adverse-events/new"
         assert ward.fill("nurse", url, sure="x", **(event | now)).status_code == 422
         assert ward.fill("nurse", f"/patients/{course}/weights/new", kg="70", **now).status_code == 422

@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import select
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.release.models import Release
 from tests.bedside import released_product
 from tests.factories import PASSWORD, boxes, ready_for_harvest
@@ -121,3 +121,21 @@ def test_what_is_wrong_is_not_hidden_in_a_closed_part(ward, post, bag):
     row = answer.text.partition('id="t-cd34_dose"')[2].partition("</details>")[0]
     assert '<details class="c-sheetrow__more" open>' in row
     assert 'href="#cd34_dose_why"' in answer.text
+
+
+@pytest.mark.rule(44)
+def test_a_culture_that_is_too_young_says_from_when_it_is_final(ward, good):
+    ward.result(good, "sterility", outcome="no_growth")
+    (one,) = ward.results(good, "sterility")[-1:]
+    assert one.interim
+    ward.decide(good, "conforms")
+    ward.said_no(f"so far” is final from {wording.moment(one.final_at, one.zone)} on")
+
+
+@pytest.mark.rule(50)
+def test_a_condition_on_cells_without_an_end_names_the_end_alone(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    one = ward.verified(released_product(mine, ward.team, released=False, expires_at=None))
+    ward.decide(one, "conditional", reason="culture", physician_told=ward.team.physician.id)
+    ward.said_no("until when")
+    assert "allows to be pending" not in " ".join(ward.refused)

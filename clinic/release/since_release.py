@@ -1,0 +1,30 @@
+"""What refuses released cells at issue and bedside, so that tag, page and list say it too (rules 14, 15, 17, 50)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clinic.patients.donor_consent import consent_problems
+from clinic.processing.step import collections, doubted_donor
+from clinic.products.graph import donors
+
+if TYPE_CHECKING:
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
+
+
+def refused_since(records: CourseRecords, product: Product) -> list[str]:
+    """Return that the course was stopped, that a donor's consent ended, or that who a donor is waits for confirmation.
+
+    Whatever patient the records are about. Empty for records of an earlier moment: the gate asks them at that moment.
+    """
+    if records.known_at is not None:
+        return []
+    course, found = product.treatment, list[str]()
+    if course is not None and course.stop is not None:
+        found.append(f"The course was stopped: {course.stop.reason}.")
+    for donor in donors(records, product):
+        found += [one.because for one in doubted_donor(records, donor)]
+        for one in collections(records, product, donor, product.recorded_at) if donor.kind != "self" else ():
+            found += [said.because for said in consent_problems(records, donor, one.at, elsewhere=one.elsewhere)]
+    return list(dict.fromkeys(found))
