@@ -80,7 +80,6 @@ PAGES = record_pages.register_pages(
     means=lambda _product, user: Meaning.REVIEW if user.role is Role.PHYSICIAN else Meaning.VERIFICATION,
     fixed=frozenset(
         {
-            "source",
             "relation",
             "din",
             "division",

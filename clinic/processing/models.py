@@ -24,6 +24,7 @@ from clinic.processing.inputs import refuse_input
 from clinic.processing.manipulations import Manipulation
 from clinic.products.media import contradicts
 from clinic.products.models import Product, RunInput, bearer, unused
+from clinic.products.what_cells import pooled, refuse_other_type
 from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES
 from clinic.protocols.models import ProtocolVersion
 from clinic.records import Entry, Meaning, Record
@@ -198,8 +199,9 @@ class ProcessingRun(Record):
             raise RuleBroken(
                 f"{plain(volume)} mL cannot be added: {self.balance} are left. Record what was added.", rule=36
             )
+        refuse_other_type(self.follows.says if self.follows else None, facts.get("cell_type"))
         parents = [i.product for i in self.inputs]
-        donor = self._donor(parents, facts.pop("donor", None))
+        donor: Donor = facts.pop("donor", None) or parents[0].donor  # each donor of a pool is judged (rule 37)
         dins = {p.din for p in parents}
         din = facts.pop("din", None) or (dins.pop() if len(dins) == 1 else None)
         division = division or self._next_division(parents)
@@ -222,7 +224,7 @@ class ProcessingRun(Record):
             protocol_version=self.follows,
             donor=donor,
             origin=self.origin,
-            source=parents[0].source,
+            source=pooled(p.source for p in parents),
             relation=parents[0].relation,
             din=din,
             division=division,
@@ -255,11 +257,13 @@ class ProcessingRun(Record):
         Whichever was recorded or corrected first (rule 50). A container that was thawed by itself stays thawed.
         """
         collected = min((i.product.collected_at for i in self.inputs if i.product.collected_at), default=None)
+        sources = {i.product.source for i in self.inputs}
         for product in self.outputs:
             own = next((m.performed_at for m in product.movements if m.kind == "thawed"), None)
             product.follow(
                 frozen_at=self.cold.frozen_at, thawed_at=self.cold.thawed_at or own,
                 collected_at=collected or product.collected_at, performed_at=self.ended_at or product.performed_at,
+                source=product.source if product.source in sources else pooled(sources),
             )  # fmt: skip
 
     def finish(self, *, at: datetime, **facts: Any) -> None:
@@ -292,10 +296,6 @@ class ProcessingRun(Record):
     def _open(self) -> None:
         if self.signed:
             raise RuleBroken("The run is signed. Its inputs and outputs can no longer change.")
-
-    def _donor(self, parents: list[Product], named: Donor | None) -> Donor:
-        """Return the donor of what is made: of a pool the first one; each donor of its ancestry is judged (rule 37)."""
-        return named or parents[0].donor
 
     def _next_division(self, parents: list[Product]) -> str:
         """Return the first of A1, A2, … that no container of the same parents bears."""

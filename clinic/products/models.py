@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 CONTAINERS = {"bag": "Bag", "vial": "Vial", "syringe": "Syringe", "tube": "Tube", "mould": "Mould"}
 
 
-CRITICAL = frozenset({"volume", "amount", "measure"})
-"""Facts of a container whose correction a second person confirms; so is a later expiry."""
+CRITICAL = frozenset({"volume", "amount", "measure", "cell_type", "source", "relation"})
+"""Facts of a container whose correction a second person confirms: what it is and holds; so is a later expiry."""
 
 
 def lasts_longer(correction: Amendment) -> bool:
@@ -146,8 +146,8 @@ class Product(Record):
         ends = [end for end in (self.expires_at, self.use_before) if end is not None]
         self.expires_at = min(ends, default=None)
 
-    def follow(self, **times: datetime | None) -> None:
-        """Take over times that follow from its harvest and run, and the end that follows from them (rule 50).
+    def follow(self, **times: Any) -> None:
+        """Take over times and tissue that follow from its harvest and run, and the end that follows (rule 50).
 
         An earlier end that somebody set stays. What was made of it follows too: ``when_times_change``.
         """
@@ -163,7 +163,7 @@ class Product(Record):
             settle(self)
 
     def critical_correction(self) -> Amendment | None:
-        """Return the last correction of what it contains, or that made it last longer (rules 36, 38; hazard H10)."""
+        """Return the last correction of what it is or contains, or that made it last longer (rules 1, 36, 38, 50)."""
         return next((one for one in reversed(self.amendments) if one.corrects(CRITICAL) or lasts_longer(one)), None)
 
     @property

@@ -23,7 +23,7 @@ from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
 from clinic.release.points import ACCEPTING, points_of
-from clinic.release.product_state import ProductState, held_because, state_of
+from clinic.release.product_state import ProductState, held_because, not_ordered, state_of
 from clinic.release.results import QCResult, standing
 from clinic.requests.models import Request
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
@@ -66,7 +66,8 @@ def before(records: CourseRecords, product: Product, at: datetime) -> list[Block
     """Return what must be true before anybody decides to release one product, apart from its results."""
     found = RELEASE.forbidden(records, at) if records.course is not None else []
     return [
-        *found, *cells_usable(records, product, at), *unsigned(records, product), *not_recorded(records, product)
+        *found, *not_ordered(records, product), *cells_usable(records, product, at), *unsigned(records, product),
+        *not_recorded(records, product),
     ]  # fmt: skip
 
 
