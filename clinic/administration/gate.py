@@ -221,7 +221,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
             **fix,
         )
     verdict.judge("Not discarded", 50, not product.discarded, "This product was discarded.", product.place, "")
-    end = min((end for end in (product.expires_at, product.use_before) if end is not None), default=None)
+    end = product.end
     minutes = bedside.course.says.expiry.thaw_minutes
     if product.without_end:
         because = "Nothing says until when this product may be used. Set “Use before” on the product, then release it."

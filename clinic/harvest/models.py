@@ -299,3 +299,13 @@ class Harvest(Record):
         source = within(SOURCES[self.source or ""].label) if self.source in SOURCES else "cells"
         volume = f"{self.volume} mL" if self.volume is not None else ""
         return ", ".join(part for part in (source, place, volume) if part)
+
+
+def aged_from(product: Product) -> datetime | None:
+    """Return when what a product holds was collected, by its harvest: the end, else the start (rule 50)."""
+    session = object_session(product)
+    harvest = session.get(Harvest, product.harvest_id) if session is not None and product.harvest_id else None
+    return None if harvest is None else harvest.ended_at or harvest.performed_at
+
+
+Product.begun_by.append(aged_from)

@@ -180,15 +180,18 @@ class QCResult(Record):
 
     @property
     def interim(self) -> bool:
-        """Whether it was read before its days were over: “no growth so far”. Growth is final at once."""
-        final = self.final_at
-        return (
-            self.outcome is not None
-            and self.outcome == self.clean
-            and final is not None
-            and self.performed_at is not None
-            and self.performed_at < final
-        )
+        """Whether it was read before its days were over: “no growth so far”. Growth is final at once.
+
+        What came in about cells that are still here says when its sample was taken, or was too young (rule 44).
+        """
+        if self.outcome is None or self.outcome != self.clean:
+            return False
+        came_in = self.origin == "imported" and not (self.product.given or self.product.discarded)
+        final, read = self.final_at, self.performed_at or (self.recorded_at if came_in else None)
+        if final is None:
+            test = QC_TESTS.get(self.test or "")
+            return came_in and test is not None and bool(test.final_after_days)
+        return read is not None and read < final
 
     def critical_correction(self) -> Amendment | None:
         """Return the last correction of what was found, where it can decide on a release (rules 40 to 43)."""
@@ -346,6 +349,15 @@ def _people(readings: list[QCResult]) -> list[Any]:
     return found
 
 
+def _too_young(reading: QCResult) -> str:
+    """Return why a reading that found no germs is not final yet; "" where nothing was read."""
+    if not reading.interim:
+        return ""
+    if reading.final_at is None:
+        return " When its sample was taken is not recorded: amend the result."
+    return f" Its sample is too young: it is final on {wording.day(reading.local_day(reading.final_at))}."
+
+
 def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpec, str, bool]]:
     """Return each mandatory test that does not stand within its limit: spec, sentence, and whether it may be pending.
 
@@ -366,7 +378,7 @@ def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpe
         elif not readings:
             found.append((spec, f"{label} has no result.", spec.may_be_pending))
         elif not done:
-            found.append((spec, f"{label} is pending.", spec.may_be_pending))
+            found.append((spec, f"{label} is pending.{_too_young(readings[-1])}", spec.may_be_pending))
         elif len(readers) < spec.readers and done[-1].origin == "clinic":
             found.append((spec, f"{label} was read by {len(readers)} of {spec.readers} people.", False))
     return found
