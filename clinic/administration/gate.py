@@ -21,7 +21,7 @@ from clinic.administration.verdict import Bedside, Line, Verdict
 from clinic.fields import plain
 from clinic.processing.step import donors_usable
 from clinic.products.graph import ancestry
-from clinic.products.what_cells import tissue_words, tissues, tissues_for, type_words, wrong_cells
+from clinic.products.what_cells import not_own, tissue_words, tissues, tissues_for, type_words, wrong_cells
 from clinic.protocols.catalogues import ROUTES, within
 from clinic.release.evidence import beside
 from clinic.release.product_state import ProductState, cells_blocked, state_of
@@ -136,6 +136,10 @@ def what_cells(verdict: Verdict, bedside: Bedside, product: Product) -> None:
     found = tissues(ancestry(records, product), records.get)
     inside = f"{type_words(product.cell_type)}, {tissue_words(key for key in found if key)}"
     wanted = f"{type_words(course.says.cell_type)}, {tissue_words(tissues_for(course.says, course.source))}"
+    if said := not_own(records, product, course):
+        verdict.fault("Own cells, by their harvest", 3, said, course.patient_id, product.donor.patient_id or "a donor")
+    elif course.relation == "autologous":
+        verdict.fine("Own cells, by their harvest", 3, course.patient_id, product.donor.patient_id or "")
     against = wrong_cells(records, product, course.says, course.source)
     if not against:
         verdict.fine("Cells", 1, wanted, inside)

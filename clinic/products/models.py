@@ -112,10 +112,7 @@ class Product(Record):
         volume = self.volume or Decimal(0)
         return volume - sum((volume if use.volume is None else use.volume for use in self.uses), Decimal(0))
 
-    @property
-    def use_before(self) -> datetime | None:
-        """The latest moment that its protocol allows (rule 50); None where the protocol sets no end."""
-        return latest(self)
+    use_before = property(latest)
 
     @property
     def aged_from(self) -> datetime | None:
@@ -191,7 +188,7 @@ class Product(Record):
         """Also fill in until when it may be used."""
         super().fill_keys(session)
         if self.expires_at is None:
-            self.keep_to_expiry()
+            self.expires_at = self.end
 
     @property
     def lies_frozen(self) -> bool:

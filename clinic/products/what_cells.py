@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clinic.errors import Problem, RuleBroken
-from clinic.products.graph import ancestry
+from clinic.products.graph import ancestry, donors
 from clinic.protocols.catalogues import CELL_TYPES, SOURCES, labels, within
 from clinic.protocols.cells import given_types, on_the_way
 
@@ -99,6 +99,24 @@ def _of_tissue(product: Product, found: list[str], says: Content, ordered: str |
         )
         return [Against(field="source", sentence=said)]
     return []
+
+
+def not_own(records: CourseRecords, product: Product, course: Any) -> str:
+    """Return that cells collected from a patient are meant for somebody else, whatever their container says (rule 3).
+
+    Asked of every donor in the ancestry: own cells are those of a donor who is the patient of the course.
+    """
+    people = {one.id for one in course.patient.person}
+    for donor in donors(records, product):
+        own = donor.patient_id in people
+        if not own and (donor.kind == "self" or course.relation == "autologous"):
+            return OTHERS
+        if own and course.relation != "autologous":
+            return "These are the patient's own cells; the order is for a donor's. Correct the order first."
+    return ""
+
+
+OTHERS = "These are another patient's own cells, or a donor's. They must not be given to anyone else."
 
 
 def refuse_other_type(says: Content | None, cell_type: str | None) -> None:

@@ -15,7 +15,7 @@ from clinic.patients.models import Weight
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
-from clinic.products.what_cells import Against, wrong_cells
+from clinic.products.what_cells import Against, not_own, wrong_cells
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_kinds import WithAccusing
 from clinic.record_pool import once
@@ -166,8 +166,10 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
 
 
 def not_ordered(records: CourseRecords, product: Product) -> list[Blocked]:
-    """Return why the cells of a container are not what the order and the protocol name (rule 1)."""
-    return [cells_blocked(one, product) for one in wrong_cells(records, product)]
+    """Return why cells are not those of the order and its protocol, or not of its patient (rules 1, 3)."""
+    found = [cells_blocked(one, product) for one in wrong_cells(records, product)]
+    said = not_own(records, product, product.treatment) if product.treatment is not None else ""
+    return [*found, Blocked(rule=3, because=said)] if said else found
 
 
 def cells_blocked(one: Against, product: Product) -> Blocked:

@@ -161,3 +161,22 @@ def test_source_place_and_method_of_a_collection_are_corrected_together_and_its_
     assert harvest.unconfirmed is not None
     ward.assign(right, course)
     ward.said_no("adipose tissue; the order is for umbilical cord tissue")
+
+
+@pytest.mark.rule(3, by="http")
+def test_whose_cells_they_are_is_asked_of_the_harvest_and_not_of_the_label(ward):
+    mine, theirs = ready_for_harvest(ward.team), ready_for_harvest(ward.team)
+    own, other = released_product(mine, ward.team), released_product(theirs, ward.team)
+    for bag in (own, other):
+        bag.relation = "allogeneic"
+    ward.session.commit()
+    for bag, course, gone in ((own, mine, "yes"), (other, theirs, "")):
+        harvest = ward.session.scalars(select(Harvest).where(Harvest.treatment_id == course.id)).one()
+        if not gone:
+            for one in [harvest, *harvest.products, bag]:
+                one.donor_id, one.donor = own.donor_id, own.donor
+            ward.session.commit()
+        check = ward.check(course, bag)
+        line = next(line for line in check.evidence if line["check"] == "Own cells, by their harvest")
+        assert line["ok"] is bool(gone)
+    ward.said_no("another patient's own cells")
