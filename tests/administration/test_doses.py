@@ -10,9 +10,11 @@ import pytest
 
 from clinic import clock
 from clinic.errors import RuleBroken
+from clinic.fields import Range
 from clinic.patients.models import Weight
+from clinic.protocols.demonstration import DEMONSTRATIONS
 from tests.bedside import checked, frozen, given, released_product, rules
-from tests.factories import ready_for_harvest, stranger
+from tests.factories import published, ready_for_harvest
 
 if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
@@ -149,9 +151,12 @@ def weigh(course: Treatment, team: Team, kg: str) -> None:
 
 @pytest.mark.rule(61, by="http")
 def test_the_next_dose_of_a_protocol_with_days_between_is_asked_on_the_same_day_and_the_rest_of_one_is_not(team):
-    of = ready_for_harvest(team, code="UC-MSC-LUPUS", donor=stranger(team))
-    for part, asked in ((Decimal("0.5"), False), (Decimal("0.5"), False), (Decimal(1), True)):
-        bag = released_product(of, team, amount=part * Decimal("72.5"))
+    says = DEMONSTRATIONS["BM-MSC-MS"]
+    dose = says.dose.model_copy(update={"doses": 2, "days_between": 7, "window": Range(1, 2), "usual": Decimal(1)})
+    version = published(team, "TWICE", content=says.model_copy(update={"dose": dose}))
+    of = ready_for_harvest(team, version=version)
+    bags = [released_product(of, team, amount=part * Decimal("72.5")) for part in (Decimal("0.5"), Decimal("0.5"), 1)]
+    for bag, asked in zip(bags, (False, False, True), strict=True):
         check = checked(of, bag, team)
         warned = [line for line in check.evidence if line["check"] == "Days since the last cells" and line["warning"]]
         assert bool(warned) is asked, check.evidence
