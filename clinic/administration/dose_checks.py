@@ -58,6 +58,8 @@ def dose(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> 
     volume = bedside.volume if bedside.volume is not None else product.left
     body = weight(verdict, bedside, product, at)
     portion = Portion(product=product, volume=volume, body=body, at=at)
+    if volume < product.left:
+        verdict.fine("Part of the container", 52, f"{plain(volume)} mL", f"of {plain(product.left)} mL")
     window(verdict, bedside, portion)
     dmso(verdict, bedside, portion)
     endotoxin(verdict, bedside, portion)
