@@ -12,6 +12,7 @@ from clinic.errors import RuleBroken
 from clinic.fields import plain
 from clinic.harvest.models import Harvest
 from clinic.products.what_cells import not_together, tissues
+from clinic.record_content import unflushed
 from clinic.wording import moment
 
 if TYPE_CHECKING:
@@ -37,7 +38,8 @@ def refuse_input(run: Any, product: Product, wanted: Decimal, at: datetime) -> N
     if len(own) > 1 and "autologous" in {product.relation, *(i.product.relation for i in run.inputs)}:
         raise RuleBroken("Different patients' own cells are never pooled.", rule=37)
     course, version = run.treatment, run.follows
-    found = _tissues(run, [*(one.product for one in run.inputs), product])
+    with unflushed(product):
+        found = _tissues(run, [*(one.product for one in run.inputs), product])
     if said := not_together(version.says if version else None, found, course.source if course else None):
         raise RuleBroken(said, rule=37)
     if wanted <= 0 or wanted > product.left:

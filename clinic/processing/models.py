@@ -22,11 +22,13 @@ from clinic.processing.corrections import last_critical
 from clinic.processing.counts import InProcessCount, expected_amount, refuse_other_amount
 from clinic.processing.inputs import refuse_input
 from clinic.processing.manipulations import Manipulation
+from clinic.products.expiry import first_end
 from clinic.products.media import contradicts
 from clinic.products.models import Product, RunInput, bearer, unused
 from clinic.products.what_cells import pooled, refuse_other_type
 from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.protocols.models import ProtocolVersion
+from clinic.record_content import unflushed
 from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 
@@ -158,8 +160,7 @@ class ProcessingRun(Record):
     @property
     def collected_at(self) -> datetime | None:
         """When the first of what went in was collected; None where the end of one collection is not recorded."""
-        ends = [one.product.collected_at for one in self.inputs]
-        return None if None in ends else min((end for end in ends if end is not None), default=None)
+        return first_end(one.product.collected_at for one in self.inputs)
 
     @property
     def cold(self) -> Cold:
@@ -349,9 +350,8 @@ class ProcessingRun(Record):
     @property
     def hands(self) -> set[str]:
         """The ids of everybody who worked in it, wrote it down or signed as its author."""
-        people = {self.performed_by_id, self.recorded_by_id}
-        people |= {person for m in self.manipulations for person in (m.performed_by_id, m.recorded_by_id)}
-        people |= {person for c in self.counts for person in (c.performed_by_id, c.recorded_by_id)}
+        parts = (self, *self.manipulations, *self.counts)
+        people = {person for one in parts for person in (one.performed_by_id, one.recorded_by_id)}
         people |= {s.signed_by_id for s in self.signatures if s.meaning == Meaning.AUTHORSHIP}
         return {person for person in people if person}
 
@@ -390,8 +390,9 @@ def settle_uses(product: Product) -> None:
 def aged_from(product: Product) -> datetime | None:
     """Return from when the first of what went into the run of a product is counted, or the start of the run."""
     session = object_session(product)
-    run = session.get(ProcessingRun, product.run_id) if session is not None and product.run_id else None
-    since = [one.product.collected_at or one.product.aged_from for one in run.inputs] if run is not None else []
+    with unflushed(product):
+        run = session.get(ProcessingRun, product.run_id) if session is not None and product.run_id else None
+        since = [one.product.collected_at or one.product.aged_from for one in run.inputs] if run is not None else []
     return min((moment for moment in since if moment is not None), default=run.performed_at if run else None)
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from clinic.protocols.catalogues import MANIPULATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from clinic.protocols.content import Content
 
 
@@ -28,6 +30,12 @@ def latest(product: Any, *, since: datetime | None = None) -> datetime | None:
         frozen_at=product.frozen_at or (product.performed_at if product.lies_frozen else None),
         thawed_at=product.thawed_at,
     )
+
+
+def first_end(ends: Iterable[datetime | None]) -> datetime | None:
+    """Return the first of some ends of a collection; None where one of them is not recorded."""
+    known = list(ends)
+    return None if None in known else min((end for end in known if end is not None), default=None)
 
 
 def use_before(  # noqa: PLR0913 - each of these moments starts a clock of its own

@@ -25,7 +25,8 @@ OTHER = [
 ]
 
 
-@pytest.mark.rule((1, 3), by="import")
+@pytest.mark.rule(1, by="import")
+@pytest.mark.rule(3, by="import")
 @pytest.mark.parametrize(("facts", "column", "rule"), OTHER)
 def test_cells_that_are_here_are_those_of_their_order(take, facts, column, rule):
     report = take(facts)
