@@ -13,6 +13,7 @@ from clinic.administration.gate import CARERS, identity, judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.scanning import Wristband, read_bag, read_wristband
 from clinic.administration.step import ADMINISTRATION, waiting_products
+from clinic.administration.together import refuse_more
 from clinic.administration.verdict import Bedside, Verdict
 from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
@@ -29,6 +30,7 @@ from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from sqlalchemy.orm import Session
 
@@ -140,11 +142,13 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
     patient_scan: str,
     product_scan: str,
     vitals: dict[str, Any] | None,
+    volume: Decimal | None = None,
 ) -> BedsideCheck:
     """Record one reading of wristband and bag, clear or refused; the passwords of both people were just checked.
 
-    ``vitals`` are the facts of the vital signs before the start, None where they were not taken. A refusal stays on
-    record like a clear check (hazard H1). The caller adds nothing: the check and what hangs on it are in the session.
+    ``vitals`` are the facts of the vital signs before the start, None where they were not taken; ``volume`` is what is
+    to be given, mL, None for the whole container. A refusal stays on record like a clear check (hazard H1).
+    The caller adds nothing: the check and what hangs on it are in the session.
     """
     signs = (
         VitalSigns.log(by=by, at=at, performed_by=by, performed_at=at, treatment_id=course.id, **vitals)
@@ -153,15 +157,9 @@ def read(  # noqa: PLR0913 - what was scanned, and by whom
     )
     with session.no_autoflush:
         bedside = gather(
-            session,
-            course,
-            by=by,
-            at=at,
-            second=second,
-            patient_scan=patient_scan,
-            product_scan=product_scan,
-            vitals=signs,
-        )
+            session, course, by=by, at=at, second=second, patient_scan=patient_scan, product_scan=product_scan,
+            vitals=signs, volume=volume,
+        )  # fmt: skip
         verdict = judge(bedside, at)
     check = _kept(session, bedside, verdict, by=by, at=at, patient_scan=patient_scan, product_scan=product_scan)
     if signs is not None:
@@ -190,6 +188,7 @@ def _kept(  # noqa: PLR0913 - what one record consists of
         reasons=reasons_of(verdict),
         evidence=[line.as_dict() for line in verdict.evidence],
         rests_on=bedside.evidence(),
+        volume=bedside.volume,
     )
     session.add(check)
     return check
@@ -220,16 +219,10 @@ def must_be_usable(check: BedsideCheck, course: Treatment, at: datetime) -> None
 def ask_again(session: Session, check: BedsideCheck, at: datetime, **more: Any) -> Bedside:
     """Gather anew what the same scans are judged by: consent and release may have changed (hazards H12, H13)."""
     return gather(
-        session,
-        check.treatment,
-        by=check.performed_by,
-        at=at,
-        second=check.second_person,
-        patient_scan=check.patient_scan,
-        product_scan=check.product_scan,
-        vitals=check.vital_signs,
-        **more,
-    )
+        session, check.treatment, by=check.performed_by, at=at, second=check.second_person,
+        patient_scan=check.patient_scan, product_scan=check.product_scan, vitals=check.vital_signs,
+        **({"volume": check.volume} | more),
+    )  # fmt: skip
 
 
 def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
@@ -251,16 +244,10 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     must_be_usable(check, course, at)
     if by.id not in pair or performed_by_id not in pair:
         raise RuleBroken("One of the two people who read the wristband must give the cells.")
-    volume = facts.get("volume_issued")
-    bedside = ask_again(
-        session,
-        check,
-        at,
-        volume=volume,
-        route=facts.get("route"),
-        body_site=facts.get("body_site"),
-        side=facts.get("side"),
-    )
+    volume = facts.get("volume_issued") or check.volume
+    refuse_more(check, volume)
+    place = {name: facts.get(name) for name in ("route", "body_site", "side")}
+    bedside = ask_again(session, check, at, volume=volume, **place)
     verdict = judge(bedside, at)
     if not verdict.clear:
         raise StepBlocked("Administration", verdict.blocked)
@@ -312,6 +299,12 @@ def _once(session: Session) -> None:
             "These cells were given already, or this check was used. One product, one administration: nothing was "
             "saved twice."
         ) from fault
+
+
+def in_bag(session: Session, product_scan: str) -> Decimal | None:
+    """Return what is left in the scanned container, mL; None where it is not known."""
+    product, _fault = _product(session, read_bag(product_scan))
+    return product.left if product is not None else None
 
 
 def given_to_patient(records: CourseRecords) -> list[Administration]:

@@ -139,7 +139,7 @@ def big_three(check: BedsideCheck, at: datetime) -> list[dict[str, Any]]:
     if product is None:
         return []
     limit = course.says.expiry.thaw_minutes
-    end, label = product.expires_at, "Time left"
+    end, label = product.end, "Time left"
     if product.thawed_at is not None and limit:
         end, label = product.thawed_at + timedelta(minutes=limit), "Time left after thaw"
     found = [_dose(product, course, at), _where(product, course)]

@@ -12,6 +12,7 @@ from clinic.access import Role
 from clinic.administration.amounts import dmso_grams, dose_in, doses, lies_in
 from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.administration.sums import counted_as, dmso_at_most, given_within, most_in, used
+from clinic.eligibility.models import COMPLETE
 from clinic.fields import plain
 from clinic.patients.doubted import alone, figures, moments, starts
 from clinic.patients.models import Weight, weight_of
@@ -57,6 +58,8 @@ def dose(verdict: Verdict, bedside: Bedside, product: Product, at: datetime) -> 
     volume = bedside.volume if bedside.volume is not None else product.left
     body = weight(verdict, bedside, product, at)
     portion = Portion(product=product, volume=volume, body=body, at=at)
+    if volume < product.left:
+        verdict.fine("Part of the container", 52, f"{plain(volume)} mL", f"of {plain(product.left)} mL")
     window(verdict, bedside, portion)
     dmso(verdict, bedside, portion)
     endotoxin(verdict, bedside, portion)
@@ -353,7 +356,8 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         for a in bedside.earlier
         if a.performed_at and (at - a.performed_at >= DAY or a.treatment_id != course.id)  # a day's bags are one dose
     ]
-    last = max((clock.day(moment, zone) for a in before for moment in starts(a) if moment <= at), default=None)
+    counted = before + (_whole_dose(bedside, before) if dosing.days_between else [])
+    last = max((clock.day(moment, zone) for a in counted for moment in starts(a) if moment <= at), default=None)
     if last is not None:
         days = (clock.day(at, zone) - last).days
         said = (_days(days), f"{dosing.days_between} days by protocol" if dosing.days_between else "another course")
@@ -364,6 +368,21 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     mine = doses([a for a in before if a.performed_at and a.treatment_id == course.id], dosing, zone)
     if mine >= dosing.doses:
         verdict.warn("Doses", 61, f"{mine} given already", f"{dosing.doses} by protocol")
+
+
+def _whole_dose(bedside: Bedside, before: list[Administration]) -> list[Administration]:
+    """Return what this course gave within a day where it came to a whole dose, so that more is the next dose.
+
+    Bags of one dose are given one after the other: until they come to the usual dose, or to what a physician approved
+    at least, the next bag belongs to the same dose (rule 61).
+    """
+    dosing, (limits, change) = bedside.course.says.dose, dose_limits(bedside.records)
+    today = [a for a in bedside.earlier if a.performed_at and a not in before]
+    parts = [a.dose_per_kg if dosing.per_kg else a.dose for a in today]
+    same = [part if a.measure == dosing.measure else None for a, part in zip(today, parts, strict=True)]
+    given = sum((dosing.usual if part is None else part for part in same), Decimal(0))
+    whole = limits.low if change is not None and limits.low is not None else COMPLETE * dosing.usual
+    return today if given >= whole else []
 
 
 def _days(number: int) -> str:

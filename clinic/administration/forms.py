@@ -8,8 +8,8 @@ from clinic import clock
 from clinic.administration.dose_change import DoseChange, dose_unit
 from clinic.administration.events import InfusionEvent, reactions
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
-from clinic.fields import Field
-from clinic.form_fields import PasswordField, SelectField, TextAreaField
+from clinic.fields import Field, Range
+from clinic.form_fields import DecimalField, PasswordField, SelectField, TextAreaField
 from clinic.forms import FILLED, Live, RecordForm, form_for
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, within
 
@@ -43,6 +43,10 @@ class ScanForm(form_for(BedsideCheck, only=(), extra={name: ASKED[name] for name
 class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
     """Wristband, bag, vital signs before the start, and both people with their own passwords."""
 
+    volume = DecimalField(
+        "Volume to give", unit="mL", possible=Range("0.01", 3000), rule=52,
+        hint="The whole container, or the part that is the dose",
+    )  # fmt: skip
     own_password = PasswordField("Your password", required=True)
     password = PasswordField("Password of the second person", required=True)
 
@@ -63,6 +67,7 @@ class BedsideForm(form_for(VitalSigns, only=SIGNS, extra=ASKED)):
             "patient_scan": self["patient_scan"].data,
             "product_scan": self["product_scan"].data,
             "vitals": self.vitals,
+            "volume": self["volume"].data,
         }
 
     @property
@@ -99,7 +104,9 @@ class AdministrationForm(
         if ordered and course.side in {"left", "right", "none"}:
             self.prefill("side", course.side, "from the order")
         if check.product is not None:
-            self.prefill("volume_issued", check.product.left, "prefilled: whole container")
+            whole = check.volume is None or check.volume == check.product.left
+            said = "prefilled: whole container" if whole else "prefilled: as checked"
+            self.prefill("volume_issued", check.volume or check.product.left, said)
         people = [(p.id, p.label) for p in (check.performed_by, check.second_person) if p is not None]
         self.offer("performed_by_id", people, chosen=check.performed_by_id, filled="from the bedside check")
         self._leave_blank("performed_at")
@@ -144,7 +151,7 @@ class AdministrationForm(
             "performed_at": clock.now().replace(second=0, microsecond=0),
             "performed_by_id": check.performed_by_id,
             "route": course.route,
-            "volume_issued": check.product.left if check.product is not None else None,
+            "volume_issued": check.volume or (check.product.left if check.product is not None else None),
         }
         if ordered:
             usual |= {"body_site": course.body_site, "side": course.side}

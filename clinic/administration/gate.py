@@ -20,9 +20,11 @@ from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
 from clinic.fields import plain
 from clinic.processing.step import donors_usable
+from clinic.products.graph import ancestry
+from clinic.products.what_cells import not_own, tissue_words, tissues, tissues_for, type_words, wrong_cells
 from clinic.protocols.catalogues import ROUTES, within
 from clinic.release.evidence import beside
-from clinic.release.product_state import ProductState, state_of
+from clinic.release.product_state import ProductState, cells_blocked, state_of
 from clinic.steps import stopped
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def judge(bedside: Bedside, at: datetime) -> Verdict:
         two_people(verdict, bedside)
         authorized(verdict, bedside, at)
         if bedside.product is not None:
+            what_cells(verdict, bedside, bedside.product)
             product_state(verdict, bedside, bedside.product, at)
             dose_checks.dose(verdict, bedside, bedside.product, at)
         place(verdict, bedside)
@@ -125,6 +128,24 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
             "These are another patient's own cells. They must not be given to anyone else.",
             patient.id, product.donor.patient_id or product.donor_id,
         )  # fmt: skip
+
+
+def what_cells(verdict: Verdict, bedside: Bedside, product: Product) -> None:
+    """Cell type and tissue in the bag are those of the order and its protocol (rule 1)."""
+    course, records = bedside.course, bedside.records
+    found = tissues(ancestry(records, product), records.get)
+    inside = f"{type_words(product.cell_type)}, {tissue_words(key for key in found if key)}"
+    wanted = f"{type_words(course.says.cell_type)}, {tissue_words(tissues_for(course.says, course.source))}"
+    if said := not_own(records, product, course):
+        verdict.fault("Own cells, by their harvest", 3, said, course.patient_id, product.donor.patient_id or "a donor")
+    elif course.relation == "autologous":
+        verdict.fine("Own cells, by their harvest", 3, course.patient_id, product.donor.patient_id or "")
+    against = wrong_cells(records, product, course.says, course.source)
+    if not against:
+        verdict.fine("Cells", 1, wanted, inside)
+    for one in against:
+        reason = cells_blocked(one, product)
+        verdict.fault("Cells", 1, reason.because, wanted, inside, who=reason.who, fix=reason.fix)
 
 
 def two_people(verdict: Verdict, bedside: Bedside) -> None:
@@ -204,7 +225,7 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
             **fix,
         )
     verdict.judge("Not discarded", 50, not product.discarded, "This product was discarded.", product.place, "")
-    end = min((end for end in (product.expires_at, product.use_before) if end is not None), default=None)
+    end = product.end
     minutes = bedside.course.says.expiry.thaw_minutes
     if product.without_end:
         because = "Nothing says until when this product may be used. Set “Use before” on the product, then release it."

@@ -63,6 +63,7 @@ class BedsideCheck(Record):
     reasons: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     evidence: Mapped[list[dict[str, Any]]] = mapped_column(default=list)
     rests_on: Mapped[str | None] = mapped_column(info=ADDED)
+    volume: Mapped[Decimal | None] = field("Volume to give", unit="mL", possible=Range("0.01", 3000), info=ADDED)
 
     treatment: Mapped[Treatment] = relationship()
     product: Mapped[Product | None] = relationship()

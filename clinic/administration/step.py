@@ -103,7 +103,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
     product = waiting_products(records, at)[0]
     thawed = ", and thawed" if product.thawed_at else ""
     why = f"{product.name} {product.division or ''} is released{thawed}: {course.title}. Two people scan first."
-    due = _thaw_end(records, product) or product.expires_at
+    due = _thaw_end(records, product) or product.end
     if first := asked_first(records, product, at):
         more = {"due_at": due, "due_words": "use before"}
         return waiting + [replace(one, **more, danger=one.danger or _urgent(due, at)) for one in first]
@@ -129,7 +129,7 @@ def _thaw_end(records: CourseRecords, product: Product) -> datetime | None:
 def moments(records: CourseRecords) -> Iterable[datetime]:
     """Return when cells become urgent, and when checks and vital signs are due."""
     for product in records.of(Product):
-        for end in (product.expires_at, _thaw_end(records, product)):
+        for end in (product.end, _thaw_end(records, product)):
             if end is not None:
                 yield from (end - HURRY, end)
     for check in records.of(BedsideCheck):

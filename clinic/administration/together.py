@@ -13,7 +13,7 @@ from sqlalchemy import inspect
 
 from clinic.administration.placing import misplaced
 from clinic.administration.voiding import void_problems
-from clinic.errors import Problem, Question
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import CLOCK_SLACK, plain
 from clinic.wording import moment
 
@@ -42,6 +42,16 @@ def unusable(check: Any, at: datetime) -> str:
     if check.performed_at is None or at - check.performed_at > CHECK_HOLDS:
         return f"This bedside check is older than {CHECK_HOLDS.seconds // 60} minutes. Scan wristband and bag again."
     return ""
+
+
+def refuse_more(check: Any, volume: Decimal | None) -> None:
+    """Raise `RuleBroken` where more would be given than the two people checked the dose of (rule 52)."""
+    if check.volume is not None and volume is not None and volume > check.volume:
+        said = (
+            f"Volume issued {plain(volume)} mL is more than the {plain(check.volume)} mL that were checked. "
+            "Check again with the volume that is to be given."
+        )
+        raise RuleBroken(Problem(said, "volume_issued", rule=52))
 
 
 def container_problems(given: Any) -> list[Problem]:

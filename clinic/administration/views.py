@@ -143,6 +143,7 @@ def _scanned(form: ScanForm, course: Treatment) -> Answer:
         return commit_and_redirect(url_for("administration.check", check_id=check.id))
     rest = form_of(BedsideForm, formdata=None, data=scans)
     rest.can_draft = False
+    rest.prefill("volume", acts.in_bag(db.session(), scans["product_scan"]), "prefilled: whole container")
     rest.start_at_the_vital_signs()
     _offer_second(rest)
     return render_template("administration/bedside.html", form=rest, **_bedside(course))

@@ -43,7 +43,7 @@ def identity(source: Source, product: Product) -> Block:
         ("Chain of identity", course.chain_of_identity if course is not None else "", ""),
         ("Amount", unmarked(product.amount_text or ""), ""),
         ("Volume", quantity(product.volume, "mL"), ""),
-        ("Use before", wording.moment(product.expires_at, source.zone), ""),
+        ("Use before", wording.moment(product.end, source.zone), ""),
     ]
     return Block(facts=[line for line in lines if line[1]])
 

@@ -10,6 +10,7 @@ from sqlalchemy import inspect
 
 from clinic.errors import Problem, RuleBroken, naming
 from clinic.exchange import parse_cell
+from clinic.exchange.import_cells import SAMPLE, cell_faults, result_faults, sampled_at
 from clinic.exchange.import_checks import (
     Fault,
     Given,
@@ -149,16 +150,18 @@ class History:
             harvest_id=harvest.id,
             name=name or harvest.product_name,
             cell_type=cell_type,
-            source=course.source,
+            source=harvest.source,
             relation=course.relation,
             division="A",
             preparation=version.says.preparation if self._has("product", "preparation") else None,
             **of_course,
         )
+        was_given = self._has("administration")
         self.problems += order_faults(self, harvest, product) + volume_faults(self, harvest, product)
-        for wanted in [s for s in self.given if s.part == "qc"]:
-            self._result(wanted, product, version)
-        if self._has("administration"):
+        self.problems += cell_faults(self, course, harvest, product, given=was_given)
+        for wanted in [s for s in self.given if s.part == "qc" and s != SAMPLE]:
+            self._result(wanted, product, version, harvest)
+        if was_given:
             given = self._make(
                 "administration",
                 "",
@@ -206,7 +209,7 @@ class History:
             unit = DOSE_MEASURES[given.measure].unit_per_kg if given.measure in DOSE_MEASURES else ""
             given.working = f"{given.dose_per_kg} {unit} as the source gives it".replace("  ", " ")
 
-    def _result(self, wanted: Slot, product: Any, version: ProtocolVersion) -> None:
+    def _result(self, wanted: Slot, product: Any, version: ProtocolVersion, harvest: Any) -> None:
         text = self._text(wanted)
         if text is None:
             return
@@ -221,12 +224,14 @@ class History:
             return
         result = QCResult(
             **self._common(_absent(QCResult, facts | {"test": wanted.name}, self._reason_for)),
+            sampled_at=sampled_at(self),
             product=product,
             test=wanted.name,
             **facts,
         )
         result.weigh(version)
         self._check("qc", "", result, wanted)
+        self.problems += result_faults(self, result, harvest, given=self._has("administration"))
 
     def _visits(self, of_course: dict[str, Any]) -> list[tuple[Slot, Any]]:
         made = []

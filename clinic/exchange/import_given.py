@@ -43,7 +43,7 @@ def bedside_faults(history: Any, given: Any, product: Any, patient: Any) -> list
         _fault(history, name, said) for name, said in _contradictions(given, product, patient, history.by.site.zone)
     ]
     against = [*_against(given, product, history.by.site.zone), *_limits(history, given, product)]
-    return found + _asked(history, given, [*against, *_allergies(history, given, product)])
+    return found + asked(history, given, [*against, *_allergies(history, given, product)])
 
 
 def volume_faults(history: Any, harvest: Any, product: Any) -> list[Fault]:
@@ -51,10 +51,10 @@ def volume_faults(history: Any, harvest: Any, product: Any) -> list[Fault]:
     if harvest.volume is None or product.volume is None or product.volume <= harvest.volume:
         return []
     said = f"no more than the {plain(harvest.volume)} mL that were collected, or what was added to them"
-    return _asked(history, product, [Against("volume", 36, said, "product")])
+    return asked(history, product, [Against("volume", 36, said, "product")])
 
 
-def _asked(history: Any, record: Any, against: Iterable[Against]) -> list[Fault]:
+def asked(history: Any, record: Any, against: Iterable[Against]) -> list[Fault]:
     """Return what the mapping does not confirm; what it does is kept with its reason, and told in the report."""
     found = []
     for one in against:

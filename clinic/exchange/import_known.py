@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from clinic.administration.models import Administration
+from clinic.consent.models import Consent
 from clinic.exchange import parse_cell
 from clinic.exchange.batches import ImportedRow, known_rows
 from clinic.exchange.import_followup import is_that
@@ -20,6 +21,8 @@ from clinic.records import Origin
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
@@ -38,6 +41,12 @@ class Known:
         self.visits: dict[tuple[Any, ...], FollowUpVisit] = {}
         self.scored: set[tuple[str, str]] = set()
         self.plans: set[str] = set()
+
+    @cached_property
+    def consents_since(self) -> datetime | None:
+        """When the first consent was recorded at this site: from then on what it collects has one (rule 14)."""
+        chosen = select(Consent.recorded_at).where(Consent.site_id == self.by.site_id, Consent.origin == Origin.CLINIC)
+        return self.session.scalar(chosen.order_by(Consent.recorded_at).limit(1))
 
     @cached_property
     def _patients(self) -> dict[str, Bearer]:

@@ -19,6 +19,7 @@ from clinic.patients.models import Patient, Weight
 from clinic.products.models import Product
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS
 from clinic.records import Record
+from clinic.release.results import QCResult
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -46,6 +47,8 @@ KINDS = {
     "scores": frozenset({"patient", "course", "visit", "score", "row"}),
     "events": frozenset({"patient", "course", "event", "row"}),
 }
+SAMPLED = ("qc", "sampled_at")
+"""When the samples of a row were taken: a culture is final some days after that (rule 44)."""
 NEW_PEOPLE = frozenset({"patients", "courses"})
 """Kinds of import whose rows are patients who are new here; those of the others are registered."""
 ONE_EACH = frozenset({"administrations", "scores", "events"})
@@ -90,7 +93,7 @@ class Slot:
     @property
     def model(self) -> type[Model] | None:
         """The kind of record whose column it is; None for a test result and a score, which are rows of their own."""
-        return PARTS.get(self.part)
+        return QCResult if (self.part, self.name) == SAMPLED else PARTS.get(self.part)
 
     @property
     def fact(self) -> Field | None:
@@ -125,7 +128,7 @@ def _known(wanted: Slot) -> bool:
     if wanted.part == "row":
         return wanted.name == "key"
     if wanted.part == "qc":
-        return wanted.name in QC_TESTS
+        return wanted.name in QC_TESTS or wanted.name == SAMPLED[1]
     if wanted.part == "score":
         return wanted.name in INSTRUMENTS
     if wanted.part == "treatment" and wanted.name == "protocol":
@@ -181,6 +184,8 @@ def _of_catalogues(kind: str) -> Iterator[tuple[str, str, str, str, str]]:
     for key, test in QC_TESTS.items() if "qc" in KINDS[kind] else ():
         words = "; ".join(f"{one} = {label}" for one, label in (test.outcomes or {}).items())
         yield kind, f"qc.{key}", test.label, test.unit, words or "a figure, also like <0.05"
+    if "qc" in KINDS[kind]:
+        yield kind, "qc.sampled_at", "Samples taken at", "", _form(QCResult, "sampled_at")
     if "score" in KINDS[kind]:
         for name, (label, form) in LONG_SCORE.items() if kind in ONE_EACH else ():
             yield kind, f"score.{name}", label, "", form

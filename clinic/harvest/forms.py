@@ -94,11 +94,13 @@ def offer_places(form: RecordForm, sources: Iterable[Source], *, kept: Iterable[
 
 
 def offer_again(form: RecordForm, harvest: Harvest) -> None:
-    """Offer an amendment what the first entry offers: the places and methods of the source."""
+    """Offer an amendment the sources that it may name with their places and methods; they are judged together."""
     second_person(form)
-    source = SOURCES.get(harvest.source or "")
-    if source is not None:
-        offer_places(form, [source], kept={harvest.body_site, harvest.method})
+    course = harvest.treatment
+    planned = SOURCES if course is None else planned_sources(course)
+    sources = [SOURCES[key] for key in dict.fromkeys([*planned, harvest.source or ""]) if key in SOURCES]
+    form.offer("source", [(one.key, one.label) for one in sources])
+    offer_places(form, sources, kept={harvest.body_site, harvest.method})
 
 
 class ContainerForm(RecordForm):

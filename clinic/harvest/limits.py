@@ -54,6 +54,8 @@ def site(harvest: Any) -> list[str]:
     if source and method and method.harvest != source.harvest:
         found.append(Problem(f"Method does not fit: it does not collect {within(source.label)}.", "method"))
     place = BODY_SITES.get(harvest.body_site or "")
+    if source and place and place.key not in source.sites:
+        found.append(Problem(f"Body site does not fit: {within(source.label)} is not collected there.", "body_site"))
     if place and place.sided and harvest.side not in {"left", "right"}:
         found.append(Problem("Side: required. Two sides are two harvests.", "side", rule=26))
     if harvest.treatment is not None and harvest.source and harvest.source not in planned_sources(harvest.treatment):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.records import Amendment
 
-CRITICAL = frozenset({"performed_at", "ended_at", "volume"})
+CRITICAL = frozenset({"performed_at", "ended_at", "volume", "source"})
 DAY = timedelta(hours=24)
 WITH_ANTICOAGULANT = ("anticoagulant", *(key for key in ANTICOAGULANTS if key != "none"))
 FASTING = {"confirmed": "Confirmed", "not_needed": "Not needed", "not_fasted": "Not fasted"}
@@ -180,9 +180,12 @@ class Harvest(Record):
 
     @property
     def not_applicable(self) -> frozenset[str]:
-        """CD34+ cells are counted beforehand where they are collected from the blood."""
-        source = SOURCES.get(self.source or "")
-        return frozenset({"cd34_before"}) if source is not None and source.harvest != "apheresis" else frozenset()
+        """CD34+ cells are counted beforehand where they are, or by the order should be, collected from the blood."""
+        named = {self.source, self.treatment.source} if self.treatment is not None else {None}
+        known = None not in named and not any(
+            one.harvest == "apheresis" for key, one in SOURCES.items() if key in named
+        )
+        return frozenset({"cd34_before"}) if known else frozenset()
 
     @property
     def body_weight(self) -> Decimal | None:
@@ -228,14 +231,17 @@ class Harvest(Record):
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
     ) -> Amendment:
-        """Correct facts; a corrected end moves the expiry of what was collected, and of what was made of it."""
+        """Correct facts; what was collected, and what was made of it, follows a corrected end and source."""
+        name = self.product_name
         amendment = super().amend(facts, by=by, at=at, reason=reason, **changes)
+        for product in self.products if "source" in amendment.changes else ():
+            product.follow(source=self.source, name=self.product_name if product.name == name else product.name)
         for product in self.products if self.ended_at is not None else ():  # a history may not know the end
             product.follow(collected_at=self.ended_at, performed_at=self.ended_at)
         return amendment
 
     def critical_correction(self) -> Amendment | None:
-        """Return the last correction of times or volume after a signature: a second person confirms it."""
+        """Return the last correction of times, volume or source after a signature: a second person confirms it."""
         since = min((signature.signed_at for signature in self.signatures), default=None)
         found = [one for one in self.amendments if since and one.amended_at >= since and one.corrects(CRITICAL)]
         return found[-1] if found and self.origin == "clinic" else None
@@ -308,3 +314,13 @@ class Harvest(Record):
         source = within(SOURCES[self.source or ""].label) if self.source in SOURCES else "cells"
         volume = f"{self.volume} mL" if self.volume is not None else ""
         return ", ".join(part for part in (source, place, volume) if part)
+
+
+def aged_from(product: Product) -> datetime | None:
+    """Return when what a product holds was collected, by its harvest: the end, else the start (rule 50)."""
+    session = object_session(product)
+    harvest = session.get(Harvest, product.harvest_id) if session is not None and product.harvest_id else None
+    return None if harvest is None else harvest.ended_at or harvest.performed_at
+
+
+Product.begun_by.append(aged_from)

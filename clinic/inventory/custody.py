@@ -14,7 +14,8 @@ from clinic.errors import RuleBroken, StepBlocked
 from clinic.processing.step import donors_usable
 from clinic.products.graph import donors
 from clinic.products.movements import MOVEMENTS, STAYS_AWAY, away_at
-from clinic.release.product_state import ProductState, held_because, state_of
+from clinic.products.what_cells import wrong_cells
+from clinic.release.product_state import ProductState, cells_blocked, held_because, state_of
 from clinic.release.step import before
 from clinic.steps import Blocked, stopped
 
@@ -120,6 +121,7 @@ def assign(product: Product, course: Treatment, *, by: User, at: datetime) -> Mo
     if session is not None:
         records = load(session, [course.id], product_ids=[product.id])[course.id]
         reasons = [*stopped(records), *donors_usable(records, [product], at)]
+        reasons += [cells_blocked(one, product) for one in wrong_cells(records, product, course.says, course.source)]
         if course.donor_id is not None and course.donor_id not in {d.id for d in donors(records, product)}:
             because = "The order names another donor than the one who gave these cells. Name the correct donor first."
             reasons.append(Blocked(rule=17, because=because, fix=("treatments.donor", {"treatment_id": course.id})))

@@ -80,7 +80,6 @@ PAGES = record_pages.register_pages(
     means=lambda _product, user: Meaning.REVIEW if user.role is Role.PHYSICIAN else Meaning.VERIFICATION,
     fixed=frozenset(
         {
-            "source",
             "relation",
             "din",
             "division",
@@ -182,7 +181,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "lede": lede(product),
         "state": state,
         "din": spell_din(product.din) if product.din else None,
-        "running": clock_of(product.expires_at, at) if not gone and state is not ProductState.PROCESSED else None,
+        "running": clock_of(product.end, at) if not gone and state is not ProductState.PROCESSED else None,
         "facts": record_display.facts(product, zone(), people={one.id: one.label for one in records.staff}),
         "hands": [line for line in record_display.hands(product, zone()) if line != "Not yet signed"],
         "amendments": record_display.amendments(product, zone()),

@@ -88,7 +88,7 @@ def product_lines(records: CourseRecords, products: Iterable[Product], at: datet
     return [
         {
             "product_id": product.id, "site_id": product.site_id, "state": state_of(records, product, at).value,
-            "changes_at": product.expires_at if product.expires_at is not None and product.expires_at > at else None,
+            "changes_at": end if (end := product.end) is not None and end > at else None,
         }
         for product in products
     ]  # fmt: skip

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from clinic.errors import Problem, Question, RuleBroken, Unconfirmed
+from clinic.fields import plain
 from clinic.protocols.catalogues import MANIPULATIONS
 
 if TYPE_CHECKING:
@@ -101,3 +102,14 @@ def refuse_signature(run: Any, left: list[str]) -> None:
         raise RuleBroken(f"{said}. Record them, or give the reason under “End and balance”.")
     if problems := lost(run):
         raise RuleBroken(*problems)
+
+
+def balance_of(run: Any) -> str:
+    """Return the sum of the volumes of a run in words; see `ProcessingRun.balance`."""
+    parts = f"{plain(run.input_volume)} mL in"
+    if run.added_volume:
+        parts += f" + {plain(run.added_volume)} mL added"
+    parts += f" − {plain(run.output_volume)} mL in containers"
+    if run.waste_volume:
+        parts += f" − {plain(run.waste_volume)} mL samples and waste"
+    return f"{parts} = {plain(run.loss)} mL"

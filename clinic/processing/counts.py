@@ -69,6 +69,16 @@ class InProcessCount(Record):
         return f"{self.what} {self.arithmetic} = {self.total_text}"
 
 
+def expected_amount(last: InProcessCount | None, measure: str, volume: Decimal) -> tuple[Decimal, str] | None:
+    """Return what a container should hold by a count, in the measure's unit, and the sum (rule 38)."""
+    if last is None or last.concentration is None:
+        return None
+    unit = DOSE_MEASURES[measure]
+    amount = last.concentration * volume * (COUNTS[unit.count].each / unit.each)
+    said = f"{plain(last.concentration)} {last.unit} × {plain(volume)} mL = {plain(amount.normalize())} {unit.unit}"
+    return amount, said
+
+
 def refuse_other_amount(
     expected: Callable[[str, Decimal], tuple[Decimal, str] | None], volume: Decimal, facts: dict[str, Any]
 ) -> None:

@@ -16,16 +16,19 @@ from clinic.fields import Range, field, fields_of, plain
 from clinic.model import reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
-from clinic.processing.closing import refuse_end, refuse_signature, steps_left
+from clinic.processing.closing import balance_of, refuse_end, refuse_signature, steps_left
 from clinic.processing.cold import Cold, cold_after, medium_after
 from clinic.processing.corrections import last_critical
-from clinic.processing.counts import InProcessCount, refuse_other_amount
+from clinic.processing.counts import InProcessCount, expected_amount, refuse_other_amount
 from clinic.processing.inputs import refuse_input
 from clinic.processing.manipulations import Manipulation
+from clinic.products.expiry import first_end
 from clinic.products.media import contradicts
 from clinic.products.models import Product, RunInput, bearer, unused
-from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES
+from clinic.products.what_cells import pooled, refuse_other_type
+from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.protocols.models import ProtocolVersion
+from clinic.record_content import unflushed
 from clinic.records import Entry, Meaning, Record
 from clinic.treatments.models import Treatment
 
@@ -152,13 +155,12 @@ class ProcessingRun(Record):
     @property
     def balance(self) -> str:
         """The sum in words: “60 mL in + 10 mL added − 40 mL in containers − 25 mL samples and waste = 5 mL lost”."""
-        parts = f"{plain(self.input_volume)} mL in"
-        if self.added_volume:
-            parts += f" + {plain(self.added_volume)} mL added"
-        parts += f" − {plain(self.output_volume)} mL in containers"
-        if self.waste_volume:
-            parts += f" − {plain(self.waste_volume)} mL samples and waste"
-        return f"{parts} = {plain(self.loss)} mL"
+        return balance_of(self)
+
+    @property
+    def collected_at(self) -> datetime | None:
+        """When the first of what went in was collected; None where the end of one collection is not recorded."""
+        return first_end(one.product.collected_at for one in self.inputs)
 
     @property
     def cold(self) -> Cold:
@@ -198,8 +200,9 @@ class ProcessingRun(Record):
             raise RuleBroken(
                 f"{plain(volume)} mL cannot be added: {self.balance} are left. Record what was added.", rule=36
             )
+        refuse_other_type(self.follows.says if self.follows else None, facts.get("cell_type"))
         parents = [i.product for i in self.inputs]
-        donor = self._donor(parents, facts.pop("donor", None))
+        donor: Donor = facts.pop("donor", None) or parents[0].donor  # each donor of a pool is judged (rule 37)
         dins = {p.din for p in parents}
         din = facts.pop("din", None) or (dins.pop() if len(dins) == 1 else None)
         division = division or self._next_division(parents)
@@ -222,12 +225,12 @@ class ProcessingRun(Record):
             protocol_version=self.follows,
             donor=donor,
             origin=self.origin,
-            source=parents[0].source,
+            source=pooled(p.source for p in parents),
             relation=parents[0].relation,
             din=din,
             division=division,
             volume=volume,
-            collected_at=min((p.collected_at for p in parents if p.collected_at), default=None),
+            collected_at=self.collected_at,
             performed_at=self.ended_at or at,
             performed_by=self.performed_by,
             preparation=self.preparation,
@@ -237,6 +240,7 @@ class ProcessingRun(Record):
             **facts,
         )
         self.outputs.append(product)
+        product.keep_to_expiry()
         return product
 
     def enter(self, part: Manipulation | InProcessCount) -> None:
@@ -254,12 +258,14 @@ class ProcessingRun(Record):
 
         Whichever was recorded or corrected first (rule 50). A container that was thawed by itself stays thawed.
         """
-        collected = min((i.product.collected_at for i in self.inputs if i.product.collected_at), default=None)
+        sources = {i.product.source for i in self.inputs}
         for product in self.outputs:
             own = next((m.performed_at for m in product.movements if m.kind == "thawed"), None)
             product.follow(
                 frozen_at=self.cold.frozen_at, thawed_at=self.cold.thawed_at or own,
-                collected_at=collected or product.collected_at, performed_at=self.ended_at or product.performed_at,
+                collected_at=self.collected_at or product.collected_at,
+                performed_at=self.ended_at or product.performed_at,
+                source=product.source if product.source in sources else pooled(sources),
             )  # fmt: skip
 
     def finish(self, *, at: datetime, **facts: Any) -> None:
@@ -293,10 +299,6 @@ class ProcessingRun(Record):
         if self.signed:
             raise RuleBroken("The run is signed. Its inputs and outputs can no longer change.")
 
-    def _donor(self, parents: list[Product], named: Donor | None) -> Donor:
-        """Return the donor of what is made: of a pool the first one; each donor of its ancestry is judged (rule 37)."""
-        return named or parents[0].donor
-
     def _next_division(self, parents: list[Product]) -> str:
         """Return the first of A1, A2, … that no container of the same parents bears."""
         stem = (parents[0].division or "") if len(parents) == 1 else "P"
@@ -315,16 +317,7 @@ class ProcessingRun(Record):
 
     def expected_amount(self, measure: str, volume: Decimal) -> tuple[Decimal, str] | None:
         """Return what a container should hold by the last count, in the measure's unit, and the sum (rule 38)."""
-        last = self.counted(measure)
-        if last is None or last.concentration is None:
-            return None
-        unit = DOSE_MEASURES[measure]
-        factor = COUNTS[unit.count].each / unit.each
-        amount = last.concentration * volume * factor
-        return (
-            amount,
-            f"{plain(last.concentration)} {last.unit} × {plain(volume)} mL = {plain(amount.normalize())} {unit.unit}",
-        )
+        return expected_amount(self.counted(measure), measure, volume)
 
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any
@@ -357,9 +350,8 @@ class ProcessingRun(Record):
     @property
     def hands(self) -> set[str]:
         """The ids of everybody who worked in it, wrote it down or signed as its author."""
-        people = {self.performed_by_id, self.recorded_by_id}
-        people |= {person for m in self.manipulations for person in (m.performed_by_id, m.recorded_by_id)}
-        people |= {person for c in self.counts for person in (c.performed_by_id, c.recorded_by_id)}
+        parts = (self, *self.manipulations, *self.counts)
+        people = {person for one in parts for person in (one.performed_by_id, one.recorded_by_id)}
         people |= {s.signed_by_id for s in self.signatures if s.meaning == Meaning.AUTHORSHIP}
         return {person for person in people if person}
 
@@ -395,4 +387,14 @@ def settle_uses(product: Product) -> None:
             run.settle()
 
 
+def aged_from(product: Product) -> datetime | None:
+    """Return from when the first of what went into the run of a product is counted, or the start of the run."""
+    session = object_session(product)
+    with unflushed(product):
+        run = session.get(ProcessingRun, product.run_id) if session is not None and product.run_id else None
+        since = [one.product.collected_at or one.product.aged_from for one in run.inputs] if run is not None else []
+    return min((moment for moment in since if moment is not None), default=run.performed_at if run else None)
+
+
 Product.when_times_change.append(settle_uses)
+Product.begun_by.append(aged_from)

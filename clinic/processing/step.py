@@ -171,7 +171,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         if not ready:
             return []
         why = f"{ready[0].headline()}: collected and signed, for {course.title}."
-        due = min((p.expires_at for p in ready if p.expires_at is not None), default=None)
+        due = min((p.end for p in ready if p.end is not None), default=None)
         to = ("processing.new", {"treatment_id": course.id})
         return [Action(title="Process the cells", why=why, who=tuple(LOGS), to=to, due_at=due, due_words="use before")]
     return [_open(records, run) for run in runs if not closed(run)]
@@ -204,7 +204,7 @@ def wanted(run: ProcessingRun, left: list[str]) -> tuple[str, str]:
 
 def moments(records: CourseRecords) -> Iterable[datetime]:
     """Return when the cells that a run may begin with end."""
-    return (product.expires_at for product in records.of(Product) if product.expires_at is not None)
+    return (product.end for product in records.of(Product) if product.end is not None)
 
 
 def marks(records: CourseRecords, _at: datetime) -> list[Mark]:

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clinic.protocols.catalogues import MANIPULATIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from clinic.protocols.content import Content
+
+
+def latest(product: Any, *, since: datetime | None = None) -> datetime | None:
+    """Return the latest moment that the protocol of a `clinic.products.models.Product` allows; None: it sets no end.
+
+    Where the end of the collection is not recorded, fresh cells are counted from the safe side: from what is known of
+    the collection or the production before it (hazard H10). ``since``: that moment, of a container that is not stored
+    yet. What came in is taken for made by a run where it was cultured, since a table names no run.
+    """
+    if product.judged_under is None:
+        return None
+    return use_before(
+        product.judged_under.says,
+        made_by_run=product.run_id is not None or product.origin == "imported",
+        collected_at=product.collected_at or since or product.aged_from,
+        made_at=product.performed_at,
+        frozen_at=product.frozen_at or (product.performed_at if product.lies_frozen else None),
+        thawed_at=product.thawed_at,
+    )
+
+
+def first_end(ends: Iterable[datetime | None]) -> datetime | None:
+    """Return the first of some ends of a collection; None where one of them is not recorded."""
+    known = list(ends)
+    return None if None in known else min((end for end in known if end is not None), default=None)
 
 
 def use_before(  # noqa: PLR0913 - each of these moments starts a clock of its own
@@ -29,7 +56,7 @@ def use_before(  # noqa: PLR0913 - each of these moments starts a clock of its o
     expiry = says.expiry
     ends = []
     cultured = any(MANIPULATIONS[step].culture for step in says.manipulations if step in MANIPULATIONS)
-    fresh_from = made_at if made_by_run and cultured else collected_at
+    fresh_from = made_at if made_by_run and cultured and made_at is not None else collected_at
     if frozen_at is None and thawed_at is None and expiry.fresh_hours is not None and fresh_from is not None:
         ends.append(fresh_from + timedelta(hours=expiry.fresh_hours))
     if frozen_at is not None and expiry.frozen_days is not None:

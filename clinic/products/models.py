@@ -20,8 +20,9 @@ from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import few, reference
 from clinic.patients.donors import Donor
+from clinic.products.corrections import CRITICAL, lasts_longer
 from clinic.products.donation_numbers import DIN, spell_din
-from clinic.products.expiry import use_before
+from clinic.products.expiry import latest
 from clinic.products.media import contradicts, names_medium
 from clinic.products.movements import STAYS_AWAY, Movement, away_at
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
@@ -42,14 +43,6 @@ if TYPE_CHECKING:
 
 CONTAINERS = {"bag": "Bag", "vial": "Vial", "syringe": "Syringe", "tube": "Tube", "mould": "Mould"}
 GIVINGS = frozenset({"given", "not_given"})
-CRITICAL = frozenset({"volume", "amount", "measure"})
-"""Facts of a container whose correction a second person confirms; so is a later expiry."""
-
-
-def lasts_longer(correction: Amendment) -> bool:
-    """Whether a correction moved the end to later, or took it away."""
-    before, after = correction.changes.get("expires_at", (None, None))
-    return before is not None and (after is None or datetime.fromisoformat(after) > datetime.fromisoformat(before))
 
 
 class Product(Record):
@@ -63,6 +56,7 @@ class Product(Record):
     READ_WITH = ("uses", "movements")
     RESTS_ON = ("movements",)
     when_times_change: ClassVar[list[Callable[[Product], None]]] = []
+    begun_by: ClassVar[list[Callable[[Product], datetime | None]]] = []
     __table_args__ = (
         UniqueConstraint("site_id", "din", "division"), Index(None, "site_id", "recorded_at", "id"),
         Index("ix_product_search", "site_id", "name", "din", "donor_id", "treatment_id", "id"),
@@ -120,34 +114,38 @@ class Product(Record):
         volume = self.volume or Decimal(0)
         return volume - sum((volume if use.volume is None else use.volume for use in self.uses), Decimal(0))
 
+    use_before = property(latest)
+
     @property
-    def use_before(self) -> datetime | None:
-        """The latest moment that its protocol allows (rule 50); None where the protocol sets no end."""
-        if self.judged_under is None:
-            return None
-        return use_before(
-            self.judged_under.says,
-            made_by_run=self.run_id is not None,
-            collected_at=self.collected_at,
-            made_at=self.performed_at,
-            frozen_at=self.frozen_at or (self.performed_at if self.lies_frozen else None),
-            thawed_at=self.thawed_at,
-        )
+    def aged_from(self) -> datetime | None:
+        """What is known of when its cells were collected, the earliest first, where no end of it is recorded."""
+        known = [moment for ask in self.begun_by if (moment := ask(self)) is not None]
+        return min(known, default=self.performed_at)
+
+    @property
+    def end(self) -> datetime | None:
+        """The moment at which it expires: its “use before”, or what its protocol allows where that is earlier."""
+        return min((end for end in (self.expires_at, self.use_before) if end is not None), default=None)
 
     @property
     def without_end(self) -> bool:
-        """Whether nothing says until when it may be used; what lies frozen gets its end when it is thawed (rule 50)."""
-        if self.expires_at is not None or self.use_before is not None or self.judged_under is None:
+        """Whether nothing says until when it may be used; what lies frozen gets its end when it is thawed (rule 50).
+
+        Fresh cells of a protocol that counts hours have none while nothing says when they were collected.
+        """
+        if self.judged_under is None or self.use_before is not None:
             return False
-        return not ((self.lies_frozen or self.frozen_at) and self.judged_under.says.expiry.thaw_minutes)
+        expiry = self.judged_under.says.expiry
+        if self.lies_frozen or self.frozen_at:
+            return self.expires_at is None and not expiry.thaw_minutes
+        return self.expires_at is None or expiry.fresh_hours is not None
 
     def keep_to_expiry(self) -> None:
         """Put “use before” at the protocol's end; an earlier one that somebody set stays (hazard H10)."""
-        ends = [end for end in (self.expires_at, self.use_before) if end is not None]
-        self.expires_at = min(ends, default=None)
+        self.expires_at = self.end
 
-    def follow(self, **times: datetime | None) -> None:
-        """Take over times that follow from its harvest and run, and the end that follows from them (rule 50).
+    def follow(self, **times: Any) -> None:
+        """Take over times and tissue that follow from its harvest and run, and the end that follows (rule 50).
 
         An earlier end that somebody set stays. What was made of it follows too: ``when_times_change``.
         """
@@ -163,7 +161,7 @@ class Product(Record):
             settle(self)
 
     def critical_correction(self) -> Amendment | None:
-        """Return the last correction of what it contains, or that made it last longer (rules 36, 38; hazard H10)."""
+        """Return the last correction of what it is or contains, or that made it last longer (rules 1, 36, 38, 50)."""
         return next((one for one in reversed(self.amendments) if one.corrects(CRITICAL) or lasts_longer(one)), None)
 
     @property
@@ -192,7 +190,7 @@ class Product(Record):
         """Also fill in until when it may be used."""
         super().fill_keys(session)
         if self.expires_at is None:
-            self.keep_to_expiry()
+            self.expires_at = self.end
 
     @property
     def lies_frozen(self) -> bool:
@@ -278,7 +276,7 @@ class Product(Record):
 
     def expired(self, at: datetime) -> bool:
         """Whether its time is over at a moment (rule 50); without an end it never expires by itself."""
-        return self.expires_at is not None and at >= self.expires_at
+        return (end := self.end) is not None and at >= end
 
     def assign(self, treatment: Treatment, *, by: User, at: datetime) -> Movement:
         """Give a banked product to one course; own cells only ever go to their donor (rules 3, 4)."""

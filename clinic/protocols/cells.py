@@ -12,15 +12,22 @@ from typing import TYPE_CHECKING
 from clinic.protocols.catalogue import Catalogue, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, kw_only=True)
 class CellType(Entry):
-    """What the product is. ``cells`` False: it contains no living cells, so viability and division do not apply."""
+    """What the product is. ``cells`` False: it contains no living cells, so viability and division do not apply.
+
+    ``tissues``: the sources that hold such cells, keys of `SOURCES`; empty: any. ``made_from``: the cell types that a
+    run may make on the way to it. ``made_by``: laboratory steps of which one makes it; empty: none changes what it is.
+    """
 
     description: str
     cells: bool = True
+    tissues: tuple[str, ...] = ()
+    made_from: tuple[str, ...] = ()
+    made_by: tuple[str, ...] = ()
     adverse_events: tuple[str, ...] = ()
 
 
@@ -29,23 +36,33 @@ TRANSPLANT_EVENTS = (
     "Relapse",
 )  # fmt: skip
 
+BLOOD_FORMING = ("bone_marrow", "peripheral_blood", "cord_blood")
+
 CELL_TYPES = Catalogue(
     CellType(key="msc", label="Mesenchymal stromal cells (MSC)",
+        made_from=("mnc", "svf"),
         description="Adherent stromal cells, CD73+ CD90+ CD105+, usually culture-expanded", adverse_events=("Fever",)),
     CellType(key="hsc", label="Hematopoietic progenitor cells (HPC)",
+        tissues=BLOOD_FORMING, made_from=("mnc",),
         description="Blood-forming cells counted by CD34", adverse_events=TRANSPLANT_EVENTS),
     CellType(key="mnc", label="Mononuclear cell concentrate (BMAC)",
+        tissues=BLOOD_FORMING,
         description="Bone marrow aspirate concentrate or density-separated mononuclear cells"),
     CellType(key="svf", label="Stromal vascular fraction (SVF)",
+        tissues=("adipose_tissue",),
         description="Mixed cells freed from adipose tissue, not cultured"),
     CellType(key="ipsc", label="iPSC-derived cells",
+        made_from=("mnc", "hsc", "msc"), made_by=("reprogram", "differentiate"),
         description="Cells differentiated from induced pluripotent stem cells", adverse_events=("Teratoma",)),
     CellType(key="ev", label="Exosomes / extracellular vesicles",
+        made_from=("msc", "ipsc"), made_by=("collect_vesicles",),
         description="Cell-free vesicles from the medium of cultured cells", cells=False),
     CellType(key="gene_modified", label="Gene-modified cells",
+        made_from=("mnc", "hsc", "msc", "ipsc"), made_by=("transduce", "edit"),
         description="Cells whose genome was changed outside the body",
         adverse_events=("Insertional oncogenesis", *TRANSPLANT_EVENTS)),
     CellType(key="bioprinted", label="Bioprinted construct",
+        made_from=("msc", "svf", "mnc", "ipsc"), made_by=("bioprint",),
         description="Living cells printed in a scaffold, given as a piece"),
     CellType(key="combination", label="Combination", description="More than one kind of cells given as one treatment"),
 )  # fmt: skip
@@ -98,6 +115,32 @@ SOURCES = Catalogue(
         sites=("peripheral_vein", "central_vein"), class_names={"hsc": "HPC, Apheresis", "mnc": "MNC, Apheresis"},
         adverse_events=APHERESIS_EVENTS),
 )  # fmt: skip
+
+
+def given_types(cell_type: str, steps: Iterable[str]) -> frozenset[str]:
+    """Return the cell types that a protocol of a cell type and its laboratory steps gives.
+
+    A combination is of several kinds of cells, each in its own container or together.
+    """
+    if cell_type != "combination":
+        return frozenset({cell_type})
+    done = set(steps)
+    return frozenset(key for key, one in CELL_TYPES.items() if not one.made_by or done & set(one.made_by))
+
+
+def on_the_way(cell_type: str, steps: Iterable[str], sources: Iterable[str]) -> frozenset[str]:
+    """Return the cell types that a run under a protocol may make: what it gives, and what it is made from."""
+    steps, tissues = set(steps), set(sources)
+    given = given_types(cell_type, steps)
+    found, waiting = set(given), list(given)
+    while waiting:
+        for key in CELL_TYPES[waiting.pop()].made_from:
+            one = CELL_TYPES[key]
+            reached = not one.made_by or bool(steps & set(one.made_by))
+            if key not in found and reached and (not one.tissues or tissues & set(one.tissues)):
+                found.add(key)
+                waiting.append(key)
+    return frozenset(found)
 
 
 def class_name(cell_type: str, source: str) -> str:

@@ -17,8 +17,9 @@ from clinic.patients.donor_screening import adverse as against_donor
 from clinic.patients.donor_screening import counting, excused
 from clinic.patients.donors import DonorEligibility
 from clinic.processing.models import ProcessingRun
+from clinic.products.corrections import lasts_longer
 from clinic.products.graph import ancestry, donors, relatives
-from clinic.products.models import Movement, lasts_longer
+from clinic.products.models import Movement
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
 from clinic.record_kinds import accusing
 from clinic.record_pool import once

@@ -123,11 +123,16 @@ def _kg(product: Product, at: datetime) -> Decimal | None:
     return weight.kg if weight else course.weight_kg if course is not None else None
 
 
+NO_END = "Nothing says until when this product may be used:"
+
+
 def _without_end(product: Product) -> list[Point]:
     """Return that nothing says until when it may be used: the protocol sets no time, and nobody set one (rule 50)."""
     if not product.without_end:
         return []
-    sentence = "Nothing says until when this product may be used: set “Use before” on the product."
+    sentence = f"{NO_END} set “Use before” on the product."
+    if product.expires_at is not None:
+        sentence = f"{NO_END} record the end of the collection on its harvest; the protocol counts from it."
     return [Point(test="", sentence=sentence, breaks=50)]
 
 

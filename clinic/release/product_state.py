@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from clinic import clock, wording
+from clinic.access import Role
 from clinic.consent.models import Consent, ended, valid
 from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
@@ -14,6 +15,7 @@ from clinic.patients.models import Weight
 from clinic.processing.models import ProcessingRun
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
+from clinic.products.what_cells import Against, not_own, wrong_cells
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_kinds import WithAccusing
 from clinic.record_pool import once
@@ -23,6 +25,7 @@ from clinic.release.pending import overdue
 from clinic.release.points import points_of
 from clinic.release.results import QCResult, outside
 from clinic.release.since_release import refused_since
+from clinic.steps import Blocked
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -157,9 +160,27 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
         ended += _stopped_parents(records, product, taken[-1] if taken else None)
     known = taken[-1].basis if taken else None
     found = news(items(records, product), known) if known else findings(records, product)
-    ended += _overdue(records, product, taken[-1], at) if taken else []
-    ended += refused_since(records, product) if taken and taken[-1].releases else []
+    if taken:
+        ended += [one.sentence for one in wrong_cells(records, product)]
+        ended += _overdue(records, product, taken[-1], at)
+        ended += refused_since(records, product) if taken[-1].releases else []
     return ended + found + (_elsewhere(product) if product.movements else [])
+
+
+def not_ordered(records: CourseRecords, product: Product) -> list[Blocked]:
+    """Return why cells are not those of the order and its protocol, or not of its patient (rules 1, 3)."""
+    found = [cells_blocked(one, product) for one in wrong_cells(records, product)]
+    said = not_own(records, product, product.treatment) if product.treatment is not None else ""
+    return [*found, Blocked(rule=3, because=said)] if said else found
+
+
+def cells_blocked(one: Against, product: Product) -> Blocked:
+    """Return that cells are not what was ordered, with who corrects the container or the order."""
+    if one.field:
+        fix = {"fix": ("products.show", {"product_id": product.id}), "fix_label": "Open the product"}
+        return Blocked(rule=1, because=one.sentence, who=(Role.TECHNOLOGIST, Role.QUALITY), **fix)
+    fix = {"fix": ("treatments.order", {"treatment_id": product.treatment_id}), "fix_label": "Open the order"}
+    return Blocked(rule=1, because=one.sentence, who=(Role.PHYSICIAN,), **fix)
 
 
 def stopped_by(records: CourseRecords, product: Product, at: datetime) -> str:

@@ -180,15 +180,18 @@ class QCResult(Record):
 
     @property
     def interim(self) -> bool:
-        """Whether it was read before its days were over: “no growth so far”. Growth is final at once."""
-        final = self.final_at
-        return (
-            self.outcome is not None
-            and self.outcome == self.clean
-            and final is not None
-            and self.performed_at is not None
-            and self.performed_at < final
-        )
+        """Whether it was read before its days were over: “no growth so far”. Growth is final at once.
+
+        What came in about cells that are still here says when its sample was taken, or was too young (rule 44).
+        """
+        if self.outcome is None or self.outcome != self.clean:
+            return False
+        came_in = self.origin == "imported" and not (self.product.given or self.product.discarded)
+        final, read = self.final_at, self.performed_at or (self.recorded_at if came_in else None)
+        if final is None:
+            test = QC_TESTS.get(self.test or "")
+            return came_in and test is not None and bool(test.final_after_days)
+        return read is not None and read < final
 
     def critical_correction(self) -> Amendment | None:
         """Return the last correction of what was found, where it can decide on a release (rules 40 to 43)."""
@@ -347,11 +350,13 @@ def _people(readings: list[QCResult]) -> list[Any]:
 
 
 def _until(reading: QCResult) -> str:
-    """Return until when a culture is awaited, and that what was read of a sample as young as this is not final."""
+    """Return until when a culture is awaited, and why what was read of a sample is not final yet."""
     if reading.final_at is None:
-        return ""
+        return ". When its sample was taken is not recorded: amend the result" if reading.interim else ""
     final = wording.moment(reading.final_at, reading.zone)
-    return f": “{reading.words}” is final from {final} on" if reading.interim else f": final on {final}"
+    if reading.interim:
+        return f": its sample is too young. “{reading.words}” is final from {final} on"
+    return f": final on {final}"
 
 
 def unmet(version: ProtocolVersion, results: list[QCResult]) -> list[tuple[QCSpec, str, bool]]:

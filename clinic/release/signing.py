@@ -58,7 +58,7 @@ def evidence(release: Release, *, at: datetime) -> dict[str, Any]:
     facts: list[record_display.FactLine] = [
         ("Product", f"{name}, {product.id}", ""),
         ("Content", units(product.amount_text or ""), units(lede(product))),
-        ("Use before", wording.moment(product.expires_at, records.zone), ""),
+        ("Use before", wording.moment(product.end, records.zone), ""),
         ("Patient", records.patient.display_name if course else "Not assigned to a patient", ""),
         ("Course", course.title if course else "", course.protocol_version.name if course else ""),
         ("Judged under", product.judged_under.name if product.judged_under else "", ""),

@@ -23,7 +23,7 @@ from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
 from clinic.release.points import ACCEPTING, points_of
-from clinic.release.product_state import ProductState, held_because, state_of
+from clinic.release.product_state import ProductState, held_because, not_ordered, state_of
 from clinic.release.results import QCResult, standing
 from clinic.requests.models import Request
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
@@ -66,7 +66,8 @@ def before(records: CourseRecords, product: Product, at: datetime) -> list[Block
     """Return what must be true before anybody decides to release one product, apart from its results."""
     found = RELEASE.forbidden(records, at) if records.course is not None else []
     return [
-        *found, *cells_usable(records, product, at), *unsigned(records, product), *not_recorded(records, product)
+        *found, *not_ordered(records, product), *cells_usable(records, product, at), *unsigned(records, product),
+        *not_recorded(records, product),
     ]  # fmt: skip
 
 
@@ -133,7 +134,7 @@ def outcome(records: CourseRecords, at: datetime) -> list[Blocked]:
 
 def _expired(records: CourseRecords, product: Product) -> str:
     """Return why a released product can no longer be given: the time after its thaw, or its expiry, is over."""
-    end = wording.moment(product.expires_at, records.zone)
+    end = wording.moment(product.end, records.zone)
     return f"The time after thaw ended at {end}." if product.thawed_at else f"The product expired at {end}."
 
 
@@ -216,7 +217,7 @@ def informed(records: CourseRecords, product: Product) -> list[Action]:
 def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Action]:
     """Return the next act on a product in quarantine."""
     name = f"{product.name} {product.division or ''}".strip()
-    act = partial(Action, due_at=product.expires_at, due_words="use before")
+    act = partial(Action, due_at=product.end, due_words="use before")
     to = ("release.release", {"product_id": product.id})
     last = next(iter(reversed(decisions(records, product))), None)
     changed = last.outdated(records) if last is not None and last.releases else []
@@ -252,7 +253,7 @@ def held(records: CourseRecords, product: Product, at: datetime) -> list[Action]
     back = [move for move in product.movements if move.unauthorized and not move.damage]
     if back and reasons == [back[-1].unauthorized]:
         title, to = "Authorize the returned product", ("record_pages.signature", {"record_id": back[-1].id})
-    return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.expires_at)]
+    return [Action(title=title, why=why, who=tuple(LOGS), to=to, danger=True, due_at=product.end)]
 
 
 def corrected(records: CourseRecords, product: Product) -> list[Action]:
@@ -334,8 +335,8 @@ def unseen(records: CourseRecords, product: Product) -> list[Action]:
 def moments(records: CourseRecords) -> Iterable[datetime]:
     """Return when products end, cultures are final, and what is awaited becomes overdue."""
     for product in records.of(Product):
-        if product.expires_at is not None:
-            yield product.expires_at
+        if product.end is not None:
+            yield product.end
         yield from (r.final_at for r in records.on(product, QCResult) if r.final_at is not None)
         if records.on(product, Release):
             yield from (one.overdue_at for one in awaited(records, product))

@@ -10,9 +10,11 @@ import pytest
 
 from clinic import clock
 from clinic.errors import RuleBroken
+from clinic.fields import Range
 from clinic.patients.models import Weight
+from clinic.protocols.demonstration import DEMONSTRATIONS
 from tests.bedside import checked, frozen, given, released_product, rules
-from tests.factories import ready_for_harvest
+from tests.factories import published, ready_for_harvest
 
 if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
@@ -145,3 +147,20 @@ def weigh(course: Treatment, team: Team, kg: str) -> None:
             by=team.nurse, at=at, patient=course.patient, kg=Decimal(kg), performed_at=at, performed_by=team.nurse
         )
     )
+
+
+@pytest.mark.rule(61, by="http")
+def test_the_next_dose_of_a_protocol_with_days_between_is_asked_on_the_same_day_and_the_rest_of_one_is_not(team):
+    says = DEMONSTRATIONS["BM-MSC-MS"]
+    dose = says.dose.model_copy(update={"doses": 2, "days_between": 7, "window": Range(1, 2), "usual": Decimal(1)})
+    version = published(team, "TWICE", content=says.model_copy(update={"dose": dose}))
+    of = ready_for_harvest(team, version=version)
+    bags = [released_product(of, team, amount=part * Decimal("72.5")) for part in (Decimal("0.5"), Decimal("0.5"), 1)]
+    for bag, asked in zip(bags, (False, False, True), strict=True):
+        check = checked(of, bag, team)
+        warned = [line for line in check.evidence if line["check"] == "Days since the last cells" and line["warning"]]
+        assert bool(warned) is asked, check.evidence
+        if not asked:
+            made = given(check, team)
+            made.finish(at=clock.now(), ended_at=clock.now(), volume_given=made.volume_issued, weight=None)
+            team.add(made)

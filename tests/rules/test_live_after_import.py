@@ -92,7 +92,7 @@ def test_the_sample_of_an_imported_donor_is_judged_by_the_day_of_the_collection(
 
 @pytest.mark.rule(26, by="import")
 def test_an_imported_order_says_where_the_cells_go_before_it_is_signed_and_before_they_are_given(ward, mine):
-    course, bag = mine(code="BMAC-KNEE")
+    course, bag = mine(code="BM-MSC-KNEE")
     assert not course.signed
     ward.said_no("Body site: required")
     ward.check(course, bag)

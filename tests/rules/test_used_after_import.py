@@ -15,6 +15,7 @@ from tests.factories import PASSWORD, consented, eligible
 from tests.rules.conftest import ago
 
 DAY = timedelta(days=1)
+FROZEN = {"product.frozen_at": ago(50), "product.dmso_percent": "0"}
 
 
 def test_what_is_right_is_given(ward, mine):
@@ -66,7 +67,7 @@ def test_cells_of_an_imported_donor_wait_for_a_determination(ward, mine):
 
 @pytest.mark.rule(20, by="import")
 def test_a_blood_group_that_a_table_states_is_none_of_two_samples(ward, mine):
-    _course, bag = mine({"donor.abo": "A", "donor.rhd": "positive"}, code="HPC-A-CHILD")
+    _course, bag = mine({"donor.abo": "A", "donor.rhd": "positive"} | FROZEN, code="HPC-A-CHILD")
     ward.said_no("rule 20")
     assert ward.tag(bag) != "Released"
 
@@ -89,7 +90,7 @@ def test_an_imported_anticoagulant_is_asked_about_at_the_bedside(ward, mine):
 
 @pytest.mark.rule(33, by="import")
 def test_too_few_cells_from_the_blood_ask_for_another_session(ward, mine):
-    _course, bag = mine({"product.amount": "100"}, code="HPC-A-AUTO")
+    _course, bag = mine({"product.amount": "100"} | FROZEN, code="HPC-A-AUTO")
     ward.said_no("rule 33")
     assert ward.tag(bag) != "Released"
 

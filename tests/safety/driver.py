@@ -173,12 +173,13 @@ class Ward:
         url = f"/products/{product.id}/results?test={test}"
         return self.fill(who, url, **({"sampled_at": clock.now() - timedelta(minutes=30)} | rows | rest))
 
-    def check(self, course: Treatment, product: Product) -> BedsideCheck | None:
-        """The nurse and the physician read wristband and bag."""
+    def check(self, course: Treatment, product: Product, **typed: Any) -> BedsideCheck | None:
+        """The nurse and the physician read wristband and bag; ``volume=`` where they give a part of it."""
         known = {one.id for one in self.session.scalars(select(BedsideCheck))}
         self.fill(
             "nurse", f"/treatments/{course.id}/bedside", **VITALS, patient_scan=course.patient_id,
             product_scan=product.id, second_person_id=self.team.physician.id, password=PASSWORD, own_password=PASSWORD,
+            **typed,
         )  # fmt: skip
         made = next((one for one in self.session.scalars(select(BedsideCheck)) if one.id not in known), None)
         if made is not None and not made.clear:

@@ -662,3 +662,20 @@ def test_a_code_of_nothing_is_a_refusal_that_is_kept(ward, own):
     answer = scan(ward, mine, mine.patient_id, new_id("PR"))
     assert answer.status_code == 303
     assert len(checks(ward)) == 1
+
+
+@pytest.mark.rule(52, by="http")
+def test_a_part_of_a_container_is_checked_as_the_dose_and_no_more_is_given_on_that_check(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = ward.verified(released_product(mine, ward.team, amount="200"))
+    assert ward.check(mine, bag).clear is False
+    ward.said_no("rule 52")
+    check = ward.check(mine, bag, volume="5")
+    assert check.clear, check.reasons
+    assert ward.begin(check, volume_issued="10").status_code in {409, 422}
+    ward.said_no("Check again with the volume")
+    assert ward.begin(check).status_code == 303, ward.refused
+    record = ward.given(bag)
+    assert record.volume_issued == Decimal(5)
+    more = {"ended_at": clock.now(), "volume_given": "10", "volume_wasted": "0", "volume_returned": "0"}
+    assert ward.end(record, **more).status_code in {409, 422}
