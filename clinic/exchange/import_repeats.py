@@ -40,7 +40,8 @@ def _same_rows(job: Asked) -> list[Fault]:
     """Return a fault for each row that says the same as an earlier one: nobody knows whether it happened twice."""
     seen, faults = dict[str, int](), list[Fault]()
     for number, (row, cells) in enumerate(job.table.rows, start=1) if job.mapping.kind in ONE_EACH else ():
-        content = import_rows.content_of(import_rows.given(row, number, cells, job.mapping, []), job.mapping)
+        given = import_rows.given(row, number, cells, job.mapping, [])
+        content = import_rows.content_of(given, job.mapping, job.by.site.zone)
         if content in seen:
             expected = f"a row that row {seen[content]} does not repeat; if it happened twice, give each a “row.key”"
             faults.append(Fault(row=row, column="", value="", expected=expected))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from clinic.exchange.exporting import csv_lines
+from clinic.exchange.tables import REJECTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -104,15 +105,20 @@ def told(problems: list[Fault]) -> Iterator[str]:
 
 
 def rejects(table: Table, problems: Iterable[Fault]) -> Iterator[str]:
-    """Yield the rows with faults as CSV, as they were read, each with its number in the file and the reasons."""
+    """Yield the rows with faults as CSV, as they were read, each with its number in the file and the reasons.
+
+    The mended file can be brought again by the same mapping: it leaves these two columns out.
+    """
+    headings = [name for name in table.headings if name not in table.of_rejects]
+    before = [f"{name} (rejected)" if name in headings else name for name in REJECTED]
     reasons: dict[int, list[str]] = {}
     for fault in problems:
         place = f"{fault.column}: " if fault.column else ""
         reasons.setdefault(fault.row, []).append(f"{place}expected {fault.expected}")
     faulty = (
-        [number, "; ".join(reasons[number]), *(cells[name] for name in table.headings)]
+        [number, "; ".join(reasons[number]), *(cells[name] for name in headings)]
         for number, cells in table.rows
         if number in reasons
     )
-    whole = [[1, "; ".join(reasons[1]), *table.headings]] if 1 in reasons else []
-    yield from csv_lines(["Row", "Why it was refused", *table.headings], [*whole, *faulty])
+    whole = [[1, "; ".join(reasons[1]), *headings]] if 1 in reasons else []
+    yield from csv_lines([*before, *headings], [*whole, *faulty])
