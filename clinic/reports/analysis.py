@@ -115,7 +115,7 @@ COURSES = Table(
         Column("cell_type", "Cell type"),
         Column("donor_kind", "Donor"),
         Column("sex", "Sex", "choice", choices=fields_of(Patient)["sex"].choices),
-        Column("age_years", "Age at the order", "whole", "years"),
+        Column("age_years", "Age at the order", "number", "years", said="As the order says it, else in whole years"),
         *_facts(
             Treatment,
             "condition", "body_site", "side", "relation", "source", "route", "asa_class", "height_cm", "weight_kg",
@@ -138,6 +138,11 @@ COURSES = Table(
         Column("visits_missed", "Visits missed", "whole"),
         Column("last_seen", "Last visit made", "day"),
         Column("died", "Died", "day"),
+        Column(
+            "observed_days", "Observed after the first cells", "whole", "d",
+            said="Until the death, or until the last day known: the time of survival. Empty: not known",
+        ),
+        Column("observed_death", "Died at the end of that time", "yesno", said="no: censored there"),
         Column("adverse_events", "Adverse events", "whole"),
         Column("serious_events", "Serious adverse events", "whole"),
         Column("events_of_unknown_seriousness", "Adverse events of which seriousness is not recorded", "whole"),

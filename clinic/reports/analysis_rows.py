@@ -26,6 +26,7 @@ from clinic.protocols.models import ProtocolVersion
 from clinic.release.models import Release
 from clinic.release.product_state import ProductState
 from clinic.release.results import QCResult, standing
+from clinic.reports.followed import NO_DAY, followed
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -72,13 +73,21 @@ def grouped(data: Data, model: type[Any], key: Any, ids: Sequence[str], *order: 
     return found
 
 
+def _observed(data: Data) -> dict[str, dict[str, Any]]:
+    """Return how long each course was observed and whether it ended in death, as the report on survival reads it."""
+    found, missing = followed(data)
+    told = {one.course.id: {"observed_days": one.days, "observed_death": one.died} for one in found}
+    dead = dict(missing)[NO_DAY]
+    return told | {id_: {"observed_days": None, "observed_death": True} for id_ in dead}
+
+
 def _begun(data: Data) -> dict[str, date | None]:
     """Return the day of the first cells of every course."""
     return {one.course.id: one.on for one in data.administrations if one.first}
 
 
 def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
-    zero = _begun(data)
+    zero, observed = _begun(data), _observed(data)
     ids = chosen_courses(data)
     numbers = dict(data.session.execute(select(ProtocolVersion.id, ProtocolVersion.number)).all())
     for turn in turns(ids):
@@ -96,7 +105,11 @@ def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
             about = _of_order(data, course, patients[course.patient_id], numbers[course.protocol_version_id])
             told = {model: some[id_] for model, some in by.items()}
             yield (
-                about | {"state": states.get(id_, "")} | _of_course(data, told) | _scores(data, told, zero.get(id_)),
+                about
+                | observed.get(id_, {})
+                | {"state": states.get(id_, "")}
+                | _of_course(data, told)
+                | _scores(data, told, zero.get(id_)),
                 zero.get(id_),
             )
 
@@ -124,7 +137,8 @@ def _of_order(data: Data, course: Any, patient: Any, number: int) -> dict[str, A
         "course_id": course.id, "person_id": one.patient, "record_number": patient.record_number,
         "synthetic": patient.is_synthetic, "origin": one.origin, "protocol": version.code, "protocol_version": number,
         "field": version.field_key, "cell_type": version.cell_type, "donor_kind": one.donor, "sex": patient.sex,
-        "age_years": one.age, "ordered": one.ordered_on, "died": patient.died_on,
+        "age_years": course.age_years if course.age_years is not None else one.age,
+        "ordered": one.ordered_on, "died": patient.died_on,
         "missing": _missing(patient.not_recorded, course.not_recorded),
     }  # fmt: skip
 
