@@ -146,7 +146,8 @@ def test_a_day_of_death_and_scores_that_contradict_it_are_asked_about(take):
     died = {"died": "2023-03-29"}
     report = take(
         died | {"days": "100", "state": "0"}, died | {"days": "500", "state": "0"},
-        died | {"days": "300", "state": "1"}, died | {"days": "380", "state": "1"}, {"days": "500", "state": "0"}, pair=True, keep=False,
+        died | {"days": "300", "state": "1"}, died | {"days": "380", "state": "1"},
+        {"days": "500", "state": "0"}, pair=True, keep=False,
     )  # fmt: skip
     assert {(one.row, one.ask) for one in report.problems} == {
         (2, "score.survival_status"), (3, "score.survival_status"), (3, "score.survival_days"),
@@ -184,3 +185,29 @@ def test_events_and_administrations_are_of_the_same_sources(take, data):
     result = REPORTS["serious-events"].figures(data("serious-events"))
     assert "3 patients exposed by 3 administrations" in result.finding
     assert "0 recorded here and 3 imported" in " ".join(REPORTS["adverse-events"].figures(data("adverse-events")).notes)
+
+
+def test_the_long_tables_for_analysis_have_each_visit_score_and_event_of_a_course(take, data):
+    """Also the score that is missing with its reason, and the day until which something had not occurred."""
+    take({"p0": "8", "p6": "-9", "rash": "Rash"}, {"p0": "8", "p6": "3", "seen": "2022-09-14"})
+    take({"days": "500", "state": "0"}, source="Pairs", pair=True)
+    found = {
+        name: [dict(zip([c.key for c in TABLES[name].columns], line, strict=True)) for line in
+               rows(data(), TABLES[name], research=False)]
+        for name in ("courses", "visits", "scores", "events")
+    }  # fmt: skip
+    courses = {one["course_id"] for one in found["courses"]}
+    assert {one["course_id"] for name in found for one in found[name]} == courses
+    assert {one["visit_id"] for one in found["scores"]} <= {one["visit_id"] for one in found["visits"]}
+    pain = sorted(
+        (one["visit"], str(one["value"]), one["not_recorded"], one["why"]) for one in found["scores"]
+        if one["instrument"] == "nrs_pain"
+    )  # fmt: skip
+    assert pain == [
+        ("Baseline", "8", False, None), ("Baseline", "8", False, None), ("Month 6", "3", False, None),
+        ("Month 6", "None", True, "not in the old system"),
+    ]  # fmt: skip
+    (never,) = (one for one in found["scores"] if one["did_not_occur"])
+    assert (never["instrument"], never["course_day"], never["value"]) == ("survival_days", 500, None)
+    assert [(one["term"], one["serious"]) for one in found["events"]] == [("Rash", None)]
+    assert not [line for line in rows(data(), TABLES["scores"], research=True) if "not in the old system" in line]
