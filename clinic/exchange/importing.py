@@ -26,7 +26,7 @@ from clinic.exchange.import_course import History
 from clinic.exchange.import_known import Known, TableWide
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
 from clinic.exchange.import_repeats import known_already, repeated
-from clinic.exchange.import_report import Report
+from clinic.exchange.import_report import Report, shown
 from clinic.exchange.import_targets import KINDS, OWN, slot
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.tables import UNNAMED, Table, read
@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_PROBLEMS = 1_000
+KNOWN = "whoever imported the table says that the patient is registered already."
+FIRST_SHOWN = 5
+"""Rows that a preview shows as they would be saved."""
 AT_ONCE = 50
 """Rows whose records are written together; what is written is let go, so that a long table needs little memory."""
 
@@ -81,7 +84,7 @@ class Job:
         visits = {key: (visit.name, visit.course_day) for key, visit in self.mapping.visits.items()}
         donors = KnownDonors(self.session, self.by.site_id)
         known, maker = Known(self.session, self.by, self.mapping, self.wide), ADDITIONS.get(self.mapping.kind, History)
-        for numbered in pieces(enumerate(self.table.rows, start=1)):
+        for numbered in pieces(self.table.rows.numbered()):
             made = []
             for number, (row, cells) in numbered:
                 problems: list[Fault] = []
@@ -116,14 +119,16 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     *,
     progress: Callable[[int, int], None] | None = None,
     name: str = "",
+    without: Iterable[int] = (),
 ) -> Report:
     """Take a table in for a person, who answers for it; the caller commits unless it was refused.
 
     Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` gets rows done and rows in total.
-    ``name``: what the file is called, where that is not its name on this machine.
+    ``name``: what the file is called, where that is not its name on this machine. ``without``: rows that are left out,
+    since whoever answers says that their patients are registered already.
     """
     job = prepared(session, kind, path, mapping_path, by, at, name=recorded(name or path.name))
-    report = job.report
+    report, job.table.rows.without = job.report, frozenset(without)
     report.dry_run, job.progress = dry_run, progress or job.progress
     earlier = batches.same_import(session, by.site_id, job.sha256, job.mapping)
     if earlier is not None:
@@ -135,7 +140,7 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     with session.no_autoflush:
         _check(job)
     report.problems.sort(key=lambda fault: fault.row)
-    report.skipped = report.rows - report.fresh
+    report.skipped = report.rows - report.fresh - len(job.table.rows.without)
     if not report.problems and not report.fresh:
         report.already = f"All rows of {report.file} were imported before. Nothing was changed."
     if report.problems or report.already:
@@ -185,6 +190,8 @@ def _check(job: Job) -> None:
         report.problems += history.problems
         report.notes += [*history.notes, *similar_people(known, history.row, history.records)]
         report.made.update(record.NOUN for record in history.records)
+        if len(report.first) < FIRST_SHOWN:
+            report.first.append((history.row, [(one.NOUN, shown(one, job.by.site.zone)) for one in history.records]))
         job.progress(done, 2 * report.rows)
         if len(report.problems) >= MOST_PROBLEMS:
             report.notes.append(f"The first {MOST_PROBLEMS:,} problems are listed. Correct them and try again.")
@@ -227,10 +234,11 @@ def _refusal(session: Session, histories: Sequence[History]) -> str:
 
 def _write(job: Job) -> None:
     session, report, rows = job.session, job.report, job.report.rows
+    left_out = [f"Row {row} was left out: {KNOWN}" for row in sorted(job.table.rows.without)]
     batch = ImportBatch(
         site_id=job.by.site_id, kind=job.mapping.kind, file=report.file, sha256=job.sha256, source=job.mapping.source,
         mapping=job.mapping.kept(), mapping_hash=batches.hash_of_mapping(job.mapping), rows=rows,
-        skipped=report.skipped, made=dict(report.made), notes=report.notes, imported_at=job.at,
+        skipped=report.skipped, made=dict(report.made), notes=[*map(str, report.notes), *left_out], imported_at=job.at,
         imported_by=job.by, imported_by_id=job.by.id,
     )  # fmt: skip
     session.add(batch)

@@ -49,6 +49,7 @@ class Rows:
 
     def __init__(self, headings: list[str], lines: Iterable[tuple[int, list[str]]]) -> None:
         self.headings, self.count = headings, 0
+        self.without: frozenset[int] = frozenset()
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
         weakref.finalize(self, self.file.close)
         for line in lines:
@@ -58,6 +59,10 @@ class Rows:
     def __len__(self) -> int:
         """Return how many rows there are."""
         return self.count
+
+    def numbered(self) -> Iterator[tuple[int, tuple[int, dict[str, str]]]]:
+        """Yield the rows that are not left out (`without`), each with its place among all rows, counted from 1."""
+        return ((place, one) for place, one in enumerate(self, start=1) if one[0] not in self.without)
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield each row: its number in the file, counted from 1, and its cells by heading."""
