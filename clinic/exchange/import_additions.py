@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NUMBER, PATIENT_KEY = Slot(part="patient", name="record_number"), Slot(part="patient", name="key")
 COURSE_KEY, IDENTITY = Slot(part="course", name="key"), Slot(part="course", name="chain_of_identity")
+TERM = Slot(part="event", name="term")
 ROW_KEY, GIVEN_AT = Slot(part="row", name="key"), Slot(part="administration", name="performed_at")
 CAME_IN = "the key of a row that came in from this source; “source” in the mapping must be the same"
 DEADLINE = (
@@ -259,7 +260,11 @@ class FurtherEvent(Addition):
                 f"an event that is not recorded yet: {one.id} is the same of that day with other facts. A record is "
                 "never changed by an import: correct it by amendment (rule 70)"
             )
-            self.problems += asked(self, Slot(part="event", name="term"), said, "event.repeated")
+            self.problems += asked(self, TERM, said, "event.repeated")
+        first = None if self.text(ROW_KEY) else self.known.earlier_row(course, event, self.row)
+        if first is not None:
+            said = f"another event than that of row {first}, which is called the same and began on the same day"
+            self.problems += asked(self, TERM, said, "event.repeated")
         if may_be_serious(event.serious) and self.known.treated_here(course):
             self._fault(Slot(part="event", name="serious"), DEADLINE)
         self._deaths(course.patient, [(Slot(part="event", name="outcome"), event)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from sqlalchemy import Integer
@@ -117,6 +118,7 @@ def _missing(mapping: Mapping) -> dict[str, set[str]]:
     }
 
 
+@lru_cache(maxsize=4096)
 def is_figure(place: Slot) -> bool:
     """Whether a fact is a figure."""
     if place.part == "qc":

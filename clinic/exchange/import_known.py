@@ -39,11 +39,13 @@ LOOSE = frozenset({"donor_number", "age_years", "hla_match", "not_recorded"})
 class TableWide:
     """What a whole table says of each visit that it makes: scores that are there, and why others are not.
 
+    ``events``: the first row of each event.
     A visit is made by its first row; what later rows say of it is known from the pass before.
     """
 
     scored: set[tuple[Any, ...]] = field(default_factory=set)
     missing: dict[tuple[Any, ...], dict[str, str]] = field(default_factory=dict)
+    events: dict[tuple[Any, ...], int] = field(default_factory=dict)
 
     def missing_of(self, key: tuple[Any, ...]) -> dict[str, str]:
         """Return why scores of a visit are missing that no row has."""
@@ -158,6 +160,11 @@ class Known:
         chosen = select(AdverseEvent).where(AdverseEvent.treatment_id == course.id).order_by(AdverseEvent.id)
         wanted = self._of_event(event)
         return [one for one in self.session.scalars(chosen) if one is not event and self._of_event(one) == wanted]
+
+    def earlier_row(self, course: Treatment, event: AdverseEvent, row: int) -> int | None:
+        """Return the row of the table that tells of an event of the same name and day before, if one does."""
+        first = self.wide.events.setdefault((course.id, *self._of_event(event)), row)
+        return first if first < row else None
 
     def _of_event(self, event: AdverseEvent) -> tuple[Any, ...]:
         on = event.performed_at

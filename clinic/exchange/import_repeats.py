@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from clinic.exchange import batches, import_rows
 from clinic.exchange.batches import ImportedRow
 from clinic.exchange.import_checks import Fault, Given
-from clinic.exchange.import_targets import NEW_PEOPLE, ONE_EACH, Slot
+from clinic.exchange.import_targets import NEW_PEOPLE, Slot
 from clinic.patients.models import Patient
 from clinic.patients.names import compact
 from clinic.patients.numbers import bearers, replaced_on
@@ -39,7 +39,7 @@ def repeated(job: Asked) -> list[Fault]:
 def _same_rows(job: Asked) -> list[Fault]:
     """Return a fault for each row that says the same as an earlier one: nobody knows whether it happened twice."""
     seen, faults = dict[str, int](), list[Fault]()
-    for number, (row, cells) in job.table.rows.numbered() if job.mapping.kind in ONE_EACH else ():
+    for number, (row, cells) in job.table.rows.numbered() if job.mapping.kind not in NEW_PEOPLE else ():
         given = import_rows.given(row, number, cells, job.mapping, [])
         content = import_rows.content_of(given, job.mapping, job.by.site.zone)
         if content in seen:

@@ -13,7 +13,7 @@ from clinic import wording
 from clinic.exchange.exporting import csv_lines
 from clinic.exchange.tables import REJECTED
 from clinic.record_display import facts
-from clinic.records import Entry
+from clinic.records import Entry, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -105,9 +105,9 @@ def counted(noun: str, count: int) -> str:
 def shown(record: Any, zone: str) -> list[tuple[str, str, str]]:
     """Return the facts of a record that is not saved yet, in words."""
     found = facts(record, zone) if isinstance(record, Entry) else [("Visit", record.name, "")]
-    when = getattr(record, "performed_at", None)
-    if when is not None:
-        found.insert(0, (record.HAPPENED, wording.moment(when, zone, record.precision_of("performed_at")), ""))
+    if isinstance(record, Record) and record.performed_at is not None:
+        when = wording.moment(record.performed_at, zone, record.precision_of("performed_at"))
+        found.insert(0, (record.HAPPENED, when, ""))
     return [(label, _plain(value), note) for label, value, note in found]
 
 

@@ -51,7 +51,7 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
                 said = said if said.text is not None else replace(said, written=written, missing=f"“{written}”")
             else:
                 said = read(row, name, written, target, problems, mapping)
-            if said.text is not None or said.never or said.written or place not in found or found[place].derived:
+            if said.text is not None or said.never or said.written or place not in found:
                 found[place] = said
     return found
 

@@ -18,14 +18,18 @@ if TYPE_CHECKING:
 
 def visits_told(history: History, of_course: dict[str, Any]) -> list[tuple[Slot, Any]]:
     """Make the visits of a row with their scores; each with the slot that faults of the patient's death are about."""
-    made = []
+    made, died_on = [], of_course["treatment"].patient.died_on
     for key in dict.fromkeys(one.key for one in history.given if one.part in {"score", "visit"}):
         name, course_day = history.visit_names.get(key, (key, None))
         scores = [one for one in history.given if one.part == "score" and one.key == key]
         there = [one for one in scores if history.given[one].text is not None or history.given[one].never]
         facts = [one for one in history.given if (one.part, one.key) == ("visit", key)]
         told = there or any(history.given[one].text is not None for one in facts)
-        missing = [one for one in scores if one not in there and _due(history, one, name, course_day, told=bool(told))]
+        missing = [
+            one
+            for one in scores
+            if one not in there and _due(history, one, name, course_day, told=bool(told), dead=died_on)
+        ]
         if not told and not missing:
             continue
         took_place = there or history.text(Slot(part="visit", key=key, name="performed_at")) is not None
@@ -45,18 +49,15 @@ def visits_told(history: History, of_course: dict[str, Any]) -> list[tuple[Slot,
     return made
 
 
-def _due(history: History, wanted: Slot, name: str, course_day: int | None, *, told: bool) -> bool:
+def _due(history: History, wanted: Slot, name: str, day: date | None, *, told: bool) -> bool:
     """Whether a score that a row does not give was due, as far as the table says.
 
     It says so by a code such as “NA”, by anything else of the visit, or by the day of a visit that is over.
     """
-    day = _day_of(history, course_day)
-    dead = _died_on(history)
-    if day is not None and dead is not None and dead < day:
-        return False
+    over = day is not None and day <= clock.day(history.at, history.by.site.zone)
     if history.given[wanted].missing:
-        return day is None or day <= clock.day(history.at, history.by.site.zone)
-    return told or (name != BASELINE and day is not None and day <= clock.day(history.at, history.by.site.zone))
+        return over or day is None
+    return told or (over and name != BASELINE)
 
 
 def _day_of(history: History, course_day: int | None) -> date | None:
@@ -74,7 +75,3 @@ def first_day(history: History) -> date | None:
         if one.performed_at is not None and one.precision_of("performed_at") in {"", "day"}
     ]
     return min(days, default=None)
-
-
-def _died_on(history: History) -> date | None:
-    return next((one.died_on for one in history.records if getattr(one, "KIND", "") == "PT"), None)

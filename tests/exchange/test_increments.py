@@ -229,6 +229,8 @@ def test_a_corrected_event_is_asked_about_and_not_doubled(ward, known, more):
     report = more("events", same, event(term="Cough"), refused=True)
     assert [(one.row, one.ask) for one in report.problems] == [(2, "event.repeated")], report.sentences()
     assert "amendment" in str(report.problems[0])
+    twice = more("events", event(term="Rash", grade="1"), event(term="rash", grade="2"), refused=True)
+    assert [(one.row, one.ask) for one in twice.problems] == [(3, "event.repeated")], "also in one table"
     assert more("events", same, confirmed={"event.repeated": "Both knees"}).made == {"Adverse event": 1}
     assert more("events", same | {"row.key": "2"}).made == {"Adverse event": 1}
 
@@ -238,8 +240,14 @@ def test_cells_given_that_were_saved_again_or_corrected_are_not_doubled(ward, kn
     more("administrations", line)
     again = line | {"product.amount": "72.50", "product.volume": "10.0", "qc.viability": "> 90.0"}
     assert more("administrations", again, line | {"administration.performed_at": ago(10)}).skipped == 1
+    batch = ward.session.scalars(select(ImportBatch).where(ImportBatch.skipped == 1)).one()
+    assert "1 rows, imported" in ward.browser("nurse").get(f"/imports/{batch.id}/undo").text, "what it brought"
     report = more("administrations", line | {"qc.viability": "91"}, refused=True)
     assert [one.ask for one in report.problems] == ["administration.repeated"], report.sentences()
+    one = further(known, administration_performed_at=ago(9))
+    assert "row.key" in " ".join(
+        more("further-courses", one, one | {"product.amount": "72.50"}, refused=True).sentences()
+    )
     report = more("further-courses", further(known), refused=True)
     assert [one.ask for one in report.problems] == ["administration.repeated"], report.sentences()
 
