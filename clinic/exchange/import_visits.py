@@ -25,11 +25,9 @@ def visits_told(history: History, of_course: dict[str, Any]) -> list[tuple[Slot,
         there = [one for one in scores if history.given[one].text is not None or history.given[one].never]
         facts = [one for one in history.given if (one.part, one.key) == ("visit", key)]
         told = there or any(history.given[one].text is not None for one in facts)
-        missing = [
-            one
-            for one in scores
-            if one not in there and _due(history, one, name, course_day, told=bool(told), dead=died_on)
-        ]
+        day = _day_of(history, course_day)
+        due = day is None or died_on is None or died_on >= day  # none after the death
+        missing = [one for one in scores if due and one not in there and _due(history, one, name, day, told=bool(told))]
         if not told and not missing:
             continue
         took_place = there or history.text(Slot(part="visit", key=key, name="performed_at")) is not None
