@@ -282,12 +282,16 @@ def show(batch_id: str) -> str:
         "next_url": url_for("imports.show", batch_id=batch.id, after=found.after) if found.after else None,
         "text": f"{len(found.rows)} rows on this page" if found.rows else "",
     }
-    names = _names([said for one in found.rows for said in one.records])
-    links = [(one.row, [(said, names[said], _page_of(said, batch)) for said in one.records]) for one in found.rows]
-    labels, made = Labels(batch.kind), [counted(noun, count) for noun, count in batch.made.items()]
     return render_template(
-        "imports/show.html", batch=batch, rows=links, pager=around, tag_of=_tag(batch), made=made, shown=labels.shown
-    )
+        "imports/show.html", batch=batch, rows=_links(found.rows, batch), pager=around, tag_of=_tag(batch),
+        made=[counted(noun, count) for noun, count in batch.made.items()], shown=Labels(batch.kind).shown,
+    )  # fmt: skip
+
+
+def _links(rows: list[Any], batch: ImportBatch) -> list[tuple[int, list[tuple[str, str, str]]]]:
+    """Return the number of each row with the records that it became: id, name, address."""
+    names = _names([said for one in rows for said in one.records])
+    return [(one.row, [(said, names[said], _page_of(said, batch)) for said in one.records]) for one in rows]
 
 
 def _names(ids: list[str]) -> dict[str, str]:

@@ -13,10 +13,8 @@ from clinic.followup.models import BASELINE
 if TYPE_CHECKING:
     from datetime import date
 
-    from clinic.exchange.import_course import History
 
-
-def visits_told(history: History, of_course: dict[str, Any]) -> list[tuple[Slot, Any]]:
+def visits_told(history: Any, of_course: dict[str, Any]) -> list[tuple[Slot, Any]]:
     """Make the visits of a row with their scores; each with the slot that faults of the patient's death are about."""
     made, died_on = [], of_course["treatment"].patient.died_on
     for key in dict.fromkeys(one.key for one in history.given if one.part in {"score", "visit"}):
@@ -47,7 +45,7 @@ def visits_told(history: History, of_course: dict[str, Any]) -> list[tuple[Slot,
     return made
 
 
-def _due(history: History, wanted: Slot, name: str, day: date | None, *, told: bool) -> bool:
+def _due(history: Any, wanted: Slot, name: str, day: date | None, *, told: bool) -> bool:
     """Whether a score that a row does not give was due, as far as the table says.
 
     It says so by a code such as “NA”, by anything else of the visit, or by the day of a visit that is over.
@@ -58,13 +56,13 @@ def _due(history: History, wanted: Slot, name: str, day: date | None, *, told: b
     return told or (over and name != BASELINE)
 
 
-def _day_of(history: History, course_day: int | None) -> date | None:
+def _day_of(history: Any, course_day: int | None) -> date | None:
     """Return the day of a visit of which the day of the course is known, where the first cells have a day."""
     begun = first_day(history)
     return begun + timedelta(days=course_day) if begun is not None and course_day is not None else None
 
 
-def first_day(history: History) -> date | None:
+def first_day(history: Any) -> date | None:
     """Return the day of the first cells that a row tells of; None where no whole day is known."""
     given = [one for one in history.records if isinstance(one, Administration) and one.performed_at is not None]
     days = [
