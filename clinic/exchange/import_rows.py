@@ -48,12 +48,26 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
             place, written = _slot(target.to, mapping), cells[name]
             if written and (written in mapping.missing or written in target.missing):
                 said = read(row, name, "", target, problems)
-                said = said if said.text is not None else replace(said, written=written, missing=f"“{written}”")
+                said = (
+                    said
+                    if said.text is not None
+                    else replace(said, written=written, missing=_code(found, place, written))
+                )
             else:
                 said = read(row, name, written, target, problems, mapping)
             if said.text is not None or said.never or said.written or place not in found:
                 found[place] = said
     return found
+
+
+MORE_THAN_MISSING = frozenset({"died_on", "side"})
+"""Facts of which a reason for their absence says more than that they are missing: that of a day of death, a death."""
+
+
+def _code(found: dict[Slot, Given], place: Slot, written: str) -> str:
+    """Return what a code for “not recorded” leaves: of a score, and of a fact that a constant would have filled."""
+    kept = place.part == "score" or (place in found and place.name not in MORE_THAN_MISSING)
+    return f"“{written}”" if kept else ""
 
 
 STATUS = {True: "1", False: "0"}

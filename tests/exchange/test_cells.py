@@ -12,7 +12,7 @@ from clinic import clock
 from clinic.exchange import import_report, import_rows, importing, mapping
 from clinic.exchange.import_targets import Slot
 from clinic.exchange.parse_cell import NotThat, one_way, yes_no
-from clinic.patients.models import Patient, Weight
+from clinic.patients.models import Patient, Weight, has_died
 
 START = 'kind = "patients"\nsource = "Old"\nreason = "not there"\nmissing = ["NA"]\n'
 FACTS = """[columns]
@@ -168,3 +168,9 @@ def test_the_rejected_rows_are_mended_and_brought_again_by_the_same_mapping(sess
     assert sorted(session.scalars(select(Patient.record_number))) == ["A-1", "A-2"]
     bad = run(session, team, table(raw=text.encode(), name="again.csv"), top=top)
     assert "".join(import_report.rejects(bad.table, bad.problems)).splitlines()[0].count("Row") == 1
+
+
+def test_a_code_in_the_column_of_the_death_is_no_death(session, team, table):
+    said = CONSTANT + FACTS + 'died = { to = "patient.died_on" }\n'
+    assert not run(session, team, table(HEAD + ";died", "A-1;Ode;male;70;2020-03-04;NA"), said).refused
+    assert not has_died([session.scalars(select(Patient)).one()])
