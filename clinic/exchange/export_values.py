@@ -16,7 +16,15 @@ if TYPE_CHECKING:
 
     from clinic.exchange.datasets import Column
 
+
+class Sign(str):
+    """The comparator of a result: a sign alone is no formula, so that CSV keeps it as it is, without an apostrophe."""
+
+    __slots__ = ()
+
+
 OLDEST_TOLD = 90
+COMPARATOR = "comparator"
 NO_SHIFT = timedelta()
 NOTHING_BESIDES: dict[str, Any] = {"signers": [], "signed": None, "amended": "no"}
 
@@ -41,6 +49,8 @@ class Around:
 
 def value_of(column: Column, value: Any, around: Around) -> Any:
     """Return a value as it is exported; of a day or moment no more than is known."""
+    if column.key == COMPARATOR and value is not None:
+        return Sign(value)
     known = around.precision.get(column.key)
     if known and column.kind == "shifted":
         return _shifted(value, around, known)
@@ -97,6 +107,8 @@ def _plain(value: Any) -> Any:
 
 def reader_of(column: Column, at: int) -> tuple[int, Callable[[Any, Around], Any] | None]:
     """Return where a column's value is in a row and how it is read; None: as it is."""
+    if column.key == COMPARATOR and at >= 0:
+        return at, lambda value, _around: None if value is None else Sign(value)
     if column.kind in {"text", "number", "yesno", "day"}:
         return (at, None) if at >= 0 else (0, lambda _value, _around: None)
     return max(at, 0), _READ.get(column.kind, lambda value, _around: _plain(value))

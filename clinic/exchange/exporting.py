@@ -29,7 +29,7 @@ from clinic import clock
 from clinic.accounts.models import Site, User
 from clinic.errors import RuleBroken
 from clinic.exchange.datasets import DICTIONARY, DOSES, Dataset, datasets, dictionary
-from clinic.exchange.export_values import NO_SHIFT, NOTHING_BESIDES, Around, reader_of, value_of
+from clinic.exchange.export_values import NO_SHIFT, NOTHING_BESIDES, Around, Sign, reader_of, value_of
 from clinic.exchange.parse_cell import day_of
 from clinic.exchange.research import shifts_of
 from clinic.fields import RUNS_AS_FORMULA
@@ -234,7 +234,7 @@ def _written(value: Any) -> Any:
         return format(value, "f")
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, str) and value.startswith(RUNS_AS_FORMULA):
+    if isinstance(value, str) and value.startswith(RUNS_AS_FORMULA) and not isinstance(value, Sign):
         return f"'{value}"
     return value
 

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
 
-from clinic.exchange import parse_cell
-from clinic.exchange.import_checks import Given
+from clinic.exchange import import_rows, parse_cell
+from clinic.exchange.import_checks import Given, asked
 from clinic.exchange.import_course import History
-from clinic.exchange.import_deaths import tells_of_death
+from clinic.exchange.import_deaths import survival_faults, tells_of_death
 from clinic.exchange.import_followup import visits_to_come
-from clinic.exchange.import_known import contradictions
+from clinic.exchange.import_known import contradictions, visit_key
 from clinic.exchange.import_targets import Slot
+from clinic.exchange.import_visits import first_day
 from clinic.followup.adverse_events import may_be_serious
 from clinic.patients.models import Patient, has_died
 from clinic.protocols.catalogues import INSTRUMENTS
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 NUMBER, PATIENT_KEY = Slot(part="patient", name="record_number"), Slot(part="patient", name="key")
 COURSE_KEY, IDENTITY = Slot(part="course", name="key"), Slot(part="course", name="chain_of_identity")
+TERM = Slot(part="event", name="term")
+ROW_KEY, GIVEN_AT = Slot(part="row", name="key"), Slot(part="administration", name="performed_at")
 CAME_IN = "the key of a row that came in from this source; “source” in the mapping must be the same"
 DEADLINE = (
     "none: a serious event of a course of this clinic is reported on its page, where its deadline begins (rule 67)"
@@ -40,7 +43,7 @@ class Addition(History):
     """A row about somebody who is registered."""
 
     def _patient(self) -> Patient | None:
-        number, key = self._text(NUMBER), self._text(PATIENT_KEY)
+        number, key = self.text(NUMBER), self.text(PATIENT_KEY)
         found = self.known.patient(number) if number else None
         if number and found is None:
             self._fault(NUMBER, "the record number of a patient who is registered here (rule 1)")
@@ -57,7 +60,7 @@ class Addition(History):
         before, patient = len(self.problems), self._patient()
         chosen = []
         for wanted, find in ((COURSE_KEY, self._by_key), (IDENTITY, self.known.by_identity)):
-            text = self._text(wanted)
+            text = self.text(wanted)
             if not text:
                 continue
             course = find(text)
@@ -106,10 +109,23 @@ class FurtherCourse(Addition):
             return
         self._weighed(patient)
         self._course(patient)
+        self._given_before(patient)
+
+    def _given_before(self, patient: Patient) -> None:
+        """Ask about cells given to the same person on the same day that are recorded already: once or twice."""
+        day = first_day(self)
+        if self.text(ROW_KEY) or day is None:
+            return
+        for one in self.known.given_on(patient, day):
+            said = (
+                f"cells that are not recorded yet: the administration {one.id} is of that day. A row is never changed: "
+                "correct it by amendment (rule 70)"
+            )
+            self.problems += asked(self, GIVEN_AT, said, "administration.repeated")
 
     def _weighed(self, patient: Patient) -> None:
         if self._has("weight", "kg"):
-            self._make("weight", "", patient_id=patient.id)
+            self.make("weight", "", patient_id=patient.id)
 
 
 class FurtherAdministration(FurtherCourse):
@@ -119,19 +135,19 @@ class FurtherAdministration(FurtherCourse):
         course = self._course_named()
         if course is None:
             return
-        given = Slot(part="administration", name="performed_at")
         if course.origin is not Origin.IMPORTED:
             said = "a course that was imported: cells given under a course of this clinic are recorded at the bedside"
             self._fault(NUMBER, said)
             return
         if not self._has("administration"):
-            self._fault(given, "when or how much was given; cells that were not given are recorded on their pages")
+            self._fault(GIVEN_AT, "when or how much was given; cells that were not given are recorded on their pages")
             return
         if course.donor is None:
             self._fault(NUMBER, "a course whose donor is recorded: name the donor on its page first")
             return
         self._weighed(course.patient)
         self._cells(course, course.donor, course.protocol_version)
+        self._given_before(course.patient)
         if not self.known.planned(course):
             self.records += visits_to_come(self.records, course, course.patient, by=self.by, at=self.at)
 
@@ -146,11 +162,12 @@ class FurtherScores(Addition):
         self._named_score()
         of_course = {"treatment": course, "treatment_id": course.id}
         wanted = [one for one in self.given if one.part == "score" and self._scored(one)]
-        took_place = wanted or self._text(Slot(part="visit", name="performed_at")) is not None
-        day = self._text(Slot(part="visit", name="course_day"))
+        took_place = wanted or self.text(Slot(part="visit", name="performed_at")) is not None
+        day = self.text(Slot(part="visit", name="course_day"))
         name = f"Day {day}" if day else "Visit"
-        visit = self._make("visit", "", name=name, made="made" if took_place else None, **of_course)
+        visit = self.make("visit", "", name=name, made="made" if took_place else None, **of_course)
         same = self.known.visit(visit)
+        self._note_missing(visit, same)
         if same is not None:
             self.records.remove(visit)
             contradictions(self, same, "visit")
@@ -159,6 +176,20 @@ class FurtherScores(Addition):
         for one in wanted:
             self._add(one, same or visit, of_course)
         self._deaths(course.patient, [(Slot(part="visit", name="alive"), same or visit)])
+        self.problems += survival_faults(self, course.patient, self.known.first_given(course))
+
+    def _note_missing(self, visit: FollowUpVisit, same: FollowUpVisit | None) -> None:
+        """Keep why scores are missing with a visit that the table makes; one that was there stays as it is."""
+        key, wide = visit_key(visit), self.known.wide
+        for one in (at for at in self.given if at.part == "score"):
+            if self._scored(one):
+                wide.scored.add((*key, one.name))
+            elif self.given[one].missing:
+                wide.missing.setdefault(key, {})[one.name] = self.reason_why(one)
+                if same is not None and key not in self.known.made:
+                    self.notes.append(f"Row {self.row}: the visit is recorded, and stays without this score.")
+        if same is None:
+            visit.not_recorded = {**visit.not_recorded, **wide.missing_of(key)}
 
     def _scored(self, wanted: Slot) -> bool:
         return self.given[wanted].text is not None or self.given[wanted].never
@@ -183,11 +214,15 @@ class FurtherScores(Addition):
             return
         said = replace(value or empty, column=named.column, never=never or bool(value and value.never))
         self.given[Slot(part="score", name=instrument)] = said
-        if said.text is None and not said.never:
+        if said.text is None and not said.never and not said.missing and (why := self.not_recorded.get("value")):
+            self.given[Slot(part="score", name=instrument)] = replace(said, missing=why)
+        elif said.text is None and not said.never and not said.missing:
             self._fault(Slot(part="score", name=instrument), "a score, or that it did not occur")
 
     def _add(self, wanted: Slot, visit: FollowUpVisit, of_course: dict[str, Any]) -> None:
         """Add a score to a visit; one that was recorded or signed here is amended instead (rule 70)."""
+        if self._is_there(wanted, visit):
+            return
         if visit.origin is not Origin.IMPORTED or visit.signatures:
             said = "a visit that was imported and that nobody has signed; amend this one on its page (rule 70)"
             self._fault(wanted, said)
@@ -197,7 +232,19 @@ class FurtherScores(Addition):
             self._fault(wanted, "each instrument once a visit; a score that is there is amended on its page (rule 70)")
             return
         self.known.scored.add((visit.id, wanted.name))
-        self._score(wanted, visit, of_course)
+        self.score(wanted, visit, of_course)
+
+    def _is_there(self, wanted: Slot, visit: FollowUpVisit) -> bool:
+        """Whether a visit that was there has the same score, in whatever way it is written."""
+        if (visit.id, wanted.name) in self.known.scored or not inspect(visit).persistent:
+            return False
+        given = self.given[wanted]
+        said = None if given.text is None else import_rows.value_of(wanted, given.text, self.by.site.zone)
+        for one in visit.scores:
+            stored = None if one.value is None else import_rows.value_of(wanted, str(one.value), self.by.site.zone)
+            if one.instrument == wanted.name and (stored, one.did_not_occur) == (said, given.never):
+                return given.by_day is None or given.by_day == one.course_day
+        return False
 
 
 class FurtherEvent(Addition):
@@ -207,7 +254,17 @@ class FurtherEvent(Addition):
         course = self._course_named()
         if course is None:
             return
-        event = self._make("event", "", treatment=course, treatment_id=course.id)
+        event = self.make("event", "", treatment=course, treatment_id=course.id)
+        for one in [] if self.text(ROW_KEY) else self.known.same_events(course, event):
+            said = (
+                f"an event that is not recorded yet: {one.id} is the same of that day with other facts. A record is "
+                "never changed by an import: correct it by amendment (rule 70)"
+            )
+            self.problems += asked(self, TERM, said, "event.repeated")
+        first = None if self.text(ROW_KEY) else self.known.earlier_row(course, event, self.row)
+        if first is not None:
+            said = f"another event than that of row {first}, which is called the same and began on the same day"
+            self.problems += asked(self, TERM, said, "event.repeated")
         if may_be_serious(event.serious) and self.known.treated_here(course):
             self._fault(Slot(part="event", name="serious"), DEADLINE)
         self._deaths(course.patient, [(Slot(part="event", name="outcome"), event)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 class Given:
     """What a row says about one slot: a text (None: not recorded), the column it stands in, and its own writing.
 
-    ``never``: it did not occur, ``by_day`` by that day of the course.
+    ``never``: it did not occur, ``by_day`` by that day of the course. ``missing``: what the table says instead of a
+    value, “NA” or half of a pair; "" where it says nothing. ``derived``: it follows from another fact of the row.
     """
 
     text: str | None
@@ -35,6 +36,8 @@ class Given:
     written: str = ""
     never: bool = False
     by_day: int | None = None
+    missing: str = ""
+    derived: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +57,16 @@ class Fault:
         said = f"“{self.value}”" if self.value else "empty"
         place = f", column {self.column}: {said}" if self.column else ""
         return f"Row {self.row}{place}; expected {self.expected}"
+
+
+def asked(history: Any, wanted: Slot, said: str, ask: str) -> list[Fault]:
+    """Return a fault that the mapping may say is right all the same; what it confirms is a note with the reason."""
+    reason, fault = history.confirmed.get(ask), history.fault(wanted, said)
+    if reason:
+        history.notes.append(f"Row {history.row}: expected {said}. Confirmed: {reason}")
+        return []
+    how = f"; if it happened so, the mapping says why: [confirmed] '{ask}' = '…'"
+    return [replace(fault, expected=said + how, ask=ask)]
 
 
 def donor_faults(history: Any, donor: Any, patient: Any) -> list[Fault]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.exchange import parse_cell
 from clinic.exchange.datasets import datasets
+from clinic.exchange.import_labels import Labels
 from clinic.exchange.import_targets import SEVERAL, described, slot
+from clinic.exchange.tables import UNNAMED
 from clinic.protocols.catalogues import QC_TESTS
 
 if TYPE_CHECKING:
@@ -28,16 +30,22 @@ ALSO_CALLED = {
 }  # fmt: skip
 """What other systems call a patient's facts."""
 LEFT_OUT = "left out on the page of the columns"
-DETAILS = ("as", "date", "factor", "default", "template", "never")
+DETAILS = ("as", "date", "factor", "decimal", "default", "template", "never")
 """How a column is read, one box each; ``missing`` and ``values`` are lists."""
 SAMPLES, VALUES, BLANK = 3, 40, 4
-OPTIONS = ("source", "reason", "encoding", "sheet", "heading_row")
+OPTIONS = ("source", "reason", "encoding", "sheet", "heading_row", "decimal")
+SEXES = {
+    "f": "female", "w": "female", "female": "female", "woman": "female", "weiblich": "female", "frau": "female",
+    "m": "male", "male": "male", "man": "male", "männlich": "male", "mann": "male",
+}  # fmt: skip
+"""How other systems write a sex; a person sees what is suggested before it is used."""
 
 
 @dataclass(kw_only=True)
 class Column:
     """One column of the table on the page.
 
+    ``unnamed``: it has no heading; ``left_out``: and somebody said that it is left out.
     ``values``: each cell that is translated or is none of the fact's choices, and what it means.
     """
 
@@ -51,6 +59,8 @@ class Column:
     choices: dict[str, str] = field(default_factory=dict)
     values: list[tuple[str, str]] = field(default_factory=list)
     suggested: bool = False
+    unnamed: bool = False
+    left_out: bool = False
 
     @property
     def detailed(self) -> bool:
@@ -69,6 +79,7 @@ def columns(table: Table, upload: Upload) -> list[Column]:
     for number, name in enumerate(table.headings):
         samples = list(dict.fromkeys(cells[name] for cells in first if cells[name]))
         column = Column(number=number, name=name, samples=samples[:SAMPLES])
+        column.unnamed, column.left_out = name in table.unnamed, name in ignored
         targets = said.get(name, [])
         if targets:
             column.to, column.more = targets[0]["to"], [one["to"] for one in targets[1:]]
@@ -81,7 +92,7 @@ def columns(table: Table, upload: Upload) -> list[Column]:
             taken.add(target)
         _offer_values(column, upload, table, targets[0].get("values", {}) if targets else {})
         found.append(column)
-    return found
+    return [one for one in found if one.name not in table.of_rejects]
 
 
 def plain(text: str) -> str:
@@ -133,7 +144,8 @@ def _offer_values(column: Column, upload: Upload, table: Table, known: Form[str,
             unknown[text] = None
             if len(unknown) >= VALUES:
                 break
-    column.values = [(text, known.get(text, "")) for text in unknown]
+    suggested = SEXES if set(SEXES.values()) <= column.choices.keys() else {}
+    column.values = [(text, known.get(text) or suggested.get(text.strip().casefold(), "")) for text in unknown]
 
 
 def _is_choice(text: str, choices: dict[str, str]) -> bool:
@@ -207,16 +219,21 @@ def _columns(before: Form[str, Any], names: list[str], form: Any) -> tuple[dict[
     was, left_out, dropped = before.get("columns", {}), before.get("ignored", {}), form.getlist("drop")
     columns_ = {name: targets for name, targets in was.items() if name not in {*names, *dropped}}
     ignored = {name: why for name, why in left_out.items() if name not in names and not (names and why == LEFT_OUT)}
-    elsewhere = spoken_for_elsewhere(before)
+    elsewhere, labels = spoken_for_elsewhere(before), Labels(str(before.get("kind", "")))
     for number, name in enumerate(names):
         old = was.get(name, [])
-        target = _target(form, number, old[0] if old else {})
+        target = _target(form, number, old[0] if old else {}, labels)
         if target["to"]:
             columns_[name] = [target, *old[1:]]
             ignored |= {name: left_out[name]} if old and name in left_out else {}
-        elif name and (name not in elsewhere or name in left_out):
+        elif name and (name not in elsewhere or name in left_out) and _may_leave(name, form, left_out):
             ignored[name] = left_out.get(name, LEFT_OUT)
     return columns_, ignored
+
+
+def _may_leave(name: str, form: Any, left_out: Form[str, str]) -> bool:
+    """Whether a column may be left out as nobody chose a fact for it: of one without a heading somebody must say so."""
+    return not UNNAMED.fullmatch(name) or name in form.getlist("leave") or (name in left_out and "leave" not in form)
 
 
 def _visits(upload: Upload, form: Any) -> dict[str, Any]:
@@ -229,8 +246,9 @@ def _visits(upload: Upload, form: Any) -> dict[str, Any]:
     return visits
 
 
-def _target(form: Any, number: int, old: Form[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {"to": _typed(form, f"to-{number}", old.get("to", ""))}
+def _target(form: Any, number: int, old: Form[str, Any], labels: Labels) -> dict[str, Any]:
+    was = old.get("to", "") or form.get(f"was-{number}", "")
+    found: dict[str, Any] = {"to": labels.target(_typed(form, f"to-{number}", old.get("to", "")), was)}
     found |= {key: text for key in DETAILS if (text := _typed(form, f"{key}-{number}", old.get(key, "")))}
     if missing := _list(form, f"missing-{number}", old.get("missing", [])):
         found["missing"] = missing
@@ -246,7 +264,10 @@ def _target(form: Any, number: int, old: Form[str, Any]) -> dict[str, Any]:
 def _constants(form: Any, old: dict[str, str]) -> dict[str, str]:
     if "constant-of" not in form:
         return old
-    said = ((target.strip(), value) for target, value in _pairs(form, "constant"))
+    labels = Labels(form.get("kind", ""))
+    named = dict(zip(map(labels.shown, old), old, strict=True))
+    told = ((target.strip(), value) for target, value in _pairs(form, "constant"))
+    said = ((named.get(target) or labels.target(target), value) for target, value in told)
     return {target: _unchanged(value, old.get(target, "")) for target, value in said if target}
 
 

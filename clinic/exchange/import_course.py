@@ -10,7 +10,6 @@ from sqlalchemy import inspect
 
 from clinic.errors import Problem, RuleBroken, naming
 from clinic.exchange import parse_cell
-from clinic.exchange.import_cells import SAMPLE, cell_faults, result_faults, sampled_at
 from clinic.exchange.import_checks import (
     Fault,
     Given,
@@ -19,12 +18,14 @@ from clinic.exchange.import_checks import (
     given_faults,
     order_faults,
 )
-from clinic.exchange.import_deaths import death_faults
+from clinic.exchange.import_deaths import death_faults, survival_faults
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_given import bedside_faults, volume_faults
 from clinic.exchange.import_known import contradictions
 from clinic.exchange.import_people import KnownDonors, donor_asked
+from clinic.exchange.import_products import SAMPLE, cell_faults, result_faults, sampled_at
 from clinic.exchange.import_targets import PARTS, Slot
+from clinic.exchange.import_visits import first_day, visits_told
 from clinic.fields import fields_of
 from clinic.followup.models import OutcomeScore, PlannedVisit
 from clinic.patients.donors import Donor
@@ -63,6 +64,7 @@ class History:
     known: Known
     confirmed: dict[str, str] = field(default_factory=dict)
     content: str = ""
+    written_content: str = ""
     source_key: str = ""
     records: list[Entry | PlannedVisit] = field(default_factory=list)
     problems: list[Fault] = field(default_factory=list)
@@ -70,9 +72,9 @@ class History:
 
     def build(self, kind: str) -> None:
         """Make the records of a kind of import; what is wrong goes to ``problems``."""
-        patient = self._make("patient", "")
+        patient = self.make("patient", "")
         if self._has("weight", "kg"):
-            self._make("weight", "", patient=patient, patient_id=patient.id)
+            self.make("weight", "", patient=patient, patient_id=patient.id)
         if kind == "courses":
             self._course(patient)
 
@@ -81,7 +83,7 @@ class History:
         if version is None:
             return
         donor = self._donor(patient)
-        course = self._make(
+        course = self.make(
             "treatment",
             "",
             patient=patient,
@@ -98,9 +100,9 @@ class History:
         of_course = {"treatment": course, "treatment_id": course.id}
         if any(self._has(part) for part in ("harvest", "product", "administration", "qc")):
             self._cells(course, donor, version)
-        told = self._visits(of_course)
+        told = visits_told(self, of_course)
         told += [
-            (Slot(part="event", key=key, name="outcome"), self._make("event", key, **of_course))
+            (Slot(part="event", key=key, name="outcome"), self.make("event", key, **of_course))
             for key in self._keys("event")
         ]
         self._deaths(patient, told)
@@ -108,41 +110,41 @@ class History:
 
     def _deaths(self, patient: Any, told: list[tuple[Slot, Any]]) -> None:
         """Judge what visits and events tell of a death; that its day is not known is written down of a new patient."""
-        self.problems += death_faults(self, patient, told)
+        self.problems += [*death_faults(self, patient, told), *survival_faults(self, patient, first_day(self))]
 
     def _version(self) -> ProtocolVersion | None:
         wanted = Slot(part="treatment", name="protocol")
-        code = self._text(wanted)
+        code = self.text(wanted)
         version = self.version_of(code) if code else None
         if version is None:
             self._fault(wanted, "the code of a protocol that is published here")
         return version
 
     def _donor(self, patient: Any) -> Any:
-        if self._text(Slot(part="treatment", name="relation")) == "autologous" and not self._has("donor"):
+        if self.text(Slot(part="treatment", name="relation")) == "autologous" and not self._has("donor"):
             own = self.known.own_donor(patient)
             return own or self._check(
                 "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
             )
-        number = self._text(Slot(part="donor", name="donor_number"))
+        number = self.text(Slot(part="donor", name="donor_number"))
         known = self.known.donor(number)
         if known is not None:
             contradictions(self, known, "donor")
             return known
         related = {"relative_of": patient, "relative_of_id": patient.id}
         own = {"patient": patient, "patient_id": patient.id}
-        kind = self._text(Slot(part="donor", name="kind"))
-        donor = self._make("donor", "", **{"self": own, "related": related}.get(kind or "", {}))
+        kind = self.text(Slot(part="donor", name="kind"))
+        donor = self.make("donor", "", **{"self": own, "related": related}.get(kind or "", {}))
         self.problems += donor_faults(self, donor, patient) + donor_asked(self, donor)
         self.known.learn_donor(number, donor)
         return donor
 
     def _cells(self, course: Any, donor: Any, version: ProtocolVersion) -> None:
         of_course = {"treatment": course, "treatment_id": course.id}
-        harvest = self._make("harvest", "", donor=donor, source=course.source, **of_course)
+        harvest = self.make("harvest", "", donor=donor, source=course.source, **of_course)
         cell_type = version.says.cell_type
         name = class_name(cell_type, course.source) if course.source in SOURCES else ""
-        product = self._make(
+        product = self.make(
             "product",
             "",
             donor=donor,
@@ -162,7 +164,7 @@ class History:
         for wanted in [s for s in self.given if s.part == "qc" and s != SAMPLE]:
             self._result(wanted, product, version, harvest)
         if was_given:
-            given = self._make(
+            given = self.make(
                 "administration",
                 "",
                 product=product,
@@ -210,7 +212,7 @@ class History:
             given.working = f"{given.dose_per_kg} {unit} as the source gives it".replace("  ", " ")
 
     def _result(self, wanted: Slot, product: Any, version: ProtocolVersion, harvest: Any) -> None:
-        text = self._text(wanted)
+        text = self.text(wanted)
         if text is None:
             return
         test, facts = QC_TESTS[wanted.name], {}
@@ -233,21 +235,7 @@ class History:
         self._check("qc", "", result, wanted)
         self.problems += result_faults(self, result, harvest, given=self._has("administration"))
 
-    def _visits(self, of_course: dict[str, Any]) -> list[tuple[Slot, Any]]:
-        made = []
-        for key in self._keys("score", "visit"):
-            name, course_day = self.visit_names.get(key, (key, None))
-            scores = [s for s in self.given if s.part == "score" and s.key == key]
-            seen = any(self.given[s].text is not None or self.given[s].never for s in scores)
-            took_place = seen or self._text(Slot(part="visit", key=key, name="performed_at")) is not None
-            made_it = "made" if took_place else None
-            visit = self._make("visit", key, name=name, course_day=course_day, made=made_it, **of_course)
-            for wanted in scores:
-                self._score(wanted, visit, of_course)
-            made.append((Slot(part="visit", key=key, name="alive"), visit))
-        return made
-
-    def _score(self, wanted: Slot, visit: Any, of_course: dict[str, Any]) -> None:
+    def score(self, wanted: Slot, visit: Any, of_course: dict[str, Any]) -> None:
         given = self.given[wanted]
         if given.text is None and not given.never:
             return
@@ -288,7 +276,13 @@ class History:
             dict.fromkeys(s.key for s, g in self.given.items() if s.part in parts and (g.text is not None or g.never))
         )
 
-    def _text(self, wanted: Slot) -> str | None:
+    def reason_why(self, wanted: Slot) -> str:
+        """Return why a fact is missing: half of a pair says what is known, else the mapping says it, or the cell."""
+        given = self.given[wanted]
+        why = self._reason_for(wanted.name) or f"{given.missing or 'empty'} in the table"
+        return why if not given.missing or given.missing[0] == "“" else given.missing
+
+    def text(self, wanted: Slot) -> str | None:
         given = self.given.get(wanted)
         return given.text if given else None
 
@@ -318,17 +312,15 @@ class History:
             "not_recorded": missing,
         }
 
-    def _make(self, part: str, key: str, **related: Any) -> Any:
+    def make(self, part: str, key: str, **related: Any) -> Any:
         """Make a record of what the row says about a part; ``related`` are its rows and what it follows from."""
         model, facts = PARTS[part], {name: value for name, value in related.items() if value is not None}
         missing = {}
         for wanted, given in self.given.items():
-            if (
-                wanted.part != part
-                or wanted.key != key
-                or given.text is None
-                or (part, wanted.name) == ("treatment", "protocol")
-            ):
+            if (wanted.part, wanted.key) != (part, key) or (part, wanted.name) == ("treatment", "protocol"):
+                continue
+            if given.text is None:
+                missing |= {wanted.name: self.reason_why(wanted)} if given.missing else {}
                 continue
             try:
                 value: Any = parse_cell.cell(
@@ -349,6 +341,7 @@ class History:
             if known and (isinstance(value, datetime) or known != "day"):
                 facts["precision"] = facts.get("precision", {}) | {wanted.name: known}
         missing |= _absent(model, facts, self._reason_for)
+        missing = {name: why for name, why in missing.items() if name not in facts or facts[name] is None}
         return self._check(
             part, key, model(**self._common(missing), **{n: v for n, v in facts.items() if v is not None})
         )

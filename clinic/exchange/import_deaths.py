@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date
 from typing import Any
 
-from clinic.exchange.import_checks import Fault, known_parts
+from clinic.exchange import parse_cell
+from clinic.exchange.import_checks import Fault, asked, known_parts
 from clinic.exchange.import_targets import Slot
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
@@ -18,7 +21,7 @@ def death_faults(history: Any, patient: Any, told: list[Told]) -> list[Fault]:
     """Return what is wrong with what visits and events tell of a death; a death whose day nobody knows counts too.
 
     ``told``: the visits and events of the row, each with the slot that its faults are about. A history without
-    calendar days says once why they are missing; one that dates its visits gives the day or says why it cannot.
+    calendar days says once why they are missing; one that has them gives the day or says why it cannot.
     """
     dead = [(slot, one) for slot, one in told if tells_of_death(one)]
     if not dead and patient.died_on is None:
@@ -26,12 +29,55 @@ def death_faults(history: Any, patient: Any, told: list[Told]) -> list[Fault]:
     found = [history.fault(slot, said) for slot, said in _contradictions(patient, told, dead, history.by.site.zone)]
     if patient.died_on is not None:
         return found
-    dated = any(one.performed_at is not None for _slot, one in dead)
-    why = history.not_recorded.get("died_on") or ("" if dated else history.reason)
+    why = history.not_recorded.get("died_on") or ("" if _has_a_day(history, dead) else history.reason)
     if not why:
         return [*found, history.fault(dead[0][0], ASKED)]
     patient.not_recorded = {**patient.not_recorded, "died_on": why}
     return found
+
+
+def _has_a_day(history: Any, dead: list[Told]) -> bool:
+    """Whether the day of a death could be told: the row has days of the calendar, and not of the course instead."""
+    if any(one.performed_at is not None for _slot, one in dead):
+        return True
+    of_course = all(history.text(replace(slot, name="course_day")) for slot, _one in dead)
+    return not of_course and any(getattr(one, "performed_at", None) is not None for one in history.records)
+
+
+def survival_faults(history: Any, patient: Any, begun: date | None) -> list[Fault]:
+    """Return where scores of survival contradict the day of death on the record, or each other, unless confirmed.
+
+    ``begun``: the day of the first cells, where it is known. A time of survival alone does not tell whether it ended in
+    death.
+    """
+    found, died_on = [], patient.died_on
+    days = {one.key: one for one in history.given if (one.part, one.name) == ("score", "survival_days")}
+    states = {one.key: one for one in history.given if (one.part, one.name) == ("score", "survival_status")}
+    for key, place in days.items():
+        time, until = _whole(history.given[place].text), history.given[place].by_day
+        if time is not None and not any(history.text(one) for one in states.values()) and place.key:
+            found += asked(history, place, NO_STATUS, "score.survival_days")
+        ended = (died_on - begun).days if died_on is not None and begun is not None else None
+        died = key in states and _whole(history.text(states[key])) == 1
+        if ended is not None and ((time is not None and died and abs(time - ended) > 1) or (until or 0) > ended):
+            said = f"the {ended} days from the first cells to the death on {died_on} (rule 65)"
+            found += asked(history, place, said, "score.survival_days")
+    for place in states.values():
+        if died_on is not None and _whole(history.text(place)) == 0:
+            said = f"1, died: the record says that the patient died on {died_on} (rule 65)"
+            found += asked(history, place, said, "score.survival_status")
+    return found
+
+
+NO_STATUS = "“survival_status” beside it, 1 for died and 0 for alive, or a pair of both: the time alone does not tell"
+
+
+def _whole(text: str | None) -> int | None:
+    """Return a whole number; None where there is none, or where what stands there is refused elsewhere."""
+    try:
+        return None if text is None else parse_cell.whole(text)
+    except parse_cell.NotThat:
+        return None
 
 
 def tells_of_death(one: Any) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from clinic import clock
 from clinic.administration.models import Administration
 from clinic.consent.models import Consent
 from clinic.exchange import parse_cell
 from clinic.exchange.batches import ImportedRow, known_rows
 from clinic.exchange.import_followup import is_that
+from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
@@ -21,7 +25,7 @@ from clinic.records import Origin
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from sqlalchemy.orm import Session
 
@@ -32,11 +36,29 @@ LOOSE = frozenset({"donor_number", "age_years", "hla_match", "not_recorded"})
 """Facts of a donor that are compared otherwise, or differ from one donation or recipient to the next."""
 
 
+@dataclass(kw_only=True)
+class TableWide:
+    """What a whole table says of each visit that it makes: scores that are there, and why others are not.
+
+    ``events``: the first row of each event.
+    A visit is made by its first row; what later rows say of it is known from the pass before.
+    """
+
+    scored: set[tuple[Any, ...]] = field(default_factory=set)
+    missing: dict[tuple[Any, ...], dict[str, str]] = field(default_factory=dict)
+    events: dict[tuple[Any, ...], int] = field(default_factory=dict)
+
+    def missing_of(self, key: tuple[Any, ...]) -> dict[str, str]:
+        """Return why scores of a visit are missing that no row has."""
+        return {name: why for name, why in self.missing.get(key, {}).items() if (*key, name) not in self.scored}
+
+
 class Known:
     """What one pass over a table knows. Donors and visits that several rows share are made once."""
 
-    def __init__(self, session: Session, by: User, mapping: Mapping) -> None:
-        self.session, self.by, self.mapping = session, by, mapping
+    def __init__(self, session: Session, by: User, mapping: Mapping, wide: TableWide) -> None:
+        self.session, self.by, self.mapping, self.wide = session, by, mapping, wide
+        self.made: set[tuple[Any, ...]] = set()
         self.donors: dict[str, Donor] = {}
         self.visits: dict[tuple[Any, ...], FollowUpVisit] = {}
         self.scored: set[tuple[str, str]] = set()
@@ -121,6 +143,44 @@ class Known:
         )
         return course.origin is Origin.CLINIC or self.session.scalar(given.limit(1)) is not None
 
+    def first_given(self, course: Treatment) -> date | None:
+        """Return the day of the first cells of a course, where a day is known."""
+        chosen = select(Administration).where(
+            Administration.treatment_id == course.id, Administration.performed_at.is_not(None)
+        )
+        one = self.session.scalar(chosen.order_by(Administration.performed_at, Administration.id).limit(1))
+        return None if one is None or one.performed_at is None else clock.day(one.performed_at, self.by.site.zone)
+
+    def given_on(self, patient: Patient, day: date) -> list[Administration]:
+        """Return the administrations of a person on a day, in whatever course."""
+        ids = [one.id for one in self.courses(patient)]
+        begin, end = clock.start_of(day, self.by.site.zone), clock.start_of(day + timedelta(days=1), self.by.site.zone)
+        chosen = select(Administration).where(
+            Administration.treatment_id.in_(ids),
+            Administration.performed_at >= begin,
+            Administration.performed_at < end,
+        )
+        return list(self.session.scalars(chosen.order_by(Administration.id)))
+
+    def same_events(self, course: Treatment, event: AdverseEvent) -> list[AdverseEvent]:
+        """Return the events of a course that are called the same and began on the same day."""
+        chosen = select(AdverseEvent).where(AdverseEvent.treatment_id == course.id).order_by(AdverseEvent.id)
+        wanted = self._of_event(event)
+        return [one for one in self.session.scalars(chosen) if one is not event and self._of_event(one) == wanted]
+
+    def earlier_row(self, course: Treatment, event: AdverseEvent, row: int) -> int | None:
+        """Return the row of the table that tells of an event of the same name and day before, if one does."""
+        first = self.wide.events.setdefault((course.id, *self._of_event(event)), row)
+        return first if first < row else None
+
+    def _of_event(self, event: AdverseEvent) -> tuple[Any, ...]:
+        on = event.performed_at
+        return (
+            " ".join((event.term or "").casefold().split()),
+            None if on is None else clock.day(on, self.by.site.zone),
+            event.course_day if on is None else None,
+        )
+
     def plan_of(self, visit: FollowUpVisit) -> str | None:
         """Return the id of the planned visit that a visit is, where nothing is recorded for it yet."""
         done = select(FollowUpVisit.id).where(FollowUpVisit.plan_id == PlannedVisit.id)
@@ -133,18 +193,20 @@ class Known:
 
     def visit(self, made: FollowUpVisit) -> FollowUpVisit | None:
         """Return the visit of the same course, name, day and day of the course; else learn the one that is made."""
-        key = _visit_key(made)
+        key = visit_key(made)
         if key not in self.visits:
             chosen = select(FollowUpVisit).where(FollowUpVisit.treatment_id == made.treatment_id)
-            stored = {_visit_key(one): one for one in self.session.scalars(chosen)}
+            stored = {visit_key(one): one for one in self.session.scalars(chosen)}
             if key not in stored:
                 self.visits[key] = made
+                self.made.add(key)
                 return None
             self.visits[key] = stored[key]
         return self.visits[key]
 
 
-def _visit_key(one: FollowUpVisit) -> tuple[Any, ...]:
+def visit_key(one: FollowUpVisit) -> tuple[Any, ...]:
+    """Return by what a visit is known again: its course, name, day and day of the course."""
     return one.treatment_id, (one.name or "").casefold(), one.performed_at, one.course_day
 
 

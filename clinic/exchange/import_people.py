@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy import select
 
@@ -60,28 +60,41 @@ def donor_asked(history: Any, donor: Donor) -> list[Fault]:
     return [replace(fault, ask="rule 17")]
 
 
+class Alike(str):
+    """A note that a patient of a row may be registered already: the row, and who is known; "" of the same table."""
+
+    __slots__ = ("patient_id", "row")
+
+    def __new__(cls, text: str, row: int, patient_id: str) -> Self:
+        """Make a note."""
+        found = super().__new__(cls, text)
+        found.row, found.patient_id = row, patient_id
+        return found
+
+
 class KnownPeople:
     """The patients of a site, read once: by name as it sounds and birth date."""
 
     def __init__(self, session: Session, site_id: str) -> None:
         columns = (
             Patient.name_key, Patient.birth_date, Patient.family_name, Patient.given_names, Patient.record_number,
+            Patient.id,
         )  # fmt: skip
         rows = session.execute(select(*columns).where(Patient.site_id == site_id, Patient.name_key != ""))
-        self.patients: dict[Any, list[str]] = {}
+        self.patients: dict[Any, list[tuple[str, str]]] = {}
         for row in rows:
             said = f"{person(row.family_name, row.given_names)}, {born(row.birth_date)}, {row.record_number}"
-            self.patients.setdefault((row.name_key, row.birth_date), []).append(said)
+            self.patients.setdefault((row.name_key, row.birth_date), []).append((said, row.id))
 
     def learn(self, row: int, records: Iterable[Patient]) -> None:
         """Know the people of a row too, so that a later row of the same table is told that it may be one of them."""
         for one in records:
             if one.birth_date is not None:
                 key = (name_key(one.family_name, one.given_names), one.birth_date)
-                self.patients.setdefault(key, []).append(f"{one.display_name} of row {row}")
+                self.patients.setdefault(key, []).append((f"{one.display_name} of row {row}", ""))
 
-    def like(self, record: Patient) -> list[str]:
-        """Return in words who may be the same person as a patient of the table."""
+    def like(self, record: Patient) -> list[tuple[str, str]]:
+        """Return in words who may be the same person as a patient of the table, each with the id of who is known."""
         if record.birth_date is None:
             return []
         return self.patients.get((name_key(record.family_name, record.given_names), record.birth_date), [])
@@ -91,9 +104,10 @@ def similar_people(known: KnownPeople, row: int, records: Iterable[Any]) -> Iter
     """Yield a note for each patient of a row who may be known already; each is confirmed by a person."""
     people = [one for one in records if isinstance(one, Patient)]
     for record in people:
-        for said in known.like(record):
-            yield (
+        for said, patient_id in known.like(record):
+            text = (
                 f"Row {row}: {record.display_name} may be the same patient as {said}. Is this the same person? Compare "
                 "both records; if they are one person's, use the known one or merge them."
             )
+            yield Alike(text, row, patient_id)
     known.learn(row, people)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from clinic.exchange import batches, import_rows
 from clinic.exchange.batches import ImportedRow
 from clinic.exchange.import_checks import Fault, Given
-from clinic.exchange.import_targets import NEW_PEOPLE, ONE_EACH, Slot
+from clinic.exchange.import_targets import NEW_PEOPLE, Slot
 from clinic.patients.models import Patient
 from clinic.patients.names import compact
 from clinic.patients.numbers import bearers, replaced_on
@@ -39,8 +39,9 @@ def repeated(job: Asked) -> list[Fault]:
 def _same_rows(job: Asked) -> list[Fault]:
     """Return a fault for each row that says the same as an earlier one: nobody knows whether it happened twice."""
     seen, faults = dict[str, int](), list[Fault]()
-    for number, (row, cells) in enumerate(job.table.rows, start=1) if job.mapping.kind in ONE_EACH else ():
-        content = import_rows.content_of(import_rows.given(row, number, cells, job.mapping, []), job.mapping)
+    for number, (row, cells) in job.table.rows.numbered() if job.mapping.kind not in NEW_PEOPLE else ():
+        given = import_rows.given(row, number, cells, job.mapping, [])
+        content = import_rows.content_of(given, job.mapping, job.by.site.zone)
         if content in seen:
             expected = f"a row that row {seen[content]} does not repeat; if it happened twice, give each a “row.key”"
             faults.append(Fault(row=row, column="", value="", expected=expected))
@@ -51,7 +52,7 @@ def _same_rows(job: Asked) -> list[Fault]:
 def _keys(job: Asked) -> list[Fault]:
     """Return a fault for each key that stands in the table twice, or came in before with other facts."""
     wanted, seen, faults = Slot(part="row", name="key"), dict[str, tuple[int, Given]](), list[Fault]()
-    for number, (row, cells) in enumerate(job.table.rows, start=1):
+    for number, (row, cells) in job.table.rows.numbered():
         given = import_rows.given(row, number, cells, job.mapping, [])
         key, said = import_rows.key_of(given, job.mapping), given.get(wanted)
         if not key or said is None:
@@ -84,7 +85,7 @@ WHOSE = (
 def _twice(job: Asked) -> list[Fault]:
     """Return a fault for each donation number that an earlier row of the table has for another donor (rule 6)."""
     problems, seen, din = [], dict[str, Any](), Slot(part="product", name="din")
-    for number, (row, cells) in enumerate(job.table.rows, start=1):
+    for number, (row, cells) in job.table.rows.numbered():
         given = import_rows.given(row, number, cells, job.mapping, [])
         said = given.get(din)
         if said is None or not said.text:
@@ -103,7 +104,7 @@ def known_already(job: Asked) -> list[Fault]:
         return problems
     wanted = Slot(part="patient", name="record_number")
     numbers: list[tuple[int, str, str]] = []
-    for number, (row, cells) in enumerate(job.table.rows, start=1):
+    for number, (row, cells) in job.table.rows.numbered():
         said = import_rows.given(row, number, cells, job.mapping, [])
         given = said.get(wanted)
         if given is not None and given.text and row not in job.report.before:

@@ -5,9 +5,15 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
+from clinic import wording
 from clinic.exchange.exporting import csv_lines
+from clinic.exchange.tables import REJECTED
+from clinic.record_display import facts
+from clinic.records import Entry, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -50,7 +56,8 @@ class Report:
     """What an import did, or would do. ``made``: how many records of each noun.
 
     ``fresh``: rows that no earlier batch has; ``before``: the numbers of the others. ``already``: why nothing is to be
-    done. ``batch``: the id of the batch that was made.
+    done. ``batch``: the id of the batch that was made. ``first``: the first rows as they are saved: the number of each,
+    and its records, each with its facts as a page shows them: label, value, note.
     """
 
     kind: str
@@ -66,6 +73,7 @@ class Report:
     already: str = ""
     batch: str = ""
     table: Table | None = None
+    first: list[tuple[int, list[tuple[str, list[tuple[str, str, str]]]]]] = field(default_factory=list)
 
     @property
     def refused(self) -> bool:
@@ -74,7 +82,7 @@ class Report:
 
     def sentences(self) -> list[str]:
         """Return the report as a person reads it, a line each."""
-        made = ", ".join(f"{count} {noun}" for noun, count in self.made.items())
+        made = ", ".join(counted(noun, count) for noun, count in self.made.items())
         if self.refused:
             some = f"{len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}"
             return [*self.notes, *told(self.problems), f"Nothing was imported: {some} in {self.file}."]
@@ -83,7 +91,28 @@ class Report:
         did = "would be imported; this was a dry run" if self.dry_run else "imported"
         skipped = f" {self.skipped} rows were imported before and were left out." if self.skipped else ""
         batch = f" This is import {self.batch}." if self.batch else ""
-        return [*self.notes, f"{self.fresh} rows of {self.file} {did}: {made}.{skipped}{batch}"]
+        rows = "1 row" if self.fresh == 1 else f"{self.fresh} rows"
+        if not self.dry_run and made:
+            return [*self.notes, f"{made} imported from {rows} of {self.file}.{skipped}{batch}"]
+        return [*self.notes, f"{rows} of {self.file} {did}: {made or 'nothing new'}.{skipped}{batch}"]
+
+
+def counted(noun: str, count: int) -> str:
+    """Return how many of something there are: “3 patients”."""
+    return f"{count:,} {noun[:1].lower()}{noun[1:]}{'' if count == 1 else 's'}"
+
+
+def shown(record: Any, zone: str) -> list[tuple[str, str, str]]:
+    """Return the facts of a record that is not saved yet, in words."""
+    found = facts(record, zone) if isinstance(record, Entry) else [("Visit", record.name, "")]
+    if isinstance(record, Record) and record.performed_at is not None:
+        when = wording.moment(record.performed_at, zone, record.precision_of("performed_at"))
+        found.insert(0, (record.HAPPENED, when, ""))
+    return [(label, _plain(value), note) for label, value, note in found]
+
+
+def _plain(value: Any) -> str:
+    return value.striptags() if isinstance(value, Markup) else str(value)
 
 
 def grouped(problems: Iterable[Fault]) -> list[Group]:
@@ -104,15 +133,20 @@ def told(problems: list[Fault]) -> Iterator[str]:
 
 
 def rejects(table: Table, problems: Iterable[Fault]) -> Iterator[str]:
-    """Yield the rows with faults as CSV, as they were read, each with its number in the file and the reasons."""
+    """Yield the rows with faults as CSV, as they were read, each with its number in the file and the reasons.
+
+    The mended file can be brought again by the same mapping: it leaves these two columns out.
+    """
+    headings = [name for name in table.headings if name not in table.of_rejects]
+    before = [f"{name} (rejected)" if name in headings else name for name in REJECTED]
     reasons: dict[int, list[str]] = {}
     for fault in problems:
         place = f"{fault.column}: " if fault.column else ""
         reasons.setdefault(fault.row, []).append(f"{place}expected {fault.expected}")
     faulty = (
-        [number, "; ".join(reasons[number]), *(cells[name] for name in table.headings)]
+        [number, "; ".join(reasons[number]), *(cells[name] for name in headings)]
         for number, cells in table.rows
         if number in reasons
     )
-    whole = [[1, "; ".join(reasons[1]), *table.headings]] if 1 in reasons else []
-    yield from csv_lines(["Row", "Why it was refused", *table.headings], [*whole, *faulty])
+    whole = [[1, "; ".join(reasons[1]), *headings]] if 1 in reasons else []
+    yield from csv_lines([*before, *headings], [*whole, *faulty])

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from datetime import date, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
 from clinic.errors import RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
+from clinic.exchange.table_cells import is_figure
 from clinic.ledger.models import digest
+from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS, labels
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from clinic.exchange.mapping import Mapping, Pair, Target
 
 
 def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, problems: list[Fault]) -> dict[Slot, Given]:
     """Return what one row says about each slot. A reading error is reported once, and the slot counts as missing.
 
-    An empty cell says nothing: a constant for the same fact then counts.
+    An empty cell says nothing: a constant for the same fact then counts. A cell that says “not recorded” does not: what
+    somebody looked for and did not find is not replaced.
     """
     found: dict[Slot, Given] = {}
     for target, text in mapping.constants.items():
@@ -32,22 +40,65 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
         ]
         found[_slot(target, mapping)] = Given(text="; ".join(said) or None, column=", ".join(columns))
     for target, pair in mapping.pairs.items():
-        found[_slot(target, mapping)] = _timed(row, cells, pair, mapping, problems)
+        place = _slot(target, mapping)
+        found[place] = _timed(row, cells, pair, mapping, problems)
+        _tell_status(found, place, cells[pair.happened], pair, mapping)
     for name, wanted in mapping.columns.items():
         for target in wanted:
-            empty = cells[name] in mapping.missing or cells[name] in target.missing
-            said = read(row, name, "" if empty else cells[name], target, problems)
-            place = _slot(target.to, mapping)
+            place, written = _slot(target.to, mapping), cells[name]
+            if written and (written in mapping.missing or written in target.missing):
+                said = read(row, name, "", target, problems)
+                said = (
+                    said
+                    if said.text is not None
+                    else replace(said, written=written, missing=_code(found, place, written))
+                )
+            else:
+                said = read(row, name, written, target, problems, mapping)
             if said.text is not None or said.never or said.written or place not in found:
                 found[place] = said
     return found
 
 
+MORE_THAN_MISSING = frozenset({"died_on", "side"})
+"""Facts of which a reason for their absence says more than that they are missing: that of a day of death, a death."""
+
+
+def _code(found: dict[Slot, Given], place: Slot, written: str) -> str:
+    """Return what a code for “not recorded” leaves: of a score, and of a fact that a constant would have filled."""
+    kept = place.part == "score" or (place in found and place.name not in MORE_THAN_MISSING)
+    return f"“{written}”" if kept else ""
+
+
+STATUS = {True: "1", False: "0"}
+
+
+def _tell_status(found: dict[Slot, Given], place: Slot, happened: str, pair: Pair, mapping: Mapping) -> None:
+    """Say of a time of survival whether the patient died then, as the pair does: the time alone does not tell."""
+    status = replace(place, name="survival_status")
+    if (place.part, place.name) != ("score", "survival_days") or slot_given(found, status) is not None:
+        return
+    if happened in {*pair.yes, *pair.no} and happened not in mapping.missing:
+        text = STATUS[happened in pair.yes]
+        found[status] = Given(text=text, column=pair.happened, written=happened, derived=True)
+
+
+def slot_given(found: dict[Slot, Given], place: Slot) -> str | None:
+    """Return what a row says about a slot."""
+    return found[place].text if place in found else None
+
+
 def _timed(row: int, cells: dict[str, str], pair: Pair, mapping: Mapping, problems: list[Fault]) -> Given:
     """Return the time at which something happened, or by which day of the course it had not."""
     time, happened = cells[pair.time], cells[pair.happened]
-    if not time or not happened or {time, happened} & set(mapping.missing):
-        return Given(text=None, column=pair.time)
+    no_time, unsaid = (not one or one in mapping.missing for one in (time, happened))
+    if no_time or unsaid:
+        return Given(text=None, column=pair.time, written=time, missing=_half(time, happened, pair, no_time, unsaid))
+    try:
+        time = parse_cell.one_way(time, mapping.decimal)
+    except parse_cell.NotThat as fault:
+        problems.append(Fault(row=row, column=pair.time, value=time, expected=str(fault)))
+        return Given(text=None, column=pair.time, written=time)
     if happened in pair.yes:
         return Given(text=time, column=pair.time, written=time)
     column, value, expected = pair.happened, happened, f"one of {', '.join((*pair.yes, *pair.no))}"
@@ -61,10 +112,68 @@ def _timed(row: int, cells: dict[str, str], pair: Pair, mapping: Mapping, proble
     return Given(text=None, column=column, written=value)
 
 
-def content_of(found: dict[Slot, Given], mapping: Mapping) -> str:
-    """Return the SHA-256 of what a row says, by which the same row is known again: kind, source, and each fact."""
-    facts = {f"{at.part}.{at.key}.{at.name}": [one.text, one.never, one.by_day] for at, one in found.items()}
-    return digest([mapping.kind, mapping.source, facts])
+def _half(time: str, happened: str, pair: Pair, no_time: bool, unsaid: bool) -> str:  # noqa: FBT001 - two of a pair
+    """Return what is known where only one half of a pair is; "" where none is said at all."""
+    if no_time and unsaid:
+        return f"“{time or happened}”" if time or happened else ""
+    if unsaid:
+        return f"whether it happened is not recorded; {pair.time} is {time}"
+    return f"the time is not recorded{f' (“{time}”)' if time else ''}; {pair.happened} is {happened}"
+
+
+def content_of(found: dict[Slot, Given], mapping: Mapping, zone: str) -> str:
+    """Return the SHA-256 of what a row says, by which the same row is known again: kind, source, and each fact.
+
+    Facts count by their values: 70 and 70,0, or a day in two ways of writing, are the same.
+    """
+    return digest([mapping.kind, mapping.source, _facts(found, lambda at, text: value_of(at, text, zone))])
+
+
+def written_content_of(found: dict[Slot, Given], mapping: Mapping) -> str:
+    """Return the SHA-256 by which rows were known until 0025: of the texts of their cells."""
+    return digest([mapping.kind, mapping.source, _facts(found, lambda _at, text: text)])
+
+
+def _facts(found: dict[Slot, Given], told: Callable[[Slot, str], Any]) -> dict[str, list[Any]]:
+    return {
+        f"{at.part}.{at.key}.{at.name}": [None if one.text is None else told(at, one.text), one.never, one.by_day]
+        for at, one in found.items()
+        if not one.derived
+    }
+
+
+def value_of(at: Slot, text: str, zone: str) -> Any:
+    """Return what a text says as a value that JSON has; a text that cannot be read, or is no other value, is itself."""
+    try:
+        if at.part in {"qc", "score"}:
+            return _measured(at, text)
+        column = at.model.__table__.columns.get(at.name) if at.model is not None else None
+        if column is None or (at.part, at.name) == ("product", "din"):
+            return text
+        value = parse_cell.cell(text, column, at.fact, zone)
+    except parse_cell.NotThat:
+        return text
+    if isinstance(value, date):
+        return [value.isoformat(), parse_cell.precision(text) or ("" if isinstance(value, datetime) else "day")]
+    if isinstance(value, Decimal):
+        return _digits(value)
+    return sorted(value) if isinstance(value, list) else value
+
+
+def _measured(at: Slot, text: str) -> Any:
+    outcomes = QC_TESTS[at.name].outcomes if at.part == "qc" else None
+    if outcomes is not None:
+        return parse_cell.one_of(text, dict(outcomes))
+    if at.name == "instrument":
+        return parse_cell.one_of(text, labels(INSTRUMENTS))
+    if at.name == "did_not_occur":
+        return parse_cell.yes_no(text)
+    sign, figure = parse_cell.comparator(text)
+    return [sign, _digits(figure)]
+
+
+def _digits(value: Decimal) -> str:
+    return format(value.normalize() + 0, "f")
 
 
 def key_of(found: dict[Slot, Given], mapping: Mapping) -> str:
@@ -81,7 +190,9 @@ def _slot(target: str, mapping: Mapping) -> Slot:
     return found
 
 
-def read(row: int, name: str, written: str, target: Target, problems: list[Fault]) -> Given:
+def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
+    row: int, name: str, written: str, target: Target, problems: list[Fault], mapping: Mapping | None = None
+) -> Given:
     """Return what a cell says: translated, converted, and put in the place of a template."""
     if not written:
         return Given(text=target.default or None, column=name, written=target.default)
@@ -89,9 +200,11 @@ def read(row: int, name: str, written: str, target: Target, problems: list[Fault
     if target.never and _same(text, target.never):
         occurred = target.transform == "event_occurred"
         return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
+    decimal, held = ("", False) if mapping is None else (target.decimal or mapping.decimal, mapping.holds_dates)
     try:
+        text = parse_cell.one_way(text, decimal if mapping and is_figure(_slot(target.to, mapping)) else "")
         text = parse_cell.TRANSFORMS[target.transform](text) if target.transform else text
-        text = parse_cell.dated(text, target.date) if target.date else text
+        text = parse_cell.dated(text, target.date, held=held) if target.date else text
         text = parse_cell.multiplied(text, target.factor) if target.factor else text
     except parse_cell.NotThat as fault:
         problems.append(Fault(row=row, column=name, value=written, expected=str(fault)))

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.exchange import import_report, importing, tables
+from clinic.exchange.import_labels import Labels
+from clinic.exchange.import_people import Alike
 from clinic.exchange.import_report import grouped
-from clinic.exchange.import_targets import described
 from clinic.extensions import read_from_here
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def table_of(upload: Upload) -> Table:
     if len(table.rows) > MOST_ROWS:
         raise RuleBroken(
             f"The table has {len(table.rows):,} rows. In the browser at most {MOST_ROWS:,} are imported at once. Split "
-            "it, or ask whoever runs the server to import it by the command line."
+            "it, or ask your administrator to import it by the command line."
         )
     return table
 
@@ -42,43 +43,55 @@ def check(session: Session, upload: Upload, by: User) -> None:
     read_from_here(session)
     mapping = upload.read_mapping()
     table_of(upload)
-    report = importing.run(session, upload.kind, upload.path, mapping, by, clock.now(), dry_run=True, name=upload.file)
-    upload.checked = _found(report, {target: label for _kind, target, label, *_more in described(upload.kind)})
-    upload.seen = []
+    report = importing.run(
+        session, upload.kind, upload.path, mapping, by, clock.now(), dry_run=True, name=upload.file, without=upload.same
+    )
+    confirmed = {note for place, note in enumerate((upload.checked or {}).get("notes", ())) if place in upload.seen}
+    upload.checked = _found(report, upload.kind)
+    upload.seen = [place for place, note in enumerate(upload.checked["notes"]) if note in confirmed]
     upload.save()
 
 
-def _found(report: Report, labels: dict[str, str]) -> dict[str, Any]:
-    groups = grouped(report.problems)
+def _found(report: Report, kind: str) -> dict[str, Any]:
+    groups, labels, notes = grouped(report.problems), Labels(kind), [str(note) for note in report.notes]
     return {
         "rows": report.rows, "fresh": report.fresh, "skipped": report.skipped, "made": dict(report.made),
-        "already": report.already, "count": len(report.problems), "notes": report.notes[:MOST_SHOWN],
-        "more_notes": max(0, len(report.notes) - MOST_SHOWN), "unshown": report.notes[MOST_SHOWN:],
+        "already": report.already, "count": len(report.problems), "notes": notes[:MOST_SHOWN],
+        "more_notes": max(0, len(report.notes) - MOST_SHOWN), "unshown": notes[MOST_SHOWN:],
         "faults": [_group(one, labels) for one in groups if not one.fault.ask][:MOST_SHOWN],
+        "alike": {
+            str(place): [note.row, note.patient_id]
+            for place, note in enumerate(report.notes[:MOST_SHOWN])
+            if isinstance(note, Alike)
+        },
+        "first": report.first,
         "asked": [_group(one, labels) for one in groups if one.fault.ask][:MOST_SHOWN],
     }  # fmt: skip
 
 
-def _group(one: import_report.Group, labels: dict[str, str]) -> dict[str, Any]:
+def _group(one: import_report.Group, labels: Labels) -> dict[str, Any]:
     """Return a group of faults as the page shows it; a fact that no column has is named by its label."""
-    fault, label = one.fault, labels.get(one.fault.column, "")
+    fault, label = one.fault, labels.known(one.fault.column)
     expected = fault.expected.partition("; if it happened so")[0].partition(" If it is right, the mapping")[0]
     if label and not fault.value:
         expected += ": choose its column, or give one value for every row"
-    column = f"{label} ({fault.column})" if label else fault.column
     return {
-        "column": column, "value": fault.value, "expected": expected, "ask": fault.ask, "where": one.where,
-        "count": len(one.rows),
+        "column": label or fault.column, "value": fault.value, "expected": expected, "ask": fault.ask,
+        "where": one.where, "count": len(one.rows),
     }  # fmt: skip
 
 
-def confirm(upload: Upload, reasons: dict[str, str], seen: list[int]) -> bool:
-    """Keep why unusual facts are right, and which notes were looked at; return whether it must be checked again."""
-    before = upload.mapping.get("confirmed", {})
+def confirm(upload: Upload, reasons: dict[str, str], seen: list[int], same: list[int]) -> bool:
+    """Keep why unusual facts are right, and which notes were looked at; return whether it must be checked again.
+
+    ``same``: the rows that are left out, since their patients are registered already.
+    """
+    before, known = upload.mapping.get("confirmed", {}), upload.same
     after = {**before, **{ask: reason.strip() for ask, reason in reasons.items() if reason.strip()}}
     upload.mapping["confirmed"], upload.seen = after, seen
+    upload.same = sorted(set(same))
     upload.save()
-    return after != before
+    return after != before or upload.same != known
 
 
 def import_now(session: Session, upload: Upload, by: User) -> Report:
@@ -89,8 +102,9 @@ def import_now(session: Session, upload: Upload, by: User) -> Report:
     if set(upload.seen) != set(range(len(found["notes"]))):
         raise RuleBroken("Confirm each note first, or correct the file.")
     report = importing.run(
-        session, upload.kind, upload.path, upload.read_mapping(), by, clock.now(), dry_run=False, name=upload.file
-    )
+        session, upload.kind, upload.path, upload.read_mapping(), by, clock.now(), dry_run=False, name=upload.file,
+        without=upload.same,
+    )  # fmt: skip
     if report.refused:
         raise RuleBroken(f"Something has changed since the check: {report.sentences()[0]} Check it again.")
     if report.already:

@@ -14,14 +14,17 @@ from clinic.accounts.security import recheck
 from clinic.errors import RuleBroken
 from clinic.exchange import import_columns, import_steps, import_undo, mapping, undo_waiting, uploads
 from clinic.exchange.batches import ImportBatch, ImportedRow
-from clinic.exchange.import_targets import KINDS, described
+from clinic.exchange.import_labels import Labels
+from clinic.exchange.import_report import counted
+from clinic.exchange.import_targets import KINDS
 from clinic.exchange.parse_cell import TRANSFORMS, is_whole
 from clinic.exchange.tables import ENCODINGS
 from clinic.extensions import db
 from clinic.forms import RecordForm
-from clinic.model import unindexed
+from clinic.model import Model, unindexed
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
 from clinic.paging import page, place_of
+from clinic.patients.models import Patient
 
 if TYPE_CHECKING:
     from clinic.exchange.uploads import Upload
@@ -39,7 +42,7 @@ PAGES = {
     "VI": ("followup.show", "visit_id"), "AE": ("events.show", "event_id"),
 }  # fmt: skip
 """Where a record has a page of its own, by the letters of its id."""
-TAKEN = "The import was taken back. Its records are removed."
+TAKEN = "The import was undone. Its records are removed."
 WAITING = (
     "Proposed. This import added records to patients, donors or products that were here before: they count until a "
     "second person confirms: a nurse, a physician, quality staff or the medical director."
@@ -49,7 +52,7 @@ KIND_WORDS = {
     "courses": "Courses with all that belongs to them, one row each",
     "further-courses": "Further courses of registered patients, one row each",
     "administrations": "Cells given under registered courses, one row each",
-    "scores": "Scores and visits of registered patients, one row a score or a visit",
+    "scores": "Scores and visits of registered patients, one row per score or visit",
     "events": "Adverse events of registered patients, one row each",
 }
 
@@ -67,7 +70,7 @@ def index() -> str:
     begins = may(me().role, "imports.new")
     return render_template(
         "imports/index.html", heading="Imports", columns=COLUMNS, rows=[_line(one) for one in found.rows],
-        lede="Tables that were taken in, each as one batch; the last first",
+        lede="Imported tables, newest first",
         actions=[(url_for("imports.new"), "file-import", "Import a table")] if begins else [],
         pager={
             "previous_url": url_for("imports.index", before=found.before) if found.before else None,
@@ -191,14 +194,14 @@ def _mistakes(upload: Upload) -> list[str]:
 
 def _columns_page(upload: Upload, trouble: list[str]) -> dict[str, Any]:
     """Return what the page of the columns shows; a file that cannot be read is told, and how it is read stays."""
-    table = None
+    table, labels = None, Labels(upload.kind)
     with _told(trouble):
         table = import_steps.table_of(upload)
     found = import_columns.columns(table, upload) if table is not None else []
     return {
         "upload": upload, "columns": found, "said": upload.mapping, "rows": len(table.rows) if table is not None else 0,
         "guesses": table.guesses if table is not None else {}, "kinds": list(KIND_WORDS.items()),
-        "targets": [(row[1], f"{row[2]}{f' ({row[3]})' if row[3] else ''}") for row in described(upload.kind)],
+        "targets": list(labels.offered()), "shown": labels.shown,
         "conversions": [(one, one.replace("_", " ")) for one in TRANSFORMS],
         "encodings": [(one, one) for one in ENCODINGS], "constants": import_columns.constants_of(upload),
         "visits": import_columns.keys_of(upload),
@@ -226,8 +229,7 @@ def preview(key: str) -> Answer:
 def _confirmed(upload: Upload) -> Answer:
     asked = (upload.checked or {}).get("asked", [])
     reasons = {one["ask"]: request.form.get(f"why-{number}", "") for number, one in enumerate(asked)}
-    seen = [int(one) for one in request.form.getlist("seen") if is_whole(one)]
-    again, here = import_steps.confirm(upload, reasons, seen), url_for("imports.preview", key=upload.key)
+    again, here = import_steps.confirm(upload, reasons, *_answers(upload)), url_for("imports.preview", key=upload.key)
     if again or request.form.get("do") == "check":
         idempotency.led_to(here)
         db.session.commit()
@@ -237,6 +239,18 @@ def _confirmed(upload: Upload) -> Answer:
     answer = commit_and_redirect(url_for("imports.show", batch_id=report.batch), report.sentences()[-1])
     upload.discard()
     return answer
+
+
+def _answers(upload: Upload) -> tuple[list[int], list[int]]:
+    """Return which notes were confirmed, and the rows of people who are registered already, which are left out."""
+    seen, same = ([int(one) for one in request.form.getlist(name) if is_whole(one)] for name in ("seen", "same"))
+    for place, (row, _patient) in ((upload.checked or {}).get("alike") or {}).items():
+        match request.form.get(f"seen-{place}"):
+            case "other":
+                seen.append(int(place))
+            case "same":
+                same.append(row)
+    return seen, same
 
 
 @bp.get("/uploads/<key>/rejects.csv")
@@ -279,9 +293,11 @@ def show(batch_id: str) -> str:
         "next_url": url_for("imports.show", batch_id=batch.id, after=found.after) if found.after else None,
         "text": f"{len(found.rows)} rows on this page" if found.rows else "",
     }
-    links = [(one.row, [(said, _page_of(said, batch)) for said in one.records]) for one in found.rows]
-    about = {"tag_of": _tag(batch), "acts": _acts(batch)}
-    return render_template("imports/show.html", batch=batch, rows=links, pager=around, **about)
+    return render_template(
+        "imports/show.html", batch=batch, rows=_links(found.rows, batch), pager=around, tag_of=_tag(batch),
+        made=[counted(noun, count) for noun, count in batch.made.items()], shown=Labels(batch.kind).shown,
+        acts=_acts(batch),
+    )  # fmt: skip
 
 
 def _acts(batch: ImportBatch) -> list[tuple[str, str, str]]:
@@ -291,14 +307,28 @@ def _acts(batch: ImportBatch) -> list[tuple[str, str, str]]:
         return found
     if batch.undo_asked_by is None:
         if mine or me().role in import_undo.ANY_IMPORT:
-            found.append((url_for("imports.undo", batch_id=batch.id), "arrow-back-up", "Take it back"))
+            found.append((url_for("imports.undo", batch_id=batch.id), "arrow-back-up", "Undo import"))
         return found
     proposed, confirms = me().is_same_person(batch.undo_asked_by), may(me().role, "imports.confirm_undo")
     if confirms and not proposed:
-        found.append((url_for("imports.confirm_undo", batch_id=batch.id), "signature", "Confirm taking it back"))
+        found.append((url_for("imports.confirm_undo", batch_id=batch.id), "signature", "Confirm the undo"))
     if confirms or proposed:
         found.append((url_for("imports.decline_undo", batch_id=batch.id), "x", "Keep the import"))
     return found
+
+
+def _links(rows: list[Any], batch: ImportBatch) -> list[tuple[int, list[tuple[str, str, str]]]]:
+    """Return the number of each row with the records that it became: id, name, address."""
+    names = _names([said for one in rows for said in one.records])
+    return [(one.row, [(said, names[said], _page_of(said, batch)) for said in one.records]) for one in rows]
+
+
+def _names(ids: list[str]) -> dict[str, str]:
+    """Return what each record is: the name of a patient, else the kind of record."""
+    nouns = {m.class_.KIND: m.class_.NOUN for m in Model.registry.mappers if hasattr(m.class_, "NOUN")}
+    people = [one for one in ids if one.startswith(Patient.KIND)]
+    named = {one.id: one.display_name for one in db.session.scalars(select(Patient).where(Patient.id.in_(people)))}
+    return {one: named.get(one) or nouns.get(one[:2], "Record") for one in ids}
 
 
 def _page_of(record_id: str, batch: ImportBatch) -> str:
@@ -336,7 +366,7 @@ def confirm_undo(batch_id: str) -> Answer:
             return commit_and_redirect(url_for("imports.show", batch_id=batch.id), TAKEN, "wait")
     first = batch.undo_asked_by.printed_name if batch.undo_asked_by is not None else "Nobody"
     return form_page(
-        form, heading=f"Take back the import of {batch.file}", save_label="Sign and take back", save_icon="signature",
+        form, heading=f"Undo the import of {batch.file}", save_label="Sign and undo", save_icon="signature",
         lede=f"{first} proposes it: “{batch.undo_reason or ''}”", back_url=url_for("imports.show", batch_id=batch.id),
         after="All records of this import are removed together. The ledger keeps every one of them.",
     )  # fmt: skip

@@ -7,7 +7,7 @@ is a batch (`clinic.exchange.batches`); a row that an earlier batch took in is n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
@@ -22,13 +22,14 @@ from clinic.exchange.datasets import datasets
 from clinic.exchange.import_additions import ADDITIONS
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_course import History
-from clinic.exchange.import_known import Known
+from clinic.exchange.import_known import Known, TableWide
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
 from clinic.exchange.import_repeats import known_already, repeated
-from clinic.exchange.import_report import Report
+from clinic.exchange.import_report import Report, shown
 from clinic.exchange.import_targets import KINDS, OWN, slot
 from clinic.exchange.mapping import Mapping, Target, load
-from clinic.exchange.tables import Table, read
+from clinic.exchange.table_cells import cell_faults
+from clinic.exchange.tables import UNNAMED, Table, read
 from clinic.extensions import write_from_here, writing
 from clinic.ledger.listener import set_actor
 from clinic.pathway.projection import judge_what_was_written
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 MOST_PROBLEMS = 1_000
+KNOWN = "whoever imported the table says that the patient is registered already."
+FIRST_SHOWN = 5
+"""Rows that a preview shows as they would be saved."""
 AT_ONCE = 50
 """Rows whose records are written together; what is written is let go, so that a long table needs little memory."""
 
@@ -73,12 +77,14 @@ class Job:
     published: Callable[[str], ProtocolVersion | None]
     progress: Callable[[int, int], None]
 
+    wide: TableWide = field(default_factory=TableWide)
+
     def histories(self) -> Iterator[History]:
         """Yield the records of each row that no earlier batch has taken in."""
         visits = {key: (visit.name, visit.course_day) for key, visit in self.mapping.visits.items()}
         donors = KnownDonors(self.session, self.by.site_id)
-        known, maker = Known(self.session, self.by, self.mapping), ADDITIONS.get(self.mapping.kind, History)
-        for numbered in pieces(enumerate(self.table.rows, start=1)):
+        known, maker = Known(self.session, self.by, self.mapping, self.wide), ADDITIONS.get(self.mapping.kind, History)
+        for numbered in pieces(self.table.rows.numbered()):
             made = []
             for number, (row, cells) in numbered:
                 problems: list[Fault] = []
@@ -87,15 +93,17 @@ class Job:
                     row=row, given=given, by=self.by, at=self.at, note=self.mapping.source, reason=self.mapping.reason,
                     not_recorded=self.mapping.not_recorded, confirmed=self.mapping.confirmed, visit_names=visits,
                     version_of=self.published, donors=donors, known=known, problems=problems,
-                    content=import_rows.content_of(given, self.mapping),
+                    content=import_rows.content_of(given, self.mapping, self.by.site.zone),
+                    written_content=import_rows.written_content_of(given, self.mapping),
                     source_key=import_rows.key_of(given, self.mapping),
                 )  # fmt: skip
                 made.append(history)
-            contents = (one.content for one in made)
+            contents = {known for one in made for known in (one.content, one.written_content)}
             before = batches.known_rows(self.session, self.by.site_id, ImportedRow.content, contents)
-            self.report.before |= {one.row for one in made if one.content in before}
+            again = {one.row for one in made if not before.keys().isdisjoint((one.content, one.written_content))}
+            self.report.before |= again
             for one in made:
-                if one.content not in before:
+                if one.row not in again:
                     one.build(self.mapping.kind)
                     yield one
 
@@ -111,26 +119,28 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
     *,
     progress: Callable[[int, int], None] | None = None,
     name: str = "",
+    without: Iterable[int] = (),
 ) -> Report:
     """Take a table in for a person, who answers for it; the caller commits unless it was refused.
 
     Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` gets rows done and rows in total.
-    ``name``: what the file is called, where that is not its name on this machine.
+    ``name``: what the file is called, where that is not its name on this machine. ``without``: rows that are left out,
+    since whoever answers says that their patients are registered already.
     """
     job = prepared(session, kind, path, mapping_path, by, at, name=recorded(name or path.name))
-    report = job.report
+    report, job.table.rows.without = job.report, frozenset(without)
     report.dry_run, job.progress = dry_run, progress or job.progress
     earlier = batches.same_import(session, by.site_id, job.sha256, job.mapping)
     if earlier is not None:
         report.already = _said_already(report, earlier)
         return report
-    report.problems += _of_mapping(job.table, job.mapping)
+    report.problems += _of_mapping(job.table, job.mapping) or cell_faults(job.table, job.mapping)
     if report.problems:
         return report
     with session.no_autoflush:
         _check(job)
     report.problems.sort(key=lambda fault: fault.row)
-    report.skipped = report.rows - report.fresh
+    report.skipped = report.rows - report.fresh - len(job.table.rows.without)
     if not report.problems and not report.fresh:
         report.already = f"All rows of {report.file} were imported before. Nothing was changed."
     if report.problems or report.already:
@@ -157,7 +167,7 @@ def prepared(  # noqa: PLR0913, PLR0917 - as above
     said = mapping if mapping is None or isinstance(mapping, Mapping) else load(mapping, kind)
     options = {} if said is None else {name: getattr(said, name) for name in ("encoding", "sheet", "heading_row")}
     table = read(path, **options)
-    said = said or own(table, kind, name)
+    said = (said or own(table, kind, name)).model_copy(update={"holds_dates": path.suffix.lower() == ".xlsx"})
     return Job(
         session=session, table=table, mapping=said, by=by, at=at, sha256=batches.hash_of(path),
         report=Report(kind=kind, file=name, rows=len(table.rows), table=table),
@@ -180,6 +190,8 @@ def _check(job: Job) -> None:
         report.problems += history.problems
         report.notes += [*history.notes, *similar_people(known, history.row, history.records)]
         report.made.update(record.NOUN for record in history.records)
+        if len(report.first) < FIRST_SHOWN:
+            report.first.append((history.row, [(one.NOUN, shown(one, job.by.site.zone)) for one in history.records]))
         job.progress(done, 2 * report.rows)
         if len(report.problems) >= MOST_PROBLEMS:
             report.notes.append(f"The first {MOST_PROBLEMS:,} problems are listed. Correct them and try again.")
@@ -222,10 +234,11 @@ def _refusal(session: Session, histories: Sequence[History]) -> str:
 
 def _write(job: Job) -> None:
     session, report, rows = job.session, job.report, job.report.rows
+    left_out = [f"Row {row} was left out: {KNOWN}" for row in sorted(job.table.rows.without)]
     batch = ImportBatch(
         site_id=job.by.site_id, kind=job.mapping.kind, file=report.file, sha256=job.sha256, source=job.mapping.source,
         mapping=job.mapping.kept(), mapping_hash=batches.hash_of_mapping(job.mapping), rows=rows,
-        skipped=report.skipped, made=dict(report.made), notes=report.notes, imported_at=job.at,
+        skipped=report.skipped, made=dict(report.made), notes=[*map(str, report.notes), *left_out], imported_at=job.at,
         imported_by=job.by, imported_by_id=job.by.id,
     )  # fmt: skip
     session.add(batch)
@@ -271,11 +284,12 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
             expected="a column that the mapping names; otherwise say under [ignored] why it is left out",
         )
         for name in table.headings
-        if name and name not in mapping.spoken_for()
+        if name not in mapping.spoken_for() and name not in table.unnamed and name not in table.of_rejects
     ]
     problems += [
         Fault(row=1, column=name, value="", expected="this column in the file: the mapping names it")
         for name in sorted(mapping.spoken_for() - set(table.headings))
+        if not (name in mapping.ignored and UNNAMED.fullmatch(name))
     ]
     problems += [
         Fault(

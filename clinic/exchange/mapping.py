@@ -12,6 +12,7 @@ reason = "not in the published data set"   # why a required fact without a colum
 [columns]
 number = { to = "patient.record_number", template = "OLD-{}" }
 seen = { to = "visit.month6.performed_at", date = "DD.MM.YYYY" }
+cells = { to = "product.amount", decimal = "," }   # else a column with 1,250 and 72.5 is refused
 volume_l = { to = "harvest.volume", factor = "1000", missing = ["-1"], default = "100" }
 recipient_gender = { to = "patient.sex" }
 recipient_ABO = { to = "patient.abo", values = { 0 = "O" } }
@@ -28,7 +29,7 @@ recipient_age_int = "recipient_age says it"
 from __future__ import annotations
 
 import tomllib
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -50,6 +51,10 @@ MOST_FAULTS, MOST_SAID = 20, 300
 """Mistakes that are told of one mapping, and characters of each."""
 
 
+Mark = Literal["", ",", "."]
+"""The decimal mark of figures; "" where nobody said."""
+
+
 class Part(BaseModel):
     """Base of the parts of a mapping: unknown keys are mistakes."""
 
@@ -60,8 +65,8 @@ class Target(Part):
     """Where a column goes. ``values`` translates a cell, ``as`` names how it is read; ``never``: did not occur.
 
     ``missing``: what means “not recorded” in this column too; ``default`` is then taken. ``date``: how its days and
-    moments are written, ``DD.MM.YYYY hh:mm``. ``factor``: what its figures are multiplied by. ``template``: the text of
-    which the cell is a part, in the place of ``{}``.
+    moments are written, ``DD.MM.YYYY hh:mm``. ``decimal``: the decimal mark of its figures. ``factor``: what they are
+    multiplied by. ``template``: the text of which the cell is a part, in the place of ``{}``.
     """
 
     to: str
@@ -73,6 +78,7 @@ class Target(Part):
     date: str = ""
     factor: str = ""
     template: str = ""
+    decimal: Mark = ""
 
     @field_validator("date")
     @classmethod
@@ -120,7 +126,10 @@ class Pair(Part):
 
 
 class Mapping(Part):
-    """All that a mapping file says."""
+    """All that a mapping file says. ``holds_dates``: whether cells of the file are dates themselves, not texts of them.
+
+    That is no word of the mapping: `clinic.exchange.importing.prepared` sets it for a spreadsheet.
+    """
 
     kind: str
     source: str
@@ -128,6 +137,8 @@ class Mapping(Part):
     encoding: str = ""
     sheet: str = ""
     heading_row: int = Field(default=0, ge=0, le=MOST_ROWS)
+    decimal: Mark = ""
+    holds_dates: bool = Field(default=False, exclude=True)
     missing: tuple[str, ...] = ()
     reason: str = ""
     constants: dict[str, str] = Field(default_factory=dict)

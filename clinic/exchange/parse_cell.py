@@ -24,7 +24,9 @@ YES = frozenset({"yes", "y", "true", "1", "+"})
 PARTLY = re.compile(r"(?P<y>\d{4})(-(?P<m>\d{2})(-(?P<d>\d{2}))?)?(?P<about>~)?", re.ASCII)
 NONE = "none"
 """What says that of a list of choices none applies, which is not the same as that nobody recorded any."""
-NO = frozenset({"no", "n", "false", "0", "-"})
+NO = frozenset({"no", "n", "false", "0"})
+"""A dash is neither: in most tables it says that nothing was recorded."""
+DASHES = frozenset("-–—−?.")
 
 
 NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
@@ -46,6 +48,23 @@ def number(text: str) -> Decimal:
     if value and abs(value.adjusted()) > MOST_EXPONENT:
         raise NotThat("a number of a size that can be measured")
     return value
+
+
+def one_way(text: str, decimal: str) -> str:
+    """Return a figure, its sign such as ``<`` kept, of which is known which mark is the decimal one.
+
+    The other mark then sets thousands apart, as spaces and apostrophes do: with ``,`` 1.250,5 is 1250.5.
+    """
+    found = re.fullmatch(r"(<=|>=|[<>≤≥=]?)\s*(.+)", text, re.DOTALL)
+    if not decimal or found is None:
+        return text
+    sign, figure = found[1], found[2].replace("−", "-")
+    other = "." if decimal == "," else ","
+    if re.fullmatch(rf"[+-]?\d{{1,3}}(?:[{other}'’ \u00a0\u202f]\d{{3}})+(?:[{decimal}]\d+)?", figure):
+        figure = re.sub(rf"[{other}'’ \u00a0\u202f]", "", figure)
+    elif decimal == "." and "," in figure:
+        raise NotThat("a figure with . as its decimal mark")
+    return sign + figure.replace(",", ".")
 
 
 def is_factor(text: str) -> bool:
@@ -94,6 +113,7 @@ def day_of(text: str) -> date:
 
 
 PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "MON": "%b"}
+ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?", re.ASCII)
 PART = re.compile("YYYY|MON|MM|DD|hh|mm|ss|[A-Za-z%]")
 
 
@@ -107,10 +127,15 @@ def date_pattern(pattern: str) -> tuple[str, int]:
     return PART.sub(lambda part: PARTS[part[0]], pattern), len("2026-11-23T14:05:00") if "hh" in found else day
 
 
-def dated(text: str, pattern: str) -> str:
-    """Return a day or moment that is written in some other way as ISO 8601 writes it."""
+def dated(text: str, pattern: str, *, held: bool = False) -> str:
+    """Return a day or moment that is written in some other way as ISO 8601 writes it.
+
+    ``held``: the file may hold it as a date itself, beside texts; such a cell is read as it is.
+    """
     read, length = date_pattern(pattern)
     about = text.endswith("~")
+    if held and ISO.fullmatch(text) and not pattern.startswith("YYYY-DD"):
+        return text
     try:
         value = datetime.strptime(text.removesuffix("~"), read)  # noqa: DTZ007 - a wall clock
         return value.isoformat()[:length] + "~" * about
@@ -163,6 +188,8 @@ def yes_no(text: str) -> bool:
         return True
     if text.casefold() in NO:
         return False
+    if set(text) <= DASHES:
+        raise NotThat(f"yes or no; say under “values” or “missing” what “{text}” means")
     raise NotThat("yes or no")
 
 
@@ -217,6 +244,12 @@ def _event_day(text: str) -> str:
     return str(whole(text))
 
 
+def _occurred(text: str) -> str:
+    if not any(one.isalnum() for one in text):
+        raise NotThat(f"that it occurred; say under “values”, “missing” or “never” what “{text}” means")
+    return "1"
+
+
 def _weeks(text: str) -> str:
     """Return weeks as a number of days: ``24+5d`` is 173, ``34`` is 238."""
     found = re.fullmatch(r"(\d{1,4})(?:\+(\d)d?)?", text, re.ASCII)
@@ -234,7 +267,7 @@ TRANSFORMS: MappingProxyType[str, Callable[[str], str]] = MappingProxyType(
         "percent_of_one": _scaled("100"),
         "whole": lambda text: str(whole(text)),
         "event_day": _event_day,
-        "event_occurred": lambda _text: "1",
+        "event_occurred": _occurred,
     }
 )
 """The ways in which a mapping may have a cell read, by name. `event_occurred` is 1, and 0 where the cell says never."""

@@ -19,7 +19,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 from clinic.errors import RuleBroken
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 MOST_UNPACKED = 48 * 1024 * 1024
@@ -28,6 +28,7 @@ MOST_AREA = 1_000_000
 """Cells of the rectangle around everything that is filled in; the reader keeps all of it in memory."""
 MOST_COUNTED = 2_000_000
 """What a part may say that it holds: the reader makes room for that many before it looks whether they are there."""
+MOST_ERRORS = 10_000
 PIECE = 64 * 1024
 LOCAL_HEADER = struct.Struct("<26xHH")
 CELL = re.compile(r"([A-Za-z]{1,3})(\d{1,7})", re.ASCII)
@@ -46,16 +47,64 @@ def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Itera
     ``name``: the sheet's name, or its number counted from 1; "" for the first one.
     """
     try:
-        _measure(path, most_columns, most_rows)
+        faults = _measure(path, most_columns, most_rows)
         book = CalamineWorkbook.from_path(str(path))
         number = _sheet_number(book.sheet_names, name)
         if number is None:
             raise RuleBroken(f"{path.name} has no sheet “{name}”. Its sheets: {', '.join(book.sheet_names)}.")
         sheet = book.get_sheet_by_index(number)
+        without_result = faults.get(_part_of(path, book.sheet_names[number]), {})
     except (*UNREADABLE, expat.ExpatError, zlib.error, struct.error) as fault:
         raise RuleBroken(f"{path.name} cannot be read as a spreadsheet: {fault}.") from fault
     before = [""] * (sheet.start[1] if sheet.start else 0)
-    return ([*before, *row] for row in sheet.iter_rows())
+    return _with_errors(([*before, *row] for row in sheet.iter_rows()), without_result)
+
+
+def _with_errors(rows: Iterator[list[Any]], errors: dict[tuple[int, int], str]) -> Iterator[list[Any]]:
+    """Yield rows with what stands in the cells whose formula has no result, #N/A: the reader leaves them empty."""
+    by_row: dict[int, list[tuple[int, str]]] = {}
+    for (row, column), text in errors.items():
+        by_row.setdefault(row, []).append((column, text))
+    number = 0
+    for number, cells in enumerate(rows, start=1):
+        yield _filled(cells, by_row.get(number, ()))
+    for below in range(number + 1, max(by_row, default=0) + 1):
+        yield _filled([], by_row.get(below, ()))
+
+
+def _filled(cells: list[Any], errors: Iterable[tuple[int, str]]) -> list[Any]:
+    for column, text in errors:
+        cells = [*cells, *[""] * (column - len(cells))]
+        cells[column - 1] = text
+    return cells
+
+
+def _part_of(path: Path, name: str) -> str:
+    """Return which part of the file a sheet is, by its name; "" where the file does not say it."""
+    with ZipFile(path) as packed:
+        told = {one.filename.lower(): one.filename for one in packed.infolist()}
+        sheets = _elements(packed.read(told["xl/workbook.xml"])) if "xl/workbook.xml" in told else []
+        links = "xl/_rels/workbook.xml.rels"
+        targets = {
+            one.get("Id"): one.get("Target", "")
+            for kind, one in (_elements(packed.read(told[links])) if links in told else [])
+            if kind == "Relationship"
+        }
+    for kind, one in sheets:
+        if kind == "sheet" and one.get("name") == name:
+            link = next((said for key, said in one.items() if key.rpartition(":")[2] == "id"), "")
+            target = targets.get(link, "")
+            return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+    return ""
+
+
+def _elements(xml: bytes) -> list[tuple[str, dict[str, str]]]:
+    """Return the elements of a part that was measured before, each with its attributes."""
+    found: list[tuple[str, dict[str, str]]] = []
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = lambda name, said: found.append((name.rpartition(":")[2], said))
+    parser.Parse(xml, True)  # noqa: FBT003 - expat's own: there is no more
+    return found
 
 
 def _sheet_number(names: list[str], name: str) -> int | None:
@@ -65,8 +114,12 @@ def _sheet_number(names: list[str], name: str) -> int | None:
     return int(name) - 1 if name.isdecimal() and 0 < int(name) <= len(names) else None
 
 
-def _measure(path: Path, most_columns: int, most_rows: int) -> None:
-    """Raise `RuleBroken` where a part, or all together, is larger than what is taken in."""
+def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, dict[tuple[int, int], str]]:
+    """Raise `RuleBroken` where a part, or all together, is larger than what is taken in.
+
+    Returns, by part, the cells of which the formula has no result: row and column, and what stands there.
+    """
+    errors: dict[str, dict[tuple[int, int], str]] = {}
     with ZipFile(path) as packed, path.open("rb") as file:
         parts = packed.infolist()
         if len(parts) > MOST_PARTS:
@@ -76,10 +129,12 @@ def _measure(path: Path, most_columns: int, most_rows: int) -> None:
             extent = _Extent(path.name, part.filename, most_columns, most_rows)
             look = extent.look if part.filename.lower().endswith(XML) else _ignore
             left -= _unpack(file, part, left, look)
+            errors[part.filename] = extent.errors
             if left < 0:
                 raise RuleBroken(
                     f"{path.name} unpacks to more than {MOST_UNPACKED // 1024**2} MB. Split it, or save it as CSV."
                 )
+    return errors
 
 
 def _unpack(file: IO[bytes], part: ZipInfo, left: int, look: Callable[[bytes], None]) -> int:
@@ -112,7 +167,10 @@ class _Extent:
         self.name, self.most_columns, self.most_rows = name, most_columns, most_rows
         self.of_sheets = part.lower().endswith("workbook.xml.rels")
         self.row = self.column = self.last_row = self.last_column = 0
+        self.errors: dict[tuple[int, int], str] = {}
+        self.wrong: tuple[int, int] | None = None
         self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
         self.parser.StartElementHandler = self._element
         self.parser.StartDoctypeDeclHandler = self._no_document_type
 
@@ -142,8 +200,16 @@ class _Extent:
             self.row = int(place[2]) if place else self.row
             self.last_row, self.last_column = max(self.last_row, self.row), max(self.last_column, self.column)
             self._judge()
+            self.parser.CharacterDataHandler = None
+            self.wrong = (self.row, self.column) if attributes.get("t") == "e" else None
+        elif kind == "v" and self.wrong is not None:
+            self.parser.CharacterDataHandler = self._no_result
         elif kind == "Relationship" and self.of_sheets and not attributes.get("Target", "").lower().endswith(".xml"):
             raise ValueError("one of its parts is no XML")
+
+    def _no_result(self, text: str) -> None:
+        if self.wrong is not None and text.strip() and len(self.errors) < MOST_ERRORS:
+            self.errors.setdefault(self.wrong, text.strip())
 
     def _judge_counts(self, attributes: dict[str, str]) -> None:
         for name, said in attributes.items():

@@ -30,6 +30,11 @@ MOST_HEADING = 1_000
 MOST_TEXT = 32_767
 """Characters of one cell: as many as a spreadsheet's has."""
 MOST_LINE = 1_000_000
+UNNAMED = re.compile(r"column \d{1,4}")
+"""What a column without a heading is called by its place."""
+REJECTED = ("Row", "Why it was refused")
+"""The columns that a file of rejected rows has before its own; an import of the mended file leaves them out."""
+OF_REJECTS = re.compile(r"\ufeff?\"?Row(?: \(rejected\))?\"?[,;\t]\"?Why it was refused(?: \(rejected\))?\"?[,;\t\r\n]")
 PIECE = 64 * 1024
 UNREADABLE = re.compile("[\x00\x80-\x9f]")
 ENCODINGS = (
@@ -44,6 +49,7 @@ class Rows:
 
     def __init__(self, headings: list[str], lines: Iterable[tuple[int, list[str]]]) -> None:
         self.headings, self.count = headings, 0
+        self.without: frozenset[int] = frozenset()
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
         weakref.finalize(self, self.file.close)
         for line in lines:
@@ -53,6 +59,10 @@ class Rows:
     def __len__(self) -> int:
         """Return how many rows there are."""
         return self.count
+
+    def numbered(self) -> Iterator[tuple[int, tuple[int, dict[str, str]]]]:
+        """Yield the rows that are not left out (`without`), each with its place among all rows, counted from 1."""
+        return ((place, one) for place, one in enumerate(self, start=1) if one[0] not in self.without)
 
     def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Yield each row: its number in the file, counted from 1, and its cells by heading."""
@@ -68,6 +78,7 @@ class Rows:
 class Table:
     """A file's table. ``rows``: number of the line in the file, counted from 1, and its cells by heading.
 
+    ``unnamed``: columns without a heading that hold values, by the name that stands in for it: its first row and value.
     ``note``: that its encoding was guessed; ``guesses``: what the first such line reads in each likely one.
     """
 
@@ -75,6 +86,13 @@ class Table:
     rows: Rows
     note: str = ""
     guesses: dict[str, str] = field(default_factory=dict)
+    unnamed: dict[str, tuple[int, str]] = field(default_factory=dict)
+
+    @property
+    def of_rejects(self) -> list[str]:
+        """The two columns in front that tell, in a file of rejected rows, which row it was and why it was refused."""
+        first = self.headings[: len(REJECTED)]
+        return first if [name.removesuffix(" (rejected)") for name in first] == list(REJECTED) else []
 
 
 def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 0) -> Table:
@@ -95,12 +113,22 @@ def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 
         raise RuleBroken(f"{path.name} is a spreadsheet of a kind that is not imported. Save it as XLSX or as CSV.")
     if path.suffix.lower() == ".xlsx":
         return _table(_kept(_sheet(path, sheet), heading_row), "", {})
+    if _of_rejects(path):  # its headings are in its first row, wherever those of the whole table were
+        with path.open("rb") as file:
+            encoding = "" if file.read(3) == codecs.BOM_UTF8 else encoding
+        heading_row = 0
     if encoding and encoding != "utf-8":
         return _text(path, encoding, heading_row)
     guessed, note, line = _encoding(path)
     if note and encoding:
         raise RuleBroken(f"{path.name} is not UTF-8: line {line} cannot be read. Name its encoding.")
     return _text(path, guessed, heading_row, note, _guesses(path, line) if note else {})
+
+
+def _of_rejects(path: Path) -> bool:
+    """Whether a file is one of rejected rows, as `clinic.exchange.import_report.rejects` writes it."""
+    with path.open("rb") as file:
+        return OF_REJECTS.match(file.read(200).decode("utf-8", "replace")) is not None
 
 
 def _text(path: Path, encoding: str, heading_row: int, note: str = "", guesses: dict[str, str] | None = None) -> Table:
@@ -192,7 +220,8 @@ def _cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return str(int(value)) if value.is_integer() else repr(value)
+        text = str(int(value)) if value.is_integer() else repr(value)
+        return f"{text}0" if re.fullmatch(r"-?\d{1,3}\.\d{3}", text) else text  # 1.125 is no 1125: a number has no mark
     if isinstance(value, datetime | date):
         return value.isoformat()
     return str(value).strip()
@@ -205,6 +234,8 @@ def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str,
     for number, name in enumerate(found, start=1):
         _refuse_unreadable(name, f"The heading {number}", guessed=bool(guesses))
     headings = [_unguarded(name) for name in found]
+    unnamed = {f"column {number}": number for number, name in enumerate(headings, start=1) if not name}
+    headings = [name or f"column {number}" for number, name in enumerate(headings, start=1)]
     if len(headings) > MOST_COLUMNS:
         raise RuleBroken(f"The file has {len(headings)} columns; {MOST_COLUMNS:,} are the most that can be imported.")
     for number, name in enumerate(headings, start=1):
@@ -215,12 +246,27 @@ def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str,
     twice = sorted(name for name, count in Counter(headings).items() if name and count > 1)
     if twice:
         raise RuleBroken(f"Two columns have the same heading: {', '.join(twice)}.")
+    first: dict[str, tuple[int, str]] = {}
+    rows = Rows(headings, _noting(_checked(lines, headings, guessed=bool(guesses)), unnamed, first))
+    rows.headings = ["" if name in unnamed and name not in first else name for name in headings]
     return Table(
-        headings=headings,
-        rows=Rows(headings, _checked(lines, headings, guessed=bool(guesses))),
+        headings=[name for name in rows.headings if name],
+        rows=rows,
+        unnamed=first,
         note=note,
         guesses=guesses,
     )
+
+
+def _noting(
+    lines: Iterator[tuple[int, list[str]]], unnamed: dict[str, int], first: dict[str, tuple[int, str]]
+) -> Iterator[tuple[int, list[str]]]:
+    """Pass rows on, and note the first value of each column that has no heading."""
+    for number, cells in lines:
+        for name, place in unnamed.items():
+            if cells[place - 1]:
+                first.setdefault(name, (number, cells[place - 1]))
+        yield number, cells
 
 
 def _checked(

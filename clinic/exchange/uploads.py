@@ -40,7 +40,10 @@ MOST = 20
 
 @dataclass(kw_only=True)
 class Upload:
-    """One uploaded table. ``mapping``: what `Mapping` takes; ``checked``: what the last check found, None before it."""
+    """One uploaded table. ``mapping``: what `Mapping` takes; ``checked``: what the last check found, None before it.
+
+    ``seen``: the notes that were confirmed; ``same``: rows left out, since their patients are registered already.
+    """
 
     key: str
     user_id: str
@@ -48,6 +51,7 @@ class Upload:
     mapping: dict[str, Any]
     checked: dict[str, Any] | None = None
     seen: list[int] = field(default_factory=list)
+    same: list[int] = field(default_factory=list)
 
     @property
     def folder(self) -> Path:

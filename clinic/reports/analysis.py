@@ -1,4 +1,4 @@
-"""Tables for analysis: one row a course, a product, an administration; derived states, verdicts, missing reasons.
+"""Tables for analysis: one row per course, product, administration, visit, score, event; states, verdicts, reasons.
 
 Every column has a key, a unit and, where there is one, a code; the tables join on their ids. In the research variant no
 column names a person, and each day is a number of days since the first cells of its course (rule 73).
@@ -13,6 +13,7 @@ from clinic.administration.models import Administration
 from clinic.eligibility.models import Eligibility
 from clinic.fields import fields_of
 from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.models import FollowUpVisit
 from clinic.harvest.models import Harvest
 from clinic.patients.models import Patient
 from clinic.products.models import Product
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
 
 
 class Column(NamedTuple):
-    """One column. ``kind``: id, text, choice, number, whole, yesno or day; ``choices``: what a choice may be."""
+    """One column. ``kind``: id, text, choice, number, whole, yesno or day; ``choices``: what a choice may be.
+
+    ``reason``: it is in somebody's words, which the research variant leaves empty.
+    """
 
     key: str
     heading: str
@@ -34,6 +38,7 @@ class Column(NamedTuple):
     said: str = ""
     choices: Mapping[str, str] | None = None
     identifying: bool = False
+    reason: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +120,7 @@ COURSES = Table(
         Column("cell_type", "Cell type"),
         Column("donor_kind", "Donor"),
         Column("sex", "Sex", "choice", choices=fields_of(Patient)["sex"].choices),
-        Column("age_years", "Age at the order", "whole", "years"),
+        Column("age_years", "Age at the order", "number", "years", said="As the order says it, else in whole years"),
         *_facts(
             Treatment,
             "condition", "body_site", "side", "relation", "source", "route", "asa_class", "height_cm", "weight_kg",
@@ -138,6 +143,11 @@ COURSES = Table(
         Column("visits_missed", "Visits missed", "whole"),
         Column("last_seen", "Last visit made", "day"),
         Column("died", "Died", "day"),
+        Column(
+            "observed_days", "Observed after the first cells", "whole", "d",
+            said="Until the death, or until the last day known: the time of survival. Empty: not known",
+        ),
+        Column("observed_death", "Died at the end of that time", "yesno", said="no: censored there"),
         Column("adverse_events", "Adverse events", "whole"),
         Column("serious_events", "Serious adverse events", "whole"),
         Column("events_of_unknown_seriousness", "Adverse events of which seriousness is not recorded", "whole"),
@@ -207,7 +217,76 @@ ADMINISTRATIONS = Table(
         MISSING,
     ),
 )  # fmt: skip
-TABLES = {one.name: one for one in (COURSES, PRODUCTS, ADMINISTRATIONS)}
+OF_COURSE = Column("course_day", "Day of the course", "whole", "d", said="0: the first cells of the course")
+BEFORE = Column("baseline", "Reading before the cells", "yesno")
+VISITS = Table(
+    name="visits",
+    title="Visits",
+    row="One visit, made or missed",
+    refers=(("course_id", "courses"),),
+    columns=(
+        Column("visit_id", "Visit", "id"),
+        Column("course_id", "Course", "id"),
+        ORIGIN,
+        Column("visit", "Name of the visit"),
+        BEFORE,
+        *_facts(FollowUpVisit, "made", "alive"),
+        Column("on", "Visit on", "day"),
+        OF_COURSE,
+        Column("due", "Due on", "day", said="Empty: not planned by the protocol here"),
+        Column("scores", "Scores", "whole"),
+        MISSING,
+    ),
+)
+SCORES = Table(
+    name="scores",
+    title="Scores",
+    row="One score of one visit, or one that was due at it and is missing",
+    refers=(("course_id", "courses"), ("visit_id", "visits")),
+    columns=(
+        Column("score_id", "Score", "id"),
+        Column("course_id", "Course", "id"),
+        Column("visit_id", "Visit", "id"),
+        ORIGIN,
+        Column("visit", "Name of the visit"),
+        BEFORE,
+        Column("instrument", "Instrument", "choice", choices=labels(INSTRUMENTS)),
+        Column("value", "Score", "number", said="In the unit of the next column"),
+        Column("unit", "Unit of the score"),
+        Column(
+            "did_not_occur", "Did not occur", "yesno",
+            said="yes: censored on the day of the course, the last on which it had not occurred",
+        ),
+        Column("on", "Scored on", "day"),
+        OF_COURSE,
+        Column("not_recorded", "Not recorded", "yesno", said="yes: the score was due and is missing"),
+        Column("why", "Why it is not recorded", reason=True, said="Empty in the research variant"),
+    ),
+)  # fmt: skip
+EVENTS = Table(
+    name="events",
+    title="Adverse events",
+    row="One adverse event",
+    refers=(("course_id", "courses"), ("administration_id", "administrations")),
+    columns=(
+        Column("event_id", "Adverse event", "id"),
+        Column("course_id", "Course", "id"),
+        Column("administration_id", "Administration", "id", said="Empty: named to none"),
+        ORIGIN,
+        *_facts(AdverseEvent, "term"),
+        Column("onset", "Onset", "day"),
+        OF_COURSE,
+        Column("ended", "End", "day"),
+        *_facts(AdverseEvent, "grade"),
+        Column("serious", "Serious because of", said="Keys apart by ;, none: not serious. Empty: not recorded"),
+        *_facts(
+            AdverseEvent,
+            "outcome", "expected", "from_cells", "from_harvest", "from_delivery", "from_drug", "from_disease",
+        ),
+        MISSING,
+    ),
+)  # fmt: skip
+TABLES = {one.name: one for one in (COURSES, PRODUCTS, ADMINISTRATIONS, VISITS, SCORES, EVENTS)}
 DICTIONARY = ("table", "column", "heading", "kind", "unit", "code", "choices", "identifying", "description")
 
 

@@ -6,13 +6,12 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import lazyload
 
 from clinic.administration.events import InfusionEvent
 from clinic.administration.models import Administration
 from clinic.course_records import in_turns
 from clinic.eligibility.models import Eligibility
-from clinic.exchange.export_values import OLDEST_TOLD
+from clinic.exchange.export_values import OLDEST_TOLD, Sign
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore
 from clinic.harvest.models import Harvest
@@ -26,6 +25,9 @@ from clinic.protocols.models import ProtocolVersion
 from clinic.release.models import Release
 from clinic.release.product_state import ProductState
 from clinic.release.results import QCResult, standing
+from clinic.reports.analysis_long import events, scores, visits
+from clinic.reports.analysis_read import begun, chosen_courses, day_of, first_day, grouped, missing, only, turns
+from clinic.reports.followed import NO_DAY, followed
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -34,8 +36,6 @@ if TYPE_CHECKING:
 
     from clinic.reports.analysis import Column, Table
     from clinic.reports.data import Data
-
-AT_ONCE = 300
 
 
 def rows(data: Data, table: Table, *, research: bool) -> Iterator[list[Any]]:
@@ -51,34 +51,24 @@ def _value(column: Column, found: dict[str, Any], zero: date | None, *, research
         return "; ".join(fact if research else f"{fact}: {why}" for fact, why in found["missing"])
     if research and column.key == "age_years" and found.get(column.key) is not None:
         return min(OLDEST_TOLD, found[column.key])
+    if research and column.reason:
+        return None
     if column.kind == "whole" and research and column.key.endswith("_days") and column.key not in found:
         on = found.get(column.key.removesuffix("_days"))
         return (on - zero).days if on is not None and zero is not None else None
     return found.get(column.key)
 
 
-def turns(ids: Sequence[str]) -> Iterator[list[str]]:
-    """Yield ids some hundred at a time."""
-    for start in range(0, len(ids), AT_ONCE):
-        yield list(ids[start : start + AT_ONCE])
-
-
-def grouped(data: Data, model: type[Any], key: Any, ids: Sequence[str], *order: Any) -> dict[str, list[Any]]:
-    """Return the records of a kind by one of their keys; nothing else is read with them."""
-    found: dict[str, list[Any]] = defaultdict(list)
-    chosen = select(model).where(key.in_(ids)).options(lazyload("*")).order_by(*order, model.id)
-    for row in data.session.scalars(chosen):
-        found[getattr(row, key.key)].append(row)
-    return found
-
-
-def _begun(data: Data) -> dict[str, date | None]:
-    """Return the day of the first cells of every course."""
-    return {one.course.id: one.on for one in data.administrations if one.first}
+def _observed(data: Data) -> dict[str, dict[str, Any]]:
+    """Return how long each course was observed and whether it ended in death, as the report on survival reads it."""
+    found, without = followed(data)
+    told = {one.course.id: {"observed_days": one.days, "observed_death": one.died} for one in found}
+    dead = dict(without)[NO_DAY]
+    return told | {id_: {"observed_days": None, "observed_death": True} for id_ in dead}
 
 
 def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
-    zero = _begun(data)
+    zero, observed = begun(data), _observed(data)
     ids = chosen_courses(data)
     numbers = dict(data.session.execute(select(ProtocolVersion.id, ProtocolVersion.number)).all())
     for turn in turns(ids):
@@ -86,9 +76,9 @@ def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
             model: grouped(data, model, model.treatment_id, turn, model.performed_at)
             for model in (Harvest, Administration, AdverseEvent, FollowUpVisit, OutcomeScore, Eligibility, Product)
         }
-        courses = {row.id: row for row in data.session.scalars(_only(Treatment, turn))}
+        courses = {row.id: row for row in data.session.scalars(only(Treatment, turn))}
         patients = {
-            row.id: row for row in data.session.scalars(_only(Patient, [c.patient_id for c in courses.values()]))
+            row.id: row for row in data.session.scalars(only(Patient, [c.patient_id for c in courses.values()]))
         }
         states = _states(data, turn)
         for id_ in turn:
@@ -96,18 +86,13 @@ def _courses(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
             about = _of_order(data, course, patients[course.patient_id], numbers[course.protocol_version_id])
             told = {model: some[id_] for model, some in by.items()}
             yield (
-                about | {"state": states.get(id_, "")} | _of_course(data, told) | _scores(data, told, zero.get(id_)),
+                about
+                | observed.get(id_, {})
+                | {"state": states.get(id_, "")}
+                | _of_course(data, told)
+                | _scores(data, told, zero.get(id_)),
                 zero.get(id_),
             )
-
-
-def chosen_courses(data: Data) -> list[str]:
-    """Return the courses of the filters that were ordered in the period; all tables are about these, so they join."""
-    return [id_ for id_, one in data.courses.items() if data.within(one.ordered_on, id_)]
-
-
-def _only(model: type[Any], ids: Iterable[str]) -> Any:
-    return select(model).where(model.id.in_(set(ids))).options(lazyload("*"))
 
 
 def _of_order(data: Data, course: Any, patient: Any, number: int) -> dict[str, Any]:
@@ -124,8 +109,9 @@ def _of_order(data: Data, course: Any, patient: Any, number: int) -> dict[str, A
         "course_id": course.id, "person_id": one.patient, "record_number": patient.record_number,
         "synthetic": patient.is_synthetic, "origin": one.origin, "protocol": version.code, "protocol_version": number,
         "field": version.field_key, "cell_type": version.cell_type, "donor_kind": one.donor, "sex": patient.sex,
-        "age_years": one.age, "ordered": one.ordered_on, "died": patient.died_on,
-        "missing": _missing(patient.not_recorded, course.not_recorded),
+        "age_years": course.age_years if course.age_years is not None else one.age,
+        "ordered": one.ordered_on, "died": patient.died_on,
+        "missing": missing(patient.not_recorded, course.not_recorded),
     }  # fmt: skip
 
 
@@ -138,12 +124,14 @@ def _of_course(data: Data, told: dict[Any, list[Any]]) -> dict[str, Any]:
     return {
         "eligible": judged[0].eligible if judged else None,
         "eligibility_decided": data.day(judged[0].performed_at) if judged else None,
-        "harvests": len(harvests), "harvested": _first(data, harvests), "harvested_volume": _sum(harvests, "volume"),
+        "harvests": len(harvests), "harvested": first_day(data, harvests),
+        "harvested_volume": _sum(harvests, "volume"),
         "products": len(told[Product]), "products_given": len({one.product_id for one in given} - {None}),
-        "administrations": len(given), "first_given": _first(data, given), "last_given": _first(data, given[::-1]),
+        "administrations": len(given), "first_given": first_day(data, given),
+        "last_given": first_day(data, given[::-1]),
         "volume_given": _sum(given, "volume_given"),
         "visits_made": len(made), "visits_missed": sum(one.made in {"missed", "lost"} for one in visits),
-        "last_seen": _first(data, made[::-1]),
+        "last_seen": first_day(data, made[::-1]),
         "adverse_events": len(events), "serious_events": sum(bool(one.serious) for one in events),
         "events_of_unknown_seriousness": sum(one.serious is None for one in events),
         "worst_grade": max((one.grade for one in events if one.grade is not None), default=None),
@@ -154,7 +142,7 @@ def _scores(data: Data, told: dict[Any, list[Any]], zero: date | None) -> dict[s
     """Return baseline and last value of each score, and the day of the course of the last."""
     visits = {one.id: one for one in told[FollowUpVisit]}
     dated = [
-        (_day(data, one, visits.get(one.visit_id), zero), one) for one in told[OutcomeScore] if one.value is not None
+        (day_of(data, one, visits.get(one.visit_id), zero), one) for one in told[OutcomeScore] if one.value is not None
     ]
     found: dict[str, Any] = {}
     for day, one in sorted(dated, key=lambda pair: (pair[0] or 0, pair[1].recorded_at, pair[1].id)):
@@ -163,14 +151,6 @@ def _scores(data: Data, told: dict[Any, list[Any]], zero: date | None) -> dict[s
         else:
             found |= {f"{one.instrument}_last": one.value, f"{one.instrument}_last_day": day}
     return found
-
-
-def _day(data: Data, score: Any, visit: Any, zero: date | None) -> int | None:
-    """Return the day of the course of a score: counted from the first cells, else as a history says it."""
-    on = data.day(score.performed_at or (visit.performed_at if visit is not None else None))
-    if on is not None and zero is not None:
-        return (on - zero).days
-    return score.course_day if score.course_day is not None or visit is None else visit.course_day
 
 
 def _states(data: Data, ids: Sequence[str]) -> dict[str, str]:
@@ -191,7 +171,7 @@ def _states(data: Data, ids: Sequence[str]) -> dict[str, str]:
 
 def _products(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
     """Banked cells, which no course has yet, are listed where neither filter nor period chooses among courses."""
-    zero, courses = _begun(data), set(chosen_courses(data))
+    zero, courses = begun(data), set(chosen_courses(data))
     banked = not data.asked.chosen and not data.asked.dated
     order = (Product.recorded_at, Product.id)
     ids = [
@@ -203,7 +183,7 @@ def _products(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
         results = grouped(data, QCResult, QCResult.product_id, turn, QCResult.performed_at)
         decided = grouped(data, Release, Release.product_id, turn, Release.recorded_at)
         lines = {line.product_id: line for line in data.session.scalars(_lines(turn))}
-        products = {row.id: row for row in data.session.scalars(_only(Product, turn))}
+        products = {row.id: row for row in data.session.scalars(only(Product, turn))}
         for id_ in turn:
             product = products[id_]
             about = _of_product(data, product, lines.get(id_))
@@ -234,7 +214,7 @@ def _of_product(data: Data, product: Any, line: Any) -> dict[str, Any]:
         "product_id": product.id, "course_id": product.treatment_id, "origin": product.origin.value,
         "amount_unit": measure.unit if measure and product.amount is not None else None,
         "amount_counts": product.measure, "state": state.label if state else None,
-        "missing": _missing(product.not_recorded),
+        "missing": missing(product.not_recorded),
     }  # fmt: skip
 
 
@@ -246,7 +226,7 @@ def _tests(results: list[QCResult]) -> dict[str, Any]:
             continue
         last = readings[-1]
         found[test] = last.outcome if QC_TESTS[test].outcomes else last.value
-        found[f"{test}_comparator"] = last.comparator if last.value is not None else None
+        found[f"{test}_comparator"] = Sign(last.comparator) if last.value is not None and last.comparator else None
         found[f"{test}_verdict"] = last.verdict.label
     return found
 
@@ -259,16 +239,16 @@ def _decided(data: Data, decisions: list[Release]) -> dict[str, Any]:
 
 
 def _administrations(data: Data) -> Iterator[tuple[dict[str, Any], date | None]]:
-    zero, courses = _begun(data), set(chosen_courses(data))
+    zero, courses = begun(data), set(chosen_courses(data))
     order = (Administration.recorded_at, Administration.id)
     wanted = data.read(Administration.id, Administration.treatment_id, order=order)
     ids = [row.id for row in wanted if row.treatment_id in courses]
     for turn in turns(ids):
         events = grouped(data, AdverseEvent, AdverseEvent.administration_id, turn)
         during = grouped(data, InfusionEvent, InfusionEvent.administration_id, turn)
-        given = {row.id: row for row in data.session.scalars(_only(Administration, turn))}
+        given = {row.id: row for row in data.session.scalars(only(Administration, turn))}
         cells = {
-            row.id: row for row in data.session.scalars(_only(Product, {g.product_id for g in given.values()} - {None}))
+            row.id: row for row in data.session.scalars(only(Product, {g.product_id for g in given.values()} - {None}))
         }
         for id_ in turn:
             one = given[id_]
@@ -296,7 +276,7 @@ def _of_giving(data: Data, one: Any, product: Any, zero: date | None) -> dict[st
         "minutes_after_thaw": _minutes(product.thawed_at if product is not None else None, one.ended_at),
         "dose_unit": measure.unit if measure and one.dose is not None else None,
         "dose_per_kg_unit": measure.unit_per_kg if measure and one.dose_per_kg is not None else None,
-        "dose_counts": one.measure, "missing": _missing(one.not_recorded),
+        "dose_counts": one.measure, "missing": missing(one.not_recorded),
     }  # fmt: skip
 
 
@@ -304,18 +284,12 @@ def _minutes(begin: datetime | None, end: datetime | None) -> int | None:
     return int((end - begin).total_seconds() // 60) if begin is not None and end is not None else None
 
 
-def _first(data: Data, found: Sequence[Any]) -> date | None:
-    return next((data.day(one.performed_at) for one in found if one.performed_at is not None), None)
-
-
 def _sum(found: Iterable[Any], name: str) -> Any:
     values = [value for one in found if (value := getattr(one, name)) is not None]
     return sum(values) if values else None
 
 
-def _missing(*reasons: dict[str, str] | None) -> list[tuple[str, str]]:
-    """Return each fact that is missing with the reason that was given."""
-    return [pair for one in reasons for pair in sorted((one or {}).items())]
-
-
-MAKES = {"courses": _courses, "products": _products, "administrations": _administrations}
+MAKES = {
+    "courses": _courses, "products": _products, "administrations": _administrations, "visits": visits,
+    "scores": scores, "events": events,
+}  # fmt: skip

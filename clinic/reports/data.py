@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.followup.adverse_events import AdverseEvent
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient
 from clinic.protocols.models import Protocol, ProtocolVersion
@@ -23,13 +24,17 @@ if TYPE_CHECKING:
 
     from clinic.reports.asking import Asked
 
-HISTORIES = "published histories, which record no events"
+HISTORIES = "imported administrations of sources that record no adverse event"
+ELSEWHERE = "imported administrations, which have no vital signs"
 ENTERED = (Administration.recorded_at, Administration.id)
 UNDATED = "no calendar date (published histories)"
 
 
 class Given(NamedTuple):
-    """One administration that counts: something was given, and the start was not voided. ``first``: of its course."""
+    """One administration that counts: something was given, and the start was not voided. ``first``: of its course.
+
+    ``here``: it was recorded here, not imported.
+    """
 
     id: str
     course: Course
@@ -37,12 +42,32 @@ class Given(NamedTuple):
     at: datetime | None
     on: date | None
     first: bool
+    here: bool
 
 
 def here(data: Data) -> tuple[list[Given], tuple[str, list[str]]]:
-    """Return the administrations recorded here, and apart those of histories, which tell of no event or reaction."""
-    some = [one for one in data.given if one.course.origin == "clinic"]
-    return some, (HISTORIES, [one.id for one in data.given if one.course.origin != "clinic"])
+    """Return the administrations recorded here, and apart those that were imported."""
+    return [one for one in data.given if one.here], (ELSEWHERE, [one.id for one in data.given if not one.here])
+
+
+def of_events(data: Data, given: list[Given]) -> tuple[list[Given], tuple[str, list[str]]]:
+    """Return the administrations after which an event would be recorded, and apart the others.
+
+    They are the denominator of every rate of events: whose events are counted is counted, and nobody else.
+    """
+    tell = data.tell_of_events
+    some = [one for one in given if one.here or one.course.id in tell]
+    counted = {one.id for one in some}
+    return some, (HISTORIES, [one.id for one in given if one.id not in counted])
+
+
+def population(some: list[Given]) -> str:
+    """Return in words which administrations are the denominator."""
+    imported = sum(not one.here for one in some)
+    return (
+        f"Administrations counted: {len(some) - imported} recorded here and {imported} imported ones of sources that "
+        "record adverse events."
+    )
 
 
 class Data:
@@ -145,6 +170,18 @@ class Data:
         return found
 
     @cached_property
+    def tell_of_events(self) -> set[str]:
+        """The courses whose events are recorded: those of the clinic, and of an import whose source brought events.
+
+        What a source says of one patient's events it would say of the others'. A source is named by `source_note`.
+        """
+        rows = self.read(Treatment.id, Treatment.origin, Treatment.source_note)
+        with_one = {row.treatment_id for row in self.read(AdverseEvent.treatment_id)}
+        sources = {row.source_note for row in rows if row.id in with_one} - {None, ""}
+        here_too = {row.id for row in rows if row.origin.value == "clinic"} | with_one
+        return here_too | {row.id for row in rows if row.source_note in sources}
+
+    @cached_property
     def courses(self) -> dict[str, Course]:
         """The courses that the filters choose, by id; the period is asked of each record that a report counts."""
         wanted = [(DIMENSIONS[key].of, value) for key, value in self.asked.chosen.items()]
@@ -172,14 +209,15 @@ class Data:
             Administration.performed_at,
             Administration.outcome,
             Administration.volume_given,
+            Administration.origin,
             order=(Administration.performed_at.is_not(None), Administration.performed_at, *ENTERED),
         )
         found, begun, courses, day = [], set(), self.courses, self.day
-        for id_, course_id, product, at, outcome, volume in rows:
+        for id_, course_id, product, at, outcome, volume, origin in rows:
             course = courses.get(course_id)
             if course is None or outcome == "voided" or volume == 0:
                 continue
-            found.append(Given(id_, course, product, at, day(at), course_id not in begun))
+            found.append(Given(id_, course, product, at, day(at), course_id not in begun, origin.value == "clinic"))
             begun.add(course_id)
         return found
 

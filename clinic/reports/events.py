@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.reports.asking import Option
-from clinic.reports.data import here
+from clinic.reports.data import of_events, population
 from clinic.reports.dimensions import COURSE
 from clinic.reports.followed import followed
 from clinic.reports.geometry import Span, intervals
@@ -48,8 +48,8 @@ def figures(data: Data) -> Result:
     found = [
         row for row in rows_ if row.treatment_id in data.courses and data.within(data.day(row.performed_at), row.id)
     ]
-    given, published = here(data)
-    seen = [one for one in followed(data)[0] if one.course.origin == "clinic"]
+    given, silent = of_events(data, data.given)
+    seen = [one for one in followed(data)[0] if one.course.id in data.tell_of_events]
     by_term = data.asked.options["rows"] == "term"
     by_group: dict[str, list[Any]] = defaultdict(list)
     for row in found:
@@ -92,14 +92,17 @@ def figures(data: Data) -> Result:
         of="adverse events",
         included=[row.id for row in found],
         first="What happened" if by_term else "Group",
-        excluded=[*data.left_out, published],
-        finding=says if given else "No cells were given.",
+        excluded=[*data.left_out, silent],
+        finding=says if given or found else "No cells were given.",
         missing=[
             ("no physician has graded it", [row.id for row in found if row.grade is None]),
             ("it is not recorded whether it is serious", [row.id for row in found if row.serious is None]),
         ],
         drawings=[drawing] if rows else [],
-        notes=["Years observed: of the courses begun in the period, from the first cells to the last day heard of."],
+        notes=[
+            population(given),
+            "Years observed: of their courses begun in the period, from the first cells to the last day heard of.",
+        ],
     )
 
 
@@ -137,7 +140,8 @@ REPORT = Report(
     says="Adverse events by what happened or by group, per administration and per year observed, with exact intervals.",
     data_set="Adverse events of courses",
     numerator="Events that began in the period",
-    denominator="Administrations of the period; years from the first cells to death or the last day heard of",
+    denominator="Administrations of the period, recorded here or of a source that records events; years from the first "
+    "cells to death or the last day heard of",
     counted_by="onset of the event; date of administration",
     by=COURSE,
     figures=figures,

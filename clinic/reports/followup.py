@@ -54,7 +54,7 @@ def figures(data: Data) -> Result:
         total=total if rows else None,
         of="courses",
         included=[one.course.id for one in some],
-        missing=[("neither dates nor days of survival are recorded", missing)],
+        missing=missing,
         excluded=data.left_out,
         finding=says if some else "Nobody has received cells.",
         drawings=[drawing] if some else [],

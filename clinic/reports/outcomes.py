@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from decimal import Decimal
 from statistics import fmean
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic.fields import plain
 from clinic.followup.models import BASELINE, FollowUpVisit, OutcomeScore, PlannedVisit
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, threshold
+from clinic.records import Origin
 from clinic.reports.asking import Option
 from clinic.reports.dimensions import COURSE, Course
 from clinic.reports.followed import followed, too_weak
@@ -138,7 +139,27 @@ def _due(data: Data, instrument: Instrument) -> list[Due]:
         course = data.courses.get(row.treatment_id)
         if course and data.within(data.day(row.performed_at), row.visit_id):
             found.append(Due(row.visit_id, course, row.name, row.course_day or 0, base.get(course.id), row.value))
+    known = {row.visit_id for row in scores}
+    for row in _told_missing(data, instrument.key):
+        course = data.courses.get(row.treatment_id)
+        if course and row.id not in known and data.within(data.day(row.performed_at), row.id):
+            found.append(Due(row.id, course, row.name, row.course_day or 0, base.get(course.id), None))
     return found
+
+
+def _told_missing(data: Data, instrument: str) -> list[Any]:
+    """Return the visits of imported courses at which a score was due and is missing, as their table says."""
+    visits = data.read(
+        FollowUpVisit.id,
+        FollowUpVisit.treatment_id,
+        FollowUpVisit.name,
+        FollowUpVisit.performed_at,
+        FollowUpVisit.course_day,
+        FollowUpVisit.not_recorded,
+        where=[FollowUpVisit.origin == Origin.IMPORTED, FollowUpVisit.plan_id.is_(None)],
+        order=[FollowUpVisit.performed_at, FollowUpVisit.id],
+    )
+    return [row for row in visits if row.name != BASELINE and instrument in (row.not_recorded or {})]
 
 
 def _figures(instrument: Instrument, some: list[Due]) -> tuple[Figure, ...]:
@@ -232,7 +253,8 @@ REPORT = Report(
     topic="Outcomes",
     title="Do patients improve, and for how many is it known?",
     says="Change of a score since baseline by group and visit, with responders, unknowns and the change under placebo.",
-    data_set="Visits at which the protocol asks for the score and whose window is over, and all other visits with it",
+    data_set="Visits at which the protocol asks for the score and whose window is over, all other visits with it, and "
+    "visits of an imported table at which it was due and is missing",
     numerator="Mean of baseline and visit compared in the same patient; responders: changed for the better by the MCID",
     denominator="Visits due. Known: baseline and score are recorded. Unknown: one is missing, for whatever reason",
     counted_by="day on which the visit was due",

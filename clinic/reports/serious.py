@@ -19,6 +19,7 @@ from clinic.followup.adverse_events import (
     AdverseEvent,
 )
 from clinic.reports.asking import Option
+from clinic.reports.data import of_events, population
 from clinic.reports.dimensions import COURSE
 from clinic.reports.report import Column, Figure, Report, Result, Row, count, key_of, totalled
 
@@ -55,7 +56,7 @@ def figures(data: Data) -> Result:
     """Return the serious events up to the data lock point by what happened, by group, or one by one."""
     every = _events(data)
     period = [row for row in every if data.within(data.day(row.performed_at), row.id)]
-    exposed = _exposed(data)
+    exposed, silent = of_events(data, _exposed(data))
     listed = data.asked.options["rows"] == "line"
     rows = [_line(data, row) for row in period] if listed else _tabulated(data, period, every)
     people, doses = len({one.course.patient for one in exposed}), len(exposed)
@@ -71,13 +72,13 @@ def figures(data: Data) -> Result:
         of="serious adverse events",
         included=[row.id for row in (period if listed else every)],
         first={"line": "Event", "term": "What happened"}.get(data.asked.options["rows"], "Group"),
-        excluded=data.left_out,
+        excluded=[*data.left_out, silent],
         missing=[("no physician has assessed it", [row.id for row in every if _unassessed(row)])],
         finding=says,
         notes=[
             "Data lock point: the last day of the period, else the day of the report.",
             "Suspected: certainly, probably or possibly from cells, administration or collection.",
-            "Exposure counts everybody given cells up to the data lock point.",
+            f"{population(exposed)} They are the exposure up to the data lock point.",
         ],
     )
 
@@ -168,7 +169,7 @@ REPORT = Report(
     says="Cumulative tabulation and line listing of serious events up to a data lock point, with the exposure.",
     data_set="Serious adverse events up to the last day of the period",
     numerator="Serious events, in the period and since the beginning",
-    denominator="Patients and administrations up to the last day of the period",
+    denominator="Patients and administrations up to the last day of the period, of the same sources as the events",
     counted_by="onset of the event",
     by=COURSE,
     figures=figures,

@@ -63,7 +63,7 @@ def figures(data: Data) -> Result:
         of="courses",
         included=[one.course.id for one in some],
         finding=says,
-        missing=[("neither dates nor days of survival are recorded", missing)],
+        missing=missing,
         excluded=[*data.left_out, ("later courses of a patient who counts already", later)],
         drawings=[drawing] if some else [],
         weak=too_weak(some),

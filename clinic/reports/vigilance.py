@@ -11,7 +11,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
 from clinic.products.movements import Movement
 from clinic.reports.cells import containers, group_label, group_of
-from clinic.reports.data import here
+from clinic.reports.data import of_events, population
 from clinic.reports.report import Column, Figure, Report, Result, Row, count, number, totalled
 from clinic.reports.statistics import poisson_interval
 
@@ -41,11 +41,15 @@ COLUMNS = (
 def figures(data: Data) -> Result:
     """Return serious reactions and their denominators; each unit, person and event counts once in a row."""
     found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    known = {id_: one for id_, one in containers(data).items() if one.origin == "clinic"}
+    known = {
+        id_: one
+        for id_, one in containers(data).items()
+        if one.origin == "clinic" or (one.course is not None and one.course.id in data.tell_of_events)
+    }
     _collected(data, known, found)
     _units(data, known, found)
     events, unknown = _events(data, found)
-    given, published = here(data)
+    given, silent = of_events(data, data.given)
     for one in given:
         found[data.key_of(one.course)]["applied"].append(one.id)
         found[data.key_of(one.course)]["recipients"].append(one.course.patient)
@@ -63,9 +67,10 @@ def figures(data: Data) -> Result:
         total=total if rows else None,
         of="serious adverse events",
         included=events,
-        excluded=[*data.left_out, published, ("it is not recorded whether the event is serious", unknown)],
+        excluded=[*data.left_out, silent, ("it is not recorded whether the event is serious", unknown)],
         finding=says if rows else "Nothing was collected or given.",
         notes=[
+            population(given),
             "Suspected: certainly, probably or possibly from cells or administration; of donors, from the collection.",
             "A serious event that nobody has assessed counts for neither and has a column of its own.",
         ],

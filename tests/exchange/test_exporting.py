@@ -23,6 +23,7 @@ from clinic.accounts.models import User
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import DICTIONARY, datasets, dictionary, models
+from clinic.exchange.export_values import Sign, reader_of
 from clinic.exchange.exporting import Choice
 from clinic.harvest.models import Harvest
 from clinic.model import Model
@@ -101,6 +102,12 @@ def test_a_text_that_a_spreadsheet_would_run_is_kept_from_running(session, team)
 def test_a_negative_number_stays_a_number():
     lines = list(exporting.csv_lines(["a"], [[Decimal("-4.50")], [-3], ["-3"]]))
     assert lines == ["\ufeffa\r\n", "-4.50\r\n", "-3\r\n", "'-3\r\n"]
+
+
+def test_the_comparator_of_a_result_is_no_formula():
+    assert list(exporting.csv_lines(["a", "b"], [[Sign("="), "="]]))[1] == "=,'=\r\n"
+    column = next(one for set_ in datasets().values() for one in set_.columns if one.key == "comparator")
+    assert isinstance(reader_of(column, 0)[1]("=", None), Sign)
 
 
 def test_a_text_that_does_not_fit_into_a_cell_says_so():

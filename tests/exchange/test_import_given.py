@@ -199,3 +199,31 @@ def test_an_allergy_to_something_else_is_not_asked_about(
 
 def test_an_allergy_without_an_administration_is_not_asked_about(take: Callable[..., importing.Report]) -> None:
     assert not take(ALLERGIC | {"patient.allergies": "DMSO", "product.dmso_percent": "10"}).refused
+
+
+@pytest.mark.rule(65)
+def test_a_death_of_a_visit_without_a_day_is_refused_where_the_table_has_days(take: Callable[..., Any]) -> None:
+    report = take(facts_of({"visit.v1.alive": "no"}))
+    assert "patient.died_on" in " ".join(report.sentences()), report.sentences()
+    assert not take(facts_of({"visit.v1.alive": "no", "patient.died_on": f"{clock.now() - DAY:%Y-%m-%d}"})).refused
+
+
+DIED = {"patient.died_on": lambda: f"{clock.now() - DAY:%Y-%m-%d}"}
+SURVIVAL = [
+    (DIED | {"score.o.survival_days": "2", "score.o.survival_status": "0"}, "score.survival_status"),
+    (DIED | {"score.o.survival_status": "0"}, "score.survival_status"),
+    (DIED | {"score.o.survival_days": "30", "score.o.survival_status": "1"}, "score.survival_days"),
+    ({"score.o.survival_days": "3"}, "score.survival_days"),
+    (DIED | {"score.o.survival_days": "4", "score.o.survival_status": "1"}, ""),
+    ({"score.o.survival_days": "3", "score.p.survival_status": "0"}, ""),
+]
+
+
+@pytest.mark.rule(65)
+@pytest.mark.parametrize(("row", "ask"), SURVIVAL)
+def test_scores_of_survival_do_not_contradict_the_day_of_death(take: Any, row: dict[str, Any], ask: str) -> None:
+    more = {"visit.o.performed_at": ago(1), "visit.p.performed_at": ago(1)} if "patient.died_on" not in row else {}
+    report = take(facts_of(row | {"weight.performed_at": ago(6)} | more))
+    assert {one.ask for one in report.problems} == ({ask} if ask else set()), report.sentences()
+    if ask:
+        assert not take(facts_of(row | {"weight.performed_at": ago(6)} | more), confirmed={ask: "Two sources"}).refused

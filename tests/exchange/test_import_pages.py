@@ -14,6 +14,7 @@ from clinic.access import WRITERS, Role
 from clinic.drafts import Draft
 from clinic.exchange import import_steps
 from clinic.exchange.batches import ImportBatch
+from clinic.exchange.import_labels import Labels
 from clinic.idempotency import new_key
 from clinic.patients.models import Patient
 from tests.reading import Page
@@ -245,3 +246,53 @@ def test_the_rows_with_faults_are_as_few_as_are_imported_here_and_their_download
     assert 400 <= answer.status_code < 500
     assert "Split it" in answer.text
     assert len(told) == 1
+
+
+def test_a_preview_shows_rows_as_they_will_be_saved_and_a_known_person_is_left_out(client_as, session):
+    """Labels and not codes, a sex that is suggested, and the known record to compare with."""
+    browser = client_as("nurse")
+    first = send(browser, upload(browser, ODE.format("A-1"), mapping=NAMED).location, "check", reason="none").location
+    assert send(browser, first, "import").status_code == 303
+    known = session.scalars(select(Patient.id)).one()
+    table = "n,name,born,sex,allergies\nA-7,Ode,1970-01-01,F,none_known\nA-8,Bo,1971-01-01,w,none_known\n"
+    url = upload(browser, table, mapping=NAMED).location
+    text = looked_over(browser.get(url))
+    assert "Match the columns" in text
+    assert 'value="Patient: Family name"' in text
+    assert text.count('value="female" selected') == 2, "suggested for F and w"
+    preview = send(browser, url, "check", reason="none", **{"value-3-is": ["female", "female"]}).location
+    text = looked_over(browser.get(preview))
+    shown = re.sub(r"<[^>]+>", " ", text.split("First rows as they will be saved")[1])
+    assert "Female" in shown, "in words"
+    assert f'href="/patients/{known}"' in text
+    assert all(one in text for one in ("A different person", "The same person: leave this row out"))
+    assert send(browser, preview, "import").status_code == 422, "nobody has answered"
+    assert send(browser, preview, "import", **{"seen-0": "same"}).status_code == 303
+    text = looked_over(browser.get(preview))
+    assert "1 of 2 rows would be imported" in text
+    assert "Row 2 is left out" in text
+    batch = looked_over(browser.get(send(browser, preview, "import").location))
+    assert "Row 2 was left out" in batch
+    session.rollback()
+    assert sorted(session.scalars(select(Patient.record_number))) == ["A-1", "A-8"]
+    assert dict(session.execute(select(Patient.record_number, Patient.sex)).all())["A-8"] == "female"
+
+
+def test_a_column_without_a_heading_is_shown_and_left_out_only_by_somebody(client_as):
+    browser = client_as("nurse")
+    table = ODE.format("A-1").replace("allergies\n", "allergies,\n").rstrip() + ",secret\n"
+    url = upload(browser, table, mapping=NAMED).location
+    assert "secret" in looked_over(browser.get(url))
+    preview = send(browser, url, "check", reason="none").location
+    assert "“secret”" in browser.get(preview).text
+    assert "Change the columns" in browser.get(preview).text
+    preview = send(browser, url, "check", reason="none", leave="column 6").location
+    assert "1 of 1 rows would be imported" in browser.get(preview).text
+
+
+def test_what_a_person_picks_by_its_label_is_the_field():
+    labels = Labels("courses")
+    for target in ("patient.family_name", "score.KEY.spo2", "qc.viability", "visit.KEY.performed_at"):
+        assert labels.target(labels.shown(target)) == target
+    assert labels.target(labels.shown("score.month6.spo2")) == "score.month6.spo2"
+    assert labels.shown("weight.performed_by_id") != "weight.performed_by_id"

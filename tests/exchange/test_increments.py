@@ -35,13 +35,13 @@ ONE = {**GIVEN, "administration.performed_at": ago(40)}
 def more(ward, tmp_path) -> Callable[..., importing.Report]:
     """Import rows of a kind: the headings are the targets."""
 
-    def run(kind: str, *lines: dict[str, Any], refused: bool = False) -> importing.Report:
+    def run(kind: str, *lines: dict[str, Any], refused: bool = False, **said: Any) -> importing.Report:
         names = list(dict.fromkeys(name for line in lines for name in line))
         file = tmp_path / f"{kind}.csv"
         body = [",".join(line.get(name, "") for name in names) for line in lines]
         file.write_text("\n".join([",".join(names), *body]) + "\n")
         columns = {name: (Target(to=name),) for name in names}
-        mapping = Mapping(kind=kind, source="old", reason="not in the old system", columns=columns)
+        mapping = Mapping(kind=kind, source="old", reason="not in the old system", columns=columns, **said)
         report = importing.run(ward.session, kind, file, mapping, ward.team.coordinator, clock.now(), dry_run=False)
         if report.refused:
             ward.session.rollback()
@@ -223,3 +223,63 @@ def test_two_rows_that_name_one_donor_number_have_one_donor(ward, take):
     assert "rule 70" in str(report.problems[0])
     assert not take(new, donor=True).refused
     assert ward.session.scalars(select(Donor)).one().id == donor.id
+
+
+def test_a_corrected_event_is_asked_about_and_not_doubled(ward, known, more):
+    more("events", event(term="Swelling", grade="1"), event(term="Cough"))
+    same = event(term="SWELLING ", grade="2")
+    report = more("events", same, event(term="Cough"), refused=True)
+    assert [(one.row, one.ask) for one in report.problems] == [(2, "event.repeated")], report.sentences()
+    assert "amendment" in str(report.problems[0])
+    twice = more("events", event(term="Rash", grade="1"), event(term="rash", grade="2"), refused=True)
+    assert [(one.row, one.ask) for one in twice.problems] == [(3, "event.repeated")], "also in one table"
+    assert more("events", same, confirmed={"event.repeated": "Both knees"}).made == {"Adverse event": 1}
+    assert more("events", same | {"row.key": "2"}).made == {"Adverse event": 1}
+
+
+def test_cells_given_that_were_saved_again_or_corrected_are_not_doubled(ward, known, more):
+    line = DOSE | {"product.measure": known.says.dose.measure, "qc.viability": ">90"}
+    more("administrations", line)
+    again = line | {"product.amount": "72.50", "product.volume": "10.0", "qc.viability": "> 90.0"}
+    assert more("administrations", again, line | {"administration.performed_at": ago(10)}).skipped == 1
+    batch = ward.session.scalars(select(ImportBatch).where(ImportBatch.skipped == 1)).one()
+    assert "1 rows, imported" in ward.browser("nurse").get(f"/imports/{batch.id}/undo").text, "what it brought"
+    report = more("administrations", line | {"qc.viability": "91"}, refused=True)
+    assert [one.ask for one in report.problems] == ["administration.repeated"], report.sentences()
+    one = further(known, administration_performed_at=ago(9))
+    assert "row.key" in " ".join(
+        more("further-courses", one, one | {"product.amount": "72.50"}, refused=True).sentences()
+    )
+    report = more("further-courses", further(known), refused=True)
+    assert [one.ask for one in report.problems] == ["administration.repeated"], report.sentences()
+
+
+def test_a_score_in_another_way_of_writing_is_no_contradiction(ward, known, more):
+    more("scores", score(score_value="97.10", score_instrument="koos_pain"))
+    assert "visit" not in more("scores", score(score_value="97.1", score_instrument="koos_pain")).made
+    wide = {name: one for name, one in score().items() if not name.startswith("score.")} | {"score.koos_pain": "97.1"}
+    assert more("scores", wide | {"score.vas_pain_cm": "3"}).made == {"Score": 1}
+    assert len(ward.session.scalars(select(OutcomeScore)).all()) == 2
+    assert "once" in " ".join(more("scores", wide | {"score.koos_pain": "98"}, refused=True).sentences())
+
+
+def test_a_long_table_says_which_scores_are_missing(ward, known, more):
+    """Whatever comes first, a visit of the table keeps why; a visit that was there stays as it is."""
+    first = (
+        score(score_instrument="koos_pain", score_value="70"),
+        score(score_instrument="vas_pain_cm", score_value="NA"),
+    )
+    later = score(visit_name="Month 2", visit_performed_at=ago(8), score_value="NA", score_instrument="koos_pain")
+    more("scores", *first, later, score(score_value="NA"), score(score_value="95"), missing=("NA",))
+    visits = {one.name: one for one in ward.session.scalars(select(FollowUpVisit))}
+    why = "not in the old system"
+    assert {name: one.not_recorded.get("vas_pain_cm") for name, one in visits.items()} == {
+        "Month 1": why,
+        "Month 2": None,
+    }
+    assert visits["Month 2"].not_recorded["koos_pain"] == why
+    assert "spo2" not in visits["Month 1"].not_recorded, "a row has it"
+    before = dict(visits["Month 1"].not_recorded)
+    more("scores", score(score_instrument="nrs_pain", score_value="NA"), missing=("NA",))
+    ward.session.expire_all()
+    assert visits["Month 1"].not_recorded == before

@@ -1,0 +1,132 @@
+"""What is wrong with the cells of a table before they are read as facts: nothing is guessed and nothing is dropped.
+
+Columns without a heading that hold values, cells in which a spreadsheet could not work out its formula, and figures
+whose mark may be a decimal mark or one of thousands.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Integer
+
+from clinic.exchange.import_checks import Fault
+from clinic.exchange.import_targets import slot
+from clinic.model import Quantity
+from clinic.protocols.catalogues import QC_TESTS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from clinic.exchange.import_targets import Slot
+    from clinic.exchange.mapping import Mapping
+    from clinic.exchange.tables import Table
+
+ERROR = re.compile(r"#(?:[A-ZÀ-Ý/0-9_]{2,}[!?]|N/A|N/D|N/V|NV|NA)")
+"""What a spreadsheet shows where a formula has no result, in any of its languages: #N/A, #REF!, #WERT!, #NAME?."""
+UNSIGNED = re.compile(r"^(?:<=|>=|[<>≤≥=])?\s*[+−-]?\s*")
+THREE = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
+"""A figure whose only mark stands before three digits: 1,250 is 1250 to one writer and 1.25 to another."""
+
+
+@dataclass(kw_only=True)
+class Marks:
+    """Which marks the figures of one column have, and its cells that can be read in two ways."""
+
+    comma: bool = False
+    point: bool = False
+    plain_comma: bool = False
+    open: list[tuple[int, str]] = field(default_factory=list)
+
+    def note(self, row: int, text: str) -> None:
+        """Learn from one cell."""
+        figure = UNSIGNED.sub("", text).strip()
+        marks = {one for one in ",." if one in figure}
+        self.comma, self.point = self.comma or "," in marks, self.point or "." in marks
+        if THREE.fullmatch(figure):
+            self.open.append((row, text))
+        elif marks == {","}:
+            self.plain_comma = True
+
+    def doubtful(self) -> Iterator[tuple[int, str]]:
+        """Yield the cells that nobody can read without being told which mark is the decimal one."""
+        for row, text in self.open:
+            if (self.point or not self.plain_comma) if "," in text else self.comma:
+                yield row, text
+
+
+def cell_faults(table: Table, mapping: Mapping) -> list[Fault]:
+    """Return the faults of a table's cells, each by its row and column."""
+    found = [
+        Fault(
+            row=row, column=name, value=value,
+            expected="a heading above this column, which holds values. Name it, clear it, or say under [ignored] why "
+            "it is left out",
+        )
+        for name, (row, value) in table.unnamed.items()
+        if name not in mapping.spoken_for()
+    ]  # fmt: skip
+    figures, missing = _figures(mapping), _missing(mapping)
+    said, marks = mapping.spoken_for() - set(mapping.ignored), {name: Marks() for name in figures}
+    read = [name for name in table.headings if name in said]
+    for row, cells in table.rows:
+        for name in read:
+            text = cells[name]
+            if not text or text in missing.get(name, mapping.missing):
+                continue
+            if text[0] == "#" and ERROR.fullmatch(text):
+                found.append(Fault(row=row, column=name, value=text, expected=NO_RESULT))
+            elif name in marks and not figures[name] and ("," in text or "." in text):
+                marks[name].note(row, text)
+    found += [
+        Fault(row=row, column=name, value=text, expected=TWO_WAYS)
+        for name, one in marks.items()
+        for row, text in one.doubtful()
+    ]
+    return found
+
+
+NO_RESULT = (
+    "a value: the spreadsheet could not work out this cell. Correct its formula, or say under “missing” that it means "
+    "“not recorded”"
+)
+TWO_WAYS = (
+    "a figure that can be read in one way only: the mark may be a decimal mark or one of thousands. Say which mark is "
+    'the decimal one: decimal = "," or decimal = "."'
+)
+
+
+def _figures(mapping: Mapping) -> dict[str, str]:
+    """Return the columns of figures, each with the decimal mark that the mapping names for it; "" for none."""
+    found: dict[str, str] = {}
+    for name, wanted in mapping.columns.items():
+        for one in wanted:
+            place = slot(one.to, mapping.kind)
+            if place is not None and is_figure(place):
+                found[name] = one.decimal or mapping.decimal
+    return found | {pair.time: mapping.decimal for pair in mapping.pairs.values()}
+
+
+def _missing(mapping: Mapping) -> dict[str, set[str]]:
+    """Return what means “not recorded” in each column that a mapping reads, and what it translates otherwise."""
+    return {
+        name: {*mapping.missing, *(text for one in wanted for text in (*one.missing, *one.values, one.never) if text)}
+        for name, wanted in mapping.columns.items()
+    }
+
+
+@lru_cache(maxsize=4096)
+def is_figure(place: Slot) -> bool:
+    """Whether a fact is a figure."""
+    if place.part == "qc":
+        return QC_TESTS[place.name].outcomes is None
+    if place.part == "score":
+        return place.name not in {"instrument", "did_not_occur"}
+    if place.model is None or place.name not in place.model.__table__.columns:
+        return False
+    if place.fact is not None and place.fact.choices is not None:
+        return False
+    return isinstance(place.model.__table__.columns[place.name].type, Quantity | Integer)

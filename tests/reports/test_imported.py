@@ -1,0 +1,213 @@
+"""Courses that were imported count in the reports as their tables tell: deaths, time observed, events, gaps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.exchange import importing, mapping
+from clinic.followup.models import FollowUpVisit
+from clinic.reports import asking
+from clinic.reports.analysis import TABLES
+from clinic.reports.analysis_rows import rows
+from clinic.reports.catalog import REPORTS
+from clinic.reports.data import Data
+from clinic.reports.followed import NO_DAY, NOTHING, followed
+from tests.factories import published
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+HEAD = """kind = "courses"
+source = "Old"
+reason = "not in the old system"
+missing = ["-9", "NA"]
+[constants]
+"treatment.protocol" = "BMAC-KNEE"
+"treatment.relation" = "autologous"
+"treatment.source" = "bone_marrow"
+"treatment.route" = "intra_articular"
+"treatment.condition" = "osteoarthritis"
+"treatment.body_site" = "knee"
+"treatment.side" = "left"
+"patient.sex" = "female"
+"administration.volume_given" = "10"
+"patient.allergy_status" = "not_asked"
+[columns]
+id = { to = "patient.record_number" }
+name = { to = "patient.family_name" }
+age = { to = "treatment.age_years" }
+given = { to = "administration.performed_at" }
+died = { to = "patient.died_on" }
+days = { to = "score.o.survival_days" }
+state = { to = "score.o.survival_status" }
+p0 = { to = "score.b.nrs_pain" }
+p6 = { to = "score.m6.nrs_pain" }
+seen = { to = "visit.m6.performed_at" }
+rash = { to = "event.e.term" }
+[visits]
+b = { name = "Baseline" }
+m6 = { name = "Month 6", course_day = 180 }
+[not_recorded]
+serious = "not in the old system"
+"""
+PAIR = '[pairs."score.o.survival_days"]\ntime = "days"\nhappened = "state"\n'
+NAMES = ("id", "name", "age", "given", "died", "days", "state", "p0", "p6", "seen", "rash")
+
+
+@pytest.fixture
+def take(session: Any, team: Any, tmp_path: Path) -> Callable[..., Any]:
+    """Import rows; ``pair``: days and state are a time and whether it happened."""
+    published(team, "BMAC-KNEE")
+    session.commit()
+
+    def run(*found: dict[str, str], pair: bool = False, source: str = "Old", keep: bool = True) -> Any:
+        said, file = HEAD.replace('"Old"', f'"{source}"'), tmp_path / f"{source}.csv"
+        names = [name for name in NAMES if any(name in one for one in found)] + ["id", "name", "given"]
+        names = list(dict.fromkeys(names))
+        usual = [{"id": f"{source}-{n}", "name": f"K{chr(97 + n)}zz", "given": "2022-03-14"} for n in range(len(found))]
+        body = [";".join((usual[n] | one).get(name, "") for name in names) for n, one in enumerate(found)]
+        file.write_text("\n".join([";".join(names), *body]) + "\n")
+        left = [] if pair else names
+        columns = [
+            line for line in said.splitlines()
+            if not (" = { to" in line and line.split(" = ")[0] not in (left or set(names) - {"days", "state"}))
+        ]  # fmt: skip
+        text = "\n".join(columns) + "\n" + (PAIR if pair else "")
+        report = importing.run(
+            session, "courses", file, mapping.parsed(text, "map.toml"), team.coordinator, clock.now(), dry_run=False
+        )
+        assert report.refused is not keep, report.sentences()
+        session.commit() if keep else session.rollback()
+        return report
+
+    return run
+
+
+@pytest.fixture
+def data(session: Any, team: Any) -> Callable[..., Data]:
+    def one(name: str = "survival", **said: str) -> Data:
+        asked, wrong = asking.read(REPORTS[name], said, today=clock.today(team.site.zone))
+        assert not wrong
+        return Data(session, asked, zone=team.site.zone, at=clock.now())
+
+    return one
+
+
+def figures(data: Callable[..., Data], name: str, **said: str) -> dict[str, Any]:
+    result = REPORTS[name].figures(data(name, **said))
+    row = result.total or result.rows[0]
+    return {column.key: figure.value for column, figure in zip(result.columns, row.figures, strict=True)}
+
+
+TOLD = [
+    (True, {"days": "380", "state": "1"}, (380, True)), (True, {"days": "500", "state": "0"}, (500, False)),
+    (False, {"days": "380", "state": "1"}, (380, True)), (False, {"days": "500", "state": "0"}, (500, False)),
+    (True, {"days": "380", "state": "1", "given": ""}, (380, True)), (False, {"died": "2023-03-29"}, (380, True)),
+    (True, {"days": "500", "state": "0", "given": ""}, (500, False)),
+    (True, {"days": "380", "state": "1", "died": "2023-03-29"}, (380, True)),
+    (True, {"days": "100", "state": "0", "p6": "3", "seen": "2022-09-14"}, (184, False)),
+    (True, {"days": "-9", "state": "1"}, None), (False, {}, (0, False)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("pair", [True, False])
+def test_survival_is_read_from_all_that_a_table_tells(take, data, pair):
+    told = [(row, seen) for as_pair, row, seen in TOLD if as_pair is pair]
+    take(*({"age": "9.6", "p0": "5"} | row for row, _seen in told), pair=pair)
+    found, missing = followed(data())
+    by_course = {one.course.id: (one.days, one.died) for one in found}
+    keys = [column.key for column in TABLES["courses"].columns]
+    courses = [dict(zip(keys, line, strict=True)) for line in rows(data(), TABLES["courses"], research=False)]
+    by_number = {one["record_number"]: one for one in courses}
+    for number, (row, seen) in enumerate(told):
+        course = by_number[f"Old-{number}"]
+        assert by_course.get(course["course_id"]) == seen, row
+        assert (course["observed_days"], course["observed_death"]) == (seen or (None, True)), row
+        assert float(course["age_years"]) == 9.6
+    assert {reason: len(ids) for reason, ids in missing} == {
+        NOTHING: 0,
+        NO_DAY: sum(seen is None for _row, seen in told),
+    }
+
+
+def test_time_without_a_relapse_is_time_observed_and_counts_in_clarks_c(take, data):
+    take({"days": "400", "state": "0"}, {"days": "400", "state": "0"}, {"days": "300", "state": "1"}, pair=True)
+    assert figures(data, "follow-up-completeness")["c"] == 100
+    told = figures(data, "survival")
+    assert (told["n"], told["events"], told["risk365"]) == (3, 1, 2)
+
+
+def test_a_day_of_death_and_scores_that_contradict_it_are_asked_about(take):
+    died = {"died": "2023-03-29"}
+    report = take(
+        died | {"days": "100", "state": "0"}, died | {"days": "500", "state": "0"},
+        died | {"days": "300", "state": "1"}, died | {"days": "380", "state": "1"},
+        {"days": "500", "state": "0"}, pair=True, keep=False,
+    )  # fmt: skip
+    assert {(one.row, one.ask) for one in report.problems} == {
+        (2, "score.survival_status"), (3, "score.survival_status"), (3, "score.survival_days"),
+        (4, "score.survival_days"),
+    }  # fmt: skip
+
+
+def test_half_of_a_pair_keeps_its_words(take, session):
+    report = take({"days": "", "state": "1"}, {"days": "400", "state": ""}, pair=True)
+    kept = [
+        one.not_recorded["survival_days"] for one in session.scalars(select(FollowUpVisit).order_by(FollowUpVisit.id))
+    ]
+    assert sorted(kept) == ["the time is not recorded; state is 1", "whether it happened is not recorded; days is 400"]
+    assert len(report.notes) == 2
+
+
+def test_a_missing_score_is_due_where_the_table_says_so(take, data):
+    """By its code, or because the visit is over; not after the death, nor before the day has come."""
+    soon = f"{clock.now():%Y-%m-%d}"
+    take(
+        {"p0": "8", "p6": "3"}, {"p0": "8", "p6": "-9"}, {"p0": "8", "p6": ""},
+        {"p0": "8", "p6": "NA", "died": "2022-04-01"}, {"p0": "8", "p6": "", "given": soon}, {"p0": "-9", "p6": "4"},
+    )  # fmt: skip
+    told = figures(data, "outcomes", score="nrs_pain")
+    assert (told["due"], told["known"], told["unknown"]) == (4, 1, 3)
+
+
+def test_events_and_administrations_are_of_the_same_sources(take, data):
+    """One source that records events, of whom one patient had none; another that records none."""
+    take({"rash": "Rash"}, {"rash": "Rash"}, {"rash": ""})
+    take({"p0": "3"}, {"p0": "4"}, source="Silent")
+    told = figures(data, "adverse-events")
+    assert (told["events"], told["given"], float(told["per-given"])) == (2, 3, 66.7)
+    assert figures(data, "vigilance")["applied"] == 3
+    result = REPORTS["serious-events"].figures(data("serious-events"))
+    assert "3 patients exposed by 3 administrations" in result.finding
+    assert "0 recorded here and 3 imported" in " ".join(REPORTS["adverse-events"].figures(data("adverse-events")).notes)
+
+
+def test_the_long_tables_for_analysis_have_each_visit_score_and_event_of_a_course(take, data):
+    """Also the score that is missing with its reason, and the day until which something had not occurred."""
+    take({"p0": "8", "p6": "-9", "rash": "Rash"}, {"p0": "8", "p6": "3", "seen": "2022-09-14"})
+    take({"days": "500", "state": "0"}, source="Pairs", pair=True)
+    found = {
+        name: [dict(zip([c.key for c in TABLES[name].columns], line, strict=True)) for line in
+               rows(data(), TABLES[name], research=False)]
+        for name in ("courses", "visits", "scores", "events")
+    }  # fmt: skip
+    courses = {one["course_id"] for one in found["courses"]}
+    assert {one["course_id"] for name in found for one in found[name]} == courses
+    assert {one["visit_id"] for one in found["scores"]} <= {one["visit_id"] for one in found["visits"]}
+    pain = sorted(
+        (one["visit"], str(one["value"]), one["not_recorded"], one["why"]) for one in found["scores"]
+        if one["instrument"] == "nrs_pain"
+    )  # fmt: skip
+    assert pain == [
+        ("Baseline", "8", False, None), ("Baseline", "8", False, None), ("Month 6", "3", False, None),
+        ("Month 6", "None", True, "not in the old system"),
+    ]  # fmt: skip
+    (never,) = (one for one in found["scores"] if one["did_not_occur"])
+    assert (never["instrument"], never["course_day"], never["value"]) == ("survival_days", 500, None)
+    assert [(one["term"], one["serious"]) for one in found["events"]] == [("Rash", None)]
+    assert not [line for line in rows(data(), TABLES["scores"], research=True) if "not in the old system" in line]
