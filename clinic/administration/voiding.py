@@ -14,7 +14,6 @@ from clinic.products.movements import Movement
 
 if TYPE_CHECKING:
     from clinic.accounts.models import User
-    from clinic.administration.models import Administration
     from clinic.records import Amendment
 
 ENDED = {
@@ -25,7 +24,7 @@ ENDED = {
 """How a start that is voided ended after all; what the amendment of such a record offers."""
 
 
-def void_problems(given: Administration) -> list[Problem]:
+def void_problems(given: Any) -> list[Problem]:
     """Rule 59: nothing was given or lost at a start that is voided."""
     if given.outcome != "voided" or not (given.volume_given or given.volume_wasted):
         return []
@@ -35,7 +34,7 @@ def void_problems(given: Administration) -> list[Problem]:
     return [Problem(f"{said}start was voided by mistake.", "volume_given", rule=59)]
 
 
-def may_end(given: Administration, changes: dict[str, Any]) -> None:
+def may_end(given: Any, changes: dict[str, Any]) -> None:
     """Take over from a correction that a voided start gave cells after all.
 
     Raises `RuleBroken` where the bag was given at another start, or left the course.
@@ -54,7 +53,7 @@ def may_end(given: Administration, changes: dict[str, Any]) -> None:
         raise RuleBroken(Problem(said, "outcome", rule=4))
 
 
-def count_again(given: Administration, correction: Amendment) -> None:
+def count_again(given: Any, correction: Amendment) -> None:
     """Mark the bag of a start that was voided by mistake as given, also where it was discarded since; plan visits."""
     if correction.changes.get("outcome", [""])[0] != "voided":
         return
@@ -69,12 +68,12 @@ def count_again(given: Administration, correction: Amendment) -> None:
         follow(given, by)
 
 
-def is_copy(given: Administration) -> bool:
+def is_copy(given: Any) -> bool:
     """Whether it was copied from paper, and stands."""
     return bool(given.paper) and not given.voided
 
 
-def void_copy(given: Administration, *, by: User, at: datetime, because: str) -> None:
+def void_copy(given: Any, *, by: User, at: datetime, because: str) -> None:
     """Void a copy with its end, as an amendment; the bag may be given again. Two people sign it afterwards."""
     if not is_copy(given):
         raise RuleBroken("This record is void already.")

@@ -288,16 +288,20 @@ def show(batch_id: str) -> str:
         db.session(), chosen, order=order, place=place_of(db.session(), order, marks[0] or marks[1]),
         backwards=bool(marks[0]),
     )  # fmt: skip
-    around = {
+    return render_template(
+        "imports/show.html", batch=batch, rows=_links(found.rows, batch), pager=_around(batch, found), tag_of=_tag(batch),
+        made=[counted(noun, count) for noun, count in batch.made.items()], shown=Labels(batch.kind).shown,
+        acts=_acts(batch),
+    )  # fmt: skip
+
+
+def _around(batch: ImportBatch, found: Any) -> dict[str, Any]:
+    """Return the pages of rows around one."""
+    return {
         "previous_url": url_for("imports.show", batch_id=batch.id, before=found.before) if found.before else None,
         "next_url": url_for("imports.show", batch_id=batch.id, after=found.after) if found.after else None,
         "text": f"{len(found.rows)} rows on this page" if found.rows else "",
     }
-    return render_template(
-        "imports/show.html", batch=batch, rows=_links(found.rows, batch), pager=around, tag_of=_tag(batch),
-        made=[counted(noun, count) for noun, count in batch.made.items()], shown=Labels(batch.kind).shown,
-        acts=_acts(batch),
-    )  # fmt: skip
 
 
 def _acts(batch: ImportBatch) -> list[tuple[str, str, str]]:

@@ -204,16 +204,10 @@ def assessment(event_id: str) -> Answer:
             url = url_for("record_pages.signature", record_id=event.id)
             return commit_and_redirect(url, "Assessment saved. It counts when you have signed the event.")
     return form_page(
-        form,
-        template="events/assessment.html",
-        **_told(event),
-        heading=f"Assess: {event.term}",
-        lede=event.treatment.title,
-        save_label="Save and sign",
-        patient=patient_banner(event),
-        back_url=url_for("events.show", event_id=event.id),
-        after=AFTER,
-    )
+        form, template="events/assessment.html", **_told(event), heading=f"Assess: {event.term}",
+        lede=event.treatment.title, save_label="Save and sign", patient=patient_banner(event),
+        back_url=url_for("events.show", event_id=event.id), after=AFTER,
+    )  # fmt: skip
 
 
 @bp.route("/adverse-events/<event_id>/report", methods=["GET", "POST"])
