@@ -289,7 +289,8 @@ def show(batch_id: str) -> str:
         backwards=bool(marks[0]),
     )  # fmt: skip
     return render_template(
-        "imports/show.html", batch=batch, rows=_links(found.rows, batch), pager=_around(batch, found), tag_of=_tag(batch),
+        "imports/show.html", batch=batch, rows=_links(found.rows, batch), pager=_around(batch, found),
+        tag_of=_tag(batch),
         made=[counted(noun, count) for noun, count in batch.made.items()], shown=Labels(batch.kind).shown,
         acts=_acts(batch),
     )  # fmt: skip
