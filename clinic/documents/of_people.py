@@ -167,7 +167,7 @@ def event(source: Source) -> list[Section]:
     return [
         Section(title="Event", blocks=source.entry(record)),
         Section(title="Updates", blocks=source.entries(record.updates)),
-        Section(title="Who is told", blocks=_told(source, record)),
+        Section(title="Notifications", blocks=_told(source, record)),
         Section(title="Containers of the same origin", blocks=_same_origin(source, record)),
         Section(title="Cells given", blocks=given_rows(source, [source.records])),
         Section(title="Decisions on the products given", blocks=decided),

@@ -135,7 +135,7 @@ class AdverseEvent(Record):
     grade: Mapped[str | None] = field("Grade (CTCAE v5)", choices=GRADES, conditional=True, section="Assessment")
     serious: Mapped[list[str] | None] = field(
         "Serious because of", JSON(none_as_null=True), choices=SERIOUS, many=True, section="The event", usual=list,
-        rule=66, hint="A high grade alone is not serious",
+        rule=66, hint="A high grade alone is not serious", conditional=True, asked_if=("seriousness", "yes"),
     )  # fmt: skip
     from_cells: Mapped[str | None] = field(
         "Related to the cells", choices=CAUSALITY, conditional=True, section="Cause (WHO-UMC)"

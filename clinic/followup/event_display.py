@@ -122,7 +122,7 @@ def _links(event: AdverseEvent, records: CourseRecords) -> list[tuple[str, str, 
     closed, role = is_closed(event), me().role
     wanted = [
         ("event_updates.follow_up", "plus", "Add a follow-up report", True),
-        ("event_updates.notification", "send", "Record who was told", True),
+        ("event_updates.notification", "send", "Record a notification", True),
         ("event_updates.closing", "check", "Close the event", not closed and not open_points(records, event)),
         ("event_updates.reopening", "arrow-back-up", "Reopen the event", closed),
         ("e2b.event", "download", "E2B(R3) data (JSON)", True),

@@ -204,7 +204,13 @@ class EventForm(_SeriousnessAsked, _OF_EVENT):
     """An adverse event, with the assessment of a physician who reports it; it may be assessed later."""
 
     seriousness = _asked_before(_OF_EVENT)
-    died_on = DateField("Died on", section="Outcome", hint="Only if fatal; copied to the patient's record")
+    died_on = DateField(
+        "Died on",
+        section="Outcome",
+        conditional=True,
+        asked_if=("outcome", "fatal"),
+        hint="Copied to the patient's record",
+    )
     suggestions: tuple[str, ...] = ()
 
     def plan(self, course: Treatment, given: Administration | None = None) -> None:

@@ -32,9 +32,10 @@ DONOR = 15
 
 
 TITLES = {
-    "authority": "Send the follow-up report", "ethics": "Tell the ethics board", "laboratory": "Tell the laboratory",
-    "facility": "Tell the facility", "recipients": "Tell the physicians of other patients",
-    "donor_physician": "Tell the donor's physician",
+    "authority": "Send the follow-up report", "ethics": "Notify the ethics board",
+    "laboratory": "Notify the laboratory",
+    "facility": "Notify the facility", "recipients": "Notify the physicians of other patients",
+    "donor_physician": "Notify the donor's physician",
 }  # fmt: skip
 
 
@@ -86,7 +87,7 @@ def _report(records: CourseRecords, event: AdverseEvent) -> Iterator[Duty]:
         since=since, days=days, sent=sent, to=("events.report", {"event_id": event.id}),
     )  # fmt: skip
     if records.course.says.ethics:
-        yield _duty(event, "ethics", since, days, because="The protocol names its approval.")
+        yield _duty(event, "ethics", since, days, because="The protocol has ethics approval.")
 
 
 def _follow_ups(records: CourseRecords, event: AdverseEvent) -> Iterator[Duty]:

@@ -126,6 +126,6 @@ def notification(event_id: str) -> Answer:
             made = EventNotification.log(by=me(), at=clock.now(), **rows, **form.facts())
             db.session.add(made)
             return commit_and_redirect(url_for("events.show", event_id=event.id), f"Saved. {made.headline()}.")
-    heading = f"Record who was told: {RECIPIENTS.get(asked, 'anybody')}"
+    heading = f"Record a notification: {RECIPIENTS.get(asked, 'anybody')}"
     after = "The deadline ends with this record, which stays on the event's page."
     return form_page(form, heading=heading, save_label="Save", after=after, **_about(event))

@@ -159,7 +159,7 @@ def test_a_serious_unexpected_event_starts_its_clock(
     assert "Serious" in page(client_as("quality"), at)
     session.expire_all()
     running = [one for one in actions(records_of(treated), clock.now()) if one.since is not None]
-    assert {one.title for one in running} == {"Send the report", "Tell the laboratory", "Tell the ethics board"}
+    assert {one.title for one in running} == {"Send the report", "Notify the laboratory", "Notify the ethics board"}
     (line,) = [one for one in running if one.title == "Send the report"]
     assert (line.due_at - line.since).days == 15
     assert "Septic arthritis" in line.why
@@ -179,7 +179,7 @@ def test_a_running_report_stands_on_every_page_about_the_patient(
     for address in ["/", *pages]:
         board = browser.get(address).text.partition('<section class="c-sae" id="serious"')[2].partition("</section>")[0]
         assert ("Anaphylaxis" in board) is bool(days), address
-        own, told_too, _rest = board.partition("Tell the ")
+        own, told_too, _rest = board.partition("Notify the ")
         whole = address in {"/", f"/treatments/{treated.id}"}  # there everybody else who must be told has a row as well
         later = board if whole else own
         assert later.count("<i></i>") == (2 * days + 1 if whole and days else days), address

@@ -25,7 +25,7 @@ ASSESSED = {
     "grade": "4", "expected": "unexpected", "from_cells": "possible", "from_harvest": "unlikely",
     "from_delivery": "probable", "from_drug": "unlikely", "from_disease": "possible",
 }  # fmt: skip
-OF_CELLS = {"Tell the laboratory", "Tell the donor's physician", "Tell the physicians of other patients"}
+OF_CELLS = {"Notify the laboratory", "Notify the donor's physician", "Notify the physicians of other patients"}
 
 
 @pytest.fixture(autouse=True)
@@ -74,19 +74,19 @@ def test_everybody_who_must_be_told_is_on_today_until_the_record_of_it_is_there(
     event, course, bag = reported
     assert tasks(ward, course) >= {*OF_CELLS, "Send the report", "Assess and sign the event"}
     today = ward.browser("physician").get("/").text
-    assert "Tell the laboratory: Sepsis, serious" in today
+    assert "Notify the laboratory: Sepsis, serious" in today
     page = ward.browser("physician").get(f"/adverse-events/{event.id}").text
     assert f'href="/products/{bag.id}"' in page, "the other bag, its state and its recipient"
     assert told(ward, event, "laboratory").status_code == 422
     ward.said_no("Enter who was told", "rule 67")
     assert told(ward, event, "laboratory", whom="Cell laboratory", way="phone").status_code == 303
-    assert "Tell the laboratory" not in tasks(ward, course)
-    assert "Tell the laboratory: Sepsis, serious" not in ward.browser("physician").get("/").text
+    assert "Notify the laboratory" not in tasks(ward, course)
+    assert "Notify the laboratory: Sepsis, serious" not in ward.browser("physician").get("/").text
     assert "not_needed" not in ward.browser("nurse").get(f"/adverse-events/{event.id}/notifications/new").text
     both = {"whom": "Dr Far", "way": "phone", "not_needed": "The donor has no physician."}
     assert told(ward, event, "donor_physician", "quality", **both).status_code == 422
     assert told(ward, event, "donor_physician", "quality", not_needed=both["not_needed"]).status_code == 303
-    assert "Tell the donor's physician" not in tasks(ward, course)
+    assert "Notify the donor's physician" not in tasks(ward, course)
     with ward.later(days=2):
         left = [one for one in actions(of_course(ward.session, course), clock.now()) if "other patients" in one.title]
         assert left[0].danger
@@ -161,7 +161,7 @@ def test_a_grave_event_is_reviewed_by_two_physicians_told_of_and_closed_by_one_a
     closing, shown = f"/adverse-events/{event.id}/closing", f"/adverse-events/{event.id}"
     end = {"outcome": "resolved", "said": "Recovered, cultures negative.", "password": PASSWORD}
     ward.fill("physician", closing, **end)
-    ward.said_no("must assess and sign", "Tell the laboratory first", "says another outcome")
+    ward.said_no("must assess and sign", "Notify the laboratory first", "says another outcome")
     assessed(ward, event)
     assert "Review the event" in tasks(ward, course)
     assert "Second review due" in ward.browser("physician").get(shown).text

@@ -133,7 +133,9 @@
       return all("input, select, textarea", box).some(function (o) { return o.type === "radio" || o.type === "checkbox" ? o.checked : o.value.trim() !== ""; });
     }
     function keep() {
-      var answers = all("[name='" + name + "'], [name^='" + name + "-']", form).filter(function (o) { return o.type === "radio" || o.type === "checkbox" ? o.checked : o.value.trim() !== ""; });
+      var asked = all("[name='" + name + "'], [name^='" + name + "-']", form);
+      if (!asked.length) { return; } // this form does not ask on what it depends
+      var answers = asked.filter(function (o) { return o.type === "radio" || o.type === "checkbox" ? o.checked : o.value.trim() !== ""; });
       var applies = answers.some(function (o) { return wanted.indexOf("*") >= 0 || wanted.indexOf(o.value) >= 0; });
       box.hidden = !applies && !filled();
     }
