@@ -254,9 +254,12 @@ def show(administration_id: str) -> str:
 
 
 def _vital_signs_first(given: Administration) -> dict[str, Any]:
-    """Return, as the course and Today do, the vital signs that are due as the next act; the signature then follows."""
+    """Return, as the course and Today do, the vital signs that are due as the next act; the signature then follows.
+
+    A correction that waits for this person comes before them.
+    """
     due = [] if given.running or given.voided else due_vital_signs(given, clock.now())
-    if not due or me().role not in ADMINISTRATION.logs:
+    if not due or me().role not in ADMINISTRATION.logs or record_pages.confirms(given, me()):
         return {}
     then = "" if given.signed else " Sign the record afterwards."
     url = url_for("administration.vital_signs", administration_id=given.id)

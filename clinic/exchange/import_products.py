@@ -102,7 +102,7 @@ def _without_consent(history: Any, course: Any, harvest: Any, *, given: bool) ->
     patient, or a few days ago for a course that goes on. Older collections are a history.
     """
     session, at = object_session(history.by), harvest.performed_at
-    if course.relation != Relation.AUTOLOGOUS or session is None or at is None:
+    if course.relation != Relation.AUTOLOGOUS or session is None or at is None or at > history.at:
         return
     began = [history.known.consents_since, *([] if given else [history.at - CURRENT])]
     began += [one.recorded_at for one in course.patient.person if one.origin == Origin.CLINIC]

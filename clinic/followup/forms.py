@@ -86,7 +86,7 @@ class _VisitForm(form_for(FollowUpVisit)):
 
     def validate_new_symptoms(self, box: Any) -> None:
         """Ask it at each contact after the cells: a safety contact that asks nothing says nothing."""
-        if self["made"].data == "made" and box.data is None:
+        if self["made"].data == "made" and self["alive"].data is not False and box.data is None:
             raise ValidationError(f"{box.label.text}: required. Ask the patient.")
 
     @property

@@ -161,9 +161,10 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
     known = taken[-1].basis if taken else None
     found = news(items(records, product), known) if known else findings(records, product)
     if taken:
-        ended += [one.sentence for one in wrong_cells(records, product)]
         ended += _overdue(records, product, taken[-1], at)
-        ended += refused_since(records, product) if taken[-1].releases else []
+    if taken and taken[-1].releases:
+        ended += [one.sentence for one in wrong_cells(records, product)]
+        ended += refused_since(records, product)
     return ended + found + (_elsewhere(product) if product.movements else [])
 
 

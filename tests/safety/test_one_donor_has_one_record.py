@@ -190,7 +190,9 @@ def test_an_import_asks_about_similar_donors_of_one_table_and_about_no_other(war
 def test_what_was_imported_goes_into_a_run_after_its_receipt(ward, tmp_path):
     at = clock.now() - timedelta(days=2)
     facts = {"harvest.performed_at": f"{at:%Y-%m-%d %H:%M}", "product.volume": "60", "donor.kind": "self"}
-    report = imported(ward, tmp_path, facts, relation="autologous", code="BM-MSC-MS")
+    why = {"rule 14": "the consent lies on paper in the hospital that collected"}
+    assert imported(ward, tmp_path, facts, relation="autologous", code="BM-MSC-MS").refused
+    report = imported(ward, tmp_path, facts, relation="autologous", code="BM-MSC-MS", confirmed=why)
     assert not report.refused, list(map(str, report.problems))
     ward.session.commit()
     bag = ward.session.scalars(select(Product)).one()

@@ -132,8 +132,8 @@ def test_nobody_is_seen_alive_after_the_death(ward, infusion, whose):
 
 def test_a_day_of_death_before_a_visit_is_refused(ward, infusion):
     mine, _given, _other = infusion
-    url = f"/treatments/{mine.id}/visits/new"
-    assert ward.fill("nurse", url, sure="x", made="made", name="Call", performed_at=clock.now()).status_code == 303
+    url, said = f"/treatments/{mine.id}/visits/new", {"made": "made", "name": "Call", "new_symptoms": "no"}
+    assert ward.fill("nurse", url, sure="x", performed_at=clock.now(), **said).status_code == 303
     assert ward.amend("physician", mine.patient, **day_boxes("died_on", today(2))).status_code >= 400
     ward.said_no("before cells were given", "before a visit was made")
     assert ward.session.scalars(select(FollowUpVisit)).all()
