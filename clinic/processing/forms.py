@@ -49,7 +49,10 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
 
     def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
         """Fill in what the protocol says; offer the containers that hold something."""
-        self.offer("inputs", [_named(product) for product in available if product.left > 0])
+        here = [product for product in available if product.left > 0]
+        self.offer("inputs", [_named(product) for product in here])
+        if len(here) == 1:
+            self.prefill("inputs", [here[0].id], "the only one")
         ask_receipt(self, available)
         if says is None:
             self.offer("protocol_version_id", versions)
