@@ -121,7 +121,7 @@ def _choices(wanted: Slot | None) -> dict[str, str]:
     if wanted is None:
         return {}
     if wanted.part == "qc":
-        return dict(QC_TESTS[wanted.name].outcomes or {})
+        return dict(QC_TESTS[wanted.name].outcomes or {}) if wanted.name in QC_TESTS else {}
     fact = wanted.fact
     return dict(fact.choices or {}) if fact is not None and not fact.many else {}
 

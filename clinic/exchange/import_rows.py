@@ -145,7 +145,7 @@ def _facts(found: dict[Slot, Given], told: Callable[[Slot, str], Any]) -> dict[s
 def value_of(at: Slot, text: str, zone: str) -> Any:
     """Return what a text says as a value that JSON has; a text that cannot be read, or is no other value, is itself."""
     try:
-        if at.part in {"qc", "score"}:
+        if (at.part == "qc" and at.name in QC_TESTS) or at.part == "score":
             return _measured(at, text)
         column = at.model.__table__.columns.get(at.name) if at.model is not None else None
         if column is None or (at.part, at.name) == ("product", "din"):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import struct
 import zlib
+from collections import Counter
 from typing import IO, TYPE_CHECKING, Any, NoReturn
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
@@ -28,6 +29,10 @@ MOST_AREA = 1_000_000
 """Cells of the rectangle around everything that is filled in; the reader keeps all of it in memory."""
 MOST_COUNTED = 2_000_000
 """What a part may say that it holds: the reader makes room for that many before it looks whether they are there."""
+MOST_TEXT = 32_767
+"""Characters of one text, as spreadsheet programs allow."""
+MOST_SPREAD = 48 * 1024 * 1024
+"""Characters of all cells together: a text that is kept once can stand in every cell, where the reader copies it."""
 MOST_ERRORS = 10_000
 PIECE = 64 * 1024
 LOCAL_HEADER = struct.Struct("<26xHH")
@@ -120,6 +125,8 @@ def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, dict[tu
     Returns, by part, the cells of which the formula has no result: row and column, and what stands there.
     """
     errors: dict[str, dict[tuple[int, int], str]] = {}
+    lengths: list[int] = []
+    named: list[Counter[int]] = []
     with ZipFile(path) as packed, path.open("rb") as file:
         parts = packed.infolist()
         if len(parts) > MOST_PARTS:
@@ -130,10 +137,18 @@ def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, dict[tu
             look = extent.look if part.filename.lower().endswith(XML) else _ignore
             left -= _unpack(file, part, left, look)
             errors[part.filename] = extent.errors
+            lengths += extent.lengths
+            named.append(extent.named)
             if left < 0:
                 raise RuleBroken(
                     f"{path.name} unpacks to more than {MOST_UNPACKED // 1024**2} MB. Split it, or save it as CSV."
                 )
+    spread = max((sum(times * sum(lengths[of : of + 1]) for of, times in one.items()) for one in named), default=0)
+    if spread > MOST_SPREAD:
+        raise RuleBroken(
+            f"The cells of {path.name} hold {spread // 1024**2:,} million characters; {MOST_SPREAD // 1024**2} are the "
+            "most that can be imported. Split it, or leave out long texts."
+        )
     return errors
 
 
@@ -169,9 +184,14 @@ class _Extent:
         self.row = self.column = self.last_row = self.last_column = 0
         self.errors: dict[tuple[int, int], str] = {}
         self.wrong: tuple[int, int] | None = None
+        self.texts = part.lower().endswith("sharedstrings.xml")
+        self.lengths: list[int] = []
+        self.named: Counter[int] = Counter()
+        self.shared, self.digits = False, ""
         self.parser = expat.ParserCreate()
         self.parser.buffer_text = True
         self.parser.StartElementHandler = self._element
+        self.parser.EndElementHandler = self._ends
         self.parser.StartDoctypeDeclHandler = self._no_document_type
 
     def look(self, piece: bytes) -> None:
@@ -202,10 +222,33 @@ class _Extent:
             self._judge()
             self.parser.CharacterDataHandler = None
             self.wrong = (self.row, self.column) if attributes.get("t") == "e" else None
+            self.shared = attributes.get("t") == "s"
         elif kind == "v" and self.wrong is not None:
             self.parser.CharacterDataHandler = self._no_result
+        elif kind == "v" and self.shared:
+            self.digits, self.parser.CharacterDataHandler = "", self._index
+        elif kind == "si" and self.texts:
+            self.lengths.append(0)
+            self.parser.CharacterDataHandler = self._text
         elif kind == "Relationship" and self.of_sheets and not attributes.get("Target", "").lower().endswith(".xml"):
             raise ValueError("one of its parts is no XML")
+
+    def _ends(self, name: str) -> None:
+        kind = name.rpartition(":")[2]
+        if kind == "v" and self.shared:
+            self.shared, self.parser.CharacterDataHandler = False, None
+            if DIGITS.fullmatch(self.digits.strip()):
+                self.named[int(self.digits)] += 1
+
+    def _index(self, digits: str) -> None:
+        self.digits = (self.digits + digits)[:12]
+
+    def _text(self, text: str) -> None:
+        self.lengths[-1] += len(text)
+        if self.lengths[-1] > MOST_TEXT:
+            raise RuleBroken(
+                f"{self.name} has a text of more than {MOST_TEXT:,} characters; that many fit in a cell. Shorten it."
+            )
 
     def _no_result(self, text: str) -> None:
         if self.wrong is not None and text.strip() and len(self.errors) < MOST_ERRORS:

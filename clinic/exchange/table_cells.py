@@ -121,7 +121,7 @@ def _missing(mapping: Mapping) -> dict[str, set[str]]:
 @lru_cache(maxsize=4096)
 def is_figure(place: Slot) -> bool:
     """Whether a fact is a figure."""
-    if place.part == "qc":
+    if place.part == "qc" and place.name in QC_TESTS:
         return QC_TESTS[place.name].outcomes is None
     if place.part == "score":
         return place.name not in {"instrument", "did_not_occur"}

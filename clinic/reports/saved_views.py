@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Blueprint, abort, request, url_for
 
 from clinic import clock
-from clinic.access import CLINICAL, Role, allow
+from clinic.access import CLINICAL, WRITERS, Role, allow
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 bp = Blueprint("saved_views", __name__)
 SHARED = {role.value: role.label.capitalize() for role in Role if role in CLINICAL}
-NEVER = "no"
+NEVER, WITHOUT = "no", "Not on a schedule"
 AFTER = (
     "The view is in the list of reports. Figures are always made anew, with what the person who opens it may read. A "
     "view that is made on a schedule is kept on the first day of each period, and you get a notice with a link."
@@ -39,9 +39,15 @@ class SavedViewForm(RecordForm):
     name = StringField(fact=Field(label="Name", required=True, max_length=80))
     roles = MultiSelectField("Share with", choices=SHARED, hint="Roles of your site. Without one, only you see it")
     every = SelectField(
-        "Keep the report", choices={NEVER: "Not on a schedule"} | EVERY, required=True,
+        "Keep the report", choices={NEVER: WITHOUT} | EVERY, required=True,
         hint="On the first day of each; you get a notice",
     )  # fmt: skip
+
+    def plan(self, every: str = "") -> None:
+        """Offer a schedule to those who may keep a report; fill in the present one."""
+        if me().role not in WRITERS:
+            self.offer("every", [(NEVER, WITHOUT)])
+        self.prefill("every", every or NEVER)
 
     def fill(self, view: SavedView) -> None:
         """Put what a view is into the form; the caller adds a new one to the session."""
@@ -62,7 +68,7 @@ def new(name: str) -> Answer:
     if wrong:
         raise RuleBroken(*wrong.values())
     form, said = form_of(SavedViewForm), asked.params(report)
-    form.prefill("every", NEVER)
+    form.plan()
     if form.validate_on_submit():
         with refusals_to(form, "name"):
             view = SavedView(site_id=me().site_id, owner_id=me().id, report=name, asked=said, every="")
@@ -89,7 +95,8 @@ def change(view_id: str) -> Answer:
     """Change name, sharing and schedule of one's own view."""
     view = _own(view_id)
     form = form_of(SavedViewForm)
-    for key, value in (("name", view.name), ("roles", view.roles or None), ("every", view.every or NEVER)):
+    form.plan(view.every)
+    for key, value in (("name", view.name), ("roles", view.roles or None)):
         form.prefill(key, value)
     if form.validate_on_submit():
         form.fill(view)

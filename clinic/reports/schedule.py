@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import select
 
 from clinic import clock
-from clinic.access import CLINICAL, keep_to_site
+from clinic.access import WRITERS, keep_to_site
 from clinic.ledger.listener import lock_site, set_actor
 from clinic.notices import Notice
 from clinic.reading import reading
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 def keep_due(session: Session, at: datetime) -> int:
     """Keep every saved view whose day has come, and tell its owner; return how many there were.
 
-    Each is read as its owner and kept in a transaction of its own. One whose owner has left or reads no reports, or
-    whose filters the report no longer knows, is not repeated any more; of these the active owner is told why.
+    Each is read as its owner and kept in a transaction of its own. One whose owner has left or may keep no report,
+    or whose filters the report no longer knows, is not repeated any more; of these the active owner is told why.
     """
     with reading():
         latest = clock.day(at, "Pacific/Kiritimati")  # the first place to see a new day
@@ -59,7 +59,7 @@ def _keep(session: Session, view_id: str, at: datetime) -> bool:
 def _made(session: Session, view: SavedView, today: date, at: datetime) -> bool:
     """Keep the report of a view and tell its owner; False, and told why, where it cannot be made any more."""
     owner, report = view.owner, REPORTS.get(view.report)
-    if not owner.active or owner.role not in CLINICAL:
+    if not owner.active or owner.role not in WRITERS:
         return False
     asked, wrong = view.read(today) if report is not None else (None, {"report": "The report is no longer made."})
     if report is None or asked is None or wrong:

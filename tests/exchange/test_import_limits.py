@@ -54,6 +54,18 @@ def cells(inner):
     return workbook(sheet=SHEET.format(inner))
 
 
+def spread(length, times):
+    """Return a small spreadsheet in which many cells name one long text."""
+    named = "".join(f'<row r="{n}"><c r="A{n}" t="s"><v>1</v></c></row>' for n in range(1, times + 1))
+    texts = f"<si><t>a</t></si><si><r><t>{'x' * (length // 2)}</t></r><r><t>{'y' * (length // 2)}</t></r></si>"
+    return workbook(sheet=SHEET.format(named), sharedStrings=STRINGS.format("").replace("/>", f">{texts}</sst>"))
+
+
+def test_a_text_that_many_cells_name_is_read_as_far_as_the_memory_reaches(table):
+    read = tables.read(table(raw=spread(1_000, 300), name="t.xlsx"))
+    assert read.headings == ["x" * 500 + "y" * 500]
+
+
 BOMB = b"<a>" + b" " * (spreadsheets.MOST_UNPACKED + 1) + b"</a>"
 
 
@@ -76,6 +88,8 @@ BOMB = b"<a>" + b" " * (spreadsheets.MOST_UNPACKED + 1) + b"</a>"
     (lambda: workbook(sharedStrings=STRINGS.format(f' count="{"9" * 6000}"')), "size holds at most"),
     (lambda: workbook(sharedStrings=STRINGS.format(' count="0000000000000004294967295"')), "size holds at most"),
     (lambda: workbook(sharedStrings=STRINGS.format("").encode("utf-16")), "is not UTF-8"),
+    (lambda: spread(20_000, 5_000), "hold 95 million characters; 48 are the most"),
+    (lambda: spread(40_000, 1), "a text of more than 32,767 characters"),
     (lambda: cells("<row>"), "cannot be read as a spreadsheet"),
     (lambda: b"no spreadsheet", "cannot be read as a spreadsheet"),
     (lambda: workbook()[:-30], "cannot be read as a spreadsheet"),

@@ -214,6 +214,15 @@ def test_a_view_on_a_schedule_is_kept_on_the_first_day_and_its_owner_is_told(war
     assert json.loads(kept.kept_json)["report"] == "funnel"
 
 
+def test_a_change_of_the_name_alone_keeps_schedule_and_sharing(ward):
+    assert save(ward, "nurse", every="month", roles=["physician"]).status_code == 303
+    view = views(ward)[0]
+    due = view.next_on
+    assert ward.fill("nurse", f"/reports/views/{view.id}", name="Another").status_code == 303
+    (view,) = views(ward)
+    assert (view.name, view.every, view.next_on, view.roles) == ("Another", "month", due, ["physician"])
+
+
 def test_the_view_of_somebody_who_left_is_not_made_any_more(ward, session, team):
     assert save(ward, "nurse", every="week").status_code == 303
     team.nurse.active = False
@@ -231,3 +240,12 @@ def test_a_view_with_a_filter_that_the_report_no_longer_has_says_so_to_its_owner
     notice = session.scalars(select(Notice).where(Notice.user_id == team.nurse.id)).one()
     assert "was not made" in notice.text
     assert keep_due(session, clock.now() + timedelta(days=60)) == 0
+
+
+def test_who_may_keep_no_report_has_none_kept_on_a_schedule(ward, session, team):
+    assert save(ward, "inspector", every="week").status_code == 422
+    assert save(ward, "inspector").status_code == 303
+    views(ward)[0].repeat("week", clock.today("Europe/Berlin"))
+    session.commit()
+    assert keep_due(session, clock.now() + timedelta(days=30)) == 0
+    assert last(ward) is None
