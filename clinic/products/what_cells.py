@@ -92,6 +92,11 @@ def _of_tissue(product: Product, found: list[str], says: Content, ordered: str |
         whose = "order" if meant else "protocol"
         said = f"These cells are from {tissue_words(known)}; the {whose} is for {tissue_words(allowed)}. {ELSE}"
         return [Against(field="source", sentence=said)]
+    lacking = [key for key in says.sources if key not in known] if product.cell_type == "combination" else []
+    if lacking:
+        only, both = tissue_words(known), tissue_words(says.sources)
+        said = f"These cells are from {only} only; the protocol combines {both}. {ELSE}"
+        return [Against(field="source", sentence=said)]
     if product.source is not None and product.source not in known:
         said = (
             f"The container says {tissue_words([product.source])}, but its cells are from {tissue_words(known)}. "

@@ -120,18 +120,20 @@ SOURCES = Catalogue(
 def given_types(cell_type: str, steps: Iterable[str]) -> frozenset[str]:
     """Return the cell types that a protocol of a cell type and its laboratory steps gives.
 
-    A combination is of several kinds of cells, each in its own container or together.
+    A combination that is pooled is one container of all kinds of cells; else each may be in a container of its own.
     """
-    if cell_type != "combination":
-        return frozenset({cell_type})
     done = set(steps)
-    return frozenset(key for key, one in CELL_TYPES.items() if not one.made_by or done & set(one.made_by))
+    return frozenset({cell_type}) if cell_type != "combination" or "pool" in done else _components(done)
+
+
+def _components(steps: set[str]) -> frozenset[str]:
+    return frozenset(key for key, one in CELL_TYPES.items() if not one.made_by or steps & set(one.made_by))
 
 
 def on_the_way(cell_type: str, steps: Iterable[str], sources: Iterable[str]) -> frozenset[str]:
     """Return the cell types that a run under a protocol may make: what it gives, and what it is made from."""
     steps, tissues = set(steps), set(sources)
-    given = given_types(cell_type, steps)
+    given = _components(steps) if cell_type == "combination" else given_types(cell_type, steps)
     found, waiting = set(given), list(given)
     while waiting:
         for key in CELL_TYPES[waiting.pop()].made_from:

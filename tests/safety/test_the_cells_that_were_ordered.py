@@ -180,3 +180,14 @@ def test_whose_cells_they_are_is_asked_of_the_harvest_and_not_of_the_label(ward)
         line = next(line for line in check.evidence if line["check"] == "Own cells, by their harvest")
         assert line["ok"] is bool(gone)
     ward.said_no("another patient's own cells")
+
+
+@pytest.mark.rule(1)
+@pytest.mark.parametrize("cell_type", ["combination", "mnc", "hsc", "svf"])
+def test_a_combination_that_is_pooled_is_of_all_its_tissues_and_of_nothing_less(ward, cell_type):
+    course = ready_for_harvest(ward.team, code="BMAC-SVF-HIP")
+    bag = released_product(course, ward.team)
+    bag.cell_type = cell_type
+    ward.session.commit()
+    ward.give(course, bag)
+    ward.not_given(bag, "the protocol combines" if cell_type == "combination" else "the protocol gives combination")
