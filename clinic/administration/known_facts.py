@@ -288,9 +288,18 @@ def _compatible(cells: Group, recipient: Group) -> bool:
 
 
 def _group(records: CourseRecords, person: Sequence[Patient | Donor]) -> Group:
-    """Return every ABO and every RhD that is recorded of a person: typed, or entered on a record."""
-    read = [*person, *(typing for one in person for typing in records.on(one, BloodTyping))]
-    return sorted({one.abo for one in read if one.abo}), sorted({one.rhd for one in read if one.rhd})
+    """Return every ABO and every RhD that is recorded of a person: typed, or entered on a record.
+
+    What a typing said before counts too, until a second person has confirmed its correction.
+    """
+    typed = [typing for one in person for typing in records.on(one, BloodTyping)]
+    read = [*person, *typed]
+    before = [one.unconfirmed.changes for one in typed if one.unconfirmed is not None]
+    abo, rhd = ({said[name][0] for said in before if name in said} for name in ("abo", "rhd"))
+    return (
+        sorted(abo | {one.abo for one in read if one.abo}),
+        sorted(rhd | {one.rhd for one in read if one.rhd}),
+    )
 
 
 def _words(group: Group) -> str:

@@ -72,6 +72,15 @@ class Alike(str):
         return found
 
 
+MOST_ALIKE = 3
+"""People of one name and birth date that a patient of a table is compared with."""
+NAME_SHOWN = 80
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_SHOWN else f"{name[: NAME_SHOWN - 1]}…"
+
+
 class KnownPeople:
     """The patients of a site, read once: by name as it sounds and birth date."""
 
@@ -84,14 +93,19 @@ class KnownPeople:
         self.patients: dict[Any, list[tuple[str, str]]] = {}
         for row in rows:
             said = f"{person(row.family_name, row.given_names)}, {born(row.birth_date)}, {row.record_number}"
-            self.patients.setdefault((row.name_key, row.birth_date), []).append((said, row.id))
+            self._keep((row.name_key, row.birth_date), said, row.id)
 
     def learn(self, row: int, records: Iterable[Patient]) -> None:
         """Know the people of a row too, so that a later row of the same table is told that it may be one of them."""
         for one in records:
             if one.birth_date is not None:
                 key = (name_key(one.family_name, one.given_names), one.birth_date)
-                self.patients.setdefault(key, []).append((f"{one.display_name} of row {row}", ""))
+                self._keep(key, f"{_short(one.display_name)} of row {row}", "")
+
+    def _keep(self, key: Any, said: str, patient_id: str) -> None:
+        known = self.patients.setdefault(key, [])
+        if len(known) < MOST_ALIKE:  # who bears the name of all others is compared with some of them
+            known.append((said, patient_id))
 
     def like(self, record: Patient) -> list[tuple[str, str]]:
         """Return in words who may be the same person as a patient of the table, each with the id of who is known."""
@@ -105,8 +119,9 @@ def similar_people(known: KnownPeople, row: int, records: Iterable[Any]) -> Iter
     people = [one for one in records if isinstance(one, Patient)]
     for record in people:
         for said, patient_id in known.like(record):
+            name = _short(record.display_name)
             text = (
-                f"Row {row}: {record.display_name} may be the same patient as {said}. Is this the same person? Compare "
+                f"Row {row}: {name} may be the same patient as {said}. Is this the same person? Compare "
                 "both records; if they are one person's, use the known one or merge them."
             )
             yield Alike(text, row, patient_id)

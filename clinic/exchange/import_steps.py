@@ -11,6 +11,7 @@ from clinic.exchange.import_labels import Labels
 from clinic.exchange.import_people import Alike
 from clinic.exchange.import_report import grouped
 from clinic.extensions import read_from_here
+from clinic.ledger.models import digest
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +58,7 @@ def _found(report: Report, kind: str) -> dict[str, Any]:
     return {
         "rows": report.rows, "fresh": report.fresh, "skipped": report.skipped, "made": dict(report.made),
         "already": report.already, "count": len(report.problems), "notes": notes[:MOST_SHOWN],
-        "more_notes": max(0, len(report.notes) - MOST_SHOWN), "unshown": notes[MOST_SHOWN:],
+        "more_notes": max(0, len(report.notes) - MOST_SHOWN), "unshown": [_mark(note) for note in notes[MOST_SHOWN:]],
         "faults": [_group(one, labels) for one in groups if not one.fault.ask][:MOST_SHOWN],
         "alike": {
             str(place): [note.row, note.patient_id]
@@ -67,6 +68,11 @@ def _found(report: Report, kind: str) -> dict[str, Any]:
         "first": report.first,
         "asked": [_group(one, labels) for one in groups if one.fault.ask][:MOST_SHOWN],
     }  # fmt: skip
+
+
+def _mark(note: str) -> str:
+    """Return what stands for a note that is not shown: thousands of them are kept with the upload."""
+    return digest([str(note)])[:16]
 
 
 def _group(one: import_report.Group, labels: Labels) -> dict[str, Any]:
@@ -109,8 +115,8 @@ def import_now(session: Session, upload: Upload, by: User) -> Report:
         raise RuleBroken(f"Something has changed since the check: {report.sentences()[0]} Check it again.")
     if report.already:
         raise RuleBroken(report.already)
-    looked_at = {*found["notes"], *found.get("unshown", ())}
-    if new := [note for note in report.notes if note not in looked_at]:
+    looked_at = {*map(_mark, found["notes"]), *found.get("unshown", ())}
+    if new := [note for note in report.notes if _mark(note) not in looked_at]:
         raise RuleBroken(
             "Something has changed since the check. Check the table again, and confirm:", *new[:MOST_SHOWN]
         )

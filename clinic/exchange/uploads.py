@@ -34,6 +34,8 @@ KEY = re.compile(r"[A-Za-z0-9_-]{22}")
 STATE = "state.json"
 LASTS = 7 * 24 * 3600
 """Seconds for which an upload is kept."""
+MOST_STATE = 16 * 1024 * 1024
+"""Bytes that what is known of an upload may have; what is larger is nobody's, and keeps nobody from the others."""
 MOST = 20
 """Uploads that one person keeps at most."""
 
@@ -125,8 +127,11 @@ def of_key(key: str, user_id: str) -> Upload | None:
     """
     if not KEY.fullmatch(key) or _taken_at(_folder() / key) < time.time() - LASTS:
         return None
+    state = _folder() / key / STATE
     try:
-        one = Upload(**json.loads((_folder() / key / STATE).read_text(encoding="utf-8")))
+        if state.stat().st_size > MOST_STATE:
+            return None
+        one = Upload(**json.loads(state.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     right = one.user_id == user_id and one.key == key and isinstance(one.mapping, dict) and isinstance(one.file, str)

@@ -21,7 +21,7 @@ from clinic.consent.continuation import Continuation
 from clinic.consent.models import Consent, Withdrawal
 from clinic.ledger.listener import ledger_value
 from clinic.patients.donor_consent import DonorConsent
-from clinic.patients.donors import Donor, DonorEligibility
+from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.patients.doubted import takes_away
 from clinic.patients.identity import DONOR_IDENTITY, identity_corrections
 from clinic.patients.merging import PatientMerge
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 CARERS = frozenset({Role.NURSE, Role.PHYSICIAN})
 SIGNED: tuple[type[Record], ...] = (
-    Weight, Consent, Withdrawal, Continuation, Stop, DonorEligibility, DonorConsent, Administration,
+    Weight, Consent, Withdrawal, Continuation, Stop, DonorEligibility, DonorConsent, BloodTyping, Administration,
 )  # fmt: skip
 """Kinds whose correction is confirmed by a signature, and that are no task of a step."""
 MOST = 100

@@ -224,7 +224,7 @@ def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
     found = []
     for who, person, fix in people:
         typings = [typing for one in person for typing in records.on(one, BloodTyping)]
-        samples = independent([typing for typing in typings if typing.signed])
+        samples = independent([typing for typing in typings if typing.signed and typing.unconfirmed is None])
         if len({(typing.abo, typing.rhd) for typing in typings}) > 1:
             because = f"The {who}'s blood groups do not agree."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.PHYSICIAN), fix=fix))

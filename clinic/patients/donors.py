@@ -345,6 +345,9 @@ def _better(name: str, change: list[Any]) -> bool:
     return name == "outcome" and old != "eligible" and new == "eligible"
 
 
+TYPED = frozenset({"abo", "rhd", "sample_number", "performed_at"})
+
+
 class BloodTyping(Record):
     """One blood group from one sample. A donor and a recipient each need two that agree (rule 20)."""
 
@@ -383,6 +386,10 @@ class BloodTyping(Record):
             said = f"Another sample of this person was recorded as drawn at the same minute. {again}"
             found.append(Problem(said, "performed_at", rule=20))
         return found
+
+    def critical_correction(self) -> Amendment | None:
+        """Return the last correction of what was found in which sample: a second person confirms it (rule 20)."""
+        return next((one for one in reversed(self.amendments) if one.corrects(TYPED)), None)
 
     def headline(self) -> str:
         return f"Blood group {self.abo} {RHD.get(self.rhd or '', '')}, sample {self.sample_number}"

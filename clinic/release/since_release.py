@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clinic.patients.donor_consent import consent_problems
+from clinic.patients.models import has_died
 from clinic.processing.step import collections, doubted_donor
 from clinic.products.graph import donors
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
 
 
 def refused_since(records: CourseRecords, product: Product) -> list[str]:
-    """Return that the course was stopped, that a donor's consent ended, or that who a donor is waits for confirmation.
+    """Return what ended since the release: the course or the patient's life, a donor's consent, who a donor is.
+
+    The last one waits for confirmation.
 
     Whatever patient the records are about. Empty for records of an earlier moment: the gate asks them at that moment.
     """
@@ -23,6 +26,8 @@ def refused_since(records: CourseRecords, product: Product) -> list[str]:
     course, found = product.treatment, list[str]()
     if course is not None and course.stop is not None:
         found.append(f"The course was stopped: {course.stop.reason}.")
+    if course is not None and has_died(course.patient.person):
+        found.append("The patient has died.")
     for donor in donors(records, product):
         found += [one.because for one in doubted_donor(records, donor)]
         for one in collections(records, product, donor, product.recorded_at) if donor.kind != "self" else ():

@@ -7,6 +7,7 @@ import io
 import time
 import zipfile
 import zlib
+from datetime import date
 
 import pytest
 from xlsxwriter import Workbook
@@ -15,6 +16,8 @@ from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.exchange import import_columns, import_report, importing, parse_cell, spreadsheets, tables
 from clinic.exchange.import_checks import Fault
+from clinic.exchange.import_people import KnownPeople, similar_people
+from clinic.patients.models import Patient
 
 SHEET = (
     '<worksheet xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"><sheetData>{}</sheetData></worksheet>'
@@ -162,3 +165,16 @@ def test_only_so_many_problems_are_listed(session, team, table, monkeypatch):
 
 def test_the_parts_are_unpacked_as_they_are_and_not_as_they_say():
     assert zlib.crc32(workbook()) != zlib.crc32(lying(workbook()))
+
+
+def test_many_people_of_one_name_are_compared_with_a_few_of_them():
+    people = KnownPeople.__new__(KnownPeople)
+    people.patients = {}
+    long = "x" * 7_000
+    notes = []
+    for row in range(2, 402):
+        same = Patient(family_name=long, given_names="Ann", birth_date=date(1980, 1, 1))
+        notes += similar_people(people, row, [same])
+    assert len(notes) == 3 * 399 - 3
+    assert max(map(len, notes)) < 500
+    assert "of row 2." in notes[0]

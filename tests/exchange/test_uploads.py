@@ -32,6 +32,7 @@ def taken(user="US-1", **mapping):
 @pytest.mark.parametrize("said", [
     "", "{", "[]", "null", '{"key": "x"}', "[" * 100_000, b"\xff\xfe",
     {"user_id": "US-1", "mapping": None}, {"user_id": "US-1", "more": 1}, {"user_id": "US-1", "file": 5}, None,
+    {"file": "x" * uploads.MOST_STATE},
 ])  # fmt: skip
 def test_an_upload_that_cannot_be_read_is_none(said):
     other, mine = taken("US-2"), taken()

@@ -240,6 +240,27 @@ def test_the_groups_of_the_bags_donor_are_compared_and_not_those_of_the_named_on
     ward.not_given(bag, "rule 21", "blood group", "ABO", "another donor", "rule 17")
 
 
+@pytest.mark.rule(20, by="amendment")
+def test_typings_that_one_person_corrected_still_disagree_until_another_one_confirms(ward, cord):
+    donor = ward.giver()
+    (bag,) = ward.banked(ward.donated(donor, cord), cord)
+    mine = recipient(ward, donor)
+    ward.group(donor, "AB", "positive")
+    typed = ward.group(mine.patient, "O", "positive")
+    ward.assign(bag, mine)
+    ward.release(bag)
+    for one in typed:
+        assert ward.amend("technologist", one, abo="AB").status_code == 303, ward.refused
+        assert ward.sign("technologist", one).status_code == 303, ward.refused
+    assert ward.amend("coordinator", mine.patient, abo="AB").status_code == 303, ward.refused
+    ward.give(mine, bag, because="")
+    ward.not_given(bag, "rule 21", "blood group", "ABO", "do not agree")
+    assert "Blood group" in ward.browser("technologist2").get("/").text
+    for one in typed:
+        assert ward.sign("technologist2", one).status_code == 303, ward.refused
+    assert all(one.unconfirmed is None for one in typed)
+
+
 @pytest.mark.rule(23)
 @pytest.mark.parametrize("medium", ["10 % DMSO in own plasma", "20 % human albumin"])
 def test_an_allergy_on_the_patients_record_meets_what_the_bag_holds(ward, medium):
