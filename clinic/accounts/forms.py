@@ -99,4 +99,4 @@ class WelcomeForm(RecordForm):
 class PasswordForm(RecordForm):
     """The password, asked again before a signature (law 5)."""
 
-    password = PasswordField("Password", autocomplete="current-password")
+    password = PasswordField("Password", autocomplete="current-password", conditional=True)

@@ -158,6 +158,8 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
                 uploads.forget_old()
             except (SQLAlchemyError, OSError) as fault:
                 app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
+            except Exception as fault:  # noqa: BLE001 - one fault must not end recalculation, mail and seals for good
+                app.logger.error("the sweep failed and will try again: %s", type(fault).__name__)  # noqa: TRY400
             finally:
                 db.session.remove()
         seal_beside(app, settings, clock.now())

@@ -22,7 +22,17 @@ from clinic.exchange.tables import ENCODINGS
 from clinic.extensions import db
 from clinic.forms import RecordForm
 from clinic.model import Model, unindexed
-from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to, zone
+from clinic.pages import (
+    Answer,
+    commit_and_redirect,
+    form_of,
+    form_page,
+    get_or_404,
+    me,
+    read_version,
+    refusals_to,
+    zone,
+)
 from clinic.paging import page, place_of
 from clinic.patients.models import Patient
 
@@ -357,6 +367,12 @@ def undo(batch_id: str) -> Answer:
     return (shown, 422) if trouble else shown
 
 
+def _refuse_changed(batch: ImportBatch) -> None:
+    """Refuse an answer to another proposal than the one that was read."""
+    if request.form.get(drafts.VERSION, "") != read_version(batch):
+        raise RuleBroken("This import was changed since you opened the page. Read it again, then answer.")
+
+
 @bp.route("/<batch_id>/undo/confirmation", methods=["GET", "POST"])
 @allow(import_undo.CONFIRMS)
 def confirm_undo(batch_id: str) -> Answer:
@@ -366,6 +382,7 @@ def confirm_undo(batch_id: str) -> Answer:
     form.can_draft = False
     if form.validate_on_submit():
         with refusals_to(form, "password"):
+            _refuse_changed(batch)
             recheck(me(), form.password.data or "")
             import_undo.confirm(db.session(), batch, by=me(), at=clock.now())
             return commit_and_redirect(url_for("imports.show", batch_id=batch.id), TAKEN, "wait")
@@ -386,6 +403,7 @@ def decline_undo(batch_id: str) -> Answer:
     form.can_draft = False
     if form.validate_on_submit():
         with refusals_to(form):
+            _refuse_changed(batch)
             import_undo.decline(batch, by=me())
             return commit_and_redirect(url_for("imports.show", batch_id=batch.id), "The import stays as it is.")
     return form_page(

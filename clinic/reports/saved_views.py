@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, abort, request, url_for
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.access import CLINICAL, WRITERS, Role, allow
-from clinic.errors import RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.extensions import db
 from clinic.fields import Field
 from clinic.form_fields import MultiSelectField, SelectField, StringField
@@ -51,7 +51,9 @@ class SavedViewForm(RecordForm):
 
     def fill(self, view: SavedView) -> None:
         """Put what a view is into the form; the caller adds a new one to the session."""
-        view.name = self["name"].data or ""
+        view.name = wording.recorded(self["name"].data or "").strip()
+        if not view.name:
+            raise RuleBroken(Problem("Name: required.", "name"))
         view.share(self["roles"].data or ())
         chosen = self["every"].data
         every = "" if chosen == NEVER else chosen
@@ -99,8 +101,9 @@ def change(view_id: str) -> Answer:
     for key, value in (("name", view.name), ("roles", view.roles or None)):
         form.prefill(key, value)
     if form.validate_on_submit():
-        form.fill(view)
-        return commit_and_redirect(url_for("reports.index"), "View changed.")
+        with refusals_to(form, "name"):
+            form.fill(view)
+            return commit_and_redirect(url_for("reports.index"), "View changed.")
     return form_page(
         form, heading="Change the view", lede=REPORTS[view.report].topic, save_label="Save the view",
         back_url=url_for("reports.index"), template="reports/view.html", view=view, after=AFTER,

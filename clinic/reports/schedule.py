@@ -47,6 +47,10 @@ def _keep(session: Session, view_id: str, at: datetime) -> bool:
     keep_to_site(session, view.site_id)
     try:
         lock_site(session, view.site_id)
+        session.refresh(view)  # another process may have kept it while this one waited
+        if view.next_on is None or view.next_on > today:
+            session.rollback()
+            return False
         set_actor(session, owner.id)
         made = _made(session, view, today, at)
         view.repeat(view.every if made else "", today)

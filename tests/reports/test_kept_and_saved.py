@@ -249,3 +249,9 @@ def test_who_may_keep_no_report_has_none_kept_on_a_schedule(ward, session, team)
     session.commit()
     assert keep_due(session, clock.now() + timedelta(days=30)) == 0
     assert last(ward) is None
+
+
+def test_the_name_of_a_view_has_no_invisible_characters(ward):
+    assert save(ward, "nurse", name="\u200b").status_code == 422
+    assert save(ward, "nurse", name="Mo\u202enthly\r\n").status_code == 303
+    assert views(ward)[0].name == "Monthly"

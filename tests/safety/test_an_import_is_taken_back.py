@@ -17,6 +17,7 @@ from clinic.followup.adverse_events import AdverseEvent
 from tests.bedside import released_product
 from tests.factories import PASSWORD, ready_for_harvest
 from tests.reading import Page
+from tests.safety.driver import Sheet
 from tests.safety.scenes import scene
 
 
@@ -147,3 +148,17 @@ def test_a_check_that_was_clear_with_the_imported_records_is_built_on_them(ward,
     assert undo(ward, "nurse", batch).status_code == 422
     ward.said_no("bedside check")
     assert ward.person("director").role is Role.DIRECTOR
+
+
+def test_a_page_that_was_opened_before_confirms_no_other_proposal(ward, own, take):
+    _bag, mine = own
+    batch = reaction(take, mine)
+    undo(ward, "nurse", batch)
+    browser, url = ward.browser("physician"), f"/imports/{batch.id}/undo/confirmation"
+    opened = Sheet(browser.get(url).text).form(["password"])
+    assert ward.fill("nurse", f"/imports/{batch.id}/undo/withdrawal").status_code == 303
+    assert undo(ward, "quality", batch, reason="Another reason").status_code == 303, ward.refused
+    answer = browser.post(url, data=opened | {"password": [PASSWORD]})
+    assert answer.status_code == 422
+    assert "was changed since you opened the page" in answer.text
+    assert ward.session.scalars(select(AdverseEvent)).all()
