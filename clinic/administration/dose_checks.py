@@ -356,7 +356,8 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         for a in bedside.earlier
         if a.performed_at and (at - a.performed_at >= DAY or a.treatment_id != course.id)  # a day's bags are one dose
     ]
-    counted = before + (_whole_dose(bedside, before) if dosing.days_between else [])
+    whole = before + _whole_dose(bedside, before)
+    counted = whole if dosing.days_between else before
     last = max((clock.day(moment, zone) for a in counted for moment in starts(a) if moment <= at), default=None)
     if last is not None:
         days = (clock.day(at, zone) - last).days
@@ -365,7 +366,7 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
             verdict.warn("Days since the last cells", 61, *said)
         elif dosing.days_between:
             verdict.fine("Days since the last cells", 61, *said)
-    mine = doses([a for a in before if a.performed_at and a.treatment_id == course.id], dosing, zone)
+    mine = doses([a for a in whole if a.performed_at and a.treatment_id == course.id], dosing, zone)
     if mine >= dosing.doses:
         verdict.warn("Doses", 61, f"{mine} given already", f"{dosing.doses} by protocol")
 

@@ -43,7 +43,7 @@ class Addition(History):
     """A row about somebody who is registered."""
 
     def _patient(self) -> Patient | None:
-        number, key = self.text(NUMBER), self.text(PATIENT_KEY)
+        number, key = self.text_of(NUMBER), self.text_of(PATIENT_KEY)
         found = self.known.patient(number) if number else None
         if number and found is None:
             self._fault(NUMBER, "the record number of a patient who is registered here (rule 1)")
@@ -60,7 +60,7 @@ class Addition(History):
         before, patient = len(self.problems), self._patient()
         chosen = []
         for wanted, find in ((COURSE_KEY, self._by_key), (IDENTITY, self.known.by_identity)):
-            text = self.text(wanted)
+            text = self.text_of(wanted)
             if not text:
                 continue
             course = find(text)
@@ -114,7 +114,7 @@ class FurtherCourse(Addition):
     def _given_before(self, patient: Patient) -> None:
         """Ask about cells given to the same person on the same day that are recorded already: once or twice."""
         day = first_day(self)
-        if self.text(ROW_KEY) or day is None:
+        if self.text_of(ROW_KEY) or day is None:
             return
         for one in self.known.given_on(patient, day):
             said = (
@@ -162,8 +162,8 @@ class FurtherScores(Addition):
         self._named_score()
         of_course = {"treatment": course, "treatment_id": course.id}
         wanted = [one for one in self.given if one.part == "score" and self._scored(one)]
-        took_place = wanted or self.text(Slot(part="visit", name="performed_at")) is not None
-        day = self.text(Slot(part="visit", name="course_day"))
+        took_place = wanted or self.text_of(Slot(part="visit", name="performed_at")) is not None
+        day = self.text_of(Slot(part="visit", name="course_day"))
         name = f"Day {day}" if day else "Visit"
         visit = self.make("visit", "", name=name, made="made" if took_place else None, **of_course)
         same = self.known.visit(visit)
@@ -255,13 +255,13 @@ class FurtherEvent(Addition):
         if course is None:
             return
         event = self.make("event", "", treatment=course, treatment_id=course.id)
-        for one in [] if self.text(ROW_KEY) else self.known.same_events(course, event):
+        for one in [] if self.text_of(ROW_KEY) else self.known.same_events(course, event):
             said = (
                 f"an event that is not recorded yet: {one.id} is the same of that day with other facts. A record is "
                 "never changed by an import: correct it by amendment (rule 70)"
             )
             self.problems += asked(self, TERM, said, "event.repeated")
-        first = None if self.text(ROW_KEY) else self.known.earlier_row(course, event, self.row)
+        first = None if self.text_of(ROW_KEY) else self.known.earlier_row(course, event, self.row)
         if first is not None:
             said = f"another event than that of row {first}, which is called the same and began on the same day"
             self.problems += asked(self, TERM, said, "event.repeated")

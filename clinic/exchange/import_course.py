@@ -114,26 +114,26 @@ class History:
 
     def _version(self) -> ProtocolVersion | None:
         wanted = Slot(part="treatment", name="protocol")
-        code = self.text(wanted)
+        code = self.text_of(wanted)
         version = self.version_of(code) if code else None
         if version is None:
             self._fault(wanted, "the code of a protocol that is published here")
         return version
 
     def _donor(self, patient: Any) -> Any:
-        if self.text(Slot(part="treatment", name="relation")) == "autologous" and not self._has("donor"):
+        if self.text_of(Slot(part="treatment", name="relation")) == "autologous" and not self._has("donor"):
             own = self.known.own_donor(patient)
             return own or self._check(
                 "donor", "", Donor(**self._common({}), kind="self", patient=patient, patient_id=patient.id)
             )
-        number = self.text(Slot(part="donor", name="donor_number"))
+        number = self.text_of(Slot(part="donor", name="donor_number"))
         known = self.known.donor(number)
         if known is not None:
             contradictions(self, known, "donor")
             return known
         related = {"relative_of": patient, "relative_of_id": patient.id}
         own = {"patient": patient, "patient_id": patient.id}
-        kind = self.text(Slot(part="donor", name="kind"))
+        kind = self.text_of(Slot(part="donor", name="kind"))
         donor = self.make("donor", "", **{"self": own, "related": related}.get(kind or "", {}))
         self.problems += donor_faults(self, donor, patient) + donor_asked(self, donor)
         self.known.learn_donor(number, donor)
@@ -212,7 +212,7 @@ class History:
             given.working = f"{given.dose_per_kg} {unit} as the source gives it".replace("  ", " ")
 
     def _result(self, wanted: Slot, product: Any, version: ProtocolVersion, harvest: Any) -> None:
-        text = self.text(wanted)
+        text = self.text_of(wanted)
         if text is None:
             return
         test, facts = QC_TESTS[wanted.name], {}
@@ -282,7 +282,7 @@ class History:
         why = self._reason_for(wanted.name) or f"{given.missing or 'empty'} in the table"
         return why if not given.missing or given.missing[0] == "“" else given.missing
 
-    def text(self, wanted: Slot) -> str | None:
+    def text_of(self, wanted: Slot) -> str | None:
         given = self.given.get(wanted)
         return given.text if given else None
 

@@ -40,7 +40,7 @@ def _has_a_day(history: Any, dead: list[Told]) -> bool:
     """Whether the day of a death could be told: the row has days of the calendar, and not of the course instead."""
     if any(one.performed_at is not None for _slot, one in dead):
         return True
-    of_course = all(history.text(replace(slot, name="course_day")) for slot, _one in dead)
+    of_course = all(history.text_of(replace(slot, name="course_day")) for slot, _one in dead)
     return not of_course and any(getattr(one, "performed_at", None) is not None for one in history.records)
 
 
@@ -55,15 +55,15 @@ def survival_faults(history: Any, patient: Any, begun: date | None) -> list[Faul
     states = {one.key: one for one in history.given if (one.part, one.name) == ("score", "survival_status")}
     for key, place in days.items():
         time, until = _whole(history.given[place].text), history.given[place].by_day
-        if time is not None and not any(history.text(one) for one in states.values()) and place.key:
+        if time is not None and not any(history.text_of(one) for one in states.values()) and place.key:
             found += asked(history, place, NO_STATUS, "score.survival_days")
         ended = (died_on - begun).days if died_on is not None and begun is not None else None
-        died = key in states and _whole(history.text(states[key])) == 1
+        died = key in states and _whole(history.text_of(states[key])) == 1
         if ended is not None and ((time is not None and died and abs(time - ended) > 1) or (until or 0) > ended):
             said = f"the {ended} days from the first cells to the death on {died_on} (rule 65)"
             found += asked(history, place, said, "score.survival_days")
     for place in states.values():
-        if died_on is not None and _whole(history.text(place)) == 0:
+        if died_on is not None and _whole(history.text_of(place)) == 0:
             said = f"1, died: the record says that the patient died on {died_on} (rule 65)"
             found += asked(history, place, said, "score.survival_status")
     return found

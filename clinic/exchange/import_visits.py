@@ -28,7 +28,7 @@ def visits_told(history: Any, of_course: dict[str, Any]) -> list[tuple[Slot, Any
         missing = [one for one in scores if due and one not in there and _due(history, one, name, day, told=bool(told))]
         if not told and not missing:
             continue
-        took_place = there or history.text(Slot(part="visit", key=key, name="performed_at")) is not None
+        took_place = there or history.text_of(Slot(part="visit", key=key, name="performed_at")) is not None
         visit = history.make(
             "visit", key, name=name, course_day=course_day, made="made" if took_place else None, **of_course
         )

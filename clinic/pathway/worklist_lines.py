@@ -148,7 +148,7 @@ class Order:
             return RUNS
         if (line["danger"] and soon) or (soon and deadline is not None and self.at - LONG_OVER < deadline):
             return NOW
-        if deadline is not None and deadline > self.at + NEAR:
+        if deadline is not None and deadline > self.at + NEAR and not line["danger"]:
             return LATER
         return MY_PATIENT if f" {self.user_id} " in line["people"] else MY_ROLE
 
@@ -167,7 +167,7 @@ class Order:
         rank = case(
             (CourseLine.due_words.in_(RUNNING), RUNS),
             (self.urgent(), NOW),
-            (and_(deadline, CourseLine.due_at > self.at + NEAR), LATER),
+            (and_(deadline, CourseLine.due_at > self.at + NEAR, CourseLine.danger.is_(False)), LATER),
             (CourseLine.people.contains(f" {self.user_id} "), MY_PATIENT),
             else_=MY_ROLE,
         )

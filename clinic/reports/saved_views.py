@@ -118,7 +118,7 @@ def delete(view_id: str) -> Response:
     return commit_and_redirect(url_for("reports.index"), "View deleted. Reports that were kept of it stay.")
 
 
-@bp.post("/reports/stars")
+@bp.post("/stars")
 @allow(CLINICAL)
 def star() -> Response:
     """Star a report or a view for oneself, or no longer."""

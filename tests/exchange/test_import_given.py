@@ -34,7 +34,7 @@ CONTRADICTING = [
     ({"administration.volume_issued": "12"}, "administration.volume_issued", 59),
     ({"administration.body_site": "knee", "administration.side": "left"}, "administration.body_site", 26),
     ({"patient.died_on": lambda: f"{clock.now() - 20 * DAY:%Y-%m-%d}"}, "administration.performed_at", 69),
-    ({"administration.outcome": "voided"}, "administration.outcome", 59),
+    ({"administration.outcome": "voided"}, "administration.volume_given", 59),
     ({"administration.outcome": "aborted"}, "administration.outcome", 59),
     ({"product.expires_at": lambda: ago(61)}, "product.expires_at", 69),
 ]

@@ -131,7 +131,7 @@ class Person:
     def ends(self) -> None:
         """Save the end of the cells; where it is in the minute of the start, say that it is right."""
         self.presses("Save the end")
-        right = self.page.get_by_label("Yes, it is right")
+        right = self.page.get_by_label("Yes, save it as entered")
         if right.count():
             right.check()
             self.page.locator("[name='ended_at-why']").fill("one short injection")

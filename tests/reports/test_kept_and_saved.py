@@ -165,8 +165,8 @@ def test_a_view_is_the_owners_until_it_is_shared_and_only_the_owner_changes_it(w
     for who in ("physician", "technologist"):
         assert ward.browser(who).get(f"/reports/views/{view.id}").status_code == 404
         assert post(ward.browser(who), f"/reports/views/{view.id}/deletion", {}).status_code == 404
-    assert post(ward.browser("technologist"), "/reports/stars", {"what": view.id, "on": "yes"}).status_code == 404
-    assert post(ward.browser("physician"), "/reports/stars", {"what": view.id, "on": "yes"}).status_code == 303
+    assert post(ward.browser("technologist"), "/stars", {"what": view.id, "on": "yes"}).status_code == 404
+    assert post(ward.browser("physician"), "/stars", {"what": view.id, "on": "yes"}).status_code == 303
     assert "Starred" in page(ward.browser("physician"), "/reports")
     assert "Starred" not in page(ward.browser("nurse"), "/reports")
     assert post(ward.browser("nurse"), f"/reports/views/{view.id}/deletion", {}).status_code == 303
