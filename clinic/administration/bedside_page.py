@@ -19,6 +19,7 @@ from clinic.patients.banner import patient_banner
 from clinic.patients.models import RHD, Patient
 from clinic.protocols.catalogues import DOSE_MEASURES, QC_TESTS, ROUTES, within
 from clinic.record_display import address
+from clinic.release.carried import judged_results
 from clinic.release.models import decisions, released
 from clinic.release.results import QCResult, unmet
 from clinic.treatments.models import Treatment
@@ -118,7 +119,7 @@ def about_release(session: Session, check: BedsideCheck) -> list[tuple[str, str]
     if release is None or release.decision == "conforms":
         return []
     if release.decision == "conditional":
-        open_ = unmet(check.treatment.protocol_version, records.on(product, QCResult))
+        open_ = unmet(check.treatment.protocol_version, judged_results(records, product))
         waits = [_awaited(records, product, spec.test, sentence) for spec, sentence, _may_wait in open_]
         return [("Released under a condition", "; ".join(waits))] if waits else []
     said = " ".join([release.reason or "", *release.findings]).strip()

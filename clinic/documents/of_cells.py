@@ -12,6 +12,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.donation_numbers import spell_din
 from clinic.products.graph import ancestry, donors, made_of
 from clinic.products.models import Product
+from clinic.release.carried import judged_results
 from clinic.release.doses import doses
 from clinic.release.models import Release, decisions, released_since, standing_decision
 from clinic.release.product_state import ProductState, held_because, state_of
@@ -50,10 +51,10 @@ def identity(source: Source, product: Product) -> Block:
 
 def results(source: Source, product: Product) -> list[Block]:
     """Return the table of a container's results beside their limits, with those that are missing."""
-    found = source.records.on(product, QCResult)
+    found = judged_results(source.records, product)
     source.keep(*found)
     rows = []
-    for row in result_table(product.judged_under, found):
+    for row in result_table(product.judged_under, found, product):
         one = row["result"]
         at = wording.moment(one.performed_at, source.zone) if one is not None else ""
         by = one.performed_by.printed_name if one is not None and one.performed_by else ""

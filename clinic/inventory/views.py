@@ -32,6 +32,7 @@ from clinic.products.donation_numbers import spell_din
 from clinic.products.models import Movement, Product
 from clinic.products.movements import MOVEMENTS
 from clinic.records import Meaning
+from clinic.release.carried import judged_results
 from clinic.release.decision_rows import decision_rows
 from clinic.release.doses import doses
 from clinic.release.models import standing_decision
@@ -188,7 +189,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "doses": doses(product, results),
         "columns": genealogy.columns(records, product, at),
         "version": product.judged_under,
-        "results": result_table(product.judged_under, results),
+        "results": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, at),
         "decisions": decision_rows(records, product, zone(), clock.now()),
         "movements": list(reversed(product.movements)),

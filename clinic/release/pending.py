@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from clinic import clock, wording
 from clinic.protocols.catalogues import CLEAN, QC_TESTS
+from clinic.release.carried import judged_results
 from clinic.release.results import QCResult, Verdict, standing
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Awaited(NamedTuple):
 
 def awaited(records: CourseRecords, product: Product) -> list[Awaited]:
     """Return the tests of a product that its protocol lets wait, or that look for germs, and that nobody has read."""
-    version, results = product.judged_under, records.on(product, QCResult)
+    version, results = product.judged_under, judged_results(records, product)
     asked = {spec.test: spec for spec in version.says.qc if spec.mandatory} if version is not None else {}
     found = []
     for test in dict.fromkeys([*asked, *(result.test or "" for result in results if result.test in CLEAN)]):

@@ -13,6 +13,7 @@ from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
 from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
+from clinic.release.carried import judged_results
 from clinic.release.evidence import contaminated, findings, limit_of, out_of_limit
 from clinic.release.pending import overdue
 from clinic.release.results import QCResult, Verdict, asked_for, standing, unmet
@@ -85,7 +86,7 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     version = product.judged_under
     if version is None:
         return [Point(test="", sentence="No protocol is assigned to this product. Assign it to a course.", waits=True)]
-    results = records.on(product, QCResult)
+    results = judged_results(records, product) if product.run_id is not None else records.on(product, QCResult)
     late = {one.test: one.sentence(records.zone) for one in overdue(records, product, at)}
     points = [
         replace(point, may_wait=False, sentence=late[point.test]) if point.test in late and point.waits else point

@@ -85,14 +85,19 @@ def result_row(result: QCResult, spec: QCSpec | None) -> dict[str, Any]:
     }
 
 
-def result_table(version: ProtocolVersion | None, results: Iterable[QCResult]) -> list[dict[str, Any]]:
-    """Return a row for every test that the protocol asks for, read or not, then for what was read besides."""
+def result_table(
+    version: ProtocolVersion | None, results: Iterable[QCResult], product: Product
+) -> list[dict[str, Any]]:
+    """Return a row for every test that the protocol asks for, read or not, then for what was read besides.
+
+    A result that is carried from the container that was thawed names it.
+    """
     read = list(results)
     specs = version.says.qc if version is not None else ()
     rows: list[dict[str, Any]] = []
     for spec in specs:
         readings = standing(read, spec.test)
-        rows += [result_row(reading, spec) for reading in readings]
+        rows += [_row(reading, spec, product) for reading in readings]
         if not readings:
             word = (
                 ("wait", "circle-dashed", "No result") if spec.mandatory else ("rest", "circle-dashed", "Not measured")
@@ -113,7 +118,14 @@ def result_table(version: ProtocolVersion | None, results: Iterable[QCResult]) -
                 }
             )
     asked = {spec.test for spec in specs}
-    return rows + [result_row(result, result.spec) for result in read if result.test not in asked]
+    return rows + [_row(result, result.spec, product) for result in read if result.test not in asked]
+
+
+def _row(result: QCResult, spec: QCSpec | None, product: Product) -> dict[str, Any]:
+    row = result_row(result, spec)
+    if result.product_id != product.id:
+        row["limit_text"] = f"{row['limit_text']}; read of {result.product_id}"
+    return row
 
 
 def lede(product: Product) -> str:

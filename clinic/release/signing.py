@@ -13,6 +13,7 @@ from clinic.access import Role
 from clinic.course_records import around
 from clinic.products.models import Product
 from clinic.records import Meaning
+from clinic.release.carried import judged_results
 from clinic.release.evidence import unconfirmed
 from clinic.release.models import Release, decisions
 from clinic.release.points import Point, points_of, workings_of
@@ -66,7 +67,7 @@ def evidence(release: Release, *, at: datetime) -> dict[str, Any]:
     return {
         "product": [line for line in facts if line[1]],
         "named": f": {name}",
-        "table": result_table(product.judged_under, records.on(product, QCResult)),
+        "table": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, at),
         "reasons": record_display.reasons([blocked_by(product, point) for point in points]),
     }

@@ -17,6 +17,7 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_pages import record_page
 from clinic.release import signing
+from clinic.release.carried import judged_results
 from clinic.release.decision_form import decision_form, settled, to_decide
 from clinic.release.decision_rows import decision_rows
 from clinic.release.models import Release, decide
@@ -153,7 +154,7 @@ def _sheet(records: CourseRecords, product: Product, form: Any) -> dict[str, Any
         "adding": me().role in TESTS
         and bool(request.args.get("add") or request.args.get("test") or form.is_submitted()),
         "lines": form.lines(product, found),
-        "table": result_table(product.judged_under, found),
+        "table": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, clock.now()),
         "others": [(key, test.label) for key, test in QC_TESTS.items() if key not in asked],
         "back_url": url_for("products.show", product_id=product.id),
@@ -232,7 +233,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
         "heading": f"Release: {product.name} {product.division or ''}".strip(),
         "lede": f"{lede(product)} · {product.judged_under.name}" if product.judged_under else lede(product),
         "state": state_of(records, product, at),
-        "table": result_table(product.judged_under, found),
+        "table": result_table(product.judged_under, judged_results(records, product), product),
         "workings": workings_of(records, product, at),
         "reasons": record_display.reasons(missing),
         "against": [point.sentence for point in bad],

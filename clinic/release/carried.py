@@ -1,0 +1,47 @@
+"""Which results of a container are true of what was only thawed, washed or formulated from it (rules 40 to 44).
+
+Identity, karyotype or mycoplasma do not change in an hour at the bench, and cannot be read again within the hour in
+which thawed cells are given. What handling changes or can bring in (viability, germs, endotoxin) is tested anew. A
+result that is out of its limits holds the whole family anyway, see `clinic.release.evidence`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from clinic.processing.models import ProcessingRun
+from clinic.protocols.catalogues import QC_TESTS
+from clinic.release.results import QCResult, Verdict
+
+if TYPE_CHECKING:
+    from clinic.course_records import CourseRecords
+    from clinic.products.models import Product
+
+KEEPING = frozenset({"receive", "thaw", "wash", "formulate"})
+"""Steps that leave the cells what they are."""
+ANEW = frozenset({"sterility", "gram_stain", "endotoxin"})
+"""Tests for what can come in with each open step."""
+
+
+def judged_results(records: CourseRecords, product: Product) -> list[QCResult]:
+    """Return the results by which a container is judged: its own, and of tests that it has none of, those carried."""
+    own = records.on(product, QCResult)
+    tested = {one.test for one in own}
+    return [*own, *(one for one in _carried(records, product) if one.test not in tested)]
+
+
+def _carried(records: CourseRecords, product: Product) -> list[QCResult]:
+    run = records.get(product.run_id) if product.run_id is not None else None
+    if not isinstance(run, ProcessingRun) or len(run.inputs) != 1:
+        return []
+    steps = {one.kind for one in run.manipulations}
+    if "thaw" not in steps or not steps <= KEEPING:
+        return []
+    of = judged_results(records, run.inputs[0].product)
+    return [one for one in of if _stays(one)]
+
+
+def _stays(one: QCResult) -> bool:
+    test = QC_TESTS.get(one.test or "")
+    final = one.verdict is not Verdict.PENDING and one.unconfirmed is None
+    return test is not None and test.shared and one.test not in ANEW and final
