@@ -6,6 +6,7 @@ A room says with `register_pages` where its record is shown, who signs it and wh
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -219,11 +220,22 @@ def _amend(record: Any, changes: dict[str, Any]) -> None:
     set_actor(db.session(), me().id, reason)
     if confirmed:
         changes["confirmed"] = record.confirmed | confirmed
+    changes |= _to_the_second(record, changes)
     facts = fields_of(type(record))
     left = [facts[name].label for name in request.form if name in facts and name not in changes]
     if left and all(getattr(record, name) == value for name, value in changes.items()):
         raise RuleBroken(f"Nothing was changed. An amendment of this record cannot change: {', '.join(left)}.", rule=70)
     record.amend(changes, by=me(), at=clock.now(), reason=reason)
+
+
+def _to_the_second(record: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the moments that were not corrected as they are recorded: a form shows and sends no seconds."""
+    old = {name: getattr(record, name, None) for name, value in changes.items() if isinstance(value, datetime)}
+    return {
+        name: kept
+        for name, kept in old.items()
+        if isinstance(kept, datetime) and kept.replace(second=0, microsecond=0) == changes[name]
+    }
 
 
 def _amending(place: RecordPages, record: Any) -> dict[str, Any]:

@@ -160,3 +160,15 @@ def test_cells_that_were_collected_on_paper_without_consent_wait_for_quality(war
 def mine_harvest(ward, mine):
     ward.session.expire_all()
     return ward.session.scalars(select(Harvest).where(Harvest.treatment_id == mine.id)).one()
+
+
+def test_an_amendment_that_corrects_nothing_moves_no_moment_by_its_seconds(ward):
+    mine = ready_for_harvest(ward.team)
+    bag = released_product(mine, ward.team)
+    bag.expires_at = clock.now().replace(second=37, microsecond=0) + timedelta(hours=1)
+    ward.session.commit()
+    before = bag.expires_at
+    assert ward.amend("technologist", bag, why="looked at it").status_code in {409, 422}
+    assert ward.amend("technologist", bag, name="Concentrate, second label").status_code == 303, ward.refused
+    assert bag.expires_at == before
+    assert "expires_at" not in bag.amendments[-1].changes
