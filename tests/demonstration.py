@@ -18,6 +18,8 @@ import clinic.demo
 import clinic.downtime.models
 import clinic.pathway.projection
 import clinic.preferences
+import clinic.reports.kept
+import clinic.reports.saved
 from bench.grow import grow
 from clinic.demo import build
 from clinic.extensions import prepare

@@ -29,6 +29,10 @@ STEP = st.fixed_dictionaries({
 })  # fmt: skip
 
 
+LEAST = Decimal("0.01")
+"""mL that a container holds at least."""
+
+
 def process(step, chosen, start):
     """One run over some containers; each gives a share of what it holds, or all."""
     by, at = STAFF.technologist, start + timedelta(minutes=30)
@@ -46,7 +50,8 @@ def process(step, chosen, start):
     if not run.inputs:
         return None, []
     each = run.input_volume / (step["bags"] + 1)
-    made = [run.make(by=by, at=at, volume=each, name="Cells") for _bag in range(step["bags"])]
+    filled = range(step["bags"]) if each >= LEAST else ()  # what is split again and again fills no container any more
+    made = [run.make(by=by, at=at, volume=each, name="Cells") for _bag in filled]
     for number, kind in enumerate(step["kinds"]):
         when = start + timedelta(minutes=5 * number + 1)
         part = Manipulation.log(by=by, at=clock.now(), run_id=run.id, kind=kind, performed_at=when, performed_by=by)
