@@ -130,7 +130,7 @@ def content_of(found: dict[Slot, Given], mapping: Mapping, zone: str) -> str:
 
 
 def written_content_of(found: dict[Slot, Given], mapping: Mapping) -> str:
-    """Return the SHA-256 by which rows were known until 0025: of the texts of their cells."""
+    """Return the SHA-256 by which rows of older imports are known: of the texts of their cells."""
     return digest([mapping.kind, mapping.source, _facts(found, lambda _at, text: text)])
 
 

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 
 def refused_since(records: CourseRecords, product: Product) -> list[str]:
-    """Return what ended since the release: the course or the patient's life, a donor's consent, who a donor is.
-
-    The last one waits for confirmation.
+    """Return what ended since the release (course, patient's life, donor's consent), and doubts who a donor is.
 
     Whatever patient the records are about. Empty for records of an earlier moment: the gate asks them at that moment.
     """
