@@ -11,6 +11,7 @@ from clinic.eligibility.models import Eligibility
 from clinic.harvest.models import Harvest
 from clinic.patients.allergens import ADDITIVES, CARRIERS, PLASMA, RELATED, SHORT, mentions, not_known, reacts
 from clinic.patients.donors import BloodTyping
+from clinic.patients.doubted import alone
 from clinic.patients.names import searchable
 from clinic.processing.models import Manipulation, ProcessingRun
 from clinic.products.graph import ancestry, donors
@@ -294,8 +295,8 @@ def _group(records: CourseRecords, person: Sequence[Patient | Donor]) -> Group:
     """
     typed = [typing for one in person for typing in records.on(one, BloodTyping)]
     read = [*person, *typed]
-    before = [one.unconfirmed.changes for one in typed if one.unconfirmed is not None]
-    abo, rhd = ({said[name][0] for said in before if name in said} for name in ("abo", "rhd"))
+    before = [correction.changes for one in typed for correction in alone(one)]
+    abo, rhd = ({said[name][0] for said in before if name in said} - {None} for name in ("abo", "rhd"))
     return (
         sorted(abo | {one.abo for one in read if one.abo}),
         sorted(rhd | {one.rhd for one in read if one.rhd}),

@@ -64,7 +64,7 @@ def wrong_cells(
         return []
     meant = course is not None or ordered is not None
     found = tissues(ancestry(records, product), records.get)
-    return [*_of_type(product, says), *_of_tissue(product, found, says, ordered, meant=meant)]
+    return [*_of_type(product, says), *_held(product, found), *_of_tissue(product, found, says, ordered, meant=meant)]
 
 
 def _of_type(product: Product, says: Content) -> list[Against]:
@@ -76,6 +76,16 @@ def _of_type(product: Product, says: Content) -> list[Against]:
     if product.cell_type in given_types(says.cell_type, says.manipulations):
         return []
     said = f"These cells are {type_words(product.cell_type)}; the protocol gives {type_words(says.cell_type)}. {ELSE}"
+    return [Against(field="cell_type", sentence=said)]
+
+
+def _held(product: Product, found: list[str]) -> list[Against]:
+    """Return that no tissue of which a container is made holds cells of its type."""
+    kind, known = product.cell_type or "", {key for key in found if key}
+    holds = set(CELL_TYPES[kind].tissues) if kind in CELL_TYPES else set()
+    if not holds or not known or holds & known:
+        return []
+    said = f"These cells are from {tissue_words(sorted(known))}, which holds no {type_words(kind)}. {ELSE}"
     return [Against(field="cell_type", sentence=said)]
 
 

@@ -37,7 +37,10 @@ def _carried(records: CourseRecords, product: Product) -> list[QCResult]:
     steps = {one.kind for one in run.manipulations}
     if "thaw" not in steps or not steps <= KEEPING:
         return []
-    of = judged_results(records, run.inputs[0].product)
+    before = run.inputs[0].product
+    if before.cell_type != product.cell_type:
+        return []
+    of = judged_results(records, before)
     return [one for one in of if _stays(one)]
 
 

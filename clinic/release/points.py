@@ -94,9 +94,9 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     ]
     points += [*_not_judged(records, product, at), *_too_few(records, product, at), *_without_end(product)]
     points += _contradicting(records, product)
-    points += _not_asked(records, product)
+    points += _not_asked(product, results)
     said = {point.sentence for point in points}
-    own = {result.headline() for result in results}
+    own = {result.headline() for result in records.on(product, QCResult)}
     return points + [
         Point(test="", sentence=sentence)
         for sentence in findings(records, product)
@@ -104,11 +104,11 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     ]
 
 
-def _not_asked(records: CourseRecords, product: Product) -> list[Point]:
+def _not_asked(product: Product, results: list[QCResult]) -> list[Point]:
     """Return each result that the protocol does not ask for and that is out of its usual limit (rules 40 to 43)."""
     version = product.judged_under
     asked = {spec.test for spec in version.says.qc} if version is not None else set()
-    found, results = [], records.on(product, QCResult)
+    found = []
     for test in dict.fromkeys(result.test or "" for result in results if result.test not in asked):
         for result in standing(results, test):
             if out_of_limit(result, product) and not contaminated(result) and (spec := limit_of(result, product)):
@@ -264,7 +264,7 @@ def hands_on(records: CourseRecords, product: Product) -> set[str]:
         parts = (run, *run.manipulations, *run.counts) if isinstance(run, ProcessingRun) else ()
         for record in (one, *parts, *([harvest] if harvest is not None else ())):
             people |= {amendment.amended_by_id for amendment in record.amendments}
-    for result in records.on(product, QCResult):
+    for result in judged_results(records, product):
         people |= {result.performed_by_id, result.recorded_by_id}
         people |= {amendment.amended_by_id for amendment in result.amendments}
     return {person for person in people if person}

@@ -18,7 +18,8 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import QC_TESTS
 from clinic.release.carried import ANEW, judged_results
 from clinic.release.models import Release
-from clinic.release.points import points_of
+from clinic.release.points import hands_on, points_of
+from clinic.release.results import QCResult
 from tests import bedside
 from tests.bedside import released_product
 from tests.factories import (
@@ -517,6 +518,20 @@ def test_results_are_carried_only_by_what_leaves_the_cells_what_they_are(ward, s
     of_bag = {one.test for one in judged_results(records, bag)}
     expected = {test for test in of_bag if QC_TESTS[test or ""].shared} - ANEW if carries else set()
     assert tests == expected
+    karyotype = next((one for one in judged_results(records, bag) if one.test == "karyotype"), None)
+    if karyotype is None:  # not asked for by the protocol, read all the same
+        by = ward.team.technologist
+        karyotype = QCResult.log(
+            by=by, at=now, product=bag, product_id=bag.id, test="karyotype", outcome="abnormal", finding="47,XX,+8",
+            performed_at=now, performed_by=by, sampled_at=start,
+        )  # fmt: skip
+        ward.team.add(karyotype)
+    karyotype.outcome = "abnormal"
+    karyotype.weigh(mine.protocol_version)
+    ward.session.commit()
+    records = records_of(mine)
+    assert any("aryotype" in point.sentence for point in points_of(records, made, now))
+    assert (karyotype.performed_by_id in hands_on(records, made)) or not carries
     mycoplasma = next(one for one in judged_results(records, bag) if one.test == "mycoplasma")
     mycoplasma.outcome = "detected"
     mycoplasma.weigh(mine.protocol_version)

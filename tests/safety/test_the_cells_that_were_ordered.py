@@ -12,11 +12,12 @@ from clinic import clock
 from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
-from clinic.products.what_cells import not_together
+from clinic.products.what_cells import not_together, wrong_cells
 from clinic.protocols.cells import given_types, on_the_way
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from tests.bedside import released_product
 from tests.factories import published, ready_for_harvest
+from tests.judging import records_of
 from tests.safety.scenes import scene
 
 if TYPE_CHECKING:
@@ -191,3 +192,13 @@ def test_a_combination_that_is_pooled_is_of_all_its_tissues_and_of_nothing_less(
     ward.session.commit()
     ward.give(course, bag)
     ward.not_given(bag, "the protocol combines" if cell_type == "combination" else "the protocol gives combination")
+
+
+@pytest.mark.rule(1)
+def test_a_tissue_gives_no_cells_that_it_does_not_hold(ward):
+    course = ready_for_harvest(ward.team)
+    bag = released_product(course, ward.team)
+    bag.cell_type = "svf"
+    ward.session.commit()
+    said = [one.sentence for one in wrong_cells(records_of(course), bag)]
+    assert any("bone marrow, which holds no" in one for one in said), said
