@@ -307,6 +307,7 @@ class Record(Entry):
     QUALIFIED: ClassVar[tuple[tuple[str, int], ...]] = ()
     QUALIFIED_IF: ClassVar[tuple[str, frozenset[Any]] | None] = None
     QUALIFIED_FOR: ClassVar[tuple[str, ...]] = ()
+    CONFIRMS_NOTHING: ClassVar[frozenset[Meaning]] = frozenset()
 
     @declared_attr
     def performed_at(cls) -> Mapped[datetime | None]:
@@ -334,18 +335,20 @@ class Record(Entry):
         own = f"foreign(Signature.record_id) == {cls.__name__}.id"
         return relationship("Signature", primaryjoin=own, order_by="Signature.signed_at", overlaps="signatures")
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment that a second person must confirm; kinds of records say which ones are critical."""
-        return None
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments that a second person must confirm; kinds of records say which ones are critical."""
+        return []
+
+    def is_confirmed(self, correction: Amendment) -> bool:
+        """Whether another person than its author has signed since: whoever corrects again confirms no other's."""
+        since = [one for one in self.signatures if one.signed_at >= correction.amended_at]
+        others = [one for one in since if not one.signed_by.is_same_person(correction.amended_by)]
+        return any(one.meaning not in self.CONFIRMS_NOTHING for one in others)
 
     @property
     def unconfirmed(self) -> Amendment | None:
-        """The critical correction that only its author has signed; None where no second person is needed."""
-        correction = self.critical_correction()
-        if correction is None:
-            return None
-        author, signed = correction.amended_by, self.present_signatures
-        return None if any(not one.signed_by.is_same_person(author) for one in signed) else correction
+        """The last critical correction that nobody but its author has signed; None where no second person is needed."""
+        return next((one for one in reversed(self.critical_corrections()) if not self.is_confirmed(one)), None)
 
     @property
     def done_by(self) -> str:

@@ -14,7 +14,7 @@ from clinic.administration.dose_change import dose_limits, dose_unit
 from clinic.administration.sums import counted_as, dmso_at_most, given_within, most_in, used
 from clinic.eligibility.models import COMPLETE
 from clinic.fields import plain
-from clinic.patients.doubted import alone, figures, moments, starts
+from clinic.patients.doubted import alone, figures, starts
 from clinic.patients.models import Weight, weight_of
 from clinic.patients.weighing import WEIGHT_CHANGE, author, doubted
 from clinic.patients.whole_person import youngest_on
@@ -129,7 +129,7 @@ def _weighed(weight: Weight) -> tuple[datetime, datetime]:
 
 def _was_within(weight: Weight, start: datetime, end: datetime) -> bool:
     """Whether a weight was measured in a span, by what it says now or said before."""
-    return any(start <= moment <= end for moment in moments(weight, "performed_at"))
+    return any(start <= moment <= end for moment in starts(weight))
 
 
 def unconfirmed_weight(records: CourseRecords, weight: Weight) -> str:

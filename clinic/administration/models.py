@@ -192,9 +192,9 @@ class Administration(Record):
         """Return what a voided start may be corrected to; None for other facts."""
         return voiding.ENDED if name == "outcome" and self.outcome == "voided" else None
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last correction that may lower a sum of doses (rules 42, 52, 53, 61)."""
-        return next((one for one in reversed(self.amendments) if one.corrects(COUNTED)), None)
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the corrections that may lower a sum of doses (rules 42, 52, 53, 61)."""
+        return [one for one in self.amendments if one.corrects(COUNTED)]
 
     def written_now(self, *names: str) -> bool:
         """Whether one of some facts is new or was changed since the record was stored."""

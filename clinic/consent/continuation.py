@@ -38,8 +38,8 @@ class Continuation(Record):
 
     treatment: Mapped[Treatment] = relationship(back_populates="continuations")
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment of its moment, which may put it after a retirement (rule 16)."""
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments of its moment, which may put it after a retirement (rule 16)."""
         return redated(self, "performed_at")
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:

@@ -15,7 +15,7 @@ from clinic.consent.continuation import Continuation
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
 from clinic.model import ADDED, reference
-from clinic.patients.doubted import is_after, kept_moment, moments, moved, redated
+from clinic.patients.doubted import is_after, kept_moment, moved, redated, starts
 from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.patients.names import is_name_of
 from clinic.products.models import Product
@@ -185,10 +185,9 @@ class Consent(Record):
             )
         return super().sign(by=by, at=at, meaning=meaning)
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment that allows more than the paper did: a second person confirms it (rule 14)."""
-        wider = [one for one in self.amendments if any(self._allows_more(*change) for change in one.changes.items())]
-        return wider[-1] if wider else None
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments that allow more than the paper did: a second person confirms them (rule 14)."""
+        return [one for one in self.amendments if any(self._allows_more(*change) for change in one.changes.items())]
 
     def _allows_more(self, name: str, change: list[Any]) -> bool:
         old, new = change
@@ -278,14 +277,14 @@ class Withdrawal(Record):
 
     consent: Mapped[Consent] = relationship(back_populates="withdrawal")
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment of its moment: earlier or later, it ends other consents and acts (rule 15)."""
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments of its moment: earlier or later, it ends other consents and acts (rule 15)."""
         return redated(self, "performed_at")
 
     @property
     def ends(self) -> list[datetime]:
         """When it ends consents: its moment, and each one before a correction that nobody has confirmed (rule 15)."""
-        return moments(self, "performed_at")
+        return starts(self)
 
     def headline(self) -> str:
         return "Consent withdrawn"

@@ -54,7 +54,7 @@ def _url(consent: Consent) -> str:
 
 def _confirms(consent: Consent, user: User) -> bool:
     """Whether a person's signature confirms a correction, instead of standing for having obtained the consent."""
-    return consent.critical_correction() is not None and consent.performed_by_id not in {None, user.id}
+    return bool(consent.critical_corrections()) and consent.performed_by_id not in {None, user.id}
 
 
 CONSENTS = record_pages.register_pages(

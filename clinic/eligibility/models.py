@@ -174,10 +174,9 @@ class Eligibility(Record):
         )
         return [Problem(said, "pregnancy_tested_on", rule=23)]
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment that allows more than was decided: a second physician confirms it (rule 23)."""
-        turned = [one for one in self.amendments if any(_allows_more(*change) for change in one.changes.items())]
-        return turned[-1] if turned else None
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments that allow more than was decided: a second physician confirms them (rule 23)."""
+        return [one for one in self.amendments if any(_allows_more(*change) for change in one.changes.items())]
 
     @property
     def allows(self) -> bool:

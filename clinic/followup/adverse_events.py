@@ -342,14 +342,14 @@ class AdverseEvent(Record):
         known = (report_due(facts) for facts in (self._facts(), *self._doubted()))
         return min((due for due in known if due is not None), default=None)
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last correction that another person confirms.
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the corrections that another person confirms.
 
-        It stopped or lengthened the reporting clock, or took away what was signed against the cells.
+        They stopped or lengthened the reporting clock, or took away what was signed against the cells.
         """
         weakened = (amendment for amendment, _said in self._weakened() if self._was_signed(amendment))
         found = [*(amendment for amendment, _before in self._relaxed()), *weakened]
-        return max(found, key=lambda one: one.number, default=None)
+        return sorted(found, key=lambda one: one.number)
 
     def _facts(self) -> dict[str, Any]:
         """Return what decides the clock; an assessment that nobody has ever signed is none yet."""
@@ -374,14 +374,7 @@ class AdverseEvent(Record):
 
     def _doubted(self) -> list[dict[str, Any]]:
         """Return the facts before each such correction that nobody else has signed since."""
-        return [
-            before
-            for amendment, before in self._relaxed()
-            if not any(
-                not s.signed_by.is_same_person(amendment.amended_by) and s.signed_at >= amendment.amended_at
-                for s in self.signatures
-            )
-        ]
+        return [before for amendment, before in self._relaxed() if not self.is_confirmed(amendment)]
 
     def clock_day(self, on: date) -> int | None:
         """Return the day of the running clock: 0 is the day we learned of it; None where no clock runs."""

@@ -240,11 +240,11 @@ class Harvest(Record):
             product.follow(collected_at=self.ended_at, performed_at=self.ended_at)
         return amendment
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last correction of times, volume or source after a signature: a second person confirms it."""
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the corrections of times, volume or source after a signature: a second person confirms them."""
         since = min((signature.signed_at for signature in self.signatures), default=None)
-        found = [one for one in self.amendments if since and one.amended_at >= since and one.corrects(CRITICAL)]
-        return found[-1] if found and self.origin == "clinic" else None
+        found = self.amendments if since is not None and self.origin == "clinic" else []
+        return [one for one in found if since is not None and one.amended_at >= since and one.corrects(CRITICAL)]
 
     @property
     def volume_to_label(self) -> Decimal:

@@ -14,7 +14,7 @@ from clinic.errors import Problem
 from clinic.fields import field, plain
 from clinic.model import reference
 from clinic.patients.donors import Donor
-from clinic.patients.doubted import is_after, kept_moment, moved, redated
+from clinic.patients.doubted import is_after, moved, starts
 from clinic.patients.models import CHILD_YEARS
 from clinic.records import Amendment, Origin, Record
 from clinic.steps import Blocked
@@ -94,11 +94,9 @@ class DonorConsent(Record):
         signed = [one for one in self.present_signatures if one.signed_at >= correction.amended_at]
         return any(not one.signed_by.is_same_person(correction.amended_by) for one in signed)
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment that allows more than the paper did: a second person confirms it."""
-        return next(
-            (one for one in reversed(self.amendments) if any(self._more(*c) for c in one.changes.items())), None
-        )
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments that allow more than the paper did: a second person confirms them."""
+        return [one for one in self.amendments if any(self._more(*change) for change in one.changes.items())]
 
     def _more(self, name: str, change: list[Any]) -> bool:
         """Whether a change may allow what the paper did not: a withdrawal ends what was given before it (rule 15)."""
@@ -117,16 +115,7 @@ class DonorConsent(Record):
     @property
     def ends(self) -> list[datetime]:
         """When it was withdrawn, and each moment that a correction took away and nobody has confirmed."""
-        old = [one.changes["withdrawn_at"][0] for one in self.amendments if moved(one.changes.get("withdrawn_at"))]
-        said = [kept_moment(text, self.zone) for text in old] if self._doubted else []
-        return [end for end in (self.withdrawn_at, *said) if end is not None]
-
-    @property
-    def _doubted(self) -> bool:
-        """Whether no second person has signed since the withdrawal was corrected."""
-        last = redated(self, "withdrawn_at")
-        signed = [one.signed_by for one in self.present_signatures]
-        return last is not None and all(who.is_same_person(last.amended_by) for who in signed)
+        return starts(self, "withdrawn_at")
 
     def covers(self, collected_at: datetime) -> bool:
         """Whether it allowed a collection: signed, given before it, not expired then."""

@@ -272,10 +272,9 @@ class DonorEligibility(Record):
             found.append(Problem(said, "physician_told", rule=18))
         return found
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment that made the donor better than was found: a second person confirms it."""
-        better = [one for one in self.amendments if any(_better(*change) for change in one.changes.items())]
-        return better[-1] if better else None
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments that made the donor better than was found: a second person confirms them."""
+        return [one for one in self.amendments if any(_better(*change) for change in one.changes.items())]
 
     @property
     def attested(self) -> bool:
@@ -387,9 +386,9 @@ class BloodTyping(Record):
             found.append(Problem(said, "performed_at", rule=20))
         return found
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last correction of what was found in which sample: a second person confirms it (rule 20)."""
-        return next((one for one in reversed(self.amendments) if one.corrects(TYPED)), None)
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the corrections of what was found in which sample: a second person confirms them (rule 20)."""
+        return [one for one in self.amendments if one.corrects(TYPED)]
 
     def headline(self) -> str:
         return f"Blood group {self.abo} {RHD.get(self.rhd or '', '')}, sample {self.sample_number}"

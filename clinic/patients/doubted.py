@@ -15,25 +15,14 @@ if TYPE_CHECKING:
 UNCONFIRMED = "closed or changed; a nurse or physician has not confirmed that"
 
 
-def redated(record: Record, *names: str) -> Amendment | None:
-    """Return the last amendment that changed when something happened, by a minute or more."""
-    changed = [one for one in record.amendments if any(moved(one.changes.get(name)) for name in names)]
-    return changed[-1] if changed else None
+def redated(record: Record, *names: str) -> list[Amendment]:
+    """Return the amendments that changed when something happened, by a minute or more."""
+    return [one for one in record.amendments if any(moved(one.changes.get(name)) for name in names)]
 
 
 def moved(change: list[Any] | None) -> bool:
     """Whether a change, as an amendment keeps it, replaced a moment by another one or by none."""
     return change is not None and change[0] is not None and (change[1] is None or change[0][:16] != change[1][:16])
-
-
-def moments(record: Record, name: str) -> list[datetime]:
-    """Return when something happened, and what a correction says of that which no second person has confirmed."""
-    present = getattr(record, name)
-    found = [present] if present is not None else []
-    if record.unconfirmed is not None:
-        old = [one.changes[name][0] for one in record.amendments if moved(one.changes.get(name))]
-        found += [moment for text in old if (moment := kept_moment(text, record.zone)) is not None]
-    return found
 
 
 def kept_moment(text: str, zone: str) -> datetime | None:
@@ -49,12 +38,7 @@ def kept_moment(text: str, zone: str) -> datetime | None:
 
 def alone(record: Record) -> list[Amendment]:
     """Return the corrections that nobody has signed since but who made them."""
-    return [one for one in record.amendments if not any(_confirms(signature, one) for signature in record.signatures)]
-
-
-def _confirms(signature: Any, correction: Amendment) -> bool:
-    later = signature.signed_at >= correction.amended_at
-    return later and not signature.signed_by.is_same_person(correction.amended_by)
+    return [one for one in record.amendments if not record.is_confirmed(one)]
 
 
 def figures(record: Record, name: str) -> list[Decimal]:

@@ -292,9 +292,9 @@ class Weight(Record):
 
     patient: Mapped[Patient] = relationship(back_populates="weights")
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment that changes a dose: over 10 % of the weight, or when it was (rules 51, 52)."""
-        return next((one for one in reversed(self.amendments) if self._changes_dose(one)), None)
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments that change a dose: over 10 % of the weight, or when it was (rules 51, 52)."""
+        return [one for one in self.amendments if self._changes_dose(one)]
 
     def _changes_dose(self, one: Amendment) -> bool:
         old = one.changes.get("kg", [None])[0]

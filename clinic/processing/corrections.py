@@ -12,8 +12,8 @@ CRITICAL_COUNT = frozenset({"counted", "concentration", "volume", "viability"})
 CRITICAL_COLD = frozenset({"kind", "performed_at", "ended_at"})
 
 
-def last_critical(run: Any) -> Amendment | None:
-    """Return the last such correction of a `clinic.processing.models.ProcessingRun` after its first signature."""
+def critical(run: Any) -> list[Amendment]:
+    """Return such corrections of a `clinic.processing.models.ProcessingRun` after its first signature, in order."""
     parts: list[tuple[Entry, frozenset[str]]] = [(run, CRITICAL)]
     parts += [(count, CRITICAL_COUNT) for count in run.counts]
     parts += [(one, CRITICAL_COLD) for one in run.manipulations if one.kind in {"cryopreserve", "thaw"}]
@@ -24,4 +24,4 @@ def last_critical(run: Any) -> Amendment | None:
         for one in part.amendments
         if since is not None and one.amended_at >= since and one.corrects(names)
     ]
-    return max(found, key=lambda one: one.amended_at, default=None) if run.origin == "clinic" else None
+    return sorted(found, key=lambda one: one.amended_at) if run.origin == "clinic" else []

@@ -18,7 +18,7 @@ from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.processing.closing import balance_of, refuse_end, refuse_signature, steps_left
 from clinic.processing.cold import Cold, cold_after, medium_after
-from clinic.processing.corrections import last_critical
+from clinic.processing.corrections import critical
 from clinic.processing.counts import InProcessCount, expected_amount, refuse_other_amount
 from clinic.processing.inputs import refuse_input
 from clinic.processing.manipulations import Manipulation
@@ -327,9 +327,9 @@ class ProcessingRun(Record):
         self.settle()
         return amendment
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last correction of a signed run's volumes, times of cold or counts (rules 36, 38, 50)."""
-        return last_critical(self)
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the corrections of a signed run's volumes, times of cold or counts (rules 36, 38, 50)."""
+        return critical(self)
 
     @property
     def verifiers(self) -> tuple[Role, ...]:

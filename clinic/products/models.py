@@ -55,6 +55,7 @@ class Product(Record):
     READ_ORDER = -1
     READ_WITH = ("uses", "movements")
     RESTS_ON = ("movements",)
+    CONFIRMS_NOTHING = frozenset({Meaning.REVIEW})  # a physician acknowledges what was corrected after the giving
     when_times_change: ClassVar[list[Callable[[Product], None]]] = []
     begun_by: ClassVar[list[Callable[[Product], datetime | None]]] = []
     __table_args__ = (
@@ -160,18 +161,9 @@ class Product(Record):
         for settle in self.when_times_change:
             settle(self)
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last correction of what it is or contains, or that made it last longer (rules 1, 36, 38, 50)."""
-        return next((one for one in reversed(self.amendments) if one.corrects(CRITICAL) or lasts_longer(one)), None)
-
-    @property
-    def unconfirmed(self) -> Amendment | None:
-        """The critical correction that no second person has signed since; later movements do not ask again."""
-        correction = self.critical_correction()
-        if correction is None:
-            return None
-        later = [s for s in self.signatures if s.signed_at >= correction.amended_at and s.meaning is not Meaning.REVIEW]
-        return None if any(not s.signed_by.is_same_person(correction.amended_by) for s in later) else correction
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the corrections of what it is or contains, or that made it last longer (rules 1, 36, 38, 50)."""
+        return [one for one in self.amendments if one.corrects(CRITICAL) or lasts_longer(one)]
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.VERIFICATION) -> Signature:
         """Confirm a correction of somebody else; a physician acknowledges what was corrected after the giving."""

@@ -93,6 +93,7 @@ class QCResult(Record):
     QUALIFIED = (("performed_by_id", 0),)
     QUALIFIED_IF = ("pending", frozenset({False}))
     QUALIFIED_FOR = ("processing", "release")
+    CONFIRMS_NOTHING = frozenset({Meaning.REVIEW})  # a physician acknowledges it after the giving
     __table_args__ = (CheckConstraint("value IS NULL OR outcome IS NULL", name="value_or_outcome"),)
 
     product_id: Mapped[str] = reference("product")
@@ -193,23 +194,13 @@ class QCResult(Record):
             return came_in and test is not None and bool(test.final_after_days)
         return read is not None and read < final
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last correction of what was found, where it can decide on a release (rules 40 to 43)."""
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the corrections of what was found, where it can decide on a release (rules 40 to 43)."""
         test = QC_TESTS.get(self.test or "")
         if test is None or not (test.rule or test.shared or test.usual) or self.origin != "clinic":
-            return None
+            return []
         found = {"value", "outcome", "comparator"} | (CRITICAL_TIMES if test.final_after_days else set())
-        corrections = [one for one in self.amendments if one.corrects(frozenset(found))]
-        return corrections[-1] if corrections else None
-
-    @property
-    def unconfirmed(self) -> Amendment | None:
-        """See `Record.unconfirmed`: a physician who acknowledges it after the giving confirms no figure."""
-        correction = self.critical_correction()
-        if correction is None:
-            return None
-        signed = [one for one in self.present_signatures if one.meaning is not Meaning.REVIEW]
-        return None if any(not one.signed_by.is_same_person(correction.amended_by) for one in signed) else correction
+        return [one for one in self.amendments if one.corrects(frozenset(found))]
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
         """Sign; a physician acknowledges what came to light after the container was given."""

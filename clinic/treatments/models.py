@@ -17,7 +17,7 @@ from clinic.fields import Range, field
 from clinic.identifiers import drawn
 from clinic.model import reference
 from clinic.patients.donors import RELATIVES_ALLOWED, Donor
-from clinic.patients.doubted import moments, redated
+from clinic.patients.doubted import redated, starts
 from clinic.patients.models import CHILD_YEARS, Patient
 from clinic.protocols.catalogues import BODY_SITES, CONDITIONS, ROUTES, SOURCES, labels, within
 from clinic.protocols.content import RegulatoryPath, Relation
@@ -299,14 +299,14 @@ class Stop(Record):
 
     treatment: Mapped[Treatment] = relationship(back_populates="stop")
 
-    def critical_correction(self) -> Amendment | None:
-        """Return the last amendment of its moment: what was done in between would be allowed, or not."""
+    def critical_corrections(self) -> list[Amendment]:
+        """Return the amendments of its moment: what was done in between would be allowed, or not."""
         return redated(self, "performed_at")
 
     @property
     def since(self) -> datetime | None:
         """Since when the course is stopped: its moment, or the one before a correction that nobody has confirmed."""
-        return min(moments(self, "performed_at"), default=None)
+        return min(starts(self), default=None)
 
 
 @cache

@@ -240,7 +240,7 @@ class Hands:
         meaning: Any = Meaning.RELEASE if act["table"] == "decisions" else Meaning.AUTHORSHIP
         if act["table"] == "runs":
             meaning = record.meaning_for(by)
-        elif act["table"] == "consents" and record.critical_correction() and record.performed_by_id != by.id:
+        elif act["table"] == "consents" and record.critical_corrections() and record.performed_by_id != by.id:
             meaning = Meaning.VERIFICATION  # whoever did not obtain it can only confirm a correction, as the page asks
         record.sign(by=by, at=clock.now(), meaning=meaning)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from sqlalchemy import select
 
 from clinic.harvest.models import Harvest
+from clinic.model import Model
+from clinic.records import Record
 from clinic.release.results import QCResult
 from tests.bedside import released_product
 from tests.factories import PASSWORD, ready_for_harvest
@@ -50,6 +53,29 @@ def test_a_correction_says_what_it_holds(ward, bag):
     told = Page.of(browser.get(answer.location).text)
     assert f"The release is no longer valid: {bag.name} {bag.division}." in told.text
     assert "Confirm the correction" in ward.browser("technologist2").get(f"/treatments/{bag.treatment_id}").text
+
+
+@pytest.mark.rule(45)
+@pytest.mark.parametrize("last", ["physician", "physician2"])
+def test_who_corrected_confirms_by_no_signature_under_the_correction_of_somebody_else(ward, bag, last):
+    harvest = ward.session.scalars(select(Harvest)).one()
+    assert ward.amend("physician", harvest, volume=str(harvest.volume + 10)).status_code == 303, ward.refused
+    ended = harvest.ended_at + timedelta(minutes=5)
+    assert ward.amend("physician2", harvest, ended_at=ended).status_code == 303, ward.refused
+    ward.sign(last, harvest)
+    ward.session.expire_all()
+    assert harvest.signed
+    assert harvest.unconfirmed is not None
+    assert harvest.unconfirmed.amended_by.id == ward.person(last).id
+    ward.sign({"physician": "physician2", "physician2": "physician"}[last], harvest)
+    ward.session.expire_all()
+    assert harvest.unconfirmed is None
+
+
+def test_every_record_that_people_sign_is_confirmed_by_the_one_reading():
+    kinds = [kind.class_ for kind in Model.registry.mappers if issubclass(kind.class_, Record)]
+    assert len(kinds) > 10
+    assert [kind.__name__ for kind in kinds if "unconfirmed" in vars(kind) or "is_confirmed" in vars(kind)] == []
 
 
 def test_a_failing_figure_stands_at_the_top_of_the_product_and_an_amount_has_its_unit(ward, page):
