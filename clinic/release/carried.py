@@ -1,8 +1,9 @@
 """Which results of a container are true of what was only thawed, washed or formulated from it (rules 40 to 44).
 
 Identity, karyotype or mycoplasma do not change in an hour at the bench, and cannot be read again within the hour in
-which thawed cells are given. What handling changes or can bring in (viability, germs, endotoxin) is tested anew. A
-result that is out of its limits holds the whole family anyway, see `clinic.release.evidence`.
+which thawed cells are given; one run or several may thaw and wash them, of one bag or of some that each have the
+result. What handling changes or can bring in (viability, germs, endotoxin) is tested anew. A result that is out of its
+limits holds the whole family anyway, see `clinic.release.evidence`.
 """
 
 from __future__ import annotations
@@ -32,16 +33,15 @@ def judged_results(records: CourseRecords, product: Product) -> list[QCResult]:
 
 def _carried(records: CourseRecords, product: Product) -> list[QCResult]:
     run = records.get(product.run_id) if product.run_id is not None else None
-    if not isinstance(run, ProcessingRun) or len(run.inputs) != 1:
+    if not isinstance(run, ProcessingRun) or product.thawed_at is None:
         return []
-    steps = {one.kind for one in run.manipulations}
-    if "thaw" not in steps or not steps <= KEEPING:
+    before = [use.product for use in run.inputs]
+    kinds, cells = {one.kind for one in run.manipulations}, {one.cell_type for one in before}
+    if not kinds <= KEEPING or cells != {product.cell_type}:
         return []
-    before = run.inputs[0].product
-    if before.cell_type != product.cell_type:
-        return []
-    of = judged_results(records, before)
-    return [one for one in of if _stays(one)]
+    of = [[one for one in judged_results(records, bag) if _stays(one)] for bag in before]
+    everywhere = set[str | None].intersection(*({one.test for one in found} for found in of))
+    return list({one.id: one for found in of for one in found if one.test in everywhere}.values())
 
 
 def _stays(one: QCResult) -> bool:

@@ -502,16 +502,22 @@ def test_cells_that_are_thawed_and_washed_are_given_in_time(ward, known):
 @pytest.mark.rule(40)
 @pytest.mark.parametrize(("steps", "carries"), [
     (("thaw", "wash", "formulate"), True), (("wash",), False), (("thaw", "expand"), False), (("thaw", "digest"), False),
+    (("thaw", "/", "wash"), True), (("thaw", "/", "wash", "/"), True), (("thaw", "/", "expand"), False),
+    (("thaw", "/", "cryopreserve"), False),
 ])  # fmt: skip
 def test_results_are_carried_only_by_what_leaves_the_cells_what_they_are(ward, steps, carries):
     mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
     now = clock.now()
     frozen = {"frozen_at": now - timedelta(hours=5), "made_at": now - timedelta(hours=6)}
     bag = released_product(mine, ward.team, dmso_percent=Decimal(10), cryo_medium="CryoStor CS10", **frozen)
-    start = now - timedelta(minutes=30)
-    run = laboratory.begin_run(ward.team, mine.protocol_version, start, until=now, kinds=steps, treatment=mine)
-    run.take(bag, by=ward.team.technologist, at=start)
-    (made,) = laboratory.fill(ward.team, ward.team.add(run), now, volume=Decimal(10), amounts=[Decimal(1)])
+    made, runs = bag, " ".join(steps).split("/")
+    for number, kinds in enumerate(runs):  # one after the other, each of ten minutes
+        start = now - timedelta(minutes=10 * (len(runs) - number))
+        end = start + timedelta(minutes=10)
+        done = {"until": end, "kinds": kinds.split(), "treatment": mine}
+        run = laboratory.begin_run(ward.team, mine.protocol_version, start, **done)
+        run.take(made, by=ward.team.technologist, at=start)
+        (made,) = laboratory.fill(ward.team, ward.team.add(run), end, volume=Decimal(10), amounts=[Decimal(1)])
     ward.session.commit()
     records = records_of(mine)
     tests = {one.test for one in judged_results(records, made)}
@@ -523,7 +529,7 @@ def test_results_are_carried_only_by_what_leaves_the_cells_what_they_are(ward, s
         by = ward.team.technologist
         karyotype = QCResult.log(
             by=by, at=now, product=bag, product_id=bag.id, test="karyotype", outcome="abnormal", finding="47,XX,+8",
-            performed_at=now, performed_by=by, sampled_at=start,
+            performed_at=now, performed_by=by, sampled_at=now - timedelta(minutes=30),
         )  # fmt: skip
         ward.team.add(karyotype)
     karyotype.outcome = "abnormal"
