@@ -47,8 +47,8 @@ from clinic.patients.banner import patient_banner
 from clinic.record_display import reasons
 from clinic.record_pages import record_page
 from clinic.records import Meaning
+from clinic.release.carried import judged_results
 from clinic.release.doses import doses
-from clinic.release.results import QCResult
 from clinic.step_pages import step_list
 from clinic.treatments.models import Treatment
 
@@ -240,7 +240,7 @@ def show(administration_id: str) -> str:
         PAGES,
         template="administration/show.html",
         times=times(given),
-        doses=doses(given.product, records.on(given.product, QCResult)),
+        doses=doses(given.product, judged_results(records, given.product)),
         monitoring=monitoring(given, clock.now()),
         rested_on=rested_on(records, given),
         disagreements=disagreements(given),

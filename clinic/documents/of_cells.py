@@ -137,7 +137,7 @@ def certificate(source: Source) -> list[Section]:
         Section(title="Identity", blocks=[identity(source, product)]),
         Section(title="Decision", blocks=[*decided, Block(facts=[("Judged under", protocol, "")])]),
         Section(title="Results", blocks=results(source, product)),
-        Section(title="Product summary (DOSES)", blocks=[_doses(records.on(product, QCResult), product)]),
+        Section(title="Product summary (DOSES)", blocks=[_doses(judged_results(records, product), product)]),
         *origin(source, product)[:2],
     ]
 

@@ -27,6 +27,7 @@ from xlsxwriter import Workbook
 
 from clinic import clock
 from clinic.accounts.models import Site, User
+from clinic.course_records import around_all
 from clinic.errors import RuleBroken
 from clinic.exchange.datasets import DICTIONARY, DOSES, Dataset, datasets, dictionary
 from clinic.exchange.export_values import NO_SHIFT, NOTHING_BESIDES, Around, Sign, reader_of, value_of
@@ -35,6 +36,7 @@ from clinic.exchange.research import shifts_of
 from clinic.fields import RUNS_AS_FORMULA
 from clinic.products.models import Product
 from clinic.records import Amendment, Entry, Record, Signature
+from clinic.release.carried import judged_results
 from clinic.release.doses import doses
 from clinic.release.results import QCResult
 
@@ -213,13 +215,15 @@ def _besides(session: Session, model: type[Any], ids: list[str]) -> dict[str, di
 def _doses(session: Session, page: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the five items that describe each cell therapy, for each administration."""
     ids = [row["product_id"] for row in page]
-    chosen = select(Product).where(Product.id.in_(ids))
+    products = session.scalars(select(Product).where(Product.id.in_(ids))).all()
+    thawed = around_all(session, [one for one in products if one.thawed_at is not None])  # results are carried to these
     results: dict[str, list[QCResult]] = defaultdict(list)
     for result in session.scalars(
         select(QCResult).where(QCResult.product_id.in_(ids)).order_by(QCResult.performed_at, QCResult.id)
     ):
         results[result.product_id].append(result)
-    told = {product.id: doses(product, results[product.id]) for product in session.scalars(chosen)}
+    read = {one.id: judged_results(thawed[one.id], one) if one.id in thawed else results[one.id] for one in products}
+    told = {product.id: doses(product, read[product.id]) for product in products}
     items = [told.get(row["product_id"], []) for row in page]
     return [{key: value for key, (_label, value) in zip(DOSES, of_one, strict=False)} for of_one in items]
 

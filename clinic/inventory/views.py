@@ -39,7 +39,6 @@ from clinic.release.models import standing_decision
 from clinic.release.points import workings_of
 from clinic.release.product_state import RESTS_ON, ProductState, failing, held_because, state_of
 from clinic.release.result_rows import clock_of, lede, result_table
-from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY, corrected, held, undecided
 from clinic.treatments.models import Treatment
 
@@ -170,7 +169,7 @@ def show(product_id: str) -> str:
 def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
     """Return all that the page of a product shows."""
     records = around(db.session(), product, only=RESTS_ON)
-    state, results = state_of(records, product, at), records.on(product, QCResult)
+    state, results = state_of(records, product, at), judged_results(records, product)
     gone = state in {ProductState.GIVEN, ProductState.DISCARDED}
     acts = undecided(records, product, at) if state is ProductState.QUARANTINE else []
     acts += [*corrected(records, product), *held(records, product, at)] if state is ProductState.HOLD else []
@@ -189,7 +188,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "doses": doses(product, results),
         "columns": genealogy.columns(records, product, at),
         "version": product.judged_under,
-        "results": result_table(product.judged_under, judged_results(records, product), product),
+        "results": result_table(product.judged_under, results, product),
         "workings": workings_of(records, product, at),
         "decisions": decision_rows(records, product, zone(), clock.now()),
         "movements": list(reversed(product.movements)),

@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 from clinic import clock
 from clinic.demo import laboratory
 from clinic.eligibility.models import Eligibility
+from clinic.exchange.exporting import Choice, dataset_named, rows
 from clinic.patients.donor_screening import independent
 from clinic.patients.donors import BloodTyping, Donor, DonorEligibility
 from clinic.products.models import Product
@@ -496,7 +497,14 @@ def test_cells_that_are_thawed_and_washed_are_given_in_time(ward, known):
     (decision,) = ward.session.scalars(select(Release).where(Release.product_id == washed.id))
     ward.sign("physician", decision)
     ward.give(mine, washed)
-    assert ward.given(washed) is not None, ward.refused
+    given = ward.given(washed)
+    assert given is not None, ward.refused
+    told = rows(ward.session, dataset_named("doses"), Choice())
+    exported = " ".join(" ".join(map(str, row)) for row in told)
+    shown = [ward.browser("nurse").get(url).text for url in (f"/products/{washed.id}", f"/administrations/{given.id}")]
+    for said in (*shown, exported):  # one summary everywhere: of the bag, and what was read again
+        assert "CD73 " in said
+        assert "Viability " in said
 
 
 @pytest.mark.rule(40)
