@@ -13,6 +13,7 @@ from clinic.wording import figure, kilograms, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from clinic.products.models import Product
     from clinic.protocols.content import DoseWindow
@@ -49,10 +50,15 @@ def worked_out(product: Product, volume: Decimal | None, kg: Decimal | None) -> 
 
 
 def doses(given: Iterable[Any], dosing: DoseWindow, zone: str) -> int:
-    """Return how many doses some administrations of one course are.
+    """Return how many doses some administrations of one course are."""
+    return last_dose(given, dosing, zone)[0]
+
+
+def last_dose(given: Iterable[Any], dosing: DoseWindow, zone: str) -> tuple[int, datetime | None, Decimal]:
+    """Return how many doses some administrations are, when the last of these began, and its amount.
 
     Several bags of one day are one dose, and so are those within 24 hours of the first one until the dose comes to the
-    usual amount.
+    usual amount. The amount is in the protocol's unit, per kg where it doses so; what counts otherwise is a usual dose.
     """
     number, begun, amount = len({one.course_day for one in given if one.performed_at is None}), None, Decimal(0)
     dated = [(one.performed_at, one) for one in given if one.performed_at is not None]
@@ -62,7 +68,7 @@ def doses(given: Iterable[Any], dosing: DoseWindow, zone: str) -> int:
             number, begun, amount = number + 1, moment, Decimal(0)
         part = one.dose_per_kg if dosing.per_kg else one.dose
         amount += part if part is not None and one.measure == dosing.measure else dosing.usual
-    return number
+    return number, begun, amount
 
 
 def lies_in(window: Range, dose: Decimal) -> bool:

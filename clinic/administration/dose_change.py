@@ -9,6 +9,7 @@ from sqlalchemy import Text
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic.access import Role
+from clinic.eligibility.models import COMPLETE
 from clinic.errors import Problem
 from clinic.fields import Range, field, plain
 from clinic.model import reference
@@ -108,3 +109,9 @@ def dose_limits(records: CourseRecords) -> tuple[Range, DoseChange | None]:
         high = min((end for end in (high, later.high) if end is not None), default=None)
     same_low, same_high = low == window.low, high == window.high
     return Range(low, high, above=window.above and same_low, below=window.below and same_high), change
+
+
+def whole_dose(records: CourseRecords) -> Decimal:
+    """Return from which amount a dose is whole: most of the usual one, or the least that a physician approved."""
+    limits, change = dose_limits(records)
+    return limits.low if change is not None and limits.low is not None else COMPLETE * records.course.says.dose.usual

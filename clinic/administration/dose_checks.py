@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from clinic import clock
 from clinic.access import Role
 from clinic.administration.amounts import dmso_grams, dose_in, doses, lies_in
-from clinic.administration.dose_change import dose_limits, dose_unit
+from clinic.administration.dose_change import dose_limits, dose_unit, whole_dose
 from clinic.administration.sums import counted_as, dmso_at_most, given_within, most_in, used
-from clinic.eligibility.models import COMPLETE
 from clinic.fields import plain
 from clinic.patients.doubted import alone, figures, starts
 from clinic.patients.models import Weight, weight_of
@@ -377,13 +376,12 @@ def _whole_dose(bedside: Bedside, before: list[Administration]) -> list[Administ
     Bags of one dose are given one after the other: until they come to the usual dose, or to what a physician approved
     at least, the next bag belongs to the same dose (rule 61).
     """
-    dosing, (limits, change) = bedside.course.says.dose, dose_limits(bedside.records)
+    dosing = bedside.course.says.dose
     today = [a for a in bedside.earlier if a.performed_at and a not in before]
     parts = [a.dose_per_kg if dosing.per_kg else a.dose for a in today]
     same = [part if a.measure == dosing.measure else None for a, part in zip(today, parts, strict=True)]
     given = sum((dosing.usual if part is None else part for part in same), Decimal(0))
-    whole = limits.low if change is not None and limits.low is not None else COMPLETE * dosing.usual
-    return today if given >= whole else []
+    return today if given >= whole_dose(bedside.records) else []
 
 
 def _days(number: int) -> str:

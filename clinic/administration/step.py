@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration.amounts import doses
 from clinic.administration.asked_first import asked_again, asked_first
 from clinic.administration.dose_change import SECONDS, DoseChange
+from clinic.administration.dose_plan import next_dose, turns
 from clinic.administration.events import InfusionEvent, unsigned
 from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
@@ -56,7 +58,10 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
         return Progress(state=State.NOW, word="Not signed", by=who, record=last)
     planned, number = records.course.says.dose.doses, doses_given(records)
     if number < planned and records.course.stop is None and any(given.origin is Origin.CLINIC for given in found):
-        return Progress(state=State.NOW, word=f"Dose {number} of {planned}", by=who, record=last)
+        coming = next_dose(records, [given for given in found if given.counts], at)
+        due = coming.due_at if coming is not None else None
+        later = f", next from {wording.day(clock.day(due, records.zone))}" if due is not None and at < due else ""
+        return Progress(state=State.NOW, word=f"Dose {number} of {planned}{later}", by=who, record=last)
     return Progress(state=State.DONE, word="Signed" if last.signed else "Imported", by=who, record=last)
 
 
@@ -100,9 +105,13 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         return waiting
     if ADMINISTRATION.reasons(records, at) or any(one.open_in(records) for one in past_reactions(records)):
         return waiting
+    coming = next_dose(records, [given for given in given_in(records) if given.counts], at)
+    if coming is None or (coming.due_at is not None and at < coming.due_at):
+        return waiting  # a spare bag, or one for a later day: nobody is sent to give it now
     product = waiting_products(records, at)[0]
     thawed = ", and thawed" if product.thawed_at else ""
-    why = f"{product.name} {product.division or ''} is released{thawed}: {course.title}. Two people scan first."
+    which = f" {coming.words}." if coming.words else ""
+    why = f"{product.name} {product.division or ''} is released{thawed}: {course.title}.{which} Two people scan first."
     due = _thaw_end(records, product) or product.end
     if first := asked_first(records, product, at):
         more = {"due_at": due, "due_words": "use before"}
@@ -137,6 +146,8 @@ def moments(records: CourseRecords) -> Iterable[datetime]:
             yield check.performed_at + CHECK_HOLDS
     for given in given_in(records):
         yield from monitored(given)
+    if counted := [given for given in given_in(records) if given.counts]:
+        yield from turns(records, counted)
     if records.every(Release):  # before anything is released nothing else is asked first
         yield from asked_again(records)
 

@@ -1,0 +1,81 @@
+"""Which dose comes next: nobody is sent to the bedside with a spare bag, or before the next dose is due (rule 61)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from clinic import clock
+from clinic.administration import step as giving
+from clinic.eligibility import step as deciding
+from tests.bedside import released_product
+from tests.factories import eligible, published, ready_for_harvest
+from tests.judging import records_of
+
+SENDS = "Check at the bedside"
+
+
+def bags(ward, code, *amounts):
+    """Released own bags of a course; an amount for each, None for a whole dose."""
+    mine = ready_for_harvest(ward.team, code=code)
+    made = [ward.verified(released_product(mine, ward.team, amount=amount)) for amount in amounts]
+    return mine, made
+
+
+def gives(ward, mine, bag):
+    ward.give(mine, bag)
+    given = ward.given(bag)
+    assert given is not None, ward.refused
+    ward.end(given, ended_at=clock.now(), volume_given=str(bag.volume))
+    ward.sign("nurse", given)
+    ward.session.expire_all()
+
+
+def sent(mine, days=0, hours=0):
+    """The titles and reasons of what the giving asks for, some time from now."""
+    at = clock.now() + timedelta(days=days, hours=hours)
+    return {one.title: one.why for one in giving.actions(records_of(mine), at)}
+
+
+@pytest.mark.rule(61)
+def test_a_spare_bag_sends_nobody_to_the_bedside(ward):
+    mine, (bag, _spare) = bags(ward, "BM-MSC-MS", None, None)
+    assert SENDS in sent(mine)
+    gives(ward, mine, bag)
+    assert SENDS not in sent(mine)
+    shown = ward.browser("nurse").get(f"/treatments/{mine.id}").text
+    assert SENDS not in shown.partition("Other steps")[0].partition("Your next action")[2]
+
+
+@pytest.mark.rule(61)
+def test_the_second_bag_of_one_dose_is_given_at_once(ward):
+    mine, (bag, _second) = bags(ward, "BM-MSC-MS", Decimal(40), Decimal(40))
+    gives(ward, mine, bag)
+    assert SENDS in sent(mine)
+
+
+@pytest.mark.rule(61)
+@pytest.mark.rule(23)
+def test_the_second_dose_is_asked_for_when_it_is_due(ward):
+    once, days = published(ward.team, "BM-MSC-MS").says, 7  # the cultures of the second bag are final after 14
+    twice = once.model_copy(update={"dose": once.dose.model_copy(update={"doses": 2, "days_between": days})})
+    published(ward.team, "BM-MSC-MS", content=twice)
+    mine, (first, half) = bags(ward, "BM-MSC-MS", Decimal(40), Decimal(40))
+    frozen = {"frozen_at": clock.now() - timedelta(hours=5), "made_at": clock.now() - timedelta(hours=6)}
+    ward.verified(released_product(mine, ward.team, **frozen))
+    gives(ward, mine, first)
+    gives(ward, mine, half)
+    records = records_of(mine)
+    due = clock.midnight_after(clock.today(mine.zone) + timedelta(days=days - 1), mine.zone)
+    assert due in set(giving.moments(records))
+    word = giving.progress(records, clock.now()).word
+    assert word.startswith("Dose 1 of 2, next from "), word
+    at = clock.now() + timedelta(days=2)
+    assert [one.title for one in deciding.actions(records, at)] == ["Decide on the eligibility again"]
+    with ward.later(days=2):
+        eligible(mine, ward.team, at=clock.now())
+        ward.session.commit()
+    assert SENDS not in sent(mine, days=days - 1)
+    assert "Dose 2 of 2." in sent(mine, days=days + 1)[SENDS]
