@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from itertools import filterfalse
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, event, inspect
@@ -150,8 +151,7 @@ class Entry(RecordContent, Model):
         if new == set():
             return []
         single = [fact.question(name, getattr(self, name)) for name, fact in fields_of(type(self)).items()]
-        asked = [*(question for question in single if question is not None), *self.questions()]
-        asked = [question for question in asked if new is None or question.name in new]
+        asked = [one for one in (*single, *self.questions()) if one is not None and (new is None or one.name in new)]
         return [question for question in asked if not self.confirmed.get(question.name)]
 
     def questions(self) -> list[Question]:
@@ -348,7 +348,8 @@ class Record(Entry):
     @property
     def unconfirmed(self) -> Amendment | None:
         """The last critical correction that nobody but its author has signed; None where no second person is needed."""
-        return next((one for one in reversed(self.critical_corrections()) if not self.is_confirmed(one)), None)
+        waits = list(filterfalse(self.is_confirmed, self.critical_corrections()))
+        return waits[-1] if waits else None
 
     @property
     def done_by(self) -> str:
@@ -377,9 +378,8 @@ class Record(Entry):
             session.flush()  # the version that lists compare with is counted when a change is written
         content_hash = self.content_hash
         if any(s.content_hash == content_hash and by.is_same_person(s.signed_by) for s in self.signatures):
-            raise RuleBroken(
-                f"{by.printed_name} has signed this already. The second signature must be from another person."
-            )
+            said = f"{by.printed_name} has signed this already. The second signature must be from another person."
+            raise RuleBroken(said)
         signature = Signature(
             site_id=self.site_id, record=self.__tablename__, record_id=self.id, record_version=self.version or 1,
             meaning=meaning, content_hash=content_hash, signed_by=by, signed_by_id=by.id, signed_at=at,

@@ -329,10 +329,8 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 
 def _again(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Action]:
     """Ask for a second physician, or for a new decision while doses are still to be given."""
-    if _doses_begun(records) >= records.course.says.dose.doses:
-        return []
     reasons = _no_longer(records, counts, at)
-    if not reasons or reasons[0].fix is None:
+    if not reasons or reasons[0].fix is None or _doses_begun(records) >= records.course.says.dose.doses:
         return []
     title = (
         "Sign as second physician" if reversed_alone(records, counts) is not None else "Decide on the eligibility again"
