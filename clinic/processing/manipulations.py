@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import Mapped, relationship
 
-from clinic.errors import Problem
+from clinic.errors import Problem, Question
 from clinic.fields import field
 from clinic.model import reference
 from clinic.protocols.catalogues import MANIPULATIONS, labels
@@ -49,6 +49,16 @@ class Manipulation(Record):
             said = f"Lot {self.lot or ''} expired on {day(self.lot_expires_on)}: it cannot be used."
             found.append(Problem(said, "lot_expires_on", rule=35))
         return found
+
+    def questions(self) -> list[Question]:
+        """Also: a thaw of cells that nobody recorded as frozen; it shortens their life and keeps results (rule 54)."""
+        if self.kind != "thaw" or self.origin != "clinic" or self.run is None:
+            return []
+        froze = any(one.kind == "cryopreserve" for one in self.run.manipulations)
+        if froze or any(use.product.was_frozen for use in self.run.inputs):
+            return []
+        said = "Nothing says that the cells of this run were ever frozen. Were they thawed?"
+        return [Question("kind", said, "Record the freezing first, or say what is known of it.", rule=54)]
 
     def amend(
         self, facts: Mapping[str, Any] | None = None, /, *, by: User, at: datetime, reason: str, **changes: Any

@@ -207,9 +207,8 @@ class ProcessingRun(Record):
         din = facts.pop("din", None) or (dins.pop() if len(dins) == 1 else None)
         division = division or self._next_division(parents)
         if any(product.division == division for product in self.outputs):
-            raise RuleBroken(
-                f"Division {division} is already used in this run. Each container has its own division.", rule=37
-            )
+            said = f"Division {division} is already used in this run. Each container has its own division."
+            raise RuleBroken(said, rule=37)
         if din:
             unused(object_session(self), din, division)
         refuse_other_amount(self.expected_amount, volume, facts)
@@ -249,6 +248,7 @@ class ProcessingRun(Record):
         part.run_id = self.id
         if isinstance(part, Manipulation):
             self.manipulations.append(part)
+            part.check(at=part.recorded_at)
             self.settle()
         else:
             self.counts.append(part)

@@ -54,8 +54,8 @@ def process(step, chosen, start):
     made = [run.make(by=by, at=at, volume=each, name="Cells") for _bag in filled]
     for number, kind in enumerate(step["kinds"]):
         when = start + timedelta(minutes=5 * number + 1)
-        part = Manipulation.log(by=by, at=clock.now(), run_id=run.id, kind=kind, performed_at=when, performed_by=by)
-        run.enter(part)
+        done = {"performed_at": when, "performed_by": by, "confirmed": {"kind": "drawn"}}  # cells thaw that were fresh
+        run.enter(Manipulation.log(by=by, at=clock.now(), run_id=run.id, kind=kind, **done))
     return run, made
 
 

@@ -625,3 +625,20 @@ def test_what_is_left_of_a_given_bag_can_be_discarded(ward, own):
     assert ward.move("technologist", bag, "discarded", reason="remainder of the dose").status_code == 303
     assert "kind=discarded" not in ward.browser("technologist").get(f"/products/{bag.id}").text
     assert ward.tag(bag) == "Given"
+
+
+@pytest.mark.rule(54)
+def test_a_thaw_of_cells_that_nobody_froze_is_asked_about(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    run = begun(ward, mine, harvested(mine, ward.team, at=clock.now() - timedelta(hours=5)).products[0])
+    does(ward, run, "thaw", 50, 45)
+    ward.said_no("ever frozen")
+    ward.session.expire_all()
+    assert run.manipulations == []
+    url, facts = f"/runs/{run.id}/manipulations/new", {"performed_at": minutes(50), "ended_at": minutes(45)}
+    answer = ward.fill("technologist", url, sure="came frozen", kind="thaw", **facts)
+    assert answer.status_code == 303, ward.refused
+    does(ward, run, "wash", 40, 35)
+    step = next(one for one in run.manipulations if one.kind == "wash")
+    ward.amend("technologist", step, kind="thaw")
+    ward.said_no("ever frozen")
