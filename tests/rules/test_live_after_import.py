@@ -15,7 +15,7 @@ from clinic.patients.donor_consent import DonorConsent
 from clinic.patients.donors import Donor
 from clinic.protocols.catalogues import MARKERS
 from clinic.treatments.models import Treatment
-from tests.downtime.test_paper import FACTS
+from tests.downtime.papers import FACTS
 from tests.factories import PASSWORD, consented, day_boxes, eligible
 from tests.rules.conftest import DAY, ago
 

@@ -18,7 +18,7 @@ from clinic.release.product_state import held_because
 from clinic.release.results import QCResult
 from clinic.requests.models import OBJECTION, Request
 from tests.bedside import released_product
-from tests.downtime.test_paper import give, harvest, paper
+from tests.downtime.papers import give, harvest, paper
 from tests.factories import PASSWORD, course, ready_for_harvest
 from tests.safety.driver import Ward
 from tests.safety.scenes import scene

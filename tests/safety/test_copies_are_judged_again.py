@@ -14,7 +14,7 @@ from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
 from clinic.requests.models import Request
 from tests.bedside import released_product
-from tests.downtime.test_paper import ago, give, harvest, paper
+from tests.downtime.papers import ago, give, harvest, paper
 from tests.factories import consented, course, eligible, harvested, ready_for_harvest
 
 

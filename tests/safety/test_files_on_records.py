@@ -15,7 +15,7 @@ from clinic.attachments.files import checked, disagreements, media_type
 from clinic.attachments.models import Attachment, AttachmentContent
 from clinic.fields import Unreadable
 from clinic.ledger.models import LedgerEntry
-from tests.downtime.test_paper import JPEG, PDF, PNG, send
+from tests.downtime.test_scans import JPEG, PDF, PNG, send
 from tests.factories import ready_for_harvest
 from tests.safety.driver import Sheet
 

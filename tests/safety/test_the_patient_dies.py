@@ -14,7 +14,7 @@ from clinic.harvest.models import Harvest
 from clinic.ledger.listener import set_actor
 from clinic.processing.models import ProcessingRun
 from tests.bedside import released_product
-from tests.downtime.test_paper import give as give_on_paper
+from tests.downtime.papers import give as give_on_paper
 from tests.factories import day_boxes, harvested, patient, ready_for_harvest
 from tests.safety.scenes import scene
 from tests.safety.test_two_records_of_one_person import merge

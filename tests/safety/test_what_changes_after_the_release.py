@@ -13,7 +13,7 @@ from clinic.administration.dose_change import DoseChange
 from clinic.harvest.models import Harvest
 from clinic.processing.models import ProcessingRun
 from tests.bedside import released_product
-from tests.downtime.test_paper import ago, harvest
+from tests.downtime.papers import ago, harvest
 from tests.factories import PASSWORD, consented, course, eligible, published, ready_for_harvest
 from tests.safety.scenes import scene
 
