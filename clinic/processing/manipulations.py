@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, relationship
 from clinic.errors import Problem, Question
 from clinic.fields import field
 from clinic.model import reference
+from clinic.processing.cold import not_thawed
 from clinic.protocols.catalogues import MANIPULATIONS, labels
 from clinic.records import Record
 from clinic.wording import day
@@ -41,8 +42,11 @@ class Manipulation(Record):
     run: Mapped[Any] = relationship("ProcessingRun", back_populates="manipulations")
 
     def problems(self, *, at: datetime) -> list[str]:
-        """Also rule 35: no expired lot."""
+        """Also rules 35 and 54: no expired lot, and nothing is done to frozen cells before their thaw."""
         found = super().problems(at=at)
+        steps = self.run.manipulations if self.run is not None and self.origin == "clinic" else []
+        said = dict.fromkeys(sentence for step in steps if (sentence := not_thawed(self.run, step)))
+        found += [Problem(sentence, "performed_at", rule=54) for sentence in said]
         if self.lot and self.lot_expires_on is None and self.origin == "clinic":
             found.append(Problem("Lot expires on: required with a lot", "lot_expires_on", rule=35))
         if self.lot_expires_on and self.performed_at and self.lot_expires_on < self.local_day(self.performed_at):
@@ -55,7 +59,7 @@ class Manipulation(Record):
         if self.kind != "thaw" or self.origin != "clinic" or self.run is None:
             return []
         froze = any(one.kind == "cryopreserve" for one in self.run.manipulations)
-        if froze or any(use.product.was_frozen for use in self.run.inputs):
+        if froze or not self.run.inputs or any(use.product.was_frozen for use in self.run.inputs):
             return []
         said = "Nothing says that the cells of this run were ever frozen. Were they thawed?"
         return [Question("kind", said, "Record the freezing first, or say what is known of it.", rule=54)]

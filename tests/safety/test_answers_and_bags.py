@@ -290,7 +290,7 @@ def test_cells_that_are_thawed_and_washed_are_given_in_time(ward, known):
 
 @pytest.mark.rule(40)
 @pytest.mark.parametrize(("steps", "carries"), [
-    (("thaw", "wash", "formulate"), True), (("wash",), False), (("thaw", "expand"), False), (("thaw", "digest"), False),
+    (("thaw", "wash", "formulate"), True), (("wash",), True), (("thaw", "expand"), False), (("thaw", "digest"), False),
     (("thaw", "/", "wash"), True), (("thaw", "/", "wash", "/"), True), (("thaw", "/", "expand"), False),
     (("thaw", "/", "cryopreserve"), False),
 ])  # fmt: skip

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy import select
 
 from clinic import clock
 from clinic.harvest.models import Harvest
+from clinic.processing.cold import cold_after
 from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
 from clinic.release.results import QCResult
 from tests.bedside import released_product
@@ -145,6 +147,77 @@ def test_the_clock_after_thaw_runs_on_through_a_wash_and_ends_when_it_is_frozen_
     again = does(ward, washed, "cryopreserve", 30, 20)
     ward.session.expire_all()
     assert (part.thawed_at, part.frozen_at, part.lies_frozen) == (None, again, True)
+
+
+@pytest.mark.rule(54)
+@pytest.mark.rule(69)
+@pytest.mark.parametrize(
+    ("steps", "thawed"),
+    [
+        ((("thaw", 50, 45),), 45),
+        ((("thaw", 50, 45), ("wash", 40, 35)), 45),
+        ((("thaw", 50, 45), ("thaw", 5, 4)), 45),
+        ((("wash", 40, 35), ("thaw", 5, 4)), 40),
+        ((("wash", 40, 35),), 40),
+        ((("formulate", 30, 20), ("filter", 40, 35)), 40),
+        ((("split", 40, 35), ("pool", 30, 20), ("receive", 50, 45)), None),
+        ((("thaw", 50, 45), ("cryopreserve", 30, 20), ("wash", 10, 5)), 10),
+        ((("thaw", 50, 45), ("cryopreserve", 30, 20)), None),
+    ],
+)
+@pytest.mark.parametrize("before", [None, 58])
+def test_the_clock_after_thaw_starts_with_the_first_of_thaw_and_open_step(ward, steps, thawed, before):
+    """Whatever was typed first; ``before``: how many minutes ago the container was thawed before the run."""
+    now = clock.now()
+    bag = {"frozen_at": now - timedelta(days=20), "performed_at": now - timedelta(days=21), "lies_frozen": not before}
+    bag["thawed_at"] = minutes(before) if before else None
+    done = [
+        SimpleNamespace(kind=kind, performed_at=minutes(start), ended_at=minutes(end)) for kind, start, end in steps
+    ]
+    run = SimpleNamespace(inputs=[SimpleNamespace(product=SimpleNamespace(**bag))], manipulations=done, thawed_at=None)
+    expected = before if before and "cryopreserve" not in {kind for kind, *_times in steps} else thawed
+    assert cold_after(run).thawed_at == (None if expected is None else minutes(expected))
+
+
+@pytest.mark.rule(54)
+@pytest.mark.rule(69)
+@pytest.mark.parametrize("kind", ["wash", "formulate", "filter", "expand"])
+def test_nothing_is_done_to_frozen_cells_before_their_thaw(ward, kind):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = released_product(
+        mine, ward.team, frozen_at=clock.now() - timedelta(hours=5), made_at=clock.now() - timedelta(hours=6)
+    )
+    run = begun(ward, mine, bag, performed_at=minutes(60))
+    does(ward, run, kind, 40, 35)
+    ward.said_no("lay frozen when this step began", "Their thaw comes first")
+    does(ward, run, "thaw", 30, 25)
+    does(ward, run, kind, 40, 35)
+    ward.said_no("lay frozen when this step began")
+    does(ward, run, kind, 20, 10)
+    ward.session.expire_all()
+    thaw, _done = sorted(run.manipulations, key=lambda one: one.performed_at)
+    ward.amend("technologist", thaw, performed_at=minutes(5), ended_at=minutes(4))
+    ward.said_no("lay frozen when this step began")
+    ward.amend("technologist", thaw, kind="split")
+    ward.said_no("lay frozen when this step began")
+    assert len(ward.refused) == 4
+    ward.session.expire_all()
+    assert [one.kind for one in sorted(run.manipulations, key=lambda one: one.performed_at)] == ["thaw", kind]
+
+
+@pytest.mark.rule(54)
+def test_a_thaw_that_is_written_twice_begins_no_new_hour(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    bag = released_product(
+        mine, ward.team, frozen_at=clock.now() - timedelta(hours=5), made_at=clock.now() - timedelta(hours=6)
+    )
+    assert ward.move("technologist", bag, "thawed", performed_at=minutes(58)).status_code == 303
+    run = begun(ward, mine, bag, performed_at=minutes(6))
+    does(ward, run, "thaw", 5, 4)
+    does(ward, run, "wash", 3, 2)
+    (part,) = fills(ward, run)
+    assert part.thawed_at == minutes(58)
+    assert part.expires_at == minutes(58) + timedelta(minutes=60)
 
 
 # what came back
