@@ -15,7 +15,7 @@ from clinic.access import Role
 from clinic.accounts.authorizations import why_not
 from clinic.administration import dose_checks
 from clinic.administration.models import VITALS_HOLD
-from clinic.administration.person_checks import CARERS, same_identity, whole_person
+from clinic.administration.person_checks import CARERS, one_record, same_identity, whole_person
 from clinic.administration.placing import misplaced, words_of
 from clinic.administration.verdict import Bedside, Line, Verdict
 from clinic.fields import plain
@@ -53,6 +53,7 @@ def judge(bedside: Bedside, at: datetime) -> Verdict:
         worn = (bedside.course, bedside.wristband, bedside.wearer, bedside.product, bedside.bag_fault)
         identity(verdict, *worn, same=bedside.records.people_ids)
         same_identity(verdict, bedside)
+        one_record(verdict, bedside, at)
         two_people(verdict, bedside)
         authorized(verdict, bedside, at)
         if bedside.product is not None:

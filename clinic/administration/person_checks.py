@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from clinic import clock
 from clinic.access import Role
 from clinic.administration.known_facts import (
     alerts,
@@ -19,6 +20,7 @@ from clinic.administration.known_facts import (
 from clinic.harvest.models import Harvest
 from clinic.patients.doubted import UNCONFIRMED
 from clinic.patients.identity import corrected_words, identity_corrections
+from clinic.patients.merging import CONFIRMS
 from clinic.patients.models import had_died
 from clinic.patients.whole_person import not_asked
 from clinic.products.models import Product
@@ -72,6 +74,27 @@ def same_identity(verdict: Verdict, bedside: Bedside) -> None:
         "Patient's identity", 1, because, said, "not confirmed", who=KNOW_THE_PATIENT, fix_label="Compare and confirm",
         **fix,
     )  # fmt: skip
+
+
+def one_record(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Stop while it is open whether another record, which tells something of the patient, is hers or his (rule 23)."""
+    day, ids = clock.day(at, bedside.records.zone), bedside.records.people_ids
+    for merge in bedside.proposed:
+        other = merge.merged if merge.patient_id in ids else merge.patient
+        told = [f"allergy: {text}" for text in other.all_allergies]
+        told += [text for alert in other.alerts if alert.about_id is None for text in alert.texts_on(day)]
+        told += ["has died"] if other.death is not None else []
+        told += [f"course: {course.title}" for course in other.courses]
+        name, said = f"{other.display_name}, {other.record_number}", "; ".join(told)
+        if not told:
+            verdict.warn("Another record of the patient is proposed", 23, name, "nobody has decided yet")
+            continue
+        because = (
+            f"{merge.done_by} proposed that {name} is the same person, and nobody has decided on it. That record says: "
+            f"{said}. Confirm or withdraw the proposal first."
+        )
+        fix: dict[str, Any] = {"fix": ("merges.show", {"merge_id": merge.id}), "fix_label": "Compare the records"}
+        verdict.fault("One record for one patient", 23, because, name, said, who=tuple(sorted(CONFIRMS)), **fix)
 
 
 def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

@@ -20,7 +20,7 @@ from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.release.models import Release
-from clinic.release.product_state import state_of
+from clinic.release.product_state import held_because, state_of
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             continue
         waiting += [] if came_in else due_vital_signs(given, at)
         if given.ended_at is None and not came_in:
+            waiting += _stop(records, given, at)
             why, to = (
                 f"{given.headline()}: started, end not recorded.",
                 ("administration.finish", {"administration_id": given.id}),
@@ -124,6 +125,15 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
         )
     )  # fmt: skip
     return waiting
+
+
+def _stop(records: CourseRecords, given: Administration, at: datetime) -> list[Action]:
+    """Ask to stop cells that go in and that nobody could begin to give now: growth, a withdrawal, a hold (rule 43)."""
+    found = held_because(records, given.product, at) if given.product is not None else []
+    if not found:
+        return []
+    to, why = ("giving.stop_early", {"administration_id": given.id}), f"{' '.join(found)} Tell the physician."
+    return [Action(title="Stop giving these cells", why=why, who=tuple(LOGS), to=to, danger=True)]
 
 
 def _urgent(due: datetime | None, at: datetime) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from clinic.administration.models import Administration, VitalSigns
     from clinic.administration.scanning import Wristband
     from clinic.course_records import CourseRecords
+    from clinic.patients.merging import PatientMerge
     from clinic.patients.models import Patient
     from clinic.products.models import Product
     from clinic.release.models import Release
@@ -95,7 +96,8 @@ class Bedside:
 
     ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
     course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
-    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none.
+    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none;
+    ``proposed``: merges with other records of the patient that nobody has decided on.
     """
 
     records: CourseRecords
@@ -118,6 +120,7 @@ class Bedside:
     side: str | None = None
     steps: tuple[Step, ...] = ()
     authorizations: list[StaffAuthorization] = field(default_factory=list)
+    proposed: list[PatientMerge] = field(default_factory=list)
 
     @property
     def course(self) -> Treatment:
@@ -129,7 +132,7 @@ class Bedside:
         records = self.records
         kinds = (Consent, Eligibility, Weight, BloodTyping, DoseChange)
         rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
-        told: list[Any] = []
+        told: list[Any] = [one.id for one in self.proposed]
         for one in records.people:
             told += [one.allergy_status, one.allergies, one.abo, one.rhd, str(one.died_on)]
             told += sorted(alert.text for alert in one.alerts)

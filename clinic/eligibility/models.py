@@ -7,10 +7,11 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Text
-from sqlalchemy.orm import Mapped, relationship
+from sqlalchemy import JSON, Text, select
+from sqlalchemy.orm import Mapped, object_session, relationship
 
-from clinic.errors import Problem
+from clinic import wording
+from clinic.errors import Problem, Question
 from clinic.fields import field
 from clinic.model import ADDED, reference
 from clinic.patients.names import searchable
@@ -160,6 +161,32 @@ class Eligibility(Record):
                 Problem("Pregnancy test on: required; enter the day of the test.", "pregnancy_tested_on", rule=23)
             )
         return found
+
+    def questions(self) -> list[Question]:
+        """Also: a “yes” after a “no”, signed or not, says what has changed since (rule 23)."""
+        before = self.overturns
+        if before is None or before.performed_at is None:
+            return super().questions()
+        reasons = before.reasons or ", ".join(before.exclusions())
+        said = (
+            f"{before.done_by} decided “not eligible” on {wording.moment(before.performed_at, self.zone)}: {reasons}. "
+            "Does this no longer hold?"
+        )
+        why = "Say what has changed. Both decisions stay on the record, and who decided before is told."
+        return [*super().questions(), Question("eligible", said, why, rule=23)]
+
+    @property
+    def overturns(self) -> Eligibility | None:
+        """The “no” that was the last decision on the course before this “yes”; None where it was none."""
+        session = object_session(self.recorded_by)
+        if not self.eligible or session is None or self.origin != "clinic":
+            return None
+        own = select(Eligibility).where(Eligibility.treatment_id == self.treatment_id, Eligibility.id != self.id)
+        earlier = own.where(Eligibility.recorded_at <= self.recorded_at).order_by(
+            Eligibility.recorded_at.desc(), Eligibility.id.desc()
+        )
+        last = session.scalars(earlier.limit(1)).first()
+        return last if last is not None and last.eligible is False else None
 
     def _old_test(self) -> list[str]:
         """Return that the test which excludes a pregnancy is too old for the decision (rule 23)."""

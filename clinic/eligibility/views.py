@@ -11,6 +11,7 @@ from clinic.eligibility.forms import EligibilityForm, form_for_course
 from clinic.eligibility.models import Eligibility
 from clinic.eligibility.step import ELIGIBILITY
 from clinic.extensions import db
+from clinic.notices import notify
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, get_or_404, me, refusals_to
 from clinic.patients.banner import patient_banner
 from clinic.record_pages import record_page
@@ -74,6 +75,7 @@ def new(treatment_id: str) -> Answer:
         with refusals_to(form):
             decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
             db.session.add(decision)
+            _tell_who_said_no(decision)
             done = "Decision saved. Review and sign it."
             return commit_and_redirect(url_for("eligibility.show", eligibility_id=decision.id), done)
     return form_page(
@@ -86,6 +88,13 @@ def new(treatment_id: str) -> Answer:
         before=_known(course),
         after="Your signature comes next. A patient with an exclusion cannot be eligible (rule 23).",
     )
+
+
+def _tell_who_said_no(decision: Eligibility) -> None:
+    before = decision.overturns
+    if before is not None and before.performed_by is not None:
+        text = f"{decision.recorded_by.printed_name} decided “eligible” after your “not eligible”."
+        notify(db.session(), [before.performed_by], by=decision.recorded_by, at=clock.now(), text=text, about=decision)
 
 
 def _form(course: Treatment) -> EligibilityForm:

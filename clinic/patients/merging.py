@@ -230,3 +230,10 @@ def propose(  # noqa: PLR0913 - what one record consists of
     )  # fmt: skip
     session.add(made)
     return made
+
+
+def proposed(session: Session, ids: Collection[str]) -> list[PatientMerge]:
+    """Return the merges with some patients' records that nobody has confirmed or withdrawn yet, the oldest first."""
+    named = or_(PatientMerge.patient_id.in_(ids), PatientMerge.merged_id.in_(ids))
+    open_yet = select(PatientMerge).where(named, PatientMerge.confirmed_at.is_(None), PatientMerge.undone_at.is_(None))
+    return list(session.scalars(open_yet.order_by(PatientMerge.recorded_at, PatientMerge.id)))

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from clinic.course_records import CourseRecords
     from clinic.protocols.models import ProtocolVersion
+    from clinic.records import Record
 
 RELEASING = frozenset({"conforms", "conditional", "exceptional"})
 ACCEPTING = "accept"
@@ -262,9 +263,15 @@ def hands_on(records: CourseRecords, product: Product) -> set[str]:
         run, harvest = records.get(one.run_id), records.get(one.harvest_id)
         people |= run.hands if isinstance(run, ProcessingRun) else set()
         parts = (run, *run.manipulations, *run.counts) if isinstance(run, ProcessingRun) else ()
+        people |= {_wrote(record) for record in parts}
         for record in (one, *parts, *([harvest] if harvest is not None else ())):
             people |= {amendment.amended_by_id for amendment in record.amendments}
     for result in judged_results(records, product):
-        people |= {result.performed_by_id, result.recorded_by_id}
+        people |= {result.performed_by_id, result.recorded_by_id, _wrote(result)}
         people |= {amendment.amended_by_id for amendment in result.amendments}
     return {person for person in people if person}
+
+
+def _wrote(record: Record) -> str | None:
+    """Return the id of who wrote the paper that a record was copied from; None where it was not."""
+    return (record.paper or {}).get("written_by_id") or None

@@ -1,0 +1,115 @@
+"""What nobody has decided yet stops the cells: a proposed merge, a “no” before a “yes”, growth while they run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from clinic import clock
+from clinic.administration.models import BedsideCheck
+from clinic.consent.models import Consent
+from clinic.eligibility.models import Eligibility
+from clinic.notices import Notice
+from clinic.release.points import hands_on
+from clinic.release.results import QCResult
+from tests.bedside import released_product
+from tests.factories import patient, ready_for_harvest
+from tests.judging import records_of
+from tests.safety.reacting import decide
+from tests.safety.scenes import scene
+from tests.safety.test_two_records_of_one_person import allergic, confirm, propose, warn
+
+WITHDRAWS = {"reason": "changed her mind"}
+
+
+@scene
+def bag(ward):
+    """A released bag of own cells."""
+    return ward.verified(released_product(ready_for_harvest(ward.team), ward.team))
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H27")
+@pytest.mark.parametrize("told", ["allergy", "alert", "course", "nothing"])
+def test_a_proposed_merge_stops_the_cells_where_the_other_record_tells_something(ward, bag, told):
+    mine, other = bag.treatment, patient(ward.team)
+    ward.session.commit()
+    if told == "allergy":
+        allergic(ward, other, "citrate (anaphylaxis)")
+    elif told == "alert":
+        warn(ward, other, "Difficult veins")
+    elif told == "course":
+        ready_for_harvest(ward.team, other)
+        ward.session.commit()
+    clear = ward.check(mine, bag)
+    assert clear is not None
+    assert clear.clear
+    one = propose(ward, mine, other)
+    ward.begin(clear)
+    assert ward.given(bag) is None, "a check of before the proposal begins nothing"
+    check = ward.check(mine, bag, sure="identity card seen")
+    assert check is not None
+    assert check.clear is (told == "nothing"), ward.refused
+    lines = {line["check"]: line["left"] for line in check.evidence}
+    name = "One record for one patient" if told != "nothing" else "Another record of the patient is proposed"
+    assert other.record_number in lines[name]
+    if told == "alert":
+        confirm(ward, one)
+        assert ward.check(mine, bag).clear
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize("signed", [True, False])
+def test_a_yes_after_a_no_names_the_no_and_tells_who_said_it(ward, bag, signed):
+    mine = bag.treatment
+    no = decide(ward, mine, eligible=False, reasons="INR 5, bleeding")
+    if signed:
+        ward.sign("physician", no)
+    said = {"active_infection": False, "pregnancy": "not_applicable", "malignancy": False, "eligible": True}
+    url = f"/treatments/{mine.id}/eligibility/new"
+    assert ward.fill("physician2", url, performed_at=clock.now(), **said).status_code == 422
+    ward.said_no("INR 5, bleeding", "no longer hold")
+    yes = decide(ward, mine, "physician2")
+    assert yes.id != no.id
+    assert yes.confirmed["eligible"] == "asked"
+    told = ward.session.scalars(select(Notice).where(Notice.record_id == yes.id)).all()
+    assert [one.user_id for one in told] == [ward.team.physician.id]
+    again = decide(ward, mine, "physician2")
+    assert "eligible" not in again.confirmed, "a “yes” after a “yes” answers nothing"
+    assert ward.session.get(Eligibility, no.id).eligible is False
+
+
+@pytest.mark.rule(43)
+@pytest.mark.parametrize("what", ["growth", "withdrawal", "stop"])
+def test_cells_that_run_are_stopped_where_they_could_no_longer_be_begun(ward, bag, what):
+    mine = bag.treatment
+    ward.give(mine, bag)
+    given = ward.given(bag)
+    assert given is not None, ward.refused
+    course = f"/treatments/{mine.id}"
+    before = ward.browser("nurse").get(course).text
+    assert "Stop giving these cells" not in before
+    if what == "growth":
+        at = clock.now() - timedelta(minutes=1)
+        ward.result(bag, "gram_stain", outcome="organisms", finding="Gram-positive cocci", sampled_at=at, sure="read")
+    elif what == "withdrawal":
+        consent = ward.session.scalars(select(Consent).where(Consent.scope == "treatment")).first()
+        ward.fill("nurse", f"/consents/{consent.id}/withdrawal", sure="yes", **WITHDRAWS)
+    else:
+        ward.fill("physician", f"{course}/stop", reason="patient is septic", sure="yes")
+    for where in (course, "/"):
+        shown = ward.browser("nurse").get(where, follow_redirects=True).text
+        assert "Stop giving these cells" in shown, (where, ward.refused)
+        assert f"/administrations/{given.id}/abort" in shown, where
+
+
+@pytest.mark.rule(45)
+def test_who_wrote_the_paper_of_a_result_had_a_hand_in_it(ward, bag):
+    result = ward.session.scalars(select(QCResult).where(QCResult.product_id == bag.id)).first()
+    assert ward.team.quality.id not in hands_on(records_of(bag.treatment), bag)
+    result.paper = {"written_by_id": ward.team.quality.id, "written_by": "QA"}
+    ward.session.flush()
+    assert ward.team.quality.id in hands_on(records_of(bag.treatment), bag)
+    assert ward.session.scalar(select(BedsideCheck)) is None
