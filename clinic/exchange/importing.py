@@ -24,7 +24,7 @@ from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_course import History
 from clinic.exchange.import_known import Known, TableWide
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
-from clinic.exchange.import_repeats import repeated
+from clinic.exchange.import_repeats import Repeats
 from clinic.exchange.import_report import Report, shown
 from clinic.exchange.import_targets import KINDS, OWN, slot
 from clinic.exchange.import_writing import Waiting
@@ -99,8 +99,8 @@ class Job:
         batch.notes = [*map(str, report.notes), *left_out]
         report.batch = batch.id
 
-    def histories(self) -> Iterator[History]:
-        """Yield the records of each row that no earlier batch has taken in."""
+    def histories(self, repeats: Repeats | None = None) -> Iterator[History]:
+        """Yield the records of each row that no earlier batch has taken in; ``repeats`` learns of every row."""
         visits = {key: (visit.name, visit.course_day) for key, visit in self.mapping.visits.items()}
         donors = KnownDonors(self.session, self.by.site_id)
         known, maker = Known(self.session, self.by, self.mapping, self.wide), ADDITIONS.get(self.mapping.kind, History)
@@ -118,6 +118,8 @@ class Job:
                     source_key=import_rows.key_of(given, self.mapping),
                 )  # fmt: skip
                 made.append(history)
+                if repeats is not None:
+                    repeats.note(row, given, history.content)
             contents = {known for one in made for known in (one.content, one.written_content)}
             before = batches.known_rows(self.session, self.by.site_id, ImportedRow.content, contents)
             again = {one.row for one in made if not before.keys().isdisjoint((one.content, one.written_content))}
@@ -244,8 +246,8 @@ def _said_already(report: Report, earlier: ImportBatch) -> str:
 def _check(job: Job, waiting: Waiting) -> None:
     """Make the records of each row, judge them by themselves and beside the others; nothing is written."""
     report, known = job.report, KnownPeople(job.session, job.by.site_id)
-    apart = job.mapping.kind in TOLD_BY_LATER_ROWS
-    for done, history in enumerate(job.histories(), start=1):
+    apart, repeats = job.mapping.kind in TOLD_BY_LATER_ROWS, Repeats(job.session, job.by, job.mapping)
+    for done, history in enumerate(job.histories(repeats), start=1):
         report.fresh = done
         report.problems += history.problems
         report.notes += [*history.notes, *similar_people(known, history.row, history.records)]
@@ -258,7 +260,7 @@ def _check(job: Job, waiting: Waiting) -> None:
             return
         if not report.problems and not apart:
             waiting.add(history)
-    report.problems += repeated(job)
+    report.problems += repeats.faults(report.before)
     if not report.problems:
         for history in job.histories() if apart else ():
             waiting.add(history)

@@ -96,8 +96,11 @@ def complete(row: Model, connection: Connection) -> dict[str, Any]:
 def prepare(model: type[Model], values: Mapping[str, Any], dialect: Dialect) -> Prepared:
     """Return a new row, of which `complete` gave the columns, as it will be written."""
     table: Any = model.__table__
-    after = canonical({key: kept(column, values[key]) for key, column in _columns(model)})
-    return Prepared(table_of(model), values["id"], insert_into(table, dialect).bound(values), after)
+    after = {}
+    for key, column in _columns(model):
+        value = values[key]
+        after[key] = value if type(value) is str and not column.info else kept(column, value)
+    return Prepared(table_of(model), values["id"], insert_into(table, dialect).bound(values), canonical(after))
 
 
 @lru_cache(maxsize=512)
