@@ -287,6 +287,10 @@ def own(table: Table, kind: str, file: str) -> Mapping:
 
 def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
     """Return what keeps table and mapping from fitting together; row 1 is the row of headings."""
+    below, absent = next(iter(table.rows), None), mapping.spoken_for() - set(table.headings)
+    if below is not None and not absent.isdisjoint(below[1].values()):
+        expected = f"the headings of the columns; row {below[0]} has them, so say: heading_row = {below[0]}"
+        return [Fault(row=1, column="", value="", expected=expected)]
     problems = [
         Fault(
             row=1,
@@ -299,7 +303,7 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
     ]
     problems += [
         Fault(row=1, column=name, value="", expected="this column in the file: the mapping names it")
-        for name in sorted(mapping.spoken_for() - set(table.headings))
+        for name in sorted(absent)
         if not (name in mapping.ignored and UNNAMED.fullmatch(name))
     ]
     problems += [
