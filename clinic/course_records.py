@@ -26,6 +26,7 @@ from clinic.record_kinds import attached, keys_to, kinds, link, parts_of, table_
 from clinic.record_pool import M, Pool, in_order
 from clinic.records import Amendment, Signature
 from clinic.row_reader import Statement, always_under, joined, under
+from clinic.unsaved_rows import UNSAVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -211,14 +212,20 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str], only:
     read = [model for model in kinds() if only is None or model in only or table_of(model) == "treatment"]
     parts = {part for model in read for part in parts_of(model)}
     pool = Pool(only=None if only is None else frozenset({*read, *parts, *attached(), Signature, Amendment}))
-    scope = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name)
+    scope, unsaved = Scope(pool, course_ids, product_ids, session.get_bind().dialect.name), session.info.get(UNSAVED)
     for model in read:
+        if unsaved is not None and table_of(model) == "treatment":
+            scope.course_ids = unsaved.courses_beside(session, model, course_ids)
         found: Any = getattr(model, "found", None)
         condition = found(scope) if found is not None else _condition(model, scope)
         if condition is not None:
             pool.add(always_under(model, condition).read(session, scope.given))
+        if unsaved is not None:
+            unsaved.add_kind(session, scope, model, itself=found is not None)
         if table_of(model) == "treatment":
             _take_whole_people(scope, session, model)
+            if unsaved is not None:  # other courses of the same people
+                unsaved.add_found(session, pool, model, ())
     complete(session, pool, {*read, *parts})
     return pool
 

@@ -6,6 +6,7 @@ import enum
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, ClassVar
 
 from sqlalchemy import (
@@ -117,6 +118,14 @@ class Base(DeclarativeBase):
         return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", cls.__name__).lower()
 
 
+@cache
+def _made_with(model: type[Any]) -> tuple[tuple[str, Any, Any], ...]:
+    """Return the columns of a model that a new row has a value in, each with its default and what is usual."""
+    columns = [(one.key, one.columns[0]) for one in inspect(model).column_attrs]
+    found = ((key, column.default, column.info.get("usual")) for key, column in columns)
+    return tuple((key, default, usual) for key, default, usual in found if default is not None or usual is not None)
+
+
 class Model(Base):
     """A row of the clinic: a public id, a version in every change, the site that owns it.
 
@@ -155,12 +164,14 @@ class Model(Base):
     def __init__(self, **facts: Any) -> None:
         """Create a row with its id and column defaults at once, so that it can be signed before it is stored."""
         facts.setdefault("id", new_id(self.KIND))
-        for attribute in inspect(type(self)).column_attrs:
-            default, usual = attribute.columns[0].default, attribute.columns[0].info.get("usual")
-            if default is not None and attribute.key not in facts:
-                facts[attribute.key] = default.arg(None) if default.is_callable else default.arg
-            elif usual is not None and attribute.key not in facts and facts.get("origin") != "imported":
-                facts[attribute.key] = usual() if callable(usual) else usual
+        came_in, plain = facts.get("origin") == "imported", vars(self)
+        for key, default, usual in _made_with(type(self)):
+            if key in facts:
+                continue
+            if default is not None:
+                plain[key] = default.arg(None) if default.is_callable else default.arg
+            elif not came_in:
+                facts[key] = usual() if callable(usual) else usual
         super().__init__(**facts)
 
     def __repr__(self) -> str:

@@ -169,7 +169,8 @@ class Entry(RecordContent, Model):
             ((local, _remote),) = relation.local_remote_pairs
             row, named = getattr(self, relation.key), getattr(self, str(local.key))
             if row is not None:
-                setattr(self, str(local.key), row.id)
+                if named != row.id:
+                    setattr(self, str(local.key), row.id)
             elif named is not None and session is not None and relation.back_populates is None:
                 setattr(self, relation.key, session.get(relation.mapper.class_, named))
 

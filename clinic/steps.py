@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from clinic import clock
 from clinic.errors import RuleBroken, StepBlocked
-from clinic.record_kinds import keys_to
+from clinic.record_kinds import keys_to, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -201,19 +201,21 @@ def is_history(records: CourseRecords, *, or_used: bool = False) -> bool:
     course = records.course
     if course.origin != "imported":
         return False
-    mine = [row for row in records.pool.rows_of("product") if row.treatment_id == course.id] if or_used else []
-    if mine and all(one.given or one.discarded for one in mine):
+    pool, kinds = records.pool, [kind for kind, rows in records.pool.rows.items() if rows]
+    cells = [kind for kind in kinds if table_of(kind) == "product"]
+    mine = [row for kind in cells for row in pool.index(kind, "treatment_id").get(course.id, ())]
+    if or_used and mine and all(one.given or one.discarded for one in mine):
         return True
     if course.signed:
         return False
-    kinds = list(records.pool.rows.items())
-    of_course = (row for kind, rows in kinds if hasattr(kind, "treatment_id") for row in rows)
-    own = {course.id, *(row.id for row in of_course if row.treatment_id == course.id)}
+    own = {"treatment": [course.id], "product": [row.id for row in mine]}
     return not any(
-        getattr(row, name) in own and _done_here(row)
-        for kind, rows in kinds
-        for name in (name for table in ("treatment", "product") for name in keys_to(kind).get(table, ()))
-        for row in rows
+        _done_here(row)
+        for kind in kinds
+        for table, ids in own.items()
+        for name in keys_to(kind).get(table, ())
+        for one in ids
+        for row in pool.index(kind, name).get(one, ())
     )
 
 

@@ -37,7 +37,7 @@ DAY = click.DateTime(["%Y-%m-%d"])
 @click.option("--format", "form", default="csv", show_default=True)
 @click.option("--from", "since", type=DAY, help="First day, e.g. 2026-01-31.")
 @click.option("--to", "until", type=DAY, help="Last day, included.")
-@click.option("--site", "code", help="Code of one site; default: all.")
+@click.option("--site", "code", help="Code of one site; default: that of the person named by --as, else all.")
 @click.option("--research", is_flag=True, help="Without names, birth dates, free text; days shifted per patient.")
 @click.option("--list", "listing", is_flag=True, help="List the data sets.")
 @click.option("-o", "--output", type=FILE, help="File to write; default: standard output.")
@@ -55,7 +55,8 @@ def export(  # noqa: PLR0913 - the options of one command
         raise click.UsageError("Name a data set, or use --list.")
     if output is not None and output.exists():
         raise click.UsageError(f"{output} is already there; nothing was written. Choose another file name.")
-    reader, choice = user_with(session, email) if email else None, _choice(session, **chosen)
+    reader = user_with(session, email) if email else None
+    choice = _choice(session, reader.site if reader is not None else None, **chosen)
     _refuse_reader(reader, choice)
     sites = [choice.site_id] if choice.site_id else list(session.scalars(select(Site.id).order_by(Site.id)))
     with exporting.whole(exporting.chunks(session, dataset, form, choice)) as made:  # first whole, then given away
@@ -90,10 +91,11 @@ def _write(made: IO[bytes], output: Path) -> None:
         Path(name).unlink()
 
 
-def _choice(
-    session: Session, *, since: datetime | None, until: datetime | None, code: str | None, research: bool
-) -> Choice:
-
+def _choice(  # noqa: PLR0913 - the options that choose rows
+    session: Session, own: Site | None, *, since: datetime | None, until: datetime | None, code: str | None,
+    research: bool,
+) -> Choice:  # fmt: skip
+    """Return what is taken out; where no site is named, of the site at which the reader works, ``own``."""
     if since and until and until < since:
         raise click.UsageError("The last day is before the first. Exchange --from and --to.")
     days: dict[str, Any] = {"since": since.date() if since else None, "until": until.date() if until else None}
@@ -101,7 +103,7 @@ def _choice(
         exporting.check_period(**days)
     except RuleBroken as broken:
         raise click.UsageError(str(broken)) from None
-    place = site_with(session, code) if code else None
+    place = site_with(session, code) if code else own
     return Choice(
         site_id=place.id if place else None,
         zone=place.zone if place else "Etc/UTC",

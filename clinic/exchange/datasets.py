@@ -123,8 +123,13 @@ class Dataset:
 
     @property
     def counted_by(self) -> str:
-        """The moment by which ``--from`` and ``--to`` choose: when it happened, else when it was recorded."""
+        """The moment by which ``--from`` and ``--to`` choose: when it happened, else when it was recorded.
+
+        Rows of an import have that of their import, ``batch.imported_at``; what has no moment is ``id``.
+        """
         keys = {attribute.key for attribute in inspect(self.model).column_attrs}
+        if "batch_id" in keys:
+            return "batch.imported_at"
         return next(
             key
             for key in (
@@ -135,6 +140,8 @@ class Dataset:
                 "due_on",
                 "drafted_at",
                 "imported_at",
+                "attached_at",
+                "printed_at",
                 "id",
             )
             if key in keys

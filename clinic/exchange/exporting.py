@@ -179,9 +179,12 @@ def rows(session: Session, dataset: Dataset, choice: Choice) -> Iterator[list[An
 
 
 def _narrowed(statement: Any, dataset: Dataset, choice: Choice) -> Any:
-    model, by = dataset.model, getattr(dataset.model, dataset.counted_by)
+    model, (through, _dot, key) = dataset.model, dataset.counted_by.rpartition(".")
     if choice.site_id:
         statement = statement.where(model.site_id == choice.site_id)
+    if through and (choice.since or choice.until):
+        statement = statement.join(getattr(model, through))
+    by = getattr(inspect(model).relationships[through].mapper.class_ if through else model, key)
     is_day = isinstance(by.type, Date)
     zone = ZoneInfo(choice.zone)
     if dataset.counted_by == "id":

@@ -265,11 +265,10 @@ class History:
         self._check("score", wanted.key, score, wanted)
 
     def _has(self, part: str, name: str = "") -> bool:
-        return any(
-            s.part == part and (not name or s.name == name)
-            for s, g in self.given.items()
-            if g.text is not None or g.never
-        )
+        for at, said in self.given.items():
+            if at.part == part and (said.text is not None or said.never) and (not name or at.name == name):
+                return True
+        return False
 
     def _keys(self, *parts: str) -> list[str]:
         return list(

@@ -85,7 +85,8 @@ class Report:
         made = ", ".join(counted(noun, count) for noun, count in self.made.items())
         if self.refused:
             some = f"{len(self.problems)} {'problem' if len(self.problems) == 1 else 'problems'}"
-            return [*self.notes, *told(self.problems), f"Nothing was imported: {some} in {self.file}."]
+            place = f", sheet {self.table.sheet}" if self.table is not None and self.table.sheet else ""
+            return [*self.notes, *told(self.problems), f"Nothing was imported: {some} in {self.file}{place}."]
         if self.already:
             return [self.already]
         did = "would be imported; this was a dry run" if self.dry_run else "imported"
@@ -140,8 +141,10 @@ def rejects(table: Table, problems: Iterable[Fault]) -> Iterator[str]:
     headings = [name for name in table.headings if name not in table.of_rejects]
     before = [f"{name} (rejected)" if name in headings else name for name in REJECTED]
     reasons: dict[int, list[str]] = {}
+    sheet = f"sheet {table.sheet}, " if table.sheet else ""
     for fault in problems:
-        place = f"{fault.column}: " if fault.column else ""
+        place = f"{sheet}column {fault.column}: " if sheet and fault.column else f"{fault.column or sheet[:-2]}: "
+        place = "" if place == ": " else place
         reasons.setdefault(fault.row, []).append(f"{place}expected {fault.expected}")
     faulty = (
         [number, "; ".join(reasons[number]), *(cells[name] for name in headings)]

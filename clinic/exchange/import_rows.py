@@ -11,7 +11,7 @@ from clinic.errors import RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
-from clinic.exchange.table_cells import is_figure
+from clinic.exchange.table_cells import has_unit, is_figure, unit_of
 from clinic.ledger.models import digest
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS, labels
 
@@ -202,7 +202,9 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
         return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
     decimal, held = ("", False) if mapping is None else (target.decimal or mapping.decimal, mapping.holds_dates)
     try:
-        text = parse_cell.one_way(text, decimal if mapping and is_figure(_slot(target.to, mapping)) else "")
+        if mapping and is_figure(place := _slot(target.to, mapping)):
+            text = parse_cell.without_unit(text, unit_of(place, target)) if has_unit(target) else text
+            text = parse_cell.one_way(text, decimal)
         text = parse_cell.TRANSFORMS[target.transform](text) if target.transform else text
         text = parse_cell.dated(text, target.date, held=held) if target.date else text
         text = parse_cell.multiplied(text, target.factor) if target.factor else text

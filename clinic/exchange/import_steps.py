@@ -101,12 +101,16 @@ def confirm(upload: Upload, reasons: dict[str, str], seen: list[int], same: list
 
 
 def import_now(session: Session, upload: Upload, by: User) -> Report:
-    """Import an upload; raises `RuleBroken` with what keeps it from being imported. The caller commits."""
+    """Import an upload; raises `RuleBroken` with what keeps it from being imported. The caller commits.
+
+    What the session wrote before is not kept, and others write until the table is judged.
+    """
     found = upload.checked
     if found is None or found["faults"] or found["asked"] or found["already"]:
         raise RuleBroken("Check the table first; what is refused is corrected in the file or its mapping.")
     if set(upload.seen) != set(range(len(found["notes"]))):
         raise RuleBroken("Confirm each note first, or correct the file.")
+    read_from_here(session)
     report = importing.run(
         session, upload.kind, upload.path, upload.read_mapping(), by, clock.now(), dry_run=False, name=upload.file,
         without=upload.same,

@@ -240,9 +240,9 @@ def _confirmed(upload: Upload) -> Answer:
     asked = (upload.checked or {}).get("asked", [])
     reasons = {one["ask"]: request.form.get(f"why-{number}", "") for number, one in enumerate(asked)}
     again, here = import_steps.confirm(upload, reasons, *_answers(upload)), url_for("imports.preview", key=upload.key)
+    idempotency.led_to(here)
+    db.session.commit()  # nobody waits while the table is judged; who sends the form again is led to its check
     if again or request.form.get("do") == "check":
-        idempotency.led_to(here)
-        db.session.commit()
         import_steps.check(db.session(), upload, me())
         return redirect(here, 303)
     report = import_steps.import_now(db.session(), upload, me())

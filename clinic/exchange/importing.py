@@ -8,7 +8,7 @@ is a batch (`clinic.exchange.batches`); a row that an earlier batch took in is n
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import count, islice
 from typing import TYPE_CHECKING, TypeVar
 
 from sqlalchemy import select
@@ -24,21 +24,22 @@ from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_course import History
 from clinic.exchange.import_known import Known, TableWide
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
-from clinic.exchange.import_repeats import known_already, repeated
+from clinic.exchange.import_repeats import Repeats
 from clinic.exchange.import_report import Report, shown
 from clinic.exchange.import_targets import KINDS, OWN, slot
+from clinic.exchange.import_writing import Waiting
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.table_cells import cell_faults
 from clinic.exchange.tables import UNNAMED, Table, read
-from clinic.extensions import write_from_here, writing
-from clinic.ledger.listener import set_actor
-from clinic.pathway.projection import judge_what_was_written
+from clinic.extensions import read_from_here, write_from_here
+from clinic.ledger.listener import lock_site, set_actor
+from clinic.ledger.prepared import head_of
 from clinic.protocols.models import Protocol
 from clinic.reading import reading_only
 from clinic.wording import recorded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
     from pathlib import Path
 
@@ -53,7 +54,9 @@ KNOWN = "whoever imported the table says that the patient is registered already.
 FIRST_SHOWN = 5
 """Rows that a preview shows as they would be saved."""
 AT_ONCE = 50
-"""Rows whose records are written together; what is written is let go, so that a long table needs little memory."""
+"""Rows that are read together."""
+TOLD_BY_LATER_ROWS = frozenset({"scores"})
+"""Kinds of import of which a record says what later rows tell: they are made a second time when all rows are known."""
 
 
 def pieces(many: Iterable[T]) -> Iterator[list[T]]:
@@ -79,8 +82,25 @@ class Job:
 
     wide: TableWide = field(default_factory=TableWide)
 
-    def histories(self) -> Iterator[History]:
-        """Yield the records of each row that no earlier batch has taken in."""
+    def batch(self) -> ImportBatch:
+        """Return the import as a record, which counts nothing yet."""
+        return ImportBatch(
+            site_id=self.by.site_id, kind=self.mapping.kind, file=self.report.file, sha256=self.sha256,
+            source=self.mapping.source, mapping=self.mapping.kept(), mapping_hash=batches.hash_of_mapping(self.mapping),
+            rows=self.report.rows, skipped=0, made={}, notes=[], imported_at=self.at, imported_by=self.by,
+            imported_by_id=self.by.id,
+        )  # fmt: skip
+
+    def complete(self, batch: ImportBatch) -> None:
+        """Say with the record of the import what came of it."""
+        report = self.report
+        left_out = [f"Row {row} was left out: {KNOWN}" for row in sorted(self.table.rows.without)]
+        batch.skipped, batch.made = report.skipped, dict(report.made)
+        batch.notes = [*map(str, report.notes), *left_out]
+        report.batch = batch.id
+
+    def histories(self, repeats: Repeats | None = None) -> Iterator[History]:
+        """Yield the records of each row that no earlier batch has taken in; ``repeats`` learns of every row."""
         visits = {key: (visit.name, visit.course_day) for key, visit in self.mapping.visits.items()}
         donors = KnownDonors(self.session, self.by.site_id)
         known, maker = Known(self.session, self.by, self.mapping, self.wide), ADDITIONS.get(self.mapping.kind, History)
@@ -98,6 +118,8 @@ class Job:
                     source_key=import_rows.key_of(given, self.mapping),
                 )  # fmt: skip
                 made.append(history)
+                if repeats is not None:
+                    repeats.note(row, given, history.content)
             contents = {known for one in made for known in (one.content, one.written_content)}
             before = batches.known_rows(self.session, self.by.site_id, ImportedRow.content, contents)
             again = {one.row for one in made if not before.keys().isdisjoint((one.content, one.written_content))}
@@ -106,6 +128,10 @@ class Job:
                 if one.row not in again:
                     one.build(self.mapping.kind)
                     yield one
+
+
+TRIES = 3
+"""How often a table is judged without the write lock before it is judged with it, where others write beside it."""
 
 
 def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
@@ -123,37 +149,72 @@ def run(  # noqa: PLR0913, PLR0917 - what the command line asks for
 ) -> Report:
     """Take a table in for a person, who answers for it; the caller commits unless it was refused.
 
-    Raises `RuleBroken` where file or mapping cannot be read at all. ``progress`` gets rows done and rows in total.
-    ``name``: what the file is called, where that is not its name on this machine. ``without``: rows that are left out,
-    since whoever answers says that their patients are registered already.
+    Where the session only reads yet, others write until the records are made and judged. Raises `RuleBroken` where
+    file or mapping cannot be read at all. ``progress`` gets rows done and rows in total. ``name``: what the file is
+    called, where that is not its name on this machine. ``without``: rows that are left out, since whoever answers says
+    that their patients are registered already.
     """
-    job = prepared(session, kind, path, mapping_path, by, at, name=recorded(name or path.name))
-    report, job.table.rows.without = job.report, frozenset(without)
-    report.dry_run, job.progress = dry_run, progress or job.progress
+    for attempt in range(TRIES + 1):
+        alone = not reading_only.get() or (attempt == TRIES and not dry_run)
+        if alone:
+            _lock(session, by)
+        job = prepared(session, kind, path, mapping_path, by, at, name=recorded(name or path.name))
+        job.table.rows.without = frozenset(without)
+        job.report.dry_run, job.progress = dry_run, progress or job.progress
+        if _taken_in(job, alone=alone):
+            return job.report
+    raise AssertionError("who is alone is never overtaken")
+
+
+def _lock(session: Session, by: User) -> None:
+    """Keep others from writing for the site of a person until the caller commits or rolls back."""
+    write_from_here(session)
+    session.flush()
+    lock_site(session, by.site_id)
+
+
+def _taken_in(job: Job, *, alone: bool) -> bool:
+    """Judge a table, and write it unless it is refused or only tried; False where others wrote what it rests on."""
+    session, report, by = job.session, job.report, job.by
+    head = head_of(session, by.site_id)
     earlier = batches.same_import(session, by.site_id, job.sha256, job.mapping)
     if earlier is not None:
         report.already = _said_already(report, earlier)
-        return report
+        return True
     report.problems += _of_mapping(job.table, job.mapping) or cell_faults(job.table, job.mapping)
     if report.problems:
-        return report
+        return True
+    waiting = Waiting(session, job.batch(), job.at)
     with session.no_autoflush:
-        _check(job)
+        _check(job, waiting)
     report.problems.sort(key=lambda fault: fault.row)
     report.skipped = report.rows - report.fresh - len(job.table.rows.without)
     if not report.problems and not report.fresh:
         report.already = f"All rows of {report.file} were imported before. Nothing was changed."
     if report.problems or report.already:
-        return report
+        return True
     set_actor(session, by.id, f"Import of {report.file}")
-    if dry_run:
-        report.problems += _tried(job)
-        return report
-    write_from_here(session)
-    report.problems += known_already(job)  # somebody may have been added meanwhile
-    if not report.problems:
-        _write(job)
-    return report
+    done = count(report.rows + 1)
+    if job.report.dry_run:
+        report.problems += waiting.tried(lambda rows: _tell(job, done, rows))
+        return True
+    if not alone:
+        _lock(session, by)
+        if waiting.is_out_of_date(head):
+            read_from_here(session)
+            return False
+    job.complete(waiting.batch)
+    try:
+        waiting.write(lambda rows: _tell(job, done, rows))
+    except IntegrityError as fault:
+        refused = Fault(row=1, column="", value="", expected=f"facts that fit together: {fault.orig}")
+        report.problems += waiting.tried(lambda _rows: None) or [refused]
+    return True
+
+
+def _tell(job: Job, done: Iterator[int], rows: int) -> None:
+    for _row in range(rows):
+        job.progress(next(done), 2 * job.report.rows)
 
 
 def prepared(  # noqa: PLR0913, PLR0917 - as above
@@ -182,10 +243,11 @@ def _said_already(report: Report, earlier: ImportBatch) -> str:
     )
 
 
-def _check(job: Job) -> None:
-    """Judge each row by itself and beside the others; nothing is written."""
+def _check(job: Job, waiting: Waiting) -> None:
+    """Make the records of each row, judge them by themselves and beside the others; nothing is written."""
     report, known = job.report, KnownPeople(job.session, job.by.site_id)
-    for done, history in enumerate(job.histories(), start=1):
+    apart, repeats = job.mapping.kind in TOLD_BY_LATER_ROWS, Repeats(job.session, job.by, job.mapping)
+    for done, history in enumerate(job.histories(repeats), start=1):
         report.fresh = done
         report.problems += history.problems
         report.notes += [*history.notes, *similar_people(known, history.row, history.records)]
@@ -196,65 +258,14 @@ def _check(job: Job) -> None:
         if len(report.problems) >= MOST_PROBLEMS:
             report.notes.append(f"The first {MOST_PROBLEMS:,} problems are listed. Correct them and try again.")
             return
-    report.problems += repeated(job)
-
-
-def _tried(job: Job) -> list[Fault]:
-    """Write, judge and roll back some rows at a time, and return what is refused only then, by row.
-
-    The write lock is held for some rows only, so that nobody waits for a dry run.
-    """
-    faults, done = [], job.report.rows
-    for piece in pieces(job.histories()):
-        if _refusal(job.session, piece):
-            each = ((one.row, _refusal(job.session, [one])) for one in piece)
-            faults += [Fault(row=row, column="", value="", expected=said) for row, said in each if said]
-        done += len(piece)
-        job.progress(min(done, 2 * job.report.rows), 2 * job.report.rows)
-    return faults
-
-
-def _refusal(session: Session, histories: Sequence[History]) -> str:
-    """Return why the database or the judgement refuses the records of some rows, if it does; nothing is kept."""
-    only_reads = reading_only.get()
-    with writing(session):
-        tried = session.begin_nested()
-        try:
-            for one in histories:
-                session.add_all(one.records)
-            judge_what_was_written(session)
-        except (RuleBroken, IntegrityError) as fault:
-            return str(fault) if isinstance(fault, RuleBroken) else f"facts that fit together: {fault.orig}"
-        finally:
-            tried.rollback()
-            if only_reads:
-                session.rollback()
-    return ""
-
-
-def _write(job: Job) -> None:
-    session, report, rows = job.session, job.report, job.report.rows
-    left_out = [f"Row {row} was left out: {KNOWN}" for row in sorted(job.table.rows.without)]
-    batch = ImportBatch(
-        site_id=job.by.site_id, kind=job.mapping.kind, file=report.file, sha256=job.sha256, source=job.mapping.source,
-        mapping=job.mapping.kept(), mapping_hash=batches.hash_of_mapping(job.mapping), rows=rows,
-        skipped=report.skipped, made=dict(report.made), notes=[*map(str, report.notes), *left_out], imported_at=job.at,
-        imported_by=job.by, imported_by_id=job.by.id,
-    )  # fmt: skip
-    session.add(batch)
-    report.batch = batch.id
-    for done, history in enumerate(job.histories(), start=1):
-        session.add_all(history.records)
-        session.add(
-            ImportedRow(
-                site_id=job.by.site_id, batch_id=batch.id, row=history.row, content=history.content,
-                source_key=history.source_key or None, records=[one.id for one in history.records],
-            )
-        )  # fmt: skip
-        if done % AT_ONCE == 0:
-            session.flush()
-        job.progress(rows + done, 2 * rows)
-    session.flush()
+        if not report.problems and not apart:
+            waiting.add(history)
+    report.problems += repeats.faults(report.before)
+    if not report.problems:
+        for history in job.histories() if apart else ():
+            waiting.add(history)
+        waiting.end_piece()
+        report.problems += waiting.faults
 
 
 def own(table: Table, kind: str, file: str) -> Mapping:
@@ -276,6 +287,10 @@ def own(table: Table, kind: str, file: str) -> Mapping:
 
 def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
     """Return what keeps table and mapping from fitting together; row 1 is the row of headings."""
+    below, absent = next(iter(table.rows), None), mapping.spoken_for() - set(table.headings)
+    if below is not None and not absent.isdisjoint(below[1].values()):
+        expected = f"the headings of the columns; row {below[0]} has them, so say: heading_row = {below[0]}"
+        return [Fault(row=1, column="", value="", expected=expected)]
     problems = [
         Fault(
             row=1,
@@ -288,7 +303,7 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
     ]
     problems += [
         Fault(row=1, column=name, value="", expected="this column in the file: the mapping names it")
-        for name in sorted(mapping.spoken_for() - set(table.headings))
+        for name in sorted(absent)
         if not (name in mapping.ignored and UNNAMED.fullmatch(name))
     ]
     problems += [

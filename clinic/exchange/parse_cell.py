@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
@@ -65,6 +66,33 @@ def one_way(text: str, decimal: str) -> str:
     elif decimal == "." and "," in figure:
         raise NotThat("a figure with . as its decimal mark")
     return sign + figure.replace(",", ".")
+
+
+WITH_UNIT = re.compile(
+    r"(?P<figure>(?:<=|>=|[<>≤≥=])?\s*[+−-]?\d[\d.,'’ \u00a0\u202f]*)(?![eE][+-]?\d)"
+    r"(?P<unit>[^\W\d_].*|[%°×/].*)",
+    re.DOTALL,
+)
+"""A figure and what is written behind it."""
+SAME = str.maketrans({"^": "", "×": "x", "*": "x", "μ": "u", "µ": "u", " ": "", "\u00a0": "", "\u202f": ""})
+
+
+def without_unit(text: str, unit: str) -> str:
+    """Return a figure without the unit that is written behind it, where that is the unit of its column.
+
+    ``unit``: that unit; "" where the column has none. mL and ml, µ and μ, × and x, 10⁶ and 10^6 are the same.
+    """
+    found = WITH_UNIT.fullmatch(text)
+    if found is None:
+        return text
+    if unit and _unit(found["unit"]) == _unit(unit):
+        return found["figure"].strip()
+    said = f"in {unit}" if unit else "without a unit"
+    raise NotThat(f"a figure {said}: “{found['unit'].strip()[:40]}” is written behind it")
+
+
+def _unit(text: str) -> str:
+    return unicodedata.normalize("NFKC", text.translate(SAME)).translate(SAME).casefold().removesuffix(".")
 
 
 def is_factor(text: str) -> bool:

@@ -15,14 +15,15 @@ from sqlalchemy import Integer
 
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_targets import slot
+from clinic.exchange.parse_cell import WITH_UNIT
 from clinic.model import Quantity
-from clinic.protocols.catalogues import QC_TESTS
+from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from clinic.exchange.import_targets import Slot
-    from clinic.exchange.mapping import Mapping
+    from clinic.exchange.mapping import Mapping, Target
     from clinic.exchange.tables import Table
 
 ERROR = re.compile(r"#(?:[A-ZÀ-Ý/0-9_]{2,}[!?]|N/A|N/D|N/V|NV|NA)")
@@ -43,7 +44,8 @@ class Marks:
 
     def note(self, row: int, text: str) -> None:
         """Learn from one cell."""
-        figure = UNSIGNED.sub("", text).strip()
+        written = WITH_UNIT.fullmatch(text)
+        figure = UNSIGNED.sub("", written["figure"] if written is not None else text).strip()
         marks = {one for one in ",." if one in figure}
         self.comma, self.point = self.comma or "," in marks, self.point or "." in marks
         if THREE.fullmatch(figure):
@@ -64,7 +66,7 @@ def cell_faults(table: Table, mapping: Mapping) -> list[Fault]:
         Fault(
             row=row, column=name, value=value,
             expected="a heading above this column, which holds values. Name it, clear it, or say under [ignored] why "
-            "it is left out",
+            "it is left out" + (BELOW.format(row=row) if not any(one.isdigit() for one in value) else ""),
         )
         for name, (row, value) in table.unnamed.items()
         if name not in mapping.spoken_for()
@@ -89,6 +91,7 @@ def cell_faults(table: Table, mapping: Mapping) -> list[Fault]:
     return found
 
 
+BELOW = ". If row {row} has the headings, below a row that groups the columns, say so: heading_row = {row}"
 NO_RESULT = (
     "a value: the spreadsheet could not work out this cell. Correct its formula, or say under “missing” that it means "
     "“not recorded”"
@@ -130,3 +133,25 @@ def is_figure(place: Slot) -> bool:
     if place.fact is not None and place.fact.choices is not None:
         return False
     return isinstance(place.model.__table__.columns[place.name].type, Quantity | Integer)
+
+
+AS_WRITTEN = frozenset({"", "years", "whole", "event_day", "grams_to_kg"})
+"""The ways of reading a cell before which a unit may stand behind its figure."""
+
+
+def has_unit(target: Target) -> bool:
+    """Whether the unit of a column's figures is known: the others are converted by what the mapping says."""
+    return target.transform in AS_WRITTEN
+
+
+def unit_of(place: Slot, target: Target) -> str:
+    """Return the unit in which the figures of a column are written; "" where none can stand behind them."""
+    if target.factor:
+        return ""
+    if target.transform == "grams_to_kg":
+        return "g"
+    if place.part == "qc" and place.name in QC_TESTS:
+        return QC_TESTS[place.name].unit
+    if place.part == "score" and place.name in INSTRUMENTS:
+        return INSTRUMENTS[place.name].unit
+    return place.fact.unit if place.fact is not None else ""

@@ -9,7 +9,7 @@ import re
 import tempfile
 import weakref
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -79,6 +79,7 @@ class Table:
     """A file's table. ``rows``: number of the line in the file, counted from 1, and its cells by heading.
 
     ``unnamed``: columns without a heading that hold values, by the name that stands in for it: its first row and value.
+    ``sheet``: the sheet of a spreadsheet, where it was named.
     ``note``: that its encoding was guessed; ``guesses``: what the first such line reads in each likely one.
     """
 
@@ -87,6 +88,7 @@ class Table:
     note: str = ""
     guesses: dict[str, str] = field(default_factory=dict)
     unnamed: dict[str, tuple[int, str]] = field(default_factory=dict)
+    sheet: str = ""
 
     @property
     def of_rejects(self) -> list[str]:
@@ -112,7 +114,7 @@ def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 
     if path.suffix.lower() in {".xls", ".ods", ".xlsb", ".xlsm"}:
         raise RuleBroken(f"{path.name} is a spreadsheet of a kind that is not imported. Save it as XLSX or as CSV.")
     if path.suffix.lower() == ".xlsx":
-        return _table(_kept(_sheet(path, sheet), heading_row), "", {})
+        return replace(_table(_kept(_sheet(path, sheet), heading_row), "", {}), sheet=sheet)
     if _of_rejects(path):  # its headings are in its first row, wherever those of the whole table were
         with path.open("rb") as file:
             encoding = "" if file.read(3) == codecs.BOM_UTF8 else encoding
@@ -228,7 +230,7 @@ def _cell(value: Any) -> str:
 
 
 def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str, str]) -> Table:
-    _number, found = next(lines, (0, []))
+    first_row, found = next(lines, (0, []))
     if not found:
         raise RuleBroken("The file has no headings: its first line that is no # comment must name the columns.")
     for number, name in enumerate(found, start=1):
@@ -245,7 +247,10 @@ def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str,
             )
     twice = sorted(name for name, count in Counter(headings).items() if name and count > 1)
     if twice:
-        raise RuleBroken(f"Two columns have the same heading: {', '.join(twice)}.")
+        raise RuleBroken(
+            f"Two columns have the same heading: {', '.join(twice)}. Give each its own. If this row only groups the "
+            f"columns, name the row of their headings: heading_row = {first_row + 1}."
+        )
     first: dict[str, tuple[int, str]] = {}
     rows = Rows(headings, _noting(_checked(lines, headings, guessed=bool(guesses)), unnamed, first))
     rows.headings = ["" if name in unnamed and name not in first else name for name in headings]

@@ -56,9 +56,20 @@ def _hash(text: str) -> str:
 
 def _change(row: Sequence[Any], document: Callable[[str], str]) -> str:
     site, number, previous, _hash, _key, at, act, actor, after, before, record_id, reason, record = row
+    return text_of_change(
+        site=site, number=number, previous=previous, at=_moment(at), act=act, actor=actor, after=document(after),
+        before=document(before), record_id=record_id, reason=reason, record=record,
+    )  # fmt: skip
+
+
+def text_of_change(  # noqa: PLR0913 - the content of an entry
+    *, site: str, number: int, previous: str, at: str, act: str, actor: str, after: str, before: str, record_id: str,
+    reason: str, record: str,
+) -> str:  # fmt: skip
+    """Return the text of an entry: ``after`` and ``before`` as documents in the canonical form, ``at`` as isoformat."""
     return (
-        f'{{"act":{_quoted(act)},"actor":{_quoted(actor)},"after":{document(after)},"at":"{_moment(at)}",'
-        f'"before":{document(before)},"id":{_quoted(record_id)},"number":{_whole(number)},'
+        f'{{"act":{_quoted(act)},"actor":{_quoted(actor)},"after":{after},"at":"{at}",'
+        f'"before":{before},"id":{_quoted(record_id)},"number":{_whole(number)},'
         f'"previous":{_quoted(previous)},"reason":{_quoted(reason)},"record":{_quoted(record)},"site":{_quoted(site)}}}'
     )
 

@@ -31,6 +31,7 @@ from clinic.record_kinds import accusing, attached
 from clinic.records import Amendment, Signature
 from clinic.release.product_state import failing, state_of
 from clinic.treatments.models import Treatment
+from clinic.unsaved_rows import UNSAVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -107,8 +108,8 @@ def _keep(session: Session, records: CourseRecords, at: datetime) -> set[str]:
     with records.unchanged():
         products, lines = product_lines(records, records.of(Product), at), lines_of(records, at)
     ids = [line["product_id"] for line in products]
-    _replace(session, CourseLine, CourseLine.treatment_id, [records.course.id], lines)
-    _replace(session, ProductLine, ProductLine.product_id, ids, products)
+    replace_lines(session, CourseLine, CourseLine.treatment_id, [records.course.id], lines)
+    replace_lines(session, ProductLine, ProductLine.product_id, ids, products)
     return set(ids)
 
 
@@ -126,10 +127,13 @@ def _keep_products(
         if changed and banked is not None:
             refuse_disorder(banked, changed, at)
         lines = [line for one in products for line in product_lines(found[one.id], [one], at)]
-        _replace(session, ProductLine, ProductLine.product_id, turn, lines)
+        replace_lines(session, ProductLine, ProductLine.product_id, turn, lines)
 
 
-def _replace(session: Session, model: type[Base], column: Any, keys: list[str], lines: list[dict[str, Any]]) -> None:
+def replace_lines(
+    session: Session, model: type[Base], column: Any, keys: list[str], lines: list[dict[str, Any]]
+) -> None:
+    """Keep new lines about some courses or products in the place of those that are there."""
     table: Any = model.__table__
     if keys:
         session.execute(delete(table).where(column.in_(keys)))
@@ -233,6 +237,10 @@ def _named(session: Session, changed: dict[str, Written]) -> dict[str, set[str]]
 
 def _columns(session: Session, model: type[Any], names: list[str], ids: set[str]) -> Iterator[Any]:
     """Yield some columns of the rows of a kind, some hundred rows at a time."""
+    unsaved = session.info.get(UNSAVED)
+    if unsaved is not None:
+        yield from unsaved.columns(model, names, ids if names else ())
+        ids = ids - unsaved.by_id.keys()
     known = sorted(ids) if names else []
     for start in range(0, len(known), AT_ONCE):
         chosen = select(*(getattr(model, name) for name in names))

@@ -7,16 +7,17 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
-from clinic import read_log
+from clinic import clock, read_log
 from clinic.access import WRITERS, Role
 from clinic.drafts import Draft
-from clinic.exchange import import_steps
+from clinic.exchange import import_steps, import_writing
 from clinic.exchange.batches import ImportBatch
 from clinic.exchange.import_labels import Labels
-from clinic.idempotency import new_key
+from clinic.idempotency import Submission, new_key
 from clinic.patients.models import Patient
+from clinic.reading import to_write
 from tests.reading import Page
 from tests.safety.driver import Sheet
 
@@ -216,6 +217,7 @@ born = { to = "patient.birth_date" }
 sex = { to = "patient.sex" }
 allergies = { to = "patient.allergy_status" }
 """
+SENT = {"user_id": "US-1", "path": "/", "location": "", "at": clock.now()}
 ODE = "n,name,born,sex,allergies\n{},Ode,1970-01-01,male,none_known\n"
 
 
@@ -296,3 +298,19 @@ def test_what_a_person_picks_by_its_label_is_the_field():
         assert labels.target(labels.shown(target)) == target
     assert labels.target(labels.shown("score.month6.spo2")) == "score.month6.spo2"
     assert labels.shown("weight.performed_by_id") != "weight.performed_by_id"
+
+
+def test_others_write_while_a_table_is_checked_and_imported_in_the_browser(client_as, session, engine, monkeypatch):
+    nurse, waited = client_as("nurse"), list[str]()
+    judge = import_writing.judge
+
+    def judging(*args, **more):
+        with to_write(), engine.begin() as other:
+            waited.append(other.execute(insert(Submission), SENT | {"key": f"other {len(waited)}"}).rowcount)
+        return judge(*args, **more)
+
+    monkeypatch.setattr(import_writing, "judge", judging)
+    here = send(nurse, upload(nurse, ODE.format("A-1"), mapping=NAMED).location, "check", reason="not in it").location
+    assert send(nurse, here, "import").status_code == 303
+    session.rollback()
+    assert (len(waited), session.scalar(select(func.count()).select_from(Patient))) == (2, 1)

@@ -140,13 +140,23 @@ def test_an_export_of_the_command_line_leaves_its_entry(course, command, session
 
 
 @pytest.mark.parametrize("words", [
-    ("--as", "administrator@north.demo", "--site", "north"), ("--as", "quality@north.demo"),
+    ("--as", "administrator@north.demo"), ("--as", "administrator@north.demo", "--site", "north"),
     ("--as", "quality@north.demo", "--site", "south"),
 ])  # fmt: skip
 def test_nobody_is_named_as_the_reader_of_what_they_may_not_read(command, session, words):
     assert command("export", "patients", *words).exit_code == 1
     session.rollback()
     assert session.scalars(select(ReadEntry)).all() == []
+
+
+def test_who_is_named_reads_the_own_site_without_naming_it(command, session):
+    session.close()
+    named, own = (
+        command("export", "patients", "--as", "quality@north.demo", *site) for site in (["--site", "north"], [])
+    )
+    assert (own.exit_code, own.stdout_bytes) == (0, named.stdout_bytes)
+    session.rollback()
+    assert len(session.scalars(select(ReadEntry)).all()) == 2
 
 
 def test_an_export_beside_a_writer_leaves_its_entry_for_later(course, command, house, session, app, tmp_path):
