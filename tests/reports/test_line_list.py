@@ -49,11 +49,11 @@ def ids(listing, session):
 
 @pytest.mark.parametrize("name", [one.name for one in lists()])
 def test_each_way_to_count_a_data_set_counts_each_row_once(ask, clinic, demonstration, name):
-    """Of every data set and each of its groupings; a count opens a list of as many rows, by its address too."""
+    """Of every data set and a third of its groupings; a count opens a list of as many rows, by its address too."""
     every, table = ask(name), listed(name).model.__tablename__
     assert sorted(ids(every, demonstration)) == sorted(row["id"] for row in clinic[table])
     assert every.count(demonstration) == len(clinic[table])
-    for place, grouping in enumerate(offered(every.of)):
+    for place, grouping in enumerate(offered(every.of)[len(name) % 3 :: 3]):
         groups = replace(every, by=(grouping,)).groups(demonstration)
         assert sum(one.count for one in groups) == len(clinic[table]), grouping.key
         for one in groups[place % 3 :: max(1, len(groups))]:
