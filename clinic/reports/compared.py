@@ -26,7 +26,10 @@ MOST_ENTRIES = 6
 
 
 class Moved(NamedTuple):
-    """One figure that is another one today, or counts other records; an en dash where there was none."""
+    """One figure that is another one today, or counts other records; an en dash where there was none.
+
+    ``counted``: it counts records, of which some came or went; a rate or a median counts none of its own.
+    """
 
     row: str
     column: str
@@ -34,6 +37,7 @@ class Moved(NamedTuple):
     now: str
     came: tuple[str, ...]
     went: tuple[str, ...]
+    counted: bool
 
 
 class Mover(NamedTuple):
@@ -58,7 +62,8 @@ def moved(then: Result, now: Result) -> list[Moved]:
         came, went = _without(now_of, then_of), _without(then_of, now_of)
         words = [one.shown if one is not None else "–" for one in (old, new)]
         if words[0] != words[1] or came or went:
-            found.append(Moved(row, column, words[0], words[1], came, went))
+            counted = any(one is not None and one.of is not None for one in (old, new))
+            found.append(Moved(row, column, words[0], words[1], came, went, counted))
     return found
 
 

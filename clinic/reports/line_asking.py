@@ -36,6 +36,8 @@ PERIOD = (asking.SPAN, *asking.ENDS, *(f"{end}-{part}" for end in asking.ENDS fo
 GROUPS = ("by", "then")
 PLACES = {"page", "part"}
 """What an address says besides: which page, and whether a file has the rows or the counts."""
+LONGEST = 30
+"""Characters of a number that is filtered by."""
 TESTS = {"is": "", "min": "at least", "max": "at most"}
 
 
@@ -127,6 +129,8 @@ def _filters(listing: Listing, said: Mapping[str, str], reader: Reader, wrong: d
 def _filter(listing: Listing, item: Item, test: str, said: str, reader: Reader) -> Filter:
     """Return one filter; raises `ValueError` where the column cannot have that value."""
     if test != "is":
+        if len(said) > LONGEST:
+            raise ValueError(said)
         return Filter(item, test, said, float(parse_decimal(said)))
     if said in {NOT_RECORDED, RECORDED}:
         return Filter(item, test, said)

@@ -37,7 +37,9 @@ TOGETHER = 1000
 """Rows that a file reads at once."""
 NOT_RECORDED, RECORDED, ANY_TEXT, PART = "-", "+", "~", "*"
 """What a filter says in place of a value: none; any; before a text's mark; after a year where the month is unknown."""
-SPAN = re.compile(r"(\d{4})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?(\*?)")
+CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+WHOLE = re.compile(r"-?[0-9]{1,9}")
+SPAN = re.compile(r"([1-9]\d{3})(?:-(?:Q([1-4])|(0[1-9]|1[0-2])))?(\*?)", re.ASCII)
 YEAR_ONLY = ("year", f"{wording.ESTIMATED}year")
 
 
@@ -264,13 +266,13 @@ def value_of(item: Item, said: str) -> Any:
     """Return the value that an address says; raises `ValueError` where the column cannot have it."""
     if item.kind == "yesno" and said in {"yes", "no"}:
         return said == "yes"
-    if item.kind == "whole":
+    if item.kind == "whole" and WHOLE.fullmatch(said):
         return int(said)
     if item.kind == "choice":
         if said not in item.values:
             raise ValueError(said)
         return item.values[said]
-    if item.kind in {"code", "person"}:
+    if item.kind in {"code", "person"} and CODE.fullmatch(said):
         return said
     raise ValueError(said)
 
@@ -291,7 +293,7 @@ def span_of(said: str) -> tuple[date, date, bool]:
     Raises `ValueError` for what is none.
     """
     match = SPAN.fullmatch(said)
-    if match is None or (match[4] and (match[2] or match[3])) or match[1] == "0000":
+    if match is None or (match[4] and (match[2] or match[3])):
         raise ValueError(said)
     year = int(match[1])
     first, months = (int(match[3]), 1) if match[3] else (int(match[2]) * 3 - 2, 3) if match[2] else (1, 12)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -142,12 +142,19 @@ def _compared(report: Report, asked: Asked, moment: Moment) -> dict[str, Any]:
     read_log.hits(row.patient_id for row in rows.values())
     return {
         "made": then, "now": now, "moved": some, "movers": [(one, rows.get(one.id)) for one in of[:MOST_SHOWN]],
-        "count": len(of), "later": len(later), "moment": moment, "on": wording.moment(moment.at, zone()),
+        "count": len(of), "later": len(later), "moment": moment, "on": _on(moment),
         "entries": _head() - moment.number, "kept": moment.kept,
         "proof": None if moment.kept is None else differences(moment.kept.told, json.loads(told)),
         "now_url": url_for("reports.show", name=report.name, **asked.params(report)),
         "json_url": url_for("past_reports.download", name=report.name, **here),
     }  # fmt: skip
+
+
+def _on(moment: Moment) -> str:
+    """Return when a moment was: of a report that was kept the time, else the day that was over then."""
+    if moment.kept is not None:
+        return wording.moment(moment.at, zone())
+    return wording.day(clock.day(moment.at, zone()) - timedelta(days=1))
 
 
 def _head() -> int:

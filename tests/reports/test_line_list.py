@@ -186,6 +186,7 @@ def three(session, team):
 
 
 def test_page_csv_xlsx_and_json_have_the_same_rows_and_counts(client_as, three, session, app):
+    app.extensions["readings"].waiting.clear()  # of other tests
     browser = client_as("quality")
     url = "/reports/lists/treatments"
     asked = "columns=patient&columns=diagnosis&columns=source&order=diagnosis&by=source"
@@ -243,6 +244,9 @@ def test_no_word_that_somebody_typed_is_in_an_address(client_as, three, page):
     ("min.source=1", "This list has no filter called “min.source”."), ("columns=nothing", "no column called “nothing”"),
     ("order=patient", "Order: choose one of the list."), ("by=performed_at", "Grouped by: choose one of the list."),
     ("from=2026-02-30", "First day: “2026-02-30” is not a date."), ("is.performed_at=March", "choose one of the list."),
+    (f"min.weight_kg={'9' * 400}", "is not a number."),
+    ("is.course_day=99999999999999999999", "choose one of the list."),
+    ("is.performed_at=0001", "choose one of the list."), ("is.donor_id=M%C3%BCller", "choose one of the list."),
     ("diagnosis=x", "This list has no filter called “diagnosis”."),
 ])  # fmt: skip
 def test_what_cannot_be_asked_is_refused_in_a_sentence(client_as, asked, sentence):
