@@ -334,7 +334,7 @@ def _when(key: str) -> str:
     year, _, rest = key.partition("-")
     if rest.startswith("Q"):
         return f"{rest} {year}"
-    return f"{date(int(year), int(rest), 1):%b %Y}" if rest else year
+    return wording.day(date(int(year), int(rest), 1), "month") if rest else year
 
 
 def names(session: Session, patients: Sequence[str | None], *, staff: bool) -> Names:

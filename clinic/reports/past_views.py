@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -106,15 +106,10 @@ def _of_kept(report: Report, kept: KeptReport) -> tuple[Asked, dict[str, str], M
 
 def _moment(wrong: dict[str, str]) -> Moment | None:
     """Return the end of the day that the address names; a day that is not over yet is refused."""
-    text = day_asked(request.args, "asof")[0]
-    if not text:
+    on = asking.day_in("As known on", day_asked(request.args, "asof")[0], wrong, "asof")
+    if on is None:
         return None
-    try:
-        on = date.fromisoformat(text)
-    except ValueError:
-        wrong["asof"] = f"As known on: “{text[:40]}” is not a date. Enter a day such as 23 Nov 2026."
-        return None
-    if not asking.EARLIEST <= on < clock.day(clock.now(), zone()):
+    if on >= clock.day(clock.now(), zone()):
         wrong["asof"] = "As known on: enter a day that is over. The report itself is as of now."
         return None
     end = clock.midnight_after(on, zone())
