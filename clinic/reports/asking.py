@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
 ENDS = ("from", "to")
+DAYS = {"from": "First day", "to": "Last day"}
 SPAN = "period"
 PLACES = {"row", "column", "page"}
 """What an address of records says besides."""
@@ -101,7 +102,7 @@ def read(report: Askable, said: Mapping[str, str], *, today: date) -> tuple[Aske
     A filter that is not understood is refused: figures without it would be other figures than were asked for.
     """
     wrong: dict[str, str] = {}
-    ends = {name: _day(name, day_asked(said, name)[0], wrong) for name in ENDS}
+    ends = {name: day_in(DAYS[name], day_asked(said, name)[0], wrong, name) for name in ENDS}
     since, until = ends["from"], ends["to"]
     if since and until and since > until:
         wrong["to"] = f"Last day: {wording.day(until)} is before the first day, {wording.day(since)}."
@@ -144,10 +145,10 @@ def _known(key: str, value: str) -> bool:
     return value in labels or (bool(labels) and value == UNKNOWN) or (not labels and CODE.fullmatch(value) is not None)
 
 
-def _day(name: str, text: str, wrong: dict[str, str]) -> date | None:
+def day_in(label: str, text: str, wrong: dict[str, str], name: str) -> date | None:
+    """Return the day that an address says; None, and what is wrong with it under its box's name, where it says none."""
     if not text:
         return None
-    label = "First day" if name == "from" else "Last day"
     try:
         found = date.fromisoformat(text) if len(text) == len("2026-11-23") else None
     except ValueError:

@@ -98,4 +98,5 @@ REPORT = Report(
     denominator="Courses ordered in the period; beside it, courses that reached the stage before",
     counted_by="date of the order",
     figures=figures,
+    judged=True,
 )

@@ -153,6 +153,7 @@ class Report:
     ``counted_by``: the date by which a period chooses. ``by``: dimensions by which its rows can be grouped, the usual
     one first; () where the rows are fixed. ``version`` counts changes of the definition. ``checked`` says against what
     or by whom the definition was checked, on ``checked_on``; after ``next_review`` the page says that it is due.
+    ``judged``: it reads the stored judgment, which has to be made anew for a moment of the past.
     """
 
     name: str
@@ -173,6 +174,7 @@ class Report:
     checked_on: date = date(2026, 11, 26)
     next_review: date = date(2027, 11, 26)
     options: tuple[Option, ...] = field(default=())
+    judged: bool = False
 
 
 def key_of(text: str) -> str:

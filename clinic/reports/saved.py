@@ -1,4 +1,4 @@
-"""Saved views: a report with its period, filters and grouping under a name, for its owner or shared with roles.
+"""Saved views: a report or line list with its period, filters and grouping under a name, for its owner or for roles.
 
 They are a convenience and no records: nothing of a patient is in them, and their owner may delete them.
 """
@@ -17,6 +17,7 @@ from clinic.identifiers import LENGTH, new_id
 from clinic.model import Base
 from clinic.reports.asking import read
 from clinic.reports.catalog import REPORTS
+from clinic.reports.line_columns import listed
 from clinic.reports.periods import EVERY, next_of
 
 if TYPE_CHECKING:
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 MOST = 50
 """Saved views of one person."""
 STARRED = "starred reports"
+LIST = "list:"
+"""What stands before the name of a data set, where a view is a line list."""
 
 
 class SavedView(Base):
@@ -50,6 +53,22 @@ class SavedView(Base):
     made_at: Mapped[datetime]
 
     owner: Mapped[Any] = relationship("User")
+
+    @property
+    def listed(self) -> str:
+        """The data set that it lists; "" where it is a report."""
+        return self.report.removeprefix(LIST) if self.report.startswith(LIST) else ""
+
+    @property
+    def known(self) -> bool:
+        """Whether its report or its data set is still there."""
+        return listed(self.listed) is not None if self.listed else self.report in REPORTS
+
+    @property
+    def topic(self) -> str:
+        """What it is a view of, in words."""
+        of = listed(self.listed)
+        return f"Line list: {of.dataset.title}" if of else REPORTS[self.report].topic
 
     def share(self, roles: Iterable[str]) -> None:
         """Share it with all of some roles of the site, and with no others; the owner sees it anyway."""
@@ -83,7 +102,7 @@ def seen_by(session: Session, user: User) -> list[SavedView]:
     """Return the saved views that a person sees, by their names."""
     shared = and_(SavedView.site_id == user.site_id, SavedView.shared)
     chosen = select(SavedView).where(or_(SavedView.owner_id == user.id, shared))
-    found = [one for one in session.scalars(chosen) if one.is_of(user) and one.report in REPORTS]
+    found = [one for one in session.scalars(chosen) if one.is_of(user) and one.known]
     return sorted(found, key=lambda one: (one.name.casefold(), one.id))
 
 

@@ -14,10 +14,11 @@ from clinic.fields import Field
 from clinic.form_fields import MultiSelectField, SelectField, StringField
 from clinic.forms import RecordForm
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, me, refusals_to, zone
-from clinic.reports import asking, saved
+from clinic.reports import asking, line_asking, line_views, saved
 from clinic.reports.catalog import REPORTS
+from clinic.reports.line_columns import listed
 from clinic.reports.periods import EVERY
-from clinic.reports.saved import SavedView
+from clinic.reports.saved import LIST, SavedView
 
 if TYPE_CHECKING:
     from datetime import date
@@ -31,13 +32,32 @@ AFTER = (
     "The view is in the list of reports. Figures are always made anew, with what the person who opens it may read. A "
     "view that is made on a schedule is kept on the first day of each period, and you get a notice with a link."
 )
+LIST_AFTER = (
+    "The view is in the list of reports. It keeps no rows: they are always read anew, with what the person who opens "
+    "it may read."
+)
 
 
-class SavedViewForm(RecordForm):
-    """Name, sharing and schedule of a saved view."""
+class SavedListForm(RecordForm):
+    """Name and sharing of a saved view; a line list is on no schedule, as it keeps no rows of patients."""
 
     name = StringField(fact=Field(label="Name", required=True, max_length=80))
     roles = MultiSelectField("Share with", choices=SHARED, hint="Roles of your site. Without one, only you see it")
+
+    def plan(self, every: str = "") -> None:
+        """Offer a schedule, where there is one, and fill in the present one."""
+
+    def fill(self, view: SavedView) -> None:
+        """Put what the form says into a view; the caller adds a new one to the session."""
+        view.name = wording.recorded(self["name"].data or "").strip()
+        if not view.name:
+            raise RuleBroken(Problem("Name: required.", "name"))
+        view.share(self["roles"].data or ())
+
+
+class SavedViewForm(SavedListForm):
+    """Name, sharing and schedule of a saved view of a report."""
+
     every = SelectField(
         "Keep the report", choices={NEVER: WITHOUT} | EVERY, required=True,
         hint="On the first day of each; you get a notice",
@@ -50,11 +70,8 @@ class SavedViewForm(RecordForm):
         self.prefill("every", every or NEVER)
 
     def fill(self, view: SavedView) -> None:
-        """Put what a view is into the form; the caller adds a new one to the session."""
-        view.name = wording.recorded(self["name"].data or "").strip()
-        if not view.name:
-            raise RuleBroken(Problem("Name: required.", "name"))
-        view.share(self["roles"].data or ())
+        """Put what the form says into a view, its schedule too."""
+        super().fill(view)
         chosen = self["every"].data
         every = "" if chosen == NEVER else chosen
         if every != view.every:
@@ -84,6 +101,27 @@ def new(name: str) -> Answer:
     )  # fmt: skip
 
 
+@bp.route("/reports/lists/<name>/save", methods=["GET", "POST"])
+@allow(CLINICAL)
+def new_list(name: str) -> Answer:
+    """Save a line list with its columns, filters, order and groups under a name."""
+    of = listed(name) or abort(404)
+    listing, wrong = line_views.asked(of, request.args)
+    if wrong:
+        raise RuleBroken(*wrong.values())
+    form, said = form_of(SavedListForm), line_asking.params(listing)
+    if form.validate_on_submit():
+        with refusals_to(form, "name"):
+            view = SavedView(site_id=me().site_id, owner_id=me().id, report=f"{LIST}{name}", asked=said, every="")
+            view.made_at = clock.now()
+            _save(form, view)
+            return commit_and_redirect(url_for("reports.index"), "View saved.")
+    return form_page(
+        form, heading="Save this view", lede=line_views.in_words(listing), save_label="Save the view",
+        back_url=url_for("lists.show", name=name, **said), after=LIST_AFTER,
+    )  # fmt: skip
+
+
 def _save(form: Any, view: SavedView) -> None:
     if saved.count_of(db.session(), me()) >= saved.MOST:
         raise RuleBroken(f"You have {saved.MOST} saved views. Delete one first.")
@@ -96,7 +134,7 @@ def _save(form: Any, view: SavedView) -> None:
 def change(view_id: str) -> Answer:
     """Change name, sharing and schedule of one's own view."""
     view = _own(view_id)
-    form = form_of(SavedViewForm)
+    form = form_of(SavedListForm if view.listed else SavedViewForm)
     form.plan(view.every)
     for key, value in (("name", view.name), ("roles", view.roles or None)):
         form.prefill(key, value)
@@ -105,8 +143,9 @@ def change(view_id: str) -> Answer:
             form.fill(view)
             return commit_and_redirect(url_for("reports.index"), "View changed.")
     return form_page(
-        form, heading="Change the view", lede=REPORTS[view.report].topic, save_label="Save the view",
-        back_url=url_for("reports.index"), template="reports/view.html", view=view, after=AFTER,
+        form, heading="Change the view", lede=view.topic, save_label="Save the view",
+        back_url=url_for("reports.index"), template="reports/view.html", view=view,
+        after=LIST_AFTER if view.listed else AFTER,
     )  # fmt: skip
 
 
@@ -131,7 +170,7 @@ def star() -> Response:
 
 def _own(view_id: str) -> SavedView:
     view = db.session.get(SavedView, view_id)
-    if view is None or view.owner_id != me().id or view.report not in REPORTS:
+    if view is None or view.owner_id != me().id or not view.known:
         abort(404)
     return view
 

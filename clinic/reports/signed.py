@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, null, select
 
 from clinic import clock
 from clinic.administration.models import Administration
@@ -22,7 +22,7 @@ from clinic.signatures import Amendment, Signature
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from clinic.reports.data import Data
 
@@ -50,22 +50,15 @@ COLUMNS = (
 
 def figures(data: Data) -> Result:
     """Return records made here by whether a signature lies under them, and under what they say now."""
-    signed = dict(
-        data.session.execute(
-            select(Signature.record_id, func.max(Signature.signed_at)).group_by(Signature.record_id)
-        ).all()
-    )  # type: ignore[arg-type]
-    amended = dict(
-        data.session.execute(
-            select(Amendment.record_id, func.max(Amendment.amended_at)).group_by(Amendment.record_id)
-        ).all()
-    )  # type: ignore[arg-type]
+    signed = set(data.session.scalars(select(Signature.record_id).distinct()))
+    amended = _last(data, Amendment.record_id, Amendment.amended_at)
+    last = _last(data, Signature.record_id, Signature.signed_at, Signature.record_id.in_(select(Amendment.record_id)))
     courses = {row.id: row.treatment_id for row in data.read(Product.id, Product.treatment_id)}
     rows, waits = [], []
     for model in KINDS:
         found = _of_kind(data, model, courses)
         bare = {id_: at for id_, at in found.items() if id_ not in signed}
-        since = {id_: amended[id_] for id_ in found if id_ in signed and id_ in amended and amended[id_] > signed[id_]}
+        since = {id_: amended[id_] for id_ in found if id_ in last and amended[id_] > last[id_]}
         rows.append(Row(model.KIND, _plural(model), _figures(data, list(found), bare, since)))
         waits += [*bare, *since]
     total = totalled("All", rows, COLUMNS, ["n", "signed", "unsigned", "amended"])
@@ -106,6 +99,12 @@ def figures(data: Data) -> Result:
     )
 
 
+def _last(data: Data, key: Any, at: Any, *where: Any) -> dict[str, datetime]:
+    """Return the last of some moments by the record that they are about."""
+    rows: list[Any] = list(data.session.execute(select(key, func.max(at)).where(*where).group_by(key)))
+    return dict(rows)
+
+
 def _of_kind(data: Data, model: type[Any], courses: dict[str, str | None]) -> dict[str, datetime]:
     """Return id and moment of entry of the records of one kind that were made here, of the chosen courses."""
     key = model.id if model is Treatment else getattr(model, "treatment_id", None)
@@ -114,19 +113,23 @@ def _of_kind(data: Data, model: type[Any], courses: dict[str, str | None]) -> di
     rows = data.read(
         model.id,
         key.label("belongs"),
-        model.performed_at,
+        model.performed_at if data.asked.dated else null().label("performed_at"),
         model.recorded_at,
         where=[model.origin == "clinic"],
         order=[model.recorded_at, model.id],
     )
-    people = {course.patient for course in data.courses.values()}
+    people = {course.patient for course in data.courses.values()} if data.asked.chosen else set()
     found = {}
     for row in rows:
         course = courses.get(row.belongs, row.belongs) if model is Release else row.belongs
         chosen = not data.asked.chosen or course in (people if model is Consent else data.courses)
-        if chosen and data.within(clock.day(row.performed_at or row.recorded_at, data.zone), row.id):
+        if chosen and (not data.asked.dated or data.within(_on(data, row), row.id)):
             found[row.id] = row.recorded_at
     return found
+
+
+def _on(data: Data, row: Any) -> date:
+    return clock.day(row.performed_at or row.recorded_at, data.zone)
 
 
 def _figures(data: Data, ids: list[str], bare: dict[str, datetime], since: dict[str, datetime]) -> tuple[Figure, ...]:

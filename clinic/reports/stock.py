@@ -131,5 +131,6 @@ REPORT = Report(
     counted_by="day of “use before”",
     by=("cell_type", *(key for key in COURSE if key != "cell_type")),
     figures=figures,
+    judged=True,
     method="Counts",
 )

@@ -169,6 +169,7 @@ REPORT = Report(
     denominator="Containers with the first moment; those that still wait count as censored now",
     counted_by="end of collection",
     figures=figures,
+    judged=True,
     method="Quantiles by Kaplan–Meier",
     options=(Option("cells", "Cells", CELLS, "patient"),),
 )

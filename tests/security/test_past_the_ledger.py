@@ -92,10 +92,10 @@ TECHNICAL = {
     "clinic/console.py", "clinic/extensions.py", "clinic/health.py", "clinic/schema.py", "clinic/backup.py",
     "clinic/ledger/listener.py", "clinic/ledger/structure.py", "clinic/exchange/views.py",
     "clinic/commands/database.py", "clinic/judged_lines.py", "clinic/query_plans.py",
-    "clinic/ledger/verify.py", "clinic/ledger/stored_rows.py",
+    "clinic/ledger/verify.py", "clinic/ledger/stored_rows.py", "clinic/reports/past.py",
 }  # fmt: skip
 """Where a connection itself is meant: opening, copying and migrating the database and its statistics, the ledger and
-the proof of its cells as they are stored, a snapshot to read, the condition of an index."""
+the proof of its cells as they are stored, a snapshot to read, views of the past, the condition of an index."""
 
 
 def test_no_room_speaks_sql_of_its_own():

@@ -1,0 +1,184 @@
+"""A report as it was known: what the ledger undoes is what it built up, and each difference has its records."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from sqlalchemy import select, text
+
+from clinic import clock
+from clinic.accounts.models import Site
+from clinic.errors import RuleBroken
+from clinic.ledger.listener import kept as as_kept
+from clinic.ledger.models import LedgerEntry, LedgerHead
+from clinic.ledger.verify import models, verify
+from clinic.reports import asking
+from clinic.reports import past as past_records
+from clinic.reports.catalog import REPORTS
+from clinic.reports.compared import CAME, CHANGED, WENT, moved, movers
+from clinic.reports.data import Data
+from clinic.reports.files import as_json
+from clinic.reports.kept import KeptReport
+from clinic.reports.making import make
+from clinic.reports.past import as_known, entry_at, judge_anew
+from tests.databases import both_databases
+from tests.demonstration import AT
+from tests.factories import course
+from tests.reports.naive import ZONE
+from tests.safety.driver import Ward
+
+
+def built_up(session, site_id, number):
+    """Return every row of a site after an entry, built up from the first entry on: the naive twin of undoing."""
+    rows = {}
+    chosen = select(LedgerEntry).where(LedgerEntry.site_id == site_id, LedgerEntry.number <= number)
+    for entry in session.scalars(chosen.order_by(LedgerEntry.number)):
+        key = (entry.record, entry.record_id)
+        if entry.act == "delete":
+            del rows[key]
+        else:
+            rows[key] = {**rows.get(key, {}), **entry.after}
+    return rows
+
+
+def as_read(session, site_id):
+    """Return every row of a site as it is read, its values as the ledger keeps them."""
+    found = {}
+    for name, model in models().items():
+        table = model.__table__
+        for row in session.execute(select(table).where(table.c.site_id == site_id)).mappings():
+            found[name, row["id"]] = {key: as_kept(table.c[key], value) for key, value in row.items()}
+    return found
+
+
+def without_secrets(rows):
+    secret = {
+        (name, c.key) for name, model in models().items() for c in model.__table__.columns if c.info.get("secret")
+    }
+    return {
+        (name, id_): {key: value for key, value in row.items() if (name, key) not in secret}
+        for (name, id_), row in rows.items()
+    }
+
+
+@pytest.fixture
+def head(demonstration, north):
+    return demonstration.scalar(select(LedgerHead.number).where(LedgerHead.site_id == north))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.6, 0.97])
+def test_what_is_undone_is_what_was_built_up(demonstration, north, head, share):
+    """Each row of each table, each of its columns; and nothing of it is left afterwards."""
+    number = int(head * share)
+    wanted = built_up(demonstration, north, number)
+    with as_known(demonstration.get_bind(), north, number) as past:
+        found = as_read(past.session, north)
+        assert past.session.execute(select(LedgerHead.number)).scalar() == number
+    assert found.keys() == wanted.keys()
+    assert without_secrets(found) == without_secrets(wanted)
+    assert demonstration.scalar(select(LedgerHead.number).where(LedgerHead.site_id == north)) == head
+    assert demonstration.scalar(text("SELECT count(*) FROM sqlite_temp_master")) == 0
+
+
+def test_at_the_head_each_report_is_that_of_today_and_earlier_each_difference_has_its_records(
+    demonstration, north, head, team_site
+):
+    """What rests on the stored judgment too, which is made anew for the moment."""
+    at = clock.now()  # the demonstration was judged just now
+    for number in (head, head // 2):
+        with as_known(demonstration.get_bind(), north, number) as past:
+            if number == head:
+                judge_anew(past, at)
+            for name, report in REPORTS.items():
+                if report.judged and number != head:
+                    continue
+                asked = asking.read(report, {}, today=AT.date())[0]
+                today, then = (
+                    make(report, Data(session, asked, zone=ZONE, at=at), team_site)
+                    for session in (demonstration, past.session)
+                )
+                some = moved(then.result, today.result)
+                assert (as_json(then) == as_json(today)) is (number == head), name
+                assert bool(some) is (number != head), name
+                of = movers(demonstration, then.result, today.result, some, past.later)
+                assert {one.id for one in of} >= {id_ for one in some for id_ in (*one.came, *one.went)}
+
+
+def test_too_many_courses_are_not_judged_for_a_page(demonstration, north, head, monkeypatch):
+    monkeypatch.setattr(past_records, "MOST_JUDGED", 3)
+    with as_known(demonstration.get_bind(), north, head) as past, pytest.raises(RuleBroken, match="too many to judge"):
+        judge_anew(past, AT)
+
+
+@pytest.fixture
+def team_site(demonstration, north):
+    return demonstration.get(Site, north)
+
+
+@pytest.fixture
+def ward(session, team, client_as):
+    return Ward(session, team, client_as)
+
+
+@both_databases
+def test_a_kept_report_is_made_again_and_its_differences_have_their_records(ward, team, session, page, client_as):
+    stays, changes, goes = course(team), course(team), course(team)
+    for one in (stays, changes, goes):
+        one.relation = "autologous"
+    session.commit()
+    keep = "/reports/reporting-completeness/keep?relation=autologous"
+    assert ward.fill("quality", keep, title="Facts").status_code == 303
+    facts = session.scalars(select(KeptReport).where(KeptReport.title == "Facts")).one()
+    url = f"/reports/reporting-completeness/past?kept={facts.id}"
+    shown = page(ward.browser("nurse"), url)
+    assert "every figure is the one that was kept" in shown
+    assert "No figure is different today" in shown
+    new = course(team)
+    new.relation, goes.relation, changes.height_cm = "autologous", "related", None
+    session.commit()
+    link = next(one for one in page(ward.browser("nurse"), f"/reports/kept/{facts.id}").links if "/past?" in one)
+    assert link == url
+    shown = page(ward.browser("nurse"), url)
+    assert "every figure is the one that was kept" in shown
+    html = unescape(ward.browser("nurse").get(url).text)
+    assert CAME in _row(html, new.id)
+    assert "recorded" in _row(html, new.id)
+    assert WENT in _row(html, goes.id)
+    assert CHANGED in _row(html, changes.id)
+    assert stays.id not in html
+    told = ward.browser("nurse").get(url.replace("/past?", "/past.json?")).json
+    assert {key: told[key] for key in ("rows", "asides", "ledger", "at")} == {
+        key: facts.told[key] for key in ("rows", "asides", "ledger", "at")
+    }
+    assert client_as("nurse", site="south").get(url).status_code == 404
+    assert ward.browser("administrator").get(url).status_code == 403
+    assert ward.browser("nurse").get(f"/reports/activity/past?kept={facts.id}").status_code == 404
+    assert verify(session) == []
+
+
+def _row(html, id_):
+    return next((row for row in html.split("<tr>") if id_ in row), "")
+
+
+def test_a_day_that_is_over_is_shown_and_another_is_refused(ward, team, session, page):
+    course(team)
+    session.commit()
+    today = clock.day(clock.now(), ZONE)
+    yesterday = today - timedelta(days=1)
+    assert entry_at(session, team.nurse.site_id, clock.now()) > 0
+    shown = page(ward.browser("nurse"), f"/reports/funnel/past?asof={yesterday}")
+    assert "There were no records for this report yet" in shown
+    assert CAME in shown
+    assert page(ward.browser("nurse"), "/reports/funnel/past").problems() == []
+    for asof, sentence in (
+        (str(today), "a day that is over"),
+        ("2999-01-01", "a day that is over"),
+        ("x", "not a date"),
+    ):
+        answer = ward.browser("nurse").get(f"/reports/funnel/past?asof={asof}")
+        assert answer.status_code == 422
+        assert sentence in unescape(answer.text)
+    assert ward.browser("nurse").get("/reports/funnel/past.json").status_code == 409
+    assert ward.browser("nurse").get(f"/reports/funnel/past?asof={yesterday}&sex=blue").status_code == 422
