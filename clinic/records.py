@@ -168,10 +168,9 @@ class Entry(RecordContent, Model):
                 continue
             ((local, _remote),) = relation.local_remote_pairs
             row, named = getattr(self, relation.key), getattr(self, str(local.key))
-            if row is not None:
-                if named != row.id:
-                    setattr(self, str(local.key), row.id)
-            elif named is not None and session is not None and relation.back_populates is None:
+            if row is not None and named != row.id:
+                setattr(self, str(local.key), row.id)
+            elif row is None and named is not None and session is not None and relation.back_populates is None:
                 setattr(self, relation.key, session.get(relation.mapper.class_, named))
 
     def problems(self, *, at: datetime) -> list[str]:

@@ -14,6 +14,7 @@ from clinic.accounts.security import recheck
 from clinic.errors import RuleBroken
 from clinic.exchange import import_columns, import_steps, import_undo, mapping, undo_waiting, uploads
 from clinic.exchange.batches import ImportBatch, ImportedRow
+from clinic.exchange.import_display import links
 from clinic.exchange.import_labels import Labels
 from clinic.exchange.import_report import counted
 from clinic.exchange.import_targets import KINDS
@@ -21,7 +22,7 @@ from clinic.exchange.parse_cell import TRANSFORMS, is_whole
 from clinic.exchange.tables import ENCODINGS
 from clinic.extensions import db
 from clinic.forms import RecordForm
-from clinic.model import Model, unindexed
+from clinic.model import unindexed
 from clinic.pages import (
     Answer,
     commit_and_redirect,
@@ -34,7 +35,6 @@ from clinic.pages import (
     zone,
 )
 from clinic.paging import page, place_of
-from clinic.patients.models import Patient
 
 if TYPE_CHECKING:
     from clinic.exchange.uploads import Upload
@@ -45,13 +45,6 @@ COLUMNS = [
     ("File", "file", False), ("Kind", "kind", False), ("Rows", "rows", True), ("Imported at", "at", False),
     ("By", "by", False), ("State", "state", False),
 ]  # fmt: skip
-PAGES = {
-    "PT": ("pathway.patient", "patient_id"), "DN": ("donors.show", "donor_id"),
-    "TR": ("pathway.course", "treatment_id"), "HV": ("harvest.show", "harvest_id"),
-    "PR": ("products.show", "product_id"), "AD": ("administration.show", "administration_id"),
-    "VI": ("followup.show", "visit_id"), "AE": ("events.show", "event_id"),
-}  # fmt: skip
-"""Where a record has a page of its own, by the letters of its id."""
 TAKEN = "The import was undone. Its records are removed."
 WAITING = (
     "Proposed. This import added records to patients, donors or products that were here before: they count until a "
@@ -299,7 +292,7 @@ def show(batch_id: str) -> str:
         backwards=bool(marks[0]),
     )  # fmt: skip
     return render_template(
-        "imports/show.html", batch=batch, rows=_links(found.rows, batch), pager=_around(batch, found),
+        "imports/show.html", batch=batch, rows=links(found.rows, batch), pager=_around(batch, found),
         tag_of=_tag(batch),
         made=[counted(noun, count) for noun, count in batch.made.items()], shown=Labels(batch.kind).shown,
         acts=_acts(batch),
@@ -330,27 +323,6 @@ def _acts(batch: ImportBatch) -> list[tuple[str, str, str]]:
     if confirms or proposed:
         found.append((url_for("imports.decline_undo", batch_id=batch.id), "x", "Keep the import"))
     return found
-
-
-def _links(rows: list[Any], batch: ImportBatch) -> list[tuple[int, list[tuple[str, str, str]]]]:
-    """Return the number of each row with the records that it became: id, name, address."""
-    names = _names([said for one in rows for said in one.records])
-    return [(one.row, [(said, names[said], _page_of(said, batch)) for said in one.records]) for one in rows]
-
-
-def _names(ids: list[str]) -> dict[str, str]:
-    """Return what each record is: the name of a patient, else the kind of record."""
-    nouns = {m.class_.KIND: m.class_.NOUN for m in Model.registry.mappers if hasattr(m.class_, "NOUN")}
-    people = [one for one in ids if one.startswith(Patient.KIND)]
-    named = {one.id: one.display_name for one in db.session.scalars(select(Patient).where(Patient.id.in_(people)))}
-    return {one: named.get(one) or nouns.get(one[:2], "Record") for one in ids}
-
-
-def _page_of(record_id: str, batch: ImportBatch) -> str:
-    """Return the address of a record's own page; "" where it has none, or was taken back."""
-    endpoint, name = PAGES.get(record_id[:2], ("", ""))
-    named: dict[str, Any] = {name: record_id}
-    return url_for(endpoint, **named) if endpoint and batch.taken_back_at is None else ""
 
 
 @bp.route("/<batch_id>/undo", methods=["GET", "POST"])
