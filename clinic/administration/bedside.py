@@ -286,6 +286,8 @@ def give(  # noqa: PLR0913 - who, when, and why in spite of a warning
     _once(session)
     if check.product is not None:
         check.product.move(kind="given", place=course.chain_of_identity, by=by, at=at)
+        if volume is not None and volume < (check.product.volume or volume):  # what was not drawn is discarded later
+            check.product.move(kind="remainder", place="laboratory", by=by, at=at)
     for follow in Administration.when_started:
         follow(administration, by)
     return administration

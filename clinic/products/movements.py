@@ -28,7 +28,7 @@ MOVEMENTS = {
     "shipped": "Shipped",
     "given": "Given",
     "not_given": "Start voided, not given",
-    "remainder": "Remainder returned to the laboratory",
+    "remainder": "Remainder in the laboratory",
     "discarded": "Discarded",
 }
 

@@ -113,3 +113,16 @@ def test_who_wrote_the_paper_of_a_result_had_a_hand_in_it(ward, bag):
     ward.session.flush()
     assert ward.team.quality.id in hands_on(records_of(bag.treatment), bag)
     assert ward.session.scalar(select(BedsideCheck)) is None
+
+
+@pytest.mark.rule(60)
+def test_what_was_not_drawn_of_a_bag_is_discarded_in_the_laboratory(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    whole = ward.verified(released_product(mine, ward.team, amount="200"))
+    ward.begin(ward.check(mine, whole, volume="5"))
+    given = ward.given(whole)
+    assert given is not None, ward.refused
+    ward.end(given, ended_at=clock.now(), volume_given="5", volume_wasted="0", volume_returned="0")
+    assert ward.move("technologist", whole, "stored", place="fridge").status_code >= 400
+    assert ward.move("technologist", whole, "discarded", reason="not drawn").status_code == 303, ward.refused
+    assert ward.tag(whole) == "Given"
