@@ -211,7 +211,8 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
             "Not given yet",
             50,
             "These cells were given already. One product, one administration.",
-            f"given {wording.when(bedside.given.performed_at, bedside.records.zone)}",
+            f"{'voided' if bedside.given.outcome == 'voided' else 'given'} "
+            f"{wording.when(bedside.given.performed_at, bedside.records.zone)}",
             label_of(product),
         )
     if product.uses and product.left <= 0:

@@ -201,6 +201,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "workings": workings_of(records, product, at),
         "decisions": decision_rows(records, product, zone(), clock.now()),
         "movements": list(reversed(product.movements)),
+        "voided": custody.voided(product),
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),
         "failing": [] if gone else [said for one, said in failing(records) if one.id == product.id],
