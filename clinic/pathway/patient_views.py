@@ -35,7 +35,7 @@ def patients() -> Answer:
     asked = {**request.args, "q": "", **searches.asked(me().id)}
     typed, boxes = asked["q"], patient_filters.boxes(asked)
     people, courses = patient_filters.conditions(boxes)
-    place = {name: request.args.get(name, "") for name in ("after", "before")}
+    place: dict[str, Any] = {name: request.args.get(name, "") for name in ("after", "before")}
     found = search(db.session(), typed, among=people, **place)
     if typed:
         read_log.hits(row.id for row in found.rows)
@@ -68,7 +68,8 @@ NOBODY_FITS = "No matching patient. Try fewer letters, the birth date, or fewer 
 
 
 def _pager(found: Any, typed: str, people: list[Any], boxes: list[patient_filters.Box]) -> dict[str, Any]:
-    whole, more = not (found.before or found.after), searches.place() or patient_filters.kept(boxes)
+    whole = not (found.before or found.after)
+    more: dict[str, Any] = searches.place() or patient_filters.kept(boxes)
     return {
         "previous_url": url_for("pathway.patients", before=found.before, **more) if found.before else None,
         "next_url": url_for("pathway.patients", after=found.after, **more) if found.after else None,

@@ -78,8 +78,9 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
         ask_receipt(self, available)
         self._fields = {name: self._fields[name] for name in INPUTS if name in self._fields} | self._fields
         frozen = any(product.lies_frozen for product in here)
-        for name, applies in _asked(says, frozen=frozen).items():
-            if not applies and not over and self[name].data is None and not self[name].text:  # what was sent is read
+        for name, applies in _asked(says, frozen=frozen).items() if not over else ():
+            sent = self._fields[name]
+            if not applies and sent.data is None and not sent.text:  # what was sent all the same is read and checked
                 del self[name]
         if says is None:
             self.offer("protocol_version_id", versions)
