@@ -173,6 +173,9 @@
     var near = asked[0] && asked[0].getBoundingClientRect().top - boxes[0].getBoundingClientRect().top < window.innerHeight / 2;
     var box = form.querySelector("[autofocus]") || (near && !form.elements.version ? asked[0] : boxes[0]);
     if (!box) { return; }
+    // A moment is entered from its day on, also where the day is prefilled: Tab does not lead back.
+    var whole = box.closest(".c-date");
+    if (whole) { box = all("input, select", whole).filter(usable)[0]; }
     window.scrollTo(0, 0);
     box.focus({preventScroll: true});
     (box.closest(".c-field") || box).scrollIntoView({block: "nearest"});
