@@ -56,6 +56,7 @@ def init_app(app: Flask, zone: Callable[[], str]) -> None:
         "moment": lambda value, precision="": wording.moment(value, zone(), precision),
         "iso": lambda value: wording.iso(value, zone()),
         "quantity": quantity,
+        "figure": lambda value, unit="": units(wording.figure(value, unit)),
         "units": units,
         "unmarked": unmarked,
     }

@@ -12,9 +12,11 @@ from clinic import clock, wording
 from clinic.administration import bedside
 from clinic.administration.amounts import dose_in
 from clinic.administration.placing import ordered_place
+from clinic.administration.verdict import named
 from clinic.consent.models import valid
 from clinic.course_records import load
 from clinic.fields import plain
+from clinic.identifiers import parse_id
 from clinic.patients.banner import patient_banner
 from clinic.patients.models import RHD, Patient
 from clinic.protocols.catalogues import DOSE_MEASURES, QC_TESTS, ROUTES, within
@@ -89,7 +91,7 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
         state = "go" if verdict.clear else "stop"
         now = bedside.reasons_of(verdict)
         problems = [fault | {"url": address(*fault["fix"]) if fault["fix"] else None} for fault in now]
-    lines = [line.as_dict() for line in verdict.evidence] if verdict is not None else check.evidence
+    lines = [line.as_dict() for line in verdict.evidence] if verdict is not None else _by_name(session, check.evidence)
     return {
         "check": check,
         "state": state,
@@ -107,6 +109,14 @@ def gate_page(session: Session, check: BedsideCheck, at: datetime, site: Site) -
         "patient": patient_banner(check),
         "blood_group": _said(check.treatment.patient)[3],
     }
+
+
+def _by_name(session: Session, lines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return kept evidence with the names of patients where an earlier release kept their internal ids."""
+    ids = {line[side] for line in lines for side in ("left", "right") if parse_id(line[side], Patient.KIND)}
+    found = session.scalars(select(Patient).where(Patient.id.in_(ids))) if ids else ()
+    names = {patient.id: named(patient) for patient in found}
+    return [line | {side: names.get(line[side], line[side]) for side in ("left", "right")} for line in lines]
 
 
 def about_release(session: Session, check: BedsideCheck) -> list[tuple[str, str]]:

@@ -17,7 +17,7 @@ from clinic.administration import dose_checks
 from clinic.administration.models import VITALS_HOLD
 from clinic.administration.person_checks import CARERS, one_record, same_identity, whole_person
 from clinic.administration.placing import misplaced, words_of
-from clinic.administration.verdict import Bedside, Line, Verdict
+from clinic.administration.verdict import Bedside, Line, Verdict, donor_of, label_of, named
 from clinic.fields import plain
 from clinic.processing.step import donors_usable
 from clinic.products.graph import ancestry
@@ -82,7 +82,6 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
     ``same``: the ids of the patient's records, where two people confirmed that several are one person's (hazard H27).
     """
     patient = course.patient
-    worn = wristband.patient_id or wristband.chain_of_identity
     if wristband.fault:
         verdict.fault("Wristband", 1, wristband.fault, "not readable", course.chain_of_identity, who=CARERS)
     else:
@@ -94,8 +93,9 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
         name = wearer.display_name if wearer else "no patient of this clinic"
         verdict.judge(
             "Wristband", 1, agrees,
-            f"The wristband is {name}'s. The cells on this page are for {patient.display_name}.", worn,
-            patient.id if wristband.patient_id else course.chain_of_identity,
+            f"The wristband is {name}'s. The cells on this page are for {patient.display_name}.",
+            wristband.chain_of_identity or (named(wearer) if wearer else name),
+            course.chain_of_identity if wristband.chain_of_identity else named(patient),
         )  # fmt: skip
     if bag_fault or product is None:
         verdict.fault(
@@ -127,7 +127,7 @@ def identity(  # noqa: PLR0913, PLR0917 - what was read, beside what is known
         verdict.judge(
             "Own cells", 3, product.donor.patient_id in {patient.id, *same},
             "These are another patient's own cells. They must not be given to anyone else.",
-            patient.id, product.donor.patient_id or product.donor_id,
+            named(patient), donor_of(product),
         )  # fmt: skip
 
 
@@ -138,9 +138,9 @@ def what_cells(verdict: Verdict, bedside: Bedside, product: Product) -> None:
     inside = f"{type_words(product.cell_type)}, {tissue_words(key for key in found if key)}"
     wanted = f"{type_words(course.says.cell_type)}, {tissue_words(tissues_for(course.says, course.source))}"
     if said := not_own(records, product, course):
-        verdict.fault("Own cells, by their harvest", 3, said, course.patient_id, product.donor.patient_id or "a donor")
+        verdict.fault("Own cells, by their harvest", 3, said, named(course.patient), donor_of(product))
     elif course.relation == "autologous":
-        verdict.fine("Own cells, by their harvest", 3, course.patient_id, product.donor.patient_id or "")
+        verdict.fine("Own cells, by their harvest", 3, named(course.patient), donor_of(product))
     against = wrong_cells(records, product, course.says, course.source)
     if not against:
         verdict.fine("Cells", 1, wanted, inside)
@@ -212,16 +212,17 @@ def product_state(verdict: Verdict, bedside: Bedside, product: Product, at: date
             "Not given yet",
             50,
             "These cells were given already. One product, one administration.",
-            bedside.given.id,
-            product.id,
+            f"{'voided' if bedside.given.outcome == 'voided' else 'given'} "
+            f"{wording.when(bedside.given.performed_at, bedside.records.zone)}",
+            label_of(product),
         )
     if product.uses and product.left <= 0:
         verdict.fault(
             "Whole",
             50,
             "This container was processed. Scan a container made from it.",
-            product.id,
-            "used",
+            label_of(product),
+            "processed further",
             who=LABORATORY,
             **fix,
         )

@@ -349,8 +349,8 @@ class Administration(Record):
             dose = f"{figure(self.dose_per_kg, measure.unit_per_kg)} {within(measure.label)}"
         site = words_of(self.body_site, self.side) if self.body_site in BODY_SITES else ""
         route = within(ROUTES[self.route or ""].label) if self.route in ROUTES else ""
-        how = {"voided": "voided, nothing given", "aborted": "stopped early"}.get(self.outcome or "", "")
-        return ", ".join(part for part in (how or "", "" if self.voided else dose, route, site) if part)
+        how, dose = voiding.how_it_ended(self), "" if self.outcome == "voided" else dose
+        return ", ".join(part for part in (how, dose, route, site) if part)
 
 
 class VitalSigns(Record):

@@ -29,6 +29,23 @@ if TYPE_CHECKING:
     from clinic.treatments.models import Treatment
 
 
+def named(patient: Patient) -> str:
+    """Return a patient as two people read aloud who it is: KOWALSKA, Marta, N-20417."""
+    name, number = patient.display_name, patient.record_number
+    return f"{name}, {number}" if number and number not in name else name
+
+
+def donor_of(product: Product) -> str:
+    """Return whose cells are in a container, as people read it: a patient's name and number, or the donor's."""
+    donor = product.donor
+    return named(donor.patient) if donor.patient is not None else donor.display_name
+
+
+def label_of(product: Product) -> str:
+    """Return a container by its name, division and the number that is printed on it."""
+    return f"{product.name} {product.division or ''}".strip() + f", {product.din or product.id}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Line:
     """One check: what was compared, both values, whether they agree; ``warning``: they agree, but want a reason."""

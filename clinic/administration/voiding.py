@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import object_session
 
 from clinic.errors import Problem, RuleBroken
+from clinic.fields import plain
 from clinic.products.movements import Movement
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ ENDED = {
     "aborted": "Part of the cells was given: the start was voided by mistake",
 }
 """How a start that is voided ended after all; what the amendment of such a record offers."""
+
+
+def how_it_ended(given: Any) -> str:
+    """Return in words how a start ended otherwise than planned; a void that kept a volume from before says so."""
+    if given.outcome == "voided" and given.volume_given:
+        return f"voided, but {plain(given.volume_given)} mL recorded: correct this record"
+    return {"voided": "voided, nothing given", "aborted": "stopped early"}.get(given.outcome or "", "")
 
 
 def void_problems(given: Any) -> list[Problem]:

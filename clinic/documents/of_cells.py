@@ -16,7 +16,7 @@ from clinic.release.carried import judged_results
 from clinic.release.doses import doses
 from clinic.release.models import Release, decisions, released_since, standing_decision
 from clinic.release.product_state import ProductState, held_because, state_of
-from clinic.release.result_rows import result_table
+from clinic.release.result_rows import exact_amount, result_table
 from clinic.release.results import QCResult
 from clinic.templating import unmarked
 
@@ -42,7 +42,7 @@ def identity(source: Source, product: Product) -> Block:
         ("Donation number", din, ""),
         ("Division", product.division or "", ""),
         ("Chain of identity", course.chain_of_identity if course is not None else "", ""),
-        ("Amount", unmarked(product.amount_text or ""), ""),
+        ("Amount", exact_amount(product), ""),
         ("Volume", quantity(product.volume, "mL"), ""),
         ("Use before", wording.moment(product.end, source.zone), ""),
     ]
@@ -160,7 +160,7 @@ def batch(source: Source) -> list[Section]:
     run, records = source.record, source.records
     source.keep(run, *run.inputs, *run.outputs)
     inputs = [[named(use.product), use.product_id, quantity(use.volume, "mL")] for use in run.inputs]
-    outputs = [[named(one), one.id, unmarked(one.amount_text or ""), quantity(one.volume, "mL")] for one in run.outputs]
+    outputs = [[named(one), one.id, exact_amount(one), quantity(one.volume, "mL")] for one in run.outputs]
     tested = [block for one in run.outputs for block in _of_output(source, one)]
     decided = [block for one in run.outputs for row in decisions(records, one) for block in _decision(source, row)]
     return [

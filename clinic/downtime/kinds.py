@@ -95,7 +95,9 @@ def _run_form(course: Treatment, _on: Any) -> Any:
     about = {"treatment": course, "protocol_version": course.protocol_version}
     form = form_of(asked_of_paper(RunForm), people=PROCESSING.logs, about=about)
     products = of_course(db.session(), course).of(Product)
-    form.plan(course.says, [one for one in products if one.left > 0 and not (one.given or one.discarded)], [])
+    form.plan(
+        course.says, [one for one in products if one.left > 0 and not (one.given or one.discarded)], [], over=True
+    )
     return form
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import pairwise
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.orm import object_session
@@ -13,6 +15,7 @@ from clinic.course_records import CourseRecords, around, load
 from clinic.errors import RuleBroken, StepBlocked
 from clinic.processing.step import donors_usable
 from clinic.products.graph import donors
+from clinic.products.models import GIVINGS
 from clinic.products.movements import MOVEMENTS, STAYS_AWAY, away_at
 from clinic.products.what_cells import wrong_cells
 from clinic.release.product_state import ProductState, cells_blocked, held_because, state_of
@@ -142,3 +145,9 @@ def move(product: Product, *, kind: str, by: User, at: datetime, **facts: Any) -
     if reasons:
         raise StepBlocked("Issuing the product", reasons)
     return product.move(kind=kind, by=by, at=at, **facts)
+
+
+def voided(product: Product) -> set[str]:
+    """Return the ids of the movements of a container that tell of a giving which was voided afterwards."""
+    told = [one for one in sorted(product.movements, key=attrgetter("recorded_at")) if one.kind in GIVINGS]
+    return {one.id for one, after in pairwise(told) if one.kind == "given" and after.kind == "not_given"}

@@ -47,7 +47,7 @@ def rows_of(session: Session, containers: Iterable[Product], zone: str, at: date
 
 def _row(product: Product, zone: str, tag: tuple[str, str, str]) -> list[Any]:
     patient = product.treatment.patient if product.treatment is not None else None
-    given = next((move.performed_at for move in product.movements if move.kind == "given"), None)
+    moved = [move.performed_at for move in product.movements if move.kind == "given"] if product.given else []
     name = f"{product.name} {product.division or ''}".strip()
     whose = (patient.display_name, url_for("pathway.patient", patient_id=patient.id)) if patient is not None else None
     return [
@@ -55,6 +55,6 @@ def _row(product: Product, zone: str, tag: tuple[str, str, str]) -> list[Any]:
         tag,
         whose,
         patient.record_number if patient is not None else None,
-        wording.moment(given, zone),
+        wording.moment(moved[-1] if moved else None, zone),
         product.place_text,
     ]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, false, or_, select, tuple_, union
+from sqlalchemy import and_, case, exists, false, func, literal, or_, select, union
 
 from clinic.identifiers import parse_id
-from clinic.inventory.product_states import in_state, states
+from clinic.inventory.product_states import USED_UP, in_state, states
 from clinic.inventory.product_states import present as present_at
+from clinic.judged_lines import ProductLine
+from clinic.paging import page, place_of
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient, searchable
 from clinic.products.models import Movement, Product
@@ -22,23 +25,13 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 PAGE = 50
-FACTS = (
-    Product.id,
-    Product.name,
-    Product.division,
-    Product.din,
-    Product.volume,
-    Product.expires_at,
-    Product.relation,
-    Product.recorded_at,
-    Product.treatment_id,
-    Patient.id.label("patient_id"),
-    Patient.family_name,
-    Patient.given_names,
-    Patient.record_number,
-    Donor.kind.label("donor_kind"),
-    Donor.donor_number,
-)
+OWN = (
+    Product.id, Product.name, Product.division, Product.din, Product.volume, Product.expires_at, Product.treatment_id,
+)  # fmt: skip
+WHOSE = (
+    Product.id, Patient.id.label("patient_id"), Patient.family_name, Patient.given_names, Patient.record_number,
+    Donor.kind.label("donor_kind"), Donor.donor_number,
+)  # fmt: skip
 
 
 ENDS = {
@@ -48,73 +41,102 @@ ENDS = {
 """By when a product expires: a number of days from now, past, or not recorded."""
 
 
+SORTS = {"urgent": "Most urgent first", "newest": "Newest first"}
+"""Orders of the list. Most urgent: what is on hold waits for a decision, then what expires first."""
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+LIVE = frozenset(ProductState) - {*USED_UP}
+"""States of which a clinic holds few products, so that they are sorted when they are read."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the list shows: words, a state, an end (a key of `ENDS`), only what is in stock, and its order.
+
+    ``present`` leaves out what was given, discarded or processed further.
+    """
+
+    text: str = ""
+    state: ProductState | None = None
+    ends: str = ""
+    present: bool = False
+    sort: str = ""
+
+    @property
+    def order(self) -> str:
+        """The order that it has: what is in stock by urgency, a longer list by time, unless another is asked."""
+        return "newest" if not self.few else self.sort if self.sort in SORTS else "urgent"
+
+    @property
+    def few(self) -> bool:
+        """Whether only products in stock can fit."""
+        return self.present or self.state in LIVE
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """One page of products: rows, their states and places, and the marks at which the pages around it begin."""
+    """One page of products: rows, their states and places, how many fit, and the marks of the pages around it."""
 
     rows: list[Any]
     states: dict[str, ProductState]
     places: dict[str, str]
+    total: int
     after: str
     before: str
 
 
-def search(  # noqa: PLR0913 - what the list's page was asked for
-    session: Session,
-    *,
-    site_id: str,
-    at: datetime,
-    text: str = "",
-    state: ProductState | None = None,
-    ends: str = "",
-    present: bool = False,
-    after: str = "",
-    before: str = "",
+def search(  # noqa: PLR0913 - what the list's page was asked for, and the place in it
+    session: Session, asked: Asked, *, site_id: str, at: datetime, after: str = "", before: str = ""
 ) -> Shelf:
-    """Return the newest products that fit, from a mark on; a mark is the id of the row next to the page.
-
-    ``ends`` is a key of ``ENDS``; ``present`` leaves out what was given, discarded or processed further.
-    """
-    chosen: Any = select(Product.id)
-    if not present:  # the whole list in its order; what is present is found by its state and sorted: it is little
+    """Return a page of the products that fit, from a mark on; a mark is the id of the row next to the page."""
+    fits = _conditions(session, asked, site_id, at)
+    chosen: Any = select(*OWN).where(*fits)
+    if not asked.few:  # the whole list in its order; what is in stock is found by its state and sorted: it is little
         chosen = chosen.where(Product.site_id == site_id)
-    if text:
-        chosen = chosen.where(_fits(site_id, text))
-    if state is not None:
-        chosen = chosen.where(in_state(session, site_id, state, at))
-    if present:
-        chosen = chosen.where(Product.id.in_(present_at(site_id)))
-    if ends in ENDS:
-        chosen = chosen.where(_ends(ends, at))
-    mark = parse_id(after or before, Product.KIND)
-    place = (
-        session.execute(select(Product.recorded_at, Product.id).where(Product.id == mark)).one_or_none()
-        if mark
-        else None
-    )
-    here = tuple_(Product.recorded_at, Product.id)
-    backwards = bool(before) and place is not None
-    if place is not None:
-        there = tuple_(*place)
-        chosen = chosen.where(here > there if backwards else here < there)
-    order = (Product.recorded_at, Product.id) if backwards else (Product.recorded_at.desc(), Product.id.desc())
-    shown = chosen.order_by(*order).limit(PAGE + 1)  # only what is shown is joined with whose it is
-    rows = list(session.execute(_facts().where(Product.id.in_(shown)).order_by(*order)))
-    more = len(rows) > PAGE
-    rows = rows[:PAGE][::-1] if backwards else rows[:PAGE]
-    ids = [row.id for row in rows]
+    urgent = asked.order == "urgent"
+    order = (*_urgency(), Product.id) if urgent else (Product.recorded_at, Product.id)
+    place = place_of(session, order, parse_id(after or before, Product.KIND))
+    found = page(session, chosen, order=order, place=place, backwards=bool(before), descending=not urgent, size=PAGE)
+    ids = [row.id for row in found.rows]
+    whose = {row.id: row._asdict() for row in session.execute(_whose().where(Product.id.in_(ids)))} if ids else {}
+    whole = not (found.before or found.after)
     return Shelf(
-        rows=rows,
+        rows=[SimpleNamespace(**row._asdict() | whose[row.id]) for row in found.rows],
         states=states(session, ids, at),
         places=_places(session, ids),
-        after=ids[-1] if ids and (more or backwards) else "",
-        before=ids[0] if ids and place is not None and (more or not backwards) else "",
+        total=len(ids) if whole else _count(session, fits, site_id),
+        after=found.after,
+        before=found.before,
     )
 
 
-def _facts() -> Any:
+def _conditions(session: Session, asked: Asked, site_id: str, at: datetime) -> list[Any]:
+    found = [_fits(site_id, asked.text)] if asked.text else []
+    if asked.state is not None:
+        found.append(in_state(session, site_id, asked.state, at))
+    if asked.present:
+        found.append(Product.id.in_(present_at(site_id)))
+    return [*found, _ends(asked.ends, at)] if asked.ends in ENDS else found
+
+
+def _urgency() -> tuple[Any, Any]:
+    """Return what is on hold before the rest, then the end; neither is ever null."""
+    held = exists().where(ProductLine.product_id == Product.id, ProductLine.state == ProductState.HOLD.value)
+    end = func.coalesce(Product.expires_at, literal(NEVER, Product.expires_at.type))
+    return case((held, 0), else_=1), end
+
+
+def _count(session: Session, fits: list[Any], site_id: str) -> int:
+    """Return how many products fit; of the whole list by the states that are stored of each of them."""
+    line = ProductLine.state.in_([state.value for state in ProductState])
+    lines = select(ProductLine.product_id).where(ProductLine.site_id == site_id, line)
+    found = select(Product.id).where(*fits) if fits else lines
+    return session.scalar(select(func.count()).select_from(found.subquery())) or 0
+
+
+def _whose() -> Any:
+    """Select whose products are: only what is shown is joined with it."""
     return (
-        select(*FACTS)
+        select(*WHOSE)
         .join(Donor, Donor.id == Product.donor_id)
         .outerjoin(Treatment, Treatment.id == Product.treatment_id)
         .outerjoin(Patient, Patient.id == Treatment.patient_id)

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     pass
 
 bp = Blueprint("products", __name__, template_folder="templates")
-WORDS = ("q", "state", "ends")
+WORDS = ("q", "state", "ends", "sort")
 ALL = "all"
 """The choice of every state; without a choice, and without words, the list shows what is still there."""
 NONE_THERE = (
@@ -105,34 +105,42 @@ record_pages.register_pages(
 @bp.route("/products", methods=["GET", "POST"])
 @allow(CLINICAL)
 def index() -> Answer:
-    """List the products of the site, the newest first. Words travel in the form, never in an address."""
+    """List the products of the site, the most urgent first. Words travel in the form, never in an address."""
     if request.method == "POST":
         return searches.answer(me().id, "products.index", **{n: request.form.get(n, "").strip()[:100] for n in WORDS})
-    at, asked = clock.now(), {**request.args, "q": "", **searches.asked(me().id)}
-    state = ProductState(asked["state"]) if asked.get("state") in set(ProductState) else None
-    kept: dict[str, Any] = {name: asked.get(name, "") for name in ("ends", "after", "before")}
-    kept["present"] = not (asked["q"] or asked.get("state"))
-    found = product_search.search(db.session(), site_id=me().site_id, at=at, text=asked["q"], state=state, **kept)
-    if asked["q"]:
+    at, typed = clock.now(), {**request.args, "q": "", **searches.asked(me().id)}
+    asked = _asked(typed)
+    place = {name: typed.get(name, "") for name in ("after", "before")}
+    found = product_search.search(db.session(), asked, site_id=me().site_id, at=at, **place)
+    if asked.text:
         read_log.hits(row.patient_id for row in found.rows)
     bank = (url_for("processing.new_banked"), "plus", "Process for the bank")
     return render_template(
         "products/index.html", heading="Products", columns=COLUMNS, rows=[_line(row, found, at) for row in found.rows],
-        typed=asked["q"], chosen=asked.get("state", ""), ends=kept["ends"], all_ends=product_search.ENDS.items(),
+        typed=asked.text, chosen=typed.get("state", ""), ends=asked.ends, all_ends=product_search.ENDS.items(),
         all_states=[(ALL, "All states"), *((s.value, s.label) for s in ProductState)],
+        sort=asked.order, all_sorts=product_search.SORTS.items(),
         actions=[bank] if may(me().role, "processing.new_banked") else [],
-        pager=_pager(found, {name: asked[name] for name in ("state", "ends") if asked.get(name)}),
-        empty_text=NONE_FITS if asked["q"] or state or kept["ends"] else NONE_THERE,
+        pager=_pager(found, {name: typed[name] for name in ("state", "ends", "sort") if typed.get(name)}),
+        empty_text=NONE_FITS if asked.text or asked.state or asked.ends else NONE_THERE,
+    )  # fmt: skip
+
+
+def _asked(typed: dict[str, str]) -> product_search.Asked:
+    state = ProductState(typed["state"]) if typed.get("state") in set(ProductState) else None
+    return product_search.Asked(
+        text=typed["q"], state=state, ends=typed.get("ends", ""), sort=typed.get("sort", ""),
+        present=not (typed["q"] or typed.get("state")),
     )  # fmt: skip
 
 
 def _pager(found: product_search.Shelf, asked: dict[str, Any]) -> dict[str, Any]:
-    more = searches.place() or asked
-    count = len(found.rows)
+    more, shown = searches.place() or asked, len(found.rows)
+    said = "1 product" if found.total == 1 else f"{found.total:,} products"
     return {
         "previous_url": url_for("products.index", before=found.before, **more) if found.before else None,
         "next_url": url_for("products.index", after=found.after, **more) if found.after else None,
-        "text": f"{count} {'product' if count == 1 else 'products'} on this page" if count else "",
+        "text": "" if not shown else said if shown == found.total else f"{shown} of {said}",
     }
 
 
@@ -192,6 +200,7 @@ def _page_context(product: Product, at: Any, role: Role) -> dict[str, Any]:
         "workings": workings_of(records, product, at),
         "decisions": decision_rows(records, product, zone(), clock.now()),
         "movements": list(reversed(product.movements)),
+        "voided": custody.voided(product),
         "movement_words": MOVEMENTS,
         "next": _next(acts, role),
         "failing": [] if gone else [said for one, said in failing(records) if one.id == product.id],

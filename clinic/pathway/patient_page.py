@@ -23,6 +23,7 @@ from clinic.pathway.judgement import judge
 from clinic.patients.donors import Donor
 from clinic.patients.identity import IDENTITY, corrected_words, identity_corrections
 from clinic.patients.models import Patient
+from clinic.patients.search import MOST
 from clinic.patients.whole_person import not_asked
 from clinic.steps import State
 
@@ -111,13 +112,17 @@ def finished(session: Session, courses: Iterable[Treatment], at: datetime) -> se
     return {row.treatment_id for row in rows} - waits
 
 
-def counted(shown: int, *, typed: str, whole: bool) -> str:
-    """Return in words how many patients the page shows; of none the empty list itself says so."""
+def counted(shown: int, *, fits: str, total: int) -> str:
+    """Return in words how many patients the page shows, of how many; of none the empty list itself says so.
+
+    ``fits``: what they fit, “ for …”; ``total``: at most one more than are counted one by one.
+    """
     if not shown:
         return ""
-    people = "1 patient" if shown == 1 else f"{shown} patients"
-    fits = f" for “{typed}”" if typed else ""
-    return f"{people}{fits}" if whole else f"{people}{fits} on this page, by name"
+    people = "1 patient" if total == 1 else f"{total:,} patients"
+    if total > MOST:
+        people = f"more than {MOST:,} patients"
+    return f"{people}{fits}" if total == shown else f"{shown} of {people}{fits}, by name"
 
 
 def facts_of(patient: Patient, zone: str) -> list[record_display.FactLine]:

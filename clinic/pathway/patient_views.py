@@ -11,12 +11,12 @@ from clinic.access import CLINICAL, allow, may
 from clinic.extensions import db
 from clinic.followup import reporting
 from clinic.pages import Answer, get_or_404, me, zone
-from clinic.pathway import patient_page
+from clinic.pathway import patient_filters, patient_page
 from clinic.pathway.views import bp
 from clinic.patients.banner import patient_banner
 from clinic.patients.merging import of_patient
 from clinic.patients.models import SEXES, Patient, has_died
-from clinic.patients.search import present_courses, search, similar_names, with_those_that_go_on
+from clinic.patients.search import present_courses, search, similar_names, total, with_those_that_go_on
 from clinic.patients.views import REGISTERS
 
 record_pages.CONSEQUENCES.append(patient_page.new_labels)
@@ -30,27 +30,28 @@ def patients() -> Answer:
     What is searched for travels in the form and stays on the server, never in an address.
     """
     if request.method == "POST":
-        return searches.answer(me().id, "pathway.patients", q=request.form.get("q", "").strip()[:200])
-    typed = searches.asked(me().id).get("q", "")
-    found = search(db.session(), typed, after=request.args.get("after", ""), before=request.args.get("before", ""))
+        words = {name: request.form.get(name, "").strip()[:200] for name in ("q", *patient_filters.WORDS)}
+        return searches.answer(me().id, "pathway.patients", **words)
+    asked = {**request.args, "q": "", **searches.asked(me().id)}
+    typed, boxes = asked["q"], patient_filters.boxes(asked)
+    people, courses = patient_filters.conditions(boxes)
+    place: dict[str, Any] = {name: request.args.get(name, "") for name in ("after", "before")}
+    found = search(db.session(), typed, among=people, **place)
     if typed:
         read_log.hits(row.id for row in found.rows)
     register = (url_for("patients.new"), "user-plus", "Register a patient")
+    narrowed = bool(typed or any(box.chosen for box in boxes))
     return render_template(
-        "pathway/patients.html",
-        heading="Patients",
-        typed=typed,
-        rows=_rows(found.rows),
-        columns=patient_page.COLUMNS,
-        actions=[register] if me().role in REGISTERS else [],
-        pager=_pager(found, typed),
-        empty_text=NOBODY_FITS if typed else "No patients registered yet.",
-    )
+        "pathway/patients.html", heading="Patients", typed=typed, boxes=boxes, narrowed=narrowed,
+        rows=_rows(found.rows, courses), columns=patient_page.COLUMNS,
+        actions=[register] if me().role in REGISTERS else [], pager=_pager(found, typed, people, boxes),
+        empty_text=NOBODY_FITS if narrowed else "No patients registered yet.",
+    )  # fmt: skip
 
 
-def _rows(found: list[Any]) -> list[Any]:
+def _rows(found: list[Any], among: list[Any]) -> list[Any]:
     found, under = with_those_that_go_on(db.session(), found)
-    courses = present_courses(db.session(), [row.id for row in found])
+    courses = present_courses(db.session(), [row.id for row in found], among)
     similar = similar_names(db.session(), found)
     done = patient_page.finished(db.session(), courses.values(), clock.now())
     numbers = {row.id: row.record_number for row in found}
@@ -63,16 +64,20 @@ def _rows(found: list[Any]) -> list[Any]:
     ]
 
 
-NOBODY_FITS = "No matching patient. Try fewer letters, or the birth date."
+NOBODY_FITS = "No matching patient. Try fewer letters, the birth date, or fewer filters."
 
 
-def _pager(found: Any, typed: str) -> dict[str, Any]:
+def _pager(found: Any, typed: str, people: list[Any], boxes: list[patient_filters.Box]) -> dict[str, Any]:
     whole = not (found.before or found.after)
+    more: dict[str, Any] = searches.place() or patient_filters.kept(boxes)
     return {
-        "previous_url": url_for("pathway.patients", before=found.before, **searches.place()) if found.before else None,
-        "next_url": url_for("pathway.patients", after=found.after, **searches.place()) if found.after else None,
-        "text": patient_page.counted(len(found.rows), typed=typed, whole=whole),
-    }
+        "previous_url": url_for("pathway.patients", before=found.before, **more) if found.before else None,
+        "next_url": url_for("pathway.patients", after=found.after, **more) if found.after else None,
+        "text": patient_page.counted(
+            len(found.rows), fits=f" for “{typed}”" if typed else "",
+            total=len(found.rows) if whole else total(db.session(), typed, among=people),
+        ),
+    }  # fmt: skip
 
 
 @bp.get("/patients/<patient_id>")

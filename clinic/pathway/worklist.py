@@ -6,6 +6,7 @@ Courses whose lines are out of date by now are judged in memory and take the pla
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -302,7 +303,7 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
     line, rest, role = group[0], group[1:], user.role
     same = [one for one in rest if one["title"] == line["title"]]
     other = {one["title"]: one for one in reversed(rest) if one["title"] != line["title"]}
-    also = [(f"{len(same)} more of these", "")] if same else []
+    also = _same(same, role) if same else []
     also += [(title, _address(one, role)) for title, one in reversed(other.items())]
     rank = Order(at, user.id).rank(line)
     return {
@@ -319,6 +320,19 @@ def _shown(group: Group, user: User, at: datetime, zone: str) -> dict[str, Any]:
         "mine": f" {user.id} " in line["people"],
         "later": rank == LATER,
     }
+
+
+def _same(lines: Group, role: Role) -> list[tuple[str, str]]:
+    """Return the other tasks of the same name: how many, and each container by its name."""
+    bags = {_address(one, role): re.split(r": | is on hold", one["why"])[0] for one in lines if _of_a_bag(one)}
+    more = f"{len(lines)} more of these"
+    if len(bags) < len(lines):
+        return [(more, "")]
+    return [(f"{more}: {name}" if number == 0 else name, url) for number, (url, name) in enumerate(bags.items())]
+
+
+def _of_a_bag(line: dict[str, Any]) -> bool:
+    return "product_id" in line["target"]
 
 
 def _address(line: dict[str, Any], role: Role) -> str:

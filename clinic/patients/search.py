@@ -15,6 +15,8 @@ from clinic.patients.names import compact, days_in, searchable
 from clinic.wording import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import ColumnElement, Row
     from sqlalchemy.orm import Session
 
@@ -66,15 +68,35 @@ def _said(word: str) -> ColumnElement[bool]:
     return and_(letters, or_(plainly, text.contains(word)))
 
 
-def search(session: Session, typed: str = "", *, after: str = "", before: str = "", size: int = PAGE) -> Page[Row[Any]]:
+def search(  # noqa: PLR0913 - what was typed and chosen, and the place in the list
+    session: Session,
+    typed: str = "",
+    *,
+    among: Sequence[ColumnElement[bool]] = (),
+    after: str = "",
+    before: str = "",
+    size: int = PAGE,
+) -> Page[Row[Any]]:
     """Return a page of the patients that fit, ordered by name; one query besides the place where it goes on.
 
-    ``after`` and ``before`` are the id of the last or first patient of the page that was shown.
+    ``among``: more conditions on the patient. ``after`` and ``before`` are the id of the last or first patient of the
+    page that was shown.
     """
     order = (Patient.search_text, Patient.id)
     place = place_of(session, order, parse_id(after or before, Patient.KIND))
-    chosen = select(*SHOWN).where(*own_site(session, Patient), *wanted(typed))
+    chosen = select(*SHOWN).where(*own_site(session, Patient), *wanted(typed), *among)
     return page(session, chosen, order=order, place=place, backwards=bool(before), size=size)
+
+
+MOST = 10_000
+"""Patients that are counted one by one: a larger clinic reads “more than 10,000”, and no page reads it all."""
+
+
+def total(session: Session, typed: str = "", *, among: Sequence[ColumnElement[bool]] = ()) -> int:
+    """Return how many patients fit, at most one more than `MOST`; read in the order of the list, by its index."""
+    found = select(Patient.id).where(*own_site(session, Patient), Patient.search_text >= "", *wanted(typed), *among)
+    some = found.order_by(Patient.search_text, Patient.id).limit(MOST + 1)
+    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
 
 
 def with_those_that_go_on(session: Session, rows: list[Any]) -> tuple[list[Any], dict[str, str]]:
@@ -99,14 +121,14 @@ def similar_names(session: Session, rows: list[Row[Any]]) -> set[str]:
     return set(session.scalars(shared.having(func.count() > 1)))
 
 
-def present_courses(session: Session, ids: list[str]) -> dict[str, Any]:
-    """Return the newest course of each of some patients, with its stop; two queries."""
+def present_courses(session: Session, ids: list[str], among: Sequence[ColumnElement[bool]] = ()) -> dict[str, Any]:
+    """Return the newest course of each of some patients that fits, with its stop; two queries."""
     if not ids:
         return {}
     course: Any = Patient.courses.property.mapper.class_
     chosen = (
         select(course)
-        .where(course.patient_id.in_(ids))
+        .where(course.patient_id.in_(ids), *among)
         .order_by(course.recorded_at, course.id)
         .options(lazyload(course.patient), lazyload(course.protocol_version), selectinload(course.stop))
     )

@@ -27,8 +27,25 @@ def _named(product: Product) -> tuple[str, str]:
     return product.id, f"{product.name} {product.division or ''} · {plain(product.left)} mL left · {product.id}"
 
 
+INPUTS = ("protocol_version_id", "inputs", *BOXES)
+"""What a run begins with: the containers in hand."""
+
+
+def _asked(says: Content | None, *, frozen: bool) -> dict[str, bool]:
+    """Return for each fact that some runs do not have whether this one may have it; ``frozen``: what can go in is.
+
+    Which protocol a run for the bank follows is chosen with the rest, so it may freeze and grow cells.
+    """
+    steps = [MANIPULATIONS[key] for key in says.manipulations] if says else list(MANIPULATIONS.values())
+    freezes = any(step.key == "cryopreserve" for step in steps)
+    return {
+        "cryo_medium": freezes, "dmso_percent": freezes, "passage": any(step.culture for step in steps),
+        "thawed_at": frozen, "added_volume": False,
+    }  # fmt: skip
+
+
 class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss_reason"))):
-    """A run as it begins: how, with what, out of which containers."""
+    """A run as it begins: out of which containers, how, with what. What was added is asked with the balance."""
 
     protocol_version_id = SelectField(
         "Protocol",
@@ -47,13 +64,24 @@ class RunForm(form_for(ProcessingRun, without=("ended_at", "waste_volume", "loss
         "Temperature at receipt", unit="°C", possible=Range(-200, 60), section="Inputs", conditional=True
     )
 
-    def plan(self, says: Content | None, available: list[Product], versions: list[tuple[str, str]]) -> None:
-        """Fill in what the protocol says; offer the containers that hold something."""
+    def plan(
+        self, says: Content | None, available: list[Product], versions: list[tuple[str, str]], *, over: bool = False
+    ) -> None:
+        """Fill in what the protocol says; offer the containers that hold something.
+
+        ``over``: the run is copied from paper after it ended, so that every fact is asked.
+        """
         here = [product for product in available if product.left > 0]
         self.offer("inputs", [_named(product) for product in here])
         if len(here) == 1:
             self.prefill("inputs", [here[0].id], "the only one")
         ask_receipt(self, available)
+        self._fields = {name: self._fields[name] for name in INPUTS if name in self._fields} | self._fields
+        frozen = any(product.lies_frozen for product in here)
+        for name, applies in _asked(says, frozen=frozen).items() if not over else ():
+            sent = self._fields[name]
+            if not applies and sent.data is None and not sent.text:  # what was sent all the same is read and checked
+                del self[name]
         if says is None:
             self.offer("protocol_version_id", versions)
             return

@@ -204,11 +204,11 @@ class Product(Record):
 
     @property
     def amount_text(self) -> str:
-        """Amount with what is counted: “3.6 ×10⁶ viable cells”."""
+        """Amount with what is counted, to three significant figures: “3.6 × 10⁶ viable cells”."""
         if self.amount is None or self.measure is None:
             return ""
         measure = DOSE_MEASURES[self.measure]
-        return f"{self.amount.normalize():f} {measure.unit} {within(measure.label)}"
+        return f"{wording.figure(self.amount, measure.unit)} {within(measure.label)}"
 
     @property
     def place(self) -> str:

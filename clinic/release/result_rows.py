@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from clinic import wording
 from clinic.fields import plain
-from clinic.protocols.catalogues import QC_TESTS
+from clinic.protocols.catalogues import DOSE_MEASURES, QC_TESTS, within
 from clinic.release.results import QCResult, Verdict, asked_for, standing
 from clinic.templating import units
 
@@ -132,3 +133,11 @@ def lede(product: Product) -> str:
     """Return the product in one line under its name."""
     parts = (f"{plain(product.volume)} mL" if product.volume else "", product.amount_text, product.preparation or "")
     return " · ".join(part for part in parts if part)
+
+
+def exact_amount(product: Product) -> str:
+    """Return the amount of a container as it was recorded, with what is counted: for its label and for a signature."""
+    measure = DOSE_MEASURES.get(product.measure or "")
+    if product.amount is None or measure is None:
+        return ""
+    return f"{wording.quantity(product.amount.normalize(), measure.unit)} {within(measure.label)}"

@@ -18,7 +18,7 @@ from clinic.release.evidence import unconfirmed
 from clinic.release.models import Release, decisions
 from clinic.release.points import Point, points_of, workings_of
 from clinic.release.product_state import held_because
-from clinic.release.result_rows import lede, result_row, result_table
+from clinic.release.result_rows import exact_amount, lede, result_row, result_table
 from clinic.release.results import QCResult
 from clinic.release.step import LABORATORY
 from clinic.steps import Blocked
@@ -58,7 +58,7 @@ def evidence(release: Release, *, at: datetime) -> dict[str, Any]:
     name = f"{product.name} {product.division or ''}".strip()
     facts: list[record_display.FactLine] = [
         ("Product", f"{name}, {product.id}", ""),
-        ("Content", units(product.amount_text or ""), units(lede(product))),
+        ("Content", units(exact_amount(product)), units(lede(product))),
         ("Use before", wording.moment(product.end, records.zone), ""),
         ("Patient", records.patient.display_name if course else "Not assigned to a patient", ""),
         ("Course", course.title if course else "", course.protocol_version.name if course else ""),

@@ -43,6 +43,14 @@ ACCEPTED = {
     ("products.assign", "treatment"): "offers every running course",
 }
 """Pages that read a table of the whole site by what they are for."""
+NARROWED = [
+    ("pathway.patients", "/patients?state=active&step=release&condition=knee_osteoarthritis"),
+    ("pathway.patients", "/patients?state=finished"), ("pathway.patients", "/patients?state=stopped"),
+    ("pathway.patients", "/patients?state=died"), ("pathway.patients", "/patients?state=none"),
+    ("products.index", "/products?state=all"), ("products.index", "/products?state=hold&ends=30"),
+    ("products.index", "/products?state=given"), ("products.index", "/products?sort=newest"),
+]  # fmt: skip
+"""Lists as they are narrowed and sorted."""
 SCAN = re.compile(r"(?:SCAN|BLOOM FILTER ON) (\w+)(?! VIRTUAL)")
 WALK = re.compile(r"SEARCH (\w+) .*\(site_id=\?\)$")
 
@@ -78,6 +86,8 @@ def a_record_of_each_kind(app: Flask) -> dict[str, str]:
 def addresses(app: Flask, ids: dict[str, str]) -> Iterator[tuple[str, str, Role]]:
     """Yield endpoint, address and a role that may open it, of every page whose address can be filled in."""
     here = app.url_map.bind("localhost")
+    for endpoint, url in NARROWED:
+        yield endpoint, url, Role.PHYSICIAN
     for rule in app.url_map.iter_rules():
         names = {name: name.removesuffix("_id") for name in rule.arguments}
         values = {name: ids.get(NAMED.get(said, said)) for name, said in names.items()}

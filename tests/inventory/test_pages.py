@@ -12,6 +12,7 @@ from clinic import clock
 from clinic.access import Role
 from clinic.harvest.models import Harvest
 from clinic.identifiers import check_character
+from clinic.inventory import product_search
 from clinic.inventory.custody import MOVERS
 from clinic.products.models import Movement, Product
 from tests.bedside import released_product
@@ -158,3 +159,43 @@ def test_the_list_is_kept_to_what_expires(client_as, team, session):
     for ends, wanted in (("1", {soon.id}), ("30", {soon.id, later.id}), ("past", set()), ("none", set())):
         links = Page.of(searched(quality, "/products", ends=ends).text).links
         assert {one for one in (soon.id, later.id) if f"/products/{one}" in links} == wanted, ends
+
+
+def shown(browser, url, names):
+    """Return the numbers of the products in the order of the list."""
+    answer = Page.of(browser.get(url).text)
+    order = [link.rsplit("/", 1)[1] for link in answer.links if link.startswith("/products/PR-")]
+    return [names[one] for one in order if one in names], answer
+
+
+def test_the_list_begins_with_what_is_on_hold_then_with_what_expires_first(client_as, team, session, monkeypatch):
+    now, names = clock.now(), {}
+    course = ready_for_harvest(team)
+    for name, hours in (("late", 30), ("soon", 2), ("never", None), ("held", 60), ("over", -1)):
+        bag = released_product(course, team)
+        bag.expires_at = None if hours is None else now + timedelta(hours=hours)
+        names[bag.id] = name
+        if name == "held":
+            bag.move(kind="received", place="Laboratory", intact=False, reason="Bag torn", by=team.technologist, at=now)
+        session.commit()
+    browser, order = client_as("technologist"), ["held", "over", "soon", "late", "never"]
+    found, page = shown(browser, "/products", names)
+    assert [one for one in found if one != "never"] == order[:-1]
+    assert "never" not in found or found[-1] == "never"
+    assert f"{len(found)} products" in page
+    newest, _page = shown(browser, "/products?sort=newest", names)
+    assert newest == [one for one in ("over", "held", "never", "soon", "late") if one in newest]
+    assert len(newest) == len(found)
+    everything, page = shown(browser, "/products?state=all", names)
+    assert set(everything) == set(order)
+    monkeypatch.setattr(product_search, "PAGE", 2)
+    paged, url = [], "/products"
+    for _turn in range(3):
+        part, page = shown(browser, url, names)
+        paged += part
+        assert f"of {len(found)} products" in page
+        url = next((link for link in page.links if "after=" in link), url)
+    assert paged == found
+    back = next(link for link in page.links if "before=" in link)
+    assert shown(browser, back, names)[0] == found[2:4]
+    assert "2 of " in shown(browser, "/products?state=all", names)[1]

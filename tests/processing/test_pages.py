@@ -9,8 +9,11 @@ import pytest
 
 from clinic import clock
 from clinic.accounts.models import User
+from clinic.processing import forms
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
+from clinic.protocols.catalogues import MANIPULATIONS
+from clinic.protocols.demonstration import DEMONSTRATIONS
 from clinic.release.models import Release
 from clinic.release.results import QCResult
 from tests.bedside import released_product
@@ -189,6 +192,25 @@ def test_lists_of_products_take_a_counted_few_queries(client_as, page, team, que
     count = queries()
     page(browser, "/products")
     assert count() == few <= 14
+
+
+def test_the_start_of_a_run_begins_with_its_inputs_and_asks_only_what_applies(client_as, begun):
+    asked = client_as("technologist").get(f"/treatments/{begun.id}/processing/new").text
+    assert asked.index('name="inputs"') < asked.index('name="performed_at-d"')
+    for name in ("cryo_medium", "dmso_percent", "passage", "thawed_at-d", "added_volume"):
+        assert f'name="{name}"' not in asked
+    bank = client_as("technologist").get("/processing/new").text  # which protocol is not chosen yet
+    assert 'name="dmso_percent"' in bank
+    assert bank.index('name="protocol_version_id"') < bank.index('id="inputs-l"') < bank.index('name="performed_at-d"')
+
+
+@pytest.mark.parametrize("code", DEMONSTRATIONS)
+def test_only_a_protocol_that_freezes_asks_for_the_freezing_medium(code):
+    content = DEMONSTRATIONS[code]
+    asked = forms._asked(content, frozen=False)
+    assert asked["dmso_percent"] is asked["cryo_medium"] is ("cryopreserve" in content.manipulations)
+    assert asked["passage"] is any(MANIPULATIONS[key].culture for key in content.manipulations)
+    assert forms._asked(content, frozen=True)["thawed_at"]
 
 
 def test_course_without_cells_blocks_processing(client_as, team):

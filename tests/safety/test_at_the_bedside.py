@@ -47,6 +47,41 @@ def text(ward: Ward, url: str, who: str = "nurse") -> str:
     return ward.browser(who).get(url).text
 
 
+# what the evidence says
+
+
+@pytest.mark.rule(1)
+def test_the_evidence_names_what_people_read_and_no_internal_id(ward, own):
+    bag, mine = own
+    other = ready_for_harvest(ward.team)
+    patient, stranger = mine.patient, other.patient
+    own_bag, strange_bag, wrong_band = (
+        checked(mine, bag, ward.team),
+        checked(other, bag, ward.team),
+        checked(mine, bag, ward.team, patient_scan=stranger.id),
+    )
+    given(own_bag, ward.team)
+    again = checked(mine, bag, ward.team)
+    ids = re.compile(r"\b(?!PR-)[A-Z]{2}-[0-9A-Z]{9}\b")
+    for check in (own_bag, strange_bag, wrong_band, again):
+        assert not [line for line in check.evidence if ids.search(f"{line['left']} {line['right']}")]
+    said = {line["check"]: (line["left"], line["right"]) for line in again.evidence}
+    name = f"{patient.display_name}, {patient.record_number}"
+    assert said["Own cells"] == said["Own cells, by their harvest"] == (name, name)
+    started, label = said["Not given yet"]
+    assert re.fullmatch(r"given \d+ \w{3} \d{4}, \d\d:\d\d", started)
+    assert label == f"{bag.name} {bag.division}, {bag.din or bag.id}"
+    wrong = {line["check"]: (line["left"], line["right"]) for line in wrong_band.evidence}["Wristband"]
+    assert wrong == (f"{stranger.display_name}, {stranger.record_number}", name)
+    # what an earlier release kept is shown by name, too
+    kept = [line | {"left": patient.id, "right": patient.id} for line in again.evidence if line["check"] == "Own cells"]
+    again.evidence = kept
+    ward.session.commit()
+    page = text(ward, f"/bedside-checks/{again.id}")
+    assert name in page
+    assert patient.id not in page.split("Passed checks")[1]
+
+
 # two people, two credentials
 
 

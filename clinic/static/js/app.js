@@ -36,6 +36,16 @@
   var ready = document.querySelector("[data-ready]");
   if (ready && !first) { ready.focus({preventScroll: true}); }
 
+  // What has the focus is never under the patient's band or the bar with the buttons, however high they are here.
+  function clear() {
+    var bars = [".c-band", ".c-save, .c-go"].map(function (what) {
+      var bar = document.querySelector(what);
+      return (bar && getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0) + 16 + "px";
+    });
+    root.style.scrollPaddingBlock = bars.join(" ");
+  }
+  if (document.querySelector(".c-band, .c-save, .c-go")) { clear(); window.addEventListener("resize", clear); }
+
   // A wide drawing opens where today is.
   all("[data-at]").forEach(function (el) { el.scrollLeft = el.scrollWidth * el.dataset.at - el.clientWidth / 2; });
 
@@ -143,6 +153,33 @@
     form.addEventListener("change", keep);
     keep();
   });
+
+  // A form opens in the first box that the person fills: what is prefilled or optional is passed over. The page moves no
+  // further than it must, so that what stands above the form is still seen.
+  (function () {
+    var form = document.querySelector("form[data-long], form[data-scan]");
+    if (first || ready || !form || location.hash) { return; }
+    function empty(box) {
+      if (box.type === "radio" || box.type === "checkbox") { return !form.querySelector("[name='" + box.name + "']:checked"); }
+      return box.value.trim() === "";
+    }
+    function usable(box) { return box.offsetParent && !box.disabled && !box.readOnly; }
+    var boxes = all("input:not([type=hidden]), select, textarea", form).filter(usable);
+    var asked = boxes.filter(function (box) {
+      var field = box.closest(".c-field");
+      return empty(box) && !(field && field.querySelector(".c-field__may")) && !box.closest("details");
+    });
+    // What lies far below is not jumped to: what is prefilled above it would be passed unseen.
+    var near = asked[0] && asked[0].getBoundingClientRect().top - boxes[0].getBoundingClientRect().top < window.innerHeight / 2;
+    var box = form.querySelector("[autofocus]") || (near && !form.elements.version ? asked[0] : boxes[0]);
+    if (!box) { return; }
+    // A moment is entered from its day on, also where the day is prefilled: Tab does not lead back.
+    var whole = box.closest(".c-date");
+    if (whole) { box = all("input, select", whole).filter(usable)[0]; }
+    window.scrollTo(0, 0);
+    box.focus({preventScroll: true});
+    (box.closest(".c-field") || box).scrollIntoView({block: "nearest"});
+  })();
 
   // Light, dark, or as the device says: kept on this device, for the next pages too.
   all("[data-themes]").forEach(function (group) {
