@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from clinic import clock, wording
 from clinic.administration.models import Administration, PastReaction
 from clinic.followup.adverse_events import SUSPECTED, AdverseEvent, may_be_serious
+from clinic.patients.doubted import alone
 from clinic.patients.names import searchable
 from clinic.records import Origin
 from clinic.treatments.models import Treatment
@@ -82,7 +83,7 @@ def seen_during(records: CourseRecords, given: Administration, events: list[Adve
     found = []
     for record, names in (*notes, (given, ("reaction", "partial_reason"))):
         text = _ever(record, names) if record is not given or _tells(given) else ""
-        if not text or _NONE.fullmatch(text):
+        if not text:
             continue
         at = record.performed_at
         if record is given:
@@ -161,15 +162,15 @@ def _day(records: CourseRecords, at: datetime | None) -> str:
 
 
 def _ever(record: Record, names: tuple[str, ...]) -> str:
-    """Return what is written under some names, and what a correction took away that no other person has signed."""
+    """Return what is written under some names, and what a correction took away that no other person has signed.
+
+    “None”, “no reaction” and the like are nothing, whatever stands in the other boxes.
+    """
     said = [getattr(record, name) for name in names]
-    for amendment in record.amendments:
-        if not any(
-            s.signed_at >= amendment.amended_at and not s.signed_by.is_same_person(amendment.amended_by)
-            for s in record.signatures
-        ):
-            said += [amendment.changes[name][0] for name in names if name in amendment.changes]
-    return "; ".join(dict.fromkeys(text.strip() for text in said if text and text.strip()))
+    for amendment in alone(record):
+        said += [amendment.changes[name][0] for name in names if name in amendment.changes]
+    told = dict.fromkeys(text.strip() for text in said if text and text.strip())
+    return "; ".join(text for text in told if not _NONE.fullmatch(text))
 
 
 def _written(record: Record, names: tuple[str, ...]) -> datetime:

@@ -11,6 +11,7 @@ from clinic import clock
 from clinic.administration.models import BedsideCheck
 from clinic.consent.models import Consent
 from clinic.eligibility.models import Eligibility
+from clinic.followup import step as following
 from clinic.notices import Notice
 from clinic.release.points import hands_on
 from clinic.release.results import QCResult
@@ -126,3 +127,16 @@ def test_what_was_not_drawn_of_a_bag_is_discarded_in_the_laboratory(ward):
     assert ward.move("technologist", whole, "stored", place="fridge").status_code >= 400
     assert ward.move("technologist", whole, "discarded", reason="not drawn").status_code == 303, ward.refused
     assert ward.tag(whole) == "Given"
+
+
+@pytest.mark.rule(64)
+@pytest.mark.parametrize(("said", "asks"), [("no", False), ("None seen.", False), ("no itching, but a rash", True)])
+def test_no_reaction_in_words_is_none(ward, bag, said, asks):
+    mine = bag.treatment
+    ward.give(mine, bag)
+    url = f"/administrations/{ward.given(bag).id}/abort"
+    answer = ward.fill("nurse", url, volume_given="4", because="the patient withdrew", rest="returned", reaction=said)
+    assert answer.status_code == 303, ward.refused
+    ward.session.expire_all()
+    asked = {one.title for one in following.actions(records_of(mine), clock.now())}
+    assert ("Report the adverse event" in asked) is asks, asked
