@@ -122,6 +122,8 @@ def pip(*arguments: str | Path, otherwise: str) -> None:
 
 def environment() -> Stamp:
     """Make the .venv where it is missing, and make it anew where the checkout was moved (its scripts hold the path)."""
+    if VENV.is_symlink():  # making it anew would empty the folder that it leads to
+        raise SetUpError(f"{VENV} is a link to another folder. Remove the link: each checkout has a .venv of its own.")
     stamp = Stamp(VENV)
     moved = stamp.read().get("checkout", str(ROOT)) != str(ROOT)
     if moved or not PYTHON.exists():

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
+from clinic import wording
 from clinic.fields import plain
 from clinic.reports.asking import Option
 from clinic.reports.statistics import clopper_pearson
@@ -33,9 +34,11 @@ class Figure(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The figure as it is shown; an en dash where it cannot be told."""
+        """The figure as pages show it, a day as everywhere; an en dash where it cannot be told."""
         if self.value is None:
             return "–"
+        if isinstance(self.value, date):
+            return wording.day(self.value)
         return plain(self.value) if isinstance(self.value, Decimal) else str(self.value)
 
 

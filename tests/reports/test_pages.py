@@ -8,7 +8,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from html import unescape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -88,9 +88,12 @@ def table_of(html: str) -> list[list[str]]:
 
 
 def as_shown(cell: object) -> str:
-    """Return a cell of a file as the page shows it."""
+    """Return a cell of a file as the page shows it; a file has days as YYYY-MM-DD, or as the days of a spreadsheet."""
     if cell in (None, ""):
         return "–"
+    if isinstance(cell, datetime) or re.fullmatch(r"\d{4}-\d\d-\d\d", str(cell)):
+        on = date.fromisoformat(str(cell)[:10])
+        return f"{on.day} {on:%b %Y}"
     if isinstance(cell, float) and cell.is_integer():
         cell = int(cell)
     return str(cell).replace("-", "−", 1) if re.fullmatch(r"-[\d.]+", str(cell)) else str(cell)

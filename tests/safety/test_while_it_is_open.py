@@ -130,7 +130,9 @@ def test_what_was_not_drawn_of_a_bag_is_discarded_in_the_laboratory(ward):
 
 
 @pytest.mark.rule(64)
-@pytest.mark.parametrize(("said", "asks"), [("no", False), ("None seen.", False), ("no itching, but hypotension", True)])
+@pytest.mark.parametrize(
+    ("said", "asks"), [("no", False), ("None seen.", False), ("no itching, but hypotension", True)]
+)
 def test_no_reaction_in_words_is_none(ward, bag, said, asks):
     mine = bag.treatment
     ward.give(mine, bag)
