@@ -6,8 +6,9 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
-from clinic.eligibility.models import COMPLETE, ONE_DOSE
+from clinic.eligibility.models import COMPLETE
 from clinic.fields import Range, plain
+from clinic.products.doses_begun import ONE_DOSE
 from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.wording import figure, kilograms, quantity
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clinic import clock
 from clinic.administration.amounts import last_dose
 from clinic.administration.dose_change import whole_dose
-from clinic.eligibility.models import ONE_DOSE
+from clinic.products.doses_begun import ONE_DOSE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from clinic.signatures import Amendment
 
 
-ONE_DOSE = timedelta(hours=24)
-"""The bags of one dose are given within this of the first one."""
 COMPLETE = Decimal("0.9")
 """The part of the usual dose from which a dose is complete."""
 MALIGNANT = "a malignant disease"

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
-from clinic.eligibility.models import COMPLETE, ONE_DOSE, Eligibility
+from clinic.eligibility.models import COMPLETE, Eligibility
 from clinic.patients.donor_screening import needs_to_confirm
 from clinic.patients.models import had_died, has_died, weight_of
+from clinic.products.doses_begun import ONE_DOSE, doses_begun
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.requests.models import Request
@@ -330,23 +331,12 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 def _again(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Action]:
     """Ask for a second physician, or for a new decision while doses are still to be given."""
     reasons = _no_longer(records, counts, at)
-    if not reasons or reasons[0].fix is None or _doses_begun(records) >= records.course.says.dose.doses:
+    if not reasons or reasons[0].fix is None or doses_begun(records) >= records.course.says.dose.doses:
         return []
     title = (
         "Sign as second physician" if reversed_alone(records, counts) is not None else "Decide on the eligibility again"
     )
     return [Action(title=title, why=reasons[0].because, who=WHO, to=reasons[0].fix)]
-
-
-def _doses_begun(records: CourseRecords) -> int:
-    """Return how many doses of the course were begun: the containers of one within 24 hours are one dose."""
-    mine = sorted((moment, one.id) for moment, one in _given(records) if one.treatment_id == records.course.id)
-    dated = {product_id for _moment, product_id in mine}
-    number, begun = sum(one.given and one.id not in dated for one in records.of(Product)), None
-    for moment, _product_id in mine:
-        if begun is None or moment - begun >= ONE_DOSE:
-            number, begun = number + 1, moment
-    return number
 
 
 def moments(records: CourseRecords) -> Iterable[datetime]:

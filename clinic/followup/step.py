@@ -18,6 +18,7 @@ from clinic.followup.reactions import reactions, seen_during
 from clinic.followup.roles import JUDGES, REPORTERS, SIGNS, TELLERS, VISITORS
 from clinic.followup.telling import open_duties
 from clinic.patients.models import has_died
+from clinic.products.doses_begun import doses_begun
 from clinic.products.models import Product
 from clinic.records import Origin
 from clinic.steps import Action, Mark, Progress, State, Step, marks_of
@@ -179,7 +180,7 @@ def _undecided(records: CourseRecords) -> list[Action]:
     """Ask a physician to decide again after a severe reaction, while doses are still to be given (rule 23)."""
     cells, decided = records.of(Product), any(one.signed and one.eligible for one in records.of(Eligibility))
     ready = any(not one.given and not one.discarded and one.left > 0 for one in cells)
-    more_doses = ready or sum(one.given for one in cells) < records.course.says.dose.doses
+    more_doses = ready or doses_begun(records) < records.course.says.dose.doses
     waits = [one for one in reactions(records) if one.open_in(records)]
     if not waits or not decided or not more_doses:
         return []
