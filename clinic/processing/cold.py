@@ -26,17 +26,14 @@ def cold_after(run: Any) -> Cold:
 
     Containers that went in frozen stay so until a thaw of the run, or until a step that nobody can do with frozen
     cells. What was thawed stays thawed since the first of these, until it is frozen again or grown in culture: then it
-    is fresh (rules 50, 54).
+    is fresh. What is mixed of several is as its strictest part: thawed with the earliest thaw, else frozen, else fresh
+    (rules 50, 54).
     """
-    state = _strictest([one.product for one in run.inputs])
-    for moment, kind in sorted(_events(run), key=lambda event: event[0]):
-        if kind == "freeze":
-            state = Cold(moment, None)
-        elif kind == "culture":
-            state = Cold()
-        elif kind == "thaw" or (state != Cold() and (state.frozen_at is None or state.frozen_at <= moment)):
-            state = Cold(state.frozen_at, min(moment, state.thawed_at or moment))
-    return state
+    states = _states(run, sorted(_events(run), key=lambda event: event[0]))
+    frozen, thawed = ([getattr(one, name) for one in states] for name in Cold._fields)
+    if any(thawed):
+        return Cold(_first(frozen), _first(thawed))
+    return Cold(_first(frozen), None)
 
 
 def not_thawed(run: Any, step: Any) -> str:
@@ -47,46 +44,60 @@ def not_thawed(run: Any, step: Any) -> str:
     begun = step.performed_at
     if step.kind in KEEPS_MEDIUM or begun is None:
         return ""
-    state = _strictest([one.product for one in run.inputs])
-    for one in sorted((one for one in run.manipulations if one.performed_at), key=lambda one: one.performed_at):
-        if one is step or one.performed_at > begun:
-            continue
-        if one.kind == "cryopreserve":
-            state = Cold(one.ended_at or one.performed_at, None)
-        elif one.kind == "thaw":
-            state = Cold(state.frozen_at, min(one.performed_at, state.thawed_at or one.performed_at))
-    if state.thawed_at is not None and state.thawed_at > begun:
-        return f"The cells were thawed at {moment_in(state.thawed_at, run.zone)}, after this step began."
-    if state.frozen_at is not None and state.thawed_at is None and state.frozen_at <= begun:
+    before = [event for event in _events(run, but=step, from_start=True) if event[0] <= begun and event[1] != "open"]
+    states = _states(run, sorted(before, key=lambda event: event[0]))
+    late = [one.thawed_at for one in states if one.thawed_at is not None and one.thawed_at > begun]
+    if late:
+        return f"The cells were thawed at {moment_in(max(late), run.zone)}, after this step began."
+    if any(one.frozen_at is not None and one.thawed_at is None and one.frozen_at <= begun for one in states):
         return "The cells lay frozen when this step began. Their thaw comes first: record it, or correct its time."
     return ""
 
 
-def _strictest(inputs: list[Product]) -> Cold:
-    """Return the state of what is mixed: frozen where one container still is, else thawed with the earliest thaw."""
-    frozen = [one.frozen_at or one.performed_at for one in inputs if one.lies_frozen]
-    thawed = [one.thawed_at for one in inputs if one.thawed_at is not None]
-    if frozen:
-        return Cold(min((moment for moment in frozen if moment is not None), default=None), None)
-    if not thawed:
+def _states(run: Any, events: list[tuple[datetime, str]]) -> list[Cold]:
+    """Return the state of each container that went in after some events, in their order; fresh where none did."""
+    states = [_came_in(use.product) for use in run.inputs] or [Cold()]
+    for moment, kind in events:
+        states = [_after(one, moment, kind) for one in states]
+    return states
+
+
+def _came_in(product: Product) -> Cold:
+    if product.lies_frozen:
+        return Cold(product.frozen_at or product.performed_at, None)
+    return Cold(product.frozen_at, product.thawed_at) if product.thawed_at is not None else Cold()
+
+
+def _after(state: Cold, moment: datetime, kind: str) -> Cold:
+    if kind == "freeze":
+        return Cold(moment, None)
+    if kind == "culture":
         return Cold()
-    return Cold(min((one.frozen_at for one in inputs if one.frozen_at is not None), default=None), min(thawed))
+    opens = state != Cold() and (state.frozen_at is None or state.frozen_at <= moment)
+    if kind == "thaw" or opens:
+        return Cold(state.frozen_at, min(moment, state.thawed_at or moment))
+    return state
 
 
-def _events(run: Any) -> Iterator[tuple[datetime, str]]:
+def _first(moments: list[datetime | None]) -> datetime | None:
+    return min((one for one in moments if one is not None), default=None)
+
+
+def _events(run: Any, *, but: Any = None, from_start: bool = False) -> Iterator[tuple[datetime, str]]:
+    """Yield what froze, thawed, opened or grew the cells, and when it was done; ``from_start``: when it began."""
     if run.thawed_at is not None:
         yield run.thawed_at, "thaw"
     for one in run.manipulations:
-        moment = one.ended_at or one.performed_at
-        kind = MANIPULATIONS.get(one.kind or "")
-        if moment is None or kind is None:
+        kind, ends = MANIPULATIONS.get(one.kind or ""), one.ended_at or one.performed_at
+        moment = one.performed_at or ends if from_start else ends
+        if moment is None or kind is None or one is but:
             continue
         if one.kind == "cryopreserve":
-            yield moment, "freeze"
+            yield ends or moment, "freeze"
         elif one.kind == "thaw":
             yield moment, "thaw"
         elif kind.culture:
-            yield moment, "culture"
+            yield ends or moment, "culture"
         elif one.kind not in KEEPS_MEDIUM:
             yield one.performed_at or moment, "open"
 

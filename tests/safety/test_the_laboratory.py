@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from clinic import clock
 from clinic.harvest.models import Harvest
-from clinic.processing.cold import cold_after
+from clinic.processing.cold import cold_after, not_thawed
 from clinic.processing.models import InProcessCount, Manipulation, ProcessingRun
 from clinic.release.results import QCResult
 from tests.bedside import released_product
@@ -203,6 +203,43 @@ def test_nothing_is_done_to_frozen_cells_before_their_thaw(ward, kind):
     assert len(ward.refused) == 4
     ward.session.expire_all()
     assert [one.kind for one in sorted(run.manipulations, key=lambda one: one.performed_at)] == ["thaw", kind]
+
+
+@pytest.mark.rule(54)
+@pytest.mark.parametrize(
+    ("bags", "steps", "cold", "said"),
+    [
+        ((50, None), (), (True, 50), "lay frozen"),
+        ((50, None), (("thaw", 20, 15),), (True, 50), ""),
+        ((20, 50), (), (True, 50), ""),
+        (("fresh", None), (), (True, None), "lay frozen"),
+        (("fresh", 50), (), (True, 50), ""),
+        (("fresh", "fresh"), (), (False, None), ""),
+        ((2, 50), (), (True, 50), "were thawed at"),
+        ((None,), (("thaw", 20, 15), ("expand", 14, 12)), (False, None), ""),
+    ],
+)
+def test_what_is_mixed_is_as_its_strictest_part(bags, steps, cold, said):
+    """``bags``: when each was thawed, minutes ago, None: it lies frozen; ``said``: of a wash ten minutes ago."""
+    then = minutes(60 * 24 * 20)
+    inputs = [
+        SimpleNamespace(
+            frozen_at=None if bag == "fresh" else then, performed_at=then, lies_frozen=bag is None,
+            thawed_at=minutes(bag) if isinstance(bag, int) else None,
+        )
+        for bag in bags
+    ]  # fmt: skip
+    done = [
+        SimpleNamespace(kind=kind, performed_at=minutes(start), ended_at=minutes(end)) for kind, start, end in steps
+    ]
+    uses = [SimpleNamespace(product=one) for one in inputs]
+    run = SimpleNamespace(inputs=uses, manipulations=done, thawed_at=None, zone="Europe/Berlin")
+    state = cold_after(run)
+    thawed = None if cold[1] is None else minutes(cold[1])
+    assert (state.frozen_at is not None, state.thawed_at) == (cold[0], thawed)
+    wash = SimpleNamespace(kind="wash", performed_at=minutes(10), ended_at=minutes(9))
+    assert said in not_thawed(run, wash)
+    assert bool(said) is bool(not_thawed(run, wash))
 
 
 @pytest.mark.rule(54)
