@@ -20,6 +20,8 @@ from clinic.records import Record
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from clinic.signatures import Amendment
 
 
@@ -27,10 +29,15 @@ COMPLETE = Decimal("0.9")
 """The part of the usual dose from which a dose is complete."""
 MALIGNANT = "a malignant disease"
 _PERSONAL = re.compile(
-    r"infect|sepsis|septic|fever|pneumonia|abscess|hepatitis|tubercul|\bhiv\b|covid|pregnan|malignan|cancer|tumor|tumour"
-    r"|carcinom|sarcom|lymphom|leuk|melanom|metasta|allerg|anaphyla|hypersens",
+    r"\b(infect|sepsis|septic|urosepsis|bacter[ia]*emia|vir[ia]*emia|fever|febrile|pneumonia|abscess|hepatitis|tubercul"
+    r"|hiv\b|covid|sars|influenza|pregnan|malignan|cancer|tumou?r|\w*carcinom|\w*sarcom|\w*lymphom|leuk[ae]*emi|\w*melanom"
+    r"|\w*blastom|myelom|metasta|allerg|anaphyla|hypersens)",
     re.IGNORECASE,
 )
+_DENIED = re.compile(
+    r"\b(no|not|without|never|denies|excluded?)\s+((sign|signs|evidence) of |active |known |any )*\w+", re.IGNORECASE
+)
+"""What a reason says that there is not."""
 """Reasons that lie in the person, as they are told in free text."""
 PREGNANCY_TEST_DAYS = 7
 """Days before the decision within which a test can exclude a pregnancy [site default]."""
@@ -117,7 +124,7 @@ class Eligibility(Record):
         """
         own = [f"“{one}” (protocol)" for one in self.criteria or {}]
         found = [one for one in self.exclusions() if one not in own]
-        if not found and self.reasons and _PERSONAL.search(self.reasons):
+        if not found and self.reasons and _PERSONAL.search(_DENIED.sub(" ", self.reasons)):
             found = [self.reasons]
         treated = CONDITIONS.get(condition or "")
         return [one for one in found if not (one == MALIGNANT and treated is not None and treated.malignant)]
@@ -175,16 +182,15 @@ class Eligibility(Record):
 
     @property
     def overturns(self) -> Eligibility | None:
-        """The “no” that was the last decision on the course before this “yes”; None where it was none."""
+        """The “no” that stands before this “yes” and that no other “yes” has answered; None without one."""
         session = object_session(self.recorded_by)
         if not self.eligible or session is None or self.origin != "clinic":
             return None
-        own = select(Eligibility).where(Eligibility.treatment_id == self.treatment_id, Eligibility.id != self.id)
-        earlier = own.where(Eligibility.recorded_at <= self.recorded_at).order_by(
-            Eligibility.recorded_at.desc(), Eligibility.id.desc()
-        )
-        last = session.scalars(earlier.limit(1)).first()
-        return last if last is not None and last.eligible is False else None
+        decisions = session.scalars(select(Eligibility).where(Eligibility.treatment_id == self.treatment_id)).all()
+        last = overturned(decisions, self)
+        if last is None or any("eligible" in one.confirmed for one in between(decisions, last, self)):
+            return None
+        return last
 
     def _old_test(self) -> list[str]:
         """Return that the test which excludes a pregnancy is too old for the decision (rule 23)."""
@@ -236,3 +242,21 @@ def _allows_more(name: str, change: list[Any]) -> bool:
     if name in {"anticoagulant_last_on", "anti_inflammatory_last_on"}:
         return old is not None and (new is None or new < old)
     return name == "performed_at" and old is not None and new is not None and new[:16] > old[:16]
+
+
+def order(one: Eligibility) -> tuple[float, float, str]:
+    """Return by what decisions follow each other: when they were taken, then when they were written."""
+    happened = one.performed_at.timestamp() if one.performed_at is not None else 0
+    return happened, one.recorded_at.timestamp(), one.id
+
+
+def overturned(decisions: Iterable[Eligibility], yes: Eligibility) -> Eligibility | None:
+    """Return the “no” before a decision that was written last, also one that its author alone turned into a “yes”."""
+    before = [one for one in decisions if one is not yes and order(one) < order(yes)]
+    return max((one for one in before if one.still_no), key=lambda one: one.written_at, default=None)
+
+
+def between(decisions: Iterable[Eligibility], no: Eligibility, yes: Eligibility) -> list[Eligibility]:
+    """Return the decisions after a “no” and before a “yes”, in the order of time and of writing."""
+    later = [one for one in decisions if one is not yes and order(no) < order(one) < order(yes)]
+    return [one for one in later if one.written_at > no.written_at]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
-from clinic.eligibility.models import COMPLETE, Eligibility
+from clinic.eligibility.models import COMPLETE, Eligibility, between, order, overturned
 from clinic.patients.donor_screening import needs_to_confirm
 from clinic.patients.models import had_died, has_died, weight_of
 from clinic.products.doses_begun import ONE_DOSE, doses_begun
@@ -189,7 +189,7 @@ def no_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> E
         for one in last
         if one is not None and one.still_no and one.of_the_person(here.condition) and _newer(one, counts)
     ]
-    return max(found, key=_order, default=None)
+    return max(found, key=order, default=None)
 
 
 def _newer(no: Eligibility, yes: Eligibility) -> bool:
@@ -201,19 +201,13 @@ def _newer(no: Eligibility, yes: Eligibility) -> bool:
 
 def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:
     """Return the “no” that a “yes” overturns without the signature of another physician; None where it does not."""
-    before = [one for one in records.of(Eligibility) if one is not counts and _order(one) < _order(counts)]
-    last = max((one for one in before if one.still_no), key=lambda one: one.written_at, default=None)
-    if not counts.eligible or last is None or last.performed_by is None:
+    decisions = records.of(Eligibility)
+    last = overturned(decisions, counts) if counts.eligible else None
+    if last is None or last.performed_by is None:
         return None
-    later = [one for one in before if _order(one) > _order(last) and one.written_at > last.written_at]
-    since = [counts, *later]  # a second “yes” confirms no first one
+    since = [counts, *between(decisions, last, counts)]  # a second “yes” confirms no first one
     others = [s for one in since for s in one.present_signatures if not s.signed_by.is_same_person(last.performed_by)]
     return None if others else last
-
-
-def _order(one: Eligibility) -> tuple[float, float, str]:
-    happened = one.performed_at.timestamp() if one.performed_at is not None else 0
-    return happened, one.recorded_at.timestamp(), one.id
 
 
 def _medication(

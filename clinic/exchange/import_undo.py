@@ -103,7 +103,7 @@ def _free(session: Session, batch: ImportBatch) -> Ids:
     """Return the records of a batch on which nobody has built; raises `RuleBroken` with who built on what."""
     ids = records_of(session, batch)
     if found := built_on(session, batch, ids):
-        more = f" And {len(found) - MOST_TOLD} more." if len(found) > MOST_TOLD else ""
+        more = " And others." if len(found) > MOST_TOLD else ""
         said = " ".join(found[:MOST_TOLD])
         raise RuleBroken(
             f"This import cannot be taken back: others have worked with its records. {said}{more} Correct single facts "

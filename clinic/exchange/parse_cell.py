@@ -127,9 +127,11 @@ def day(text: str) -> date:
     try:
         if partly is not None:
             return date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1))
-        return date.fromisoformat(re.split("[T ]", text, maxsplit=1)[0])
+        if WRITTEN.fullmatch(text):
+            return date.fromisoformat(text[:10])
     except ValueError as fault:
         raise NotThat("a day like 2026-11-23") from fault
+    raise NotThat("a day like 2026-11-23")
 
 
 def day_of(text: str) -> date:
@@ -142,6 +144,8 @@ def day_of(text: str) -> date:
 
 PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "MON": "%b"}
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?", re.ASCII)
+WRITTEN = re.compile(ISO.pattern + r"(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII)
+"""A day or a moment as it may be written: nothing may stand beside it."""
 PART = re.compile("YYYY|MON|MM|DD|hh|mm|ss|[A-Za-z%]")
 
 
@@ -197,7 +201,7 @@ def moment(text: str, zone: str) -> datetime:
     try:
         if partly is not None:
             return _on_any_clock(start_of(date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1)), zone))
-        value = datetime.fromisoformat(text)
+        value = datetime.fromisoformat(text if WRITTEN.fullmatch(text) else "")
         return _on_any_clock(value if value.tzinfo is not None else from_wall(value, zone))
     except (ValueError, OverflowError) as fault:
         raise NotThat("a moment like 2026-11-23T14:05, on the site's clock or with its offset") from fault
@@ -251,10 +255,11 @@ def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
 
 
 def _pairs(text: str) -> dict[str, str]:
-    found = dict(part.split(":", 1) for part in text.split(";") if ":" in part)
-    if not found:
-        raise NotThat("key: value, separated by ;")
-    return {key.strip(): value.strip() for key, value in found.items()}
+    parts = [part.split(":", 1) for part in text.split(";") if part.strip()]
+    keys = [part[0].strip() for part in parts]
+    if not parts or len(set(keys)) < len(keys) or any(len(part) < 2 for part in parts):
+        raise NotThat("key: value, separated by ; and each key once")
+    return {key.strip(): value.strip() for key, value in parts}
 
 
 def comparator(text: str) -> tuple[str, Decimal]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import or_, select
 
 from clinic.accounts.models import Site
-from clinic.course_records import load, turns
+from clinic.course_records import around_all, load, turns
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import lock_site
 from clinic.pathway.order import current
@@ -85,23 +85,38 @@ def stale(session: Session, site_id: str, at: datetime) -> tuple[list[str], list
 
 
 def disagreements(session: Session, at: datetime) -> Iterator[str]:
-    """Yield a sentence for each course or product whose stored lines do not match a fresh judgement."""
+    """Yield a sentence for each course or product whose stored lines do not match a fresh judgement.
+
+    A line over which time has passed is left out: a list judges it in memory.
+    """
     for turn in turns(session.scalars(select(Treatment.id).order_by(Treatment.id)).all()):
         for course_id, records in load(session, turn).items():
             if course_id not in turn:
                 continue
             stored = session.scalars(select(CourseLine).where(CourseLine.treatment_id == course_id)).all()
-            if any(line.changes_at is not None and line.changes_at <= at for line in stored):
-                continue  # time has passed over it; a list judges it in memory
             said = sorted(_key({name: getattr(line, name) for name in COMPARED}) for line in stored)
-            if said != sorted(_key(line) for line in lines_of(records, at)):
+            late = any(line.changes_at is not None and line.changes_at <= at for line in stored)
+            if not late and said != sorted(_key(line) for line in lines_of(records, at)):
                 yield f"course {course_id}: the stored lines do not match the records{AGAIN}"
-            for product in product_lines(records, records.of(Product), at):
-                line_of = product["product_id"]
-                line = session.get(ProductLine, line_of)
-                fresh = line is not None and (line.changes_at is None or line.changes_at > at)
-                if line is None or (fresh and line.state != product["state"]):
-                    yield f"product {line_of}: the stored state is not {product['state']}{AGAIN}"
+            yield from _other_states(session, product_lines(records, records.of(Product), at), at)
+    banked = select(Product.id).where(Product.treatment_id.is_(None)).order_by(Product.id)
+    for turn in turns(session.scalars(banked).all()):
+        products = session.scalars(select(Product).where(Product.id.in_(turn))).all()
+        found = around_all(session, products)
+        judged = [line for one in products for line in product_lines(found[one.id], [one], at)]
+        yield from _other_states(session, judged, at)
+
+
+def _other_states(session: Session, judged: list[dict[str, Any]], at: datetime) -> Iterator[str]:
+    """Yield a sentence for each product whose stored line says another state, or another end of it, than is judged."""
+    for product in judged:
+        line = session.get(ProductLine, product["product_id"])
+        if line is not None and line.changes_at is not None and line.changes_at <= at:
+            continue
+        if line is None or line.state != product["state"]:
+            yield f"product {product['product_id']}: the stored state is not {product['state']}{AGAIN}"
+        elif line.changes_at != product["changes_at"]:
+            yield f"product {product['product_id']}: the stored state ends at another moment{AGAIN}"
 
 
 def _key(line: dict[str, Any]) -> str:

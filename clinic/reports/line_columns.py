@@ -37,7 +37,7 @@ UNITS = {"year": "by year", "quarter": "by quarter", "month": "by month"}
 """By what rows are grouped that have a day or a moment."""
 AMENDED = {"no": "No", "yes": "Yes", "after": "Yes, after it was signed"}
 GROUPED = {"choice", "yesno", "whole", "person", "code", "day", "moment", "text"}
-SORTED = GROUPED | {"number"} - {"person"}
+SORTED = (GROUPED | {"number"}) - {"person"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
