@@ -76,8 +76,7 @@ def new(treatment_id: str) -> Answer:
             decision = Eligibility.log(by=me(), at=clock.now(), treatment=course, **form.facts())
             db.session.add(decision)
             _tell_who_said_no(decision)
-            done = "Decision saved. Review and sign it."
-            return commit_and_redirect(url_for("eligibility.show", eligibility_id=decision.id), done)
+            return commit_and_redirect(_url(decision), "Decision saved. Review and sign it.")
     return form_page(
         form,
         heading="Decide on the eligibility",
@@ -88,6 +87,10 @@ def new(treatment_id: str) -> Answer:
         before=_known(course),
         after="Your signature comes next. A patient with an exclusion cannot be eligible (rule 23).",
     )
+
+
+def _url(decision: Eligibility) -> str:
+    return url_for("eligibility.show", eligibility_id=decision.id)
 
 
 def _tell_who_said_no(decision: Eligibility) -> None:

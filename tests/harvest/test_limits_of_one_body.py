@@ -18,7 +18,8 @@ def harvest(now, before=None, signed_by=()):
     changes = {} if before is None else {"lidocaine_mg": [before, now]}
     made = [SimpleNamespace(amended_at=AT, amended_by="nurse", changes=changes)] if changes else []
     signed = [SimpleNamespace(signed_at=AT + timedelta(minutes=5), signed_by=who) for who in signed_by]
-    return SimpleNamespace(lidocaine_mg=Decimal(now), amendments=made, signatures=signed)
+    confirmed = any(one.signed_by is SECOND for one in signed)
+    return SimpleNamespace(lidocaine_mg=Decimal(now), amendments=made, is_confirmed=lambda _one: confirmed)
 
 
 @pytest.mark.rule(29)

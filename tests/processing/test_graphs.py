@@ -52,10 +52,18 @@ def process(step, chosen, start):
     each = run.input_volume / (step["bags"] + 1)
     filled = range(step["bags"]) if each >= LEAST else ()  # what is split again and again fills no container any more
     made = [run.make(by=by, at=at, volume=each, name="Cells") for _bag in filled]
+    frozen = any(use.product.lies_frozen for use in run.inputs)
     for number, kind in enumerate(step["kinds"]):
         when = start + timedelta(minutes=5 * number + 1)
         done = {"performed_at": when, "performed_by": by, "confirmed": {"kind": "drawn"}}  # cells thaw that were fresh
-        run.enter(Manipulation.log(by=by, at=clock.now(), run_id=run.id, kind=kind, **done))
+        part = Manipulation.log(by=by, at=clock.now(), run_id=run.id, kind=kind, **done)
+        if frozen and kind in {"wash", "expand"}:  # a container that lies frozen is not opened
+            with pytest.raises(RuleBroken, match="Their thaw comes first"):
+                run.enter(part)
+            run.manipulations.remove(part)
+        else:
+            run.enter(part)
+        frozen = kind == "cryopreserve" or (frozen and kind != "thaw")
     return run, made
 
 

@@ -157,7 +157,7 @@ def test_who_may_not_scan_is_not_led_to_a_refusal(ward, begun, who, asked):
 def test_after_the_end_record_course_and_today_ask_for_the_vital_signs_first(ward, begun):
     bag, course = begun
     one = ward.given(bag)
-    answer = ward.fill("nurse", f"/administrations/{one.id}/end", ended_at=clock.now(), volume_given="10")
+    answer = ward.fill("nurse", f"/administrations/{one.id}/end", ended_at=one.performed_at, volume_given="10")
     assert answer.status_code == 422, "within the minute of the start"
     ward.said_no("same minute as the start")
     assert ward.end(one, ended_at=clock.now(), volume_given="10").status_code == 303, ward.refused

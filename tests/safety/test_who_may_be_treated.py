@@ -33,9 +33,8 @@ def reasons(ward, mine) -> list:
 
 def decided(ward, mine, who="physician", **typed):
     said = {"active_infection": False, "pregnancy": "not_applicable", "malignancy": False, "eligible": True}
-    return ward.fill(
-        who, f"/treatments/{mine.id}/eligibility/new", performed_by_id=ward.person(who).id, **(said | typed)
-    )
+    url = f"/treatments/{mine.id}/eligibility/new"
+    return ward.fill(who, url, sure="treated since", performed_by_id=ward.person(who).id, **(said | typed))
 
 
 def last_decision(ward, mine) -> Eligibility:
