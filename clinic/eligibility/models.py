@@ -124,7 +124,7 @@ class Eligibility(Record):
         """
         own = [f"“{one}” (protocol)" for one in self.criteria or {}]
         found = [one for one in self.exclusions() if one not in own]
-        if not found and self.reasons and _PERSONAL.search(_DENIED.sub(" ", self.reasons)):
+        if not found and self.reasons and is_personal(self.reasons):
             found = [self.reasons]
         treated = CONDITIONS.get(condition or "")
         return [one for one in found if not (one == MALIGNANT and treated is not None and treated.malignant)]
@@ -242,6 +242,11 @@ def _allows_more(name: str, change: list[Any]) -> bool:
     if name in {"anticoagulant_last_on", "anti_inflammatory_last_on"}:
         return old is not None and (new is None or new < old)
     return name == "performed_at" and old is not None and new is not None and new[:16] > old[:16]
+
+
+def is_personal(reasons: str) -> bool:
+    """Whether free text tells of an infection, a tumor, a pregnancy or an allergy, other than that there is none."""
+    return bool(_PERSONAL.search(_DENIED.sub(" ", reasons)))
 
 
 def order(one: Eligibility) -> tuple[float, float, str]:

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 PROPOSES = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN, Role.QUALITY})
 CONFIRMS = frozenset({Role.QUALITY, Role.PHYSICIAN})
+MOST_OF_PATIENT, MOST_OF_ONE = 3, 10
+"""How many proposals wait for a decision at most, of one patient and of one person who proposes."""
 
 
 IN_FORCE = column("undone_at").is_(None)
@@ -224,12 +226,26 @@ def propose(  # noqa: PLR0913 - what one record consists of
             if taken:
                 said = f"{one.record_number} takes part in another merge: {known.headline()}. Undo it first."
                 raise RuleBroken(Problem(said, "number"))
+    _refuse_too_many(session, patient, by)
     made = PatientMerge.log(
         by=by, at=at, performed_by=by, performed_at=at, site_id=patient.site_id, patient=patient, patient_id=patient.id,
         merged=merged, merged_id=merged.id, reason=reason, confirmed=confirmed or {},
     )  # fmt: skip
     session.add(made)
     return made
+
+
+def _refuse_too_many(session: Session, patient: Patient, by: User) -> None:
+    """Each open proposal can stop cells at the bedside: one person leaves only so many, and a patient has few."""
+    if len(proposed(session, {patient.id})) >= MOST_OF_PATIENT:
+        said = f"{MOST_OF_PATIENT} merges of this patient wait for a decision. Have them confirmed or withdrawn first."
+        raise RuleBroken(Problem(said, "number"))
+    waits = PatientMerge.confirmed_at.is_(None), PatientMerge.undone_at.is_(None)
+    mine = select(PatientMerge.id).where(PatientMerge.site_id == by.site_id, *waits)
+    mine = mine.where(PatientMerge.performed_by_id == by.id)
+    if len(session.scalars(mine.limit(MOST_OF_ONE)).all()) >= MOST_OF_ONE:
+        said = f"{MOST_OF_ONE} merges that you proposed wait for a decision. Have them confirmed or withdrawn first."
+        raise RuleBroken(Problem(said, "number"))
 
 
 def proposed(session: Session, ids: Collection[str]) -> list[PatientMerge]:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from xlsxwriter import Workbook
 
 from clinic import clock
-from clinic.exchange import import_report, import_rows, importing, mapping
+from clinic.exchange import import_report, import_rows, importing, mapping, parse_cell
 from clinic.exchange.import_targets import Slot
 from clinic.exchange.parse_cell import NotThat, one_way, yes_no
 from clinic.patients.models import Patient, Weight, has_died
@@ -174,3 +174,35 @@ def test_a_code_in_the_column_of_the_death_is_no_death(session, team, table):
     said = CONSTANT + FACTS + 'died = { to = "patient.died_on" }\n'
     assert not run(session, team, table(HEAD + ";died", "A-1;Ode;male;70;2020-03-04;NA"), said).refused
     assert not has_died([session.scalars(select(Patient)).one()])
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1981-02-03 or 04", "1981-02-03 ?", "1981-02-03x", "20261124", "2026-W48-1", "2026-328", "1981-02-03 about noon"],
+)
+def test_nothing_beside_a_day_is_dropped(text):
+    with pytest.raises(NotThat):
+        parse_cell.day(text)
+    with pytest.raises(NotThat):
+        parse_cell.moment(text, "Europe/Berlin")
+
+
+@pytest.mark.parametrize("text", ["2026-11-24", "2026-11-24 14:05", "2026-11-24T14:05:30", "2026-11-24T14:05+01:00"])
+def test_a_day_and_the_day_of_a_moment_are_read(text):
+    assert parse_cell.day(text).isoformat() == "2026-11-24"
+    assert parse_cell.moment(text, "Europe/Berlin").day in {23, 24}
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ("A: 01:01; B: 07:02", {"A": "01:01", "B": "07:02"}), ("A: 01:01;", {"A": "01:01"}),
+        ("A: 01:01; A: 02:01", None), ("A: 01:01; B", None), ("B", None), (";", None),
+    ],
+)  # fmt: skip
+def test_pairs_are_read_whole_or_not_at_all(text, read):
+    if read is None:
+        with pytest.raises(NotThat):
+            parse_cell._pairs(text)
+    else:
+        assert parse_cell._pairs(text) == read

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from clinic import clock
+from clinic.judged_lines import ProductLine
+from clinic.pathway.projection import store
+from clinic.pathway.sweeping import disagreements
 from clinic.products.models import Product
 from clinic.protocols.demonstration import DEMONSTRATIONS
 from tests.bedside import released_product
@@ -200,3 +205,18 @@ def test_a_release_holds_for_the_specification_that_judged_it_and_for_no_stricte
     ward.assign(bag, mine)
     ward.give(mine, bag)
     ward.not_given(bag, "not released", "no longer", "another protocol", "potency", "judged")
+
+
+def test_the_proof_finds_the_stored_state_of_a_banked_bag_that_was_changed(ward, cord):
+    (bag,) = ward.banked(ward.donated(ward.giver(), cord), cord)
+    ward.session.commit()
+    store(ward.session, [], {bag.id}, clock.now())
+    ward.session.commit()
+    assert list(disagreements(ward.session, clock.now())) == []
+    line = ward.session.get(ProductLine, bag.id)
+    for changed in ({"state": "released"}, {"changes_at": clock.now() + timedelta(days=9000)}):
+        kept = {name: getattr(line, name) for name in changed}
+        ward.session.execute(update(ProductLine).where(ProductLine.product_id == bag.id).values(**changed))
+        (said,) = disagreements(ward.session, clock.now())
+        assert bag.id in said
+        ward.session.execute(update(ProductLine).where(ProductLine.product_id == bag.id).values(**kept))

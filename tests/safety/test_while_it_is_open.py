@@ -10,9 +10,11 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.administration.models import BedsideCheck
 from clinic.consent.models import Consent
-from clinic.eligibility.models import Eligibility
+from clinic.eligibility.models import Eligibility, is_personal
 from clinic.followup import step as following
+from clinic.ledger.listener import set_actor
 from clinic.notices import Notice
+from clinic.patients import merging
 from clinic.release.points import hands_on
 from clinic.release.results import QCResult
 from tests.bedside import released_product
@@ -33,7 +35,7 @@ def bag(ward):
 
 @pytest.mark.rule(23)
 @pytest.mark.hazard("H27")
-@pytest.mark.parametrize("told", ["allergy", "alert", "course", "nothing"])
+@pytest.mark.parametrize("told", ["allergy", "alert", "course", "death", "nothing"])
 def test_a_proposed_merge_stops_the_cells_where_the_other_record_tells_something(ward, bag, told):
     mine, other = bag.treatment, patient(ward.team)
     ward.session.commit()
@@ -41,6 +43,10 @@ def test_a_proposed_merge_stops_the_cells_where_the_other_record_tells_something
         allergic(ward, other, "citrate (anaphylaxis)")
     elif told == "alert":
         warn(ward, other, "Difficult veins")
+    elif told == "death":
+        set_actor(ward.session, ward.team.nurse.id)
+        other.amend(by=ward.team.nurse, at=clock.now(), reason="told", died_on=clock.today(mine.zone))
+        ward.session.commit()
     elif told == "course":
         ready_for_harvest(ward.team, other)
         ward.session.commit()
@@ -59,6 +65,49 @@ def test_a_proposed_merge_stops_the_cells_where_the_other_record_tells_something
     if told == "alert":
         confirm(ward, one)
         assert ward.check(mine, bag).clear
+
+
+@pytest.mark.hazard("H27")
+def test_only_few_proposals_of_a_merge_wait_at_a_time(ward, bag):
+    mine = bag.treatment
+    others = [patient(ward.team) for _number in range(merging.MOST_OF_PATIENT + 1)]
+    ward.session.commit()
+    made = [propose(ward, mine, one) for one in others[:-1]]
+    url, last = f"/patients/{mine.patient_id}/merges/new", {"number": others[-1].record_number, "reason": "card seen"}
+    assert ward.fill("physician", url, sure="yes", **last).status_code == 422
+    ward.said_no("wait for a decision")
+    confirm(ward, made[0])
+    assert ward.fill("physician", url, sure="yes", **last).status_code == 303, ward.refused
+
+
+@pytest.mark.rule(23)
+def test_a_no_that_its_author_alone_turned_is_named_to_the_next_physician(ward, bag):
+    mine = bag.treatment
+    no = decide(ward, mine, eligible=False, reasons="INR 5, bleeding")
+    ward.amend("physician", no, eligible=True, reasons="")
+    said = {"active_infection": False, "pregnancy": "not_applicable", "malignancy": False, "eligible": True}
+    url = f"/treatments/{mine.id}/eligibility/new"
+    assert ward.fill("physician2", url, performed_at=clock.now(), **said).status_code == 422
+    ward.said_no("decided “not eligible”", "no longer hold")
+
+
+@pytest.mark.rule(23)
+@pytest.mark.parametrize(
+    ("reasons", "personal"),
+    [
+        ("Leukapheresis device out of order; ask again in May", False),
+        ("No infection; the patient moved away", False),
+        ("without signs of active infection, no time", False),
+        ("sepsis", True),
+        ("Acute myeloid leukemia", True),
+        ("osteosarcoma found", True),
+        ("allergic to albumin", True),
+        ("febrile since Monday", True),
+        ("no fever, but pneumonia", True),
+    ],
+)
+def test_a_reason_that_lies_in_the_person_counts_in_every_course(reasons, personal):
+    assert is_personal(reasons) is personal
 
 
 @pytest.mark.rule(23)
