@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
-from clinic.eligibility.models import COMPLETE
 from clinic.fields import Range, plain
 from clinic.products.doses_begun import ONE_DOSE
 from clinic.protocols.catalogues import DOSE_MEASURES
@@ -50,21 +49,24 @@ def worked_out(product: Product, volume: Decimal | None, kg: Decimal | None) -> 
     return found | {"working": text}
 
 
-def doses(given: Iterable[Any], dosing: DoseWindow, zone: str) -> int:
-    """Return how many doses some administrations of one course are."""
-    return last_dose(given, dosing, zone)[0]
+def doses(given: Iterable[Any], dosing: DoseWindow, zone: str, whole: Decimal) -> int:
+    """Return how many doses some administrations of one course are, see `last_dose`."""
+    return last_dose(given, dosing, zone, whole)[0]
 
 
-def last_dose(given: Iterable[Any], dosing: DoseWindow, zone: str) -> tuple[int, datetime | None, Decimal]:
+def last_dose(
+    given: Iterable[Any], dosing: DoseWindow, zone: str, whole: Decimal
+) -> tuple[int, datetime | None, Decimal]:
     """Return how many doses some administrations are, when the last of these began, and its amount.
 
-    Several bags of one day are one dose, and so are those within 24 hours of the first one until the dose comes to the
-    usual amount. The amount is in the protocol's unit, per kg where it doses so; what counts otherwise is a usual dose.
+    Several bags of one day are one dose, and so are those within 24 hours of the first one until the dose is ``whole``,
+    see `clinic.administration.dose_change.whole_dose`. The amount is in the protocol's unit, per kg where it doses so;
+    what counts otherwise is a usual dose.
     """
     number, begun, amount = len({one.course_day for one in given if one.performed_at is None}), None, Decimal(0)
     dated = [(one.performed_at, one) for one in given if one.performed_at is not None]
     for moment, one in sorted(dated, key=lambda pair: pair[0]):
-        open_yet = begun is not None and moment - begun < ONE_DOSE and amount < COMPLETE * dosing.usual
+        open_yet = begun is not None and moment - begun < ONE_DOSE and amount < whole
         if begun is None or not (clock.day(moment, zone) == clock.day(begun, zone) or open_yet):
             number, begun, amount = number + 1, moment, Decimal(0)
         part = one.dose_per_kg if dosing.per_kg else one.dose

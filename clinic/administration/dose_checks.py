@@ -365,7 +365,9 @@ def interval(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
             verdict.warn("Days since the last cells", 61, *said)
         elif dosing.days_between:
             verdict.fine("Days since the last cells", 61, *said)
-    mine = doses([a for a in whole if a.performed_at and a.treatment_id == course.id], dosing, zone)
+    mine = doses(
+        [a for a in whole if a.performed_at and a.treatment_id == course.id], dosing, zone, whole_dose(bedside.records)
+    )
     if mine >= dosing.doses:
         verdict.warn("Doses", 61, f"{mine} given already", f"{dosing.doses} by protocol")
 

@@ -39,8 +39,9 @@ def next_dose(records: CourseRecords, given: Iterable[Administration], at: datet
     """
     dosing, zone = records.course.says.dose, records.zone
     counted = list(given)
-    number, begun, amount = last_dose(counted, dosing, zone)
-    whole, last = amount >= whole_dose(records), number >= dosing.doses
+    least = whole_dose(records)
+    number, begun, amount = last_dose(counted, dosing, zone, least)
+    whole, last = amount >= least, number >= dosing.doses
     if begun is None or (not whole and (last or at - begun < ONE_DOSE)):
         return NextDose(max(number, 1), dosing.doses)
     return None if last else NextDose(number + 1, dosing.doses, _due(records, counted))
@@ -55,6 +56,6 @@ def _due(records: CourseRecords, given: Iterable[Administration]) -> datetime | 
 def turns(records: CourseRecords, given: Iterable[Administration]) -> Iterable[datetime]:
     """Return when a dose that is not whole is no longer added to, and when the next one is due."""
     counted = list(given)
-    _number, begun, _amount = last_dose(counted, records.course.says.dose, records.zone)
+    _number, begun, _amount = last_dose(counted, records.course.says.dose, records.zone, whole_dose(records))
     due = _due(records, counted)
     return [moment for moment in (begun + ONE_DOSE if begun is not None else None, due) if moment is not None]

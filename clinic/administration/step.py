@@ -10,7 +10,7 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.administration.amounts import doses
 from clinic.administration.asked_first import asked_again, asked_first
-from clinic.administration.dose_change import SECONDS, DoseChange
+from clinic.administration.dose_change import SECONDS, DoseChange, whole_dose
 from clinic.administration.dose_plan import next_dose, turns
 from clinic.administration.events import InfusionEvent, unsigned
 from clinic.administration.known_facts import past_reactions
@@ -67,7 +67,8 @@ def progress(records: CourseRecords, at: datetime) -> Progress:
 
 def doses_given(records: CourseRecords) -> int:
     """Return how many doses of this course were given; see `doses`."""
-    return doses([given for given in given_in(records) if given.counts], records.course.says.dose, records.zone)
+    counted = [given for given in given_in(records) if given.counts]
+    return doses(counted, records.course.says.dose, records.zone, whole_dose(records))
 
 
 def given_in(records: CourseRecords) -> list[Administration]:

@@ -202,7 +202,7 @@ def _newer(no: Eligibility, yes: Eligibility) -> bool:
 def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:
     """Return the “no” that a “yes” overturns without the signature of another physician; None where it does not."""
     decisions = records.of(Eligibility)
-    last = overturned(decisions, counts) if counts.eligible else None
+    last = overturned(decisions, counts) if counts.eligible and len(decisions) > 1 else None
     if last is None or last.performed_by is None:
         return None
     since = [counts, *between(decisions, last, counts)]  # a second “yes” confirms no first one

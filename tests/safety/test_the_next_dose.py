@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 
 from clinic import clock
 from clinic.administration import step as giving
+from clinic.administration.amounts import doses
 from clinic.eligibility import step as deciding
+from clinic.protocols.demonstration import DEMONSTRATIONS
 from tests.bedside import released_product
 from tests.factories import eligible, published, ready_for_harvest
 from tests.judging import records_of
@@ -79,3 +82,21 @@ def test_the_second_dose_is_asked_for_when_it_is_due(ward):
         ward.session.commit()
     assert SENDS not in sent(mine, days=days - 1)
     assert "Dose 2 of 2." in sent(mine, days=days + 1)[SENDS]
+
+
+@pytest.mark.rule(61)
+@pytest.mark.parametrize(("amounts", "whole", "number"), [
+    (("1",), "0.9", 1), (("0.5", "0.5"), "0.9", 1), (("0.5", "0.5"), "0.45", 2), (("1", "1"), "0.9", 2),
+])  # fmt: skip
+def test_a_dose_is_whole_by_what_a_physician_approved(amounts, whole, number):
+    """Bags ten hours apart, over midnight: the second one belongs to the first dose only while that is not whole."""
+    dosing = DEMONSTRATIONS["BM-MSC-MS"].dose
+    first = datetime(2026, 5, 4, 18, tzinfo=UTC)
+    bags = [
+        SimpleNamespace(
+            performed_at=first + number * timedelta(hours=10), course_day=None, measure=dosing.measure,
+            dose_per_kg=Decimal(amount), dose=None,
+        )
+        for number, amount in enumerate(amounts)
+    ]  # fmt: skip
+    assert doses(bags, dosing, "UTC", Decimal(whole)) == number
