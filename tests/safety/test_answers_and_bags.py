@@ -334,6 +334,28 @@ def test_results_are_carried_only_by_what_leaves_the_cells_what_they_are(ward, s
     assert any("ycoplasma" in point.sentence for point in points_of(records_of(mine), made, now))
 
 
+@pytest.mark.rule(40)
+def test_a_pool_carries_only_what_each_of_its_bags_has(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    now = clock.now()
+    frozen = {"frozen_at": now - timedelta(hours=5), "made_at": now - timedelta(hours=6), "dmso_percent": Decimal(10)}
+    bags = [released_product(mine, ward.team, cryo_medium="CryoStor CS10", **frozen) for _bag in range(2)]
+    (read,) = ward.results(bags[1], "mycoplasma")
+    ward.session.delete(read)
+    start = now - timedelta(minutes=20)
+    done = {"until": now, "kinds": ["thaw", "wash"], "treatment": mine}
+    run = laboratory.begin_run(ward.team, mine.protocol_version, start, **done)
+    for bag in bags:
+        run.take(bag, by=ward.team.technologist, at=start)
+    (made,) = laboratory.fill(ward.team, ward.team.add(run), now, volume=Decimal(10), amounts=[Decimal(1)])
+    ward.session.commit()
+    carried = judged_results(records_of(mine), made)
+    assert {one.product_id for one in carried} == {bag.id for bag in bags}
+    tests = {one.test for one in carried}
+    assert "mycoplasma" not in tests
+    assert "cd73" in tests
+
+
 @pytest.mark.rule(23)
 @pytest.mark.rule(51)
 @pytest.mark.parametrize(
