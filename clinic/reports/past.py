@@ -84,8 +84,8 @@ class Past:
 
 
 def entry_at(session: Session, site_id: str, moment: datetime) -> int:
-    """Return the number of the last entry of a site's ledger that was written before a moment; 0: there was none."""
-    chosen = select(LedgerEntry.number).where(LedgerEntry.site_id == site_id, LedgerEntry.at < moment)
+    """Return the number of the last entry of a site's ledger that was written until a moment; 0: there was none."""
+    chosen = select(LedgerEntry.number).where(LedgerEntry.site_id == site_id, LedgerEntry.at <= moment)
     return session.scalar(chosen.order_by(LedgerEntry.number.desc()).limit(1)) or 0
 
 

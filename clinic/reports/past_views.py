@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -105,14 +105,17 @@ def _of_kept(report: Report, kept: KeptReport) -> tuple[Asked, dict[str, str], M
 
 
 def _moment(wrong: dict[str, str]) -> Moment | None:
-    """Return the end of the day that the address names; a day that is not over yet is refused."""
+    """Return the last moment of the day that the address names; a day that is not over yet is refused.
+
+    It still belongs to that day: a period that moves, and whatever is counted from today, then stand on it.
+    """
     on = asking.day_in("As known on", day_asked(request.args, "asof")[0], wrong, "asof")
     if on is None:
         return None
     if on >= clock.day(clock.now(), zone()):
         wrong["asof"] = "As known on: enter a day that is over. The report itself is as of now."
         return None
-    end = clock.midnight_after(on, zone())
+    end = clock.last_moment_of(on, zone())
     return Moment(end, entry_at(db.session(), me().site_id, end))
 
 
@@ -149,7 +152,7 @@ def _on(moment: Moment) -> str:
     """Return when a moment was: of a report that was kept the time, else the day that was over then."""
     if moment.kept is not None:
         return wording.moment(moment.at, zone())
-    return wording.day(clock.day(moment.at, zone()) - timedelta(days=1))
+    return wording.day(clock.day(moment.at, zone()))
 
 
 def _head() -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from html import unescape
 
 import pytest
@@ -182,3 +182,29 @@ def test_a_day_that_is_over_is_shown_and_another_is_refused(ward, team, session,
         assert sentence in unescape(answer.text)
     assert ward.browser("nurse").get("/reports/funnel/past.json").status_code == 409
     assert ward.browser("nurse").get(f"/reports/funnel/past?asof={yesterday}&sex=blue").status_code == 422
+
+
+@pytest.mark.parametrize(("day", "span", "first", "last"), [
+    ("2025-10-31", "this-month", "1 Oct 2025", "31 Oct 2025"),
+    ("2025-09-30", "this-quarter", "1 Jul 2025", "30 Sep 2025"),
+    ("2025-12-31", "this-year", "1 Jan 2025", "31 Dec 2025"), ("2025-03-30", "this-month", "1 Mar 2025", "31 Mar 2025"),
+])  # fmt: skip
+def test_as_of_a_day_that_day_is_today_to_its_last_moment(client_as, day, span, first, last):
+    """The day on which the clocks change too: it ends at midnight of the wall clock."""
+    browser = client_as("nurse")
+    told = browser.get(f"/reports/activity/past.json?asof={day}&period={span}").json
+    assert f"{first} to {last}" in told["filters"]["Period"]
+    assert clock.local(datetime.fromisoformat(told["at"]), ZONE).isoformat()[:19] == f"{day}T23:59:59"
+    shown = unescape(browser.get(f"/reports/activity/past?asof={day}&period={span}").text)
+    assert f"As known at the end of {clock.said_day(date.fromisoformat(day))}" in shown
+    assert f"{clock.said_day(date.fromisoformat(day))}, 23:59" in shown
+
+
+def test_what_is_entered_in_the_last_moment_of_a_day_is_known_then_and_a_moment_later_is_not(session, team):
+    """A report that was kept, too, takes the entries until its own moment."""
+    course(team)
+    session.commit()
+    at = session.scalars(select(LedgerEntry.at).order_by(LedgerEntry.number.desc()).limit(1)).one()
+    number = session.scalar(select(LedgerHead.number).where(LedgerHead.site_id == team.nurse.site_id))
+    assert entry_at(session, team.nurse.site_id, at) == number
+    assert entry_at(session, team.nurse.site_id, at - timedelta(microseconds=1)) < number
