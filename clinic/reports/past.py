@@ -16,7 +16,7 @@ from itertools import groupby, islice
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Column, Date, Enum, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Date, Enum, MetaData, String, Table, insert, select, text
 from sqlalchemy.orm import Session
 
 from clinic.access import keep_to_site
@@ -118,6 +118,8 @@ def as_known(engine: Engine, site_id: str, number: int) -> Iterator[Past]:
     with reading(), engine.connect() as connection:
         connection.detach()
         with Session(connection) as session:
+            if connection.dialect.name == "postgresql":  # what is undone and what is read are of one snapshot
+                session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             own = LedgerEntry.site_id == site_id
             hash_ = session.scalar(select(LedgerEntry.hash).where(own, LedgerEntry.number == number)) or GENESIS
             rows = _take_back(connection, site_id, number)

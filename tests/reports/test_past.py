@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from html import unescape
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from clinic import clock
 from clinic.accounts.models import Site
@@ -226,6 +226,19 @@ def test_what_is_entered_in_the_last_moment_of_a_day_is_known_then_and_a_moment_
     number = session.scalar(select(LedgerHead.number).where(LedgerHead.site_id == team.nurse.site_id))
     assert entry_at(session, team.nurse.site_id, at) == number
     assert entry_at(session, team.nurse.site_id, at - timedelta(microseconds=1)) < number
+
+
+@both_databases
+def test_what_is_undone_and_what_is_read_are_of_one_snapshot(team, session, engine):
+    course(team)
+    session.commit()
+    number = session.scalar(select(LedgerHead.number).where(LedgerHead.site_id == team.nurse.site_id))
+    session.rollback()
+    with as_known(engine, team.nurse.site_id, number) as past:
+        assert past.rows == 0
+        course(team)
+        session.commit()
+        assert past.session.scalar(select(func.count()).select_from(Treatment)) == 1
 
 
 def test_more_later_entries_than_a_page_takes_back_are_refused_with_what_to_do(ward, team, session, page, monkeypatch):
