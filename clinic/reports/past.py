@@ -20,7 +20,7 @@ from sqlalchemy import Column, Date, Enum, MetaData, String, Table, insert, sele
 from sqlalchemy.orm import Session
 
 from clinic.access import keep_to_site
-from clinic.course_records import around_all, in_turns
+from clinic.course_records import around_all, in_turns, turns
 from clinic.errors import RuleBroken
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead
@@ -42,7 +42,7 @@ TOGETHER = 500
 MOST_LATER = 100_000
 """Entries of the ledger that are taken back for one page."""
 MOST_JUDGED = 3000
-"""Courses that are judged anew for one page."""
+"""Courses and banked containers that are judged anew for one page."""
 
 
 class Later(NamedTuple):
@@ -179,20 +179,22 @@ def judge_anew(past: Past, at: datetime) -> None:
     """
     session, connection = past.session, past.session.connection()
     courses = list(session.scalars(select(Treatment.id).order_by(Treatment.id)))
-    if len(courses) > MOST_JUDGED:
+    banked = list(session.scalars(select(Product.id).where(Product.treatment_id.is_(None)).order_by(Product.id)))
+    if len(courses) + len(banked) > MOST_JUDGED:
         raise RuleBroken(
-            f"This report rests on where each course stands, and {len(courses):,} courses are too many to judge again "
-            "for a page. Choose another report, or keep this one on a schedule: a kept report keeps its figures."
+            f"This report rests on where each course and each container stands: {len(courses):,} courses and "
+            f"{len(banked):,} banked containers are too many to judge again for a page. Choose another report, or keep "
+            "this one on a schedule: a kept report keeps its figures."
         )
     lines, products = [], {}
     for records in in_turns(session, courses):
         with records.unchanged():
             lines += lines_of(records, at)
             products |= {one["product_id"]: one for one in product_lines(records, records.of(Product), at)}
-    banked = list(session.scalars(select(Product).where(Product.treatment_id.is_(None)).order_by(Product.id)))
-    found = around_all(session, banked) if banked else {}
-    for one in banked:
-        products |= {line["product_id"]: line for line in product_lines(found[one.id], [one], at)}
+    for turn in turns(banked):
+        some = session.scalars(select(Product).where(Product.id.in_(turn))).all()
+        found = around_all(session, some)
+        products |= {line["product_id"]: line for one in some for line in product_lines(found[one.id], [one], at)}
     for model, rows in ((CourseLine, lines), (ProductLine, list(products.values()))):
         name = model.__tablename__
         connection.exec_driver_sql(

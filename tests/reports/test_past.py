@@ -107,8 +107,12 @@ def test_at_the_head_each_report_is_that_of_today_and_earlier_each_difference_ha
                 assert {one.id for one in of} >= {id_ for one in some for id_ in (*one.came, *one.went)}
 
 
-def test_too_many_courses_are_not_judged_for_a_page(demonstration, north, head, monkeypatch):
-    monkeypatch.setattr(past_records, "MOST_JUDGED", 3)
+@pytest.mark.parametrize("banked", [False, True])
+def test_too_many_courses_and_banked_containers_are_not_judged_for_a_page(
+    demonstration, north, head, monkeypatch, banked
+):
+    courses = demonstration.scalar(select(func.count()).select_from(Treatment))
+    monkeypatch.setattr(past_records, "MOST_JUDGED", courses if banked else 3)
     with as_known(demonstration.get_bind(), north, head) as past, pytest.raises(RuleBroken, match="too many to judge"):
         judge_anew(past, AT)
 
