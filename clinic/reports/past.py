@@ -8,6 +8,7 @@ What the ledger says is all that this rests on: whoever has the entries can undo
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Column, Date, Enum, MetaData, String, Table, insert, select, text
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import ServiceUnavailable
 
 from clinic.access import keep_to_site
 from clinic.course_records import around_all, in_turns, turns
@@ -43,6 +45,10 @@ MOST_LATER = 100_000
 """Entries of the ledger that are taken back for one page."""
 MOST_JUDGED = 3000
 """Courses and banked containers that are judged anew for one page."""
+MAKING = threading.Lock()
+"""Held while a report of the past is made."""
+WAIT = 3
+"""Seconds for which a request waits until another one has made its report."""
 
 
 class Later(NamedTuple):
@@ -107,6 +113,20 @@ def entry_at(session: Session, site_id: str, moment: datetime) -> int:
     """Return the number of the last entry of a site's ledger that was written until a moment; 0: there was none."""
     chosen = select(LedgerEntry.number).where(LedgerEntry.site_id == site_id, LedgerEntry.at <= moment)
     return session.scalar(chosen.order_by(LedgerEntry.number.desc()).limit(1)) or 0
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Make one report of the past at a time in this process: each holds a connection and what it reads of the ledger.
+
+    Raises `ServiceUnavailable` where another one is still being made.
+    """
+    if not MAKING.acquire(timeout=WAIT):
+        raise ServiceUnavailable("Another report as of a past day is being made. Open this page again in a minute.")
+    try:
+        yield
+    finally:
+        MAKING.release()
 
 
 @contextmanager

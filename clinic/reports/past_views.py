@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
 from sqlalchemy import select
-from werkzeug.exceptions import ServiceUnavailable
 
 from clinic import clock, read_log, wording
 from clinic.access import CLINICAL, allow
@@ -26,7 +24,7 @@ from clinic.reports.data import Data
 from clinic.reports.files import as_json
 from clinic.reports.kept import KeptReport, differences
 from clinic.reports.making import make
-from clinic.reports.past import MOST_LATER, Past, as_known, entry_at, judge_anew
+from clinic.reports.past import MOST_LATER, Past, as_known, entry_at, judge_anew, one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +37,6 @@ bp = Blueprint("past_reports", __name__, template_folder="templates")
 MOMENT = ("asof", "asof-d", "asof-m", "asof-y", "kept")
 MOST_SHOWN = 200
 """Records behind differences that a page shows."""
-MAKING = threading.Lock()
-"""Held while a report of the past is made."""
-WAIT = 3
-"""Seconds for which a request waits until another one has made its report."""
 
 
 class Moment(NamedTuple):
@@ -64,7 +58,7 @@ def show(name: str) -> tuple[str, int]:
         "days": day_asked(request.args, "asof")[1], "made": None,
     }  # fmt: skip
     if moment is not None and not wrong:
-        with _one_at_a_time():
+        with one_at_a_time():
             shown |= _compared(report, asked, moment)
     return render_template("reports/past.html", **shown), 422 if wrong else 200
 
@@ -77,7 +71,7 @@ def download(name: str) -> Response:
     asked, wrong, moment = _asked(report)
     if wrong or moment is None:
         raise RuleBroken(*(wrong.values() or ["As known on: enter a day."]))
-    with _one_at_a_time(), _made_then(report, asked, moment) as (_past, then):
+    with one_at_a_time(), _made_then(report, asked, moment) as (_past, then):
         content = as_json(then)
     read_log.export(f"report {name}.json as of entry {moment.number}")
     response = Response(content, mimetype="application/json")
@@ -122,20 +116,6 @@ def _too_far(moment: Moment) -> str:
     if later <= MOST_LATER:
         return ""
     return f"{later:,} entries of the ledger were written since, and at most {MOST_LATER:,} are taken back for a page."
-
-
-@contextmanager
-def _one_at_a_time() -> Iterator[None]:
-    """Make one report of the past at a time in this process: each holds a connection and what it reads of the ledger.
-
-    Raises `ServiceUnavailable` where another one is still being made.
-    """
-    if not MAKING.acquire(timeout=WAIT):
-        raise ServiceUnavailable("Another report as of a past day is being made. Open this page again in a minute.")
-    try:
-        yield
-    finally:
-        MAKING.release()
 
 
 def _moment(wrong: dict[str, str]) -> Moment | None:

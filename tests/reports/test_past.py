@@ -263,9 +263,9 @@ def test_more_later_entries_than_a_page_takes_back_are_refused_with_what_to_do(w
 
 
 def test_one_report_of_the_past_is_made_at_a_time(client_as, monkeypatch):
-    monkeypatch.setattr(past_views, "WAIT", 0)
+    monkeypatch.setattr(past_records, "WAIT", 0)
     nurse = client_as("nurse")
-    with past_views.MAKING:
+    with past_records.MAKING:
         for form in ("", ".json"):
             answer = nurse.get(f"/reports/funnel/past{form}?asof=2025-10-31")
             assert answer.status_code == 503
