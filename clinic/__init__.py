@@ -88,6 +88,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
         SECRET_KEY=settings.secret_key,
         SECURITY_PASSWORD_SALT=settings.derived("password salt"),
         RESEARCH_SECRET=settings.derived("shift of days for research"),
+        MARK_SECRET=settings.derived("marks of texts in addresses"),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=engine_options(settings.database_url, settings.database_wait),
         SESSION_COOKIE_NAME="__Host-session" if settings.production else "session",

@@ -38,6 +38,11 @@ def midnight_after(on: date, zone: str) -> datetime:
     return start_of(on + timedelta(days=1), zone)
 
 
+def last_moment_of(on: date, zone: str) -> datetime:
+    """Return the last moment that a calendar day still has in a zone: one microsecond before it is over."""
+    return midnight_after(on, zone) - timedelta(microseconds=1)
+
+
 def today(zone: str) -> date:
     """Return today's date in a zone."""
     return day(now(), zone)

@@ -144,6 +144,14 @@ def hits(patient_ids: Iterable[str | None]) -> None:
             _note("search", patient_id)
 
 
+def rows(about: str, patient_ids: Iterable[str | None], *, more: bool = False) -> None:
+    """Note the patients of the rows of a list, and the list as such where a row names none or ``more`` is shown."""
+    whose = list(patient_ids)
+    hits(whose)
+    if more or not all(whose):
+        _note("view", "", about)
+
+
 def export(about: str, patient_id: str = "") -> None:
     """Note that a table leaves the clinic: of one patient, or a data set."""
     _note("export", patient_id, about)

@@ -34,7 +34,7 @@ LEADS = (
 
 def shifts_of(session: Session, ids: Sequence[str], secret: str) -> dict[str, timedelta]:
     """Return by how much the days of each record are shifted; a record about nobody, such as a protocol, is not."""
-    return {id_: _shift(person, secret) for id_, person in _people(session, set(ids)).items()}
+    return {id_: _shift(person, secret) for id_, person in people_of(session, set(ids)).items()}
 
 
 def _shift(person: str, secret: str) -> timedelta:
@@ -42,7 +42,7 @@ def _shift(person: str, secret: str) -> timedelta:
     return timedelta(days=1 + int.from_bytes(drawn[:8], "big") % MOST_DAYS)
 
 
-def _people(session: Session, ids: set[str]) -> dict[str, str]:
+def people_of(session: Session, ids: set[str]) -> dict[str, str]:
     """Return the person whom each record is about: a patient, or a donor who is none."""
     found: dict[str, str] = {}
     by_kind: dict[str, set[str]] = defaultdict(set)
@@ -54,7 +54,7 @@ def _people(session: Session, ids: set[str]) -> dict[str, str]:
             found |= {id_: id_ for id_ in of_kind}
         elif model is not None:
             leads = _leads(session, model, of_kind)
-            people = _people(session, set(leads.values()))
+            people = people_of(session, set(leads.values()))
             found |= {id_: people[next_] for id_, next_ in leads.items() if next_ in people}
             if model is Donor:
                 found = {id_: id_ for id_ in of_kind} | found

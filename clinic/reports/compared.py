@@ -12,11 +12,11 @@ from clinic.products.models import Product
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from sqlalchemy.orm import Session
 
-    from clinic.reports.past import Later
+    from clinic.reports.past import Later, Past
     from clinic.reports.report import Figure, Result
 
 CAME, WENT, CHANGED = "Counted today only", "Counted then only", "Counted both times, and changed"
@@ -81,7 +81,7 @@ def _figures(result: Result) -> dict[tuple[str, str], tuple[str, str, Figure]]:
     return found
 
 
-def movers(session: Session, then: Result, now: Result, some: list[Moved], later: Mapping[str, Later]) -> list[Mover]:
+def movers(session: Session, then: Result, now: Result, some: list[Moved], past: Past) -> list[Mover]:
     """Return the records that made the differences, those that came first; later entries about each of them.
 
     A record that is counted both times is one of them where something about it was written since.
@@ -97,7 +97,7 @@ def movers(session: Session, then: Result, now: Result, some: list[Moved], later
         for id_ in figure.of or ()
         if id_ not in came and id_ not in went
     }
-    about = _about(session, [*came, *went, *both], later)
+    about = _about(session, [*came, *went, *both], past)
     found = [_mover(id_, CAME, about[id_]) for id_ in came] + [_mover(id_, WENT, about[id_]) for id_ in went]
     return found + [_mover(id_, CHANGED, about[id_]) for id_ in both if about[id_]]
 
@@ -111,12 +111,8 @@ def _mover(id_: str, how: str, about: list[Later]) -> Mover:
     return Mover(id_, how, tuple(words for _, words in entries[:MOST_ENTRIES]), max(0, len(entries) - MOST_ENTRIES))
 
 
-def _about(session: Session, ids: Iterable[str], later: Mapping[str, Later]) -> dict[str, list[Later]]:
+def _about(session: Session, ids: Iterable[str], past: Past) -> dict[str, list[Later]]:
     """Return what was written since about each record: about itself, and what names it, its products or its patient."""
-    naming: dict[str, list[Later]] = defaultdict(list)
-    for one in later.values():
-        for name in one.names:
-            naming[name].append(one)
     wanted = list(ids)
     parts: dict[str, set[str]] = {id_: {id_} for id_ in wanted}
     courses = {id_ for id_ in wanted if id_.startswith(Treatment.KIND)}
@@ -127,4 +123,9 @@ def _about(session: Session, ids: Iterable[str], later: Mapping[str, Later]) -> 
         for course, patient in session.execute(select(Treatment.id, Treatment.patient_id)):
             if course in courses:
                 parts[course].add(patient)
+    every = {part for some in parts.values() for part in some}
+    naming: dict[str, list[Later]] = defaultdict(list)
+    for one in past.later(every) if every else ():
+        for name in one.names & every:
+            naming[name].append(one)
     return {id_: list({one.id: one for part in parts[id_] for one in naming[part]}.values()) for id_ in wanted}

@@ -11,7 +11,8 @@ from clinic.reports.data import of_events, population
 from clinic.reports.dimensions import COURSE
 from clinic.reports.followed import followed
 from clinic.reports.geometry import Span, intervals
-from clinic.reports.report import Column, Figure, Report, Result, Row, count, key_of, number
+from clinic.reports.marks import key_of
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, number
 from clinic.reports.statistics import poisson_interval
 
 if TYPE_CHECKING:

@@ -6,6 +6,7 @@ The figures are kept as they were; what a record that was entered or corrected l
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Index, String, Text
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from clinic.accounts.models import User
     from clinic.reports.asking import Asked
     from clinic.reports.files import Made
+
+
+MARK = re.compile(r"[0-9a-f]{12}|[0-9a-f]{32}")
+"""The key of a row whose label somebody typed (`marks`); the short ones were kept before there was a secret."""
 
 
 class KeptReport(Record):
@@ -125,11 +130,15 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[Difference]:
 
 
 def _figures(told: dict[str, Any]) -> dict[tuple[str, str], tuple[str, str, str]]:
-    """Return the figures of a report by the keys of row and column: label, heading and value in words."""
+    """Return the figures of a report by the keys of row and column: label, heading and value in words.
+
+    A row whose label somebody typed is known by it: its key is a mark, another one under another secret.
+    """
     found = {("", one["key"]): (one["label"], "", str(one["n"])) for one in told["asides"]}
     for row in told["rows"]:
+        place = f"typed {row['label']}" if MARK.fullmatch(row["key"]) else row["key"]
         for column in told["columns"]:
             value = row[column["key"]]
             words = "–" if value is None else str(value)
-            found[row["key"], column["key"]] = (row["label"], column["heading"], words)
+            found[place, column["key"]] = (row["label"], column["heading"], words)
     return found

@@ -22,7 +22,7 @@ from clinic.reports.line_list import (
     span_of,
     value_of,
 )
-from clinic.reports.report import key_of
+from clinic.reports.marks import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -20,7 +20,7 @@ from clinic.accounts.models import User
 from clinic.model import unindexed
 from clinic.patients.models import Patient
 from clinic.reports.line_columns import as_number, as_text
-from clinic.reports.report import key_of
+from clinic.reports.marks import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

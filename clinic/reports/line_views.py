@@ -14,9 +14,11 @@ from clinic import clock, read_log, wording
 from clinic.access import CLINICAL, allow
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting
+from clinic.exchange.research import people_of
 from clinic.extensions import db
 from clinic.ledger.models import LedgerHead
 from clinic.pages import me, zone
+from clinic.patients.models import Patient
 from clinic.protocols.models import Protocol
 from clinic.reports import asking, behind, line_asking, line_files
 from clinic.reports.line_columns import Item, listed, lists
@@ -46,11 +48,23 @@ def show(name: str) -> tuple[str, int]:
     of = listed(name) or abort(404)
     listing, wrong = asked(of, request.args)
     about: dict[str, Any] = {} if wrong else _page(listing)
-    read_log.hits(line.patient_id for line in about.get("lines", ()))
+    _note_reading(listing, about.get("lines", []))
     return render_template(
         "reports/line_list.html", of=of, listing=listing, wrong=wrong, formats=FORMATS, **about, **_boxes(listing),
         params=line_asking.params(listing), days=asking.boxes(request.args), spans=asking.SPANS,
     ), 422 if wrong else 200  # fmt: skip
+
+
+def _note_reading(listing: Listing, lines: list[Line]) -> None:
+    """Write down whose rows a page shows (rule 70): each patient whom a row, or the record that it is about, names.
+
+    Where a row leads to no patient, or groups tell of the rows of other pages, the list itself is named.
+    """
+    unknown = {line.id for line in lines if not line.patient_id}
+    people = people_of(db.session(), unknown) if unknown else {}
+    whose = [line.patient_id or people.get(line.id, "") for line in lines]
+    patients = [one if one.startswith(Patient.KIND) else None for one in whose]
+    read_log.rows(f"line list {listing.of.dataset.name}", patients, more=bool(lines and listing.by))
 
 
 def asked(of: Listed, said: Any) -> tuple[Listing, dict[str, str]]:

@@ -8,17 +8,21 @@ What the ledger says is all that this rests on: whoever has the entries can undo
 
 from __future__ import annotations
 
+import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from itertools import groupby, islice
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Column, Date, Enum, MetaData, String, Table, insert, select
+from sqlalchemy import Column, Date, Enum, MetaData, String, Table, insert, select, text
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import ServiceUnavailable
 
 from clinic.access import keep_to_site
-from clinic.course_records import around_all, in_turns
+from clinic.course_records import around_all, in_turns, turns
 from clinic.errors import RuleBroken
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.models import GENESIS, LedgerEntry, LedgerHead
@@ -30,63 +34,99 @@ from clinic.reading import reading
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy import Connection, Engine
 
     from clinic.model import Model
 
 TOGETHER = 500
+MOST_LATER = 100_000
+"""Entries of the ledger that are taken back for one page."""
 MOST_JUDGED = 3000
-"""Courses that are judged anew for one page."""
+"""Courses and banked containers that are judged anew for one page."""
+MAKING = threading.Lock()
+"""Held while a report of the past is made."""
+WAIT = 3
+"""Seconds for which a request waits until another one has made its report."""
 
 
-@dataclass(kw_only=True)
-class Later:
-    """What was written about one row after the moment: its entries, and what stood there before the first of them.
-
-    ``names``: the ids that the row and its entries name, its own too. ``new``: the row was entered later.
-    ``gone``: it was deleted since; ``before`` is then all of it.
-    """
+class Later(NamedTuple):
+    """What was written about one row after the moment: its entries, and the ids that the row and these name."""
 
     table: str
     id: str
-    numbers: list[int] = field(default_factory=list)
-    acts: list[str] = field(default_factory=list)
-    before: dict[str, Any] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-    new: bool = False
-    gone: bool = False
+    numbers: list[int]
+    acts: list[str]
+    names: set[str]
 
-    def add(self, entry: Any) -> None:
-        """Note one entry; entries come in their order."""
-        if not self.numbers:
-            self.new = entry.act == "insert"
-            self.names.add(self.id)
-        self.numbers.append(entry.number)
-        self.acts.append(entry.act)
-        self.gone = entry.act == "delete"
-        for state in (entry.before or {}, entry.after or {}):
-            self.names |= {value for key, value in state.items() if key.endswith("_id") and isinstance(value, str)}
-        if not self.new:
-            version = {} if entry.act == "delete" else {"version": entry.after["version"] - 1}
-            self.before = {**version, **(entry.before or {}), **self.before}
+
+class Before(NamedTuple):
+    """A row that was written after the moment, and what stood there before; ``new``: it was entered later."""
+
+    id: str
+    new: bool
+    state: dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Past:
-    """The records as they were known after an entry of a site's ledger, and what was written since."""
+    """The records as they were known after an entry of a site's ledger. ``rows``: how many were written since."""
 
     session: Session
+    site_id: str
     number: int
     hash: str
-    later: Mapping[str, Later]
+    rows: int
+
+    def later(self, wanted: Collection[str]) -> list[Later]:
+        """Return what was written since about the rows that are, or name, one of some ids."""
+        some = (_later(table, id_, entries) for table, id_, entries in self._entries())
+        return [one for one in some if not one.names.isdisjoint(wanted)]
+
+    def _entries(self) -> Iterator[tuple[str, str, Iterator[Any]]]:
+        entry = LedgerEntry
+        chosen = _since(self.site_id, self.number, entry.number, entry.act, entry.before, entry.after)
+        found = self.session.execute(chosen, execution_options={"yield_per": TOGETHER})
+        for (table, id_), entries in groupby(found, attrgetter("record", "record_id")):
+            yield table, id_, entries
+
+
+def _since(site_id: str, number: int, *columns: Any) -> Any:
+    """Return the statement that reads what was written after an entry: row by row, the entries of each in order."""
+    entry = LedgerEntry
+    chosen = select(entry.record, entry.record_id, *columns).where(entry.site_id == site_id, entry.number > number)
+    return chosen.order_by(entry.record, entry.record_id, entry.number)
+
+
+def _later(table: str, id_: str, entries: Iterator[Any]) -> Later:
+    one = Later(table, id_, [], [], {id_})
+    for entry in entries:
+        one.numbers.append(entry.number)
+        one.acts.append(entry.act)
+        for state in (entry.before or {}, entry.after or {}):
+            one.names.update(value for key, value in state.items() if key.endswith("_id") and isinstance(value, str))
+    return one
 
 
 def entry_at(session: Session, site_id: str, moment: datetime) -> int:
-    """Return the number of the last entry of a site's ledger that was written before a moment; 0: there was none."""
-    chosen = select(LedgerEntry.number).where(LedgerEntry.site_id == site_id, LedgerEntry.at < moment)
+    """Return the number of the last entry of a site's ledger that was written until a moment; 0: there was none."""
+    chosen = select(LedgerEntry.number).where(LedgerEntry.site_id == site_id, LedgerEntry.at <= moment)
     return session.scalar(chosen.order_by(LedgerEntry.number.desc()).limit(1)) or 0
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Make one report of the past at a time in this process: each holds a connection and what it reads of the ledger.
+
+    Raises `ServiceUnavailable` where another one is still being made.
+    """
+    if not MAKING.acquire(timeout=WAIT):
+        raise ServiceUnavailable("Another report as of a past day is being made. Open this page again in a minute.")
+    try:
+        yield
+    finally:
+        MAKING.release()
 
 
 @contextmanager
@@ -98,48 +138,58 @@ def as_known(engine: Engine, site_id: str, number: int) -> Iterator[Past]:
     with reading(), engine.connect() as connection:
         connection.detach()
         with Session(connection) as session:
+            if connection.dialect.name == "postgresql":  # what is undone and what is read are of one snapshot
+                session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
             own = LedgerEntry.site_id == site_id
             hash_ = session.scalar(select(LedgerEntry.hash).where(own, LedgerEntry.number == number)) or GENESIS
-            later = _later(session, site_id, number)
-            _put_in_front(connection, later, site_id)
+            rows = _take_back(connection, site_id, number)
             _head(connection, site_id, number, hash_)
             keep_to_site(session, site_id)
-            yield Past(session=session, number=number, hash=hash_, later=later)
+            yield Past(session=session, site_id=site_id, number=number, hash=hash_, rows=rows)
 
 
-def _later(session: Session, site_id: str, number: int) -> dict[str, Later]:
-    """Return what was written after an entry, by the row's id."""
-    entry, found = LedgerEntry, {}
-    chosen = select(entry.number, entry.act, entry.record, entry.record_id, entry.before, entry.after)
-    chosen = chosen.where(entry.site_id == site_id, entry.number > number).order_by(entry.number)
-    for row in session.execute(chosen, execution_options={"yield_per": TOGETHER}):
-        if row.record_id not in found:
-            found[row.record_id] = Later(table=row.record, id=row.record_id)
-        found[row.record_id].add(row)
-    return found
+def _take_back(connection: Connection, site_id: str, number: int) -> int:
+    """Put in front of each table that was changed a view of its rows as they were; return how many were written since.
+
+    The entries are read some at a time: what is held does not grow with them.
+    """
+    entry, known, count, place = LedgerEntry, models(), 0, _schema(connection)
+    chosen = _since(site_id, number, entry.act, entry.before, entry.after["version"].as_integer().label("version"))
+    found = connection.execute(chosen, execution_options={"yield_per": TOGETHER})
+    for name, entries in groupby(found, attrgetter("record")):
+        rows = (_before(id_, some) for id_, some in groupby(entries, attrgetter("record_id")))
+        if name in known:
+            count += _put_in_front(connection, known[name], rows, site_id, place)
+    return count
 
 
-def _put_in_front(connection: Connection, later: Mapping[str, Later], site_id: str) -> None:
-    """Put in front of each table that was changed a view of its rows as they were."""
-    by_table: dict[str, list[Later]] = {}
-    for one in later.values():
-        by_table.setdefault(one.table, []).append(one)
-    known = models()
-    for name in sorted(by_table.keys() & known.keys()):
-        model, some = known[name], by_table[name]
-        rows = _restored(connection, model, [one for one in some if not one.new], site_id)
-        hidden = Table(f"hidden_{name}", MetaData(), Column("id", String))
-        was = Table(f"past_{name}", MetaData(), *(Column(c.name, c.type) for c in model.__table__.columns))
-        place = _schema(connection)
-        now = f"SELECT * FROM {place}.{name} AS now"  # noqa: S608 - names of our own tables
-        touched = f"SELECT 1 FROM hidden_{name} WHERE hidden_{name}.id = now.id"  # noqa: S608
-        in_front = f"{now} WHERE NOT EXISTS ({touched}) UNION ALL SELECT * FROM past_{name}"  # noqa: S608
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE hidden_{name} (id VARCHAR(40) PRIMARY KEY)")
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE past_{name} AS {now} WHERE 1 = 0")
-        connection.exec_driver_sql(f"CREATE TEMPORARY VIEW {name} AS {in_front}")
+def _before(id_: str, entries: Iterator[Any]) -> Before:
+    """Return what stood in a row before the first of its entries."""
+    new, state = False, {}
+    for place, entry in enumerate(entries):
+        new = entry.act == "insert" if place == 0 else new
+        version = {} if entry.act == "delete" else {"version": entry.version - 1}
+        state = {} if new else {**version, **(entry.before or {}), **state}
+    return Before(id_, new, state)
+
+
+def _put_in_front(connection: Connection, model: type[Model], rows: Iterator[Before], site_id: str, place: str) -> int:
+    name, count = model.__tablename__, 0
+    hidden = Table(f"hidden_{name}", MetaData(), Column("id", String))
+    was = Table(f"past_{name}", MetaData(), *(Column(c.name, c.type) for c in model.__table__.columns))
+    now = f"SELECT * FROM {place}.{name} AS now"  # noqa: S608 - names of our own tables
+    touched = f"SELECT 1 FROM hidden_{name} WHERE hidden_{name}.id = now.id"  # noqa: S608
+    in_front = f"{now} WHERE NOT EXISTS ({touched}) UNION ALL SELECT * FROM past_{name}"  # noqa: S608
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE hidden_{name} (id VARCHAR(40) PRIMARY KEY)")
+    connection.exec_driver_sql(f"CREATE TEMPORARY TABLE past_{name} AS {now} WHERE 1 = 0")
+    while some := list(islice(rows, TOGETHER)):
+        count += len(some)
         connection.execute(insert(hidden), [{"id": one.id} for one in some])
-        if rows:
-            connection.execute(insert(was), rows)
+        restored = _restored(connection, model, [one for one in some if not one.new], site_id)
+        if restored:
+            connection.execute(insert(was), restored)
+    connection.exec_driver_sql(f"CREATE TEMPORARY VIEW {name} AS {in_front}")
+    return count
 
 
 def judge_anew(past: Past, at: datetime) -> None:
@@ -149,20 +199,22 @@ def judge_anew(past: Past, at: datetime) -> None:
     """
     session, connection = past.session, past.session.connection()
     courses = list(session.scalars(select(Treatment.id).order_by(Treatment.id)))
-    if len(courses) > MOST_JUDGED:
+    banked = list(session.scalars(select(Product.id).where(Product.treatment_id.is_(None)).order_by(Product.id)))
+    if len(courses) + len(banked) > MOST_JUDGED:
         raise RuleBroken(
-            f"This report rests on where each course stands, and {len(courses):,} courses are too many to judge again "
-            "for a page. Choose another report, or keep this one on a schedule: a kept report keeps its figures."
+            f"This report rests on where each course and each container stands: {len(courses):,} courses and "
+            f"{len(banked):,} banked containers are too many to judge again for a page. Choose another report, or keep "
+            "this one on a schedule: a kept report keeps its figures."
         )
     lines, products = [], {}
     for records in in_turns(session, courses):
         with records.unchanged():
             lines += lines_of(records, at)
             products |= {one["product_id"]: one for one in product_lines(records, records.of(Product), at)}
-    banked = list(session.scalars(select(Product).where(Product.treatment_id.is_(None)).order_by(Product.id)))
-    found = around_all(session, banked) if banked else {}
-    for one in banked:
-        products |= {line["product_id"]: line for line in product_lines(found[one.id], [one], at)}
+    for turn in turns(banked):
+        some = session.scalars(select(Product).where(Product.id.in_(turn))).all()
+        found = around_all(session, some)
+        products |= {line["product_id"]: line for one in some for line in product_lines(found[one.id], [one], at)}
     for model, rows in ((CourseLine, lines), (ProductLine, list(products.values()))):
         name = model.__tablename__
         connection.exec_driver_sql(
@@ -179,16 +231,13 @@ def _schema(connection: Connection) -> str:
     return str(connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar())
 
 
-def _restored(connection: Connection, model: type[Model], some: Sequence[Later], site_id: str) -> list[dict[str, Any]]:
+def _restored(connection: Connection, model: type[Model], some: Sequence[Before], site_id: str) -> list[dict[str, Any]]:
     """Return rows as they were: those of today, and in them what stood there before the first later change."""
     table: Any = model.__table__
-    now: dict[str, dict[str, Any]] = {}
-    for start in range(0, len(some), TOGETHER):
-        chosen = select(table).where(table.c.id.in_([one.id for one in some[start : start + TOGETHER]]))
-        now |= {row["id"]: dict(row) for row in connection.execute(chosen).mappings()}
-    found = []
+    rows = connection.execute(select(table).where(table.c.id.in_([one.id for one in some]))).mappings() if some else ()
+    now, found = {row["id"]: dict(row) for row in rows}, []
     for one in some:
-        before = {name: _value(table.c[name].type, value) for name, value in one.before.items() if name in table.c}
+        before = {name: _value(table.c[name].type, value) for name, value in one.state.items() if name in table.c}
         row = dict.fromkeys(table.c.keys()) | now.get(one.id, {}) | {"id": one.id, "site_id": site_id}
         found.append(row | before)
     return found

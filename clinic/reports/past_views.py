@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -24,7 +24,7 @@ from clinic.reports.data import Data
 from clinic.reports.files import as_json
 from clinic.reports.kept import KeptReport, differences
 from clinic.reports.making import make
-from clinic.reports.past import Past, as_known, entry_at, judge_anew
+from clinic.reports.past import MOST_LATER, Past, as_known, entry_at, judge_anew, one_at_a_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,8 @@ def show(name: str) -> tuple[str, int]:
         "days": day_asked(request.args, "asof")[1], "made": None,
     }  # fmt: skip
     if moment is not None and not wrong:
-        shown |= _compared(report, asked, moment)
+        with one_at_a_time():
+            shown |= _compared(report, asked, moment)
     return render_template("reports/past.html", **shown), 422 if wrong else 200
 
 
@@ -70,7 +71,7 @@ def download(name: str) -> Response:
     asked, wrong, moment = _asked(report)
     if wrong or moment is None:
         raise RuleBroken(*(wrong.values() or ["As known on: enter a day."]))
-    with _made_then(report, asked, moment) as (_past, then):
+    with one_at_a_time(), _made_then(report, asked, moment) as (_past, then):
         content = as_json(then)
     read_log.export(f"report {name}.json as of entry {moment.number}")
     response = Response(content, mimetype="application/json")
@@ -89,6 +90,8 @@ def _asked(report: Report) -> tuple[Asked, dict[str, str], Moment | None]:
     wrong: dict[str, str] = {}
     moment = _moment(wrong)
     today = clock.day(moment.at, zone()) if moment else clock.day(clock.now(), zone())
+    if moment is not None and (far := _too_far(moment)):
+        wrong["asof"] = f"As known on: {far} Choose a later day, or the kept report of that time: it keeps its figures."
     asked, faults = asking.read(report, said, today=today)
     return asked.fixed(), wrong | faults, moment
 
@@ -101,18 +104,32 @@ def _of_kept(report: Report, kept: KeptReport) -> tuple[Asked, dict[str, str], M
         wrong["kept"] = "The definition of this report has changed since. It is not made again as it was kept."
     at = datetime.fromisoformat(told["at"])
     asked, faults = asking.read(report, kept.asked, today=clock.day(at, zone()))
-    return asked, wrong | faults, Moment(at, (told["ledger"] or {"number": 0})["number"], kept)
+    moment = Moment(at, (told["ledger"] or {"number": 0})["number"], kept)
+    if far := _too_far(moment):
+        wrong["kept"] = f"{far} The page of the kept report has its figures, and what is different today."
+    return asked, wrong | faults, moment
+
+
+def _too_far(moment: Moment) -> str:
+    """Return why the records of a moment are not made again for a page; empty where they are."""
+    later = _head() - moment.number
+    if later <= MOST_LATER:
+        return ""
+    return f"{later:,} entries of the ledger were written since, and at most {MOST_LATER:,} are taken back for a page."
 
 
 def _moment(wrong: dict[str, str]) -> Moment | None:
-    """Return the end of the day that the address names; a day that is not over yet is refused."""
+    """Return the last moment of the day that the address names; a day that is not over yet is refused.
+
+    It still belongs to that day: a period that moves, and whatever is counted from today, then stand on it.
+    """
     on = asking.day_in("As known on", day_asked(request.args, "asof")[0], wrong, "asof")
     if on is None:
         return None
     if on >= clock.day(clock.now(), zone()):
         wrong["asof"] = "As known on: enter a day that is over. The report itself is as of now."
         return None
-    end = clock.midnight_after(on, zone())
+    end = clock.last_moment_of(on, zone())
     return Moment(end, entry_at(db.session(), me().site_id, end))
 
 
@@ -128,16 +145,15 @@ def _compared(report: Report, asked: Asked, moment: Moment) -> dict[str, Any]:
     """Return a report then and today, the figures that moved, and the records that moved them."""
     now = make(report, Data(db.session(), asked, zone=zone(), at=clock.now()), me().site)
     with _made_then(report, asked, moment) as (past, then):
-        told, later = as_json(then), past.later
-        result = then.result
+        told, result = as_json(then), then.result
         some = moved(result, now.result)
-        of = movers(db.session(), result, now.result, some, later)
+        of = movers(db.session(), result, now.result, some, past)
     here: dict[str, Any] = request.args.to_dict()
     rows = {row.id: row for row in behind.listed(db.session(), [one.id for one in of[:MOST_SHOWN]], zone())}
     read_log.hits(row.patient_id for row in rows.values())
     return {
         "made": then, "now": now, "moved": some, "movers": [(one, rows.get(one.id)) for one in of[:MOST_SHOWN]],
-        "count": len(of), "later": len(later), "moment": moment, "on": _on(moment),
+        "count": len(of), "later": past.rows, "moment": moment, "on": _on(moment),
         "entries": _head() - moment.number, "kept": moment.kept,
         "proof": None if moment.kept is None else differences(moment.kept.told, json.loads(told)),
         "now_url": url_for("reports.show", name=report.name, **asked.params(report)),
@@ -149,7 +165,7 @@ def _on(moment: Moment) -> str:
     """Return when a moment was: of a report that was kept the time, else the day that was over then."""
     if moment.kept is not None:
         return wording.moment(moment.at, zone())
-    return wording.day(clock.day(moment.at, zone()) - timedelta(days=1))
+    return wording.day(clock.day(moment.at, zone()))
 
 
 def _head() -> int:

@@ -11,7 +11,8 @@ from clinic.reports.asking import Option
 from clinic.reports.control import FEWEST, u_chart
 from clinic.reports.dimensions import COURSE
 from clinic.reports.geometry import Bar, Drawing, bars, control
-from clinic.reports.report import Column, Figure, Report, Result, Row, count, key_of, share
+from clinic.reports.marks import key_of
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, share
 
 if TYPE_CHECKING:
     from clinic.reports.data import Data

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import ROUND_HALF_EVEN, Decimal
-from hashlib import sha256
 from typing import TYPE_CHECKING, NamedTuple
 
 from clinic import wording
@@ -178,11 +177,6 @@ class Report:
     next_review: date = date(2027, 11, 26)
     options: tuple[Option, ...] = field(default=())
     judged: bool = False
-
-
-def key_of(text: str) -> str:
-    """Return the key of a row whose label somebody typed: what people write about a patient is in no address."""
-    return sha256(text.encode()).hexdigest()[:12]
 
 
 def totalled(label: str, rows: Sequence[Row], columns: Sequence[Column], keys: Iterable[str]) -> Row:

@@ -21,7 +21,8 @@ from clinic.followup.adverse_events import (
 from clinic.reports.asking import Option
 from clinic.reports.data import of_events, population
 from clinic.reports.dimensions import COURSE
-from clinic.reports.report import Column, Figure, Report, Result, Row, count, key_of, totalled
+from clinic.reports.marks import key_of
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, totalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -68,10 +68,7 @@ def figures(data: Data) -> Result:
         "stock",
         "Containers in stock by state",
         says,
-        [
-            Bar(row.label, [len(f.of or ()) for f in row.figures[: len(STATES)]], row.figures[len(STATES)].shown)
-            for row in rows
-        ],
+        [_bar(row) for row in rows],
         series=[words for _key, words in STATES],
     )
     return Result(

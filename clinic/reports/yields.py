@@ -17,7 +17,8 @@ from clinic.reports.cells import Container, containers, group_label, group_of
 from clinic.reports.control import xmr
 from clinic.reports.dimensions import COURSE
 from clinic.reports.geometry import Drawing, control
-from clinic.reports.report import Column, Figure, Report, Result, Row, count, key_of, number
+from clinic.reports.marks import key_of
+from clinic.reports.report import Column, Figure, Report, Result, Row, count, number
 from clinic.reports.statistics import mean_interval
 
 if TYPE_CHECKING:

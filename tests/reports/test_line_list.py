@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -22,6 +23,7 @@ from clinic.records import Origin
 from clinic.reports.line_asking import Reader, offered, params, read
 from clinic.reports.line_columns import listed, lists
 from clinic.reports.line_list import NOT_RECORDED, bucket, span_of
+from clinic.reports.marks import key_of
 from clinic.reports.saved import SavedView
 from tests.databases import both_databases
 from tests.demonstration import AT
@@ -237,6 +239,33 @@ def test_no_word_that_somebody_typed_is_in_an_address(client_as, three, page):
             browser.get(f"/reports/lists/{'patients' if 'number' in asked else 'treatments'}?{asked}").status_code
             == 422
         )
+
+
+ALIKE = "Autologous knee cartilage lesion 0a7be8f", "Autologous knee cartilage lesion 146fb12"
+"""Two texts whose hashes begin with the same 48 bits."""
+
+
+def test_two_texts_are_never_one_group_and_each_count_opens_its_own_rows(client_as, three, session):
+    three[0].diagnosis, three[1].diagnosis = ALIKE
+    session.commit()
+    browser = client_as("quality")
+    html = browser.get("/reports/lists/treatments?by=diagnosis&columns=diagnosis").text
+    for text in ALIKE:
+        link = next(unescape(one) for one in re.findall(rf'href="([^"]+)" aria-label="1 rows: {text}"', html))
+        assert re.search(r"is\.diagnosis=(~|%7E)[0-9a-f]{32}\b", link)
+        opened = browser.get(link).text
+        assert "1 row</h2>" in opened
+        assert [one in opened for one in ALIKE] == [one == text for one in ALIKE]
+
+
+def test_a_mark_is_made_with_a_secret_of_the_clinic(app, monkeypatch):
+    """Whoever has the program and guesses a text cannot tell whether a mark in an address is its mark."""
+    with app.app_context():
+        own = key_of(ALIKE[0])
+        assert own == key_of(ALIKE[0]) != key_of(ALIKE[1])
+        assert not hashlib.sha256(ALIKE[0].encode()).hexdigest().startswith(own[:8])
+        monkeypatch.setitem(app.config, "MARK_SECRET", "of another clinic")
+        assert key_of(ALIKE[0]) != own
 
 
 @pytest.mark.parametrize(("asked", "sentence"), [

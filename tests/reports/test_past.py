@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from html import unescape
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import func, select, text
 
 from clinic import clock
 from clinic.accounts.models import Site
@@ -14,7 +14,7 @@ from clinic.errors import RuleBroken
 from clinic.ledger.listener import kept as as_kept
 from clinic.ledger.models import LedgerEntry, LedgerHead
 from clinic.ledger.verify import models, verify
-from clinic.reports import asking
+from clinic.reports import asking, past_views
 from clinic.reports import past as past_records
 from clinic.reports.catalog import REPORTS
 from clinic.reports.compared import CAME, CHANGED, WENT, moved, movers
@@ -23,6 +23,7 @@ from clinic.reports.files import as_json
 from clinic.reports.kept import KeptReport
 from clinic.reports.making import make
 from clinic.reports.past import as_known, entry_at, judge_anew
+from clinic.treatments.models import Treatment
 from tests.databases import both_databases
 from tests.demonstration import AT
 from tests.factories import course
@@ -102,14 +103,35 @@ def test_at_the_head_each_report_is_that_of_today_and_earlier_each_difference_ha
                 some = moved(then.result, today.result)
                 assert (as_json(then) == as_json(today)) is (number == head), name
                 assert bool(some) is (number != head), name
-                of = movers(demonstration, then.result, today.result, some, past.later)
+                of = movers(demonstration, then.result, today.result, some, past)
                 assert {one.id for one in of} >= {id_ for one in some for id_ in (*one.came, *one.went)}
 
 
-def test_too_many_courses_are_not_judged_for_a_page(demonstration, north, head, monkeypatch):
-    monkeypatch.setattr(past_records, "MOST_JUDGED", 3)
+@pytest.mark.parametrize("banked", [False, True])
+def test_too_many_courses_and_banked_containers_are_not_judged_for_a_page(
+    demonstration, north, head, monkeypatch, banked
+):
+    courses = demonstration.scalar(select(func.count()).select_from(Treatment))
+    monkeypatch.setattr(past_records, "MOST_JUDGED", courses if banked else 3)
     with as_known(demonstration.get_bind(), north, head) as past, pytest.raises(RuleBroken, match="too many to judge"):
         judge_anew(past, AT)
+
+
+def test_what_was_written_since_about_a_record_has_every_entry_of_its_row(demonstration, north, head):
+    """Each row that any of its later entries leads to the record; the naive twin holds all entries at once."""
+    number = head // 2
+    rows, chosen = {}, select(LedgerEntry).where(LedgerEntry.site_id == north, LedgerEntry.number > number)
+    for entry in demonstration.scalars(chosen.order_by(LedgerEntry.number)):
+        numbers, names = rows.setdefault((entry.record, entry.record_id), ([], {entry.record_id}))
+        numbers.append(entry.number)
+        states = (entry.before or {}) | (entry.after or {}), entry.before or {}
+        names |= {str(value) for state in states for key, value in state.items() if key.endswith("_id")}
+    wanted = set(demonstration.scalars(select(Treatment.id).order_by(Treatment.id).limit(5)))
+    with as_known(demonstration.get_bind(), north, number) as past:
+        found = {(one.table, one.id): one.numbers for one in past.later(wanted)}
+        assert past.rows == len([key for key in rows if key[0] in models()])
+    assert found == {key: numbers for key, (numbers, names) in rows.items() if names & wanted}
+    assert found
 
 
 @pytest.fixture
@@ -182,3 +204,72 @@ def test_a_day_that_is_over_is_shown_and_another_is_refused(ward, team, session,
         assert sentence in unescape(answer.text)
     assert ward.browser("nurse").get("/reports/funnel/past.json").status_code == 409
     assert ward.browser("nurse").get(f"/reports/funnel/past?asof={yesterday}&sex=blue").status_code == 422
+
+
+@pytest.mark.parametrize(("day", "span", "first", "last"), [
+    ("2025-10-31", "this-month", "1 Oct 2025", "31 Oct 2025"),
+    ("2025-09-30", "this-quarter", "1 Jul 2025", "30 Sep 2025"),
+    ("2025-12-31", "this-year", "1 Jan 2025", "31 Dec 2025"), ("2025-03-30", "this-month", "1 Mar 2025", "31 Mar 2025"),
+])  # fmt: skip
+def test_as_of_a_day_that_day_is_today_to_its_last_moment(client_as, day, span, first, last):
+    """The day on which the clocks change too: it ends at midnight of the wall clock."""
+    browser = client_as("nurse")
+    told = browser.get(f"/reports/activity/past.json?asof={day}&period={span}").json
+    assert f"{first} to {last}" in told["filters"]["Period"]
+    assert clock.local(datetime.fromisoformat(told["at"]), ZONE).isoformat()[:19] == f"{day}T23:59:59"
+    shown = unescape(browser.get(f"/reports/activity/past?asof={day}&period={span}").text)
+    assert f"As known at the end of {clock.said_day(date.fromisoformat(day))}" in shown
+    assert f"{clock.said_day(date.fromisoformat(day))}, 23:59" in shown
+
+
+def test_what_is_entered_in_the_last_moment_of_a_day_is_known_then_and_a_moment_later_is_not(session, team):
+    """A report that was kept, too, takes the entries until its own moment."""
+    course(team)
+    session.commit()
+    at = session.scalars(select(LedgerEntry.at).order_by(LedgerEntry.number.desc()).limit(1)).one()
+    number = session.scalar(select(LedgerHead.number).where(LedgerHead.site_id == team.nurse.site_id))
+    assert entry_at(session, team.nurse.site_id, at) == number
+    assert entry_at(session, team.nurse.site_id, at - timedelta(microseconds=1)) < number
+
+
+@both_databases
+def test_what_is_undone_and_what_is_read_are_of_one_snapshot(team, session, engine):
+    course(team)
+    session.commit()
+    number = session.scalar(select(LedgerHead.number).where(LedgerHead.site_id == team.nurse.site_id))
+    session.rollback()
+    with as_known(engine, team.nurse.site_id, number) as past:
+        assert past.rows == 0
+        course(team)
+        session.commit()
+        assert past.session.scalar(select(func.count()).select_from(Treatment)) == 1
+
+
+def test_more_later_entries_than_a_page_takes_back_are_refused_with_what_to_do(ward, team, session, page, monkeypatch):
+    course(team)
+    session.commit()
+    assert ward.fill("quality", "/reports/funnel/keep", title="Kept").status_code == 303
+    kept = session.scalars(select(KeptReport)).one()
+    course(team)
+    session.commit()
+    monkeypatch.setattr(past_views, "MOST_LATER", 1)
+    nurse, yesterday = ward.browser("nurse"), clock.day(clock.now(), ZONE) - timedelta(days=1)
+    for asked, remedy in ((f"asof={yesterday}", "Choose a later day"), (f"kept={kept.id}", "page of the kept report")):
+        answer = nurse.get(f"/reports/funnel/past?{asked}")
+        assert answer.status_code == 422
+        assert "at most 1 are taken back for a page" in unescape(answer.text)
+        assert remedy in unescape(answer.text)
+        assert nurse.get(f"/reports/funnel/past.json?{asked}").status_code == 409
+
+
+def test_one_report_of_the_past_is_made_at_a_time(client_as, monkeypatch):
+    monkeypatch.setattr(past_records, "WAIT", 0)
+    nurse = client_as("nurse")
+    with past_records.MAKING:
+        for form in ("", ".json"):
+            answer = nurse.get(f"/reports/funnel/past{form}?asof=2025-10-31")
+            assert answer.status_code == 503
+            assert "Open this page again in a minute" in unescape(answer.text)
+    assert nurse.get("/reports/funnel/past?asof=2025-10-31").status_code == 200
+    assert nurse.get("/reports/funnel/past?asof=2025-10-31&by=nothing").status_code == 422
+    assert nurse.get("/reports/funnel/past?asof=2025-10-31").status_code == 200

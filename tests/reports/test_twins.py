@@ -70,7 +70,7 @@ def asked(draw, name):
 def figures(result, column):
     place = [one.key for one in result.columns].index(column)
     told = {
-        row.label if re.fullmatch("[0-9a-f]{12}", row.key) else row.key: row.figures[place].value for row in result.rows
+        row.label if re.fullmatch("[0-9a-f]{32}", row.key) else row.key: row.figures[place].value for row in result.rows
     }
     return {key: float(value) for key, value in told.items() if value}
 

@@ -22,10 +22,13 @@ from clinic.cli import clinic
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.extensions import db
+from clinic.harvest.models import Harvest
 from clinic.ledger.models import ReadEntry, ReadHead
 from clinic.ledger.reads import LONGEST, Reading, add
 from clinic.ledger.verify import all_heads, verify
+from clinic.patients.donors import Donor
 from clinic.read_log import Log
+from clinic.reports.line_columns import listed, lists
 from tests.databases import both_databases
 from tests.factories import harvested, patient, ready_for_harvest
 from tests.security.test_proof import behind
@@ -184,6 +187,36 @@ def test_the_records_behind_a_report_and_its_files_leave_their_entries(course, c
     assert readings() == [("search", "reports.records", "", course.patient)]
     assert quality.get("/reports/funnel.csv").status_code == 200
     assert readings() == [("export", "reports.download", "report funnel.csv", "")]
+
+
+def test_each_page_of_a_line_list_leaves_its_patients_or_its_own_name(course, client_as, readings, session, team):
+    """A list that names no patient is named itself; an amendment or signature leads to the patient of their record."""
+    harvest = session.get(Harvest, course.harvest)
+    harvest.amend(by=team.quality, at=clock.now(), reason="slip of the pen", notes="told later")
+    new_donor = team.add(Donor.log(by=team.coordinator, at=clock.now(), kind="unrelated", donor_number="R-12"))
+    session.commit()
+    nurse = client_as("nurse")
+    readings()
+    for dataset in (one for one in lists() if listed(one.name).patient is None):
+        answer = nurse.get(f"/reports/lists/{dataset.name}")
+        rows, found = answer.text.count('<th scope="row" class="c-num c-nowrap">'), readings()
+        assert answer.status_code == 200
+        assert bool(found) is bool(rows), dataset.name
+        assert {one[0] for one in found} <= {"search", "view"}
+    whose = ("search", "lists.show", "", course.patient)
+    for name, wanted in (
+        ("harvests", {whose}), ("amendments", {whose}), ("signatures", {whose}),
+        ("donors", {whose, ("view", "lists.show", "line list donors", "")}),
+        ("harvests?by=source", {whose, ("view", "lists.show", "line list harvests", "")}),
+    ):  # fmt: skip
+        assert nurse.get(f"/reports/lists/{name}").status_code == 200
+        assert set(readings()) == wanted, name
+        assert nurse.get(f"/reports/lists/{name.partition('?')[0]}.csv").status_code == 200
+        assert readings() == [("export", "lists.download", f"line list {name.partition('?')[0]}.csv", "")]
+    assert new_donor.id in nurse.get("/reports/lists/donors").text
+    readings()
+    assert nurse.get("/reports/lists/donors?order=nothing").status_code == 422
+    assert readings() == []
 
 
 def test_the_head_of_a_print_counts_with_its_page_and_alone_on_its_own(course, client_as, readings):
