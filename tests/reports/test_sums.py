@@ -42,6 +42,14 @@ SUMS = [
                             ("total", "per-given"): Decimal("15.4")}),
     ("vigilance", {}, {("total", "reactions"): 2, ("total", "applied"): 26, ("total", "recipients"): 19,
                        ("cord_tissue", "distributed"): 13}),
+    # sepsis and embolism began within a day of the cells, fever and graft versus host disease later; the last one
+    # is not from the administration. 1,000 × 2 ÷ 26 = 76.9
+    ("tabulation", {}, {("giving", "n"): 2, ("giving-serious", "n"): 2, ("follow-up", "n"): 2, ("all", "delivery"): 3,
+                        ("follow-up-serious", "n"): 0, ("all", "cells"): 4, ("all", "open"): 0, ("applied", "n"): 26,
+                        ("recipients", "n"): 19, ("giving", "rate"): Decimal("76.9"), ("before", "rate"): None}),
+    # the graft versus host disease began in October
+    ("tabulation", {"from_": "2026-11-01"}, {("all", "n"): 4}),
+    ("tabulation", {"from_": "2026-11-01", "counted": "period"}, {("all", "n"): 3}),
     # a culture of six weeks; 26 bags given, 9 of them collected for their patient
     ("turnaround", {}, {("receipt", "done"): 19, ("vein", "done"): 9, ("vein", "disorder"): 0}),
     # the failed culture was rejected, the short graft released by exception

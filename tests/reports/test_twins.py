@@ -27,6 +27,7 @@ TWINS = {
     "infusion-reactions": naive.reactions,
     "adverse-events": naive.events,
     "vigilance": naive.vigilance,
+    "tabulation": naive.tabulation,
     "serious-events": naive.serious,
     "visits-due": naive.visits,
     "survival": naive.survival,
