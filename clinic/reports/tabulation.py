@@ -53,10 +53,10 @@ COUNTS = (
 )
 COLUMNS = (
     *COUNTS,
+    Column("per", "Denominator", numeric=False),
     Column("rate", "Per 1,000"),
     Column("low", "95 % from"),
     Column("high", "95 % to"),
-    Column("per", "of these", numeric=False),
 )
 PER = {
     "harvest": "collections",
@@ -214,7 +214,7 @@ def _figures(some: list[Any], per: str, units: int) -> tuple[Figure, ...]:
             by_cause[cause].append(row.id)
     counts = [count(by_cause[column.key]) for column in COUNTS[1:]]
     ends = [number(1000 * x / units, 1) if units else Figure(None) for x in (len(some), *poisson_interval(len(some)))]
-    return (count(row.id for row in some), *counts, *ends, Figure(WORDS[per].lower() if per else None))
+    return (count(row.id for row in some), *counts, Figure(WORDS[per].lower() if per else None), *ends)
 
 
 def _denominator(column: Column, exposed: Exposure) -> Row:

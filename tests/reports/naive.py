@@ -435,6 +435,21 @@ def survival(clinic, asked):
     }
 
 
+def expectation(clinic, asked):
+    chosen, seen, people = courses(clinic, asked), observed(clinic, asked), set()
+    found = {"n": [], "censored": [], "events": []}
+    for id_, (days, dead) in seen.items():
+        course, told = chosen[id_]
+        assert course["patient_id"] not in people, "of two courses only the first one would count"
+        people.add(course["patient_id"])
+        found["n"].append((told[asked["by"]], id_))
+        if days < 365 and not dead:
+            found["censored"].append((told[asked["by"]], id_))
+        if days <= 365 and dead:
+            found["events"].append((told[asked["by"]], id_))
+    return {key: tally(pairs) for key, pairs in found.items()}
+
+
 def followup(clinic, asked):
     chosen, seen, starts = courses(clinic, asked), observed(clinic, asked), begun(clinic, asked)
     done, whole = {}, {}

@@ -29,6 +29,19 @@ SUMS = [
         ("total", "s1095"): Decimal("54.2"), ("total", "median"): None, ("total", "median-low"): Decimal(672)}),
     ("survival", {"origin": "imported", "condition": "nonmalignant", "by": "condition"}, {("total", "n"): 32,
         ("total", "events"): 12, ("nonmalignant", "s365"): Decimal("65.6")}),
+    # of the 187, all followed for a year, 66 died; of 70 % 187 × 0.3 = 56.1 deaths are expected, 66 ÷ 56.1 = 1.18. The
+    # exact limits of 121 of 187 are 57.4 and 71.5 %, those of 66 deaths 51.04 and 83.97
+    ("expectation", {"origin": "imported", "expected": "70", "reference": "registry"}, {("total", "n"): 187,
+        ("total", "events"): 66, ("total", "censored"): 0, ("total", "alive"): Decimal("64.7"),
+        ("total", "low"): Decimal("57.4"), ("total", "high"): Decimal("71.5"), ("total", "limits"): "exact",
+        ("total", "expected"): Decimal("56.10"), ("total", "difference"): Decimal("9.90"),
+        ("total", "ratio"): Decimal("1.18"), ("total", "ratio-low"): Decimal("0.91"),
+        ("total", "ratio-high"): Decimal("1.50"), ("total", "status"): 0}),
+    ("expectation", {"origin": "imported", "expected": "80 %", "reference": "x"}, {("total", "status"): -1}),
+    ("expectation", {"origin": "imported", "expected": "57,3", "reference": "x"}, {("total", "status"): 1}),
+    # nobody says what to expect
+    ("expectation", {"origin": "imported"}, {("total", "events"): 66, ("total", "expected"): None,
+                                             ("total", "status"): None}),
     # neutrophils: 182 of 187 on day 9 to 26, quartiles 13, 15, 17; the other five died before
     ("engraftment", {"origin": "imported"}, {("total", "recovered"): 182, ("total", "died"): 5,
         ("total", "median"): Decimal(15), ("total", "lower"): Decimal(13), ("total", "upper"): Decimal(17),

@@ -31,6 +31,7 @@ TWINS = {
     "serious-events": naive.serious,
     "visits-due": naive.visits,
     "survival": naive.survival,
+    "expectation": naive.expectation,
     "follow-up-completeness": naive.followup,
     "engraftment": naive.engraftment,
     "outcomes": naive.outcomes,
