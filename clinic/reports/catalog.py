@@ -20,6 +20,7 @@ from clinic.reports import (
     reporting,
     serious,
     signed,
+    source_errors,
     stock,
     survival,
     tabulation,
@@ -65,6 +66,7 @@ _ALL = (
     followup,
     signed,
     reporting,
+    source_errors,
 )
 REPORTS: Mapping[str, Report] = MappingProxyType({module.REPORT.name: module.REPORT for module in _ALL})
 """Every report by the name in its address."""

@@ -137,7 +137,7 @@ def _figures(some: list[Followed], reference: float | None) -> tuple[Figure, ...
     return (
         *head,
         number(100 * reference, 1),
-        Figure(None if too_weak(some) else status(year, reference)),
+        number(None if too_weak(some) else status(year, reference), 0),
         number(expected, 2),
         number(len(dead) - expected, 2),
         *(number(one, 2) for one in ratios),

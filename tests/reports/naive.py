@@ -435,6 +435,20 @@ def survival(clinic, asked):
     }
 
 
+def source_errors(clinic, asked):
+    chosen, found = courses(clinic, asked), {"checked": [], "wrong": [], "missing": [], "fields": []}
+    audits = {a["id"] for a in clinic["source_audit"] if inside(asked, day(a["performed_at"]))}
+    for check in clinic["source_check"]:
+        if check["audit_id"] in audits and check["treatment_id"] in chosen:
+            found["checked"].append((check["audit_id"], check["id"]))
+            for field in ("disease", "source", "donor", "engraftment", "survival"):
+                for column in {"right": ["fields"], "wrong": ["fields", "wrong"], "missing": ["missing"]}.get(
+                    check[field] or "", []
+                ):
+                    found[column].append((check["audit_id"], check["id"] + field))
+    return {key: tally(pairs) for key, pairs in found.items()}
+
+
 def expectation(clinic, asked):
     chosen, seen, people = courses(clinic, asked), observed(clinic, asked), set()
     found = {"n": [], "censored": [], "events": []}

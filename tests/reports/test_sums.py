@@ -83,6 +83,10 @@ SUMS = [
                                                         ("total", "whole"): 121}),
     ("follow-up-completeness", {"origin": "imported", "horizon": "730"}, {("total", "c"): Decimal("96.7")}),
     ("follow-up-completeness", {"origin": "imported", "horizon": "1095"}, {("total", "c"): Decimal("91.2")}),
+    # three checks of infants, of which four fields apply each; one source is missing, two fields differ: 2 of 11
+    ("source-errors", {}, {("total", "fields"): Decimal(11), ("total", "wrong"): Decimal(2),
+        ("total", "rate"): Decimal("18.2"), ("total", "missing"): Decimal(1), ("total", "wrong-donor"): 0,
+        ("total", "wrong-survival"): 2}),
     # unsigned: an order or consent not given yet, the running dose, the dose, harvest and runs told so
     ("signatures", {}, {("total", "unsigned"): 6, ("AD", "unsigned"): 1, ("AE", "unsigned"): 0}),
     # of an infant 31 facts: 7 of the order, 4 of each of two bags, 8 of each infusion; ASA class and illnesses lack

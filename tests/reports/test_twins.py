@@ -36,6 +36,7 @@ TWINS = {
     "engraftment": naive.engraftment,
     "outcomes": naive.outcomes,
     "signatures": naive.signatures,
+    "source-errors": naive.source_errors,
     "yields": naive.yields,
 }
 ELSEWHERE = {"reporting-completeness", "turnaround"}
