@@ -68,7 +68,7 @@ def test_quality_draws_checks_and_amends_and_everybody_reads_what_was_found(demo
         id_, said = check.id, check.said
     assert set(said) == {"disease", "source", "donor", "survival", "engraftment"}
     changed = send(
-        quality, f"/records/{id_}/amendment", disease="wrong", note="Grade 2 in the letter", reason="Misread"
+        quality, f"/records/{id_}/amendment", disease="wrong", note="Grade 2 in the letter", amend_reason="Misread"
     )
     assert changed.status_code == 303
     inspector = Page.of(demo("inspector@north.demo").get(url).text)
@@ -78,7 +78,7 @@ def test_quality_draws_checks_and_amends_and_everybody_reads_what_was_found(demo
     with shown.app_context():
         assert verify(db.session) == []
     rows = quality.get("/reports/source-errors.json").json["rows"]
-    assert [rows[-2][key] for key in ("checked", "fields", "wrong")] == [1, 4, 1]
+    assert [rows[-2][key] for key in ("checked", "fields", "wrong")] == [1, "4", "1"]
 
 
 @pytest.mark.parametrize("role", list(Role))
