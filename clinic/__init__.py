@@ -40,7 +40,7 @@ ROOMS = (
     "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.import_views", "clinic.exchange.e2b_views",
     "clinic.documents.views",
     "clinic.reports.views", "clinic.reports.analysis_views", "clinic.reports.kept_views", "clinic.reports.saved_views",
-    "clinic.reports.line_views", "clinic.reports.past_views",
+    "clinic.reports.line_views", "clinic.reports.past_views", "clinic.reports.source_audit_views",
     "clinic.requests.views", "clinic.requests.notice_views",
     "clinic.attachments.views",
     "clinic.downtime.views", "clinic.pathway.authorization_views",

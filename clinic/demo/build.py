@@ -14,7 +14,7 @@ from flask_security.utils import hash_password
 from sqlalchemy import func, select
 
 from clinic.accounts.models import Site
-from clinic.demo import infants
+from clinic.demo import audits, infants
 from clinic.demo.people import PASSWORD, SITES, House, open_house
 from clinic.demo.stories import chosen
 from clinic.demo.synthetic import namer, tell
@@ -88,6 +88,8 @@ def build(  # noqa: PLR0913 - each is a choice of the command line
                 tell(house, faker, story, again=again)
             summary.synthetic += count
             say(f"{count} synthetic courses of {house.site.name} are written.")
+        session.flush()
+        audits.build(houses[0])
         session.flush()
     return summary
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import date
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from clinic import wording
@@ -20,17 +22,47 @@ EARLIEST, LATEST = date(1900, 1, 1), date(2999, 12, 31)
 ENDS = ("from", "to")
 DAYS = {"from": "First day", "to": "Last day"}
 SPAN = "period"
+LONGEST = 200
+"""Characters of what a reader types."""
+PERCENT = re.compile(r"[0-9]{1,3}(\.[0-9]{1,4})?")
 PLACES = {"row", "column", "page"}
 """What an address of records says besides."""
 
 
 class Option(NamedTuple):
-    """A choice of one report beside the filters, such as an instrument: its name in the address, label and choices."""
+    """A choice of one report beside the filters, such as an instrument: its name in the address, label and choices.
+
+    ``typed``: the reader types it, a share ("percent") or a few words ("text"), never of a patient. ``beside``: the
+    option without which it says nothing: both are entered, or neither.
+    """
 
     key: str
     label: str
-    choices: tuple[tuple[str, str], ...]
-    usual: str
+    choices: tuple[tuple[str, str], ...] = ()
+    usual: str = ""
+    typed: str = ""
+    beside: str = ""
+
+    def words(self, value: str) -> str:
+        """Return a value in words."""
+        if self.typed:
+            return f"{value}{' %' if self.typed == 'percent' else ''}" if value else "not entered"
+        return dict(self.choices)[value]
+
+    def fault(self, value: str) -> str:
+        """Return what is wrong with a value, in a sentence; empty: nothing."""
+        if not self.typed:
+            return "" if value in dict(self.choices) else f"{self.label}: choose one of the list."
+        if self.typed == "percent" and value and not (PERCENT.fullmatch(value) and 0 < Decimal(value) <= 100):
+            return f"{self.label}: “{value[:40]}” is not a percentage. Enter a number above 0 and up to 100, like 71.5."
+        if len(value) > LONGEST or not value.isprintable():
+            return f"{self.label}: enter up to {LONGEST} printable characters."
+        return ""
+
+    def said(self, text: str) -> str:
+        """Return the value that a text says: without spaces around it, a share as a plain number."""
+        found = " ".join(text.split()) or self.usual
+        return found.removesuffix("%").strip().replace(",", ".") if self.typed == "percent" else found
 
 
 class Askable(Protocol):
@@ -90,7 +122,7 @@ class Asked:
         found = [("Site", site), ("Period", period)]
         found += [(DIMENSIONS[key].label, DIMENSIONS[key].words(value)) for key, value in self.chosen.items()]
         for option in report.options:
-            found.append((option.label, dict(option.choices)[self.options[option.key]]))
+            found.append((option.label, option.words(self.options[option.key])))
         if self.by:
             found.append(("Grouped by", DIMENSIONS[self.by].label.lower()))
         return found if self.chosen else [*found, ("Filters", "none")]
@@ -114,13 +146,7 @@ def read(report: Askable, said: Mapping[str, str], *, today: date) -> tuple[Aske
         span = ""
     elif span:
         since, until = days_of(span, today)
-    options = {}
-    for option in report.options:
-        value = said.get(option.key, "").strip() or option.usual
-        if value not in dict(option.choices):
-            wrong[option.key] = f"{option.label}: choose one of the list."
-            value = option.usual
-        options[option.key] = value
+    options = _options(report, said, wrong)
     by = said.get("by", "").strip() or (report.by[0] if report.by else "")
     if by and by not in report.by:
         wrong["by"] = "Grouped by: choose one of the list."
@@ -133,6 +159,22 @@ def read(report: Askable, said: Mapping[str, str], *, today: date) -> tuple[Aske
         wrong[key] = f"{DIMENSIONS[key].label}: choose one of the list."
         del chosen[key]
     return Asked(since=since, until=until, chosen=chosen, by=by, options=options, span=span), wrong
+
+
+def _options(report: Askable, said: Mapping[str, str], wrong: dict[str, str]) -> dict[str, str]:
+    """Return the options of a report; what was typed is kept in its box also where it is wrong."""
+    found = {}
+    for option in report.options:
+        value = option.said(said.get(option.key, ""))
+        if fault := option.fault(value):
+            wrong[option.key] = fault
+            value = value if option.typed else option.usual
+        found[option.key] = value
+    labels = {option.key: option.label for option in report.options}
+    for option in report.options:
+        if option.beside and found[option.key] and not found[option.beside]:
+            wrong[option.beside] = f"{labels[option.beside]}: required with “{option.label}”. Enter both, or neither."
+    return found
 
 
 def boxes(said: Mapping[str, str]) -> dict[str, dict[str, str]]:

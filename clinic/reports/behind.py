@@ -21,6 +21,7 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
 from clinic.release.models import Release
 from clinic.release.results import QCResult
+from clinic.reports.source_audits import SourceCheck
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ KINDS = {
         Kind(PlannedVisit, "followup.index", "treatment_id", names="treatment_id", when="due_on"),
         Kind(FollowUpVisit, "followup.show", "visit_id"),
         Kind(AdverseEvent, "events.show", "event_id"),
+        Kind(SourceCheck, "source_audits.show", "audit_id", names="audit_id"),
     )
 }
 

@@ -56,6 +56,15 @@ def followed(data: Data) -> tuple[list[Followed], list[tuple[str, list[str]]]]:
     return found, [(NOTHING, unknown), (NO_DAY, undated)]
 
 
+def by_first(everybody: list[Followed]) -> tuple[list[Followed], list[str]]:
+    """Return each patient once, by the first course, and the ids of the later courses."""
+    firsts: dict[str, Followed] = {}
+    for one in everybody:
+        firsts.setdefault(one.course.patient, one)
+    return list(firsts.values()), [one.course.id for one in everybody if firsts[one.course.patient] is not one]
+
+
+LATER = "later courses of a patient who counts already"
 NOTHING = "neither dates nor days of survival are recorded"
 NO_DAY = "the patient died, on a day that is not recorded"
 

@@ -352,7 +352,8 @@ def control(  # noqa: PLR0913 - what a chart consists of
             if told:
                 half = (x.at(1) - x.at(0)) / 2
                 d = "".join(
-                    f"{'L' if place else 'M'}{round(x.at(place) - half, 1)} {y.at(end)}H{round(x.at(place) + half, 1)}"
+                    f"{'L' if place else 'M'}{round(max(x.at(place) - half, left), 1)} {y.at(end)}"
+                    f"H{round(min(x.at(place) + half, right), 1)}"
                     for place, end in told
                 )
                 paths.append(Path("limit", d))

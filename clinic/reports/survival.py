@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from clinic.reports.dimensions import COURSE
-from clinic.reports.followed import Followed, followed, too_weak
+from clinic.reports.followed import LATER, Followed, by_first, followed, too_weak
 from clinic.reports.geometry import BANDS, Curve, curves
 from clinic.reports.report import Column, Figure, Report, Result, Row, count, number
 from clinic.reports.statistics import Step, at, log_rank, median_time, survival
@@ -34,11 +34,7 @@ FEWEST = 5
 def figures(data: Data) -> Result:
     """Return Kaplan–Meier estimates by group; each patient counts once, by the first course."""
     everybody, missing = followed(data)
-    firsts: dict[str, Followed] = {}
-    for one in everybody:
-        firsts.setdefault(one.course.patient, one)
-    some = list(firsts.values())
-    later = [one.course.id for one in everybody if firsts[one.course.patient] is not one]
+    some, later = by_first(everybody)
     by_group: dict[str, list[Followed]] = {}
     for one in some:
         by_group.setdefault(data.key_of(one.course), []).append(one)
@@ -64,7 +60,7 @@ def figures(data: Data) -> Result:
         included=[one.course.id for one in some],
         finding=says,
         missing=missing,
-        excluded=[*data.left_out, ("later courses of a patient who counts already", later)],
+        excluded=[*data.left_out, (LATER, later)],
         drawings=[drawing] if some else [],
         weak=too_weak(some),
         notes=["A patient who is not known to have died counts until the last day known alive."],

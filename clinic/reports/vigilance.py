@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from clinic.followup.adverse_events import SUSPECTED, AdverseEvent
-from clinic.harvest.models import Harvest
-from clinic.processing.models import ProcessingRun
-from clinic.products.models import Product
-from clinic.products.movements import Movement
-from clinic.reports.cells import containers, group_label, group_of
-from clinic.reports.data import of_events, population
+from clinic.reports.cells import group_label, group_of
+from clinic.reports.data import population
+from clinic.reports.exposure import DENOMINATORS, exposure
 from clinic.reports.report import Column, Figure, Report, Result, Row, count, number, totalled
 from clinic.reports.statistics import poisson_interval
 
@@ -19,12 +15,7 @@ if TYPE_CHECKING:
     from clinic.reports.data import Data
 
 COUNTS = (
-    Column("donors", "Donors"),
-    Column("collections", "Collections"),
-    Column("processed", "Units processed"),
-    Column("distributed", "Units distributed"),
-    Column("applied", "Units applied"),
-    Column("recipients", "Recipients"),
+    *DENOMINATORS,
     Column("reactions", "Serious reactions, recipients"),
     Column("fatal", "of these fatal"),
     Column("donor-reactions", "Serious reactions, donors"),
@@ -40,19 +31,8 @@ COLUMNS = (
 
 def figures(data: Data) -> Result:
     """Return serious reactions and their denominators; each unit, person and event counts once in a row."""
-    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    known = {
-        id_: one
-        for id_, one in containers(data).items()
-        if one.origin == "clinic" or (one.course is not None and one.course.id in data.tell_of_events)
-    }
-    _collected(data, known, found)
-    _units(data, known, found)
+    found, given, silent, _known = exposure(data, lambda one: group_of(data, one), data.key_of)
     events, unknown = _events(data, found)
-    given, silent = of_events(data, data.given)
-    for one in given:
-        found[data.key_of(one.course)]["applied"].append(one.id)
-        found[data.key_of(one.course)]["recipients"].append(one.course.patient)
     rows = [Row(key or "none", group_label(data, key), _figures(some)) for key, some in data.in_order(found).items()]
     total = totalled("All", rows, COLUMNS, [column.key for column in COUNTS])
     total = Row(total.key, total.label, (*total.figures[: len(COUNTS)], *_rate(total.figures)))
@@ -75,29 +55,6 @@ def figures(data: Data) -> Result:
             "A serious event that nobody has assessed counts for neither and has a column of its own.",
         ],
     )
-
-
-def _collected(data: Data, known: dict, found: dict) -> None:
-    groups = {
-        row.harvest_id: group_of(data, known[row.id])
-        for row in data.read(Product.id, Product.harvest_id, where=[Product.harvest_id.is_not(None)])
-        if row.id in known
-    }
-    for row in data.read(Harvest.id, Harvest.donor_id, Harvest.performed_at):
-        if row.id in groups and data.within(data.day(row.performed_at), row.id):
-            found[groups[row.id]]["collections"].append(row.id)
-            found[groups[row.id]]["donors"].append(row.donor_id)
-
-
-def _units(data: Data, known: dict, found: dict) -> None:
-    runs = {row.id: row for row in data.read(ProcessingRun.id, ProcessingRun.performed_at, ProcessingRun.ended_at)}
-    for id_, one in known.items():
-        run = runs.get(one.run) if one.run else None
-        if run is not None and data.within(data.day(run.ended_at or run.performed_at), id_):
-            found[group_of(data, one)]["processed"].append(id_)
-    for row in data.read(Movement.product_id, Movement.performed_at, where=[Movement.kind == "issued"]):
-        if row.product_id in known and data.within(data.day(row.performed_at), row.product_id):
-            found[group_of(data, known[row.product_id])]["distributed"].append(row.product_id)
 
 
 def _events(data: Data, found: dict) -> tuple[list[str], list[str]]:

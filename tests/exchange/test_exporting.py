@@ -48,7 +48,8 @@ NAMES = (
     "visits scores contacts "
     "adverse-events amendments signatures protocols protocol-versions doses "
     "event-updates event-notifications requests comments attachments downtime-kits staff-authorizations "
-    "patient-merges imports imported-rows kept-reports report-submissions"
+    "patient-merges imports imported-rows kept-reports report-submissions "
+    "source-audits source-checks"
 )
 """Outsiders know the data sets by these names; a new kind of record brings a new one."""
 

@@ -348,6 +348,40 @@ def vigilance(clinic, asked):
     }
 
 
+def stage_of(clinic, event):
+    past, near = set(), set()
+    for table in ("harvest", "administration"):
+        for row in clinic[table]:
+            if row["treatment_id"] == event["treatment_id"] and row.get("outcome") != "voided":
+                gap = (moment(event["performed_at"]) - moment(row["performed_at"])).total_seconds()
+                past |= {table} if gap >= 0 else set()
+                near |= {table} if 0 <= gap <= 86400 else set()
+    if near:
+        return "giving" if "administration" in near else "harvest"
+    return "follow-up" if "administration" in past else "between" if "harvest" in past else "before"
+
+
+def tabulation(clinic, asked):
+    """All since the beginning up to the last day; every time of the demonstration is known to the minute."""
+    until = {key: value for key, value in asked.items() if key != "from"}
+    told = vigilance(clinic, until | {"by": "origin"})
+    chosen, found = courses(clinic, asked), {"n": []}
+    for event in clinic["adverse_event"]:
+        if event["treatment_id"] not in chosen or not inside(until, day(event["performed_at"])):
+            continue
+        stage = stage_of(clinic, event)
+        for place in (stage, "all"):
+            for key in (place, f"{place}-serious") if json.loads(event["serious"]) else (place,):
+                found["n"].append((key, event["id"]))
+                for cause in ("cells", "harvest", "delivery", "drug", "disease"):
+                    if event[f"from_{cause}"] in {"certain", "probable", "possible"}:
+                        found.setdefault(cause, []).append((key, event["id"]))
+    counts = {key: tally(pairs) for key, pairs in found.items()}
+    for key in ("donors", "collections", "processed", "distributed", "applied", "recipients"):
+        counts["n"][key] = sum(told[key].values())
+    return counts
+
+
 def visits(clinic, asked):
     chosen, made = courses(clinic, asked), {v["plan_id"]: v for v in clinic["follow_up_visit"]}
     found = {"due": [], "in": [], "missed": [], "none": []}
@@ -399,6 +433,35 @@ def survival(clinic, asked):
         "events": tally((group(id_), id_) for id_, (_d, dead) in seen.items() if dead),
         "risk365": tally((group(id_), id_) for id_, (days, _dead) in seen.items() if days >= 365),
     }
+
+
+def source_errors(clinic, asked):
+    chosen, found = courses(clinic, asked), {"checked": [], "wrong": [], "missing": [], "fields": []}
+    audits = {a["id"] for a in clinic["source_audit"] if inside(asked, day(a["performed_at"]))}
+    for check in clinic["source_check"]:
+        if check["audit_id"] in audits and check["treatment_id"] in chosen:
+            found["checked"].append((check["audit_id"], check["id"]))
+            for field in ("disease", "source", "donor", "engraftment", "survival"):
+                for column in {"right": ["fields"], "wrong": ["fields", "wrong"], "missing": ["missing"]}.get(
+                    check[field] or "", []
+                ):
+                    found[column].append((check["audit_id"], check["id"] + field))
+    return {key: tally(pairs) for key, pairs in found.items()}
+
+
+def expectation(clinic, asked):
+    chosen, seen, people = courses(clinic, asked), observed(clinic, asked), set()
+    found = {"n": [], "censored": [], "events": []}
+    for id_, (days, dead) in seen.items():
+        course, told = chosen[id_]
+        assert course["patient_id"] not in people, "of two courses only the first one would count"
+        people.add(course["patient_id"])
+        found["n"].append((told[asked["by"]], id_))
+        if days < 365 and not dead:
+            found["censored"].append((told[asked["by"]], id_))
+        if days <= 365 and dead:
+            found["events"].append((told[asked["by"]], id_))
+    return {key: tally(pairs) for key, pairs in found.items()}
 
 
 def followup(clinic, asked):

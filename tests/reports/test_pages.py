@@ -6,74 +6,33 @@ import csv
 import io
 import json
 import re
-import shutil
 from dataclasses import replace
 from datetime import date, datetime
 from html import unescape
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import openpyxl
 import pypdf
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import event
 
-from clinic import clock, create_app
+from clinic import clock
 from clinic.access import CLINICAL, Role
-from clinic.accounts.models import SignIn, User
-from clinic.accounts.security import _hash
 from clinic.extensions import db
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.reports import behind, views
 from clinic.reports.asking import Asked
 from clinic.reports.catalog import GROUPS, REPORTS
 from clinic.reports.data import Data
-from tests.conftest import settings
 from tests.factories import course, patient
 from tests.reading import Page
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from flask.testing import FlaskClient
+    pass
 
 ADDRESSES = (".csv", ".xlsx", ".pdf", ".json", "/records?row=included&column=n")
 MOST_STATEMENTS = 24
 """Of a page: session and user, the ledger's head, the records of the report; the same for any number of patients."""
-
-
-@pytest.fixture(scope="module")
-def shown(demonstration: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """The application over a copy of the demonstration."""
-    folder = tmp_path_factory.mktemp("shown")
-    file = folder / "shown.db"
-    shutil.copy(Path(demonstration.get_bind().url.database), file)
-    app = create_app(settings(f"sqlite:///{file}", folder))
-    yield app
-    with app.app_context():
-        db.engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def demo(shown: Any) -> Callable[[str], FlaskClient]:
-    """Return a browser in which somebody of the demonstration is signed in: ``demo("quality@north.demo")``."""
-
-    def signed_in(email: str) -> FlaskClient:
-        browser, at, token = shown.test_client(), clock.now(), f"a session of {email}"
-        with shown.app_context(), db.engine.begin() as connection:
-            who = connection.execute(select(User.id, User.fs_uniquifier).where(User.email == email)).one()
-            known = select(SignIn.user_id).where(SignIn.token_hash == _hash(token))
-            if connection.execute(known).first() is None:
-                connection.execute(
-                    insert(SignIn).values(token_hash=_hash(token), user_id=who.id, began_at=at, address="")
-                )
-        with browser.session_transaction() as cookie:
-            cookie.update(
-                _user_id=who.fs_uniquifier, _fresh=True, token=token, began=at.timestamp(), seen=at.timestamp()
-            )
-        return browser
-
-    return signed_in
 
 
 def table_of(html: str) -> list[list[str]]:

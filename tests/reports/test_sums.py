@@ -29,6 +29,19 @@ SUMS = [
         ("total", "s1095"): Decimal("54.2"), ("total", "median"): None, ("total", "median-low"): Decimal(672)}),
     ("survival", {"origin": "imported", "condition": "nonmalignant", "by": "condition"}, {("total", "n"): 32,
         ("total", "events"): 12, ("nonmalignant", "s365"): Decimal("65.6")}),
+    # of the 187, all followed for a year, 66 died; of 70 % 187 × 0.3 = 56.1 deaths are expected, 66 ÷ 56.1 = 1.18. The
+    # exact limits of 121 of 187 are 57.4 and 71.5 %, those of 66 deaths 51.04 and 83.97
+    ("expectation", {"origin": "imported", "expected": "70", "reference": "registry"}, {("total", "n"): 187,
+        ("total", "events"): 66, ("total", "censored"): 0, ("total", "alive"): Decimal("64.7"),
+        ("total", "low"): Decimal("57.4"), ("total", "high"): Decimal("71.5"), ("total", "limits"): "exact",
+        ("total", "expected"): Decimal("56.10"), ("total", "difference"): Decimal("9.90"),
+        ("total", "ratio"): Decimal("1.18"), ("total", "ratio-low"): Decimal("0.91"),
+        ("total", "ratio-high"): Decimal("1.50"), ("total", "status"): 0}),
+    ("expectation", {"origin": "imported", "expected": "80 %", "reference": "x"}, {("total", "status"): -1}),
+    ("expectation", {"origin": "imported", "expected": "57,3", "reference": "x"}, {("total", "status"): 1}),
+    # nobody says what to expect
+    ("expectation", {"origin": "imported"}, {("total", "events"): 66, ("total", "expected"): None,
+                                             ("total", "status"): None}),
     # neutrophils: 182 of 187 on day 9 to 26, quartiles 13, 15, 17; the other five died before
     ("engraftment", {"origin": "imported"}, {("total", "recovered"): 182, ("total", "died"): 5,
         ("total", "median"): Decimal(15), ("total", "lower"): Decimal(13), ("total", "upper"): Decimal(17),
@@ -42,6 +55,14 @@ SUMS = [
                             ("total", "per-given"): Decimal("15.4")}),
     ("vigilance", {}, {("total", "reactions"): 2, ("total", "applied"): 26, ("total", "recipients"): 19,
                        ("cord_tissue", "distributed"): 13}),
+    # sepsis and embolism began within a day of the cells, fever and graft versus host disease later; the last one
+    # is not from the administration. 1,000 × 2 ÷ 26 = 76.9
+    ("tabulation", {}, {("giving", "n"): 2, ("giving-serious", "n"): 2, ("follow-up", "n"): 2, ("all", "delivery"): 3,
+                        ("follow-up-serious", "n"): 0, ("all", "cells"): 4, ("all", "open"): 0, ("applied", "n"): 26,
+                        ("recipients", "n"): 19, ("giving", "rate"): Decimal("76.9"), ("before", "rate"): None}),
+    # the graft versus host disease began in October
+    ("tabulation", {"from_": "2026-11-01"}, {("all", "n"): 4}),
+    ("tabulation", {"from_": "2026-11-01", "counted": "period"}, {("all", "n"): 3}),
     # a culture of six weeks; 26 bags given, 9 of them collected for their patient
     ("turnaround", {}, {("receipt", "done"): 19, ("vein", "done"): 9, ("vein", "disorder"): 0}),
     # the failed culture was rejected, the short graft released by exception
@@ -62,6 +83,10 @@ SUMS = [
                                                         ("total", "whole"): 121}),
     ("follow-up-completeness", {"origin": "imported", "horizon": "730"}, {("total", "c"): Decimal("96.7")}),
     ("follow-up-completeness", {"origin": "imported", "horizon": "1095"}, {("total", "c"): Decimal("91.2")}),
+    # three checks of infants, of which four fields apply each; one source is missing, two fields differ: 2 of 11
+    ("source-errors", {}, {("total", "fields"): Decimal(11), ("total", "wrong"): Decimal(2),
+        ("total", "rate"): Decimal("18.2"), ("total", "missing"): Decimal(1), ("total", "wrong-donor"): 0,
+        ("total", "wrong-survival"): 2}),
     # unsigned: an order or consent not given yet, the running dose, the dose, harvest and runs told so
     ("signatures", {}, {("total", "unsigned"): 6, ("AD", "unsigned"): 1, ("AE", "unsigned"): 0}),
     # of an infant 31 facts: 7 of the order, 4 of each of two bags, 8 of each infusion; ASA class and illnesses lack

@@ -27,13 +27,16 @@ TWINS = {
     "infusion-reactions": naive.reactions,
     "adverse-events": naive.events,
     "vigilance": naive.vigilance,
+    "tabulation": naive.tabulation,
     "serious-events": naive.serious,
     "visits-due": naive.visits,
     "survival": naive.survival,
+    "expectation": naive.expectation,
     "follow-up-completeness": naive.followup,
     "engraftment": naive.engraftment,
     "outcomes": naive.outcomes,
     "signatures": naive.signatures,
+    "source-errors": naive.source_errors,
     "yields": naive.yields,
 }
 ELSEWHERE = {"reporting-completeness", "turnaround"}
