@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from clinic.errors import RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault, Given
+from clinic.exchange.import_constants import FIGURES
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
 from clinic.exchange.table_cells import has_unit, is_figure, unit_of
 from clinic.ledger.models import digest
@@ -29,9 +30,10 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
     """
     found: dict[Slot, Given] = {}
     for target, text in mapping.constants.items():
-        found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=text)
+        found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=text, cell=False)
     for target, prefix in mapping.numbered.items():
-        found[_slot(target, mapping)] = Given(text=f"{prefix}{number:03}", column="the mapping", written=prefix)
+        text = f"{prefix}{number:03}"
+        found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=prefix, cell=False)
     for target, columns in mapping.texts.items():
         said = [
             f"{label}: {cells[name]}"
@@ -195,7 +197,8 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
 ) -> Given:
     """Return what a cell says: translated, converted, and put in the place of a template."""
     if not written:
-        return Given(text=target.default or None, column=name, written=target.default)
+        cell = not target.default or target.to.partition(".")[0] in FIGURES
+        return Given(text=target.default or None, column=name, written=target.default, cell=cell)
     text = target.values.get(written, written)
     if target.never and _same(text, target.never):
         occurred = target.transform == "event_occurred"
