@@ -91,6 +91,12 @@ def without_unit(text: str, unit: str) -> str:
     raise NotThat(f"a figure {said}: “{found['unit'].strip()[:40]}” is written behind it")
 
 
+def figure_of(text: str) -> str:
+    """Return the figure of a text that is one with a unit behind it; any other text is itself."""
+    found = WITH_UNIT.fullmatch(text)
+    return text if found is None else found["figure"].strip()
+
+
 def _unit(text: str) -> str:
     return unicodedata.normalize("NFKC", text.translate(SAME)).translate(SAME).casefold().removesuffix(".")
 
