@@ -231,9 +231,7 @@ def prepared(  # noqa: PLR0913, PLR0917 - as above
     said = mapping if mapping is None or isinstance(mapping, Mapping) else load(mapping, kind)
     options = {} if said is None else {name: getattr(said, name) for name in ("encoding", "sheet", "heading_row")}
     table = read(path, **options)
-    dates = path.suffix.lower() == ".xlsx" or bool(
-        table.of_rejects
-    )  # rejects have rows as they were read
+    dates = path.suffix.lower() == ".xlsx" or bool(table.of_rejects)  # rejects have rows as they were read
     said = (said or own(table, kind, name)).model_copy(update={"holds_dates": dates})
     return Job(
         session=session, table=table, mapping=said, by=by, at=at, sha256=batches.hash_of(path),
