@@ -12,7 +12,7 @@ from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -54,17 +54,17 @@ class Section:
         sign, limit = self.condition
         return (value < limit and "<" in sign) or (value > limit and ">" in sign) or (value == limit and "=" in sign)
 
-    @property
+    @cached_property
     def power(self) -> int:
         """By which power of ten the shown figure is larger."""
         return 2 * self.percents - 3 * self.thousands
 
-    @property
+    @cached_property
     def sign(self) -> str:
         """A sign in front, as of <0.05."""
         return said if (said := self.before.strip()) in SIGNS else ""
 
-    @property
+    @cached_property
     def unit(self) -> str:
         """The unit, with the space before it."""
         behind = self.behind.rstrip()
@@ -73,7 +73,7 @@ class Section:
             return behind
         return f" {self.before.strip()}" if self.before.strip().casefold() in BEFORE else ""
 
-    @property
+    @cached_property
     def shows(self) -> bool:
         """Whether it shows another figure than the number, or more."""
         return self.digits and bool(self.sign or self.unit or self.power)
@@ -129,6 +129,7 @@ class Styles:
     codes: dict[int, str] = field(default_factory=lambda: dict(BUILT_IN))
     of_cells: list[int] = field(default_factory=list)
     inside: str = ""
+    known: dict[str, int] = field(default_factory=dict)
 
     def element(self, kind: str, said: dict[str, str]) -> None:
         """Learn from one element of the styles."""
@@ -141,9 +142,14 @@ class Styles:
                 raise ValueError(f"it has more than {MOST_STYLES:,} styles of cells")
             self.of_cells.append(_whole(said.get("numFmtId", "")))
 
-    def shows(self, style: int) -> bool:
-        """Whether a cell of a style shows more than its number."""
-        return any(one.shows for one in sections(self.code(style)))
+    def shows_more(self, style: str) -> int:
+        """Return the number of a style that shows more than the number of its cells; -1 for any other."""
+        if (found := self.known.get(style)) is None:
+            number = _whole(style)
+            found = number if any(one.shows for one in sections(self.code(number))) else -1
+            if len(self.known) < MOST_STYLES:
+                self.known[style] = found
+        return found
 
     def code(self, style: int) -> str:
         """Return the format of a style; "" where it has none."""
@@ -165,8 +171,7 @@ class Formatted:
 
     def note(self, row: int, column: int, style: str) -> None:
         """Learn of one cell with a number; rows and columns are counted from 1."""
-        number = _whole(style)
-        if self.styles.shows(number):
+        if (number := self.styles.shows_more(style)) >= 0:
             place = row * WIDE + column
             self.sorted = self.sorted and (not self.places or self.places[-1] < place)
             self.places.append(place)
