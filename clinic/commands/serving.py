@@ -147,6 +147,7 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
         nonlocal counted
         with app.app_context():
             try:
+                uploads.forget_old()  # first: whatever fails below, files of patients do not stay longer than is said
                 app.extensions["readings"].take_left()
                 sweep(db.session(), clock.now())
                 schedule.keep_due(db.session(), clock.now())
@@ -155,7 +156,6 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
                     db.session.remove()
                     query_plans.gather(db.engine)
                     counted = clock.now()
-                uploads.forget_old()
             except (SQLAlchemyError, OSError) as fault:
                 app.logger.warning("the sweep will try again later: %s", type(fault).__name__)
             except Exception as fault:  # noqa: BLE001 - one fault must not end recalculation, mail and seals for good

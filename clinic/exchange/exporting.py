@@ -250,15 +250,20 @@ def _is_plain(value: Any) -> bool:
     return type(value) is str and not value.startswith(RUNS_AS_FORMULA)
 
 
-def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Yield a table as CSV, a line at a time, its headings first."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\r\n")
+def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]], comments: Sequence[str] = ()) -> Iterator[str]:
+    """Yield a table as CSV, a line at a time, its headings first.
+
+    ``comments`` stand above them, a line each that begins with # and is never quoted. A reader that leaves such lines
+    out looks for # everywhere outside quotes, so a cell with # is quoted then.
+    """
+    buffer, ends = io.StringIO(), "\r\n"
+    writer = csv.writer(buffer, lineterminator=f"{ends}#" if comments else ends)  # quoted: what has a mark of the end
+    buffer.write("".join(f"# {' '.join(line.split())}{ends}" for line in comments))
     writer.writerow([_written(name) for name in headings])
-    yield BYTE_ORDER_MARK + _taken(buffer)
+    yield BYTE_ORDER_MARK + _taken(buffer).removesuffix("#")
     for row in found:
         writer.writerow([one if one is None or _is_plain(one) else _written(one) for one in row])
-        yield _taken(buffer)
+        yield _taken(buffer).removesuffix("#")
 
 
 def _taken(buffer: io.StringIO) -> str:

@@ -160,6 +160,12 @@ class FurtherScores(Addition):
         if course is None:
             return
         self._named_score()
+        if not any(
+            one.part in {"visit", "score"} and (said.text or said.never or said.missing)
+            for one, said in self.given.items()
+        ):
+            self.notes.append(f"Row {self.row}: no visit is made, since its cells say nothing of one.")
+            return
         of_course = {"treatment": course, "treatment_id": course.id}
         wanted = [one for one in self.given if one.part == "score" and self._scored(one)]
         took_place = wanted or self.text_of(Slot(part="visit", name="performed_at")) is not None
@@ -253,6 +259,9 @@ class FurtherEvent(Addition):
     def build(self, kind: str) -> None:  # noqa: ARG002 - one kind
         course = self._course_named()
         if course is None:
+            return
+        if not self._has("event"):
+            self.notes.append(f"Row {self.row}: no adverse event is made, since its cells say nothing of one.")
             return
         event = self.make("event", "", treatment=course, treatment_id=course.id)
         for one in [] if self.text_of(ROW_KEY) else self.known.same_events(course, event):

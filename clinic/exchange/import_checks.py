@@ -29,6 +29,8 @@ class Given:
 
     ``never``: it did not occur, ``by_day`` by that day of the course. ``missing``: what the table says instead of a
     value, “NA” or half of a pair; "" where it says nothing. ``derived``: it follows from another fact of the row.
+    ``cell``: whether a cell of the row says it, not the mapping for every row; ``idle``: it places what another cell
+    says, and tells of nothing by itself (`clinic.exchange.import_constants`).
     """
 
     text: str | None
@@ -38,6 +40,8 @@ class Given:
     by_day: int | None = None
     missing: str = ""
     derived: bool = False
+    cell: bool = True
+    idle: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

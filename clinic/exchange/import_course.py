@@ -347,9 +347,10 @@ class History:
 
     def _check(self, part: str, key: str, record: Any, wanted: Slot | None = None) -> Any:
         record.fill_keys()
-        declared = fields_of(type(record))
+        declared, refused = fields_of(type(record)), set[str]()
         for sentence in record.problems(at=self.at):
             name = sentence.field if isinstance(sentence, Problem) else ""
+            refused.add(name)
             missing = name in declared and sentence.startswith(declared[name].missing)
             said = naming("a value", sentence.rule) if missing and isinstance(sentence, Problem) else sentence
             self._fault(wanted or Slot(part=part, key=key, name=name), said)
@@ -357,13 +358,14 @@ class History:
             empty = not column.nullable and column.name in declared and getattr(record, column.name) is None
             if empty and (record._excused(column.name) or not declared[column.name].required):  # noqa: SLF001
                 self._fault(wanted or Slot(part=part, key=key, name=column.name), "a value; no reason replaces it")
-        self._ask(part, key, record, wanted)
+        self._ask(part, key, record, wanted, refused)
         self.records.append(record)
         return record
 
-    def _ask(self, part: str, key: str, record: Any, wanted: Slot | None) -> None:
+    def _ask(self, part: str, key: str, record: Any, wanted: Slot | None, refused: set[str]) -> None:
         """Ask what a form asks about facts that are possible and unusual; the answer stays with the record."""
-        single = [fact.question(name, getattr(record, name)) for name, fact in fields_of(type(record)).items()]
+        facts = ((name, fact) for name, fact in fields_of(type(record)).items() if name not in refused)
+        single = [fact.question(name, getattr(record, name)) for name, fact in facts]
         for one in [*(question for question in single if question is not None), *record.questions()]:
             slot = wanted or Slot(part=part, key=key, name=one.name)
             ask = f"{part}.{slot.name}"

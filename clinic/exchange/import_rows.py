@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 from clinic.errors import RuleBroken
 from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault, Given
+from clinic.exchange.import_constants import FIGURES
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
+from clinic.exchange.mapping import Target
 from clinic.exchange.table_cells import has_unit, is_figure, unit_of
 from clinic.ledger.models import digest
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS, labels
@@ -18,7 +20,7 @@ from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS, labels
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from clinic.exchange.mapping import Mapping, Pair, Target
+    from clinic.exchange.mapping import Mapping, Pair
 
 
 def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, problems: list[Fault]) -> dict[Slot, Given]:
@@ -29,9 +31,10 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
     """
     found: dict[Slot, Given] = {}
     for target, text in mapping.constants.items():
-        found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=text)
+        found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=text, cell=False)
     for target, prefix in mapping.numbered.items():
-        found[_slot(target, mapping)] = Given(text=f"{prefix}{number:03}", column="the mapping", written=prefix)
+        text = f"{prefix}{number:03}"
+        found[_slot(target, mapping)] = Given(text=text, column="the mapping", written=prefix, cell=False)
     for target, columns in mapping.texts.items():
         said = [
             f"{label}: {cells[name]}"
@@ -41,11 +44,12 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
         found[_slot(target, mapping)] = Given(text="; ".join(said) or None, column=", ".join(columns))
     for target, pair in mapping.pairs.items():
         place = _slot(target, mapping)
-        found[place] = _timed(row, cells, pair, mapping, problems)
+        found[place] = _timed(row, cells, (target, pair), mapping, problems)
         _tell_status(found, place, cells[pair.happened], pair, mapping)
     for name, wanted in mapping.columns.items():
         for target in wanted:
-            place, written = _slot(target.to, mapping), cells[name]
+            place = _slot(target.to, mapping)
+            written = _code_of(cells[name], place, target, mapping)
             if written and (written in mapping.missing or written in target.missing):
                 said = read(row, name, "", target, problems)
                 said = (
@@ -58,6 +62,14 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
             if said.text is not None or said.never or said.written or place not in found:
                 found[place] = said
     return found
+
+
+def _code_of(written: str, place: Slot, target: Target, mapping: Mapping) -> str:
+    """Return a cell; without the unit behind it where the mapping says what its figure means: -1 of “-1 kg”."""
+    codes = {*mapping.missing, *target.missing, *target.values, target.never}
+    if written in codes or not is_figure(place):
+        return written
+    return figure if (figure := parse_cell.figure_of(written)) in codes else written
 
 
 MORE_THAN_MISSING = frozenset({"died_on", "side"})
@@ -88,13 +100,16 @@ def slot_given(found: dict[Slot, Given], place: Slot) -> str | None:
     return found[place].text if place in found else None
 
 
-def _timed(row: int, cells: dict[str, str], pair: Pair, mapping: Mapping, problems: list[Fault]) -> Given:
+def _timed(row: int, cells: dict[str, str], said: tuple[str, Pair], mapping: Mapping, problems: list[Fault]) -> Given:
     """Return the time at which something happened, or by which day of the course it had not."""
+    target, pair = said
     time, happened = cells[pair.time], cells[pair.happened]
     no_time, unsaid = (not one or one in mapping.missing for one in (time, happened))
     if no_time or unsaid:
         return Given(text=None, column=pair.time, written=time, missing=_half(time, happened, pair, no_time, unsaid))
     try:
+        place = _slot(target, mapping)
+        time = parse_cell.without_unit(time, unit_of(place, Target(to=target)))
         time = parse_cell.one_way(time, mapping.decimal)
     except parse_cell.NotThat as fault:
         problems.append(Fault(row=row, column=pair.time, value=time, expected=str(fault)))
@@ -195,17 +210,21 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
 ) -> Given:
     """Return what a cell says: translated, converted, and put in the place of a template."""
     if not written:
-        return Given(text=target.default or None, column=name, written=target.default)
+        cell = not target.default or target.to.partition(".")[0] in FIGURES
+        return Given(text=target.default or None, column=name, written=target.default, cell=cell)
     text = target.values.get(written, written)
     if target.never and _same(text, target.never):
         occurred = target.transform == "event_occurred"
         return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
     decimal, held = ("", False) if mapping is None else (target.decimal or mapping.decimal, mapping.holds_dates)
     try:
+        transform = target.transform
         if mapping and is_figure(place := _slot(target.to, mapping)):
+            if transform == "percent_of_one" and text.endswith("%"):
+                text, transform = parse_cell.without_unit(text, "%"), ""  # it is one already
             text = parse_cell.without_unit(text, unit_of(place, target)) if has_unit(target) else text
             text = parse_cell.one_way(text, decimal)
-        text = parse_cell.TRANSFORMS[target.transform](text) if target.transform else text
+        text = parse_cell.TRANSFORMS[transform](text) if transform else text
         text = parse_cell.dated(text, target.date, held=held) if target.date else text
         text = parse_cell.multiplied(text, target.factor) if target.factor else text
     except parse_cell.NotThat as fault:

@@ -30,7 +30,7 @@ MOST_SHOWN = 200
 
 def table_of(upload: Upload) -> Table:
     """Return the table of an upload; raises `RuleBroken` where it cannot be read, or is too long for a page."""
-    table = tables.read(upload.path, **upload.reading)
+    table = tables.read(upload.table(), **upload.reading)
     if len(table.rows) > MOST_ROWS:
         raise RuleBroken(
             f"The table has {len(table.rows):,} rows. In the browser at most {MOST_ROWS:,} are imported at once. Split "
@@ -45,7 +45,15 @@ def check(session: Session, upload: Upload, by: User) -> None:
     mapping = upload.read_mapping()
     table_of(upload)
     report = importing.run(
-        session, upload.kind, upload.path, mapping, by, clock.now(), dry_run=True, name=upload.file, without=upload.same
+        session,
+        upload.kind,
+        upload.table(),
+        mapping,
+        by,
+        clock.now(),
+        dry_run=True,
+        name=upload.file,
+        without=upload.same,
     )
     confirmed = {note for place, note in enumerate((upload.checked or {}).get("notes", ())) if place in upload.seen}
     upload.checked = _found(report, upload.kind)
@@ -112,7 +120,7 @@ def import_now(session: Session, upload: Upload, by: User) -> Report:
         raise RuleBroken("Confirm each note first, or correct the file.")
     read_from_here(session)
     report = importing.run(
-        session, upload.kind, upload.path, upload.read_mapping(), by, clock.now(), dry_run=False, name=upload.file,
+        session, upload.kind, upload.table(), upload.read_mapping(), by, clock.now(), dry_run=False, name=upload.file,
         without=upload.same,
     )  # fmt: skip
     if report.refused:
@@ -131,7 +139,7 @@ def rejects(session: Session, upload: Upload, by: User) -> Iterator[str]:
     """Yield the rows with faults as CSV, each with its reasons; raises `RuleBroken` as `table_of` does."""
     table_of(upload)
     report = importing.run(
-        session, upload.kind, upload.path, upload.read_mapping(), by, clock.now(), dry_run=True, name=upload.file
+        session, upload.kind, upload.table(), upload.read_mapping(), by, clock.now(), dry_run=True, name=upload.file
     )
     if report.table is not None:
         yield from import_report.rejects(report.table, report.problems)

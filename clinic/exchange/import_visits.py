@@ -22,7 +22,7 @@ def visits_told(history: Any, of_course: dict[str, Any]) -> list[tuple[Slot, Any
         scores = [one for one in history.given if one.part == "score" and one.key == key]
         there = [one for one in scores if history.given[one].text is not None or history.given[one].never]
         facts = [one for one in history.given if (one.part, one.key) == ("visit", key)]
-        told = there or any(history.given[one].text is not None for one in facts)
+        told = there or any(history.given[one].text is not None and not history.given[one].idle for one in facts)
         day = _day_of(history, course_day)
         due = day is None or died_on is None or died_on >= day  # none after the death
         missing = [one for one in scores if due and one not in there and _due(history, one, name, day, told=bool(told))]

@@ -21,6 +21,7 @@ from clinic.exchange.batches import ImportBatch, ImportedRow
 from clinic.exchange.datasets import datasets
 from clinic.exchange.import_additions import ADDITIONS
 from clinic.exchange.import_checks import Fault
+from clinic.exchange.import_constants import Told
 from clinic.exchange.import_course import History
 from clinic.exchange.import_known import Known, TableWide
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
@@ -103,6 +104,7 @@ class Job:
         """Yield the records of each row that no earlier batch has taken in; ``repeats`` learns of every row."""
         visits = {key: (visit.name, visit.course_day) for key, visit in self.mapping.visits.items()}
         donors = KnownDonors(self.session, self.by.site_id)
+        told = Told(self.mapping)
         known, maker = Known(self.session, self.by, self.mapping, self.wide), ADDITIONS.get(self.mapping.kind, History)
         for numbered in pieces(self.table.rows.numbered()):
             made = []
@@ -110,7 +112,8 @@ class Job:
                 problems: list[Fault] = []
                 given = import_rows.given(row, number, cells, self.mapping, problems)
                 history = maker(
-                    row=row, given=given, by=self.by, at=self.at, note=self.mapping.source, reason=self.mapping.reason,
+                    row=row, given=told.kept(given), by=self.by, at=self.at, note=self.mapping.source,
+                    reason=self.mapping.reason,
                     not_recorded=self.mapping.not_recorded, confirmed=self.mapping.confirmed, visit_names=visits,
                     version_of=self.published, donors=donors, known=known, problems=problems,
                     content=import_rows.content_of(given, self.mapping, self.by.site.zone),
@@ -228,7 +231,8 @@ def prepared(  # noqa: PLR0913, PLR0917 - as above
     said = mapping if mapping is None or isinstance(mapping, Mapping) else load(mapping, kind)
     options = {} if said is None else {name: getattr(said, name) for name in ("encoding", "sheet", "heading_row")}
     table = read(path, **options)
-    said = (said or own(table, kind, name)).model_copy(update={"holds_dates": path.suffix.lower() == ".xlsx"})
+    dates = path.suffix.lower() == ".xlsx" or bool(table.of_rejects)  # rejects have rows as they were read
+    said = (said or own(table, kind, name)).model_copy(update={"holds_dates": dates})
     return Job(
         session=session, table=table, mapping=said, by=by, at=at, sha256=batches.hash_of(path),
         report=Report(kind=kind, file=name, rows=len(table.rows), table=table),

@@ -38,13 +38,30 @@ class NotThat(ValueError):
     """A cell does not fit its column; the text says what was expected."""
 
 
+NOT_RECORDED = "; if it means “not recorded”, say so under “missing”"
+THOUSANDS = re.compile(r"[<>≤≥=]*\s*[+-]?\d{1,3}(?:[.,'’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?")
+MARK = '; say which mark is the decimal one, decimal = "," or decimal = ".", and thousands are read too'
+
+
+def without(text: str) -> str:
+    """Return what may be done about a cell that says nothing, such as a dash; "" where it says something."""
+    return "" if any(one.isalnum() for one in text) else NOT_RECORDED
+
+
+def _of_figure(text: str) -> str:
+    """Return what may be done about a cell that is no figure."""
+    if not any(one.isdigit() for one in text):
+        return NOT_RECORDED
+    return MARK if THOUSANDS.fullmatch(text.replace("−", "-")) else ""
+
+
 def number(text: str) -> Decimal:
     """Return a decimal number, its digits kept; a decimal comma is understood, a thousands separator is not."""
     wanted = text.replace("−", "-").replace("\u00a0", "").strip()
     if re.fullmatch(r"[+-]?\d+,\d+", wanted):
         wanted = wanted.replace(",", ".")
     if len(wanted) > MOST_DIGITS or not NUMBER.fullmatch(wanted):
-        raise NotThat("a number")
+        raise NotThat(f"a number{_of_figure(text)}")
     value = Decimal(wanted)
     if value and abs(value.adjusted()) > MOST_EXPONENT:
         raise NotThat("a number of a size that can be measured")
@@ -91,6 +108,12 @@ def without_unit(text: str, unit: str) -> str:
     raise NotThat(f"a figure {said}: “{found['unit'].strip()[:40]}” is written behind it")
 
 
+def figure_of(text: str) -> str:
+    """Return the figure of a text that is one with a unit behind it; any other text is itself."""
+    found = WITH_UNIT.fullmatch(text)
+    return text if found is None else found["figure"].strip()
+
+
 def _unit(text: str) -> str:
     return unicodedata.normalize("NFKC", text.translate(SAME)).translate(SAME).casefold().removesuffix(".")
 
@@ -131,7 +154,7 @@ def day(text: str) -> date:
             return date.fromisoformat(text[:10])
     except ValueError as fault:
         raise NotThat("a day like 2026-11-23") from fault
-    raise NotThat("a day like 2026-11-23")
+    raise NotThat(f"a day like 2026-11-23{without(text)}")
 
 
 def day_of(text: str) -> date:
@@ -172,7 +195,7 @@ def dated(text: str, pattern: str, *, held: bool = False) -> str:
         value = datetime.strptime(text.removesuffix("~"), read)  # noqa: DTZ007 - a wall clock
         return value.isoformat()[:length] + "~" * about
     except ValueError as fault:
-        raise NotThat(f"a day or moment written {pattern}") from fault
+        raise NotThat(f"a day or moment written {pattern}{without(text)}") from fault
 
 
 def multiplied(text: str, factor: str) -> str:
@@ -204,7 +227,8 @@ def moment(text: str, zone: str) -> datetime:
         value = datetime.fromisoformat(text if WRITTEN.fullmatch(text) else "")
         return _on_any_clock(value if value.tzinfo is not None else from_wall(value, zone))
     except (ValueError, OverflowError) as fault:
-        raise NotThat("a moment like 2026-11-23T14:05, on the site's clock or with its offset") from fault
+        said = "a moment like 2026-11-23T14:05, on the site's clock or with its offset"
+        raise NotThat(said + without(text)) from fault
 
 
 def _on_any_clock(value: datetime) -> datetime:
@@ -230,7 +254,7 @@ def one_of(text: str, choices: dict[str, str]) -> str:
     for key, label in choices.items():
         if text == key or text.casefold() in {key.casefold(), label.casefold()}:
             return key
-    raise NotThat("one of " + ", ".join(choices))
+    raise NotThat("one of " + ", ".join(choices) + without(text))
 
 
 def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:

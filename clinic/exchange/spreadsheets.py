@@ -18,6 +18,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 from python_calamine import CalamineError, CalamineWorkbook
 
 from clinic.errors import RuleBroken
+from clinic.exchange.number_formats import Formatted, Styles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -40,6 +41,9 @@ CELL = re.compile(r"([A-Za-z]{1,3})(\d{1,7})", re.ASCII)
 ROW = re.compile(r"\d{1,7}", re.ASCII)
 DIGITS = re.compile(r"\d+", re.ASCII)
 COUNTS = frozenset({"count", "uniquecount"})
+STYLES = "xl/styles.xml"
+Errors = dict[tuple[int, int], str]
+"""Cells of which the formula has no result: row and column, counted from 1, and what stands there."""
 XML = (".xml", ".rels", ".vml")
 
 
@@ -52,17 +56,18 @@ def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Itera
     ``name``: the sheet's name, or its number counted from 1; "" for the first one.
     """
     try:
-        faults = _measure(path, most_columns, most_rows)
+        measured = _measure(path, most_columns, most_rows)
         book = CalamineWorkbook.from_path(str(path))
         number = _sheet_number(book.sheet_names, name)
         if number is None:
             raise RuleBroken(f"{path.name} has no sheet “{name}”. Its sheets: {', '.join(book.sheet_names)}.")
         sheet = book.get_sheet_by_index(number)
-        without_result = faults.get(_part_of(path, book.sheet_names[number]), {})
+        without_result, formatted = measured.get(_part_of(path, book.sheet_names[number]), ({}, None))
     except (*UNREADABLE, expat.ExpatError, zlib.error, struct.error) as fault:
         raise RuleBroken(f"{path.name} cannot be read as a spreadsheet: {fault}.") from fault
     before = [""] * (sheet.start[1] if sheet.start else 0)
-    return _with_errors(([*before, *row] for row in sheet.iter_rows()), without_result)
+    rows = ([*before, *row] for row in sheet.iter_rows())
+    return _with_errors(formatted.applied(rows) if formatted is not None else rows, without_result)
 
 
 def _with_errors(rows: Iterator[list[Any]], errors: dict[tuple[int, int], str]) -> Iterator[list[Any]]:
@@ -119,12 +124,13 @@ def _sheet_number(names: list[str], name: str) -> int | None:
     return int(name) - 1 if name.isdecimal() and 0 < int(name) <= len(names) else None
 
 
-def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, dict[tuple[int, int], str]]:
+def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, tuple[Errors, Formatted]]:
     """Raise `RuleBroken` where a part, or all together, is larger than what is taken in.
 
-    Returns, by part, the cells of which the formula has no result: row and column, and what stands there.
+    Returns, by part, the cells of which the formula has no result, and those that show more than their number.
     """
-    errors: dict[str, dict[tuple[int, int], str]] = {}
+    found: dict[str, tuple[Errors, Formatted]] = {}
+    styles = Styles()
     lengths: list[int] = []
     named: list[Counter[int]] = []
     with ZipFile(path) as packed, path.open("rb") as file:
@@ -132,11 +138,11 @@ def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, dict[tu
         if len(parts) > MOST_PARTS:
             raise RuleBroken(f"{path.name} has {len(parts)} parts; a spreadsheet may have {MOST_PARTS}.")
         left = MOST_UNPACKED
-        for part in parts:
-            extent = _Extent(path.name, part.filename, most_columns, most_rows)
+        for part in sorted(parts, key=lambda one: one.filename.lower() != STYLES):  # first what the cells name
+            extent = _Extent(path.name, part.filename, most_columns, most_rows, styles)
             look = extent.look if part.filename.lower().endswith(XML) else _ignore
             left -= _unpack(file, part, left, look)
-            errors[part.filename] = extent.errors
+            found[part.filename] = extent.errors, extent.formatted
             lengths += extent.lengths
             named.append(extent.named)
             if left < 0:
@@ -149,7 +155,7 @@ def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, dict[tu
             f"The cells of {path.name} hold {spread // 1024**2:,} million characters; {MOST_SPREAD // 1024**2} are the "
             "most that can be imported. Split it, or leave out long texts."
         )
-    return errors
+    return found
 
 
 def _unpack(file: IO[bytes], part: ZipInfo, left: int, look: Callable[[bytes], None]) -> int:
@@ -178,11 +184,14 @@ def _ignore(_piece: bytes) -> None:
 class _Extent:
     """How far the cells of one part reach, found while its pieces pass by."""
 
-    def __init__(self, name: str, part: str, most_columns: int, most_rows: int) -> None:
+    def __init__(self, name: str, part: str, most_columns: int, most_rows: int, styles: Styles) -> None:
         self.name, self.most_columns, self.most_rows = name, most_columns, most_rows
         self.of_sheets = part.lower().endswith("workbook.xml.rels")
         self.row = self.column = self.last_row = self.last_column = 0
-        self.errors: dict[tuple[int, int], str] = {}
+        self.errors: Errors = {}
+        self.styles = styles if part.lower() == STYLES else None
+        self.formatted, self.style = Formatted(styles=styles), ""
+        self.number = False
         self.wrong: tuple[int, int] | None = None
         self.texts = part.lower().endswith("sharedstrings.xml")
         self.lengths: list[int] = []
@@ -223,15 +232,25 @@ class _Extent:
             self.parser.CharacterDataHandler = None
             self.wrong = (self.row, self.column) if attributes.get("t") == "e" else None
             self.shared = attributes.get("t") == "s"
-        elif kind == "v" and self.wrong is not None:
-            self.parser.CharacterDataHandler = self._no_result
-        elif kind == "v" and self.shared:
-            self.digits, self.parser.CharacterDataHandler = "", self._index
+            self.number, self.style = attributes.get("t", "n") == "n", attributes.get("s", "0")
+        elif kind == "v":
+            self._value()
         elif kind == "si" and self.texts:
             self.lengths.append(0)
             self.parser.CharacterDataHandler = self._text
         elif kind == "Relationship" and self.of_sheets and not attributes.get("Target", "").lower().endswith(".xml"):
             raise ValueError("one of its parts is no XML")
+        elif self.styles is not None:
+            self.styles.element(kind, attributes)
+
+    def _value(self) -> None:
+        """Learn from the value of a cell, as far as its kind says that it is wrong, shared, or a number."""
+        if self.number:
+            self.formatted.note(self.row, self.column, self.style)
+        elif self.wrong is not None:
+            self.parser.CharacterDataHandler = self._no_result
+        elif self.shared:
+            self.digits, self.parser.CharacterDataHandler = "", self._index
 
     def _ends(self, name: str) -> None:
         kind = name.rpartition(":")[2]

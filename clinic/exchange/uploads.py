@@ -6,6 +6,7 @@ imported, discarded, or a week old. Its address is a random key and tells nothin
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -13,10 +14,10 @@ import secrets
 import shutil
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from flask import current_app
 from pydantic import ValidationError
@@ -36,6 +37,7 @@ LASTS = 7 * 24 * 3600
 """Seconds for which an upload is kept."""
 MOST_STATE = 16 * 1024 * 1024
 """Bytes that what is known of an upload may have; what is larger is nobody's, and keeps nobody from the others."""
+PIECE = 256 * 1024
 MOST = 20
 """Uploads that one person keeps at most."""
 
@@ -45,12 +47,15 @@ class Upload:
     """One uploaded table. ``mapping``: what `Mapping` takes; ``checked``: what the last check found, None before it.
 
     ``seen``: the notes that were confirmed; ``same``: rows left out, since their patients are registered already.
+    ``length`` and ``sha256``: bytes and hash of the table as it was sent.
     """
 
     key: str
     user_id: str
     file: str
     mapping: dict[str, Any]
+    length: int = -1
+    sha256: str = ""
     checked: dict[str, Any] | None = None
     seen: list[int] = field(default_factory=list)
     same: list[int] = field(default_factory=list)
@@ -75,6 +80,22 @@ class Upload:
         """How its file is read."""
         return {name: self.mapping[name] for name in ("encoding", "sheet", "heading_row") if self.mapping.get(name)}
 
+    def table(self) -> Path:
+        """Return its table, to be read; raises `RuleBroken` where that is no longer what was sent."""
+        try:
+            same = self.is_whole() and _sha256(self.path) == self.sha256
+        except OSError:
+            same = False
+        if not same:
+            raise RuleBroken(
+                f"{self.file} on the server is not the file that you sent. Discard it, and upload it again."
+            )
+        return self.path
+
+    def is_whole(self) -> bool:
+        """Whether its table is as long as what was sent."""
+        return self.path.stat().st_size == self.length
+
     def read_mapping(self) -> Mapping:
         """Return its mapping; raises `RuleBroken` with each mistake."""
         try:
@@ -85,12 +106,10 @@ class Upload:
     def save(self) -> None:
         """Write down how far it is, all at once: whoever reads meanwhile reads the state before or after."""
         try:
-            number, beside = tempfile.mkstemp(dir=self.folder, prefix=STATE)
+            with _beside(self.folder / STATE) as file:
+                file.write(json.dumps(asdict(self)).encode())
         except FileNotFoundError as fault:
             raise RuleBroken("This table was discarded or imported meanwhile. Upload it again.") from fault
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            json.dump(asdict(self), file)
-        Path(beside).replace(self.folder / STATE)
 
     def discard(self) -> None:
         """Remove it."""
@@ -103,8 +122,42 @@ def _folder() -> Path:
     return folder
 
 
+@contextmanager
+def _beside(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file that is in its place whole, and on the disk, or not at all."""
+    number, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
+    beside = Path(name)
+    try:
+        with os.fdopen(number, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    _sync(path.parent)
+
+
+def _sync(folder: Path) -> None:
+    """Have the names in a folder on the disk."""
+    number = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def take(sent: FileStorage, user_id: str, mapping: dict[str, Any]) -> Upload:
-    """Keep a file that was sent; raises `RuleBroken` where none was, or where the person keeps too many."""
+    """Keep a file that was sent, whole or not at all.
+
+    Raises `RuleBroken` where none was, where the person keeps too many, or where it cannot be written.
+    """
     name = Path(wording.recorded(sent.filename or "").replace("\\", "/")).name[:120]
     if not name:
         raise RuleBroken("Choose a CSV or XLSX file.")
@@ -114,10 +167,30 @@ def take(sent: FileStorage, user_id: str, mapping: dict[str, Any]) -> Upload:
         raise RuleBroken(f"You have {MOST} tables that are not imported yet. Discard one of them first.")
     one = Upload(key=secrets.token_urlsafe(16), user_id=user_id, file=name, mapping=mapping)
     one.folder.mkdir(mode=0o700)
-    one.save()
-    one.path.touch(mode=0o600)
-    sent.save(one.path)
+    try:
+        _write(one, sent)
+        one.save()  # last: without its state an upload is none
+        _sync(one.folder.parent)
+    except BaseException as fault:
+        one.discard()
+        if isinstance(fault, OSError):
+            raise RuleBroken(
+                f"{name} could not be saved on the server ({fault.strerror or type(fault).__name__}). Nothing was "
+                "kept. Tell your administrator, then upload it again."
+            ) from fault
+        raise
     return one
+
+
+def _write(one: Upload, sent: FileStorage) -> None:
+    """Write the table of an upload, and note how long it is and its hash."""
+    digest, length = hashlib.sha256(), 0
+    with _beside(one.path) as file:
+        while piece := sent.stream.read(PIECE):
+            file.write(piece)
+            digest.update(piece)
+            length += len(piece)
+    one.length, one.sha256 = length, digest.hexdigest()
 
 
 def of_key(key: str, user_id: str) -> Upload | None:
@@ -135,7 +208,10 @@ def of_key(key: str, user_id: str) -> Upload | None:
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     right = one.user_id == user_id and one.key == key and isinstance(one.mapping, dict) and isinstance(one.file, str)
-    return one if right else None
+    try:
+        return one if right and one.is_whole() else None
+    except OSError:
+        return None
 
 
 def of_person(user_id: str) -> Iterator[Upload]:

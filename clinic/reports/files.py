@@ -67,10 +67,10 @@ class Made:
 
 def as_csv(made: Made) -> str:
     """Return the table, with all that is said about it in comment lines (#) before its headings."""
-    first, *comments = [[f"# {label}: {' '.join(words.split())}"] for label, words in made.facts()]
+    comments = [f"{label}: {words}" for label, words in made.facts()]
     columns = [made.result.first, *(column.heading for column in made.result.columns)]
     rows = [[row.label, *(figure.value for figure in row.figures)] for row in made.result.all_rows]
-    return "".join(csv_lines(first, [*comments, columns, *rows]))
+    return "".join(csv_lines(columns, rows, comments))
 
 
 def as_json(made: Made) -> str:

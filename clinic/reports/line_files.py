@@ -116,17 +116,12 @@ def _words(value: Any) -> Any:
 
 def as_csv(file: ListFile, part: str) -> Iterator[str]:
     """Yield the rows or the counts, with all that is said about them in comment lines (#) before the headings."""
-    first, *comments = [[f"# {label}: {' '.join(words.split())}"] for label, words in file.said]
+    comments = [f"{label}: {words}" for label, words in file.said]
     if part == COUNTS:
         found: Iterable[Sequence[Any]] = ([*group.labels, group.count] for group in file.groups)
-        yield from csv_lines(first, _after([*comments, file.count_heads], found))
+        yield from csv_lines(file.count_heads, found, comments)
     else:
-        yield from csv_lines(first, _after([*comments, file.heads], _cells(file)))
-
-
-def _after(before: Iterable[Sequence[Any]], found: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    yield from before
-    yield from found
+        yield from csv_lines(file.heads, _cells(file), comments)
 
 
 def _cells(file: ListFile) -> Iterator[list[Any]]:

@@ -11,7 +11,18 @@ from xlsxwriter import Workbook
 from clinic import clock
 from clinic.exchange import import_report, import_rows, importing, mapping, parse_cell
 from clinic.exchange.import_targets import Slot
-from clinic.exchange.parse_cell import NotThat, one_way, yes_no
+from clinic.exchange.parse_cell import (
+    NotThat,
+    comparator,
+    dated,
+    day,
+    moment,
+    number,
+    one_of,
+    one_way,
+    whole,
+    yes_no,
+)
 from clinic.patients.models import Patient, Weight, has_died
 
 START = 'kind = "patients"\nsource = "Old"\nreason = "not there"\nmissing = ["NA"]\n'
@@ -70,6 +81,29 @@ def test_the_decimal_mark_of_a_mapping_tells_how_a_figure_is_read(text, mark, re
 def test_a_dash_is_no_no(text):
     with pytest.raises(NotThat, match="missing"):
         yes_no(text)
+
+
+@pytest.mark.parametrize(("read", "text", "remedy"), [
+    (number, "-", "missing"), (number, "–", "missing"), (number, "n/a", "missing"), (number, "1.250,5", "decimal = "),
+    (number, "1,250.5", "decimal = "), (number, "1 250,5", "decimal = "), (comparator, "<1.250,5", "decimal = "),
+    (whole, "?", "missing"), (day, "-", "missing"), (lambda text: moment(text, "UTC"), "--", "missing"),
+    (lambda text: dated(text, "DD.MM.YYYY"), "-", "missing"), (lambda text: one_of(text, {"a": "A"}), "-", "missing"),
+])  # fmt: skip
+def test_what_cannot_be_read_names_its_remedy(read, text, remedy):
+    with pytest.raises(NotThat, match=remedy):
+        read(text)
+
+
+@pytest.mark.parametrize("text", ["1.2.3", "12 34", "abc1"])
+def test_what_no_setting_reads_names_none(text):
+    with pytest.raises(NotThat, match=r"a number$"):
+        number(text)
+
+
+def test_each_cell_is_told_with_its_remedy_and_once(session, team, table):
+    report = run(session, team, table(*lines("-", "1.250,5 kg", "72500")), keep=False)
+    first, second, third = (one.expected for one in report.problems)
+    assert ("missing" in first, "decimal = " in second, "not possible" in third) == (True, True, True)
 
 
 def test_a_column_without_a_heading_that_holds_values_is_named(session, team, table):

@@ -107,6 +107,12 @@ def test_a_negative_number_stays_a_number():
 
 def test_the_comparator_of_a_result_is_no_formula():
     assert list(exporting.csv_lines(["a", "b"], [[Sign("="), "="]]))[1] == "=,'=\r\n"
+
+
+def test_comment_lines_are_never_quoted_and_cells_with_their_mark_are():
+    text = "".join(exporting.csv_lines(["a", "#b"], [["#Ode", 1], ["x", "1 #2"]], ['Order: a, "b"\nlast', "of: x"]))
+    assert text == '\ufeff# Order: a, "b" last\r\n# of: x\r\na,"#b"\r\n"#Ode",1\r\nx,"1 #2"\r\n'
+    assert "".join(exporting.csv_lines(["a"], [["#Ode"]])) == "\ufeffa\r\n#Ode\r\n"
     column = next(one for set_ in datasets().values() for one in set_.columns if one.key == "comparator")
     assert isinstance(reader_of(column, 0)[1]("=", None), Sign)
 

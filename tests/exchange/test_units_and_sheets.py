@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -16,7 +16,7 @@ from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
 from clinic.exchange.parse_cell import NotThat, without_unit
 from clinic.patients.models import Weight
-from tests.exchange.test_cells import CONSTANT, FACTS, lines, run
+from tests.exchange.test_cells import CONSTANT, FACTS, HEAD, lines, run
 
 
 @pytest.mark.parametrize(("text", "unit", "read"), [
@@ -83,6 +83,36 @@ def test_what_is_refused_of_a_named_sheet_tells_the_sheet(session, team, tmp_pat
     mended.write_text(rows.replace("140 lb", "62 kg"))
     assert not run(session, team, mended, top='sheet = "Weights 2019"\n').refused
     assert tables.read(mended).of_rejects
+
+
+def test_mended_rejects_of_a_spreadsheet_are_read_by_the_same_mapping(session, team, tmp_path):
+    file, mended = tmp_path / "t.xlsx", tmp_path / "mended.csv"
+    with Workbook(file) as book:
+        page, day = book.add_worksheet(), book.add_format({"num_format": "dd.mm.yyyy"})
+        moment, unit = (book.add_format({"num_format": one}) for one in ("dd.mm.yyyy hh:mm", '0" lb"'))
+        page.write_row(0, 0, HEAD.split(";"))
+        for row, at in enumerate(["05.02.2020", datetime(2020, 2, 5), datetime(2020, 2, 5, 10, 30)], start=1):  # noqa: DTZ001 - as a spreadsheet has it
+            page.write_row(row, 0, [f"A-{row}", "Ode", "male"])
+            page.write_number(row, 3, 154, unit)
+            page.write(row, 4, at, day if row == 2 else moment)
+    told = CONSTANT + FACTS.replace('"weight.performed_at"', '"weight.performed_at", date = "DD.MM.YYYY"')
+    report = run(session, team, file, told)
+    assert {one.value for one in report.problems} == {"154 lb"}, report.sentences()
+    assert report.table is not None
+    mended.write_text("".join(import_report.rejects(report.table, report.problems)).replace("154 lb", "70"))
+    report = run(session, team, mended, told)
+    assert not report.refused, report.sentences()
+    days = {f"{one.performed_at.astimezone(clock.ZoneInfo('Europe/Berlin')):%Y-%m-%d}" for one in
+            session.scalars(select(Weight))}  # fmt: skip
+    assert days == {"2020-02-05"}
+    report = run(session, team, table_like(tmp_path, "2020-02-05"), told, keep=False)
+    assert "DD.MM.YYYY" in " ".join(report.sentences()), "a CSV file that is no rejects holds texts only"
+
+
+def table_like(folder, day):
+    file = folder / "plain.csv"
+    file.write_text(f"{HEAD}\nA-9;Ode;male;70;{day}\n")
+    return file
 
 
 def test_imported_rows_are_exported_by_the_day_of_their_import(session, team, table):
