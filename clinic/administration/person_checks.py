@@ -27,11 +27,12 @@ from clinic.products.models import Product
 from clinic.records import Origin
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import date, datetime
 
     from clinic.administration.models import PastReaction
     from clinic.administration.verdict import Bedside, Verdict
     from clinic.course_records import CourseRecords
+    from clinic.patients.models import Patient
     from clinic.records import Amendment
 
 CARERS = (Role.NURSE, Role.PHYSICIAN)
@@ -78,14 +79,10 @@ def same_identity(verdict: Verdict, bedside: Bedside) -> None:
 
 def one_record(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Stop while it is open whether another record, which tells something of the patient, is hers or his (rule 23)."""
-    day, ids = clock.day(at, bedside.records.zone), bedside.records.people_ids
-    for merge in bedside.proposed:
-        other = merge.merged if merge.patient_id in ids else merge.patient
-        told = [f"allergy: {text}" for text in other.all_allergies]
-        told += [text for alert in other.alerts if alert.about_id is None for text in alert.texts_on(day)]
-        told += ["has died"] if other.death is not None else []
-        told += [f"course: {course.title}" for course in other.courses]
-        name, said = f"{other.display_name}, {other.record_number}", "; ".join(told)
+    day = clock.day(at, bedside.records.zone)
+    for merge, others in bedside.proposed:
+        told = [said for other in others for said in _told_of(other, day)]
+        name, said = "; ".join(f"{one.display_name}, {one.record_number}" for one in others), "; ".join(told)
         if not told:
             verdict.warn("Another record of the patient is proposed", 23, name, "nobody has decided yet")
             continue
@@ -95,6 +92,14 @@ def one_record(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         )
         fix: dict[str, Any] = {"fix": ("merges.show", {"merge_id": merge.id}), "fix_label": "Compare the records"}
         verdict.fault("One record for one patient", 23, because, name, said, who=tuple(sorted(CONFIRMS)), **fix)
+
+
+def _told_of(other: Patient, day: date) -> list[str]:
+    """Return what a record says that matters at the bedside."""
+    told = [f"allergy: {text}" for text in other.all_allergies]
+    told += [text for alert in other.alerts if alert.about_id is None for text in alert.texts_on(day)]
+    told += ["has died"] if other.death is not None else []
+    return told + [f"course: {course.title}" for course in other.courses]
 
 
 def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:

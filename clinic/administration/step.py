@@ -13,13 +13,13 @@ from clinic.administration.asked_first import asked_again, asked_first
 from clinic.administration.dose_change import SECONDS, DoseChange, whole_dose
 from clinic.administration.dose_plan import next_dose, turns
 from clinic.administration.events import InfusionEvent, unsigned
-from clinic.administration.known_facts import past_reactions
+from clinic.administration.known_facts import allergy_conflicts, past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.release.models import Release
+from clinic.release.models import Release, standing_decision
 from clinic.release.product_state import held_because, state_of
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
@@ -129,12 +129,30 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
 
 
 def _stop(records: CourseRecords, given: Administration, at: datetime) -> list[Action]:
-    """Ask to stop cells that go in and that nobody could begin to give now: growth, a withdrawal, a hold (rule 43)."""
-    found = held_because(records, given.product, at) if given.product is not None else []
+    """Ask to stop cells that go in and that nobody could begin to give now, see `stop_because` (rule 43)."""
+    found = stop_because(records, given, at)
     if not found:
         return []
     to, why = ("giving.stop_early", {"administration_id": given.id}), f"{' '.join(found)} Tell the physician."
-    return [Action(title="Stop giving these cells", why=why, who=tuple(LOGS), to=to, danger=True)]
+    more = {"danger": True, "due_at": given.performed_at, "due_words": "started"}
+    return [Action(title="Stop giving these cells", why=why, who=tuple(LOGS), to=to, **more)]
+
+
+def stop_because(records: CourseRecords, given: Administration, at: datetime) -> list[str]:
+    """Return why cells that run could not be begun now: growth, a hold, a withdrawal, a “no”, an allergy; empty: none.
+
+    A release that no longer stands is a reason of its own.
+    """
+    product = given.product
+    if product is None or not given.running:
+        return []
+    found = held_because(records, product, at)
+    last = standing_decision(records, product)
+    if not found and (last is None or not last.releases):
+        found = [f"{last.headline()}." if last is not None else "The release of these cells no longer stands."]
+    found += [one.because for one in ADMINISTRATION.forbidden(records, at)]
+    found += [f"The patient's record warns of a component: {text}." for text in allergy_conflicts(records, product, at)]
+    return list(dict.fromkeys(found))
 
 
 def _urgent(due: datetime | None, at: datetime) -> bool:

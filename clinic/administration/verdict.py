@@ -114,7 +114,7 @@ class Bedside:
     ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
     course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
     before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none;
-    ``proposed``: merges with other records of the patient that nobody has decided on.
+    ``proposed``: merges that nobody has decided on, each with all records that it would join to the patient's.
     """
 
     records: CourseRecords
@@ -137,7 +137,7 @@ class Bedside:
     side: str | None = None
     steps: tuple[Step, ...] = ()
     authorizations: list[StaffAuthorization] = field(default_factory=list)
-    proposed: list[PatientMerge] = field(default_factory=list)
+    proposed: list[tuple[PatientMerge, list[Patient]]] = field(default_factory=list)
 
     @property
     def course(self) -> Treatment:
@@ -149,7 +149,7 @@ class Bedside:
         records = self.records
         kinds = (Consent, Eligibility, Weight, BloodTyping, DoseChange)
         rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
-        told: list[Any] = [one.id for one in self.proposed]
+        told: list[Any] = [[one.id, sorted(other.id for other in others)] for one, others in self.proposed]
         for one in records.people:
             told += [one.allergy_status, one.allergies, one.abo, one.rhd, str(one.died_on)]
             told += sorted(alert.text for alert in one.alerts)

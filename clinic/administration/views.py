@@ -26,9 +26,9 @@ from clinic.administration.monitoring import due_vital_signs, monitoring
 from clinic.administration.route_words import act, first_actions, has_rate
 from clinic.administration.running import disagreements, running, whole_dose
 from clinic.administration.second_person import two_people
-from clinic.administration.step import ADMINISTRATION, waiting_products
+from clinic.administration.step import ADMINISTRATION, stop_because, waiting_products
 from clinic.administration.voiding import is_copy
-from clinic.course_records import of_course
+from clinic.course_records import CourseRecords, of_course
 from clinic.errors import RuleBroken
 from clinic.extensions import db
 from clinic.pages import (
@@ -245,12 +245,17 @@ def show(administration_id: str) -> str:
         rested_on=rested_on(records, given),
         disagreements=disagreements(given),
         whole_dose=whole_dose(records, given),
-        run=running(given, clock.now()),
-        unfinished=given.running,
         back_url=url_for("pathway.course", treatment_id=given.treatment_id),
+        **_running(records, given),
         **_vital_signs_first(given),
         **_acts_on(given, me()),
     )
+
+
+def _running(records: CourseRecords, given: Administration) -> dict[str, Any]:
+    """Return what the page shows while the cells are being given, and why they are to be stopped."""
+    at = clock.now()
+    return {"run": running(given, at), "unfinished": given.running, "stop": stop_because(records, given, at)}
 
 
 def _vital_signs_first(given: Administration) -> dict[str, Any]:

@@ -253,3 +253,19 @@ def proposed(session: Session, ids: Collection[str]) -> list[PatientMerge]:
     named = or_(PatientMerge.patient_id.in_(ids), PatientMerge.merged_id.in_(ids))
     open_yet = select(PatientMerge).where(named, PatientMerge.confirmed_at.is_(None), PatientMerge.undone_at.is_(None))
     return list(session.scalars(open_yet.order_by(PatientMerge.recorded_at, PatientMerge.id)))
+
+
+def other_side(session: Session, merge: PatientMerge, ids: Collection[str]) -> list[Patient]:
+    """Return every record that a proposed merge would join to some records: its own, those joined to it, proposed too.
+
+    ``ids``: the records of the person on this side.
+    """
+    found: dict[str, Patient] = {}
+    waits = [one for one in (merge.patient, merge.merged) if one.id not in ids]
+    while waits:
+        one = waits.pop()
+        if one.id in found or one.id in ids:
+            continue
+        found[one.id] = one
+        waits += [*one.person, *(side for more in proposed(session, {one.id}) for side in (more.patient, more.merged))]
+    return list(found.values())

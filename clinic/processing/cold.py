@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from clinic.protocols.catalogues import MANIPULATIONS
@@ -30,10 +30,38 @@ def cold_after(run: Any) -> Cold:
     (rules 50, 54).
     """
     states = _states(run, sorted(_events(run), key=lambda event: event[0]))
+    if not _divides_frozen(run):  # nothing is filled out of a frozen bag, nor mixed or thinned
+        lies = [use.product.lies_frozen for use in run.inputs]
+        states = [
+            Cold(one.frozen_at, run.performed_at) if frozen and one == _came_in(use.product) else one
+            for one, frozen, use in zip(states, lies, run.inputs, strict=False)
+        ] or states
     frozen, thawed = ([getattr(one, name) for one in states] for name in Cold._fields)
     if any(thawed):
         return Cold(_first(frozen), _first(thawed))
     return Cold(_first(frozen), None)
+
+
+def _divides_frozen(run: Any) -> bool:
+    """Whether a run only parted one frozen bag, as the compartments of a cord blood bag are."""
+    kinds = {one.kind for one in run.manipulations}
+    return "split" in kinds and kinds <= {"receive", "split"} and len(run.inputs) == 1 and not run.added_volume
+
+
+def frozen_late(run: Any, step: Any) -> str:
+    """Return why cells are not frozen again: their hour after the thaw was over; empty: it was not (rule 54)."""
+    minutes = run.follows.says.expiry.thaw_minutes if run.follows else None
+    done = step.ended_at or step.performed_at
+    if step.kind != "cryopreserve" or minutes is None or done is None:
+        return ""
+    before = [event for event in _events(run, but=step) if event[0] <= done]
+    for one in _states(run, sorted(before, key=lambda event: event[0])):
+        if one.thawed_at is not None and done > one.thawed_at + timedelta(minutes=minutes):
+            thawed = moment_in(one.thawed_at, run.zone)
+            return (
+                f"The cells were thawed at {thawed}; after {minutes} minutes they are not frozen again. Discard them."
+            )
+    return ""
 
 
 def not_thawed(run: Any, step: Any) -> str:
@@ -42,7 +70,7 @@ def not_thawed(run: Any, step: Any) -> str:
     A thaw counts from when it began: who washes may have begun while the last bag was still in the bath.
     """
     begun = step.performed_at
-    if step.kind in KEEPS_MEDIUM or begun is None:
+    if step.kind in CLOSED or begun is None:
         return ""
     before = [event for event in _events(run, but=step, from_start=True) if event[0] <= begun and event[1] != "open"]
     states = _states(run, sorted(before, key=lambda event: event[0]))
@@ -96,12 +124,21 @@ def _events(run: Any, *, but: Any = None, from_start: bool = False) -> Iterator[
             yield ends or moment, "freeze"
         elif one.kind == "thaw":
             yield moment, "thaw"
-        elif kind.culture:
+        elif kind.culture and _grew(one):
             yield ends or moment, "culture"
-        elif one.kind not in KEEPS_MEDIUM:
+        elif one.kind not in CLOSED:
             yield one.performed_at or moment, "open"
 
 
+def _grew(step: Any) -> bool:
+    """Whether a culture took long enough to make cells fresh; while it goes on, nobody knows."""
+    return None not in {step.performed_at, step.ended_at} and step.ended_at - step.performed_at >= CULTURE
+
+
+CLOSED = frozenset({"receive", "thaw", "split", "cryopreserve"})
+"""What can be done to a bag that lies frozen, or itself says what becomes of the cold."""
+CULTURE = timedelta(hours=12)
+"""What grows for less stays thawed since its thaw. A default of this clinic: a night."""
 KEEPS_MEDIUM = frozenset({"receive", "thaw", "split", "pool", "cryopreserve"})
 """What is done to cells without taking their freezing medium out."""
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, relationship
 from clinic.errors import Problem, Question
 from clinic.fields import field
 from clinic.model import reference
-from clinic.processing.cold import not_thawed
+from clinic.processing.cold import frozen_late, not_thawed
 from clinic.protocols.catalogues import MANIPULATIONS, labels
 from clinic.records import Record
 from clinic.wording import day
@@ -45,7 +45,8 @@ class Manipulation(Record):
         """Also rules 35 and 54: no expired lot, and nothing is done to frozen cells before their thaw."""
         found = super().problems(at=at)
         steps = self.run.manipulations if self.run is not None and self.origin == "clinic" else []
-        said = dict.fromkeys(sentence for step in steps if (sentence := not_thawed(self.run, step)))
+        told = [sentence for step in steps for sentence in (not_thawed(self.run, step), frozen_late(self.run, step))]
+        said = dict.fromkeys(sentence for sentence in told if sentence)
         found += [Problem(sentence, "performed_at", rule=54) for sentence in said]
         if self.lot and self.lot_expires_on is None and self.origin == "clinic":
             found.append(Problem("Lot expires on: required with a lot", "lot_expires_on", rule=35))

@@ -13,6 +13,8 @@ CRITICAL = frozenset({"volume", "amount", "measure", "cell_type", "source", "rel
 
 
 def lasts_longer(correction: Amendment) -> bool:
-    """Whether a correction moved the end to later, or took it away."""
-    before, after = correction.changes.get("expires_at", (None, None))
-    return before is not None and (after is None or datetime.fromisoformat(after) > datetime.fromisoformat(before))
+    """Whether a correction moved the end to later, took it away, or set one by hand where there was none."""
+    if "expires_at" not in correction.changes:
+        return False
+    before, after = correction.changes["expires_at"]
+    return None in {before, after} or datetime.fromisoformat(after) > datetime.fromisoformat(before)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from clinic.course_records import CourseRecords
     from clinic.products.models import Product
 
-KEEPING = frozenset({"receive", "thaw", "wash", "formulate"})
+KEEPING = frozenset({"receive", "thaw", "split", "pool", "wash", "formulate"})
 """Steps that leave the cells what they are."""
 ANEW = frozenset({"sterility", "gram_stain", "endotoxin"})
 """Tests for what can come in with each open step."""

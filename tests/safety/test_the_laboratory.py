@@ -160,7 +160,10 @@ def test_the_clock_after_thaw_runs_on_through_a_wash_and_ends_when_it_is_frozen_
         ((("wash", 40, 35), ("thaw", 5, 4)), 40),
         ((("wash", 40, 35),), 40),
         ((("formulate", 30, 20), ("filter", 40, 35)), 40),
-        ((("split", 40, 35), ("pool", 30, 20), ("receive", 50, 45)), None),
+        ((("split", 40, 35), ("receive", 50, 45)), None),
+        ((("split", 40, 35), ("pool", 30, 20), ("receive", 50, 45)), 30),
+        ((("receive", 50, 45),), 60),
+        ((), 60),
         ((("thaw", 50, 45), ("cryopreserve", 30, 20), ("wash", 10, 5)), 10),
         ((("thaw", 50, 45), ("cryopreserve", 30, 20)), None),
     ],
@@ -174,7 +177,9 @@ def test_the_clock_after_thaw_starts_with_the_first_of_thaw_and_open_step(ward, 
     done = [
         SimpleNamespace(kind=kind, performed_at=minutes(start), ended_at=minutes(end)) for kind, start, end in steps
     ]
-    run = SimpleNamespace(inputs=[SimpleNamespace(product=SimpleNamespace(**bag))], manipulations=done, thawed_at=None)
+    uses = [SimpleNamespace(product=SimpleNamespace(**bag))]
+    begun_at = {"performed_at": minutes(60), "added_volume": None}
+    run = SimpleNamespace(inputs=uses, manipulations=done, thawed_at=None, **begun_at)
     expected = before if before and "cryopreserve" not in {kind for kind, *_times in steps} else thawed
     assert cold_after(run).thawed_at == (None if expected is None else minutes(expected))
 
@@ -209,14 +214,16 @@ def test_nothing_is_done_to_frozen_cells_before_their_thaw(ward, kind):
 @pytest.mark.parametrize(
     ("bags", "steps", "cold", "said"),
     [
-        ((50, None), (), (True, 50), "lay frozen"),
+        ((50, None), (), (True, 60), "lay frozen"),
         ((50, None), (("thaw", 20, 15),), (True, 50), ""),
         ((20, 50), (), (True, 50), ""),
-        (("fresh", None), (), (True, None), "lay frozen"),
+        (("fresh", None), (), (True, 60), "lay frozen"),
+        ((None,), (), (True, 60), "lay frozen"),
         (("fresh", 50), (), (True, 50), ""),
         (("fresh", "fresh"), (), (False, None), ""),
         ((2, 50), (), (True, 50), "were thawed at"),
-        ((None,), (("thaw", 20, 15), ("expand", 14, 12)), (False, None), ""),
+        ((None,), (("thaw", 2000, 1990), ("expand", 1900, 12)), (False, None), ""),
+        ((None,), (("thaw", 20, 15), ("expand", 14, 12)), (True, 15), ""),
     ],
 )
 def test_what_is_mixed_is_as_its_strictest_part(bags, steps, cold, said):
@@ -233,13 +240,44 @@ def test_what_is_mixed_is_as_its_strictest_part(bags, steps, cold, said):
         SimpleNamespace(kind=kind, performed_at=minutes(start), ended_at=minutes(end)) for kind, start, end in steps
     ]
     uses = [SimpleNamespace(product=one) for one in inputs]
-    run = SimpleNamespace(inputs=uses, manipulations=done, thawed_at=None, zone="Europe/Berlin")
+    begun_at = {"performed_at": minutes(60), "added_volume": None}
+    run = SimpleNamespace(inputs=uses, manipulations=done, thawed_at=None, zone="Europe/Berlin", **begun_at)
     state = cold_after(run)
     thawed = None if cold[1] is None else minutes(cold[1])
     assert (state.frozen_at is not None, state.thawed_at) == (cold[0], thawed)
     wash = SimpleNamespace(kind="wash", performed_at=minutes(10), ended_at=minutes(9))
     assert said in not_thawed(run, wash)
     assert bool(said) is bool(not_thawed(run, wash))
+
+
+@pytest.mark.rule(54)
+def test_what_is_filled_out_of_a_frozen_bag_was_thawed_and_what_is_only_parted_was_not(ward):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    frozen = {"frozen_at": clock.now() - timedelta(hours=5), "made_at": clock.now() - timedelta(hours=6)}
+    bags = [released_product(mine, ward.team, **frozen) for _bag in range(2)]
+    filled, parted = (begun(ward, mine, bag, performed_at=minutes(50)) for bag in bags)
+    does(ward, parted, "split", 40, 35)
+    (out,), (part,) = (fills(ward, run, volume="5") for run in (filled, parted))
+    assert (out.lies_frozen, out.thawed_at) == (False, minutes(50))
+    assert (part.lies_frozen, part.thawed_at) == (True, None)
+    does(ward, filled, "thaw", 20, 15)
+    ward.session.expire_all()
+    assert out.thawed_at == minutes(15), "the thaw that is recorded later is the thaw"
+
+
+@pytest.mark.rule(54)
+@pytest.mark.parametrize(("thaw", "taken"), [(58, True), (300, False)])
+def test_cells_are_frozen_again_within_their_hour_or_not_at_all(ward, thaw, taken):
+    mine = ready_for_harvest(ward.team, code="BM-MSC-MS")
+    frozen = {"frozen_at": clock.now() - timedelta(hours=9), "made_at": clock.now() - timedelta(hours=10)}
+    bag = released_product(mine, ward.team, **frozen)
+    run = begun(ward, mine, bag, performed_at=minutes(thaw + 5))
+    does(ward, run, "thaw", thaw + 2, thaw)
+    does(ward, run, "cryopreserve", 20, 10)
+    ward.session.expire_all()
+    assert ("cryopreserve" in {one.kind for one in run.manipulations}) is taken
+    if not taken:
+        ward.said_no("they are not frozen again")
 
 
 @pytest.mark.rule(54)

@@ -18,8 +18,9 @@ from clinic.patients import merging
 from clinic.release.points import hands_on
 from clinic.release.results import QCResult
 from tests.bedside import released_product
-from tests.factories import patient, ready_for_harvest
+from tests.factories import PASSWORD, patient, ready_for_harvest
 from tests.judging import records_of
+from tests.reading import Page
 from tests.safety.reacting import decide
 from tests.safety.scenes import scene
 from tests.safety.test_two_records_of_one_person import allergic, confirm, propose, warn
@@ -65,6 +66,25 @@ def test_a_proposed_merge_stops_the_cells_where_the_other_record_tells_something
     if told == "alert":
         confirm(ward, one)
         assert ward.check(mine, bag).clear
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H27")
+@pytest.mark.parametrize("joined", ["confirmed", "proposed"])
+def test_a_proposed_merge_tells_what_every_record_behind_it_says(ward, bag, joined):
+    mine, other, third = bag.treatment, patient(ward.team), patient(ward.team)
+    ward.session.commit()
+    allergic(ward, third, "citrate (anaphylaxis)")
+    url, facts = f"/patients/{other.id}/merges/new", {"reason": "card seen", "sure": "yes"}
+    assert ward.fill("coordinator", url, number=third.record_number, **facts).status_code == 303, ward.refused
+    first = ward.session.scalars(select(merging.PatientMerge)).one()
+    if joined == "confirmed":
+        assert confirm(ward, first).status_code == 303, ward.refused
+    number = mine.patient.record_number
+    assert ward.fill("coordinator", url, number=number, **facts).status_code == 303, ward.refused
+    check = ward.check(mine, bag, sure="card seen")
+    assert not check.clear
+    ward.said_no("citrate")
 
 
 @pytest.mark.hazard("H27")
@@ -132,7 +152,7 @@ def test_a_yes_after_a_no_names_the_no_and_tells_who_said_it(ward, bag, signed):
 
 
 @pytest.mark.rule(43)
-@pytest.mark.parametrize("what", ["growth", "withdrawal", "stop"])
+@pytest.mark.parametrize("what", ["growth", "withdrawal", "stop", "hold", "reject", "unfit", "allergy", "result"])
 def test_cells_that_run_are_stopped_where_they_could_no_longer_be_begun(ward, bag, what):
     mine = bag.treatment
     ward.give(mine, bag)
@@ -147,12 +167,24 @@ def test_cells_that_run_are_stopped_where_they_could_no_longer_be_begun(ward, ba
     elif what == "withdrawal":
         consent = ward.session.scalars(select(Consent).where(Consent.scope == "treatment")).first()
         ward.fill("nurse", f"/consents/{consent.id}/withdrawal", sure="yes", **WITHDRAWS)
-    else:
+    elif what == "stop":
         ward.fill("physician", f"{course}/stop", reason="patient is septic", sure="yes")
-    for where in (course, "/"):
+    elif what in {"hold", "reject"}:
+        answer = ward.decide(bag, what, reason="label doubtful", sure="yes")
+        ward.fill("quality", answer.location, password=PASSWORD)
+    elif what == "unfit":
+        decide(ward, mine, eligible=False, reasons="sepsis")
+    elif what == "allergy":
+        allergic(ward, mine.patient, "citrate (anaphylaxis)")
+    else:
+        result = ward.session.scalars(select(QCResult).where(QCResult.test == "viability")).first()
+        ward.amend("technologist", result, value="40")
+    for where in (course, "/", f"/administrations/{given.id}"):
         shown = ward.browser("nurse").get(where, follow_redirects=True).text
         assert "Stop giving these cells" in shown, (where, ward.refused)
         assert f"/administrations/{given.id}/abort" in shown, where
+    today = Page.of(ward.browser("nurse").get("/", follow_redirects=True).text).text
+    assert "Record the end" not in today.partition("Stop giving these cells")[0].partition("Waiting for me")[2], today
 
 
 @pytest.mark.rule(45)
