@@ -25,6 +25,7 @@ CONTAINER: Group = ("container", "")
 CELLS = frozenset({"harvest", "product", "administration", "qc"})
 FIGURES = frozenset({"score", "qc", "weight"})
 """Parts of one figure: what is taken where its cell is empty (``default``) is said of that figure itself."""
+SURVIVAL = frozenset({"survival_days", "survival_status"})
 PLACES = frozenset({"name", "course_day"})
 OF_A_ROW = PLACES | {"performed_at", "instrument"}
 """What tells which visit and score a code for “not recorded” is about; the second where a row is one visit."""
@@ -56,6 +57,9 @@ class Told:
         for place in self.columns:
             for group in _groups(place):
                 self.hanging[group].add(place)
+        survived = {one for one in self.columns if one.part == "score" and one.name in SURVIVAL}
+        for group in (("administration", ""), CONTAINER):  # it is counted from the cells, so they were given
+            self.hanging[group] |= survived if self.hanging[group] else set()
         sampled = {one for one in self.columns if (one.part, one.name) == SAMPLED}
         constant = {place for to in fixed if (place := slot(to, mapping.kind)) is not None}
         for place in constant | self.columns.keys() if sampled else ():  # the day of the samples tells of each result
