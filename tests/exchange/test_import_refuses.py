@@ -182,6 +182,9 @@ def test_an_imported_bag_is_decided_on_when_its_results_are_there(ward, take):
     assert ward.fill("physician", f"/records/{mine.id}/signature", password=PASSWORD).status_code == 303
     ward.amend("technologist", bag, expires_at=clock.now() + timedelta(days=90))
     ward.release(bag)
+    ward.said_no("waiting for a second signature")
+    ward.sign("technologist2", bag)
+    ward.release(bag)
     assert ward.tag(bag) == "Released", ward.refused
     ward.give(mine, bag)
     assert ward.given(bag) is not None, ward.refused

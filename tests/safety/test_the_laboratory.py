@@ -122,7 +122,9 @@ def test_what_was_divided_while_frozen_lies_frozen(ward, order):
     ward.session.expire_all()
     (bag,) = run.outputs
     assert (bag.frozen_at, bag.lies_frozen) == (end, True)
-    (part,) = fills(ward, begun(ward, mine, bag, performed_at=minutes(90)))
+    parting = begun(ward, mine, bag, performed_at=minutes(90))
+    does(ward, parting, "split", 88, 85)
+    (part,) = fills(ward, parting)
     assert (part.frozen_at, part.lies_frozen) == (end, True)
     end += timedelta(minutes=5)
     ward.amend("technologist", run.manipulations[0], ended_at=end)
