@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
-import tempfile
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +18,7 @@ from clinic.console import FILE, site_with, user_with, with_database
 from clinic.downtime import kit as kits
 from clinic.errors import RuleBroken
 from clinic.ledger.listener import set_actor
+from clinic.whole_files import written_whole
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
@@ -50,7 +48,8 @@ def downtime(session: Session, output: Path, code: str | None, email: str | None
         kits.note(session, one, by=reader, at=at, file=text)
         session.flush()
     session.commit()
-    _write(output, text)
+    with written_whole(output) as file:
+        file.write(text.encode())
     count = sum(len(one.sheets) for one in made)
     click.echo(f"Written: {output}, {count} {'course' if count == 1 else 'courses'}. It holds records of patients.")
 
@@ -69,18 +68,3 @@ def _sites(session: Session, code: str | None, reader: User | None) -> list[Site
 def _refuse_other_files(output: Path) -> None:
     if output.exists() and not output.read_bytes().startswith(FIRST.encode()):
         raise RuleBroken(f"{output} is another file; nothing was written. Choose another file name.")
-
-
-def _write(output: Path, text: str) -> None:
-    """Write a file whole or not at all, readable by its owner alone."""
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=".downtime-")  # mode 600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(output)
-    except BaseException:
-        with suppress(FileNotFoundError):
-            Path(name).unlink()
-        raise

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
-import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from flask import current_app
@@ -21,6 +19,7 @@ from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
 from clinic.exchange.exporting import Choice
+from clinic.whole_files import written_whole
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -67,7 +66,8 @@ def export(  # noqa: PLR0913 - the options of one command
             shutil.copyfileobj(made, sys.stdout.buffer)
             sys.stdout.buffer.flush()
         else:
-            _write(made, output)
+            with written_whole(output, over=False) as file:
+                shutil.copyfileobj(made, file)
 
 
 def _refuse_reader(reader: User | None, choice: Choice) -> None:
@@ -76,19 +76,6 @@ def _refuse_reader(reader: User | None, choice: Choice) -> None:
         raise RuleBroken(f"{reader.label} does not read patients' records.")
     if reader is not None and choice.site_id != reader.site_id:
         raise RuleBroken(f"{reader.printed_name} works at another site. Name hers or his: --site {reader.site.code}.")
-
-
-def _write(made: IO[bytes], output: Path) -> None:
-    """Write a file whole or not at all, readable by its owner alone."""
-    handle, name = tempfile.mkstemp(dir=output.parent, prefix=".export-")  # mode 600
-    try:
-        with os.fdopen(handle, "wb") as file:
-            shutil.copyfileobj(made, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.link(name, output)  # and never over another file
-    finally:
-        Path(name).unlink()
 
 
 def _choice(  # noqa: PLR0913 - the options that choose rows

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 import secrets
 import shutil
-import tempfile
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from flask import current_app
 from pydantic import ValidationError
@@ -25,6 +23,7 @@ from pydantic import ValidationError
 from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.exchange.mapping import Mapping, faults_of
+from clinic.whole_files import sync_folder, written_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,7 +105,7 @@ class Upload:
     def save(self) -> None:
         """Write down how far it is, all at once: whoever reads meanwhile reads the state before or after."""
         try:
-            with _beside(self.folder / STATE) as file:
+            with written_whole(self.folder / STATE) as file:
                 file.write(json.dumps(asdict(self)).encode())
         except FileNotFoundError as fault:
             raise RuleBroken("This table was discarded or imported meanwhile. Upload it again.") from fault
@@ -120,32 +119,6 @@ def _folder() -> Path:
     folder = Path(current_app.instance_path) / "imports"
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[IO[bytes]]:
-    """Write a file that is in its place whole, and on the disk, or not at all."""
-    number, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    beside = Path(name)
-    try:
-        with os.fdopen(number, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    """Have the names in a folder on the disk."""
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 def _sha256(path: Path) -> str:
@@ -170,8 +143,8 @@ def take(sent: FileStorage, user_id: str, mapping: dict[str, Any]) -> Upload:
     try:
         _write(one, sent)
         one.save()  # last: without its state an upload is none
-        _sync(one.folder.parent)
-    except BaseException as fault:
+        sync_folder(one.folder.parent)
+    except BaseException as fault:  # an interrupt too: half a table would stay
         one.discard()
         if isinstance(fault, OSError):
             raise RuleBroken(
@@ -185,7 +158,7 @@ def take(sent: FileStorage, user_id: str, mapping: dict[str, Any]) -> Upload:
 def _write(one: Upload, sent: FileStorage) -> None:
     """Write the table of an upload, and note how long it is and its hash."""
     digest, length = hashlib.sha256(), 0
-    with _beside(one.path) as file:
+    with written_whole(one.path) as file:
         while piece := sent.stream.read(PIECE):
             file.write(piece)
             digest.update(piece)
