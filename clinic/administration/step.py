@@ -149,7 +149,8 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
     found = held_because(records, product, at)
     last = standing_decision(records, product)
     if not found and (last is None or not last.releases):
-        found = [f"{last.headline()}." if last is not None else "The release of these cells no longer stands."]
+        why = f": {last.reason}" if last is not None and last.reason else ""
+        found = [f"{last.headline()}{why}." if last is not None else "The release of these cells no longer stands."]
     found += [one.because for one in ADMINISTRATION.forbidden(records, at)]
     found += [f"The patient's record warns of a component: {text}." for text in allergy_conflicts(records, product, at)]
     return list(dict.fromkeys(found))

@@ -183,6 +183,8 @@ def test_cells_that_run_are_stopped_where_they_could_no_longer_be_begun(ward, ba
         shown = ward.browser("nurse").get(where, follow_redirects=True).text
         assert "Stop giving these cells" in shown, (where, ward.refused)
         assert f"/administrations/{given.id}/abort" in shown, where
+    if what in {"hold", "reject"}:
+        assert "label doubtful" in shown, "with the reason that quality gave"
     today = Page.of(ward.browser("nurse").get("/", follow_redirects=True).text).text
     assert "Record the end" not in today.partition("Stop giving these cells")[0].partition("Waiting for me")[2], today
 
