@@ -19,8 +19,8 @@ from clinic.administration.monitoring import due_vital_signs, monitored
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.records import Origin
-from clinic.release.models import Release, standing_decision
-from clinic.release.product_state import held_because, state_of
+from clinic.release.models import Release, decisions
+from clinic.release.product_state import held_because, out_of_limits, state_of
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
 
 if TYPE_CHECKING:
@@ -141,16 +141,18 @@ def _stop(records: CourseRecords, given: Administration, at: datetime) -> list[A
 def stop_because(records: CourseRecords, given: Administration, at: datetime) -> list[str]:
     """Return why cells that run could not be begun now: growth, a hold, a withdrawal, a “no”, an allergy; empty: none.
 
-    A release that no longer stands is a reason of its own.
+    A result that was corrected within its limits is none.
     """
     product = given.product
     if product is None or not given.running:
         return []
     found = held_because(records, product, at)
-    last = standing_decision(records, product)
-    if not found and (last is None or not last.releases):
-        why = f": {last.reason}" if last is not None and last.reason else ""
-        found = [f"{last.headline()}{why}." if last is not None else "The release of these cells no longer stands."]
+    last = (decisions(records, product) or [None])[-1]
+    if last is not None and not last.releases:
+        found.append(f"{last.headline()}: {last.reason}." if last.reason else f"{last.headline()}.")
+    found += [f"{said}." for said in out_of_limits(records, product)]
+    if product.end is not None and given.performed_at is not None and product.end < given.performed_at:
+        found.append(f"The use-before was {wording.moment(product.end, records.zone)}, before the start.")
     found += [one.because for one in ADMINISTRATION.forbidden(records, at)]
     found += [f"The patient's record warns of a component: {text}." for text in allergy_conflicts(records, product, at)]
     return list(dict.fromkeys(found))

@@ -133,15 +133,15 @@ def failing(records: CourseRecords) -> list[tuple[Product, str]]:
 
     Left out are containers of which nothing can be given any more.
     """
-    found = []
-    for product in records.of(Product):
-        results = records.on(product, QCResult)
-        if results and _gone(product) is None:
-            version = product.judged_under
-            limits = {spec.test: spec for spec in version.says.qc} if version is not None else {}
-            bad = outside(results, limits)
-            found += [(product, said) for said in bad]
-    return found
+    here = [product for product in records.of(Product) if records.on(product, QCResult) and _gone(product) is None]
+    return [(product, said) for product in here for said in out_of_limits(records, product)]
+
+
+def out_of_limits(records: CourseRecords, product: Product) -> list[str]:
+    """Return the results of one container that are out of limits, each with figure and limit."""
+    version = product.judged_under
+    limits = {spec.test: spec for spec in version.says.qc} if version is not None else {}
+    return outside(records.on(product, QCResult), limits)
 
 
 def held_because(records: CourseRecords, product: Product, at: datetime) -> list[str]:

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from clinic import clock
+from clinic.administration import step as giving
 from clinic.administration.models import BedsideCheck
 from clinic.consent.models import Consent
 from clinic.eligibility.models import Eligibility, is_personal
@@ -187,6 +188,22 @@ def test_cells_that_run_are_stopped_where_they_could_no_longer_be_begun(ward, ba
         assert "label doubtful" in shown, "with the reason that quality gave"
     today = Page.of(ward.browser("nurse").get("/", follow_redirects=True).text).text
     assert "Record the end" not in today.partition("Stop giving these cells")[0].partition("Waiting for me")[2], today
+
+
+@pytest.mark.rule(43)
+@pytest.mark.parametrize("changed", [{"value": "93"}, {"method": "another reader"}])
+def test_a_result_that_is_corrected_within_its_limits_stops_no_cells_once_it_is_confirmed(ward, bag, changed):
+    ward.give(bag.treatment, bag)
+    result = ward.session.scalars(select(QCResult).where(QCResult.test == "viability")).first()
+    assert ward.amend("technologist", result, **changed).status_code == 303, ward.refused
+    ward.sign("technologist2", result)
+    ward.session.expire_all()
+    given = ward.given(bag)
+    assert giving.stop_because(records_of(bag.treatment), given, clock.now()) == []
+    bag.expires_at = given.performed_at - timedelta(minutes=1)
+    ward.session.commit()
+    (said,) = giving.stop_because(records_of(bag.treatment), given, clock.now())
+    assert "before the start" in said
 
 
 @pytest.mark.rule(45)
