@@ -230,17 +230,25 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str], only:
     return pool
 
 
-def _take_whole_people(scope: Scope, session: Session, course: type[Any]) -> None:
-    """Add the other records of the patients that two people confirmed to be one person's, and the merges that say so.
+def _take_whole_people(scope: Scope, session: Session, course: Any) -> None:
+    """Add the other records of the patients' persons, those that merges in wait would join, and these merges (H27).
 
-    Mostly there are none.
+    Mostly there are none, and one statement says so. Merges that wait are read where they can be asked for.
     """
-    patient = inspect(course).relationships["patient"].mapper.class_
-    named = sorted({row.person_id for row in scope.pool.rows[patient] if row.person_id is not None})
-    if named:
-        read_rows(session, scope.pool, patient, patient.person_id.in_(named))
-        merge = inspect(patient).relationships["merges"].mapper.class_
-        read_rows(session, scope.pool, merge, merge.patient_id.in_(named))
+    pool, asked, patient = scope.pool, set[str](), inspect(course).relationships["patient"].mapper.class_
+    people = sorted({row.person_id for row in pool.rows[patient] if row.person_id is not None})
+    merge: Any = inspect(patient).relationships["merges"].mapper.class_
+    if people:
+        read_rows(session, pool, patient, patient.person_id.in_(people))
+        read_rows(session, pool, merge, merge.patient_id.in_(people))
+    while (pool.only is None or merge in pool.only) and (fresh := sorted(set(pool.ids(table_of(patient))) - asked)):
+        asked.update(fresh)
+        pool.add(always_under(merge, merge.waits_with()).read(session, {"people": fresh}))
+        sides = {side for one in pool.rows[merge] if one.waits for side in (one.patient_id, one.merged_id)}
+        if beside := sorted(sides - set(pool.by_id)):
+            same = select(patient.person_id).where(patient.id.in_(beside), patient.person_id.is_not(None))
+            read_rows(session, pool, patient, or_(patient.id.in_(beside), patient.person_id.in_(same)))
+            read_rows(session, pool, course, course.patient_id.in_(pool.ids(table_of(patient))))
 
 
 def read_rows(session: Session, pool: Pool, model: type[Any], condition: Any) -> None:

@@ -9,8 +9,9 @@ from clinic import clock
 from clinic.access import Role
 from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight, unconfirmed_weight
 from clinic.administration.known_facts import allergy_conflicts
-from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity
+from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity, other_records
 from clinic.patients.identity import corrected_words
+from clinic.patients.merging import CONFIRMS
 from clinic.patients.models import Alert, Weight, weight_of
 from clinic.patients.weighing import author
 from clinic.patients.whole_person import not_asked, youngest_on
@@ -20,6 +21,7 @@ from clinic.steps import Action
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from clinic.administration.person_checks import OtherRecord
     from clinic.course_records import CourseRecords
     from clinic.products.models import Product
 
@@ -42,6 +44,7 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
                 not_by=(corrections[0].amended_by_id,),
             )
         )  # fmt: skip
+    found += [_decided_first(other, name) for other in other_records(records, at) if other.said]
     if not_asked(records.people):
         why = f"{name} is released. The patient has not been asked about allergies yet."
         found.append(Action(title="Ask about allergies", why=why, who=CARERS, to=("patients.allergies", here)))
@@ -60,6 +63,14 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
         to = ("patients.new_weight", here)
         found.append(Action(title="Weigh the patient", why=f"{name} is released. {said}", who=CARERS, to=to))
     return found
+
+
+def _decided_first(other: OtherRecord, name: str) -> Action:
+    return Action(
+        title="Decide on the other record", why=f"{name} is released. {other.because}", who=tuple(sorted(CONFIRMS)),
+        to=("merges.show", {"merge_id": other.merge.id}), danger=True,
+        not_by=tuple(one for one in (other.merge.performed_by_id,) if one),
+    )  # fmt: skip
 
 
 def _by_weight(records: CourseRecords, product: Product) -> bool:

@@ -19,7 +19,6 @@ from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.identifiers import parse_id, scanned
 from clinic.patients.doubted import figures
-from clinic.patients.merging import other_side, proposed
 from clinic.patients.models import Patient, same_person
 from clinic.patients.names import compact
 from clinic.patients.numbers import former, replaced_on
@@ -69,7 +68,6 @@ def gather(  # noqa: PLR0913 - what was scanned, and by whom
         earlier=given_to_patient(records),
         steps=ADMINISTRATION.earlier,
         authorizations=known_for(session, {ADMINISTRATION.name}, site_id=course.site_id)[ADMINISTRATION.name],
-        proposed=[(one, other_side(session, one, records.people_ids)) for one in proposed(session, records.people_ids)],
         **known,
         **more,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock
@@ -20,7 +21,7 @@ from clinic.administration.known_facts import (
 from clinic.harvest.models import Harvest
 from clinic.patients.doubted import UNCONFIRMED
 from clinic.patients.identity import corrected_words, identity_corrections
-from clinic.patients.merging import CONFIRMS
+from clinic.patients.merging import CONFIRMS, proposed_to
 from clinic.patients.models import had_died
 from clinic.patients.whole_person import not_asked
 from clinic.products.models import Product
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from clinic.administration.models import PastReaction
     from clinic.administration.verdict import Bedside, Verdict
     from clinic.course_records import CourseRecords
+    from clinic.patients.merging import PatientMerge
     from clinic.patients.models import Patient
     from clinic.records import Amendment
 
@@ -79,19 +81,39 @@ def same_identity(verdict: Verdict, bedside: Bedside) -> None:
 
 def one_record(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
     """Stop while it is open whether another record, which tells something of the patient, is hers or his (rule 23)."""
-    day = clock.day(at, bedside.records.zone)
-    for merge, others in bedside.proposed:
-        told = [said for other in others for said in _told_of(other, day)]
-        name, said = "; ".join(f"{one.display_name}, {one.record_number}" for one in others), "; ".join(told)
-        if not told:
-            verdict.warn("Another record of the patient is proposed", 23, name, "nobody has decided yet")
+    for other in other_records(bedside.records, at):
+        if not other.said:
+            verdict.warn("Another record of the patient is proposed", 23, other.name, "nobody has decided yet")
             continue
-        because = (
-            f"{merge.done_by} proposed that {name} is the same person, and nobody has decided on it. That record says: "
-            f"{said}. Confirm or withdraw the proposal first."
+        fix: dict[str, Any] = {"fix": ("merges.show", {"merge_id": other.merge.id}), "fix_label": "Compare the records"}
+        because, who = f"{other.because} Confirm or withdraw the proposal first.", tuple(sorted(CONFIRMS))
+        verdict.fault("One record for one patient", 23, because, other.name, other.said, who=who, **fix)
+
+
+@dataclass(frozen=True)
+class OtherRecord:
+    """A merge that nobody has decided on: the records on its other side by name, and what they say of the patient."""
+
+    merge: PatientMerge
+    name: str
+    said: str
+
+    @property
+    def because(self) -> str:
+        """Why cells wait for a decision on it."""
+        return (
+            f"{self.merge.done_by} proposed that {self.name} is the same person, and nobody has decided on it. That "
+            f"record says: {self.said}."
         )
-        fix: dict[str, Any] = {"fix": ("merges.show", {"merge_id": merge.id}), "fix_label": "Compare the records"}
-        verdict.fault("One record for one patient", 23, because, name, said, who=tuple(sorted(CONFIRMS)), **fix)
+
+
+def other_records(records: CourseRecords, at: datetime) -> list[OtherRecord]:
+    """Return the records that may be the patient's too, as long as nobody has decided on it (rule 23)."""
+    day, found = clock.day(at, records.zone), []
+    for merge, others in proposed_to(records):
+        name = "; ".join(f"{one.display_name}, {one.record_number}" for one in others)
+        found.append(OtherRecord(merge, name, "; ".join(said for other in others for said in _told_of(other, day))))
+    return found
 
 
 def _told_of(other: Patient, day: date) -> list[str]:

@@ -16,6 +16,7 @@ from clinic.administration.events import InfusionEvent, unsigned
 from clinic.administration.known_facts import allergy_conflicts, past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import due_vital_signs, monitored
+from clinic.administration.person_checks import other_records
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.records import Origin
@@ -155,6 +156,7 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
         found.append(f"The use-before was {wording.moment(product.end, records.zone)}, before the start.")
     found += [one.because for one in ADMINISTRATION.forbidden(records, at)]
     found += [f"The patient's record warns of a component: {text}." for text in allergy_conflicts(records, product, at)]
+    found += [other.because for other in other_records(records, at) if other.said]
     return list(dict.fromkeys(found))
 
 

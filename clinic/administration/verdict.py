@@ -11,6 +11,7 @@ from clinic.consent.models import Consent
 from clinic.eligibility.models import Eligibility
 from clinic.ledger.models import digest
 from clinic.patients.donors import BloodTyping
+from clinic.patients.merging import proposed_to
 from clinic.patients.models import Weight
 from clinic.release.evidence import basis
 from clinic.steps import Blocked, Step
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from clinic.administration.models import Administration, VitalSigns
     from clinic.administration.scanning import Wristband
     from clinic.course_records import CourseRecords
-    from clinic.patients.merging import PatientMerge
     from clinic.patients.models import Patient
     from clinic.products.models import Product
     from clinic.release.models import Release
@@ -113,8 +113,7 @@ class Bedside:
 
     ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
     course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
-    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none;
-    ``proposed``: merges that nobody has decided on, each with all records that it would join to the patient's.
+    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none.
     """
 
     records: CourseRecords
@@ -137,7 +136,6 @@ class Bedside:
     side: str | None = None
     steps: tuple[Step, ...] = ()
     authorizations: list[StaffAuthorization] = field(default_factory=list)
-    proposed: list[tuple[PatientMerge, list[Patient]]] = field(default_factory=list)
 
     @property
     def course(self) -> Treatment:
@@ -149,7 +147,7 @@ class Bedside:
         records = self.records
         kinds = (Consent, Eligibility, Weight, BloodTyping, DoseChange)
         rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
-        told: list[Any] = [[one.id, sorted(other.id for other in others)] for one, others in self.proposed]
+        told: list[Any] = [[one.id, sorted(other.id for other in others)] for one, others in proposed_to(records)]
         for one in records.people:
             told += [one.allergy_status, one.allergies, one.abo, one.rhd, str(one.died_on)]
             told += sorted(alert.text for alert in one.alerts)

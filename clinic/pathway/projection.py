@@ -13,8 +13,8 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, event, insert, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, delete, event, insert, or_, select, union_all
+from sqlalchemy.orm import Session, aliased
 
 from clinic import clock
 from clinic.course_records import CourseRecords, around_all, in_turns, link, table_of, turns
@@ -24,7 +24,8 @@ from clinic.model import Base, Model
 from clinic.pathway.authorized import mark_or_refuse
 from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
-from clinic.patients.models import Patient, same_person
+from clinic.patients.merging import PatientMerge
+from clinic.patients.models import Patient
 from clinic.products.models import Product, family
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_kinds import accusing, attached
@@ -34,7 +35,7 @@ from clinic.treatments.models import Treatment
 from clinic.unsaved_rows import UNSAVED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
     from clinic.steps import Step
 
@@ -167,22 +168,23 @@ def judge_what_was_written(session: Session) -> None:
 def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], set[str]]:
     """Return the ids of the courses, and of the products, whose judgement rests on rows that were written."""
     named = _named(session, changed)
-    if named["patient"]:
-        named["patient"] = same_person(session, named["patient"])
+    merges = [row_id for row_id, one in changed.items() if one.model is PatientMerge]
+    if merges:
+        sides = select(PatientMerge.patient_id, PatientMerge.merged_id).where(PatientMerge.id.in_(merges))
+        named["patient"] |= {side for pair in session.execute(sides) for side in pair}
     courses = set(named["treatment"])
-    if named["patient"] or named["donor"]:
-        found = or_(Treatment.patient_id.in_(named["patient"]), Treatment.donor_id.in_(named["donor"]))
-        courses |= set(session.scalars(select(Treatment.id).where(found)))
+    if named["donor"]:
+        courses |= set(session.scalars(select(Treatment.id).where(Treatment.donor_id.in_(named["donor"]))))
     versions = sorted(row_id for row_id, one in changed.items() if one.model is ProtocolVersion)
     if versions:  # a version was retired, or followed by another one
         under = select(Treatment.id).where(Treatment.protocol_version_id.in_(versions))
         courses |= set(session.scalars(under))
-    if courses:  # what is known of a person counts in every course of that person
-        own = select(Treatment.patient_id).where(Treatment.id.in_(courses))
-        person = select(Patient.person_id).where(Patient.id.in_(own), Patient.person_id.is_not(None))
-        linked = select(Patient.id).where(Patient.person_id.in_(person))
-        whose = or_(Treatment.patient_id.in_(own), Treatment.patient_id.in_(linked))
-        courses |= set(session.scalars(select(Treatment.id).where(whose)))
+    people = set(named["patient"])
+    if courses:
+        people |= set(session.scalars(select(Treatment.patient_id).where(Treatment.id.in_(courses))))
+    if people:  # what is known of a person counts in every course of that person, and stops those proposed to be
+        people = _joined_or_proposed(session, people)
+        courses |= set(session.scalars(select(Treatment.id).where(Treatment.patient_id.in_(people))))
     accused = set()
     for kind in accusing():
         ids = {row_id for row_id, one in changed.items() if one.model is kind}
@@ -196,6 +198,27 @@ def touched(session: Session, changed: dict[str, Written]) -> tuple[list[str], s
             if near.treatment_id is not None:
                 courses.add(near.treatment_id)
     return sorted(courses), products
+
+
+def _joined_or_proposed(session: Session, ids: Collection[str]) -> set[str]:
+    """Return the ids of some patients, of the records that are the same people's, and of those proposed to be.
+
+    A judgement about any of them reads the others, see `merging.proposed_to`.
+    """
+    found, fresh = set[str](), set(ids)
+    while fresh:
+        found |= fresh
+        fresh = set(session.scalars(_beside_people(), {"people": sorted(fresh)})) - found
+    return found
+
+
+@cache
+def _beside_people() -> Any:
+    """Return the select of the ids of records that are, or are proposed to be, the same person's as ``people``."""
+    people, waits = bindparam("people", expanding=True), PatientMerge.waits_with()
+    one, other = aliased(Patient), aliased(Patient)
+    same = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(people))
+    return union_all(same, select(PatientMerge.patient_id).where(waits), select(PatientMerge.merged_id).where(waits))
 
 
 @cache

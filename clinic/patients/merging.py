@@ -8,9 +8,10 @@ consents and the death of both; after it is undone everything is as it was (haza
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, Text, column, or_, select
+from sqlalchemy import CheckConstraint, Index, Text, and_, bindparam, column, or_, select
 from sqlalchemy.orm import Mapped, object_session, relationship, selectinload
 
 from clinic import wording
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
+    from clinic.course_records import CourseRecords
 
 PROPOSES = frozenset({Role.COORDINATOR, Role.NURSE, Role.PHYSICIAN, Role.QUALITY})
 CONFIRMS = frozenset({Role.QUALITY, Role.PHYSICIAN})
@@ -98,6 +100,19 @@ class PatientMerge(Record):
     def open(self) -> bool:
         """Whether it waits for a second person, or is in force."""
         return self.undone_at is None
+
+    @property
+    def waits(self) -> bool:
+        """Whether nobody has confirmed or withdrawn it yet."""
+        return self.confirmed_at is None and self.undone_at is None
+
+    @classmethod
+    @cache
+    def waits_with(cls) -> Any:
+        """Return the condition that a merge with one of some records, ``people``, waits for a decision."""
+        people = bindparam("people", expanding=True)
+        part = or_(cls.patient_id.in_(people), cls.merged_id.in_(people))
+        return and_(part, cls.confirmed_at.is_(None), cls.undone_at.is_(None))
 
     def confirm(self, *, by: User, at: datetime) -> None:
         """Confirm it as the second person; the caller has just checked the password (law 5)."""
@@ -250,22 +265,33 @@ def _refuse_too_many(session: Session, patient: Patient, by: User) -> None:
 
 def proposed(session: Session, ids: Collection[str]) -> list[PatientMerge]:
     """Return the merges with some patients' records that nobody has confirmed or withdrawn yet, the oldest first."""
-    named = or_(PatientMerge.patient_id.in_(ids), PatientMerge.merged_id.in_(ids))
-    open_yet = select(PatientMerge).where(named, PatientMerge.confirmed_at.is_(None), PatientMerge.undone_at.is_(None))
-    return list(session.scalars(open_yet.order_by(PatientMerge.recorded_at, PatientMerge.id)))
+    waiting = select(PatientMerge).where(PatientMerge.waits_with())
+    order = (PatientMerge.recorded_at, PatientMerge.id)
+    return list(session.scalars(waiting.order_by(*order), {"people": sorted(ids)}))
 
 
-def other_side(session: Session, merge: PatientMerge, ids: Collection[str]) -> list[Patient]:
-    """Return every record that a proposed merge would join to some records: its own, those joined to it, proposed too.
+def proposed_to(records: CourseRecords) -> list[tuple[PatientMerge, list[Patient]]]:
+    """Return the merges of a course's patient that wait for a decision, each with every record that it would join.
 
-    ``ids``: the records of the person on this side.
+    These are its own, those that are joined to them, and those that another proposal would join in turn.
     """
+    own = records.people_ids
+    waiting = [one for one in records.every(PatientMerge) if one.waits]
+    touching = [one for one in waiting if {one.patient_id, one.merged_id} & own]
+    order = sorted(touching, key=lambda one: (one.recorded_at, one.id))
+    return [(one, _other_side(records, one, waiting, own)) for one in order]
+
+
+def _other_side(
+    records: CourseRecords, merge: PatientMerge, waiting: list[PatientMerge], own: Collection[str]
+) -> list[Patient]:
     found: dict[str, Patient] = {}
-    waits = [one for one in (merge.patient, merge.merged) if one.id not in ids]
-    while waits:
-        one = waits.pop()
-        if one.id in found or one.id in ids:
+    left = [merge.patient_id, merge.merged_id]
+    while left:
+        one = records.get(left.pop())
+        if one is None or one.id in found or one.id in own:
             continue
         found[one.id] = one
-        waits += [*one.person, *(side for more in proposed(session, {one.id}) for side in (more.patient, more.merged))]
+        left += [row.id for row in records.every(Patient) if one.is_same_person(row)]
+        left += [side for more in waiting if one.id in (sides := (more.patient_id, more.merged_id)) for side in sides]
     return list(found.values())

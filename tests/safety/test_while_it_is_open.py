@@ -190,6 +190,43 @@ def test_cells_that_run_are_stopped_where_they_could_no_longer_be_begun(ward, ba
     assert "Record the end" not in today.partition("Stop giving these cells")[0].partition("Waiting for me")[2], today
 
 
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H27")
+def test_nobody_is_sent_to_the_bedside_while_another_record_waits_for_a_decision(ward, bag):
+    mine, other = bag.treatment, patient(ward.team)
+    ward.session.commit()
+    assert "Check at the bedside" in ward.browser("nurse").get("/").text
+    one = propose(ward, mine, other)
+    assert "Check at the bedside" in ward.browser("nurse").get("/").text, "the other record tells nothing"
+    warn(ward, other, "Difficult veins")
+    for where in ("/", f"/treatments/{mine.id}"):
+        assert "Check at the bedside" not in ward.browser("nurse").get(where).text, where
+        shown = ward.browser("quality").get(where).text
+        assert "Decide on the other record" in shown, where
+        assert f"/merges/{one.id}" in shown, where
+    ward.fill("coordinator", f"/merges/{one.id}/undo", reason="Two people after all")
+    assert "Check at the bedside" in ward.browser("nurse").get("/").text
+
+
+@pytest.mark.rule(23)
+@pytest.mark.hazard("H27")
+@pytest.mark.parametrize("told", ["before", "after"])
+def test_cells_that_run_are_stopped_by_what_a_record_says_that_may_be_the_patients(ward, bag, told):
+    mine, other = bag.treatment, patient(ward.team)
+    ward.give(mine, bag)
+    given = ward.given(bag)
+    if told == "before":
+        allergic(ward, other, "citrate (anaphylaxis)")
+    propose(ward, mine, other)
+    if told == "after":
+        assert "Stop giving these cells" not in ward.browser("nurse").get("/").text
+        allergic(ward, other, "citrate (anaphylaxis)")
+    for where in ("/", f"/treatments/{mine.id}", f"/administrations/{given.id}"):
+        shown = ward.browser("nurse").get(where).text
+        assert "Stop giving these cells" in shown, where
+        assert "citrate (anaphylaxis)" in shown, where
+
+
 @pytest.mark.rule(43)
 @pytest.mark.parametrize("changed", [{"value": "93"}, {"method": "another reader"}])
 def test_a_result_that_is_corrected_within_its_limits_stops_no_cells_once_it_is_confirmed(ward, bag, changed):
