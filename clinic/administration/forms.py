@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.administration.dose_change import DoseChange, dose_unit
 from clinic.administration.events import InfusionEvent, reactions
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
@@ -163,11 +163,15 @@ class AdministrationForm(
 class FinishForm(form_for(Administration, only=AT_THE_END | LATER | {"body_site"})):
     """The end of what was begun."""
 
-    def plan(self, given: Administration) -> None:
-        """Fill in now and the whole volume; end and volume are needed. The vein is asked here, the joint is known."""
+    def plan(self, given: Administration, *, whole: bool) -> None:
+        """Fill in now and the volume; end and volume are needed. The vein is asked here, the joint is known.
+
+        ``whole``: whether all was to be given; of cells that had to be stopped, how much was given is asked.
+        """
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
-        self.prefill("volume_given", given.volume_issued, "prefilled: whole dose")
+        if whole:
+            self.prefill("volume_given", given.volume_issued, "prefilled: whole dose")
         self.prefill("reaction", reactions(given))
         handed = [m for m in given.product.movements if m.kind == "handed_over"]
         if handed:
@@ -196,7 +200,7 @@ def dose_live(given: Administration) -> list[Live]:
     return found
 
 
-REST = {"discarded": "Discarded", "returned": "Returned to the laboratory"}
+REST = {"discarded": "Discarded (recorded as wasted)", "returned": "Returned to the laboratory"}
 
 
 class AbortForm(form_for(Administration, only={"ended_at", "volume_given", "reaction"})):
@@ -205,10 +209,13 @@ class AbortForm(form_for(Administration, only={"ended_at", "volume_given", "reac
     because = TextAreaField("Why it was stopped", required=True, section="Volume")
     rest = SelectField("The rest of the bag", choices=REST, required=True, section="Volume")
 
-    def plan(self, given: Administration) -> None:
-        """Fill in now; how much was given is asked."""
+    def plan(self, given: Administration, stop: list[str]) -> None:
+        """Fill in now, and ``stop``, why it had to be stopped; how much was given is asked."""
         self._fields["ended_at"].required = self._fields["volume_given"].required = True
-        self._fields["volume_given"].hint = "0 if nothing reached the patient"
+        issued = wording.quantity(given.volume_issued, "mL") if given.volume_issued is not None else "the volume"
+        self._fields["volume_given"].hint = f"Of {issued} issued; 0 if nothing reached the patient"
+        if stop:
+            self.prefill("because", " ".join(stop), "prefilled: why the cells are to be stopped")
         self.live = lambda: dose_live(given)
         self.prefill("ended_at", clock.now().replace(second=0, microsecond=0), FILLED["now"])
         self.prefill("reaction", reactions(given))

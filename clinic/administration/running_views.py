@@ -15,7 +15,7 @@ from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import Administration
 from clinic.administration.route_words import first_actions, has_rate
 from clinic.administration.second_person import two_people
-from clinic.administration.step import ADMINISTRATION
+from clinic.administration.step import ADMINISTRATION, stop_because
 from clinic.administration.voiding import void_copy
 from clinic.course_records import of_course
 from clinic.errors import Problem, RuleBroken
@@ -103,7 +103,7 @@ def stop_early(administration_id: str) -> Answer:
     """Stop before all was given: how much, why, and what becomes of the rest."""
     given = get_or_404(Administration, administration_id)
     form = form_of(AbortForm, given)
-    form.plan(given)
+    form.plan(given, stop_because(of_course(db.session(), given.treatment), given, clock.now()))
     if form.validate_on_submit():
         refuse_stale(given)
         with refusals_to(form, "volume_given"):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 LOGS = frozenset({Role.NURSE, Role.PHYSICIAN})
 SIGNS = frozenset({Role.NURSE, Role.PHYSICIAN})
+STOP = "Stop giving these cells"
 HURRY = timedelta(hours=2)
 """From here on cells that wait come before everything else."""
 
@@ -136,7 +137,7 @@ def _stop(records: CourseRecords, given: Administration, at: datetime) -> list[A
         return []
     to, why = ("giving.stop_early", {"administration_id": given.id}), f"{' '.join(found)} Tell the physician."
     more = {"danger": True, "due_at": given.performed_at, "due_words": "started"}
-    return [Action(title="Stop giving these cells", why=why, who=tuple(LOGS), to=to, **more)]
+    return [Action(title=STOP, why=why, who=tuple(LOGS), to=to, **more)]
 
 
 def stop_because(records: CourseRecords, given: Administration, at: datetime) -> list[str]:

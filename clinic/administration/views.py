@@ -305,23 +305,30 @@ def _signs_events(given: Administration, user: Any) -> bool:
 def finish(administration_id: str) -> Answer:
     """Record the end and the volumes given, wasted and returned."""
     given = get_or_404(Administration, administration_id)
+    stop = stop_because(of_course(db.session(), given.treatment), given, clock.now())
     form = form_of(FinishForm, given)
-    form.plan(given)
+    form.plan(given, whole=not stop)
     if form.validate_on_submit():
         refuse_stale(given)
         with refusals_to(form):
             weight = given.treatment.patient.weight_at(given.performed_at or clock.now())
             given.finish(by=me(), at=clock.now(), weight=weight, **form.facts())
             return commit_and_redirect(_url(given), "End saved. Read the record once more and sign.")
-    return form_page(
-        form,
-        heading=f"Record the end of the {act(given.route)}",
-        lede=given.headline(),
-        save_label="Save the end",
-        back_url=_url(given),
-        patient=patient_banner(given),
-        after="Given, wasted and returned must add up to the volume issued. The dose comes from the volume given.",
-    )
+    return form_page(form, **_end_page(given, stop))
+
+
+def _end_page(given: Administration, stop: list[str]) -> dict[str, Any]:
+    return {
+        "heading": f"Record the end of the {act(given.route)}",
+        "lede": given.headline(),
+        "save_label": "Save the end",
+        "back_url": _url(given),
+        "patient": patient_banner(given),
+        "template": "administration/event.html",
+        "stop": stop,
+        "stop_url": url_for("giving.stop_early", administration_id=given.id),
+        "after": "Given, wasted and returned must add up to the volume issued. The dose comes from the volume given.",
+    }
 
 
 @bp.route("/administrations/<administration_id>/vital-signs", methods=["GET", "POST"])

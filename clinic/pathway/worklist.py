@@ -19,6 +19,7 @@ from sqlalchemy import String, and_, cast, func, or_, select, true
 from clinic import clock, wording
 from clinic.access import Role, may
 from clinic.accounts.authorizations import TITLES, expiring, is_own
+from clinic.administration.step import STOP
 from clinic.consent.step import WITHDRAWN
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.reporting import act
@@ -88,6 +89,7 @@ class Board:
     products: Part
     late: Part
     clocks: Part
+    stops: Part
 
 
 def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
@@ -153,8 +155,8 @@ def board(  # noqa: PLR0913 - each narrows what is read
 ) -> Board:
     """Return the worklist of a person: what she or he may do now first, then what waits for others.
 
-    ``limit``: how many rows of each part. ``only`` narrows the tasks and visits, never what is to be done now, nor the
-    reports that are due.
+    ``limit``: how many rows of each part. ``only`` narrows the tasks and visits, never what is to be done now, the
+    reports that are due, nor the cells that run and must be stopped.
     """
     role, mark, barred, only = user.role, f" {user.role.value} ", f" {user.id} ", only or Filter()
     named, other = f" {ONLY}{user.id} ", f" {ONLY}"
@@ -191,10 +193,11 @@ def board(  # noqa: PLR0913 - each narrows what is read
         "clocks": Wanted(
             condition=CourseLine.since.is_not(None), keep=lambda line: line["since"] is not None, grouped=False
         ),
+        "stops": Wanted(condition=CourseLine.title == STOP, keep=lambda line: line["title"] == STOP, grouped=False),
     })  # fmt: skip
     shown = {
         name: Part(rows=[_shown(group, user, at, zone) for group in parts[name][0]], total=parts[name][1])
-        for name in ("mine", "others")
+        for name in ("mine", "others", "stops")
     }
     return Board(
         **shown,

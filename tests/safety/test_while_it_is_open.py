@@ -180,12 +180,15 @@ def test_cells_that_run_are_stopped_where_they_could_no_longer_be_begun(ward, ba
     else:
         result = ward.session.scalars(select(QCResult).where(QCResult.test == "viability")).first()
         ward.amend("technologist", result, value="40")
-    for where in (course, "/", f"/administrations/{given.id}"):
+    end = f"/administrations/{given.id}/end"
+    for where in (course, "/", end, f"/administrations/{given.id}"):
         shown = ward.browser("nurse").get(where, follow_redirects=True).text
         assert "Stop giving these cells" in shown, (where, ward.refused)
         assert f"/administrations/{given.id}/abort" in shown, where
     if what in {"hold", "reject"}:
         assert "label doubtful" in shown, "with the reason that quality gave"
+    assert "prefilled: whole dose" not in ward.browser("nurse").get(end).text
+    assert 'id="stop"' in ward.browser("technologist").get("/").text, "who may call the ward sees it too"
     today = Page.of(ward.browser("nurse").get("/", follow_redirects=True).text).text
     assert "Record the end" not in today.partition("Stop giving these cells")[0].partition("Waiting for me")[2], today
 
