@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from clinic import record_display
-from clinic.release.models import Release, decisions
+from clinic.release.models import Release, decisions, standing_decision
 from clinic.release.product_state import held_because
 
 if TYPE_CHECKING:
@@ -30,12 +30,22 @@ class DecisionRow:
 def decision_rows(records: CourseRecords, product: Product, zone: str, at: datetime) -> list[DecisionRow]:
     """Return the decisions on a product, the latest first; what holds the product now holds up its release."""
     held = [] if product.given else held_because(records, product, at)
-    return [_row(records, release, zone, held) for release in reversed(decisions(records, product))]
+    stands = standing_decision(records, product)
+    return [
+        _row(records, release, zone, held, replaced=stands is not None and _before(release, stands))
+        for release in reversed(decisions(records, product))
+    ]
 
 
-def _row(records: CourseRecords, release: Release, zone: str, held: list[str]) -> DecisionRow:
+def _before(release: Release, stands: Release) -> bool:
+    return (release.recorded_at, release.id) < (stands.recorded_at, stands.id)
+
+
+def _row(records: CourseRecords, release: Release, zone: str, held: list[str], *, replaced: bool) -> DecisionRow:
     lacks, changed = release.lacks(records), [] if release.product.given else release.outdated(records)
-    if changed:
+    if replaced:
+        tag, changed = ("", "history", "Replaced by a later decision"), []
+    elif changed:
         tag = ("bad", "alert-triangle", "No longer in force")
     elif held and release.releases and not lacks:
         tag, changed = ("wait", "hand-stop", "On hold"), held

@@ -161,12 +161,13 @@ def _finding(total: Row | None, expected: str, source: str) -> str:
 
 
 def _drawing(rows: list[Row], reference: float | None, says: str) -> Drawing:
-    spans = []
-    for row in rows[:MOST]:
+    spans, told = [], [row for row in rows if row.figures[4].value is not None]
+    for row in told[:MOST]:
         alive, low, high = (None if f.value is None else float(str(f.value)) for f in row.figures[4:7])
         spans.append(Span(row.label, alive, low, high, f"{row.figures[3].shown} of {row.figures[0].shown} died"))
     marks = [] if reference is None else [("reached", 100 * reference, "expected")]
-    left = f" The first {MOST} rows are drawn." if len(rows) > MOST else ""
+    left = f" The first {MOST} rows are drawn." if len(told) > MOST else ""
+    left += " Rows of which nobody was followed for long enough are not drawn." if len(told) < len(rows) else ""
     return intervals(
         "expectation", "Alive after a year", says, spans, unit=" %", marks=marks, ends=(0, 100),
         caption=f"Observed share with 95 % limits, not risk-adjusted.{left}",

@@ -107,6 +107,28 @@ def lists() -> list[Dataset]:
     return [one for one in datasets().values() if one.name != "doses"]
 
 
+ROOMS = {
+    "Patients and donors": ("patients",),
+    "Courses": ("treatments",),
+    "Consent and eligibility": ("consent", "eligibility"),
+    "Harvest and processing": ("harvest", "processing"),
+    "Products and release": ("products", "release"),
+    "Administration": ("administration",),
+    "Follow-up and adverse events": ("followup",),
+}
+"""Under which heading the data sets of a room are listed; those of other rooms come last."""
+OTHERS = "Protocols, staff and records"
+
+
+def grouped() -> dict[str, list[Dataset]]:
+    """Return the data sets that can be listed by their headings, in the order in which a course goes on."""
+    found: dict[str, list[Dataset]] = {heading: [] for heading in (*ROOMS, OTHERS)}
+    heading_of = {room: heading for heading, rooms in ROOMS.items() for room in rooms}
+    for one in lists():
+        found[heading_of.get(one.model.__module__.split(".")[1], OTHERS)].append(one)
+    return {heading: sorted(some, key=lambda one: one.title) for heading, some in found.items()}
+
+
 @lru_cache(maxsize=64)
 def listed(name: str) -> Listed | None:
     """Return a data set as lists read it; None where there is none of that name."""

@@ -21,7 +21,7 @@ from clinic.pages import me, zone
 from clinic.patients.models import Patient
 from clinic.protocols.models import Protocol
 from clinic.reports import asking, behind, line_asking, line_files
-from clinic.reports.line_columns import Item, listed, lists
+from clinic.reports.line_columns import Item, grouped, listed
 from clinic.reports.line_files import COUNTS, FORMATS, ROWS, ListFile
 from clinic.reports.line_list import MOST_GROUPS, NOT_RECORDED, PAGE, RECORDED, Filter, Listing, names
 
@@ -38,7 +38,7 @@ bp = Blueprint("lists", __name__, template_folder="templates")
 @allow(CLINICAL)
 def index() -> str:
     """List the data sets that can be listed."""
-    return render_template("reports/lists.html", lists=lists(), site=me().site)
+    return render_template("reports/lists.html", groups=grouped(), site=me().site)
 
 
 @bp.get("/reports/lists/<name>")
