@@ -107,6 +107,7 @@ def actions(records: CourseRecords, at: datetime) -> list[Action]:
             waiting.append(Action(title="Sign the administration", why=why, who=tuple(SIGNS), to=to, **more))
     if is_history(records) or any(action.title == "Record the end" for action in waiting):
         return waiting
+    waiting += [_discard_the_rest(given) for given in given_in(records) if _rest_waits(given)]
     if ADMINISTRATION.reasons(records, at) or any(one.open_in(records) for one in past_reactions(records)):
         return waiting
     coming = next_dose(records, [given for given in given_in(records) if given.counts], at)
@@ -159,6 +160,21 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
     found += [f"The patient's record warns of a component: {text}." for text in allergy_conflicts(records, product, at)]
     found += [other.because for other in other_records(records, at) if other.said]
     return list(dict.fromkeys(found))
+
+
+def _rest_waits(given: Administration) -> bool:
+    """Whether a part of a bag that was given from came back to the laboratory and is still there (rule 60)."""
+    product = given.product
+    return given.ended_at is not None and product is not None and product.remainder and not product.discarded
+
+
+def _discard_the_rest(given: Administration) -> Action:
+    why = f"{given.product.name} {given.product.division or ''}: a part came back, and is not given again."
+    to = ("products.move", {"product_id": given.product.id, "kind": "discarded"})
+    return Action(
+        title="Discard the rest of the bag", why=why, who=(Role.TECHNOLOGIST,), to=to, due_at=given.ended_at,
+        due_words="ended",
+    )  # fmt: skip
 
 
 def _urgent(due: datetime | None, at: datetime) -> bool:

@@ -264,8 +264,10 @@ def test_what_was_not_drawn_of_a_bag_is_discarded_in_the_laboratory(ward):
     given = ward.given(whole)
     assert given is not None, ward.refused
     ward.end(given, ended_at=clock.now(), volume_given="5", volume_wasted="0", volume_returned="0")
+    assert "Discard the rest of the bag" in ward.browser("technologist").get("/").text
     assert ward.move("technologist", whole, "stored", place="fridge").status_code >= 400
     assert ward.move("technologist", whole, "discarded", reason="not drawn").status_code == 303, ward.refused
+    assert "Discard the rest of the bag" not in ward.browser("technologist").get("/").text
     assert ward.tag(whole) == "Given"
 
 
