@@ -231,10 +231,7 @@ def _pool(session: Session, course_ids: list[str], product_ids: list[str], only:
 
 
 def _take_whole_people(scope: Scope, session: Session, course: Any) -> None:
-    """Add the other records of the patients' persons, those that merges in wait would join, and these merges (H27).
-
-    Mostly there are none, and one statement says so. Merges that wait are read where they can be asked for.
-    """
+    """Add the other records of the patients' persons, and those that waiting merges, where asked for, join (H27)."""
     pool, asked, patient = scope.pool, set[str](), inspect(course).relationships["patient"].mapper.class_
     people = sorted({row.person_id for row in pool.rows[patient] if row.person_id is not None})
     merge: Any = inspect(patient).relationships["merges"].mapper.class_
