@@ -5,7 +5,7 @@ No other run rules: those of Western Electric are tuned to 20 to 30 points and r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log2, sqrt
 from statistics import fmean, median
@@ -39,6 +39,12 @@ class Control:
     def shifted(self) -> bool:
         """Whether one of the two rules says that the process changed (Anhøj and Olesen, PLoS One 2014)."""
         return len(self.points) >= FEWEST and (self.run > self.longest_allowed or self.crossings < self.fewest_allowed)
+
+    def in_percent(self) -> Control:
+        """Return a chart of shares as one of percentages; what lies outside stays the same."""
+        limits = tuple(tuple(None if end is None else 100 * end for end in pair) for pair in self.limits)
+        points = tuple(100 * point for point in self.points)
+        return replace(self, points=points, center=100 * self.center, limits=limits)
 
 
 def anhoej(points: Sequence[float], center: float) -> tuple[int, int, int, int]:

@@ -128,7 +128,8 @@ def _monthly(watched: list[Watched]) -> list[Drawing]:
     order = sorted(months)
     chart = p_chart([sum(months[m]) for m in order], [len(months[m]) for m in order])
     says = "The share has changed." if chart.shifted else "No sign that the share has changed."
-    return [control("reactions-by-month", "Share with a reaction by month (p-chart)", says, chart, order, caption=says)]
+    title = "Share with a reaction by month (p-chart)"
+    return [control("reactions-by-month", title, says, chart.in_percent(), order, unit=" %", caption=says)]
 
 
 REPORT = Report(

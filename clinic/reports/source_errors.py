@@ -120,7 +120,8 @@ def _drawings(some: list[tuple[str, list[Any]]]) -> list[Drawing]:
     out = f"{len(chart.outside)} of {len(told)} audits lie outside the limits."
     says = "The error rate has changed." if chart.shifted else out
     title = "Share of fields that differ from their source, by audit (p-chart)"
-    return [control("source-errors", title, says, chart, [label for label, _counts in told], caption=says)]
+    labels = [label for label, _counts in told]
+    return [control("source-errors", title, says, chart.in_percent(), labels, unit=" %", caption=says)]
 
 
 REPORT = Report(

@@ -123,6 +123,8 @@ def test_charts_over_time_are_what_nist_prints():
     wafers = control.p_chart(WAFERS, [50] * 30)
     assert wafers.limits[0] == pytest.approx((0.052428, 0.410239), abs=5e-7)
     assert [place + 1 for place in wafers.outside] == [15, 23]
+    assert wafers.in_percent().limits[0] == pytest.approx((5.2428, 41.0239), abs=5e-5)
+    assert wafers.in_percent().outside == wafers.outside
     gaps = control.g_chart(GAPS)
     assert (gaps.center, gaps.limits[0][1]) == pytest.approx((17, 94.6271), abs=0.00005)
     rates = control.u_chart([4, 4], [2.0, 8.0])
