@@ -5,9 +5,11 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 WORKERS ?= auto
 seconds ?= 120
+n ?= 10000
+first ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench soak rules set-up test-tools migration lock clean
+.PHONY: help run test check bench soak histories rules set-up test-tools migration lock clean
 
 help: ## list what there is to do
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-18s%s\n", $$1, $$2 }'
@@ -28,6 +30,10 @@ bench: test-tools ## measure speed against the bare driver
 
 soak: test-tools ## kill the server again and again under eight writers, on both databases: make soak seconds=600
 	@.venv/bin/python tools/soak.py --seconds $(seconds)
+
+histories: test-tools ## play random histories before the gate and a second opinion: make histories n=10000 first=1
+	@PROOF_HISTORIES=$(n) PROOF_FIRST=$(first) PROOF_SHARDS=1 nice -n 10 .venv/bin/python -m pytest \
+		tests/proof/test_histories.py -o log_cli=true --log-cli-level=INFO $(args)
 
 rules: test-tools ## write docs/rules.md: each rule, where it is enforced, its tests
 	@.venv/bin/python tools/rules.py

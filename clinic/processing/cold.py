@@ -153,3 +153,14 @@ def medium_after(run: Any, parents: list[Product]) -> dict[str, Any]:
         "cryo_medium": next((one.cryo_medium for one in parents if one.cryo_medium), None),
         "dmso_percent": max(percents, default=None),
     }
+
+
+def own_medium(run: Any, product: Product) -> dict[str, Any]:
+    """Return the freezing medium that a container takes over from its run; empty: it has it, or somebody corrected it.
+
+    A container may be recorded before the wash or the culture after which its cells are in none.
+    """
+    medium = medium_after(run, [use.product for use in run.inputs])
+    if all(getattr(product, name) == value for name, value in medium.items()) or product.origin != "clinic":
+        return {}
+    return {} if any(medium.keys() & one.changes.keys() for one in product.amendments) else medium

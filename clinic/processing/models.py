@@ -17,7 +17,7 @@ from clinic.model import reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.processing.closing import balance_of, refuse_end, refuse_signature, steps_left
-from clinic.processing.cold import Cold, cold_after, medium_after
+from clinic.processing.cold import Cold, cold_after, medium_after, own_medium
 from clinic.processing.corrections import critical
 from clinic.processing.counts import InProcessCount, expected_amount, refuse_other_amount
 from clinic.processing.inputs import refuse_input
@@ -254,7 +254,7 @@ class ProcessingRun(Record):
             self.counts.append(part)
 
     def settle(self) -> None:
-        """Let its containers, and all that was made of them, follow: when collected, frozen, thawed, until when good.
+        """Let its containers, and all that was made of them, follow: when collected, frozen, thawed, in which medium.
 
         Whichever was recorded or corrected first (rule 50). A container that was thawed by itself stays thawed.
         """
@@ -265,7 +265,7 @@ class ProcessingRun(Record):
                 frozen_at=self.cold.frozen_at, thawed_at=self.cold.thawed_at or own,
                 collected_at=self.collected_at or product.collected_at,
                 performed_at=self.ended_at or product.performed_at,
-                source=product.source if product.source in sources else pooled(sources),
+                source=product.source if product.source in sources else pooled(sources), **own_medium(self, product),
             )  # fmt: skip
 
     def finish(self, *, at: datetime, **facts: Any) -> None:

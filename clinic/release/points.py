@@ -266,9 +266,9 @@ def hands_on(records: CourseRecords, product: Product) -> set[str]:
         people |= {_wrote(record) for record in parts}
         for record in (one, *parts, *([harvest] if harvest is not None else ())):
             people |= {amendment.amended_by_id for amendment in record.amendments}
-    for result in judged_results(records, product):
-        people |= {result.performed_by_id, result.recorded_by_id, _wrote(result)}
-        people |= {amendment.amended_by_id for amendment in result.amendments}
+        for result in records.on(one, QCResult):
+            people |= {result.performed_by_id, result.recorded_by_id, _wrote(result)}
+            people |= {amendment.amended_by_id for amendment in result.amendments}
     return {person for person in people if person}
 
 

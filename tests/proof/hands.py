@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session
 from clinic import clock
 from clinic.accounts.models import User
 from clinic.administration import bedside
+from clinic.administration.dose_plan import next_dose
 from clinic.administration.models import BedsideCheck, VitalSigns
-from clinic.administration.step import ADMINISTRATION
+from clinic.administration.step import ADMINISTRATION, given_in
 from clinic.consent.models import Consent
 from clinic.course_records import around, load, of_course
 from clinic.eligibility.models import Eligibility
@@ -25,8 +26,10 @@ from clinic.errors import RuleBroken, StepBlocked, Unconfirmed
 from clinic.harvest.models import Harvest
 from clinic.inventory import custody
 from clinic.ledger.listener import set_actor
+from clinic.patients import merging
 from clinic.patients.donors import Donor, DonorEligibility
 from clinic.patients.models import Patient, Weight
+from clinic.processing.manipulations import Manipulation
 from clinic.processing.models import ProcessingRun
 from clinic.products.models import Movement, Product
 from clinic.protocols.models import ProtocolVersion
@@ -36,6 +39,7 @@ from clinic.release.points import RELEASING
 from clinic.release.results import QCResult
 from clinic.release.step import RELEASE, before
 from clinic.treatments.models import Stop, Treatment
+from tests.proof.book import PERSONAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -62,6 +66,7 @@ class Hands:
     def __init__(self, connection: Connection, ids: dict[str, str]) -> None:
         self.connection, self.ids = connection, dict(ids)
         self.session: Any = None
+        self.warned: dict[tuple[str, str], set[int]] = {}
 
     def do(self, act: dict[str, Any]) -> str:
         """Do one act and commit it; return "", or why the product refused."""
@@ -82,6 +87,8 @@ class Hands:
     def ask(self, pairs: Iterable[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[int, str]]]:
         """Return of each bag and course why the product's gate refuses now; empty: it would give."""
         asked = list(pairs)
+        if not asked:
+            return {}
         with Session(self.connection, join_transaction_mode="create_savepoint") as self.session:
             courses = list({self.ids[course] for _bag, course in asked})
             bags = list({self.ids[bag] for bag, _course in asked})
@@ -101,6 +108,15 @@ class Hands:
         with Session(self.connection, join_transaction_mode="create_savepoint") as self.session:
             return self._gate(bag, course)
 
+    def next_dose(self, course: str) -> tuple[int, Any] | None:
+        """Return which dose of a course comes next by the product, and the day from which it is due."""
+        with Session(self.connection, join_transaction_mode="create_savepoint") as self.session:
+            records = of_course(self.session, self.row("courses", course))
+            coming = next_dose(records, [one for one in given_in(records) if one.counts], clock.now())
+            if coming is None:
+                return None
+            return coming.number, clock.day(coming.due_at, records.zone) if coming.due_at is not None else None
+
     def _gate(self, bag: str, course: str) -> list[tuple[int, str]]:
         at, nurse = clock.now(), self.who("nurse")
         one = self.row("courses", course)
@@ -111,6 +127,7 @@ class Hands:
                 product_scan=self.ids[bag], vitals=signs,
             )  # fmt: skip
             verdict = bedside.judge(found, at)
+        self.warned[bag, course] = {line.rule for line in verdict.warnings}
         return [(reason.rule, reason.because) for reason in verdict.blocked]
 
     def row(self, table: str, name: str) -> Any:
@@ -146,7 +163,7 @@ class Hands:
         return self._log(
             DonorEligibility, by, donor=self.row("donors", act["donor"]), markers=act["markers"],
             outcome=act["outcome"], sample_taken_on=act["sample_on"], urgent_need=act["urgent"],
-            **self._told(act["told"]),
+            urgent_for=self.row("patients", act["for"]) if act["for"] else None, **self._told(act["told"]),
         )  # fmt: skip
 
     def _told(self, who: str | None) -> dict[str, Any]:
@@ -168,7 +185,7 @@ class Hands:
         return self._log(
             Eligibility, by, treatment=self.row("courses", act["course"]), active_infection=False,
             pregnancy="not_applicable", malignancy=False, eligible=act["yes"],
-            reasons=None if act["yes"] else "a new finding",
+            reasons=None if act["yes"] else PERSONAL if act["personal"] else "a new finding",
         )  # fmt: skip
 
     def _stop(self, act: dict[str, Any], by: User) -> Any:
@@ -215,25 +232,87 @@ class Hands:
             self.row("bags", act["bag"]), kind=act["kind"], by=by, at=clock.now(), place="Bench 1", **facts
         )
 
-    def _split(self, act: dict[str, Any], by: User) -> Any:
-        """Make two bags of one, in its course or for the bank; nobody has signed the run yet."""
-        bag, at = self.row("bags", act["bag"]), clock.now()
-        course = bag.treatment
+    def _run(self, act: dict[str, Any], by: User) -> Any:
+        """Make bags of others, in their course or for the bank; ``late``: containers are recorded before the steps."""
+        bags, at = [self.row("bags", one) for one in act["inputs"]], clock.now()
         run = self._log(
-            ProcessingRun, by, treatment=course, protocol_version=bag.judged_under, preparation="split",
-            performed_at=at - timedelta(minutes=5), ended_at=at,
+            ProcessingRun, by, treatment=bags[0].treatment, protocol_version=bags[0].judged_under,
+            preparation="a run of the proof", performed_at=act["at"], added_volume=act["added"] or None,
         )  # fmt: skip
         self.session.flush()
-        run.take(bag, by=by, at=at)
-        half = bag.volume / 2
-        for name in act["bags"]:
-            made = run.make(
-                by=by, at=at, volume=half, name="Cells to give", cell_type="msc", measure=bag.measure,
-                amount=bag.amount / 2,
-            )  # fmt: skip
-            self.session.add(made)
-            self.ids[name] = made.id
+        for bag in bags:
+            run.take(bag, by=by, at=act["at"])
+        made = self._filled(run, bags, act, by, at) if act["late"] else []
+        for step in act["steps"]:
+            self._enter(run, step, by)
+        made = made or self._filled(run, bags, act, by, at)
+        _sure(lambda confirmed: run.finish(at=at, ended_at=at, confirmed=confirmed))
+        self.session.flush()
+        self.ids |= {name: one.id for name, one in zip(act["bags"], made, strict=True)}
         return run
+
+    def _filled(self, run: Any, bags: list[Any], act: dict[str, Any], by: User, at: Any) -> list[Any]:
+        """Fill all that went in and was added into containers of one size."""
+        whole = sum((one.amount for one in bags), Decimal(0))
+        size = len(act["bags"])
+        made = [
+            run.make(
+                by=by, at=at, volume=(sum((one.volume for one in run.inputs), Decimal(0)) + act["added"]) / size,
+                name="Cells to give", cell_type="msc", measure=bags[0].measure, amount=whole / size,
+            )
+            for _name in act["bags"]
+        ]  # fmt: skip
+        self.session.add_all(made)
+        return made
+
+    def _enter(self, run: Any, step: dict[str, Any], by: User) -> None:
+        """Record one step of a run; its moments are counted from the beginning of the run."""
+        told = {
+            "performed_by": by, "performed_at": run.performed_at + step["from"],
+            "ended_at": run.performed_at + step["to"], "run_id": run.id, "kind": step["kind"],
+        }  # fmt: skip
+
+        def enter(confirmed: dict[str, str]) -> None:
+            part = Manipulation.log(by=by, at=clock.now(), confirmed=confirmed, **told)
+            try:
+                run.enter(part)
+            except Unconfirmed:
+                run.manipulations.remove(part)
+                raise
+
+        _sure(enter)
+
+    def _step(self, act: dict[str, Any], by: User) -> Any:
+        run = self.row("runs", act["run"])
+        self._enter(run, act, by)
+
+    def _use_before(self, act: dict[str, Any], by: User) -> Any:
+        self._amended("bags", act["bag"], by, expires_at=act["end"])
+
+    # two records of one person
+
+    def _propose(self, act: dict[str, Any], by: User) -> Any:
+        patient, merged = self.row("patients", act["patient"]), self.row("patients", act["merged"])
+        return _sure(
+            lambda confirmed: merging.propose(
+                self.session, patient, merged, by=by, at=clock.now(), reason="identity card seen", confirmed=confirmed
+            )
+        )
+
+    def _confirm_merge(self, act: dict[str, Any], by: User) -> Any:
+        self.session.get(merging.PatientMerge, self.ids[act["merge"]]).confirm(by=by, at=clock.now())
+
+    def _undo_merge(self, act: dict[str, Any], by: User) -> Any:
+        one = self.session.get(merging.PatientMerge, self.ids[act["merge"]])
+        one.ask_to_undo(by=by, at=clock.now(), reason="another person")
+        if one.undone_at is None:
+            one.undo(by=self.who(act["second"]), at=clock.now())
+
+    def _confirm(self, act: dict[str, Any], by: User) -> Any:
+        """Confirm what somebody else took back of a patient's record."""
+        for one in self.row("patients", act["patient"]).unconfirmed:
+            if one.amended_by_id != by.id:
+                one.confirm(by=by, at=clock.now())
 
     def _sign(self, act: dict[str, Any], by: User) -> Any:
         record = self.row(act["table"], act["record"])

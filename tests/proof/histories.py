@@ -10,27 +10,49 @@ from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from clinic.protocols.catalogues import MARKERS
-from tests.proof.scene import COURSES
+from tests.proof import of_cells, of_people
+from tests.proof.acts import RUNS, Act, result, run, sign, step_later
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Act = dict[str, Any]
 RIGHT = [
     ("a1", "ann.loose"), ("a2", "ann.loose"), ("a2", "ann.strict"), ("a1", "ann.strict"), ("p1", "cid.mix"),
     ("r1", "ann.sis"), ("o1", "ben.own"),
 ]  # fmt: skip
-BAGS = ["a1", "a2", "p1", "r1", "o1"]
-DONATIONS = ["ada.don1", "ada.don2", "bob.don1", "sis.don1", "own.don1"]
-PATIENTS = ["ann", "ben", "cid"]
-DONORS = ["ada", "bob", "mix", "sis"]
-GIVERS = ["ada", "bob", "sis"]
+PROCESSED = [
+    "thaw", "wash", "split", "pool", "culture", "refill", "wash and formulate", "refreeze", "short culture",
+    "refreeze late",
+]  # fmt: skip
+CARRIED = {"thaw", "wash", "wash and formulate", "pool", "refill"}
+"""After these runs the cells are what they were: what was found of their identity need not be found again."""
 
 
-def way(dice: Random, number: int) -> list[Act]:
-    """Return the acts by which one bag comes to its patient, with a slip here and there."""
-    bag, course = dice.choice(RIGHT)
+def way(dice: Random, number: int, turn: int) -> list[Act]:
+    """Return the acts by which one bag comes to its patient, as it is or through a run, with a slip here and there."""
+    return _through_a_run(dice, number, turn // 2) if turn % 2 else _as_it_is(dice, number, dice.choice(RIGHT))
+
+
+def _two_doses(dice: Random) -> list[Act]:
+    """Two bags for one course, one after the other; eligibility is decided again before the second."""
+    course = "ann.loose"
+    again = [
+        {"do": "wait", "minutes": dice.choice([25 * 60, 2 * 24 * 60])},
+        {
+            "do": "decide_eligibility",
+            "name": "again",
+            "course": course,
+            "yes": True,
+            "by": "physician",
+            "personal": False,
+        },
+        sign("eligibilities", "again", "physician"),
+    ]
+    return _as_it_is(dice, 0, ("a1", course)) + again + _as_it_is(dice, 1, ("a2", course))
+
+
+def _as_it_is(dice: Random, number: int, pair: tuple[str, str]) -> list[Act]:
+    bag, course = pair
     acts: list[Act] = []
     if bag != "o1":
         acts.append({"do": "assign", "bag": bag, "course": course, "by": "technologist"})
@@ -38,249 +60,86 @@ def way(dice: Random, number: int) -> list[Act]:
     if bag == "a2":
         waits = dice.random() < 0.4
         kind = "conditional" if waits else kind
-        good: list[tuple[str, Any, Any, bool]] = [
-            ("viability", Decimal(dice.choice([95, 91, 85])), None, False),
-            ("endotoxin", Decimal(dice.choice([1, 3])), None, False), ("gram_stain", None, "no_organisms", False),
-            ("sterility", None, None if waits else "no_growth", waits),
-        ]  # fmt: skip
-        acts += [_result(f"{bag}.{test}.{number}", bag, test, *said) for test, *said in good]
-    last = f"decision.{number}"
-    acts += [
-        {"do": "decide", "name": last, "bag": bag, "kind": kind, "by": "quality"},
-        {"do": "sign", "table": "decisions", "record": last, "by": dice.choice(["quality", "quality", "quality2"])},
-        *([{"do": "sign", "table": "decisions", "record": last, "by": "physician"}] if kind == "conditional" else []),
-        {"do": "move", "name": f"thaw.{number}", "bag": bag, "kind": "thawed", "intact": None, "by": "technologist"},
-        {"do": "check", "name": f"check.{number}", "bag": bag, "course": course, "by": "nurse", "second": "physician"},
-        {"do": "begin", "name": f"given.{number}", "check": f"check.{number}", "by": "nurse"},
-    ]
-    return acts
+        acts += _tests(dice, bag, str(number), waits=waits, identity=True, days=None)
+    slip = _slip(dice, bag, number) if dice.random() < 0.4 else []
+    acts += _decided(dice, bag, str(number), kind) + slip
+    return acts + _thaw(bag, str(number)) + _given(bag, course, str(number))
 
 
-def _result(
-    name: str, bag: str, test: str, value: Any, outcome: Any, pending: bool, *, by: str = "technologist2"
-) -> Act:
-    return {
-        "do": "result", "name": name, "bag": bag, "test": test, "value": value, "outcome": outcome, "pending": pending,
-        "by": by, "sampled_ago": timedelta(days=5 if pending else 15),
-    }  # fmt: skip
+def _slip(dice: Random, bag: str, number: int) -> list[Act]:
+    """What speaks against a bag between its release and its thaw: a result beside it, a no of quality, time."""
+    other = {"a1": "ada.don1", "a2": "a1", "p1": "ada.don2", "r1": "sis.don1", "o1": "own.don1"}[bag]
+    no = {"do": "decide", "name": f"no.{number}", "bag": bag, "kind": dice.choice(["hold", "reject"]), "by": "quality2"}
+    return dice.choice([
+        [result(f"beside.{number}", other, "cd73", Decimal(80), None, False)],
+        [no],
+        [{"do": "wait", "minutes": 12 * 24 * 60}],
+    ])  # fmt: skip
 
 
-# what may come between
-
-
-def _new_result(dice: Random, name: str) -> list[Act]:
-    bag, test = (
-        dice.choice([*BAGS, *BAGS, *DONATIONS]),
-        dice.choice(["viability", "endotoxin", "gram_stain", "sterility"]),
-    )
-    by = dice.choice(["technologist", "technologist2", "quality2"])
-    if test in {"viability", "endotoxin"}:
-        value = Decimal(dice.choice([95, 90, 80, 60] if test == "viability" else [1, 2, 4, 30]))
-        return [_result(name, bag, test, value, None, False, by=by)]
-    if dice.random() < 0.25:
-        return [_result(name, bag, test, None, None, True, by=by)]
-    good, bad = ("no_organisms", "organisms") if test == "gram_stain" else ("no_growth", "growth")
-    return [_result(name, bag, test, None, dice.choice([good, good, bad]), False, by=by)]
-
-
-def _amend_result(dice: Random, name: str) -> list[Act]:
-    bag, test = (
-        dice.choice(["a1", "p1", "r1", "o1"]),
-        dice.choice(["viability", "endotoxin", "gram_stain", "sterility"]),
-    )
-    record, by = f"{bag}.{test}", dice.choice(["technologist", "technologist2", "quality"])
-    new: dict[str, Any] = {
-        "viability": {"value": Decimal(dice.choice([92, 75, 40]))},
-        "endotoxin": {"value": Decimal(dice.choice([0, 3, 20]))},
-        "gram_stain": {"outcome": "organisms"}, "sterility": {"outcome": "growth"},
-    }[test]  # fmt: skip
-    acts = [_amend("results", record, by, **new)]
-    if dice.random() < 0.4:
-        old: dict[str, Any] = {
-            "viability": {"value": Decimal(95)}, "endotoxin": {"value": Decimal(1)},
-            "gram_stain": {"outcome": "no_organisms"}, "sterility": {"outcome": "no_growth"},
-        }[test]  # fmt: skip
-        acts.append(_amend("results", record, by, **old))
-    if dice.random() < 0.6:
-        acts.append(_sign("results", record, dice.choice([by, "technologist", "technologist2"])))
-    return acts
-
-
-def _amend(table: str, record: str, by: str, **changes: Any) -> Act:
-    return {"do": "amend", "table": table, "record": record, "by": by, "changes": changes}
-
-
-def _sign(table: str, record: str, by: str) -> Act:
-    return {"do": "sign", "table": table, "record": record, "by": by}
-
-
-def _again(dice: Random, name: str) -> list[Act]:
-    """Quality decides once more."""
-    kind = dice.choice(["hold", "hold", "reject", "conforms", "conforms", "conditional", "exceptional"])
-    bag = dice.choice([*BAGS, *BAGS, *DONATIONS]) if kind in {"hold", "reject"} else dice.choice(BAGS)
-    by = dice.choice(["quality", "quality2"])
-    acts: list[Act] = [{"do": "decide", "name": name, "bag": bag, "kind": kind, "by": by}]
-    if dice.random() < 0.8:
-        acts.append(_sign("decisions", name, dice.choice([by, "quality", "quality2"])))
-    if kind == "exceptional" and dice.random() < 0.8:
-        acts.append(_sign("decisions", name, "director"))
-    return acts
-
-
-def _determine(dice: Random, name: str) -> list[Act]:
-    donor, outcome = dice.choice([*GIVERS, *DONORS]), dice.choice(["eligible", "eligible", "ineligible", "incomplete"])
-    found = dict.fromkeys(MARKERS, "negative")
-    if outcome == "ineligible" or dice.random() < 0.1:
-        found[dice.choice(["hiv_nat", "hcv_nat", "syphilis"])] = dice.choice(["reactive", "indeterminate"])
-    if outcome == "incomplete":
-        found[dice.choice(["hiv_nat", "syphilis"])] = "not_done"
-    need = dice.random() < 0.3
-    acts: list[Act] = [{
-        "do": "determine", "name": name, "donor": donor, "outcome": outcome, "markers": found, "by": "physician",
-        "sample_ago": timedelta(days=50), "urgent": "no other donor" if need else None,
-        "told": "physician2" if need else None,
-    }]  # fmt: skip
-    if dice.random() < 0.6:
-        acts.append(_sign("determinations", name, "physician"))
-        if need and dice.random() < 0.7:
-            acts.append(_sign("determinations", name, "physician2"))
-    return acts
-
-
-def _withdraw(dice: Random, name: str) -> list[Act]:
-    course = dice.choice(list(COURSES))
-    acts: list[Act] = [{"do": "withdraw", "consent": f"{course}.consent", "by": "nurse"}]
-    return acts + (_consent(dice, name, course) if dice.random() < 0.4 else [])
-
-
-def _consent(dice: Random, name: str, course: str = "") -> list[Act]:
-    patient, protocol, _donor = COURSES[course or dice.choice(list(COURSES))]
-    days = dice.choice([None, timedelta(0), timedelta(days=1)])
+def _through_a_run(dice: Random, number: int, turn: int) -> list[Act]:
+    """The bag is thawed and washed, pooled, divided, frozen again or grown first; then its cells are tested anew."""
+    bag, course = dice.choice([one for one in RIGHT if one[1] != "ann.strict"])
+    what = PROCESSED[turn % len(PROCESSED)]
+    taken = ["a1", "a2"] if what == "pool" and bag in {"a1", "a2"} else [bag]
+    made = [f"w{number}.{one}" for one in range(1, 3 if what == "split" or len(taken) == 2 else 2)]
     acts: list[Act] = [
-        {"do": "consent", "name": name, "patient": patient, "protocol": protocol, "by": "physician", "until_in": days}
+        {"do": "assign", "bag": one, "course": course, "by": "technologist"} for one in taken if one != "o1"
     ]
-    return acts + ([_sign("consents", name, dice.choice(["physician", "physician2"]))] if dice.random() < 0.7 else [])
+    act = run(f"w{number}", what, taken, made, late=dice.random() < 0.3)
+    acts += step_later(act) if dice.random() < 0.2 else [act]
+    acts += [sign("runs", f"w{number}", who) for who in ("technologist", "technologist2")]
+    given: list[Act] = []
+    for place, one in enumerate(made if what == "split" else made[:1]):
+        name = f"{number}.{place}"
+        acts += _tests(dice, one, name, waits=True, identity=what not in CARRIED, days=0)
+        if what == "culture":
+            acts += [
+                {"do": "use_before", "bag": one, "by": "technologist", "in": timedelta(hours=dice.choice([1, 24]))},
+                sign("bags", one, dice.choice(["technologist2", "technologist2", "technologist"])),
+            ]
+        acts += _decided(dice, one, name, "conditional")
+        given += (_thaw(one, name) if what in {"split", "refreeze"} else []) + _given(one, course, name)
+    return acts + given
 
 
-def _shorten(dice: Random, _name: str) -> list[Act]:
-    record, days = f"{dice.choice(list(COURSES))}.consent", dice.choice([0, 1])
-    acts = [_amend("consents", record, "physician", expires_on=timedelta(days=days))]
-    if dice.random() < 0.5:
-        acts.append(_amend("consents", record, "physician", expires_on=timedelta(days=days + 20)))
-    signers = dice.sample(["physician", "physician2"], dice.choice([0, 1, 2]))
-    return acts + [_sign("consents", record, who) for who in signers]
-
-
-def _eligibility(dice: Random, name: str) -> list[Act]:
-    acts: list[Act] = [
-        {"do": "decide_eligibility", "name": name, "course": dice.choice(list(COURSES)), "yes": dice.random() < 0.4,
-         "by": "physician"}
+def _tests(dice: Random, bag: str, name: str, *, waits: bool, identity: bool, days: int | None) -> list[Act]:
+    good: list[tuple[str, Any, Any, bool]] = [
+        *([("cd73", Decimal(dice.choice([97, 97, 93])), None, False)] if identity else []),
+        ("viability", Decimal(dice.choice([95, 91, 85])), None, False),
+        ("endotoxin", Decimal(dice.choice([1, 3])), None, False), ("gram_stain", None, "no_organisms", False),
+        ("sterility", None, None if waits else "no_growth", waits),
     ]  # fmt: skip
-    return acts + ([_sign("eligibilities", name, "physician")] if dice.random() < 0.6 else [])
+    return [result(f"{bag}.{test}.{name}", bag, test, *said, days=days) for test, *said in good]
 
 
-def _turn(dice: Random, _name: str) -> list[Act]:
-    record = f"{dice.choice(list(COURSES))}.eligibility"
-    acts = [_amend("eligibilities", record, "physician", eligible=False, reasons="a new finding")]
-    if dice.random() < 0.5:
-        acts.append(_amend("eligibilities", record, "physician", eligible=True, reasons=None))
-    signers = dice.sample(["physician", "physician2"], dice.choice([0, 1, 2]))
-    return acts + [_sign("eligibilities", record, who) for who in signers]
-
-
-def _move(dice: Random, name: str) -> list[Act]:
-    kind = dice.choice(["received", "received", "discarded", "thawed", "stored"])
-    bag = dice.choice([*BAGS, *BAGS, *DONATIONS]) if kind == "received" else dice.choice(BAGS)
-    intact = dice.choice([True, True, False]) if kind == "received" else None
-    acts: list[Act] = [{"do": "move", "name": name, "bag": bag, "kind": kind, "intact": intact, "by": "technologist"}]
-    if intact is False and dice.random() < 0.3:
-        acts.append(_amend("moves", name, "technologist", intact=True))
-    return acts
-
-
-def _weigh(dice: Random, name: str) -> list[Act]:
-    return [{
-        "do": "weigh", "name": name, "patient": dice.choice(PATIENTS), "by": "nurse",
-        "kg": Decimal(dice.choice([60, 60, 46, 44, 91, 3])), "ago": timedelta(days=dice.choice([0, 0, 6, 20, 40])),
-    }]  # fmt: skip
-
-
-def _amend_weight(dice: Random, _name: str) -> list[Act]:
-    record = f"{dice.choice(PATIENTS)}.weight"
-    return [_amend("weights", record, "nurse", kg=Decimal(dice.choice([61, 40, 100])))]
-
-
-def _allergy(dice: Random, _name: str) -> list[Act]:
-    said = dice.choice(["DMSO", "human albumin", "penicillin", "none", "not_asked"])
-    return [{"do": "allergy", "patient": dice.choice(PATIENTS), "said": said, "by": "nurse"}]
-
-
-def _die(dice: Random, _name: str) -> list[Act]:
-    acts: list[Act] = [{"do": "die", "patient": dice.choice(PATIENTS), "by": "coordinator", "on_ago": 0}]
-    return acts + ([acts[0] | {"on_ago": None}] if dice.random() < 0.3 else [])
-
-
-def _stop(dice: Random, _name: str) -> list[Act]:
-    return [{"do": "stop", "course": dice.choice(list(COURSES)), "by": "physician"}]
-
-
-def _amend_bag(dice: Random, _name: str) -> list[Act]:
-    new: dict[str, Any] = dice.choice(
-        [{"amount": Decimal(100)}, {"amount": Decimal(50)}, {"amount": Decimal(130)}, {"volume": Decimal(9)}]
-    )
-    bag = dice.choice(BAGS)
-    signs = [_sign("bags", bag, "technologist2")] if dice.random() < 0.6 else []
-    return [_amend("bags", bag, "technologist", **new), *signs]
-
-
-def _amend_origin(dice: Random, _name: str) -> list[Act]:
-    if dice.random() < 0.5:
-        run = dice.choice(["run.ada", "run.mix", "run.sis", "run.own"])
-        acts = [_amend("runs", run, "technologist", room=f"Cabinet {dice.randint(2, 9)}")]
-        return acts + [
-            _sign("runs", run, who) for who in dice.sample(["technologist", "technologist2"], dice.randint(0, 2))
-        ]
-    harvest = f"{dice.choice(DONATIONS)}.harvest"
-    acts = [_amend("harvests", harvest, "nurse", volume=Decimal(61))]
-    return acts + ([_sign("harvests", harvest, "physician")] if dice.random() < 0.6 else [])
-
-
-def _amend_order(dice: Random, _name: str) -> list[Act]:
-    course = dice.choice(list(COURSES))
-    acts = [_amend("courses", course, "physician", diagnosis="stage 2")]
-    return acts + ([_sign("courses", course, "physician")] if dice.random() < 0.5 else [])
-
-
-def _wait(dice: Random, _name: str) -> list[Act]:
-    minutes = dice.choice([5, 20, 28, 31, 45, 59, 61, 90, 6 * 60, 24 * 60, 6 * 24 * 60, 15 * 24 * 60, 45 * 24 * 60])
-    return [{"do": "wait", "minutes": minutes}]
-
-
-def _split(dice: Random, name: str) -> list[Act]:
-    bag = dice.choice(BAGS)
-    halves = [f"{bag}.{name}.{n}" for n in (1, 2)]
-    acts: list[Act] = [{"do": "split", "name": name, "bag": bag, "bags": halves, "by": "technologist"}]
-    return acts + [
-        _sign("runs", name, who) for who in dice.sample(["technologist", "technologist2"], dice.randint(0, 2))
+def _decided(dice: Random, bag: str, name: str, kind: str) -> list[Act]:
+    last = f"decision.{name}"
+    return [
+        {"do": "decide", "name": last, "bag": bag, "kind": kind, "by": "quality"},
+        sign("decisions", last, dice.choice(["quality", "quality", "quality2"])),
+        *([sign("decisions", last, "physician")] if kind == "conditional" else []),
     ]
 
 
-def _wrong(dice: Random, name: str) -> list[Act]:
-    """Somebody takes any bag to any course."""
-    bag, course = dice.choice(BAGS), dice.choice(list(COURSES))
-    if dice.random() < 0.5:
-        return [{"do": "assign", "bag": bag, "course": course, "by": "technologist"}]
-    second = dice.choice(["physician", "physician", "nurse"])
+def _thaw(bag: str, name: str) -> list[Act]:
+    return [{"do": "move", "name": f"thaw.{name}", "bag": bag, "kind": "thawed", "intact": None, "by": "technologist"}]
+
+
+def _given(bag: str, course: str, name: str) -> list[Act]:
     return [
-        {"do": "check", "name": name, "bag": bag, "course": course, "by": "nurse", "second": second},
-        {"do": "begin", "name": f"{name}.given", "check": name, "by": "nurse"},
+        {"do": "check", "name": f"check.{name}", "bag": bag, "course": course, "by": "nurse", "second": "physician"},
+        {"do": "begin", "name": f"given.{name}", "check": f"check.{name}", "by": "nurse"},
     ]
 
 
 BETWEEN: dict[Callable[[Random, str], list[Act]], int] = {
-    _new_result: 6, _amend_result: 5, _again: 7, _determine: 6, _withdraw: 3, _consent: 2, _shorten: 3, _eligibility: 3,
-    _turn: 3, _move: 5, _weigh: 3, _amend_weight: 2, _allergy: 3, _die: 1, _stop: 1, _amend_bag: 3, _amend_origin: 4,
-    _amend_order: 2, _wait: 6, _split: 2, _wrong: 5,
+    of_cells.new_result: 6, of_cells.amend_result: 3, of_cells.two_corrections: 4, of_cells.again: 7,
+    of_cells.own_test: 4, of_cells.move: 5,
+    of_cells.amend_bag: 3, of_cells.use_before: 4, of_cells.amend_origin: 4, of_cells.work: 6, of_people.determine: 5,
+    of_people.withdraw: 3, of_people.consent: 2, of_people.shorten: 3, of_people.eligibility: 2, of_people.overturn: 4,
+    of_people.turn: 3, of_people.weigh: 3, of_people.amend_weight: 3, of_people.allergy: 3, of_people.die: 2,
+    of_people.merge: 5, of_people.stop: 1, of_people.amend_order: 2, of_people.wait: 6, of_people.wrong: 5,
 }  # fmt: skip
 
 
@@ -294,24 +153,34 @@ def tree(seed: int) -> tuple[list[Act], list[list[Act]]]:
     One or two bags are on their way; in each history something else comes between, in any order.
     """
     dice = Random(seed)  # noqa: S311 - a seed that anybody can repeat
-    acts: list[Act] = []
-    for number in range(dice.choice([1, 1, 2])):
-        acts = _merged(dice, acts, way(dice, number))
+    acts: list[Act] = _two_doses(dice) if seed % 10 == 6 else []
+    for number in range(dice.choice([1, 1, 2]) if not acts else 0):
+        acts = _merged(dice, acts, way(dice, number, seed))
     if dice.random() < 0.5:
         acts = _merged(dice, acts, _between(dice, "0"))
     cut = dice.randint(0, len(acts) - 1)
     tails = []
-    for _tail in range(TAILS):
-        tail = acts[cut:] if dice.random() < 0.8 else []
-        for number in range(dice.randint(1, 3)):
+    for place in range(TAILS):
+        if place == 0:  # each kind of run comes, of a bag that is whole
+            tails.append(of_cells.work(dice, "work.t", list(RUNS)[seed % len(RUNS)]))
+            continue
+        tail = _merged(dice, acts[cut:] if dice.random() < 0.8 else [], _in_turn(dice, seed * TAILS + place))
+        for number in range(dice.randint(0, 2)):
             tail = _merged(dice, tail, _between(dice, str(number + 1)))
         tails.append(tail)
     return acts[:cut], tails
 
 
+def _in_turn(dice: Random, turn: int) -> list[Act]:
+    """Return what comes between by its turn, so that a few histories draw each kind."""
+    kinds = [kind for kind, times in BETWEEN.items() for _time in range(1 + times // 4)]
+    kind = kinds[turn % len(kinds)]
+    return kind(dice, f"{kind.__name__}.t")
+
+
 def _between(dice: Random, number: str) -> list[Act]:
     (kind,) = dice.choices(list(BETWEEN), list(BETWEEN.values()))
-    return kind(dice, f"{kind.__name__[1:]}.{number}")
+    return kind(dice, f"{kind.__name__}.{number}")
 
 
 def _merged(dice: Random, one: list[Act], other: list[Act]) -> list[Act]:

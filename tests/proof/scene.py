@@ -30,8 +30,9 @@ SOURCE = "limits of the proof"
 DMSO = "10 % DMSO in 20 % human albumin"
 
 
-def _tests(viability: int, endotoxin: str, *, pending: bool) -> tuple[QCSpec, ...]:
+def _tests(viability: int, endotoxin: str, *, pending: bool, cd73: int = 90) -> tuple[QCSpec, ...]:
     return (
+        QCSpec(test="cd73", limit=Range(cd73), source=SOURCE),
         QCSpec(test="viability", limit=Range(viability), source=SOURCE),
         QCSpec(test="endotoxin", limit=Range(None, endotoxin), source=SOURCE),
         QCSpec(test="gram_stain", accepted="no_organisms", source=SOURCE),
@@ -60,7 +61,7 @@ def protocols() -> dict[str, Content]:
         ),
         "strict": _content(
             "UC-MSC-RA",
-            qc=_tests(90, "2", pending=False),
+            qc=_tests(90, "2", pending=False, cd73=95),
             expiry=Expiry(thaw_minutes=30, frozen_days=50, source=SOURCE),
             screening=base.screening.model_copy(update={"markers": ("hiv_nat", "hcv_nat", "syphilis")}),
             dose=dose(window=Range(1, 2), usual=Decimal("1.5"), doses=2, days_between=7, weight_valid_days=7),
@@ -94,6 +95,9 @@ def build(team: Team, now: datetime) -> Scene:
     for name in ("ann", "ben", "cid"):
         made[name] = patient(team, at=now - timedelta(days=60), weight=None, sex="male")
         made[f"{name}.weight"] = builder.weigh(team, made[name], now - timedelta(days=1), Decimal(60))
+    for name, of in TWINS.items():
+        same = {key: getattr(made[of], key) for key in ("family_name", "given_names", "birth_date", "sex")}
+        made[name] = patient(team, at=now - timedelta(days=60), weight=None, **same)
     for name, more in {
         "ada": {},
         "bob": {},
@@ -133,11 +137,14 @@ def build(team: Team, now: datetime) -> Scene:
 
 TESTED = ("a1", "p1", "r1", "o1")
 GOOD_RESULTS: dict[str, dict[str, Any]] = {
+    "cd73": {"value": Decimal(97)},
     "viability": {"value": Decimal(95)},
     "endotoxin": {"value": Decimal(1)},
     "gram_stain": {"outcome": "no_organisms"},
     "sterility": {"outcome": "no_growth"},
 }
+TWINS = {"ann2": "ann", "ben2": "ben"}
+"""A second record of a patient, without courses; nobody has said yet that it is the same person."""
 COURSES = {
     "ann.loose": ("ann", "loose", "ada"),
     "ann.strict": ("ann", "strict", "ada"),
@@ -200,66 +207,86 @@ def picture(now: datetime) -> Book:
     book = Book(now)
     book.protocols = {
         "loose": _judges(70, 12, thaw=60, frozen=60, markers=["hiv_nat", "hcv_nat"], waits=True),
-        "strict": _judges(90, 2, thaw=30, frozen=50, markers=["hiv_nat", "hcv_nat", "syphilis"], waits=False, weight=7),
-        "own": _judges(70, 5, thaw=60, frozen=60, markers=[], waits=True),
+        "strict": _judges(
+            90, 2, thaw=30, frozen=50, markers=["hiv_nat", "hcv_nat", "syphilis"], waits=False, weight=7, cd73=95
+        ),
+        "own": _judges(70, 5, thaw=60, frozen=60, markers=[], waits=True, doses=1, between=None),
     }
     roles = ("coordinator", "nurse", "physician", "technologist", "quality", "director")
     book.people = {f"{role}{second}": role for role in roles for second in ("", "2")}
+    for name in ("ann", "ben", "cid", *TWINS):
+        book.patients[name] = {"allergies": [], "died_on": None, "taken": []}
     for name in ("ann", "ben", "cid"):
-        book.patients[name] = {"allergies": [], "died_on": None}
-        book.weights[f"{name}.weight"] = {"patient": name, "kg": Decimal(60), "at": now - timedelta(days=1)}
+        book.weights[f"{name}.weight"] = signed_by() | {
+            "patient": name, "kg": Decimal(60), "at": now - timedelta(days=1), "by": "nurse", "author": "nurse"
+        }  # fmt: skip
     for name in ("ada", "bob", "mix", "sis", "own"):
         kind = {"sis": "related", "own": "self"}.get(name, "unrelated")
         book.donors[name] = {
             "kind": kind, "patient": "ben" if name == "own" else None, "relative_of": "ann" if name == "sis" else None
         }  # fmt: skip
         if name != "own":
-            book.determinations[f"{name}.det"] = {
-                "donor": name, "at": now - timedelta(days=42), "outcome": "eligible", "signed": {"physician"},
-                "markers": dict.fromkeys(MARKERS, "negative"), "urgent": None, "told": None,
-                "sample_on": (now - timedelta(days=42)).date(),
+            book.determinations[f"{name}.det"] = signed_by("physician") | {
+                "donor": name, "at": now - timedelta(days=42), "outcome": "eligible", "urgent": None, "told": None,
+                "for": None,
+                "markers": dict.fromkeys(MARKERS, "negative"), "sample_on": (now - timedelta(days=42)).date(),
             }  # fmt: skip
     for name, (who, protocol, donor) in COURSES.items():
-        book.courses[name] = {
-            "patient": who, "protocol": protocol, "donor": donor, "signed": {"physician"}, "stopped": False, "said": {}
-        }  # fmt: skip
-        book.consents[f"{name}.consent"] = {
-            "patient": who, "protocol": protocol, "at": now - timedelta(days=29), "by": "physician", "until": None,
-            "signed": {"physician"}, "withdrawn_at": None, "prolonged_by": None,
-        }  # fmt: skip
-        book.eligibilities[f"{name}.eligibility"] = {
-            "course": name, "at": now - timedelta(days=28), "yes": True, "signed": {"physician"}, "turned_by": None,
-            "by": "physician",
-        }  # fmt: skip
-    for donation, donor in {"ada.don1": "ada", "ada.don2": "ada", "bob.don1": "bob", "sis.don1": "sis",
-                            "own.don1": "own"}.items():  # fmt: skip
-        own = donor == "own"
-        book.harvests[f"{donation}.harvest"] = {"donor": donor, "signed": {"physician"}, "said": {}}
-        book.bags[donation] = _bag(donor, "own" if own else "loose", "ben.own" if own else None, Decimal(60)) | {
-            "harvest": f"{donation}.harvest"
+        book.courses[name] = signed_by("physician") | {
+            "patient": who,
+            "protocol": protocol,
+            "donor": donor,
+            "stopped": False,
+            "said": {},
         }
-    for run, (taken, bags) in RUNS.items():
-        book.runs[run] = {
-            "inputs": dict.fromkeys(taken, Decimal(60)), "signed": {"technologist", "technologist2"},
-            "hands": {"technologist"}, "said": {},
+        book.consents[f"{name}.consent"] = signed_by("physician") | {
+            "patient": who, "protocol": protocol, "at": now - timedelta(days=29), "by": "physician", "until": None,
+            "withdrawn_at": None,
         }  # fmt: skip
-        donor = "mix" if run == "run.mix" else book.bags[taken[0]]["donor"]
-        frozen = now - timedelta(days=16 if run == "run.own" else 40) + FROZEN_AFTER[run]
-        for bag in bags:
-            above = book.bags[taken[0]]
-            book.bags[bag] = _bag(donor, above["protocol"], above["course"], Decimal(10)) | {
-                "run": run, "amount": Decimal(90), "frozen_at": frozen, "medium": DMSO, "dmso": Decimal(10)
-            }  # fmt: skip
-    for bag in TESTED:
-        frozen = book.bags[bag]["frozen_at"]
-        for test, said in GOOD_RESULTS.items():
-            book.results[f"{bag}.{test}"] = {
-                "bag": bag, "test": test, "pending": False, "by": "technologist", "signed": set(), "sampled_at": frozen,
-                "corrected_by": None, "was_bad": False, "value": None, "outcome": None, "at": now - timedelta(days=1),
-            } | said  # fmt: skip
+        book.eligibilities[f"{name}.eligibility"] = signed_by("physician") | {
+            "course": name, "at": now - timedelta(days=28), "yes": True, "by": "physician", "personal": False,
+            "written": now - timedelta(days=28),
+        }  # fmt: skip
+    _cells(book, now)
     return book
 
 
+def _cells(book: Book, now: datetime) -> None:
+    """Write the donations, the runs and what was tested of their bags."""
+    for donation, donor in DONORS_OF.items():
+        own = donor == "own"
+        book.harvests[f"{donation}.harvest"] = signed_by("physician") | {"donor": donor, "said": {}}
+        collected = now - timedelta(days=16 if own else 40)
+        book.bags[donation] = _bag(donor, "own" if own else "loose", "ben.own" if own else None, Decimal(60)) | {
+            "harvest": f"{donation}.harvest", "made_at": collected,
+        }  # fmt: skip
+    for run, (taken, bags) in RUNS.items():
+        frozen = now - timedelta(days=16 if run == "run.own" else 40) + FROZEN_AFTER[run]
+        begun = frozen - timedelta(hours=1)
+        book.runs[run] = signed_by("technologist", "technologist2") | {
+            "inputs": dict.fromkeys(taken, Decimal(60)), "hands": {"technologist"}, "said": {}, "at": begun,
+            "until": frozen, "added": Decimal(0), "steps": [{"kind": "cryopreserve", "at": begun, "until": frozen}],
+        }  # fmt: skip
+        above = book.bags[taken[0]]
+        for bag in bags:
+            book.bags[bag] = _bag(
+                "mix" if run == "run.mix" else above["donor"], above["protocol"], above["course"], Decimal(10)
+            ) | {"run": run, "amount": Decimal(90), "made_at": frozen, "medium": DMSO, "dmso": Decimal(10)}
+    for bag in TESTED:
+        for test, said in GOOD_RESULTS.items():
+            at = now - timedelta(days=1) if test == "sterility" else book.bags[bag]["made_at"] + timedelta(hours=1)
+            book.results[f"{bag}.{test}"] = signed_by() | {
+                "bag": bag, "test": test, "pending": False, "by": "technologist", "value": None, "outcome": None,
+                "sampled_at": book.bags[bag]["made_at"], "at": at, "correctors": set(), "was_bad": False,
+            } | said  # fmt: skip
+
+
+def signed_by(*signed: str) -> dict[str, Any]:
+    """Return the signatures of a record that nobody has corrected."""
+    return {"signed": set(signed), "log": [("sign", who) for who in signed], "ever_signed": bool(signed)}
+
+
+DONORS_OF = {"ada.don1": "ada", "ada.don2": "ada", "bob.don1": "bob", "sis.don1": "sis", "own.don1": "own"}
 RUNS = {
     "run.ada": (["ada.don1"], ["a1", "a2"]),
     "run.mix": (["ada.don2", "bob.don1"], ["p1"]),
@@ -272,19 +299,32 @@ FROZEN_AFTER = {
 
 
 def _judges(
-    viability: int, endotoxin: int, *, thaw: int, frozen: int, markers: list[str], waits: bool, weight: int = 30
+    viability: int,
+    endotoxin: int,
+    *,
+    thaw: int,
+    frozen: int,
+    markers: list[str],
+    waits: bool,
+    weight: int = 30,
+    cd73: int = 90,
+    doses: int = 2,
+    between: int | None = 7,
 ) -> dict[str, Any]:
     return {
-        "tests": {"viability": (Decimal(viability), None), "endotoxin": (None, Decimal(endotoxin)), "gram_stain": None,
-                  "sterility": None},
+        "tests": {
+            "cd73": (Decimal(cd73), None), "viability": (Decimal(viability), None),
+            "endotoxin": (None, Decimal(endotoxin)), "gram_stain": None, "sterility": None,
+        },
         "may_wait": {"sterility"} if waits else set(), "thaw_minutes": thaw, "frozen_days": frozen, "markers": markers,
         "weight_days": weight, "window": (Decimal(1), Decimal(2)), "endotoxin_per_kg": Decimal(5),
+        "usual": Decimal("1.5"), "doses": doses, "days_between": between,
     }  # fmt: skip
 
 
 def _bag(donor: str, protocol: str, course: str | None, volume: Decimal) -> dict[str, Any]:
-    return {
+    return signed_by() | {
         "donor": donor, "protocol": protocol, "course": course, "volume": volume, "amount": Decimal(0), "run": None,
-        "harvest": None, "frozen_at": None, "medium": "", "dmso": Decimal(0), "use_before": None, "said": {},
-        "hands": set(), "signed": set(), "corrected_by": None,
+        "harvest": None, "made_at": None, "medium": "", "dmso": Decimal(0), "use_before": None, "said": {},
+        "hands": set(), "longer": 0,
     }  # fmt: skip

@@ -10,6 +10,7 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.administration.models import Administration, BedsideCheck
 from tests.factories import day_boxes
+from tests.proof.book import PERSONAL
 from tests.proof.hands import EXCEPTION, TABLES
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class Web:
         marks = {f"marker_{name}": said for name, said in act["markers"].items()}
         self._fill(
             act, f"/donors/{self.ids[act['donor']]}/eligibility/new", outcome=act["outcome"],
+            urgent_for=self.row("patients", act["for"]).record_number if act["for"] else None,
             urgent_need=act["urgent"], physician_told=self.ward.person(act["told"]).id if act["told"] else None,
             **day_boxes("sample_taken_on", act["sample_on"]),
             **marks,
@@ -85,9 +87,10 @@ class Web:
         self._fill(act, f"/consents/{self.ids[act['consent']]}/withdrawal")
 
     def _decide_eligibility(self, act: Act) -> None:
+        why = PERSONAL if act["personal"] else "a new finding"
         self._fill(
             act, f"/treatments/{self.ids[act['course']]}/eligibility/new", active_infection=False, malignancy=False,
-            pregnancy="not_applicable", eligible=act["yes"], reasons="" if act["yes"] else "a new finding",
+            pregnancy="not_applicable", eligible=act["yes"], reasons="" if act["yes"] else why,
         )  # fmt: skip
 
     def _stop(self, act: Act) -> None:
