@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import or_, select
 
-from clinic.exchange.research import kinds, leading
+from clinic.exchange.datasets import models
+from clinic.exchange.research import leading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,18 +25,23 @@ AT_ONCE = 500
 
 def records_of(session: Session, people: Iterable[str]) -> dict[type[Any], list[str]]:
     """Return the ids of all records of one person by their kind, sorted. ``people``: the person's patient records."""
-    owned = set(people)
+    owned, kinds = set(people), _kinds()
     found: dict[type[Any], list[str]] = defaultdict(list)
     new = sorted(owned)
     while new:
         for id_ in new:
-            found[kinds()[id_[:2]]].append(id_)
+            found[kinds[id_[:2]]].append(id_)
         next_: set[str] = set()
-        for model in kinds().values():
+        for model in kinds.values():
             next_ |= {row for row, first in _leading_to(session, model, new) if first in owned}
         new = sorted(next_ - owned)
         owned |= next_
     return {model: sorted(ids) for model, ids in found.items()}
+
+
+def _kinds() -> dict[str, Any]:
+    """Return every kind of record that has a data set, by the first letters of its ids; notices are no records."""
+    return {model.KIND: model for model in models().values()}
 
 
 def _leading_to(session: Session, model: Any, ids: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -52,5 +58,5 @@ def _leading_to(session: Session, model: Any, ids: Sequence[str]) -> Iterator[tu
 def _named_by(column: Any, ids: Sequence[str]) -> list[str]:
     """Return which of some records a column can name: those of the table that it refers to, or of any."""
     tables = {key.column.table.name for key in column.foreign_keys}
-    fitting = {kind for kind, model in kinds().items() if not tables or model.__tablename__ in tables}
+    fitting = {kind for kind, model in _kinds().items() if not tables or model.__tablename__ in tables}
     return [one for one in ids if one[:2] in fitting]

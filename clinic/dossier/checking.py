@@ -47,14 +47,14 @@ class Checked:
 
         ``kept``: the seals of this instance as `proving.normal` writes them. ``own``: the key was compared with its.
         """
-        last = max(one.at for one in self.seals)
+        last = max((one.at.isoformat() for one in self.seals), default="no time, as it has none")
         unknown = sum(one.text not in kept for one in self.seals)
         whose = "the key of this instance" if own else "compare this key with the one that the clinic published"
         agree = f"{self.rows} rows of {self.tables} tables and {self.attachments} attachments agree with them"
         found = [
             f"Dossier of patient {self.said['patient']}, made at {self.said['made_at']} for {self.said['made_by']}.",
             f"All {len(self.said['files'])} files are as they were given out, signed with {self.key}: {whose}.",
-            f"{self.entries} entries of the ledger are those that were sealed, until {last.isoformat()}; {agree}.",
+            f"{self.entries} entries of the ledger are those that were sealed, until {last}; {agree}.",
         ]
         if unknown:
             found.append(f"Not proved: that {unknown} of its {len(self.seals)} seals are kept here; compare them.")

@@ -30,6 +30,7 @@ from clinic.ledger import proving
 from clinic.ledger.models import LedgerEntry
 from clinic.patients.merging import others as other_records
 from clinic.patients.models import Patient
+from clinic.record_kinds import table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -148,15 +149,15 @@ class Dossier:
                 found |= set(self.session.scalars(chosen))
         return found
 
+    def by_table(self) -> dict[str, list[str]]:
+        """Return the ids of the person's records by the name of their table."""
+        return {table_of(model): ids for model, ids in self.ids.items()}
+
     def written_down(self) -> set[str]:
         """Return every text that the ledger has of the person's records."""
-        found, ids = set[str](), sorted(one for some in self.ids.values() for one in some)
-        for start in range(0, len(ids), proving.AT_ONCE):
-            piece = LedgerEntry.record_id.in_(ids[start : start + proving.AT_ONCE])
-            for row in self.session.execute(
-                select(LedgerEntry.reason, LedgerEntry.before, LedgerEntry.after).where(piece)
-            ):
-                found |= set(texts_in(tuple(row)))
+        found = set[str]()
+        for entry in proving.about(self.session, self.by_table()):
+            found |= set(texts_in((entry.reason, entry.before, entry.after)))
         return found
 
 
@@ -181,8 +182,7 @@ def make(  # noqa: PLR0913 - whose, for whom, when, and what proves it
     def of_others(entry: LedgerEntry) -> bool:
         return others.in_any((entry.reason, entry.before, entry.after))
 
-    ids = [one for some in made.ids.values() for one in some]
-    proof, left_out = proving.of_records(session, seals, ids, of_others)
+    proof, left_out = proving.of_records(session, seals, made.by_table(), of_others)
     files = {name: pdf([content | {"sections": others.taken_out(content["sections"])}])
              for name, content in documents.items()}  # fmt: skip
     files |= {table.file: table.content(others) for table in tables}
@@ -193,8 +193,8 @@ def make(  # noqa: PLR0913 - whose, for whom, when, and what proves it
     files[manifest.READ_ME] = read_me(people, files, made=said, left_out=left_out).encode()
     files[manifest.NAME] = manifest.written(
         files, key, patient=patient.id, site=site.code, made_at=at.isoformat(), made_by=by,
-        records=sorted(ids), left_out=left_out,
-        tables={one.file: {"record": one.dataset.model.__tablename__, "columns": one.columns} for one in tables},
+        records=sorted(one for some in made.ids.values() for one in some), left_out=left_out,
+        tables={one.file: {"record": table_of(one.dataset.model), "columns": one.columns} for one in tables},
         attachments={name: id_ for name, (id_, _content) in attached.items()},
     )  # fmt: skip
     return _zipped(files)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
+from clinic.access import own_site
 from clinic.accounts.models import User
 from clinic.exchange.withheld import Withheld, other_patients
 from clinic.patients.donors import Donor
@@ -89,7 +90,8 @@ def _numbers(session: Session, people: Sequence[Patient], texts: Iterable[str]) 
     words = sorted({word for text in texts for word in TOKEN.findall(text) if TOLD.match(word)})
     own, found = {one.record_number for one in people}, list[str]()
     for start in range(0, len(words), AT_ONCE):
-        chosen = select(Patient.record_number).where(Patient.record_number.in_(words[start : start + AT_ONCE]))
+        named = Patient.record_number.in_(words[start : start + AT_ONCE])
+        chosen = select(Patient.record_number).where(*own_site(session, Patient), named)
         found += [number for number in session.scalars(chosen) if number and number not in own]
     return found
 

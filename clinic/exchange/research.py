@@ -49,7 +49,7 @@ def people_of(session: Session, ids: set[str]) -> dict[str, str]:
     for id_ in ids:
         by_kind[id_[:2]].add(id_)
     for kind, of_kind in by_kind.items():
-        model = kinds().get(kind)
+        model = _kinds().get(kind)
         if model is Patient:
             found |= {id_: id_ for id_ in of_kind}
         elif model is not None:
@@ -79,7 +79,6 @@ def leading(model: Any) -> tuple[str, ...]:
 
 
 @cache
-def kinds() -> dict[str, Any]:
-    """Return every kind of record by the first letters of its ids."""
+def _kinds() -> dict[str, Any]:
     models = (mapper.class_ for mapper in Model.registry.mappers)
     return {model.KIND: model for model in models if issubclass(model, Model)}

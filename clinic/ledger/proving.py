@@ -18,7 +18,7 @@ from clinic.ledger.sealing import hashes, opened
 from clinic.ledger.verify import CHAINS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from sqlalchemy.orm import Session
 
@@ -47,23 +47,29 @@ def of_export(session: Session, seals: Sequence[Seal], digest: str) -> str:
 
 
 def of_records(
-    session: Session, seals: Sequence[Seal], ids: Iterable[str], leave_out: Callable[[Any], bool]
+    session: Session, seals: Sequence[Seal], ids: Mapping[str, Sequence[str]], leave_out: Callable[[Any], bool]
 ) -> tuple[str, list[str]]:
     """Return the proof of every change of some records, as JSON, and the records of which a change is left out.
 
-    ``leave_out`` says of an entry whether it stays out, as it tells of somebody else. Raises `RuleBroken` as
-    `of_record` does.
+    ``ids``: the records by their table. ``leave_out`` says of an entry whether it stays out, as it tells of somebody
+    else. Raises `RuleBroken` as `of_record` does.
     """
-    wanted, entries, out = sorted(ids), list[LedgerEntry](), dict[str, None]()
-    for start in range(0, len(wanted), AT_ONCE):
-        piece = wanted[start : start + AT_ONCE]
-        for entry in session.scalars(select(LedgerEntry).where(LedgerEntry.record_id.in_(piece))):
-            if leave_out(entry):
-                out[entry.record_id] = None
-            else:
-                entries.append(entry)
+    entries, out = list[LedgerEntry](), dict[str, None]()
+    for entry in about(session, ids):
+        if leave_out(entry):
+            out[entry.record_id] = None
+        else:
+            entries.append(entry)
     entries.sort(key=lambda entry: (entry.site_id, entry.number))
     return _proof(session, seals, entries), sorted(out)
+
+
+def about(session: Session, ids: Mapping[str, Sequence[str]]) -> Iterator[LedgerEntry]:
+    """Yield every entry about some records, which are given by their table, some at a time."""
+    for table, of_table in ids.items():
+        for start in range(0, len(of_table), AT_ONCE):
+            piece = LedgerEntry.record == table, LedgerEntry.record_id.in_(of_table[start : start + AT_ONCE])
+            yield from session.scalars(select(LedgerEntry).where(*piece))
 
 
 def _proof(session: Session, seals: Sequence[Seal], entries: Sequence[Any]) -> str:
