@@ -104,6 +104,7 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
         SMTP=settings.smtp,
         PUBLIC_URL=settings.public_url,
         SEAL_FOLDERS=settings.seal_folders,
+        REPORTS_DIR=settings.reports,
         DEBUG=False,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
     )
