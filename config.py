@@ -81,6 +81,7 @@ class Settings:
     only_reads: bool = False
     smtp: Smtp | None = None
     seals: Path | None = None
+    reports: Path | None = None
 
     @property
     def seal_folders(self) -> list[Path]:
@@ -131,6 +132,8 @@ class Settings:
         for file in files:
             if file.is_file() and file.stat().st_mode & OTHERS:
                 yield f"Everybody on this machine may read {file}. Run: chmod 600 {file}"
+        if self.reports is not None and self.reports.is_dir() and self.reports.stat().st_mode & OTHERS:
+            yield f"Everybody on this machine may look into {self.reports}. Run: chmod 700 {self.reports}"
 
 
 def _is_public(url: str) -> bool:
@@ -208,6 +211,7 @@ def load(environ: dict[str, str] | None = None) -> Settings:
         zone=said("CLINIC_TZ", "Europe/Berlin"),
         smtp=_smtp(said),
         seals=Path(said("CLINIC_SEALS", "")).resolve() if said("CLINIC_SEALS", "") else None,
+        reports=Path(said("CLINIC_REPORTS_DIR", "")).resolve() if said("CLINIC_REPORTS_DIR", "") else None,
     )
     settings.check()
     return settings

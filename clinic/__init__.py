@@ -38,7 +38,7 @@ ROOMS = (
     "clinic.patients.donor_views", "clinic.patients.merge_views",
     "clinic.treatments.views", "clinic.inventory.views", "clinic.pathway.patient_views",
     "clinic.audit.views", "clinic.exchange.views", "clinic.exchange.import_views", "clinic.exchange.e2b_views",
-    "clinic.documents.views",
+    "clinic.documents.views", "clinic.dossier.views",
     "clinic.reports.views", "clinic.reports.analysis_views", "clinic.reports.kept_views", "clinic.reports.saved_views",
     "clinic.reports.line_views", "clinic.reports.past_views", "clinic.reports.source_audit_views",
     "clinic.requests.views", "clinic.requests.notice_views",
@@ -103,6 +103,8 @@ def create_app(settings: Settings | None = None, pathway: Sequence[Step] | None 
         TESTING=settings.testing,
         SMTP=settings.smtp,
         PUBLIC_URL=settings.public_url,
+        SEAL_FOLDERS=settings.seal_folders,
+        REPORTS_DIR=settings.reports,
         DEBUG=False,
         SEND_FILE_MAX_AGE_DEFAULT=timedelta(days=1),
     )

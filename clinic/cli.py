@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "backup": ("database:backup", "Copy the database to a new file while it is in use, and verify the copy."),
     "demo": ("demonstration:demo", "Build a demonstration clinic; refuses a database that has another clinic."),
+    "dossier": ("dossiers:dossier", "Write one patient's whole record: PDF, CSV, attachments, signatures, proof."),
     "downtime": ("downtime:downtime", "Write the downtime kit: the day's list, open courses, blank forms."),
     "export": ("tables:export", "Export a data set."),
     "import": (

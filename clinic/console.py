@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import ArgumentError, OperationalError, ProgrammingError
 
 from clinic import create_app
+from clinic.access import CLINICAL
 from clinic.accounts.models import Site, User
 from clinic.error_pages import NOT_SET_UP, unavailable
 from clinic.errors import ClinicError, RuleBroken, SettingsWrong
@@ -140,3 +141,11 @@ def user_with(session: Session, email: str) -> User:
     if found is None:
         raise RuleBroken(f"No account uses {email}.")
     return found
+
+
+def refuse_reader(reader: User | None, site_id: str | None) -> None:
+    """Raise `RuleBroken` where the person who is named could not read the same on a page."""
+    if reader is not None and (reader.role not in CLINICAL or not reader.active):
+        raise RuleBroken(f"{reader.label} does not read patients' records.")
+    if reader is not None and site_id != reader.site_id:
+        raise RuleBroken(f"{reader.printed_name} works at another site. Name hers or his: --site {reader.site.code}.")

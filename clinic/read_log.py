@@ -157,13 +157,14 @@ def export(about: str, patient_id: str = "") -> None:
     _note("export", patient_id, about)
 
 
-def export_by_command(site_ids: Iterable[str], reader_id: str, about: str) -> None:
+def export_by_command(site_ids: Iterable[str], reader_id: str, about: str, patient_id: str = "") -> None:
     """Write down that the command line takes a table of some sites out, or leave it for the next process.
 
-    ``reader_id``: who is named as its reader; nothing: this machine's user, shown as the site itself.
+    ``reader_id``: who is named as its reader; nothing: this machine's user, shown as the site itself. ``patient_id``:
+    of one patient; nothing: of many.
     """
     at, log = clock.now(), _log()
-    readings = [Reading(id_, at, reader_id or id_, "export", "command line", about) for id_ in site_ids]
+    readings = [Reading(id_, at, reader_id or id_, "export", "command line", about, patient_id) for id_ in site_ids]
     if not log.added(readings):
         log.leave(readings)
 

@@ -10,6 +10,7 @@ import click
 from clinic import clock, wording
 from clinic.attachments.files import disagreements as attached_disagreements
 from clinic.console import FILE, with_database_to_read
+from clinic.dossier import checking
 from clinic.errors import RuleBroken
 from clinic.exchange.exporting import digest_of
 from clinic.identifiers import parse_id
@@ -30,8 +31,27 @@ HEAD = click.option("--head", "seal_file", type=FILE, help="One more seal, from 
 @click.command()
 @HEAD
 @click.option("--since-seal", is_flag=True, help="Check only what was written since the last seal, and say so.")
+@click.option("--dossier", "file", type=FILE, help="Check a dossier instead; needs no database.")
+def verify(seal_file: Path | None, file: Path | None, *, since_seal: bool) -> None:
+    if file is None:
+        _verify(seal_file, since_seal=since_seal)
+        return
+    if seal_file is not None or since_seal:
+        raise click.UsageError("A dossier is checked by itself: leave out --head and --since-seal.")
+    _verify_dossier(file, load())
+
+
+def _verify_dossier(file: Path, settings: Settings) -> None:
+    """Say what a dossier proves; raise `RuleBroken`, naming the file in it, where one was changed."""
+    own = sealing.known_key(settings.instance)
+    found = checking.check(file, sealing.public_of(own) if own is not None else None)
+    kept, _faults = sealing.found_in(settings.seal_folders, own)
+    for sentence in found.sentences({proving.normal(one.text) for one in kept}, own=own is not None):
+        click.echo(sentence)
+
+
 @with_database_to_read
-def verify(session: Session, seal_file: Path | None, *, since_seal: bool) -> None:
+def _verify(session: Session, seal_file: Path | None, *, since_seal: bool) -> None:
     settings = load()
     if since_seal:
         _verify_since(session, settings)

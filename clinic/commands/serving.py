@@ -150,7 +150,7 @@ def _sweep_beside(app: Flask, stop: threading.Event) -> None:
                 uploads.forget_old()  # first: whatever fails below, files of patients do not stay longer than is said
                 app.extensions["readings"].take_left()
                 sweep(db.session(), clock.now())
-                schedule.keep_due(db.session(), clock.now())
+                schedule.keep_due(db.session(), clock.now(), app.config["REPORTS_DIR"])
                 mail.send_waiting(db.session(), app.config["SMTP"], clock.now(), app.config["PUBLIC_URL"])
                 if counted is None or clock.now() - counted > query_plans.EVERY:
                     db.session.remove()

@@ -12,9 +12,8 @@ from flask import current_app
 from sqlalchemy import select
 
 from clinic import read_log
-from clinic.access import CLINICAL
 from clinic.accounts.models import Site
-from clinic.console import FILE, site_with, user_with, with_database_to_read
+from clinic.console import FILE, refuse_reader, site_with, user_with, with_database_to_read
 from clinic.errors import RuleBroken
 from clinic.exchange import exporting
 from clinic.exchange.datasets import datasets
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from sqlalchemy.orm import Session
-
-    from clinic.accounts.models import User
 
 DAY = click.DateTime(["%Y-%m-%d"])
 
@@ -56,7 +53,7 @@ def export(  # noqa: PLR0913 - the options of one command
         raise click.UsageError(f"{output} is already there; nothing was written. Choose another file name.")
     reader = user_with(session, email) if email else None
     choice = _choice(session, reader.site if reader is not None else None, **chosen)
-    _refuse_reader(reader, choice)
+    refuse_reader(reader, choice.site_id)
     sites = [choice.site_id] if choice.site_id else list(session.scalars(select(Site.id).order_by(Site.id)))
     with exporting.whole(exporting.chunks(session, dataset, form, choice)) as made:  # first whole, then given away
         said = exporting.about(dataset, form, exporting.digest_of(made), research=choice.research)
@@ -68,14 +65,6 @@ def export(  # noqa: PLR0913 - the options of one command
         else:
             with written_whole(output, over=False) as file:
                 shutil.copyfileobj(made, file)
-
-
-def _refuse_reader(reader: User | None, choice: Choice) -> None:
-    """Raise `RuleBroken` where the person who is named could not read the same on a page."""
-    if reader is not None and (reader.role not in CLINICAL or not reader.active):
-        raise RuleBroken(f"{reader.label} does not read patients' records.")
-    if reader is not None and choice.site_id != reader.site_id:
-        raise RuleBroken(f"{reader.printed_name} works at another site. Name hers or his: --site {reader.site.code}.")
 
 
 def _choice(  # noqa: PLR0913 - the options that choose rows

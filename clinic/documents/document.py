@@ -75,6 +75,12 @@ class Source:
         self.record, self._records, self.people = record, records, people
         self.zone: str = record.zone
         self.printed: dict[str, Model] = {}
+        self.only: frozenset[str] | None = None
+        """The patients whom it may name; None: everybody whom the records name."""
+
+    def may_name(self, patient_id: str) -> bool:
+        """Whether it may name a patient: a file for one person names no other."""
+        return self.only is None or patient_id in self.only
 
     @property
     def records(self) -> CourseRecords:

@@ -153,7 +153,10 @@ def _same_origin(source: Source, record: AdverseEvent) -> list[Block]:
     source.keep(*cells)
     for one in cells:
         course = source.records.get(one.treatment_id)
-        number = (course.patient.record_number or "") if course is not None else ""
+        whose = course.patient if course is not None else None
+        number = (whose.record_number or "") if whose is not None else ""
+        if whose is not None and not source.may_name(whose.id):
+            number = "another patient"
         rows.append([named(one), one.id, "given" if one.given else one.place_text or "", number])
     return table(["Product", "Number", "Where", "Record number of the patient"], rows)
 

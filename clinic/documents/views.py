@@ -18,6 +18,7 @@ from clinic.extensions import db
 from clinic.identifiers import parse_id
 from clinic.pages import get_or_404, me, staff_names, zone
 from clinic.patients.banner import patient_banner, patient_of
+from clinic.patients.models import Patient
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -48,6 +49,7 @@ def of_record(record_id: str) -> str:
         "documents/index.html", heading="Documents", rows=rows, record=record, patient=patient_banner(record),
         back_url=record_pages.PAGES[record.KIND].show(record), together=sum(not row["missing"] for row in rows),
         most=MOST_TOGETHER,
+        dossier_url=url_for("dossier.download", patient_id=record.id) if isinstance(record, Patient) else None,
     )  # fmt: skip
 
 

@@ -65,10 +65,11 @@ class Choice:
 
     ``zone``: on whose clock those days begin and end. ``on``: the day for which the research variant
     gives ages; None: today at the row's site. ``secret``: what its shift of days is drawn from; tables with the same
-    one agree.
+    one agree. ``only``: the ids of the rows to which it is limited; None: all.
     """
 
     site_id: str | None = None
+    only: frozenset[str] | None = None
     since: date | None = None
     until: date | None = None
     research: bool = False
@@ -182,6 +183,8 @@ def _narrowed(statement: Any, dataset: Dataset, choice: Choice) -> Any:
     model, (through, _dot, key) = dataset.model, dataset.counted_by.rpartition(".")
     if choice.site_id:
         statement = statement.where(model.site_id == choice.site_id)
+    if choice.only is not None:
+        statement = statement.where(model.id.in_(choice.only))
     if through and (choice.since or choice.until):
         statement = statement.join(getattr(model, through))
     by = getattr(inspect(model).relationships[through].mapper.class_ if through else model, key)
@@ -231,7 +234,7 @@ def _doses(session: Session, page: list[dict[str, Any]]) -> list[dict[str, Any]]
     return [{key: value for key, (_label, value) in zip(DOSES, of_one, strict=False)} for of_one in items]
 
 
-def _written(value: Any) -> Any:
+def written_cell(value: Any) -> Any:
     """Return a value as a CSV cell."""
     if value is None:
         return ""
@@ -259,10 +262,10 @@ def csv_lines(headings: Sequence[str], found: Iterable[Sequence[Any]], comments:
     buffer, ends = io.StringIO(), "\r\n"
     writer = csv.writer(buffer, lineterminator=f"{ends}#" if comments else ends)  # quoted: what has a mark of the end
     buffer.write("".join(f"# {' '.join(line.split())}{ends}" for line in comments))
-    writer.writerow([_written(name) for name in headings])
+    writer.writerow([written_cell(name) for name in headings])
     yield BYTE_ORDER_MARK + _taken(buffer).removesuffix("#")
     for row in found:
-        writer.writerow([one if one is None or _is_plain(one) else _written(one) for one in row])
+        writer.writerow([one if one is None or _is_plain(one) else written_cell(one) for one in row])
         yield _taken(buffer).removesuffix("#")
 
 

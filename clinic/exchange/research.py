@@ -63,7 +63,7 @@ def people_of(session: Session, ids: set[str]) -> dict[str, str]:
 
 def _leads(session: Session, model: Any, ids: Iterable[str]) -> dict[str, str]:
     """Return, for each record of one kind, the record that it leads to first; nothing where it leads nowhere."""
-    columns = [getattr(model, name) for name in _leading(model)]
+    columns = [getattr(model, name) for name in leading(model)]
     if not columns:
         return {}
     rows = session.execute(select(model.id, *columns).where(model.id.in_(ids))).all()
@@ -72,7 +72,8 @@ def _leads(session: Session, model: Any, ids: Iterable[str]) -> dict[str, str]:
 
 
 @cache
-def _leading(model: Any) -> tuple[str, ...]:
+def leading(model: Any) -> tuple[str, ...]:
+    """Return which columns of a kind of record lead to the person, the shortest way first."""
     kept = {attribute.key for attribute in inspect(model).column_attrs}
     return tuple(name for name in LEADS if name in kept)
 

@@ -62,7 +62,8 @@ def _key_in(path: Path) -> Ed25519PrivateKey:
     return key
 
 
-def _public(key: Ed25519PrivateKey) -> str:
+def public_of(key: Ed25519PrivateKey) -> str:
+    """Return the public half of a key, in hex."""
     return key.public_key().public_bytes_raw().hex()
 
 
@@ -129,8 +130,23 @@ def seal(
         **({"restored": True} if restored else {}),
         **({"trees": {name: asdict(tree) for name, tree in sorted(trees.items())}} if trees else {}),
     }
+    return signed(said, key)
+
+
+def signed(said: Mapping[str, Any], key: Ed25519PrivateKey) -> str:
+    """Return a statement as JSON with the public key and the signature over its canonical form."""
     signature = key.sign(canonical(said).encode()).hex()
-    return json.dumps({**said, "public_key": _public(key), "signature": signature}, indent=2) + "\n"
+    return json.dumps({**said, "public_key": public_of(key), "signature": signature}, indent=2) + "\n"
+
+
+def signed_by(read: dict[str, Any]) -> str:
+    """Take key and signature out of a statement and return the key, in hex.
+
+    Raises `InvalidSignature` where it was changed, `ValueError`, `KeyError` or `TypeError` where it is none.
+    """
+    public, signature = read.pop("public_key"), bytes.fromhex(read.pop("signature"))
+    Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, canonical(read).encode())
+    return str(public)
 
 
 def opened(text: str, *, key: Ed25519PrivateKey | None = None, name: str = "") -> Seal:
@@ -145,13 +161,12 @@ def opened(text: str, *, key: Ed25519PrivateKey | None = None, name: str = "") -
             name: Tree(first=int(tree["first"]), last=int(tree["last"]), root=str(tree["root"]))
             for name, tree in read.get("trees", {}).items()
         }
-        public, signature = read.pop("public_key"), bytes.fromhex(read.pop("signature"))
-        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, canonical(read).encode())
+        public = signed_by(read)
     except InvalidSignature:
         raise RuleBroken("The seal was changed after it was signed.") from None
     except (ValueError, KeyError, TypeError, AttributeError):
         raise RuleBroken("This is not a seal of a ledger.") from None
-    if key is not None and public != _public(key):
+    if key is not None and public != public_of(key):
         raise RuleBroken("The seal is signed with a different key from this instance's.")
     return Seal(name=name, at=at, heads=stated, restored=restored, trees=trees, text=text)
 

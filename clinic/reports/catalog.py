@@ -16,6 +16,11 @@ from clinic.reports import (
     outcomes,
     reactions,
     refused,
+    registry_4000,
+    registry_4003,
+    registry_4006,
+    registry_4100,
+    registry_ebmt,
     releases,
     reporting,
     serious,
@@ -42,6 +47,7 @@ GROUPS = {
     "safety": "Safety",
     "cells": "Cells",
     "records": "Follow-up and records",
+    "registries": "Registries",
 }
 _ALL = (
     activity,
@@ -67,6 +73,11 @@ _ALL = (
     signed,
     reporting,
     source_errors,
+    registry_4000,
+    registry_4003,
+    registry_4006,
+    registry_4100,
+    registry_ebmt,
 )
 REPORTS: Mapping[str, Report] = MappingProxyType({module.REPORT.name: module.REPORT for module in _ALL})
 """Every report by the name in its address."""

@@ -200,8 +200,8 @@ class Data:
         )
 
     @cached_property
-    def administrations(self) -> list[Given]:
-        """All administrations of the chosen courses that count, in their order; not yet kept to the period."""
+    def every_administration(self) -> list[Given]:
+        """All administrations of the site that count, whatever the filters choose, in their order."""
         rows = self.read(
             Administration.id,
             Administration.treatment_id,
@@ -212,7 +212,7 @@ class Data:
             Administration.origin,
             order=(Administration.performed_at.is_not(None), Administration.performed_at, *ENTERED),
         )
-        found, begun, courses, day = [], set(), self.courses, self.day
+        found, begun, courses, day = [], set(), self.every_course, self.day
         for id_, course_id, product, at, outcome, volume, origin in rows:
             course = courses.get(course_id)
             if course is None or outcome == "voided" or volume == 0:
@@ -220,6 +220,12 @@ class Data:
             found.append(Given(id_, course, product, at, day(at), course_id not in begun, origin.value == "clinic"))
             begun.add(course_id)
         return found
+
+    @cached_property
+    def administrations(self) -> list[Given]:
+        """The administrations of the chosen courses that count, in their order; not yet kept to the period."""
+        chosen = self.courses
+        return [one for one in self.every_administration if one.course.id in chosen]
 
     @cached_property
     def given(self) -> list[Given]:

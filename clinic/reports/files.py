@@ -60,6 +60,7 @@ class Made:
             ("Denominator", report.denominator),
             ("Method", report.method or "Counts"),
             *([("Source", report.source)] if report.source else []),
+            *self.result.dictionary,
             ("Definition", f"version {report.version}, checked {report.checked_on}: {report.checked}"),
             ("Next review", str(report.next_review)),
         ]

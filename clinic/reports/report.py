@@ -101,7 +101,8 @@ class Result:
 
     ``included``: the records that it is about, ``of`` is what they are (“courses”). ``missing``: of these, what lacks
     a fact that the report needs, by reason. ``excluded``: what the definition leaves out, by reason. ``finding``: the
-    answer in one or two sentences. ``weak``: why an outcome must not be read from the chart; empty: it may.
+    answer in one or two sentences. ``dictionary``: what its columns are, where a heading does not say it. ``weak``: why
+    an outcome must not be read from the chart; empty: it may.
     """
 
     columns: tuple[Column, ...]
@@ -115,6 +116,7 @@ class Result:
     excluded: Sequence[tuple[str, Iterable[str]]] = ()
     drawings: Sequence[Drawing] = ()
     notes: Sequence[str] = ()
+    dictionary: Sequence[tuple[str, str]] = ()
     weak: str = ""
 
     @property

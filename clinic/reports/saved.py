@@ -36,7 +36,10 @@ LIST = "list:"
 
 
 class SavedView(Base):
-    """One report as one person wants to see it again. ``roles``: whose it is too; ``every``: how often it is kept."""
+    """One report as one person wants to see it again. ``roles``: whose it is too; ``every``: how often it is kept.
+
+    ``folder``: as which kind of file it is then written into the reports folder; "": it is not.
+    """
 
     __table_args__ = (Index(None, "site_id", "shared"),)
 
@@ -49,6 +52,7 @@ class SavedView(Base):
     roles: Mapped[list[str]]
     shared: Mapped[bool] = mapped_column(default=False)
     every: Mapped[str] = mapped_column(String(10), default="")
+    folder: Mapped[str] = mapped_column(String(5), default="")
     next_on: Mapped[date | None] = mapped_column(index=True)
     made_at: Mapped[datetime]
 
@@ -78,6 +82,7 @@ class SavedView(Base):
     def repeat(self, every: str, today: date) -> None:
         """Have it made on the first day of each week, month, quarter or year from now on; "": no more."""
         self.every, self.next_on = every, next_of(every, today) if every else None
+        self.folder = (self.folder or "") if every else ""
 
     @property
     def repeats(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from flask import Blueprint, abort, request, url_for
+from flask import Blueprint, abort, current_app, request, url_for
 
 from clinic import clock, wording
 from clinic.access import CLINICAL, WRITERS, Role, allow
@@ -16,6 +16,7 @@ from clinic.forms import RecordForm
 from clinic.pages import Answer, commit_and_redirect, form_of, form_page, me, refusals_to, zone
 from clinic.reports import asking, line_asking, line_views, saved
 from clinic.reports.catalog import REPORTS
+from clinic.reports.files import FORMATS
 from clinic.reports.line_columns import listed
 from clinic.reports.periods import EVERY
 from clinic.reports.saved import LIST, SavedView
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 bp = Blueprint("saved_views", __name__)
 SHARED = {role.value: role.label.capitalize() for role in Role if role in CLINICAL}
 NEVER, WITHOUT = "no", "Not on a schedule"
+NO_FILE = "Not written into a folder"
+FILES = {form: form.upper() for form in FORMATS}
 AFTER = (
     "The view is in the list of reports. Figures are always made anew, with what the person who opens it may read. A "
     "view that is made on a schedule is kept on the first day of each period, and you get a notice with a link."
@@ -44,7 +47,7 @@ class SavedListForm(RecordForm):
     name = StringField(fact=Field(label="Name", required=True, max_length=80))
     roles = MultiSelectField("Share with", choices=SHARED, hint="Roles of your site. Without one, only you see it")
 
-    def plan(self, every: str = "") -> None:
+    def plan(self, every: str = "", folder: str = "") -> None:
         """Offer a schedule, where there is one, and fill in the present one."""
 
     def fill(self, view: SavedView) -> None:
@@ -63,19 +66,32 @@ class SavedViewForm(SavedListForm):
         hint="On the first day of each; you get a notice",
     )  # fmt: skip
 
-    def plan(self, every: str = "") -> None:
-        """Offer a schedule to those who may keep a report; fill in the present one."""
+    folder = SelectField(
+        "Write a file too", choices={NEVER: NO_FILE} | FILES, required=True,
+        hint="Into the folder that the clinic has set for reports, each time the report is kept",
+    )  # fmt: skip
+
+    def plan(self, every: str = "", folder: str = "") -> None:
+        """Offer a schedule to those who may keep a report, and a file where a folder is set; fill in the present."""
         if me().role not in WRITERS:
             self.offer("every", [(NEVER, WITHOUT)])
+        if me().role not in WRITERS or (current_app.config["REPORTS_DIR"] is None and not folder):
+            self.offer("folder", [(NEVER, NO_FILE)])
         self.prefill("every", every or NEVER)
+        self.prefill("folder", folder or NEVER)
 
     def fill(self, view: SavedView) -> None:
         """Put what the form says into a view, its schedule too."""
         super().fill(view)
         chosen = self["every"].data
         every = "" if chosen == NEVER else chosen
+        folder = self["folder"].data if self["folder"].data in FORMATS else ""
+        if folder and not every:
+            said = "A file is written each time the report is kept. Choose how often, or no file."
+            raise RuleBroken(Problem(said, "folder"))
         if every != view.every:
             view.repeat(every, _today())
+        view.folder = folder
 
 
 @bp.route("/reports/<name>/save", methods=["GET", "POST"])
@@ -135,7 +151,7 @@ def change(view_id: str) -> Answer:
     """Change name, sharing and schedule of one's own view."""
     view = _own(view_id)
     form = form_of(SavedListForm if view.listed else SavedViewForm)
-    form.plan(view.every)
+    form.plan(view.every, view.folder)
     for key, value in (("name", view.name), ("roles", view.roles or None)):
         form.prefill(key, value)
     if form.validate_on_submit():

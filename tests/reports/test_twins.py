@@ -14,7 +14,7 @@ from clinic.pathway.course import completeness
 from clinic.reports.catalog import REPORTS
 from clinic.treatments.models import Treatment
 from tests.judging import records_of
-from tests.reports import naive
+from tests.reports import naive, naive_registry
 
 TWINS = {
     "activity": naive.activity,
@@ -38,6 +38,11 @@ TWINS = {
     "signatures": naive.signatures,
     "source-errors": naive.source_errors,
     "yields": naive.yields,
+    "registry-4000": naive_registry.form_4000,
+    "registry-4003": naive_registry.form_4003,
+    "registry-4006": naive_registry.form_4006,
+    "registry-4100": naive_registry.form_4100,
+    "registry-ebmt": naive_registry.ebmt,
 }
 ELSEWHERE = {"reporting-completeness", "turnaround"}
 """Their twins are below."""

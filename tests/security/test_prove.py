@@ -55,7 +55,7 @@ def proof(command, session, team, tmp_path):
 
 
 def test_a_record_is_proved_against_the_seal_by_a_program_that_needs_none_of_ours(proof, tmp_path):
-    key = sealing._public(sealing.known_key(tmp_path))
+    key = sealing.public_of(sealing.known_key(tmp_path))
     assert len(CHECKER.read_text().splitlines()) < 150
     status, said = check(proof)
     assert (status, "Lindqvist" in said, f"Proved. Signed with {key}: compare" in said) == (0, True, True), said
