@@ -6,9 +6,11 @@ import csv
 import hashlib
 import io
 import re
+import struct
 import zlib
 from dataclasses import dataclass, field
 from itertools import starmap
+from lzma import LZMAError
 from typing import TYPE_CHECKING, Any
 from zipfile import BadZipFile, ZipFile
 
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
     from clinic.ledger.sealing import Seal
 
+UNREADABLE = (
+    zlib.error, LZMAError, struct.error, OSError, EOFError, NotImplementedError, RuntimeError, ValueError, BadZipFile,
+)  # fmt: skip
+"""What Python says of a changed file of an archive, by the way in which it is, or seems now to be, compressed."""
 MOST = 2 * 1024**3
 """Bytes of all files of a dossier; more would be no patient's, and fill the disk or the memory of who checks it."""
 
@@ -73,7 +79,7 @@ def check(file: Path, key: str | None) -> Checked:
     try:
         with ZipFile(file) as archive:
             files = _files(archive)
-    except (BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as fault:
+    except (BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as fault:
         raise RuleBroken(f"{file} is not a dossier, or was changed: {fault}.") from None
     if manifest.NAME not in files:
         raise RuleBroken(f"{file} is not a dossier: it has no {manifest.NAME}.")
@@ -106,7 +112,7 @@ def _files(archive: ZipFile) -> dict[str, bytes]:
             raise BadZipFile(f"{one.filename} is in it twice")
         try:
             found[one.filename] = archive.read(one)
-        except (zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, BadZipFile):
+        except UNREADABLE:
             raise BadZipFile(f"{one.filename} was changed") from None
     return found
 

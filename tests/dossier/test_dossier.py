@@ -132,6 +132,16 @@ def test_one_changed_byte_of_the_archive_is_found_or_changes_no_file(dossier, ru
     assert refused > 50
 
 
+@pytest.mark.parametrize("method", [9, 12, 14, 93, 97])
+def test_a_file_that_claims_another_compression_is_named(dossier, run, tmp_path, method):
+    raw, wrong = bytearray(dossier.read_bytes()), tmp_path / "wrong.zip"
+    local, listed = raw.index(b"PK\x03\x04"), raw.index(b"PK\x01\x02")
+    raw[local + 8] = raw[listed + 10] = method
+    wrong.write_bytes(raw)
+    status, _out, err = run("verify", "--dossier", wrong)
+    assert (status, "was changed" in err) == (1, True), err
+
+
 def test_a_file_that_is_missing_added_or_there_twice_is_named(dossier, run, tmp_path):
     right, wrong = opened(dossier), tmp_path / "wrong.zip"
     without = {name: content for name, content in right.items() if name != "tables/weights.csv"}
