@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import UTC, datetime
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,6 +18,7 @@ M = TypeVar("M", bound=Model)
 P = ParamSpec("P")
 R = TypeVar("R", bound=Any)
 T = TypeVar("T")
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)
 
 
 class Pool:
@@ -34,8 +36,9 @@ class Pool:
     def add(self, rows: Iterable[Model]) -> None:
         """Add rows; a row that is already there is not replaced."""
         for row in rows:
-            if row.id not in self.by_id:
-                self.by_id[row.id] = row
+            row_id = row.id
+            if row_id not in self.by_id:
+                self.by_id[row_id] = row
                 self.rows[type(row)].append(row)
         self._on.clear()
         self._every.clear()
@@ -71,7 +74,8 @@ class Pool:
         if (model, name) not in self._on:
             found: dict[str, list[Any]] = defaultdict(list)
             for row in self.every(model):
-                found[getattr(row, name)].append(row)
+                kept = row.__dict__  # what was read; the attribute itself says the same, and asks more about it
+                found[kept[name] if name in kept else getattr(row, name)].append(row)
             self._on[model, name] = found
         return self._on[model, name]
 
@@ -79,12 +83,7 @@ class Pool:
 def in_order(row: Any) -> tuple[Any, ...]:
     """Return the key by which rows of one kind are ordered: when it happened, when it was recorded, its id."""
     happened, written = getattr(row, "performed_at", None), getattr(row, "recorded_at", None)
-    return (
-        happened is not None,
-        happened.timestamp() if happened else 0,
-        written.timestamp() if written else 0,
-        row.id or "",
-    )
+    return (happened is not None, happened or BEFORE_ALL, written or BEFORE_ALL, row.id or "")
 
 
 def once(question: Callable[Concatenate[R, P], T]) -> Callable[Concatenate[R, P], T]:

@@ -13,14 +13,14 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, event, insert, or_, select
+from sqlalchemy import delete, event, insert, or_, select
 from sqlalchemy.orm import Session
 
 from clinic import clock
 from clinic.course_records import CourseRecords, around_all, in_turns, link, table_of, turns
 from clinic.judged_lines import ONLY, CourseLine, ProductLine
 from clinic.ledger.listener import Written, written
-from clinic.model import Base, Model
+from clinic.model import Base, Model, among
 from clinic.pathway.authorized import mark_or_refuse
 from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
@@ -205,7 +205,7 @@ def families_near(dialect: str) -> Any:
         "product": Product.id, "accused": Product.treatment_id, "harvest": Product.harvest_id,
         "processing_run": Product.run_id, "donor": Product.donor_id,
     }  # fmt: skip
-    seeds = or_(*(column.in_(bindparam(name, expanding=True)) for name, column in columns.items()))
+    seeds = or_(*(among(column, name) for name, column in columns.items()))
     return select(Product.id, Product.treatment_id).where(Product.id.in_(family(seeds, dialect)))
 
 
