@@ -31,7 +31,7 @@ OWN_SITE = "own_site"
 """The parameter that limits what is read to the rows of the session's site."""
 
 
-def _converter(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+def converter(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
     """Return what makes a value of a column of what the driver gives for it; None where that is the value.
 
     It says the same as the type itself (a test compares them for every column), in one step without a look at the
@@ -65,7 +65,7 @@ class Columns:
 
     def converters(self, dialect: Dialect) -> tuple[tuple[int, Callable[[Any], Any]], ...]:
         """Return the places of columns whose values the driver does not give as they are, each with what makes them."""
-        made = (_converter(self.mapper.attrs[key].columns[0].type, dialect) for key in self.keys)
+        made = (converter(self.mapper.attrs[key].columns[0].type, dialect) for key in self.keys)
         return tuple((at, one) for at, one in enumerate(made) if one is not None)
 
 
@@ -152,13 +152,13 @@ class Statement:
     def _for(self, dialect: Dialect, *, own: bool) -> tuple[TextualSelect, list[_OfOneKind]]:
         if (dialect.name, own) not in self.written:
             self.written[dialect.name, own] = (
-                _as_text(self.own if own else self.whole, dialect),
+                as_text(self.own if own else self.whole, dialect),
                 [_OfOneKind(columns, dialect) for columns in self.kinds],
             )
         return self.written[dialect.name, own]
 
 
-def _as_text(chosen: Any, dialect: Dialect) -> TextualSelect:
+def as_text(chosen: Any, dialect: Dialect) -> TextualSelect:
     """Return a select as text with the same parameters."""
     named: Any = type(dialect)
     compiled: Any = chosen.compile(dialect=named(paramstyle="named"))

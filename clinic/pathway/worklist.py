@@ -23,6 +23,7 @@ from clinic.consent.step import WITHDRAWN
 from clinic.followup.reporting import act
 from clinic.followup.step import OVERDUE
 from clinic.judged_lines import ONLY, CourseLine, ProductLine
+from clinic.listing import Listing
 from clinic.model import UTCDateTime, unindexed
 from clinic.pathway.worklist_lines import (
     LATER,
@@ -120,7 +121,7 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
 
 def person(line: dict[str, Any] | Any) -> Markup:
     """Return whom a line is about, by two identifiers: family and given name, record number on one line."""
-    row = line if isinstance(line, dict) else line._mapping  # noqa: SLF001 - as above
+    row = line if isinstance(line, dict) else line._asdict()
     name = ", ".join(part for part in ((row["family_name"] or "").upper(), row["given_names"] or "") if part)
     number = Markup('<span class="c-nowrap">{}</span>').format(row["record_number"]) if row["record_number"] else ""
     return Markup(" · ").join(part for part in (name, number) if part)
@@ -318,7 +319,7 @@ def _address(line: dict[str, Any], role: Role) -> str:
 
 
 @cache
-def _ending() -> Any:
+def _ending() -> Listing:
     after, before = (bindparam(name, type_=UTCDateTime()) for name in ("from", "to"))
     near: list[Any] = [
         unindexed(ProductLine.site_id) == SITE, ProductLine.state.not_in([state.value for state in GONE]),
@@ -343,13 +344,13 @@ def _ending() -> Any:
         .join(Patient, Patient.id == Treatment.patient_id)
         .where(*near)
     )
-    return chosen.order_by(Product.expires_at, Product.id).limit(bindparam("limit", type_=Integer))
+    return Listing(chosen.order_by(Product.expires_at, Product.id).limit(bindparam("limit", type_=Integer)))
 
 
 def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) -> Part:
     """Return the products of courses whose time ends soon or ended lately and that are not used up, soonest first."""
     given = {"site": site_id, "from": at - NEAR, "to": at + NEAR, "limit": limit}
-    found = session.execute(_ending(), given).all()
+    found = _ending().rows(session, given)
     rows = []
     for row in found:
         over = row.expires_at <= at

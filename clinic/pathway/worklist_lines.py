@@ -7,12 +7,27 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Integer, String, and_, bindparam, case, cast, func, literal, or_, select, true, union_all
+from sqlalchemy import (
+    Integer,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from clinic.course_records import in_turns
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.step import OVERDUE
 from clinic.judged_lines import ONLY, WAITS, CourseLine
+from clinic.listing import Listing
 from clinic.model import UTCDateTime, among, unindexed
 from clinic.pathway.projection import lines_of
 from clinic.patients.models import Patient
@@ -63,14 +78,13 @@ class Lines:
         ``given``: the values of the parameters that their conditions name.
         """
         asked = tuple((name, one.condition, one.grouped) for name, one in wanted.items())
-        rows = self.session.execute(
-            _first_groups(asked, some_stale=bool(self.given["stale"])), self.given | given | {"limit": limit}
-        )
+        chosen = _first_groups(asked, some_stale=bool(self.given["stale"]))
+        rows = chosen.rows(self.session, self.given | given | {"limit": limit})
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
         totals = dict.fromkeys(wanted, 0)
-        for row in rows.mappings():
-            found[row["part"]].append(dict(row))
-            totals[row["part"]] = row["total"]
+        for row in rows:
+            found[row.part].append(row._asdict())
+            totals[row.part] = row.total
         parts = {}
         for name, one in wanted.items():
             fresh = [line | self._named(line) for line in self.fresh if line["title"] and one.keep(line)]
@@ -103,17 +117,14 @@ def _stale() -> Any:
 
 
 @cache
-def _first_groups(asked: tuple[tuple[str, Any, bool], ...], *, some_stale: bool) -> Any:
+def _first_groups(asked: tuple[tuple[str, Any, bool], ...], *, some_stale: bool) -> Listing:
     """Return the select of the lines of the first groups of some parts: names, conditions, whether they are grouped."""
     stored = [CourseLine.site_id == SITE, WAITS, *([~among(CourseLine.treatment_id, "stale")] if some_stale else [])]
     chosen = union_all(
         *(_part(name, [*stored, condition], grouped=grouped) for name, condition, grouped in asked)
     ).subquery()
-    return (
-        select(chosen, *SHOWN_COLUMNS, *PERSON)
-        .join(CourseLine, CourseLine.key == chosen.c.key)
-        .join(Patient, Patient.id == CourseLine.patient_id)
-    )
+    shown = select(chosen, *SHOWN_COLUMNS, *PERSON).join(CourseLine, CourseLine.key == chosen.c.key)
+    return Listing(shown.join(Patient, Patient.id == CourseLine.patient_id))
 
 
 def _part(name: str, conditions: list[Any], *, grouped: bool) -> Any:
@@ -163,6 +174,8 @@ WAITED_SINCE = ("recorded", "ended", "found", "decided", "corrected", "started")
 """Words of a moment that is no deadline: since then something waits."""
 RUNNING = ("started", "due")
 """Words of cells that run, and of vital signs that are due."""
+ENDED_WORDS, RUNNING_WORDS = ([literal_column(f"'{word}'") for word in words] for words in (WAITED_SINCE, RUNNING))
+"""The same as constants of a statement."""
 RUNS, NOW, MY_PATIENT, MY_ROLE, LATER = range(5)
 """How a list is ordered: cells that run; what can harm or is due within hours, what is still in time before what is
 over; today's tasks of one's own patients; those of one's role; what is due in days, months or years."""
@@ -207,9 +220,9 @@ class Order:
 
 def rank() -> Any:
     """Return `Order.rank` as an expression of the database."""
-    deadline = CourseLine.due_words.not_in(WAITED_SINCE)
+    deadline = CourseLine.due_words.not_in(ENDED_WORDS)
     return case(
-        (CourseLine.due_words.in_(RUNNING), RUNS),
+        (CourseLine.due_words.in_(RUNNING_WORDS), RUNS),
         (urgent(), NOW),
         (and_(deadline, CourseLine.due_at > NEAR_END, CourseLine.danger.is_(False)), LATER),
         (CourseLine.people.like(bindparam("own", type_=String)), MY_PATIENT),
@@ -222,7 +235,7 @@ def urgent() -> Any:
     soon = CourseLine.due_at <= SOON
     near = and_(CourseLine.due_at > LONG_AGO, soon)
     harm = and_(CourseLine.danger.is_(True), or_(CourseLine.due_at.is_(None), soon))
-    return or_(CourseLine.due_words.in_(RUNNING), harm, and_(CourseLine.due_words.not_in(WAITED_SINCE), near))
+    return or_(CourseLine.due_words.in_(RUNNING_WORDS), harm, and_(CourseLine.due_words.not_in(ENDED_WORDS), near))
 
 
 def in_order(rank: Any, line: Any) -> tuple[Any, ...]:

@@ -121,7 +121,7 @@ def test_a_harvest_passes_through_few_functions_and_files(team: Team, client_as:
     answer = browser.post(address, data=sent)
     sys.setprofile(before)
     assert answer.status_code == 303, answer.text
-    assert len(passed) <= 353, _named(passed)  # eight make records of rows without the mapper, which is not counted
+    assert len(passed) <= 378, _named(passed)  # with no statement built yet; 21 of them read rows past the mapper
     assert len({code.co_filename for code in passed}) <= 54, _named(passed)
 
 
