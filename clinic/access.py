@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import event
 from sqlalchemy.orm import Session, with_loader_criteria
@@ -17,7 +18,7 @@ from clinic.model import Model, unindexed
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from sqlalchemy import ColumnElement
+    from sqlalchemy import ColumnElement, Executable
     from sqlalchemy.orm import ORMExecuteState
 
 
@@ -89,6 +90,10 @@ def own_site(session: Session, model: type[Model]) -> list[ColumnElement[bool]]:
     return [model.site_id == site_id] if site_id else []
 
 
+_of_one_site: WeakKeyDictionary[Executable, dict[str, Any]] = WeakKeyDictionary()
+"""Statements that are built once, as they are asked for each site: what a statement says never changes."""
+
+
 @event.listens_for(Session, "do_orm_execute")
 def _only_own_site(state: ORMExecuteState) -> None:
     site_id = state.session.info.get("site_id")
@@ -99,6 +104,9 @@ def _only_own_site(state: ORMExecuteState) -> None:
         and not state.is_column_load
         and not state.is_relationship_load
     ):
-        state.statement = state.statement.options(
-            with_loader_criteria(Model, lambda row: unindexed(row.site_id) == site_id, include_aliases=True)
-        )
+        kept = _of_one_site.setdefault(state.statement, {})
+        if site_id not in kept:
+            kept[site_id] = state.statement.options(
+                with_loader_criteria(Model, lambda row: unindexed(row.site_id) == site_id, include_aliases=True)
+            )
+        state.statement = kept[site_id]

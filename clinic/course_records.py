@@ -14,27 +14,26 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, inspect, or_, select, union_all
-from sqlalchemy.orm import Load, RelationshipDirection, Session, joinedload
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy import inspect, or_, select, true, union_all
 
-from clinic import wording
-from clinic.model import Model
+from clinic.model import Model, among
 from clinic.reading import reading_only
 from clinic.record_content import columns_signed
 from clinic.record_kinds import attached, keys_to, kinds, link, parts_of, table_of
-from clinic.record_pool import M, Pool, in_order
+from clinic.record_pool import M, Pool, give_related, in_order, relations
 from clinic.records import Amendment, Signature
-from clinic.row_reader import Statement, always_under, joined, under
+from clinic.row_reader import Statement, always_under, joined
 from clinic.unsaved_rows import UNSAVED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
 
-    from sqlalchemy import Dialect, Subquery
+    from sqlalchemy import Dialect
+    from sqlalchemy.orm import Session
 
 Only = Collection[type[Model]] | None
+EVERY = true()
 AT_ONCE = 50
 """Courses loaded together; more are loaded in batches."""
 
@@ -46,8 +45,7 @@ def work_out_once(dialect: Dialect) -> None:
             column.type.dialect_impl(dialect)
     for model in (*kinds(), Signature, Amendment, *(part for kind in kinds() for part in parts_of(kind))):
         columns_signed(model)
-        parts_read(model)
-        _relations(model)
+        relations(model)
         for name in Model.metadata.tables:
             link(model, name)
 
@@ -236,35 +234,25 @@ def _take_whole_people(scope: Scope, session: Session, course: Any) -> None:
     people = sorted({row.person_id for row in pool.rows[patient] if row.person_id is not None})
     merge: Any = inspect(patient).relationships["merges"].mapper.class_
     if people:
-        read_rows(session, pool, patient, patient.person_id.in_(people))
-        read_rows(session, pool, merge, merge.patient_id.in_(people))
+        read_rows(session, pool, patient, person_id=people)
+        read_rows(session, pool, merge, patient_id=people)
     while (pool.only is None or merge in pool.only) and (fresh := sorted(set(pool.ids(table_of(patient))) - asked)):
         asked.update(fresh)
         pool.add(always_under(merge, merge.waits_with()).read(session, {"people": fresh}))
         sides = {side for one in pool.rows[merge] if one.waits for side in (one.patient_id, one.merged_id)}
         if beside := sorted(sides - set(pool.by_id)):
-            same = select(patient.person_id).where(patient.id.in_(beside), patient.person_id.is_not(None))
-            read_rows(session, pool, patient, or_(patient.id.in_(beside), patient.person_id.in_(same)))
-            read_rows(session, pool, course, course.patient_id.in_(pool.ids(table_of(patient))))
+            read_rows(session, pool, patient, id=beside)
+            joined_to = {row.person_id for row in pool.rows[patient] if row.person_id is not None}
+            read_rows(session, pool, patient, person_id=sorted(joined_to))
+            read_rows(session, pool, course, patient_id=pool.ids(table_of(patient)))
 
 
-def read_rows(session: Session, pool: Pool, model: type[Any], condition: Any) -> None:
-    """Add the rows of a kind that fit a condition, with their parts; for pages that list and judge nothing."""
-    pool.add(under(model, condition).read(session, {}))
+def read_rows(session: Session, pool: Pool, model: type[Any], **ids: Iterable[str]) -> None:
+    """Add the rows of a kind of which one of some columns is among some ids, with their parts.
 
-
-def read_page(session: Session, pool: Pool, models: Sequence[type[Any]], page: Subquery) -> list[Any]:
-    """Add the rows that a page of ids of many kinds names, with their parts, by one statement; return the page's rows.
-
-    ``page``: a subquery with the columns ``id`` and ``place``, its order. An id belongs to one kind, so that each row
-    of the answer holds at most one record.
+    For pages that list and judge nothing.
     """
-    chosen: Any = select(*page.c, *models).select_from(page).order_by(page.c.place)
-    for model in models:
-        chosen = chosen.outerjoin(model, model.id == page.c.id).options(Load(model).lazyload("*"), *parts_read(model))
-    rows = session.execute(chosen).unique().all()
-    pool.add(part for row in rows for one in row[len(page.c) :] if one is not None for part in _whole(one))
-    return list({row.id: row for row in rows}.values())
+    pool.add(always_under(model, _names(model, *ids)).read(session, ids))
 
 
 def complete(session: Session, pool: Pool, whole: set[type[Model]]) -> None:
@@ -273,27 +261,28 @@ def complete(session: Session, pool: Pool, whole: set[type[Model]]) -> None:
     ``whole``: the kinds of which all rows are there that hang on rows of the pool.
     """
     pool.add(_attached().read(session, {"owners": list(pool.by_id)}))
-    for chosen in _beside():
-        pool.kept += session.scalars(chosen)
-    _fill(pool, whole)
+    beside = Pool(row for kind in _beside() for row in always_under(kind, EVERY).read(session, {}))
+    give_related(session, beside, set())
+    pool.kept += [row for kind in _beside() for row in beside.rows[kind]]
+    give_related(session, pool, whole, unsaved=UNSAVED in session.info)
 
 
 @cache
 def _attached() -> Statement:
     """Return what reads all that hangs on any record, ``owners``, by one statement."""
-    models, owners = tuple[Any, ...]((Signature, Amendment, *attached())), bindparam("owners", expanding=True)
+    models = tuple[Any, ...]((Signature, Amendment, *attached()))
     named = [
-        select(model.id).where(model.record_id.in_(owners), *([model.decisive()] if model.ATTACHED else []))
+        select(model.id).where(among(model.record_id, "owners"), *([model.decisive()] if model.ATTACHED else []))
         for model in models
     ]
     return joined(union_all(*named).subquery(), models)
 
 
 @cache
-def _beside() -> tuple[Any, ...]:
-    """Return the selects of the small tables that every record names, read whole: the staff."""
+def _beside() -> tuple[type[Any], ...]:
+    """Return the kinds of the small tables that every record names, read whole: the staff."""
     models = [mapper.class_ for mapper in Model.registry.mappers if issubclass(mapper.class_, Model)]
-    return tuple(select(model) for model in models if model.READ_BESIDE)
+    return tuple(model for model in models if model.READ_BESIDE)
 
 
 def _condition(model: type[Any], scope: Scope) -> Any:
@@ -316,85 +305,4 @@ def _condition(model: type[Any], scope: Scope) -> Any:
 @cache
 def _names(model: type[Any], *columns: str) -> Any:
     """Return the condition that one of some columns is among the ids that are given for it."""
-    return or_(*(getattr(model, name).in_(bindparam(name, expanding=True)) for name in columns))
-
-
-@cache
-def parts_read(model: type[Any]) -> tuple[Any, ...]:
-    """Return the options that read the parts of a row, and theirs, in its statement."""
-    found: list[Any] = []
-    for name in model.READ_WITH:
-        part, target = getattr(model, name), inspect(model).relationships[name].mapper.class_
-        found.append(joinedload(part).lazyload("*"))
-        found += [joinedload(part).joinedload(getattr(target, deeper)).lazyload("*") for deeper in target.READ_WITH]
-    return tuple(found)
-
-
-def _whole(row: Any) -> Iterator[Any]:
-    """Yield a row and its parts."""
-    yield row
-    for name in row.READ_WITH:
-        value = getattr(row, name)
-        for part in value if isinstance(value, list) else [value] if value is not None else []:
-            yield from _whole(part)
-
-
-def _fill(pool: Pool, read: set[type[Model]]) -> None:
-    """Give each row its related rows, so that no question about them goes to the database again."""
-    known = read | {Signature, Amendment, *attached()}
-    for model, rows in list(pool.rows.items()):
-        if model.ATTACHED:  # what hangs on it was not read
-            continue
-        to_one, to_many = _relations(model)
-        for key, local in to_one:
-            for row in rows:
-                named = getattr(row, local)
-                other = pool.by_id.get(named or "")
-                if named is None or other is not None:
-                    set_committed_value(row, key, other)
-        for key, target, remote, order, many in to_many:
-            if target not in known:
-                continue
-            hanging = pool.index(target, remote)
-            for row in rows:
-                found = _sorted(hanging.get(row.id, ()), order)
-                set_committed_value(row, key, found if many else next(iter(found), None))
-
-
-@cache
-def _relations(model: type[Any]) -> tuple[list[Any], list[Any]]:
-    """Return the relations of a kind: to one row by a key of its own, and to rows that name it, in their order."""
-    to_one: list[Any] = []
-    to_many: list[Any] = []
-    for relation in inspect(model).relationships:
-        ((local, remote),) = relation.local_remote_pairs
-        if relation.direction is RelationshipDirection.MANYTOONE:
-            to_one.append((relation.key, str(local.key)))
-        else:
-            order = [_ordered(clause) for clause in reversed(relation.order_by or ())]
-            by = [one for one in order if one[0] is not None]
-            to_many.append((relation.key, relation.mapper.class_, str(remote.key), by, relation.uselist))
-    return to_one, to_many
-
-
-def _ordered(clause: Any) -> tuple[str | None, bool]:
-    """Return the column of a clause of an order, and whether it goes down.
-
-    The parts of a natural order have no column: the text itself says as much, see `_comparable`.
-    """
-    down = getattr(clause, "modifier", None) is not None
-    return (clause.element if down else clause).key, down
-
-
-def _sorted(rows: Sequence[Any], order: Sequence[tuple[str, bool]]) -> list[Any]:
-    found = list(rows)
-    if len(found) > 1:
-        for key, down in order:
-            found.sort(key=lambda one, key=key: _comparable(getattr(one, key)), reverse=down)
-    return found
-
-
-def _comparable(value: datetime | Any) -> tuple[bool, Any]:
-    if isinstance(value, str):
-        return (True, wording.natural(value))
-    return (value is not None, value if value is not None else 0)
+    return or_(*(among(getattr(model, name), name) for name in columns))

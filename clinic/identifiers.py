@@ -47,7 +47,7 @@ def new_id(kind: str) -> str:
     Drawn again until it holds a digit and its check character is no ``*``, so that it fits in an address.
     """
     while True:
-        body = drawn(8)
+        body = "".join(_source.get().choices(DRAWN, k=8))
         check = check_character(kind + body)
         if check != "*" and any(character.isdigit() for character in body):
             return f"{kind}-{body}{check}"

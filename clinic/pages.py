@@ -68,19 +68,13 @@ def staff_choices(roles: Iterable[Role] | None = None, *, kept: Iterable[str | N
 
     ``kept``: whom a record names already; they stay to choose, whatever became of their accounts.
     """
-    named: set[Any] = set(kept)
+    named, user = set[Any](kept), type(me())
+    columns = (user.id, user.printed_name, user.role, user.active)
     return [
         (row.id, f"{row.printed_name}, {row.role.label}")
-        for row in staff_rows()
+        for row in db.session.execute(select(*columns).order_by(user.printed_name, user.id))
         if row.id in named or (row.active and (roles is None or row.role in roles))
     ]
-
-
-def staff_rows() -> list[Any]:
-    """Return id, printed name, role and access of the staff of the user's site."""
-    user: Any = type(me())
-    columns = (user.id, user.printed_name, user.role, user.active)
-    return list(db.session.execute(select(*columns).order_by(user.printed_name, user.id)))
 
 
 def staff_names() -> dict[str, str]:

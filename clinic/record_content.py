@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import dataclass
 from functools import cache
 from operator import is_
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlalchemy import JSON, inspect
 from sqlalchemy.orm import object_session
+from sqlalchemy.orm.attributes import instance_state
 
 from clinic.fields import fields_of
 from clinic.ledger.listener import ledger_value
 from clinic.ledger.models import digest
+from clinic.reading import reading_only
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,12 +33,9 @@ class RecordContent:
 
     def content(self) -> dict[str, Any]:
         """Return all that a signature covers: every column but the row's version, and empty ones added later."""
-        found = {}
-        for attribute in inspect(type(self)).column_attrs:
-            value = getattr(self, attribute.key)
-            if attribute.key != "version" and not (value is None and attribute.columns[0].info.get("added")):
-                found[attribute.key] = ledger_value(value)
-        return found
+        kept, later = self.__dict__, _added_later(type(self))
+        values = ((key, kept[key] if key in kept else getattr(self, key)) for key in columns_signed(type(self)))
+        return {key: ledger_value(value) for key, value in values if value is not None or key not in later}
 
     def covered(self) -> tuple[Any, ...]:
         """Return the rows whose columns the content is made of; who overrides `content` says here of what else."""
@@ -49,13 +49,29 @@ class RecordContent:
     def hash_without(self, names: frozenset[str]) -> str:
         """Return the SHA-256 of the present content without some facts; kept until one of its values is another."""
         rows = self.covered()
-        same, text = _values(rows)
-        kept = vars(self).get("_hashes")
-        if kept is None or kept[1] != text or len(kept[0]) != len(same) or not all(map(is_, kept[0], same)):
-            kept = vars(self)["_hashes"] = (same, text, {})
-        if names not in kept[2]:
-            kept[2][names] = digest({key: value for key, value in self.content().items() if key not in names})
-        return kept[2][names]
+        kept: _Kept | None = vars(self).get("_hashes")
+        session = object_session(self) if reading_only.get() else None
+        read_in = None if session is None else session.get_transaction()
+        again = kept is None or read_in is None or kept.read_in is not read_in
+        if kept is None or again or any(instance_state(one).modified for one in rows):
+            same, text = _values(rows)
+            if kept is None or kept.text != text or len(kept.same) != len(same) or not all(map(is_, kept.same, same)):
+                kept = vars(self)["_hashes"] = _Kept(same, text, {})
+            kept.read_in = read_in
+        if names not in kept.hashes:
+            kept.hashes[names] = digest({key: value for key, value in self.content().items() if key not in names})
+        return kept.hashes[names]
+
+
+@dataclass
+class _Kept:
+    """The hashes of one content by the facts that they leave out, with the values that it had."""
+
+    same: list[Any]
+    text: str
+    hashes: dict[frozenset[str], str]
+    read_in: Any = None
+    """The transaction in which it was looked at last, where that only reads: rows that nobody changed stay the same."""
 
 
 def _values(rows: tuple[Any, ...]) -> tuple[list[Any], str]:
@@ -82,6 +98,12 @@ def _columns_by_kind(model: type[Any]) -> tuple[tuple[str, ...], tuple[str, ...]
 def columns_signed(model: type[Any]) -> tuple[str, ...]:
     """Return the names of the columns that a signature covers: all but the row's version."""
     return tuple(attribute.key for attribute in inspect(model).column_attrs if attribute.key != "version")
+
+
+@cache
+def _added_later(model: type[Any]) -> frozenset[str]:
+    """Return the names of the columns that came after records were signed, see `clinic.model.ADDED`."""
+    return frozenset(one.key for one in inspect(model).column_attrs if one.columns[0].info.get("added"))
 
 
 def corrected(row: Any) -> set[str]:

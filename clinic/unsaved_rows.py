@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, inspect, or_, select
+from sqlalchemy import inspect, or_, select
 from sqlalchemy.orm import RelationshipDirection, aliased
 
-from clinic.model import Model
+from clinic.model import Model, among
 from clinic.record_kinds import link, table_of
 from clinic.row_reader import always_under
 
@@ -130,7 +130,7 @@ def _relations(model: type[Any]) -> frozenset[str]:
 
 @cache
 def _with_id(model: type[Any]) -> Any:
-    return model.id.in_(bindparam("id", expanding=True))
+    return among(model.id, "id")
 
 
 def _as_read(session: Session, model: type[Model], values: Mapping[str, Any]) -> Any:

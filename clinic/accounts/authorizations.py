@@ -195,7 +195,7 @@ def _lack(own: list[StaffAuthorization], name: str, title: str, on: date) -> str
 def staff_and_expiring(session: Session, user: User, on: date, *beside: Any) -> list[Any]:
     """Return the staff of a user's site by name, each with what expires of hers or his; one statement.
 
-    A row has the columns of `clinic.pages.staff_rows`, ``person_id`` and ``beside``, and of one authorization
+    A row has id, printed name, role and whether active, ``person_id`` and ``beside``, and of one authorization
     ``authorization_id``, ``step``, ``valid_until`` and ``next_from``: the first day of a later one, None where there is
     none. A person with two that expire has two rows, with none a row without one.
     """

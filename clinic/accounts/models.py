@@ -49,6 +49,7 @@ class User(Model, UserMixin):
     KIND = "US"
     NOUN = "Account"
     READ_BESIDE = True
+    READ_WITH = ("site",)
     __tablename__ = "user_account"  # type: ignore[assignment] - a fixed name in place of the derived one
 
     email: Mapped[str] = field("E-mail address", unique=True)

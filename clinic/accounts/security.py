@@ -14,7 +14,7 @@ from flask_security.datastore import SQLAlchemyUserDatastore
 from flask_security.forms import LoginForm
 from flask_security.proxies import _security
 from flask_security.utils import verify_password
-from sqlalchemy import delete, func, insert, inspect, select, update
+from sqlalchemy import bindparam, delete, func, insert, inspect, select, update
 from werkzeug.datastructures import ImmutableMultiDict
 
 from clinic import clock
@@ -27,6 +27,8 @@ from clinic.identifiers import within
 from clinic.ledger.listener import set_actor
 from clinic.notices import UNREAD_OF_READER
 from clinic.reading import reading
+from clinic.record_pool import Pool, give_related
+from clinic.row_reader import Listing, always_under
 from clinic.schema import current
 
 if TYPE_CHECKING:
@@ -256,17 +258,36 @@ def _since(name: str) -> timedelta:
     return clock.now() - datetime.fromtimestamp(session.get(name, 0), UTC)
 
 
+OPEN_SESSION = Listing(
+    select(SignIn.ended_at, UNREAD_OF_READER.label("unread"), ANY_OF_READER.label("drafts")).where(
+        SignIn.token_hash == bindparam("token")
+    )
+)
+"""Whether a session was ended, with what every page shows to its owner."""
+
+
 def not_ended() -> bool:
     """Return whether this session was begun here and ended by nobody, and its owner still works here."""
-    ended = db.session.execute(
-        select(SignIn.ended_at, UNREAD_OF_READER.label("unread"), ANY_OF_READER.label("drafts")).where(
-            SignIn.token_hash == _hash(session.get("token", ""))
-        ),
-        {"reader": current_user.id},
-    ).one_or_none()
+    given = {"token": _hash(session.get("token", "")), "reader": current_user.id}
+    ended = next(iter(OPEN_SESSION.rows(db.session(), given)), None)
     g.unread = ended.unread if ended is not None else 0
     g.drafts = ended is not None and bool(ended.drafts)
     return current_user.active and ended is not None and ended.ended_at is None
+
+
+SIGNED_IN = User.fs_uniquifier == bindparam("uniquifier")
+
+
+class _Accounts(SQLAlchemyUserDatastore):
+    """The accounts, as the login package finds them; who is signed in is read on every page."""
+
+    def find_user(self, case_insensitive: bool = False, **wanted: Any) -> Any:  # noqa: FBT001, FBT002 - its own
+        if wanted.keys() != {"fs_uniquifier"}:
+            return super().find_user(case_insensitive, **wanted)
+        given = {"uniquifier": wanted["fs_uniquifier"]}
+        found = Pool(always_under(User, SIGNED_IN).read(db.session(), given))
+        give_related(db.session(), found, set())
+        return next(iter(found.rows[User]), None)
 
 
 class _NoRoles:
@@ -296,7 +317,7 @@ def init_app(app: Flask) -> None:
         SECURITY_SEND_REGISTER_EMAIL=False,
         SECURITY_ANONYMOUS_USER_DISABLED=False,
     )
-    store = SQLAlchemyUserDatastore(db, User, _NoRoles)  # type: ignore[arg-type]
+    store = _Accounts(db, User, _NoRoles)  # type: ignore[arg-type]
     package = Security(app, store, login_form=SignInForm, register_blueprint=True)
     # its permissions are not used, and would read the user even for a style sheet
     package.principal.identity_loaders.clear()

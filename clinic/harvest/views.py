@@ -80,7 +80,8 @@ def _log(form: HarvestForm, course: Treatment | None, donor: Donor) -> Response:
     if harvest.containers == 1:
         harvest.collect(by=me(), at=clock.now(), volume=harvest.volume_to_label)
     signs = "Review and sign it." if me().role in HARVEST.signs else "Waiting for a physician's signature."
-    return commit_and_redirect(_url(harvest), f"Harvest saved. {signs}")
+    shown = url_for("harvest.show", harvest_id=harvest.id)
+    return commit_and_redirect(shown, f"Harvest saved. {signs}")
 
 
 @bp.route("/treatments/<treatment_id>/harvests/new", methods=["GET", "POST"])

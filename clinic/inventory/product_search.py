@@ -13,6 +13,7 @@ from clinic.identifiers import parse_id
 from clinic.inventory.product_states import USED_UP, in_state, states
 from clinic.inventory.product_states import present as present_at
 from clinic.judged_lines import ProductLine
+from clinic.model import like_any_case
 from clinic.paging import page, place_of
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient, searchable
@@ -165,10 +166,10 @@ def _said(site_id: str, said: str) -> Any:
 
     One condition over the three tables would join every product of the site before it is asked.
     """
-    own = or_(Product.name.ilike(said), Product.din.ilike(said), Product.id.ilike(said))
+    own = or_(*(like_any_case(column, said) for column in (Product.name, Product.din, Product.id)))
     people = select(Patient.id).where(Patient.site_id == site_id, Patient.search_text.like(said))
     courses = select(Treatment.id).where(Treatment.patient_id.in_(people))
-    donors = select(Donor.id).where(Donor.donor_number.ilike(said))
+    donors = select(Donor.id).where(like_any_case(Donor.donor_number, said))
     return union(
         select(Product.id).where(Product.site_id == site_id, own),
         select(Product.id).where(Product.treatment_id.in_(courses)),

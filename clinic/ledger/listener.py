@@ -76,6 +76,8 @@ def lock_site(session: Session, site_id: str) -> None:
 
 def ledger_value(value: Any) -> Any:
     """Return a column's value as the ledger keeps it: text for decimals, moments (in UTC) and days."""
+    if value is None or type(value) is str:
+        return value
     if isinstance(value, Decimal):
         return format(value, "f")
     if isinstance(value, datetime):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from clinic.accounts.authorizations import Known
     from clinic.ledger.listener import Written
+    from clinic.steps import Pathway
 
 ACTS = frozenset({Meaning.VERIFICATION, Meaning.RELEASE})
 """Signatures that are an act of the step: the second person's check, and the release. The others vouch for a record."""
@@ -49,7 +50,7 @@ def mark_or_refuse(session: Session, changed: dict[str, Written], at: datetime) 
 
     Return whether anything was marked, which the caller has to flush.
     """
-    steps = _steps()
+    steps = _steps(current())
     found = [act for act in _written(session, changed, steps) if act.record.origin is Origin.CLINIC]
     if not found:
         return False
@@ -73,11 +74,19 @@ def _beside() -> dict[type[Record], str]:
     return {kind: kind.QUALIFIED_FOR[0] for kind in every if kind.QUALIFIED_FOR}
 
 
-def _steps() -> dict[type[Record], str]:
+@cache
+def _deciding(kind: type[Record]) -> frozenset[str]:
+    """Return the facts of a kind on which it depends whose authorization is asked, and of which day."""
+    condition = {kind.QUALIFIED_IF[0]} if kind.QUALIFIED_IF is not None else set()
+    return frozenset({"performed_at", *dict(kind.QUALIFIED), *condition})
+
+
+@cache
+def _steps(pathway: Pathway) -> dict[type[Record], str]:
     """Return the kinds of records whose people must be authorized, with the step that they belong to."""
     return _beside() | {
         kind: step.name
-        for step in current()
+        for step in pathway
         for owner in step.records
         for kind in (owner, *parts_of(owner))
         if issubclass(kind, Record) and kind.QUALIFIED
@@ -90,7 +99,11 @@ def _written(session: Session, changed: dict[str, Written], steps: dict[type[Rec
     for row_id, one in changed.items():
         if one.model is Signature and one.columns is None:
             found += _signed(session, row_id, steps)
-        elif issubclass(one.model, Record) and one.model in steps and _is_asked(one.model, one.columns):
+        elif (
+            issubclass(one.model, Record)
+            and one.model in steps
+            and (one.columns is None or not _deciding(one.model).isdisjoint(one.columns))
+        ):
             record = session.get(one.model, row_id)
             if record is not None and record.needs_authorization and record.performed_at is not None:
                 found += [
@@ -99,15 +112,6 @@ def _written(session: Session, changed: dict[str, Written], steps: dict[type[Rec
                     if (person_id := getattr(record, fact))
                 ]
     return found
-
-
-def _is_asked(kind: type[Record], columns: frozenset[str] | None) -> bool:
-    if columns is None:
-        return True
-    facts = {"performed_at", *dict(kind.QUALIFIED)} | (
-        {kind.QUALIFIED_IF[0]} if kind.QUALIFIED_IF is not None else set()
-    )
-    return not facts.isdisjoint(columns)
 
 
 def _signed(session: Session, row_id: str, steps: dict[type[Record], str]) -> list[Act]:

@@ -13,14 +13,14 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, delete, event, insert, or_, select, union_all
+from sqlalchemy import delete, event, insert, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from clinic import clock
 from clinic.course_records import CourseRecords, around_all, in_turns, link, table_of, turns
 from clinic.judged_lines import ONLY, CourseLine, ProductLine
 from clinic.ledger.listener import Written, written
-from clinic.model import Base, Model
+from clinic.model import Base, Model, among
 from clinic.pathway.authorized import mark_or_refuse
 from clinic.pathway.event_order import refuse_disorder
 from clinic.pathway.judgement import changes_at, judge
@@ -215,9 +215,9 @@ def _joined_or_proposed(session: Session, ids: Collection[str]) -> set[str]:
 @cache
 def _beside_people() -> Any:
     """Return the select of the ids of records that are, or are proposed to be, the same person's as ``people``."""
-    people, waits = bindparam("people", expanding=True), PatientMerge.waits_with()
+    waits = PatientMerge.waits_with()
     one, other = aliased(Patient), aliased(Patient)
-    same = select(other.id).join(one, one.person_id == other.person_id).where(one.id.in_(people))
+    same = select(other.id).join(one, one.person_id == other.person_id).where(among(one.id, "people"))
     return union_all(same, select(PatientMerge.patient_id).where(waits), select(PatientMerge.merged_id).where(waits))
 
 
@@ -228,7 +228,7 @@ def families_near(dialect: str) -> Any:
         "product": Product.id, "accused": Product.treatment_id, "harvest": Product.harvest_id,
         "processing_run": Product.run_id, "donor": Product.donor_id,
     }  # fmt: skip
-    seeds = or_(*(column.in_(bindparam(name, expanding=True)) for name, column in columns.items()))
+    seeds = or_(*(among(column, name) for name, column in columns.items()))
     return select(Product.id, Product.treatment_id).where(Product.id.in_(family(seeds, dialect)))
 
 

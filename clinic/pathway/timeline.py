@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
-from typing import TYPE_CHECKING, Any
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import Integer, String, func, literal, null, or_, select, union_all
+from sqlalchemy import Integer, String, bindparam, func, literal, null, or_, select, union_all
 
 from clinic import clock, record_display, record_pages
 from clinic.administration.models import VitalSigns
 from clinic.attachments.files import WORDS, of_record
 from clinic.attachments.models import Attachment
-from clinic.course_records import CourseRecords, Pool, complete, named, read_page, read_rows, table_of
+from clinic.course_records import CourseRecords, Pool, complete, named, read_rows, table_of
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.event_records import EventNotification, EventUpdate
 from clinic.followup.models import ContactAttempt, FollowUpVisit, OutcomeScore, PlannedVisit
+from clinic.model import among
 from clinic.pathway.order import current
 from clinic.patients.donors import BloodTyping
 from clinic.patients.models import Weight
@@ -31,20 +33,25 @@ from clinic.records import Origin, Record
 from clinic.release.result_rows import result_row
 from clinic.release.results import QCResult, asked_for
 from clinic.requests.models import Comment
+from clinic.row_reader import always_under, joined
 from clinic.templating import units
 from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from sqlalchemy import Select, Subquery
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from clinic.patients.models import Patient
+    from clinic.row_reader import Statement
 
 PAGE = 200
 CHARTED = (PlannedVisit, FollowUpVisit, OutcomeScore)
 """What the charts of a course show."""
+WHOLE = {Treatment, Weight, *CHARTED}
+"""What is read of the whole patient, whatever the page shows of it."""
+WHOSE: Any = bindparam("patient", type_=String)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,8 +120,8 @@ class Day:
     entries: list[Line]
 
 
-def of_patient(model: type[Record], patient_id: str, course_id: str | None) -> Select[Any] | None:
-    """Return id, time, day of the course and time of writing of a model's rows about a patient, or one course."""
+def of_patient(model: type[Record], *, one_course: bool) -> Select[Any] | None:
+    """Return id, time, day of the course and time of writing of a model's rows about a ``patient``, or a ``course``."""
     columns: Any = model.__table__.columns  # type: ignore[attr-defined]
     chosen: Any = select(
         model.id,
@@ -125,15 +132,14 @@ def of_patient(model: type[Record], patient_id: str, course_id: str | None) -> S
     )
     if model is OutcomeScore:
         chosen = chosen.where(OutcomeScore.visit_id.is_(None))  # the others are told with their visit
+    of_these = [Treatment.patient_id == WHOSE, *([Treatment.id == bindparam("course")] if one_course else [])]
     if model is Treatment:
-        return chosen.where(Treatment.patient_id == patient_id, *([Treatment.id == course_id] if course_id else []))
-    courses = select(Treatment.id).where(
-        Treatment.patient_id == patient_id, *([Treatment.id == course_id] if course_id else [])
-    )
+        return chosen.where(*of_these)
+    courses = select(Treatment.id).where(*of_these)
     if "treatment_id" in columns and model is not Product:
         return chosen.where(model.treatment_id.in_(courses))  # type: ignore[attr-defined]
     if "patient_id" in columns:
-        return chosen.where(model.patient_id == patient_id)  # type: ignore[attr-defined]
+        return chosen.where(model.patient_id == WHOSE)  # type: ignore[attr-defined]
     if model is Product:
         return chosen.where(Product.treatment_id.in_(courses))
     if "product_id" in columns:
@@ -142,10 +148,9 @@ def of_patient(model: type[Record], patient_id: str, course_id: str | None) -> S
     return None
 
 
-def ordered(patient_id: str, kinds: Iterable[Kind], course_id: str | None) -> Any:
+def ordered(models: Iterable[type[Record]], *, one_course: bool) -> Any:
     """Return one union of all kinds, newest first; entries without a date come after, by day of the course."""
-    models = {model: None for kind in kinds for model in kind.models}
-    parts = [part for model in models if (part := of_patient(model, patient_id, course_id)) is not None]
+    parts = [part for model in models if (part := of_patient(model, one_course=one_course)) is not None]
     if not parts:
         parts = [
             select(
@@ -159,6 +164,34 @@ def ordered(patient_id: str, kinds: Iterable[Kind], course_id: str | None) -> An
     return union_all(*parts).subquery()
 
 
+@lru_cache(maxsize=64)
+def _page(models: tuple[type[Record], ...], *, one_course: bool) -> Statement:
+    """Return the statement that reads one page: ids in their order, how many there are, and their records."""
+    union = ordered(models, one_course=one_course)
+    newest_first = (
+        union.c.performed_at.is_(None),
+        union.c.performed_at.desc(),
+        union.c.course_day.desc(),
+        union.c.recorded_at.desc(),
+        union.c.id,
+    )
+    total, place = func.count().over().label("total"), func.row_number().over(order_by=newest_first).label("place")
+    hanging = select(func.count()).where(Attachment.record_id == union.c.id).scalar_subquery().label("files")
+    part = {"limit": bindparam("size", type_=Integer), "offset": bindparam("skipped", type_=Integer)}
+    listed = select(union.c.id, union.c.model, total, hanging, place).order_by(place)
+    page = listed.limit(part["limit"]).offset(part["offset"]).subquery()
+    return joined(page, [model for model in models if model not in WHOLE and model is not Product])
+
+
+class Listed(NamedTuple):
+    """One entry of a page: the id and table of its record, how many entries there are in all, how many files it has."""
+
+    id: str
+    model: str
+    total: int
+    files: int
+
+
 def entries(  # noqa: PLR0913 - each narrows what is read
     session: Session,
     patient: Patient,
@@ -170,18 +203,9 @@ def entries(  # noqa: PLR0913 - each narrows what is read
     size: int = PAGE,
 ) -> tuple[list[Day], int, list[CourseRecords]]:
     """Return the days of one page of the timeline, how many entries there are in all, and the courses with visits."""
-    union = ordered(patient.id, kinds, course_id)
-    newest_first = (
-        union.c.performed_at.is_(None),
-        union.c.performed_at.desc(),
-        union.c.course_day.desc(),
-        union.c.recorded_at.desc(),
-        union.c.id,
-    )
-    total, place = func.count().over().label("total"), func.row_number().over(order_by=newest_first).label("place")
-    hanging = select(func.count()).where(Attachment.record_id == union.c.id).scalar_subquery().label("files")
-    listed = select(union.c.id, union.c.model, total, place, hanging).order_by(place).limit(size).offset(page * size)
-    pool, rows = _read(session, patient, kinds, listed.subquery())
+    models = tuple(dict.fromkeys(model for kind in kinds for model in kind.models))
+    given = {"patient": patient.id, "course": course_id, "size": size, "skipped": page * size}
+    pool, rows = _read(session, patient, _page(models, one_course=course_id is not None), given)
     people = {user.id: user.label for user in pool.kept}
     files: dict[str, list[Attachment]] = {}
     with_files = [row.id for row in rows if row.files]
@@ -194,29 +218,41 @@ def entries(  # noqa: PLR0913 - each narrows what is read
         if (record := pool.by_id.get(row.id)) is not None
     ]
     courses = [CourseRecords(course, pool, zone=zone) for course in pool.every(Treatment)]
-    total = rows[0].total if rows else session.scalar(select(func.count()).select_from(union)) or 0
+    total = rows[0].total if rows else _count(session, models, given)
     return _days(_gathered(lines, zone), zone), total, courses
 
 
-def _read(session: Session, patient: Patient, kinds: Sequence[Kind], page: Subquery) -> tuple[Pool, list[Any]]:
+def _count(session: Session, models: tuple[type[Record], ...], given: dict[str, Any]) -> int:
+    """Return how many entries there are, for a page behind the last one."""
+    union = ordered(models, one_course=given["course"] is not None)
+    return session.scalar(select(func.count()).select_from(union), given) or 0
+
+
+def _read(session: Session, patient: Patient, page: Statement, given: dict[str, Any]) -> tuple[Pool, list[Listed]]:
     """Read the records of a page by one statement, with what they name; of the courses all visits, for the charts."""
-    pool, own = Pool([patient]), select(Treatment.id).where(Treatment.patient_id == patient.id)
-    whole: dict[Any, Any] = {Treatment: Treatment.patient_id == patient.id, Weight: Weight.patient_id == patient.id}
-    whole |= {model: model.treatment_id.in_(own) for model in CHARTED}
-    shown = {model: None for kind in kinds for model in kind.models}
-    rows = read_page(session, pool, [model for model in shown if model not in whole and model is not Product], page)
-    for model, condition in whole.items():
-        read_rows(session, pool, model, condition)
-    products = [row.id for row in rows if row.model == table_of(Product)]
-    runs, harvests = pool.ids("processing_run"), pool.ids("harvest")
-    used = select(RunInput.product_id).where(RunInput.run_id.in_(runs))
-    by_run = or_(Product.run_id.in_(runs), Product.harvest_id.in_(harvests), Product.id.in_(used))
-    read_rows(session, pool, Product, or_(Product.id.in_({*products, *named(pool, "product")}), by_run))
-    read_rows(session, pool, ProtocolVersion, ProtocolVersion.id.in_(named(pool, "protocol_version")))
+    pool, read = Pool([patient]), list[Any]()
+    pool.add(page.read(session, given, rows=read))
+    rows = list({row[0]: Listed(*row[:4]) for row in read}.values())
+    read_rows(session, pool, Treatment, patient_id=[patient.id])
+    read_rows(session, pool, Weight, patient_id=[patient.id])
+    for model in CHARTED:
+        read_rows(session, pool, model, treatment_id=pool.ids("treatment"))
+    products = {row.id for row in rows if row.model == table_of(Product)} | named(pool, "product")
+    family = {"products": products, "runs": pool.ids("processing_run"), "harvests": pool.ids("harvest")}
+    pool.add(always_under(Product, _made_or_used()).read(session, family))
+    read_rows(session, pool, ProtocolVersion, id=named(pool, "protocol_version"))
     complete(
         session, pool, {*CHARTED, Weight, Product, RunInput, Movement, Manipulation, InProcessCount, ContactAttempt}
     )
     return pool, rows
+
+
+@cache
+def _made_or_used() -> Any:
+    """Return the condition that finds ``products``, and what ``runs`` and ``harvests`` made or used."""
+    used = select(RunInput.product_id).where(among(RunInput.run_id, "runs"))
+    made = or_(among(Product.run_id, "runs"), among(Product.harvest_id, "harvests"))
+    return or_(among(Product.id, "products"), made, Product.id.in_(used))
 
 
 def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line:

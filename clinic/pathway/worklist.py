@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from flask import url_for
 from markupsafe import Markup
-from sqlalchemy import String, and_, cast, func, or_, select, true
+from sqlalchemy import Integer, bindparam, func, select
 
 from clinic import clock, wording
 from clinic.access import Role, may
 from clinic.accounts.authorizations import TITLES, expiring, is_own
 from clinic.administration.step import STOP
 from clinic.consent.step import WITHDRAWN
-from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.reporting import act
 from clinic.followup.step import OVERDUE
-from clinic.judged_lines import ONLY, WAITS, CourseLine, ProductLine
-from clinic.model import unindexed
+from clinic.judged_lines import ONLY, CourseLine, ProductLine
+from clinic.model import UTCDateTime, unindexed
 from clinic.pathway.worklist_lines import (
     LATER,
     NEAR,
@@ -33,20 +32,23 @@ from clinic.pathway.worklist_lines import (
     NOW,
     PERSON,
     SHOWN,
+    SITE,
     URGENT,
     Group,
     Lines,
     Order,
     Wanted,
+    conditions,
+    unresolved,
 )
 from clinic.patients.models import Patient
 from clinic.products.models import Product
 from clinic.release.product_state import ProductState
 from clinic.requests.discussion import waiting
+from clinic.row_reader import Listing
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
     from clinic.accounts.models import User
@@ -54,8 +56,6 @@ if TYPE_CHECKING:
 SOON = timedelta(hours=24)
 BESIDE = 12
 """Products shown beside them."""
-UNRESOLVED = ("ongoing", "recovering", "unknown")
-"""Outcomes of an event that still goes on, or of which nobody knows."""
 USABLE = frozenset({"released", "conditional", "exceptional", "quarantine"})
 """The states that the end of its time changes into expired."""
 GONE = (ProductState.GIVEN, ProductState.DISCARDED, ProductState.PROCESSED)
@@ -123,7 +123,7 @@ def clock_of(due: datetime | None, say: str, at: datetime, zone: str) -> Clock:
 
 def person(line: dict[str, Any] | Any) -> Markup:
     """Return whom a line is about, by two identifiers: family and given name, record number on one line."""
-    row = line if isinstance(line, dict) else line._mapping  # noqa: SLF001 - as above
+    row = line if isinstance(line, dict) else line._asdict()
     name = ", ".join(part for part in ((row["family_name"] or "").upper(), row["given_names"] or "") if part)
     number = Markup('<span class="c-nowrap">{}</span>').format(row["record_number"]) if row["record_number"] else ""
     return Markup(" · ").join(part for part in (name, number) if part)
@@ -138,11 +138,6 @@ class Filter:
 
     def __bool__(self) -> bool:
         return bool(self.step or self.person)
-
-    def condition(self) -> list[Any]:
-        """Return it as conditions of the database."""
-        found = [CourseLine.step == self.step] if self.step else []
-        return found + ([CourseLine.people.contains(f" {self.person} ")] if self.person else [])
 
     def keep(self, line: dict[str, Any]) -> bool:
         """Return whether a line that was judged now is shown."""
@@ -160,11 +155,7 @@ def board(  # noqa: PLR0913 - each narrows what is read
     """
     role, mark, barred, only = user.role, f" {user.role.value} ", f" {user.id} ", only or Filter()
     named, other = f" {ONLY}{user.id} ", f" {ONLY}"
-    told = or_(~CourseLine.barred.contains(other), CourseLine.barred.contains(named))
-    own = and_(CourseLine.roles.contains(mark), ~CourseLine.barred.contains(barred), told)
-
     order = Order(at, user.id)
-    shown_all_the_same = or_(and_(*only.condition()), order.urgent(), CourseLine.danger.is_(True)) if only else true()
 
     def mine_too(line: dict[str, Any]) -> bool:
         told = other not in line["barred"] or named in line["barred"]
@@ -173,27 +164,28 @@ def board(  # noqa: PLR0913 - each narrows what is read
     def kept(line: dict[str, Any]) -> bool:
         return only.keep(line) or line["danger"] or order.rank(line) <= NOW
 
-    risk = unresolved(user.site_id)
-
     @cache
     def at_risk() -> set[str]:  # asked only of visits that were judged just now
-        return set(session.scalars(risk))
+        return set(session.scalars(unresolved(), {"site": user.site_id}))
 
-    parts = Lines(session, user.site_id, order).parts(limit=limit, wanted={
-        "mine": Wanted(condition=and_(own, shown_all_the_same), keep=lambda line: mine_too(line) and kept(line)),
-        "others": Wanted(condition=and_(~own, shown_all_the_same), keep=lambda line: not mine_too(line) and kept(line)),
+    fits = conditions(by_step=bool(only.step), by_person=bool(only.person))
+    given = {
+        "mark": f"%{mark}%", "barred": f"%{barred}%", "named": f"%{named}%", "only_step": only.step,
+        "only_person": f"% {only.person} %",
+    }  # fmt: skip
+    parts = Lines(session, user.site_id, order).parts(given=given, limit=limit, wanted={
+        "mine": Wanted(condition=fits["mine"], keep=lambda line: mine_too(line) and kept(line)),
+        "others": Wanted(condition=fits["others"], keep=lambda line: not mine_too(line) and kept(line)),
         "risk": Wanted(
-            condition=and_(CourseLine.title == OVERDUE, CourseLine.patient_id.in_(risk), *only.condition()),
+            condition=fits["risk"],
             keep=lambda line: line["title"] == OVERDUE and line["patient_id"] in at_risk() and only.keep(line),
         ),
         "late": Wanted(
-            condition=and_(CourseLine.title == OVERDUE, CourseLine.patient_id.not_in(risk), *only.condition()),
+            condition=fits["late"],
             keep=lambda line: line["title"] == OVERDUE and line["patient_id"] not in at_risk() and only.keep(line),
         ),
-        "clocks": Wanted(
-            condition=CourseLine.since.is_not(None), keep=lambda line: line["since"] is not None, grouped=False
-        ),
-        "stops": Wanted(condition=CourseLine.title == STOP, keep=lambda line: line["title"] == STOP, grouped=False),
+        "clocks": Wanted(condition=fits["clocks"], keep=lambda line: line["since"] is not None, grouped=False),
+        "stops": Wanted(condition=fits["stops"], keep=lambda line: line["title"] == STOP, grouped=False),
     })  # fmt: skip
     shown = {
         name: Part(rows=[_shown(group, user, at, zone) for group in parts[name][0]], total=parts[name][1])
@@ -235,20 +227,6 @@ def renewals(staff: list[Any], user: User, at: datetime, zone: str) -> list[dict
             }
         )  # fmt: skip
     return rows
-
-
-def unresolved(site_id: str) -> Select[Any]:
-    """Select the ids of the patients with an overdue visit who have a serious event that is not over."""
-    late = (CourseLine.site_id == site_id, WAITS, CourseLine.title == OVERDUE)
-    overdue = select(CourseLine.patient_id).where(*late)
-    return (
-        select(Treatment.patient_id)
-        .join(AdverseEvent, AdverseEvent.treatment_id == Treatment.id)
-        .where(
-            Treatment.patient_id.in_(overdue), AdverseEvent.outcome.in_(UNRESOLVED),
-            or_(AdverseEvent.serious.is_(None), cast(AdverseEvent.serious, String) != "[]"),
-        )
-    )  # fmt: skip
 
 
 def late(parts: list[tuple[list[Group], int]], at: datetime, zone: str, role: Role, limit: int) -> Part:
@@ -343,11 +321,12 @@ def _address(line: dict[str, Any], role: Role) -> str:
     return url_for(line["endpoint"], **line["target"]) if may(role, line["endpoint"]) else ""
 
 
-def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) -> Part:
-    """Return the products of courses whose time ends soon or ended lately and that are not used up, soonest first."""
+@cache
+def _ending() -> Listing:
+    after, before = (bindparam(name, type_=UTCDateTime()) for name in ("from", "to"))
     near: list[Any] = [
-        unindexed(ProductLine.site_id) == site_id, ProductLine.state.not_in([state.value for state in GONE]),
-        Product.expires_at < at + NEAR, Product.expires_at > at - NEAR,
+        unindexed(ProductLine.site_id) == SITE, ProductLine.state.not_in([state.value for state in GONE]),
+        Product.expires_at < before, Product.expires_at > after,
     ]  # fmt: skip
     ended = (CourseLine.treatment_id == Product.treatment_id, CourseLine.title == "", CourseLine.word == WITHDRAWN)
     withdrawn = select(CourseLine.key).where(*ended).exists()
@@ -368,7 +347,13 @@ def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) 
         .join(Patient, Patient.id == Treatment.patient_id)
         .where(*near)
     )
-    found = session.execute(chosen.order_by(Product.expires_at, Product.id).limit(limit)).all()
+    return Listing(chosen.order_by(Product.expires_at, Product.id).limit(bindparam("limit", type_=Integer)))
+
+
+def ending(session: Session, site_id: str, at: datetime, zone: str, limit: int) -> Part:
+    """Return the products of courses whose time ends soon or ended lately and that are not used up, soonest first."""
+    given = {"site": site_id, "from": at - NEAR, "to": at + NEAR, "limit": limit}
+    found = _ending().rows(session, given)
     rows = []
     for row in found:
         over = row.expires_at <= at

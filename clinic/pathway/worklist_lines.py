@@ -4,21 +4,44 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, literal, or_, select, union_all
+from sqlalchemy import (
+    Integer,
+    String,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
+from clinic.administration.step import STOP
 from clinic.course_records import in_turns
-from clinic.judged_lines import WAITS, CourseLine
-from clinic.model import unindexed
+from clinic.followup.adverse_events import AdverseEvent
+from clinic.followup.step import OVERDUE
+from clinic.judged_lines import ONLY, WAITS, CourseLine
+from clinic.model import UTCDateTime, among, unindexed
 from clinic.pathway.projection import lines_of
 from clinic.patients.models import Patient
+from clinic.row_reader import Listing
+from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlalchemy import Select
     from sqlalchemy.orm import Session
 
+UNRESOLVED = ("ongoing", "recovering", "unknown")
+"""Outcomes of an event that still goes on, or of which nobody knows."""
 URGENT = timedelta(hours=2)
 NEAR_DAYS = 3
 NEAR = timedelta(days=NEAR_DAYS)
@@ -36,13 +59,11 @@ class Lines:
 
     def __init__(self, session: Session, site_id: str, order: Order) -> None:
         self.session, self.order = session, order
-        here = CourseLine.site_id == site_id
-        late = select(CourseLine.patient_id).where(here, CourseLine.changes_at <= order.at)
-        known = select(CourseLine.treatment_id).where(unindexed(CourseLine.site_id) == site_id)
-        stale = set(session.scalars(known.where(CourseLine.patient_id.in_(late))))
+        self.given = order.given() | {"site": site_id}
+        stale = set(session.scalars(_stale(), self.given))
         self.fresh = [line for one in in_turns(session, sorted(stale)) for line in lines_of(one, order.at)]
         self.people = self._people({line["patient_id"] for line in self.fresh})
-        self.stored = [here, WAITS, *([CourseLine.treatment_id.not_in(stale)] if stale else [])]
+        self.given["stale"] = sorted(stale)
 
     def _people(self, ids: set[str]) -> dict[str, Any]:
         if not ids:
@@ -50,19 +71,21 @@ class Lines:
         rows = self.session.execute(select(*PERSON).where(Patient.id.in_(ids)))
         return {row.patient_id: row for row in rows}
 
-    def parts(self, wanted: dict[str, Wanted], limit: int = SHOWN) -> dict[str, tuple[list[Group], int]]:
-        """Return the first groups of some parts, most urgent first, and how many each has in all; one statement."""
-        chosen = union_all(*(self._part(name, one, limit) for name, one in wanted.items())).subquery()
-        rows = self.session.execute(
-            select(chosen, *SHOWN_COLUMNS, *PERSON)
-            .join(CourseLine, CourseLine.key == chosen.c.key)
-            .join(Patient, Patient.id == CourseLine.patient_id)
-        )
+    def parts(
+        self, wanted: dict[str, Wanted], given: dict[str, Any], limit: int = SHOWN
+    ) -> dict[str, tuple[list[Group], int]]:
+        """Return the first groups of some parts, most urgent first, and how many each has in all; one statement.
+
+        ``given``: the values of the parameters that their conditions name.
+        """
+        asked = tuple((name, one.condition, one.grouped) for name, one in wanted.items())
+        chosen = _first_groups(asked, some_stale=bool(self.given["stale"]))
+        rows = chosen.rows(self.session, self.given | given | {"limit": limit})
         found: dict[str, list[dict[str, Any]]] = {name: [] for name in wanted}
         totals = dict.fromkeys(wanted, 0)
-        for row in rows.mappings():
-            found[row["part"]].append(dict(row))
-            totals[row["part"]] = row["total"]
+        for row in rows:
+            found[row.part].append(row._asdict())
+            totals[row.part] = row.total
         parts = {}
         for name, one in wanted.items():
             fresh = [line | self._named(line) for line in self.fresh if line["title"] and one.keep(line)]
@@ -77,22 +100,47 @@ class Lines:
             groups.setdefault(_together(line, wanted), []).append(line)
         return list(groups.values())
 
-    def _part(self, name: str, wanted: Wanted, limit: int) -> Any:
-        """Select the lines of the first groups of a part, each with the number of all its groups."""
-        by = (CourseLine.patient_id, CourseLine.step) if wanted.grouped else (CourseLine.key,)
-        nth = func.row_number().over(partition_by=by, order_by=self.order.columns()).label("nth")
-        columns = [CourseLine.key, CourseLine.patient_id, CourseLine.step, nth]
-        columns += [column.label(label) for label, column in self.order.values()]
-        inner = select(*columns).where(*self.stored, wanted.condition).cte(f"lines_{name}")  # read once, named twice
-        same = (inner.c.patient_id, inner.c.step) if wanted.grouped else (inner.c.key,)
-        total = func.count().over().label("total")
-        heads = select(*same, total).where(inner.c.nth == 1)
-        heads = heads.order_by(*self.order.of(inner.c)).limit(limit).subquery()
-        on = [column == heads.c[column.name] for column in same]
-        return select(literal(name).label("part"), heads.c.total, inner.c.key).join(heads, and_(*on))
-
     def _named(self, line: dict[str, Any]) -> dict[str, Any]:
         return dict(self.people[line["patient_id"]]._mapping)  # noqa: SLF001 - the public way to a row's names
+
+
+SITE = bindparam("site", type_=String)
+AT, SOON, LONG_AGO, NEAR_END = (bindparam(name, type_=UTCDateTime()) for name in ("at", "soon", "long_ago", "near_end"))
+"""The moment of a list and those before and after it, by which its lines are ordered; see `Order.given`."""
+
+
+@cache
+def _stale() -> Any:
+    """Return the select of the courses of a patient of whom time has changed a line."""
+    late = select(CourseLine.patient_id).where(CourseLine.site_id == SITE, CourseLine.changes_at <= AT)
+    known = select(CourseLine.treatment_id).where(unindexed(CourseLine.site_id) == SITE)
+    return known.where(CourseLine.patient_id.in_(late))
+
+
+@cache
+def _first_groups(asked: tuple[tuple[str, Any, bool], ...], *, some_stale: bool) -> Listing:
+    """Return the select of the lines of the first groups of some parts: names, conditions, whether they are grouped."""
+    stored = [CourseLine.site_id == SITE, WAITS, *([~among(CourseLine.treatment_id, "stale")] if some_stale else [])]
+    chosen = union_all(
+        *(_part(name, [*stored, condition], grouped=grouped) for name, condition, grouped in asked)
+    ).subquery()
+    shown = select(chosen, *SHOWN_COLUMNS, *PERSON).join(CourseLine, CourseLine.key == chosen.c.key)
+    return Listing(shown.join(Patient, Patient.id == CourseLine.patient_id))
+
+
+def _part(name: str, conditions: list[Any], *, grouped: bool) -> Any:
+    """Select the lines of the first groups of a part, each with the number of all its groups."""
+    by = (CourseLine.patient_id, CourseLine.step) if grouped else (CourseLine.key,)
+    nth = func.row_number().over(partition_by=by, order_by=in_order(rank(), CourseLine)).label("nth")
+    columns = [CourseLine.key, CourseLine.patient_id, CourseLine.step, nth]
+    columns += [rank().label("rank"), CourseLine.danger.label("danger"), CourseLine.due_at.label("due_at")]
+    inner = select(*columns).where(*conditions).cte(f"lines_{name}")  # read once, named twice
+    same = (inner.c.patient_id, inner.c.step) if grouped else (inner.c.key,)
+    total = func.count().over().label("total")
+    heads = select(*same, total).where(inner.c.nth == 1)
+    heads = heads.order_by(*in_order(inner.c.rank, inner.c)).limit(bindparam("limit", type_=Integer)).subquery()
+    on = [column == heads.c[column.name] for column in same]
+    return select(literal(name).label("part"), heads.c.total, inner.c.key).join(heads, and_(*on))
 
 
 Group = list[dict[str, Any]]
@@ -127,6 +175,8 @@ WAITED_SINCE = ("recorded", "ended", "found", "decided", "corrected", "started")
 """Words of a moment that is no deadline: since then something waits."""
 RUNNING = ("started", "due")
 """Words of cells that run, and of vital signs that are due."""
+ENDED_WORDS, RUNNING_WORDS = ([literal_column(f"'{word}'") for word in words] for words in (WAITED_SINCE, RUNNING))
+"""The same as constants of a statement."""
 RUNS, NOW, MY_PATIENT, MY_ROLE, LATER = range(5)
 """How a list is ordered: cells that run; what can harm or is due within hours, what is still in time before what is
 over; today's tasks of one's own patients; those of one's role; what is due in days, months or years."""
@@ -153,7 +203,7 @@ class Order:
         return MY_PATIENT if f" {self.user_id} " in line["people"] else MY_ROLE
 
     def key(self, line: dict[str, Any]) -> tuple[Any, ...]:
-        """Return the key by which lines are sorted; `_sorted` is the same for the database."""
+        """Return the key by which lines are sorted; `in_order` is the same for the database."""
         due, rank = line["due_at"], self.rank(line)
         return (
             rank, rank > NOW and not line["danger"], (due is None) is not (rank == NOW),
@@ -161,35 +211,72 @@ class Order:
             line.get("key", 0),
         )  # fmt: skip
 
-    def values(self) -> list[tuple[str, Any]]:
-        """Return the same as named columns of the database."""
-        deadline = CourseLine.due_words.not_in(WAITED_SINCE)
-        rank = case(
-            (CourseLine.due_words.in_(RUNNING), RUNS),
-            (self.urgent(), NOW),
-            (and_(deadline, CourseLine.due_at > self.at + NEAR, CourseLine.danger.is_(False)), LATER),
-            (CourseLine.people.contains(f" {self.user_id} "), MY_PATIENT),
-            else_=MY_ROLE,
+    def given(self) -> dict[str, Any]:
+        """Return the values of the parameters by which the database orders the same; see `rank`."""
+        return {
+            "at": self.at, "soon": self.at + URGENT, "long_ago": self.at - LONG_OVER, "near_end": self.at + NEAR,
+            "own": f"% {self.user_id} %",
+        }  # fmt: skip
+
+
+def rank() -> Any:
+    """Return `Order.rank` as an expression of the database."""
+    deadline = CourseLine.due_words.not_in(ENDED_WORDS)
+    return case(
+        (CourseLine.due_words.in_(RUNNING_WORDS), RUNS),
+        (urgent(), NOW),
+        (and_(deadline, CourseLine.due_at > NEAR_END, CourseLine.danger.is_(False)), LATER),
+        (CourseLine.people.like(bindparam("own", type_=String)), MY_PATIENT),
+        else_=MY_ROLE,
+    )
+
+
+def urgent() -> Any:
+    """Return as a condition of the database that a line is to be done now."""
+    soon = CourseLine.due_at <= SOON
+    near = and_(CourseLine.due_at > LONG_AGO, soon)
+    harm = and_(CourseLine.danger.is_(True), or_(CourseLine.due_at.is_(None), soon))
+    return or_(CourseLine.due_words.in_(RUNNING_WORDS), harm, and_(CourseLine.due_words.not_in(ENDED_WORDS), near))
+
+
+def in_order(rank: Any, line: Any) -> tuple[Any, ...]:
+    """Return `Order.key` for the database: by what lines of the table, or of a select with its columns, are ordered."""
+    calm = case((rank <= NOW, 0), (line.danger.is_(True), 0), else_=1)
+    undated = case((rank == NOW, case((line.due_at.is_(None), 0), else_=1)), (line.due_at.is_(None), 1), else_=0)
+    over = case((and_(rank == NOW, line.due_at < AT), 1), else_=0)
+    return rank, calm, undated, over, line.due_at, line.key
+
+
+@cache
+def conditions(*, by_step: bool, by_person: bool) -> dict[str, Any]:
+    """Return the conditions of the parts, kept to a step, to a person's patients, or to neither."""
+    mark, barred, named, person = (bindparam(name, type_=String) for name in ("mark", "barred", "named", "only_person"))
+    told = or_(~CourseLine.barred.contains(f" {ONLY}"), CourseLine.barred.like(named))
+    own = and_(CourseLine.roles.like(mark), ~CourseLine.barred.like(barred), told)
+    only = [CourseLine.step == bindparam("only_step", type_=String)] if by_step else []
+    only += [CourseLine.people.like(person)] if by_person else []
+    shown_all_the_same = or_(and_(*only), urgent(), CourseLine.danger.is_(True)) if only else true()
+    risk = unresolved()
+    return {
+        "mine": and_(own, shown_all_the_same),
+        "others": and_(~own, shown_all_the_same),
+        "risk": and_(CourseLine.title == OVERDUE, CourseLine.patient_id.in_(risk), *only),
+        "late": and_(CourseLine.title == OVERDUE, CourseLine.patient_id.not_in(risk), *only),
+        "clocks": CourseLine.since.is_not(None),
+        "stops": CourseLine.title == STOP,
+    }
+
+
+@cache
+def unresolved() -> Select[Any]:
+    """Select the ids of the patients of a ``site`` with an overdue visit who have a serious event that is not over."""
+    late = (CourseLine.site_id == SITE, WAITS, CourseLine.title == OVERDUE)
+    overdue = select(CourseLine.patient_id).where(*late)
+    return (
+        select(Treatment.patient_id)
+        .join(AdverseEvent, AdverseEvent.treatment_id == Treatment.id)
+        .where(
+            Treatment.patient_id.in_(overdue), AdverseEvent.outcome.in_(UNRESOLVED),
+            or_(AdverseEvent.serious.is_(None), cast(AdverseEvent.serious, String) != "[]"),
         )
-        return [("rank", rank), ("danger", CourseLine.danger), ("due_at", CourseLine.due_at)]
-
-    def urgent(self) -> Any:
-        """Return as a condition of the database that a line is to be done now."""
-        soon = CourseLine.due_at <= self.at + URGENT
-        near = and_(CourseLine.due_at > self.at - LONG_OVER, soon)
-        harm = and_(CourseLine.danger.is_(True), or_(CourseLine.due_at.is_(None), soon))
-        return or_(CourseLine.due_words.in_(RUNNING), harm, and_(CourseLine.due_words.not_in(WAITED_SINCE), near))
-
-    def columns(self) -> tuple[Any, ...]:
-        """Return by what lines of the table are ordered."""
-        return self._sorted(self.values()[0][1], CourseLine)
-
-    def of(self, chosen: Any) -> tuple[Any, ...]:
-        """Return the same order for lines that were chosen with their `values`."""
-        return self._sorted(chosen.rank, chosen)
-
-    def _sorted(self, rank: Any, line: Any) -> tuple[Any, ...]:
-        calm = case((rank <= NOW, 0), (line.danger.is_(True), 0), else_=1)
-        undated = case((rank == NOW, case((line.due_at.is_(None), 0), else_=1)), (line.due_at.is_(None), 1), else_=0)
-        over = case((and_(rank == NOW, line.due_at < self.at), 1), else_=0)
-        return rank, calm, undated, over, line.due_at, line.key
+    )  # fmt: skip

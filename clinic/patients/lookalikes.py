@@ -16,6 +16,7 @@ from clinic.model import unindexed
 from clinic.patients import numbers
 from clinic.patients.models import Alert, Patient
 from clinic.patients.names import Nearness, compact, name_key, searchable
+from clinic.row_reader import Listing
 
 if TYPE_CHECKING:
     from sqlalchemy import Row
@@ -108,19 +109,19 @@ def lookalikes(session: Session, patient: Patient, also: tuple[Any, ...] = ()) -
     given = {name: getattr(patient, name) for name in ("site_id", *facts)}
     given |= {"patient_id": patient.id, "person_id": patient.person_id or patient.id}
     with session.no_autoflush:
-        rows = session.execute(_near(facts, also), given).all()
+        rows = _near(facts, also).rows(session, given)
     others = [row for row in rows if row.id != patient.id]
     return _judged(patient, others), list(rows[0][-len(also) :]) if rows and also else [None] * len(also)
 
 
 @cache
-def _near(facts: tuple[str, ...], also: tuple[Any, ...]) -> Any:
+def _near(facts: tuple[str, ...], also: tuple[Any, ...]) -> Listing:
     """Return the query of those who share the id or one of some facts with a patient, the patient first."""
     own = Patient.id == bindparam("patient_id")
     same = [own, *(getattr(Patient, name) == bindparam(name) for name in facts)]
     more = [one.label(f"also_{number}") for number, one in enumerate(also)]
     here = select(*COLUMNS, *more).where(unindexed(Patient.site_id) == bindparam("site_id"), or_(*same))
-    return here.order_by(~own, Patient.id).limit(ASKED + 1)
+    return Listing(here.order_by(~own, Patient.id).limit(ASKED + 1))
 
 
 def lookalikes_of_new(session: Session, patient: Patient) -> list[Alike]:

@@ -11,14 +11,14 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import CheckConstraint, Index, Text, and_, bindparam, column, or_, select
+from sqlalchemy import CheckConstraint, Index, Text, and_, column, or_, select
 from sqlalchemy.orm import Mapped, object_session, relationship, selectinload
 
 from clinic import wording
 from clinic.access import Role
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import field
-from clinic.model import reference
+from clinic.model import among, reference
 from clinic.patients.models import SEXES, Patient
 from clinic.patients.names import Nearness, searchable
 from clinic.records import Meaning, Record
@@ -110,8 +110,7 @@ class PatientMerge(Record):
     @cache
     def waits_with(cls) -> Any:
         """Return the condition that a merge with one of some records, ``people``, waits for a decision."""
-        people = bindparam("people", expanding=True)
-        part = or_(cls.patient_id.in_(people), cls.merged_id.in_(people))
+        part = or_(among(cls.patient_id, "people"), among(cls.merged_id, "people"))
         return and_(part, cls.confirmed_at.is_(None), cls.undone_at.is_(None))
 
     def confirm(self, *, by: User, at: datetime) -> None:

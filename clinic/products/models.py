@@ -12,13 +12,13 @@ from functools import cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, bindparam, or_, select, true, union_all
+from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, or_, select, true, union_all
 from sqlalchemy.orm import Mapped, aliased, object_session, relationship
 
 from clinic import wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
-from clinic.model import few, reference
+from clinic.model import among, few, reference
 from clinic.patients.donors import Donor
 from clinic.products.corrections import CRITICAL, lasts_longer
 from clinic.products.donation_numbers import DIN, spell_din
@@ -386,5 +386,4 @@ def family(seeds: ColumnElement[bool], dialect: str) -> Any:
 @cache
 def _family_of(dialect: str) -> Any:
     """Return the condition that finds the families of ``products`` and of the products of ``courses``, by ids."""
-    products, courses = (bindparam(name, expanding=True) for name in ("products", "courses"))
-    return Product.id.in_(family(or_(Product.id.in_(products), Product.treatment_id.in_(courses)), dialect))
+    return Product.id.in_(family(or_(among(Product.id, "products"), among(Product.treatment_id, "courses")), dialect))
