@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from clinic.reports.report import Report
 
 bp = Blueprint("reports", __name__, template_folder="templates")
+MOST_ROWS = 500
+"""Rows that the page of a report shows; its files have all of them."""
 
 
 @bp.get("/reports")
@@ -49,6 +51,7 @@ def show(name: str) -> tuple[str, int]:
     page = render_template(
         "reports/show.html", report=report, asked=asked, wrong=wrong, made=made, **_boxes(data),
         params=asked.params(report), today=data.today, formats=FORMATS, may_keep=me().role in WRITERS,
+        most_rows=MOST_ROWS,
     )  # fmt: skip
     return page, 422 if wrong else 200
 

@@ -287,3 +287,12 @@ def test_a_definition_whose_review_is_due_says_so(client_as, monkeypatch):
     old = replace(REPORTS["activity"], next_review=date(2020, 1, 1))
     monkeypatch.setattr(views, "REPORTS", {"activity": old})
     assert "review is due since 1 Jan 2020" in Page.of(client_as("quality").get("/reports/activity").text)
+
+
+def test_a_long_table_is_cut_on_the_page_and_says_where_the_rest_is(demo, monkeypatch):
+    browser = demo("quality@north.demo")
+    whole = table_of(browser.get("/reports/activity").text)
+    monkeypatch.setattr(views, "MOST_ROWS", 3)
+    html = browser.get("/reports/activity").text
+    assert table_of(html) == [*whole[:3], whole[-1]], "three rows and the total"
+    assert f"The first 3 of {len(whole) - 1} rows" in Page.of(html)
