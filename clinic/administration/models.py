@@ -222,7 +222,7 @@ class Administration(Record):
         """Also rules 2 and 54: a start long after the check, and an end after the protocol's time from thaw."""
         if self.origin != "clinic" or self.voided:
             return []
-        found, explain = together.no_time(self), "Give the reason: it is a deviation from the protocol."
+        found, explain = together.no_time(self) + together.less_issued(self), "Say why: it deviates from the protocol."
         checked = self.bedside_check.performed_at if self.bedside_check is not None else None
         if checked is not None and self.performed_at is not None and self.performed_at > checked + CHECK_HOLDS:
             said = f"Start is more than {CHECK_HOLDS.seconds // 60} minutes after the bedside check. Is this right?"

@@ -13,6 +13,7 @@ from clinic.administration.events import interrupted
 from clinic.administration.models import Administration
 from clinic.administration.monitoring import monitoring
 from clinic.administration.placing import misplaced
+from clinic.patients.models import weight_of
 from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.records import Origin
 from clinic.wording import figure, kilograms
@@ -90,6 +91,21 @@ def disagreements(given: Administration) -> list[str]:
     if fault is not None:
         found.append(f"The order was changed after the start: it says {fault.wanted}, the cells went to {fault.where}.")
     return found
+
+
+def too_much(records: CourseRecords, given: Administration) -> list[str]:
+    """Return in a sentence that the dose is above its window by the weight that counts now (rules 51, 52)."""
+    dosing, high = given.treatment.says.dose, dose_limits(records)[0].high
+    weight = weight_of(records.people, given.performed_at) if given.performed_at is not None else None
+    whole = given.dose is not None and given.measure == dosing.measure
+    if not (dosing.per_kg and whole) or high is None or weight is None or not weight.kg or given.dose is None:
+        return []
+    unit, per_kg = dose_unit(given.treatment), given.dose / weight.kg
+    if per_kg <= high:
+        return []
+    return [
+        f"With {kilograms(weight.kg)} the dose is {figure(per_kg, unit)}; at most {figure(high, unit)} are allowed."
+    ]
 
 
 def _again(given: Administration, kg: Decimal | None) -> str:

@@ -18,9 +18,14 @@ if TYPE_CHECKING:
 
 
 def used(administration: Administration) -> Decimal:
-    """Return what was given, mL; while the end is not recorded, what was issued."""
-    given = figures(administration, "volume_given")
-    return max(given or figures(administration, "volume_issued"), default=Decimal(0))
+    """Return what was given, mL; while the end is not recorded, what was issued.
+
+    What was issued less by a correction that nobody has confirmed is nowhere else, so that it counts as given.
+    """
+    given, issued = figures(administration, "volume_given"), figures(administration, "volume_issued")
+    if not given:
+        return max(issued, default=Decimal(0))
+    return max(given) + (max(issued) - (administration.volume_issued or Decimal(0)) if issued else Decimal(0))
 
 
 def most_in(product: Product, volume: Decimal) -> Decimal:

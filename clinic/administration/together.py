@@ -151,6 +151,17 @@ def no_time(given: Any) -> list[Question]:
     return [Question("ended_at", said, "Enter when the last of the cells was given, or say why it took no longer.")]
 
 
+def less_issued(given: Any) -> list[Question]:
+    """Rule 59: ask what became of the rest where less is said to have been issued than before."""
+    before, now = inspect(given).attrs.volume_issued.history.deleted or [None], given.volume_issued
+    if before[0] is None or now is None or now >= before[0]:
+        return []
+    said = f"Volume issued: {plain(before[0])} mL were recorded when the cells were begun, now {plain(now)} mL."
+    return [
+        Question("volume_issued", said, "Say where the rest is: it is part of the dose until that is known.", rule=59)
+    ]
+
+
 def not_void(given: Any, at: datetime) -> str:
     """Rule 59: why a start is no mistake that can be voided, as far as the record tells; empty: it may be voided."""
     start = min(given.performed_at or given.recorded_at, given.recorded_at)

@@ -9,7 +9,7 @@ awaited and came out well fulfills the condition instead.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from clinic.harvest.models import Harvest
 from clinic.ledger.models import digest
@@ -30,6 +30,7 @@ from clinic.requests.objections import against_cells, in_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from clinic.course_records import CourseRecords
     from clinic.products.models import Product
@@ -54,6 +55,8 @@ class Item:
     hash: str
     name: str
     adverse: str = ""
+    corrected_at: datetime | None = None
+    """When what a result found was corrected last."""
 
 
 @once
@@ -66,9 +69,9 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
         found |= _of_container(records, one, product)
     for other in relatives(records, product):
         found |= {
-            r.id: _sibling(r, other)
+            r.id: _sibling(records, r, other, adverse=out_of_limit(r, product) or _in_doubt(r))
             for r in records.on(other, QCResult)
-            if (_is_shared(r) and out_of_limit(r, product)) or _in_doubt(r)
+            if _is_shared(r) and (out_of_limit(r, product) or r.amendments)
         }
     events = [event for kind in accusing() for event in records.every(kind)]
     found |= _events(records, product, events) if events else {}
@@ -107,7 +110,7 @@ def _of_container(records: CourseRecords, one: Product, product: Product) -> dic
     longer = "".join(f":{correction.id}" for correction in one.amendments if lasts_longer(correction))
     name = f"{one.name} {one.division or ''}".strip()
     found = {one.id: Item(hash=f"{one.hash_without(MAY_CHANGE)}{longer}", name=name)}
-    found |= {result.id: _result(result, product) for result in records.on(one, QCResult)}
+    found |= {result.id: _result(records, result, product) for result in records.on(one, QCResult)}
     made = [m for m in (records.get(one.run_id), records.get(one.harvest_id)) if isinstance(m, MADE_BY)]
     found |= {
         m.id: Item(hash=m.content_hash, name=f"{m.NOUN} ({m.headline()})", adverse=_late(m) if m.paper else "")
@@ -155,7 +158,14 @@ def _suffered(records: CourseRecords, line: list[Product]) -> list[Movement]:
     return found
 
 
-def _result(result: QCResult, product: Product) -> Item:
+def _corrected_at(records: CourseRecords, result: QCResult) -> datetime | None:
+    """Return when what a result found was corrected last; a correction that is not known yet is none."""
+    until = records.known_at
+    when = [one.amended_at for one in result.critical_corrections()] if result.amendments else []
+    return max((one for one in when if until is None or one <= until), default=None)
+
+
+def _result(records: CourseRecords, result: QCResult, product: Product) -> Item:
     """Judge a result on a container or on what it was made of.
 
     Its own result counts whatever it tells of, one of an ancestor where it is true of all that shares cells with it.
@@ -164,7 +174,8 @@ def _result(result: QCResult, product: Product) -> Item:
     counts = result.product_id == product.id or _is_shared(result)
     bad = counts and out_of_limit(result, product)
     adverse = f"{result.headline()}{_limit_words(result, product)}." if bad else unconfirmed(result)
-    return Item(hash=f"{awaited}{result.content_hash}", name=result.headline(), adverse=adverse)
+    hash_ = f"{awaited}{result.content_hash}"
+    return Item(hash=hash_, name=result.headline(), adverse=adverse, corrected_at=_corrected_at(records, result))
 
 
 def limit_of(result: QCResult, product: Product) -> QCSpec | None:
@@ -213,12 +224,14 @@ def beside(records: CourseRecords, product: Product) -> list[str]:
     ]
 
 
-def _sibling(result: QCResult, other: Product) -> Item:
+def _sibling(records: CourseRecords, result: QCResult, other: Product, *, adverse: bool) -> Item:
     name = f"{other.name} {other.division or ''}".strip()
-    said = f"{result.headline()} in {name}, which shares cells with this product."
+    where = f"{result.headline()} in {name}, which shares cells with this product"
+    said = f"{where}." if adverse else ""
     if open_correction := unconfirmed(result):
         said = f"{name}, which shares cells with this product: {open_correction}"
-    return Item(hash=result.content_hash, name=result.headline(), adverse=said)
+    named = result.headline() if adverse else where
+    return Item(hash=result.content_hash, name=named, adverse=said, corrected_at=_corrected_at(records, result))
 
 
 def contaminated(result: QCResult) -> bool:
@@ -247,9 +260,13 @@ def legacy(records: CourseRecords, product: Product) -> str:
     return digest([result.content() for result in records.on(product, QCResult)])
 
 
-def outdated(records: CourseRecords, product: Product, kept: dict[str, str], evidence: str) -> list[str]:
-    """Return in words why a decision with this basis is no longer valid; empty: it does (rule 46)."""
-    now = items(records, product)
+def outdated(records: CourseRecords, product: Product, decision: Any) -> list[str]:
+    """Return in words why a decision is no longer valid; empty: it is (rule 46).
+
+    A finding that came after it and was corrected since asks for another decision, whatever it says now: who corrects
+    it and who confirms that may be two of the laboratory, and neither releases (rules 43, 45).
+    """
+    kept, evidence, now = decision.basis or {}, decision.evidence, items(records, product)
     if not kept:
         same = evidence == legacy(records, product)
         return [] if same else ["A result was added or amended after the decision."]
@@ -257,9 +274,19 @@ def outdated(records: CourseRecords, product: Product, kept: dict[str, str], evi
     for key, hash_then in kept.items():
         item = now.get(key)
         same = item is not None and item.hash == hash_then
-        if not (same or _fulfilled(item, hash_then) or _amended_since(records, key)):
+        good = _fulfilled(item, hash_then) and not _corrected_after(item, decision)
+        if not (same or good or _amended_since(records, key)):
             found.append(_changed(key, item))
+    found += [
+        f"{item.name} was corrected after the decision."
+        for key, item in now.items()
+        if key not in kept and not item.adverse and _corrected_after(item, decision)
+    ]
     return found + news(now, kept)
+
+
+def _corrected_after(item: Item | None, decision: Any) -> bool:
+    return item is not None and item.corrected_at is not None and item.corrected_at > decision.recorded_at
 
 
 def news(now: dict[str, Item], kept: Iterable[str]) -> list[str]:

@@ -241,7 +241,7 @@ class Release(Record):
         ]
         if back:
             return ["The product was returned to the bank after this decision, which was for another course."]
-        return outdated(records, self.product, self.basis or {}, self.evidence)
+        return outdated(records, self.product, self)
 
     def effective(self, records: CourseRecords) -> bool:
         """Whether it counts now (rules 45 to 47).

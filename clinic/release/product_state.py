@@ -13,12 +13,14 @@ from clinic.harvest.models import Harvest
 from clinic.patients.donors import Donor
 from clinic.patients.models import Weight
 from clinic.processing.models import ProcessingRun
+from clinic.processing.step import closed, unfinished
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
 from clinic.products.what_cells import Against, not_own, wrong_cells
 from clinic.protocols.models import ProtocolVersion
 from clinic.record_kinds import WithAccusing
 from clinic.record_pool import once
+from clinic.records import Origin
 from clinic.release.evidence import findings, items, news
 from clinic.release.models import Release, decisions, standing_decision
 from clinic.release.pending import overdue
@@ -166,6 +168,22 @@ def held_because(records: CourseRecords, product: Product, at: datetime) -> list
         ended += [one.sentence for one in wrong_cells(records, product)]
         ended += refused_since(records, product)
     return ended + found + (_elsewhere(product) if product.movements else [])
+
+
+def unanswered(records: CourseRecords, product: Product) -> list[Blocked]:
+    """Return the harvests and runs in the ancestry of a product that nobody answers for yet (rule 31)."""
+    found: dict[str, Blocked] = {}
+    for one in ancestry(records, product):
+        run, harvest = records.get(one.run_id), records.get(one.harvest_id)
+        if isinstance(run, ProcessingRun) and not closed(run):
+            found[run.id] = unfinished(run)
+        came_in = isinstance(harvest, Harvest) and harvest.origin is Origin.IMPORTED and not harvest.amendments
+        if isinstance(harvest, Harvest) and not harvest.signed and not came_in:
+            found[harvest.id] = Blocked(
+                rule=31, because=f"The harvest ({harvest.headline()}) is recorded but not signed.",
+                who=(Role.PHYSICIAN,), fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
+            )  # fmt: skip
+    return list(found.values())
 
 
 def not_ordered(records: CourseRecords, product: Product) -> list[Blocked]:

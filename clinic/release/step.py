@@ -23,7 +23,7 @@ from clinic.release.evidence import germs, unconfirmed
 from clinic.release.models import Release, decisions, released, standing_decision
 from clinic.release.pending import awaited
 from clinic.release.points import ACCEPTING, points_of
-from clinic.release.product_state import ProductState, held_because, not_ordered, state_of
+from clinic.release.product_state import ProductState, held_because, not_ordered, state_of, unanswered
 from clinic.release.results import QCResult, standing
 from clinic.requests.models import Request
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
@@ -66,25 +66,9 @@ def before(records: CourseRecords, product: Product, at: datetime) -> list[Block
     """Return what must be true before anybody decides to release one product, apart from its results."""
     found = RELEASE.forbidden(records, at) if records.course is not None else []
     return [
-        *found, *not_ordered(records, product), *cells_usable(records, product, at), *unsigned(records, product),
+        *found, *not_ordered(records, product), *cells_usable(records, product, at), *unanswered(records, product),
         *not_recorded(records, product),
     ]  # fmt: skip
-
-
-def unsigned(records: CourseRecords, product: Product) -> list[Blocked]:
-    """Return the harvests and runs in the ancestry of a product that nobody answers for yet (rule 31)."""
-    found: dict[str, Blocked] = {}
-    for one in ancestry(records, product):
-        run, harvest = records.get(one.run_id), records.get(one.harvest_id)
-        if isinstance(run, ProcessingRun) and not closed(run):
-            found[run.id] = unfinished(run)
-        came_in = isinstance(harvest, Harvest) and harvest.origin is Origin.IMPORTED and not harvest.amendments
-        if isinstance(harvest, Harvest) and not harvest.signed and not came_in:
-            found[harvest.id] = Blocked(
-                rule=31, because=f"The harvest ({harvest.headline()}) is recorded but not signed.",
-                who=(Role.PHYSICIAN,), fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
-            )  # fmt: skip
-    return list(found.values())
 
 
 def cells_usable(records: CourseRecords, product: Product, at: datetime) -> list[Blocked]:

@@ -154,6 +154,16 @@ class Found(Cold):
             },
             "damaged": self.damaged(bag),
             "beside": self.beside(bag),
+            "corrected": self.corrected(bag),
+        }
+
+    def corrected(self, bag: str) -> dict[str, int]:
+        """How often each result that tells of a bag was corrected, its own or one that is true of all its family."""
+        line, family = self.line(bag), self.family(bag)
+        return {
+            name: [what for what, _who in one["log"]].count("correct")
+            for name, one in self.results.items()
+            if one["bag"] in line or (one["test"] in SHARED and one["bag"] in family)
         }
 
     def fallen(self, decision: Facts) -> str:
@@ -162,8 +172,12 @@ class Found(Cold):
         for part in ("protocol", "runs", "harvests", "bags", "damaged"):
             if then[part] != now[part]:
                 return f"{part} changed"
+        again = {name for name, often in now["corrected"].items() if often > then["corrected"].get(name, 0)}
+        if again - then["results"].keys():
+            return f"findings that came after it were corrected: {again}"
+        protocol = self.protocol(decision["bag"])
         for name, said in then["results"].items():
-            filled = said["pending"] and self.reading(self.results[name], self.protocol(decision["bag"])) == "good"
+            filled = said["pending"] and name not in again and self.reading(self.results[name], protocol) == "good"
             if now["results"][name] != said and not filled:
                 return f"result changed: {name}"
         for test, said in self.conformity(decision["bag"]).items():

@@ -45,6 +45,23 @@ def test_a_bad_result_of_the_cells_in_another_bag_holds_this_one(ward, sisters, 
     assert ward.decide(mine, "conforms").status_code in {409, 422}
 
 
+@pytest.mark.rule(43)
+@pytest.mark.rule(45)
+def test_what_two_of_the_laboratory_corrected_in_another_bag_is_decided_on_again(ward, sisters):
+    mine, other, course = sisters
+    ward.release(mine)
+    assert ward.tag(mine) == "Released"
+    ward.result(other, "mycoplasma", outcome="positive", sure="read twice")
+    found = ward.results(other, "mycoplasma")[-1]
+    assert ward.amend("technologist", found, outcome="negative").status_code == 303, ward.refused
+    ward.sign("technologist2", found)
+    assert ward.tag(mine) == "In quarantine"
+    ward.give(course, mine)
+    ward.not_given(mine, "release")
+    ward.release(mine)
+    assert ward.tag(mine) == "Released", ward.refused
+
+
 @pytest.mark.rule(40)
 def test_the_viability_of_another_bag_is_asked_about(ward, sisters):
     mine, other, course = sisters
