@@ -133,14 +133,14 @@ def _offer_values(column: Column, upload: Upload, table: Table, known: Form[str,
     if not column.choices:
         return
     missing = {
-        "",
         *upload.mapping.get("missing", ()),
         *filter(None, (one.strip() for one in column.missing.split(";"))),
     }
     unknown = dict.fromkeys(known)
     for _number, cells in table.rows:
         text = cells[column.name]
-        if text not in missing and text not in unknown and not _is_choice(text, column.choices):
+        known_code = not text or parse_cell.code_of(text, missing)
+        if not known_code and text not in unknown and not _is_choice(text, column.choices):
             unknown[text] = None
             if len(unknown) >= VALUES:
                 break

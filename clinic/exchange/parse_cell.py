@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from clinic.model import Quantity, UTCDateTime
 from clinic.wording import ESTIMATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from clinic.fields import Field
 
@@ -58,7 +59,7 @@ def _of_figure(text: str) -> str:
 def number(text: str) -> Decimal:
     """Return a decimal number, its digits kept; a decimal comma is understood, a thousands separator is not."""
     wanted = text.replace("−", "-").replace("\u00a0", "").strip()
-    if re.fullmatch(r"[+-]?\d+,\d+", wanted):
+    if re.fullmatch(r"[+-]?\d+,\d+(?:[eE][+-]?\d{1,3})?", wanted):
         wanted = wanted.replace(",", ".")
     if len(wanted) > MOST_DIGITS or not NUMBER.fullmatch(wanted):
         raise NotThat(f"a number{_of_figure(text)}")
@@ -240,6 +241,7 @@ def _on_any_clock(value: datetime) -> datetime:
 
 def yes_no(text: str) -> bool:
     """Return yes or no."""
+    text = whole_of(text)
     if text.casefold() in YES:
         return True
     if text.casefold() in NO:
@@ -250,11 +252,54 @@ def yes_no(text: str) -> bool:
 
 
 def one_of(text: str, choices: dict[str, str]) -> str:
-    """Return the key of a choice that was written as its key or its label."""
-    for key, label in choices.items():
-        if text == key or text.casefold() in {key.casefold(), label.casefold()}:
-            return key
+    """Return the key of a choice that was written as its key or its label; 2.0 and 02 are the key 2."""
+    for said in (text, whole_of(text), whole_of(text).lstrip("0") or "0"):
+        for key, label in choices.items():
+            if said == key or said.casefold() in {key.casefold(), label.casefold()}:
+                return key
     raise NotThat("one of " + ", ".join(choices) + without(text))
+
+
+def several_of(text: str, choices: dict[str, str]) -> list[str]:
+    """Return the keys of the choices that a list names; raises `NotThat`, which says how a list is written."""
+    try:
+        return [one_of(part.strip(), choices) for part in text.split(";")]
+    except NotThat as fault:
+        raise NotThat(f"{fault}. Several of them are separated by ;") from fault
+
+
+WHOLE = re.compile(r"([+-]?\d+)[.,]0{1,2}", re.ASCII)
+
+
+def whole_of(text: str) -> str:
+    """Return a whole number without the decimals that a program gave it, as 2 of 2.0; any other text is itself.
+
+    Of three zeros nobody knows whether they are decimals or thousands.
+    """
+    found = WHOLE.fullmatch(text)
+    return text if found is None else found[1]
+
+
+@lru_cache(maxsize=4096)
+def _figure(text: str, decimal: str) -> Decimal | None:
+    try:
+        return number(one_way(text, decimal))
+    except NotThat:
+        return None
+
+
+def code_of(text: str, codes: Collection[str], decimal: str = "", *, figures: bool = False) -> str:
+    """Return which of some codes a cell has, in the code's own writing; "" where it has none.
+
+    A program that keeps figures writes the code 99 as 99.0 or 99,00. ``figures``: the cell is in a column of figures,
+    where whatever is the same figure is the same code; ``decimal``: the decimal mark of the column.
+    """
+    if text in codes:
+        return text
+    if not figures:
+        return said if (said := whole_of(text)) in codes else ""
+    value = _figure(text, decimal) if any(one.isdigit() for one in text) else None
+    return "" if value is None else next((one for one in codes if _figure(one, decimal) == value), "")
 
 
 def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
@@ -264,7 +309,7 @@ def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
         known = dict(fact.choices)
         if fact.many and text.casefold() == NONE:
             return []
-        return [one_of(part.strip(), known) for part in text.split(";")] if fact.many else one_of(text, known)
+        return several_of(text, known) if fact.many else one_of(text, known)
     for types, read in (
         (UTCDateTime, lambda said: moment(said, zone)),
         (Quantity, number),
