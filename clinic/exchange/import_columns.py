@@ -33,7 +33,7 @@ LEFT_OUT = "left out on the page of the columns"
 DETAILS = ("as", "date", "factor", "decimal", "default", "template", "never")
 """How a column is read, one box each; ``missing`` and ``values`` are lists."""
 SAMPLES, VALUES, BLANK = 3, 40, 4
-OPTIONS = ("source", "reason", "encoding", "sheet", "heading_row", "decimal")
+OPTIONS = ("source", "reason", "encoding", "sheet", "heading_row", "separator", "decimal")
 SEXES = {
     "f": "female", "w": "female", "female": "female", "woman": "female", "weiblich": "female", "frau": "female",
     "m": "male", "male": "male", "man": "male", "männlich": "male", "mann": "male",

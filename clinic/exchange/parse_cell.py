@@ -183,20 +183,34 @@ def date_pattern(pattern: str) -> tuple[str, int]:
     return PART.sub(lambda part: PARTS[part[0]], pattern), len("2026-11-23T14:05:00") if "hh" in found else day
 
 
+def date_patterns(said: str) -> list[str]:
+    """Return the ways to write days that a mapping names for a column, separated by ;."""
+    return [one.strip() for one in said.split(";") if one.strip()]
+
+
 def dated(text: str, pattern: str, *, held: bool = False) -> str:
     """Return a day or moment that is written in some other way as ISO 8601 writes it.
 
     ``held``: the file may hold it as a date itself, beside texts; such a cell is read as it is.
     """
-    read, length = date_pattern(pattern)
-    about = text.endswith("~")
-    if held and ISO.fullmatch(text) and not pattern.startswith("YYYY-DD"):
+    patterns = date_patterns(pattern)
+    if held and ISO.fullmatch(text) and not any(one.startswith("YYYY-DD") for one in patterns):
         return text
+    found = {said for one in patterns if (said := _dated(text.removesuffix("~"), one))}
+    if len(found) > 1:
+        raise NotThat(f"a day or moment that only one of {' and '.join(patterns)} reads")
+    if not found:
+        raise NotThat(f"a day or moment written {' or '.join(patterns)}{without(text)}")
+    return found.pop() + "~" * text.endswith("~")
+
+
+def _dated(text: str, pattern: str) -> str:
+    """Return a day or moment as ISO 8601 writes it; "" where it is not written in this way."""
+    read, length = date_pattern(pattern)
     try:
-        value = datetime.strptime(text.removesuffix("~"), read)  # noqa: DTZ007 - a wall clock
-        return value.isoformat()[:length] + "~" * about
-    except ValueError as fault:
-        raise NotThat(f"a day or moment written {pattern}{without(text)}") from fault
+        return datetime.strptime(text, read).isoformat()[:length]  # noqa: DTZ007 - a wall clock
+    except ValueError:
+        return ""
 
 
 def multiplied(text: str, factor: str) -> str:

@@ -11,7 +11,7 @@ import re
 import struct
 import zlib
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -50,10 +50,17 @@ XML = (".xml", ".rels", ".vml")
 UNREADABLE = (CalamineError, BadZipFile, OSError, IndexError, ValueError, NotImplementedError)
 
 
-def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Iterator[list[Any]]:
+class Sheet(NamedTuple):
+    """The rows of a sheet, and the names of the other sheets of its file."""
+
+    rows: Iterator[list[Any]]
+    others: tuple[str, ...]
+
+
+def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Sheet:
     """Return the rows of a sheet, from its first row and column on. Raises `RuleBroken` with a sentence.
 
-    ``name``: the sheet's name, or its number counted from 1; "" for the first one.
+    ``name``: the sheet's name, in whatever case, or its number counted from 1; "" for the first one.
     """
     try:
         measured = _measure(path, most_columns, most_rows)
@@ -67,7 +74,8 @@ def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Itera
         raise RuleBroken(f"{path.name} cannot be read as a spreadsheet: {fault}.") from fault
     before = [""] * (sheet.start[1] if sheet.start else 0)
     rows = ([*before, *row] for row in sheet.iter_rows())
-    return _with_errors(formatted.applied(rows) if formatted is not None else rows, without_result)
+    others = tuple(one for place, one in enumerate(book.sheet_names) if place != number)
+    return Sheet(_with_errors(formatted.applied(rows) if formatted is not None else rows, without_result), others)
 
 
 def _with_errors(rows: Iterator[list[Any]], errors: dict[tuple[int, int], str]) -> Iterator[list[Any]]:
@@ -118,9 +126,12 @@ def _elements(xml: bytes) -> list[tuple[str, dict[str, str]]]:
 
 
 def _sheet_number(names: list[str], name: str) -> int | None:
-    """Return which sheet is meant, counted from 0; None where there is none of that name or number."""
+    """Return which sheet is meant, counted from 0; None where there is none, or are two, of that name or number."""
     if not name or name in names:
         return names.index(name) if name else 0
+    alike = [place for place, one in enumerate(names) if one.strip().casefold() == name.strip().casefold()]
+    if len(alike) == 1:
+        return alike[0]
     return int(name) - 1 if name.isdecimal() and 0 < int(name) <= len(names) else None
 
 
