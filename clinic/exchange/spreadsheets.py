@@ -34,7 +34,9 @@ MOST_TEXT = 32_767
 """Characters of one text, as spreadsheet programs allow."""
 MOST_SPREAD = 48 * 1024 * 1024
 """Characters of all cells together: a text that is kept once can stand in every cell, where the reader copies it."""
-MOST_ERRORS = 10_000
+MOST_ERRORS = 50_000
+NO_RESULT = "(formula without a result)"
+"""What stands for a cell of which nobody worked out the formula: programs that only write a file leave that open."""
 PIECE = 64 * 1024
 LOCAL_HEADER = struct.Struct("<26xHH")
 CELL = re.compile(r"([A-Za-z]{1,3})(\d{1,7})", re.ASCII)
@@ -202,7 +204,7 @@ class _Extent:
         self.errors: Errors = {}
         self.styles = styles if part.lower() == STYLES else None
         self.formatted, self.style = Formatted(styles=styles), ""
-        self.number = False
+        self.number = self.formula = self.result = False
         self.wrong: tuple[int, int] | None = None
         self.texts = part.lower().endswith("sharedstrings.xml")
         self.lengths: list[int] = []
@@ -244,6 +246,9 @@ class _Extent:
             self.wrong = (self.row, self.column) if attributes.get("t") == "e" else None
             self.shared = attributes.get("t") == "s"
             self.number, self.style = attributes.get("t", "n") == "n", attributes.get("s", "0")
+            self.formula, self.result = False, attributes.get("t") == "str"  # a text may be empty
+        elif kind == "f":
+            self.formula = True
         elif kind == "v":
             self._value()
         elif kind == "si" and self.texts:
@@ -258,13 +263,17 @@ class _Extent:
         """Learn from the value of a cell, as far as its kind says that it is wrong, shared, or a number."""
         if self.number:
             self.formatted.note(self.row, self.column, self.style)
-        elif self.wrong is not None:
+        if self.wrong is not None:
             self.parser.CharacterDataHandler = self._no_result
         elif self.shared:
             self.digits, self.parser.CharacterDataHandler = "", self._index
+        elif self.formula:
+            self.parser.CharacterDataHandler = self._a_result
 
     def _ends(self, name: str) -> None:
         kind = name.rpartition(":")[2]
+        if kind == "c" and self.formula and not self.result and not self.shared:
+            self._without_result((self.row, self.column), NO_RESULT)
         if kind == "v" and self.shared:
             self.shared, self.parser.CharacterDataHandler = False, None
             if DIGITS.fullmatch(self.digits.strip()):
@@ -281,8 +290,21 @@ class _Extent:
             )
 
     def _no_result(self, text: str) -> None:
-        if self.wrong is not None and text.strip() and len(self.errors) < MOST_ERRORS:
-            self.errors.setdefault(self.wrong, text.strip())
+        if self.wrong is not None and text.strip():
+            self.result = True
+            self._without_result(self.wrong, text.strip())
+
+    def _a_result(self, text: str) -> None:
+        self.result = self.result or bool(text.strip())
+
+    def _without_result(self, place: tuple[int, int], text: str) -> None:
+        """Keep what stands in a cell that the reader leaves empty; none of them is dropped."""
+        if len(self.errors) >= MOST_ERRORS:
+            raise RuleBroken(
+                f"{self.name} has more than {MOST_ERRORS:,} cells without a result of their formula. Open it in the "
+                "spreadsheet program, save it, and correct what shows an error."
+            )
+        self.errors.setdefault(place, text)
 
     def _judge_counts(self, attributes: dict[str, str]) -> None:
         for name, said in attributes.items():

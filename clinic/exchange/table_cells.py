@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Integer
 
+from clinic.exchange import spreadsheets
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_targets import slot
+from clinic.exchange.number_formats import HIDDEN, NOT_READ
 from clinic.exchange.parse_cell import WITH_UNIT
 from clinic.model import Quantity
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS
@@ -112,8 +114,8 @@ def cell_faults(table: Table, mapping: Mapping) -> list[Fault]:
             text = cells[name]
             if not text or text in missing.get(name, mapping.missing):
                 continue
-            if text[0] == "#" and ERROR.fullmatch(text):
-                found.append(Fault(row=row, column=name, value=text, expected=NO_RESULT))
+            if why := _no_value(text, mapping):
+                found.append(Fault(row=row, column=name, value=text, expected=why))
             elif name in marks and not figures[name] and ("," in text or "." in text):
                 marks[name].note(row, text)
     typed = mapping.holds_dates and not table.of_rejects
@@ -126,10 +128,33 @@ def cell_faults(table: Table, mapping: Mapping) -> list[Fault]:
     return found
 
 
+def _no_value(text: str, mapping: Mapping) -> str:
+    """Return what was expected of a cell that has no value, or none that it shows; "" of any other cell."""
+    if text[0] == "#" and ERROR.fullmatch(text):
+        return NO_RESULT
+    if not mapping.holds_dates or text[-1] != ")":
+        return ""
+    if text == spreadsheets.NO_RESULT:
+        return NOT_WORKED_OUT
+    return (UNSEEN if text.endswith(f"({HIDDEN})") else OTHER_DIGITS) if NOT_READ.fullmatch(text) else ""
+
+
 BELOW = ". If row {row} has the headings, below a row that groups the columns, say so: heading_row = {row}"
 NO_RESULT = (
     "a value: the spreadsheet could not work out this cell. Correct its formula, or say under “missing” that it means "
     "“not recorded”"
+)
+NOT_WORKED_OUT = (
+    "a value: no spreadsheet program has worked out the formula of this cell. To have it done, open the file in the "
+    "spreadsheet program and save it; else enter the value itself"
+)
+UNSEEN = (
+    "a number that is shown: the format of this cell hides it. Choose another format, clear the cell, or say under "
+    "“missing” that it means “not recorded”"
+)
+OTHER_DIGITS = (
+    "a number as it is shown: the cell shows other digits than its number. Enter what is right, in a format that shows "
+    "it, or say under “missing” that it means “not recorded”"
 )
 TWO_WAYS = (
     "a figure that can be read in one way only: the mark may be a decimal mark or one of thousands. Say which mark is "

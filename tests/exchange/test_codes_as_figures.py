@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from clinic.errors import RuleBroken
 from clinic.exchange import import_rows, mapping, parse_cell
 from clinic.exchange.import_targets import Slot, slot
 from clinic.exchange.parse_cell import NotThat, code_of, one_of, yes_no
@@ -134,3 +135,33 @@ def test_a_list_that_is_written_otherwise_is_told_how_one_is_written():
 def test_a_power_of_ten_with_a_decimal_comma_is_read(text, decimal):
     one, problems = read("product.amount", text, top_decimal=decimal)
     assert parse_cell.number(one.text) == 72_500_000, problems
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("05.02.1970", "1970-02-05"), ("1970-02", "1970-02"), ("1970", "1970"), ("1970-02~", "1970-02~"), ("70", None),
+    ("1970-02-05", None), ("31.02.1970", None), ("", None),
+])  # fmt: skip
+def test_a_column_may_have_several_ways_of_writing_days(text, said):
+    patterns = ["DD.MM.YYYY", "YYYY-MM", "YYYY"]
+    for written in (patterns, tuple(patterns), "DD.MM.YYYY; YYYY-MM;YYYY"):
+        one, problems = read("patient.birth_date", text, date=written)
+        assert (one.text, len(problems)) == (said, int(said is None and text != ""))
+        assert not problems or "DD.MM.YYYY or YYYY-MM or YYYY" in problems[0].expected
+
+
+def test_a_day_that_two_ways_read_differently_is_asked_about():
+    both = ["DD/MM/YYYY", "MM/DD/YYYY"]
+    assert read("patient.birth_date", "25/02/1970", date=both)[0].text == "1970-02-25"
+    assert read("patient.birth_date", "02/02/1970", date=both)[0].text == "1970-02-02"
+    one, problems = read("patient.birth_date", "03/02/1970", date=both)
+    assert one.text is None
+    assert "only one of DD/MM/YYYY and MM/DD/YYYY reads" in problems[0].expected
+
+
+def test_ways_of_writing_days_are_checked_and_kept():
+    said = 'kind = "patients"\nsource = "x"\n[columns]\na = {{ to = "patient.birth_date", date = {} }}\n'
+    kept = mapping.parsed(said.format('["DD.MM.YYYY", "YYYY-MM"]'), "m").kept()
+    assert kept["columns"]["a"][0]["date"] == "DD.MM.YYYY; YYYY-MM"
+    assert mapping.Mapping.model_validate(kept).kept() == kept
+    with pytest.raises(RuleBroken, match="no way to write a day"):
+        mapping.parsed(said.format('["DD.MM.YYYY", "week"]'), "m")
