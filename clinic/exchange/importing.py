@@ -293,7 +293,7 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
     below, absent = next(iter(table.rows), None), mapping.spoken_for() - set(table.headings)
     if below is not None and not absent.isdisjoint(below[1].values()):
         expected = f"the headings of the columns; row {below[0]} has them, so say: heading_row = {below[0]}"
-        return [Fault(row=1, column="", value="", expected=expected), *_elsewhere(table)]
+        return [*_elsewhere(table), Fault(row=1, column="", value="", expected=expected)]
     problems = [
         Fault(
             row=1,
@@ -324,7 +324,7 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
         for target, said in mapping.doubled().items()
     ]
     if any(fault.row == 1 for fault in problems) and not table.guesses:
-        problems += _elsewhere(table)
+        problems = _elsewhere(table) + problems
     return problems + [_of_encoding(table)] * bool(table.guesses)
 
 

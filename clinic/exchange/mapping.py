@@ -11,7 +11,7 @@ reason = "not in the published data set"   # why a required fact without a colum
 "patient.record_number" = "UCI565-"
 [columns]
 number = { to = "patient.record_number", template = "OLD-{}" }
-seen = { to = "visit.month6.performed_at", date = "DD.MM.YYYY" }
+seen = { to = "visit.month6.performed_at", date = ["DD.MM.YYYY", "YYYY-MM"] }
 cells = { to = "product.amount", decimal = "," }   # else a column with 1,250 and 72.5 is refused
 volume_l = { to = "harvest.volume", factor = "1000", missing = ["-1"], default = "100" }
 recipient_gender = { to = "patient.sex" }
