@@ -13,7 +13,7 @@ from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_constants import FIGURES
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
 from clinic.exchange.mapping import Target
-from clinic.exchange.table_cells import has_unit, is_figure, unit_of
+from clinic.exchange.table_cells import has_codes, has_unit, is_figure, unit_of
 from clinic.ledger.models import digest
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS, labels
 
@@ -69,9 +69,9 @@ def _code_of(written: str, place: Slot, target: Target, mapping: Mapping) -> str
     codes = dict.fromkeys((*target.missing, *target.values, *filter(None, [target.never]), *mapping.missing))
     if not written or not codes or written in codes:
         return written
-    figures = is_figure(place)
-    text = parse_cell.figure_of(written) if figures else written
-    return parse_cell.code_of(text, codes, target.decimal or mapping.decimal, figures=figures) or written
+    text = parse_cell.figure_of(written) if is_figure(place) else written
+    decimal = target.decimal or mapping.decimal
+    return parse_cell.code_of(text, codes, decimal, figures=has_codes(place)) or written
 
 
 MORE_THAN_MISSING = frozenset({"died_on", "side"})
@@ -106,7 +106,7 @@ def _halves(cells: dict[str, str], pair: Pair, mapping: Mapping) -> tuple[str, s
     """Return the time of a pair and whether it happened, each as the mapping has it where it is one of its codes."""
     time, happened, missing = cells[pair.time], cells[pair.happened], mapping.missing
     code = parse_cell.code_of(parse_cell.figure_of(time), missing, mapping.decimal, figures=True)
-    return code or time, parse_cell.code_of(happened, (*missing, *pair.yes, *pair.no)) or happened
+    return code or time, parse_cell.code_of(happened, (*missing, *pair.yes, *pair.no), figures=True) or happened
 
 
 def _timed(row: int, halves: tuple[str, str], said: tuple[str, Pair], mapping: Mapping, problems: list[Fault]) -> Given:

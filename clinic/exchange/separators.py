@@ -37,6 +37,8 @@ def separator_of(lines: Iterable[str]) -> str:
             alike = sum(width == widths[0] for width in widths) / len(widths)
             if (alike, widths[0]) > best:
                 best, found = (alike, widths[0]), mark
+    if best == (0.0, 0):  # one column: a mark that parts none of its cells
+        return next((mark for mark in MARKS.values() if set(_widths(some, mark)) <= {1}), ",")
     return found
 
 

@@ -204,7 +204,7 @@ class _Extent:
         self.errors: Errors = {}
         self.styles = styles if part.lower() == STYLES else None
         self.formatted, self.style = Formatted(styles=styles), ""
-        self.number = self.formula = self.result = False
+        self.number = self.formula = self.result = self.worded = False
         self.wrong: tuple[int, int] | None = None
         self.texts = part.lower().endswith("sharedstrings.xml")
         self.lengths: list[int] = []
@@ -246,7 +246,7 @@ class _Extent:
             self.wrong = (self.row, self.column) if attributes.get("t") == "e" else None
             self.shared = attributes.get("t") == "s"
             self.number, self.style = attributes.get("t", "n") == "n", attributes.get("s", "0")
-            self.formula, self.result = False, attributes.get("t") == "str"  # a text may be empty
+            self.formula, self.result, self.worded = False, False, attributes.get("t") == "str"
         elif kind == "f":
             self.formula = True
         elif kind == "v":
@@ -261,6 +261,7 @@ class _Extent:
 
     def _value(self) -> None:
         """Learn from the value of a cell, as far as its kind says that it is wrong, shared, or a number."""
+        self.result = self.worded  # a text may be empty
         if self.number:
             self.formatted.note(self.row, self.column, self.style)
         if self.wrong is not None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer
+from sqlalchemy import Boolean, Integer
 
 from clinic.exchange import spreadsheets
 from clinic.exchange.import_checks import Fault
@@ -212,6 +212,17 @@ def is_figure(place: Slot) -> bool:
     if place.fact is not None and place.fact.choices is not None:
         return False
     return isinstance(place.model.__table__.columns[place.name].type, Quantity | Integer)
+
+
+@lru_cache(maxsize=4096)
+def has_codes(place: Slot) -> bool:
+    """Whether a number in a cell of a fact is a figure or a code of a choice, and no text such as a record number."""
+    if place.part in {"qc", "score"} or is_figure(place):
+        return True
+    if place.fact is not None and place.fact.choices is not None:
+        return True
+    column = place.model.__table__.columns.get(place.name) if place.model is not None else None
+    return column is not None and isinstance(column.type, Boolean)
 
 
 AS_WRITTEN = frozenset({"", "years", "whole", "event_day", "grams_to_kg"})

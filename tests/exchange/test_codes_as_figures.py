@@ -49,6 +49,11 @@ def test_what_a_mapping_translates_is_found_in_every_writing():
     assert read("weight.kg", "999.0", values={"999": "61"})[0].text == "61"
     assert read("patient.sex", "1.0", values={"1": "male", "2": "female"})[0].text == "male"
     assert read("patient.sex", "2,0", values={"1": "male", "2": "female"})[0].text == "female"
+    for cell in ("01", "1.0", "1,00", "1.000", "+1"):
+        assert read("patient.sex", cell, values={"1": "male", "2": "female"})[0].text == "male"
+        assert read("event.e.expected", cell, top_missing=("1",))[0].text is None
+    assert read("patient.abo", "0.0", values={"0": "O", "00": "AB"})[0].text == "O"
+    assert read("patient.abo", "00", values={"0": "O", "00": "AB"})[0].text == "AB"
     one, _ = read("score.m6.anc_recovery", "1.000.000", never="1000000", decimal=",")
     assert one.never
 

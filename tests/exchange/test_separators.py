@@ -23,7 +23,7 @@ def read(file, **how):
     (['"id, no","name"', "1,Ab;Bc"], [["id, no", "name"], ["1", "Ab;Bc"]]),
     (['id;"name', 'of, the, patient"', "G1;Ab"], [["id", "name\nof, the, patient"], ["G1", "Ab"]]),
     (["id;kg", "1;72,5", "2;70,25"], [["id", "kg"], ["1", "72,5"], ["2", "70,25"]]),
-    (["id;name"], [["id", "name"]]), (["id", "G1"], [["id"], ["G1"]]),
+    (["id;name"], [["id", "name"]]), (["id", "G1"], [["id"], ["G1"]]), (["id", "a, b", "c"], [["id"], ["a, b"], ["c"]]),
     (["sep=;", "id;name", "G3;Ab"], [["id", "name"], ["G3", "Ab"]]),
     (["sep=|", "id|a;b;c", "G3|1;2;3"], [["id", "a;b;c"], ["G3", "1;2;3"]]),
     (["# a, b, c, d", "id;name", "G3;Ab"], [["id", "name"], ["G3", "Ab"]]),

@@ -165,6 +165,7 @@ def with_cell(tmp_path, cell):
     '<c r="D2"><f>60+2</f><v/></c>', '<c r="D2"><f>60+2</f><v></v></c>', '<c r="D2"><f>60+2</f></c>',
     '<c r="D2" t="b"><f>TRUE()</f><v/></c>', '<c r="D2"><f t="shared" si="0"/></c>',
     '<c r="D2"><f t="array" ref="D2">60+2</f><v/></c>', '<c r="D2" t="e"><f>1/0</f><v/></c>',
+    '<c r="D2" t="str"><f>A1</f></c>',
 ])  # fmt: skip
 def test_a_formula_that_was_not_worked_out_is_refused(session, team, tmp_path, cell):
     report = run(session, team, with_cell(tmp_path, cell))
