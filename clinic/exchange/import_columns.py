@@ -33,7 +33,7 @@ LEFT_OUT = "left out on the page of the columns"
 DETAILS = ("as", "date", "factor", "decimal", "default", "template", "never")
 """How a column is read, one box each; ``missing`` and ``values`` are lists."""
 SAMPLES, VALUES, BLANK = 3, 40, 4
-OPTIONS = ("source", "reason", "encoding", "sheet", "heading_row", "decimal")
+OPTIONS = ("source", "reason", "encoding", "sheet", "heading_row", "separator", "decimal")
 SEXES = {
     "f": "female", "w": "female", "female": "female", "woman": "female", "weiblich": "female", "frau": "female",
     "m": "male", "male": "male", "man": "male", "männlich": "male", "mann": "male",
@@ -133,14 +133,14 @@ def _offer_values(column: Column, upload: Upload, table: Table, known: Form[str,
     if not column.choices:
         return
     missing = {
-        "",
         *upload.mapping.get("missing", ()),
         *filter(None, (one.strip() for one in column.missing.split(";"))),
     }
     unknown = dict.fromkeys(known)
     for _number, cells in table.rows:
         text = cells[column.name]
-        if text not in missing and text not in unknown and not _is_choice(text, column.choices):
+        known_code = not text or parse_cell.code_of(text, missing)
+        if not known_code and text not in unknown and not _is_choice(text, column.choices):
             unknown[text] = None
             if len(unknown) >= VALUES:
                 break

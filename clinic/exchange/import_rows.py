@@ -13,7 +13,7 @@ from clinic.exchange.import_checks import Fault, Given
 from clinic.exchange.import_constants import FIGURES
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
 from clinic.exchange.mapping import Target
-from clinic.exchange.table_cells import has_unit, is_figure, unit_of
+from clinic.exchange.table_cells import has_codes, has_unit, is_figure, unit_of
 from clinic.ledger.models import digest
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS, labels
 
@@ -39,13 +39,13 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
         said = [
             f"{label}: {cells[name]}"
             for name, label in columns.items()
-            if cells[name] and cells[name] not in mapping.missing
+            if cells[name] and not parse_cell.code_of(cells[name], mapping.missing)
         ]
         found[_slot(target, mapping)] = Given(text="; ".join(said) or None, column=", ".join(columns))
     for target, pair in mapping.pairs.items():
-        place = _slot(target, mapping)
-        found[place] = _timed(row, cells, (target, pair), mapping, problems)
-        _tell_status(found, place, cells[pair.happened], pair, mapping)
+        place, halves = _slot(target, mapping), _halves(cells, pair, mapping)
+        found[place] = _timed(row, halves, (target, pair), mapping, problems)
+        _tell_status(found, place, halves[1], pair, mapping)
     for name, wanted in mapping.columns.items():
         for target in wanted:
             place = _slot(target.to, mapping)
@@ -65,11 +65,13 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
 
 
 def _code_of(written: str, place: Slot, target: Target, mapping: Mapping) -> str:
-    """Return a cell; without the unit behind it where the mapping says what its figure means: -1 of “-1 kg”."""
-    codes = {*mapping.missing, *target.missing, *target.values, target.never}
-    if written in codes or not is_figure(place):
+    """Return a cell; as the mapping has it where that says what it means: -1 of “-1 kg”, 99 of 99.0 and 99,00."""
+    codes = dict.fromkeys((*target.missing, *target.values, *filter(None, [target.never]), *mapping.missing))
+    if not written or not codes or written in codes:
         return written
-    return figure if (figure := parse_cell.figure_of(written)) in codes else written
+    text = parse_cell.figure_of(written) if is_figure(place) else written
+    decimal = target.decimal or mapping.decimal
+    return parse_cell.code_of(text, codes, decimal, figures=has_codes(place)) or written
 
 
 MORE_THAN_MISSING = frozenset({"died_on", "side"})
@@ -100,10 +102,17 @@ def slot_given(found: dict[Slot, Given], place: Slot) -> str | None:
     return found[place].text if place in found else None
 
 
-def _timed(row: int, cells: dict[str, str], said: tuple[str, Pair], mapping: Mapping, problems: list[Fault]) -> Given:
+def _halves(cells: dict[str, str], pair: Pair, mapping: Mapping) -> tuple[str, str]:
+    """Return the time of a pair and whether it happened, each as the mapping has it where it is one of its codes."""
+    time, happened, missing = cells[pair.time], cells[pair.happened], mapping.missing
+    code = parse_cell.code_of(parse_cell.figure_of(time), missing, mapping.decimal, figures=True)
+    return code or time, parse_cell.code_of(happened, (*missing, *pair.yes, *pair.no), figures=True) or happened
+
+
+def _timed(row: int, halves: tuple[str, str], said: tuple[str, Pair], mapping: Mapping, problems: list[Fault]) -> Given:
     """Return the time at which something happened, or by which day of the course it had not."""
     target, pair = said
-    time, happened = cells[pair.time], cells[pair.happened]
+    time, happened = halves
     no_time, unsaid = (not one or one in mapping.missing for one in (time, happened))
     if no_time or unsaid:
         return Given(text=None, column=pair.time, written=time, missing=_half(time, happened, pair, no_time, unsaid))
@@ -212,7 +221,7 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
     if not written:
         cell = not target.default or target.to.partition(".")[0] in FIGURES
         return Given(text=target.default or None, column=name, written=target.default, cell=cell)
-    text = target.values.get(written, written)
+    text = _translated(written, target, mapping)
     if target.never and _same(text, target.never):
         occurred = target.transform == "event_occurred"
         return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
@@ -231,6 +240,17 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
         problems.append(Fault(row=row, column=name, value=written, expected=str(fault)))
         return Given(text=None, column=name, written=written)
     return Given(text=target.template.replace("{}", text) if target.template else text, column=name, written=written)
+
+
+def _translated(written: str, target: Target, mapping: Mapping | None) -> str:
+    """Return what a cell means by the ``values`` of its column; of a list, each of its parts."""
+    if written in target.values or not target.values or mapping is None or ";" not in written:
+        return target.values.get(written, written)
+    fact = _slot(target.to, mapping).fact
+    if fact is None or not fact.many:
+        return written
+    parts = [part.strip() for part in written.split(";")]
+    return "; ".join(target.values.get(parse_cell.code_of(one, target.values), one) for one in parts)
 
 
 def _same(text: str, never: str) -> bool:

@@ -203,7 +203,8 @@ def _columns_page(upload: Upload, trouble: list[str]) -> dict[str, Any]:
     found = import_columns.columns(table, upload) if table is not None else []
     return {
         "upload": upload, "columns": found, "said": upload.mapping, "rows": len(table.rows) if table is not None else 0,
-        "guesses": table.guesses if table is not None else {}, "kinds": list(KIND_WORDS.items()),
+        "guesses": table.guesses if table is not None else {}, "others": table.others if table is not None else (),
+        "kinds": list(KIND_WORDS.items()),
         "targets": list(labels.offered()), "shown": labels.shown,
         "conversions": [(one, one.replace("_", " ")) for one in TRANSFORMS],
         "encodings": [(one, one) for one in ENCODINGS], "constants": import_columns.constants_of(upload),

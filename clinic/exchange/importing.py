@@ -31,7 +31,7 @@ from clinic.exchange.import_targets import KINDS, OWN, slot
 from clinic.exchange.import_writing import Waiting
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.table_cells import cell_faults
-from clinic.exchange.tables import UNNAMED, Table, read
+from clinic.exchange.tables import READING, UNNAMED, Table, other_sheets, read
 from clinic.extensions import read_from_here, write_from_here
 from clinic.ledger.listener import lock_site, set_actor
 from clinic.ledger.prepared import head_of
@@ -229,8 +229,7 @@ def prepared(  # noqa: PLR0913, PLR0917 - as above
     if by.role not in WRITERS or not by.active:
         raise RuleBroken(f"{by.label} cannot record patient data and so cannot import.")
     said = mapping if mapping is None or isinstance(mapping, Mapping) else load(mapping, kind)
-    options = {} if said is None else {name: getattr(said, name) for name in ("encoding", "sheet", "heading_row")}
-    table = read(path, **options)
+    table = read(path, **({} if said is None else {name: getattr(said, name) for name in READING}))
     dates = path.suffix.lower() == ".xlsx" or bool(table.of_rejects)  # rejects have rows as they were read
     said = (said or own(table, kind, name)).model_copy(update={"holds_dates": dates})
     return Job(
@@ -294,7 +293,7 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
     below, absent = next(iter(table.rows), None), mapping.spoken_for() - set(table.headings)
     if below is not None and not absent.isdisjoint(below[1].values()):
         expected = f"the headings of the columns; row {below[0]} has them, so say: heading_row = {below[0]}"
-        return [Fault(row=1, column="", value="", expected=expected)]
+        return [*_elsewhere(table), Fault(row=1, column="", value="", expected=expected)]
     problems = [
         Fault(
             row=1,
@@ -324,7 +323,23 @@ def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
         Fault(row=1, column=", ".join(said), value=target, expected="one column or part of the mapping for each fact")
         for target, said in mapping.doubled().items()
     ]
+    if any(fault.row == 1 for fault in problems) and not table.guesses:
+        problems = _elsewhere(table) + problems
     return problems + [_of_encoding(table)] * bool(table.guesses)
+
+
+def _elsewhere(table: Table) -> list[Fault]:
+    """Return where the headings may be, if they are not what was read: a row that begins with #, another sheet."""
+    row, cells = table.comment
+    found = []
+    if len(cells) > 1 and len(cells) == len(table.rows.headings):
+        said = f"a comment: the row begins with #. If it has the headings, say so: heading_row = {row}"
+        found.append(Fault(row=row, column="", value=", ".join(cells)[:60], expected=said))
+    if table.others:
+        found.append(
+            Fault(row=1, column="the sheet", value="", expected=f"these columns. {other_sheets(table.others)}")
+        )
+    return found
 
 
 def _of_encoding(table: Table) -> Fault:

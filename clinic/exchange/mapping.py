@@ -11,7 +11,7 @@ reason = "not in the published data set"   # why a required fact without a colum
 "patient.record_number" = "UCI565-"
 [columns]
 number = { to = "patient.record_number", template = "OLD-{}" }
-seen = { to = "visit.month6.performed_at", date = "DD.MM.YYYY" }
+seen = { to = "visit.month6.performed_at", date = ["DD.MM.YYYY", "YYYY-MM"] }
 cells = { to = "product.amount", decimal = "," }   # else a column with 1,250 and 72.5 is refused
 volume_l = { to = "harvest.volume", factor = "1000", missing = ["-1"], default = "100" }
 recipient_gender = { to = "patient.sex" }
@@ -35,8 +35,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from clinic import wording
 from clinic.errors import RuleBroken
-from clinic.exchange.parse_cell import TRANSFORMS, date_pattern, is_factor
-from clinic.exchange.tables import ENCODINGS, MOST_ROWS
+from clinic.exchange.parse_cell import TRANSFORMS, date_pattern, date_patterns, is_factor
+from clinic.exchange.separators import MARKS
+from clinic.exchange.tables import MOST_ROWS
+from clinic.exchange.text_files import ENCODINGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +67,8 @@ class Target(Part):
     """Where a column goes. ``values`` translates a cell, ``as`` names how it is read; ``never``: did not occur.
 
     ``missing``: what means “not recorded” in this column too; ``default`` is then taken. ``date``: how its days and
-    moments are written, ``DD.MM.YYYY hh:mm``. ``decimal``: the decimal mark of its figures. ``factor``: what they are
-    multiplied by. ``template``: the text of which the cell is a part, in the place of ``{}``.
+    moments are written, ``DD.MM.YYYY hh:mm``, or a list of such ways. ``decimal``: the decimal mark of its figures.
+    ``factor``: what they are multiplied by. ``template``: the text of which the cell is a part, in the place of ``{}``.
     """
 
     to: str
@@ -80,12 +82,17 @@ class Target(Part):
     template: str = ""
     decimal: Mark = ""
 
+    @field_validator("date", mode="before")
+    @classmethod
+    def _patterns(cls, said: object) -> object:
+        return "; ".join(map(str, said)) if isinstance(said, list | tuple) else said
+
     @field_validator("date")
     @classmethod
-    def _pattern(cls, pattern: str) -> str:
-        if pattern:
+    def _pattern(cls, said: str) -> str:
+        for pattern in date_patterns(said):
             date_pattern(pattern)
-        return pattern
+        return said
 
     @field_validator("factor")
     @classmethod
@@ -137,6 +144,7 @@ class Mapping(Part):
     encoding: str = ""
     sheet: str = ""
     heading_row: int = Field(default=0, ge=0, le=MOST_ROWS)
+    separator: str = ""
     decimal: Mark = ""
     holds_dates: bool = Field(default=False, exclude=True)
     missing: tuple[str, ...] = ()
@@ -169,6 +177,14 @@ class Mapping(Part):
         if name and name not in ENCODINGS:
             raise ValueError(f"no encoding is called “{name}”; there are: {', '.join(ENCODINGS)}")
         return name
+
+    @field_validator("separator")
+    @classmethod
+    def _separator(cls, mark: str) -> str:
+        mark = "tab" if mark == "\t" else mark
+        if mark and mark not in MARKS:
+            raise ValueError(f"“{mark[:40]}” separates no cells; use one of: {' '.join(MARKS)}")
+        return mark
 
     def doubled(self) -> dict[str, list[str]]:
         """Return each target to which more than one column or part of the mapping goes, with these."""

@@ -1,13 +1,14 @@
 """What a spreadsheet shows around a number by the format of its cell: 0.4 shown as 40%, 154 shown as 154 lb.
 
-Who fills in a table sees what is shown, so that is what is read. Formats are those of ECMA-376, part 1, 18.8.30 and
-18.8.31: up to four sections, for positive, negative and zero figures and for text, or with conditions.
+Who fills in a table sees what is shown, so that is what is read: 17 shown as OLD-00017 is that text, and 0 shown as
+“k.A.” is no 0. A number that is hidden, or of which other digits are shown, is told and not read. Formats are those of
+ECMA-376, part 1, 18.8.30 and 18.8.31: up to four sections, for positive, negative and zero figures and for text, or
+with conditions.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from array import array
 from bisect import bisect_left
 from dataclasses import dataclass, field
@@ -16,10 +17,13 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
+from clinic.exchange import parse_cell
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-BUILT_IN = {9: "0%", 10: "0.00%"}
+ACCOUNTS = '_(* #,##0.00_);_(* \\(#,##0.00\\);_(* "-"??_);_(@_)'
+BUILT_IN = {9: "0%", 10: "0.00%", 41: ACCOUNTS, 42: ACCOUNTS, 43: ACCOUNTS, 44: ACCOUNTS}
 """The formats that a file need not spell out and that show more than the number."""
 MOST_STYLES = 65_536
 """Styles of cells, as spreadsheet programs allow."""
@@ -36,9 +40,20 @@ BEFORE = frozenset({"%", "kg", "g", "mg", "µg", "lb", "lbs", "oz", "st", "ml", 
 """Units that count in front of a figure too; other words there, as of a number of a patient, are no units."""
 
 
+HIDDEN, OTHERWISE = "hidden by its format", "shown as"
+NOT_READ = re.compile(rf"\S+ \((?:{HIDDEN}|{OTHERWISE} .+)\)", re.DOTALL)
+"""How a number is told of which the cell shows nothing, or other digits."""
+GROUPS = " '’\u00a0\u202f"
+"""What sets thousands apart, beside the comma."""
+
+
 @dataclass(kw_only=True)
 class Section:
-    """What one section of a format shows around a figure."""
+    """What one section of a format shows around a figure.
+
+    ``whole``: the places of digits before the decimal mark, with the texts between them. ``zero``: whether it shows a
+    digit of 0 too. ``of_dates``: it has letters that stand for parts of a date. ``bare``: nothing but a color.
+    """
 
     condition: tuple[str, Decimal] | None = None
     before: str = ""
@@ -46,6 +61,12 @@ class Section:
     percents: int = 0
     thousands: int = 0
     digits: bool = False
+    zero: bool = False
+    point: bool = False
+    fraction: bool = False
+    of_dates: bool = False
+    bare: bool = False
+    whole: list[tuple[bool, str]] = field(default_factory=list)
 
     def fits(self, value: Decimal) -> bool:
         """Whether its condition, if it has one, is met."""
@@ -60,66 +81,146 @@ class Section:
         return 2 * self.percents - 3 * self.thousands
 
     @cached_property
-    def sign(self) -> str:
-        """A sign in front, as of <0.05."""
-        return said if (said := self.before.strip()) in SIGNS else ""
+    def unit(self) -> str:
+        """What stands behind the figure, with the space before it; a unit in front stands there too."""
+        return f" {self.before.strip()}" if self._unit_in_front else self.behind.rstrip()
 
     @cached_property
-    def unit(self) -> str:
-        """The unit, with the space before it."""
-        behind = self.behind.rstrip()
-        first = behind.lstrip()[:1]
-        if first.isalpha() or first in {"%", "°", "×", "/"} or (first and unicodedata.category(first) == "Sc"):
-            return behind
-        return f" {self.before.strip()}" if self.before.strip().casefold() in BEFORE else ""
+    def lead(self) -> str:
+        """What stands in front: a sign as of <0.05, a text as of OLD-17; a plus says nothing."""
+        if (said := self.before.strip()) in SIGNS:
+            return said
+        return "" if said in {"", "+"} or self._unit_in_front else self.before.lstrip()
+
+    @cached_property
+    def _unit_in_front(self) -> bool:
+        return self.before.strip().casefold() in BEFORE and not self.behind.strip()
+
+    @cached_property
+    def least(self) -> int:
+        """How many digits it shows at least before the decimal mark."""
+        return sum(text == "0" for digit, text in self.whole if digit)
+
+    @cached_property
+    def parts(self) -> bool:
+        """Whether a text stands between its digits, other than what sets thousands apart."""
+        return any(text.strip(GROUPS) for digit, text in self.whole if not digit)
 
     @cached_property
     def shows(self) -> bool:
-        """Whether it shows another figure than the number, or more."""
-        return self.digits and bool(self.sign or self.unit or self.power)
+        """Whether it shows another figure than the number, or more, or less."""
+        if self.of_dates or self.bare:
+            return False
+        if not self.digits or not self.zero:
+            return not self.fraction
+        return bool(self.lead or self.unit or self.power or self.least > 1 or self.parts)
+
+    def placed(self, digits: str) -> str:
+        """Return the digits before the decimal mark as it shows them: 12345678 as 123-45-678."""
+        digits = digits.zfill(self.least)
+        if not self.parts:
+            return digits
+        found, left = "", digits
+        for digit, text in reversed(self.whole):
+            found = (left[-1:] if digit else text * bool(left)) + found
+            left = left[:-1] if digit else left
+        return left + found
 
 
 @lru_cache(maxsize=512)
 def sections(code: str) -> tuple[Section, ...]:
     """Return the sections of a format."""
-    found = [Section()]
-    for token in TOKEN.finditer(code[:MOST_CODE]):
-        one, kind = found[-1], token.lastgroup
+    code = code[:MOST_CODE]
+    found, seen = [Section()], [""]
+    for token in TOKEN.finditer(code):
+        kind = token.lastgroup
         text = token.group(kind) if kind else " "
         if kind == "end":
             found.append(Section())
-        elif kind == "bracket":
-            if said := CONDITION.fullmatch(text):
-                one.condition = (said[1], Decimal(said[2]))
-        elif kind in {"digits", "power"}:
-            one.digits, one.behind, one.thousands = True, "", 0
-        elif text == "," and kind == "plain" and one.digits and not one.behind:
-            one.thousands += 1  # behind the last digit each divides by a thousand
-        else:
-            one.percents += kind == "percent"
-            if one.digits:
-                one.behind += text
-            else:
-                one.before += text
+            seen.append("")
+            continue
+        _learn(found[-1], kind, text, code[token.end() : token.end() + 1])
+        seen[-1] += "" if kind == "bracket" else "x"
+    for one, said in zip(found, seen, strict=True):
+        one.bare = not said and code.count(";") == 0  # a color alone
     return tuple(found)
+
+
+def _learn(one: Section, kind: str | None, text: str, following: str) -> None:
+    """Learn from one part of a section; ``following``: the character behind it."""
+    plain = kind == "plain"
+    if kind == "bracket":
+        if said := CONDITION.fullmatch(text):
+            one.condition = (said[1], Decimal(said[2]))
+        one.of_dates |= text.casefold().strip("hms") == ""
+    elif kind in {"digits", "power"} or (plain and text == "@"):
+        if kind == "digits" and not one.point:
+            one.whole += [(False, one.behind)] * bool(one.behind and one.whole) + [(True, text)]
+        one.zero |= text not in {"#", "?"}
+        one.digits, one.behind, one.thousands = True, "", 0
+    elif plain and text == "." and not one.point:
+        one.point = True
+    elif plain and text == "/" and one.digits and following and following in "?#0123456789":
+        one.fraction, one.behind = True, ""
+    elif plain and text == "," and one.digits and not one.behind:
+        one.thousands += 1  # behind the last digit each divides by a thousand
+    elif not (one.fraction and plain and text.isdigit()):
+        one.percents += kind == "percent"
+        one.of_dates |= plain and text.isalpha() and not one.digits
+        if one.digits:
+            one.behind += text
+        else:
+            one.before += text
+
+
+def _of(value: Decimal, parts: list[Section]) -> tuple[Section | None, bool]:
+    """Return the section for a figure, and whether it is the one for negative figures."""
+    if len(parts) in {2, 3} and parts[-1].digits and not parts[-1].whole and not parts[-1].point:
+        parts = parts[:-1]  # the last one is for texts
+    if any(one.condition is not None for one in parts[:2]):
+        return next((one for one in parts[:3] if one.fits(value)), None), False
+    if value < 0 and len(parts) > 1:
+        return parts[1], True
+    return (parts[2] if value == 0 and len(parts) > 2 else parts[0]), False
 
 
 def shown(value: float, code: str) -> str | None:
     """Return a number as its format shows it, with all of its digits; None where the format shows only the number."""
-    parts, held = list(sections(code)), Decimal(f"{value:.15g}")
-    conditional = any(one.condition is not None for one in parts[:2])
-    if conditional:
-        section = next((one for one in parts[:3] if one.fits(held)), None)
-    elif held < 0 and len(parts) > 1:
-        section = parts[1]
-    else:
-        section = parts[2] if held == 0 and len(parts) > 2 else parts[0]
+    held = Decimal(f"{value:.15g}")
+    section, negative = _of(held, list(sections(code))) if code.strip() else (None, False)
     if section is None or not section.shows:
         return None
-    figure = format((held.scaleb(section.power)).normalize() + 0, "f")
-    if re.fullmatch(r"-?\d{1,3}\.\d{3}", figure):
-        figure += "0"  # 1.125 is no 1125: a number has no mark
-    return f"{section.sign}{figure}{section.unit}"
+    figure = held.scaleb(section.power).normalize() + 0
+    if not section.digits or (held == 0 and not section.zero):
+        text = (section.before + section.behind).strip()
+    else:
+        text = _written(figure, section, negative=negative)
+    plain = format(held.normalize() + 0, "f")
+    if not text:
+        return f"{plain} ({HIDDEN})"
+    if (read := _read(text)) is not None and read != figure:
+        return f"{plain} ({OTHERWISE} {text})"
+    return None if text == plain else text
+
+
+def _written(figure: Decimal, section: Section, *, negative: bool) -> str:
+    """Return a figure with what its section shows around it."""
+    whole, point, decimals = format(abs(figure), "f").partition(".")
+    digits = section.placed(whole) + point + decimals
+    if re.fullmatch(r"\d{1,3}\.\d{3}", digits) and not section.parts:
+        digits += "0"  # 1.125 is no 1125: a number has no mark
+    lead, behind = section.lead, section.unit
+    if negative and not lead.strip("-−( "):
+        return f"-{digits}{behind.removesuffix(')')}"
+    return f"{lead}{'-' if figure < 0 and not negative else ''}{digits}{behind}"
+
+
+def _read(text: str) -> Decimal | None:
+    """Return the figure as which a text would be read; None where it is none."""
+    try:
+        return parse_cell.number(parse_cell.figure_of(text).lstrip("<>≤≥= "))
+    except parse_cell.NotThat:
+        return None
 
 
 @dataclass(kw_only=True)
@@ -146,7 +247,8 @@ class Styles:
         """Return the number of a style that shows more than the number of its cells; -1 for any other."""
         if (found := self.known.get(style)) is None:
             number = _whole(style)
-            found = number if any(one.shows for one in sections(self.code(number))) else -1
+            code = self.code(number)
+            found = number if code.strip() and any(one.shows for one in sections(code)) else -1
             if len(self.known) < MOST_STYLES:
                 self.known[style] = found
         return found

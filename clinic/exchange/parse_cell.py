@@ -6,6 +6,7 @@ import re
 import unicodedata
 from datetime import MAXYEAR, MINYEAR, UTC, date, datetime
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from clinic.model import Quantity, UTCDateTime
 from clinic.wording import ESTIMATED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from clinic.fields import Field
 
@@ -58,7 +59,7 @@ def _of_figure(text: str) -> str:
 def number(text: str) -> Decimal:
     """Return a decimal number, its digits kept; a decimal comma is understood, a thousands separator is not."""
     wanted = text.replace("−", "-").replace("\u00a0", "").strip()
-    if re.fullmatch(r"[+-]?\d+,\d+", wanted):
+    if re.fullmatch(r"[+-]?\d+,\d+(?:[eE][+-]?\d{1,3})?", wanted):
         wanted = wanted.replace(",", ".")
     if len(wanted) > MOST_DIGITS or not NUMBER.fullmatch(wanted):
         raise NotThat(f"a number{_of_figure(text)}")
@@ -182,20 +183,34 @@ def date_pattern(pattern: str) -> tuple[str, int]:
     return PART.sub(lambda part: PARTS[part[0]], pattern), len("2026-11-23T14:05:00") if "hh" in found else day
 
 
+def date_patterns(said: str) -> list[str]:
+    """Return the ways to write days that a mapping names for a column, separated by ;."""
+    return [one.strip() for one in said.split(";") if one.strip()]
+
+
 def dated(text: str, pattern: str, *, held: bool = False) -> str:
     """Return a day or moment that is written in some other way as ISO 8601 writes it.
 
     ``held``: the file may hold it as a date itself, beside texts; such a cell is read as it is.
     """
-    read, length = date_pattern(pattern)
-    about = text.endswith("~")
-    if held and ISO.fullmatch(text) and not pattern.startswith("YYYY-DD"):
+    patterns = date_patterns(pattern)
+    if held and ISO.fullmatch(text) and not any(one.startswith("YYYY-DD") for one in patterns):
         return text
+    found = {said for one in patterns if (said := _dated(text.removesuffix("~"), one))}
+    if len(found) > 1:
+        raise NotThat(f"a day or moment that only one of {' and '.join(patterns)} reads")
+    if not found:
+        raise NotThat(f"a day or moment written {' or '.join(patterns)}{without(text)}")
+    return found.pop() + "~" * text.endswith("~")
+
+
+def _dated(text: str, pattern: str) -> str:
+    """Return a day or moment as ISO 8601 writes it; "" where it is not written in this way."""
+    read, length = date_pattern(pattern)
     try:
-        value = datetime.strptime(text.removesuffix("~"), read)  # noqa: DTZ007 - a wall clock
-        return value.isoformat()[:length] + "~" * about
-    except ValueError as fault:
-        raise NotThat(f"a day or moment written {pattern}{without(text)}") from fault
+        return datetime.strptime(text, read).isoformat()[:length]  # noqa: DTZ007 - a wall clock
+    except ValueError:
+        return ""
 
 
 def multiplied(text: str, factor: str) -> str:
@@ -240,6 +255,7 @@ def _on_any_clock(value: datetime) -> datetime:
 
 def yes_no(text: str) -> bool:
     """Return yes or no."""
+    text = whole_of(text)
     if text.casefold() in YES:
         return True
     if text.casefold() in NO:
@@ -250,11 +266,54 @@ def yes_no(text: str) -> bool:
 
 
 def one_of(text: str, choices: dict[str, str]) -> str:
-    """Return the key of a choice that was written as its key or its label."""
-    for key, label in choices.items():
-        if text == key or text.casefold() in {key.casefold(), label.casefold()}:
-            return key
+    """Return the key of a choice that was written as its key or its label; 2.0 and 02 are the key 2."""
+    for said in (text, whole_of(text), whole_of(text).lstrip("0") or "0"):
+        for key, label in choices.items():
+            if said == key or said.casefold() in {key.casefold(), label.casefold()}:
+                return key
     raise NotThat("one of " + ", ".join(choices) + without(text))
+
+
+def several_of(text: str, choices: dict[str, str]) -> list[str]:
+    """Return the keys of the choices that a list names; raises `NotThat`, which says how a list is written."""
+    try:
+        return [one_of(part.strip(), choices) for part in text.split(";")]
+    except NotThat as fault:
+        raise NotThat(f"{fault}. Several of them are separated by ;") from fault
+
+
+WHOLE = re.compile(r"([+-]?\d+)[.,]0{1,2}", re.ASCII)
+
+
+def whole_of(text: str) -> str:
+    """Return a whole number without the decimals that a program gave it, as 2 of 2.0; any other text is itself.
+
+    Of three zeros nobody knows whether they are decimals or thousands.
+    """
+    found = WHOLE.fullmatch(text)
+    return text if found is None else found[1]
+
+
+@lru_cache(maxsize=4096)
+def _figure(text: str, decimal: str) -> Decimal | None:
+    try:
+        return number(one_way(text, decimal))
+    except NotThat:
+        return None
+
+
+def code_of(text: str, codes: Collection[str], decimal: str = "", *, figures: bool = False) -> str:
+    """Return which of some codes a cell has, in the code's own writing; "" where it has none.
+
+    A program that keeps figures writes the code 99 as 99.0 or 99,00. ``figures``: the cell is in a column of figures,
+    where whatever is the same figure is the same code; ``decimal``: the decimal mark of the column.
+    """
+    if text in codes:
+        return text
+    if not figures:
+        return said if (said := whole_of(text)) in codes else ""
+    value = _figure(text, decimal) if any(one.isdigit() for one in text) else None
+    return "" if value is None else next((one for one in codes if _figure(one, decimal) == value), "")
 
 
 def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
@@ -264,7 +323,7 @@ def cell(text: str, column: Any, fact: Field | None, zone: str) -> Any:
         known = dict(fact.choices)
         if fact.many and text.casefold() == NONE:
             return []
-        return [one_of(part.strip(), known) for part in text.split(";")] if fact.many else one_of(text, known)
+        return several_of(text, known) if fact.many else one_of(text, known)
     for types, read in (
         (UTCDateTime, lambda said: moment(said, zone)),
         (Quantity, number),

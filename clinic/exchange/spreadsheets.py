@@ -11,7 +11,7 @@ import re
 import struct
 import zlib
 from collections import Counter
-from typing import IO, TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, NoReturn
 from xml.parsers import expat
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
@@ -34,7 +34,9 @@ MOST_TEXT = 32_767
 """Characters of one text, as spreadsheet programs allow."""
 MOST_SPREAD = 48 * 1024 * 1024
 """Characters of all cells together: a text that is kept once can stand in every cell, where the reader copies it."""
-MOST_ERRORS = 10_000
+MOST_ERRORS = 50_000
+NO_RESULT = "(formula without a result)"
+"""What stands for a cell of which nobody worked out the formula: programs that only write a file leave that open."""
 PIECE = 64 * 1024
 LOCAL_HEADER = struct.Struct("<26xHH")
 CELL = re.compile(r"([A-Za-z]{1,3})(\d{1,7})", re.ASCII)
@@ -50,10 +52,17 @@ XML = (".xml", ".rels", ".vml")
 UNREADABLE = (CalamineError, BadZipFile, OSError, IndexError, ValueError, NotImplementedError)
 
 
-def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Iterator[list[Any]]:
+class Sheet(NamedTuple):
+    """The rows of a sheet, and the names of the other sheets of its file."""
+
+    rows: Iterator[list[Any]]
+    others: tuple[str, ...]
+
+
+def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Sheet:
     """Return the rows of a sheet, from its first row and column on. Raises `RuleBroken` with a sentence.
 
-    ``name``: the sheet's name, or its number counted from 1; "" for the first one.
+    ``name``: the sheet's name, in whatever case, or its number counted from 1; "" for the first one.
     """
     try:
         measured = _measure(path, most_columns, most_rows)
@@ -67,7 +76,8 @@ def read(path: Path, most_columns: int, most_rows: int, name: str = "") -> Itera
         raise RuleBroken(f"{path.name} cannot be read as a spreadsheet: {fault}.") from fault
     before = [""] * (sheet.start[1] if sheet.start else 0)
     rows = ([*before, *row] for row in sheet.iter_rows())
-    return _with_errors(formatted.applied(rows) if formatted is not None else rows, without_result)
+    others = tuple(one for place, one in enumerate(book.sheet_names) if place != number)
+    return Sheet(_with_errors(formatted.applied(rows) if formatted is not None else rows, without_result), others)
 
 
 def _with_errors(rows: Iterator[list[Any]], errors: dict[tuple[int, int], str]) -> Iterator[list[Any]]:
@@ -118,9 +128,12 @@ def _elements(xml: bytes) -> list[tuple[str, dict[str, str]]]:
 
 
 def _sheet_number(names: list[str], name: str) -> int | None:
-    """Return which sheet is meant, counted from 0; None where there is none of that name or number."""
+    """Return which sheet is meant, counted from 0; None where there is none, or are two, of that name or number."""
     if not name or name in names:
         return names.index(name) if name else 0
+    alike = [place for place, one in enumerate(names) if one.strip().casefold() == name.strip().casefold()]
+    if len(alike) == 1:
+        return alike[0]
     return int(name) - 1 if name.isdecimal() and 0 < int(name) <= len(names) else None
 
 
@@ -191,7 +204,7 @@ class _Extent:
         self.errors: Errors = {}
         self.styles = styles if part.lower() == STYLES else None
         self.formatted, self.style = Formatted(styles=styles), ""
-        self.number = False
+        self.number = self.formula = self.result = self.worded = False
         self.wrong: tuple[int, int] | None = None
         self.texts = part.lower().endswith("sharedstrings.xml")
         self.lengths: list[int] = []
@@ -233,6 +246,9 @@ class _Extent:
             self.wrong = (self.row, self.column) if attributes.get("t") == "e" else None
             self.shared = attributes.get("t") == "s"
             self.number, self.style = attributes.get("t", "n") == "n", attributes.get("s", "0")
+            self.formula, self.result, self.worded = False, False, attributes.get("t") == "str"
+        elif kind == "f":
+            self.formula = True
         elif kind == "v":
             self._value()
         elif kind == "si" and self.texts:
@@ -245,15 +261,20 @@ class _Extent:
 
     def _value(self) -> None:
         """Learn from the value of a cell, as far as its kind says that it is wrong, shared, or a number."""
+        self.result = self.worded  # a text may be empty
         if self.number:
             self.formatted.note(self.row, self.column, self.style)
-        elif self.wrong is not None:
+        if self.wrong is not None:
             self.parser.CharacterDataHandler = self._no_result
         elif self.shared:
             self.digits, self.parser.CharacterDataHandler = "", self._index
+        elif self.formula:
+            self.parser.CharacterDataHandler = self._a_result
 
     def _ends(self, name: str) -> None:
         kind = name.rpartition(":")[2]
+        if kind == "c" and self.formula and not self.result and not self.shared:
+            self._without_result((self.row, self.column), NO_RESULT)
         if kind == "v" and self.shared:
             self.shared, self.parser.CharacterDataHandler = False, None
             if DIGITS.fullmatch(self.digits.strip()):
@@ -270,8 +291,21 @@ class _Extent:
             )
 
     def _no_result(self, text: str) -> None:
-        if self.wrong is not None and text.strip() and len(self.errors) < MOST_ERRORS:
-            self.errors.setdefault(self.wrong, text.strip())
+        if self.wrong is not None and text.strip():
+            self.result = True
+            self._without_result(self.wrong, text.strip())
+
+    def _a_result(self, text: str) -> None:
+        self.result = self.result or bool(text.strip())
+
+    def _without_result(self, place: tuple[int, int], text: str) -> None:
+        """Keep what stands in a cell that the reader leaves empty; none of them is dropped."""
+        if len(self.errors) >= MOST_ERRORS:
+            raise RuleBroken(
+                f"{self.name} has more than {MOST_ERRORS:,} cells without a result of their formula. Open it in the "
+                "spreadsheet program, save it, and correct what shows an error."
+            )
+        self.errors.setdefault(place, text)
 
     def _judge_counts(self, attributes: dict[str, str]) -> None:
         for name, said in attributes.items():

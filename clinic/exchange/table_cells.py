@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import Integer
+from sqlalchemy import Boolean, Integer
 
+from clinic.exchange import spreadsheets
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_targets import slot
+from clinic.exchange.number_formats import HIDDEN, NOT_READ
 from clinic.exchange.parse_cell import WITH_UNIT
 from clinic.model import Quantity
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS
@@ -33,31 +35,62 @@ THREE = re.compile(r"[1-9]\d{0,2}[.,]\d{3}")
 """A figure whose only mark stands before three digits: 1,250 is 1250 to one writer and 1.25 to another."""
 
 
+PLAIN_COMMA = re.compile(r"[+−-]?(?:\d+,(?:\d{1,2}|\d{4,})|0,\d{3})", re.ASCII)
+"""A figure of which the comma can be a decimal mark only."""
+
+
 @dataclass(kw_only=True)
 class Marks:
-    """Which marks the figures of one column have, and its cells that can be read in two ways."""
+    """Which marks the figures of one column have, and its cells that can be read in two ways.
 
+    ``whole``: they are whole numbers, so that three digits behind a mark are thousands as likely as decimals.
+    """
+
+    whole: bool = False
     comma: bool = False
     point: bool = False
     plain_comma: bool = False
+    plain_point: bool = False
     open: list[tuple[int, str]] = field(default_factory=list)
 
     def note(self, row: int, text: str) -> None:
         """Learn from one cell."""
         written = WITH_UNIT.fullmatch(text)
         figure = UNSIGNED.sub("", written["figure"] if written is not None else text).strip()
-        marks = {one for one in ",." if one in figure}
+        marks = [one for one in figure if one in ",."]
         self.comma, self.point = self.comma or "," in marks, self.point or "." in marks
         if THREE.fullmatch(figure):
             self.open.append((row, text))
-        elif marks == {","}:
-            self.plain_comma = True
+        elif len(marks) == 1:
+            self.plain_comma, self.plain_point = self.plain_comma or marks == [","], self.plain_point or marks == ["."]
 
-    def doubtful(self) -> Iterator[tuple[int, str]]:
+    def doubtful(self, around: Around) -> Iterator[tuple[int, str]]:
         """Yield the cells that nobody can read without being told which mark is the decimal one."""
         for row, text in self.open:
-            if (self.point or not self.plain_comma) if "," in text else self.comma:
+            if self.whole or (self._comma_may_part() if "," in text else self._point_may_part(around)):
                 yield row, text
+
+    def _comma_may_part(self) -> bool:
+        return self.point or not self.plain_comma
+
+    def _point_may_part(self, around: Around) -> bool:
+        if self.comma or around.typed:
+            return True
+        return not self.plain_point and (around.commas or around.abroad)
+
+
+@dataclass(kw_only=True)
+class Around:
+    """What the rest of a table tells of a point before three digits.
+
+    ``commas``: another column has decimal commas. ``abroad``: the table comes from where they are usual, as far as is
+    known: its cells are separated by ; or it has the rejected rows of another file. ``typed``: it is a spreadsheet, in
+    which a figure with a point is a number, so that one which is a text was not understood there.
+    """
+
+    commas: bool
+    abroad: bool
+    typed: bool
 
 
 def cell_faults(table: Table, mapping: Mapping) -> list[Fault]:
@@ -71,30 +104,57 @@ def cell_faults(table: Table, mapping: Mapping) -> list[Fault]:
         for name, (row, value) in table.unnamed.items()
         if name not in mapping.spoken_for()
     ]  # fmt: skip
-    figures, missing = _figures(mapping), _missing(mapping)
-    said, marks = mapping.spoken_for() - set(mapping.ignored), {name: Marks() for name in figures}
+    figures, missing, whole = _figures(mapping), _missing(mapping), _whole(mapping)
+    said, marks = mapping.spoken_for() - set(mapping.ignored), {name: Marks(whole=name in whole) for name in figures}
     read = [name for name in table.headings if name in said]
+    commas = "," in figures.values()
     for row, cells in table.rows:
+        commas = commas or any("," in text and PLAIN_COMMA.fullmatch(text) for text in cells.values())
         for name in read:
             text = cells[name]
             if not text or text in missing.get(name, mapping.missing):
                 continue
-            if text[0] == "#" and ERROR.fullmatch(text):
-                found.append(Fault(row=row, column=name, value=text, expected=NO_RESULT))
+            if why := _no_value(text, mapping):
+                found.append(Fault(row=row, column=name, value=text, expected=why))
             elif name in marks and not figures[name] and ("," in text or "." in text):
                 marks[name].note(row, text)
+    typed = mapping.holds_dates and not table.of_rejects
+    around = Around(commas=commas, abroad=table.separator == ";" or bool(table.of_rejects), typed=typed)
     found += [
         Fault(row=row, column=name, value=text, expected=TWO_WAYS)
         for name, one in marks.items()
-        for row, text in one.doubtful()
+        for row, text in one.doubtful(around)
     ]
     return found
+
+
+def _no_value(text: str, mapping: Mapping) -> str:
+    """Return what was expected of a cell that has no value, or none that it shows; "" of any other cell."""
+    if text[0] == "#" and ERROR.fullmatch(text):
+        return NO_RESULT
+    if not mapping.holds_dates or text[-1] != ")":
+        return ""
+    if text == spreadsheets.NO_RESULT:
+        return NOT_WORKED_OUT
+    return (UNSEEN if text.endswith(f"({HIDDEN})") else OTHER_DIGITS) if NOT_READ.fullmatch(text) else ""
 
 
 BELOW = ". If row {row} has the headings, below a row that groups the columns, say so: heading_row = {row}"
 NO_RESULT = (
     "a value: the spreadsheet could not work out this cell. Correct its formula, or say under “missing” that it means "
     "“not recorded”"
+)
+NOT_WORKED_OUT = (
+    "a value: no spreadsheet program has worked out the formula of this cell. To have it done, open the file in the "
+    "spreadsheet program and save it; else enter the value itself"
+)
+UNSEEN = (
+    "a number that is shown: the format of this cell hides it. Choose another format, clear the cell, or say under "
+    "“missing” that it means “not recorded”"
+)
+OTHER_DIGITS = (
+    "a number as it is shown: the cell shows other digits than its number. Enter what is right, in a format that shows "
+    "it, or say under “missing” that it means “not recorded”"
 )
 TWO_WAYS = (
     "a figure that can be read in one way only: the mark may be a decimal mark or one of thousands. Say which mark is "
@@ -109,8 +169,27 @@ def _figures(mapping: Mapping) -> dict[str, str]:
         for one in wanted:
             place = slot(one.to, mapping.kind)
             if place is not None and is_figure(place):
-                found[name] = one.decimal or mapping.decimal
+                found[name] = (one.decimal or mapping.decimal) if found.get(name, "one") else ""
     return found | {pair.time: mapping.decimal for pair in mapping.pairs.values()}
+
+
+def _whole(mapping: Mapping) -> set[str]:
+    """Return the columns of figures that are whole numbers: counts, ages, and days by which something happened."""
+    found = {pair.time for pair in mapping.pairs.values()}
+    for name, wanted in mapping.columns.items():
+        for one in wanted:
+            place = slot(one.to, mapping.kind)
+            if one.transform in WHOLE or (place is not None and is_figure(place) and _is_count(place)):
+                found.add(name)
+    return found
+
+
+WHOLE = frozenset({"whole", "event_day"})
+
+
+def _is_count(place: Slot) -> bool:
+    column = place.model.__table__.columns.get(place.name) if place.model is not None else None
+    return column is not None and isinstance(column.type, Integer)
 
 
 def _missing(mapping: Mapping) -> dict[str, set[str]]:
@@ -133,6 +212,17 @@ def is_figure(place: Slot) -> bool:
     if place.fact is not None and place.fact.choices is not None:
         return False
     return isinstance(place.model.__table__.columns[place.name].type, Quantity | Integer)
+
+
+@lru_cache(maxsize=4096)
+def has_codes(place: Slot) -> bool:
+    """Whether a number in a cell of a fact is a figure or a code of a choice, and no text such as a record number."""
+    if place.part in {"qc", "score"} or is_figure(place):
+        return True
+    if place.fact is not None and place.fact.choices is not None:
+        return True
+    column = place.model.__table__.columns.get(place.name) if place.model is not None else None
+    return column is not None and isinstance(column.type, Boolean)
 
 
 AS_WRITTEN = frozenset({"", "years", "whole", "event_day", "grams_to_kg"})

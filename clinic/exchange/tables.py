@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import csv
 import json
 import re
 import tempfile
@@ -12,11 +10,13 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from clinic import wording
 from clinic.errors import RuleBroken
-from clinic.exchange import spreadsheets
+from clinic.exchange import spreadsheets, text_files
+from clinic.exchange.separators import MARKS
+from clinic.exchange.text_files import ENCODINGS
 from clinic.fields import RUNS_AS_FORMULA
 
 if TYPE_CHECKING:
@@ -29,19 +29,13 @@ MOST_CELLS = 5_000_000
 MOST_HEADING = 1_000
 MOST_TEXT = 32_767
 """Characters of one cell: as many as a spreadsheet's has."""
-MOST_LINE = 1_000_000
 UNNAMED = re.compile(r"column \d{1,4}")
 """What a column without a heading is called by its place."""
 REJECTED = ("Row", "Why it was refused")
 """The columns that a file of rejected rows has before its own; an import of the mended file leaves them out."""
-OF_REJECTS = re.compile(r"\ufeff?\"?Row(?: \(rejected\))?\"?[,;\t]\"?Why it was refused(?: \(rejected\))?\"?[,;\t\r\n]")
-PIECE = 64 * 1024
 UNREADABLE = re.compile("[\x00\x80-\x9f]")
-ENCODINGS = (
-    "utf-8", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1257",
-    "iso-8859-1", "iso-8859-2", "iso-8859-15", "utf-16",
-)  # fmt: skip
-"""The ways in which a text file may be written."""
+READING = ("encoding", "sheet", "heading_row", "separator")
+"""What a mapping says of how its file is read."""
 
 
 class Rows:
@@ -79,7 +73,9 @@ class Table:
     """A file's table. ``rows``: number of the line in the file, counted from 1, and its cells by heading.
 
     ``unnamed``: columns without a heading that hold values, by the name that stands in for it: its first row and value.
-    ``sheet``: the sheet of a spreadsheet, where it was named.
+    ``sheet``: the sheet of a spreadsheet, where it was named; ``others``: its other sheets, where none was.
+    ``separator``: the mark between the cells of a text; "" in a spreadsheet. ``comment``: the row above the headings
+    that begins with # and may be theirs: its number and cells.
     ``note``: that its encoding was guessed; ``guesses``: what the first such line reads in each likely one.
     """
 
@@ -89,6 +85,9 @@ class Table:
     guesses: dict[str, str] = field(default_factory=dict)
     unnamed: dict[str, tuple[int, str]] = field(default_factory=dict)
     sheet: str = ""
+    others: tuple[str, ...] = ()
+    separator: str = ""
+    comment: tuple[int, list[str]] = (0, [])
 
     @property
     def of_rejects(self) -> list[str]:
@@ -97,12 +96,15 @@ class Table:
         return first if [name.removesuffix(" (rejected)") for name in first] == list(REJECTED) else []
 
 
-def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 0) -> Table:
+def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 0, separator: str = "") -> Table:
     """Return the table of a file. Raises `RuleBroken` with a sentence where it cannot be one, or is too large.
 
     ``sheet``: name or number of the sheet of a spreadsheet, else its first; ``heading_row``: the row of the headings,
-    counted from 1, else the first that is no # comment.
+    counted from 1, else the first that is no # comment; ``separator``: the mark between the cells of a text, one of
+    `MARKS`, else the one at which its rows are as wide as the headings.
     """
+    if separator and separator not in MARKS:
+        raise RuleBroken(f"No separator is called “{separator[:40]}”. Available: {' '.join(MARKS)}.")
     if encoding and encoding not in ENCODINGS:
         raise RuleBroken(f"No encoding is called “{encoding[:40]}”. Available: {', '.join(ENCODINGS)}.")
     if not isinstance(heading_row, int) or not 0 <= heading_row <= MOST_ROWS:
@@ -114,78 +116,47 @@ def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 
     if path.suffix.lower() in {".xls", ".ods", ".xlsb", ".xlsm"}:
         raise RuleBroken(f"{path.name} is a spreadsheet of a kind that is not imported. Save it as XLSX or as CSV.")
     if path.suffix.lower() == ".xlsx":
-        return replace(_table(_kept(_sheet(path, sheet), heading_row), "", {}), sheet=sheet)
-    if _of_rejects(path):  # its headings are in its first row, wherever those of the whole table were
-        with path.open("rb") as file:
-            encoding = "" if file.read(3) == codecs.BOM_UTF8 else encoding
-        heading_row = 0
-    if encoding and encoding != "utf-8":
-        return _text(path, encoding, heading_row)
-    guessed, note, line = _encoding(path)
-    if note and encoding:
-        raise RuleBroken(f"{path.name} is not UTF-8: line {line} cannot be read. Name its encoding.")
-    return _text(path, guessed, heading_row, note, _guesses(path, line) if note else {})
-
-
-def _of_rejects(path: Path) -> bool:
-    """Whether a file is one of rejected rows, as `clinic.exchange.import_report.rejects` writes it."""
-    with path.open("rb") as file:
-        return OF_REJECTS.match(file.read(200).decode("utf-8", "replace")) is not None
-
-
-def _text(path: Path, encoding: str, heading_row: int, note: str = "", guesses: dict[str, str] | None = None) -> Table:
+        return _of_spreadsheet(path, sheet, heading_row)
+    written = text_files.look_at(path, encoding, heading_row, separator)
     try:
-        with path.open(encoding=encoding, newline="") as file:
-            return _table(_kept(_lines(file, heading_row), heading_row), note, guesses or {})
+        with path.open(encoding=written.encoding, newline="") as file:
+            mark, lines = text_files.rows(file, written)
+            return _told(lines, written.heading_row, note=written.note, guesses=written.guesses, separator=mark)
     except UnicodeError as fault:
-        raise RuleBroken(f"{path.name} cannot be read as {encoding}: {fault}.") from fault
+        raise RuleBroken(f"{path.name} cannot be read as {written.encoding}: {fault}.") from fault
 
 
-def _guesses(path: Path, line: int) -> dict[str, str]:
-    """Return how the first line that is no UTF-8 reads in the encodings that it may be written in."""
-    raw, found = b"", {}
-    with path.open("rb") as file:
-        for _ in range(line):
-            raw = file.readline(MOST_LINE)
-    for name in ("windows-1252", "windows-1250"):
-        try:
-            found[name] = raw.decode(name).strip()[:60]
-        except UnicodeDecodeError:
-            continue
-    return found
+def _told(lines: Iterable[tuple[int, list[str]]], heading_row: int, **said: Any) -> Table:
+    """Return the table of some lines, with what is known of its file."""
+    above: list[tuple[int, list[str]]] = []
+    table = _table(_kept(lines, heading_row, above), guessed=bool(said.get("guesses")))
+    return replace(table, comment=above[-1] if above else (0, []), **said)
 
 
-def _encoding(path: Path) -> tuple[str, str, int]:
-    """Return the encoding of a text file, a note where it had to be guessed, and the line that tells."""
-    decoder, lines = codecs.getincrementaldecoder("utf-8-sig")(), 0
-    with path.open("rb") as file:
-        if b"\x00" in file.read(4096):
-            raise RuleBroken(f"{path.name} is not a text file. Save it as CSV in UTF-8, or as XLSX.")
-        file.seek(0)
-        while True:
-            piece = file.read(PIECE)
-            try:
-                decoder.decode(piece, final=not piece)
-            except UnicodeDecodeError as fault:
-                before = lines + fault.object[: fault.start].count(b"\n") + 1
-                note = f"{path.name} is not UTF-8 (line {before}), so it was read as Latin-1: check names with accents."
-                return "latin-1", note, before
-            if not piece:
-                return "utf-8-sig", "", 0
-            lines += piece.count(b"\n")
+def _of_spreadsheet(path: Path, sheet: str, heading_row: int) -> Table:
+    """Return the table of one sheet; where others are there and none was named, what is wrong says how to choose."""
+    read = spreadsheets.read(path, MOST_COLUMNS, MOST_ROWS, sheet)
+    others = () if sheet else read.others
+    lines = ((line, [_cell(cell) for cell in cells]) for line, cells in enumerate(read.rows, start=1))
+    try:
+        return _told(lines, heading_row, sheet=sheet, others=others)
+    except RuleBroken as fault:
+        if not others:
+            raise
+        raise RuleBroken(f"{fault} {other_sheets(others)}") from fault
 
 
-def _bounded(file: IO[str]) -> Iterator[str]:
-    """Yield the lines of a file, of which none is so long that it fills the memory."""
-    number = 0
-    while line := file.readline(MOST_LINE):
-        number += 1
-        if len(line) == MOST_LINE:
-            raise RuleBroken(f"Line {number} is longer than {MOST_LINE:,} characters. Is this a table?")
-        yield line
+def other_sheets(others: tuple[str, ...]) -> str:
+    """Say which other sheets a file has, and how one of them is chosen."""
+    named = ", ".join(f"“{name}”" for name in others[:10]) + ", …" * (len(others) > 10)
+    return (
+        f'The first sheet was read. The file has others: {named}. To read one of them, name it: sheet = "{others[0]}".'
+    )
 
 
-def _kept(lines: Iterable[tuple[int, list[str]]], heading_row: int) -> Iterator[tuple[int, list[str]]]:
+def _kept(
+    lines: Iterable[tuple[int, list[str]]], heading_row: int, left_out: list[tuple[int, list[str]]]
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the headings and the rows below them; what stands above, and # comments there, are left out."""
     begun = False
     for line, cells in lines:
@@ -193,29 +164,8 @@ def _kept(lines: Iterable[tuple[int, list[str]]], heading_row: int) -> Iterator[
         if any(cell.strip() for cell in cells) and (begun or not above):
             begun = True
             yield line, cells
-
-
-def _lines(file: IO[str], heading_row: int) -> Iterator[tuple[int, list[str]]]:
-    first = ""
-    for number, line in enumerate(_bounded(file), start=1):
-        if line.strip() and (number >= heading_row if heading_row else not line.startswith("#")):
-            first = line
-            break
-    file.seek(0)
-    delimiter = max(",;\t", key=first.count)
-    reader = csv.reader(_bounded(file), delimiter=delimiter, strict=True)
-    try:
-        before = 0
-        for cells in reader:
-            line, before = before + 1, reader.line_num
-            yield line, cells
-    except csv.Error as fault:
-        raise RuleBroken(f"Line {reader.line_num} cannot be read as CSV: {fault}.") from fault
-
-
-def _sheet(path: Path, sheet: str) -> Iterator[tuple[int, list[str]]]:
-    for line, cells in enumerate(spreadsheets.read(path, MOST_COLUMNS, MOST_ROWS, sheet), start=1):
-        yield line, [_cell(cell) for cell in cells]
+        elif above and not begun and not heading_row:
+            left_out[:] = [(line, [cell.strip() for cell in cells])]
 
 
 def _cell(value: Any) -> str:
@@ -229,12 +179,12 @@ def _cell(value: Any) -> str:
     return str(value).strip()
 
 
-def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str, str]) -> Table:
+def _table(lines: Iterator[tuple[int, list[str]]], *, guessed: bool) -> Table:
     first_row, found = next(lines, (0, []))
     if not found:
         raise RuleBroken("The file has no headings: its first line that is no # comment must name the columns.")
     for number, name in enumerate(found, start=1):
-        _refuse_unreadable(name, f"The heading {number}", guessed=bool(guesses))
+        _refuse_unreadable(name, f"The heading {number}", guessed=guessed)
     headings = [_unguarded(name) for name in found]
     unnamed = {f"column {number}": number for number, name in enumerate(headings, start=1) if not name}
     headings = [name or f"column {number}" for number, name in enumerate(headings, start=1)]
@@ -252,14 +202,12 @@ def _table(lines: Iterator[tuple[int, list[str]]], note: str, guesses: dict[str,
             f"columns, name the row of their headings: heading_row = {first_row + 1}."
         )
     first: dict[str, tuple[int, str]] = {}
-    rows = Rows(headings, _noting(_checked(lines, headings, guessed=bool(guesses)), unnamed, first))
+    rows = Rows(headings, _noting(_checked(lines, headings, guessed=guessed), unnamed, first))
     rows.headings = ["" if name in unnamed and name not in first else name for name in headings]
     return Table(
         headings=[name for name in rows.headings if name],
         rows=rows,
         unnamed=first,
-        note=note,
-        guesses=guesses,
     )
 
 
@@ -300,8 +248,12 @@ def _checked(
 def _refuse_unreadable(text: str, where: str, *, guessed: bool) -> None:
     """Refuse what cannot be stored, and what only a wrong encoding makes of a letter: else the letter would be lost.
 
+    A quotation mark behind a tab or a wide space would be part of the text.
+
     ``guessed``: nobody has said yet how the file is written; that is asked instead.
     """
+    if text[:1].isspace() and text.lstrip()[:1] == '"':
+        raise RuleBroken(f"{where}: white space stands before the quotation marks. Remove it.")
     found = None if text.isprintable() else UNREADABLE.search(text)
     if found and (found[0] == "\0" or not guessed):
         raise RuleBroken(

@@ -23,6 +23,7 @@ from pydantic import ValidationError
 from clinic import wording
 from clinic.errors import RuleBroken
 from clinic.exchange.mapping import Mapping, faults_of
+from clinic.exchange.tables import READING
 from clinic.whole_files import sync_folder, written_whole
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ class Upload:
     @property
     def reading(self) -> dict[str, Any]:
         """How its file is read."""
-        return {name: self.mapping[name] for name in ("encoding", "sheet", "heading_row") if self.mapping.get(name)}
+        return {name: self.mapping[name] for name in READING if self.mapping.get(name)}
 
     def table(self) -> Path:
         """Return its table, to be read; raises `RuleBroken` where that is no longer what was sent."""

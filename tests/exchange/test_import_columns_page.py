@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from werkzeug.datastructures import MultiDict
+from xlsxwriter import Workbook
 
 from clinic.exchange import import_columns
 from clinic.exchange.uploads import Upload
-from tests.exchange.test_import_pages import upload
+from tests.exchange.test_import_pages import new_key, upload
 
 if TYPE_CHECKING:
     from flask.testing import FlaskClient
@@ -24,6 +25,7 @@ source = " Old register "
 title = "Register"
 encoding = "utf-8"
 heading_row = 1
+separator = ","
 missing = [" ", "a;b"]
 reason = "not in the register"
 [constants]
@@ -36,7 +38,7 @@ family = { to = "patient.family_name", values = { "0" = "Ode", " f" = " g", gone
 sex = { to = "patient.sex", values = { f = "Female", " m" = "male" }, missing = ["x;y", "?"], default = "unknown " }
 relapse = [{ to = "score.out.relapse", values = { "0" = "1", "1" = "0" } }, { to = "qc.viability", never = "-1" }]
 kg = { to = "weight.kg", factor = "0.001", values = { "9" = "90" } }
-seen = { to = "visit.m6.performed_at", date = "DD.MM.YYYY hh:mm" }
+seen = { to = "visit.m6.performed_at", date = ["DD.MM.YYYY hh:mm", "YYYY-MM"] }
 days = { to = "score.m6.relapse_day", as = "event_day", never = "999" }
 number = { to = "donor.donor_number", template = "A-{} " }
 "not in the file" = { to = "product.volume" }
@@ -103,6 +105,21 @@ def test_a_mapping_whose_page_is_posted_unchanged_stays_as_it_is(client_as, text
     assert answer.status_code == 303
     assert {name: after.get(name) for name in before} == before
     assert after == before
+
+
+def test_the_other_sheets_of_a_spreadsheet_are_named_on_the_page(client_as, tmp_path):
+    browser, file = client_as("nurse"), tmp_path / "t.xlsx"
+    with Workbook(file) as book:
+        book.add_worksheet("Read me").write_row(0, 0, ["About"])
+        book.add_worksheet("Data <1>").write_row(0, 0, ["Surname"])
+    sent = {"kind": "patients", "idempotency_key": new_key(), "table": (file.open("rb"), "t.xlsx")}
+    url = browser.post("/imports/new", data=sent).location
+    page = browser.get(url).text
+    assert "Others: Data &lt;1&gt;" in page
+    boxes = MultiDict([*Sent(page).boxes, ("do", "again")])
+    boxes["sheet"] = "data <1>"
+    browser.post(url, data=boxes)
+    assert "Surname" in browser.get(url).text
 
 
 def test_what_a_mapping_translates_is_shown_whatever_the_fact(client_as):
