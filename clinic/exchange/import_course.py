@@ -235,8 +235,9 @@ class History:
         self._check("qc", "", result, wanted)
         self.problems += result_faults(self, result, harvest, given=self._has("administration"))
 
-    def score(self, wanted: Slot, visit: Any, of_course: dict[str, Any]) -> None:
-        given = self.given[wanted]
+    def score(self, wanted: Slot, visit: Any, of_course: dict[str, Any], *, told: Any = None) -> None:
+        """Make a score of a visit; ``told``: the visit as the row tells it, where another row or table made it."""
+        given, told = self.given[wanted], told or visit
         if given.text is None and not given.never:
             return
         value = None
@@ -246,11 +247,13 @@ class History:
             except parse_cell.NotThat as fault:
                 self._fault(wanted, f"{fault} ({INSTRUMENTS[wanted.name].label})")
                 return
-        happened = {"performed_at": visit.performed_at, "course_day": visit.course_day}
+        dated = told if told.performed_at is not None else visit
+        course_day = visit.course_day if told.course_day is None else told.course_day
+        happened = {"performed_at": dated.performed_at, "course_day": course_day}
         if given.by_day is not None:
             happened = {"performed_at": None, "course_day": given.by_day}
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
-        known = visit.precision_of("performed_at") if given.by_day is None else ""
+        known = dated.precision_of("performed_at") if given.by_day is None else ""
         common["precision"] = {"performed_at": known} if known else None
         stored = inspect(visit).persistent  # a list that the session keeps takes no record that is only tried
         score = OutcomeScore(
