@@ -18,12 +18,13 @@ from clinic.exchange.import_checks import (
     given_faults,
     order_faults,
 )
-from clinic.exchange.import_deaths import death_faults, survival_faults
+from clinic.exchange.import_deaths import death_faults
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_given import bedside_faults, volume_faults
 from clinic.exchange.import_known import contradictions
 from clinic.exchange.import_people import KnownDonors, donor_asked
 from clinic.exchange.import_products import SAMPLE, cell_faults, result_faults, sampled_at
+from clinic.exchange.import_survival import survival_faults
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.exchange.import_visits import first_day, visits_told
 from clinic.fields import fields_of
@@ -106,11 +107,12 @@ class History:
             for key in self._keys("event")
         ]
         self._deaths(patient, told)
+        self.problems += survival_faults(self, patient, first_day(self), course)
         self.records += visits_to_come(self.records, course, patient, by=self.by, at=self.at)
 
     def _deaths(self, patient: Any, told: list[tuple[Slot, Any]]) -> None:
         """Judge what visits and events tell of a death; that its day is not known is written down of a new patient."""
-        self.problems += [*death_faults(self, patient, told), *survival_faults(self, patient, first_day(self))]
+        self.problems += death_faults(self, patient, told)
 
     def _version(self) -> ProtocolVersion | None:
         wanted = Slot(part="treatment", name="protocol")

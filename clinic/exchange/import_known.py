@@ -16,6 +16,7 @@ from clinic.exchange import parse_cell
 from clinic.exchange.batches import ImportedRow, known_rows
 from clinic.exchange.import_followup import WHOLE_DAY, is_that
 from clinic.exchange.import_same_visit import KnownVisits, name_of
+from clinic.exchange.import_survival import KnownSurvival
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.patients.donors import Donor
@@ -64,6 +65,7 @@ class Known:
         self.session, self.by, self.mapping, self.wide = session, by, mapping, wide
         self.donors: dict[str, Donor] = {}
         self.visits = KnownVisits(session, by.site.zone, self.first_given)
+        self.survival = KnownSurvival(session)
         self.scored: set[tuple[str, str]] = set()
         self.plans: set[str] = set()
 
