@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, aliased, object_session, relationship
 
 from clinic import wording
-from clinic.errors import Problem, RuleBroken
+from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import few, reference
 from clinic.patients.donors import Donor
@@ -25,6 +25,7 @@ from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.expiry import latest
 from clinic.products.media import contradicts, names_medium
 from clinic.products.movements import STAYS_AWAY, Movement, away_at
+from clinic.products.quantities import unusual
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
@@ -254,6 +255,10 @@ class Product(Record):
         if latest is not None and self.expires_at is not None and self.expires_at > latest:
             found.append(f"Use before cannot be later than the protocol allows: {wording.moment(latest, self.zone)}.")
         return found
+
+    def questions(self) -> list[Question]:
+        """Also rule 39: an amount, a concentration or a DMSO content whose unit was probably mistaken."""
+        return [*super().questions(), *unusual(self)]
 
     def storage_range(self, at: datetime | None) -> Range | None:
         """Return the protocol's storage range, °C, where it applies at a moment (rule 48).
