@@ -16,7 +16,7 @@ from sqlalchemy import CheckConstraint, ColumnElement, Index, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, aliased, object_session, relationship
 
 from clinic import wording
-from clinic.errors import Problem, Question, RuleBroken
+from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field, plain
 from clinic.model import few, reference
 from clinic.patients.donors import Donor
@@ -256,9 +256,7 @@ class Product(Record):
             found.append(f"Use before cannot be later than the protocol allows: {wording.moment(latest, self.zone)}.")
         return found
 
-    def questions(self) -> list[Question]:
-        """Also rule 39: an amount, a concentration or a DMSO content whose unit was probably mistaken."""
-        return [*super().questions(), *unusual(self)]
+    questions = unusual
 
     def storage_range(self, at: datetime | None) -> Range | None:
         """Return the protocol's storage range, °C, where it applies at a moment (rule 48).

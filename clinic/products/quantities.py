@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from clinic.errors import Question
 from clinic.fields import Field, Range, Share, plain
 from clinic.protocols.catalogues import DOSE_MEASURES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CELLS = frozenset({"viable", "cd34", "tnc"})
 DENSEST = Decimal(2) * 10**9
@@ -23,18 +20,19 @@ OF_OTHERS = {
 """What is expected of a container that came in; here DMSO is asked about with the run that freezes."""
 
 
-def unusual(product: Any) -> Iterator[Question]:
-    """Yield what to ask about a container; at most one question a fact."""
-    measure = DOSE_MEASURES.get(product.measure or "")
+def unusual(product: Any) -> list[Question]:
+    """Return what to ask about a container; at most one question a fact."""
+    found, measure = list[Question](), DOSE_MEASURES.get(product.measure or "")
     if measure is not None and product.amount is not None:
         asked = asked_of(product.amount, "amount", "Amount", measure.unit, measure.whole)
         if asked is None and measure.count in CELLS and product.volume:
             asked = _dense(product.amount * measure.each / product.volume)
-        yield from [] if asked is None else [asked]
+        found += [] if asked is None else [asked]
     if product.origin == "imported":
         for name, fact in OF_OTHERS.items():
             asked = fact.question(name, getattr(product, name))
-            yield from [] if asked is None else [replace(asked, rule=39)]
+            found += [] if asked is None else [replace(asked, rule=39)]
+    return found
 
 
 def asked_of(value: Decimal | None, name: str, label: str, unit: str, expected: Range | None) -> Question | None:
