@@ -77,6 +77,19 @@ class Range:
         return low if self.low == self.high else f"{low} to {high}"
 
 
+class Share(Range):
+    """Expected percentages: none at all, or more than 1; 0.95 is probably 95 % that was typed as a fraction."""
+
+    def __contains__(self, value: Decimal) -> bool:
+        return super().__contains__(value) and (value == 0 or abs(value) > 1)
+
+    def __str__(self) -> str:
+        return f"0, or more than 1, {f'from {plain(self.low)} ' if self.low else ''}up to {plain(self.high)}"
+
+
+SHARE = Share(0, 100)
+
+
 def plain(value: Decimal | None) -> str:
     """Return a quantity as written on paper: no exponent, its digits kept, a true minus sign."""
     return "" if value is None else format(value, "f").replace("-", "−")

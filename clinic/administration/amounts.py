@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.fields import Range, plain
 from clinic.products.doses_begun import ONE_DOSE
+from clinic.products.quantities import asked_of
 from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.wording import figure, kilograms, quantity
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
+    from clinic.administration.models import Administration
+    from clinic.errors import Question
     from clinic.products.models import Product
     from clinic.protocols.content import DoseWindow
 
@@ -86,3 +89,15 @@ def lies_in(window: Range, dose: Decimal) -> bool:
 def figures(value: Decimal) -> Decimal:
     """Round to four significant figures, as a dose is written."""
     return value if value == 0 else value.quantize(Decimal(1).scaleb(value.adjusted() - 3))
+
+
+def unusual_dose(given: Administration) -> list[Question]:
+    """Return what to ask about the dose of cells given elsewhere; here it is worked out of what the container holds."""
+    measure = DOSE_MEASURES.get(given.measure or "")
+    if measure is None or given.origin == "clinic":
+        return []
+    found = [
+        asked_of(given.dose, "dose", "Dose", measure.unit, measure.whole),
+        asked_of(given.dose_per_kg, "dose_per_kg", "Dose per kg", measure.unit_per_kg, measure.expected),
+    ]
+    return [one for one in found if one is not None]

@@ -10,12 +10,12 @@ from sqlalchemy import CheckConstraint, Index, String, Text, column, inspect, or
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic.administration import together, voiding
-from clinic.administration.amounts import worked_out
+from clinic.administration.amounts import unusual_dose, worked_out
 from clinic.administration.past_reactions import PastReaction
 from clinic.administration.placing import words_of
 from clinic.administration.together import CHECK_HOLDS, COUNTED
 from clinic.errors import Problem, Question, RuleBroken
-from clinic.fields import CLOCK_SLACK, Range, field, plain
+from clinic.fields import CLOCK_SLACK, SHARE, Range, field, plain
 from clinic.model import ADDED, reference
 from clinic.products.models import Product
 from clinic.protocols.catalogues import BODY_SITES, DOSE_MEASURES, ROUTES, labels, within
@@ -126,7 +126,7 @@ class Administration(Record):
     guidance: Mapped[str | None] = field("Guidance", section="Where", hint="For example: ultrasound, fluoroscopy")
     handed_over_at: Mapped[datetime | None] = field("Product handed over at", reported=True, section="The product")
     viability_before: Mapped[Decimal | None] = field(
-        "Viability just before", reported=True, unit="%", possible=Range(0, 100), section="The product"
+        "Viability just before", reported=True, unit="%", possible=Range(0, 100), expected=SHARE, section="The product"
     )
     volume_issued: Mapped[Decimal | None] = field("Volume issued", unit="mL", possible=Range(0, 3000), section="Volume")
     volume_given: Mapped[Decimal | None] = field(
@@ -221,7 +221,7 @@ class Administration(Record):
     def questions(self) -> list[Question]:
         """Also rules 2 and 54: a start long after the check, and an end after the protocol's time from thaw."""
         if self.origin != "clinic" or self.voided:
-            return []
+            return unusual_dose(self)
         found, explain = together.no_time(self) + together.less_issued(self), "Say why: it deviates from the protocol."
         checked = self.bedside_check.performed_at if self.bedside_check is not None else None
         if checked is not None and self.performed_at is not None and self.performed_at > checked + CHECK_HOLDS:

@@ -104,7 +104,7 @@ def undo(session: Session, number: str, reason: str, email: str) -> None:
         said = "a nurse, a physician, quality staff or the medical director confirms it on its page"
         click.echo(f"Proposed to take back import {batch.id} of {batch.file}. Its records count until {said}.")
         return
-    click.echo(f"Import {batch.id} of {batch.file} was taken back: {batch.rows} rows.")
+    click.echo(f"Import {batch.id} of {batch.file} was taken back. Removed: {import_undo.removed(batch)}.")
 
 
 def _actor(session: Session, email: str, reason: str) -> User:

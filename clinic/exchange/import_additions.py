@@ -14,12 +14,14 @@ from sqlalchemy import inspect
 from clinic.exchange import import_rows, parse_cell
 from clinic.exchange.import_checks import Given, asked
 from clinic.exchange.import_course import History
-from clinic.exchange.import_deaths import survival_faults, tells_of_death
+from clinic.exchange.import_deaths import tells_of_death
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_known import contradictions, visit_key
+from clinic.exchange.import_survival import survival_faults
 from clinic.exchange.import_targets import Slot
 from clinic.exchange.import_visits import first_day
 from clinic.followup.adverse_events import may_be_serious
+from clinic.followup.models import MADE
 from clinic.patients.models import Patient, has_died
 from clinic.protocols.catalogues import INSTRUMENTS
 from clinic.records import Origin
@@ -172,7 +174,7 @@ class FurtherScores(Addition):
         day = self.text_of(Slot(part="visit", name="course_day"))
         name = f"Day {day}" if day else "Visit"
         visit = self.make("visit", "", name=name, made="made" if took_place else None, **of_course)
-        same = self.known.visit(visit)
+        same = self.known.visits.find(self, visit)
         self._note_missing(visit, same)
         if same is not None:
             self.records.remove(visit)
@@ -180,19 +182,19 @@ class FurtherScores(Addition):
         else:
             visit.plan_id = self.known.plan_of(visit)
         for one in wanted:
-            self._add(one, same or visit, of_course)
+            self._add(one, same or visit, of_course, told=visit)
         self._deaths(course.patient, [(Slot(part="visit", name="alive"), same or visit)])
-        self.problems += survival_faults(self, course.patient, self.known.first_given(course))
+        self.problems += survival_faults(self, course.patient, self.known.first_given(course), course)
 
     def _note_missing(self, visit: FollowUpVisit, same: FollowUpVisit | None) -> None:
         """Keep why scores are missing with a visit that the table makes; one that was there stays as it is."""
-        key, wide = visit_key(visit), self.known.wide
+        key, wide = visit_key(same or visit), self.known.wide
         for one in (at for at in self.given if at.part == "score"):
             if self._scored(one):
                 wide.scored.add((*key, one.name))
             elif self.given[one].missing:
                 wide.missing.setdefault(key, {})[one.name] = self.reason_why(one)
-                if same is not None and key not in self.known.made:
+                if same is not None and same.id not in self.known.visits.made:
                     self.notes.append(f"Row {self.row}: the visit is recorded, and stays without this score.")
         if same is None:
             visit.not_recorded = {**visit.not_recorded, **wide.missing_of(key)}
@@ -225,8 +227,11 @@ class FurtherScores(Addition):
         elif said.text is None and not said.never and not said.missing:
             self._fault(Slot(part="score", name=instrument), "a score, or that it did not occur")
 
-    def _add(self, wanted: Slot, visit: FollowUpVisit, of_course: dict[str, Any]) -> None:
-        """Add a score to a visit; one that was recorded or signed here is amended instead (rule 70)."""
+    def _add(self, wanted: Slot, visit: FollowUpVisit, of_course: dict[str, Any], *, told: FollowUpVisit) -> None:
+        """Add a score to a visit; one that was recorded or signed here is amended instead (rule 70).
+
+        ``told``: the visit as this row tells it; its day is that of the score.
+        """
         if self._is_there(wanted, visit):
             return
         if visit.origin is not Origin.IMPORTED or visit.signatures:
@@ -237,8 +242,11 @@ class FurtherScores(Addition):
         if wanted.name in stored or (visit.id, wanted.name) in self.known.scored:
             self._fault(wanted, "each instrument once a visit; a score that is there is amended on its page (rule 70)")
             return
+        if visit.made in {"missed", "lost"}:
+            self._fault(wanted, f"no score: the visit is recorded as “{MADE[visit.made].lower()}” (rule 63)")
+            return
         self.known.scored.add((visit.id, wanted.name))
-        self.score(wanted, visit, of_course)
+        self.score(wanted, visit, of_course, told=told)
 
     def _is_there(self, wanted: Slot, visit: FollowUpVisit) -> bool:
         """Whether a visit that was there has the same score, in whatever way it is written."""

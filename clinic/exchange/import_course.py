@@ -18,12 +18,13 @@ from clinic.exchange.import_checks import (
     given_faults,
     order_faults,
 )
-from clinic.exchange.import_deaths import death_faults, survival_faults
+from clinic.exchange.import_deaths import death_faults
 from clinic.exchange.import_followup import visits_to_come
 from clinic.exchange.import_given import bedside_faults, volume_faults
 from clinic.exchange.import_known import contradictions
 from clinic.exchange.import_people import KnownDonors, donor_asked
 from clinic.exchange.import_products import SAMPLE, cell_faults, result_faults, sampled_at
+from clinic.exchange.import_survival import survival_faults
 from clinic.exchange.import_targets import PARTS, Slot
 from clinic.exchange.import_visits import first_day, visits_told
 from clinic.fields import fields_of
@@ -106,11 +107,12 @@ class History:
             for key in self._keys("event")
         ]
         self._deaths(patient, told)
+        self.problems += survival_faults(self, patient, first_day(self), course)
         self.records += visits_to_come(self.records, course, patient, by=self.by, at=self.at)
 
     def _deaths(self, patient: Any, told: list[tuple[Slot, Any]]) -> None:
         """Judge what visits and events tell of a death; that its day is not known is written down of a new patient."""
-        self.problems += [*death_faults(self, patient, told), *survival_faults(self, patient, first_day(self))]
+        self.problems += death_faults(self, patient, told)
 
     def _version(self) -> ProtocolVersion | None:
         wanted = Slot(part="treatment", name="protocol")
@@ -235,8 +237,9 @@ class History:
         self._check("qc", "", result, wanted)
         self.problems += result_faults(self, result, harvest, given=self._has("administration"))
 
-    def score(self, wanted: Slot, visit: Any, of_course: dict[str, Any]) -> None:
-        given = self.given[wanted]
+    def score(self, wanted: Slot, visit: Any, of_course: dict[str, Any], *, told: Any = None) -> None:
+        """Make a score of a visit; ``told``: the visit as the row tells it, where another row or table made it."""
+        given, told = self.given[wanted], told or visit
         if given.text is None and not given.never:
             return
         value = None
@@ -246,11 +249,13 @@ class History:
             except parse_cell.NotThat as fault:
                 self._fault(wanted, f"{fault} ({INSTRUMENTS[wanted.name].label})")
                 return
-        happened = {"performed_at": visit.performed_at, "course_day": visit.course_day}
+        dated = told if told.performed_at is not None else visit
+        course_day = visit.course_day if told.course_day is None else told.course_day
+        happened = {"performed_at": dated.performed_at, "course_day": course_day}
         if given.by_day is not None:
             happened = {"performed_at": None, "course_day": given.by_day}
         common = self._common(_absent(OutcomeScore, happened | {"instrument": wanted.name}, self._reason_for))
-        known = visit.precision_of("performed_at") if given.by_day is None else ""
+        known = dated.precision_of("performed_at") if given.by_day is None else ""
         common["precision"] = {"performed_at": known} if known else None
         stored = inspect(visit).persistent  # a list that the session keeps takes no record that is only tried
         score = OutcomeScore(

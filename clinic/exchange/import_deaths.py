@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import date
 from typing import Any
 
-from clinic.exchange import parse_cell
-from clinic.exchange.import_checks import Fault, asked, known_parts
+from clinic.exchange.import_checks import Fault, known_parts
 from clinic.exchange.import_targets import Slot
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit
@@ -42,42 +40,6 @@ def _has_a_day(history: Any, dead: list[Told]) -> bool:
         return True
     of_course = all(history.text_of(replace(slot, name="course_day")) for slot, _one in dead)
     return not of_course and any(getattr(one, "performed_at", None) is not None for one in history.records)
-
-
-def survival_faults(history: Any, patient: Any, begun: date | None) -> list[Fault]:
-    """Return where scores of survival contradict the day of death on the record, or each other, unless confirmed.
-
-    ``begun``: the day of the first cells, where it is known. A time of survival alone does not tell whether it ended in
-    death.
-    """
-    found, died_on = [], patient.died_on
-    days = {one.key: one for one in history.given if (one.part, one.name) == ("score", "survival_days")}
-    states = {one.key: one for one in history.given if (one.part, one.name) == ("score", "survival_status")}
-    for key, place in days.items():
-        time, until = _whole(history.given[place].text), history.given[place].by_day
-        if time is not None and not any(history.text_of(one) for one in states.values()) and place.key:
-            found += asked(history, place, NO_STATUS, "score.survival_days")
-        ended = (died_on - begun).days if died_on is not None and begun is not None else None
-        died = key in states and _whole(history.text_of(states[key])) == 1
-        if ended is not None and ((time is not None and died and abs(time - ended) > 1) or (until or 0) > ended):
-            said = f"the {ended} days from the first cells to the death on {died_on} (rule 65)"
-            found += asked(history, place, said, "score.survival_days")
-    for place in states.values():
-        if died_on is not None and _whole(history.text_of(place)) == 0:
-            said = f"1, died: the record says that the patient died on {died_on} (rule 65)"
-            found += asked(history, place, said, "score.survival_status")
-    return found
-
-
-NO_STATUS = "“survival_status” beside it, 1 for died and 0 for alive, or a pair of both: the time alone does not tell"
-
-
-def _whole(text: str | None) -> int | None:
-    """Return a whole number; None where there is none, or where what stands there is refused elsewhere."""
-    try:
-        return None if text is None else parse_cell.whole(text)
-    except parse_cell.NotThat:
-        return None
 
 
 def tells_of_death(one: Any) -> bool:

@@ -14,7 +14,9 @@ from clinic.administration.models import Administration
 from clinic.consent.models import Consent
 from clinic.exchange import parse_cell
 from clinic.exchange.batches import ImportedRow, known_rows
-from clinic.exchange.import_followup import is_that
+from clinic.exchange.import_followup import WHOLE_DAY, is_that
+from clinic.exchange.import_same_visit import KnownVisits, name_of
+from clinic.exchange.import_survival import KnownSurvival
 from clinic.followup.adverse_events import AdverseEvent
 from clinic.followup.models import FollowUpVisit, PlannedVisit
 from clinic.patients.donors import Donor
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 
 LOOSE = frozenset({"donor_number", "age_years", "hla_match", "not_recorded"})
 """Facts of a donor that are compared otherwise, or differ from one donation or recipient to the next."""
+
+OF_ITS_DAY = frozenset({"name", "performed_at", "course_day"})
+"""Facts of a visit by which it was found: they are compared there (`clinic.exchange.import_same_visit`)."""
 
 
 @dataclass(kw_only=True)
@@ -58,9 +63,9 @@ class Known:
 
     def __init__(self, session: Session, by: User, mapping: Mapping, wide: TableWide) -> None:
         self.session, self.by, self.mapping, self.wide = session, by, mapping, wide
-        self.made: set[tuple[Any, ...]] = set()
         self.donors: dict[str, Donor] = {}
-        self.visits: dict[tuple[Any, ...], FollowUpVisit] = {}
+        self.visits = KnownVisits(session, by.site.zone, self.first_given)
+        self.survival = KnownSurvival(session)
         self.scored: set[tuple[str, str]] = set()
         self.plans: set[str] = set()
 
@@ -144,12 +149,15 @@ class Known:
         return course.origin is Origin.CLINIC or self.session.scalar(given.limit(1)) is not None
 
     def first_given(self, course: Treatment) -> date | None:
-        """Return the day of the first cells of a course, where a day is known."""
+        """Return the day of the first cells of a course, where a whole day is known."""
         chosen = select(Administration).where(
             Administration.treatment_id == course.id, Administration.performed_at.is_not(None)
         )
-        one = self.session.scalar(chosen.order_by(Administration.performed_at, Administration.id).limit(1))
-        return None if one is None or one.performed_at is None else clock.day(one.performed_at, self.by.site.zone)
+        given = self.session.scalars(chosen.order_by(Administration.performed_at, Administration.id))
+        one = next((one for one in given if one.counts), None)
+        if one is None or one.performed_at is None or one.precision_of("performed_at") not in WHOLE_DAY:
+            return None
+        return clock.day(one.performed_at, self.by.site.zone)
 
     def given_on(self, patient: Patient, day: date) -> list[Administration]:
         """Return the administrations of a person on a day, in whatever course."""
@@ -191,29 +199,17 @@ class Known:
                 return plan.id
         return None
 
-    def visit(self, made: FollowUpVisit) -> FollowUpVisit | None:
-        """Return the visit of the same course, name, day and day of the course; else learn the one that is made."""
-        key = visit_key(made)
-        if key not in self.visits:
-            chosen = select(FollowUpVisit).where(FollowUpVisit.treatment_id == made.treatment_id)
-            stored = {visit_key(one): one for one in self.session.scalars(chosen)}
-            if key not in stored:
-                self.visits[key] = made
-                self.made.add(key)
-                return None
-            self.visits[key] = stored[key]
-        return self.visits[key]
-
 
 def visit_key(one: FollowUpVisit) -> tuple[Any, ...]:
-    """Return by what a visit is known again: its course, name, day and day of the course."""
-    return one.treatment_id, (one.name or "").casefold(), one.performed_at, one.course_day
+    """Return what tells a visit from others in each pass over a table: its course, name, day and day of the course."""
+    return one.treatment_id, name_of(one), one.performed_at, one.course_day
 
 
 def contradictions(history: Any, record: Any, part: str) -> None:
     """Say where a row contradicts a record that is there: an import never changes one (rule 70)."""
+    loose = LOOSE | (OF_ITS_DAY if part == "visit" else frozenset())
     for wanted, given in history.given.items():
-        if (wanted.part, wanted.key) != (part, "") or given.text is None or wanted.name in LOOSE:
+        if (wanted.part, wanted.key) != (part, "") or given.text is None or wanted.name in loose:
             continue
         fact, column = wanted.fact, record.__table__.columns[wanted.name]
         label = fact.label if fact is not None else wanted.name

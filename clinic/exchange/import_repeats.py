@@ -27,6 +27,7 @@ WHOSE = (
 )  # fmt: skip
 """What tells whose cells a row is about, the first that it names."""
 KEY, DIN, NUMBER = Slot(part="row", name="key"), Slot(part="product", name="din"), WHOSE[-1]
+NEVER = "an import never changes a patient (rule 70)"
 Said = tuple[int, str, str, str]
 """A row, a column, what is written there, and the text that it says."""
 
@@ -96,17 +97,27 @@ class Repeats:
         """Yield a fault for each record number that the clinic has already, or that is in the table twice."""
         numbers = [one for one in self._numbers if one[0] not in before]
         borne = bearers(self.session, Patient, "record_number", site_id=self.by.site_id) if numbers else []
-        known, seen = {compact(one.number): one for one in reversed(borne)}, set[str]()
+        known, seen = {compact(one.number): one for one in reversed(borne)}, dict[str, tuple[int, str]]()
         for row, column, _written, text in numbers:
             other = known.get(compact(text))
             if other is not None:
-                expected = "a record number that is new here: an import never changes a patient (rule 70)"
+                whose = f"the patient “{other.id}”{_other_way(text, other.number)}"
+                expected = f"a record number that is new here, not that of {whose}: {NEVER}"
                 if other.until is not None:
                     expected = (
-                        f"a record number that no patient here had: this one was replaced on "
+                        f"a record number that no patient here had, not that of {whose}: it was replaced on "
                         f"{replaced_on(other, self.by.site.zone)}, and a wristband may still carry it (rule 1)"
                     )
                 yield Fault(row=row, column=column, value=text, expected=expected)
             elif compact(text) in seen:
-                yield Fault(row=row, column=column, value=text, expected="each record number once")
-            seen.add(compact(text))
+                yield Fault(row=row, column=column, value=text, expected=_once(text, *seen[compact(text)]))
+            seen.setdefault(compact(text), (row, text))
+
+
+def _other_way(text: str, other: str) -> str:
+    """Return how the number that another record has is written, where that differs."""
+    return "" if text == other else f" (“{other}”; numbers are compared without case, accents, spaces and marks)"
+
+
+def _once(text: str, row: int, other: str) -> str:
+    return f"each record number once; row {row} has it{_other_way(text, other)}"

@@ -18,6 +18,7 @@ from clinic.accounts.models import User
 from clinic.downtime.models import DowntimeKit
 from clinic.errors import Problem, RuleBroken
 from clinic.exchange.batches import PIECE, ImportBatch, ImportedRow
+from clinic.exchange.import_report import counted
 from clinic.exchange.import_weight import Ids, counts_for_others, hanging, model_of, rested_on
 from clinic.judged_lines import CourseLine, ProductLine
 from clinic.ledger.listener import Written, set_actor
@@ -62,6 +63,11 @@ def take_back(session: Session, batch: ImportBatch, *, by: User, at: datetime, r
     batch.undo_asked_at, batch.undo_asked_by, batch.undo_asked_by_id = at, by, by.id
     batch.undo_reason = reason.strip()
     return False
+
+
+def removed(batch: ImportBatch) -> str:
+    """Return in words what was removed with a batch: its records, not the rows of its file that brought none."""
+    return ", ".join(counted(noun, count) for noun, count in batch.made.items()) or "no records"
 
 
 def confirm(session: Session, batch: ImportBatch, *, by: User, at: datetime) -> None:

@@ -45,7 +45,7 @@ COLUMNS = [
     ("File", "file", False), ("Kind", "kind", False), ("Rows", "rows", True), ("Imported at", "at", False),
     ("By", "by", False), ("State", "state", False),
 ]  # fmt: skip
-TAKEN = "The import was undone. Its records are removed."
+TAKEN = "The import was undone. Removed: {}."
 WAITING = (
     "Proposed. This import added records to patients, donors or products that were here before: they count until a "
     "second person confirms: a nurse, a physician, quality staff or the medical director."
@@ -335,9 +335,16 @@ def undo(batch_id: str) -> Answer:
         with _told(trouble):
             reason = request.form.get("reason", "")
             gone = import_undo.take_back(db.session(), batch, by=me(), at=clock.now(), reason=reason)
-            return commit_and_redirect(url_for("imports.show", batch_id=batch.id), TAKEN if gone else WAITING, "wait")
-    shown = render_template("imports/undo.html", batch=batch, trouble=trouble, typed=request.form)
+            said = _taken(batch) if gone else WAITING
+            return commit_and_redirect(url_for("imports.show", batch_id=batch.id), said, "wait")
+    shown = render_template(
+        "imports/undo.html", batch=batch, removed=import_undo.removed(batch), trouble=trouble, typed=request.form
+    )  # fmt: skip
     return (shown, 422) if trouble else shown
+
+
+def _taken(batch: ImportBatch) -> str:
+    return TAKEN.format(import_undo.removed(batch))
 
 
 def _refuse_changed(batch: ImportBatch) -> None:
@@ -358,7 +365,7 @@ def confirm_undo(batch_id: str) -> Answer:
             _refuse_changed(batch)
             recheck(me(), form.password.data or "")
             import_undo.confirm(db.session(), batch, by=me(), at=clock.now())
-            return commit_and_redirect(url_for("imports.show", batch_id=batch.id), TAKEN, "wait")
+            return commit_and_redirect(url_for("imports.show", batch_id=batch.id), _taken(batch), "wait")
     first = batch.undo_asked_by.printed_name if batch.undo_asked_by is not None else "Nobody"
     return form_page(
         form, heading=f"Undo the import of {batch.file}", save_label="Sign and undo", save_icon="signature",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.administration.models import Administration
+from clinic.exchange.import_same_visit import doubled
 from clinic.exchange.import_targets import Slot
 from clinic.followup.models import BASELINE
 
@@ -42,6 +43,8 @@ def visits_told(history: Any, of_course: dict[str, Any]) -> list[tuple[Slot, Any
             if history.given[one].missing and history.given[one].missing[0] != "“"
         ]
         made.append((Slot(part="visit", key=key, name="alive"), visit))
+    named = [(Slot(part="visit", key=slot.key, name="name"), visit) for slot, visit in made]
+    history.problems += doubled(history, named, first_day(history))
     return made
 
 

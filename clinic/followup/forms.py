@@ -78,7 +78,7 @@ def score_box(instrument: Instrument) -> ScoreField | ScoreSelectField:
     if instrument.grades is not None or 0 < len(choices) <= FEW:
         pairs = {str(value): instrument.words(value) for value in choices}
         return ScoreSelectField(instrument.label, choices=pairs, hint=hint, section="Scores")
-    return ScoreField(instrument.label, unit=instrument.unit, hint=hint, section="Scores")
+    return ScoreField(instrument.label, unit=instrument.unit, hint=hint, section="Scores", expected=instrument.expected)
 
 
 class _VisitForm(form_for(FollowUpVisit)):
@@ -101,7 +101,9 @@ class _VisitForm(form_for(FollowUpVisit)):
 
     def facts(self) -> dict[str, Any]:
         """Return the facts of the visit itself."""
-        return {name: value for name, value in super().facts().items() if name in FACTS}
+        found = {name: value for name, value in super().facts().items() if name in FACTS}
+        own = {name: why for name, why in found.pop("confirmed", {}).items() if not name.startswith(PREFIX)}
+        return found | ({"confirmed": own} if own else {})
 
     def plan(
         self, *, name: str, fixed: bool, asks: bool = False, baseline: Mapping[str, Decimal] | None = None
@@ -126,8 +128,10 @@ class _VisitForm(form_for(FollowUpVisit)):
         """Return the visit with its scores; raises `RuleBroken` where the record refuses either."""
         named = {"name": plan.name} if plan else {}
         made = FollowUpVisit.log(by=by, at=at, treatment=course, plan=plan, **named, **self.facts())
+        why = super().facts().get("confirmed", {})
         for key, (value, unseen) in self.scores.items():
-            made.score(key, by=by, at=at, value=value, did_not_occur=unseen)
+            kept = {"confirmed": {"value": said}} if (said := why.get(f"{PREFIX}{key}")) else {}
+            made.score(key, by=by, at=at, value=value, did_not_occur=unseen, **kept)
         made.refuse_scores()
         return made
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,7 @@ from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship, 
 from clinic import wording
 from clinic.administration.models import Administration
 from clinic.errors import Problem, Question, RuleBroken
-from clinic.fields import field, plain
+from clinic.fields import Field, field, plain
 from clinic.model import Model, reference
 from clinic.patients.models import has_died
 from clinic.protocols.catalogues import INSTRUMENTS, change, labels, responder, score_fault
@@ -282,13 +283,14 @@ class FollowUpVisit(Record):
             raise RuleBroken("A visit that was not attended has no scores: clear them, or select “Attended”.", rule=63)
 
     def score(
-        self, instrument: str, *, by: User, at: datetime, value: Decimal | None, did_not_occur: bool = False
-    ) -> OutcomeScore:
-        """Record one score of this visit (rule 63)."""
+        self, instrument: str, *, by: User, at: datetime, value: Decimal | None, did_not_occur: bool = False,
+        **kept: Any,
+    ) -> OutcomeScore:  # fmt: skip
+        """Record one score of this visit (rule 63). ``kept``: ``confirmed``, why an unusual figure is right."""
         score = OutcomeScore.log(
             by=by, at=at, performed_at=self.performed_at, performed_by_id=self.performed_by_id,
             treatment_id=self.treatment_id, visit_id=self.id, instrument=instrument, value=value,
-            did_not_occur=did_not_occur,
+            did_not_occur=did_not_occur, **kept,
         )  # fmt: skip
         self.scores.append(score)
         return score
@@ -337,6 +339,15 @@ class OutcomeScore(Record):
             if fault:
                 found.append(Problem(fault, "value", rule=63))
         return found
+
+    def questions(self) -> list[Question]:
+        """Also rule 39: a score that is possible, but whose unit was probably mistaken."""
+        instrument = INSTRUMENTS.get(self.instrument or "")
+        if instrument is None or self.value is None:
+            return super().questions()
+        asked = Field(label=instrument.label, unit=instrument.unit, expected=instrument.expected)
+        question = asked.question("value", self.value)
+        return [*super().questions(), *([] if question is None else [replace(question, rule=39)])]
 
     @property
     def words(self) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import Mapped, relationship
 
 from clinic.errors import Question, Unconfirmed
-from clinic.fields import Range, field, plain
+from clinic.fields import SHARE, Range, field, plain
 from clinic.model import reference
 from clinic.protocols.catalogues import COUNTS, DOSE_MEASURES, labels
 from clinic.records import Record
@@ -33,10 +33,15 @@ class InProcessCount(Record):
     counted: Mapped[str | None] = field("Counted", choices=labels(COUNTS), required=True)
     stage: Mapped[str | None] = field("Stage", hint="For example: after wash, passage 2")
     concentration: Mapped[Decimal | None] = field(
-        "Concentration", unit="×10⁶/mL", hint="Particles: ×10⁹/mL", possible=Range(0, 100000), required=True
+        "Concentration",
+        unit="×10⁶/mL",
+        hint="Particles: ×10⁹/mL",
+        possible=Range(0, 100000),
+        expected=Range(0, 2000),
+        required=True,
     )
     volume: Mapped[Decimal | None] = field("In a volume of", unit="mL", possible=Range("0.01", 10000), required=True)
-    viability: Mapped[Decimal | None] = field("Viability", unit="%", possible=Range(0, 100))
+    viability: Mapped[Decimal | None] = field("Viability", unit="%", possible=Range(0, 100), expected=SHARE)
 
     run: Mapped[Any] = relationship("ProcessingRun", back_populates="counts")
 

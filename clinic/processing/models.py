@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic.access import Role
 from clinic.errors import Problem, RuleBroken
-from clinic.fields import Range, field, fields_of, plain
+from clinic.fields import Range, Share, field, fields_of, plain
 from clinic.model import reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
@@ -67,7 +67,9 @@ class ProcessingRun(Record):
         "Vehicle", reported=True, section="Method", hint="Solution in which the cells are given"
     )
     cryo_medium: Mapped[str | None] = field("Cryopreservation medium", reported=True, section="Method")
-    dmso_percent: Mapped[Decimal | None] = field("DMSO", unit="% v/v", possible=Range(0, 20), section="Method")
+    dmso_percent: Mapped[Decimal | None] = field(
+        "DMSO", unit="% v/v", possible=Range(0, 20), expected=Share(0, 20), section="Method"
+    )
     passage: Mapped[int | None] = field("Passage at the end", section="Method")
     thawed_at: Mapped[datetime | None] = field("Thawed at", section="Method")
     added_volume: Mapped[Decimal | None] = field(

@@ -25,6 +25,7 @@ from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.expiry import latest
 from clinic.products.media import contradicts, names_medium
 from clinic.products.movements import STAYS_AWAY, Movement, away_at
+from clinic.products.quantities import unusual
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
@@ -254,6 +255,8 @@ class Product(Record):
         if latest is not None and self.expires_at is not None and self.expires_at > latest:
             found.append(f"Use before cannot be later than the protocol allows: {wording.moment(latest, self.zone)}.")
         return found
+
+    questions = unusual  # pyright: ignore[reportAssignmentType] - called with the container
 
     def storage_range(self, at: datetime | None) -> Range | None:
         """Return the protocol's storage range, °C, where it applies at a moment (rule 48).

@@ -203,7 +203,7 @@ class DoseMeasure(Entry):
     """What is counted as the dose. One ``unit`` stands for ``each`` of what is counted (×10⁸ → 100,000,000).
 
     ``count``: key of what the laboratory counts for it, in `COUNTS`; "": nothing. ``expected``: outside it, per kg
-    of body weight, the unit was probably mistaken (rule 39).
+    of body weight, the unit was probably mistaken (rule 39); ``whole``: the same of a container or a dose as a whole.
     """
 
     unit: str
@@ -211,6 +211,7 @@ class DoseMeasure(Entry):
     count: str
     loinc_per_kg: str = ""
     expected: Range | None = None
+    whole: Range | None = None
 
     @property
     def unit_per_kg(self) -> str:
@@ -219,13 +220,19 @@ class DoseMeasure(Entry):
 
 
 DOSE_MEASURES = Catalogue(
-    DoseMeasure(key="viable_cells", label="Viable cells", unit="×10⁶", each=Decimal(10**6), count="viable"),
-    DoseMeasure(key="cd34", label="CD34+ cells", unit="×10⁶", each=Decimal(10**6), count="cd34",
+    DoseMeasure(key="viable_cells", whole=between("0.001", 100000), expected=between("0.0001", 1000),
+        label="Viable cells", unit="×10⁶", each=Decimal(10**6), count="viable"),
+    DoseMeasure(key="cd34", whole=between("0.01", 10000), label="CD34+ cells", unit="×10⁶", each=Decimal(10**6),
+        count="cd34",
         loinc_per_kg="78002-3", expected=between("0.1", 100)),
-    DoseMeasure(key="tnc_8", label="Total nucleated cells", unit="×10⁸", each=Decimal(10**8), count="tnc",
+    DoseMeasure(key="tnc_8", whole=between("0.01", 10000), expected=between("0.001", 100),
+        label="Total nucleated cells", unit="×10⁸", each=Decimal(10**8), count="tnc",
         loinc_per_kg="78003-1"),
-    DoseMeasure(key="tnc_7", label="Total nucleated cells (cord blood)", unit="×10⁷", each=Decimal(10**7), count="tnc",
+    DoseMeasure(key="tnc_7", whole=between("0.01", 100000), expected=between("0.01", 1000),
+        label="Total nucleated cells (cord blood)", unit="×10⁷", each=Decimal(10**7), count="tnc",
         loinc_per_kg="78003-1"),
-    DoseMeasure(key="particles", label="Particles", unit="×10⁹", each=Decimal(10**9), count="particles"),
-    DoseMeasure(key="constructs", label="Constructs", unit="pieces", each=Decimal(1), count=""),
+    DoseMeasure(key="particles", whole=between("0.001", 1000000), expected=between("0.0001", 100000),
+        label="Particles", unit="×10⁹", each=Decimal(10**9), count="particles"),
+    DoseMeasure(key="constructs", whole=between("0.1", 1000), label="Constructs", unit="pieces", each=Decimal(1),
+        count=""),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from clinic.fields import Range, plain
+from clinic.fields import SHARE, Range, plain
 from clinic.protocols.catalogue import Catalogue, Entry, Number
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ FREE = "free"
 class Instrument(Entry):
     """One score. ``range`` is closed, in ``unit``; ``step`` counts from its lower end; ``gaps`` are steps it skips.
 
+    ``expected``: outside it asks once whether it is right (rule 39).
     ``mcid`` is in the unit of the score, or ``mcid_percent`` of the baseline; above ``mcid_high_from`` of baseline
     ``mcid_high`` counts instead. ``mcid_exceeded``: the change must be more, not equal. ``grades``: words for each
     value of an ordinal score. ``note``: what a reader must know to read the number.
@@ -36,6 +37,7 @@ class Instrument(Entry):
     range: Range
     step: Decimal
     unit: str = ""
+    expected: Range | None = None
     gaps: tuple[Decimal, ...] = ()
     grades: Mapping[int, str] | None = None
     mcid: Decimal | None = None
@@ -164,7 +166,7 @@ INSTRUMENTS = Catalogue(
     _higher("scim_3", "SCIM-III", 0, 100),
     _higher("alsfrs_r", "ALSFRS-R", 0, 48, note="read as a slope over time"),
     # heart
-    _higher("lvef", "LVEF", 0, 100, "0.1", unit="%", mcid=D(5), mcid_source=SITE, license="",
+    _higher("lvef", "LVEF", 0, 100, "0.1", unit="%", expected=Range(5, 90), mcid=D(5), mcid_source=SITE, license="",
         note="50 or more preserved, 41 to 49 mildly reduced, 40 or less reduced"),
     _lower("nyha", "NYHA class", 1, 4, grades=CLASSES, mcid=D(1), mcid_source="one class", loinc="88020-3"),
     _higher("kccq", "KCCQ overall", 0, 100, "0.01", mcid=D(5), mcid_source="5 small, 10 moderate, 20 large",
@@ -200,7 +202,7 @@ INSTRUMENTS = Catalogue(
     _higher("platelets_recovered", "Platelets recovered", 0, 1, grades=YES_NO, license=""),
     _lower("platelet_recovery", "Platelet recovery, day", 1, 1000, unit="days", license="",
         note="no score where it did not occur"),
-    _higher("donor_chimerism", "Donor chimerism", 0, 100, "0.1", unit="%", license=""),
+    _higher("donor_chimerism", "Donor chimerism", 0, 100, "0.1", unit="%", expected=SHARE, license=""),
     _lower("acute_gvhd", "Acute GVHD grade", 0, 4, grades=GVHD),
     _lower("acute_gvhd_2_4", "Acute GVHD grade II to IV", 0, 1, grades=YES_NO),
     _lower("acute_gvhd_3_4", "Acute GVHD grade III or IV", 0, 1, grades=YES_NO),
@@ -213,7 +215,7 @@ INSTRUMENTS = Catalogue(
     # lungs
     _lower("paco2", "PaCO₂", 5, 250, "0.1", unit="mmHg", license="", note="better is lower while it is above normal"),
     _lower("hco3", "HCO₃⁻", 0, 100, "0.1", license="", note="unit as the source prints it; mmol/L is usual"),
-    _higher("spo2", "SpO₂ in room air", 0, 100, "0.1", unit="%", license=""),
+    _higher("spo2", "SpO₂ in room air", 0, 100, "0.1", unit="%", expected=Range(50, 100), license=""),
     _lower("oxygen_flow", "Oxygen need", 0, 60, "0.01", unit="L/min", license="", note="0: independent of oxygen"),
     _lower("chest_xray", "Chest X-ray against the first", 0, 3, grades=CHEST, license=""),
 )  # fmt: skip

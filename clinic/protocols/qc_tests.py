@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from clinic.fields import SHARE, Share
 from clinic.protocols.catalogue import Catalogue, Entry, Number, at_least, at_most, between
 
 if TYPE_CHECKING:
@@ -73,6 +74,9 @@ class QCTest(Entry):
 VIABLE, IDENTITY, ENDOTOXIN, GERMS = 40, 41, 42, 43
 """Numbers of the rules of release that a test can break."""
 PERCENT = between(0, 100)
+INHIBITION = Share(-100, 100)
+FEW = frozenset({"negative_markers", "cd45", "cd34_negative", "cd14", "cd45_cd31", "hla_dr", "pluripotent_cells"})
+"""Percentages of cells that should be absent: a figure below 1 is usual, so that no fraction can be told from it."""
 NOT_NEGATIVE = at_least(0)
 GROWTH = MappingProxyType({"no_growth": "No growth", "growth": "Growth"})
 ORGANISMS = MappingProxyType({"no_organisms": "No organisms seen", "organisms": "Organisms seen"})
@@ -85,13 +89,17 @@ BLOOD_GROUPS = MappingProxyType({
 })  # fmt: skip
 
 QC_TESTS = Catalogue(
-    QCTest(key="viability", shared=False, usual=at_least(70), label="Viability", unit="%", possible=PERCENT,
+    QCTest(key="viability", expected=SHARE, shared=False, usual=at_least(70), label="Viability", unit="%",
+        possible=PERCENT,
         in_doses=True, rule=VIABLE),
-    QCTest(key="cd73", shared=True, usual=at_least(95), label="CD73", unit="%", possible=PERCENT, decimals=2,
+    QCTest(key="cd73", expected=SHARE, shared=True, usual=at_least(95), label="CD73", unit="%", possible=PERCENT,
+        decimals=2,
         in_doses=True, rule=IDENTITY),
-    QCTest(key="cd90", shared=True, usual=at_least(95), label="CD90", unit="%", possible=PERCENT, decimals=2,
+    QCTest(key="cd90", expected=SHARE, shared=True, usual=at_least(95), label="CD90", unit="%", possible=PERCENT,
+        decimals=2,
         in_doses=True, rule=IDENTITY),
-    QCTest(key="cd105", shared=True, usual=at_least(95), label="CD105", unit="%", possible=PERCENT, decimals=2,
+    QCTest(key="cd105", expected=SHARE, shared=True, usual=at_least(95), label="CD105", unit="%", possible=PERCENT,
+        decimals=2,
         in_doses=True, rule=IDENTITY),
     QCTest(key="negative_markers", shared=True, usual=at_most(2),
         label="Negative markers (CD11b, CD19, CD34, CD45, HLA-DR)",
@@ -120,45 +128,59 @@ QC_TESTS = Catalogue(
         outcomes=PASSED, in_doses=True, rule=None, clean=None),
     QCTest(key="cfu_f", shared=False, usual=None, label="CFU-F", unit="per 1000 cells", possible=between(0, 1000),
         scale=(0, 1000), in_doses=True, rule=None),
-    QCTest(key="potency", shared=False, usual=None, label="Potency (inhibition of PBMC proliferation)", unit="%",
+    QCTest(key="potency", expected=INHIBITION, shared=False, usual=None,
+        label="Potency (inhibition of PBMC proliferation)", unit="%",
         possible=between(-100, 100), in_doses=True, rule=None),
     QCTest(key="potency_assay", shared=False, usual="pass", label="Potency assay of the protocol", outcomes=PASSED,
         in_doses=True, rule=None, clean=None),
-    QCTest(key="tnc", shared=False, usual=None, label="Total nucleated cells", unit="×10⁸", possible=NOT_NEGATIVE,
+    QCTest(key="tnc", expected=between("0.01", 10000), shared=False, usual=None, label="Total nucleated cells",
+        unit="×10⁸", possible=NOT_NEGATIVE,
         decimals=2, scale=(0, 50), in_doses=False, rule=None),
-    QCTest(key="tnc_dose_8", shared=False, usual=None, label="Nucleated cells per kg", unit="×10⁸/kg",
+    QCTest(key="tnc_dose_8", expected=between("0.01", 100), shared=False, usual=None, label="Nucleated cells per kg",
+        unit="×10⁸/kg",
         possible=NOT_NEGATIVE, decimals=2, loinc="78003-1", scale=(0, 10), in_doses=False, rule=None),
-    QCTest(key="tnc_dose_7", shared=False, usual=None, label="Nucleated cells per kg (cord blood)", unit="×10⁷/kg",
+    QCTest(key="tnc_dose_7", expected=between("0.01", 1000), shared=False, usual=None,
+        label="Nucleated cells per kg (cord blood)", unit="×10⁷/kg",
         possible=NOT_NEGATIVE, decimals=2, loinc="78003-1", scale=(0, 20), in_doses=False, rule=None),
-    QCTest(key="cd34_concentration", shared=False, usual=None, label="CD34+ concentration", unit="×10⁶/mL",
+    QCTest(key="cd34_concentration", expected=between("0.001", 1000), shared=False, usual=None,
+        label="CD34+ concentration", unit="×10⁶/mL",
         possible=NOT_NEGATIVE, decimals=3, loinc="74838-4", scale=(0, 10), in_doses=False, rule=None),
-    QCTest(key="cd34_count", shared=False, usual=None, label="CD34+ cells in the product", unit="×10⁶",
+    QCTest(key="cd34_count", expected=between("0.01", 10000), shared=False, usual=None,
+        label="CD34+ cells in the product", unit="×10⁶",
         possible=NOT_NEGATIVE, scale=(0, 1000), in_doses=False, rule=None),
     QCTest(key="cd34_dose", shared=False, usual=None, label="CD34+ cells per kg", unit="×10⁶/kg", possible=NOT_NEGATIVE,
         expected=between("0.1", 100), decimals=2, loinc="78002-3", scale=(0, 20), in_doses=False, rule=None),
-    QCTest(key="cd34_viability", shared=False, usual=None, label="Viability of CD34+ cells", unit="%", possible=PERCENT,
+    QCTest(key="cd34_viability", expected=SHARE, shared=False, usual=None, label="Viability of CD34+ cells", unit="%",
+        possible=PERCENT,
         in_doses=True, rule=None),
-    QCTest(key="cd34_purity", shared=False, usual=None, label="CD34+ purity", unit="%", possible=PERCENT, in_doses=True,
+    QCTest(key="cd34_purity", expected=SHARE, shared=False, usual=None, label="CD34+ purity", unit="%",
+        possible=PERCENT, in_doses=True,
         rule=None),
-    QCTest(key="cd3_dose", shared=False, usual=None, label="CD3+ cells per kg", unit="×10⁸/kg", possible=NOT_NEGATIVE,
+    QCTest(key="cd3_dose", expected=between("0.0001", 100), shared=False, usual=None, label="CD3+ cells per kg",
+        unit="×10⁸/kg", possible=NOT_NEGATIVE,
         decimals=2, scale=(0, 20), in_doses=False, rule=None),
-    QCTest(key="cfu_gm", shared=False, usual=None, label="CFU-GM per kg", unit="×10⁵/kg", possible=NOT_NEGATIVE,
+    QCTest(key="cfu_gm", expected=between("0.01", 1000), shared=False, usual=None, label="CFU-GM per kg",
+        unit="×10⁵/kg", possible=NOT_NEGATIVE,
         scale=(0, 20), in_doses=False, rule=None),
-    QCTest(key="hematocrit", shared=False, usual=None, label="Hematocrit", unit="%", possible=PERCENT, in_doses=False,
+    QCTest(key="hematocrit", expected=SHARE, shared=False, usual=None, label="Hematocrit", unit="%", possible=PERCENT,
+        in_doses=False,
         rule=None),
     QCTest(key="abo_rh", shared=True, usual=None, label="ABO and RhD", outcomes=BLOOD_GROUPS, in_doses=False, rule=None,
         clean=None),
     QCTest(key="pluripotent_cells", shared=True, usual=at_most("0.1"), label="Residual pluripotent cells", unit="%",
         possible=PERCENT, decimals=4, scale=(0, 1), in_doses=False, rule=None),
-    QCTest(key="cell_purity", shared=True, usual=None, label="Cells of the intended type", unit="%", possible=PERCENT,
+    QCTest(key="cell_purity", expected=SHARE, shared=True, usual=None, label="Cells of the intended type", unit="%",
+        possible=PERCENT,
         in_doses=True, rule=None),
     QCTest(key="vector_copies", shared=True, usual=at_most(5), label="Vector copy number", unit="copies/cell",
         possible=NOT_NEGATIVE, decimals=2, scale=(0, 10), in_doses=False, rule=None),
-    QCTest(key="transduced_cells", shared=False, usual=None, label="Transduced cells", unit="%", possible=PERCENT,
+    QCTest(key="transduced_cells", expected=SHARE, shared=False, usual=None, label="Transduced cells", unit="%",
+        possible=PERCENT,
         in_doses=False, rule=None),
     QCTest(key="replicating_virus", shared=True, usual="negative", label="Replication-competent virus",
         outcomes=DETECTED, in_doses=False, rule=None, clean=None),
-    QCTest(key="particle_concentration", shared=False, usual=None, label="Particle concentration", unit="×10⁹/mL",
+    QCTest(key="particle_concentration", expected=between("0.001", 100000), shared=False, usual=None,
+        label="Particle concentration", unit="×10⁹/mL",
         possible=NOT_NEGATIVE, scale=(0, 500), in_doses=False, rule=None),
     QCTest(key="particle_size", shared=False, usual=None, label="Particle size (mode)", unit="nm", possible=between(1,
         10000), decimals=0, scale=(0, 300), in_doses=False, rule=None),

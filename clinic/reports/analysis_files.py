@@ -104,6 +104,11 @@ class _Sheet:
         return self.digits[places]
 
 
+def dictionary_lines(*, research: bool) -> Iterator[str]:
+    """Yield as CSV what each column of each table means, a line at a time."""
+    return csv_lines(DICTIONARY, dictionary(research=research))
+
+
 def archive(data: Data, said: Sequence[tuple[str, str]], *, research: bool) -> IO[bytes]:
     """Return a ZIP of all tables as CSV, the dictionary, and a Frictionless data package that describes them."""
     file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115 - the caller reads and closes it
@@ -116,7 +121,7 @@ def archive(data: Data, said: Sequence[tuple[str, str]], *, research: bool) -> I
                 for line in lines(data, table, "csv", research=research):
                     part.write(line.removeprefix(BYTE_ORDER_MARK).encode())
                     counts[table.name] += 1
-        _put(packed, "dictionary.csv", "".join(csv_lines(DICTIONARY, dictionary(research=research))), at)
+        _put(packed, "dictionary.csv", "".join(dictionary_lines(research=research)), at)
         _put(packed, "datapackage.json", json.dumps(_package(said, counts, research=research), indent=1), at)
     file.seek(0)
     return file  # type: ignore[return-value]

@@ -47,6 +47,8 @@ class Choice:
 
 
 CHOICE = Choice()
+WHOLE = frozenset({"everything.zip", "dictionary.csv"})
+"""Files that are about all tables."""
 
 
 @bp.get("/analysis")
@@ -66,9 +68,9 @@ def index() -> tuple[str, int]:
 @bp.get("/analysis/<name>.<form>")
 @allow(CLINICAL)
 def download(name: str, form: str) -> Response:
-    """Send one table, or all of them with their description: ``everything.zip``."""
+    """Send one table, all of them with their description (``everything.zip``), or that alone (``dictionary.csv``)."""
     table = TABLES.get(name)
-    whole = (name, form) == ("everything", "zip")
+    whole = f"{name}.{form}" in WHOLE
     if not whole and (table is None or form not in FORMATS):
         abort(404)
     asked, wrong = asking.read(CHOICE, request.args, today=clock.day(clock.now(), zone()))
@@ -77,6 +79,8 @@ def download(name: str, form: str) -> Response:
     data, research = _data(asked), _research(asked)
     read_log.export(f"analysis {name}.{form}{' research' if research else ''}")
     said = [*asked.said(CHOICE, me().site.name), *_as_of(data)]
+    if table is None and form == "csv":
+        return _sent(exporting.whole(files.dictionary_lines(research=research)), name, form, data)
     if table is None:
         return _sent(files.archive(data, said, research=research), "analysis", form, data)
     if form == "xlsx":

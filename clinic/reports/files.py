@@ -65,10 +65,14 @@ class Made:
             ("Next review", str(report.next_review)),
         ]
 
+    def noted(self) -> list[tuple[str, str]]:
+        """Return the facts with the notes of the figures, where a format has no other place for these."""
+        return [*self.facts(), *(("Note", words) for words in self.result.notes)]
+
 
 def as_csv(made: Made) -> str:
     """Return the table, with all that is said about it in comment lines (#) before its headings."""
-    comments = [f"{label}: {words}" for label, words in made.facts()]
+    comments = [f"{label}: {words}" for label, words in made.noted()]
     columns = [made.result.first, *(column.heading for column in made.result.columns)]
     rows = [[row.label, *(figure.value for figure in row.figures)] for row in made.result.all_rows]
     return "".join(csv_lines(columns, rows, comments))
@@ -116,7 +120,7 @@ def as_xlsx(made: Made) -> bytes:
         about, table, records = (book.add_worksheet(name) for name in ("Report", "Figures", "Records"))
         about.set_column(0, 0, 22)
         about.set_column(1, 1, 100, wrapped)
-        for line, (label, words) in enumerate(made.facts()):
+        for line, (label, words) in enumerate(made.noted()):
             about.write_string(line, 0, label, bold)
             about.write_string(line, 1, words)
         table.freeze_panes(1, 1)

@@ -261,6 +261,6 @@ REPORT = Report(
     by=("condition", "profile", *(key for key in COURSE if key != "condition")),
     figures=figures,
     method="Paired t interval; responders: exact (Clopper–Pearson)",
-    source="MCID: see the note below the table. Placebo: " + TRIAL,
+    source="MCID: see the note of the figures. Placebo: " + TRIAL,
     options=(Option("score", "Score", tuple(labels(INSTRUMENTS).items()), "vas_pain_cm"),),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import json
@@ -172,6 +173,12 @@ def test_pages_and_files_answer_and_refuse(client_as):
         assert f"/analysis/{name}.csv" in page
     assert browser.get("/analysis/everything.zip").mimetype == "application/zip"
     assert browser.get("/analysis/everything.csv").status_code == 404
+    for variant in ("named", "research"):
+        with zipfile.ZipFile(io.BytesIO(browser.get(f"/analysis/everything.zip?people={variant}").data)) as packed:
+            told = packed.read("dictionary.csv")
+        assert browser.get(f"/analysis/dictionary.csv?people={variant}").data.removeprefix(codecs.BOM_UTF8) == told
+    assert "/analysis/dictionary.csv" in page
+    assert browser.get("/analysis/dictionary.xlsx").status_code == 404
     assert browser.get("/analysis/nothing.csv").status_code == 404
     assert browser.get("/analysis?from=2026-02-30").status_code == 422
     assert browser.get("/analysis/courses.csv?from=2026-02-30").status_code == 409

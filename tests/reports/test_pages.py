@@ -133,7 +133,13 @@ def test_page_csv_xlsx_pdf_and_json_say_the_same(demo, name):
         "Data as of: ",
     ):
         assert any(label in comment for comment in comments), label
-    about = {row[0]: row[1] for row in book["Report"].iter_rows(values_only=True)}
+    said = list(book["Report"].iter_rows(values_only=True, max_col=2))
+    about = dict(said)
+    assert [words for label, words in said if label == "Note"] == told["notes"]
+    for note in told["notes"]:
+        assert f"# Note: {' '.join(note.split())}" in comments
+        assert note in page
+        assert printed_words(note) in paper, note
     assert about["Answer"] == told["answer"] == told["definition"]["Answer"]
     assert told["answer"] in page
     assert str(told["ledger"]["number"]) in about["Data as of"]

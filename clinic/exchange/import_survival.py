@@ -1,0 +1,190 @@
+"""What scores say of survival: they contradict neither the day of death on the record nor each other (rules 65, 69).
+
+Of one course: nobody lives after a death, and a death has one day. A longer time of the living, and a death after the
+last day on which the patient was known to be alive, are news and no contradiction.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sqlalchemy import inspect, select
+
+from clinic.exchange import parse_cell
+from clinic.exchange.import_checks import Fault, asked
+from clinic.exchange.import_same_visit import said_of
+from clinic.exchange.import_targets import Slot
+from clinic.followup.models import FollowUpVisit, OutcomeScore
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+    from clinic.treatments.models import Treatment
+
+TIME, STATUS = "survival_days", "survival_status"
+CLOSE = 1
+"""Days by which two sources may differ about one death: the day of the cells is day 0 or day 1."""
+NO_STATUS = "“survival_status” beside it, 1 for died and 0 for alive, or a pair of both: the time alone does not tell"
+
+
+def survival_faults(history: Any, patient: Any, begun: date | None, course: Treatment) -> list[Fault]:
+    """Return where scores of survival contradict the day of death on the record, or each other, unless confirmed.
+
+    ``begun``: the day of the first cells, where it is known. A time of survival alone does not tell whether it ended in
+    death.
+    """
+    return [*_against_record(history, patient, begun), *_against_each_other(history, course, begun)]
+
+
+def _against_record(history: Any, patient: Any, begun: date | None) -> list[Fault]:
+    found, died_on = [], patient.died_on
+    days = {one.key: one for one in history.given if (one.part, one.name) == ("score", TIME)}
+    states = {one.key: one for one in history.given if (one.part, one.name) == ("score", STATUS)}
+    for key, place in days.items():
+        time, until = _whole(history.given[place].text), history.given[place].by_day
+        if time is not None and not any(history.text_of(one) for one in states.values()) and place.key:
+            found += asked(history, place, NO_STATUS, f"score.{TIME}")
+        ended = (died_on - begun).days if died_on is not None and begun is not None else None
+        died = key in states and _whole(history.text_of(states[key])) == 1
+        if ended is not None and ((time is not None and died and abs(time - ended) > CLOSE) or (until or 0) > ended):
+            said = f"the {ended} days from the first cells to the death on {died_on} (rule 65)"
+            found += asked(history, place, said, f"score.{TIME}")
+    for place in states.values():
+        if died_on is not None and _whole(history.text_of(place)) == 0:
+            said = f"1, died: the record says that the patient died on {died_on} (rule 65)"
+            found += asked(history, place, said, f"score.{STATUS}")
+    return found
+
+
+def _whole(text: str | None) -> int | None:
+    """Return a whole number; None where there is none, or where what stands there is refused elsewhere."""
+    try:
+        return None if text is None else parse_cell.whole(text)
+    except parse_cell.NotThat:
+        return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """What one visit tells of survival, in days since the first cells. ``until``: the last day known to be alive.
+
+    ``died_by``: the day of the death, where it is told. ``alive``: a living patient on a day that nobody tells.
+    """
+
+    name: str
+    died: bool = False
+    died_by: int | None = None
+    until: int | None = None
+    alive: bool = False
+
+
+class Score(NamedTuple):
+    """What of a score tells of survival."""
+
+    instrument: str
+    value: Decimal | None
+    did_not_occur: bool
+    course_day: int | None
+
+
+Known = tuple[dict[str, FollowUpVisit], dict[str, list[Score]]]
+
+
+class KnownSurvival:
+    """What is known of the survival of each course: what is recorded, and what earlier rows of a table tell."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self._known: dict[str, Known] = {}
+
+    def of(self, course: Treatment) -> Known:
+        """Return the visits of a course by id, and the scores of each, which rows add to; none of a new course."""
+        if not inspect(course).persistent:
+            return {}, defaultdict(list)
+        if course.id not in self._known:
+            visits = select(FollowUpVisit).where(FollowUpVisit.treatment_id == course.id).order_by(FollowUpVisit.id)
+            scores: dict[str, list[Score]] = defaultdict(list)
+            facts = [getattr(OutcomeScore, name) for name in Score._fields]
+            stored = select(OutcomeScore.visit_id, *facts).where(OutcomeScore.treatment_id == course.id)
+            for visit_id, *told in self.session.execute(stored.order_by(OutcomeScore.id)):
+                scores[visit_id or ""].append(Score(*told))
+            self._known[course.id] = {one.id: one for one in self.session.scalars(visits)}, scores
+        return self._known[course.id]
+
+
+def _against_each_other(history: Any, course: Treatment, begun: date | None) -> Iterator[Fault]:
+    """Yield a fault for each visit of a row that contradicts another one, of the row or known before."""
+    visits, scores = history.known.survival.of(course)
+    told = dict.fromkeys(one.id for one in history.records if isinstance(one, FollowUpVisit) and one.made == "made")
+    visits |= {one.id: one for one in history.records if isinstance(one, FollowUpVisit)}
+    keys: dict[str, list[str]] = defaultdict(list)
+    for one in (record for record in history.records if isinstance(record, OutcomeScore)):
+        visit_id = one.visit_id or (one.visit.id if one.visit is not None else "")
+        scores[visit_id].append(Score(*(getattr(one, name) for name in Score._fields)))
+        keys[visit_id].append(one.instrument or "")
+        told[visit_id] = None
+    zone = history.by.site.zone
+    everything = {id_: _seen(visit, scores.get(id_, ()), zone, begun) for id_, visit in visits.items()}
+    for place, id_ in enumerate(told):
+        earlier = list(told)[: place + 1]
+        others = [one for other, one in everything.items() if other not in told or other in earlier]
+        said = next((said for one in others if (said := _contradicts(everything[id_], one))), "")
+        if said:
+            wanted = _place(history, visits[id_], keys[id_])
+            yield from asked(history, wanted, said, f"score.{STATUS if wanted.name == STATUS else TIME}")
+
+
+def _seen(visit: FollowUpVisit, scores: Iterable[Score], zone: str, begun: date | None) -> Seen:
+    told, never = {}, list[int]()
+    for one in scores:
+        if one.did_not_occur and one.course_day is not None and one.course_day != visit.course_day:
+            never.append(one.course_day)
+        elif one.value is not None:
+            told[one.instrument] = int(one.value)
+    said = said_of(visit, zone)
+    on = (date(*said.on) - begun).days if said.whole and begun is not None else said.course_day
+    time, status = told.get(TIME), told.get(STATUS)
+    if status == 1 or visit.alive is False:
+        return Seen(name=visit.name, died=True, died_by=on if time is None else time, until=max(never, default=None))
+    known = [*never, *([] if time is None else [time])]
+    measured = said.on or told.keys() - {TIME, STATUS} or (status == 0 and time is None)
+    if visit.made == "made" and on is not None and measured:
+        known.append(on)
+    return Seen(name=visit.name, until=max(known, default=None), alive=status == 0 and not known)
+
+
+def _contradicts(one: Seen, other: Seen) -> str:
+    """Return what was expected where what a row tells contradicts something; "" where it does not."""
+    if one.died_by is not None and other.until is not None and other.until > one.died_by:
+        return f"a death after day {other.until}, on which the patient was alive (“{other.name}”, rule 69)"
+    if other.died and one is not other:
+        if one.died:
+            two = (one.died_by, other.died_by)
+            apart = one.died_by is not None and other.died_by is not None and abs(one.died_by - other.died_by) > CLOSE
+            return f"the death on day {two[1]}, as “{other.name}” has it (rule 65)" if apart else ""
+        if other.died_by is not None and one.until is not None and one.until > other.died_by:
+            return f"nothing of a living patient after the death on day {other.died_by} (“{other.name}”, rule 69)"
+        if one.alive:
+            return f"1, died, or the day: the patient died, as “{other.name}” has it (rule 65)"
+    return ""
+
+
+def _place(history: Any, visit: FollowUpVisit, instruments: list[str]) -> Slot:
+    """Return the cell of a row that tells of survival in a visit: the time, the status, else any score or the visit."""
+    names = [(visit.name or "").casefold(), ""]
+    order = [one for one in (TIME, STATUS, *instruments) if one in instruments]
+    slots = [at for at in history.given if at.part == "score" and history.text_of(at) is not None]
+    slots += [at for at in history.given if at.part == "score" and history.given[at].never]
+    of_visit = [at for at in slots if _name_at(history, at.key) in names] or slots
+    found = (at for name in order for at in of_visit if at.name == name)
+    return next(found, Slot(part="visit", name="performed_at"))
+
+
+def _name_at(history: Any, key: str) -> str:
+    said = history.text_of(Slot(part="visit", key=key, name="name"))
+    return (said or history.visit_names.get(key, (key, None))[0]).casefold() if key else ""
