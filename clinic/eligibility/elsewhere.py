@@ -12,7 +12,6 @@ from clinic.eligibility.models import (
     other_courses,
     stops_elsewhere,
 )
-from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
 
 def said_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> list[str]:
     """Return what was said of the person on other courses that asks for a new decision on this one."""
-    if len(records.every(Treatment)) < 2:
-        return []
     found = []
     no = no_elsewhere(records, counts, at)
     if no is not None:

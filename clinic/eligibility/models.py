@@ -261,7 +261,7 @@ class Eligibility(Record):
 
     def critical_corrections(self) -> list[Amendment]:
         """Return the amendments that allow more than was decided: a second physician confirms them (rule 23)."""
-        softened = [one for one, lost, _anew in self._corrections() if lost]
+        softened = [one for one, lost, _anew in self._corrections() if lost] if self.amendments else []
         return [
             one
             for one in self.amendments

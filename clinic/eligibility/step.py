@@ -95,7 +95,8 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
             "decision. Decide again before the next dose."
         )
         found.append(Blocked(rule=23, because=because, **again))
-    found += [Blocked(rule=23, because=said, **again) for said in said_elsewhere(records, counts, at)]
+    elsewhere = said_elsewhere(records, counts, at) if len(records.every(Treatment)) > 1 else []
+    found += [Blocked(rule=23, because=said, **again) for said in elsewhere]
     against = reversed_alone(records, counts)
     if against is not None:
         because = (
