@@ -18,6 +18,7 @@ from clinic.administration.known_facts import (
     past_reactions,
     unknown,
 )
+from clinic.eligibility.models import Eligibility, concerns_all, counting, stops_elsewhere
 from clinic.harvest.models import Harvest
 from clinic.patients.doubted import UNCONFIRMED
 from clinic.patients.identity import corrected_words, identity_corrections
@@ -137,11 +138,20 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         allergies(verdict, bedside, product, at, fix)
     for text in infections(bedside.records, at):
         verdict.warn("Infection: ask whether it is over", 23, text)
+    stopped_elsewhere(verdict, bedside, at)
     for reaction in past_reactions(bedside.records):
         earlier_reaction(verdict, bedside, reaction)
     if product is None:
         return
     blood_groups(verdict, bedside, product)
+
+
+def stopped_elsewhere(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Warn of another course of the patient that was stopped since the decision; one for the person stops (rule 23)."""
+    counts = counting(bedside.records.of(Eligibility), at)
+    for stop in stops_elsewhere(bedside.records, counts, at) if counts is not None else ():
+        if not concerns_all(stop):
+            verdict.warn("Another course was stopped", 23, stop.told)
 
 
 def blood_groups(verdict: Verdict, bedside: Bedside, product: Product) -> None:

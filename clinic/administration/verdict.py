@@ -15,6 +15,7 @@ from clinic.patients.merging import proposed_to
 from clinic.patients.models import Weight
 from clinic.release.evidence import basis
 from clinic.steps import Blocked, Step
+from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from clinic.accounts.authorizations import StaffAuthorization
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from clinic.products.models import Product
     from clinic.release.models import Release
     from clinic.release.results import QCResult
-    from clinic.treatments.models import Treatment
 
 
 def named(patient: Patient) -> str:
@@ -148,6 +148,8 @@ class Bedside:
         kinds = (Consent, Eligibility, Weight, BloodTyping, DoseChange)
         rests = sorted([one.id, one.content_hash] for kind in kinds for one in records.of(kind))
         told: list[Any] = [[one.id, sorted(other.id for other in others)] for one, others in proposed_to(records)]
+        stops = [one.stop for one in records.every(Treatment) if one.stop is not None]
+        told += sorted([one.id, one.content_hash] for one in stops if one.treatment.patient_id in records.people_ids)
         for one in records.people:
             told += [one.allergy_status, one.allergies, one.abo, one.rhd, str(one.died_on)]
             told += sorted(alert.text for alert in one.alerts)

@@ -29,6 +29,7 @@ class EligibilityForm(form_for(Eligibility, without=("criteria",))):  # type: ig
         """Ask nothing about a pregnancy that the patient's record rules out; propose how long the decision is valid."""
         until = clock.today(self.zone) + timedelta(days=VALID_DAYS)
         self.prefill("valid_until", until, f"prefilled: {VALID_DAYS} days")
+        self.prefill("concerns", "patient", "a “no” counts in every course unless you say otherwise")
         self.asks_pregnancy = patient.may_be_pregnant
         if not self.asks_pregnancy:
             del self.pregnancy, self.pregnancy_tested_on
@@ -44,6 +45,8 @@ class EligibilityForm(form_for(Eligibility, without=("criteria",))):  # type: ig
     def _with_the_rest(self, found: dict[str, Any]) -> dict[str, Any]:
         said = {one: found.pop(name, None) or self[name].data for name, one in _names(self.criteria)}
         found |= {"criteria": {one: answer for one, answer in said.items() if answer}} if self.criteria else {}
+        if "eligible" in found:  # only a “no” is asked what it concerns
+            found["concerns"] = (found.get("concerns") or "patient") if found["eligible"] is False else None
         return found | ({} if self.asks_pregnancy else {"pregnancy": "not_applicable"})
 
 

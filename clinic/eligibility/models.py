@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -11,37 +10,29 @@ from sqlalchemy import JSON, Text, select
 from sqlalchemy.orm import Mapped, object_session, relationship
 
 from clinic import wording
+from clinic.eligibility.reasons import is_personal, tells_of_illness
 from clinic.errors import Problem, Question
 from clinic.fields import field
 from clinic.model import ADDED, reference
 from clinic.patients.names import searchable
 from clinic.protocols.catalogues import CONDITIONS
 from clinic.records import Record
-from clinic.treatments.models import Treatment
+from clinic.treatments.models import Stop, Treatment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from clinic.course_records import CourseRecords
     from clinic.signatures import Amendment
 
 
 COMPLETE = Decimal("0.9")
 """The part of the usual dose from which a dose is complete."""
 MALIGNANT = "a malignant disease"
-_PERSONAL = re.compile(
-    r"\b(infect|sepsis|septic|urosepsis|bacter[ia]*emia|vir[ia]*emia|fever|febrile|pneumonia|abscess|hepatitis|tubercul"
-    r"|hiv\b|covid|sars|influenza|pregnan|malignan|cancer|tumou?r|\w*carcinom|\w*sarcom|\w*lymphom|leuk[ae]*emi|\w*melanom"
-    r"|\w*blastom|myelom|metasta|allerg|anaphyla|hypersens)",
-    re.IGNORECASE,
-)
-_DENIED = re.compile(
-    r"\b(no|not|without|never|denies|excluded?)\s+((sign|signs|evidence) of |active |known |any )*\w+", re.IGNORECASE
-)
-"""What a reason says that there is not."""
-"""Reasons that lie in the person, as they are told in free text."""
 PREGNANCY_TEST_DAYS = 7
 """Days before the decision within which a test can exclude a pregnancy [site default]."""
 ANSWERS = {"no": "No", "yes": "Yes, it applies"}
+CONCERNS = {"patient": "The patient", "course": "Only this course"}
 
 
 class Eligibility(Record):
@@ -95,6 +86,10 @@ class Eligibility(Record):
     reasons: Mapped[str | None] = field(
         "Reasons", Text, long=True, conditional=True, section="Decision", asked_if=("eligible", "no")
     )
+    concerns: Mapped[str | None] = field(
+        "Concerns", choices=CONCERNS, conditional=True, section="Decision", asked_if=("eligible", "no"), info=ADDED,
+        hint="“The patient”: cells wait in every course of the patient until a physician has decided again there",
+    )  # fmt: skip
     valid_until: Mapped[date | None] = field(
         "Valid until", section="Decision", past=False, not_before=("performed_at",), info=ADDED,
         hint="Harvest and administration after this day need a new decision",
@@ -104,30 +99,68 @@ class Eligibility(Record):
 
     def exclusions(self) -> list[str]:
         """Return the exclusions that apply (rule 23); a malignancy is none where it is what the course treats."""
-        found = []
-        if self.active_infection:
-            found.append("an active infection")
-        if self.pregnancy in {"unresolved", "pregnant"}:
-            found.append("a pregnancy not excluded")
+        return [*self._ticked({}).values(), *self._own_criteria()]
+
+    def _own_criteria(self) -> list[str]:
+        return [f"“{one}” (protocol)" for one, said in (self.criteria or {}).items() if said == "yes"]
+
+    def _ticked(self, before: dict[str, Any]) -> dict[str, str]:
+        """Return the exclusions that lie in the person, by the fact that tells of each; ``before``: what it said."""
+        found = {}
+        if before.get("active_infection", self.active_infection):
+            found["active_infection"] = "an active infection"
+        if before.get("pregnancy", self.pregnancy) in {"unresolved", "pregnant"}:
+            found["pregnancy"] = "a pregnancy not excluded"
         indication = CONDITIONS.get(self.treatment.condition or "")
-        if self.malignancy and not (indication and indication.malignant):
-            found.append(MALIGNANT)
-        if self.additive_allergy:
-            found.append(f"an allergy to a component of the product ({self.additive_allergy})")
-        found += [f"“{one}” (protocol)" for one, said in (self.criteria or {}).items() if said == "yes"]
+        if before.get("malignancy", self.malignancy) and not (indication and indication.malignant):
+            found["malignancy"] = MALIGNANT
+        if allergy := before.get("additive_allergy", self.additive_allergy):
+            found["additive_allergy"] = f"an allergy to a component of the product ({allergy})"
         return found
 
     def of_the_person(self, condition: str | None = None) -> list[str]:
-        """Return what rules the person out in any course: infection, pregnancy, malignancy, allergy, as ticked or told.
+        """Return what rules the person out in any course: all but what clearly concerns this course alone.
 
+        As it was said at its worst: what a correction took away counts until another person has confirmed that.
         ``condition``: what the other course treats; a malignancy rules out none where it is what is treated.
         """
-        own = [f"“{one}” (protocol)" for one in self.criteria or {}]
-        found = [one for one in self.exclusions() if one not in own]
-        if not found and self.reasons and is_personal(self.reasons):
-            found = [self.reasons]
+        found = list(self.told({}).values())
+        for correction, lost, _anew in self._corrections():
+            found += [] if self.is_confirmed(correction) else lost
         treated = CONDITIONS.get(condition or "")
-        return [one for one in found if not (one == MALIGNANT and treated is not None and treated.malignant)]
+        curable = treated is not None and treated.malignant
+        return [one for one in dict.fromkeys(found) if not (one == MALIGNANT and curable)]
+
+    def told(self, before: dict[str, Any]) -> dict[str, str]:
+        """Return what a “no” says of the person, by fact; nothing of a “yes”. ``before``: facts as they were once."""
+        if before.get("eligible", self.eligible) is not False:
+            return {}
+        found, concerns = self._ticked(before), before.get("concerns", self.concerns)
+        reasons = before.get("reasons", self.reasons) or ""
+        criteria = tuple(self.criteria or ())
+        whole = concerns == "patient" or (concerns is None and bool(reasons) and is_personal(reasons, criteria))
+        if whole and (reasons or not found):
+            found["reasons"] = reasons or ", ".join(self._own_criteria()) or "no reason given"
+        return found
+
+    def _corrections(self) -> list[tuple[Amendment, list[str], bool]]:
+        """Return each amendment, what it took away of what was said of the person, and whether it says that anew."""
+        facts: dict[str, Any] = {}
+        found = []
+        for one in reversed(self.amendments):
+            after = self.told(facts)
+            facts |= {name: old for name, (old, _new) in one.changes.items()}
+            before = self.told(facts)
+            lost = [text for name, text in before.items() if searchable(text) not in searchable(after.get(name, ""))]
+            found.append((one, lost, bool(after) and after != before))
+        return found[::-1]
+
+    @property
+    def said_of_the_person_at(self) -> datetime:
+        """When it was last written that the person cannot be treated: on entry, or by an amendment."""
+        anew = [one.amended_at for one, _lost, anew in self._corrections() if anew]
+        turned = [one.amended_at for one in self.amendments if one.changes.get("eligible", [None, True])[1] is False]
+        return max([self.recorded_at, *anew, *turned])
 
     @property
     def all_allergies(self) -> list[str]:
@@ -169,16 +202,37 @@ class Eligibility(Record):
 
     def questions(self) -> list[Question]:
         """Also: a “yes” after a “no”, signed or not, says what has changed since (rule 23)."""
+        found, asked, why = super().questions(), [], "Say why the patient may be treated here."
         before = self.overturns
-        if before is None or before.performed_at is None:
-            return super().questions()
-        reasons = before.reasons or ", ".join(before.exclusions())
-        said = (
-            f"{before.done_by} decided “not eligible” on {wording.moment(before.performed_at, self.zone)}: {reasons}. "
-            "Does this no longer hold?"
-        )
-        why = "Say what has changed. Both decisions stay on the record, and who decided before is told."
-        return [*super().questions(), Question("eligible", said, why, rule=23)]
+        if before is not None and before.performed_at is not None:
+            reasons = before.reasons or ", ".join(before.exclusions())
+            when = wording.moment(before.performed_at, self.zone)
+            asked.append(f"{before.done_by} decided “not eligible” on {when}: {reasons}. Does this no longer hold?")
+            why = "Say what has changed. Both decisions stay on the record, and who decided before is told."
+        if self.eligible and self.origin == "clinic":
+            asked += [f"{one.told}. Does this not concern this course?" for one in self._stops_before()]
+        if asked:
+            found.append(Question("eligible", " ".join(asked), why, rule=23))
+        course_only = self.eligible is False and self.concerns == "course" and self.origin == "clinic"
+        if course_only and self.reasons and tells_of_illness(self.reasons):
+            said = f"The reasons tell of an illness of the patient: {self.reasons}. Do they concern only this course?"
+            found.append(Question("concerns", said, "Say why other courses need no new decision.", rule=23))
+        return found
+
+    def _stops_before(self) -> list[Stop]:
+        """Return the stops of the person's other courses since the last decision on this course."""
+        session = object_session(self.recorded_by)
+        stops = [
+            course.stop
+            for person in self.treatment.patient.person
+            for course in person.courses
+            if course.id != self.treatment_id and course.stop is not None
+        ]
+        if not stops or session is None:
+            return []
+        earlier = session.scalars(select(Eligibility).where(Eligibility.treatment_id == self.treatment_id)).all()
+        last = max((one.written_at for one in earlier if one is not self), default=None)
+        return [one for one in stops if last is None or one.told_at > last]
 
     @property
     def overturns(self) -> Eligibility | None:
@@ -207,7 +261,12 @@ class Eligibility(Record):
 
     def critical_corrections(self) -> list[Amendment]:
         """Return the amendments that allow more than was decided: a second physician confirms them (rule 23)."""
-        return [one for one in self.amendments if any(_allows_more(*change) for change in one.changes.items())]
+        softened = [one for one, lost, _anew in self._corrections() if lost] if self.amendments else []
+        return [
+            one
+            for one in self.amendments
+            if one in softened or any(_allows_more(*change) for change in one.changes.items())
+        ]
 
     @property
     def allows(self) -> bool:
@@ -244,11 +303,6 @@ def _allows_more(name: str, change: list[Any]) -> bool:
     return name == "performed_at" and old is not None and new is not None and new[:16] > old[:16]
 
 
-def is_personal(reasons: str) -> bool:
-    """Whether free text tells of an infection, a tumor, a pregnancy or an allergy, other than that there is none."""
-    return bool(_PERSONAL.search(_DENIED.sub(" ", reasons)))
-
-
 def order(one: Eligibility) -> tuple[float, float, str]:
     """Return by what decisions follow each other: when they were taken, then when they were written."""
     happened = one.performed_at.timestamp() if one.performed_at is not None else 0
@@ -265,3 +319,35 @@ def between(decisions: Iterable[Eligibility], no: Eligibility, yes: Eligibility)
     """Return the decisions after a “no” and before a “yes”, in the order of time and of writing."""
     later = [one for one in decisions if one is not yes and order(no) < order(one) < order(yes)]
     return [one for one in later if one.written_at > no.written_at]
+
+
+def counting(written: Sequence[Eligibility], at: datetime) -> Eligibility | None:
+    """Return which of the decisions on one course counts at a moment."""
+    found = None
+    for one in written:
+        if one.performed_at is not None and one.performed_at > at:
+            continue
+        if one.signed or one.eligible is False or one.unconfirmed is not None:
+            found = one
+    if found is None or found.still_no:
+        return found
+    late = [one for one in written if one.still_no and found.written_at < one.written_at <= at]
+    return max((one for one in late if (one.performed_at or at) <= at), key=lambda one: one.written_at, default=found)
+
+
+def stops_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> list[Stop]:
+    """Return the stops of the person's other courses since the decision that counts here."""
+    stops = [course.stop for course in other_courses(records) if course.stop is not None]
+    return [one for one in stops if counts.written_at < one.told_at and one.recorded_at <= at]
+
+
+def concerns_all(stop: Stop) -> bool:
+    """Whether a course was stopped for a reason that does not clearly concern it alone."""
+    criteria = tuple(stop.treatment.says.patient.exclusions)
+    return any(is_personal(one, criteria) for one in stop.reasons) or not stop.reasons
+
+
+def other_courses(records: CourseRecords) -> list[Treatment]:
+    """Return the other courses of the person, on any of the records."""
+    here = records.course.id
+    return [one for one in records.every(Treatment) if one.patient_id in records.people_ids and one.id != here]

@@ -6,8 +6,9 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from clinic import clock, wording
+from clinic.eligibility.elsewhere import said_elsewhere
 from clinic.eligibility.medication import ANTI_INFLAMMATORY, ANTICOAGULANTS, answered, named
-from clinic.eligibility.models import COMPLETE, Eligibility, between, order, overturned
+from clinic.eligibility.models import COMPLETE, Eligibility, between, counting, overturned
 from clinic.patients.donor_screening import needs_to_confirm
 from clinic.patients.models import had_died, has_died, weight_of
 from clinic.products.doses_begun import ONE_DOSE, doses_begun
@@ -20,7 +21,7 @@ from clinic.treatments.models import Treatment
 from clinic.treatments.roles import DECIDES, ORDERS, STOPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from clinic.course_records import CourseRecords
 
@@ -32,20 +33,7 @@ def decision(records: CourseRecords, at: datetime) -> Eligibility | None:
 
     A “no” that was written after the “yes” counts whatever day it bears.
     """
-    return _counting(records.of(Eligibility), at)
-
-
-def _counting(written: Sequence[Eligibility], at: datetime) -> Eligibility | None:
-    found = None
-    for one in written:
-        if one.performed_at is not None and one.performed_at > at:
-            continue
-        if one.signed or one.eligible is False or one.unconfirmed is not None:
-            found = one
-    if found is None or found.still_no:
-        return found
-    late = [one for one in written if one.still_no and found.written_at < one.written_at <= at]
-    return max((one for one in late if (one.performed_at or at) <= at), key=lambda one: one.written_at, default=found)
+    return counting(records.of(Eligibility), at)
 
 
 def _decided_later(records: CourseRecords, last: Eligibility) -> Blocked:
@@ -107,14 +95,8 @@ def _no_longer(records: CourseRecords, counts: Eligibility, at: datetime) -> lis
             "decision. Decide again before the next dose."
         )
         found.append(Blocked(rule=23, because=because, **again))
-    elsewhere = no_elsewhere(records, counts, at) if len(records.every(Treatment)) > 1 else None
-    if elsewhere is not None:
-        said = elsewhere.reasons or ", ".join(elsewhere.of_the_person())
-        because = (
-            f"{elsewhere.done_by} decided “not eligible” on the patient's other course "
-            f"({elsewhere.treatment.title}): {said}. Decide again here."
-        )
-        found.append(Blocked(rule=23, because=because, **again))
+    elsewhere = said_elsewhere(records, counts, at) if len(records.every(Treatment)) > 1 else []
+    found += [Blocked(rule=23, because=said, **again) for said in elsewhere]
     against = reversed_alone(records, counts)
     if against is not None:
         because = (
@@ -174,29 +156,6 @@ def _dose_begun(records: CourseRecords, given: list[tuple[datetime, Product]], a
     if kilos is None or len(amounts) < len(parts):
         return None
     return begun if sum(amounts) < COMPLETE * dosing.usual * kilos else None
-
-
-def no_elsewhere(records: CourseRecords, counts: Eligibility, at: datetime) -> Eligibility | None:
-    """Return the standing “no” on another course of the patient that is newer than a “yes” here; None without one.
-
-    Only a “no” for a reason that lies in the person counts: not for another protocol's own criteria.
-    """
-    here, everywhere = records.course, records.every(Treatment)
-    others = [one for one in everywhere if one.patient_id in records.people_ids and one.id != here.id]
-    last = [_counting(records.on(course, Eligibility), at) for course in others]
-    found = [
-        one
-        for one in last
-        if one is not None and one.still_no and one.of_the_person(here.condition) and _newer(one, counts)
-    ]
-    return max(found, key=order, default=None)
-
-
-def _newer(no: Eligibility, yes: Eligibility) -> bool:
-    """Whether a “no” was written after a “yes”, or what it says happened after it."""
-    decided = (no.performed_at or no.recorded_at) > (yes.performed_at or yes.recorded_at)
-    turned = [one.amended_at for one in no.amendments if one.changes.get("eligible", [None, True])[1] is False]
-    return max([no.recorded_at, *turned]) > yes.recorded_at or decided
 
 
 def reversed_alone(records: CourseRecords, counts: Eligibility) -> Eligibility | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import Text, UniqueConstraint, select, union
 from sqlalchemy.orm import Mapped, aliased, relationship, validates
 
-from clinic import clock
+from clinic import clock, wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import drawn
@@ -302,6 +302,23 @@ class Stop(Record):
     def critical_corrections(self) -> list[Amendment]:
         """Return the amendments of its moment: what was done in between would be allowed, or not."""
         return redated(self, "performed_at")
+
+    @property
+    def reasons(self) -> list[str]:
+        """The reason, and what it said before corrections: each of them counts in other courses (rule 23)."""
+        before = [one.changes["reason"][0] for one in self.amendments if "reason" in one.changes]
+        return [text for text in dict.fromkeys([self.reason, *before]) if text]
+
+    @property
+    def told_at(self) -> datetime:
+        """When it was last said why the course was stopped."""
+        return max([self.recorded_at, *(one.amended_at for one in self.amendments if "reason" in one.changes)])
+
+    @property
+    def told(self) -> str:
+        """The stop in one sentence, for the person's other courses."""
+        when = f" on {wording.day(self.local_day(self.performed_at))}" if self.performed_at is not None else ""
+        return f"Course {self.treatment.title} was stopped{when}: {'; '.join(self.reasons)}"
 
     @property
     def since(self) -> datetime | None:

@@ -92,10 +92,12 @@ class Book(Objecting):
 
     def _decide_eligibility(self, act: Facts) -> None:
         said = {key: act[key] for key in ("course", "at", "yes", "by", "personal")}
-        self.eligibilities[act["name"]] = said | {"signed": set(), "log": [], "written": self.now}
+        self.eligibilities[act["name"]] = said | {
+            "signed": set(), "log": [], "written": self.now, "against": self.now, "was_personal": False,
+        }  # fmt: skip
 
     def _stop(self, act: Facts) -> None:
-        self.courses[act["course"]]["stopped"] = True
+        self.courses[act["course"]] |= {"stopped": True, "stopped_at": self.now}
 
     # cells
 
@@ -186,9 +188,14 @@ class Book(Objecting):
         return one["until"] is not None and "expires_on" in act["changes"] and (later is None or later > one["until"])
 
     def _amend_eligibilities(self, one: Facts, act: Facts) -> bool:
-        one["written"] = self.now
-        one["personal"] = act["changes"].get("reasons") == PERSONAL
-        return not one["yes"] and act["changes"]["eligible"]
+        """What a no said of the person is not taken back by one person alone (23)."""
+        eligible, personal = act["changes"]["eligible"], act["changes"].get("reasons") == PERSONAL
+        softened = not one["yes"] and one["personal"] and (eligible or not personal)
+        one["was_personal"] = softened or (one["was_personal"] and self.waits(one))
+        if not eligible and (one["yes"] or personal):
+            one["against"] = self.now
+        one["written"], one["personal"] = self.now, personal and not eligible
+        return softened or (not one["yes"] and eligible)
 
     def _amend_weights(self, one: Facts, act: Facts) -> bool:
         """What a weight was is kept: a correction of more than a tenth changes the dose, whatever steps it took."""
@@ -223,6 +230,8 @@ class Book(Objecting):
 
 PERSONAL = "pneumonia"
 """A reason that lies in the person, whatever the course is for."""
+OF_COURSE = "the donor's cells are not suitable"
+"""A reason that clearly lies in one course."""
 RENAMED = {
     ("consents", "expires_on"): "until", ("eligibilities", "eligible"): "yes", ("moves", "performed_at"): "at",
     ("weights", "performed_at"): "at", ("results", "performed_at"): "at",

@@ -39,7 +39,7 @@ from clinic.release.points import RELEASING
 from clinic.release.results import QCResult
 from clinic.release.step import RELEASE, before
 from clinic.treatments.models import Stop, Treatment
-from tests.proof.book import PERSONAL
+from tests.proof.book import OF_COURSE, PERSONAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -185,7 +185,7 @@ class Hands:
         return self._log(
             Eligibility, by, treatment=self.row("courses", act["course"]), active_infection=False,
             pregnancy="not_applicable", malignancy=False, eligible=act["yes"],
-            reasons=None if act["yes"] else PERSONAL if act["personal"] else "a new finding",
+            reasons=None if act["yes"] else PERSONAL if act["personal"] else OF_COURSE,
         )  # fmt: skip
 
     def _stop(self, act: dict[str, Any], by: User) -> Any:

@@ -69,6 +69,7 @@ AT_THE_GATE = {
         "23: the patient is not eligible",
         "23: a yes overturns a no without a second physician",
         "23: not eligible in another course, for a reason in the person",
+        "23: another course was stopped, for a reason in the person",
         "23: decided before the last dose",
         "23: nobody asked about allergies",
         "23: an allergy meets what the bag holds",

@@ -9,7 +9,7 @@ from typing import Any
 
 from clinic.protocols.catalogues import MARKERS
 from tests.proof.acts import Act, amend, cast, sign
-from tests.proof.book import PERSONAL
+from tests.proof.book import OF_COURSE, PERSONAL
 from tests.proof.scene import COURSES, TWINS
 
 PATIENTS = ["ann", "ben", "cid"]
@@ -84,7 +84,7 @@ def overturn(dice: Random, name: str) -> list[Act]:
 
 def turn(dice: Random, _name: str) -> list[Act]:
     record = f"{dice.choice(list(COURSES))}.eligibility"
-    why = dice.choice(["a new finding", PERSONAL])
+    why = dice.choice([OF_COURSE, PERSONAL])
     acts = [amend("eligibilities", record, dice.choice(PHYSICIANS), eligible=False, reasons=why)]
     if dice.random() < 0.5:
         acts.append(amend("eligibilities", record, dice.choice(PHYSICIANS), eligible=True, reasons=None))

@@ -150,14 +150,36 @@ class Persons(Found):
             found.append((23, "a yes overturns a no without a second physician"))
         if self._before_a_dose(yes, course):
             found.append((23, "decided before the last dose"))
+        return found + self._said_elsewhere(course, yes)
+
+    def _said_elsewhere(self, course: str, yes: Facts) -> list[Reason]:
+        """Whether another course of the person said no since, or was stopped, for a reason in the person."""
+        found: list[Reason] = []
         patient = self.courses[course]["patient"]
         for other, facts in self.courses.items():
             if other != course and facts["patient"] in self.person(patient):
                 against = [one for one in self.eligibilities.values() if one["course"] == other]
                 no = self._last_word(against)
-                if no is not None and not self.says_yes(no) and no["personal"] and no["written"] > yes["written"]:
+                if no is not None and not self.says_yes(no) and self._in_person(no) and not self._answers(yes, no):
                     found.append((23, "not eligible in another course, for a reason in the person"))
+                if facts["stopped"] and facts["stopped_at"] > yes["written"]:
+                    found.append((23, "another course was stopped, for a reason in the person"))
         return found
+
+    def _in_person(self, no: Facts) -> bool:
+        """Whether a no lies in the person, or did before one person alone took that back."""
+        return no["personal"] or (no["was_personal"] and self.waits(no))
+
+    def _answers(self, yes: Facts, no: Facts) -> bool:
+        """Whether a yes is later than a no; one that was taken back by one person alone is answered by another."""
+        if no["against"] > yes["written"]:
+            return False
+        alone = [
+            who
+            for place, (what, who) in enumerate(no["log"])
+            if what == "correct" and not any(how == "sign" and other != who for how, other in no["log"][place:])
+        ]
+        return not alone or bool({yes["by"], *yes["signed"]} - {alone[-1]})
 
     def _last_word(self, mine: list[Facts]) -> Facts | None:
         """The decision that counts: the last one by when it was taken, or any no that was written after it."""

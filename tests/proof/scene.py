@@ -245,7 +245,7 @@ def picture(now: datetime) -> Book:
         }  # fmt: skip
         book.eligibilities[f"{name}.eligibility"] = signed_by("physician") | {
             "course": name, "at": now - timedelta(days=28), "yes": True, "by": "physician", "personal": False,
-            "written": now - timedelta(days=28),
+            "written": now - timedelta(days=28), "against": now - timedelta(days=28), "was_personal": False,
         }  # fmt: skip
     _cells(book, now)
     return book

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from clinic import clock
 from clinic.administration.models import Administration, BedsideCheck
 from tests.factories import day_boxes
-from tests.proof.book import PERSONAL
+from tests.proof.book import OF_COURSE, PERSONAL
 from tests.proof.hands import EXCEPTION, TABLES
 
 if TYPE_CHECKING:
@@ -87,10 +87,11 @@ class Web:
         self._fill(act, f"/consents/{self.ids[act['consent']]}/withdrawal")
 
     def _decide_eligibility(self, act: Act) -> None:
-        why = PERSONAL if act["personal"] else "a new finding"
+        why = PERSONAL if act["personal"] else OF_COURSE
         self._fill(
             act, f"/treatments/{self.ids[act['course']]}/eligibility/new", active_infection=False, malignancy=False,
             pregnancy="not_applicable", eligible=act["yes"], reasons="" if act["yes"] else why,
+            concerns="course" if not act["yes"] and not act["personal"] else "patient",
         )  # fmt: skip
 
     def _stop(self, act: Act) -> None:

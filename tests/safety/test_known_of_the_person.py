@@ -78,7 +78,8 @@ def test_an_allergy_on_another_course_is_compared(ward, frozen_bag, allergy):
         ({"reasons": "pregnancy test positive"}, True),
         ({"malignancy": True}, True),
         ({"reasons": "sepsis since yesterday"}, True),
-        ({"reasons": "the knee is not swollen any more"}, False),
+        ({"reasons": "the knee is not swollen any more"}, True),
+        ({"reasons": "the knee is not swollen any more", "concerns": "course"}, False),
     ],
 )
 @pytest.mark.parametrize("signed", [True, False])
