@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 
     from clinic.protocols.content import Content
 
+UNFROZEN = timedelta(hours=72)
+"""How long cells are good that a protocol freezes, before it has frozen them [site default]."""
+
 
 def latest(product: Any, *, since: datetime | None = None) -> datetime | None:
     """Return the latest moment that the protocol of a `clinic.products.models.Product` allows; None: it sets no end.
@@ -30,6 +33,19 @@ def latest(product: Any, *, since: datetime | None = None) -> datetime | None:
         frozen_at=product.frozen_at or (product.performed_at if product.lies_frozen else None),
         thawed_at=product.thawed_at,
     )
+
+
+def latest_stated(product: Any, *, since: datetime | None = None) -> datetime | None:
+    """Return the latest “use before” that somebody may write on cells that came from elsewhere; None: any.
+
+    As `latest`. Where the protocol freezes its cells and says nothing of fresh ones, cells that nothing says were ever
+    frozen have ``UNFROZEN``: they are not good for the years of frozen ones.
+    """
+    end, version = latest(product, since=since), product.judged_under
+    if end is not None or version is None or product.was_frozen or product.thawed_at is not None:
+        return end
+    made = product.performed_at or product.collected_at or since or product.aged_from
+    return made + UNFROZEN if "cryopreserve" in version.says.manipulations and made is not None else None
 
 
 def first_end(ends: Iterable[datetime | None]) -> datetime | None:
