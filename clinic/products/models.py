@@ -298,7 +298,7 @@ class Product(Record):
             if move.performed_at != moment:
                 move.amend(by=by, at=at, reason=reason, performed_at=moment)
 
-    def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: object) -> Movement:
+    def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: Any) -> Movement:
         """Record one movement; what was given or discarded does not move, unless an earlier thaw is known late."""
         facts.setdefault("performed_at", at)
         facts.setdefault("performed_by", by)
