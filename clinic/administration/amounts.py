@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from clinic import clock
 from clinic.fields import Range, plain
 from clinic.products.doses_begun import ONE_DOSE
-from clinic.products.quantities import asked_of
+from clinic.products.limits import asked_of
 from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.wording import figure, kilograms, quantity
 

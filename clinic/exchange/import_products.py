@@ -18,7 +18,7 @@ from clinic.exchange import parse_cell
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_given import Against, asked
 from clinic.exchange.import_targets import SAMPLED, Slot
-from clinic.products.expiry import latest
+from clinic.products.limits import latest_stated
 from clinic.products.what_cells import tissue_words, tissues_for, type_words
 from clinic.protocols.catalogues import QC_TESTS, within
 from clinic.protocols.cells import given_types, on_the_way
@@ -84,7 +84,7 @@ def _end(history: Any, harvest: Any, product: Any) -> list[Fault]:
         product.collected_at = harvest.ended_at
         if known := harvest.precision_of("ended_at"):
             product.precision = (product.precision or {}) | {"collected_at": known}
-    end, told, stated = latest(product, since=harvest.performed_at), history.given.get(ENDS), product.expires_at
+    end, told, stated = latest_stated(product, since=harvest.performed_at), history.given.get(ENDS), product.expires_at
     if end is None:
         return []
     if told is None or told.text is None or stated is None or stated <= end or product.thawed_at is not None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from sqlalchemy.orm import object_session
+
 from clinic.protocols.catalogues import MANIPULATIONS
 from clinic.wording import moment as moment_in
 
@@ -31,10 +33,10 @@ def cold_after(run: Any) -> Cold:
     """
     states = _states(run, sorted(_events(run), key=lambda event: event[0]))
     if not _divides_frozen(run):  # nothing is filled out of a frozen bag, nor mixed or thinned
-        lies = [use.product.lies_frozen for use in run.inputs]
+        lay = [_lay_frozen(use.product, run) for use in run.inputs]
         states = [
-            Cold(one.frozen_at, run.performed_at) if frozen and one == _came_in(use.product) else one
-            for one, frozen, use in zip(states, lies, run.inputs, strict=False)
+            Cold(one.frozen_at, run.performed_at) if frozen and one == _came_in(use.product, run) else one
+            for one, frozen, use in zip(states, lay, run.inputs, strict=False)
         ] or states
     frozen, thawed = ([getattr(one, name) for one in states] for name in Cold._fields)
     if any(thawed):
@@ -84,16 +86,68 @@ def not_thawed(run: Any, step: Any) -> str:
 
 def _states(run: Any, events: list[tuple[datetime, str]]) -> list[Cold]:
     """Return the state of each container that went in after some events, in their order; fresh where none did."""
-    states = [_came_in(use.product) for use in run.inputs] or [Cold()]
+    states = [_came_in(use.product, run) for use in run.inputs] or [Cold()]
     for moment, kind in events:
         states = [_after(one, moment, kind) for one in states]
     return states
 
 
-def _came_in(product: Product) -> Cold:
-    if product.lies_frozen:
+def _came_in(product: Product, run: Any) -> Cold:
+    if _lay_frozen(product, run):
         return Cold(product.frozen_at or product.performed_at, None)
-    return Cold(product.frozen_at, product.thawed_at) if product.thawed_at is not None else Cold()
+    thawed = _thawed_for(product, run)
+    return Cold(product.frozen_at, thawed) if thawed is not None else Cold()
+
+
+def _lay_frozen(product: Product, run: Any) -> bool:
+    """Whether a container lay frozen when its cells went into a run, also where it was thawed after that."""
+    if product.lies_frozen:
+        return True
+    return product.thawed_at is not None and _thawed_for(product, run) is None and product.was_frozen
+
+
+def _thawed_for(product: Product, run: Any) -> datetime | None:
+    """Return since when a container was thawed for a run: by the end of it, and not by what the run itself took."""
+    since = product.thawed_at
+    if since is not None and since in _starts(run):
+        since = thawed_since(product, run, but=run)
+    return None if since is not None and run.ended_at is not None and since > run.ended_at else since
+
+
+def thawed_since(product: Product, run: Any, *, of: Any = None, but: Any = None) -> datetime | None:
+    """Return since when a container is thawed, the earliest that is known; None: nobody thawed it (rules 54, 69).
+
+    By itself, in the run that made it (``of``; without it as its record says), or when a run took a part of it:
+    nothing is drawn from a frozen bag without thawing it. ``but``: as if that run had not taken of it.
+    """
+    session, began, taken = object_session(product), set[datetime](), list[datetime | None]()
+    for use in product.uses:
+        taker = run if use.run_id == run.id else session.get(type(run), use.run_id) if session is not None else None
+        if taker is not None:
+            began |= _starts(taker)
+            taken += [taker.performed_at] if taker is not but and _drew_from(product, use, taker) else []
+    own = [move.performed_at for move in product.movements if move.kind == "thawed"]
+    told = of.cold.thawed_at if of is not None else None if product.thawed_at in began else product.thawed_at
+    return _first([told, *own, *taken])
+
+
+def _drew_from(product: Product, use: Any, run: Any) -> bool:
+    """Whether a run took less than all of a container that lay frozen, and did more than part it.
+
+    While nothing is known but that it took it, nobody knows whether it parts it: until a step, a container or the end.
+    """
+    frozen, whole = product.frozen_at or product.performed_at, product.volume
+    if use.volume is None or whole is None or use.volume >= whole or not product.was_frozen:
+        return False
+    begun = run.manipulations or run.outputs or run.ended_at is not None
+    lay = frozen is None or run.performed_at is None or frozen <= run.performed_at
+    return bool(begun) and lay and not _divides_frozen(run)
+
+
+def _starts(run: Any) -> set[datetime]:
+    """Return when a run began, with what stood there before it was corrected."""
+    before = [one.changes["performed_at"][0] for one in run.amendments if "performed_at" in one.changes]
+    return {datetime.fromisoformat(told) for told in before if told} | {run.performed_at} - {None}
 
 
 def _after(state: Cold, moment: datetime, kind: str) -> Cold:

@@ -17,12 +17,12 @@ from clinic.model import reference
 from clinic.paging import natural_order
 from clinic.patients.donors import Donor
 from clinic.processing.closing import balance_of, refuse_end, refuse_signature, steps_left
-from clinic.processing.cold import Cold, cold_after, medium_after, own_medium
+from clinic.processing.cold import Cold, cold_after, medium_after, own_medium, thawed_since
 from clinic.processing.corrections import critical
 from clinic.processing.counts import InProcessCount, expected_amount, refuse_other_amount
 from clinic.processing.inputs import refuse_input
 from clinic.processing.manipulations import Manipulation
-from clinic.products.expiry import first_end
+from clinic.products.limits import first_end
 from clinic.products.media import contradicts
 from clinic.products.models import Product, RunInput, bearer, unused
 from clinic.products.what_cells import pooled, refuse_other_type
@@ -256,15 +256,13 @@ class ProcessingRun(Record):
             self.counts.append(part)
 
     def settle(self) -> None:
-        """Let its containers, and all that was made of them, follow: when collected, frozen, thawed, in which medium.
-
-        Whichever was recorded or corrected first (rule 50). A container that was thawed by itself stays thawed.
-        """
+        """Let its containers, and what was made of them, follow what was recorded or corrected later (rules 50, 54)."""
         sources = {i.product.source for i in self.inputs}
+        for one in self.inputs:
+            one.product.follow(thawed_at=thawed_since(one.product, self))
         for product in self.outputs:
-            own = next((m.performed_at for m in product.movements if m.kind == "thawed"), None)
             product.follow(
-                frozen_at=self.cold.frozen_at, thawed_at=self.cold.thawed_at or own,
+                frozen_at=self.cold.frozen_at, thawed_at=thawed_since(product, self, of=self),
                 collected_at=self.collected_at or product.collected_at,
                 performed_at=self.ended_at or product.performed_at,
                 source=product.source if product.source in sources else pooled(sources), **own_medium(self, product),

@@ -22,10 +22,9 @@ from clinic.model import among, few, reference
 from clinic.patients.donors import Donor
 from clinic.products.corrections import CRITICAL, lasts_longer
 from clinic.products.donation_numbers import DIN, spell_din
-from clinic.products.expiry import latest
+from clinic.products.limits import latest, latest_stated, unusual
 from clinic.products.media import contradicts, names_medium
 from clinic.products.movements import STAYS_AWAY, Movement, away_at
-from clinic.products.quantities import unusual
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
@@ -251,9 +250,11 @@ class Product(Record):
             found.append("Enter what the amount counts.")
         if self.uses and self.left < 0:
             found.append(f"Volume: runs already took more than {plain(self.volume)} mL from it.")
-        latest = self.use_before if self.origin == "clinic" or "expires_at" in corrected(self) else None
-        if latest is not None and self.expires_at is not None and self.expires_at > latest:
-            found.append(f"Use before cannot be later than the protocol allows: {wording.moment(latest, self.zone)}.")
+        stated = latest_stated(self) if self.origin != "clinic" and "expires_at" in corrected(self) else None
+        allowed = self.use_before if self.origin == "clinic" else stated
+        if allowed is not None and self.expires_at is not None and self.expires_at > allowed:
+            said = f"Use before cannot be later than the protocol allows: {wording.moment(allowed, self.zone)}."
+            found.append(Problem(said, "expires_at", rule=50))
         return found
 
     questions = unusual  # pyright: ignore[reportAssignmentType] - called with the container
@@ -296,24 +297,30 @@ class Product(Record):
             if move.performed_at != moment:
                 move.amend(by=by, at=at, reason=reason, performed_at=moment)
 
-    def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: object) -> Movement:
-        """Record one movement; what was given or discarded does not move any more, and nothing thaws twice."""
-        if self.discarded:
-            raise RuleBroken("This product was discarded.")
-        if self.given and kind not in {"not_given", "remainder"} and not (kind == "discarded" and self.remainder):
-            raise RuleBroken("This product was given to the patient. A remainder that came back can be discarded.")
-        if kind == "thawed" and self.thawed_at is not None:
-            raise RuleBroken("This product was thawed already. It cannot be thawed twice.")
+    def move(self, *, kind: str, by: User, at: datetime, place: str = "", **facts: Any) -> Movement:
+        """Record one movement; what was given or discarded does not move, unless an earlier thaw is known late."""
         facts.setdefault("performed_at", at)
         facts.setdefault("performed_by", by)
+        gone = [one.performed_at for one in self.movements if one.kind in {"discarded", "given"} and one.performed_at]
+        late = kind == "thawed" and facts["performed_at"] < min(gone, default=at)  # known only afterwards
+        if self.discarded and not late:
+            raise RuleBroken("This product was discarded.")
+        follows = late or kind in {"not_given", "remainder"} or (kind == "discarded" and self.remainder)
+        if self.given and not follows:
+            raise RuleBroken("This product was given to the patient. A remainder that came back can be discarded.")
+        if kind == "thawed" and self.thawed_at is not None and facts["performed_at"] >= self.thawed_at:
+            thawed = wording.moment(self.thawed_at, self.zone)
+            raise RuleBroken(
+                f"This product was thawed already, at {thawed}. It cannot be thawed twice. If it was thawed earlier "
+                "than that, record the earlier time.", rule=54,
+            )  # fmt: skip
         if kind not in STAYS_AWAY and away_at(self, facts["performed_at"]):
             said = f"This product left the laboratory: it was {self.place}. Record its return first, with temperature"
             raise RuleBroken(f"{said} and integrity; quality then authorizes a new issue.", rule=60)
         movement = Movement.log(by=by, at=at, product_id=self.id, kind=kind, place=place or None, **facts)
         self.movements.append(movement)
         if kind == "thawed":
-            self.thawed_at = movement.performed_at
-            self.keep_to_expiry()
+            self.follow(thawed_at=movement.performed_at)
         return movement
 
     def headline(self) -> str:

@@ -8,7 +8,9 @@ awaited and came out well fulfills the condition instead.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from clinic.harvest.models import Harvest
@@ -29,7 +31,7 @@ from clinic.requests.models import Request
 from clinic.requests.objections import against_cells, in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from clinic.course_records import CourseRecords
@@ -41,7 +43,11 @@ OPEN = "open "
 """Begins the key of what waits for a signature: it ends with that, so no decision rests on it."""
 PENDING = "pending "
 """Begins the hash of what was awaited when a decision was taken: a result, the assessment of an event."""
+NIGHT = timedelta(hours=12)
+"""How long a run without an end, or a long culture, takes cells out of what went in, at most [site default]."""
 MADE_BY = (ProcessingRun, Harvest)
+EMPTY = re.compile(r"\b(empty|emptied|rest|remainder|left ?overs?|used up|nothing left)\b", re.IGNORECASE)
+"""Reasons to throw a container away while a run goes on that say nothing of its cells."""
 MAY_CHANGE = frozenset({
     "thawed_at", "expires_at", "treatment_id", "protocol_version_id", "confirmed", "not_recorded", "source_note",
 })  # fmt: skip
@@ -85,8 +91,8 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
             found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
     for said in _objections(records, product, line) if records.every(Request) else ():
         found[f"{OPEN}{said.id}"] = Item(hash="", name=said.about, adverse=in_words(said))
-    for movement in _suffered(records, line):
-        if said := movement.damage:
+    for movement, said in _suffered(records, product, line):
+        if said:
             found[movement.id] = Item(hash=movement.content_hash, name=movement.headline(), adverse=said)
         elif movement.product_id == product.id and (said := movement.unauthorized):
             found[f"{OPEN}{movement.id}"] = Item(hash="", name=movement.headline(), adverse=said)
@@ -144,18 +150,38 @@ def _events(records: CourseRecords, product: Product, events: list[Record]) -> d
     return found
 
 
-def _suffered(records: CourseRecords, line: list[Product]) -> list[Movement]:
-    """Return the movements of a container, and those of its ancestors before they went into a run (rule 34)."""
-    found = []
+def _suffered(records: CourseRecords, product: Product, line: list[Product]) -> Iterator[tuple[Movement, str]]:
+    """Yield what movements say against a container: its own, and those of its ancestors until their cells were taken.
+
+    What an ancestor suffered, or that somebody threw it away, tells of its cells where it happened before a run took
+    them or while that run went on; what happened to the rest of it afterwards tells nothing (rule 34).
+    """
+    made = {one.run_id for one in line}
     for one in line:
-        runs = [] if one is line[0] else [records.get(use.run_id) for use in one.uses]
-        taken = max((run.performed_at for run in runs if run is not None and run.performed_at), default=None)
-        found += [
-            move
-            for move in records.on(one, Movement)
-            if one is line[0] or (taken is not None and move.performed_at is not None and move.performed_at <= taken)
-        ]
-    return found
+        runs = [] if one is product else [records.get(use.run_id) for use in one.uses if use.run_id in made]
+        for move in records.on(one, Movement):
+            if one is product:
+                yield move, move.damage
+            elif any(run is not None and _before_the_end(move, run) for run in runs):
+                yield move, move.damage or _thrown_away(move, one, runs)
+
+
+def _before_the_end(move: Movement, run: ProcessingRun) -> bool:
+    """Whether a movement happened before a run or while it took the cells: to its end, at most a night long."""
+    if move.performed_at is None or run.performed_at is None:
+        return False
+    night = run.performed_at + NIGHT
+    return move.performed_at <= run.performed_at or move.performed_at < min(run.ended_at or night, night)
+
+
+def _thrown_away(move: Movement, parent: Product, runs: list[Any]) -> str:
+    """Return that a container was discarded before its cells were used, or during that for more than being empty."""
+    started = [run.performed_at for run in runs if run is not None and run.performed_at is not None]
+    before = move.performed_at is not None and any(move.performed_at <= start for start in started)
+    if move.kind != "discarded" or (not before and EMPTY.search(move.reason or "")):
+        return ""
+    name, why = f"{parent.name} {parent.division or ''}".strip(), f" ({move.reason})" if move.reason else ""
+    return f"{name}, from which it was made, was discarded before the end of the run that took its cells{why}."
 
 
 def _corrected_at(records: CourseRecords, result: QCResult) -> datetime | None:

@@ -156,9 +156,9 @@ def test_a_donation_number_that_is_in_use_is_refused(ward, take):
     assert len(ward.session.scalars(select(Donor)).all()) == 1
 
 
-def brought_in(ward, take):
+def brought_in(ward, take, **facts):
     """An imported bag of a patient's own cells, consented and eligible, with results that conform."""
-    assert not take({}).refused
+    assert not take(facts).refused
     mine, bag = ward.session.scalar(select(Treatment)), ward.session.scalar(select(Product))
     consented(mine, ward.team, at=clock.now() - DAY)
     eligible(mine, ward.team, at=clock.now() - timedelta(hours=20))
@@ -178,7 +178,8 @@ def test_imported_cells_are_not_given_under_an_order_that_nobody_signed(ward, ta
 
 @pytest.mark.rule(50)
 def test_an_imported_bag_is_decided_on_when_its_results_are_there(ward, take):
-    mine, bag = brought_in(ward, take)
+    frozen = {"product.frozen_at": text(clock.now() - 50 * DAY), "product.expires_at": text(clock.now() + 60 * DAY)}
+    mine, bag = brought_in(ward, take, **frozen, **{"product.dmso_percent": "0"})
     assert ward.fill("physician", f"/records/{mine.id}/signature", password=PASSWORD).status_code == 303
     ward.amend("technologist", bag, expires_at=clock.now() + timedelta(days=90))
     ward.release(bag)
@@ -186,8 +187,27 @@ def test_an_imported_bag_is_decided_on_when_its_results_are_there(ward, take):
     ward.sign("technologist2", bag)
     ward.release(bag)
     assert ward.tag(bag) == "Released", ward.refused
+    assert ward.move("technologist", bag, "thawed", place="Water bath").status_code == 303, ward.refused
     ward.give(mine, bag)
     assert ward.given(bag) is not None, ward.refused
+
+
+@pytest.mark.rule(50, by="import")
+@pytest.mark.parametrize("days", [90, 6900])
+def test_a_bag_that_nothing_says_was_frozen_is_not_good_for_the_time_of_frozen_ones(ward, take, days):
+    stated = {"product.expires_at": text(clock.now() + days * DAY)}
+    assert take(stated).refused
+    assert not take(stated | {"product.frozen_at": text(clock.now() - 50 * DAY)}).refused or days > 90
+
+
+@pytest.mark.rule(50, by="amendment")
+@pytest.mark.parametrize("days", [90, 9000])
+def test_a_bag_that_was_never_frozen_is_not_made_good_for_years_by_an_amendment(ward, take, days):
+    _mine, bag = brought_in(ward, take)
+    assert ward.amend("technologist", bag, expires_at=clock.now() + days * DAY).status_code == 422
+    ward.said_no("later than the protocol allows")
+    ward.session.expire_all()
+    assert ward.tag(bag) != "Released"
 
 
 @pytest.mark.rule(40)

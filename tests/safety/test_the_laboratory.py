@@ -177,7 +177,7 @@ def test_the_clock_after_thaw_starts_with_the_first_of_thaw_and_open_step(ward, 
         SimpleNamespace(kind=kind, performed_at=minutes(start), ended_at=minutes(end)) for kind, start, end in steps
     ]
     uses = [SimpleNamespace(product=SimpleNamespace(**bag))]
-    begun_at = {"performed_at": minutes(60), "added_volume": None}
+    begun_at = {"performed_at": minutes(60), "ended_at": None, "amendments": [], "added_volume": None}
     run = SimpleNamespace(inputs=uses, manipulations=done, thawed_at=None, **begun_at)
     expected = before if before and "cryopreserve" not in {kind for kind, *_times in steps} else thawed
     assert cold_after(run).thawed_at == (None if expected is None else minutes(expected))
@@ -239,7 +239,7 @@ def test_what_is_mixed_is_as_its_strictest_part(bags, steps, cold, said):
         SimpleNamespace(kind=kind, performed_at=minutes(start), ended_at=minutes(end)) for kind, start, end in steps
     ]
     uses = [SimpleNamespace(product=one) for one in inputs]
-    begun_at = {"performed_at": minutes(60), "added_volume": None}
+    begun_at = {"performed_at": minutes(60), "ended_at": None, "amendments": [], "added_volume": None}
     run = SimpleNamespace(inputs=uses, manipulations=done, thawed_at=None, zone="Europe/Berlin", **begun_at)
     state = cold_after(run)
     thawed = None if cold[1] is None else minutes(cold[1])

@@ -10,7 +10,7 @@ import pytest
 from clinic import clock
 from clinic.errors import RuleBroken
 from clinic.inventory.custody import may_issue
-from clinic.products.expiry import use_before
+from clinic.products.limits import use_before
 from clinic.protocols.content import Expiry
 from clinic.release.product_state import ProductState, state_of
 from tests.bedside import released_product
