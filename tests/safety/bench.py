@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from clinic.processing.models import ProcessingRun
-from tests.safety.test_judged_at_its_time import minutes
+from tests.safety.moments import minutes
 
 
 def begun(ward, course, product, **typed):

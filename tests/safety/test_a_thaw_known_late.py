@@ -11,7 +11,7 @@ from clinic import clock
 from tests.bedside import released_product
 from tests.factories import harvested, ready_for_harvest
 from tests.safety.bench import begun, does, fills
-from tests.safety.test_judged_at_its_time import minutes
+from tests.safety.moments import minutes
 
 pytestmark = [pytest.mark.rule(54), pytest.mark.rule(69), pytest.mark.hazard("H10")]
 HOUR = timedelta(minutes=60)

@@ -16,14 +16,10 @@ from clinic.release.results import QCResult
 from tests.bedside import frozen, released_product
 from tests.factories import consented, course, eligible, harvested, ready_for_harvest
 from tests.safety.driver import Ward
+from tests.safety.moments import minutes
 from tests.safety.scenes import scene
 
 ORDER = ("before", "after", "order", "rule 69", "earlier", "later")
-
-
-def minutes(number: float):
-    """A moment so many minutes ago, to the minute as a form has it."""
-    return (clock.now() - timedelta(minutes=number)).replace(second=0, microsecond=0)
 
 
 def collect(ward: Ward, of, *, ended: int, **typed):

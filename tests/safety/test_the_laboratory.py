@@ -15,8 +15,8 @@ from tests.bedside import released_product
 from tests.factories import harvested, ready_for_harvest
 from tests.safety.bench import begun, does, fills
 from tests.safety.driver import Ward
+from tests.safety.moments import minutes
 from tests.safety.scenes import scene
-from tests.safety.test_judged_at_its_time import minutes
 
 
 @scene

@@ -27,7 +27,8 @@ from tests.factories import PASSWORD, course, eligible, harvested, ready_for_har
 from tests.reading import Page
 from tests.safety.authorizing import DAY, authorize
 from tests.safety.driver import Ward
-from tests.safety.test_judged_at_its_time import collect, harvests, minutes
+from tests.safety.moments import minutes
+from tests.safety.test_judged_at_its_time import collect, harvests
 
 
 @pytest.fixture(autouse=True)
