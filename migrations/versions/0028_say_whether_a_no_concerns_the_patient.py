@@ -12,7 +12,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("eligibility", sa.Column("concerns", sa.String(), nullable=True))
+    op.add_column("eligibility", sa.Column("concerns", sa.Text(), nullable=True))
 
 
 def downgrade() -> None:

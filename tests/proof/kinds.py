@@ -105,6 +105,7 @@ RARE = {
     "gate, rule 15: the course was stopped",
     "gate, rule 17: the donor is ineligible",
     "gate, rule 44: what it waited for is overdue",
+    "gate, rule 50: a result speaks against it",
     "gate, rule 50: quality said hold to what it was made of",
     "gate, rule 65: the patient has died",
 }
