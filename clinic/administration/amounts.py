@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from clinic.administration.models import Administration
     from clinic.errors import Question
     from clinic.products.models import Product
     from clinic.protocols.content import DoseWindow
@@ -91,7 +90,7 @@ def figures(value: Decimal) -> Decimal:
     return value if value == 0 else value.quantize(Decimal(1).scaleb(value.adjusted() - 3))
 
 
-def unusual_dose(given: Administration) -> list[Question]:
+def unusual_dose(given: Any) -> list[Question]:
     """Return what to ask about the dose of cells given elsewhere; here it is worked out of what the container holds."""
     measure = DOSE_MEASURES.get(given.measure or "")
     if measure is None or given.origin == "clinic":

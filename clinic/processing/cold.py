@@ -123,9 +123,9 @@ def thawed_since(product: Product, run: Any, *, of: Any = None, but: Any = None)
     session, began, taken = object_session(product), set[datetime](), list[datetime | None]()
     for use in product.uses:
         taker = run if use.run_id == run.id else session.get(type(run), use.run_id) if session is not None else None
-        if taker is not None:
-            began |= _starts(taker)
-            taken += [taker.performed_at] if taker is not but and _drew_from(product, use, taker) else []
+        if taker is not None and _drew_from(product, use, taker):
+            began |= _starts(taker)  # what it thawed by that; a thaw that only ended then is another one
+            taken += [taker.performed_at] if taker is not but else []
     own = [move.performed_at for move in product.movements if move.kind == "thawed"]
     told = of.cold.thawed_at if of is not None else None if product.thawed_at in began else product.thawed_at
     return _first([told, *own, *taken])

@@ -24,8 +24,6 @@ OF_OTHERS = {
     "volume": Field(label="Volume", unit="mL", expected=Range("0.05")),
 }
 """What is expected of a container that came in; here DMSO is asked about with the run that freezes."""
-UNFROZEN = timedelta(hours=72)
-"""How long cells are good that a protocol freezes, before it has frozen them [site default]."""
 
 
 def latest(product: Any, *, since: datetime | None = None) -> datetime | None:
@@ -50,14 +48,16 @@ def latest(product: Any, *, since: datetime | None = None) -> datetime | None:
 def latest_stated(product: Any, *, since: datetime | None = None) -> datetime | None:
     """Return the latest “use before” that somebody may write on cells that came from elsewhere; None: any.
 
-    As `latest`. Where the protocol freezes its cells and says nothing of fresh ones, cells that nothing says were ever
-    frozen have ``UNFROZEN``: they are not good for the years of frozen ones.
+    As `latest`. Cells that the protocol freezes, and of which nothing says when they were frozen, are good for no
+    longer than if they had been frozen when they were made.
     """
     end, version = latest(product, since=since), product.judged_under
-    if end is not None or version is None or product.was_frozen or product.thawed_at is not None:
+    if end is not None or version is None or product.thawed_at is not None:
         return end
-    made = product.performed_at or product.collected_at or since or product.aged_from
-    return made + UNFROZEN if "cryopreserve" in version.says.manipulations and made is not None else None
+    made, days = product.performed_at or product.collected_at or since or product.aged_from, version.says.expiry
+    if made is None or days.frozen_days is None or "cryopreserve" not in version.says.manipulations:
+        return None
+    return made + timedelta(days=days.frozen_days)
 
 
 def first_end(ends: Iterable[datetime | None]) -> datetime | None:

@@ -22,7 +22,7 @@ from tests.factories import harvested, ready_for_harvest, stranger
 
 NOBODY = ("security.login", "security.logout")
 ID = re.compile(r"<[^>]+>")
-TOKENS = re.compile(r'value="[\w.-]{20,}"|data-now="[^"]*"|Page made [^<]*')
+TOKENS = re.compile(r'value="[\w.-]{20,}"|data-now="[^"]*"|Page created [^<]*')
 
 
 def addresses(app, method):
