@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_nothing_acknowledged_is_lost_when_the_server_is_killed(database):
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CLINIC_")}
     done = subprocess.run(  # noqa: S603 - our own program
-        [sys.executable, ROOT / "tools" / "soak.py", "--seconds", "8", "--database", database],
+        [sys.executable, ROOT / "tools" / "soak.py", "--seconds", "3", "--database", database],
         env=plain, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
