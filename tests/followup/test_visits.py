@@ -125,9 +125,9 @@ def test_a_score_outside_its_instruments_range_or_steps_is_refused(instrument: s
 @pytest.mark.rule(63)
 @given(st.sampled_from(sorted(INSTRUMENTS)), st.decimals("-100", "1000", places=2))
 def test_a_score_is_kept_exactly_where_its_instrument_allows_it(instrument: str, value: Decimal) -> None:
-    allowed = score_fault(INSTRUMENTS[instrument], value) is None
+    allowed, read_twice = score_fault(INSTRUMENTS[instrument], value) is None, {"value": "read twice"}
     try:
-        kept = visit().score(instrument, by=PEOPLE.nurse, at=AT, value=value)
+        kept = visit().score(instrument, by=PEOPLE.nurse, at=AT, value=value, confirmed=read_twice)
     except RuleBroken:
         assert not allowed
     else:
