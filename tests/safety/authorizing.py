@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 
 from clinic import clock
 from clinic.accounts.authorizations import StaffAuthorization
@@ -21,8 +21,9 @@ def authorize(ward: Ward, who: str, step: str, *, first: int = -400, last: int =
     ward.session.commit()
     giver = ward.person(by)
     set_actor(ward.session, giver.id)
+    given_at = clock.local(clock.now(), "Europe/Berlin") + min(first, 0) * DAY  # the same time of day: DAY is no 24 h
     made = StaffAuthorization.give(
-        ward.person(who), by=giver, at=clock.now(), performed_at=clock.now() + min(first, 0) * DAY, step=step,
+        ward.person(who), by=giver, at=clock.now(), performed_at=given_at.astimezone(UTC), step=step,
         valid_from=today() + first * DAY, valid_until=today() + last * DAY, basis="Training record TR-1, assessed",
     )  # fmt: skip
     ward.session.add(made)
