@@ -374,4 +374,6 @@ def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
 
 def _since(span: timedelta) -> str:
     minutes = int(span.total_seconds() // 60)
+    if span.days > 1:
+        return f"{span.days} days"
     return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
