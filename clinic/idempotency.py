@@ -22,7 +22,8 @@ from clinic.identifiers import LENGTH
 from clinic.model import Base
 
 KEY = "idempotency_key"
-KEY_SHAPE = 20
+KEY_SHAPE = range(20, 65)
+"""Characters of a key."""
 OTHER_FILE = (
     "This form was sent before, without the file that you chose now. What was sent first is saved; this file is not. "
     "Open the page again to send it."
@@ -82,7 +83,7 @@ def address() -> str:
 def claim(user_id: str) -> Response | None:
     """Claim the key of the form that was sent; return the way to the earlier record where it was taken before."""
     key = request.form.get(KEY, "")
-    if len(key) < KEY_SHAPE:
+    if len(key) not in KEY_SHAPE:
         abort(400, "The form is incomplete. Open the page again and fill in the form there.")
     earlier = _earlier(key, user_id)
     if earlier is not None:

@@ -137,7 +137,7 @@ def main() -> int:
         check_entries(proof["entries"], proof["seals"])
         if asked.export is not None:
             check_export(proof["entries"], asked.export)
-    except (Wrong, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError) as fault:
+    except (Wrong, OSError, ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as fault:
         print(f"NOT PROVED: {fault or type(fault).__name__}", file=sys.stderr)
         return 1
     print(f"Proved. Signed with {', '.join(sorted(keys))}{', the given key.' if asked.key else ': compare this key.'}")

@@ -128,6 +128,8 @@ def seal_beside(app: Flask, settings: Settings, at: datetime) -> None:
                 app.logger.error("the ledger is not sealed, run clinic verify: %s", fault)
         except (SQLAlchemyError, OSError) as fault:
             app.logger.warning("the ledger will be sealed later: %s", type(fault).__name__)
+        except Exception as fault:  # noqa: BLE001 - what nobody can read must not end recalculation, mail and seals
+            app.logger.error("the ledger is not sealed, run clinic verify: %s", type(fault).__name__)  # noqa: TRY400
         finally:
             db.session.remove()
 

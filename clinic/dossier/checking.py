@@ -104,6 +104,8 @@ def check(file: Path, key: str | None) -> Checked:
 def _files(archive: ZipFile) -> dict[str, bytes]:
     """Return the files of an archive; raises `BadZipFile` naming one that is there twice or cannot be read."""
     listed = archive.infolist()
+    if manifest.NAME not in archive.namelist():
+        return {}  # nothing is unpacked of what is no dossier
     if sum(one.file_size for one in listed) > MOST:
         raise BadZipFile("it is larger than any dossier")
     found: dict[str, bytes] = {}

@@ -35,7 +35,7 @@ def read(content: bytes) -> tuple[dict[str, Any], str]:
         key = signed_by(said)
     except InvalidSignature:
         raise RuleBroken(f"{NAME} was changed after it was signed.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RuleBroken(f"{NAME} is not the manifest of a dossier, or was changed.") from None
     if said.get("dossier") != FORM:
         raise RuleBroken(f"This dossier has another form ({said.get('dossier')}) than this program reads ({FORM}).")

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 NUMBER_REMOVED = "[record number removed]"
 TOKEN = re.compile(r"\w[\w./-]*\w")
-TOLD = re.compile(r".*[^\W\d]|\d{5}")
-"""A word that a record number is told by: it has a letter, or five figures; a shorter one is any figure."""
+TOLD = re.compile(r"(?=.*\d).*[^\W\d]|\d{5}")
+"""A word that a record number is told by: letters with a figure, or five figures.
+
+Letters alone are a word of the language, whatever number somebody was given; a shorter figure is any figure.
+"""
 WORDS, AT_ONCE = 1500, 500
 """Words whose runs are looked up as names together, and words that are looked up as numbers by one statement."""
 

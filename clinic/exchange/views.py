@@ -21,12 +21,24 @@ from clinic.extensions import db
 from clinic.pages import me, zone
 from clinic.reading import reading
 
+RESEARCH = {
+    "research": {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False},
+    "people": {"research": True, "named": False},
+}
+"""What asks for the copy without names, and what for the one with them; anything else is refused, not guessed."""
 bp = Blueprint("exchange", __name__, template_folder="templates")
 
 
 def _choice() -> Choice:
     """Return what is taken out, as the address says; a period that cannot be is refused in a sentence."""
-    research = request.args.get("research", "") in {"1", "true", "yes"}
+    unknown = set(request.args) - {"from", "to", *RESEARCH}
+    if unknown:
+        abort(422, f"“{min(unknown):.40}” is not a choice of an export. Choose from, to or research=1.")
+    said = {name: request.args[name].casefold() for name in RESEARCH if request.args.get(name)}
+    for name, value in said.items():
+        if value not in RESEARCH[name]:
+            abort(422, f"{name} is “{value:.40}”. Write {name}={next(iter(RESEARCH[name]))} for a copy without names.")
+    research = any(RESEARCH[name][value] for name, value in said.items())
     since, until, wrong = exporting.read_period(request.args.get("from", ""), request.args.get("to", ""))
     if wrong:
         abort(422, wrong)

@@ -164,7 +164,7 @@ def opened(text: str, *, key: Ed25519PrivateKey | None = None, name: str = "") -
         public = signed_by(read)
     except InvalidSignature:
         raise RuleBroken("The seal was changed after it was signed.") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise RuleBroken("This is not a seal of a ledger.") from None
     if key is not None and public != public_of(key):
         raise RuleBroken("The seal is signed with a different key from this instance's.")

@@ -1,4 +1,4 @@
-"""Whether the database is built as the migrations build it: tables, columns, constraints, triggers.
+"""Whether the database is built as the migrations build it: tables, columns, constraints, unique indexes, triggers.
 
 Whoever takes a trigger or a constraint away can write what the program refuses, and leave no trace in the rows.
 """
@@ -6,7 +6,7 @@ Whoever takes a trigger or a constraint away can write what the program refuses,
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, UniqueConstraint, inspect, text
 
@@ -16,7 +16,7 @@ from clinic.model import Base
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sqlalchemy import Inspector, Table
+    from sqlalchemy import Dialect, Inspector, Table
     from sqlalchemy.orm import Session
 
 APPEND_ONLY = ("ledger_entry", "read_entry")
@@ -54,25 +54,59 @@ def _table_problems(inspector: Inspector, table: Table) -> Iterator[Fault]:
             yield Fault(table=table.name, row="", column=column.name, because="the column is missing")
         elif there[column.name] and not column.nullable:
             yield Fault(table=table.name, row="", column=column.name, because="the database lets it be empty")
-    for what in sorted(set(_declared(inspector, table)) - set(_found(inspector, table))):
-        yield Fault(table=table.name, row="", because=f"the {what} is missing from the database")
+    found = dict(_found(inspector, table))
+    for what, said in sorted(_declared(inspector, table)):
+        if what not in found:
+            yield Fault(table=table.name, row="", because=f"the {what} is missing from the database")
+        elif found[what] != said:
+            yield Fault(table=table.name, row="", because=f"the {what} was changed: it refuses something else")
 
 
-def _declared(inspector: Inspector, table: Table) -> Iterator[str]:
-    """Yield each constraint of a table; a foreign key by its column, for SQLite gives no name to one added later."""
-    name_of = inspector.dialect.identifier_preparer.format_constraint
+def _declared(inspector: Inspector, table: Table) -> Iterator[tuple[str, str]]:
+    """Yield each constraint and unique index of a table with what it says.
+
+    A foreign key is named by its column, for SQLite gives no name to one added later.
+    """
+    dialect, name_of = inspector.dialect, inspector.dialect.identifier_preparer.format_constraint
     for one in table.constraints:
         if isinstance(one, ForeignKeyConstraint):
-            yield f"reference of {', '.join(one.column_keys)} to {one.referred_table.name}"
-        elif isinstance(one, CheckConstraint | UniqueConstraint) and name_of(one):
-            yield f"constraint {str(name_of(one)).strip(QUOTE)}"
+            yield f"reference of {', '.join(one.column_keys)} to {one.referred_table.name}", ""
+        elif isinstance(one, CheckConstraint) and name_of(one):
+            yield f"constraint {str(name_of(one)).strip(QUOTE)}", _meaning(dialect, table.name, one.sqltext)
+        elif isinstance(one, UniqueConstraint) and name_of(one):
+            columns = ", ".join(column.name for column in one.columns)
+            yield f"constraint {str(name_of(one)).strip(QUOTE)}", columns
+    for one in table.indexes:
+        if one.unique:
+            where = one.dialect_options[dialect.name].get("where")
+            columns = ", ".join(column.name for column in one.columns)
+            yield f"unique index {one.name}", f"{columns} {_meaning(dialect, table.name, where)}"
 
 
-def _found(inspector: Inspector, table: Table) -> Iterator[str]:
-    for one in inspector.get_foreign_keys(table.name):
-        yield f"reference of {', '.join(one['constrained_columns'])} to {one['referred_table']}"
-    for one in (*inspector.get_check_constraints(table.name), *inspector.get_unique_constraints(table.name)):
-        yield f"constraint {one['name']}"
+def _found(inspector: Inspector, table: Table) -> Iterator[tuple[str, str]]:
+    dialect, name = inspector.dialect, table.name
+    for one in inspector.get_foreign_keys(name):
+        yield f"reference of {', '.join(one['constrained_columns'])} to {one['referred_table']}", ""
+    for one in inspector.get_check_constraints(name):
+        yield f"constraint {one['name']}", _meaning(dialect, name, one["sqltext"])
+    for one in inspector.get_unique_constraints(name):
+        yield f"constraint {one['name']}", ", ".join(one["column_names"])
+    for one in inspector.get_indexes(name):
+        if one["unique"]:
+            where = one.get("dialect_options", {}).get(f"{dialect.name}_where")
+            columns = ", ".join(column or "" for column in one["column_names"])
+            yield f"unique index {one['name']}", f"{columns} {_meaning(dialect, name, where)}"
+
+
+def _meaning(dialect: Dialect, table: str, said: Any) -> str:
+    """Return what a condition says, however it is spelled; of PostgreSQL, which rewrites it, the values in it."""
+    if said is None:
+        return ""
+    if not isinstance(said, str):
+        said = str(said.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    if dialect.name != "sqlite":
+        return " ".join(sorted(set(re.findall(r"'([^']*)'", said))))
+    return re.sub(r'[\s"()]+', "", said.replace(f"{table}.", "").replace("!=", "<>")).lower()
 
 
 def _trigger_problems(session: Session) -> Iterator[Fault]:

@@ -35,8 +35,9 @@ MOST = 60
 """Characters of a value shown in a fault."""
 PIECE = 500
 """Rows that are read at once."""
-UNREADABLE = (ValueError, LookupError, ArithmeticError, TypeError)
+UNREADABLE = (ValueError, LookupError, ArithmeticError, TypeError, AttributeError, RecursionError)
 """What a column's type raises over bytes that no program of ours has written."""
+ILLEGIBLE = "it contains data that this program cannot read"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,6 +145,9 @@ def chain_problems(
     entry, table, checked = chain.entry, chain.entry.__tablename__, _of_chain(since or {}, chain)
     known, ends, passed = _by_number([_of_chain(one, chain) for one in [*earlier, since or {}]]), dict(checked), set()
     for row in _links(session, entry, *_from(entry, checked)):
+        if type(row.number) is not int or not isinstance(row.site_id, str):
+            yield Fault(table=table, row=f"{row.site_id!s} entry {row.number!s:.{MOST}}", because=ILLEGIBLE)
+            continue
         name, place = f"{row.site_id} entry {row.number}", (row.site_id, row.number)
         if checked.get(row.site_id, START).number < row.number:
             yield from _link_problems(session, chain, row, ends.get(row.site_id, START))
@@ -195,10 +199,15 @@ def _link_problems(session: Session, chain: Chain, row: Any, before: Head) -> It
         yield Fault(table=table, row=name, column="previous", because="it does not follow the entry before it")
     if agrees(chain.entry, row):
         return
-    whole = session.execute(
-        select(*columns, *as_stored(session, {"at": columns["at"]})).where(columns.key == row.key)
-    ).one()
-    if digest(chain.entry(**{c.key: getattr(whole, c.key) for c in columns}).content()) != row.hash:
+    try:
+        whole = session.execute(
+            select(*columns, *as_stored(session, {"at": columns["at"]})).where(columns.key == row.key)
+        ).one()
+        content = digest(chain.entry(**{c.key: getattr(whole, c.key) for c in columns}).content())
+    except UNREADABLE:
+        yield Fault(table=table, row=name, because=ILLEGIBLE)
+        return
+    if content != row.hash:
         yield Fault(table=table, row=name, column="hash", because="it was changed after it was written")
     if stored_otherwise(session, columns["at"], whole.at, getattr(whole, f"{STORED}at", None)):
         yield Fault(table=table, row=name, column="at", because=OTHERWISE)
@@ -226,11 +235,11 @@ def row_problems(
     present = _rows(session, columns, only=only) if plain is None else stored_rows(session, columns, only=only)
     wanted, there = next(expected, None), next(present, None)
     while wanted is not None or there is not None:
-        if there is None or (wanted is not None and wanted[0] < there[0]):
-            yield Fault(table=table, row=wanted[0], because="the ledger has it, the table does not")  # type: ignore[index]
+        if there is None or (wanted is not None and _in_order(wanted[0]) < _in_order(there[0])):
+            yield Fault(table=table, row=str(wanted[0]), because="the ledger has it, the table does not")  # type: ignore[index]
             wanted = next(expected, None)
-        elif wanted is None or there[0] < wanted[0]:
-            yield Fault(table=table, row=there[0], because="the table has it, the ledger does not")
+        elif wanted is None or _in_order(there[0]) < _in_order(wanted[0]):
+            yield Fault(table=table, row=str(there[0]), because="the table has it, the ledger does not")
             there = next(present, None)
         else:
             if plain is None:
@@ -241,11 +250,16 @@ def row_problems(
             wanted, there = next(expected, None), next(present, None)
 
 
+def _in_order(key: Any) -> tuple[bool, Any]:
+    """Return what sorts ids as the database does: bytes, which no program of ours writes, come after all text."""
+    return isinstance(key, bytes), key
+
+
 def _compare(model: type[Model], columns: Columns, row: str, wanted: State, there: State) -> Iterator[Fault]:
     table, declared = model.__tablename__, fields_of(model)
     for name, column in columns.items():
         if isinstance(there[name], Broken | bytes):
-            because = "it contains data that this program cannot read"
+            because = ILLEGIBLE
         elif isinstance(there[name], Otherwise):
             because = OTHERWISE if column.info.get("secret") else f"{OTHERWISE}: “{there[name].raw!s:.{MOST}}”"
         elif canonical(wanted.get(name)) == canonical(there[name]):

@@ -63,6 +63,8 @@ def test_a_form_that_is_posted_twice_leads_to_the_first_one_s_record(session, un
 def test_a_form_that_was_refused_may_be_sent_again(session, uncontained, client_as, post):
     nurse, key = client_as("nurse"), idempotency.new_key()
     url = f"/harvests/{uncontained}/products"
+    for wrong in ("", "short", "x" * 65, "x" * 100_000):
+        assert post(nurse, url, volume="20", container="bag", idempotency_key=wrong).status_code == 400, len(wrong)
     assert post(nurse, url, volume="twenty", container="bag", idempotency_key=key).status_code == 422
     assert post(nurse, url, volume="20", container="bag", idempotency_key=key).status_code == 303
     assert session.scalar(select(func.count()).select_from(Product)) == 1

@@ -360,6 +360,25 @@ def test_the_research_download_is_chosen_on_the_page(client_as, page, session, t
     assert "Unmistakable" not in text
 
 
+@pytest.mark.rule(73)
+@pytest.mark.parametrize("asked", ["research=on", "research=True", "research=YES", "people=research"])
+def test_however_a_copy_without_names_is_asked_for_it_has_none(client_as, team, asked):
+    patient(team, family_name="Unmistakable", weight=None)
+    answer = client_as("physician").get(f"/exports/patients.csv?{asked}")
+    assert answer.status_code == 200
+    assert "Unmistakable" not in answer.text
+
+
+@pytest.mark.rule(73)
+@pytest.mark.parametrize("asked", ["research=maybe", "research=y", "people=all", "reserch=1", "anonymous=1"])
+@pytest.mark.parametrize("path", ["/exports", "/exports/patients.csv"])
+def test_what_nobody_understands_is_refused_and_no_name_goes_out(client_as, team, asked, path):
+    patient(team, family_name="Unmistakable", weight=None)
+    answer = client_as("physician").get(f"{path}?{asked}")
+    assert answer.status_code == 422
+    assert "research=1" in answer.text or "people=research" in answer.text
+
+
 def test_what_is_no_data_set_is_not_found_and_a_wrong_day_is_named(client_as):
     browser = client_as("physician")
     assert browser.get("/exports/dogs.csv").status_code == 404

@@ -166,3 +166,16 @@ def test_after_the_end_record_course_and_today_ask_for_the_vital_signs_first(war
         first = shown.partition('class="c-next')[2].partition("</section>")[0]
         assert "Take the vital signs" in first, page
     assert f"/records/{one.id}/signature" in ward.browser("nurse").get(f"/administrations/{one.id}").text
+
+
+@pytest.mark.rule(2)
+def test_wrong_passwords_as_the_second_person_keep_nobody_from_signing_in_a_session_of_their_own(ward, begun):
+    bag, course = begun
+    given = ward.given(bag)
+    ward.end(given, ended_at=clock.now(), volume_given="10")
+    wrong = {"second_person_id": ward.team.physician.id, "password": "wrong", "own_password": PASSWORD}
+    url = f"/administrations/{given.id}/void"
+    said = [ward.fill("nurse", url, because="by mistake", untouched="yes", **wrong).text for _ in range(7)]
+    assert "Incorrect password" in said[0]
+    assert "Too many incorrect passwords" in said[-1]
+    assert ward.sign("physician", given).status_code == 303, course.id

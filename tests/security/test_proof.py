@@ -46,6 +46,9 @@ def seals(tmp_path):
 
 ALLOWS = """CREATE OR REPLACE FUNCTION ledger_is_append_only() RETURNS trigger LANGUAGE plpgsql
 AS $$ BEGIN RETURN NULL; END $$"""
+ANY_ROLE = """ALTER TABLE user_account DROP CONSTRAINT ck_user_account_role;
+ALTER TABLE user_account ADD CONSTRAINT ck_user_account_role CHECK (true)"""
+UNIQUES = "SELECT name FROM sqlite_master WHERE type = 'index' AND sql LIKE 'CREATE UNIQUE%'"
 
 
 def behind(house, *statements):
@@ -230,6 +233,34 @@ def test_a_table_that_lost_its_checks_is_named(run, house):
     assert "the constraint ck_request_one_end is missing" in run("verify")[1]
 
 
+@pytest.mark.hazard("H22")
+def test_a_condition_that_was_rewritten_and_a_unique_index_that_is_gone_are_named(session, team, house):
+    session.close()
+    with closing(sqlite3.connect(house.store.file)) as other:
+        uniques = [name for (name,) in other.execute(UNIQUES)]
+        for name in uniques:
+            other.execute(f"DROP INDEX {name}")
+        other.execute("PRAGMA writable_schema = ON")
+        (sql,) = other.execute("SELECT sql FROM sqlite_master WHERE name = 'user_account'").fetchone()
+        begin = sql.index("CHECK (", sql.index("ck_user_account_role"))
+        changed = f"{sql[:begin]}CHECK (1{sql[sql.index(')', begin) :].removeprefix(')')}"
+        other.execute("UPDATE sqlite_master SET sql = ? WHERE name = 'user_account'", (changed,))
+        other.commit()
+    said = " ".join(map(str, structure.problems(session)))
+    assert len(uniques) > 5
+    assert all(f"the unique index {name} is missing" in said for name in uniques)
+    assert "the constraint ck_user_account_role was changed" in said
+
+
+def test_a_seal_that_nobody_can_read_ends_neither_the_check_nor_the_server(run, app, session, seals, monkeypatch):
+    seals.mkdir(parents=True)
+    (seals / "deep.json").write_text("[" * 100_000)
+    status, out, _err = run("verify")
+    assert (status, "not a seal of a ledger" in out) == (1, True), out
+    monkeypatch.setattr(sealing, "seal_in_turn", lambda *_given: json.loads("[" * 100_000))
+    seal_beside(app, load(), clock.now())
+
+
 @both_databases
 def test_a_database_that_the_migrations_made_is_built_as_it_should_be(session, team):
     assert [str(fault) for fault in structure.problems(session)] == []
@@ -244,6 +275,10 @@ def test_a_database_that_the_migrations_made_is_built_as_it_should_be(session, t
     ("CREATE RULE quiet AS ON UPDATE TO weight DO INSTEAD NOTHING", "the trigger quiet is none"),
     ("ALTER TABLE request DROP CONSTRAINT ck_request_one_end", "the constraint ck_request_one_end is missing"),
     ("ALTER TABLE weight ALTER COLUMN site_id DROP NOT NULL", "lets it be empty"),
+    ("DROP INDEX ix_administration_once", "the unique index ix_administration_once is missing"),
+    ("DROP INDEX ix_administration_once; CREATE UNIQUE INDEX ix_administration_once ON administration (id)",
+     "the unique index ix_administration_once was changed"),
+    (ANY_ROLE, "ck_user_account_role was changed"),
 ])  # fmt: skip
 def test_a_schema_that_was_changed_on_postgresql_is_named(session, team, statement, says):
     session.execute(text(statement))
