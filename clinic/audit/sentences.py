@@ -70,6 +70,9 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Sentence:
             "gave the reason for a correction of",
             after["reason"],
         )
+    who, signer = people.get(row.actor_id, row.actor_id), after.get("signed_by_id") if act == "signed" else None
+    if signer not in {None, row.actor_id}:  # two people at one device, each with a password
+        who = f"{people.get(signer, signer)}, in the session of {who},"
     known = models().get(row.record)
     changes = [] if known is None else list(_changes(known, before, after, people, zone))
     gist = "; ".join(
@@ -78,7 +81,7 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Sentence:
     )
     gist += "; …" if len(changes) > MOST else ""
     return Sentence(
-        number=row.number, at=row.at, who=people.get(row.actor_id, row.actor_id), act=act, reason=reason, gist=gist,
+        number=row.number, at=row.at, who=who, act=act, reason=reason, gist=gist,
         noun=nouns().get(record, record), record=record, record_id=record_id, changes=changes,
         seal=" ".join(row.hash[start : start + 4] for start in range(0, 12, 4)),
     )  # fmt: skip

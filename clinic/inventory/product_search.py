@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from clinic.paging import page, place_of
 from clinic.patients.donors import Donor
 from clinic.patients.models import Patient, searchable
 from clinic.products.models import Movement, Product
-from clinic.products.movements import MOVEMENTS
+from clinic.products.movements import whereabouts
 from clinic.release.product_state import ProductState
 from clinic.treatments.models import Treatment
 
@@ -179,7 +180,7 @@ def _said(site_id: str, said: str) -> Any:
 
 def _places(session: Session, ids: list[str]) -> dict[str, str]:
     moved = select(Movement.product_id, Movement.kind, Movement.place).where(Movement.product_id.in_(ids))
-    found = {}
+    found = defaultdict(list)
     for product_id, kind, place in session.execute(moved.order_by(Movement.performed_at, Movement.recorded_at)):
-        found[product_id] = f"{MOVEMENTS[kind]}{', ' + place if place else ''}"
-    return found
+        found[product_id].append((kind, place))
+    return {product_id: whereabouts(moves) for product_id, moves in found.items()}

@@ -23,6 +23,7 @@ from clinic.pages import (
     me,
     refusals_to,
     refuse_stale,
+    staff_choices,
     zone,
 )
 from clinic.patients.banner import patient_banner
@@ -260,6 +261,8 @@ def move(product_id: str) -> Answer:
     if kind not in custody.MOVERS:
         abort(404)
     form = form_of(movement_form(kind), about={"product_id": product.id, "kind": kind}, rests_on=product)
+    form.offer("performed_by_id", staff_choices(custody.MOVES))
+    form["performed_by_id"].label.text = f"{MOVEMENTS[kind]} by"
     if form.validate_on_submit():
         refuse_stale(product)
         with refusals_to(form):

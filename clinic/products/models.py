@@ -24,7 +24,7 @@ from clinic.products.corrections import CRITICAL, lasts_longer
 from clinic.products.donation_numbers import DIN, spell_din
 from clinic.products.limits import latest, latest_stated, unusual
 from clinic.products.media import contradicts, names_medium
-from clinic.products.movements import STAYS_AWAY, Movement, away_at
+from clinic.products.movements import STAYS_AWAY, Movement, away_at, whereabouts
 from clinic.protocols.catalogues import CELL_TYPES, DOSE_MEASURES, SOURCES, labels, within
 from clinic.protocols.content import Relation
 from clinic.protocols.models import ProtocolVersion
@@ -211,15 +211,15 @@ class Product(Record):
         return f"{wording.figure(self.amount, measure.unit)} {within(measure.label)}"
 
     @property
-    def place(self) -> str:
-        """Where it is now: its last movement; a start that was voided by mistake says nothing."""
+    def place_text(self) -> str:
+        """Where it is now, as a line begins: its last movement; a start that was voided by mistake says nothing."""
         moves = [one for one in self.movements if one.kind != "not_given" or not self.given]
-        return moves[-1].words() if moves else "laboratory"
+        return whereabouts((one.kind, one.place) for one in moves)
 
     @property
-    def place_text(self) -> str:
-        """Where it is now, as a line begins; the place itself is spelled as it was written."""
-        return self.place[:1].upper() + self.place[1:]
+    def place(self) -> str:
+        """Where it is now, within a sentence; the place itself is spelled as it was written."""
+        return self.place_text[:1].lower() + self.place_text[1:]
 
     @property
     def discarded(self) -> bool:

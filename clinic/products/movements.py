@@ -14,6 +14,7 @@ from clinic.model import reference
 from clinic.records import Record
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
 MOVEMENTS = {
@@ -33,6 +34,8 @@ MOVEMENTS = {
 }
 
 
+NO_PLACES = frozenset({"assigned", "unassigned", "given", "not_given"})
+"""Movements whose place is a number of the chain of identity: they say whose the container is, not where it lies."""
 MEASURED = frozenset({"received", "stored", "returned", "shipped"})
 """Movements that say how warm the container was; where the protocol has a range, an empty one cannot be judged."""
 AWAY = frozenset({"issued", "handed_over", "shipped"})
@@ -126,10 +129,6 @@ class Movement(Record):
         before = [one for one in self.product.movements if one is not self and _precedes(one, self)]
         return was_away(self.product, before) and (self.kind != "issued" or before[-1].kind in AWAY)
 
-    def words(self) -> str:
-        """Return the movement as a place: “stored at Tank 2, box 14”."""
-        return f"{MOVEMENTS[self.kind].lower()} {'at ' + self.place if self.place else ''}".strip()
-
     def headline(self) -> str:
         return f"{MOVEMENTS[self.kind]}{': ' + self.place if self.place else ''}"
 
@@ -166,3 +165,18 @@ def _outside(name: str, said: Any, allowed: Range | None) -> bool:
         return False
     degrees = Decimal(str(said))
     return degrees > WARMEST or (allowed is not None and degrees not in allowed)
+
+
+def whereabouts(moves: Iterable[tuple[str, str | None]]) -> str:
+    """Return where a container is after its movements (kind and place): “Stored at Tank 2, box 14 · assigned”.
+
+    Who is assigned a container does not move it: it lies where it lay.
+    """
+    lies, besides = "Laboratory", ""
+    for kind, place in moves:
+        if kind in {"assigned", "unassigned"}:
+            besides = " · assigned" if kind == "assigned" else ""
+            continue
+        where = place if kind not in NO_PLACES else None
+        lies = f"{MOVEMENTS[kind]}{' at ' + where if where else ''}"
+    return f"{lies}{besides}"

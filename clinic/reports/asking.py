@@ -187,6 +187,10 @@ def _known(key: str, value: str) -> bool:
     return value in labels or (bool(labels) and value == UNKNOWN) or (not labels and CODE.fullmatch(value) is not None)
 
 
+PARTS_MISSING = re.compile(r"\d{0,4}-(00?-\d{0,2}|\d{0,2}-(00?)?|-\d{0,2})")
+"""A day of which the boxes say only a part."""
+
+
 def day_in(label: str, text: str, wrong: dict[str, str], name: str) -> date | None:
     """Return the day that an address says; None, and what is wrong with it under its box's name, where it says none."""
     if not text:
@@ -197,5 +201,7 @@ def day_in(label: str, text: str, wrong: dict[str, str], name: str) -> date | No
         found = None
     if found is None or not EARLIEST <= found <= LATEST:
         wrong[name] = f"{label}: “{text[:40]}” is not a date. Enter a day such as 23 Nov 2026."
+        if PARTS_MISSING.fullmatch(text):
+            wrong[name] = f"{label}: enter day, month and year."
         return None
     return found

@@ -74,8 +74,9 @@ def figures(data: Data) -> Result:
             for key, some in data.in_order(by_group).items()
         ]
     total = Row("total", "All", _figures(found, given, seen))
+    some_events = f"{len(found)} adverse event{'' if len(found) == 1 else 's'}"
     says = (
-        f"{len(found)} adverse events, {total.figures[1].shown} of them serious, after {len(given)} administrations: "
+        f"{some_events}, {total.figures[1].shown} of them serious, after {len(given)} administrations: "
         f"{total.figures[5].shown} per 100 (95 % interval {total.figures[6].shown} to {total.figures[7].shown})."
     )
     spans = [

@@ -105,8 +105,9 @@ def figures(data: Data) -> Result:
     rows += [_denominator(column, exposed) for column in DENOMINATORS]
     open_, unknown = rows[2 * len(parts)].figures[7], [row.id for row in found if row.serious is None]
     people = len(set(exposed.found[""]["recipients"]))
+    some_events = f"{len(found)} adverse event{'' if len(found) == 1 else 's'}"
     says = (
-        f"{len(found)} adverse events, {len(serious)} of them serious, after {len(exposed.given)} units applied to "
+        f"{some_events}, {len(serious)} of them serious, after {len(exposed.given)} units applied to "
         f"{people} recipients; {open_.shown} not assessed."
     )
     anything = bool(found or any(exposed.found[""].values()))

@@ -104,15 +104,16 @@
       var said = n >= 1000 ? String(Math.round(n)) : String(Number(n.toPrecision(3)));
       return said.indexOf("e") < 0 ? said : n.toFixed(6);
     }
+    function part(n) { return String(Number(n.toPrecision(n === Number(d.by) ? 4 : 8))); } // as typed, so that the sum is right
     function show() {
       var of = typed(d.of), by = Number(d.by) || typed(d.by), before = Number(d.before);
       box.hidden = !(of && by);
       if (box.hidden) { return; }
       var times = "times" in d, ratio = "ratio" in d, value = times ? of * by : (of + before) / by;
       if (d.digits) { value = Number(value.toFixed(d.digits)); } // as the record rounds it before it judges
-      var one = (before ? "(" + figure(before) + " + " + figure(of) + ")" : figure(of)) + "\u00a0" + d.ofUnit, other = figure(by) + "\u00a0" + d.byUnit;
+      var one = (before ? "(" + part(before) + " + " + part(of) + ")" : part(of)) + "\u00a0" + d.ofUnit, other = part(by) + "\u00a0" + d.byUnit;
       box.querySelector("[data-sum]").textContent = (ratio ? other + " ÷ " + one : one + (times ? " × " : " ÷ ") + other).trim() + " =";
-      box.querySelector("[data-result]").textContent = ratio ? "1\u00a0:\u00a0" + (1 / value).toFixed(1) : (d.digits ? value.toFixed(d.digits) : figure(value)) + "\u00a0" + d.unit;
+      box.querySelector("[data-result]").textContent = ratio ? "1\u00a0:\u00a0" + (1 / value).toFixed(1).replace(".0", "") : (d.digits ? value.toFixed(d.digits) : figure(value)) + "\u00a0" + d.unit;
       var fits = !(d.most && value > Number(d.most)) && !(d.least && value < Number(d.least));
       all("[data-within]", box).forEach(function (tag) { tag.hidden = !fits; });
       all("[data-outside]", box).forEach(function (tag) { tag.hidden = fits; });
@@ -177,8 +178,11 @@
     var whole = box.closest(".c-date");
     if (whole) { box = all("input, select", whole).filter(usable)[0]; }
     window.scrollTo(0, 0);
+    // No page opens below its own heading, with a choice under the finger that nobody has read yet.
+    var below = box.getBoundingClientRect().bottom > window.innerHeight;
+    if (below && box.type === "radio") { return; }
     box.focus({preventScroll: true});
-    (box.closest(".c-field") || box).scrollIntoView({block: "nearest"});
+    if (below) { (box.closest(".c-field") || box).scrollIntoView({block: "nearest"}); }
   })();
 
   // Light, dark, or as the device says: kept on this device, for the next pages too.
