@@ -182,6 +182,7 @@
     var below = box.getBoundingClientRect().bottom > window.innerHeight;
     if (below && box.type === "radio") { return; }
     box.focus({preventScroll: true});
+    if (whole) { box.select(); } // as Tab does: what is typed replaces the day that stands there
     if (below) { (box.closest(".c-field") || box).scrollIntoView({block: "nearest"}); }
   })();
 
