@@ -153,7 +153,8 @@ def _tell(event: AdverseEvent, course: Treatment) -> None:
         return
     told = [course.performed_by] if course.performed_by is not None else []
     quality = select(User).where(User.role == Role.QUALITY, User.site_id == course.site_id)
-    text = f"Serious adverse event: {event.headline()}, {course.patient.display_name}"
+    kind = "Serious adverse event" if event.is_serious else "Adverse event, a physician decides whether it is serious"
+    text = f"{kind}: {event.headline()}, {course.patient.display_name}"
     notify(db.session(), [*told, *db.session.scalars(quality)], by=me(), at=clock.now(), text=text, about=event)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from clinic.followup.adverse_events import AdverseEvent
     from clinic.followup.event_records import EventNotification
 
+NOT_ASSESSED = "No physician has assessed it: counts as serious, unexpected and related until then."
 AT_ONCE = 1
 """Days to tell who made or holds the cells: “without delay” (2006/86/EC, Article 5); counted as one day."""
 FOLLOW_UP = 15
@@ -82,8 +83,9 @@ def _report(records: CourseRecords, event: AdverseEvent) -> Iterator[Duty]:
     if since is None or days is None:
         return
     sent = event.reported_on if event.report_due_on is None else None
+    standing = "Serious, unexpected and possibly related." if event.signed else NOT_ASSESSED
     yield Duty(
-        recipient="authority", title="Send the report", because="Serious, unexpected and possibly related.",
+        recipient="authority", title="Send the report", because=standing,
         since=since, days=days, sent=sent, to=("events.report", {"event_id": event.id}),
     )  # fmt: skip
     if records.course.says.ethics:

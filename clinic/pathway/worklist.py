@@ -269,11 +269,21 @@ def reporting(found: list[Group], total: int, at: datetime, zone: str, role: Rol
     return Part(rows=rows, total=total)
 
 
+STANDING = {
+    ", unexpected: day ": "Serious, unexpected, suspected",
+    ", not assessed by a physician yet: day ": "Not assessed, counts as serious and related until a physician decides",
+    ", a correction is not confirmed: day ": "A correction is not confirmed",
+    ": day ": "Report due",
+}
+"""What `clinic.followup.step` says of an event with a report due, and how Today says it."""
+
+
 def _of_report(line: dict[str, Any], days: int) -> dict[str, str]:
     """Return title and reason of a running clock: of the report itself, or of somebody else who must be told."""
     counted = f"{days} calendar day{'' if days == 1 else 's'}"
     if line["title"] == "Send the report":
-        return {"title": line["why"].partition(", unexpected")[0], "why": f"Serious, unexpected, suspected: {counted}"}
+        title, said = next((line["why"].partition(end)[0], said) for end, said in STANDING.items() if end in line["why"])
+        return {"title": title, "why": f"{said}: {counted}"}
     event, _dot, because = line["why"].partition(" · ")
     why = f"{because.rstrip('.')}: {counted}"
     return {"title": f"{line['title']}: {event}", "why": why, "label": "Record it"}
