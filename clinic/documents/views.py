@@ -19,6 +19,7 @@ from clinic.identifiers import parse_id
 from clinic.pages import get_or_404, me, staff_names, zone
 from clinic.patients.banner import patient_banner, patient_of
 from clinic.patients.models import Patient
+from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,10 +48,17 @@ def of_record(record_id: str) -> str:
     rows = [_row(document, row, records) for document, row in catalog.about(record, records)]
     return render_template(
         "documents/index.html", heading="Documents", rows=rows, record=record, patient=patient_banner(record),
-        back_url=record_pages.PAGES[record.KIND].show(record), together=sum(not row["missing"] for row in rows),
+        back_url=_page_of(record), together=sum(not row["missing"] for row in rows),
         most=MOST_TOGETHER,
         dossier_url=url_for("dossier.download", patient_id=record.id) if isinstance(record, Patient) else None,
     )  # fmt: skip
+
+
+def _page_of(record: Any) -> str:
+    """Return the page of a record; that of a course has everything about it, its own record is the order."""
+    if isinstance(record, Treatment):
+        return url_for("pathway.course", treatment_id=record.id)
+    return record_pages.PAGES[record.KIND].show(record)
 
 
 @bp.get("/<name>/<record_id>.pdf")

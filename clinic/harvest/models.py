@@ -302,6 +302,12 @@ class Harvest(Record):
         established = (source.class_names.get(cell_type) for cell_type in ("hsc", "mnc", "msc", "svf"))
         return next((name for name in established if name), source.label)
 
+    @property
+    def not_signed(self) -> str:
+        """Return in a sentence that its signature is missing, or no longer covers it."""
+        lacks = "was amended and is not signed again" if self.signatures else "is recorded but not signed"
+        return f"The harvest ({self.headline()}) {lacks}."
+
     def headline(self) -> str:
         place = " ".join(
             part

@@ -33,7 +33,7 @@ def outcome(records: CourseRecords, _at: datetime) -> list[Blocked]:
     """Return the harvests that no signature closes yet: the laboratory waits for it (rule 31)."""
     return [
         Blocked(
-            rule=31, because=f"The harvest ({harvest.headline()}) is recorded but not signed.", who=tuple(SIGNS),
+            rule=31, because=harvest.not_signed, who=tuple(SIGNS),
             fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
         )
         for harvest in records.of(Harvest)

@@ -180,7 +180,7 @@ def unanswered(records: CourseRecords, product: Product) -> list[Blocked]:
         came_in = isinstance(harvest, Harvest) and harvest.origin is Origin.IMPORTED and not harvest.amendments
         if isinstance(harvest, Harvest) and not harvest.signed and not came_in:
             found[harvest.id] = Blocked(
-                rule=31, because=f"The harvest ({harvest.headline()}) is recorded but not signed.",
+                rule=31, because=harvest.not_signed,
                 who=(Role.PHYSICIAN,), fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
             )  # fmt: skip
     return list(found.values())
