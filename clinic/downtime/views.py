@@ -94,7 +94,8 @@ def print_kit() -> Answer:
     form.can_draft = False
     if not form.validate_on_submit():
         return form_page(form, heading="Downtime kit", lede=kit.LEDE, save_label="Show the kit", save_icon="printer",
-                         back_url=url_for("pathway.today"), after=kit.AFTER)  # fmt: skip
+                         back_url=url_for("pathway.today"), after=kit.AFTER,
+                         after_title="When you show the kit")  # fmt: skip
     made = kit.of_site(db.session(), me().site, at=clock.now(), forms="forms" in (form["parts"].data or ()))
     kit.note(db.session(), made, by=me(), at=clock.now())
     read_log.prints(sheet.patient_id for sheet in made.sheets)

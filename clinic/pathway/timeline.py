@@ -30,6 +30,7 @@ from clinic.products.models import Movement, Product, RunInput
 from clinic.protocols.catalogues import INSTRUMENTS
 from clinic.protocols.models import ProtocolVersion
 from clinic.records import Origin, Record
+from clinic.release.models import Release
 from clinic.release.result_rows import result_row
 from clinic.release.results import QCResult, asked_for
 from clinic.requests.models import Comment
@@ -264,7 +265,7 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         day_label=_day_of_course(record.course_day),
         kind_label=record.NOUN,
         icon=kind.icon,
-        headline=units(record.headline()),
+        headline=units(_headline(record)),
         who=who,
         tag=_tag(record, signs=expected),
         serious=bool(getattr(record, "is_serious", False) or record.not_permitted),
@@ -274,6 +275,13 @@ def _line(record: Record, kind: Kind, zone: str, people: dict[str, str]) -> Line
         recorded_late=record_display.late(record, zone),
         url=place.show(record) if place else "",
     )
+
+
+def _headline(record: Record) -> str:
+    """Return the headline of an entry; a decision and a movement also say of which container."""
+    if isinstance(record, Release | Movement):
+        return f"{record.headline()} · {record.product.division or record.product.id}"
+    return record.headline()
 
 
 def _with_files(line: Line, files: Iterable[Attachment]) -> Line:

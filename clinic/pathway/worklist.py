@@ -282,7 +282,9 @@ def _of_report(line: dict[str, Any], days: int) -> dict[str, str]:
     """Return title and reason of a running clock: of the report itself, or of somebody else who must be told."""
     counted = f"{days} calendar day{'' if days == 1 else 's'}"
     if line["title"] == "Send the report":
-        title, said = next((line["why"].partition(end)[0], said) for end, said in STANDING.items() if end in line["why"])
+        title, said = next(
+            (line["why"].partition(end)[0], said) for end, said in STANDING.items() if end in line["why"]
+        )
         return {"title": title, "why": f"{said}: {counted}"}
     event, _dot, because = line["why"].partition(" · ")
     why = f"{because.rstrip('.')}: {counted}"

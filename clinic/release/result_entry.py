@@ -143,7 +143,7 @@ def write_down(form: Worksheet, products: list[Product], *, by: User, at: dateti
     """Return the results of all filled rows for each product, weighed by its protocol; every fault is named."""
     rows = form.filled()
     if not rows:
-        raise RuleBroken("No result is entered. Enter at least one, or tick “Pending”.")
+        raise RuleBroken("No result is entered. Enter at least one, or tick “Still pending”.")
     made, problems = [], []
     for product in products:
         for _test, facts in rows:
