@@ -74,7 +74,8 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     line = ancestry(records, product)
     for one in line:
         found |= _of_container(records, one, product)
-    for other in relatives(records, product):
+    family = relatives(records, product)
+    for other in family:
         found |= {
             r.id: _sibling(records, r, other, adverse=out_of_limit(r, product) or _in_doubt(r))
             for r in records.on(other, QCResult)
@@ -94,7 +95,7 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
         found[f"{OPEN}{said.id}"] = Item(hash="", name=said.about, adverse=in_words(said))
     found |= {
         record.id: Item(hash=f"{PENDING}{record.content_hash}", name=record.headline(), adverse=said)
-        for record, said in said_of_kin(records, product)
+        for record, said in (said_of_kin(records, product) if family else ())
     }
     for movement, said in _suffered(records, product, line):
         if said:
