@@ -21,7 +21,9 @@ from clinic.administration.person_checks import other_records
 from clinic.administration.running import too_much
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
+from clinic.products.reasons import ever_said, speaks_of_the_cells
 from clinic.records import Origin
+from clinic.release.kin import SPEAKS
 from clinic.release.models import Release, decisions
 from clinic.release.product_state import held_because, out_of_limits, state_of, unanswered
 from clinic.steps import Action, Blocked, Mark, Progress, State, Step, is_history, marks_of
@@ -242,6 +244,13 @@ def _unsigned_events(records: CourseRecords) -> list[Action]:
     ]  # fmt: skip
 
 
+def _stopped_for(_records: CourseRecords, given: Administration) -> str:
+    """Return why not all of a container was given, where that speaks of its cells: mould, another patient's label."""
+    reason = "" if given.voided else ever_said(given, "partial_reason")
+    return reason if speaks_of_the_cells(reason) else ""
+
+
+SPEAKS[Administration] = _stopped_for
 ADMINISTRATION = Step(
     name="administration", title="Administration", icon="vaccine",
     views=("clinic.administration.views", "clinic.administration.running_views"),

@@ -63,6 +63,11 @@ class QCTest(Entry):
         if isinstance(self.usual, str) and self.usual not in (self.outcomes or {}):
             raise TypeError(f"{self.key}: {self.usual} is not one of its outcomes")
 
+    @property
+    def nothing_found(self) -> str | None:
+        """The outcome which says that what the test looks for is not there: germs, a virus; None: it looks for none."""
+        return self.clean or (self.usual if self.outcomes is DETECTED and isinstance(self.usual, str) else None)
+
     def broken_rule(self, *, may_wait: bool = False) -> int:
         """Return the number of the rule that a product breaks by this test; 0 where no rule names it.
 

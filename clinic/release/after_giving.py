@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 
 from clinic import clock, wording
 from clinic.access import Role
@@ -31,12 +31,23 @@ if TYPE_CHECKING:
 
     from clinic.records import Record, Signature
 
-BAD = or_(*(
-    and_(QCResult.test == key, QCResult.outcome != test.usual)
-    for key, test in QC_TESTS.items()
-    if test.shared and test.outcomes is not None and test.usual is not None
-))  # fmt: skip
-"""A result with another outcome than the good one, of a test that is true of all cells that it shares."""
+MAY_NAME = and_(QCResult.finding.is_not(None), func.trim(QCResult.finding) != "")
+"""A finding that may name germs; `in_words` reads it."""
+BAD = or_(
+    *(
+        and_(QCResult.test == key, QCResult.outcome != test.usual)
+        for key, test in QC_TESTS.items()
+        if test.shared and test.outcomes is not None and test.usual is not None
+    ),
+    and_(
+        QCResult.test.in_([key for key, test in QC_TESTS.items() if test.nothing_found is not None]),
+        MAY_NAME, *(func.lower(QCResult.finding).not_like(f"{said}%") for said in ("no", "neg", "sterile", "-", "–")),
+    ),
+)  # fmt: skip
+"""A result with another outcome than the good one, of a test that is true of all cells that it shares.
+
+Or with a finding beside the good one that does not begin as if there were none.
+"""
 
 
 OF_ONE = [key for key, test in QC_TESTS.items() if not test.shared]
@@ -76,10 +87,11 @@ def bad_in_given(patient_id: Any, person_id: Any, dialect: str) -> Any:
 def in_words(session: Session, result_id: str, zone: str) -> str:
     """Say what was found after cells were given, and what is done: “Growth found in cells that …”."""
     found = session.get(QCResult, result_id)
-    if found is None:
+    if found is None or (found.nothing_found and not found.names_germs):
         return ""
     day = wording.day(clock.day(found.recorded_at, zone))
-    what = f"{found.headline()}{': ' if found.finding else ''}{found.finding or ''}"
+    finding = f": {found.finding}" if found.finding and not found.names_germs else ""
+    what = f"{found.headline()}{finding}"
     return (
         f"{what}, recorded {day}, in cells that this patient received or that share their origin. A physician assesses "
         "it and informs the patient (rule 43)."

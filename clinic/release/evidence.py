@@ -9,7 +9,7 @@ awaited and came out well fulfills the condition instead.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,12 @@ from clinic.processing.models import ProcessingRun
 from clinic.products.corrections import lasts_longer
 from clinic.products.graph import ancestry, donors, relatives
 from clinic.products.models import Movement
-from clinic.protocols.catalogues import CLEAN, QC_TESTS
+from clinic.protocols.catalogues import QC_TESTS
 from clinic.record_kinds import accusing
 from clinic.record_pool import once
 from clinic.release.corrections import waiting
-from clinic.release.results import QCResult, Verdict, asked_for
+from clinic.release.kin import found_on, said_of_kin
+from clinic.release.results import QCResult, Verdict, asked_for, contaminated
 from clinic.requests.models import Request
 from clinic.requests.objections import against_cells, in_words
 
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
 OPEN = "open "
 """Begins the key of what waits for a signature: it ends with that, so no decision rests on it."""
 PENDING = "pending "
-"""Begins the hash of what was awaited when a decision was taken: a result, the assessment of an event."""
+"""Begins the hash of what may vanish after a decision: an awaited result, an event to assess, a “no” to overturn."""
 NIGHT = timedelta(hours=12)
 """How long a run without an end, or a long culture, takes cells out of what went in, at most [site default]."""
 MADE_BY = (ProcessingRun, Harvest)
 EMPTY = re.compile(r"\b(empty|emptied|rest|remainder|left ?overs?|used up|nothing left)\b", re.IGNORECASE)
-"""Reasons to throw a container away while a run goes on that say nothing of its cells."""
+"""Reasons to throw a container away that say nothing of its cells, unless they say more, see `speaks_of_the_cells`."""
 MAY_CHANGE = frozenset({
     "thawed_at", "expires_at", "treatment_id", "protocol_version_id", "confirmed", "not_recorded", "source_note",
 })  # fmt: skip
@@ -73,7 +74,8 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
     line = ancestry(records, product)
     for one in line:
         found |= _of_container(records, one, product)
-    for other in relatives(records, product):
+    family = relatives(records, product)
+    for other in family:
         found |= {
             r.id: _sibling(records, r, other, adverse=out_of_limit(r, product) or _in_doubt(r))
             for r in records.on(other, QCResult)
@@ -91,6 +93,10 @@ def items(records: CourseRecords, product: Product) -> dict[str, Item]:
             found[one.id] = Item(hash=one.content_hash, name=one.headline(), adverse=said)
     for said in _objections(records, product, line) if records.every(Request) else ():
         found[f"{OPEN}{said.id}"] = Item(hash="", name=said.about, adverse=in_words(said))
+    found |= {
+        record.id: Item(hash=f"{PENDING}{record.content_hash}", name=record.headline(), adverse=said)
+        for record, said in (said_of_kin(records, product) if family else ())
+    }
     for movement, said in _suffered(records, product, line):
         if said:
             found[movement.id] = Item(hash=movement.content_hash, name=movement.headline(), adverse=said)
@@ -116,7 +122,11 @@ def _of_container(records: CourseRecords, one: Product, product: Product) -> dic
     longer = "".join(f":{correction.id}" for correction in one.amendments if lasts_longer(correction))
     name = f"{one.name} {one.division or ''}".strip()
     found = {one.id: Item(hash=f"{one.hash_without(MAY_CHANGE)}{longer}", name=name)}
-    found |= {result.id: _result(records, result, product) for result in records.on(one, QCResult)}
+    for result in records.on(one, QCResult):
+        item = _result(records, result, product)
+        if result.names_germs:  # by a key of its own: a decision that took the outcome for clean did not know of it
+            found[f"finding {result.id}"] = replace(item, hash="")
+        found[result.id] = replace(item, adverse="") if result.names_germs else item
     made = [m for m in (records.get(one.run_id), records.get(one.harvest_id)) if isinstance(m, MADE_BY)]
     found |= {
         m.id: Item(hash=m.content_hash, name=f"{m.NOUN} ({m.headline()})", adverse=_late(m) if m.paper else "")
@@ -154,7 +164,8 @@ def _suffered(records: CourseRecords, product: Product, line: list[Product]) -> 
     """Yield what movements say against a container: its own, and those of its ancestors until their cells were taken.
 
     What an ancestor suffered, or that somebody threw it away, tells of its cells where it happened before a run took
-    them or while that run went on; what happened to the rest of it afterwards tells nothing (rule 34).
+    them or while that run went on; what happened to the rest of it afterwards tells nothing, unless the reason speaks
+    of the cells: mould or another patient's label was there before somebody saw it (rule 34).
     """
     made = {one.run_id for one in line}
     for one in line:
@@ -162,8 +173,9 @@ def _suffered(records: CourseRecords, product: Product, line: list[Product]) -> 
         for move in records.on(one, Movement):
             if one is product:
                 yield move, move.damage
-            elif any(run is not None and _before_the_end(move, run) for run in runs):
-                yield move, move.damage or _thrown_away(move, one, runs)
+            else:
+                in_time = any(run is not None and _before_the_end(move, run) for run in runs)
+                yield move, (move.damage if in_time else "") or _found_on_parent(move, one, in_time=in_time)
 
 
 def _before_the_end(move: Movement, run: ProcessingRun) -> bool:
@@ -174,14 +186,18 @@ def _before_the_end(move: Movement, run: ProcessingRun) -> bool:
     return move.performed_at <= run.performed_at or move.performed_at < min(run.ended_at or night, night)
 
 
-def _thrown_away(move: Movement, parent: Product, runs: list[Any]) -> str:
-    """Return that a container was discarded before its cells were used, or during that for more than being empty."""
-    started = [run.performed_at for run in runs if run is not None and run.performed_at is not None]
-    before = move.performed_at is not None and any(move.performed_at <= start for start in started)
-    if move.kind != "discarded" or (not before and EMPTY.search(move.reason or "")):
+def _found_on_parent(move: Movement, parent: Product, *, in_time: bool) -> str:
+    """Return what was seen on a container when it was thrown away, or was not intact, that tells of its cells.
+
+    Any reason until a run had taken its cells, but being empty; afterwards only what speaks of the cells.
+    """
+    reason = found_on(move)
+    if not reason and (move.kind != "discarded" or not in_time or EMPTY.search(move.reason or "")):
         return ""
-    name, why = f"{parent.name} {parent.division or ''}".strip(), f" ({move.reason})" if move.reason else ""
-    return f"{name}, from which it was made, was discarded before the end of the run that took its cells{why}."
+    name, said = f"{parent.name} {parent.division or ''}".strip(), reason or move.reason or ""
+    done = "was discarded" if move.kind == "discarded" else "was not intact or wrongly labeled"
+    when = "before the end of the run that took its cells" if in_time else "after its cells were taken"
+    return f"{name}, from which it was made, {done} {when}{f' ({said})' if said else ''}."
 
 
 def _corrected_at(records: CourseRecords, result: QCResult) -> datetime | None:
@@ -260,12 +276,6 @@ def _sibling(records: CourseRecords, result: QCResult, other: Product, *, advers
     return Item(hash=result.content_hash, name=named, adverse=said, corrected_at=_corrected_at(records, result))
 
 
-def contaminated(result: QCResult) -> bool:
-    """Whether a result found germs, or has another outcome than the one good one (rule 43)."""
-    good = CLEAN.get(result.test or "")
-    return good is not None and result.outcome not in {None, good}
-
-
 def unconfirmed(record: Record) -> str:
     """Return that a critical fact was corrected and nobody else has confirmed it; empty: nothing waits (rule 45)."""
     correction = record.unconfirmed
@@ -299,7 +309,7 @@ def outdated(records: CourseRecords, product: Product, decision: Any) -> list[st
     found = []
     for key, hash_then in kept.items():
         item = now.get(key)
-        same = item is not None and item.hash == hash_then
+        same = item is not None and item.hash == hash_then and not _corrected_after(item, decision)
         good = _fulfilled(item, hash_then) and not _corrected_after(item, decision)
         if not (same or good or _amended_since(records, key)):
             found.append(_changed(key, item))

@@ -17,9 +17,11 @@ from clinic.ledger.models import digest
 from clinic.model import ADDED, reference
 from clinic.products.graph import ancestry
 from clinic.products.models import Product
+from clinic.products.reasons import ever_said, of_one_container
 from clinic.record_pool import once
 from clinic.records import Meaning, Origin, Record
 from clinic.release.evidence import basis, beside, outdated
+from clinic.release.kin import SPEAKS, against_by_kin
 from clinic.release.points import (
     PERMITTING,
     RELEASING,
@@ -295,6 +297,23 @@ def _earlier(one: Release, other: Release) -> bool:
     return (one.recorded_at, one.id) < (other.recorded_at, other.id)
 
 
+def _against_cells(records: CourseRecords, one: Release) -> str:
+    """Return the reason of a hold or a rejection that is not plainly of its container; empty: none, or overturned.
+
+    Another “no” of the same container counts beside it. A release that all have signed, the director too after a
+    rejection, overturns it for whatever shares the cells.
+    """
+    reason = ever_said(one, "reason")
+    if one.permits or of_one_container(reason):
+        return ""
+    needed = {Role.QUALITY.value, Role.DIRECTOR.value} if one.decision == "reject" else {Role.QUALITY.value}
+    later = [made for made in records.on(one.product, Release) if made.permits and _earlier(one, made)]
+    return "" if any(needed <= {signed.role for signed in made.present_signatures} for made in later) else reason
+
+
+SPEAKS[Release] = _against_cells
+
+
 def decisions(records: CourseRecords, product: Product) -> list[Release]:
     """Return the decisions on a product in the order in which they were recorded."""
     return sorted(records.on(product, Release), key=lambda one: (one.recorded_at, one.id))
@@ -346,6 +365,9 @@ def decide(
         if near and not facts.get("reason"):
             said = f"Reason: required, because of {'; '.join(near)}, which shares cells with this product"
             raise RuleBroken(Problem(said, "reason", rule=40))
+        kin = against_by_kin(records, product)
+        if kin and not facts.get("reason"):
+            raise RuleBroken(Problem(f"Reason: required. {' '.join(kin)}", "reason", rule=50))
         said = refusals(decision, points, records.on(product, QCResult), collected=product.run_id is None)
         if said:
             raise RuleBroken(*said)

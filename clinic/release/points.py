@@ -14,9 +14,10 @@ from clinic.products.models import Product
 from clinic.protocols.catalogues import CLEAN, QC_TESTS, ROUTES
 from clinic.release.arithmetic import AMOUNTS, Working, amount_disagrees, endotoxin_per_kg, figures
 from clinic.release.carried import judged_results
-from clinic.release.evidence import contaminated, findings, limit_of, out_of_limit
+from clinic.release.evidence import findings, limit_of, out_of_limit
+from clinic.release.kin import against_by_kin
 from clinic.release.pending import overdue
-from clinic.release.results import QCResult, Verdict, asked_for, standing, unmet
+from clinic.release.results import QCResult, Verdict, asked_for, contaminated, standing, unmet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,9 @@ PERMITTING = RELEASING | {ACCEPTING}
 class Point:
     """One thing that keeps a product from conforming. ``may_wait``: a condition may; ``never``: no exception can.
 
-    ``waits``: nothing speaks against the product, something is still awaited. ``breaks``: the number of the rule where
-    it does not follow from the test.
+    ``waits``: nothing speaks against the product, something is still awaited. ``of_kin``: it was said of a container
+    that shares the cells, so a release wants a reason and no exception. ``breaks``: the number of the rule where it
+    does not follow from the test.
     """
 
     test: str
@@ -44,6 +46,7 @@ class Point:
     may_wait: bool = False
     never: bool = False
     waits: bool = False
+    of_kin: bool = False
     breaks: int = 0
 
     @property
@@ -68,8 +71,8 @@ def open_points(version: ProtocolVersion, results: list[QCResult], workings: Seq
             )
         )
     named = {point.test for point in points}
-    for test, good in CLEAN.items():
-        found = [reading for reading in standing(results, test) if reading.outcome not in {None, good}]
+    for test in CLEAN:
+        found = [reading for reading in standing(results, test) if contaminated(reading)]
         if found and test not in named:
             label = QC_TESTS[test].label
             points.append(
@@ -97,9 +100,9 @@ def points_of(records: CourseRecords, product: Product, at: datetime) -> list[Po
     points += _contradicting(records, product)
     points += _not_asked(product, results)
     said = {point.sentence for point in points}
-    own = {result.headline() for result in records.on(product, QCResult)}
+    own, kin = {result.headline() for result in records.on(product, QCResult)}, against_by_kin(records, product)
     return points + [
-        Point(test="", sentence=sentence)
+        Point(test="", sentence=sentence, of_kin=sentence in kin, breaks=50 if sentence in kin else 0)
         for sentence in findings(records, product)
         if sentence not in said and sentence.removesuffix(".").split(", usual limit")[0] not in own
     ]
@@ -216,6 +219,7 @@ def refusals(decision: str, points: list[Point], results: list[QCResult], *, col
     """
     if decision == ACCEPTING:
         return _not_acceptable(points, collected=collected)
+    points = [point for point in points if not point.of_kin]
     if decision == "conforms":
         return [_against(point, "The product does not conform: ") for point in points]
     if decision == "conditional":
@@ -224,7 +228,7 @@ def refusals(decision: str, points: list[Point], results: list[QCResult], *, col
             said = "A conditional release is possible only for results that the protocol allows to be pending."
             only = [] if points and not any(point.test for point in points if not point.may_wait) else [said]
             return [*(Problem(one, "decision", rule=44) for one in only), *hard]
-        gram = [reading for reading in standing(results, "gram_stain") if reading.outcome == CLEAN["gram_stain"]]
+        gram = [reading for reading in standing(results, "gram_stain") if _no_organisms(reading)]
         if any(point.test == "sterility" for point in points) and not gram:
             said = "While the culture is pending, a Gram stain without organisms is needed."
             return [Problem(said, "decision", rule=44)]
@@ -232,6 +236,10 @@ def refusals(decision: str, points: list[Point], results: list[QCResult], *, col
         return [Problem("The product conforms: no exception is needed.", "decision", rule=47)]
     never = [point for point in points if point.never] if decision == "exceptional" else []
     return [_against(point, "No exception can release this: ") for point in never]
+
+
+def _no_organisms(reading: QCResult) -> bool:
+    return reading.outcome == CLEAN["gram_stain"] and not contaminated(reading)
 
 
 def refusal(decision: str, points: list[Point], results: list[QCResult]) -> str:

@@ -117,7 +117,7 @@ def state_of(records: CourseRecords, product: Product, at: datetime) -> ProductS
         return ProductState.HOLD
     if product.expired(at):
         return ProductState.EXPIRED
-    fulfilled = state is ProductState.CONDITIONAL and not points_of(records, product, at)
+    fulfilled = state is ProductState.CONDITIONAL and all(point.of_kin for point in points_of(records, product, at))
     return ProductState.RELEASED if fulfilled else state
 
 

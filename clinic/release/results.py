@@ -9,24 +9,25 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import CheckConstraint, Text
-from sqlalchemy.orm import Mapped, mapped_column, object_session, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from clinic import wording
 from clinic.errors import Problem, Question, RuleBroken
 from clinic.fields import Range, field, plain
-from clinic.harvest.models import Harvest
 from clinic.model import reference
-from clinic.processing.models import ProcessingRun
 from clinic.products.models import Product
-from clinic.protocols.catalogues import QC_TESTS, labels
+from clinic.protocols.catalogues import CLEAN, QC_TESTS, labels
 from clinic.protocols.content import QCSpec, with_unit
 from clinic.records import Meaning, Record
+from clinic.release.germ_words import names_something, tells_of_growth
+from clinic.release.sample_times import out_of_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from clinic.accounts.models import User
     from clinic.protocols.models import ProtocolVersion
+    from clinic.protocols.qc_tests import QCTest
     from clinic.records import Amendment, Signature
 
 
@@ -133,15 +134,18 @@ class QCResult(Record):
             found.append(Problem(said, "value"))
         if self.sampled_at and self.performed_at and self.sampled_at > self.performed_at:
             found.append(Problem(f"{test.label}: the sample was taken after the result was read.", "sampled_at"))
-        found += _out_of_time(self, test.label)
+        found += _contradicts(self, test) + out_of_time(self, test.label)
         if test.final_after_days and self.sampled_at is None and self.origin == "clinic":
             said = f"{test.label}: enter when the sample was taken; its {test.final_after_days} days count from then."
             found.append(Problem(said, "sampled_at"))
         return found
 
     def questions(self) -> list[Question]:
-        """Also rule 39: a figure that is possible, but whose unit was probably mistaken."""
+        """Also rule 39: a figure that is possible, but whose unit was probably mistaken; rule 43: a note of growth."""
         test = QC_TESTS.get(self.test or "")
+        if test is not None and self.nothing_found and tells_of_growth(self.note):
+            said = f"{test.label} is {self.words}, and the note tells of growth: “{self.note}”. Is this right?"
+            return [Question("note", said, "Choose the other outcome, or give the reason.", rule=43)]
         if test is None or test.expected is None or self.value is None or self.value in test.expected:
             return []
         said = f"{test.label}: {plain(self.value)} {test.unit} is not the expected {test.expected}. Is the unit right?"
@@ -180,6 +184,18 @@ class QCResult(Record):
         return test.clean if test is not None and test.clean is not None else self.outcome
 
     @property
+    def nothing_found(self) -> bool:
+        """Whether it says that what it looks for is not there, or not yet: a clean outcome, or a pending one."""
+        test = QC_TESTS.get(self.test or "")
+        good = test.nothing_found if test is not None else None
+        return good is not None and (self.pending or self.outcome == good)
+
+    @property
+    def names_germs(self) -> bool:
+        """Whether its finding names something although its outcome is clean or pending: it counts as found."""
+        return self.nothing_found and names_something(self.finding)
+
+    @property
     def interim(self) -> bool:
         """Whether it was read before its days were over: “no growth so far”. Growth is final at once.
 
@@ -200,7 +216,11 @@ class QCResult(Record):
         if test is None or not (test.rule or test.shared or test.usual) or self.origin != "clinic":
             return []
         found = {"value", "outcome", "comparator"} | (CRITICAL_TIMES if test.final_after_days else set())
-        return [one for one in self.amendments if one.corrects(frozenset(found))]
+        return [
+            one
+            for one in self.amendments
+            if one.corrects(frozenset(found)) or (self.nothing_found and _unnames(one, test))
+        ]
 
     def sign(self, *, by: User, at: datetime, meaning: Meaning = Meaning.AUTHORSHIP) -> Signature:
         """Sign; a physician acknowledges what came to light after the container was given."""
@@ -230,7 +250,9 @@ class QCResult(Record):
         return self.against(self.spec)
 
     def against(self, spec: QCSpec | None) -> Verdict:
-        """Return what the result means against a limit."""
+        """Return what the result means against a limit; germs that its finding names count, see `names_germs`."""
+        if self.names_germs:
+            return Verdict.OUTSIDE
         if self.pending or self.interim:
             return Verdict.PENDING
         if spec is None or (spec.limit is None and spec.accepted is None):
@@ -245,11 +267,10 @@ class QCResult(Record):
     def words(self) -> str:
         """The result as it was written: “< 0.05 EU/mL”, “No growth”."""
         test = QC_TESTS[self.test or ""]
-        if self.pending:
-            return "pending"
-        if self.outcome is not None:
-            said = (test.outcomes or {}).get(self.outcome, self.outcome)
-            return f"{said} so far" if self.interim else said
+        if self.pending or self.outcome is not None:
+            said = "pending" if self.pending else (test.outcomes or {}).get(self.outcome or "", self.outcome or "")
+            said += " so far" if self.interim else ""
+            return f"{said}, but the finding names “{self.finding}”" if self.names_germs else said
         sign = "" if self.comparator == "=" else f"{self.comparator} "
         return f"{sign}{plain(self.value)} {test.unit}".strip()
 
@@ -257,49 +278,27 @@ class QCResult(Record):
         return f"{QC_TESTS[self.test or ''].label} {self.words}"
 
 
-def _out_of_time(result: QCResult, label: str) -> list[str]:
-    """Return that a sample was taken before there were cells, or after they were gone (rule 69).
+def contaminated(result: QCResult) -> bool:
+    """Whether a result found germs: not the one good outcome, or a finding that names some beside it (rule 43)."""
+    good = CLEAN.get(result.test or "")
+    return good is not None and (result.outcome not in {None, good} or result.names_germs)
 
-    A sample may be drawn from the run that fills the container, so the run's start counts. What came back of cells
-    that were given can be sampled until it is discarded.
-    """
-    product, sampled_at = result.product, result.sampled_at
-    if sampled_at is None or result.origin != "clinic":
+
+def _contradicts(result: QCResult, test: QCTest) -> list[str]:
+    """Return that a finding names something, and the outcome says that there is nothing, or not yet (rule 43)."""
+    if not result.names_germs:
         return []
-    begun, gone, how = _lifetime(product)
-    if begun is not None and sampled_at < begun.replace(second=0, microsecond=0):
-        said = f"{label}: the sample was taken before these cells were made ({wording.moment(begun, product.zone)})."
-        return [Problem(said, "sampled_at", rule=69)]
-    if gone is None or sampled_at <= gone:
-        return []
-    said = (
-        f"{label}: the sample was taken after the container was {how} ({wording.moment(gone, product.zone)}). For a "
-        "retained sample enter when it was drawn."
-    )
-    if how == "given":
-        said += " For a remainder that came back, record its return first."
-    return [Problem(said, "sampled_at", rule=69)]
+    outcomes = test.outcomes or {}
+    says = "Outcome is still pending" if result.pending else f"Outcome says {outcomes[result.outcome or ''].lower()}"
+    bad = " or ".join(said.lower() for key, said in outcomes.items() if key != test.nothing_found)
+    said = f"{test.label}: {says}, and Finding names “{result.finding}”. Choose {bad}, or clear the finding; other"
+    return [Problem(f"{said} remarks go into the note.", "finding", rule=43)]
 
 
-def _lifetime(product: Product) -> tuple[datetime | None, datetime | None, str]:
-    """Return from when and until when a container can be sampled, as far as it is known, and what ended it."""
-    session = object_session(product)
-    if session is None:
-        return None, None, ""
-    with session.no_autoflush:
-        run = session.get(ProcessingRun, product.run_id) if product.run_id else None
-        harvest = session.get(Harvest, product.harvest_id) if product.harvest_id else None
-        runs = [session.get(ProcessingRun, use.run_id) for use in product.uses]
-    made = [one.performed_at for one in (run, harvest, product) if one is not None and one.performed_at is not None]
-    ends = [(move.performed_at, "discarded") for move in product.movements if move.kind == "discarded"]
-    if product.given and not product.remainder:
-        ends += [(move.performed_at, "given") for move in product.movements if move.kind == "given"][-1:]
-    finished = [one.ended_at for one in runs if one is not None and one.ended_at is not None]
-    if finished and len(finished) == len(runs) and product.left <= 0:
-        ends.append((max(finished), "processed completely"))
-    known = [(moment, how) for moment, how in ends if moment is not None]
-    gone, how = min(known, default=(None, ""))
-    return min(made, default=None), gone, how
+def _unnames(one: Amendment, test: QCTest | None) -> bool:
+    """Whether a correction took away a finding that named something, of a test for what must not be there."""
+    before = one.changes["finding"][0] if test is not None and "finding" in one.changes else None
+    return bool(before) and names_something(str(before))
 
 
 def standing(results: Iterable[QCResult], test: str) -> list[QCResult]:

@@ -214,7 +214,7 @@ def undecided(records: CourseRecords, product: Product, at: datetime) -> list[Ac
         why = f"{name}: {changed[0]} The release is no longer valid (rule 46)."
         return [act(title="Decide again", why=why, who=tuple(LOGS), to=to, danger=hard)]
     missing = [point for point in points if "no result" in point.sentence]
-    bad = [point for point in points if point not in missing and not point.may_wait and not point.waits]
+    bad = [point for point in points if point not in missing and not (point.may_wait or point.waits or point.of_kin)]
     if bad:
         why = f"{name}: {len(bad)} out of limits. {bad[0].sentence}"
         return [act(title="Decide on the failing product", why=why, who=tuple(LOGS), to=to, danger=True)]

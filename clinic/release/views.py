@@ -238,6 +238,7 @@ def _bench(product: Product, form: DecisionForm) -> dict[str, Any]:
         "reasons": record_display.reasons(missing),
         "against": [point.sentence for point in bad],
         "only_no": any(point.never for point in bad),
+        "of_kin": all(point.of_kin for point in bad),
         "settled": settled(records, product, at) and not form.is_submitted(),
         "may_decide": user.role in RELEASE.logs and not had_a_hand,
         "had_a_hand": had_a_hand,

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from clinic.protocols.catalogues import QC_TESTS
+from clinic.release.germ_words import names_something
 from clinic.release.results import QCResult
 from clinic.reports.asking import Option
 from clinic.reports.cells import containers, group_label, group_of
@@ -39,7 +40,9 @@ PUBLISHED = (
 
 
 def verdict(row: Any, days: int, clean: str) -> str:
-    """Return positive, negative or pending: a culture without growth is final when its days are over (rule 44)."""
+    """Return positive, negative or pending: a culture without growth is final when its days are over (rules 43, 44)."""
+    if names_something(row.finding):
+        return "positive"
     if row.pending or row.outcome is None:
         return "pending"
     if row.outcome != clean:
@@ -58,6 +61,7 @@ def figures(data: Data) -> Result:
     for row in data.read(
         QCResult.product_id,
         QCResult.outcome,
+        QCResult.finding,
         QCResult.pending,
         QCResult.sampled_at,
         QCResult.performed_at,

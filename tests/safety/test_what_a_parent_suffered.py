@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from clinic import clock
 from clinic.processing.models import ProcessingRun
 from tests.bedside import released_product
 from tests.factories import ready_for_harvest
@@ -58,6 +59,37 @@ def test_the_rest_of_a_parent_is_discarded_after_the_run_and_holds_nothing(ward,
     assert ward.tag(bag) == RELEASED
     ward.give(mine, bag)
     assert ward.given(bag), ward.refused
+
+
+@pytest.mark.parametrize("reason", ["rest of the bag was mouldy", "left over had the label of another patient", LEAKS])
+@pytest.mark.parametrize("after", [False, True])
+def test_what_was_seen_on_the_rest_of_a_parent_holds_what_was_made_of_it_at_any_time(ward, own, reason, after):
+    bag, mine = own
+    run, parent = parent_of(ward, bag)
+    befell(ward, parent, (run.ended_at if after else run.performed_at) + timedelta(minutes=1), reason=reason)
+    assert ward.tag(bag) == "On hold"
+    ward.give(mine, bag)
+    ward.not_given(bag, reason)
+
+
+def test_a_parent_that_is_found_mislabeled_after_the_run_holds_what_was_made_of_it(ward, own):
+    bag, _mine = own
+    run, parent = parent_of(ward, bag)
+    parent.move(
+        kind="stored", by=ward.team.technologist, at=clock.now(), place="Laboratory", intact=False,
+        reason="label of another patient on it", performed_at=run.ended_at + timedelta(minutes=1),
+    )  # fmt: skip
+    ward.session.commit()
+    assert ward.tag(bag) == "On hold"
+
+
+@pytest.mark.parametrize("reason", ["empty bag", "the rest, not needed", "remainder expired"])
+@pytest.mark.parametrize("when", [-1, 1, 500])
+def test_a_plain_disposal_of_the_rest_says_nothing_at_any_time(ward, own, reason, when):
+    bag, _mine = own
+    run, parent = parent_of(ward, bag)
+    befell(ward, parent, min(run.performed_at + timedelta(minutes=when), clock.now()), reason=reason)
+    assert ward.tag(bag) == RELEASED
 
 
 def test_a_parent_that_lay_too_warm_while_the_run_went_on_holds_what_was_made_of_it(ward, own):

@@ -1,0 +1,189 @@
+"""What is decided on, or found on, one bag reaches what shares its cells, unless it is of that bag alone (H9, H29)."""
+
+from __future__ import annotations
+
+import pytest
+
+from clinic import clock
+from clinic.products.reasons import of_one_container, speaks_of_the_cells
+from tests.factories import PASSWORD, published
+from tests.safety.recipients import recipient
+from tests.safety.scenes import scene
+
+pytestmark = [pytest.mark.rule(50), pytest.mark.hazard("H9"), pytest.mark.hazard("H29")]
+STOP = "Stop giving these cells"
+OF_CELLS = ["contaminated, mould seen in the bag", "label of another patient on it", "rest of it smelled; Aspergillus?"]
+
+
+@scene
+def bags(ward):
+    """A released bag, its released sister, both for one patient."""
+    cord = published(ward.team, "UC-MSC-RA")
+    donor = ward.giver()
+    bag, sister = ward.banked(ward.donated(donor, cord), cord, bags=2)
+    mine = recipient(ward, donor)
+    for one in (bag, sister):
+        ward.assign(one, mine)
+        ward.release(one)
+    return bag, sister, mine
+
+
+def stops(ward):
+    return STOP in ward.browser("nurse").get("/").text
+
+
+def found(ward, bag, how, reason):
+    """Say of one bag why it is not used."""
+    if how in {"reject", "hold"}:
+        answer = ward.decide(bag, how, reason=reason)
+    elif how == "discarded":
+        answer = ward.move("technologist", bag, how, reason=reason, performed_at=clock.now())
+    else:
+        answer = ward.move(
+            "technologist", bag, how, intact=False, reason=reason, place="Laboratory", temperature="-150",
+            performed_at=clock.now(),
+        )  # fmt: skip
+    assert answer.status_code == 303, ward.refused
+
+
+@pytest.mark.parametrize("how", ["reject", "hold", "discarded", "received"])
+@pytest.mark.parametrize("reason", OF_CELLS)
+def test_what_one_bag_is_refused_for_holds_its_sister(ward, bags, how, reason):
+    bag, sister, mine = bags
+    assert ward.tag(sister) == "Released"
+    found(ward, bag, how, reason)
+    assert ward.tag(sister) == "On hold"
+    ward.give(mine, sister)
+    ward.not_given(sister, reason)
+
+
+@pytest.mark.parametrize("how", ["reject", "discarded"])
+@pytest.mark.parametrize(
+    "reason", ["expired", "bag leaked", "volume too low", "patient withdrew", "no clots, only torn"]
+)
+def test_what_is_of_the_bag_alone_holds_no_other(ward, bags, how, reason):
+    bag, sister, mine = bags
+    found(ward, bag, how, reason)
+    assert ward.tag(sister) == "Released"
+    ward.give(mine, sister)
+    assert ward.given(sister), ward.refused
+
+
+def test_an_unknown_reason_of_quality_holds_what_came_from_the_same_run(ward, bags):
+    bag, sister, _mine = bags
+    found(ward, bag, "reject", "Schlieren")
+    assert ward.tag(sister) == "On hold"
+
+
+@pytest.mark.parametrize("how", ["reject", "hold", "discarded"])
+def test_cells_that_run_are_stopped_when_their_sister_is_refused(ward, bags, how):
+    bag, sister, mine = bags
+    ward.give(mine, sister)
+    assert ward.given(sister), ward.refused
+    assert not stops(ward)
+    found(ward, bag, how, OF_CELLS[1])
+    assert stops(ward)
+
+
+def test_cells_that_run_in_another_patient_are_stopped_too(ward):
+    cord = published(ward.team, "UC-MSC-RA")
+    donor = ward.giver()
+    bag, sister = ward.banked(ward.donated(donor, cord), cord, bags=2)
+    theirs = recipient(ward, donor)
+    ward.assign(sister, theirs)
+    ward.release(sister)
+    ward.give(theirs, sister)
+    assert ward.given(sister), ward.refused
+    assert not stops(ward)
+    found(ward, bag, "hold", OF_CELLS[0])
+    assert stops(ward)
+
+
+@pytest.mark.parametrize(("reason", "held"), [("clots and mould seen in the bag", True), ("cannula clotted", False)])
+def test_what_was_seen_when_giving_stopped_counts_for_the_sister(ward, bags, reason, held):
+    bag, sister, mine = bags
+    ward.give(mine, bag)
+    given = ward.given(bag)
+    answer = ward.fill(
+        "nurse", f"/administrations/{given.id}/abort", sure="seen", because=reason, rest="discarded", volume_given="1",
+        ended_at=clock.now(),
+    )  # fmt: skip
+    assert answer.status_code == 303, ward.refused
+    assert ward.tag(sister) == ("On hold" if held else "Released")
+    ward.give(mine, sister)
+    assert (ward.given(sister) is None) is held, ward.refused
+    if held:
+        ward.said_no(reason)
+
+
+def test_quality_decides_on_the_sister_anew_with_a_reason_and_a_signature(ward, bags):
+    bag, sister, mine = bags
+    found(ward, bag, "reject", OF_CELLS[1])
+    assert ward.decide(sister, "conforms").status_code in {409, 422}
+    ward.said_no("Quality decides on this container, too")
+    answer = ward.decide(sister, "conforms", reason="Its own label and its type were read again: they are right")
+    assert answer.status_code == 303, ward.refused
+    assert "Released" not in ward.tag(sister)
+    ward.fill("quality", answer.location, password=PASSWORD)
+    assert ward.tag(sister) == "Released"
+    ward.give(mine, sister)
+    assert ward.given(sister), ward.refused
+
+
+def test_a_second_thing_that_is_found_holds_it_again(ward, bags):
+    bag, sister, _mine = bags
+    found(ward, bag, "hold", OF_CELLS[1])
+    answer = ward.decide(sister, "conforms", reason="Label read again")
+    ward.fill("quality", answer.location, password=PASSWORD)
+    assert ward.tag(sister) == "Released", ward.refused
+    found(ward, bag, "discarded", OF_CELLS[0])
+    assert ward.tag(sister) == "On hold"
+
+
+def test_a_correction_of_the_reason_does_not_free_the_sister(ward, bags):
+    bag, sister, _mine = bags
+    found(ward, bag, "discarded", OF_CELLS[0])
+    assert ward.amend("technologist", bag.movements[-1], reason="expired").status_code == 303, ward.refused
+    assert ward.tag(sister) == "On hold"
+
+
+def test_a_sister_that_is_not_released_yet_shows_it_on_its_pages(ward):
+    cord = published(ward.team, "UC-MSC-RA")
+    donor = ward.giver()
+    bag, sister = ward.banked(ward.donated(donor, cord), cord, bags=2)
+    ward.assign(sister, recipient(ward, donor))
+    found(ward, bag, "reject", "fungus seen in the bag")
+    assert ward.tag(sister) == "On hold"
+    for page in (f"/products/{sister.id}", f"/products/{sister.id}/release"):
+        assert "fungus seen in the bag" in ward.browser("quality").get(page).text
+    assert "reject, hold or release with a reason" in ward.browser("quality").get(f"/products/{sister.id}/release").text
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *OF_CELLS, "mixed up", "bag looks cloudy", "not needed and mouldy", "contamination cannot be excluded",
+        "turbid",
+        "name of another patient", "black spots", "a hair in the bag", "wrong cells", "swapped with the next bag",
+        "empty bag, but the label was another patient's", "no clots but turbid", "leftovers, green", "E. coli grew",
+    ],
+)  # fmt: skip
+def test_a_reason_that_speaks_of_the_cells(said):
+    assert speaks_of_the_cells(said)
+    assert not of_one_container(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "empty bag", "rest of the bag", "expired", "dropped", "Not needed", "freezer alarm during the night",
+        "see the file",
+        "no clots, no mould", "contamination was excluded; bag leaked", "label torn", "cannula clotted",
+        "dose too small",
+        "patient has an infection", "cells grew too slowly", "Viability 61 % below the limit",
+        "reserved for another patient",
+    ],
+)  # fmt: skip
+def test_a_reason_of_one_container_alone(said):
+    assert not speaks_of_the_cells(said)
+    assert of_one_container(said)

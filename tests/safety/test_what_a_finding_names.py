@@ -1,0 +1,135 @@
+"""A test for germs whose finding names something, or whose note tells of growth, is not clean or pending (rule 43)."""
+
+from __future__ import annotations
+
+import pytest
+
+from clinic.protocols.catalogues import QC_TESTS
+from clinic.release.germ_words import names_something, tells_of_growth
+from tests.bedside import released_product
+from tests.factories import ready_for_harvest
+from tests.safety.scenes import scene
+
+pytestmark = [pytest.mark.rule(43), pytest.mark.hazard("H9")]
+LOOKING = [key for key, test in QC_TESTS.items() if test.nothing_found is not None]
+RELEASED = "Released, result pending"
+STOP = "Stop giving these cells"
+
+
+@scene
+def own(ward):
+    mine = ready_for_harvest(ward.team)
+    return ward.verified(released_product(mine, ward.team)), mine
+
+
+def test_the_tests_that_look_for_what_must_not_be_there_are_known():
+    assert LOOKING == ["gram_stain", "sterility", "mycoplasma", "replicating_virus"]
+
+
+@pytest.mark.parametrize("test", LOOKING)
+def test_a_clean_outcome_with_a_finding_that_names_something_is_refused_at_the_box(ward, own, test):
+    bag, _mine = own
+    clean, known = QC_TESTS[test].nothing_found, len(ward.results(bag, test))
+    answer = ward.result(bag, test, outcome=clean, finding="Serratia marcescens")
+    assert answer.status_code == 422
+    ward.said_no("Finding names “Serratia marcescens”")
+    assert f'id="{test}_finding-error"' in answer.text or f"#{test}_finding" in answer.text
+    assert len(ward.results(bag, test)) == known
+    assert ward.result(bag, test, outcome=clean, finding="none seen").status_code == 303, ward.refused
+
+
+def test_a_finding_beside_a_pending_culture_asks_for_the_outcome_also_by_amendment(ward, own):
+    bag, _mine = own
+    culture = ward.results(bag, "sterility")[-1]
+    answer = ward.amend("technologist", culture, finding="gram negative rods, day 3")
+    assert answer.status_code in {409, 422}
+    ward.said_no("Choose growth, or clear the finding")
+    grown = ward.result(bag, "sterility", outcome="growth", finding="gram negative rods")
+    assert grown.status_code == 303, ward.refused
+    assert ward.tag(bag) == "On hold"
+
+
+def test_a_note_of_growth_beside_a_clean_or_pending_outcome_wants_a_reason(ward, own):
+    bag, _mine = own
+    culture = ward.results(bag, "sterility")[-1]
+    note = "day 3: turbid, rods seen"
+    answer = ward.fill("technologist", f"/records/{culture.id}/amendment", amend_reason="late", note=note)
+    assert answer.status_code in {409, 422}
+    ward.said_no("note tells of growth")
+    assert ward.amend("technologist", culture, why="of the positive plate", note=note).status_code == 303, ward.refused
+    other = ward.results(bag, "gram_stain")[-1]
+    note = "no organisms, read twice"
+    answer = ward.fill("technologist", f"/records/{other.id}/amendment", amend_reason="late", note=note)
+    assert answer.status_code == 303, ward.refused
+
+
+@pytest.mark.parametrize("running", [False, True])
+@pytest.mark.parametrize("test", ["sterility", "gram_stain"])
+def test_a_contradicting_result_of_earlier_years_counts_as_growth(ward, own, test, running):
+    bag, mine = own
+    if running:
+        ward.give(mine, bag)
+        assert ward.given(bag), ward.refused
+    ward.results(bag, test)[-1].finding = "Bacillus cereus"
+    ward.session.commit()
+    ward.fill("nurse", f"/patients/{mine.patient_id}/alerts/new", text="Wears glasses")  # judged anew
+    if running:
+        assert STOP in ward.browser("nurse").get("/").text
+        return
+    assert ward.tag(bag) == "On hold"
+    ward.give(mine, bag)
+    ward.not_given(bag, "Bacillus cereus")
+    assert ward.decide(bag, "conforms").status_code in {409, 422}
+
+
+def test_the_finding_of_such_a_result_is_cleared_by_two_people(ward, own):
+    bag, _mine = own
+    culture = ward.results(bag, "sterility")[-1]
+    culture.finding = "Bacillus cereus"
+    ward.session.commit()
+    assert ward.amend("technologist", culture, finding=None).status_code == 303, ward.refused
+    ward.session.expire_all()
+    assert culture.unconfirmed is not None
+    assert "Released" not in ward.tag(bag)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "Pseudomonas aeruginosa", "gram negative rods, day 3", "growth in the anaerobic bottle", "Gram negative",
+        "positive",
+        "no growth aerobic, growth anaerobic", "no growth until day 9; then turbid", "coagulase negative staphylococci",
+        "not sterile", "none in aerobic but Bacillus in anaerobic", "something", "1 CFU", "no longer clear",
+    ],
+)  # fmt: skip
+def test_what_is_not_plainly_nothing_names_something(said):
+    assert names_something(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None, "", "-", "none", "No growth after 14 days", "negative", "Negative (PCR)", "not detected", "sterile",
+        "n/a",
+        "no organisms, few leukocytes", "no gram negative rods", "no bacteria, yeast or mould", "nothing grew", "0 CFU",
+        "Mycoplasma DNA not detected", "BacT/ALERT: no growth", "aerobic negative, anaerobic negative", "Growth: none",
+        "below the limit of detection", "culture pending", "Staph not found",
+    ],
+)  # fmt: skip
+def test_what_is_plainly_nothing_names_nothing(said):
+    assert not names_something(said)
+
+
+@pytest.mark.parametrize(
+    ("note", "tells"),
+    [
+        ("Pseudomonas aeruginosa grew on day 9", True), ("gram positive cocci in clusters seen", True),
+        ("No growth on day 5, but turbid on day 7", True), ("growth cannot be excluded", True), ("yeast", True),
+        ("bottle positive at 30 h", True), ("colonies on one plate", True), ("mould", True), (None, False),
+        ("no growth after 14 days", False), ("nothing grew", False), ("positive control grew as expected", False),
+        ("growth promotion test passed", False), ("neither growth nor turbidity", False), ("read again", False),
+        ("contamination excluded", False), ("call the ward if it grows", False), ("cells grow well", False),
+    ],
+)  # fmt: skip
+def test_a_note_tells_of_growth_or_denies_it(note, tells):
+    assert tells_of_growth(note) is tells
