@@ -71,7 +71,7 @@ def tell(row: Any, *, people: Mapping[str, str], zone: str) -> Sentence:
             after["reason"],
         )
     who, signer = people.get(row.actor_id, row.actor_id), after.get("signed_by_id") if act == "signed" else None
-    if signer not in {None, row.actor_id}:  # two people at one device, each with a password
+    if isinstance(signer, str) and signer != row.actor_id:  # two people at one device, each with a password
         who = f"{people.get(signer, signer)}, in the session of {who},"
     known = models().get(row.record)
     changes = [] if known is None else list(_changes(known, before, after, people, zone))
