@@ -14,6 +14,7 @@ from clinic.exchange.import_constants import FIGURES
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
 from clinic.exchange.mapping import Target
 from clinic.exchange.table_cells import has_codes, has_unit, is_figure, unit_of
+from clinic.exchange.written_days import dated
 from clinic.ledger.models import digest
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS, labels
 
@@ -225,7 +226,9 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
     if target.never and _same(text, target.never):
         occurred = target.transform == "event_occurred"
         return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
-    decimal, held = ("", False) if mapping is None else (target.decimal or mapping.decimal, mapping.holds_dates)
+    decimal, held, rejected = "", False, False
+    if mapping is not None:
+        decimal, held, rejected = target.decimal or mapping.decimal, mapping.holds_dates, mapping.of_rejects
     try:
         transform = target.transform
         if mapping and is_figure(place := _slot(target.to, mapping)):
@@ -234,7 +237,7 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
             text = parse_cell.without_unit(text, unit_of(place, target)) if has_unit(target) else text
             text = parse_cell.one_way(text, decimal)
         text = parse_cell.TRANSFORMS[transform](text) if transform else text
-        text = parse_cell.dated(text, target.date, held=held) if target.date else text
+        text = dated(text, target.date, held=held, rejected=rejected) if target.date else text
         text = parse_cell.multiplied(text, target.factor) if target.factor else text
     except parse_cell.NotThat as fault:
         problems.append(Fault(row=row, column=name, value=written, expected=str(fault)))

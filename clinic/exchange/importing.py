@@ -231,7 +231,9 @@ def prepared(  # noqa: PLR0913, PLR0917 - as above
     said = mapping if mapping is None or isinstance(mapping, Mapping) else load(mapping, kind)
     table = read(path, **({} if said is None else {name: getattr(said, name) for name in READING}))
     dates = path.suffix.lower() == ".xlsx" or bool(table.of_rejects)  # rejects have rows as they were read
-    said = (said or own(table, kind, name)).model_copy(update={"holds_dates": dates})
+    said = (said or own(table, kind, name)).model_copy(
+        update={"holds_dates": dates, "of_rejects": bool(table.of_rejects)}
+    )
     return Job(
         session=session, table=table, mapping=said, by=by, at=at, sha256=batches.hash_of(path),
         report=Report(kind=kind, file=name, rows=len(table.rows), table=table),

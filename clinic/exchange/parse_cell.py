@@ -14,6 +14,7 @@ from sqlalchemy import JSON, Boolean, Date, Integer
 
 from clinic.clock import from_wall, start_of
 from clinic.errors import RuleBroken
+from clinic.exchange.day_words import hint
 from clinic.model import Quantity, UTCDateTime
 from clinic.wording import ESTIMATED
 
@@ -155,7 +156,7 @@ def day(text: str) -> date:
             return date.fromisoformat(text[:10])
     except ValueError as fault:
         raise NotThat("a day like 2026-11-23") from fault
-    raise NotThat(f"a day like 2026-11-23{without(text)}")
+    raise NotThat(f"a day like 2026-11-23{hint(text) or without(text)}")
 
 
 def day_of(text: str) -> date:
@@ -166,51 +167,9 @@ def day_of(text: str) -> date:
         raise RuleBroken(f"“{text}” is not a day. Write it like 2026-11-23.") from None
 
 
-PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "MON": "%b"}
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?", re.ASCII)
 WRITTEN = re.compile(ISO.pattern + r"(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 """A day or a moment as it may be written: nothing may stand beside it."""
-PART = re.compile("YYYY|MON|MM|DD|hh|mm|ss|[A-Za-z%]")
-
-
-def date_pattern(pattern: str) -> tuple[str, int]:
-    """Return a way to write days, such as ``DD.MM.YYYY hh:mm``, as `strptime` has it, and its length in ISO 8601."""
-    found = PART.findall(pattern)
-    if "YYYY" not in found or set(found) - PARTS.keys() or len(set(found)) < len(found):
-        raise ValueError(f"“{pattern}” is no way to write a day; use YYYY, MM or MON, DD, hh, mm, ss, once each")
-    month = bool({"MM", "MON"} & set(found))
-    day = len("2026-11-23" if "DD" in found else "2026-11") if month else len("2026")
-    return PART.sub(lambda part: PARTS[part[0]], pattern), len("2026-11-23T14:05:00") if "hh" in found else day
-
-
-def date_patterns(said: str) -> list[str]:
-    """Return the ways to write days that a mapping names for a column, separated by ;."""
-    return [one.strip() for one in said.split(";") if one.strip()]
-
-
-def dated(text: str, pattern: str, *, held: bool = False) -> str:
-    """Return a day or moment that is written in some other way as ISO 8601 writes it.
-
-    ``held``: the file may hold it as a date itself, beside texts; such a cell is read as it is.
-    """
-    patterns = date_patterns(pattern)
-    if held and ISO.fullmatch(text) and not any(one.startswith("YYYY-DD") for one in patterns):
-        return text
-    found = {said for one in patterns if (said := _dated(text.removesuffix("~"), one))}
-    if len(found) > 1:
-        raise NotThat(f"a day or moment that only one of {' and '.join(patterns)} reads")
-    if not found:
-        raise NotThat(f"a day or moment written {' or '.join(patterns)}{without(text)}")
-    return found.pop() + "~" * text.endswith("~")
-
-
-def _dated(text: str, pattern: str) -> str:
-    """Return a day or moment as ISO 8601 writes it; "" where it is not written in this way."""
-    read, length = date_pattern(pattern)
-    try:
-        return datetime.strptime(text, read).isoformat()[:length]  # noqa: DTZ007 - a wall clock
-    except ValueError:
-        return ""
 
 
 def multiplied(text: str, factor: str) -> str:
@@ -243,7 +202,7 @@ def moment(text: str, zone: str) -> datetime:
         return _on_any_clock(value if value.tzinfo is not None else from_wall(value, zone))
     except (ValueError, OverflowError) as fault:
         said = "a moment like 2026-11-23T14:05, on the site's clock or with its offset"
-        raise NotThat(said + without(text)) from fault
+        raise NotThat(said + (hint(text) or without(text))) from fault
 
 
 def _on_any_clock(value: datetime) -> datetime:

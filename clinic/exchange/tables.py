@@ -17,6 +17,7 @@ from clinic.errors import RuleBroken
 from clinic.exchange import spreadsheets, text_files
 from clinic.exchange.separators import MARKS
 from clinic.exchange.text_files import ENCODINGS
+from clinic.exchange.written_days import RealDate
 from clinic.fields import RUNS_AS_FORMULA
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Rows:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
         weakref.finalize(self, self.file.close)
         for line in lines:
-            self.file.write(json.dumps(line).encode() + b"\n")
+            real = [place for place, cell in enumerate(line[1]) if isinstance(cell, RealDate)]
+            self.file.write(json.dumps([*line, real]).encode() + b"\n")
             self.count += 1
 
     def __len__(self) -> int:
@@ -63,8 +65,10 @@ class Rows:
         place = 0
         for _ in range(self.count):
             self.file.seek(place)
-            number, cells = json.loads(self.file.readline())
+            number, cells, real = json.loads(self.file.readline())
             place = self.file.tell()
+            for one in real:
+                cells[one] = RealDate(cells[one])
             yield number, dict(zip(self.headings, cells, strict=True))
 
 
@@ -175,7 +179,9 @@ def _cell(value: Any) -> str:
         text = str(int(value)) if value.is_integer() else repr(value)
         return f"{text}0" if re.fullmatch(r"-?\d{1,3}\.\d{3}", text) else text  # 1.125 is no 1125: a number has no mark
     if isinstance(value, datetime | date):
-        return value.isoformat()
+        return RealDate(value.isoformat())
+    if isinstance(value, RealDate):
+        return value
     return str(value).strip()
 
 
@@ -264,6 +270,8 @@ def _refuse_unreadable(text: str, where: str, *, guessed: bool) -> None:
 
 def _unguarded(cell: str) -> str:
     """Take away the apostrophe that our exports put before a text which a spreadsheet would run as a formula."""
+    if isinstance(cell, RealDate):
+        return cell
     if len(cell) > 1 and cell[0] == "'" and cell[1] in RUNS_AS_FORMULA:
         return wording.recorded(cell[1:])
     return wording.recorded(cell).strip()
