@@ -45,8 +45,6 @@ BEFORE = frozenset({"%", "kg", "g", "mg", "µg", "lb", "lbs", "oz", "st", "ml", 
 HIDDEN, OTHERWISE = "hidden by its format", "shown as"
 NOT_READ = re.compile(rf"\S+ \((?:{HIDDEN}|{OTHERWISE} .+)\)", re.DOTALL)
 """How a number is told of which the cell shows nothing, or other digits."""
-GROUPS = " '’\u00a0\u202f"
-"""What sets thousands apart, beside the comma."""
 
 
 @dataclass(kw_only=True)
@@ -108,7 +106,7 @@ class Section:
     @cached_property
     def parts(self) -> bool:
         """Whether a text stands between its digits, other than what sets thousands apart."""
-        return any(text.strip(GROUPS) for digit, text in self.whole if not digit)
+        return any(text.strip(parse_cell.SPACES) for digit, text in self.whole if not digit)
 
     @cached_property
     def shows(self) -> bool:

@@ -41,7 +41,9 @@ class NotThat(ValueError):
 
 
 NOT_RECORDED = "; if it means “not recorded”, say so under “missing”"
-THOUSANDS = re.compile(r"[<>≤≥=]*\s*[+-]?\d{1,3}(?:[.,'’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?")
+SPACES = "'’ \u00a0\u2007\u2009\u202f"
+"""What sets thousands apart beside point and comma: marks and spaces that are all alike to the eye."""
+THOUSANDS = re.compile(rf"[<>≤≥=]*\s*[+-]?\d{{1,3}}(?:[.,{SPACES}]\d{{3}})+(?:[.,]\d+)?")
 MARK = '; say which mark is the decimal one, decimal = "," or decimal = ".", and thousands are read too'
 
 
@@ -59,7 +61,7 @@ def _of_figure(text: str) -> str:
 
 def number(text: str) -> Decimal:
     """Return a decimal number, its digits kept; a decimal comma is understood, a thousands separator is not."""
-    wanted = text.replace("−", "-").replace("\u00a0", "").strip()
+    wanted = text.replace("−", "-").strip()
     if re.fullmatch(r"[+-]?\d+,\d+(?:[eE][+-]?\d{1,3})?", wanted):
         wanted = wanted.replace(",", ".")
     if len(wanted) > MOST_DIGITS or not NUMBER.fullmatch(wanted):
@@ -80,20 +82,22 @@ def one_way(text: str, decimal: str) -> str:
         return text
     sign, figure = found[1], found[2].replace("−", "-")
     other = "." if decimal == "," else ","
-    if re.fullmatch(rf"[+-]?\d{{1,3}}(?:[{other}'’ \u00a0\u202f]\d{{3}})+(?:[{decimal}]\d+)?", figure):
-        figure = re.sub(rf"[{other}'’ \u00a0\u202f]", "", figure)
+    if re.fullmatch(rf"[+-]?\d{{1,3}}(?:[{other}{SPACES}]\d{{3}})+(?:[{decimal}]\d+)?", figure):
+        figure = re.sub(rf"[{other}{SPACES}]", "", figure)
     elif decimal == "." and "," in figure:
         raise NotThat("a figure with . as its decimal mark")
     return sign + figure.replace(",", ".")
 
 
 WITH_UNIT = re.compile(
-    r"(?P<figure>(?:<=|>=|[<>≤≥=])?\s*[+−-]?\d[\d.,'’ \u00a0\u202f]*)(?![eE][+-]?\d)"
+    r"(?P<figure>(?:<=|>=|[<>≤≥=])?\s*[+−-]?\d[\d.,'’ \u00a0\u2007\u2009\u202f]*)(?![eE][+-]?\d)"
     r"(?P<unit>[^\W\d_].*|[%°×/].*)",
     re.DOTALL,
 )
 """A figure and what is written behind it."""
-SAME = str.maketrans({"^": "", "×": "x", "*": "x", "μ": "u", "µ": "u", " ": "", "\u00a0": "", "\u202f": ""})
+SAME = str.maketrans(
+    {"^": "", "×": "x", "*": "x", "μ": "u", "µ": "u", **dict.fromkeys(" \u00a0\u2007\u2009\u202f", "")}
+)
 
 
 def without_unit(text: str, unit: str) -> str:

@@ -19,6 +19,7 @@ from python_calamine import CalamineError, CalamineWorkbook
 
 from clinic.errors import RuleBroken
 from clinic.exchange.number_formats import Formatted, Styles
+from clinic.exchange.rich_text import RichText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -43,9 +44,13 @@ CELL = re.compile(r"([A-Za-z]{1,3})(\d{1,7})", re.ASCII)
 ROW = re.compile(r"\d{1,7}", re.ASCII)
 DIGITS = re.compile(r"\d+", re.ASCII)
 COUNTS = frozenset({"count", "uniquecount"})
-STYLES = "xl/styles.xml"
+STYLES, TEXTS = "xl/styles.xml", "sharedstrings.xml"
+FIRST = (STYLES, TEXTS)
 Errors = dict[tuple[int, int], str]
-"""Cells of which the formula has no result: row and column, counted from 1, and what stands there."""
+"""Cells that the reader does not show as they are: of a formula without a result, with a raised sign.
+
+Row and column, counted from 1, and what stands there.
+"""
 XML = (".xml", ".rels", ".vml")
 
 
@@ -145,14 +150,15 @@ def _measure(path: Path, most_columns: int, most_rows: int) -> dict[str, tuple[E
     found: dict[str, tuple[Errors, Formatted]] = {}
     styles = Styles()
     lengths: list[int] = []
+    raised: dict[int, str] = {}
     named: list[Counter[int]] = []
     with ZipFile(path) as packed, path.open("rb") as file:
         parts = packed.infolist()
         if len(parts) > MOST_PARTS:
             raise RuleBroken(f"{path.name} has {len(parts)} parts; a spreadsheet may have {MOST_PARTS}.")
         left = MOST_UNPACKED
-        for part in sorted(parts, key=lambda one: one.filename.lower() != STYLES):  # first what the cells name
-            extent = _Extent(path.name, part.filename, most_columns, most_rows, styles)
+        for part in sorted(parts, key=lambda one: not one.filename.lower().endswith(FIRST)):  # what the cells name
+            extent = _Extent(path.name, part.filename, most_columns, most_rows, styles, raised)
             look = extent.look if part.filename.lower().endswith(XML) else _ignore
             left -= _unpack(file, part, left, look)
             found[part.filename] = extent.errors, extent.formatted
@@ -197,7 +203,9 @@ def _ignore(_piece: bytes) -> None:
 class _Extent:
     """How far the cells of one part reach, found while its pieces pass by."""
 
-    def __init__(self, name: str, part: str, most_columns: int, most_rows: int, styles: Styles) -> None:
+    def __init__(  # noqa: PLR0913, PLR0917 - of one part, and what it shares with the others
+        self, name: str, part: str, most_columns: int, most_rows: int, styles: Styles, raised: dict[int, str]
+    ) -> None:
         self.name, self.most_columns, self.most_rows = name, most_columns, most_rows
         self.of_sheets = part.lower().endswith("workbook.xml.rels")
         self.row = self.column = self.last_row = self.last_column = 0
@@ -206,7 +214,8 @@ class _Extent:
         self.formatted, self.style = Formatted(styles=styles), ""
         self.number = self.formula = self.result = self.worded = False
         self.wrong: tuple[int, int] | None = None
-        self.texts = part.lower().endswith("sharedstrings.xml")
+        self.texts = part.lower().endswith(TEXTS)
+        self.raised, self.rich, self.in_rich = raised, RichText(), False
         self.lengths: list[int] = []
         self.named: Counter[int] = Counter()
         self.shared, self.digits = False, ""
@@ -235,29 +244,36 @@ class _Extent:
                 raise ValueError(f"no row is called {said[:20]}")
             self.row, self.column = int(said) if said else self.row + 1, 0
         elif kind == "c":
-            place = CELL.fullmatch(said)
-            if said and place is None:
-                raise ValueError(f"no cell is called {said[:20]}")
-            self.column = _number(place[1].upper()) if place else self.column + 1
-            self.row = int(place[2]) if place else self.row
-            self.last_row, self.last_column = max(self.last_row, self.row), max(self.last_column, self.column)
-            self._judge()
-            self.parser.CharacterDataHandler = None
-            self.wrong = (self.row, self.column) if attributes.get("t") == "e" else None
-            self.shared = attributes.get("t") == "s"
-            self.number, self.style = attributes.get("t", "n") == "n", attributes.get("s", "0")
-            self.formula, self.result, self.worded = False, False, attributes.get("t") == "str"
+            self._cell(said, attributes)
         elif kind == "f":
             self.formula = True
         elif kind == "v":
             self._value()
-        elif kind == "si" and self.texts:
-            self.lengths.append(0)
-            self.parser.CharacterDataHandler = self._text
+        elif (kind == "si" and self.texts) or kind == "is":
+            self.lengths += [0] * self.texts
+            self.rich.begin()
+            self.in_rich, self.parser.CharacterDataHandler = True, self._text if self.texts else self.rich.text
+        elif self.in_rich:
+            self.rich.element(kind, attributes)
         elif kind == "Relationship" and self.of_sheets and not attributes.get("Target", "").lower().endswith(".xml"):
             raise ValueError("one of its parts is no XML")
         elif self.styles is not None:
             self.styles.element(kind, attributes)
+
+    def _cell(self, said: str, attributes: dict[str, str]) -> None:
+        """Learn where a cell stands and what it holds."""
+        place = CELL.fullmatch(said)
+        if said and place is None:
+            raise ValueError(f"no cell is called {said[:20]}")
+        self.column = _number(place[1].upper()) if place else self.column + 1
+        self.row = int(place[2]) if place else self.row
+        self.last_row, self.last_column = max(self.last_row, self.row), max(self.last_column, self.column)
+        self._judge()
+        self.parser.CharacterDataHandler = None
+        self.wrong = (self.row, self.column) if attributes.get("t") == "e" else None
+        self.shared = attributes.get("t") == "s"
+        self.number, self.style = attributes.get("t", "n") == "n", attributes.get("s", "0")
+        self.formula, self.result, self.worded = False, False, attributes.get("t") == "str"
 
     def _value(self) -> None:
         """Learn from the value of a cell, as far as its kind says that it is wrong, shared, or a number."""
@@ -273,18 +289,38 @@ class _Extent:
 
     def _ends(self, name: str) -> None:
         kind = name.rpartition(":")[2]
+        if self.in_rich:
+            self._rich_ends(kind)
         if kind == "c" and self.formula and not self.result and not self.shared:
             self._without_result((self.row, self.column), NO_RESULT)
         if kind == "v" and self.shared:
             self.shared, self.parser.CharacterDataHandler = False, None
             if DIGITS.fullmatch(self.digits.strip()):
                 self.named[int(self.digits)] += 1
+                self._as_shown(self.raised.get(int(self.digits), ""))
+
+    def _rich_ends(self, kind: str) -> None:
+        self.rich.ends(kind)
+        if kind in {"si", "is"}:
+            self.in_rich = False
+            if self.texts and self.rich.shown:
+                self.raised[len(self.lengths) - 1] = self.rich.shown
+            elif not self.texts:
+                self._as_shown(self.rich.shown)
+
+    def _as_shown(self, text: str) -> None:
+        """Keep a text of which a part is raised: the reader would make 91 of 9 with a raised 1."""
+        if text and len(self.errors) >= MOST_ERRORS:
+            raise RuleBroken(f"{self.name} has more than {MOST_ERRORS:,} cells with raised or lowered signs. Split it.")
+        if text:
+            self.errors[self.row, self.column] = text
 
     def _index(self, digits: str) -> None:
         self.digits = (self.digits + digits)[:12]
 
     def _text(self, text: str) -> None:
         self.lengths[-1] += len(text)
+        self.rich.text(text)
         if self.lengths[-1] > MOST_TEXT:
             raise RuleBroken(
                 f"{self.name} has a text of more than {MOST_TEXT:,} characters; that many fit in a cell. Shorten it."
