@@ -23,6 +23,7 @@ from clinic.exchange.import_additions import ADDITIONS
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_constants import Told
 from clinic.exchange.import_course import History
+from clinic.exchange.import_footers import footer_faults
 from clinic.exchange.import_known import Known, TableWide
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
 from clinic.exchange.import_repeats import Repeats
@@ -184,7 +185,10 @@ def _taken_in(job: Job, *, alone: bool) -> bool:
     if earlier is not None:
         report.already = _said_already(report, earlier)
         return True
-    report.problems += _of_mapping(job.table, job.mapping) or cell_faults(job.table, job.mapping)
+    report.problems += _of_mapping(job.table, job.mapping) or [
+        *cell_faults(job.table, job.mapping),
+        *footer_faults(job.table, job.mapping, report.notes),
+    ]
     if report.problems:
         return True
     waiting = Waiting(session, job.batch(), job.at)
