@@ -25,7 +25,7 @@ NAMES = ("patient.family_name", "patient.given_names")
 WHO = (*NAMES, "patient.birth_date", "patient.sex")
 """What tells who a patient is, beside the record number."""
 RECKONED = "total|totals|grand total|subtotal|sum|sums|mean|median|average|summe|gesamt|insgesamt|mittelwert|mittel"
-ALONE = f"{RECKONED}|sd|min|max|minimum|maximum|range|count|anzahl|durchschnitt|end|ende"
+ALONE = f"{RECKONED}|sd|min|max|minimum|maximum|range|count|anzahl|durchschnitt|end"
 SAID = (
     f"{ALONE}|n|source|sources|note|notes|nb|legend|footnote|footnotes|remark|remarks|comment|comments|abbreviations|"
     "quelle|anmerkung|anmerkungen|legende|fußnote|hinweis|bemerkung|abkürzungen|stand"

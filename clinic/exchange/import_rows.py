@@ -47,6 +47,7 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
         place, halves = _slot(target, mapping), _halves(cells, pair, mapping)
         found[place] = _timed(row, halves, (target, pair), mapping, problems)
         _tell_status(found, place, halves[1], pair, mapping)
+    unit = _unit_of_row(cells, mapping)
     for name, wanted in mapping.columns.items():
         for target in wanted:
             place = _slot(target.to, mapping)
@@ -59,10 +60,26 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
                     else replace(said, written=written, missing=_code(found, place, written))
                 )
             else:
-                said = read(row, name, written, target, problems, mapping)
+                said = read(row, name, written, target, problems, mapping, unit)
             if said.text is not None or said.never or said.written or place not in found:
                 found[place] = said
     return found
+
+
+VALUE, INSTRUMENT = Slot(part="score", name="value"), "score.instrument"
+
+
+def _unit_of_row(cells: dict[str, str], mapping: Mapping) -> str:
+    """Return the unit of the instrument that a row names; "" where it names none."""
+    said = mapping.constants.get(INSTRUMENT, "")
+    for name, wanted in mapping.columns.items():
+        for target in wanted:
+            if target.to == INSTRUMENT and (text := cells[name] or target.default):
+                said = target.values.get(text, text)
+    try:
+        return INSTRUMENTS[parse_cell.one_of(said, labels(INSTRUMENTS))].unit if said else ""
+    except parse_cell.NotThat:
+        return ""
 
 
 def _code_of(written: str, place: Slot, target: Target, mapping: Mapping) -> str:
@@ -216,9 +233,18 @@ def _slot(target: str, mapping: Mapping) -> Slot:
 
 
 def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
-    row: int, name: str, written: str, target: Target, problems: list[Fault], mapping: Mapping | None = None
+    row: int,
+    name: str,
+    written: str,
+    target: Target,
+    problems: list[Fault],
+    mapping: Mapping | None = None,
+    unit: str = "",
 ) -> Given:
-    """Return what a cell says: translated, converted, and put in the place of a template."""
+    """Return what a cell says: translated, converted, and put in the place of a template.
+
+    ``unit``: that of the instrument which another cell of the row names.
+    """
     if not written:
         cell = not target.default or target.to.partition(".")[0] in FIGURES
         return Given(text=target.default or None, column=name, written=target.default, cell=cell)
@@ -234,7 +260,8 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
         if mapping and is_figure(place := _slot(target.to, mapping)):
             if transform == "percent_of_one" and text.endswith("%"):
                 text, transform = parse_cell.without_unit(text, "%"), ""  # it is one already
-            text = parse_cell.without_unit(text, unit_of(place, target)) if has_unit(target) else text
+            unit = unit if place == VALUE and not target.factor else unit_of(place, target)
+            text = parse_cell.without_unit(text, unit) if has_unit(target) else text
             text = parse_cell.one_way(text, decimal)
         text = parse_cell.TRANSFORMS[transform](text) if transform else text
         text = dated(text, target.date, held=held, rejected=rejected) if target.date else text

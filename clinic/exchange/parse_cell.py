@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Boolean, Date, Integer
 
-from clinic.clock import from_wall, start_of
+from clinic.clock import NotOnTheClock, TwiceOnTheClock, from_wall, start_of
 from clinic.errors import RuleBroken
 from clinic.exchange.day_words import hint
 from clinic.model import Quantity, UTCDateTime
@@ -204,6 +204,11 @@ def moment(text: str, zone: str) -> datetime:
             return _on_any_clock(start_of(date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1)), zone))
         value = datetime.fromisoformat(text if WRITTEN.fullmatch(text) else "")
         return _on_any_clock(value if value.tzinfo is not None else from_wall(value, zone))
+    except NotOnTheClock as fault:
+        raise NotThat(f"a time that was: {fault}. Correct it, or bring the day alone") from fault
+    except TwiceOnTheClock as fault:
+        how = "such as 2020-10-25T02:30+02:00"
+        raise NotThat(f"a moment with its offset, {how}: {fault}") from fault
     except (ValueError, OverflowError) as fault:
         said = "a moment like 2026-11-23T14:05, on the site's clock or with its offset"
         raise NotThat(said + (hint(text) or without(text))) from fault
@@ -234,7 +239,8 @@ def one_of(text: str, choices: dict[str, str]) -> str:
         for key, label in choices.items():
             if said == key or said.casefold() in {key.casefold(), label.casefold()}:
                 return key
-    raise NotThat("one of " + ", ".join(choices) + without(text))
+    code = f"; say under “values” which of them “{text}” is" if is_whole(text) else ""
+    raise NotThat("one of " + ", ".join(choices) + (code or without(text)))
 
 
 def several_of(text: str, choices: dict[str, str]) -> list[str]:
@@ -316,7 +322,7 @@ def comparator(text: str) -> tuple[str, Decimal]:
 
 
 def _scaled(factor: str) -> Callable[[str], str]:
-    return lambda text: format(number(text) * Decimal(factor), "f")
+    return lambda text: multiplied(text, factor)
 
 
 def _event_day(text: str) -> str:

@@ -88,7 +88,7 @@ def dated(text: str, pattern: str, *, held: bool = False, rejected: bool = False
     ``held``: the file may hold it as a date itself, beside texts; such a cell is read as it is. ``rejected``: the file
     has rejected rows, of which nobody knows any more what was a date itself.
     """
-    if isinstance(text, RealDate):
+    if isinstance(text, RealDate) or WITH_OFFSET.fullmatch(text):
         return text
     patterns = date_patterns(pattern)
     found = {said for one in patterns if (said := _dated(text.removesuffix("~"), one, held=held and not rejected))}
@@ -123,6 +123,8 @@ def _dated(text: str, pattern: str, *, held: bool) -> str:
     return at.isoformat()[: read.length]
 
 
+WITH_OFFSET = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2})?(?:Z|[+-]\d{2}:?\d{2})", re.ASCII)
+"""A moment of ISO 8601 with its offset: no pattern says what it says, and it can be read in one way only."""
 LOST = re.compile(r"\d{4}[.,]\d", re.ASCII)
 """A year and a month that a spreadsheet took for a number: 1980.1 may have been 1980.10."""
 
