@@ -224,7 +224,7 @@ class FurtherScores(Addition):
         self.given[Slot(part="score", name=instrument)] = said
         if said.text is None and not said.never and not said.missing and (why := self.not_recorded.get("value")):
             self.given[Slot(part="score", name=instrument)] = replace(said, missing=why)
-        elif said.text is None and not said.never and not said.missing:
+        elif said.text is None and not said.never and not said.missing and not said.written:  # else it is told already
             self._fault(Slot(part="score", name=instrument), "a score, or that it did not occur")
 
     def _add(self, wanted: Slot, visit: FollowUpVisit, of_course: dict[str, Any], *, told: FollowUpVisit) -> None:

@@ -162,6 +162,11 @@ def spoken_for_elsewhere(mapping: Form[str, Any]) -> set[str]:
     return found | {name for pair in mapping.get("pairs", {}).values() for name in (pair["time"], pair["happened"])}
 
 
+def spoken_for(mapping: Form[str, Any]) -> set[str]:
+    """Return the headings that a mapping names."""
+    return {*mapping.get("columns", {}), *mapping.get("ignored", {}), *spoken_for_elsewhere(mapping)}
+
+
 def absent(upload: Upload, headings: list[str]) -> list[str]:
     """Return the columns that the mapping reads and the table does not have; a person may drop them."""
     return [name for name in upload.mapping.get("columns", {}) if name not in headings]

@@ -14,6 +14,7 @@ from clinic.exchange.import_constants import FIGURES
 from clinic.exchange.import_targets import NEW_PEOPLE, Slot, slot
 from clinic.exchange.mapping import Target
 from clinic.exchange.table_cells import has_codes, has_unit, is_figure, unit_of
+from clinic.exchange.written_days import dated
 from clinic.ledger.models import digest
 from clinic.protocols.catalogues import INSTRUMENTS, QC_TESTS, labels
 
@@ -46,6 +47,7 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
         place, halves = _slot(target, mapping), _halves(cells, pair, mapping)
         found[place] = _timed(row, halves, (target, pair), mapping, problems)
         _tell_status(found, place, halves[1], pair, mapping)
+    unit = _unit_of_row(cells, mapping)
     for name, wanted in mapping.columns.items():
         for target in wanted:
             place = _slot(target.to, mapping)
@@ -58,10 +60,26 @@ def given(row: int, number: int, cells: dict[str, str], mapping: Mapping, proble
                     else replace(said, written=written, missing=_code(found, place, written))
                 )
             else:
-                said = read(row, name, written, target, problems, mapping)
+                said = read(row, name, written, target, problems, mapping, unit)
             if said.text is not None or said.never or said.written or place not in found:
                 found[place] = said
     return found
+
+
+VALUE, INSTRUMENT = Slot(part="score", name="value"), "score.instrument"
+
+
+def _unit_of_row(cells: dict[str, str], mapping: Mapping) -> str:
+    """Return the unit of the instrument that a row names; "" where it names none."""
+    said = mapping.constants.get(INSTRUMENT, "")
+    for name, wanted in mapping.columns.items():
+        for target in wanted:
+            if target.to == INSTRUMENT and (text := cells[name] or target.default):
+                said = target.values.get(text, text)
+    try:
+        return INSTRUMENTS[parse_cell.one_of(said, labels(INSTRUMENTS))].unit if said else ""
+    except parse_cell.NotThat:
+        return ""
 
 
 def _code_of(written: str, place: Slot, target: Target, mapping: Mapping) -> str:
@@ -215,9 +233,18 @@ def _slot(target: str, mapping: Mapping) -> Slot:
 
 
 def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
-    row: int, name: str, written: str, target: Target, problems: list[Fault], mapping: Mapping | None = None
+    row: int,
+    name: str,
+    written: str,
+    target: Target,
+    problems: list[Fault],
+    mapping: Mapping | None = None,
+    unit: str = "",
 ) -> Given:
-    """Return what a cell says: translated, converted, and put in the place of a template."""
+    """Return what a cell says: translated, converted, and put in the place of a template.
+
+    ``unit``: that of the instrument which another cell of the row names.
+    """
     if not written:
         cell = not target.default or target.to.partition(".")[0] in FIGURES
         return Given(text=target.default or None, column=name, written=target.default, cell=cell)
@@ -225,16 +252,19 @@ def read(  # noqa: PLR0913, PLR0917 - one cell and how it is read
     if target.never and _same(text, target.never):
         occurred = target.transform == "event_occurred"
         return Given(text="0" if occurred else None, column=name, written=written, never=not occurred)
-    decimal, held = ("", False) if mapping is None else (target.decimal or mapping.decimal, mapping.holds_dates)
+    decimal, held, rejected = "", False, False
+    if mapping is not None:
+        decimal, held, rejected = target.decimal or mapping.decimal, mapping.holds_dates, mapping.of_rejects
     try:
         transform = target.transform
         if mapping and is_figure(place := _slot(target.to, mapping)):
             if transform == "percent_of_one" and text.endswith("%"):
                 text, transform = parse_cell.without_unit(text, "%"), ""  # it is one already
-            text = parse_cell.without_unit(text, unit_of(place, target)) if has_unit(target) else text
+            unit = unit if place == VALUE and not target.factor else unit_of(place, target)
+            text = parse_cell.without_unit(text, unit) if has_unit(target) else text
             text = parse_cell.one_way(text, decimal)
         text = parse_cell.TRANSFORMS[transform](text) if transform else text
-        text = parse_cell.dated(text, target.date, held=held) if target.date else text
+        text = dated(text, target.date, held=held, rejected=rejected) if target.date else text
         text = parse_cell.multiplied(text, target.factor) if target.factor else text
     except parse_cell.NotThat as fault:
         problems.append(Fault(row=row, column=name, value=written, expected=str(fault)))

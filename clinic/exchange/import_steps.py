@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.errors import RuleBroken
-from clinic.exchange import import_report, importing, tables
+from clinic.exchange import import_columns, import_report, importing, tables
 from clinic.exchange.import_labels import Labels
 from clinic.exchange.import_people import Alike
 from clinic.exchange.import_report import grouped
@@ -30,7 +30,7 @@ MOST_SHOWN = 200
 
 def table_of(upload: Upload) -> Table:
     """Return the table of an upload; raises `RuleBroken` where it cannot be read, or is too long for a page."""
-    table = tables.read(upload.table(), **upload.reading)
+    table = tables.read(upload.table(), **upload.reading, headings=import_columns.spoken_for(upload.mapping))
     if len(table.rows) > MOST_ROWS:
         raise RuleBroken(
             f"The table has {len(table.rows):,} rows. In the browser at most {MOST_ROWS:,} are imported at once. Split "

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import count, islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -23,15 +23,17 @@ from clinic.exchange.import_additions import ADDITIONS
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_constants import Told
 from clinic.exchange.import_course import History
+from clinic.exchange.import_footers import footer_faults
+from clinic.exchange.import_headings import heading_faults
 from clinic.exchange.import_known import Known, TableWide
 from clinic.exchange.import_people import KnownDonors, KnownPeople, similar_people
 from clinic.exchange.import_repeats import Repeats
 from clinic.exchange.import_report import Report, shown
-from clinic.exchange.import_targets import KINDS, OWN, slot
+from clinic.exchange.import_targets import KINDS, slot
 from clinic.exchange.import_writing import Waiting
 from clinic.exchange.mapping import Mapping, Target, load
 from clinic.exchange.table_cells import cell_faults
-from clinic.exchange.tables import READING, UNNAMED, Table, other_sheets, read
+from clinic.exchange.tables import READING, Table, read
 from clinic.extensions import read_from_here, write_from_here
 from clinic.ledger.listener import lock_site, set_actor
 from clinic.ledger.prepared import head_of
@@ -184,7 +186,10 @@ def _taken_in(job: Job, *, alone: bool) -> bool:
     if earlier is not None:
         report.already = _said_already(report, earlier)
         return True
-    report.problems += _of_mapping(job.table, job.mapping) or cell_faults(job.table, job.mapping)
+    report.problems += heading_faults(job.table, job.mapping) or [
+        *cell_faults(job.table, job.mapping),
+        *footer_faults(job.table, job.mapping, report.notes),
+    ]
     if report.problems:
         return True
     waiting = Waiting(session, job.batch(), job.at)
@@ -229,12 +234,15 @@ def prepared(  # noqa: PLR0913, PLR0917 - as above
     if by.role not in WRITERS or not by.active:
         raise RuleBroken(f"{by.label} cannot record patient data and so cannot import.")
     said = mapping if mapping is None or isinstance(mapping, Mapping) else load(mapping, kind)
-    table = read(path, **({} if said is None else {name: getattr(said, name) for name in READING}))
+    how: dict[str, Any] = {} if said is None else {name: getattr(said, name) for name in READING}
+    table = read(path, **how, headings=said.spoken_for() if said is not None else ())
     dates = path.suffix.lower() == ".xlsx" or bool(table.of_rejects)  # rejects have rows as they were read
-    said = (said or own(table, kind, name)).model_copy(update={"holds_dates": dates})
+    said = (said or own(table, kind, name)).model_copy(
+        update={"holds_dates": dates, "of_rejects": bool(table.of_rejects)}
+    )
     return Job(
         session=session, table=table, mapping=said, by=by, at=at, sha256=batches.hash_of(path),
-        report=Report(kind=kind, file=name, rows=len(table.rows), table=table),
+        report=Report(kind=kind, file=name, rows=len(table.rows), table=table, notes=list(table.told)),
         published=_published(session, by), progress=lambda *_: None,
     )  # fmt: skip
 
@@ -286,68 +294,6 @@ def own(table: Table, kind: str, file: str) -> Mapping:
         elif name in by_heading:
             ignored[name] = "assigned by the import"
     return Mapping(kind=kind, source=f"Imported from {file}", columns=columns, ignored=ignored)
-
-
-def _of_mapping(table: Table, mapping: Mapping) -> list[Fault]:
-    """Return what keeps table and mapping from fitting together; row 1 is the row of headings."""
-    below, absent = next(iter(table.rows), None), mapping.spoken_for() - set(table.headings)
-    if below is not None and not absent.isdisjoint(below[1].values()):
-        expected = f"the headings of the columns; row {below[0]} has them, so say: heading_row = {below[0]}"
-        return [*_elsewhere(table), Fault(row=1, column="", value="", expected=expected)]
-    problems = [
-        Fault(
-            row=1,
-            column=name,
-            value=name,
-            expected="a column that the mapping names; otherwise say under [ignored] why it is left out",
-        )
-        for name in table.headings
-        if name not in mapping.spoken_for() and name not in table.unnamed and name not in table.of_rejects
-    ]
-    problems += [
-        Fault(row=1, column=name, value="", expected="this column in the file: the mapping names it")
-        for name in sorted(absent)
-        if not (name in mapping.ignored and UNNAMED.fullmatch(name))
-    ]
-    problems += [
-        Fault(
-            row=1,
-            column=column,
-            value=target,
-            expected=OWN.get(target, "the name of a fact, for example patient.sex, qc.viability, score.month6.spo2"),
-        )
-        for target, column in mapping.targets()
-        if slot(target, mapping.kind) is None
-    ]
-    problems += [
-        Fault(row=1, column=", ".join(said), value=target, expected="one column or part of the mapping for each fact")
-        for target, said in mapping.doubled().items()
-    ]
-    if any(fault.row == 1 for fault in problems) and not table.guesses:
-        problems = _elsewhere(table) + problems
-    return problems + [_of_encoding(table)] * bool(table.guesses)
-
-
-def _elsewhere(table: Table) -> list[Fault]:
-    """Return where the headings may be, if they are not what was read: a row that begins with #, another sheet."""
-    row, cells = table.comment
-    found = []
-    if len(cells) > 1 and len(cells) == len(table.rows.headings):
-        said = f"a comment: the row begins with #. If it has the headings, say so: heading_row = {row}"
-        found.append(Fault(row=row, column="", value=", ".join(cells)[:60], expected=said))
-    if table.others:
-        found.append(
-            Fault(row=1, column="the sheet", value="", expected=f"these columns. {other_sheets(table.others)}")
-        )
-    return found
-
-
-def _of_encoding(table: Table) -> Fault:
-    """Return that nobody said how the file is written: names would come in spoiled."""
-    reads = "; ".join(f"“{line}” in {name}" for name, line in table.guesses.items())
-    return Fault(
-        row=1, column="the file", value="", expected=f"UTF-8, or its encoding in the mapping. It reads {reads}"
-    )
 
 
 def _published(session: Session, by: User) -> Callable[[str], ProtocolVersion | None]:

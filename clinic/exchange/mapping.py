@@ -35,10 +35,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from clinic import wording
 from clinic.errors import RuleBroken
-from clinic.exchange.parse_cell import TRANSFORMS, date_pattern, date_patterns, is_factor
+from clinic.exchange.parse_cell import TRANSFORMS, is_factor
 from clinic.exchange.separators import MARKS
 from clinic.exchange.tables import MOST_ROWS
 from clinic.exchange.text_files import ENCODINGS
+from clinic.exchange.written_days import date_pattern, date_patterns
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,7 +136,8 @@ class Pair(Part):
 class Mapping(Part):
     """All that a mapping file says. ``holds_dates``: whether cells of the file are dates themselves, not texts of them.
 
-    That is no word of the mapping: `clinic.exchange.importing.prepared` sets it for a spreadsheet.
+    That, and whether it has rejected rows (``of_rejects``), is no word of the mapping:
+    `clinic.exchange.importing.prepared` sets both.
     """
 
     kind: str
@@ -147,6 +149,7 @@ class Mapping(Part):
     separator: str = ""
     decimal: Mark = ""
     holds_dates: bool = Field(default=False, exclude=True)
+    of_rejects: bool = Field(default=False, exclude=True)
     missing: tuple[str, ...] = ()
     reason: str = ""
     constants: dict[str, str] = Field(default_factory=dict)

@@ -17,13 +17,13 @@ from functools import cached_property, lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from clinic.exchange import parse_cell
+from clinic.exchange import date_formats, parse_cell
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ACCOUNTS = '_(* #,##0.00_);_(* \\(#,##0.00\\);_(* "-"??_);_(@_)'
-BUILT_IN = {9: "0%", 10: "0.00%", 41: ACCOUNTS, 42: ACCOUNTS, 43: ACCOUNTS, 44: ACCOUNTS}
+BUILT_IN = {9: "0%", 10: "0.00%", 41: ACCOUNTS, 42: ACCOUNTS, 43: ACCOUNTS, 44: ACCOUNTS, **date_formats.DATES}
 """The formats that a file need not spell out and that show more than the number."""
 MOST_STYLES = 65_536
 """Styles of cells, as spreadsheet programs allow."""
@@ -35,6 +35,8 @@ TOKEN = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 CONDITION = re.compile(r"(<=|>=|<>|<|>|=)\s*(-?\d{1,30}(?:\.\d{1,30})?)", re.ASCII)
+MONTH = 2
+"""Decimals that can be a month."""
 SIGNS = frozenset({"<", ">", "<=", ">=", "≤", "≥"})
 BEFORE = frozenset({"%", "kg", "g", "mg", "µg", "lb", "lbs", "oz", "st", "ml", "l", "dl", "cm", "mm", "in", "ft"})
 """Units that count in front of a figure too; other words there, as of a number of a patient, are no units."""
@@ -43,8 +45,6 @@ BEFORE = frozenset({"%", "kg", "g", "mg", "µg", "lb", "lbs", "oz", "st", "ml", 
 HIDDEN, OTHERWISE = "hidden by its format", "shown as"
 NOT_READ = re.compile(rf"\S+ \((?:{HIDDEN}|{OTHERWISE} .+)\)", re.DOTALL)
 """How a number is told of which the cell shows nothing, or other digits."""
-GROUPS = " '’\u00a0\u202f"
-"""What sets thousands apart, beside the comma."""
 
 
 @dataclass(kw_only=True)
@@ -53,6 +53,7 @@ class Section:
 
     ``whole``: the places of digits before the decimal mark, with the texts between them. ``zero``: whether it shows a
     digit of 0 too. ``of_dates``: it has letters that stand for parts of a date. ``bare``: nothing but a color.
+    ``places``: how many decimals it always shows.
     """
 
     condition: tuple[str, Decimal] | None = None
@@ -66,6 +67,7 @@ class Section:
     fraction: bool = False
     of_dates: bool = False
     bare: bool = False
+    places: int = 0
     whole: list[tuple[bool, str]] = field(default_factory=list)
 
     def fits(self, value: Decimal) -> bool:
@@ -104,7 +106,7 @@ class Section:
     @cached_property
     def parts(self) -> bool:
         """Whether a text stands between its digits, other than what sets thousands apart."""
-        return any(text.strip(GROUPS) for digit, text in self.whole if not digit)
+        return any(text.strip(parse_cell.SPACES) for digit, text in self.whole if not digit)
 
     @cached_property
     def shows(self) -> bool:
@@ -156,6 +158,7 @@ def _learn(one: Section, kind: str | None, text: str, following: str) -> None:
     elif kind in {"digits", "power"} or (plain and text == "@"):
         if kind == "digits" and not one.point:
             one.whole += [(False, one.behind)] * bool(one.behind and one.whole) + [(True, text)]
+        one.places += kind == "digits" and one.point and text == "0"
         one.zero |= text not in {"#", "?"}
         one.digits, one.behind, one.thousands = True, "", 0
     elif plain and text == "." and not one.point:
@@ -189,7 +192,7 @@ def shown(value: float, code: str) -> str | None:
     held = Decimal(f"{value:.15g}")
     section, negative = _of(held, list(sections(code))) if code.strip() else (None, False)
     if section is None or not section.shows:
-        return None
+        return _year_and_month(held, section)
     figure = held.scaleb(section.power).normalize() + 0
     if not section.digits or (held == 0 and not section.zero):
         text = (section.before + section.behind).strip()
@@ -201,6 +204,14 @@ def shown(value: float, code: str) -> str | None:
     if (read := _read(text)) is not None and read != figure:
         return f"{plain} ({OTHERWISE} {text})"
     return None if text == plain else text
+
+
+def _year_and_month(held: Decimal, section: Section | None) -> str | None:
+    """Return 1980.1 as 1980.10 where its cell shows that: it may be a year and a month; None for any other figure."""
+    months = section is not None and section.places == MONTH and not section.of_dates
+    if months and 1000 <= held < 10000 and held.scaleb(1) == held.scaleb(1).to_integral_value():
+        return format(held, ".2f")
+    return None
 
 
 def _written(figure: Decimal, section: Section, *, negative: bool) -> str:
@@ -248,7 +259,7 @@ class Styles:
         if (found := self.known.get(style)) is None:
             number = _whole(style)
             code = self.code(number)
-            found = number if code.strip() and any(one.shows for one in sections(code)) else -1
+            found = number if code.strip() and _shows(code) else -1
             if len(self.known) < MOST_STYLES:
                 self.known[style] = found
         return found
@@ -256,6 +267,11 @@ class Styles:
     def code(self, style: int) -> str:
         """Return the format of a style; "" where it has none."""
         return self.codes.get(self.of_cells[style], "") if style < len(self.of_cells) else ""
+
+
+def _shows(code: str) -> bool:
+    """Whether a format shows more than the number, less than the day, or the last 0 of a year and a month."""
+    return any(one.shows or one.places == MONTH for one in sections(code)) or date_formats.shows_otherwise(code)
 
 
 def _whole(text: str) -> int:
@@ -289,7 +305,10 @@ class Formatted:
             for place in range(first, last):
                 column = self.places[place] - row * WIDE - 1
                 value = cells[column] if column < len(cells) else None
+                code = self.styles.code(self.kinds[place])
                 if isinstance(value, int | float) and not isinstance(value, bool):
-                    said = shown(value, self.styles.code(self.kinds[place]))
+                    said = shown(value, code)
                     cells[column] = value if said is None else said
+                elif value is not None:
+                    cells[column] = date_formats.as_shown(value, code)
             yield cells

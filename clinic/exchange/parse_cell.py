@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import JSON, Boolean, Date, Integer
 
-from clinic.clock import from_wall, start_of
+from clinic.clock import NotOnTheClock, TwiceOnTheClock, from_wall, start_of
 from clinic.errors import RuleBroken
+from clinic.exchange.day_words import hint
 from clinic.model import Quantity, UTCDateTime
 from clinic.wording import ESTIMATED
 
@@ -40,7 +41,9 @@ class NotThat(ValueError):
 
 
 NOT_RECORDED = "; if it means “not recorded”, say so under “missing”"
-THOUSANDS = re.compile(r"[<>≤≥=]*\s*[+-]?\d{1,3}(?:[.,'’ \u00a0\u202f]\d{3})+(?:[.,]\d+)?")
+SPACES = "'’ \u00a0\u2007\u2009\u202f"
+"""What sets thousands apart beside point and comma: marks and spaces that are all alike to the eye."""
+THOUSANDS = re.compile(rf"[<>≤≥=]*\s*[+-]?\d{{1,3}}(?:[.,{SPACES}]\d{{3}})+(?:[.,]\d+)?")
 MARK = '; say which mark is the decimal one, decimal = "," or decimal = ".", and thousands are read too'
 
 
@@ -58,7 +61,7 @@ def _of_figure(text: str) -> str:
 
 def number(text: str) -> Decimal:
     """Return a decimal number, its digits kept; a decimal comma is understood, a thousands separator is not."""
-    wanted = text.replace("−", "-").replace("\u00a0", "").strip()
+    wanted = text.replace("−", "-").strip()
     if re.fullmatch(r"[+-]?\d+,\d+(?:[eE][+-]?\d{1,3})?", wanted):
         wanted = wanted.replace(",", ".")
     if len(wanted) > MOST_DIGITS or not NUMBER.fullmatch(wanted):
@@ -79,20 +82,22 @@ def one_way(text: str, decimal: str) -> str:
         return text
     sign, figure = found[1], found[2].replace("−", "-")
     other = "." if decimal == "," else ","
-    if re.fullmatch(rf"[+-]?\d{{1,3}}(?:[{other}'’ \u00a0\u202f]\d{{3}})+(?:[{decimal}]\d+)?", figure):
-        figure = re.sub(rf"[{other}'’ \u00a0\u202f]", "", figure)
+    if re.fullmatch(rf"[+-]?\d{{1,3}}(?:[{other}{SPACES}]\d{{3}})+(?:[{decimal}]\d+)?", figure):
+        figure = re.sub(rf"[{other}{SPACES}]", "", figure)
     elif decimal == "." and "," in figure:
         raise NotThat("a figure with . as its decimal mark")
     return sign + figure.replace(",", ".")
 
 
 WITH_UNIT = re.compile(
-    r"(?P<figure>(?:<=|>=|[<>≤≥=])?\s*[+−-]?\d[\d.,'’ \u00a0\u202f]*)(?![eE][+-]?\d)"
+    r"(?P<figure>(?:<=|>=|[<>≤≥=])?\s*[+−-]?\d[\d.,'’ \u00a0\u2007\u2009\u202f]*)(?![eE][+-]?\d)"
     r"(?P<unit>[^\W\d_].*|[%°×/].*)",
     re.DOTALL,
 )
 """A figure and what is written behind it."""
-SAME = str.maketrans({"^": "", "×": "x", "*": "x", "μ": "u", "µ": "u", " ": "", "\u00a0": "", "\u202f": ""})
+SAME = str.maketrans(
+    {"^": "", "×": "x", "*": "x", "μ": "u", "µ": "u", **dict.fromkeys(" \u00a0\u2007\u2009\u202f", "")}
+)
 
 
 def without_unit(text: str, unit: str) -> str:
@@ -155,7 +160,7 @@ def day(text: str) -> date:
             return date.fromisoformat(text[:10])
     except ValueError as fault:
         raise NotThat("a day like 2026-11-23") from fault
-    raise NotThat(f"a day like 2026-11-23{without(text)}")
+    raise NotThat(f"a day like 2026-11-23{hint(text) or without(text)}")
 
 
 def day_of(text: str) -> date:
@@ -166,51 +171,9 @@ def day_of(text: str) -> date:
         raise RuleBroken(f"“{text}” is not a day. Write it like 2026-11-23.") from None
 
 
-PARTS = {"YYYY": "%Y", "MM": "%m", "DD": "%d", "hh": "%H", "mm": "%M", "ss": "%S", "MON": "%b"}
 ISO = re.compile(r"\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?", re.ASCII)
 WRITTEN = re.compile(ISO.pattern + r"(?:Z|[+-]\d{2}:?\d{2})?", re.ASCII)
 """A day or a moment as it may be written: nothing may stand beside it."""
-PART = re.compile("YYYY|MON|MM|DD|hh|mm|ss|[A-Za-z%]")
-
-
-def date_pattern(pattern: str) -> tuple[str, int]:
-    """Return a way to write days, such as ``DD.MM.YYYY hh:mm``, as `strptime` has it, and its length in ISO 8601."""
-    found = PART.findall(pattern)
-    if "YYYY" not in found or set(found) - PARTS.keys() or len(set(found)) < len(found):
-        raise ValueError(f"“{pattern}” is no way to write a day; use YYYY, MM or MON, DD, hh, mm, ss, once each")
-    month = bool({"MM", "MON"} & set(found))
-    day = len("2026-11-23" if "DD" in found else "2026-11") if month else len("2026")
-    return PART.sub(lambda part: PARTS[part[0]], pattern), len("2026-11-23T14:05:00") if "hh" in found else day
-
-
-def date_patterns(said: str) -> list[str]:
-    """Return the ways to write days that a mapping names for a column, separated by ;."""
-    return [one.strip() for one in said.split(";") if one.strip()]
-
-
-def dated(text: str, pattern: str, *, held: bool = False) -> str:
-    """Return a day or moment that is written in some other way as ISO 8601 writes it.
-
-    ``held``: the file may hold it as a date itself, beside texts; such a cell is read as it is.
-    """
-    patterns = date_patterns(pattern)
-    if held and ISO.fullmatch(text) and not any(one.startswith("YYYY-DD") for one in patterns):
-        return text
-    found = {said for one in patterns if (said := _dated(text.removesuffix("~"), one))}
-    if len(found) > 1:
-        raise NotThat(f"a day or moment that only one of {' and '.join(patterns)} reads")
-    if not found:
-        raise NotThat(f"a day or moment written {' or '.join(patterns)}{without(text)}")
-    return found.pop() + "~" * text.endswith("~")
-
-
-def _dated(text: str, pattern: str) -> str:
-    """Return a day or moment as ISO 8601 writes it; "" where it is not written in this way."""
-    read, length = date_pattern(pattern)
-    try:
-        return datetime.strptime(text, read).isoformat()[:length]  # noqa: DTZ007 - a wall clock
-    except ValueError:
-        return ""
 
 
 def multiplied(text: str, factor: str) -> str:
@@ -241,9 +204,14 @@ def moment(text: str, zone: str) -> datetime:
             return _on_any_clock(start_of(date(int(partly["y"]), int(partly["m"] or 1), int(partly["d"] or 1)), zone))
         value = datetime.fromisoformat(text if WRITTEN.fullmatch(text) else "")
         return _on_any_clock(value if value.tzinfo is not None else from_wall(value, zone))
+    except NotOnTheClock as fault:
+        raise NotThat(f"a time that was: {fault}. Correct it, or bring the day alone") from fault
+    except TwiceOnTheClock as fault:
+        how = "such as 2020-10-25T02:30+02:00"
+        raise NotThat(f"a moment with its offset, {how}: {fault}") from fault
     except (ValueError, OverflowError) as fault:
         said = "a moment like 2026-11-23T14:05, on the site's clock or with its offset"
-        raise NotThat(said + without(text)) from fault
+        raise NotThat(said + (hint(text) or without(text))) from fault
 
 
 def _on_any_clock(value: datetime) -> datetime:
@@ -271,7 +239,8 @@ def one_of(text: str, choices: dict[str, str]) -> str:
         for key, label in choices.items():
             if said == key or said.casefold() in {key.casefold(), label.casefold()}:
                 return key
-    raise NotThat("one of " + ", ".join(choices) + without(text))
+    code = f"; say under “values” which of them “{text}” is" if is_whole(text) else ""
+    raise NotThat("one of " + ", ".join(choices) + (code or without(text)))
 
 
 def several_of(text: str, choices: dict[str, str]) -> list[str]:
@@ -353,7 +322,7 @@ def comparator(text: str) -> tuple[str, Decimal]:
 
 
 def _scaled(factor: str) -> Callable[[str], str]:
-    return lambda text: format(number(text) * Decimal(factor), "f")
+    return lambda text: multiplied(text, factor)
 
 
 def _event_day(text: str) -> str:

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 MARKS = {",": ",", ";": ";", "|": "|", "tab": "\t"}
 """The marks that can separate cells, by what a mapping calls them."""
@@ -27,24 +27,44 @@ def said_by(line: str) -> str:
     return found["mark"] if found else ""
 
 
-def separator_of(lines: Iterable[str]) -> str:
-    """Return the mark that separates the cells of a table; ``lines``: the headings, and the rows below them."""
+def separator_of(lines: Iterable[str], headings: Collection[str] = ()) -> str:
+    """Return the mark that separates the cells of a table; ``lines``: the headings, and the rows below them.
+
+    ``headings``: those that the mapping names, where there is one: they tell more than how wide the rows are.
+    """
     some = list(islice((line for line in lines if line.strip()), SAMPLED))
-    best, found = (0.0, 0), ","
-    for mark in MARKS.values():
-        widths = _widths(some, mark)
-        if widths and widths[0] > 1:
-            alike = sum(width == widths[0] for width in widths) / len(widths)
-            if (alike, widths[0]) > best:
-                best, found = (alike, widths[0]), mark
-    if best == (0.0, 0):  # one column: a mark that parts none of its cells
-        return next((mark for mark in MARKS.values() if set(_widths(some, mark)) <= {1}), ",")
-    return found
+    split = {mark: cut for mark in MARKS.values() if (cut := _split(some, mark)) and len(cut[0]) > 1}
+    if not split:  # one column: a mark that parts none of its cells
+        return next((mark for mark in MARKS.values() if {len(one) for one in _split(some, mark)} <= {1}), ",")
+    return max(split, key=lambda mark: (_named(split[mark][0], headings), *_fits(split[mark], mark)))
 
 
-def _widths(lines: list[str], mark: str) -> list[int]:
-    """Return how many cells each row has, separated by a mark."""
+def other_marks(heading: str) -> list[str]:
+    """Return the marks, as a mapping calls them, that a heading contains: one of them may separate the cells."""
+    return [name for name, mark in MARKS.items() if mark in heading]
+
+
+def _named(cells: list[str], headings: Collection[str]) -> int:
+    """Return how many of the cells of the first row are headings that somebody named."""
+    return sum(one.strip().removeprefix("\ufeff") in headings for one in cells)
+
+
+def _fits(split: list[list[str]], mark: str) -> tuple[float, float, int, bool]:
+    """Return how well a mark fits: rows as wide as the headings, few spaces behind it, many cells.
+
+    Where all that is alike, a comma is one of the text or of a figure, as in “Weight, kg” and “70,5”.
+    """
+    wide = len(split[0])
+    alike = sum(len(one) == wide for one in split) / len(split)
+    behind = [cell[:1].isspace() for one in split for cell in one[1:]]
+    spaced = sum(behind) / len(behind) if behind else 0
+    return alike, -spaced, wide, mark != ","
+
+
+def _split(lines: list[str], mark: str) -> list[list[str]]:
+    """Return the cells of each row, separated by a mark; the spaces behind it stay, unless quotation marks follow."""
     try:
-        return [len(cells) for cells in csv.reader(lines, delimiter=mark, skipinitialspace=True)]
+        rows = csv.reader((re.sub(rf"(^|{re.escape(mark)}) +(?=\")", r"\1", line) for line in lines), delimiter=mark)
+        return [cells for cells in rows if cells]
     except csv.Error:
         return []

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Boolean, Integer
 
-from clinic.exchange import spreadsheets
+from clinic.exchange import sheet_parts
 from clinic.exchange.import_checks import Fault
 from clinic.exchange.import_targets import slot
+from clinic.exchange.merged_cells import merged_faults
 from clinic.exchange.number_formats import HIDDEN, NOT_READ
 from clinic.exchange.parse_cell import WITH_UNIT
 from clinic.model import Quantity
@@ -125,7 +126,7 @@ def cell_faults(table: Table, mapping: Mapping) -> list[Fault]:
         for name, one in marks.items()
         for row, text in one.doubtful(around)
     ]
-    return found
+    return [*found, *merged_faults(table, said)]
 
 
 def _no_value(text: str, mapping: Mapping) -> str:
@@ -134,7 +135,7 @@ def _no_value(text: str, mapping: Mapping) -> str:
         return NO_RESULT
     if not mapping.holds_dates or text[-1] != ")":
         return ""
-    if text == spreadsheets.NO_RESULT:
+    if text == sheet_parts.NO_RESULT:
         return NOT_WORKED_OUT
     return (UNSEEN if text.endswith(f"({HIDDEN})") else OTHER_DIGITS) if NOT_READ.fullmatch(text) else ""
 

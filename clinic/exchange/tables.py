@@ -17,10 +17,11 @@ from clinic.errors import RuleBroken
 from clinic.exchange import spreadsheets, text_files
 from clinic.exchange.separators import MARKS
 from clinic.exchange.text_files import ENCODINGS
+from clinic.exchange.written_days import RealDate
 from clinic.fields import RUNS_AS_FORMULA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 MOST_BYTES = 50 * 1024 * 1024
 MOST_ROWS = 100_000
@@ -29,6 +30,8 @@ MOST_CELLS = 5_000_000
 MOST_HEADING = 1_000
 MOST_TEXT = 32_767
 """Characters of one cell: as many as a spreadsheet's has."""
+BELOW_TITLES = 20
+"""Rows in which headings may stand below titles."""
 UNNAMED = re.compile(r"column \d{1,4}")
 """What a column without a heading is called by its place."""
 REJECTED = ("Row", "Why it was refused")
@@ -47,7 +50,8 @@ class Rows:
         self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the table
         weakref.finalize(self, self.file.close)
         for line in lines:
-            self.file.write(json.dumps(line).encode() + b"\n")
+            real = [place for place, cell in enumerate(line[1]) if isinstance(cell, RealDate)]
+            self.file.write(json.dumps([*line, real]).encode() + b"\n")
             self.count += 1
 
     def __len__(self) -> int:
@@ -63,8 +67,10 @@ class Rows:
         place = 0
         for _ in range(self.count):
             self.file.seek(place)
-            number, cells = json.loads(self.file.readline())
+            number, cells, real = json.loads(self.file.readline())
             place = self.file.tell()
+            for one in real:
+                cells[one] = RealDate(cells[one])
             yield number, dict(zip(self.headings, cells, strict=True))
 
 
@@ -76,6 +82,8 @@ class Table:
     ``sheet``: the sheet of a spreadsheet, where it was named; ``others``: its other sheets, where none was.
     ``separator``: the mark between the cells of a text; "" in a spreadsheet. ``comment``: the row above the headings
     that begins with # and may be theirs: its number and cells.
+    ``heading_line``: the row of the headings. ``merged``: the ranges of cells of a spreadsheet that are one. ``told``:
+    what nobody sees of it and was read, or was not read.
     ``note``: that its encoding was guessed; ``guesses``: what the first such line reads in each likely one.
     """
 
@@ -88,6 +96,9 @@ class Table:
     others: tuple[str, ...] = ()
     separator: str = ""
     comment: tuple[int, list[str]] = (0, [])
+    heading_line: int = 1
+    merged: tuple[spreadsheets.Range, ...] = ()
+    told: tuple[str, ...] = ()
 
     @property
     def of_rejects(self) -> list[str]:
@@ -96,12 +107,21 @@ class Table:
         return first if [name.removesuffix(" (rejected)") for name in first] == list(REJECTED) else []
 
 
-def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 0, separator: str = "") -> Table:
+def read(  # noqa: PLR0913 - how a file is read
+    path: Path,
+    *,
+    encoding: str = "",
+    sheet: str = "",
+    heading_row: int = 0,
+    separator: str = "",
+    headings: Collection[str] = (),
+) -> Table:
     """Return the table of a file. Raises `RuleBroken` with a sentence where it cannot be one, or is too large.
 
-    ``sheet``: name or number of the sheet of a spreadsheet, else its first; ``heading_row``: the row of the headings,
-    counted from 1, else the first that is no # comment; ``separator``: the mark between the cells of a text, one of
-    `MARKS`, else the one at which its rows are as wide as the headings.
+    ``sheet``: name or number of the sheet of a spreadsheet, else the first that is not hidden; ``heading_row``: the row
+    of the headings, counted from 1, else the first that is no # comment; ``separator``: the mark between the cells of a
+    text, one of `MARKS`, else the one at which its rows are as wide as the headings; ``headings``: those that the
+    mapping names.
     """
     if separator and separator not in MARKS:
         raise RuleBroken(f"No separator is called “{separator[:40]}”. Available: {' '.join(MARKS)}.")
@@ -120,7 +140,7 @@ def read(path: Path, *, encoding: str = "", sheet: str = "", heading_row: int = 
     written = text_files.look_at(path, encoding, heading_row, separator)
     try:
         with path.open(encoding=written.encoding, newline="") as file:
-            mark, lines = text_files.rows(file, written)
+            mark, lines = text_files.rows(file, written, headings)
             return _told(lines, written.heading_row, note=written.note, guesses=written.guesses, separator=mark)
     except UnicodeError as fault:
         raise RuleBroken(f"{path.name} cannot be read as {written.encoding}: {fault}.") from fault
@@ -139,18 +159,39 @@ def _of_spreadsheet(path: Path, sheet: str, heading_row: int) -> Table:
     others = () if sheet else read.others
     lines = ((line, [_cell(cell) for cell in cells]) for line, cells in enumerate(read.rows, start=1))
     try:
-        return _told(lines, heading_row, sheet=sheet, others=others)
+        table = _told(lines, heading_row, sheet=sheet, others=others, merged=read.merged)
+        return replace(table, told=tuple(_unseen(table, read)))
     except RuleBroken as fault:
         if not others:
             raise
         raise RuleBroken(f"{fault} {other_sheets(others)}") from fault
 
 
+def _unseen(table: Table, read: spreadsheets.Sheet) -> Iterator[str]:
+    """Yield what nobody sees who opens the file: hidden sheets in front, which are not read, rows and columns."""
+    if read.passed:
+        named = ", ".join(f"“{name}”" for name in read.passed[:10])
+        yield f"The first sheet that is not hidden was read. Hidden in front of it: {named}."
+    hidden = set(read.hidden.rows)
+    if hidden := [row for row, _cells in table.rows if row in hidden] if hidden else []:
+        rows = ", ".join(map(str, hidden[:10])) + ", …" * (len(hidden) > 10)
+        yield f"{len(hidden):,} hidden {'row was' if len(hidden) == 1 else 'rows were'} read too: {rows}."
+    names = [
+        name
+        for number, name in enumerate(table.rows.headings, start=1)
+        if name and any(first <= number <= last for first, last in read.hidden.columns)
+    ]
+    if names:
+        said = ", ".join(f"“{name[:40]}”" for name in names[:10]) + ", …" * (len(names) > 10)
+        yield f"{len(names):,} hidden {'column is' if len(names) == 1 else 'columns are'} part of the table: {said}."
+
+
 def other_sheets(others: tuple[str, ...]) -> str:
     """Say which other sheets a file has, and how one of them is chosen."""
     named = ", ".join(f"“{name}”" for name in others[:10]) + ", …" * (len(others) > 10)
     return (
-        f'The first sheet was read. The file has others: {named}. To read one of them, name it: sheet = "{others[0]}".'
+        f"The first sheet that is not hidden was read. The file has others: {named}. To read one of them, name it: "
+        f'sheet = "{others[0]}".'
     )
 
 
@@ -175,7 +216,9 @@ def _cell(value: Any) -> str:
         text = str(int(value)) if value.is_integer() else repr(value)
         return f"{text}0" if re.fullmatch(r"-?\d{1,3}\.\d{3}", text) else text  # 1.125 is no 1125: a number has no mark
     if isinstance(value, datetime | date):
-        return value.isoformat()
+        return RealDate(value.isoformat())
+    if isinstance(value, RealDate):
+        return value
     return str(value).strip()
 
 
@@ -208,6 +251,7 @@ def _table(lines: Iterator[tuple[int, list[str]]], *, guessed: bool) -> Table:
         headings=[name for name in rows.headings if name],
         rows=rows,
         unnamed=first,
+        heading_line=first_row,
     )
 
 
@@ -234,7 +278,9 @@ def _checked(
                 " Split it."
             )
         if len(cells) > len(headings) and any(cell.strip() for cell in cells[len(headings) :]):
-            raise RuleBroken(f"Row {number} has {len(cells)} cells, but there are {len(headings)} headings.")
+            words = count == 1 or (count <= BELOW_TITLES and not any(map(str.isdigit, "".join(cells))))
+            title = f" If row {number} has the headings, say so: heading_row = {number}." * words
+            raise RuleBroken(f"Row {number} has {len(cells)} cells, but there are {len(headings)} headings.{title}")
         for name, cell in zip(headings, cells, strict=False):
             if len(cell) > MOST_TEXT:
                 raise RuleBroken(
@@ -264,6 +310,8 @@ def _refuse_unreadable(text: str, where: str, *, guessed: bool) -> None:
 
 def _unguarded(cell: str) -> str:
     """Take away the apostrophe that our exports put before a text which a spreadsheet would run as a formula."""
+    if isinstance(cell, RealDate):
+        return cell
     if len(cell) > 1 and cell[0] == "'" and cell[1] in RUNS_AS_FORMULA:
         return wording.recorded(cell[1:])
     return wording.recorded(cell).strip()

@@ -12,7 +12,7 @@ from clinic.errors import RuleBroken
 from clinic.exchange.separators import MARKS, SAMPLED, said_by, separator_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
 MOST_LINE = 1_000_000
@@ -20,7 +20,7 @@ OF_REJECTS = re.compile(r"\ufeff?\"?Row(?: \(rejected\))?\"?[,;\t]\"?Why it was 
 PIECE = 64 * 1024
 ENCODINGS = (
     "utf-8", "windows-1250", "windows-1251", "windows-1252", "windows-1253", "windows-1254", "windows-1257",
-    "iso-8859-1", "iso-8859-2", "iso-8859-15", "utf-16",
+    "iso-8859-1", "iso-8859-2", "iso-8859-15", "cp437", "cp850", "cp852", "mac-roman", "utf-16",
 )  # fmt: skip
 """The ways in which a text file may be written."""
 
@@ -56,9 +56,14 @@ def look_at(path: Path, encoding: str, heading_row: int, separator: str) -> Writ
     return Written(encoding=found, heading_row=heading_row, separator=separator, note=note, guesses=guesses)
 
 
-def rows(file: IO[str], written: Written) -> tuple[str, Iterator[tuple[int, list[str]]]]:
-    """Return the mark between the cells of a file, and its lines, each with its number and its cells."""
-    mark, said = _separator(file, written.heading_row, written.separator)
+def rows(
+    file: IO[str], written: Written, headings: Collection[str] = ()
+) -> tuple[str, Iterator[tuple[int, list[str]]]]:
+    """Return the mark between the cells of a file, and its lines, each with its number and its cells.
+
+    ``headings``: those that the mapping names.
+    """
+    mark, said = _separator(file, written.heading_row, written.separator, headings)
     return mark, _lines(file, mark, said)
 
 
@@ -79,7 +84,7 @@ def _guesses(path: Path, line: int) -> dict[str, str]:
     with path.open("rb") as file:
         for _ in range(line):
             raw = file.readline(MOST_LINE)
-    for name in ("windows-1252", "windows-1250"):
+    for name in ("windows-1252", "windows-1250", "cp850", "mac-roman"):
         try:
             found[name] = raw.decode(name).strip()[:60]
         except UnicodeDecodeError:
@@ -117,7 +122,7 @@ def _bounded(file: IO[str]) -> Iterator[str]:
         yield line
 
 
-def _separator(file: IO[str], heading_row: int, wanted: str) -> tuple[str, bool]:
+def _separator(file: IO[str], heading_row: int, wanted: str, headings: Collection[str]) -> tuple[str, bool]:
     """Return the mark between the cells of a text, and whether its first line says nothing but that mark."""
     sample: list[str] = []
     said = ""
@@ -129,7 +134,7 @@ def _separator(file: IO[str], heading_row: int, wanted: str) -> tuple[str, bool]
         if len(sample) > SAMPLED:
             break
     file.seek(0)
-    return MARKS.get(wanted) or said or separator_of(sample), bool(said)
+    return MARKS.get(wanted) or said or separator_of(sample, headings), bool(said)
 
 
 def _lines(file: IO[str], mark: str, said: bool) -> Iterator[tuple[int, list[str]]]:  # noqa: FBT001 - of one file

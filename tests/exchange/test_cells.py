@@ -14,7 +14,6 @@ from clinic.exchange.import_targets import Slot
 from clinic.exchange.parse_cell import (
     NotThat,
     comparator,
-    dated,
     day,
     moment,
     number,
@@ -23,6 +22,7 @@ from clinic.exchange.parse_cell import (
     whole,
     yes_no,
 )
+from clinic.exchange.written_days import dated
 from clinic.patients.models import Patient, Weight, has_died
 
 START = 'kind = "patients"\nsource = "Old"\nreason = "not there"\nmissing = ["NA"]\n'

@@ -24,12 +24,66 @@ def read(file, **how):
     (['id;"name', 'of, the, patient"', "G1;Ab"], [["id", "name\nof, the, patient"], ["G1", "Ab"]]),
     (["id;kg", "1;72,5", "2;70,25"], [["id", "kg"], ["1", "72,5"], ["2", "70,25"]]),
     (["id;name"], [["id", "name"]]), (["id", "G1"], [["id"], ["G1"]]), (["id", "a, b", "c"], [["id"], ["a, b"], ["c"]]),
+    (["id;Name, family;Weight, kg", "1;Alfa, A;70,5"],
+     [["id", "Name, family", "Weight, kg"], ["1", "Alfa, A", "70,5"]]),
+    (["id;a,b", "1;2,5"], [["id", "a,b"], ["1", "2,5"]]),
+    (["id, kg", "1, 70", "2, 71"], [["id", "kg"], ["1", "70"], ["2", "71"]]),
+    (["id;Name, family, given;kg", "1;A, B, C;70"], [["id", "Name, family, given", "kg"], ["1", "A, B, C", "70"]]),
     (["sep=;", "id;name", "G3;Ab"], [["id", "name"], ["G3", "Ab"]]),
     (["sep=|", "id|a;b;c", "G3|1;2;3"], [["id", "a;b;c"], ["G3", "1;2;3"]]),
     (["# a, b, c, d", "id;name", "G3;Ab"], [["id", "name"], ["G3", "Ab"]]),
 ])  # fmt: skip
 def test_the_mark_between_the_cells_is_found_outside_quotation_marks(table, lines, rows):
     assert read(table(*lines)) == rows
+
+
+def test_the_headings_of_the_mapping_tell_the_mark(table):
+    file = table("id,a;b;c", "1,2;3;4")
+    assert read(file, headings={"id", "a;b;c"}) == [["id", "a;b;c"], ["1", "2;3;4"]]
+    assert read(file, headings={"id,a", "b", "c"}) == [["id,a", "b", "c"], ["1,2", "3", "4"]]
+
+
+def test_headings_that_hold_another_mark_name_the_setting(session, team, table):
+    file = table(HEAD.replace(";", "|"), "A-1|Ode|male|70|2020-03-04")
+    said = " ".join(run(session, team, file, top='separator = ";"\n').sentences())
+    assert 'separator = "|"' in said
+
+
+@pytest.mark.parametrize("title", ["Register of 2020", "Register, 2020", "Register; a; b"])
+@pytest.mark.parametrize("mark", [";", ",", "\t"])
+def test_a_title_above_the_headings_names_the_setting(session, team, table, title, mark):
+    lines = [line.replace(";", mark) for line in (HEAD, "A-1;Ode;male;70;2020-03-04")]
+    for above in ([title], [title, "", "Version 2"]):
+        file, row = table(*above, *lines), len(above) + 1
+        try:
+            said = " ".join(run(session, team, file).sentences())
+        except RuleBroken as fault:
+            said = str(fault)
+        assert f"heading_row = {row}" in said or (title in said and "separator" in said), said
+
+
+def test_a_title_in_a_spreadsheet_names_the_setting(session, team, tmp_path):
+    with Workbook(tmp_path / "t.xlsx") as book:
+        page = book.add_worksheet()
+        for number, row in enumerate((["Register"], ["Version", "2"], HEAD.split(";"), ["A-1", "Ode", "male", 70])):
+            page.write_row(number, 0, row)
+    try:
+        said = " ".join(run(session, team, tmp_path / "t.xlsx").sentences())
+    except RuleBroken as fault:
+        said = str(fault)
+    assert "heading_row = 3" in said
+
+
+def test_lines_that_stand_whole_in_quotation_marks_are_told(session, team, table):
+    file = table(*(f'"{line}"' for line in (HEAD, "A-1;Ode;male;70;2020-03-04")))
+    assert "whole line stands in quotation marks" in " ".join(run(session, team, file).sentences())
+
+
+@pytest.mark.parametrize("encoding", ["cp437", "cp850", "cp852", "mac-roman"])
+def test_old_encodings_are_read_by_their_name_and_shown_as_guesses(table, encoding):
+    file = table(raw="id;name\n1;Müller\n".encode(encoding))
+    assert read(file, encoding=encoding)[1] == ["1", "Müller"]
+    assert any("Müller" in line for line in tables.read(file).guesses.values())
 
 
 @pytest.mark.parametrize(

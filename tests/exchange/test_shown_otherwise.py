@@ -9,7 +9,7 @@ from sqlalchemy import select
 from xlsxwriter import Workbook
 
 from clinic.errors import RuleBroken
-from clinic.exchange import spreadsheets, tables
+from clinic.exchange import sheet_parts, tables
 from clinic.exchange.number_formats import shown
 from clinic.patients.models import Patient
 from tests.exchange.test_cells import CONSTANT, FACTS, HEAD, run
@@ -190,7 +190,7 @@ def test_a_formula_that_was_worked_out_is_its_result(tmp_path, cell, text):
 
 def test_more_cells_without_a_result_than_are_kept_are_refused(tmp_path, monkeypatch):
     """Else those that are not kept would come in as empty."""
-    monkeypatch.setattr(spreadsheets, "MOST_ERRORS", 1)
+    monkeypatch.setattr(sheet_parts, "MOST_ERRORS", 1)
     two = '<c r="D2"><f>1</f></c><c r="E2" t="e"><v>#N/A</v></c>'
     with pytest.raises(RuleBroken, match="more than 1 cells without a result"):
         tables.read(with_cell(tmp_path, two))
