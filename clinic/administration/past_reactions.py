@@ -17,7 +17,7 @@ class PastReaction(NamedTuple):
 
     ``severe``: or not yet known to be mild. ``written``: when it was written last. ``event_id``: the adverse event that
     waits for a physician's assessment and signature. ``of_cells``: whether it is known to be one of cells, as what was
-    seen while they were given. ``grave``: severe by what is said of it, not only because nobody has assessed it.
+    seen while they were given.
     """
 
     words: str
@@ -26,7 +26,6 @@ class PastReaction(NamedTuple):
     written: datetime | None = None
     event_id: str = ""
     of_cells: bool = True
-    grave: bool = True
 
     def open_in(self, records: CourseRecords) -> bool:
         """Whether it stops the giving: severe, and no physician has decided since it happened and was written."""
@@ -40,9 +39,9 @@ class PastReaction(NamedTuple):
     def stops(self, records: CourseRecords, begun: datetime) -> bool:
         """Whether it stops cells that run since a moment.
 
-        What began later is seen by those who give them: it stops where it is grave, not while it only waits.
+        What began later is seen by those who give them: the page of the administration leads them to what they do.
         """
-        return self.open_in(records) and (self.grave or self.at is None or self.at < begun)
+        return self.open_in(records) and (self.at is None or self.at < begun.replace(second=0, microsecond=0))
 
     @property
     def check(self) -> str:

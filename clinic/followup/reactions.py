@@ -150,19 +150,18 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     waits = awaits_physician(event)
     state = "not assessed by a physician" if waits else ""
     words = ", ".join(part for part in (event.term, grade, state, _day(records, event.performed_at)) if part)
-    grave = event.grade in {"4", "5"} or bool(_ANAPHYLACTIC.search(event.term or ""))
-    grave = grave or (waits and (may_be_serious(event.serious) or is_severe(_ever(event, ("term", "narrative")))))
+    severe = event.grade in {"4", "5"} or bool(_ANAPHYLACTIC.search(event.term or ""))
+    severe = severe or (waits and (_may_be_grave(event) or is_severe(_ever(event, ("term", "narrative")))))
     return PastReaction(
-        words, event.performed_at, severe=grave or (waits and _may_be_grave(event)),
-        written=_written(event, ("term", "grade", "serious")), event_id=event.id if waits else "",
-        of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED), grave=grave,
+        words, event.performed_at, severe, _written(event, ("term", "grade", "serious")), event.id if waits else "",
+        of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED),
     )  # fmt: skip
 
 
 def _may_be_grave(event: AdverseEvent) -> bool:
-    """Whether an event that no physician has assessed goes on and is not said to be mild, or was severe."""
+    """Whether an event that no physician has assessed may be serious, or goes on and is not said to be mild."""
     over = event.outcome in OVER or event.ended_at is not None
-    return event.grade == "3" or not (over or event.grade == "1")
+    return may_be_serious(event.serious) or event.grade == "3" or not (over or event.grade == "1")
 
 
 def _day(records: CourseRecords, at: datetime | None) -> str:

@@ -197,7 +197,7 @@ def test_a_decision_after_the_event_answers_it(ward, own):
     ("facts", "stops"),
     [
         ({"performed_at": timedelta(hours=5)}, True),
-        ({"serious": ["important"]}, True),
+        ({"performed_at": timedelta(hours=5), "serious": ["important"]}, True),
         ({"performed_at": timedelta(0)}, False),
     ],
 )
@@ -205,7 +205,7 @@ def test_an_event_stops_cells_that_run_where_those_who_give_them_may_not_see_it(
     bag, mine = own
     ward.give(mine, bag)
     with ward.later(minutes=2):
-        when = {"performed_at": clock.now() - facts["performed_at"]} if "performed_at" in facts else {}
+        when = {"performed_at": clock.now() - facts["performed_at"]}
         adverse_event(ward, mine, "Heart attack", **(facts | when))
         assert bool(stopped(ward)) is stops
         assert not stops or "Heart attack" in stopped(ward)
