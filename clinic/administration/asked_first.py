@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from clinic import clock
 from clinic.access import Role
+from clinic.administration.alerts_since import alerts_since, rules_out, said_since
 from clinic.administration.dose_checks import CHILD_WEIGHT_DAYS, doubted_weight, unconfirmed_weight
 from clinic.administration.known_facts import allergy_conflicts
 from clinic.administration.person_checks import KNOW_THE_PATIENT, doubted_identity, other_records
@@ -45,6 +46,12 @@ def asked_first(records: CourseRecords, product: Product, at: datetime) -> list[
             )
         )  # fmt: skip
     found += [_decided_first(other, name) for other in other_records(records, at) if other.said]
+    for text in alerts_since(records, at):
+        if rules_out(text, records.course.condition):
+            to = ("eligibility.new", {"treatment_id": records.course.id})
+            why = f"{name} is released. {said_since(text)}"
+            title = "Decide on the eligibility again"
+            found.append(Action(title=title, why=why, who=(Role.PHYSICIAN,), to=to, danger=True))
     if not_asked(records.people):
         why = f"{name} is released. The patient has not been asked about allergies yet."
         found.append(Action(title="Ask about allergies", why=why, who=CARERS, to=("patients.allergies", here)))

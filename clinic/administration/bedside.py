@@ -13,12 +13,12 @@ from clinic.administration.gate import CARERS, identity, judge
 from clinic.administration.models import Administration, BedsideCheck, VitalSigns
 from clinic.administration.scanning import Wristband, read_bag, read_wristband
 from clinic.administration.step import ADMINISTRATION, waiting_products
+from clinic.administration.sums import given_to_patient
 from clinic.administration.together import refuse_more
 from clinic.administration.verdict import Bedside, Verdict
 from clinic.course_records import CourseRecords, load
 from clinic.errors import Problem, RuleBroken, StepBlocked
 from clinic.identifiers import parse_id, scanned
-from clinic.patients.doubted import figures
 from clinic.patients.models import Patient, same_person
 from clinic.patients.names import compact
 from clinic.patients.numbers import former, replaced_on
@@ -307,16 +307,6 @@ def in_bag(session: Session, product_scan: str) -> Decimal | None:
     """Return what is left in the scanned container, mL; None where it is not known."""
     product, _fault = _product(session, read_bag(product_scan))
     return product.left if product is not None else None
-
-
-def given_to_patient(records: CourseRecords) -> list[Administration]:
-    """Return what the patient was given in all courses, oldest first; what was voided was not given.
-
-    What one person has corrected to nothing counts until a second one has signed that.
-    """
-    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
-    mine = [given for given in records.every(Administration) if given.treatment_id in own]
-    return [given for given in mine if given.counts or any(figures(given, "volume_given"))]
 
 
 def _ready(records: CourseRecords, product: Product, at: datetime) -> list[Product]:

@@ -363,13 +363,19 @@ def papers(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
             verdict.blocked += reasons
         else:
             verdict.fine(step.title, step.rule)
-    if bedside.product is not None and bedside.course.relation != "autologous":
-        reasons = donors_usable(bedside.records, [bedside.product], at)
-        if reasons:
-            verdict.evidence.append(Line(check="Donor eligible", rule=reasons[0].rule, agrees=False))
-            verdict.blocked += reasons
-        else:
-            verdict.fine("Donor eligible", 17)
+    donors_of_cells(verdict, bedside, at)
+
+
+def donors_of_cells(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Ask again whether the donors of the cells may be used for this patient (rules 4, 17 to 20)."""
+    if bedside.product is None or bedside.course.relation == "autologous":
+        return
+    reasons = donors_usable(bedside.records, [bedside.product], at)
+    if reasons:
+        verdict.evidence.append(Line(check="Donor eligible", rule=reasons[0].rule, agrees=False))
+        verdict.blocked += reasons
+    else:
+        verdict.fine("Donor eligible", 17)
 
 
 def _since(span: timedelta) -> str:

@@ -51,7 +51,7 @@ _NONE = re.compile(
     re.IGNORECASE,
 )
 _SENTENCE = re.compile(r"[;\n]|\.(?=\s|$)")
-_INFECTED = re.compile(
+INFECTED = re.compile(
     r"infect(?!ious disease marker)|\bsepsis|\bseptic|pneumoni|febril|\bfever|abscess|cellulitis|osteomyelitis|"
     r"bacter[ai]*emia|"
     r"meningitis|encephalitis|endocarditis|peritonitis|pyelonephritis|cystitis|cholangitis|erysipelas|influenza|covid|"
@@ -108,7 +108,7 @@ def infections(records: CourseRecords, at: datetime) -> list[str]:
     course = records.course
     ordered = [course.comorbidities, course.medication] if course is not None else []
     said = [*alerts(records, at), *(s for text in ordered if text for s in _SENTENCE.split(text))]
-    return list(dict.fromkeys(text.strip() for text in said if _INFECTED.search(text)))
+    return list(dict.fromkeys(text.strip() for text in said if INFECTED.search(text)))
 
 
 def not_understood(records: CourseRecords, product: Product, at: datetime) -> list[str]:

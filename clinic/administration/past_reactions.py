@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 class PastReaction(NamedTuple):
     """A reaction to cells or to their administration.
 
-    ``severe``: or not yet known to be mild. ``written``: when it was written last. ``unassessed``: an adverse event
-    that waits for a physician's assessment and signature.
+    ``severe``: or not yet known to be mild. ``written``: when it was written last. ``event_id``: the adverse event that
+    waits for a physician's assessment and signature. ``of_cells``: whether it is known to be one of cells, as what was
+    seen while they were given.
     """
 
     words: str
     at: datetime | None
     severe: bool
     written: datetime | None = None
-    unassessed: bool = False
+    event_id: str = ""
+    of_cells: bool = True
 
     def open_in(self, records: CourseRecords) -> bool:
         """Whether it stops the giving: severe, and no physician has decided since it happened and was written."""
@@ -34,8 +36,21 @@ class PastReaction(NamedTuple):
             if one.signed and one.eligible and one.performed_at is not None
         )
 
+    def stops(self, records: CourseRecords, begun: datetime) -> bool:
+        """Whether it stops cells that run since a moment.
+
+        What began later is seen by those who give them: the page of the administration leads them to what they do.
+        """
+        return self.open_in(records) and (self.at is None or self.at < begun.replace(second=0, microsecond=0))
+
+    @property
+    def check(self) -> str:
+        """The name of its line at the bedside."""
+        return "Earlier reaction" if self.of_cells else "Adverse event"
+
     @property
     def because(self) -> str:
         """Why no cells may be given, and what ends that."""
-        assess = "assessed and signed the adverse event, or decided" if self.unassessed else "decided"
-        return f"Earlier reaction to cells: {self.words}. A physician has not {assess} on eligibility since then."
+        what = "Earlier reaction to cells" if self.of_cells else "Adverse event"
+        assess = "assessed and signed the adverse event, or decided" if self.event_id else "decided"
+        return f"{what}: {self.words}. A physician has not {assess} on eligibility since then."

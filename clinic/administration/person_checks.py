@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from clinic import clock
 from clinic.access import Role
+from clinic.administration.alerts_since import alerts_since, rules_out, said_since, tells_of_infection
 from clinic.administration.known_facts import (
     alerts,
     allergy_conflicts,
@@ -39,6 +40,9 @@ if TYPE_CHECKING:
     from clinic.records import Amendment
 
 CARERS = (Role.NURSE, Role.PHYSICIAN)
+ALERT = "Alert since the decision"
+GROUPS_DIFFER = "Blood groups differ"
+INFECTION = "Infection: ask whether it is over"
 KNOW_THE_PATIENT = (Role.COORDINATOR, *CARERS)
 
 
@@ -136,14 +140,29 @@ def whole_person(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
         verdict.fault("Allergies", 23, because, "not asked", "asked", **fix)
     elif product is not None:
         allergies(verdict, bedside, product, at, fix)
-    for text in infections(bedside.records, at):
-        verdict.warn("Infection: ask whether it is over", 23, text)
+    told_since(verdict, bedside, at)
     stopped_elsewhere(verdict, bedside, at)
     for reaction in past_reactions(bedside.records):
         earlier_reaction(verdict, bedside, reaction)
     if product is None:
         return
     blood_groups(verdict, bedside, product)
+
+
+def told_since(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
+    """Ask about every alert since the decision, and about every infection; what rules the person out stops (15, 23)."""
+    fresh, infected = alerts_since(bedside.records, at), infections(bedside.records, at)
+    for text in fresh:
+        if rules_out(text, bedside.course.condition):
+            fix = ("eligibility.new", {"treatment_id": bedside.course.id})
+            verdict.fault(
+                ALERT, 23, said_since(text), text, who=(Role.PHYSICIAN,), fix=fix, fix_label="Decide on eligibility"
+            )
+        elif text not in infected:
+            verdict.warn(INFECTION if tells_of_infection(text) else ALERT, 23, text)
+    for text in infected:
+        if not (text in fresh and rules_out(text, bedside.course.condition)):
+            verdict.warn(INFECTION, 23, text)
 
 
 def stopped_elsewhere(verdict: Verdict, bedside: Bedside, at: datetime) -> None:
@@ -163,7 +182,7 @@ def blood_groups(verdict: Verdict, bedside: Bedside, product: Product) -> None:
     asked = course.says.screening.two_blood_groups
     for conflict in group_conflicts(bedside.records, product):
         if not conflict.unknown:
-            verdict.warn("Blood groups differ", 21, conflict.cells, conflict.recipient)
+            verdict.warn(GROUPS_DIFFER, 21, conflict.cells, conflict.recipient)
         elif not asked:
             verdict.warn("Blood groups cannot be compared", 21, conflict.cells, conflict.recipient)
         else:
@@ -197,12 +216,14 @@ def allergies(verdict: Verdict, bedside: Bedside, product: Product, at: datetime
 
 
 def earlier_reaction(verdict: Verdict, bedside: Bedside, reaction: PastReaction) -> None:
-    """Stop after a severe reaction to earlier cells until a physician has decided again; warn of others (rule 23)."""
-    if reaction.open_in(bedside.records):
-        fix = ("eligibility.new", {"treatment_id": bedside.course.id})
+    """Stop after a severe reaction or an event that goes on until a physician has judged it; warn of others (23)."""
+    begun = bedside.runs
+    if reaction.open_in(bedside.records) if begun is None else reaction.stops(bedside.records, begun):
+        fix, label = ("eligibility.new", {"treatment_id": bedside.course.id}), "Decide on eligibility"
+        if reaction.event_id:
+            fix, label = ("events.show", {"event_id": reaction.event_id}), "Assess the event"
         verdict.fault(
-            "Earlier reaction", 23, reaction.because, reaction.words, who=(Role.PHYSICIAN,), fix=fix,
-            fix_label="Decide on eligibility",
-        )  # fmt: skip
+            reaction.check, 23, reaction.because, reaction.words, who=(Role.PHYSICIAN,), fix=fix, fix_label=label
+        )
     else:
-        verdict.warn("Earlier reaction", 23, reaction.words, "decided since then" if reaction.severe else "")
+        verdict.warn(reaction.check, 23, reaction.words, "decided since then" if reaction.severe else "")

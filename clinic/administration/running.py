@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from clinic.administration.amounts import dose_in
 from clinic.administration.dose_change import dose_limits, dose_unit
-from clinic.administration.dose_checks import DAY, counts_with
+from clinic.administration.dose_window import counts_with
 from clinic.administration.events import interrupted
 from clinic.administration.models import Administration
 from clinic.administration.monitoring import monitoring
 from clinic.administration.placing import misplaced
-from clinic.patients.models import weight_of
+from clinic.administration.sums import DAY
 from clinic.protocols.catalogues import DOSE_MEASURES
 from clinic.records import Origin
 from clinic.wording import figure, kilograms
@@ -93,21 +93,6 @@ def disagreements(given: Administration) -> list[str]:
     return found
 
 
-def too_much(records: CourseRecords, given: Administration) -> list[str]:
-    """Return in a sentence that the dose is above its window by the weight that counts now (rules 51, 52)."""
-    dosing, high = given.treatment.says.dose, dose_limits(records)[0].high
-    weight = weight_of(records.people, given.performed_at) if given.performed_at is not None else None
-    whole = given.dose is not None and given.measure == dosing.measure
-    if not (dosing.per_kg and whole) or high is None or weight is None or not weight.kg or given.dose is None:
-        return []
-    unit, per_kg = dose_unit(given.treatment), given.dose / weight.kg
-    if per_kg <= high:
-        return []
-    return [
-        f"With {kilograms(weight.kg)} the dose is {figure(per_kg, unit)}; at most {figure(high, unit)} are allowed."
-    ]
-
-
 def _again(given: Administration, kg: Decimal | None) -> str:
     measure = DOSE_MEASURES.get(given.measure or "")
     if measure is None or given.dose is None or not kg:
@@ -118,7 +103,7 @@ def _again(given: Administration, kg: Decimal | None) -> str:
 def whole_dose(records: CourseRecords, given: Administration) -> dict[str, str] | None:
     """Return the sum of the bags of 24 hours against the window, if there are several; else None (rule 52).
 
-    Which bags count together is the bedside's own question, `dose_checks.counts_with`.
+    Which bags count together is the bedside's own question, `dose_window.counts_with`.
     """
     dosing, course = given.treatment.says.dose, given.treatment
     if given.performed_at is None or given.voided or given.measure != dosing.measure:

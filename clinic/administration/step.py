@@ -14,11 +14,10 @@ from clinic.administration.dose_change import SECONDS, DoseChange, whole_dose
 from clinic.administration.dose_checks import doubted_weight, unconfirmed_weight
 from clinic.administration.dose_plan import next_dose, turns
 from clinic.administration.events import InfusionEvent, unsigned
-from clinic.administration.known_facts import allergy_conflicts, past_reactions
+from clinic.administration.known_facts import past_reactions
 from clinic.administration.models import CHECK_HOLDS, Administration, BedsideCheck, VitalSigns
 from clinic.administration.monitoring import due_vital_signs, monitored
-from clinic.administration.person_checks import other_records
-from clinic.administration.running import too_much
+from clinic.administration.running_gate import faults
 from clinic.processing.step import donors_usable
 from clinic.products.models import Product
 from clinic.products.reasons import ever_said, speaks_of_the_cells
@@ -146,10 +145,10 @@ def _stop(records: CourseRecords, given: Administration, at: datetime) -> list[A
 
 
 def stop_because(records: CourseRecords, given: Administration, at: datetime) -> list[str]:
-    """Return why cells that run could not be begun now: growth, a hold, a withdrawal, a “no”, an allergy; empty: none.
+    """Return why cells that run could not be begun now: what the gate at the bedside refuses them for; empty: nothing.
 
-    Also what made them and is not signed any more, and a dose that another weight makes too large. A result that was
-    corrected within its limits is none.
+    Of the container: growth, a hold, a “no”, what made it and is not signed any more, a result out of its limits. One
+    that was corrected within its limits is none. Of all else the gate itself is asked, see `running_gate.faults`.
     """
     product = given.product
     if product is None or not given.running:
@@ -161,13 +160,11 @@ def stop_because(records: CourseRecords, given: Administration, at: datetime) ->
     found += [f"{said}." for said in out_of_limits(records, product)]
     if product.end is not None and given.performed_at is not None and product.end < given.performed_at:
         found.append(f"The use-before was {wording.moment(product.end, records.zone)}, before the start.")
-    found += [one.because for one in unanswered(records, product)] + too_much(records, given)
+    found += [one.because for one in unanswered(records, product)]
     waits = doubted_weight(records, at) if records.course.says.dose.per_kg else None
     found += [unconfirmed_weight(records, waits)] if waits is not None else []
     found += [one.because for one in ADMINISTRATION.forbidden(records, at)]
-    found += [f"The patient's record warns of a component: {text}." for text in allergy_conflicts(records, product, at)]
-    found += [other.because for other in other_records(records, at) if other.said]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found + faults(records, given, at)))
 
 
 def _rest_waits(given: Administration) -> bool:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from clinic.administration.amounts import dose_in
+from clinic.administration.models import Administration
 from clinic.patients.doubted import alone, figures, starts
 from clinic.release.dmso import dmso_content
+from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
-
-    from clinic.administration.models import Administration
     from clinic.course_records import CourseRecords
     from clinic.products.models import Product
+
+DAY = timedelta(hours=24)
 
 
 def used(administration: Administration) -> Decimal:
@@ -50,3 +52,13 @@ def dmso_at_most(records: CourseRecords, product: Product) -> Decimal | None:
     content, run = dmso_content(records, product), records.get(product.run_id)
     said = [percent for one in (product, run) if one is not None for percent in figures(one, "dmso_percent")]
     return content if content is None else max([content, *said])
+
+
+def given_to_patient(records: CourseRecords) -> list[Administration]:
+    """Return what the patient was given in all courses, oldest first; what was voided was not given.
+
+    What one person has corrected to nothing counts until a second one has signed that.
+    """
+    own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
+    mine = [given for given in records.every(Administration) if given.treatment_id in own]
+    return [given for given in mine if given.counts or any(figures(given, "volume_given"))]

@@ -18,6 +18,8 @@ from clinic.steps import Blocked, Step
 from clinic.treatments.models import Treatment
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from clinic.accounts.authorizations import StaffAuthorization
     from clinic.accounts.models import User
     from clinic.administration.models import Administration, VitalSigns
@@ -113,7 +115,8 @@ class Bedside:
 
     ``given``: the administration that used this product up; ``earlier``: what the patient was given before in any
     course, oldest first; ``ready``: other containers of the course that may still be given; ``steps``: what comes
-    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none.
+    before the giving; ``authorizations``: who may give cells at this site, empty where it asks for none; ``runs``:
+    since when the cells go in, None before the start.
     """
 
     records: CourseRecords
@@ -136,6 +139,7 @@ class Bedside:
     side: str | None = None
     steps: tuple[Step, ...] = ()
     authorizations: list[StaffAuthorization] = field(default_factory=list)
+    runs: datetime | None = None
 
     @property
     def course(self) -> Treatment:

@@ -60,13 +60,16 @@ _ALLERGIC = re.compile(r"allerg|hypersens|urticaria|infusion.{0,12}reaction|tran
 _BEFORE, _AFTER = timedelta(minutes=15), timedelta(hours=24)
 """How long before and after what was seen during the giving an adverse event begins that tells the same."""
 _LONG = 5
+OVER = frozenset({"resolved", "sequelae"})
+"""The outcomes of an event that does not go on."""
 
 
 def reactions(records: CourseRecords) -> list[PastReaction]:
     """Return this patient's reactions to cells or their administration in any course.
 
-    Severe are an anaphylaxis and the like, every event of grade 4 or 5, a serious event that no physician has
-    assessed, and what was seen during the giving unless it is plainly mild; see `PastReaction.severe`.
+    Severe are an anaphylaxis and the like, every event of grade 4 or 5, an event that no physician has assessed and
+    that is serious or goes on, and what was seen during the giving unless it is plainly mild; see
+    `PastReaction.severe`.
     """
     own = {course.id for course in records.every(Treatment) if course.patient_id in records.people_ids}
     events = [event for event in records.every(AdverseEvent) if event.treatment_id in own]
@@ -124,14 +127,10 @@ def _long_words(text: str) -> set[str]:
 
 
 def _counts(event: AdverseEvent) -> bool:
-    text = _ever(event, ("term", "narrative"))
+    """Whether the bedside hears of an event: of all that no physician has assessed, by whatever name it is called."""
     if awaits_physician(event):
-        return (
-            may_be_serious(event.serious)
-            or event.grade in {"4", "5"}
-            or is_severe(text)
-            or bool(_ALLERGIC.search(text))
-        )
+        return True
+    text = _ever(event, ("term", "narrative"))
     if not {event.from_cells, event.from_delivery} & SUSPECTED:
         return False
     return event.grade in {"3", "4", "5"} or bool(
@@ -152,9 +151,17 @@ def _told(records: CourseRecords, event: AdverseEvent) -> PastReaction:
     state = "not assessed by a physician" if waits else ""
     words = ", ".join(part for part in (event.term, grade, state, _day(records, event.performed_at)) if part)
     severe = event.grade in {"4", "5"} or bool(_ANAPHYLACTIC.search(event.term or ""))
-    severe = severe or (waits and (may_be_serious(event.serious) or is_severe(_ever(event, ("term", "narrative")))))
-    written = _written(event, ("term", "grade", "serious"))
-    return PastReaction(words=words, at=event.performed_at, severe=severe, written=written, unassessed=waits)
+    severe = severe or (waits and (_may_be_grave(event) or is_severe(_ever(event, ("term", "narrative")))))
+    return PastReaction(
+        words, event.performed_at, severe, _written(event, ("term", "grade", "serious")), event.id if waits else "",
+        of_cells=not waits or bool({event.from_cells, event.from_delivery} & SUSPECTED),
+    )  # fmt: skip
+
+
+def _may_be_grave(event: AdverseEvent) -> bool:
+    """Whether an event that no physician has assessed may be serious, or goes on and is not said to be mild."""
+    over = event.outcome in OVER or event.ended_at is not None
+    return may_be_serious(event.serious) or event.grade == "3" or not (over or event.grade == "1")
 
 
 def _day(records: CourseRecords, at: datetime | None) -> str:

@@ -14,6 +14,8 @@ from clinic.protocols.catalogues import MARKERS
 from clinic.steps import Action, Blocked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from clinic.course_records import CourseRecords
     from clinic.protocols.content import Content
 
@@ -225,13 +227,19 @@ def blood_groups(records: CourseRecords, donors: list[Donor]) -> list[Blocked]:
     for who, person, fix in people:
         typings = [typing for one in person for typing in records.on(one, BloodTyping)]
         samples = independent([typing for typing in typings if typing.signed and typing.unconfirmed is None])
-        if len({(typing.abo, typing.rhd) for typing in typings}) > 1:
-            because = f"The {who}'s blood groups do not agree."
+        if because := contradicting(records, who, person):
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.PHYSICIAN), fix=fix))
         elif asked and samples < 2:
             because = f"The {who}'s blood group is typed from {samples} of 2 samples."
             found.append(Blocked(rule=20, because=because, who=(Role.TECHNOLOGIST, Role.NURSE), fix=fix))
     return found
+
+
+def contradicting(records: CourseRecords, who: str, person: Sequence[Any]) -> str:
+    """Return that the typings on the records of one person do not agree; "" where they do (rule 20)."""
+    typings = [typing for one in person for typing in records.on(one, BloodTyping)]
+    agree = len({(typing.abo, typing.rhd) for typing in typings}) <= 1
+    return "" if agree else f"The {who}'s blood groups do not agree."
 
 
 def independent(typings: list[BloodTyping]) -> int:

@@ -10,7 +10,7 @@ from clinic import clock, wording
 from clinic.access import Role
 from clinic.consent.models import Consent, ended, valid
 from clinic.harvest.models import Harvest
-from clinic.patients.donors import Donor
+from clinic.patients.donors import BloodTyping, Donor
 from clinic.patients.models import Weight
 from clinic.processing.models import ProcessingRun
 from clinic.processing.step import closed, unfinished
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 RESTS_ON = WithAccusing((
-    Treatment, Product, Consent, Donor, Weight, Harvest, ProcessingRun, QCResult, Release, ProtocolVersion,
+    Treatment, Product, Consent, Donor, BloodTyping, Weight, Harvest, ProcessingRun, QCResult, Release, ProtocolVersion,
 ))  # fmt: skip
 """The kinds of records that the state of a product rests on, for a page that judges nothing else."""
 
