@@ -44,6 +44,10 @@ WITH_ANTICOAGULANT = ("anticoagulant", *(key for key in ANTICOAGULANTS if key !=
 FASTING = {"confirmed": "Confirmed", "not_needed": "Not needed", "not_fasted": "Not fasted"}
 
 
+NOT_SIGNED = {False: "is recorded but not signed", True: "was amended and is not signed again"}
+"""What a harvest lacks, by whether it was signed before."""
+
+
 class Harvest(Record):
     """One collection at one site of the body; two sides are two harvests (rule 26)."""
 
@@ -301,12 +305,6 @@ class Harvest(Record):
             return "Cells"
         established = (source.class_names.get(cell_type) for cell_type in ("hsc", "mnc", "msc", "svf"))
         return next((name for name in established if name), source.label)
-
-    @property
-    def not_signed(self) -> str:
-        """Return in a sentence that its signature is missing, or no longer covers it."""
-        lacks = "was amended and is not signed again" if self.signatures else "is recorded but not signed"
-        return f"The harvest ({self.headline()}) {lacks}."
 
     def headline(self) -> str:
         place = " ".join(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from clinic.access import Role
 from clinic.fields import plain
 from clinic.harvest.limits import planned_sources
-from clinic.harvest.models import Harvest
+from clinic.harvest.models import NOT_SIGNED, Harvest
 from clinic.patients.donor_screening import named_donor
 from clinic.products.models import Product
 from clinic.protocols.catalogues import SOURCES
@@ -33,7 +33,7 @@ def outcome(records: CourseRecords, _at: datetime) -> list[Blocked]:
     """Return the harvests that no signature closes yet: the laboratory waits for it (rule 31)."""
     return [
         Blocked(
-            rule=31, because=harvest.not_signed, who=tuple(SIGNS),
+            rule=31, because=f"The harvest ({harvest.headline()}) {NOT_SIGNED[bool(harvest.signatures)]}.", who=tuple(SIGNS),
             fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
         )
         for harvest in records.of(Harvest)

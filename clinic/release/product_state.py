@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from clinic import clock, wording
 from clinic.access import Role
 from clinic.consent.models import Consent, ended, valid
-from clinic.harvest.models import Harvest
+from clinic.harvest.models import NOT_SIGNED, Harvest
 from clinic.patients.donors import BloodTyping, Donor
 from clinic.patients.models import Weight
 from clinic.processing.models import ProcessingRun
@@ -180,7 +180,7 @@ def unanswered(records: CourseRecords, product: Product) -> list[Blocked]:
         came_in = isinstance(harvest, Harvest) and harvest.origin is Origin.IMPORTED and not harvest.amendments
         if isinstance(harvest, Harvest) and not harvest.signed and not came_in:
             found[harvest.id] = Blocked(
-                rule=31, because=harvest.not_signed,
+                rule=31, because=f"The harvest ({harvest.headline()}) {NOT_SIGNED[bool(harvest.signatures)]}.",
                 who=(Role.PHYSICIAN,), fix=("harvest.show", {"harvest_id": harvest.id}), fix_label="Open the harvest",
             )  # fmt: skip
     return list(found.values())
