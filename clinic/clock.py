@@ -80,8 +80,3 @@ def came_twice(moment: datetime, zone: str) -> bool:
 def said(moment: datetime, zone: str) -> str:
     """Return a moment as people write it on a zone's wall clock: 14 May 2026, 10:42."""
     return f"{local(moment, zone):%-d %b %Y, %H:%M}"
-
-
-def said_day(day: date) -> str:
-    """Return a calendar day as people write it: 14 May 2026."""
-    return f"{day:%-d %b %Y}"
