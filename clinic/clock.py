@@ -77,6 +77,26 @@ def came_twice(moment: datetime, zone: str) -> bool:
     return first != second and back == wall
 
 
-def said(moment: datetime, zone: str) -> str:
-    """Return a moment as people write it on a zone's wall clock: 14 May 2026, 10:42."""
-    return f"{local(moment, zone):%-d %b %Y, %H:%M}"
+ESTIMATED = "estimated "
+SHAPES = {"month": "%b %Y", "year": "%Y"}
+
+
+def part_of(precision: str) -> str:
+    """Return how much of a day or moment is known: day, month or year; "" for all. Estimated or not does not count."""
+    return precision.removeprefix(ESTIMATED)
+
+
+def said(value: date, zone: str, precision: str = "") -> str:
+    """Return a day or moment as people write it on a zone's wall clock, no more of it than is known.
+
+    14 May 2026, 10:42; May 2026.
+    """
+    if not isinstance(value, datetime):
+        return said_day(value, precision)
+    return said_day(day(value, zone), precision) if precision else f"{local(value, zone):%-d %b %Y, %H:%M}"
+
+
+def said_day(on: date, precision: str = "") -> str:
+    """Return a calendar day as people write it, no more of it than is known: 14 May 2026, May 2026, about 2026."""
+    shape = SHAPES.get(part_of(precision), "%-d %b %Y")
+    return f"{'about ' if precision.startswith(ESTIMATED) else ''}{on:{shape}}"

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.orm import MappedColumn, mapped_column
 
 from clinic import clock
+from clinic.clock import said, said_day
 from clinic.errors import Question
-from clinic.known_days import later, said, said_day
+from clinic.known_days import later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -13,14 +13,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, NamedTuple
 
 from clinic import clock
-
-ESTIMATED = "estimated "
-SHAPES = {"month": "%b %Y", "year": "%Y"}
-
-
-def part_of(precision: str) -> str:
-    """Return day, month or year: how much is known; "" for all. Whether it is estimated does not count."""
-    return precision.removeprefix(ESTIMATED)
+from clinic.clock import part_of
 
 
 class Span(NamedTuple):
@@ -74,6 +67,12 @@ def day_in(row: Any, name: str, zone: str) -> date | None:
     return None if found is None else found.day
 
 
+def last_day_in(row: Any, name: str) -> date:
+    """Return the last day that a day of a record can be."""
+    found = span(getattr(row, name), row.precision_of(name))
+    return date.max if found is None else found.last
+
+
 def earliest(spans: Iterable[Span | None]) -> Span | None:
     """Return when the first of several was; None where there is none."""
     known = [one for one in spans if one is not None]
@@ -93,8 +92,11 @@ def later(one: date, other: date, zone: str, known: tuple[str, str] = ("", "")) 
 
     ``known``: how much of each is known. Moments are compared as such where all of both is known, else by their days.
     """
-    if isinstance(one, datetime) and isinstance(other, datetime) and known == ("", ""):
+    if known == ("", "") and isinstance(one, datetime) is isinstance(other, datetime):
         return one > other
+    if known == ("", ""):
+        days = [clock.day(value, zone) if isinstance(value, datetime) else value for value in (one, other)]
+        return days[0] > days[1]
     first, second = span(one, known[0], zone), span(other, known[1], zone)
     return first is not None and second is not None and first.first > second.last
 
@@ -107,16 +109,3 @@ def is_later(one: Any, name: str, other: Any, its: str, zone: str) -> bool:
     if isinstance(value, datetime):  # what happened within the same minute has no order
         value = value.replace(second=0, microsecond=0)
     return later(value, then, zone, (one.precision_of(name), other.precision_of(its)))
-
-
-def said_day(on: date, precision: str = "") -> str:
-    """Return a day as people write it, no more of it than is known: 14 May 2026, May 2026, 2026, about May 2026."""
-    shape = SHAPES.get(part_of(precision), "%-d %b %Y")
-    return f"{'about ' if precision.startswith(ESTIMATED) else ''}{on:{shape}}"
-
-
-def said(value: date, zone: str, precision: str = "") -> str:
-    """Return a day or moment as people write it on a zone's clock, no more of it than is known."""
-    if isinstance(value, datetime):
-        return said_day(clock.day(value, zone), precision) if precision else clock.said(value, zone)
-    return said_day(value, precision)

@@ -143,5 +143,5 @@ def at_path(row: Any, path: str, by: User | None) -> tuple[Any, Field | None, st
     return (
         (None, None, "")
         if row is None
-        else (getattr(row, name), fields_of(type(row)).get(name), row.precision_of(name))
+        else (getattr(row, name), fields_of(type(row)).get(name), (row.precision or {}).get(name, ""))
     )

@@ -175,9 +175,9 @@ class Entry(RecordContent, Model):
 
     def problems(self, *, at: datetime) -> list[str]:
         """Return what is wrong with the facts, a sentence each; a `Problem` names its fact. Rooms add their checks."""
-        found, zone = [], self.zone
+        found, zone, precision = [], self.zone, self.precision or {}
         for name, fact in fields_of(type(self)).items():
-            value, known = getattr(self, name), self.precision_of(name)
+            value, known = getattr(self, name), precision.get(name, "")
             if self.not_recorded and (value is None or value in ("", [])) and self._excused(name):
                 continue
             sentences = fact.problems(value, at=at, zone=zone, known=known)

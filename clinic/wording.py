@@ -12,8 +12,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from clinic import clock
+from clinic.clock import ESTIMATED, part_of, said_day
 from clinic.fields import plain
-from clinic.known_days import ESTIMATED, part_of, said_day
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

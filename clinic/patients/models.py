@@ -13,7 +13,7 @@ from clinic import clock, wording
 from clinic.errors import Problem, RuleBroken
 from clinic.fields import Range, field
 from clinic.identifiers import LENGTH
-from clinic.known_days import part_of, span
+from clinic.known_days import last_day_in
 from clinic.model import ADDED, reference
 from clinic.patients.allergens import reacts, warns
 from clinic.patients.doubted import UNCONFIRMED, moved, takes_away
@@ -165,8 +165,8 @@ class Patient(Entry):
     @property
     def record_of_death(self) -> Patient | None:
         """The record of the person that tells the day of the death; of several, the one with the earliest last day."""
-        told = [(day.last, one) for one in self.person if (day := span(one.died_on, one.precision_of("died_on")))]
-        return min(told, key=lambda pair: pair[0], default=(None, None))[1]
+        dead = [one for one in self.person if one.died_on is not None]
+        return min(dead, key=lambda one: last_day_in(one, "died_on"), default=None)
 
     def is_same_person(self, other: Patient) -> bool:
         """Whether two records are one person's: the same record, or two that two people confirmed to be (H27)."""
@@ -192,7 +192,7 @@ class Patient(Entry):
 
     def ages_on(self, day: date) -> tuple[int | None, int | None]:
         """Return the least and the most years on a day: they differ where the birth date is known in part."""
-        oldest, known = self.age_on(day), part_of(self.precision_of("birth_date"))
+        oldest, known = self.age_on(day), self.precision_of("birth_date").removeprefix(clock.ESTIMATED)
         if oldest is None or known not in {"month", "year"}:
             return oldest, oldest
         return max(0, oldest - 1), oldest

@@ -124,7 +124,7 @@ def test_a_harvest_passes_through_few_functions_and_files(team: Team, client_as:
     sys.setprofile(before)
     assert answer.status_code == 303, answer.text
     assert len(passed) <= 345, _named(passed)  # one for the day on which the lot expires, which is required
-    assert len({code.co_filename for code in passed}) <= 54, _named(passed)
+    assert len({code.co_filename for code in passed}) <= 55, _named(passed)  # one that compares days known in part
 
 
 def _named(passed: set[CodeType]) -> str:

@@ -10,8 +10,8 @@ from sqlalchemy import func, select, text
 
 from clinic import clock
 from clinic.accounts.models import Site
+from clinic.clock import said_day
 from clinic.errors import RuleBroken
-from clinic.known_days import said_day
 from clinic.ledger.listener import kept as as_kept
 from clinic.ledger.models import LedgerEntry, LedgerHead
 from clinic.ledger.verify import models, verify
